@@ -55,8 +55,8 @@ class Table:
 
     title: str
     columns: Sequence[str]
-    rows: list[Sequence[str | float | int | None]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    rows: list[Sequence[str | float | int | None]] = field(default_factory=list[Sequence[str | float | int | None]])
+    notes: list[str] = field(default_factory=list[str])
 
     def add(self, *cells: str | float | int | None) -> None:
         if len(cells) != len(self.columns):
