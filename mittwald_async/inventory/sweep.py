@@ -1,0 +1,268 @@
+"""Doing it: ask for every list of a plan, many at once, and hand on what comes as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from .. import codec
+from ..errors import ConfigurationError, MittwaldError, StatusError
+from ..fanout import fan_out_items
+from ..operation import Operation, Page, Request, Result
+from ..operations import OPERATIONS
+from ..paging import Pages
+from .catalog import Resource, chosen
+from .frontier import Frontier, Unit
+from .items import Reader, owners
+from .plan import Known, Plan, Target, make_plan, target
+from .rows import Failure, Row
+
+if TYPE_CHECKING:
+    from ..client import Mittwald
+
+CONCURRENCY = 32
+"""Lists under way at once. Enough to spend a budget of 3000 per 600 s many times over at 50 ms a request."""
+
+PRIORITY = -10
+"""Below the default of 0: interactive calls of the same client come first."""
+
+_REFUSALS = frozenset({400, 403, 404})
+"""Answers to a list of the whole account that mean "not with these credentials": narrower lists may be allowed."""
+
+
+class RequestsSpentError(MittwaldError):
+    """`max_requests` is used up."""
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """One page of one list: its rows, how far the list has come, and what failed."""
+
+    unit: Unit
+    rows: list[Row]
+    position: int
+    """Items of the list taken so far."""
+    done: bool
+    failure: Failure | None = None
+
+
+class Sweep:
+    """A sweep under way: `async for row in sweep`, and its books.
+
+    Args:
+        client: an open client.
+        plan: what to ask for.
+        concurrency: lists under way at once, 1 or more.
+        max_requests: stop after so many requests, 1 or more; `None`: no end.
+        strict: raise the first failure instead of keeping it.
+        parents: also deliver what is listed only because other lists hang below it.
+        skip: `(resource, operation, owner)` of lists that need not be asked for again.
+        positions: how far unfinished lists had come.
+
+    Attributes:
+        plan: what is asked for.
+        failures: lists that could not be had so far.
+        requests: requests sent so far, retries included.
+        rows: rows delivered so far, by resource.
+        drifted: rows that deviate from the document.
+        spent: whether it ended because `max_requests` were used up.
+    """
+
+    def __init__(
+        self,
+        client: Mittwald,
+        plan: Plan,
+        *,
+        concurrency: int = CONCURRENCY,
+        max_requests: int | None = None,
+        strict: bool = False,
+        parents: bool = False,
+        skip: frozenset[tuple[str, str, str | None]] = frozenset(),
+        positions: Mapping[tuple[str, str, str | None], int] | None = None,
+    ) -> None:
+        self.plan = plan
+        self.failures: list[Failure] = []
+        self.rows: dict[str, int] = {step.resource: 0 for step in plan.steps if step.delivered or parents}
+        self.drifted = 0
+        self.requests = 0
+        self.spent = False
+        self.frontier = Frontier(plan, skip)
+        self._delivered = frozenset(self.rows)
+        if concurrency < 1:
+            raise ConfigurationError("concurrency: at least 1")
+        if max_requests is not None and max_requests < 1:
+            raise ConfigurationError("max_requests: at least 1")
+        self._strict = strict
+        self._concurrency = concurrency
+        self._max_requests = max_requests
+        self._positions = positions or {}
+        self._client = client.with_options(
+            middleware=(*client.options.middleware, self._count), priority=min(PRIORITY, client.options.priority)
+        )
+
+    async def _count(self, request: Request, call_next: Callable[[Request], Any]) -> Any:
+        """Counts attempts, since a repeated request costs as much as a first one."""
+        if self._max_requests is not None and self.requests >= self._max_requests:
+            self.spent = True
+            self.frontier.stop()
+            raise RequestsSpentError(f"{self._max_requests} requests are used up")
+        self.requests += 1
+        return await call_next(request)
+
+    def __aiter__(self) -> AsyncIterator[Row]:
+        return self._each()
+
+    async def _each(self) -> AsyncIterator[Row]:
+        async for batch in self.batches():
+            for row in batch.rows:
+                yield row
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        """Pages of all lists as they come. What is under way is bounded however slow the consumer.
+
+        Raises:
+            MittwaldError: with `strict`, the first failure.
+        """
+        merged = fan_out_items(self.frontier, self._list, limit=self._concurrency)
+        async with merged:
+            async for _, batch in merged:
+                if batch.failure is not None:
+                    self.failures.append(batch.failure)
+                for row in batch.rows:
+                    self.rows[row.resource] += 1
+                    self.drifted += row.drifted
+                yield batch
+
+    async def _list(self, unit: Unit) -> AsyncIterator[Batch]:
+        """One list, page by page. Ends with a batch that is done or a failure, or silently when requests are spent."""
+        failed = False
+        try:
+            async for batch in self._pages(unit):
+                yield batch
+        except RequestsSpentError:
+            return
+        except MittwaldError as error:
+            if isinstance(error.__cause__, RequestsSpentError):
+                return
+            status = error.status if isinstance(error, StatusError) else _status_of(error)
+            if status in _REFUSALS and self.frontier.refused(unit):
+                return
+            if self._strict:
+                raise
+            failed = True
+            yield Batch(unit, [], 0, False, _failure(unit, status, error))
+        finally:
+            self.frontier.ended(unit, failed=failed)
+
+    async def _pages(self, unit: Unit) -> AsyncIterator[Batch]:
+        reader = Reader(unit, self.frontier.customer_of)
+        operation = raw_operation(unit.route.operation_id)
+        path, query = unit.route.arguments(unit.owner.id)
+        recent: set[str] = set()
+        if unit.route.single:
+            item = bytes(await self._client.sender.value(operation, tuple(path.values())))
+            rows = reader.rows([item], 0, datetime.now(UTC))
+            yield Batch(unit, self._deliver(unit, rows, recent), 1, True)
+            return
+        position = self._start(unit, operation)
+        if position:
+            query["skip"] = str(position)
+        pages = Pages[Any](self._client.sender, operation, tuple(path.values()), query)
+        async for page in pages.pages():
+            rows = reader.rows(_raw_items(page), position, datetime.now(UTC))
+            position += len(rows)
+            yield Batch(unit, self._deliver(unit, rows, recent), position, False)
+        yield Batch(unit, [], position, True)
+
+    def _start(self, unit: Unit, operation: Operation[Any]) -> int:
+        """Where an interrupted list goes on: one page before where it was, because lists move."""
+        if operation.paging is None or not operation.paging.skip or not unit.route.page_size:
+            return 0
+        known = self._positions.get((unit.resource.name, unit.route.operation_id, unit.owner.id), 0)
+        return max(0, known // unit.route.page_size - 1) * unit.route.page_size
+
+    def _deliver(self, unit: Unit, rows: list[Row], recent: set[str]) -> list[Row]:
+        """Feed further lists with these rows and keep those that were asked for."""
+        name = unit.resource.name
+        rows = [row for row in rows if self.plan.target.admits(row.customer_id, row.project_id)]
+        if self.frontier.feeds(name):
+            self.frontier.found(name, owners(rows))
+        if name not in self._delivered:
+            return []
+        # Lists move while they are read: an item may come again on the next page.
+        fresh = [row for row in rows if row.key not in recent]
+        recent.clear()
+        recent.update(row.key for row in rows)
+        return fresh
+
+
+def _failure(unit: Unit, status: int | None, error: MittwaldError) -> Failure:
+    return Failure(
+        resource=unit.resource.name,
+        operation=unit.route.operation_id,
+        owner=unit.owner.id,
+        customer_id=unit.owner.customer_id,
+        project_id=unit.owner.project_id,
+        status=status,
+        error=str(error),
+        at=datetime.now(UTC),
+    )
+
+
+def _status_of(error: MittwaldError) -> int | None:
+    """The status of what a paging error was caused by."""
+    return error.__cause__.status if isinstance(error.__cause__, StatusError) else None
+
+
+def raw_operation(operation_id: str) -> Operation[Any]:
+    """The operation with its items left as JSON, so that nothing the server sent is lost."""
+    operation = OPERATIONS[operation_id]
+    if operation.paging is not None and operation.paging.items is not None:
+        return operation
+    kind = "Raw" if operation.paging is None else "list[Raw]"
+    raw = (Result(status=200, type=kind, content_type="application/json"),)
+    return msgspec.structs.replace(operation, results=raw)
+
+
+def _raw_items(page: Page[Any]) -> Iterable[bytes]:
+    for item in page.items:
+        yield bytes(item) if isinstance(item, msgspec.Raw) else codec.encode(item)
+
+
+def sweep(
+    client: Mittwald,
+    *,
+    resources: Iterable[str] | None = None,
+    customers: Iterable[str] | None = None,
+    projects: Iterable[str] | None = None,
+    known: Known | None = None,
+    concurrency: int = CONCURRENCY,
+    max_requests: int | None = None,
+    strict: bool = False,
+) -> Sweep:
+    """List what an account has: `async for row in sweep(mw)`.
+
+    Args:
+        client: an open client. Its calls of priority 0 and above come before the sweep's.
+        resources: names from `catalog()`, or `all`; the default set if not given.
+        customers: ids; only what belongs to them.
+        projects: ids; only what belongs to them.
+        known: counts of an earlier sweep, for a better plan.
+        concurrency: lists under way at once, 1 or more.
+        max_requests: stop after so many requests.
+        strict: raise the first failure instead of keeping it in `failures`.
+
+    Returns:
+        A `Sweep`, to be iterated once. Failures are kept there, they do not stop it.
+
+    Raises:
+        ConfigurationError: a resource that does not exist, or customers and projects at once.
+    """
+    asked: tuple[Resource, ...] = chosen(resources)
+    part: Target = target(customers, projects)
+    plan = make_plan(asked, part, known)
+    return Sweep(client, plan, concurrency=concurrency, max_requests=max_requests, strict=strict)
+
+
