@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from .. import codec
 from ..errors import ConfigurationError, MittwaldError, StatusError
 from ..fanout import fan_out_items
-from ..operation import Operation, Page, Request, Result
+from ..operation import Operation, Page, Result
 from ..operations import OPERATIONS
 from ..paging import Pages
 from .catalog import Resource, chosen
@@ -22,6 +23,7 @@ from .rows import Failure, Row
 
 if TYPE_CHECKING:
     from ..client import Mittwald
+    from ..transport.pipeline import CallNext, Request
 
 CONCURRENCY = 32
 """Lists under way at once. Enough to spend a budget of 3000 per 600 s many times over at 50 ms a request."""
@@ -102,7 +104,7 @@ class Sweep:
             middleware=(*client.options.middleware, self._count), priority=min(PRIORITY, client.options.priority)
         )
 
-    async def _count(self, request: Request, call_next: Callable[[Request], Any]) -> Any:
+    async def _count(self, request: Request, call_next: CallNext) -> Any:
         """Counts attempts, since a repeated request costs as much as a first one."""
         if self._max_requests is not None and self.requests >= self._max_requests:
             self.spent = True
@@ -216,6 +218,7 @@ def _status_of(error: MittwaldError) -> int | None:
     return error.__cause__.status if isinstance(error.__cause__, StatusError) else None
 
 
+@cache
 def raw_operation(operation_id: str) -> Operation[Any]:
     """The operation with its items left as JSON, so that nothing the server sent is lost."""
     operation = OPERATIONS[operation_id]
