@@ -1,4 +1,4 @@
-"""Files on their way up: `Upload`, `File`, and the multipart body a transport sends. `Download` is the way down.
+"""Files on their way up: `Upload`, `File`, and the multipart body a transport sends.
 
 A body is described, not read: its size where that is known, whether it can be sent again, and an iterator over the bytes
 as they go over the wire. Nothing here holds more than one chunk.
@@ -15,20 +15,8 @@ from typing import TypeAlias, cast, final
 
 import anyio.to_thread
 
-from .download import Download, DownloadStream, StreamResponse, StreamSender
-from .errors import InvalidArgumentError, MaybeSentError
-from .structs import UNSET
-
-__all__ = [
-    "Download",
-    "DownloadStream",
-    "File",
-    "MultipartBody",
-    "StreamResponse",
-    "StreamSender",
-    "Upload",
-    "multipart",
-]
+from ..errors import InvalidArgumentError, MaybeSentError
+from ..structs import UNSET
 
 CHUNK = 1 << 20
 """Bytes read from a file at a time."""

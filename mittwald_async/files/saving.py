@@ -17,8 +17,9 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from .download import Mark, Transfer, verify
-from .errors import DownloadError, InvalidArgumentError
+from ..errors import DownloadError, InvalidArgumentError
+from .download import verify
+from .transfer import Mark, Transfer
 
 PIECE = 1 << 20
 """Bytes collected before a worker thread is bothered with them."""
