@@ -1,0 +1,1 @@
+"""How fast, and compared to what. `python -m benchmarks [name …] [--quick] [--json out.json]`."""

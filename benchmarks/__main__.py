@@ -1,0 +1,48 @@
+"""`python -m benchmarks [name …] [--quick] [--json out.json]`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import pkgutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from .frame import Settings, Table, report, surroundings
+
+
+def names() -> list[str]:
+    """Every module of this folder that has a `run`; helper modules start with an underscore or share a name's prefix."""
+    here = Path(__file__).parent
+    found = [m.name for m in pkgutil.iter_modules([str(here)]) if not m.name.startswith("_")]
+    return sorted(name for name in found if hasattr(importlib.import_module(f"{__package__}.{name}"), "run"))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    known = names()
+    parser = argparse.ArgumentParser("python -m benchmarks", description="How fast, and compared to what.")
+    parser.add_argument("name", nargs="*", help=f"which ones, all by default: {', '.join(known)}")
+    parser.add_argument("--quick", action="store_true", help="small sizes, under a minute altogether: a smoke test")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there too")
+    chosen = parser.parse_args(arguments)
+    unknown = sorted(set(chosen.name) - set(known))
+    if unknown:
+        parser.error(f"no benchmark {', '.join(unknown)}; there are: {', '.join(known)}")
+    settings = Settings(quick=chosen.quick)
+    print("\n".join(f"{key}: {value}" for key, value in surroundings().items()), end="\n\n")
+    tables: dict[str, Sequence[Table]] = {}
+    for name in chosen.name or known:
+        begin = time.perf_counter()
+        tables[name] = importlib.import_module(f"{__package__}.{name}").run(settings)
+        print("\n\n".join(table.text() for table in tables[name]))
+        print(f"\n({name}: {time.perf_counter() - begin:.1f} s)\n", flush=True)
+    if chosen.json:
+        chosen.json.write_text(json.dumps(report(tables), indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
