@@ -6,15 +6,7 @@ from typing import NamedTuple
 
 from yarl import URL
 
-from ..errors import (
-    CallTimeoutError,
-    ConsistencyError,
-    MittwaldError,
-    RateLimitError,
-    RedirectError,
-    StatusError,
-    TransportError,
-)
+from ..errors import ConsistencyError, RateLimitError, StatusError, TransportError
 from ..options import Options
 from . import retry
 from .call import Call, Shared
@@ -139,15 +131,3 @@ def follow(call: Call, answer: Answer, shared: Shared) -> str:
     if not shared.own(call.url):
         call.away = True
     return ""
-
-
-def gave_up_in_time(error: MittwaldError, call: Call, wait: float, now: float) -> bool:
-    """Would the wait run over the deadline? Then the error at hand says more than a timeout later."""
-    return call.deadline is not None and now + wait >= call.deadline and not isinstance(error, CallTimeoutError)
-
-
-def redirect_error(error: StatusError, problem: str) -> StatusError:
-    """The error for a redirect that is not followed."""
-    if isinstance(error, RedirectError):
-        error.message = problem
-    return error

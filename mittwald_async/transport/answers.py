@@ -19,7 +19,9 @@ from ..errors import (
     shown,
 )
 
-_SECRET_NAMES = re.compile(r"([?&][^=&#]*(?:token|secret|password|passwd|code|key|signature|sig|auth)[^=&#]*=)[^&#]*", re.I)
+_SECRET_NAMES = re.compile(
+    r"([?&][^=&#]*(?:token|secret|password|passwd|code|key|signature|sig|auth)[^=&#]*=)[^&#]*", re.I
+)
 _NOT_REACHED = "FailedPrecondition"
 
 
@@ -49,9 +51,7 @@ def status_error(status: int, headers: Mapping[str, str], body: bytes) -> Status
     if status == 412:
         # Without a type (a proxy ate the body) nothing says that waiting helps.
         cls = ConsistencyError if kind == _NOT_REACHED or "not reached" in message else RefusedError
-    error = cls(
-        message, status=status, type=kind, trace_id=_trace(told), headers=headers, body=body, issues=issues
-    )
+    error = cls(message, status=status, type=kind, trace_id=_trace(told), headers=headers, body=body, issues=issues)
     if isinstance(error, AuthenticationError) and not error.message:
         error.message = "the credentials were not accepted"
     return error

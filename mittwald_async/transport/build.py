@@ -235,12 +235,42 @@ def cookie_header(cookies: Mapping[str, object]) -> str:
 def spread(body: Mapping[str, object], nullable: frozenset[str]) -> dict[str, object]:
     """The properties that are sent: `UNSET` never, `None` only where null is a value of its own."""
     return {
-        wire: value
-        for wire, value in body.items()
-        if value is not UNSET and (value is not None or wire in nullable)
+        wire: value for wire, value in body.items() if value is not UNSET and (value is not None or wire in nullable)
     }
 
 
 def form(body: Mapping[str, object]) -> bytes:
     """A body for `application/x-www-form-urlencoded`."""
     return urlencode(query_pairs(body, {})).encode()
+
+
+def near(wrong: str, right: Iterable[str]) -> str:
+    """`; did you mean …?` for a name that does not exist, or nothing where none is like it."""
+    import difflib
+
+    found = difflib.get_close_matches(wrong, list(right), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(found)}?" if found else ""
+
+
+def arguments(
+    operation: Operation[Any],
+    path: Mapping[str, object],
+    query: Mapping[str, object],
+    headers: Mapping[str, object],
+) -> tuple[object, ...]:
+    """Check names against the operation and bring the path's values into order."""
+    where = (("path", path), ("query", query), ("header", headers))
+    for place, given in where:
+        places = (place, "cookie") if place == "header" else (place,)
+        known = {p.wire: p for p in operation.parameters if p.where in places}
+        for name in given:
+            if place != "header" and name not in known:
+                raise InvalidArgumentError(
+                    name, f"{operation.operation_id} has no such {place} parameter{near(name, known)}"
+                )
+        folded = {name.lower(): value for name, value in given.items()}
+        for wire, parameter in known.items():
+            value = folded.get(wire.lower()) if place == "header" else given.get(wire)
+            if parameter.required and (value is None or value is UNSET):
+                raise InvalidArgumentError(wire, f"{operation.operation_id} needs this {place} parameter")
+    return tuple(path[wire] for wire in _PLACEHOLDER.findall(operation.path))

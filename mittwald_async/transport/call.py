@@ -140,4 +140,3 @@ class Shared:
     def own(self, url: URL) -> bool:
         """Does the URL lead to the API's own scheme, host and port?"""
         return url.origin() == self.origin
-

@@ -195,7 +195,9 @@ def created_ids(body: bytes) -> tuple[str, ...]:
     except (msgspec.DecodeError, RecursionError):
         return ()
     return tuple(
-        value for name, value in told.items() if isinstance(value, str) and value and (name == "id" or name.endswith("Id"))
+        value
+        for name, value in told.items()
+        if isinstance(value, str) and value and (name == "id" or name.endswith("Id"))
     )
 
 

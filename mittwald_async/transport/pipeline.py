@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
+from urllib.parse import quote, urlencode
 
 import aiohttp
 import msgspec
@@ -20,32 +22,35 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from .. import codec
+from ..credentials import Answer as TokenAnswer
+from ..credentials import Secret
 from ..errors import (
     CallTimeoutError,
     ClientStateError,
     InvalidArgumentError,
     MittwaldError,
+    NotSentError,
     StatusError,
     TransportError,
 )
 from ..operation import Operation, Response
 from ..options import Options
 from . import events
-from .again import Again
-from .answers import event_id, masked
-from .build import Content, Plan, cookie_header, form, header_values, spread
+from .again import Again, after_error, after_status, follow
+from .answers import event_id, masked, status_error
+from .build import Content, Plan, cookie_header, form, header_values, query_pairs, spread
 from .call import Call, Shared, Slot
-from .ratelimit import read_headers
+from .retry import jitter
 from .session import USER_AGENT, Answer, Hidden, Session, StreamAnswer
-
-if TYPE_CHECKING:
-    from ..credentials import Secret
 
 T = TypeVar("T")
 
 _JSON = "application/json"
+_OCTETS = "application/octet-stream"
 _PLANS: dict[int, Plan] = {}
 """By identity of the operation, which the plan keeps alive. Only for operations of the document: there are finitely many."""
+_METHOD = re.compile("[A-Za-z]{1,20}")
+_NOT_IN_URLS = re.compile("[\x00-\x20\x7f]")
 _numbers = itertools.count(1)
 _log = events.logger
 
@@ -94,6 +99,7 @@ class Pipeline:
         agent = f"{options.user_agent} {USER_AGENT}" if options.user_agent else USER_AGENT
         self._base_headers = CIMultiDict({"User-Agent": agent, "Accept": _JSON, **options.headers})
         self._foreign_headers = CIMultiDict({"User-Agent": agent, "Accept": "*/*"})
+        self._json_headers = CIMultiDict({"User-Agent": agent, "Accept": _JSON, "Content-Type": _JSON})
         self._secret: Secret | None = None
         self._signed = self._base_headers
 
@@ -145,8 +151,23 @@ class Pipeline:
         )
         return self._response(call, answer, data)
 
-    async def raw(self, call: Call) -> Response[bytes]:
-        """Send a call made by hand; the body stays bytes."""
+    async def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, object] | None = None,
+        body: object = UNSET,
+    ) -> Response[bytes]:
+        """Send to any route; the body stays bytes."""
+        call = self._loose(method, path, query)
+        if headers:
+            self._add_headers(call, headers)
+        if body is not UNSET and body is not None:
+            kind = next((str(v) for n, v in (call.extra or {}).items() if n.lower() == "content-type"), None)
+            if kind is None:
+                kind = _OCTETS if isinstance(body, (bytes, bytearray, memoryview)) else _JSON
+            call.content = await self._content(kind, body)
         answer = await self._perform(call)
         return self._response(call, answer, answer.body)
 
@@ -192,14 +213,24 @@ class Pipeline:
             call.extra = {"Accept": plan.accept}
         return call
 
-    def _loose(self, method: str, url: str) -> Call:
+    def _loose(self, method: str, url: str, query: Mapping[str, object] | None = None) -> Call:
         """A call of a route that is in no document: a path under the base URL, or a whole URL."""
         shared = self.shared
+        if not _METHOD.fullmatch(method):
+            raise InvalidArgumentError("method", f"{method!r} is no HTTP method")
+        if "://" not in url and not url.startswith("/"):
+            raise InvalidArgumentError("path", f"{url!r} must begin with / (or be a whole URL)")
+        if _NOT_IN_URLS.search(url):
+            raise InvalidArgumentError("path", "white space and control characters must be percent-encoded")
+        pairs = query_pairs(query, {}) if query else []
+        if pairs:
+            url += ("&" if "?" in url else "?") + urlencode(pairs, quote_via=quote, safe="")
         operation: Operation[bytes] = Operation(
             operation_id="", method=method.upper(), path=url.split("?", 1)[0], group="", name="request", tag=""
         )
-        whole = URL(url, encoded=True) if "://" in url else URL(shared.base + url, encoded=True)
-        call = Call(Plan(operation), whole, (), None, shared.clock.now())
+        whole = URL(url if "://" in url else shared.base + url, encoded=url.isascii())
+        # The pieces of the path stand in for its ids: reads of one's own writes work here, too.
+        call = Call(Plan(operation), whole, tuple(whole.path.split("/")), query, shared.clock.now())
         call.away = not shared.own(whole)
         return call
 
@@ -292,7 +323,8 @@ class Pipeline:
                 await self._follow_up(call, answer, failure)
                 call.waited = True
         except BaseException as error:
-            raise self._ended(call, error) from None
+            self._ended(call, error)
+            raise
         if call.retries:
             shared.quota.give(call.cost)
         elif shared.quota.tokens < shared.quota.capacity:
@@ -561,7 +593,7 @@ class Pipeline:
             status=answer.status,
             error=None,
             seconds=now - call.begun,
-            rate_limit=read_headers(answer.headers),
+            rate_limit=None,
         )
         self._tell(
             call,
@@ -592,13 +624,13 @@ class Pipeline:
             url=masked(str(call.url)),
             operation_id=call.operation_id,
             event_id=event_id(call.method, answer.status, answer.headers),
-            rate_limit=read_headers(answer.headers),
+            rate_limit=None,
             attempts=call.attempts,
         )
 
     # -- for credentials ----------------------------------------------------------------------------------------------
 
-    async def exchange(self, operation_id: str, method: str, path: str, body: Secret) -> sealed.Answer:
+    async def exchange(self, operation_id: str, method: str, path: str, body: Secret) -> TokenAnswer:
         """One request for a token: without a token, to the API's own origin, of whatever status."""
         shared = self.shared
         session = shared.session
@@ -609,7 +641,7 @@ class Pipeline:
                 answer = await session.exchange(
                     method,
                     URL(shared.base + path, encoded=True),
-                    self._base_headers_with_json(),
+                    self._json_headers,
                     Content(_JSON, body.reveal().encode()),
                     self._whole,
                     None,
@@ -620,7 +652,9 @@ class Pipeline:
                 if retry >= self.options.max_retries:
                     raise
             await shared.clock.sleep(jitter(retry, shared.chance()))
-        return credentials.Answer(status=answer.status, headers=answer.headers, body=...)
+        return TokenAnswer(
+            status=answer.status, headers=answer.headers, body=Secret(answer.body.decode("utf-8", "replace"))
+        )
 
 
 def _bound(middleware: Middleware, run: CallNext) -> CallNext:

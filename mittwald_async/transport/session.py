@@ -109,7 +109,9 @@ def classify(error: Exception) -> TransportError:
     if isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
         return NotSentError("the URL cannot be used")
     if isinstance(error, aiohttp.ClientResponseError):
-        return MaybeSentError(f"the answer is not HTTP: {error.message.splitlines()[0] if error.message else 'garbage'}")
+        return MaybeSentError(
+            f"the answer is not HTTP: {error.message.splitlines()[0] if error.message else 'garbage'}"
+        )
     if isinstance(error, aiohttp.ClientPayloadError):
         return MaybeSentError("the body of the answer broke off")
     if isinstance(error, aiohttp.ServerDisconnectedError):
