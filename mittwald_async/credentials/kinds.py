@@ -1,8 +1,4 @@
-"""What turns into an access token: a token, a login, a retrieval key, an extension secret, or a callable of yours.
-
-Whatever the kind, a token is fetched and renewed **once**, however many calls wait for it (`renewal`), and secrets show
-themselves to nobody who does not ask by name (`Secret`).
-"""
+"""The kinds of credentials, and which of them a client is to use."""
 
 from __future__ import annotations
 
@@ -16,7 +12,7 @@ from urllib.parse import quote
 
 import anyio.to_thread
 
-from .errors import AuthenticationError, ConfigurationError
+from ..errors import AuthenticationError, ConfigurationError
 from .renewal import Credentials, Renewable
 from .sealed import (
     Answer,
@@ -33,19 +29,6 @@ from .sealed import (
     refusal,
     sealed,
 )
-
-__all__ = [
-    "AccessTokenRetrievalKey",
-    "Answer",
-    "Credentials",
-    "Exchange",
-    "ExtensionInstanceSecret",
-    "PasswordLogin",
-    "Secret",
-    "StaticToken",
-    "TokenSource",
-    "resolve",
-]
 
 TOKEN_VARIABLE = "MITTWALD_API_TOKEN"  # noqa: S105 - the variable's name
 """Environment variable that holds the access token; other clients of this API read the same one."""

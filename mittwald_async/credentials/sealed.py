@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol, TypeAlias, cast, final
 
 import msgspec
 
-from .errors import AuthenticationError, Issue, MittwaldError, RateLimitError, error_class, shown
+from ..errors import AuthenticationError, Issue, MittwaldError, RateLimitError, error_class, shown
 
 MARGIN = 60.0
 """A token is renewed this many seconds before it expires, or a tenth of its lifetime if that is less."""

@@ -18,7 +18,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
-from .errors import AuthenticationError, ClientStateError, MittwaldError
+from ..errors import AuthenticationError, ClientStateError, MittwaldError
 from .sealed import Exchange, Grant, Secret
 
 HOLD_OFF = 5.0
