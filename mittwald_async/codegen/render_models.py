@@ -64,7 +64,7 @@ class _Domain:
     # ---- structs ----
 
     def _model(self, model: ir.Model) -> str:
-        lines = [f"class {model.name}({self._imports.name('Model')}, frozen=True):"]
+        lines = [f"class {model.name}({self._imports.name('Model')}, frozen=True, kw_only=True):"]
         note = " Deprecated." if model.deprecated else ""
         lines.append(f'{INDENT}"""{place_of(model.schema, model.pointer)}{note}"""')
         if model.fields:

@@ -18,7 +18,7 @@ DatabaseDescriptionSetName: TypeAlias = (
 )
 
 
-class AggregateReference(Model, frozen=True):
+class AggregateReference(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.AggregateReference`."""
 
     aggregate: str
@@ -26,7 +26,7 @@ class AggregateReference(Model, frozen=True):
     id: str
 
 
-class AppInstallationAppVersionSet(Model, frozen=True):
+class AppInstallationAppVersionSet(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.AppInstallationAppVersionSet`."""
 
     changes: AppInstallationAppVersionSetChanges
@@ -34,46 +34,46 @@ class AppInstallationAppVersionSet(Model, frozen=True):
     parameters: AppInstallationAppVersionSetParameters
 
 
-class AppInstallationAppVersionSetChanges(Model, frozen=True):
+class AppInstallationAppVersionSetChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationAppVersionSet`: `changes`."""
 
     after: AppInstallationAppVersionSetChangesAfter | None = None
     before: AppInstallationAppVersionSetChangesBefore | None = None
 
 
-class AppInstallationAppVersionSetChangesAfter(Model, frozen=True):
+class AppInstallationAppVersionSetChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationAppVersionSet`: `changes.after`."""
 
     version: str
 
 
-class AppInstallationAppVersionSetChangesBefore(Model, frozen=True):
+class AppInstallationAppVersionSetChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationAppVersionSet`: `changes.before`."""
 
     version: str | UnsetType | None = UNSET
 
 
-class AppInstallationAppVersionSetParameters(Model, frozen=True):
+class AppInstallationAppVersionSetParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationAppVersionSet`: `parameters`."""
 
     app_installation: LinkedParameterProperty = field(name="appInstallation")
 
 
-class AppInstallationCopyRequested(Model, frozen=True):
+class AppInstallationCopyRequested(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.AppInstallationCopyRequested`."""
 
     name: Literal["app.copy-requested"] | str
     parameters: AppInstallationCopyRequestedParameters
 
 
-class AppInstallationCopyRequestedParameters(Model, frozen=True):
+class AppInstallationCopyRequestedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationCopyRequested`: `parameters`."""
 
     app_installation: LinkedParameterProperty = field(name="appInstallation")
     source_app_installation: LinkedParameterProperty = field(name="sourceAppInstallation")
 
 
-class AppInstallationDatabaseLinked(Model, frozen=True):
+class AppInstallationDatabaseLinked(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.AppInstallationDatabaseLinked`."""
 
     changes: AppInstallationDatabaseLinkedChanges
@@ -81,33 +81,33 @@ class AppInstallationDatabaseLinked(Model, frozen=True):
     parameters: AppInstallationDatabaseLinkedParameters
 
 
-class AppInstallationDatabaseLinkedChanges(Model, frozen=True):
+class AppInstallationDatabaseLinkedChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDatabaseLinked`: `changes`."""
 
     after: AppInstallationDatabaseLinkedChangesAfter
     before: AppInstallationDatabaseLinkedChangesBefore
 
 
-class AppInstallationDatabaseLinkedChangesAfter(Model, frozen=True):
+class AppInstallationDatabaseLinkedChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDatabaseLinked`: `changes.after`."""
 
     name: str
 
 
-class AppInstallationDatabaseLinkedChangesBefore(Model, frozen=True):
+class AppInstallationDatabaseLinkedChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDatabaseLinked`: `changes.before`."""
 
     name: str | None
 
 
-class AppInstallationDatabaseLinkedParameters(Model, frozen=True):
+class AppInstallationDatabaseLinkedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDatabaseLinked`: `parameters`."""
 
     app_installation: ParameterProperty = field(name="appInstallation")
     database: ParameterProperty
 
 
-class AppInstallationDatabaseUnlinked(Model, frozen=True):
+class AppInstallationDatabaseUnlinked(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.AppInstallationDatabaseUnlinked`."""
 
     changes: AppInstallationDatabaseUnlinkedChanges
@@ -115,33 +115,33 @@ class AppInstallationDatabaseUnlinked(Model, frozen=True):
     parameters: AppInstallationDatabaseUnlinkedParameters
 
 
-class AppInstallationDatabaseUnlinkedChanges(Model, frozen=True):
+class AppInstallationDatabaseUnlinkedChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDatabaseUnlinked`: `changes`."""
 
     after: AppInstallationDatabaseUnlinkedChangesAfter
     before: AppInstallationDatabaseUnlinkedChangesBefore
 
 
-class AppInstallationDatabaseUnlinkedChangesAfter(Model, frozen=True):
+class AppInstallationDatabaseUnlinkedChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDatabaseUnlinked`: `changes.after`."""
 
     name: str | None
 
 
-class AppInstallationDatabaseUnlinkedChangesBefore(Model, frozen=True):
+class AppInstallationDatabaseUnlinkedChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDatabaseUnlinked`: `changes.before`."""
 
     name: str
 
 
-class AppInstallationDatabaseUnlinkedParameters(Model, frozen=True):
+class AppInstallationDatabaseUnlinkedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDatabaseUnlinked`: `parameters`."""
 
     app_installation: ParameterProperty = field(name="appInstallation")
     database: ParameterProperty
 
 
-class AppInstallationDeleted(Model, frozen=True):
+class AppInstallationDeleted(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.AppInstallationDeleted`."""
 
     changes: AppInstallationDeletedChanges
@@ -149,17 +149,17 @@ class AppInstallationDeleted(Model, frozen=True):
     parameters: AppInstallationDeletedParameters
 
 
-class AppInstallationDeletedChanges(Model, frozen=True):
+class AppInstallationDeletedChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDeleted`: `changes`."""
 
 
-class AppInstallationDeletedParameters(Model, frozen=True):
+class AppInstallationDeletedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDeleted`: `parameters`."""
 
     app_installation: ParameterProperty = field(name="appInstallation")
 
 
-class AppInstallationDescriptionSet(Model, frozen=True):
+class AppInstallationDescriptionSet(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.AppInstallationDescriptionSet`."""
 
     changes: AppInstallationDescriptionSetChanges
@@ -167,32 +167,32 @@ class AppInstallationDescriptionSet(Model, frozen=True):
     parameters: AppInstallationDescriptionSetParameters
 
 
-class AppInstallationDescriptionSetChanges(Model, frozen=True):
+class AppInstallationDescriptionSetChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDescriptionSet`: `changes`."""
 
     after: AppInstallationDescriptionSetChangesAfter | None = None
     before: AppInstallationDescriptionSetChangesBefore | None = None
 
 
-class AppInstallationDescriptionSetChangesAfter(Model, frozen=True):
+class AppInstallationDescriptionSetChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDescriptionSet`: `changes.after`."""
 
     description: str
 
 
-class AppInstallationDescriptionSetChangesBefore(Model, frozen=True):
+class AppInstallationDescriptionSetChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDescriptionSet`: `changes.before`."""
 
     description: str | None
 
 
-class AppInstallationDescriptionSetParameters(Model, frozen=True):
+class AppInstallationDescriptionSetParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDescriptionSet`: `parameters`."""
 
     app_installation: ParameterProperty = field(name="appInstallation")
 
 
-class AppInstallationDesiredSystemSoftwareDeleted(Model, frozen=True):
+class AppInstallationDesiredSystemSoftwareDeleted(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.AppInstallationDesiredSystemSoftwareDeleted`."""
 
     changes: AppInstallationDesiredSystemSoftwareDeletedChanges
@@ -200,33 +200,33 @@ class AppInstallationDesiredSystemSoftwareDeleted(Model, frozen=True):
     parameters: AppInstallationDesiredSystemSoftwareDeletedParameters
 
 
-class AppInstallationDesiredSystemSoftwareDeletedChanges(Model, frozen=True):
+class AppInstallationDesiredSystemSoftwareDeletedChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDesiredSystemSoftwareDeleted`: `changes`."""
 
     after: AppInstallationDesiredSystemSoftwareDeletedChangesAfter | UnsetType | None = UNSET
     before: AppInstallationDesiredSystemSoftwareDeletedChangesBefore | UnsetType | None = UNSET
 
 
-class AppInstallationDesiredSystemSoftwareDeletedChangesAfter(Model, frozen=True):
+class AppInstallationDesiredSystemSoftwareDeletedChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDesiredSystemSoftwareDeleted`: `changes.after`."""
 
     software_version: str | None = field(default=None, name="softwareVersion")
 
 
-class AppInstallationDesiredSystemSoftwareDeletedChangesBefore(Model, frozen=True):
+class AppInstallationDesiredSystemSoftwareDeletedChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDesiredSystemSoftwareDeleted`: `changes.before`."""
 
     software_version: str | None = field(default=None, name="softwareVersion")
 
 
-class AppInstallationDesiredSystemSoftwareDeletedParameters(Model, frozen=True):
+class AppInstallationDesiredSystemSoftwareDeletedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDesiredSystemSoftwareDeleted`: `parameters`."""
 
     software: ParameterProperty
     version: ParameterProperty
 
 
-class AppInstallationDesiredSystemSoftwareSet(Model, frozen=True):
+class AppInstallationDesiredSystemSoftwareSet(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.AppInstallationDesiredSystemSoftwareSet`."""
 
     changes: AppInstallationDesiredSystemSoftwareSetChanges
@@ -234,33 +234,33 @@ class AppInstallationDesiredSystemSoftwareSet(Model, frozen=True):
     parameters: AppInstallationDesiredSystemSoftwareSetParameters
 
 
-class AppInstallationDesiredSystemSoftwareSetChanges(Model, frozen=True):
+class AppInstallationDesiredSystemSoftwareSetChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDesiredSystemSoftwareSet`: `changes`."""
 
     after: AppInstallationDesiredSystemSoftwareSetChangesAfter | UnsetType | None = UNSET
     before: AppInstallationDesiredSystemSoftwareSetChangesBefore | UnsetType | None = UNSET
 
 
-class AppInstallationDesiredSystemSoftwareSetChangesAfter(Model, frozen=True):
+class AppInstallationDesiredSystemSoftwareSetChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDesiredSystemSoftwareSet`: `changes.after`."""
 
     software_version: str | None = field(default=None, name="softwareVersion")
 
 
-class AppInstallationDesiredSystemSoftwareSetChangesBefore(Model, frozen=True):
+class AppInstallationDesiredSystemSoftwareSetChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDesiredSystemSoftwareSet`: `changes.before`."""
 
     software_version: str | None = field(default=None, name="softwareVersion")
 
 
-class AppInstallationDesiredSystemSoftwareSetParameters(Model, frozen=True):
+class AppInstallationDesiredSystemSoftwareSetParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationDesiredSystemSoftwareSet`: `parameters`."""
 
     software: ParameterProperty
     version: ParameterProperty
 
 
-class AppInstallationFailed(Model, frozen=True):
+class AppInstallationFailed(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.AppInstallationFailed`."""
 
     changes: AppInstallationFailedChanges
@@ -268,18 +268,18 @@ class AppInstallationFailed(Model, frozen=True):
     parameters: AppInstallationFailedParameters
 
 
-class AppInstallationFailedChanges(Model, frozen=True):
+class AppInstallationFailedChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationFailed`: `changes`."""
 
 
-class AppInstallationFailedParameters(Model, frozen=True):
+class AppInstallationFailedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationFailed`: `parameters`."""
 
     app_installation: LinkedParameterProperty = field(name="appInstallation")
     error: ParameterProperty | None = None
 
 
-class AppInstallationMainDatabaseChanged(Model, frozen=True):
+class AppInstallationMainDatabaseChanged(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.AppInstallationMainDatabaseChanged`."""
 
     changes: AppInstallationMainDatabaseChangedChanges
@@ -287,47 +287,47 @@ class AppInstallationMainDatabaseChanged(Model, frozen=True):
     parameters: AppInstallationMainDatabaseChangedParameters
 
 
-class AppInstallationMainDatabaseChangedChanges(Model, frozen=True):
+class AppInstallationMainDatabaseChangedChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationMainDatabaseChanged`: `changes`."""
 
     after: AppInstallationMainDatabaseChangedChangesAfter
     before: AppInstallationMainDatabaseChangedChangesBefore
 
 
-class AppInstallationMainDatabaseChangedChangesAfter(Model, frozen=True):
+class AppInstallationMainDatabaseChangedChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationMainDatabaseChanged`: `changes.after`."""
 
     name: str | None
 
 
-class AppInstallationMainDatabaseChangedChangesBefore(Model, frozen=True):
+class AppInstallationMainDatabaseChangedChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationMainDatabaseChanged`: `changes.before`."""
 
     name: str | None
 
 
-class AppInstallationMainDatabaseChangedParameters(Model, frozen=True):
+class AppInstallationMainDatabaseChangedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationMainDatabaseChanged`: `parameters`."""
 
     app_installation: ParameterProperty = field(name="appInstallation")
     database: ParameterProperty
 
 
-class AppInstallationRequested(Model, frozen=True):
+class AppInstallationRequested(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.AppInstallationRequested`."""
 
     name: Literal["app.installation-requested"] | str
     parameters: AppInstallationRequestedParameters
 
 
-class AppInstallationRequestedParameters(Model, frozen=True):
+class AppInstallationRequestedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.AppInstallationRequested`: `parameters`."""
 
     app_installation: LinkedParameterProperty = field(name="appInstallation")
     version: ParameterProperty
 
 
-class DatabaseCreated(Model, frozen=True):
+class DatabaseCreated(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DatabaseCreated`."""
 
     changes: DatabaseCreatedChanges
@@ -335,14 +335,14 @@ class DatabaseCreated(Model, frozen=True):
     parameters: DatabaseCreatedParameters
 
 
-class DatabaseCreatedChanges(Model, frozen=True):
+class DatabaseCreatedChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseCreated`: `changes`."""
 
     after: DatabaseCreatedChangesAfter | None = None
     before: DatabaseCreatedChangesBefore | None = None
 
 
-class DatabaseCreatedChangesAfter(Model, frozen=True):
+class DatabaseCreatedChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseCreated`: `changes.after`."""
 
     description: str
@@ -350,7 +350,7 @@ class DatabaseCreatedChangesAfter(Model, frozen=True):
     version: str
 
 
-class DatabaseCreatedChangesBefore(Model, frozen=True):
+class DatabaseCreatedChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseCreated`: `changes.before`."""
 
     description: str | UnsetType | None = UNSET
@@ -358,7 +358,7 @@ class DatabaseCreatedChangesBefore(Model, frozen=True):
     version: str | UnsetType | None = UNSET
 
 
-class DatabaseCreatedParameters(Model, frozen=True):
+class DatabaseCreatedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseCreated`: `parameters`."""
 
     description: ParameterProperty
@@ -366,7 +366,7 @@ class DatabaseCreatedParameters(Model, frozen=True):
     version: ParameterProperty
 
 
-class DatabaseDeleted(Model, frozen=True):
+class DatabaseDeleted(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DatabaseDeleted`."""
 
     changes: DatabaseDeletedChanges
@@ -374,18 +374,18 @@ class DatabaseDeleted(Model, frozen=True):
     parameters: DatabaseDeletedParameters
 
 
-class DatabaseDeletedChanges(Model, frozen=True):
+class DatabaseDeletedChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseDeleted`: `changes`."""
 
 
-class DatabaseDeletedParameters(Model, frozen=True):
+class DatabaseDeletedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseDeleted`: `parameters`."""
 
     description: ParameterProperty
     name: ParameterProperty
 
 
-class DatabaseDescriptionSet(Model, frozen=True):
+class DatabaseDescriptionSet(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DatabaseDescriptionSet`."""
 
     changes: DatabaseDescriptionSetChanges
@@ -393,33 +393,33 @@ class DatabaseDescriptionSet(Model, frozen=True):
     parameters: DatabaseDescriptionSetParameters
 
 
-class DatabaseDescriptionSetChanges(Model, frozen=True):
+class DatabaseDescriptionSetChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseDescriptionSet`: `changes`."""
 
     after: DatabaseDescriptionSetChangesAfter | None = None
     before: DatabaseDescriptionSetChangesBefore | None = None
 
 
-class DatabaseDescriptionSetChangesAfter(Model, frozen=True):
+class DatabaseDescriptionSetChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseDescriptionSet`: `changes.after`."""
 
     description: str
 
 
-class DatabaseDescriptionSetChangesBefore(Model, frozen=True):
+class DatabaseDescriptionSetChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseDescriptionSet`: `changes.before`."""
 
     description: str | None
 
 
-class DatabaseDescriptionSetParameters(Model, frozen=True):
+class DatabaseDescriptionSetParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseDescriptionSet`: `parameters`."""
 
     description: ParameterProperty
     name: ParameterProperty
 
 
-class DatabaseMysqlUserCreated(Model, frozen=True):
+class DatabaseMysqlUserCreated(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DatabaseMysqlUserCreated`."""
 
     changes: DatabaseMysqlUserCreatedChanges
@@ -427,14 +427,14 @@ class DatabaseMysqlUserCreated(Model, frozen=True):
     parameters: DatabaseMysqlUserCreatedParameters
 
 
-class DatabaseMysqlUserCreatedChanges(Model, frozen=True):
+class DatabaseMysqlUserCreatedChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseMysqlUserCreated`: `changes`."""
 
     after: DatabaseMysqlUserCreatedChangesAfter | None = None
     before: DatabaseMysqlUserCreatedChangesBefore | None = None
 
 
-class DatabaseMysqlUserCreatedChangesAfter(Model, frozen=True):
+class DatabaseMysqlUserCreatedChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseMysqlUserCreated`: `changes.after`."""
 
     description: str
@@ -444,7 +444,7 @@ class DatabaseMysqlUserCreatedChangesAfter(Model, frozen=True):
     permissions_write: bool = field(name="permissionsWrite")
 
 
-class DatabaseMysqlUserCreatedChangesBefore(Model, frozen=True):
+class DatabaseMysqlUserCreatedChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseMysqlUserCreated`: `changes.before`."""
 
     description: str | UnsetType | None = UNSET
@@ -454,7 +454,7 @@ class DatabaseMysqlUserCreatedChangesBefore(Model, frozen=True):
     permissions_write: bool | UnsetType | None = field(default=UNSET, name="permissionsWrite")
 
 
-class DatabaseMysqlUserCreatedParameters(Model, frozen=True):
+class DatabaseMysqlUserCreatedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseMysqlUserCreated`: `parameters`."""
 
     database_description: ParameterProperty = field(name="databaseDescription")
@@ -463,7 +463,7 @@ class DatabaseMysqlUserCreatedParameters(Model, frozen=True):
     name: ParameterProperty
 
 
-class DatabaseMysqlUserDeleted(Model, frozen=True):
+class DatabaseMysqlUserDeleted(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DatabaseMysqlUserDeleted`."""
 
     changes: DatabaseMysqlUserDeletedChanges
@@ -471,11 +471,11 @@ class DatabaseMysqlUserDeleted(Model, frozen=True):
     parameters: DatabaseMysqlUserDeletedParameters
 
 
-class DatabaseMysqlUserDeletedChanges(Model, frozen=True):
+class DatabaseMysqlUserDeletedChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseMysqlUserDeleted`: `changes`."""
 
 
-class DatabaseMysqlUserDeletedParameters(Model, frozen=True):
+class DatabaseMysqlUserDeletedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseMysqlUserDeleted`: `parameters`."""
 
     database_description: ParameterProperty = field(name="databaseDescription")
@@ -484,7 +484,7 @@ class DatabaseMysqlUserDeletedParameters(Model, frozen=True):
     name: ParameterProperty
 
 
-class DatabaseMysqlUserPasswordSet(Model, frozen=True):
+class DatabaseMysqlUserPasswordSet(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DatabaseMysqlUserPasswordSet`."""
 
     changes: DatabaseMysqlUserPasswordSetChanges
@@ -492,11 +492,11 @@ class DatabaseMysqlUserPasswordSet(Model, frozen=True):
     parameters: DatabaseMysqlUserPasswordSetParameters
 
 
-class DatabaseMysqlUserPasswordSetChanges(Model, frozen=True):
+class DatabaseMysqlUserPasswordSetChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseMysqlUserPasswordSet`: `changes`."""
 
 
-class DatabaseMysqlUserPasswordSetParameters(Model, frozen=True):
+class DatabaseMysqlUserPasswordSetParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseMysqlUserPasswordSet`: `parameters`."""
 
     database_description: ParameterProperty = field(name="databaseDescription")
@@ -505,7 +505,7 @@ class DatabaseMysqlUserPasswordSetParameters(Model, frozen=True):
     name: ParameterProperty
 
 
-class DatabaseMysqlUserUpdated(Model, frozen=True):
+class DatabaseMysqlUserUpdated(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DatabaseMysqlUserUpdated`."""
 
     changes: DatabaseMysqlUserUpdatedChanges
@@ -513,14 +513,14 @@ class DatabaseMysqlUserUpdated(Model, frozen=True):
     parameters: DatabaseMysqlUserUpdatedParameters
 
 
-class DatabaseMysqlUserUpdatedChanges(Model, frozen=True):
+class DatabaseMysqlUserUpdatedChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseMysqlUserUpdated`: `changes`."""
 
     after: DatabaseMysqlUserUpdatedChangesAfter | None = None
     before: DatabaseMysqlUserUpdatedChangesBefore | None = None
 
 
-class DatabaseMysqlUserUpdatedChangesAfter(Model, frozen=True):
+class DatabaseMysqlUserUpdatedChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseMysqlUserUpdated`: `changes.after`."""
 
     description: str
@@ -529,7 +529,7 @@ class DatabaseMysqlUserUpdatedChangesAfter(Model, frozen=True):
     permissions_write: bool = field(name="permissionsWrite")
 
 
-class DatabaseMysqlUserUpdatedChangesBefore(Model, frozen=True):
+class DatabaseMysqlUserUpdatedChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseMysqlUserUpdated`: `changes.before`."""
 
     description: str | None
@@ -538,7 +538,7 @@ class DatabaseMysqlUserUpdatedChangesBefore(Model, frozen=True):
     permissions_write: bool = field(name="permissionsWrite")
 
 
-class DatabaseMysqlUserUpdatedParameters(Model, frozen=True):
+class DatabaseMysqlUserUpdatedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseMysqlUserUpdated`: `parameters`."""
 
     database_description: ParameterProperty = field(name="databaseDescription")
@@ -547,7 +547,7 @@ class DatabaseMysqlUserUpdatedParameters(Model, frozen=True):
     name: ParameterProperty
 
 
-class DatabaseVersionSet(Model, frozen=True):
+class DatabaseVersionSet(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DatabaseVersionSet`."""
 
     changes: DatabaseVersionSetChanges
@@ -555,26 +555,26 @@ class DatabaseVersionSet(Model, frozen=True):
     parameters: DatabaseVersionSetParameters
 
 
-class DatabaseVersionSetChanges(Model, frozen=True):
+class DatabaseVersionSetChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseVersionSet`: `changes`."""
 
     after: DatabaseVersionSetChangesAfter | None = None
     before: DatabaseVersionSetChangesBefore | None = None
 
 
-class DatabaseVersionSetChangesAfter(Model, frozen=True):
+class DatabaseVersionSetChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseVersionSet`: `changes.after`."""
 
     version: str
 
 
-class DatabaseVersionSetChangesBefore(Model, frozen=True):
+class DatabaseVersionSetChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseVersionSet`: `changes.before`."""
 
     version: str | None
 
 
-class DatabaseVersionSetParameters(Model, frozen=True):
+class DatabaseVersionSetParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DatabaseVersionSet`: `parameters`."""
 
     description: ParameterProperty
@@ -582,7 +582,7 @@ class DatabaseVersionSetParameters(Model, frozen=True):
     version: ParameterProperty
 
 
-class DnsARecordSet(Model, frozen=True):
+class DnsARecordSet(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DnsARecordSet`."""
 
     changes: DnsARecordSetChanges
@@ -590,14 +590,14 @@ class DnsARecordSet(Model, frozen=True):
     parameters: DnsARecordSetParameters
 
 
-class DnsARecordSetChanges(Model, frozen=True):
+class DnsARecordSetChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsARecordSet`: `changes`."""
 
     after: DnsARecordSetChangesAfter | None = None
     before: DnsARecordSetChangesBefore | None = None
 
 
-class DnsARecordSetChangesAfter(Model, frozen=True):
+class DnsARecordSetChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsARecordSet`: `changes.after`."""
 
     a_records: list[str] | None = field(default=None, name="aRecords")
@@ -605,7 +605,7 @@ class DnsARecordSetChangesAfter(Model, frozen=True):
     ttl: Literal["auto"] | str | int | UnsetType | None = UNSET
 
 
-class DnsARecordSetChangesBefore(Model, frozen=True):
+class DnsARecordSetChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsARecordSet`: `changes.before`."""
 
     a_records: list[str] | None = field(default=None, name="aRecords")
@@ -613,7 +613,7 @@ class DnsARecordSetChangesBefore(Model, frozen=True):
     ttl: Literal["auto"] | str | int | UnsetType | None = UNSET
 
 
-class DnsARecordSetManaged(Model, frozen=True):
+class DnsARecordSetManaged(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DnsARecordSetManaged`."""
 
     changes: DnsARecordSetManagedChanges
@@ -621,40 +621,40 @@ class DnsARecordSetManaged(Model, frozen=True):
     parameters: DnsARecordSetManagedParameters
 
 
-class DnsARecordSetManagedChanges(Model, frozen=True):
+class DnsARecordSetManagedChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsARecordSetManaged`: `changes`."""
 
     after: DnsARecordSetManagedChangesAfter | None = None
     before: DnsARecordSetManagedChangesBefore | None = None
 
 
-class DnsARecordSetManagedChangesAfter(Model, frozen=True):
+class DnsARecordSetManagedChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsARecordSetManaged`: `changes.after`."""
 
     a_records: Literal["managed"] | str = field(name="aRecords")
     ttl: Literal["auto"] | str | int | UnsetType | None = UNSET
 
 
-class DnsARecordSetManagedChangesBefore(Model, frozen=True):
+class DnsARecordSetManagedChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsARecordSetManaged`: `changes.before`."""
 
     a_records: list[str] | None = field(name="aRecords")
     ttl: Literal["auto"] | str | int | UnsetType | None = UNSET
 
 
-class DnsARecordSetManagedParameters(Model, frozen=True):
+class DnsARecordSetManagedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsARecordSetManaged`: `parameters`."""
 
     domain: ParameterProperty
 
 
-class DnsARecordSetParameters(Model, frozen=True):
+class DnsARecordSetParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsARecordSet`: `parameters`."""
 
     domain: ParameterProperty
 
 
-class DnsCaaRecordSet(Model, frozen=True):
+class DnsCaaRecordSet(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DnsCaaRecordSet`."""
 
     changes: DnsCaaRecordSetChanges
@@ -662,34 +662,34 @@ class DnsCaaRecordSet(Model, frozen=True):
     parameters: DnsCaaRecordSetParameters
 
 
-class DnsCaaRecordSetChanges(Model, frozen=True):
+class DnsCaaRecordSetChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsCaaRecordSet`: `changes`."""
 
     after: DnsCaaRecordSetChangesAfter | None = None
     before: DnsCaaRecordSetChangesBefore | None = None
 
 
-class DnsCaaRecordSetChangesAfter(Model, frozen=True):
+class DnsCaaRecordSetChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsCaaRecordSet`: `changes.after`."""
 
     caa: list[dict[str, Any]]
     ttl: Literal["auto"] | str | int | UnsetType | None = UNSET
 
 
-class DnsCaaRecordSetChangesBefore(Model, frozen=True):
+class DnsCaaRecordSetChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsCaaRecordSet`: `changes.before`."""
 
     caa: list[dict[str, Any]]
     ttl: Literal["auto"] | str | int | UnsetType | None = UNSET
 
 
-class DnsCaaRecordSetParameters(Model, frozen=True):
+class DnsCaaRecordSetParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsCaaRecordSet`: `parameters`."""
 
     domain: ParameterProperty
 
 
-class DnsCnameRecordSet(Model, frozen=True):
+class DnsCnameRecordSet(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DnsCnameRecordSet`."""
 
     changes: DnsCnameRecordSetChanges
@@ -697,34 +697,34 @@ class DnsCnameRecordSet(Model, frozen=True):
     parameters: DnsCnameRecordSetParameters
 
 
-class DnsCnameRecordSetChanges(Model, frozen=True):
+class DnsCnameRecordSetChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsCnameRecordSet`: `changes`."""
 
     after: DnsCnameRecordSetChangesAfter | None = None
     before: DnsCnameRecordSetChangesBefore | None = None
 
 
-class DnsCnameRecordSetChangesAfter(Model, frozen=True):
+class DnsCnameRecordSetChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsCnameRecordSet`: `changes.after`."""
 
     cname: str
     ttl: Literal["auto"] | str | int | UnsetType | None = UNSET
 
 
-class DnsCnameRecordSetChangesBefore(Model, frozen=True):
+class DnsCnameRecordSetChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsCnameRecordSet`: `changes.before`."""
 
     cname: str
     ttl: Literal["auto"] | str | int | UnsetType | None = UNSET
 
 
-class DnsCnameRecordSetParameters(Model, frozen=True):
+class DnsCnameRecordSetParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsCnameRecordSet`: `parameters`."""
 
     domain: ParameterProperty
 
 
-class DnsDomainDeleted(Model, frozen=True):
+class DnsDomainDeleted(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DnsDomainDeleted`."""
 
     changes: DnsDomainDeletedChanges
@@ -732,17 +732,17 @@ class DnsDomainDeleted(Model, frozen=True):
     parameters: DnsDomainDeletedParameters
 
 
-class DnsDomainDeletedChanges(Model, frozen=True):
+class DnsDomainDeletedChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsDomainDeleted`: `changes`."""
 
 
-class DnsDomainDeletedParameters(Model, frozen=True):
+class DnsDomainDeletedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsDomainDeleted`: `parameters`."""
 
     domain: ParameterProperty
 
 
-class DnsIngressDeleted(Model, frozen=True):
+class DnsIngressDeleted(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DnsIngressDeleted`."""
 
     changes: DnsIngressDeletedChanges
@@ -750,17 +750,17 @@ class DnsIngressDeleted(Model, frozen=True):
     parameters: DnsIngressDeletedParameters
 
 
-class DnsIngressDeletedChanges(Model, frozen=True):
+class DnsIngressDeletedChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsIngressDeleted`: `changes`."""
 
 
-class DnsIngressDeletedParameters(Model, frozen=True):
+class DnsIngressDeletedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsIngressDeleted`: `parameters`."""
 
     domain: ParameterProperty
 
 
-class DnsMxRecordSet(Model, frozen=True):
+class DnsMxRecordSet(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DnsMxRecordSet`."""
 
     changes: DnsMxRecordSetChanges
@@ -768,28 +768,28 @@ class DnsMxRecordSet(Model, frozen=True):
     parameters: DnsMxRecordSetParameters
 
 
-class DnsMxRecordSetChanges(Model, frozen=True):
+class DnsMxRecordSetChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsMxRecordSet`: `changes`."""
 
     after: DnsMxRecordSetChangesAfter | None = None
     before: DnsMxRecordSetChangesBefore | None = None
 
 
-class DnsMxRecordSetChangesAfter(Model, frozen=True):
+class DnsMxRecordSetChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsMxRecordSet`: `changes.after`."""
 
     mx: list[dict[str, Any]]
     ttl: Literal["auto"] | str | int | UnsetType | None = UNSET
 
 
-class DnsMxRecordSetChangesBefore(Model, frozen=True):
+class DnsMxRecordSetChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsMxRecordSet`: `changes.before`."""
 
     mx: list[dict[str, Any]]
     ttl: Literal["auto"] | str | int | UnsetType | None = UNSET
 
 
-class DnsMxRecordSetManaged(Model, frozen=True):
+class DnsMxRecordSetManaged(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DnsMxRecordSetManaged`."""
 
     changes: DnsMxRecordSetManagedChanges
@@ -797,40 +797,40 @@ class DnsMxRecordSetManaged(Model, frozen=True):
     parameters: DnsMxRecordSetManagedParameters
 
 
-class DnsMxRecordSetManagedChanges(Model, frozen=True):
+class DnsMxRecordSetManagedChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsMxRecordSetManaged`: `changes`."""
 
     after: DnsMxRecordSetManagedChangesAfter | None = None
     before: DnsMxRecordSetManagedChangesBefore | None = None
 
 
-class DnsMxRecordSetManagedChangesAfter(Model, frozen=True):
+class DnsMxRecordSetManagedChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsMxRecordSetManaged`: `changes.after`."""
 
     mx: Literal["managed"] | str
     ttl: Literal["auto"] | str | int | UnsetType | None = UNSET
 
 
-class DnsMxRecordSetManagedChangesBefore(Model, frozen=True):
+class DnsMxRecordSetManagedChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsMxRecordSetManaged`: `changes.before`."""
 
     mx: list[dict[str, Any]] | None
     ttl: Literal["auto"] | str | int | UnsetType | None = UNSET
 
 
-class DnsMxRecordSetManagedParameters(Model, frozen=True):
+class DnsMxRecordSetManagedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsMxRecordSetManaged`: `parameters`."""
 
     domain: ParameterProperty
 
 
-class DnsMxRecordSetParameters(Model, frozen=True):
+class DnsMxRecordSetParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsMxRecordSet`: `parameters`."""
 
     domain: ParameterProperty
 
 
-class DnsSrvRecordSet(Model, frozen=True):
+class DnsSrvRecordSet(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DnsSrvRecordSet`."""
 
     changes: DnsSrvRecordSetChanges
@@ -838,34 +838,34 @@ class DnsSrvRecordSet(Model, frozen=True):
     parameters: DnsSrvRecordSetParameters
 
 
-class DnsSrvRecordSetChanges(Model, frozen=True):
+class DnsSrvRecordSetChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsSrvRecordSet`: `changes`."""
 
     after: DnsSrvRecordSetChangesAfter | None = None
     before: DnsSrvRecordSetChangesBefore | None = None
 
 
-class DnsSrvRecordSetChangesAfter(Model, frozen=True):
+class DnsSrvRecordSetChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsSrvRecordSet`: `changes.after`."""
 
     srv: list[dict[str, Any]]
     ttl: Literal["auto"] | str | int | UnsetType | None = UNSET
 
 
-class DnsSrvRecordSetChangesBefore(Model, frozen=True):
+class DnsSrvRecordSetChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsSrvRecordSet`: `changes.before`."""
 
     srv: list[dict[str, Any]]
     ttl: Literal["auto"] | str | int | UnsetType | None = UNSET
 
 
-class DnsSrvRecordSetParameters(Model, frozen=True):
+class DnsSrvRecordSetParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsSrvRecordSet`: `parameters`."""
 
     domain: ParameterProperty
 
 
-class DnsTxtRecordSet(Model, frozen=True):
+class DnsTxtRecordSet(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DnsTxtRecordSet`."""
 
     changes: DnsTxtRecordSetChanges
@@ -873,34 +873,34 @@ class DnsTxtRecordSet(Model, frozen=True):
     parameters: DnsTxtRecordSetParameters
 
 
-class DnsTxtRecordSetChanges(Model, frozen=True):
+class DnsTxtRecordSetChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsTxtRecordSet`: `changes`."""
 
     after: DnsTxtRecordSetChangesAfter | None = None
     before: DnsTxtRecordSetChangesBefore | None = None
 
 
-class DnsTxtRecordSetChangesAfter(Model, frozen=True):
+class DnsTxtRecordSetChangesAfter(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsTxtRecordSet`: `changes.after`."""
 
     ttl: Literal["auto"] | str | int | UnsetType | None = UNSET
     txt: list[str]
 
 
-class DnsTxtRecordSetChangesBefore(Model, frozen=True):
+class DnsTxtRecordSetChangesBefore(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsTxtRecordSet`: `changes.before`."""
 
     ttl: Literal["auto"] | str | int | UnsetType | None = UNSET
     txt: list[str]
 
 
-class DnsTxtRecordSetParameters(Model, frozen=True):
+class DnsTxtRecordSetParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsTxtRecordSet`: `parameters`."""
 
     domain: ParameterProperty
 
 
-class DnsZoneCreated(Model, frozen=True):
+class DnsZoneCreated(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DnsZoneCreated`."""
 
     changes: DnsZoneCreatedChanges
@@ -908,17 +908,17 @@ class DnsZoneCreated(Model, frozen=True):
     parameters: DnsZoneCreatedParameters
 
 
-class DnsZoneCreatedChanges(Model, frozen=True):
+class DnsZoneCreatedChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsZoneCreated`: `changes`."""
 
 
-class DnsZoneCreatedParameters(Model, frozen=True):
+class DnsZoneCreatedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsZoneCreated`: `parameters`."""
 
     domain: ParameterProperty
 
 
-class DnsZoneDeleted(Model, frozen=True):
+class DnsZoneDeleted(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.DnsZoneDeleted`."""
 
     changes: DnsZoneDeletedChanges
@@ -926,17 +926,17 @@ class DnsZoneDeleted(Model, frozen=True):
     parameters: DnsZoneDeletedParameters
 
 
-class DnsZoneDeletedChanges(Model, frozen=True):
+class DnsZoneDeletedChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsZoneDeleted`: `changes`."""
 
 
-class DnsZoneDeletedParameters(Model, frozen=True):
+class DnsZoneDeletedParameters(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.DnsZoneDeleted`: `parameters`."""
 
     domain: ParameterProperty
 
 
-class GenericAction(Model, frozen=True):
+class GenericAction(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.GenericAction`."""
 
     changes: dict[str, GenericActionChange]
@@ -944,21 +944,21 @@ class GenericAction(Model, frozen=True):
     parameters: dict[str, ParameterProperty]
 
 
-class GenericActionChange(Model, frozen=True):
+class GenericActionChange(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.GenericAction`: `changes.*`."""
 
     after: Any = UNSET
     before: Any = UNSET
 
 
-class LinkedParameterProperty(Model, frozen=True):
+class LinkedParameterProperty(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.LinkedParameterProperty`."""
 
     aggregate: AggregateReference
     name: str
 
 
-class LogEntry(Model, frozen=True):
+class LogEntry(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.LogEntry`."""
 
     action: LogEntryAction
@@ -968,14 +968,14 @@ class LogEntry(Model, frozen=True):
     user: LogEntryUser | None = None
 
 
-class LogEntryUser(Model, frozen=True):
+class LogEntryUser(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.activitylog.LogEntry`: `user`."""
 
     id: str
     type: Literal["user", "extension"] | str
 
 
-class ParameterProperty(Model, frozen=True):
+class ParameterProperty(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.ParameterProperty`."""
 
     aggregate: AggregateReference | None = None

@@ -16,7 +16,7 @@ from ..structs import Facts, Model
 DetailedModelStatus: TypeAlias = Literal["active", "needApproval", "deprecated"] | str
 
 
-class ContainerMeta(Model, frozen=True):
+class ContainerMeta(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.ContainerMeta`."""
 
     container_id: str | None = field(default=None, name="containerId")
@@ -26,7 +26,7 @@ class ContainerMeta(Model, frozen=True):
     status: Literal["created", "requested", "failed"] | str
 
 
-class CustomerCreateKeyRequest(Model, frozen=True):
+class CustomerCreateKeyRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/ai-hosting-keys`: body."""
 
     create_webui_container: bool | None = field(default=None, name="createWebuiContainer")
@@ -34,7 +34,7 @@ class CustomerCreateKeyRequest(Model, frozen=True):
     project_id: str | None = field(default=None, name="projectId")
 
 
-class CustomerDetailedModel(Model, frozen=True):
+class CustomerDetailedModel(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.CustomerDetailedModel`."""
 
     active_at: datetime = field(name="activeAt")
@@ -51,7 +51,7 @@ class CustomerDetailedModel(Model, frozen=True):
     token_factor: int | float = field(name="tokenFactor")
 
 
-class CustomerUpdateKeyRequest(Model, frozen=True):
+class CustomerUpdateKeyRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/customers/{customerId}/ai-hosting-keys/{keyId}`: body."""
 
     create_webui_container: bool | None = field(default=None, name="createWebuiContainer")
@@ -59,7 +59,7 @@ class CustomerUpdateKeyRequest(Model, frozen=True):
     project_id: str | None = field(default=None, name="projectId")
 
 
-class Key(Model, frozen=True):
+class Key(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.Key`."""
 
     container_meta: ContainerMeta | None = field(default=None, name="containerMeta")
@@ -74,7 +74,7 @@ class Key(Model, frozen=True):
     token_usage: TokenUsage = field(name="tokenUsage")
 
 
-class Licence(Model, frozen=True):
+class Licence(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.Licence`."""
 
     container_meta: ContainerMeta | None = field(default=None, name="containerMeta")
@@ -89,14 +89,14 @@ class Licence(Model, frozen=True):
     rate_limit: int | float = field(name="rateLimit")
 
 
-class LicenceLimit(Model, frozen=True):
+class LicenceLimit(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.aihosting.Licence`: `limit`."""
 
     allowed_requests_per_unit: int = field(name="allowedRequestsPerUnit")
     unit: Literal["minute"] | str
 
 
-class ModelSchema(Model, frozen=True):
+class ModelSchema(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.Model`."""
 
     display_name: str = field(name="displayName")
@@ -107,7 +107,7 @@ class ModelSchema(Model, frozen=True):
     token_factor: int | float = field(name="tokenFactor")
 
 
-class PlanOptions(Model, frozen=True):
+class PlanOptions(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.PlanOptions`."""
 
     customer_id: str = field(name="customerId")
@@ -120,7 +120,7 @@ class PlanOptions(Model, frozen=True):
     top_usages: list[PlanOptionsTopUsage] | None = field(default=None, name="topUsages")
 
 
-class PlanOptionsTopUsage(Model, frozen=True):
+class PlanOptionsTopUsage(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.aihosting.PlanOptions`: `topUsages[]`."""
 
     key_id: str | None = field(default=None, name="keyId")
@@ -129,7 +129,7 @@ class PlanOptionsTopUsage(Model, frozen=True):
     token_used: int = field(name="tokenUsed")
 
 
-class PlanUsage(Model, frozen=True):
+class PlanUsage(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.PlanUsage`."""
 
     available: Annotated[int, Facts(minimum=-1)]
@@ -137,7 +137,7 @@ class PlanUsage(Model, frozen=True):
     used: Annotated[int, Facts(minimum=0)]
 
 
-class PlanUsageBig(Model, frozen=True):
+class PlanUsageBig(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.PlanUsageBig`."""
 
     available: Annotated[int, Facts(minimum=-1)]
@@ -145,14 +145,14 @@ class PlanUsageBig(Model, frozen=True):
     used: Annotated[int, Facts(minimum=0)]
 
 
-class ProjectCreateKeyRequest(Model, frozen=True):
+class ProjectCreateKeyRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/ai-hosting-keys`: body."""
 
     create_webui_container: bool | None = field(default=None, name="createWebuiContainer")
     name: Annotated[str, Facts(min_length=5)]
 
 
-class ProjectDetailedModel(Model, frozen=True):
+class ProjectDetailedModel(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.ProjectDetailedModel`."""
 
     active_at: datetime = field(name="activeAt")
@@ -169,7 +169,7 @@ class ProjectDetailedModel(Model, frozen=True):
     token_factor: int | float = field(name="tokenFactor")
 
 
-class ProjectGetUsageResult(Model, frozen=True):
+class ProjectGetUsageResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/projects/{projectId}/ai-hosting`: result 200."""
 
     keys: PlanUsage
@@ -178,7 +178,7 @@ class ProjectGetUsageResult(Model, frozen=True):
     project_id: str = field(name="projectId")
 
 
-class ProjectLinkContainerRequest(Model, frozen=True):
+class ProjectLinkContainerRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/ai-hosting-keys/{keyId}/actions/link-container`: body."""
 
     container_id: str = field(name="containerId")
@@ -186,21 +186,21 @@ class ProjectLinkContainerRequest(Model, frozen=True):
     stack_id: str = field(name="stackId")
 
 
-class ProjectUpdateKeyRequest(Model, frozen=True):
+class ProjectUpdateKeyRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/projects/{projectId}/ai-hosting-keys/{keyId}`: body."""
 
     create_webui_container: bool | None = field(default=None, name="createWebuiContainer")
     name: Annotated[str, Facts(min_length=5)] | None = None
 
 
-class RateLimit(Model, frozen=True):
+class RateLimit(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.RateLimit`."""
 
     allowed_requests_per_unit: int = field(name="allowedRequestsPerUnit")
     unit: Literal["minute"] | str
 
 
-class TokenUsage(Model, frozen=True):
+class TokenUsage(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.TokenUsage`."""
 
     plan_limit: Annotated[int, Facts(minimum=-1)] = field(name="planLimit")

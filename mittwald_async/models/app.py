@@ -28,14 +28,14 @@ UserInputDataType: TypeAlias = Literal["text", "number", "boolean", "select"] | 
 UserInputFormat: TypeAlias = Literal["email", "password", "url", "uri"] | str
 
 
-class AdditionalValidationSchema(Model, frozen=True):
+class AdditionalValidationSchema(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.AdditionalValidationSchema`."""
 
     kind: AdditionalValidationSchemaKind | None = None
     schema: str | None = None
 
 
-class App(Model, frozen=True):
+class App(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.App`."""
 
     action_capabilities: list[Action] | None = field(default=None, name="actionCapabilities")
@@ -44,7 +44,7 @@ class App(Model, frozen=True):
     tags: list[str]
 
 
-class AppInstallation(Model, frozen=True):
+class AppInstallation(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.AppInstallation`."""
 
     app_external_version: str = field(name="appExternalVersion")
@@ -75,14 +75,14 @@ class AppInstallation(Model, frozen=True):
     user_inputs: list[SavedUserInput] = field(name="userInputs")
 
 
-class AppInstallationPort(Model, frozen=True):
+class AppInstallationPort(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.app.AppInstallation`: `ports[]`."""
 
     name: str | None = None
     port: int | None = None
 
 
-class AppInstallationStatus(Model, frozen=True):
+class AppInstallationStatus(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.AppInstallationStatus`."""
 
     last_exit_code: int | None = field(default=None, name="lastExitCode")
@@ -91,13 +91,13 @@ class AppInstallationStatus(Model, frozen=True):
     uptime_seconds: int | float | None = field(default=None, name="uptimeSeconds")
 
 
-class AppJobImage(Model, frozen=True):
+class AppJobImage(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.AppJobImage`."""
 
     image_template: str = field(name="imageTemplate")
 
 
-class AppJobImages(Model, frozen=True):
+class AppJobImages(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.AppJobImages`."""
 
     reconfigure_image: AppJobImage = field(name="reconfigureImage")
@@ -106,7 +106,7 @@ class AppJobImages(Model, frozen=True):
     upgrade_image: AppJobImage = field(name="upgradeImage")
 
 
-class AppVersion(Model, frozen=True):
+class AppVersion(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.AppVersion`."""
 
     app_id: Annotated[str, Facts(format="uuid")] = field(name="appId")
@@ -128,13 +128,13 @@ class AppVersion(Model, frozen=True):
     user_inputs: list[UserInput] | None = field(default=None, name="userInputs")
 
 
-class BreakingNote(Model, frozen=True):
+class BreakingNote(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.BreakingNote`."""
 
     faq_link: Annotated[str, Facts(format="uri")] = field(name="faqLink")
 
 
-class CronjobCommand(Model, frozen=True):
+class CronjobCommand(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.CronjobCommand`."""
 
     interpreter_template: str = field(name="interpreterTemplate")
@@ -142,7 +142,7 @@ class CronjobCommand(Model, frozen=True):
     path_template: str = field(name="pathTemplate")
 
 
-class DatabaseDependency(Model, frozen=True):
+class DatabaseDependency(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.DatabaseDependency`."""
 
     description: str
@@ -151,7 +151,7 @@ class DatabaseDependency(Model, frozen=True):
     version: Annotated[str, Facts(format="uuid")]
 
 
-class DefaultCronjob(Model, frozen=True):
+class DefaultCronjob(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.DefaultCronjob`."""
 
     active: bool
@@ -162,7 +162,7 @@ class DefaultCronjob(Model, frozen=True):
     url_template: str | None = field(default=None, name="urlTemplate")
 
 
-class DeprecatedAppLinkDatabaseRequest(Model, frozen=True):
+class DeprecatedAppLinkDatabaseRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/appinstallations/{appInstallationId}/databases`: body."""
 
     database_id: Annotated[str, Facts(format="uuid")] = field(name="databaseId")
@@ -170,7 +170,7 @@ class DeprecatedAppLinkDatabaseRequest(Model, frozen=True):
     purpose: Literal["primary", "cache", "custom"] | str
 
 
-class DeprecatedAppReplaceDatabaseRequest(Model, frozen=True):
+class DeprecatedAppReplaceDatabaseRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/app-installations/{appInstallationId}/database/replace`: body."""
 
     database_user_ids: dict[str, str] | None = field(default=None, name="databaseUserIds")
@@ -178,21 +178,21 @@ class DeprecatedAppReplaceDatabaseRequest(Model, frozen=True):
     old_database_id: Annotated[str, Facts(format="uuid")] = field(name="oldDatabaseId")
 
 
-class DesiredSystemSoftware(Model, frozen=True):
+class DesiredSystemSoftware(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.DesiredSystemSoftware`."""
 
     system_software_version: str | None = field(default=None, name="systemSoftwareVersion")
     update_policy: SystemSoftwareUpdatePolicy | None = field(default=None, name="updatePolicy")
 
 
-class Error(Model, frozen=True):
+class Error(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.Error`."""
 
     message: str
     type: str
 
 
-class GetMissingDependenciesForAppinstallationResult(Model, frozen=True):
+class GetMissingDependenciesForAppinstallationResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/app-installations/{appInstallationId}/missing-dependencies`: result 200."""
 
     missing_system_software_dependencies: list[SystemSoftwareDependency] | None = field(
@@ -202,7 +202,7 @@ class GetMissingDependenciesForAppinstallationResult(Model, frozen=True):
     missing_user_inputs: list[UserInput] | None = field(default=None, name="missingUserInputs")
 
 
-class InstalledSystemSoftware(Model, frozen=True):
+class InstalledSystemSoftware(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.InstalledSystemSoftware`."""
 
     external_version: str = field(name="externalVersion")
@@ -213,7 +213,7 @@ class InstalledSystemSoftware(Model, frozen=True):
     update_policy: SystemSoftwareUpdatePolicy = field(name="updatePolicy")
 
 
-class LinkDatabaseRequest(Model, frozen=True):
+class LinkDatabaseRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/app-installations/{appInstallationId}/database`: body."""
 
     database_id: Annotated[str, Facts(format="uuid")] = field(name="databaseId")
@@ -221,7 +221,7 @@ class LinkDatabaseRequest(Model, frozen=True):
     purpose: Literal["primary", "cache", "custom"] | str
 
 
-class LinkedDatabase(Model, frozen=True):
+class LinkedDatabase(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.LinkedDatabase`."""
 
     database_id: Annotated[str, Facts(format="uuid")] = field(name="databaseId")
@@ -230,7 +230,7 @@ class LinkedDatabase(Model, frozen=True):
     purpose: Literal["primary", "cache", "custom"] | str
 
 
-class PatchAppinstallationRequest(Model, frozen=True):
+class PatchAppinstallationRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/app-installations/{appInstallationId}`: body."""
 
     app_version_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="appVersionId")
@@ -242,7 +242,7 @@ class PatchAppinstallationRequest(Model, frozen=True):
     user_inputs: list[SavedUserInput] | None = field(default=None, name="userInputs")
 
 
-class PatchLinkedDatabase(Model, frozen=True):
+class PatchLinkedDatabase(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.PatchLinkedDatabase`."""
 
     database_user_ids: dict[str, str] | None = field(default=None, name="databaseUserIds")
@@ -250,7 +250,7 @@ class PatchLinkedDatabase(Model, frozen=True):
     replaces_database_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="replacesDatabaseId")
 
 
-class RequestAppinstallationCopyRequest(Model, frozen=True):
+class RequestAppinstallationCopyRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/app-installations/{appInstallationId}/actions/copy`: body."""
 
     description: str
@@ -259,13 +259,13 @@ class RequestAppinstallationCopyRequest(Model, frozen=True):
     target_project_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="targetProjectId")
 
 
-class RequestAppinstallationCopyResult(Model, frozen=True):
+class RequestAppinstallationCopyResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/app-installations/{appInstallationId}/actions/copy`: result 201."""
 
     id: Annotated[str, Facts(format="uuid")]
 
 
-class RequestAppinstallationRequest(Model, frozen=True):
+class RequestAppinstallationRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/app-installations`: body."""
 
     app_version_id: Annotated[str, Facts(format="uuid")] = field(name="appVersionId")
@@ -276,13 +276,13 @@ class RequestAppinstallationRequest(Model, frozen=True):
     user_inputs: list[SavedUserInput] = field(name="userInputs")
 
 
-class RequestAppinstallationResult(Model, frozen=True):
+class RequestAppinstallationResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/app-installations`: result 201."""
 
     id: Annotated[str, Facts(format="uuid")]
 
 
-class RequestHandlerRequirement(Model, frozen=True):
+class RequestHandlerRequirement(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.RequestHandlerRequirement`."""
 
     example_values: list[SavedUserInput] | None = field(default=None, name="exampleValues")
@@ -291,20 +291,20 @@ class RequestHandlerRequirement(Model, frozen=True):
     parameters_template: str = field(name="parametersTemplate")
 
 
-class SavedUserInput(Model, frozen=True):
+class SavedUserInput(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.SavedUserInput`."""
 
     name: str
     value: str
 
 
-class SetDatabaseUsersRequest(Model, frozen=True):
+class SetDatabaseUsersRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/app-installations/{appInstallationId}/databases/{databaseId}/users`: body."""
 
     database_user_ids: dict[str, str] = field(name="databaseUserIds")
 
 
-class SystemSoftware(Model, frozen=True):
+class SystemSoftware(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.SystemSoftware`."""
 
     id: str
@@ -313,14 +313,14 @@ class SystemSoftware(Model, frozen=True):
     tags: list[str]
 
 
-class SystemSoftwareDependency(Model, frozen=True):
+class SystemSoftwareDependency(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.SystemSoftwareDependency`."""
 
     system_software_id: Annotated[str, Facts(format="uuid")] = field(name="systemSoftwareId")
     version_range: str = field(name="versionRange")
 
 
-class SystemSoftwareVersion(Model, frozen=True):
+class SystemSoftwareVersion(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.SystemSoftwareVersion`."""
 
     expiry_date: datetime | None = field(default=None, name="expiryDate")
@@ -336,7 +336,7 @@ class SystemSoftwareVersion(Model, frozen=True):
     user_inputs: list[UserInput] | None = field(default=None, name="userInputs")
 
 
-class UserInput(Model, frozen=True):
+class UserInput(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.UserInput`."""
 
     additional_validation_schema: AdditionalValidationSchema | None = field(
@@ -354,7 +354,7 @@ class UserInput(Model, frozen=True):
     validation_schema: str = field(name="validationSchema")
 
 
-class UserInputPositionMeta(Model, frozen=True):
+class UserInputPositionMeta(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.UserInputPositionMeta`."""
 
     index: int | None = None
@@ -362,7 +362,7 @@ class UserInputPositionMeta(Model, frozen=True):
     step: str | None = None
 
 
-class VersionStatus(Model, frozen=True):
+class VersionStatus(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.VersionStatus`."""
 
     current: str | None = None

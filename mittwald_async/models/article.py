@@ -13,7 +13,7 @@ from msgspec import field
 from ..structs import Facts, Model
 
 
-class ArticleAddons(Model, frozen=True):
+class ArticleAddons(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.article.ArticleAddons`."""
 
     hidden: bool | None = None
@@ -23,7 +23,7 @@ class ArticleAddons(Model, frozen=True):
     value_merge_type: Literal["add", "set"] | str | None = field(default=None, name="valueMergeType")
 
 
-class ArticleAttributes(Model, frozen=True):
+class ArticleAttributes(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.article.ArticleAttributes`."""
 
     customer_editable: bool | None = field(default=None, name="customerEditable")
@@ -35,7 +35,7 @@ class ArticleAttributes(Model, frozen=True):
     value: str | None = None
 
 
-class ArticleTag(Model, frozen=True):
+class ArticleTag(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.article.ArticleTag`."""
 
     description: Annotated[str, Facts(min_length=1)] | None = None
@@ -44,7 +44,7 @@ class ArticleTag(Model, frozen=True):
     name: Annotated[str, Facts(min_length=1)] | None = None
 
 
-class ArticleTemplate(Model, frozen=True):
+class ArticleTemplate(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.article.ArticleTemplate`."""
 
     additional_articles: list[ReadableBookableArticleOptions] | None = field(default=None, name="additionalArticles")
@@ -59,7 +59,7 @@ class ArticleTemplate(Model, frozen=True):
     type: Literal["miscellaneous", "base", "additional", "modifier", "setup_fee"] | str
 
 
-class ReadableArticle(Model, frozen=True):
+class ReadableArticle(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.article.ReadableArticle`."""
 
     addons: list[ArticleAddons] | None = None
@@ -89,7 +89,7 @@ class ReadableArticle(Model, frozen=True):
     template: ArticleTemplate
 
 
-class ReadableArticleMachineType(Model, frozen=True):
+class ReadableArticleMachineType(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.article.ReadableArticle`: `machineType`."""
 
     cpu: str
@@ -97,7 +97,7 @@ class ReadableArticleMachineType(Model, frozen=True):
     name: str
 
 
-class ReadableBookableArticleOptions(Model, frozen=True):
+class ReadableBookableArticleOptions(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.article.ReadableBookableArticleOptions`."""
 
     article_id: Annotated[str, Facts(min_length=1)] = field(name="articleId")
@@ -105,7 +105,7 @@ class ReadableBookableArticleOptions(Model, frozen=True):
     max_article_count: int | float | None = field(default=None, name="maxArticleCount")
 
 
-class ReadableBookableArticleOptionsInfo(Model, frozen=True):
+class ReadableBookableArticleOptionsInfo(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.article.ReadableBookableArticleOptions`: `info`."""
 
     article_name: str | None = field(default=None, name="articleName")
@@ -113,14 +113,14 @@ class ReadableBookableArticleOptionsInfo(Model, frozen=True):
     from_article_template: bool | None = field(default=None, name="fromArticleTemplate")
 
 
-class ReadableChangeArticleOptions(Model, frozen=True):
+class ReadableChangeArticleOptions(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.article.ReadableChangeArticleOptions`."""
 
     article_id: Annotated[str, Facts(min_length=1)] = field(name="articleId")
     info: ReadableChangeArticleOptionsInfo | None = None
 
 
-class ReadableChangeArticleOptionsInfo(Model, frozen=True):
+class ReadableChangeArticleOptionsInfo(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.article.ReadableChangeArticleOptions`: `info`."""
 
     article_name: str | None = field(default=None, name="articleName")
@@ -128,7 +128,7 @@ class ReadableChangeArticleOptionsInfo(Model, frozen=True):
     from_article_template: bool | None = field(default=None, name="fromArticleTemplate")
 
 
-class ReadableModifierArticleOptions(Model, frozen=True):
+class ReadableModifierArticleOptions(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.article.ReadableModifierArticleOptions`."""
 
     article_id: Annotated[str, Facts(min_length=1)] = field(name="articleId")
@@ -136,7 +136,7 @@ class ReadableModifierArticleOptions(Model, frozen=True):
     max_article_count: Annotated[int | float, Facts(minimum=1)] = field(name="maxArticleCount")
 
 
-class ReadableModifierArticleOptionsInfo(Model, frozen=True):
+class ReadableModifierArticleOptionsInfo(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.article.ReadableModifierArticleOptions`: `info`."""
 
     article_name: str | None = field(default=None, name="articleName")

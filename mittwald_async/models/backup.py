@@ -18,28 +18,28 @@ ProjectBackupRestorePhase: TypeAlias = Literal["running", "completed"] | str
 RestorePathPhase: TypeAlias = Literal["running", "completed"] | str
 
 
-class BackupTemplate(Model, frozen=True):
+class BackupTemplate(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.BackupTemplate`."""
 
     expiration_time: datetime = field(name="expirationTime")
     ignored_sources: IgnoredSources | None = field(default=None, name="ignoredSources")
 
 
-class CreateProjectBackupExportRequest(Model, frozen=True):
+class CreateProjectBackupExportRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/project-backups/{projectBackupId}/export`: body."""
 
     format: Literal["tar", "zip"] | str
     password: str | None = None
 
 
-class CreateProjectBackupRequest(Model, frozen=True):
+class CreateProjectBackupRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/backups`: body."""
 
     description: str | None = None
     expiration_time: datetime = field(name="expirationTime")
 
 
-class CreateProjectBackupScheduleRequest(Model, frozen=True):
+class CreateProjectBackupScheduleRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/backup-schedules`: body."""
 
     description: str | None = None
@@ -47,39 +47,39 @@ class CreateProjectBackupScheduleRequest(Model, frozen=True):
     ttl: str
 
 
-class DatabaseReference(Model, frozen=True):
+class DatabaseReference(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.DatabaseReference`."""
 
     kind: str
     name: str
 
 
-class DeprecatedBackupReplaceProjectBackupExpirationTimeRequest(Model, frozen=True):
+class DeprecatedBackupReplaceProjectBackupExpirationTimeRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/project-backups/{projectBackupId}/expiration-time`: body."""
 
     expiration_time: datetime | None = field(default=None, name="expirationTime")
 
 
-class DeprecatedBackupUpdateProjectBackupDescriptionRequest(Model, frozen=True):
+class DeprecatedBackupUpdateProjectBackupDescriptionRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/project-backups/{projectBackupId}/description`: body."""
 
     description: str | None = None
 
 
-class GetProjectBackupDatabaseDumpsResult(Model, frozen=True):
+class GetProjectBackupDatabaseDumpsResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/project-backups/{projectBackupId}/database-dumps`: result 200."""
 
     databases: list[str]
 
 
-class IgnoredSources(Model, frozen=True):
+class IgnoredSources(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.IgnoredSources`."""
 
     databases: list[DatabaseReference] | None = None
     files: bool
 
 
-class ProjectBackup(Model, frozen=True):
+class ProjectBackup(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.ProjectBackup`."""
 
     created_at: datetime | None = field(default=None, name="createdAt")
@@ -96,7 +96,7 @@ class ProjectBackup(Model, frozen=True):
     status: str
 
 
-class ProjectBackupExport(Model, frozen=True):
+class ProjectBackupExport(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.ProjectBackupExport`."""
 
     download_url: Annotated[str, Facts(format="url")] | None = field(default=None, name="downloadURL")
@@ -107,7 +107,7 @@ class ProjectBackupExport(Model, frozen=True):
     with_password: bool = field(name="withPassword")
 
 
-class ProjectBackupPath(Model, frozen=True):
+class ProjectBackupPath(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.ProjectBackupPath`."""
 
     absolute_path: str = field(name="absolutePath")
@@ -121,7 +121,7 @@ class ProjectBackupPath(Model, frozen=True):
     target: str | None = None
 
 
-class ProjectBackupRestore(Model, frozen=True):
+class ProjectBackupRestore(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.ProjectBackupRestore`."""
 
     database_restores: list[ProjectBackupRestoreDatabase] | None = field(default=None, name="databaseRestores")
@@ -129,21 +129,21 @@ class ProjectBackupRestore(Model, frozen=True):
     phase: ProjectBackupRestorePhase
 
 
-class ProjectBackupRestoreDatabase(Model, frozen=True):
+class ProjectBackupRestoreDatabase(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.ProjectBackupRestoreDatabase`."""
 
     database_backup_dump: str = field(name="databaseBackupDump")
     target_database_id: Annotated[str, Facts(format="uuid")] = field(name="targetDatabaseId")
 
 
-class ProjectBackupRestoreDatabaseRequest(Model, frozen=True):
+class ProjectBackupRestoreDatabaseRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.ProjectBackupRestoreDatabaseRequest`."""
 
     database_backup_dump: str = field(name="databaseBackupDump")
     target_database_id: Annotated[str, Facts(format="uuid")] = field(name="targetDatabaseId")
 
 
-class ProjectBackupRestorePath(Model, frozen=True):
+class ProjectBackupRestorePath(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.ProjectBackupRestorePath`."""
 
     clear_target_path: bool = field(name="clearTargetPath")
@@ -152,7 +152,7 @@ class ProjectBackupRestorePath(Model, frozen=True):
     target_restore_path: str | None = field(default=None, name="targetRestorePath")
 
 
-class ProjectBackupRestorePathDeprecated(Model, frozen=True):
+class ProjectBackupRestorePathDeprecated(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.ProjectBackupRestorePathDeprecated`."""
 
     clear_target_path: bool = field(name="clearTargetPath")
@@ -162,7 +162,7 @@ class ProjectBackupRestorePathDeprecated(Model, frozen=True):
     target_path: str | None = field(default=None, name="targetPath")
 
 
-class ProjectBackupRestorePathRequest(Model, frozen=True):
+class ProjectBackupRestorePathRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.ProjectBackupRestorePathRequest`."""
 
     clear_target_path: bool | None = field(default=None, name="clearTargetPath")
@@ -170,7 +170,7 @@ class ProjectBackupRestorePathRequest(Model, frozen=True):
     target_restore_path: str | None = field(default=None, name="targetRestorePath")
 
 
-class ProjectBackupRestorePathRequestDeprecated(Model, frozen=True):
+class ProjectBackupRestorePathRequestDeprecated(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.ProjectBackupRestorePathRequestDeprecated`."""
 
     clear_target_path: bool | None = field(default=None, name="clearTargetPath")
@@ -178,14 +178,14 @@ class ProjectBackupRestorePathRequestDeprecated(Model, frozen=True):
     target_path: str | None = field(default=None, name="targetPath")
 
 
-class ProjectBackupRestoreRequest(Model, frozen=True):
+class ProjectBackupRestoreRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.ProjectBackupRestoreRequest`."""
 
     database_restores: list[ProjectBackupRestoreDatabaseRequest] | None = field(default=None, name="databaseRestores")
     path_restore: ProjectBackupRestorePathRequest | None = field(default=None, name="pathRestore")
 
 
-class ProjectBackupSchedule(Model, frozen=True):
+class ProjectBackupSchedule(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.ProjectBackupSchedule`."""
 
     created_at: datetime | None = field(default=None, name="createdAt")
@@ -198,14 +198,14 @@ class ProjectBackupSchedule(Model, frozen=True):
     updated_at: datetime | None = field(default=None, name="updatedAt")
 
 
-class UpdateProjectBackupRequest(Model, frozen=True):
+class UpdateProjectBackupRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/project-backups/{projectBackupId}`: body."""
 
     description: str | None = None
     expiration_time: datetime | None = field(default=None, name="expirationTime")
 
 
-class UpdateProjectBackupScheduleRequest(Model, frozen=True):
+class UpdateProjectBackupScheduleRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/project-backup-schedules/{projectBackupScheduleId}`: body."""
 
     description: str | None = None

@@ -15,7 +15,7 @@ from ..structs import Facts, Model
 Salutation: TypeAlias = Literal["mr", "ms", "other"] | str
 
 
-class Address(Model, frozen=True):
+class Address(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.commons.Address`."""
 
     street: str
@@ -26,7 +26,7 @@ class Address(Model, frozen=True):
     address_prefix: str | None = field(default=None, name="addressPrefix")
 
 
-class Contact(Model, frozen=True):
+class Contact(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.commons.Contact`."""
 
     first_name: str | None = field(default=None, name="firstName")
@@ -40,14 +40,14 @@ class Contact(Model, frozen=True):
     use_formal_term: bool | None = field(default=None, name="useFormalTerm")
 
 
-class Error(Model, frozen=True):
+class Error(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.commons.Error`."""
 
     message: str
     type: str
 
 
-class Person(Model, frozen=True):
+class Person(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.commons.Person`."""
 
     first_name: str = field(name="firstName")
@@ -55,7 +55,7 @@ class Person(Model, frozen=True):
     title: Salutation | None = None
 
 
-class ValidationErrorSchema(Model, frozen=True):
+class ValidationErrorSchema(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.commons.ValidationErrorSchema`."""
 
     message: str
@@ -64,7 +64,7 @@ class ValidationErrorSchema(Model, frozen=True):
     context: dict[str, str] | None = None
 
 
-class ValidationErrors(Model, frozen=True):
+class ValidationErrors(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.commons.ValidationErrors`."""
 
     type: Literal["ValidationError"] | str

@@ -18,27 +18,27 @@ ServiceStatus: TypeAlias = Literal["running", "stopped", "error", "creating", "s
 VolumeSortOrder: TypeAlias = Literal["nameAsc", "nameDesc", "storageAsc", "storageDesc"] | str
 
 
-class AddTemplateComponent(Model, frozen=True):
+class AddTemplateComponent(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.AddTemplateComponent`."""
 
     template_config: AddTemplateComponentTemplateConfig = field(name="templateConfig")
 
 
-class AddTemplateComponentTemplateConfig(Model, frozen=True):
+class AddTemplateComponentTemplateConfig(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.container.AddTemplateComponent`: `templateConfig`."""
 
     template_id: str = field(name="templateId")
     user_inputs: list[AddTemplateComponentTemplateConfigUserInput] | None = field(default=None, name="userInputs")
 
 
-class AddTemplateComponentTemplateConfigUserInput(Model, frozen=True):
+class AddTemplateComponentTemplateConfigUserInput(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.container.AddTemplateComponent`: `templateConfig.userInputs[]`."""
 
     name: str
     value: str
 
 
-class ContainerImageConfig(Model, frozen=True):
+class ContainerImageConfig(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.ContainerImageConfig`."""
 
     command: list[str] | None = None
@@ -55,7 +55,7 @@ class ContainerImageConfig(Model, frozen=True):
     volumes: list[ContainerImageConfigVolume] | None = None
 
 
-class ContainerImageConfigEnv(Model, frozen=True):
+class ContainerImageConfigEnv(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.ContainerImageConfigEnv`."""
 
     description: str | None = None
@@ -65,7 +65,7 @@ class ContainerImageConfigEnv(Model, frozen=True):
     value: str | None = None
 
 
-class ContainerImageConfigExposedPort(Model, frozen=True):
+class ContainerImageConfigExposedPort(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.ContainerImageConfigExposedPort`."""
 
     description: str | None = None
@@ -73,7 +73,7 @@ class ContainerImageConfigExposedPort(Model, frozen=True):
     port: str
 
 
-class ContainerImageConfigVolume(Model, frozen=True):
+class ContainerImageConfigVolume(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.ContainerImageConfigVolume`."""
 
     description: str | None = None
@@ -81,7 +81,7 @@ class ContainerImageConfigVolume(Model, frozen=True):
     volume: str
 
 
-class CreateRegistry(Model, frozen=True):
+class CreateRegistry(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.CreateRegistry`."""
 
     credentials: SetRegistryCredentials | None = None
@@ -89,41 +89,41 @@ class CreateRegistry(Model, frozen=True):
     uri: str
 
 
-class CreateStack(Model, frozen=True):
+class CreateStack(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.CreateStack`."""
 
     description: str
     template_config: CreateStackTemplateConfig | None = field(default=None, name="templateConfig")
 
 
-class CreateStackTemplateConfig(Model, frozen=True):
+class CreateStackTemplateConfig(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.container.CreateStack`: `templateConfig`."""
 
     template_id: str = field(name="templateId")
     user_inputs: list[CreateStackTemplateConfigUserInput] | None = field(default=None, name="userInputs")
 
 
-class CreateStackTemplateConfigUserInput(Model, frozen=True):
+class CreateStackTemplateConfigUserInput(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.container.CreateStack`: `templateConfig.userInputs[]`."""
 
     name: str
     value: str
 
 
-class DeclareStackRequest(Model, frozen=True):
+class DeclareStackRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/stacks/{stackId}`: body."""
 
     services: dict[str, ServiceDeclareRequest] | None = None
     volumes: dict[str, VolumeDeclareRequest] | None = None
 
 
-class Deploy(Model, frozen=True):
+class Deploy(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.Deploy`."""
 
     resources: Resources | None = None
 
 
-class DeprecatedContainerSetStackUpdateScheduleRequest(Model, frozen=True):
+class DeprecatedContainerSetStackUpdateScheduleRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/stacks/{stackId}/update-schedule`: body."""
 
     update_schedule: DeprecatedContainerSetStackUpdateScheduleRequestUpdateSchedule | UnsetType | None = field(
@@ -132,33 +132,33 @@ class DeprecatedContainerSetStackUpdateScheduleRequest(Model, frozen=True):
     )
 
 
-class DeprecatedContainerSetStackUpdateScheduleRequestUpdateSchedule(Model, frozen=True):
+class DeprecatedContainerSetStackUpdateScheduleRequestUpdateSchedule(Model, frozen=True, kw_only=True):
     """In `PUT /v2/stacks/{stackId}/update-schedule`: body, `updateSchedule`."""
 
     cron: str
     timezone: str | None = None
 
 
-class DeprecatedContainerValidateContainerRegistryUriRequest(Model, frozen=True):
+class DeprecatedContainerValidateContainerRegistryUriRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/actions/validate-container-registry-uri`: body."""
 
     registry_uri: str = field(name="registryUri")
 
 
-class DeprecatedContainerValidateContainerRegistryUriResult(Model, frozen=True):
+class DeprecatedContainerValidateContainerRegistryUriResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/actions/validate-container-registry-uri`: result 200."""
 
     reason: str | None = None
     valid: bool
 
 
-class DeprecatedContainerValidateRegistryCredentialsResult(Model, frozen=True):
+class DeprecatedContainerValidateRegistryCredentialsResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/registries/{registryId}/actions/validate-credentials`: result 200."""
 
     valid: bool
 
 
-class Registry(Model, frozen=True):
+class Registry(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.Registry`."""
 
     credentials: RegistryCredentials | None = None
@@ -168,27 +168,27 @@ class Registry(Model, frozen=True):
     uri: str
 
 
-class RegistryCredentials(Model, frozen=True):
+class RegistryCredentials(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.RegistryCredentials`."""
 
     username: str
     valid: bool
 
 
-class ResourceSpec(Model, frozen=True):
+class ResourceSpec(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.ResourceSpec`."""
 
     cpus: str | None = None
     memory: str | None = None
 
 
-class Resources(Model, frozen=True):
+class Resources(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.Resources`."""
 
     limits: ResourceSpec | None = None
 
 
-class ServiceDeclareRequest(Model, frozen=True):
+class ServiceDeclareRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.ServiceDeclareRequest`."""
 
     command: list[str] | None = None
@@ -203,14 +203,14 @@ class ServiceDeclareRequest(Model, frozen=True):
     volumes: list[str] | None = None
 
 
-class ServicePullImageWebhookResponse(Model, frozen=True):
+class ServicePullImageWebhookResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.ServicePullImageWebhookResponse`."""
 
     token: str
     webhook_url: Annotated[str, Facts(format="uri")] = field(name="webhookUrl")
 
 
-class ServiceRequest(Model, frozen=True):
+class ServiceRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.ServiceRequest`."""
 
     command: list[str] | None = None
@@ -225,7 +225,7 @@ class ServiceRequest(Model, frozen=True):
     volumes: list[str] | None = None
 
 
-class ServiceResponse(Model, frozen=True):
+class ServiceResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.ServiceResponse`."""
 
     deploy: Deploy | None = None
@@ -248,7 +248,7 @@ class ServiceResponse(Model, frozen=True):
     template_id: str | None = field(default=None, name="templateId")
 
 
-class ServiceState(Model, frozen=True):
+class ServiceState(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.ServiceState`."""
 
     command: list[str] | None = None
@@ -260,14 +260,14 @@ class ServiceState(Model, frozen=True):
     volumes: list[str] | None = None
 
 
-class SetRegistryCredentials(Model, frozen=True):
+class SetRegistryCredentials(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.SetRegistryCredentials`."""
 
     password: str
     username: str
 
 
-class StackResponse(Model, frozen=True):
+class StackResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.StackResponse`."""
 
     description: str
@@ -281,14 +281,14 @@ class StackResponse(Model, frozen=True):
     volumes: list[VolumeResponse] | None = None
 
 
-class StackResponseUpdateSchedule(Model, frozen=True):
+class StackResponseUpdateSchedule(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.container.StackResponse`: `updateSchedule`."""
 
     cron: str
     timezone: str | None = None
 
 
-class Template(Model, frozen=True):
+class Template(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.Template`."""
 
     categories: list[str]
@@ -311,7 +311,7 @@ class Template(Model, frozen=True):
     website: str | None = None
 
 
-class TemplateDomain(Model, frozen=True):
+class TemplateDomain(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.container.Template`: `domains[]`."""
 
     port: str
@@ -320,14 +320,14 @@ class TemplateDomain(Model, frozen=True):
     user_input: str = field(name="userInput")
 
 
-class TemplateHelp(Model, frozen=True):
+class TemplateHelp(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.container.Template`: `help`."""
 
     alerts: list[TemplateHelpAlert] | None = None
     technical_details: list[TemplateHelpTechnicalDetails] | None = field(default=None, name="technicalDetails")
 
 
-class TemplateHelpAlert(Model, frozen=True):
+class TemplateHelpAlert(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.container.Template`: `help.alerts[]`."""
 
     content: TemplateTranslatedString
@@ -337,21 +337,21 @@ class TemplateHelpAlert(Model, frozen=True):
     status: str
 
 
-class TemplateHelpTechnicalDetails(Model, frozen=True):
+class TemplateHelpTechnicalDetails(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.container.Template`: `help.technicalDetails[]`."""
 
     key: TemplateTranslatedString
     value: str
 
 
-class TemplateLicense(Model, frozen=True):
+class TemplateLicense(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.container.Template`: `license`."""
 
     link: str | None = None
     name: str
 
 
-class TemplateScreenshot(Model, frozen=True):
+class TemplateScreenshot(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.container.Template`: `screenshots[]`."""
 
     bg: str
@@ -359,14 +359,14 @@ class TemplateScreenshot(Model, frozen=True):
     text: TemplateTranslatedString
 
 
-class TemplateStatsListResponse(Model, frozen=True):
+class TemplateStatsListResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.TemplateStatsListResponse`."""
 
     category: str | None = None
     templates: list[TemplateStatsResponse] | None = None
 
 
-class TemplateStatsResponse(Model, frozen=True):
+class TemplateStatsResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.TemplateStatsResponse`."""
 
     id: str
@@ -374,14 +374,14 @@ class TemplateStatsResponse(Model, frozen=True):
     installations30_days: int = field(name="installations30Days")
 
 
-class TemplateTranslatedString(Model, frozen=True):
+class TemplateTranslatedString(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.TemplateTranslatedString`."""
 
     de: str
     en: str
 
 
-class TemplateUserInput(Model, frozen=True):
+class TemplateUserInput(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.container.Template`: `userInputs[]`."""
 
     data_source: str | None = field(default=None, name="dataSource")
@@ -393,7 +393,7 @@ class TemplateUserInput(Model, frozen=True):
     validation_schema: str | None = field(default=None, name="validationSchema")
 
 
-class TemplateUserInputPositionMeta(Model, frozen=True):
+class TemplateUserInputPositionMeta(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.container.Template`: `userInputs[].positionMeta`."""
 
     index: int | None = None
@@ -401,7 +401,7 @@ class TemplateUserInputPositionMeta(Model, frozen=True):
     step: str | None = None
 
 
-class UpdateRegistry(Model, frozen=True):
+class UpdateRegistry(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.UpdateRegistry`."""
 
     credentials: SetRegistryCredentials | UnsetType | None = UNSET
@@ -409,7 +409,7 @@ class UpdateRegistry(Model, frozen=True):
     uri: str | None = None
 
 
-class UpdateStackRequest(Model, frozen=True):
+class UpdateStackRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/stacks/{stackId}`: body."""
 
     description: str | None = None
@@ -418,26 +418,26 @@ class UpdateStackRequest(Model, frozen=True):
     volumes: dict[str, VolumeRequest] | None = None
 
 
-class UpdateStackRequestUpdateSchedule(Model, frozen=True):
+class UpdateStackRequestUpdateSchedule(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/stacks/{stackId}`: body, `updateSchedule`."""
 
     cron: str
     timezone: str | None = None
 
 
-class VolumeDeclareRequest(Model, frozen=True):
+class VolumeDeclareRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.VolumeDeclareRequest`."""
 
     name: str
 
 
-class VolumeRequest(Model, frozen=True):
+class VolumeRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.VolumeRequest`."""
 
     name: str | None = None
 
 
-class VolumeResponse(Model, frozen=True):
+class VolumeResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.VolumeResponse`."""
 
     id: Annotated[str, Facts(format="uuid")]

@@ -42,7 +42,7 @@ OrderPreviewOrderRequestOrderType: TypeAlias = (
 )
 
 
-class AggregateReference(Model, frozen=True):
+class AggregateReference(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.contract.AggregateReference`."""
 
     aggregate: str
@@ -50,7 +50,7 @@ class AggregateReference(Model, frozen=True):
     id: str
 
 
-class Article(Model, frozen=True):
+class Article(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.contract.Article`."""
 
     amount: Annotated[int, Facts(minimum=1)]
@@ -61,7 +61,7 @@ class Article(Model, frozen=True):
     unit_price: Price = field(name="unitPrice")
 
 
-class CancelContractItemTerminationResult(Model, frozen=True):
+class CancelContractItemTerminationResult(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/contracts/{contractId}/items/{contractItemId}/termination`: result 200."""
 
     contract_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contractId")
@@ -69,7 +69,7 @@ class CancelContractItemTerminationResult(Model, frozen=True):
     is_cancelled: bool | None = field(default=None, name="isCancelled")
 
 
-class CancelContractTariffChangeResult(Model, frozen=True):
+class CancelContractTariffChangeResult(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/contracts/{contractId}/items/{contractItemId}/tariff-change`: result 200."""
 
     contract_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contractId")
@@ -77,14 +77,14 @@ class CancelContractTariffChangeResult(Model, frozen=True):
     is_cancelled: bool | None = field(default=None, name="isCancelled")
 
 
-class CancelContractTerminationResult(Model, frozen=True):
+class CancelContractTerminationResult(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/contracts/{contractId}/termination`: result 200."""
 
     contract_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contractId")
     is_cancelled: bool | None = field(default=None, name="isCancelled")
 
 
-class Contact(Model, frozen=True):
+class Contact(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.contract.Contact`."""
 
     address: commons.Address
@@ -98,7 +98,7 @@ class Contact(Model, frozen=True):
     use_formal_term: bool | None = field(default=None, name="useFormalTerm")
 
 
-class Contract(Model, frozen=True):
+class Contract(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.contract.Contract`."""
 
     additional_items: list[ContractItem] | None = field(default=None, name="additionalItems")
@@ -109,7 +109,7 @@ class Contract(Model, frozen=True):
     termination: Termination | None = None
 
 
-class ContractItem(Model, frozen=True):
+class ContractItem(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.contract.ContractItem`."""
 
     activation_date: datetime | None = field(default=None, name="activationDate")
@@ -137,28 +137,28 @@ class ContractItem(Model, frozen=True):
     total_price: Price = field(name="totalPrice")
 
 
-class DeprecatedContractGetNextTerminationDateForItemResult(Model, frozen=True):
+class DeprecatedContractGetNextTerminationDateForItemResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/contracts/{contractId}/items/{contractItemId}/next-termination-dates`: result 200."""
 
     contract_item_id: Annotated[str, Facts(format="uuid")] = field(name="contractItemId")
     next_termination_date: datetime = field(name="nextTerminationDate")
 
 
-class Error(Model, frozen=True):
+class Error(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.contract.Error`."""
 
     message: str
     type: str
 
 
-class InvoiceGetFileAccessTokenResult(Model, frozen=True):
+class InvoiceGetFileAccessTokenResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/customers/{customerId}/invoices/{invoiceId}/file-access-token`: result 200."""
 
     access_token: str = field(name="accessToken")
     expires_at: datetime = field(name="expiresAt")
 
 
-class InvoiceUpdateInvoiceSettingsRequest(Model, frozen=True):
+class InvoiceUpdateInvoiceSettingsRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/customers/{customerId}/invoice-settings`: body."""
 
     additional_email_recipients: list[str] | None = field(default=None, name="additionalEmailRecipients")
@@ -170,20 +170,20 @@ class InvoiceUpdateInvoiceSettingsRequest(Model, frozen=True):
     target_day: Annotated[int, Facts(minimum=0, maximum=28)] | None = field(default=None, name="targetDay")
 
 
-class OrderCreateOrderRequest(Model, frozen=True):
+class OrderCreateOrderRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/orders`: body."""
 
     order_data: OrderCreateOrderRequestOrderData | None = field(default=None, name="orderData")
     order_type: OrderCreateOrderRequestOrderType | None = field(default=None, name="orderType")
 
 
-class OrderCreateOrderResult(Model, frozen=True):
+class OrderCreateOrderResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/orders`: result 201."""
 
     order_id: str = field(name="orderId")
 
 
-class OrderCreateTariffChangeRequest(Model, frozen=True):
+class OrderCreateTariffChangeRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/tariff-changes`: body."""
 
     tariff_change_data: OrderCreateTariffChangeRequestTariffChangeData | None = field(
@@ -196,20 +196,20 @@ class OrderCreateTariffChangeRequest(Model, frozen=True):
     )
 
 
-class OrderCreateTariffChangeResult(Model, frozen=True):
+class OrderCreateTariffChangeResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/tariff-changes`: result 201."""
 
     order_id: str = field(name="orderId")
 
 
-class OrderPreviewOrderRequest(Model, frozen=True):
+class OrderPreviewOrderRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/order-previews`: body."""
 
     order_data: OrderPreviewOrderRequestOrderData | None = field(default=None, name="orderData")
     order_type: OrderPreviewOrderRequestOrderType | None = field(default=None, name="orderType")
 
 
-class OrderPreviewTariffChangeRequest(Model, frozen=True):
+class OrderPreviewTariffChangeRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/tariff-change-previews`: body."""
 
     tariff_change_data: OrderPreviewTariffChangeRequestTariffChangeData | None = field(
@@ -222,7 +222,7 @@ class OrderPreviewTariffChangeRequest(Model, frozen=True):
     )
 
 
-class OrderPreviewTariffChangeResult(Model, frozen=True):
+class OrderPreviewTariffChangeResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/tariff-change-previews`: result 200."""
 
     machine_type_price: int | float = field(name="machineTypePrice")
@@ -230,14 +230,14 @@ class OrderPreviewTariffChangeResult(Model, frozen=True):
     total_price: int | float = field(name="totalPrice")
 
 
-class Price(Model, frozen=True):
+class Price(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.contract.Price`."""
 
     currency: Literal["EUR"] | str
     value: int
 
 
-class TariffChange(Model, frozen=True):
+class TariffChange(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.contract.TariffChange`."""
 
     is_forced: bool | None = field(default=None, name="isForced")
@@ -247,14 +247,14 @@ class TariffChange(Model, frozen=True):
     target_date: datetime = field(name="targetDate")
 
 
-class TerminateContractItemRequest(Model, frozen=True):
+class TerminateContractItemRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/contracts/{contractId}/items/{contractItemId}/termination`: body."""
 
     reason: str | None = None
     termination_target_date: datetime | None = field(default=None, name="terminationTargetDate")
 
 
-class TerminateContractItemResult(Model, frozen=True):
+class TerminateContractItemResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/contracts/{contractId}/items/{contractItemId}/termination`: result 201."""
 
     contract_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contractId")
@@ -264,7 +264,7 @@ class TerminateContractItemResult(Model, frozen=True):
     termination_target_date: datetime | None = field(default=None, name="terminationTargetDate")
 
 
-class TerminateContractRequest(Model, frozen=True):
+class TerminateContractRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/contracts/{contractId}/termination`: body."""
 
     explanation: str | None = None
@@ -272,7 +272,7 @@ class TerminateContractRequest(Model, frozen=True):
     termination_target_date: datetime | None = field(default=None, name="terminationTargetDate")
 
 
-class TerminateContractResult(Model, frozen=True):
+class TerminateContractResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/contracts/{contractId}/termination`: result 201."""
 
     contract_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contractId")
@@ -282,7 +282,7 @@ class TerminateContractResult(Model, frozen=True):
     termination_target_date: datetime | None = field(default=None, name="terminationTargetDate")
 
 
-class Termination(Model, frozen=True):
+class Termination(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.contract.Termination`."""
 
     cancellation_forbidden: bool | None = field(default=None, name="cancellationForbidden")

@@ -37,7 +37,7 @@ NotificationRole: TypeAlias = (
 Status: TypeAlias = Literal["open", "closed", "answered", "inProgress", "waiting"] | str
 
 
-class AggregateReference(Model, frozen=True):
+class AggregateReference(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.AggregateReference`."""
 
     aggregate: str
@@ -45,7 +45,7 @@ class AggregateReference(Model, frozen=True):
     id: str
 
 
-class BasicConversation(Model, frozen=True):
+class BasicConversation(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.BasicConversation`."""
 
     category: Category | None = None
@@ -63,7 +63,7 @@ class BasicConversation(Model, frozen=True):
     visibility: Literal["shared", "private"] | str
 
 
-class Category(Model, frozen=True):
+class Category(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.Category`."""
 
     category_id: Annotated[str, Facts(format="uuid")] = field(name="categoryId")
@@ -71,7 +71,7 @@ class Category(Model, frozen=True):
     reference_type: list[CategoryReferenceTypeItem] = field(name="referenceType")
 
 
-class Conversation(Model, frozen=True):
+class Conversation(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.Conversation`."""
 
     category: Category | None = None
@@ -92,14 +92,14 @@ class Conversation(Model, frozen=True):
     last_message_by: User | None = field(default=None, name="lastMessageBy")
 
 
-class ConversationLastMessage(Model, frozen=True):
+class ConversationLastMessage(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.Conversation`: `lastMessage`."""
 
     created_at: datetime = field(name="createdAt")
     created_by: User | None = field(default=None, name="createdBy")
 
 
-class ConversationMembersItem(Model, frozen=True):
+class ConversationMembersItem(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ConversationMembers`: `[]`."""
 
     active: bool
@@ -109,21 +109,21 @@ class ConversationMembersItem(Model, frozen=True):
     user_id: str = field(name="userId")
 
 
-class ConversationPreferences(Model, frozen=True):
+class ConversationPreferences(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.ConversationPreferences`."""
 
     customer_id: Annotated[str, Facts(format="uuid")] = field(name="customerId")
     preferred_users: ConversationPreferencesPreferredUsers = field(name="preferredUsers")
 
 
-class ConversationPreferencesPreferredUsers(Model, frozen=True):
+class ConversationPreferencesPreferredUsers(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ConversationPreferences`: `preferredUsers`."""
 
     category_user_pairs: dict[str, str] | None = field(default=None, name="categoryUserPairs")
     fallback: Annotated[str, Facts(format="uuid")] | None = None
 
 
-class CreateConversationRequest(Model, frozen=True):
+class CreateConversationRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/conversations`: body."""
 
     category_id: str | None = field(default=None, name="categoryId")
@@ -135,27 +135,27 @@ class CreateConversationRequest(Model, frozen=True):
     title: str | None = None
 
 
-class CreateConversationResult(Model, frozen=True):
+class CreateConversationResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/conversations`: result 201."""
 
     conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
 
 
-class CreateMessageRequest(Model, frozen=True):
+class CreateMessageRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/conversations/{conversationId}/messages`: body."""
 
     file_ids: list[str] | None = field(default=None, name="fileIds")
     message_content: Annotated[str, Facts(max_length=8000)] | None = field(default=None, name="messageContent")
 
 
-class CreateMessageResult(Model, frozen=True):
+class CreateMessageResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/conversations/{conversationId}/messages`: result 201."""
 
     conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
     message_id: Annotated[str, Facts(format="uuid")] = field(name="messageId")
 
 
-class DeletedFile(Model, frozen=True):
+class DeletedFile(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.DeletedFile`."""
 
     deletion_date: datetime = field(name="deletionDate")
@@ -165,14 +165,14 @@ class DeletedFile(Model, frozen=True):
     type: str
 
 
-class Error(Model, frozen=True):
+class Error(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.Error`."""
 
     message: str
     type: str
 
 
-class GenericServiceRequest(Model, frozen=True):
+class GenericServiceRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.GenericServiceRequest`."""
 
     conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
@@ -182,7 +182,7 @@ class GenericServiceRequest(Model, frozen=True):
     type: Literal["SERVICE_REQUEST"] | str
 
 
-class GenericStatusUpdate(Model, frozen=True):
+class GenericStatusUpdate(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.GenericStatusUpdate`."""
 
     conversation_id: str = field(name="conversationId")
@@ -193,27 +193,27 @@ class GenericStatusUpdate(Model, frozen=True):
     type: Literal["STATUS_UPDATE"] | str
 
 
-class GenericStatusUpdateMeta(Model, frozen=True):
+class GenericStatusUpdateMeta(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.GenericStatusUpdate`: `meta`."""
 
     user: User | None = None
 
 
-class GetConversationIdResponse(Model, frozen=True):
+class GetConversationIdResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.GetConversationIdResponse`."""
 
     conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
     short_id: str = field(name="shortId")
 
 
-class GetFileAccessTokenResult(Model, frozen=True):
+class GetFileAccessTokenResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/conversations/{conversationId}/files/{fileId}/access-token`: result 200."""
 
     access_token: str = field(name="accessToken")
     expires_at: datetime = field(name="expiresAt")
 
 
-class Group(Model, frozen=True):
+class Group(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.Group`."""
 
     acronym: str | None = None
@@ -222,7 +222,7 @@ class Group(Model, frozen=True):
     name: str
 
 
-class Message(Model, frozen=True):
+class Message(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.Message`."""
 
     conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
@@ -235,7 +235,7 @@ class Message(Model, frozen=True):
     type: Literal["MESSAGE"] | str
 
 
-class RelatedAggregateReferenceAppinstallation(Model, frozen=True):
+class RelatedAggregateReferenceAppinstallation(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.RelatedAggregateReference`: `variant 4`."""
 
     aggregate: Literal["appinstallation"] | str
@@ -243,7 +243,7 @@ class RelatedAggregateReferenceAppinstallation(Model, frozen=True):
     id: str
 
 
-class RelatedAggregateReferenceContainer(Model, frozen=True):
+class RelatedAggregateReferenceContainer(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.RelatedAggregateReference`: `variant 7`."""
 
     aggregate: Literal["container"] | str
@@ -251,7 +251,7 @@ class RelatedAggregateReferenceContainer(Model, frozen=True):
     id: str
 
 
-class RelatedAggregateReferenceCustomer(Model, frozen=True):
+class RelatedAggregateReferenceCustomer(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.RelatedAggregateReference`: `variant 2`."""
 
     aggregate: Literal["customer"] | str
@@ -259,7 +259,7 @@ class RelatedAggregateReferenceCustomer(Model, frozen=True):
     id: str
 
 
-class RelatedAggregateReferenceExtensionInstance(Model, frozen=True):
+class RelatedAggregateReferenceExtensionInstance(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.RelatedAggregateReference`: `variant 6`."""
 
     aggregate: Literal["extensionInstance"] | str
@@ -267,7 +267,7 @@ class RelatedAggregateReferenceExtensionInstance(Model, frozen=True):
     id: str
 
 
-class RelatedAggregateReferencePlacementgroup(Model, frozen=True):
+class RelatedAggregateReferencePlacementgroup(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.RelatedAggregateReference`: `variant 5`."""
 
     aggregate: Literal["placementgroup"] | str
@@ -275,7 +275,7 @@ class RelatedAggregateReferencePlacementgroup(Model, frozen=True):
     id: str
 
 
-class RelatedAggregateReferenceProject(Model, frozen=True):
+class RelatedAggregateReferenceProject(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.RelatedAggregateReference`: `variant 3`."""
 
     aggregate: Literal["project"] | str
@@ -283,7 +283,7 @@ class RelatedAggregateReferenceProject(Model, frozen=True):
     id: str
 
 
-class RelatedAggregateReferenceUser(Model, frozen=True):
+class RelatedAggregateReferenceUser(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.RelatedAggregateReference`: `variant 1`."""
 
     aggregate: Literal["user"] | str
@@ -291,7 +291,7 @@ class RelatedAggregateReferenceUser(Model, frozen=True):
     id: str
 
 
-class RequestFileUploadResult(Model, frozen=True):
+class RequestFileUploadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/conversations/{conversationId}/files`: result 201."""
 
     conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
@@ -299,7 +299,7 @@ class RequestFileUploadResult(Model, frozen=True):
     upload_token: str = field(name="uploadToken")
 
 
-class RequestFileUploadResultRules(Model, frozen=True):
+class RequestFileUploadResultRules(Model, frozen=True, kw_only=True):
     """In `POST /v2/conversations/{conversationId}/files`: result 201, `rules`."""
 
     max_size_in_kb: int = field(name="maxSizeInKB")
@@ -307,7 +307,7 @@ class RequestFileUploadResultRules(Model, frozen=True):
     properties: RequestFileUploadResultRulesProperties | None = None
 
 
-class RequestFileUploadResultRulesProperties(Model, frozen=True):
+class RequestFileUploadResultRulesProperties(Model, frozen=True, kw_only=True):
     """In `POST /v2/conversations/{conversationId}/files`: result 201, `rules.properties`."""
 
     image_dimensions: RequestFileUploadResultRulesPropertiesImageDimensions | None = field(
@@ -316,35 +316,35 @@ class RequestFileUploadResultRulesProperties(Model, frozen=True):
     )
 
 
-class RequestFileUploadResultRulesPropertiesImageDimensions(Model, frozen=True):
+class RequestFileUploadResultRulesPropertiesImageDimensions(Model, frozen=True, kw_only=True):
     """In `POST /v2/conversations/{conversationId}/files`: result 201, `rules.properties.imageDimensions`."""
 
     max: RequestFileUploadResultRulesPropertiesImageDimensionsMax | None = None
     min: RequestFileUploadResultRulesPropertiesImageDimensionsMin | None = None
 
 
-class RequestFileUploadResultRulesPropertiesImageDimensionsMax(Model, frozen=True):
+class RequestFileUploadResultRulesPropertiesImageDimensionsMax(Model, frozen=True, kw_only=True):
     """In `POST /v2/conversations/{conversationId}/files`: result 201, `rules.properties.imageDimensions.max`."""
 
     height: int | None = None
     width: int | None = None
 
 
-class RequestFileUploadResultRulesPropertiesImageDimensionsMin(Model, frozen=True):
+class RequestFileUploadResultRulesPropertiesImageDimensionsMin(Model, frozen=True, kw_only=True):
     """In `POST /v2/conversations/{conversationId}/files`: result 201, `rules.properties.imageDimensions.min`."""
 
     height: int | None = None
     width: int | None = None
 
 
-class RequestedFile(Model, frozen=True):
+class RequestedFile(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.RequestedFile`."""
 
     id: Annotated[str, Facts(format="uuid")]
     status: Literal["requested"] | str
 
 
-class ResubmissionStatusUpdate(Model, frozen=True):
+class ResubmissionStatusUpdate(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.ResubmissionStatusUpdate`."""
 
     conversation_id: str = field(name="conversationId")
@@ -357,7 +357,7 @@ class ResubmissionStatusUpdate(Model, frozen=True):
     type: Literal["STATUS_UPDATE"] | str
 
 
-class ResubmissionStatusUpdateMeta(Model, frozen=True):
+class ResubmissionStatusUpdateMeta(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ResubmissionStatusUpdate`: `meta`."""
 
     group_acronym: str = field(name="groupAcronym")
@@ -367,7 +367,7 @@ class ResubmissionStatusUpdateMeta(Model, frozen=True):
     user: User | None = None
 
 
-class ServiceRequest(Model, frozen=True):
+class ServiceRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.ServiceRequest`."""
 
     conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
@@ -379,14 +379,14 @@ class ServiceRequest(Model, frozen=True):
     meta: ServiceRequestMeta
 
 
-class ServiceRequestMailSendLimitIncreasePayload(Model, frozen=True):
+class ServiceRequestMailSendLimitIncreasePayload(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.ServiceRequestMailSendLimitIncreasePayload`."""
 
     mail_address_id: Annotated[str, Facts(format="uuid")] = field(name="mailAddressId")
     rate_limit_id: Annotated[str, Facts(format="uuid")] = field(name="rateLimitId")
 
 
-class ServiceRequestRelocationPayload(Model, frozen=True):
+class ServiceRequestRelocationPayload(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.ServiceRequestRelocationPayload`."""
 
     contact: ServiceRequestRelocationPayloadContact
@@ -400,7 +400,7 @@ class ServiceRequestRelocationPayload(Model, frozen=True):
     user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
 
 
-class ServiceRequestRelocationPayloadContact(Model, frozen=True):
+class ServiceRequestRelocationPayloadContact(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ServiceRequestRelocationPayload`: `contact`."""
 
     email: str
@@ -409,21 +409,21 @@ class ServiceRequestRelocationPayloadContact(Model, frozen=True):
     phone: str | None = None
 
 
-class ServiceRequestRelocationPayloadDomain(Model, frozen=True):
+class ServiceRequestRelocationPayloadDomain(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ServiceRequestRelocationPayload`: `domain`."""
 
     all_domains: bool | None = field(default=None, name="allDomains")
     domains: list[ServiceRequestRelocationPayloadDomainDomain] | None = None
 
 
-class ServiceRequestRelocationPayloadDomainDomain(Model, frozen=True):
+class ServiceRequestRelocationPayloadDomainDomain(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ServiceRequestRelocationPayload`: `domain.domains[]`."""
 
     auth_code: str | None = field(default=None, name="authCode")
     domain_name: str | None = field(default=None, name="domainName")
 
 
-class ServiceRequestRelocationPayloadEmail(Model, frozen=True):
+class ServiceRequestRelocationPayloadEmail(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ServiceRequestRelocationPayload`: `email`."""
 
     email_inboxes: list[ServiceRequestRelocationPayloadEmailEmailInbox] | None = field(
@@ -432,14 +432,14 @@ class ServiceRequestRelocationPayloadEmail(Model, frozen=True):
     )
 
 
-class ServiceRequestRelocationPayloadEmailEmailInbox(Model, frozen=True):
+class ServiceRequestRelocationPayloadEmailEmailInbox(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ServiceRequestRelocationPayload`: `email.emailInboxes[]`."""
 
     email: str
     password: str
 
 
-class ServiceRequestRelocationPayloadSource(Model, frozen=True):
+class ServiceRequestRelocationPayloadSource(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ServiceRequestRelocationPayload`: `source`."""
 
     provider_name: str = field(name="providerName")
@@ -449,7 +449,7 @@ class ServiceRequestRelocationPayloadSource(Model, frozen=True):
     source_account: str = field(name="sourceAccount")
 
 
-class ServiceRequestRelocationPayloadTarget(Model, frozen=True):
+class ServiceRequestRelocationPayloadTarget(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ServiceRequestRelocationPayload`: `target`."""
 
     account_short_id: str = field(name="accountShortId")
@@ -461,26 +461,26 @@ class ServiceRequestRelocationPayloadTarget(Model, frozen=True):
     with_data_compare: bool | None = field(default=None, name="withDataCompare")
 
 
-class ServiceRequestRelocationPayloadTargetPrice(Model, frozen=True):
+class ServiceRequestRelocationPayloadTargetPrice(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ServiceRequestRelocationPayload`: `target.prices[]`."""
 
     name: str | None = None
     price: int | float | None = None
 
 
-class SetConversationStatusRequest(Model, frozen=True):
+class SetConversationStatusRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/conversations/{conversationId}/status`: body."""
 
     status: Literal["open", "answered", "closed"] | str
 
 
-class SetConversationStatusResult(Model, frozen=True):
+class SetConversationStatusResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/conversations/{conversationId}/status`: result 200."""
 
     conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
 
 
-class ShareableAggregateReferenceCustomer(Model, frozen=True):
+class ShareableAggregateReferenceCustomer(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ShareableAggregateReference`: `variant 2`."""
 
     aggregate: Literal["customer"] | str
@@ -488,7 +488,7 @@ class ShareableAggregateReferenceCustomer(Model, frozen=True):
     id: str
 
 
-class ShareableAggregateReferencePlacementgroup(Model, frozen=True):
+class ShareableAggregateReferencePlacementgroup(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ShareableAggregateReference`: `variant 4`."""
 
     aggregate: Literal["placementgroup"] | str
@@ -496,7 +496,7 @@ class ShareableAggregateReferencePlacementgroup(Model, frozen=True):
     id: str
 
 
-class ShareableAggregateReferenceProject(Model, frozen=True):
+class ShareableAggregateReferenceProject(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ShareableAggregateReference`: `variant 3`."""
 
     aggregate: Literal["project"] | str
@@ -504,7 +504,7 @@ class ShareableAggregateReferenceProject(Model, frozen=True):
     id: str
 
 
-class ShareableAggregateReferenceUser(Model, frozen=True):
+class ShareableAggregateReferenceUser(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ShareableAggregateReference`: `variant 1`."""
 
     aggregate: Literal["user"] | str
@@ -512,7 +512,7 @@ class ShareableAggregateReferenceUser(Model, frozen=True):
     id: str
 
 
-class UpdateConversationRequest(Model, frozen=True):
+class UpdateConversationRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/conversations/{conversationId}`: body."""
 
     category_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="categoryId")
@@ -520,25 +520,25 @@ class UpdateConversationRequest(Model, frozen=True):
     title: str | None = None
 
 
-class UpdateConversationResult(Model, frozen=True):
+class UpdateConversationResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/conversations/{conversationId}`: result 200."""
 
     conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
 
 
-class UpdateMessageRequest(Model, frozen=True):
+class UpdateMessageRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/conversations/{conversationId}/messages/{messageId}`: body."""
 
     message_content: str | None = field(default=None, name="messageContent")
 
 
-class UpdateMessageResult(Model, frozen=True):
+class UpdateMessageResult(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/conversations/{conversationId}/messages/{messageId}`: result 200."""
 
     message_id: Annotated[str, Facts(format="uuid")] = field(name="messageId")
 
 
-class UploadedFile(Model, frozen=True):
+class UploadedFile(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.UploadedFile`."""
 
     id: Annotated[str, Facts(format="uuid")]
@@ -547,7 +547,7 @@ class UploadedFile(Model, frozen=True):
     type: str
 
 
-class User(Model, frozen=True):
+class User(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.User`."""
 
     active: bool | None = None

@@ -20,33 +20,33 @@ CronjobExecutionStatus: TypeAlias = (
 )
 
 
-class AppInstallationPatchTarget(Model, frozen=True):
+class AppInstallationPatchTarget(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.cronjob.AppInstallationPatchTarget`."""
 
     app_installation_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="appInstallationId")
     destination: AppInstallationPatchTargetDestination | None = None
 
 
-class AppInstallationTarget(Model, frozen=True):
+class AppInstallationTarget(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.cronjob.AppInstallationTarget`."""
 
     app_installation_id: Annotated[str, Facts(format="uuid")] = field(name="appInstallationId")
     destination: AppInstallationTargetDestination
 
 
-class CreateCronjobResult(Model, frozen=True):
+class CreateCronjobResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/cronjobs`: result 201."""
 
     id: Annotated[str, Facts(format="uuid")]
 
 
-class CreateExecutionResult(Model, frozen=True):
+class CreateExecutionResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/cronjobs/{cronjobId}/executions`: result 201."""
 
     id: str
 
 
-class Cronjob(Model, frozen=True):
+class Cronjob(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.cronjob.Cronjob`."""
 
     active: bool
@@ -70,7 +70,7 @@ class Cronjob(Model, frozen=True):
     updated_at: datetime = field(name="updatedAt")
 
 
-class CronjobCommand(Model, frozen=True):
+class CronjobCommand(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.cronjob.CronjobCommand`."""
 
     interpreter: str
@@ -78,7 +78,7 @@ class CronjobCommand(Model, frozen=True):
     path: str
 
 
-class CronjobExecution(Model, frozen=True):
+class CronjobExecution(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.cronjob.CronjobExecution`."""
 
     aborted_by: CronjobExecutionAbortedBy | None = field(default=None, name="abortedBy")
@@ -96,25 +96,25 @@ class CronjobExecution(Model, frozen=True):
     triggered_by: CronjobExecutionTriggeredBy | None = field(default=None, name="triggeredBy")
 
 
-class CronjobExecutionAbortedBy(Model, frozen=True):
+class CronjobExecutionAbortedBy(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.cronjob.CronjobExecution`: `abortedBy`."""
 
     id: Annotated[str, Facts(format="uuid")] | None = None
 
 
-class CronjobExecutionAnalysis(Model, frozen=True):
+class CronjobExecutionAnalysis(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.cronjob.CronjobExecutionAnalysis`."""
 
     message: str
 
 
-class CronjobExecutionTriggeredBy(Model, frozen=True):
+class CronjobExecutionTriggeredBy(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.cronjob.CronjobExecution`: `triggeredBy`."""
 
     id: Annotated[str, Facts(format="uuid")] | None = None
 
 
-class CronjobRequest(Model, frozen=True):
+class CronjobRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.cronjob.CronjobRequest`."""
 
     active: bool
@@ -134,26 +134,26 @@ class CronjobRequest(Model, frozen=True):
     timeout: Annotated[int, Facts(minimum=1, maximum=86400)]
 
 
-class CronjobUrl(Model, frozen=True):
+class CronjobUrl(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.cronjob.CronjobUrl`."""
 
     url: str
 
 
-class DeprecatedCronjobReplaceCronjobAppInstallationIdRequest(Model, frozen=True):
+class DeprecatedCronjobReplaceCronjobAppInstallationIdRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/cronjobs/{cronjobId}/app-installation-id`: body."""
 
     app_installation_id: Annotated[str, Facts(format="uuid")] = field(name="appInstallationId")
 
 
-class DeprecatedCronjobUpdateCronjobAppIdRequest(Model, frozen=True):
+class DeprecatedCronjobUpdateCronjobAppIdRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/cronjobs/{cronjobId}/app-installation-id`: body."""
 
     app_id: Annotated[str, Facts(format="uuid")] = field(name="appId")
     app_installation_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="appInstallationId")
 
 
-class ServiceCronjobRequest(Model, frozen=True):
+class ServiceCronjobRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.cronjob.ServiceCronjobRequest`."""
 
     active: bool
@@ -170,7 +170,7 @@ class ServiceCronjobRequest(Model, frozen=True):
     timeout: Annotated[int, Facts(minimum=1, maximum=86400)]
 
 
-class ServicePatchTarget(Model, frozen=True):
+class ServicePatchTarget(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.cronjob.ServicePatchTarget`."""
 
     command: str | None = None
@@ -178,7 +178,7 @@ class ServicePatchTarget(Model, frozen=True):
     stack_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="stackId")
 
 
-class ServiceTarget(Model, frozen=True):
+class ServiceTarget(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.cronjob.ServiceTarget`."""
 
     command: str
@@ -186,7 +186,7 @@ class ServiceTarget(Model, frozen=True):
     stack_id: Annotated[str, Facts(format="uuid")] = field(name="stackId")
 
 
-class ServiceTargetResponse(Model, frozen=True):
+class ServiceTargetResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.cronjob.ServiceTargetResponse`."""
 
     command: str
@@ -194,7 +194,7 @@ class ServiceTargetResponse(Model, frozen=True):
     stack_id: Annotated[str, Facts(format="uuid")] = field(name="stackId")
 
 
-class UpdateCronjobRequest(Model, frozen=True):
+class UpdateCronjobRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/cronjobs/{cronjobId}`: body."""
 
     active: bool | None = None

@@ -21,13 +21,13 @@ CustomerFlag: TypeAlias = Literal["agency", "employee"] | str
 Role: TypeAlias = Literal["owner", "member", "accountant"] | str
 
 
-class AcceptCustomerInviteRequest(Model, frozen=True):
+class AcceptCustomerInviteRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/customer-invites/{customerInviteId}/actions/accept`: body."""
 
     invitation_token: str | None = field(default=None, name="invitationToken")
 
 
-class Category(Model, frozen=True):
+class Category(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.customer.Category`."""
 
     id: str
@@ -37,7 +37,7 @@ class Category(Model, frozen=True):
     use_agency_ssl_prices: bool = field(name="useAgencySslPrices")
 
 
-class Contact(Model, frozen=True):
+class Contact(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.customer.Contact`."""
 
     address: commons.Address
@@ -52,7 +52,7 @@ class Contact(Model, frozen=True):
     use_formal_term: bool | None = field(default=None, name="useFormalTerm")
 
 
-class CreateCategoryResult(Model, frozen=True):
+class CreateCategoryResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/customer-categories`: result 201."""
 
     customer_id: str | None = field(default=None, name="customerId")
@@ -62,7 +62,7 @@ class CreateCategoryResult(Model, frozen=True):
     use_agency_ssl_prices: bool | None = field(default=None, name="useAgencySslPrices")
 
 
-class CreateCustomerInviteRequest(Model, frozen=True):
+class CreateCustomerInviteRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/invites`: body."""
 
     mail_address: Annotated[str, Facts(format="email")] = field(name="mailAddress")
@@ -71,7 +71,7 @@ class CreateCustomerInviteRequest(Model, frozen=True):
     role: membership.CustomerRoles
 
 
-class CreateCustomerRequest(Model, frozen=True):
+class CreateCustomerRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers`: body."""
 
     name: str
@@ -79,7 +79,7 @@ class CreateCustomerRequest(Model, frozen=True):
     vat_id: str | None = field(default=None, name="vatId")
 
 
-class CreateCustomerResult(Model, frozen=True):
+class CreateCustomerResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers`: result 201."""
 
     customer_id: str = field(name="customerId")
@@ -87,25 +87,25 @@ class CreateCustomerResult(Model, frozen=True):
     name: Annotated[str, Facts(max_length=80)]
 
 
-class CreateRecommendationSuggestionRequest(Model, frozen=True):
+class CreateRecommendationSuggestionRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/recommendation-suggestions`: body."""
 
     suggestion: str
 
 
-class CreateRecommendationSuggestionResult(Model, frozen=True):
+class CreateRecommendationSuggestionResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/recommendation-suggestions`: result 201."""
 
     customer_id: str | None = field(default=None, name="customerId")
 
 
-class CreateWalletResult(Model, frozen=True):
+class CreateWalletResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/wallet`: result 200."""
 
     customer_id: str | None = field(default=None, name="customerId")
 
 
-class Customer(Model, frozen=True):
+class Customer(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.customer.Customer`."""
 
     active_suspension: CustomerActiveSuspension | None = field(default=None, name="activeSuspension")
@@ -136,13 +136,13 @@ class Customer(Model, frozen=True):
     )
 
 
-class CustomerActiveSuspension(Model, frozen=True):
+class CustomerActiveSuspension(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.customer.Customer`: `activeSuspension`."""
 
     created_at: datetime = field(name="createdAt")
 
 
-class CustomerMeta(Model, frozen=True):
+class CustomerMeta(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.customer.CustomerMeta`."""
 
     avatar_ref_id: str | None = field(default=None, name="avatarRefId")
@@ -150,13 +150,13 @@ class CustomerMeta(Model, frozen=True):
     name: str
 
 
-class DeleteCustomerResult(Model, frozen=True):
+class DeleteCustomerResult(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/customers/{customerId}`: result 200."""
 
     customer_id: str | None = field(default=None, name="customerId")
 
 
-class GetWalletResult(Model, frozen=True):
+class GetWalletResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/customers/{customerId}/wallet`: result 200."""
 
     customer_id: str = field(name="customerId")
@@ -165,26 +165,26 @@ class GetWalletResult(Model, frozen=True):
     wallet_id: str = field(name="walletId")
 
 
-class IsCustomerLegallyCompetentResult(Model, frozen=True):
+class IsCustomerLegallyCompetentResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/customers/{customerId}/legally-competent`: result 200."""
 
     is_legally_competent: bool | None = field(default=None, name="isLegallyCompetent")
 
 
-class ListOfCustomerCategoriesResult(Model, frozen=True):
+class ListOfCustomerCategoriesResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/customer-categories`: result 200."""
 
     categories: list[Category] | None = None
 
 
-class RequestAvatarUploadResult(Model, frozen=True):
+class RequestAvatarUploadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/avatar`: result 200."""
 
     ref_id: Annotated[str, Facts(format="uuid")] = field(name="refId")
     rules: RequestAvatarUploadResultRules
 
 
-class RequestAvatarUploadResultRules(Model, frozen=True):
+class RequestAvatarUploadResultRules(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/avatar`: result 200, `rules`."""
 
     max_size_in_kb: int = field(name="maxSizeInKB")
@@ -192,7 +192,7 @@ class RequestAvatarUploadResultRules(Model, frozen=True):
     properties: RequestAvatarUploadResultRulesProperties | None = None
 
 
-class RequestAvatarUploadResultRulesProperties(Model, frozen=True):
+class RequestAvatarUploadResultRulesProperties(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/avatar`: result 200, `rules.properties`."""
 
     image_dimensions: RequestAvatarUploadResultRulesPropertiesImageDimensions | None = field(
@@ -201,28 +201,28 @@ class RequestAvatarUploadResultRulesProperties(Model, frozen=True):
     )
 
 
-class RequestAvatarUploadResultRulesPropertiesImageDimensions(Model, frozen=True):
+class RequestAvatarUploadResultRulesPropertiesImageDimensions(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/avatar`: result 200, `rules.properties.imageDimensions`."""
 
     max: RequestAvatarUploadResultRulesPropertiesImageDimensionsMax | None = None
     min: RequestAvatarUploadResultRulesPropertiesImageDimensionsMin | None = None
 
 
-class RequestAvatarUploadResultRulesPropertiesImageDimensionsMax(Model, frozen=True):
+class RequestAvatarUploadResultRulesPropertiesImageDimensionsMax(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/avatar`: result 200, `rules.properties.imageDimensions.max`."""
 
     height: int | None = None
     width: int | None = None
 
 
-class RequestAvatarUploadResultRulesPropertiesImageDimensionsMin(Model, frozen=True):
+class RequestAvatarUploadResultRulesPropertiesImageDimensionsMin(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/avatar`: result 200, `rules.properties.imageDimensions.min`."""
 
     height: int | None = None
     width: int | None = None
 
 
-class UpdateCategoryResult(Model, frozen=True):
+class UpdateCategoryResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/customer-categories/{categoryId}`: result 200."""
 
     customer_id: str | None = field(default=None, name="customerId")
@@ -232,14 +232,14 @@ class UpdateCategoryResult(Model, frozen=True):
     use_agency_ssl_prices: bool | None = field(default=None, name="useAgencySslPrices")
 
 
-class UpdateCustomerMembershipRequest(Model, frozen=True):
+class UpdateCustomerMembershipRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/customer-memberships/{customerMembershipId}`: body."""
 
     expires_at: datetime | None = field(default=None, name="expiresAt")
     role: membership.CustomerRoles
 
 
-class UpdateCustomerRequest(Model, frozen=True):
+class UpdateCustomerRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/customers/{customerId}`: body."""
 
     customer_id: str = field(name="customerId")
@@ -248,7 +248,7 @@ class UpdateCustomerRequest(Model, frozen=True):
     vat_id: str | None = field(default=None, name="vatId")
 
 
-class UpdateCustomerResult(Model, frozen=True):
+class UpdateCustomerResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/customers/{customerId}`: result 200."""
 
     customer_id: str = field(name="customerId")

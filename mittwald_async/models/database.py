@@ -17,28 +17,28 @@ DatabaseStatus: TypeAlias = Literal["pending", "ready", "migrating", "importing"
 DatabaseUserStatus: TypeAlias = Literal["pending", "ready", "error", "terminating", "disabled"] | str
 
 
-class CharacterSettings(Model, frozen=True):
+class CharacterSettings(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.database.characterSettings`."""
 
     character_set: str = field(name="characterSet")
     collation: str
 
 
-class CopyMysqlDatabaseRequest(Model, frozen=True):
+class CopyMysqlDatabaseRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/mysql-databases/{mysqlDatabaseId}/actions/copy`: body."""
 
     description: str
     user: CreateMySqlUserWithDatabase
 
 
-class CopyMysqlDatabaseResult(Model, frozen=True):
+class CopyMysqlDatabaseResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/mysql-databases/{mysqlDatabaseId}/actions/copy`: result 201."""
 
     id: Annotated[str, Facts(format="uuid")]
     user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
 
 
-class CreateMySqlDatabase(Model, frozen=True):
+class CreateMySqlDatabase(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.database.CreateMySqlDatabase`."""
 
     character_settings: CharacterSettings | None = field(default=None, name="characterSettings")
@@ -46,7 +46,7 @@ class CreateMySqlDatabase(Model, frozen=True):
     version: str
 
 
-class CreateMySqlUser(Model, frozen=True):
+class CreateMySqlUser(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.database.CreateMySqlUser`."""
 
     access_ip_mask: str | None = field(default=None, name="accessIpMask")
@@ -57,7 +57,7 @@ class CreateMySqlUser(Model, frozen=True):
     password: str
 
 
-class CreateMySqlUserWithDatabase(Model, frozen=True):
+class CreateMySqlUserWithDatabase(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.database.CreateMySqlUserWithDatabase`."""
 
     access_ip_mask: str | None = field(default=None, name="accessIpMask")
@@ -66,27 +66,27 @@ class CreateMySqlUserWithDatabase(Model, frozen=True):
     password: str
 
 
-class CreateMysqlDatabaseRequest(Model, frozen=True):
+class CreateMysqlDatabaseRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/mysql-databases`: body."""
 
     database: CreateMySqlDatabase
     user: CreateMySqlUserWithDatabase
 
 
-class CreateMysqlDatabaseResult(Model, frozen=True):
+class CreateMysqlDatabaseResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/mysql-databases`: result 201."""
 
     id: Annotated[str, Facts(format="uuid")]
     user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
 
 
-class CreateMysqlUserResult(Model, frozen=True):
+class CreateMysqlUserResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/mysql-databases/{mysqlDatabaseId}/users`: result 201."""
 
     id: Annotated[str, Facts(format="uuid")]
 
 
-class CreateRedisDatabaseRequest(Model, frozen=True):
+class CreateRedisDatabaseRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/redis-databases`: body."""
 
     configuration: RedisDatabaseConfiguration | None = None
@@ -94,13 +94,13 @@ class CreateRedisDatabaseRequest(Model, frozen=True):
     version: str
 
 
-class CreateRedisDatabaseResult(Model, frozen=True):
+class CreateRedisDatabaseResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/redis-databases`: result 201."""
 
     id: Annotated[str, Facts(format="uuid")]
 
 
-class DeprecatedDatabaseReplaceMysqlUserRequest(Model, frozen=True):
+class DeprecatedDatabaseReplaceMysqlUserRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/mysql-users/{mysqlUserId}`: body."""
 
     access_ip_mask: str | None = field(default=None, name="accessIpMask")
@@ -109,37 +109,37 @@ class DeprecatedDatabaseReplaceMysqlUserRequest(Model, frozen=True):
     external_access: bool | None = field(default=None, name="externalAccess")
 
 
-class DeprecatedDatabaseUpdateMysqlDatabaseDefaultCharsetRequest(Model, frozen=True):
+class DeprecatedDatabaseUpdateMysqlDatabaseDefaultCharsetRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/mysql-databases/{mysqlDatabaseId}/default-charset`: body."""
 
     character_settings: CharacterSettings = field(name="characterSettings")
 
 
-class DeprecatedDatabaseUpdateMysqlDatabaseDescriptionRequest(Model, frozen=True):
+class DeprecatedDatabaseUpdateMysqlDatabaseDescriptionRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/mysql-databases/{mysqlDatabaseId}/description`: body."""
 
     description: str
 
 
-class DeprecatedDatabaseUpdateMysqlUserPasswordRequest(Model, frozen=True):
+class DeprecatedDatabaseUpdateMysqlUserPasswordRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/mysql-users/{mysqlUserId}/password`: body."""
 
     password: str
 
 
-class DeprecatedDatabaseUpdateRedisDatabaseConfigurationRequest(Model, frozen=True):
+class DeprecatedDatabaseUpdateRedisDatabaseConfigurationRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/redis-databases/{redisDatabaseId}/configuration`: body."""
 
     configuration: RedisDatabaseConfiguration | None = None
 
 
-class DeprecatedDatabaseUpdateRedisDatabaseDescriptionRequest(Model, frozen=True):
+class DeprecatedDatabaseUpdateRedisDatabaseDescriptionRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/redis-databases/{redisDatabaseId}/description`: body."""
 
     description: str
 
 
-class MySqlCharacterSettings(Model, frozen=True):
+class MySqlCharacterSettings(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.database.MySqlCharacterSettings`."""
 
     collations: list[str]
@@ -147,7 +147,7 @@ class MySqlCharacterSettings(Model, frozen=True):
     version_id: str = field(name="versionId")
 
 
-class MySqlDatabase(Model, frozen=True):
+class MySqlDatabase(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.database.MySqlDatabase`."""
 
     character_settings: CharacterSettings = field(name="characterSettings")
@@ -170,7 +170,7 @@ class MySqlDatabase(Model, frozen=True):
     version: str
 
 
-class MySqlUser(Model, frozen=True):
+class MySqlUser(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.database.MySqlUser`."""
 
     access_ip_mask: str | None = field(default=None, name="accessIpMask")
@@ -189,7 +189,7 @@ class MySqlUser(Model, frozen=True):
     updated_at: datetime = field(name="updatedAt")
 
 
-class MySqlVersion(Model, frozen=True):
+class MySqlVersion(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.database.MySqlVersion`."""
 
     disabled: bool
@@ -198,7 +198,7 @@ class MySqlVersion(Model, frozen=True):
     number: str
 
 
-class PatchMysqlDatabaseRequest(Model, frozen=True):
+class PatchMysqlDatabaseRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/mysql-databases/{mysqlDatabaseId}`: body."""
 
     character_settings: CharacterSettings | None = field(default=None, name="characterSettings")
@@ -206,7 +206,7 @@ class PatchMysqlDatabaseRequest(Model, frozen=True):
     version: str | None = None
 
 
-class PatchRedisDatabaseRequest(Model, frozen=True):
+class PatchRedisDatabaseRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/redis-databases/{redisDatabaseId}`: body."""
 
     configuration: RedisDatabaseConfiguration | None = None
@@ -214,13 +214,13 @@ class PatchRedisDatabaseRequest(Model, frozen=True):
     version: str | None = None
 
 
-class PhpMyAdminURL(Model, frozen=True):
+class PhpMyAdminURL(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.database.PhpMyAdminURL`."""
 
     url: str
 
 
-class RedisDatabase(Model, frozen=True):
+class RedisDatabase(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.database.RedisDatabase`."""
 
     configuration: RedisDatabaseConfiguration | None = None
@@ -240,7 +240,7 @@ class RedisDatabase(Model, frozen=True):
     version: str
 
 
-class RedisDatabaseConfiguration(Model, frozen=True):
+class RedisDatabaseConfiguration(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.database.RedisDatabaseConfiguration`."""
 
     additional_flags: list[str] | None = field(default=None, name="additionalFlags")
@@ -249,7 +249,7 @@ class RedisDatabaseConfiguration(Model, frozen=True):
     persistent: bool | None = None
 
 
-class RedisVersion(Model, frozen=True):
+class RedisVersion(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.database.RedisVersion`."""
 
     disabled: bool
@@ -258,7 +258,7 @@ class RedisVersion(Model, frozen=True):
     number: str
 
 
-class UpdateMysqlUserRequest(Model, frozen=True):
+class UpdateMysqlUserRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/mysql-users/{mysqlUserId}`: body."""
 
     access_ip_mask: str | None = field(default=None, name="accessIpMask")

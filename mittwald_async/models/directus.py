@@ -13,7 +13,7 @@ from msgspec import field
 from ..structs import Facts, Model
 
 
-class Domain(Model, frozen=True):
+class Domain(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.directus.Domain`."""
 
     auth_code: str | None = field(default=None, name="authCode")
@@ -21,7 +21,7 @@ class Domain(Model, frozen=True):
     name: Annotated[str, Facts(min_length=1)]
 
 
-class EmailInbox(Model, frozen=True):
+class EmailInbox(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.directus.EmailInbox`."""
 
     email: Annotated[str, Facts(min_length=1)]

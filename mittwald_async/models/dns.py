@@ -16,7 +16,7 @@ CombinedAManagedAAAARecord: TypeAlias = str
 CombinedAManagedARecord: TypeAlias = str
 
 
-class CombinedACustom(Model, frozen=True):
+class CombinedACustom(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.CombinedACustom`."""
 
     a: Annotated[list[CombinedAManagedARecord], Facts(max_length=10)]
@@ -24,26 +24,26 @@ class CombinedACustom(Model, frozen=True):
     settings: RecordSettings
 
 
-class CombinedAManaged(Model, frozen=True):
+class CombinedAManaged(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.CombinedAManaged`."""
 
     managed_by: CombinedAManagedManagedBy = field(name="managedBy")
 
 
-class CombinedAManagedManagedByIngressId(Model, frozen=True):
+class CombinedAManagedManagedByIngressId(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.dns.CombinedAManaged`: `managedBy.variant 1`."""
 
     ingress_id: Annotated[str, Facts(format="uuid")] = field(name="ingressId")
 
 
-class RecordCAAComponent(Model, frozen=True):
+class RecordCAAComponent(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordCAAComponent`."""
 
     records: Annotated[list[RecordCAARecord], Facts(min_length=1)]
     settings: RecordSettings
 
 
-class RecordCAARecord(Model, frozen=True):
+class RecordCAARecord(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordCAARecord`."""
 
     flags: Annotated[int, Facts(minimum=0, maximum=255)]
@@ -51,41 +51,41 @@ class RecordCAARecord(Model, frozen=True):
     value: Annotated[str, Facts(format="idn-dnsname")]
 
 
-class RecordCNAMEComponent(Model, frozen=True):
+class RecordCNAMEComponent(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordCNAMEComponent`."""
 
     fqdn: Annotated[str, Facts(format="idn-dnsname", min_length=1, max_length=255)]
     settings: RecordSettings
 
 
-class RecordMXCustom(Model, frozen=True):
+class RecordMXCustom(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordMXCustom`."""
 
     records: Annotated[list[RecordMXRecord], Facts(min_length=1, max_length=10)]
     settings: RecordSettings
 
 
-class RecordMXManaged(Model, frozen=True):
+class RecordMXManaged(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordMXManaged`."""
 
     managed: bool
 
 
-class RecordMXRecord(Model, frozen=True):
+class RecordMXRecord(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordMXRecord`."""
 
     fqdn: Annotated[str, Facts(format="idn-dnsname", min_length=1, max_length=255)]
     priority: Annotated[int, Facts(minimum=0, maximum=100)]
 
 
-class RecordSRVComponent(Model, frozen=True):
+class RecordSRVComponent(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordSRVComponent`."""
 
     records: Annotated[list[RecordSRVRecord], Facts(min_length=1)]
     settings: RecordSettings
 
 
-class RecordSRVRecord(Model, frozen=True):
+class RecordSRVRecord(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordSRVRecord`."""
 
     fqdn: Annotated[str, Facts(format="idn-dnsname", min_length=1, max_length=255)]
@@ -94,36 +94,36 @@ class RecordSRVRecord(Model, frozen=True):
     weight: Annotated[int, Facts(minimum=0, maximum=65535)] | None = None
 
 
-class RecordSettings(Model, frozen=True):
+class RecordSettings(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordSettings`."""
 
     ttl: RecordSettingsTtl | None = None
 
 
-class RecordTXTComponent(Model, frozen=True):
+class RecordTXTComponent(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordTXTComponent`."""
 
     entries: Annotated[list[str], Facts(max_length=20)]
     settings: RecordSettings
 
 
-class RecordUnset(Model, frozen=True):
+class RecordUnset(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordUnset`."""
 
 
-class TtlAuto(Model, frozen=True):
+class TtlAuto(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.TtlAuto`."""
 
     auto: bool
 
 
-class TtlSeconds(Model, frozen=True):
+class TtlSeconds(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.TtlSeconds`."""
 
     seconds: Annotated[int, Facts(minimum=60, maximum=86400)]
 
 
-class Zone(Model, frozen=True):
+class Zone(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.Zone`."""
 
     domain: str
@@ -131,7 +131,7 @@ class Zone(Model, frozen=True):
     record_set: ZoneRecordSet = field(name="recordSet")
 
 
-class ZoneRecordSet(Model, frozen=True):
+class ZoneRecordSet(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.dns.Zone`: `recordSet`."""
 
     caa: RecordCAA

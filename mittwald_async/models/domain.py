@@ -37,47 +37,47 @@ Registrar: TypeAlias = Literal["INTERNETX", "DENIC", "HEXONET"] | str
 TransferAuthentication: TypeAlias = Literal["unspecified", "code", "email", "push"] | str
 
 
-class AuthCode(Model, frozen=True):
+class AuthCode(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.AuthCode`."""
 
     expires: datetime | None = None
     value: str
 
 
-class AuthCode2(Model, frozen=True):
+class AuthCode2(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.AuthCode2`."""
 
     expires: datetime
 
 
-class CheckDomainRegistrabilityRequest(Model, frozen=True):
+class CheckDomainRegistrabilityRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/domain-registrable`: body."""
 
     domain: Annotated[str, Facts(format="naked-domain")]
 
 
-class CheckDomainRegistrabilityResult(Model, frozen=True):
+class CheckDomainRegistrabilityResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/domain-registrable`: result 200."""
 
     is_premium: bool = field(name="isPremium")
     registrable: bool
 
 
-class CheckDomainTransferabilityRequest(Model, frozen=True):
+class CheckDomainTransferabilityRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/domain-transferable`: body."""
 
     auth_code: str | None = field(default=None, name="authCode")
     domain: Annotated[str, Facts(format="naked-domain")]
 
 
-class CheckDomainTransferabilityResult(Model, frozen=True):
+class CheckDomainTransferabilityResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/domain-transferable`: result 200."""
 
     reasons: CheckDomainTransferabilityResultReasons
     transferable: bool
 
 
-class CheckDomainTransferabilityResultReasons(Model, frozen=True):
+class CheckDomainTransferabilityResultReasons(Model, frozen=True, kw_only=True):
     """In `POST /v2/domain-transferable`: result 200, `reasons`."""
 
     domain_age_too_small: bool = field(name="domainAgeTooSmall")
@@ -86,7 +86,7 @@ class CheckDomainTransferabilityResultReasons(Model, frozen=True):
     wrong_auth_code: bool = field(name="wrongAuthCode")
 
 
-class ContactVerification(Model, frozen=True):
+class ContactVerification(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.ContactVerification`."""
 
     id: Annotated[str, Facts(format="uuid")]
@@ -94,14 +94,14 @@ class ContactVerification(Model, frozen=True):
     type_data: ContactVerificationTypeData = field(name="typeData")
 
 
-class ContactVerificationAddressData(Model, frozen=True):
+class ContactVerificationAddressData(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.ContactVerificationAddressData`."""
 
     type: Literal["address"] | str
     value: str
 
 
-class ContactVerificationEmailData(Model, frozen=True):
+class ContactVerificationEmailData(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.ContactVerificationEmailData`."""
 
     email_verification_deadline: datetime | None = field(default=None, name="emailVerificationDeadline")
@@ -110,156 +110,156 @@ class ContactVerificationEmailData(Model, frozen=True):
     value: str
 
 
-class ContactVerificationNameData(Model, frozen=True):
+class ContactVerificationNameData(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.ContactVerificationNameData`."""
 
     type: Literal["name"] | str
     value: str
 
 
-class CreateDomainAuthCodeResult(Model, frozen=True):
+class CreateDomainAuthCodeResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/domains/{domainId}/actions/auth-code`: result 201."""
 
     auth_code: str = field(name="authCode")
     expiration_date: datetime | None = field(default=None, name="expirationDate")
 
 
-class CreateDomainHandleData(Model, frozen=True):
+class CreateDomainHandleData(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.CreateDomainHandleData`."""
 
     admin_c: list[HandleField] | None = field(default=None, name="adminC")
     owner_c: list[HandleField] = field(name="ownerC")
 
 
-class CreateScheduledDeletionRequest(Model, frozen=True):
+class CreateScheduledDeletionRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/domains/{domainId}/scheduled-deletion`: body."""
 
     delete_ingresses: bool | None = field(default=None, name="deleteIngresses")
     deletion_date: datetime = field(name="deletionDate")
 
 
-class DeleteDomainResult(Model, frozen=True):
+class DeleteDomainResult(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/domains/{domainId}`: result 200."""
 
     is_async: bool | None = field(default=None, name="isAsync")
     transaction_id: str | None = field(default=None, name="transactionId")
 
 
-class DeprecatedDnsRecordASetManagedByIngressRequest(Model, frozen=True):
+class DeprecatedDnsRecordASetManagedByIngressRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/dns/zones/{zoneId}/recordset/acombined/managed/ingress`: body."""
 
 
-class DeprecatedDnsRecordMxSetManagedRequest(Model, frozen=True):
+class DeprecatedDnsRecordMxSetManagedRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/dns/zones/{zoneId}/recordset/mx/managed`: body."""
 
 
-class DeprecatedDomainChangeOwnercOfDomainRequest(Model, frozen=True):
+class DeprecatedDomainChangeOwnercOfDomainRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/domains/{domainId}/handles/ownerc`: body."""
 
     owner_c: Annotated[list[HandleField], Facts(min_length=1)] = field(name="ownerC")
 
 
-class DeprecatedDomainChangeOwnercOfDomainResult(Model, frozen=True):
+class DeprecatedDomainChangeOwnercOfDomainResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/domains/{domainId}/handles/ownerc`: result 200."""
 
     is_async: bool | None = field(default=None, name="isAsync")
     transaction_id: str | None = field(default=None, name="transactionId")
 
 
-class DeprecatedDomainChangeProjectOfDomainRequest(Model, frozen=True):
+class DeprecatedDomainChangeProjectOfDomainRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/domains/{domainId}/projectId`: body."""
 
     project_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="projectId")
 
 
-class DeprecatedDomainCheckDomainRegistrabilityRequest(Model, frozen=True):
+class DeprecatedDomainCheckDomainRegistrabilityRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/domains`: body."""
 
     domain: Annotated[str, Facts(format="naked-domain")]
 
 
-class DeprecatedDomainCheckDomainRegistrabilityResult(Model, frozen=True):
+class DeprecatedDomainCheckDomainRegistrabilityResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/domains`: result 200."""
 
     available: bool
 
 
-class DeprecatedDomainDeclareNameserversRequest(Model, frozen=True):
+class DeprecatedDomainDeclareNameserversRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/domains/{domainId}/nameservers`: body."""
 
     nameservers: Annotated[list[str], Facts(min_length=2)] | None = None
 
 
-class DeprecatedDomainDeclareProcessChangeAuthcodeRequest(Model, frozen=True):
+class DeprecatedDomainDeclareProcessChangeAuthcodeRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/domains/{domainId}/declarations/authcode`: body."""
 
     auth_code: Annotated[str, Facts(min_length=4)] = field(name="authCode")
 
 
-class DeprecatedDomainDeclareProcessChangeAuthcodeResult(Model, frozen=True):
+class DeprecatedDomainDeclareProcessChangeAuthcodeResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/domains/{domainId}/declarations/authcode`: result 200."""
 
     is_async: bool | None = field(default=None, name="isAsync")
     transaction_id: str | None = field(default=None, name="transactionId")
 
 
-class DeprecatedDomainDeclareProcessChangeHandlesRequest(Model, frozen=True):
+class DeprecatedDomainDeclareProcessChangeHandlesRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/domains/{domainId}/declarations/handles`: body."""
 
     owner_c: Annotated[list[HandleField], Facts(min_length=1)] = field(name="ownerC")
 
 
-class DeprecatedDomainDeclareProcessChangeHandlesResult(Model, frozen=True):
+class DeprecatedDomainDeclareProcessChangeHandlesResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/domains/{domainId}/declarations/handles`: result 200."""
 
     is_async: bool | None = field(default=None, name="isAsync")
     transaction_id: str | None = field(default=None, name="transactionId")
 
 
-class DeprecatedDomainGetHandleFieldsResult(Model, frozen=True):
+class DeprecatedDomainGetHandleFieldsResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/domains/handle-schema/{domainName}`: result 200."""
 
     json_schema_admin_c: dict[str, Any] | None = field(default=None, name="jsonSchemaAdminC")
     json_schema_owner_c: dict[str, Any] = field(name="jsonSchemaOwnerC")
 
 
-class DeprecatedDomainGetScreenshotForDomainRequest(Model, frozen=True):
+class DeprecatedDomainGetScreenshotForDomainRequest(Model, frozen=True, kw_only=True):
     """In `GET /v2/domains/{domainId}/screenshots/newest`: body."""
 
     domain_name: str = field(name="domainName")
     path: str
 
 
-class DeprecatedDomainGetScreenshotForDomainResult(Model, frozen=True):
+class DeprecatedDomainGetScreenshotForDomainResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/domains/{domainId}/screenshots/newest`: result 200."""
 
     references: list[str] | None = None
 
 
-class DnsCreateDnsZoneRequest(Model, frozen=True):
+class DnsCreateDnsZoneRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/dns-zones`: body."""
 
     name: Annotated[str, Facts(format="idn-dnsname")]
     parent_zone_id: Annotated[str, Facts(format="uuid")] = field(name="parentZoneId")
 
 
-class DnsCreateDnsZoneResult(Model, frozen=True):
+class DnsCreateDnsZoneResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/dns-zones`: result 201."""
 
     id: Annotated[str, Facts(format="uuid")]
 
 
-class DnsSetRecordSetManagedRequest(Model, frozen=True):
+class DnsSetRecordSetManagedRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/dns-zones/{dnsZoneId}/record-sets/{recordSet}/actions/set-managed`: body."""
 
 
-class DnsSetRecordSetManagedResult(Model, frozen=True):
+class DnsSetRecordSetManagedResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/dns-zones/{dnsZoneId}/record-sets/{recordSet}/actions/set-managed`: result 200."""
 
     ingress_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="ingressId")
 
 
-class Domain(Model, frozen=True):
+class Domain(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.Domain`."""
 
     auth_code: AuthCode | None = field(default=None, name="authCode")
@@ -278,41 +278,41 @@ class Domain(Model, frozen=True):
     uses_default_nameserver: bool = field(name="usesDefaultNameserver")
 
 
-class DomainHandles(Model, frozen=True):
+class DomainHandles(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.domain.Domain`: `handles`."""
 
     admin_c: HandleReadable | None = field(default=None, name="adminC")
     owner_c: HandleReadable = field(name="ownerC")
 
 
-class GetLatestScreenshotResult(Model, frozen=True):
+class GetLatestScreenshotResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/domains/latest-screenshot`: result 200."""
 
     reference: str | None = None
 
 
-class HandleData(Model, frozen=True):
+class HandleData(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.HandleData`."""
 
     handle_fields: list[HandleField] | None = field(default=None, name="handleFields")
     handle_ref: str | None = field(default=None, name="handleRef")
 
 
-class HandleField(Model, frozen=True):
+class HandleField(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.HandleField`."""
 
     name: str
     value: Annotated[str, Facts(pattern="^[0-9a-zA-ZÀ-ÖØ-öø-ÿ /&()+,.@_-]+$")]
 
 
-class HandleReadable(Model, frozen=True):
+class HandleReadable(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.HandleReadable`."""
 
     current: HandleData
     desired: HandleData | None = None
 
 
-class IngressCreateIngressRequest(Model, frozen=True):
+class IngressCreateIngressRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/ingresses`: body."""
 
     hostname: Annotated[str, Facts(format="idn-hostname")]
@@ -320,14 +320,14 @@ class IngressCreateIngressRequest(Model, frozen=True):
     project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
 
 
-class IngressCreateIngressResult(Model, frozen=True):
+class IngressCreateIngressResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/ingresses`: result 201."""
 
     id: Annotated[str, Facts(format="uuid")]
     ownership: ingress.Ownership
 
 
-class IngressUpdateIngressTlsRequestAcme(Model, frozen=True):
+class IngressUpdateIngressTlsRequestAcme(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/ingresses/{ingressId}/tls`: body, `variant 1`."""
 
     acme: bool
@@ -335,20 +335,20 @@ class IngressUpdateIngressTlsRequestAcme(Model, frozen=True):
     request_deadline: datetime | None = field(default=None, name="requestDeadline")
 
 
-class IngressUpdateIngressTlsRequestCertificateId(Model, frozen=True):
+class IngressUpdateIngressTlsRequestCertificateId(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/ingresses/{ingressId}/tls`: body, `variant 2`."""
 
     certificate_id: Annotated[str, Facts(format="uuid")] = field(name="certificateId")
 
 
-class ListTldContactSchemasResult(Model, frozen=True):
+class ListTldContactSchemasResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/domain-tlds/{tld}/contact-schemas`: result 200."""
 
     json_schema_admin_c: dict[str, Any] | None = field(default=None, name="jsonSchemaAdminC")
     json_schema_owner_c: dict[str, Any] = field(name="jsonSchemaOwnerC")
 
 
-class Process(Model, frozen=True):
+class Process(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.Process`."""
 
     error: str | None = None
@@ -360,27 +360,27 @@ class Process(Model, frozen=True):
     transaction_id: str = field(name="transactionId")
 
 
-class SslCheckReplaceCertificateRequest(Model, frozen=True):
+class SslCheckReplaceCertificateRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/certificates/{certificateId}/actions/check-replace-certificate`: body."""
 
     certificate: str
     private_key: str | None = field(default=None, name="privateKey")
 
 
-class SslReplaceCertificateRequest(Model, frozen=True):
+class SslReplaceCertificateRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/certificates/{certificateId}`: body."""
 
     certificate: str
     private_key: str | None = field(default=None, name="privateKey")
 
 
-class SuggestedDomains(Model, frozen=True):
+class SuggestedDomains(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.SuggestedDomains`."""
 
     domains: list[str]
 
 
-class TopLevel(Model, frozen=True):
+class TopLevel(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.TopLevel`."""
 
     irtp: bool
@@ -390,40 +390,40 @@ class TopLevel(Model, frozen=True):
     transfer_authentication: TransferAuthentication = field(name="transferAuthentication")
 
 
-class UpdateDomainAuthCodeRequest(Model, frozen=True):
+class UpdateDomainAuthCodeRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/domains/{domainId}/auth-code`: body."""
 
     auth_code: Annotated[str, Facts(min_length=4)] = field(name="authCode")
 
 
-class UpdateDomainAuthCodeResult(Model, frozen=True):
+class UpdateDomainAuthCodeResult(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/domains/{domainId}/auth-code`: result 200."""
 
     is_async: bool | None = field(default=None, name="isAsync")
     transaction_id: str | None = field(default=None, name="transactionId")
 
 
-class UpdateDomainContactRequest(Model, frozen=True):
+class UpdateDomainContactRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/domains/{domainId}/contacts/{contact}`: body."""
 
     avoid_email_confirmation: bool | None = field(default=None, name="avoidEmailConfirmation")
     contact: Annotated[list[HandleField], Facts(min_length=1)]
 
 
-class UpdateDomainContactResult(Model, frozen=True):
+class UpdateDomainContactResult(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/domains/{domainId}/contacts/{contact}`: result 200."""
 
     is_async: bool | None = field(default=None, name="isAsync")
     transaction_id: str | None = field(default=None, name="transactionId")
 
 
-class UpdateDomainNameserversRequest(Model, frozen=True):
+class UpdateDomainNameserversRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/domains/{domainId}/nameservers`: body."""
 
     nameservers: Annotated[list[str], Facts(min_length=2)] | None = None
 
 
-class UpdateDomainProjectIdRequest(Model, frozen=True):
+class UpdateDomainProjectIdRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/domains/{domainId}/project-id`: body."""
 
     project_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="projectId")

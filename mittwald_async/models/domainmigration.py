@@ -40,7 +40,7 @@ DomainNotMigratableReason: TypeAlias = (
 )
 
 
-class CheckMigrationResponse(Model, frozen=True):
+class CheckMigrationResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domainmigration.CheckMigrationResponse`."""
 
     all_domains_migratable: bool = field_(name="allDomainsMigratable")
@@ -49,7 +49,7 @@ class CheckMigrationResponse(Model, frozen=True):
     generally_possible: bool = field_(name="generallyPossible")
 
 
-class DNSRecord(Model, frozen=True):
+class DNSRecord(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domainmigration.DNSRecord`."""
 
     name: str | None = None
@@ -58,14 +58,14 @@ class DNSRecord(Model, frozen=True):
     value: str
 
 
-class DomainMigrationWarning(Model, frozen=True):
+class DomainMigrationWarning(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domainmigration.DomainMigrationWarning`."""
 
     reason: DomainMigrationWarningReason
     subject: str
 
 
-class DomainNotMigratableValidationError(Model, frozen=True):
+class DomainNotMigratableValidationError(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domainmigration.DomainNotMigratableValidationError`."""
 
     context: dict[str, Any]
@@ -74,7 +74,7 @@ class DomainNotMigratableValidationError(Model, frozen=True):
     type: Literal["domainNotMigratable"] | str
 
 
-class MigratableDomain(Model, frozen=True):
+class MigratableDomain(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domainmigration.MigratableDomain`."""
 
     hostname: str
@@ -83,7 +83,7 @@ class MigratableDomain(Model, frozen=True):
     warnings: list[DomainMigrationWarning] | None = None
 
 
-class Migration(Model, frozen=True):
+class Migration(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domainmigration.Migration`."""
 
     created_at: datetime | None = field_(default=None, name="createdAt")
@@ -94,7 +94,7 @@ class Migration(Model, frozen=True):
     project_id: Annotated[str, Facts(format="uuid")] = field_(name="projectId")
 
 
-class MigrationData(Model, frozen=True):
+class MigrationData(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domainmigration.MigrationData`."""
 
     dns_records: list[DNSRecord] = field_(name="dnsRecords")
@@ -102,7 +102,7 @@ class MigrationData(Model, frozen=True):
     subdomains: list[Subdomain]
 
 
-class MigrationDomain(Model, frozen=True):
+class MigrationDomain(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.domainmigration.Migration`: `domains[]`."""
 
     coab_data: MigrationDomainCoabData | None = field_(default=None, name="coabData")
@@ -111,7 +111,7 @@ class MigrationDomain(Model, frozen=True):
     state: Literal["pending", "succeeded", "failed"] | str
 
 
-class MigrationDomainCoabData(Model, frozen=True):
+class MigrationDomainCoabData(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.domainmigration.Migration`: `domains[].coabData`."""
 
     dns_records: list[DNSRecord] | None = field_(default=None, name="dnsRecords")
@@ -120,21 +120,21 @@ class MigrationDomainCoabData(Model, frozen=True):
     subdomains: list[Subdomain] | None = None
 
 
-class MigrationDomainCoabDataHandleData(Model, frozen=True):
+class MigrationDomainCoabDataHandleData(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.domainmigration.Migration`: `domains[].coabData.handleData`."""
 
     handle_fields: list[MigrationDomainCoabDataHandleDataHandleField] | None = field_(default=None, name="handleFields")
     handle_ref: str | None = field_(default=None, name="handleRef")
 
 
-class MigrationDomainCoabDataHandleDataHandleField(Model, frozen=True):
+class MigrationDomainCoabDataHandleDataHandleField(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.domainmigration.Migration`: `domains[].coabData.handleData.handleFields[]`."""
 
     name: str
     value: str
 
 
-class MigrationNotPossibleReasons(Model, frozen=True):
+class MigrationNotPossibleReasons(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domainmigration.MigrationNotPossibleReasons`."""
 
     customer_is_not_allowed_to_order: bool = field_(name="customerIsNotAllowedToOrder")
@@ -142,7 +142,7 @@ class MigrationNotPossibleReasons(Model, frozen=True):
     no_domains_in_source: bool = field_(name="noDomainsInSource")
 
 
-class NonMigratableDomain(Model, frozen=True):
+class NonMigratableDomain(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domainmigration.NonMigratableDomain`."""
 
     hostname: str
@@ -152,14 +152,14 @@ class NonMigratableDomain(Model, frozen=True):
     warnings: list[DomainMigrationWarning] | None = None
 
 
-class OwnerContactIssue(Model, frozen=True):
+class OwnerContactIssue(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domainmigration.OwnerContactIssue`."""
 
     field: str
     schema_title: str | None = field_(default=None, name="schemaTitle")
 
 
-class Subdomain(Model, frozen=True):
+class Subdomain(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domainmigration.Subdomain`."""
 
     dns_records: list[DNSRecord] = field_(name="dnsRecords")

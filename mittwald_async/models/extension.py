@@ -14,7 +14,7 @@ from msgspec import field
 from ..structs import Model, OneOf, Unknown
 
 
-class PricePlan(Model, frozen=True):
+class PricePlan(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.extension.PricePlan`."""
 
     is_downgrade_allowed: bool | None = field(default=None, name="isDowngradeAllowed")
@@ -22,7 +22,7 @@ class PricePlan(Model, frozen=True):
     variants: list[Variant]
 
 
-class SubscriptionBasedContract(Model, frozen=True):
+class SubscriptionBasedContract(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.extension.SubscriptionBasedContract`."""
 
     contract_period_end_date: datetime | None = field(default=None, name="contractPeriodEndDate")
@@ -40,14 +40,14 @@ class SubscriptionBasedContract(Model, frozen=True):
     variant_name: str | None = field(default=None, name="variantName")
 
 
-class SubscriptionBasedContractPendingVariantChange(Model, frozen=True):
+class SubscriptionBasedContractPendingVariantChange(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.extension.SubscriptionBasedContract`: `pendingVariantChange`."""
 
     effective_date: datetime = field(name="effectiveDate")
     target_variant_key: str = field(name="targetVariantKey")
 
 
-class Variant(Model, frozen=True):
+class Variant(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.extension.Variant`."""
 
     deletion_deadline: datetime | None = field(default=None, name="deletionDeadline")

@@ -14,19 +14,19 @@ from msgspec import field
 from ..structs import Model, OneOf, Unknown
 
 
-class OneTimePaymentFeeStrategy(Model, frozen=True):
+class OneTimePaymentFeeStrategy(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.fee.OneTimePaymentFeeStrategy`."""
 
     price: int | float
 
 
-class PeriodBasedFeeStrategy(Model, frozen=True):
+class PeriodBasedFeeStrategy(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.fee.PeriodBasedFeeStrategy`."""
 
     periods: list[PeriodBasedFeeStrategyPeriod]
 
 
-class PeriodBasedFeeStrategyPeriod(Model, frozen=True):
+class PeriodBasedFeeStrategyPeriod(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.fee.PeriodBasedFeeStrategy`: `periods[]`."""
 
     fee_valid_from: datetime | None = field(default=None, name="feeValidFrom")
@@ -34,7 +34,7 @@ class PeriodBasedFeeStrategyPeriod(Model, frozen=True):
     monthly_price: int | float = field(name="monthlyPrice")
 
 
-class ResourceFee(Model, frozen=True):
+class ResourceFee(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.fee.ResourceFee`."""
 
     fee_strategy: FeeStrategy | None = field(default=None, name="feeStrategy")

@@ -17,13 +17,13 @@ GetFileUploadTypeRulesFileUploadType: TypeAlias = (
 )
 
 
-class CreateFileRequest(Model, frozen=True):
+class CreateFileRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/files`: body."""
 
     file: bytes
 
 
-class FileMeta(Model, frozen=True):
+class FileMeta(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.file.FileMeta`."""
 
     friendly_url_deprecated: str = field(name="friendlyURL")
@@ -36,14 +36,14 @@ class FileMeta(Model, frozen=True):
     type: str
 
 
-class FileType(Model, frozen=True):
+class FileType(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.file.FileType`."""
 
     extensions: list[str]
     mime_type: str = field(name="mimeType")
 
 
-class FileUploadRules(Model, frozen=True):
+class FileUploadRules(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.file.FileUploadRules`."""
 
     extensions: list[str]
@@ -56,27 +56,27 @@ class FileUploadRules(Model, frozen=True):
     properties: FileUploadRulesProperties | None = None
 
 
-class FileUploadRulesProperties(Model, frozen=True):
+class FileUploadRulesProperties(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.file.FileUploadRules`: `properties`."""
 
     image_dimensions: FileUploadRulesPropertiesImageDimensions | None = field(default=None, name="imageDimensions")
 
 
-class FileUploadRulesPropertiesImageDimensions(Model, frozen=True):
+class FileUploadRulesPropertiesImageDimensions(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.file.FileUploadRules`: `properties.imageDimensions`."""
 
     max: FileUploadRulesPropertiesImageDimensionsMax | None = None
     min: FileUploadRulesPropertiesImageDimensionsMin | None = None
 
 
-class FileUploadRulesPropertiesImageDimensionsMax(Model, frozen=True):
+class FileUploadRulesPropertiesImageDimensionsMax(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.file.FileUploadRules`: `properties.imageDimensions.max`."""
 
     height: int | None = None
     width: int | None = None
 
 
-class FileUploadRulesPropertiesImageDimensionsMin(Model, frozen=True):
+class FileUploadRulesPropertiesImageDimensionsMin(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.file.FileUploadRules`: `properties.imageDimensions.min`."""
 
     height: int | None = None

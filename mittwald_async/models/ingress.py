@@ -33,7 +33,7 @@ IngressDnsValidationError: TypeAlias = (
 )
 
 
-class Ingress(Model, frozen=True):
+class Ingress(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.Ingress`."""
 
     dns_validation_errors: list[IngressDnsValidationError] = field(name="dnsValidationErrors")
@@ -49,7 +49,7 @@ class Ingress(Model, frozen=True):
     tls: IngressTls
 
 
-class IngressDeprecated(Model, frozen=True):
+class IngressDeprecated(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.IngressDeprecated`."""
 
     dns_validation_errors: list[IngressDeprecatedDnsValidationError] = field(name="dnsValidationErrors")
@@ -65,78 +65,78 @@ class IngressDeprecated(Model, frozen=True):
     tls: IngressDeprecatedTls
 
 
-class IngressDeprecatedIps(Model, frozen=True):
+class IngressDeprecatedIps(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.ingress.IngressDeprecated`: `ips`."""
 
     v4: list[str]
 
 
-class IngressIps(Model, frozen=True):
+class IngressIps(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.ingress.Ingress`: `ips`."""
 
     v4: list[str]
     v6: list[str]
 
 
-class ListIngressesCompatibleWithCertificateIDRequest(Model, frozen=True):
+class ListIngressesCompatibleWithCertificateIDRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.ListIngressesCompatibleWithCertificateIDRequest`."""
 
     certificate_id: Annotated[str, Facts(format="uuid")] = field(name="certificateId")
 
 
-class ListIngressesCompatibleWithCertificateRequest(Model, frozen=True):
+class ListIngressesCompatibleWithCertificateRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.ListIngressesCompatibleWithCertificateRequest`."""
 
     certificate: str
     project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
 
 
-class Ownership(Model, frozen=True):
+class Ownership(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.Ownership`."""
 
     txt_record: str | None = field(default=None, name="txtRecord")
     verified: bool
 
 
-class Path(Model, frozen=True):
+class Path(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.Path`."""
 
     path: str
     target: PathTarget
 
 
-class TargetContainer(Model, frozen=True):
+class TargetContainer(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.TargetContainer`."""
 
     container: TargetContainerContainer
 
 
-class TargetContainerContainer(Model, frozen=True):
+class TargetContainerContainer(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.ingress.TargetContainer`: `container`."""
 
     id: Annotated[str, Facts(format="uuid")]
     port_protocol: Annotated[str, Facts(format="docker-network-port")] = field(name="portProtocol")
 
 
-class TargetInstallation(Model, frozen=True):
+class TargetInstallation(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.TargetInstallation`."""
 
     installation_id: Annotated[str, Facts(format="uuid")] = field(name="installationId")
 
 
-class TargetUrl(Model, frozen=True):
+class TargetUrl(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.TargetUrl`."""
 
     url: Annotated[str, Facts(format="uri")]
 
 
-class TargetUseDefaultPage(Model, frozen=True):
+class TargetUseDefaultPage(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.TargetUseDefaultPage`."""
 
     use_default_page: bool = field(name="useDefaultPage")
 
 
-class TlsAcme(Model, frozen=True):
+class TlsAcme(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.TlsAcme`."""
 
     acme: bool
@@ -144,13 +144,13 @@ class TlsAcme(Model, frozen=True):
     request_deadline: datetime | None = field(default=None, name="requestDeadline")
 
 
-class TlsAcmeDeprecated(Model, frozen=True):
+class TlsAcmeDeprecated(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.TlsAcmeDeprecated`."""
 
     acme: bool
 
 
-class TlsCertificate(Model, frozen=True):
+class TlsCertificate(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.TlsCertificate`."""
 
     certificate_id: Annotated[str, Facts(format="uuid")] = field(name="certificateId")

@@ -20,7 +20,7 @@ InvoiceSettingsStatusType: TypeAlias = (
 InvoiceStatus: TypeAlias = Literal["NEW", "CONFIRMED", "DENIED", "PAID", "PARTIALLY_PAID", "OVERPAID"] | str
 
 
-class BankingInformation(Model, frozen=True):
+class BankingInformation(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.BankingInformation`."""
 
     account_holder: str = field(name="accountHolder")
@@ -28,7 +28,7 @@ class BankingInformation(Model, frozen=True):
     iban: str
 
 
-class Cancellation(Model, frozen=True):
+class Cancellation(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.Cancellation`."""
 
     cancellation_id: Annotated[str, Facts(format="uuid")] = field(name="cancellationId")
@@ -38,14 +38,14 @@ class Cancellation(Model, frozen=True):
     reason: str | None = None
 
 
-class ContractInvoiceDefinition(Model, frozen=True):
+class ContractInvoiceDefinition(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.ContractInvoiceDefinition`."""
 
     contract_id: Annotated[str, Facts(format="uuid")] = field(name="contractId")
     items: list[ContractItemInvoiceDefinition]
 
 
-class ContractItemInvoiceDefinition(Model, frozen=True):
+class ContractItemInvoiceDefinition(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.ContractItemInvoiceDefinition`."""
 
     contract_item_id: Annotated[str, Facts(format="uuid")] = field(name="contractItemId")
@@ -55,28 +55,28 @@ class ContractItemInvoiceDefinition(Model, frozen=True):
     vat_rate: int = field(name="vatRate")
 
 
-class CorrectionDefinition(Model, frozen=True):
+class CorrectionDefinition(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.CorrectionDefinition`."""
 
     contract_item_id: Annotated[str, Facts(format="uuid")] = field(name="contractItemId")
     credit_period: DatePeriod = field(name="creditPeriod")
 
 
-class DatePeriod(Model, frozen=True):
+class DatePeriod(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.DatePeriod`."""
 
     end: datetime
     start: datetime
 
 
-class Error(Model, frozen=True):
+class Error(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.Error`."""
 
     message: str
     type: str
 
 
-class Invoice(Model, frozen=True):
+class Invoice(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.Invoice`."""
 
     amount_paid: int | float = field(name="amountPaid")
@@ -99,7 +99,7 @@ class Invoice(Model, frozen=True):
     vat_id: str | None = field(default=None, name="vatId")
 
 
-class InvoiceGroup(Model, frozen=True):
+class InvoiceGroup(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.invoice.Invoice`: `groups[]`."""
 
     contract_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contractId")
@@ -107,7 +107,7 @@ class InvoiceGroup(Model, frozen=True):
     items: list[InvoiceItem]
 
 
-class InvoiceItem(Model, frozen=True):
+class InvoiceItem(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.InvoiceItem`."""
 
     additional_description: str | None = field(default=None, name="additionalDescription")
@@ -125,7 +125,7 @@ class InvoiceItem(Model, frozen=True):
     vat_rate: int | float = field(name="vatRate")
 
 
-class InvoiceItemItemCancelledOrCorrectedBy(Model, frozen=True):
+class InvoiceItemItemCancelledOrCorrectedBy(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.invoice.InvoiceItem`: `itemCancelledOrCorrectedBy[]`."""
 
     source_invoice_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="sourceInvoiceId")
@@ -135,14 +135,14 @@ class InvoiceItemItemCancelledOrCorrectedBy(Model, frozen=True):
     )
 
 
-class InvoiceItemReference(Model, frozen=True):
+class InvoiceItemReference(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.invoice.InvoiceItem`: `reference`."""
 
     source_invoice_id: Annotated[str, Facts(format="uuid")] = field(name="sourceInvoiceId")
     source_invoice_item_id: Annotated[str, Facts(format="uuid")] = field(name="sourceInvoiceItemId")
 
 
-class InvoiceSettings(Model, frozen=True):
+class InvoiceSettings(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.InvoiceSettings`."""
 
     additional_email_recipients: list[str] | None = field(default=None, name="additionalEmailRecipients")
@@ -158,7 +158,7 @@ class InvoiceSettings(Model, frozen=True):
     target_day: int | None = field(default=None, name="targetDay")
 
 
-class InvoiceSettingsStatus(Model, frozen=True):
+class InvoiceSettingsStatus(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.InvoiceSettingsStatus`."""
 
     message: str
@@ -166,7 +166,7 @@ class InvoiceSettingsStatus(Model, frozen=True):
     type: InvoiceSettingsStatusType
 
 
-class PaymentSettingsDebit(Model, frozen=True):
+class PaymentSettingsDebit(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.PaymentSettingsDebit`."""
 
     account_holder: str = field(name="accountHolder")
@@ -175,20 +175,20 @@ class PaymentSettingsDebit(Model, frozen=True):
     method: Literal["debit"] | str
 
 
-class PaymentSettingsInvoice(Model, frozen=True):
+class PaymentSettingsInvoice(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.PaymentSettingsInvoice`."""
 
     method: Literal["invoice"] | str
 
 
-class Price(Model, frozen=True):
+class Price(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.Price`."""
 
     currency: Literal["EUR"] | str
     value: int
 
 
-class Recipient(Model, frozen=True):
+class Recipient(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.Recipient`."""
 
     address: commons.Address

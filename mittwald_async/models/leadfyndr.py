@@ -34,7 +34,7 @@ CreateLeadsExportRequestFieldKey: TypeAlias = (
 )
 
 
-class BasicCompany(Model, frozen=True):
+class BasicCompany(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.BasicCompany`."""
 
     county: str
@@ -43,7 +43,7 @@ class BasicCompany(Model, frozen=True):
     sales_volume: int | None = field(default=None, name="salesVolume")
 
 
-class BasicMetrics(Model, frozen=True):
+class BasicMetrics(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.BasicMetrics`."""
 
     co2: Annotated[int | float, Facts(minimum=0)] | None = None
@@ -53,7 +53,7 @@ class BasicMetrics(Model, frozen=True):
     time_to_first_byte_ms: int | float | None = field(default=None, name="timeToFirstByteMs")
 
 
-class City(Model, frozen=True):
+class City(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.City`."""
 
     city: str
@@ -62,13 +62,13 @@ class City(Model, frozen=True):
     post_code: str = field(name="postCode")
 
 
-class Contact(Model, frozen=True):
+class Contact(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.Contact`."""
 
     address: ContactAddress | None = None
 
 
-class ContactAddress(Model, frozen=True):
+class ContactAddress(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.leadfyndr.Contact`: `address`."""
 
     address_prefix: str | None = field(default=None, name="addressPrefix")
@@ -79,33 +79,33 @@ class ContactAddress(Model, frozen=True):
     zip: Annotated[str, Facts(min_length=1)] | None = None
 
 
-class CreateLeadFyndrAccessRequestRequest(Model, frozen=True):
+class CreateLeadFyndrAccessRequestRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/lead-fyndr-profile-request`: body."""
 
     domain: Annotated[str, Facts(min_length=1)]
 
 
-class CreateLeadFyndrAccessRequestResult(Model, frozen=True):
+class CreateLeadFyndrAccessRequestResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/lead-fyndr-profile-request`: result 201."""
 
     profile_id: str = field(name="profileId")
 
 
-class CreateLeadsExportRequest(Model, frozen=True):
+class CreateLeadsExportRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/unlocked-leads-export`: body."""
 
     export_all_leads: bool = field(name="exportAllLeads")
     field_keys: list[CreateLeadsExportRequestFieldKey] = field(name="fieldKeys")
 
 
-class CreateLeadsExportResult(Model, frozen=True):
+class CreateLeadsExportResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/unlocked-leads-export`: result 200."""
 
     content_base64: str = field(name="contentBase64")
     export_id: str = field(name="exportId")
 
 
-class DetailCompany(Model, frozen=True):
+class DetailCompany(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.DetailCompany`."""
 
     county: str
@@ -121,14 +121,14 @@ class DetailCompany(Model, frozen=True):
     website_type: list[str] = field(name="websiteType")
 
 
-class DetailMetrics(Model, frozen=True):
+class DetailMetrics(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.DetailMetrics`."""
 
     additional_metrics: dict[str, Metric] | None = field(default=None, name="additionalMetrics")
     basic: BasicMetrics
 
 
-class GetLeadFyndrProfileResult(Model, frozen=True):
+class GetLeadFyndrProfileResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/customers/{customerId}/lead-fyndr-profile`: result 200."""
 
     approved_on: datetime = field(name="approvedOn")
@@ -138,7 +138,7 @@ class GetLeadFyndrProfileResult(Model, frozen=True):
     tariff: TariffOptions
 
 
-class Hoster(Model, frozen=True):
+class Hoster(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.Hoster`."""
 
     mail_server: list[str] = field(name="mailServer")
@@ -146,7 +146,7 @@ class Hoster(Model, frozen=True):
     server: list[str]
 
 
-class Lead(Model, frozen=True):
+class Lead(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.Lead`."""
 
     business_fields: list[str] = field(name="businessFields")
@@ -163,13 +163,13 @@ class Lead(Model, frozen=True):
     technologies: list[Technology]
 
 
-class LeadHoster(Model, frozen=True):
+class LeadHoster(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.leadfyndr.Lead`: `hoster`."""
 
     server: list[str]
 
 
-class LeadsExport(Model, frozen=True):
+class LeadsExport(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.LeadsExport`."""
 
     customer_id: str = field(name="customerId")
@@ -179,7 +179,7 @@ class LeadsExport(Model, frozen=True):
     lead_count: int = field(name="leadCount")
 
 
-class LeadsExportExporter(Model, frozen=True):
+class LeadsExportExporter(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.LeadsExportExporter`."""
 
     avatar_ref_id: str | None = field(default=None, name="avatarRefId")
@@ -187,14 +187,14 @@ class LeadsExportExporter(Model, frozen=True):
     user_id: str = field(name="userId")
 
 
-class LeadsExportExporterPerson(Model, frozen=True):
+class LeadsExportExporterPerson(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.leadfyndr.LeadsExportExporter`: `person`."""
 
     first_name: str = field(name="firstName")
     last_name: str = field(name="lastName")
 
 
-class Lighthouse(Model, frozen=True):
+class Lighthouse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.Lighthouse`."""
 
     accessibility: Annotated[int | float, Facts(minimum=0, maximum=1)] | None = None
@@ -216,7 +216,7 @@ class Lighthouse(Model, frozen=True):
     total_blocking_time: Annotated[int | float, Facts(minimum=0)] | None = field(default=None, name="totalBlockingTime")
 
 
-class ListLeadsResult(Model, frozen=True):
+class ListLeadsResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/customers/{customerId}/leads`: result 200."""
 
     leads: list[Lead]
@@ -225,7 +225,7 @@ class ListLeadsResult(Model, frozen=True):
     total_count: int | float = field(name="totalCount")
 
 
-class ListUnlockedLeadsResult(Model, frozen=True):
+class ListUnlockedLeadsResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/customers/{customerId}/unlocked-leads`: result 200."""
 
     leads: list[UnlockedLead]
@@ -234,7 +234,7 @@ class ListUnlockedLeadsResult(Model, frozen=True):
     total_count: int | float = field(name="totalCount")
 
 
-class Metric(Model, frozen=True):
+class Metric(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.Metric`."""
 
     category: str
@@ -244,7 +244,7 @@ class Metric(Model, frozen=True):
     value: int | float | None = None
 
 
-class Profile(Model, frozen=True):
+class Profile(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.Profile`."""
 
     approved_on: datetime = field(name="approvedOn")
@@ -253,7 +253,7 @@ class Profile(Model, frozen=True):
     domain: str
 
 
-class ProfileRequest(Model, frozen=True):
+class ProfileRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.ProfileRequest`."""
 
     created_on: datetime = field(name="createdOn")
@@ -265,26 +265,26 @@ class ProfileRequest(Model, frozen=True):
     status: Literal["AUTOTEST_INIT", "MANUAL_VERIFICATION", "REJECTED", "APPROVED"] | str
 
 
-class RemoveUnlockedLeadReservationResult(Model, frozen=True):
+class RemoveUnlockedLeadReservationResult(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/customers/{customerId}/unlocked-leads/{leadId}/reservation`: result 200."""
 
     lead_id: str = field(name="leadId")
 
 
-class ReserveUnlockedLeadResult(Model, frozen=True):
+class ReserveUnlockedLeadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/unlocked-leads/{leadId}/reservation`: result 200."""
 
     lead_id: str = field(name="leadId")
 
 
-class SocialMedia(Model, frozen=True):
+class SocialMedia(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.SocialMedia`."""
 
     network: str
     url: str
 
 
-class TariffOptions(Model, frozen=True):
+class TariffOptions(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.TariffOptions`."""
 
     next_unlock_renewal_date: date | None = field(default=None, name="nextUnlockRenewalDate")
@@ -292,7 +292,7 @@ class TariffOptions(Model, frozen=True):
     unlocked: TariffOptionsUnlocked
 
 
-class TariffOptionsReservation(Model, frozen=True):
+class TariffOptionsReservation(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.leadfyndr.TariffOptions`: `reservation`."""
 
     available: Annotated[int | float, Facts(minimum=0)]
@@ -300,7 +300,7 @@ class TariffOptionsReservation(Model, frozen=True):
     used: Annotated[int | float, Facts(minimum=0)]
 
 
-class TariffOptionsUnlocked(Model, frozen=True):
+class TariffOptionsUnlocked(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.leadfyndr.TariffOptions`: `unlocked`."""
 
     available: Annotated[int | float, Facts(minimum=0)]
@@ -308,7 +308,7 @@ class TariffOptionsUnlocked(Model, frozen=True):
     used: Annotated[int | float, Facts(minimum=0)]
 
 
-class Technology(Model, frozen=True):
+class Technology(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.Technology`."""
 
     categories: list[TechnologyCategory] | None = None
@@ -317,7 +317,7 @@ class Technology(Model, frozen=True):
     version: str | None = None
 
 
-class TechnologyCategory(Model, frozen=True):
+class TechnologyCategory(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.leadfyndr.Technology`: `categories[]`."""
 
     name: str
@@ -325,13 +325,13 @@ class TechnologyCategory(Model, frozen=True):
     priority: int | float
 
 
-class UnlockLeadResult(Model, frozen=True):
+class UnlockLeadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/unlocked-leads/{leadId}`: result 200."""
 
     lead_id: str = field(name="leadId")
 
 
-class UnlockedLead(Model, frozen=True):
+class UnlockedLead(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.UnlockedLead`."""
 
     actual_url: str = field(name="actualUrl")
@@ -355,7 +355,7 @@ class UnlockedLead(Model, frozen=True):
     unlocked_at: datetime = field(name="unlockedAt")
 
 
-class User(Model, frozen=True):
+class User(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.User`."""
 
     user_id: str = field(name="userId")

@@ -16,31 +16,31 @@ from ..structs import Facts, Model, OneOf, Unknown
 Kind: TypeAlias = Literal["typo3-elts"] | str
 
 
-class AppVersionMeta(Model, frozen=True):
+class AppVersionMeta(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.license.AppVersionMeta`."""
 
     description: str
 
 
-class ExternalKey(Model, frozen=True):
+class ExternalKey(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.license.ExternalKey`."""
 
     external_key: str = field(name="externalKey")
 
 
-class Key(Model, frozen=True):
+class Key(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.license.Key`."""
 
     key: str
 
 
-class KeyResponse(Model, frozen=True):
+class KeyResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.license.KeyResponse`."""
 
     key_reference: KeyResponseKeyReference | None = field(default=None, name="keyReference")
 
 
-class License(Model, frozen=True):
+class License(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.license.License`."""
 
     description: str
@@ -53,13 +53,13 @@ class License(Model, frozen=True):
     volume: int | None = None
 
 
-class Meta(Model, frozen=True):
+class Meta(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.license.Meta`."""
 
     app_version: AppVersionMeta | None = field(default=None, name="appVersion")
 
 
-class Reference(Model, frozen=True):
+class Reference(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.license.Reference`."""
 
     aggregate: Literal["project"] | str
@@ -67,20 +67,20 @@ class Reference(Model, frozen=True):
     id: str
 
 
-class RotateLicenseKeyRequest(Model, frozen=True):
+class RotateLicenseKeyRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/licenses/{licenseId}/actions/rotate-key`: body."""
 
     external_key: str | None = field(default=None, name="externalKey")
 
 
-class ValidateLicenseKeyForProjectRequest(Model, frozen=True):
+class ValidateLicenseKeyForProjectRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/actions/validate-license-key`: body."""
 
     key: str
     kind: Kind
 
 
-class ValidateLicenseKeyForProjectResult(Model, frozen=True):
+class ValidateLicenseKeyForProjectResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/actions/validate-license-key`: result 200."""
 
     valid: bool

@@ -41,27 +41,27 @@ ListMailAddressesSort: TypeAlias = (
 )
 
 
-class CreateDeliveryboxRequest(Model, frozen=True):
+class CreateDeliveryboxRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/delivery-boxes`: body."""
 
     description: str
     password: str
 
 
-class CreateDeliveryboxResult(Model, frozen=True):
+class CreateDeliveryboxResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/delivery-boxes`: result 201."""
 
     id: Annotated[str, Facts(format="uuid")]
 
 
-class CreateForwardAddress(Model, frozen=True):
+class CreateForwardAddress(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mail.CreateForwardAddress`."""
 
     address: Annotated[str, Facts(format="idn-email")]
     forward_addresses: list[str] = field(name="forwardAddresses")
 
 
-class CreateMailAddress(Model, frozen=True):
+class CreateMailAddress(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mail.CreateMailAddress`."""
 
     address: Annotated[str, Facts(format="idn-email")]
@@ -70,7 +70,7 @@ class CreateMailAddress(Model, frozen=True):
     mailbox: CreateMailAddressMailbox
 
 
-class CreateMailAddressMailbox(Model, frozen=True):
+class CreateMailAddressMailbox(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.mail.CreateMailAddress`: `mailbox`."""
 
     enable_spam_protection: bool = field(name="enableSpamProtection")
@@ -78,13 +78,13 @@ class CreateMailAddressMailbox(Model, frozen=True):
     quota_in_bytes: Annotated[int, Facts(minimum=-1)] = field(name="quotaInBytes")
 
 
-class CreateMailAddressResult(Model, frozen=True):
+class CreateMailAddressResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/mail-addresses`: result 201."""
 
     id: Annotated[str, Facts(format="uuid")]
 
 
-class Deliverybox(Model, frozen=True):
+class Deliverybox(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mail.Deliverybox`."""
 
     authentication_enabled: bool = field(name="authenticationEnabled")
@@ -97,37 +97,37 @@ class Deliverybox(Model, frozen=True):
     updated_at: datetime = field(name="updatedAt")
 
 
-class DeprecatedMailDeliveryboxUpdateDescriptionRequest(Model, frozen=True):
+class DeprecatedMailDeliveryboxUpdateDescriptionRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/deliveryboxes/{id}/description`: body."""
 
     description: str
 
 
-class DeprecatedMailDeliveryboxUpdatePasswordRequest(Model, frozen=True):
+class DeprecatedMailDeliveryboxUpdatePasswordRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/deliveryboxes/{id}/password`: body."""
 
     password: str
 
 
-class DeprecatedMailMailaddressUpdateAddressRequest(Model, frozen=True):
+class DeprecatedMailMailaddressUpdateAddressRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/mailaddresses/{id}/address`: body."""
 
     address: Annotated[str, Facts(format="idn-email")]
 
 
-class DeprecatedMailProjectsettingUpdateBlacklistRequest(Model, frozen=True):
+class DeprecatedMailProjectsettingUpdateBlacklistRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/projects/{projectId}/mailsettings/blacklist`: body."""
 
     blacklist: list[str]
 
 
-class DeprecatedMailProjectsettingUpdateWhitelistRequest(Model, frozen=True):
+class DeprecatedMailProjectsettingUpdateWhitelistRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/projects/{projectId}/mailsettings/whitelist`: body."""
 
     whitelist: list[str]
 
 
-class DeprecatedMailUpdateMailAddressAutoresponderRequest(Model, frozen=True):
+class DeprecatedMailUpdateMailAddressAutoresponderRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/mail-addresses/{mailAddressId}/autoresponder`: body."""
 
     auto_responder: DeprecatedMailUpdateMailAddressAutoresponderRequestAutoResponder | None = field(
@@ -135,7 +135,7 @@ class DeprecatedMailUpdateMailAddressAutoresponderRequest(Model, frozen=True):
     )
 
 
-class DeprecatedMailUpdateMailAddressAutoresponderRequestAutoResponder(Model, frozen=True):
+class DeprecatedMailUpdateMailAddressAutoresponderRequestAutoResponder(Model, frozen=True, kw_only=True):
     """In `PUT /v2/mail-addresses/{mailAddressId}/autoresponder`: body, `autoResponder`."""
 
     active: bool
@@ -144,37 +144,37 @@ class DeprecatedMailUpdateMailAddressAutoresponderRequestAutoResponder(Model, fr
     starts_at: datetime | None = field(default=None, name="startsAt")
 
 
-class DeprecatedMailUpdateMailAddressCatchallRequest(Model, frozen=True):
+class DeprecatedMailUpdateMailAddressCatchallRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/mail-addresses/{mailAddressId}/catchall`: body."""
 
     active: bool
 
 
-class DeprecatedMailUpdateMailAddressForwardAddressesRequest(Model, frozen=True):
+class DeprecatedMailUpdateMailAddressForwardAddressesRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/mail-addresses/{mailAddressId}/forward-addresses`: body."""
 
     forward_addresses: list[str] = field(name="forwardAddresses")
 
 
-class DeprecatedMailUpdateMailAddressPasswordRequest(Model, frozen=True):
+class DeprecatedMailUpdateMailAddressPasswordRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/mail-addresses/{mailAddressId}/password`: body."""
 
     password: str
 
 
-class DeprecatedMailUpdateMailAddressQuotaRequest(Model, frozen=True):
+class DeprecatedMailUpdateMailAddressQuotaRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/mail-addresses/{mailAddressId}/quota`: body."""
 
     quota_in_bytes: Annotated[int, Facts(minimum=-1)] = field(name="quotaInBytes")
 
 
-class DeprecatedMailUpdateMailAddressSpamProtectionRequest(Model, frozen=True):
+class DeprecatedMailUpdateMailAddressSpamProtectionRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/mail-addresses/{mailAddressId}/spam-protection`: body."""
 
     spam_protection: DeprecatedMailUpdateMailAddressSpamProtectionRequestSpamProtection = field(name="spamProtection")
 
 
-class DeprecatedMailUpdateMailAddressSpamProtectionRequestSpamProtection(Model, frozen=True):
+class DeprecatedMailUpdateMailAddressSpamProtectionRequestSpamProtection(Model, frozen=True, kw_only=True):
     """In `PUT /v2/mail-addresses/{mailAddressId}/spam-protection`: body, `spamProtection`."""
 
     active: bool
@@ -183,26 +183,26 @@ class DeprecatedMailUpdateMailAddressSpamProtectionRequestSpamProtection(Model, 
     relocation_min_spam_score: Annotated[int, Facts(maximum=10)] = field(name="relocationMinSpamScore")
 
 
-class DeprecatedMailUpdateProjectMailSettingRequestBlacklist(Model, frozen=True):
+class DeprecatedMailUpdateProjectMailSettingRequestBlacklist(Model, frozen=True, kw_only=True):
     """In `PUT /v2/projects/{projectId}/mail-settings/{mailSetting}`: body, `variant 1`."""
 
     blacklist: list[str]
 
 
-class DeprecatedMailUpdateProjectMailSettingRequestWhitelist(Model, frozen=True):
+class DeprecatedMailUpdateProjectMailSettingRequestWhitelist(Model, frozen=True, kw_only=True):
     """In `PUT /v2/projects/{projectId}/mail-settings/{mailSetting}`: body, `variant 2`."""
 
     whitelist: list[str]
 
 
-class Error(Model, frozen=True):
+class Error(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mail.Error`."""
 
     message: str
     type: str
 
 
-class ListProjectMailSettingsResult(Model, frozen=True):
+class ListProjectMailSettingsResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/projects/{projectId}/mail-settings`: result 200."""
 
     blacklist: list[str]
@@ -210,7 +210,7 @@ class ListProjectMailSettingsResult(Model, frozen=True):
     whitelist: list[str]
 
 
-class MailAddress(Model, frozen=True):
+class MailAddress(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mail.MailAddress`."""
 
     address: Annotated[str, Facts(format="idn-email")]
@@ -232,7 +232,7 @@ class MailAddress(Model, frozen=True):
     updated_at: datetime = field(name="updatedAt")
 
 
-class MailAddressArchive(Model, frozen=True):
+class MailAddressArchive(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.mail.MailAddress`: `archive`."""
 
     active: bool
@@ -240,7 +240,7 @@ class MailAddressArchive(Model, frozen=True):
     used_bytes: int = field(name="usedBytes")
 
 
-class MailAddressAutoResponder(Model, frozen=True):
+class MailAddressAutoResponder(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.mail.MailAddress`: `autoResponder`."""
 
     active: bool
@@ -249,13 +249,13 @@ class MailAddressAutoResponder(Model, frozen=True):
     starts_at: datetime | None = field(default=None, name="startsAt")
 
 
-class MailAddressBackup(Model, frozen=True):
+class MailAddressBackup(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mail.MailAddressBackup`."""
 
     name: str
 
 
-class MailAddressMailbox(Model, frozen=True):
+class MailAddressMailbox(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.mail.MailAddress`: `mailbox`."""
 
     mailsystem_settings: MailsystemSettings = field(name="mailsystemSettings")
@@ -266,7 +266,7 @@ class MailAddressMailbox(Model, frozen=True):
     storage_in_bytes: MailAddressMailboxStorageInBytes = field(name="storageInBytes")
 
 
-class MailAddressMailboxSpamProtection(Model, frozen=True):
+class MailAddressMailboxSpamProtection(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.mail.MailAddress`: `mailbox.spamProtection`."""
 
     active: bool
@@ -275,63 +275,63 @@ class MailAddressMailboxSpamProtection(Model, frozen=True):
     relocation_min_spam_score: Annotated[int, Facts(maximum=10)] = field(name="relocationMinSpamScore")
 
 
-class MailAddressMailboxStorageInBytes(Model, frozen=True):
+class MailAddressMailboxStorageInBytes(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.mail.MailAddress`: `mailbox.storageInBytes`."""
 
     current: MailAddressMailboxStorageInBytesCurrent
     limit: int
 
 
-class MailAddressMailboxStorageInBytesCurrent(Model, frozen=True):
+class MailAddressMailboxStorageInBytesCurrent(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.mail.MailAddress`: `mailbox.storageInBytes.current`."""
 
     updated_at: datetime = field(name="updatedAt")
     value: int
 
 
-class MailAddressRateLimitChangeRequest(Model, frozen=True):
+class MailAddressRateLimitChangeRequest(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.mail.MailAddress`: `rateLimitChangeRequest`."""
 
     rate_limit_id: str = field(name="rateLimitId")
 
 
-class MailsystemSettings(Model, frozen=True):
+class MailsystemSettings(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mail.MailsystemSettings`."""
 
     rate_limit_id: str = field(name="rateLimitId")
 
 
-class RequestMailAddressRateLimitChangeRequest(Model, frozen=True):
+class RequestMailAddressRateLimitChangeRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/mail-addresses/{mailAddressId}/actions/request-rate-limit-change`: body."""
 
     rate_limit_id: Annotated[str, Facts(format="uuid")] = field(name="rateLimitId")
 
 
-class UpdateDeliveryBoxDescriptionRequest(Model, frozen=True):
+class UpdateDeliveryBoxDescriptionRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/delivery-boxes/{deliveryBoxId}/description`: body."""
 
     description: str
 
 
-class UpdateDeliveryBoxPasswordRequest(Model, frozen=True):
+class UpdateDeliveryBoxPasswordRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/delivery-boxes/{deliveryBoxId}/password`: body."""
 
     password: str
 
 
-class UpdateMailAddressAddressRequest(Model, frozen=True):
+class UpdateMailAddressAddressRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/mail-addresses/{mailAddressId}/address`: body."""
 
     address: Annotated[str, Facts(format="idn-email")]
 
 
-class UpdateMailAddressAutoresponderRequest(Model, frozen=True):
+class UpdateMailAddressAutoresponderRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/mail-addresses/{mailAddressId}/autoresponder`: body."""
 
     auto_responder: UpdateMailAddressAutoresponderRequestAutoResponder | None = field(name="autoResponder")
 
 
-class UpdateMailAddressAutoresponderRequestAutoResponder(Model, frozen=True):
+class UpdateMailAddressAutoresponderRequestAutoResponder(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/mail-addresses/{mailAddressId}/autoresponder`: body, `autoResponder`."""
 
     active: bool
@@ -340,37 +340,37 @@ class UpdateMailAddressAutoresponderRequestAutoResponder(Model, frozen=True):
     starts_at: datetime | None = field(default=None, name="startsAt")
 
 
-class UpdateMailAddressCatchAllRequest(Model, frozen=True):
+class UpdateMailAddressCatchAllRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/mail-addresses/{mailAddressId}/catch-all`: body."""
 
     active: bool
 
 
-class UpdateMailAddressForwardAddressesRequest(Model, frozen=True):
+class UpdateMailAddressForwardAddressesRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/mail-addresses/{mailAddressId}/forward-addresses`: body."""
 
     forward_addresses: list[str] = field(name="forwardAddresses")
 
 
-class UpdateMailAddressPasswordRequest(Model, frozen=True):
+class UpdateMailAddressPasswordRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/mail-addresses/{mailAddressId}/password`: body."""
 
     password: str
 
 
-class UpdateMailAddressQuotaRequest(Model, frozen=True):
+class UpdateMailAddressQuotaRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/mail-addresses/{mailAddressId}/quota`: body."""
 
     quota_in_bytes: Annotated[int, Facts(minimum=-1)] = field(name="quotaInBytes")
 
 
-class UpdateMailAddressSpamProtectionRequest(Model, frozen=True):
+class UpdateMailAddressSpamProtectionRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/mail-addresses/{mailAddressId}/spam-protection`: body."""
 
     spam_protection: UpdateMailAddressSpamProtectionRequestSpamProtection = field(name="spamProtection")
 
 
-class UpdateMailAddressSpamProtectionRequestSpamProtection(Model, frozen=True):
+class UpdateMailAddressSpamProtectionRequestSpamProtection(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/mail-addresses/{mailAddressId}/spam-protection`: body, `spamProtection`."""
 
     active: bool
@@ -379,13 +379,13 @@ class UpdateMailAddressSpamProtectionRequestSpamProtection(Model, frozen=True):
     relocation_min_spam_score: Annotated[int, Facts(maximum=10)] = field(name="relocationMinSpamScore")
 
 
-class UpdateProjectMailSettingRequestBlacklist(Model, frozen=True):
+class UpdateProjectMailSettingRequestBlacklist(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/projects/{projectId}/mail-settings/{mailSetting}`: body, `variant 1`."""
 
     blacklist: list[str]
 
 
-class UpdateProjectMailSettingRequestWhitelist(Model, frozen=True):
+class UpdateProjectMailSettingRequestWhitelist(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/projects/{projectId}/mail-settings/{mailSetting}`: body, `variant 2`."""
 
     whitelist: list[str]

@@ -14,7 +14,7 @@ from msgspec import field
 from ..structs import Facts, Model
 
 
-class AutoResponder(Model, frozen=True):
+class AutoResponder(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.AutoResponder`."""
 
     active: bool
@@ -23,58 +23,58 @@ class AutoResponder(Model, frozen=True):
     starts_at: datetime | None = field(default=None, name="startsAt")
 
 
-class CheckMigrationIsPossibleErrorActiveMailArchiveForAddress(Model, frozen=True):
+class CheckMigrationIsPossibleErrorActiveMailArchiveForAddress(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.CheckMigrationIsPossibleErrorActiveMailArchiveForAddress`."""
 
     address: str
 
 
-class CheckMigrationIsPossibleErrorAlreadyExistingMailAddress(Model, frozen=True):
+class CheckMigrationIsPossibleErrorAlreadyExistingMailAddress(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.CheckMigrationIsPossibleErrorAlreadyExistingMailAddress`."""
 
     address: str
 
 
-class CheckMigrationIsPossibleErrorAmbiguousMailAddressDelivery(Model, frozen=True):
+class CheckMigrationIsPossibleErrorAmbiguousMailAddressDelivery(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.CheckMigrationIsPossibleErrorAmbiguousMailAddressDelivery`."""
 
     addresses: list[str]
     mailbox_name: str = field(name="mailboxName")
 
 
-class CheckMigrationIsPossibleErrorAmbiguousMailboxDelivery(Model, frozen=True):
+class CheckMigrationIsPossibleErrorAmbiguousMailboxDelivery(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.CheckMigrationIsPossibleErrorAmbiguousMailboxDelivery`."""
 
     address: str
     mailboxes: list[str]
 
 
-class CheckMigrationIsPossibleErrorCatchAllMissingAddress(Model, frozen=True):
+class CheckMigrationIsPossibleErrorCatchAllMissingAddress(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.CheckMigrationIsPossibleErrorCatchAllMissingAddress`."""
 
     address: str
 
 
-class CheckMigrationIsPossibleErrorCatchAllTargetWithoutAlias(Model, frozen=True):
+class CheckMigrationIsPossibleErrorCatchAllTargetWithoutAlias(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.CheckMigrationIsPossibleErrorCatchAllTargetWithoutAlias`."""
 
     address: str
     mailbox_name: str = field(name="mailboxName")
 
 
-class CheckMigrationIsPossibleErrorMissingVerifiedIngress(Model, frozen=True):
+class CheckMigrationIsPossibleErrorMissingVerifiedIngress(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.CheckMigrationIsPossibleErrorMissingVerifiedIngress`."""
 
     hostname: Annotated[str, Facts(format="idn-hostname")]
 
 
-class CheckMigrationIsPossibleErrorResponse(Model, frozen=True):
+class CheckMigrationIsPossibleErrorResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.CheckMigrationIsPossibleErrorResponse`."""
 
     errors: PossibleCheckErrors | None = None
 
 
-class MailSystemSettings(Model, frozen=True):
+class MailSystemSettings(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.MailSystemSettings`."""
 
     imap_cluster_id: str = field(name="imapClusterId")
@@ -82,7 +82,7 @@ class MailSystemSettings(Model, frozen=True):
     rate_limit_id: str = field(name="rateLimitId")
 
 
-class Mailbox(Model, frozen=True):
+class Mailbox(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.Mailbox`."""
 
     mailsystem: MailSystemSettings
@@ -91,7 +91,7 @@ class Mailbox(Model, frozen=True):
     spam_protection: SpamProtection | None = field(default=None, name="spamProtection")
 
 
-class MigrateMailAddressCommandRequirements(Model, frozen=True):
+class MigrateMailAddressCommandRequirements(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.MigrateMailAddressCommandRequirements`."""
 
     address: str | None = None
@@ -102,14 +102,14 @@ class MigrateMailAddressCommandRequirements(Model, frozen=True):
     project_id: str = field(name="projectId")
 
 
-class MigrateMailboxCommandRequirements(Model, frozen=True):
+class MigrateMailboxCommandRequirements(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.MigrateMailboxCommandRequirements`."""
 
     mailbox: Mailbox | None = None
     project_id: str = field(name="projectId")
 
 
-class Migration(Model, frozen=True):
+class Migration(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.Migration`."""
 
     aborted: bool
@@ -122,7 +122,7 @@ class Migration(Model, frozen=True):
     target_nexus_project_id: str = field(name="targetNexusProjectId")
 
 
-class MigrationFinalizeJob(Model, frozen=True):
+class MigrationFinalizeJob(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.MigrationFinalizeJob`."""
 
     disable_legacy_entities: MigrationFinalizeJobDisableLegacyEntities | None = field(
@@ -135,21 +135,21 @@ class MigrationFinalizeJob(Model, frozen=True):
     )
 
 
-class MigrationFinalizeJobDisableLegacyEntities(Model, frozen=True):
+class MigrationFinalizeJobDisableLegacyEntities(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.MigrationFinalizeJobDisableLegacyEntities`."""
 
     addresses: list[str]
     mailbox_names: list[str] = field(name="mailboxNames")
 
 
-class MigrationFinalizeJobProjectSetting(Model, frozen=True):
+class MigrationFinalizeJobProjectSetting(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.MigrationFinalizeJobProjectSetting`."""
 
     blacklist_entries: list[str] = field(name="blacklistEntries")
     whitelist_entries: list[str] = field(name="whitelistEntries")
 
 
-class MigrationMailAddress(Model, frozen=True):
+class MigrationMailAddress(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.MigrationMailAddress`."""
 
     address: str
@@ -159,34 +159,34 @@ class MigrationMailAddress(Model, frozen=True):
     pre_migration_jobs: MigrationMailAddressPreMigrationJob | None = field(default=None, name="preMigrationJobs")
 
 
-class MigrationMailAddressMigrationJob(Model, frozen=True):
+class MigrationMailAddressMigrationJob(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.MigrationMailAddressMigrationJob`."""
 
     migrate: MigrationMailAddressMigrationJobMigrate
 
 
-class MigrationMailAddressMigrationJobMigrate(Model, frozen=True):
+class MigrationMailAddressMigrationJobMigrate(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.MigrationMailAddressMigrationJobMigrate`."""
 
     finished: bool
     requirements: MigrateMailAddressCommandRequirements
 
 
-class MigrationMailAddressPreMigrationJob(Model, frozen=True):
+class MigrationMailAddressPreMigrationJob(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.MigrationMailAddressPreMigrationJob`."""
 
     alias_set: list[MigrationMailAddressPreMigrationJobAliasSet] = field(name="aliasSet")
     delivery_migrations: list[MigrationMailAddressPreMigrationJobDeliveryMigration] = field(name="deliveryMigrations")
 
 
-class MigrationMailAddressPreMigrationJobAliasSet(Model, frozen=True):
+class MigrationMailAddressPreMigrationJobAliasSet(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.MigrationMailAddressPreMigrationJobAliasSet`."""
 
     finished: bool
     source_coab_mailbox_name: str = field(name="sourceCoabMailboxName")
 
 
-class MigrationMailAddressPreMigrationJobDeliveryMigration(Model, frozen=True):
+class MigrationMailAddressPreMigrationJobDeliveryMigration(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.MigrationMailAddressPreMigrationJobDeliveryMigration`."""
 
     finished: bool
@@ -195,7 +195,7 @@ class MigrationMailAddressPreMigrationJobDeliveryMigration(Model, frozen=True):
     target_delivery_address: str = field(name="targetDeliveryAddress")
 
 
-class MigrationMailbox(Model, frozen=True):
+class MigrationMailbox(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.MigrationMailbox`."""
 
     description: str | None = None
@@ -205,19 +205,19 @@ class MigrationMailbox(Model, frozen=True):
     name: str
 
 
-class MigrationMailboxJob(Model, frozen=True):
+class MigrationMailboxJob(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.MigrationMailboxJob`."""
 
     migrate: MigrationMailboxJobMigrate
 
 
-class MigrationMailboxJobMigrate(Model, frozen=True):
+class MigrationMailboxJobMigrate(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.MigrationMailboxJobMigrate`."""
 
     requirements: MigrateMailboxCommandRequirements
 
 
-class PossibleCheckErrors(Model, frozen=True):
+class PossibleCheckErrors(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.PossibleCheckErrors`."""
 
     active_mail_archive_for_address: list[CheckMigrationIsPossibleErrorActiveMailArchiveForAddress] = field(
@@ -243,7 +243,7 @@ class PossibleCheckErrors(Model, frozen=True):
     )
 
 
-class SpamProtection(Model, frozen=True):
+class SpamProtection(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.SpamProtection`."""
 
     active: bool

@@ -13,7 +13,7 @@ from msgspec import field
 from ..structs import Facts, Model
 
 
-class RateLimit(Model, frozen=True):
+class RateLimit(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailsystem.RateLimit`."""
 
     id: Annotated[str, Facts(format="uuid")]

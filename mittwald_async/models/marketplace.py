@@ -34,7 +34,7 @@ WebhookKind: TypeAlias = (
 )
 
 
-class AggregateReference(Model, frozen=True):
+class AggregateReference(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.AggregateReference`."""
 
     aggregate: Literal["project", "customer"] | str
@@ -42,7 +42,7 @@ class AggregateReference(Model, frozen=True):
     id: str
 
 
-class AggregateReferenceFilter(Model, frozen=True):
+class AggregateReferenceFilter(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.AggregateReferenceFilter`."""
 
     aggregate: Literal["project", "customer"] | str | None = None
@@ -50,13 +50,13 @@ class AggregateReferenceFilter(Model, frozen=True):
     id: str | None = None
 
 
-class BackendComponent(Model, frozen=True):
+class BackendComponent(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.BackendComponent`. Deprecated."""
 
     url: Annotated[str, Facts(min_length=1)]
 
 
-class BackendComponents(Model, frozen=True):
+class BackendComponents(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.BackendComponents`. Deprecated."""
 
     extension_added_to_context: BackendComponent | None = field(default=None, name="extensionAddedToContext")
@@ -71,14 +71,14 @@ class BackendComponents(Model, frozen=True):
     extension_instance_updated: BackendComponent | None = field(default=None, name="extensionInstanceUpdated")
 
 
-class ContractOwner(Model, frozen=True):
+class ContractOwner(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.ContractOwner`."""
 
     contact: commons.Contact
     inherited: bool
 
 
-class ContractPartner(Model, frozen=True):
+class ContractPartner(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.ContractPartner`."""
 
     contract_partner: ContractPartnerContractPartner = field(name="contractPartner")
@@ -88,7 +88,7 @@ class ContractPartner(Model, frozen=True):
     parent_customer_id: str = field(name="parentCustomerId")
 
 
-class ContractPartnerContractPartner(Model, frozen=True):
+class ContractPartnerContractPartner(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.ContractPartner`: `contractPartner`."""
 
     address: commons.Address
@@ -98,7 +98,7 @@ class ContractPartnerContractPartner(Model, frozen=True):
     last_name: str = field(name="lastName")
 
 
-class Contributor(Model, frozen=True):
+class Contributor(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.Contributor`."""
 
     customer_id: Annotated[str, Facts(format="uuid")] = field(name="customerId")
@@ -116,7 +116,7 @@ class Contributor(Model, frozen=True):
     url: str | None = None
 
 
-class ContributorExpressInterestToContributeRequest(Model, frozen=True):
+class ContributorExpressInterestToContributeRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/contributor`: body."""
 
     deviating_contact_person_user_id: Annotated[str, Facts(format="uuid")] | None = field(
@@ -129,13 +129,13 @@ class ContributorExpressInterestToContributeRequest(Model, frozen=True):
     imprint: ContributorImprint | None = None
 
 
-class ContributorExpressInterestToContributeResult(Model, frozen=True):
+class ContributorExpressInterestToContributeResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/contributor`: result 201."""
 
     id: str
 
 
-class ContributorGetBillingInformationResult(Model, frozen=True):
+class ContributorGetBillingInformationResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/contributors/{contributorId}/billing-information`: result 200."""
 
     contributor_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contributorId")
@@ -147,31 +147,31 @@ class ContributorGetBillingInformationResult(Model, frozen=True):
     stripe_account_id: str | None = field(default=None, name="stripeAccountId")
 
 
-class ContributorGetCustomerBillingPortalLinkResult(Model, frozen=True):
+class ContributorGetCustomerBillingPortalLinkResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/customers/{customerId}/billing-portal`: result 200."""
 
     url: str | None = None
 
 
-class ContributorGetLoginLinkResult(Model, frozen=True):
+class ContributorGetLoginLinkResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/contributors/{contributorId}/dashboard`: result 200."""
 
     url: str | None = None
 
 
-class ContributorImprintText(Model, frozen=True):
+class ContributorImprintText(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.ContributorImprint`: `variant 1`."""
 
     text: Annotated[str, Facts(min_length=1)]
 
 
-class ContributorImprintUrl(Model, frozen=True):
+class ContributorImprintUrl(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.ContributorImprint`: `variant 2`."""
 
     url: Annotated[str, Facts(format="uri", min_length=1)]
 
 
-class ContributorListIncomingInvoicesItem(Model, frozen=True):
+class ContributorListIncomingInvoicesItem(Model, frozen=True, kw_only=True):
     """In `GET /v2/contributors/{contributorId}/invoices/incoming`: result 200, `[]`."""
 
     currency: str
@@ -191,7 +191,7 @@ class ContributorListIncomingInvoicesItem(Model, frozen=True):
     total_net: int | float = field(name="totalNet")
 
 
-class ContributorListOnbehalfInvoicesItem(Model, frozen=True):
+class ContributorListOnbehalfInvoicesItem(Model, frozen=True, kw_only=True):
     """In `GET /v2/contributors/{contributorId}/invoices/outgoing`: result 200, `[]`."""
 
     invoice_date: datetime = field(name="invoiceDate")
@@ -204,7 +204,7 @@ class ContributorListOnbehalfInvoicesItem(Model, frozen=True):
     web_link: str | None = field(default=None, name="webLink")
 
 
-class ContributorPatchContributorRequest(Model, frozen=True):
+class ContributorPatchContributorRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/contributors/{contributorId}`: body."""
 
     contact_person_user_id: str | None = field(default=None, name="contactPersonUserId")
@@ -219,21 +219,21 @@ class ContributorPatchContributorRequest(Model, frozen=True):
     imprint: ContributorImprint | None = None
 
 
-class ContributorReceiptGetFileAccessTokenResult(Model, frozen=True):
+class ContributorReceiptGetFileAccessTokenResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/contributors/{contributorId}/invoices/incoming/{contributorReceiptId}/file-access-token`: result 200."""
 
     access_token: str = field(name="accessToken")
     expires_at: datetime = field(name="expiresAt")
 
 
-class ContributorRequestDeviatingContributorAvatarUploadResult(Model, frozen=True):
+class ContributorRequestDeviatingContributorAvatarUploadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/avatar`: result 200."""
 
     avatar_ref_id: Annotated[str, Facts(format="uuid")] = field(name="avatarRefId")
     rules: ContributorRequestDeviatingContributorAvatarUploadResultRules
 
 
-class ContributorRequestDeviatingContributorAvatarUploadResultRules(Model, frozen=True):
+class ContributorRequestDeviatingContributorAvatarUploadResultRules(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/avatar`: result 200, `rules`."""
 
     extensions: list[str]
@@ -243,14 +243,14 @@ class ContributorRequestDeviatingContributorAvatarUploadResultRules(Model, froze
     properties: ContributorRequestDeviatingContributorAvatarUploadResultRulesProperties | None = None
 
 
-class ContributorRequestDeviatingContributorAvatarUploadResultRulesFileType(Model, frozen=True):
+class ContributorRequestDeviatingContributorAvatarUploadResultRulesFileType(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/avatar`: result 200, `rules.fileTypes[]`."""
 
     extensions: list[str]
     mime_type: str = field(name="mimeType")
 
 
-class ContributorRequestDeviatingContributorAvatarUploadResultRulesProperties(Model, frozen=True):
+class ContributorRequestDeviatingContributorAvatarUploadResultRulesProperties(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/avatar`: result 200, `rules.properties`."""
 
     image_dimensions: ContributorRequestDeviatingContributorAvatarUploadResultRulesPropertiesImageDimensions | None = (
@@ -258,48 +258,48 @@ class ContributorRequestDeviatingContributorAvatarUploadResultRulesProperties(Mo
     )
 
 
-class ContributorRequestDeviatingContributorAvatarUploadResultRulesPropertiesImageDimensions(Model, frozen=True):
+class ContributorRequestDeviatingContributorAvatarUploadResultRulesPropertiesImageDimensions(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/avatar`: result 200, `rules.properties.imageDimensions`."""
 
     max: ContributorRequestDeviatingContributorAvatarUploadResultRulesPropertiesImageDimensionsMax
     min: ContributorRequestDeviatingContributorAvatarUploadResultRulesPropertiesImageDimensionsMin
 
 
-class ContributorRequestDeviatingContributorAvatarUploadResultRulesPropertiesImageDimensionsMax(Model, frozen=True):
+class ContributorRequestDeviatingContributorAvatarUploadResultRulesPropertiesImageDimensionsMax(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/avatar`: result 200, `rules.properties.imageDimensions.max`."""
 
     height: int | None = None
     width: int | None = None
 
 
-class ContributorRequestDeviatingContributorAvatarUploadResultRulesPropertiesImageDimensionsMin(Model, frozen=True):
+class ContributorRequestDeviatingContributorAvatarUploadResultRulesPropertiesImageDimensionsMin(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/avatar`: result 200, `rules.properties.imageDimensions.min`."""
 
     height: int | None = None
     width: int | None = None
 
 
-class ContributorRotateSecretForExtensionInstanceRequest(Model, frozen=True):
+class ContributorRotateSecretForExtensionInstanceRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/extension-instances/{extensionInstanceId}/secret`: body."""
 
     allow_webhook_failure: bool | None = field(default=None, name="allowWebhookFailure")
 
 
-class ContributorRotateSecretForExtensionInstanceResult(Model, frozen=True):
+class ContributorRotateSecretForExtensionInstanceResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/extension-instances/{extensionInstanceId}/secret`: result 200."""
 
     secret: str
     webhook_result: ContributorRotateSecretForExtensionInstanceResultWebhookResult = field(name="webhookResult")
 
 
-class ContributorRotateSecretForExtensionInstanceResultWebhookResult(Model, frozen=True):
+class ContributorRotateSecretForExtensionInstanceResultWebhookResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/extension-instances/{extensionInstanceId}/secret`: result 200, `webhookResult`."""
 
     failure: bool
     status_code: str | None = field(default=None, name="statusCode")
 
 
-class ContributorSupportInformation(Model, frozen=True):
+class ContributorSupportInformation(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.Contributor`: `supportInformation`."""
 
     email: Annotated[str, Facts(format="email")]
@@ -307,59 +307,59 @@ class ContributorSupportInformation(Model, frozen=True):
     inherited: bool
 
 
-class ContributorUpdateBillingInformationRequest(Model, frozen=True):
+class ContributorUpdateBillingInformationRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/contributors/{contributorId}/billing-information`: body."""
 
     invoice_footer: str | None = field(default=None, name="invoiceFooter")
 
 
-class ContributorUpdateBillingInformationResult(Model, frozen=True):
+class ContributorUpdateBillingInformationResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/contributors/{contributorId}/billing-information`: result 200."""
 
     contributor_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contributorId")
     invoice_footer: str | None = field(default=None, name="invoiceFooter")
 
 
-class CustomerGetPaymentMethodResult(Model, frozen=True):
+class CustomerGetPaymentMethodResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/customers/{customerId}/payment-method`: result 200."""
 
     card_details: CustomerGetPaymentMethodResultCardDetails | None = field(default=None, name="cardDetails")
 
 
-class CustomerGetPaymentMethodResultCardDetails(Model, frozen=True):
+class CustomerGetPaymentMethodResultCardDetails(Model, frozen=True, kw_only=True):
     """In `GET /v2/customers/{customerId}/payment-method`: result 200, `cardDetails`."""
 
     brand: str
     last4: str
 
 
-class CustomerUpdatePaymentMethodRequest(Model, frozen=True):
+class CustomerUpdatePaymentMethodRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/customers/{customerId}/payment-method`: body."""
 
     custom_return_url: Annotated[str, Facts(format="uri")] | None = field(default=None, name="customReturnUrl")
 
 
-class CustomerUpdatePaymentMethodResult(Model, frozen=True):
+class CustomerUpdatePaymentMethodResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/customers/{customerId}/payment-method`: result 200."""
 
     url: str | None = None
 
 
-class DescriptionFormats(Model, frozen=True):
+class DescriptionFormats(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.DescriptionFormats`."""
 
     markdown: Annotated[str, Facts(min_length=1)]
     plain: Annotated[str, Facts(min_length=1)] | None = None
 
 
-class DetailedDescriptions(Model, frozen=True):
+class DetailedDescriptions(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.DetailedDescriptions`."""
 
     de: DescriptionFormats
     en: DescriptionFormats | None = None
 
 
-class Extension(Model, frozen=True):
+class Extension(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.Extension`."""
 
     assets: Annotated[list[ExtensionAsset], Facts(max_length=4)]
@@ -390,7 +390,7 @@ class Extension(Model, frozen=True):
     tags: Annotated[list[str], Facts(min_length=0)]
 
 
-class ExtensionAsset(Model, frozen=True):
+class ExtensionAsset(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.ExtensionAsset`."""
 
     asset_type: Literal["image", "video"] | str = field(name="assetType")
@@ -399,52 +399,52 @@ class ExtensionAsset(Model, frozen=True):
     index: int
 
 
-class ExtensionAuthenticateInstanceRequest(Model, frozen=True):
+class ExtensionAuthenticateInstanceRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/extension-instances/{extensionInstanceId}/tokens`: body."""
 
     extension_instance_secret: str = field(name="extensionInstanceSecret")
 
 
-class ExtensionAuthenticateInstanceResult(Model, frozen=True):
+class ExtensionAuthenticateInstanceResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/extension-instances/{extensionInstanceId}/tokens`: result 201."""
 
     expiry: datetime
     public_token: str = field(name="publicToken")
 
 
-class ExtensionAuthenticateWithSessionTokenRequest(Model, frozen=True):
+class ExtensionAuthenticateWithSessionTokenRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/authenticate-session-token`: body."""
 
     extension_secret: str | None = field(default=None, name="extensionSecret")
     session_token: str = field(name="sessionToken")
 
 
-class ExtensionAuthenticateWithSessionTokenResult(Model, frozen=True):
+class ExtensionAuthenticateWithSessionTokenResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/authenticate-session-token`: result 201."""
 
     expiry: datetime
     public_token: str = field(name="publicToken")
 
 
-class ExtensionCancelExtensionTerminationResult(Model, frozen=True):
+class ExtensionCancelExtensionTerminationResult(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/extension-instances/{extensionInstanceId}/termination`: result 200."""
 
     extension_instance_id: Annotated[str, Facts(format="uuid")] = field(name="extensionInstanceId")
 
 
-class ExtensionCancelExtensionVariantChangeResult(Model, frozen=True):
+class ExtensionCancelExtensionVariantChangeResult(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/extension-instances/{extensionInstanceId}/contract/variant-change`: result 200."""
 
     extension_instance_id: Annotated[str, Facts(format="uuid")] = field(name="extensionInstanceId")
 
 
-class ExtensionChangeContextRequest(Model, frozen=True):
+class ExtensionChangeContextRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/context`: body."""
 
     context: Context
 
 
-class ExtensionChangeContextResult(Model, frozen=True):
+class ExtensionChangeContextResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/context`: result 200."""
 
     cleaning_up_instances: bool = field(name="cleaningUpInstances")
@@ -452,32 +452,32 @@ class ExtensionChangeContextResult(Model, frozen=True):
     id: Annotated[str, Facts(format="uuid")]
 
 
-class ExtensionCheckExtensionIsChargableResult(Model, frozen=True):
+class ExtensionCheckExtensionIsChargableResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/extensions/{extensionId}/contexts/{contextId}/chargability`: result 200."""
 
     chargeability: ExtensionInstanceChargeability
 
 
-class ExtensionConsentToExtensionScopesRequest(Model, frozen=True):
+class ExtensionConsentToExtensionScopesRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/extension-instances/{extensionInstanceId}/scopes`: body."""
 
     consented_scopes: list[str] = field(name="consentedScopes")
 
 
-class ExtensionCreateContributorOnboardingProcessRequest(Model, frozen=True):
+class ExtensionCreateContributorOnboardingProcessRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/onboarding-process`: body."""
 
     shipping_country_restriction: Literal["onlyDomestic"] | str = field(name="shippingCountryRestriction")
 
 
-class ExtensionCreateContributorOnboardingProcessResult(Model, frozen=True):
+class ExtensionCreateContributorOnboardingProcessResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/onboarding-process`: result 201."""
 
     contributor_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contributorId")
     onboarding_link: str | None = field(default=None, name="onboardingLink")
 
 
-class ExtensionCreateExtensionInstanceRequest(Model, frozen=True):
+class ExtensionCreateExtensionInstanceRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/extension-instances`: body."""
 
     consented_scopes: list[str] = field(name="consentedScopes")
@@ -487,26 +487,26 @@ class ExtensionCreateExtensionInstanceRequest(Model, frozen=True):
     variant_key: str | None = field(default=None, name="variantKey")
 
 
-class ExtensionCreateExtensionInstanceResult(Model, frozen=True):
+class ExtensionCreateExtensionInstanceResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/extension-instances`: result 201."""
 
     id: Annotated[str, Facts(format="uuid")]
 
 
-class ExtensionCreateRetrievalKeyResult(Model, frozen=True):
+class ExtensionCreateRetrievalKeyResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/extension-instances/{extensionInstanceId}/actions/create-access-token-retrieval-key`: result 200."""
 
     access_token_retrieval_key: str = field(name="accessTokenRetrievalKey")
     user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
 
 
-class ExtensionDeleteExtensionRequest(Model, frozen=True):
+class ExtensionDeleteExtensionRequest(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/contributors/{contributorId}/extensions/{extensionId}`: body."""
 
     reason: str | None = None
 
 
-class ExtensionDeprecation(Model, frozen=True):
+class ExtensionDeprecation(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.ExtensionDeprecation`."""
 
     deprecated_at: datetime = field(name="deprecatedAt")
@@ -514,7 +514,7 @@ class ExtensionDeprecation(Model, frozen=True):
     successor_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="successorId")
 
 
-class ExtensionDryRunWebhookResult(Model, frozen=True):
+class ExtensionDryRunWebhookResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/extension-instances/{extensionInstanceId}/actions/dry-run/{webhookKind}`: result 200."""
 
     error_message: str | None = field(default=None, name="errorMessage")
@@ -525,20 +525,20 @@ class ExtensionDryRunWebhookResult(Model, frozen=True):
     successful: bool
 
 
-class ExtensionGenerateExtensionSecretResult(Model, frozen=True):
+class ExtensionGenerateExtensionSecretResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/secret`: result 200."""
 
     secret: str
     secret_id: Annotated[str, Facts(format="uuid")] = field(name="secretId")
 
 
-class ExtensionGenerateSessionTokenResult(Model, frozen=True):
+class ExtensionGenerateSessionTokenResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/extension-instances/{extensionInstanceId}/sessions/{sessionId}`: result 200."""
 
     session_token: str = field(name="sessionToken")
 
 
-class ExtensionGetCustomerExtensionInstanceOrdersItem(Model, frozen=True):
+class ExtensionGetCustomerExtensionInstanceOrdersItem(Model, frozen=True, kw_only=True):
     """In `GET /v2/customers/{customerId}/extension-orders`: result 200, `[]`."""
 
     context: Literal["project", "customer"] | str | None = None
@@ -546,7 +546,7 @@ class ExtensionGetCustomerExtensionInstanceOrdersItem(Model, frozen=True):
     referenced_id: str | None = field(default=None, name="referencedId")
 
 
-class ExtensionGetProjectExtensionInstanceOrdersItem(Model, frozen=True):
+class ExtensionGetProjectExtensionInstanceOrdersItem(Model, frozen=True, kw_only=True):
     """In `GET /v2/projects/{projectId}/extension-orders`: result 200, `[]`."""
 
     context: Literal["project", "customer"] | str | None = None
@@ -554,7 +554,7 @@ class ExtensionGetProjectExtensionInstanceOrdersItem(Model, frozen=True):
     referenced_id: str | None = field(default=None, name="referencedId")
 
 
-class ExtensionHealth(Model, frozen=True):
+class ExtensionHealth(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.ExtensionHealth`."""
 
     extension_instances: list[ExtensionInstanceHealth] = field(name="extensionInstances")
@@ -565,7 +565,7 @@ class ExtensionHealth(Model, frozen=True):
     withdrawal_reason: str | None = field(default=None, name="withdrawalReason")
 
 
-class ExtensionInstance(Model, frozen=True):
+class ExtensionInstance(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.ExtensionInstance`."""
 
     aggregate_reference: ExtensionInstanceAggregateReference = field(name="aggregateReference")
@@ -589,7 +589,7 @@ class ExtensionInstance(Model, frozen=True):
     webhook_execution_halted: bool = field(name="webhookExecutionHalted")
 
 
-class ExtensionInstanceAggregateReference(Model, frozen=True):
+class ExtensionInstanceAggregateReference(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.ExtensionInstance`: `aggregateReference`."""
 
     aggregate: str
@@ -597,21 +597,21 @@ class ExtensionInstanceAggregateReference(Model, frozen=True):
     id: Annotated[str, Facts(format="uuid")]
 
 
-class ExtensionInstanceChargeability(Model, frozen=True):
+class ExtensionInstanceChargeability(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.ExtensionInstanceChargeability`."""
 
     is_chargeable: bool = field(name="isChargeable")
     reasons: ExtensionInstanceChargeabilityReasons
 
 
-class ExtensionInstanceChargeabilityReasons(Model, frozen=True):
+class ExtensionInstanceChargeabilityReasons(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.ExtensionInstanceChargeability`: `reasons`."""
 
     is_non_chargeable_customer: bool = field(name="isNonChargeableCustomer")
     is_own_extension: bool = field(name="isOwnExtension")
 
 
-class ExtensionInstanceHealth(Model, frozen=True):
+class ExtensionInstanceHealth(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.ExtensionInstanceHealth`."""
 
     aggregate_reference: ExtensionInstanceHealthAggregateReference = field(name="aggregateReference")
@@ -622,7 +622,7 @@ class ExtensionInstanceHealth(Model, frozen=True):
     webhooks_are_halted: bool = field(name="webhooksAreHalted")
 
 
-class ExtensionInstanceHealthAggregateReference(Model, frozen=True):
+class ExtensionInstanceHealthAggregateReference(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.ExtensionInstanceHealth`: `aggregateReference`."""
 
     aggregate: str
@@ -630,7 +630,7 @@ class ExtensionInstanceHealthAggregateReference(Model, frozen=True):
     id: Annotated[str, Facts(format="uuid")]
 
 
-class ExtensionInstanceWebhookExecution(Model, frozen=True):
+class ExtensionInstanceWebhookExecution(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.ExtensionInstanceWebhookExecution`."""
 
     attempts: int
@@ -643,13 +643,13 @@ class ExtensionInstanceWebhookExecution(Model, frozen=True):
     state: ExtensionInstanceWebhookExecutionState
 
 
-class ExtensionListScopesItem(Model, frozen=True):
+class ExtensionListScopesItem(Model, frozen=True, kw_only=True):
     """In `GET /v2/scopes`: result 200, `[]`."""
 
     name: str
 
 
-class ExtensionOrderExtensionRequestCustomerId(Model, frozen=True):
+class ExtensionOrderExtensionRequestCustomerId(Model, frozen=True, kw_only=True):
     """In `POST /v2/extensions/{extensionId}/order`: body, `variant 1`."""
 
     consented_scopes: list[str] = field(name="consentedScopes")
@@ -657,7 +657,7 @@ class ExtensionOrderExtensionRequestCustomerId(Model, frozen=True):
     variant_key: str | None = field(default=None, name="variantKey")
 
 
-class ExtensionOrderExtensionRequestProjectId(Model, frozen=True):
+class ExtensionOrderExtensionRequestProjectId(Model, frozen=True, kw_only=True):
     """In `POST /v2/extensions/{extensionId}/order`: body, `variant 2`."""
 
     consented_scopes: list[str] = field(name="consentedScopes")
@@ -665,7 +665,7 @@ class ExtensionOrderExtensionRequestProjectId(Model, frozen=True):
     variant_key: str | None = field(default=None, name="variantKey")
 
 
-class ExtensionPatchExtensionRequest(Model, frozen=True):
+class ExtensionPatchExtensionRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/contributors/{contributorId}/extensions/{extensionId}`: body."""
 
     assets: list[str] | None = None
@@ -682,7 +682,7 @@ class ExtensionPatchExtensionRequest(Model, frozen=True):
     webhook_urls: WebhookUrls | UnsetType | None = field(default=UNSET, name="webhookUrls")
 
 
-class ExtensionRegisterExtensionRequest(Model, frozen=True):
+class ExtensionRegisterExtensionRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions`: body."""
 
     context: Context | None = None
@@ -700,26 +700,26 @@ class ExtensionRegisterExtensionRequest(Model, frozen=True):
     webhook_urls: WebhookUrls | None = field(default=None, name="webhookUrls")
 
 
-class ExtensionRegisterExtensionResult(Model, frozen=True):
+class ExtensionRegisterExtensionResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions`: result 201."""
 
     id: Annotated[str, Facts(format="uuid")]
 
 
-class ExtensionRequestAssetUploadRequest(Model, frozen=True):
+class ExtensionRequestAssetUploadRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/assets`: body."""
 
     asset_type: Literal["image", "video"] | str = field(name="assetType")
 
 
-class ExtensionRequestAssetUploadResult(Model, frozen=True):
+class ExtensionRequestAssetUploadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/assets`: result 200."""
 
     asset_ref_id: Annotated[str, Facts(format="uuid")] = field(name="assetRefId")
     rules: ExtensionRequestAssetUploadResultRules
 
 
-class ExtensionRequestAssetUploadResultRules(Model, frozen=True):
+class ExtensionRequestAssetUploadResultRules(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/assets`: result 200, `rules`."""
 
     extensions: list[str]
@@ -729,14 +729,14 @@ class ExtensionRequestAssetUploadResultRules(Model, frozen=True):
     properties: ExtensionRequestAssetUploadResultRulesProperties | None = None
 
 
-class ExtensionRequestAssetUploadResultRulesFileType(Model, frozen=True):
+class ExtensionRequestAssetUploadResultRulesFileType(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/assets`: result 200, `rules.fileTypes[]`."""
 
     extensions: list[str]
     mime_type: str = field(name="mimeType")
 
 
-class ExtensionRequestAssetUploadResultRulesProperties(Model, frozen=True):
+class ExtensionRequestAssetUploadResultRulesProperties(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/assets`: result 200, `rules.properties`."""
 
     image_dimensions: ExtensionRequestAssetUploadResultRulesPropertiesImageDimensions | None = field(
@@ -745,35 +745,35 @@ class ExtensionRequestAssetUploadResultRulesProperties(Model, frozen=True):
     )
 
 
-class ExtensionRequestAssetUploadResultRulesPropertiesImageDimensions(Model, frozen=True):
+class ExtensionRequestAssetUploadResultRulesPropertiesImageDimensions(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/assets`: result 200, `rules.properties.imageDimensions`."""
 
     max: ExtensionRequestAssetUploadResultRulesPropertiesImageDimensionsMax
     min: ExtensionRequestAssetUploadResultRulesPropertiesImageDimensionsMin
 
 
-class ExtensionRequestAssetUploadResultRulesPropertiesImageDimensionsMax(Model, frozen=True):
+class ExtensionRequestAssetUploadResultRulesPropertiesImageDimensionsMax(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/assets`: result 200, `rules.properties.imageDimensions.max`."""
 
     height: int | None = None
     width: int | None = None
 
 
-class ExtensionRequestAssetUploadResultRulesPropertiesImageDimensionsMin(Model, frozen=True):
+class ExtensionRequestAssetUploadResultRulesPropertiesImageDimensionsMin(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/assets`: result 200, `rules.properties.imageDimensions.min`."""
 
     height: int | None = None
     width: int | None = None
 
 
-class ExtensionRequestLogoUploadResult(Model, frozen=True):
+class ExtensionRequestLogoUploadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/logo`: result 200."""
 
     logo_ref_id: Annotated[str, Facts(format="uuid")] = field(name="logoRefId")
     rules: ExtensionRequestLogoUploadResultRules
 
 
-class ExtensionRequestLogoUploadResultRules(Model, frozen=True):
+class ExtensionRequestLogoUploadResultRules(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/logo`: result 200, `rules`."""
 
     extensions: list[str]
@@ -783,14 +783,14 @@ class ExtensionRequestLogoUploadResultRules(Model, frozen=True):
     properties: ExtensionRequestLogoUploadResultRulesProperties | None = None
 
 
-class ExtensionRequestLogoUploadResultRulesFileType(Model, frozen=True):
+class ExtensionRequestLogoUploadResultRulesFileType(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/logo`: result 200, `rules.fileTypes[]`."""
 
     extensions: list[str]
     mime_type: str = field(name="mimeType")
 
 
-class ExtensionRequestLogoUploadResultRulesProperties(Model, frozen=True):
+class ExtensionRequestLogoUploadResultRulesProperties(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/logo`: result 200, `rules.properties`."""
 
     image_dimensions: ExtensionRequestLogoUploadResultRulesPropertiesImageDimensions | None = field(
@@ -799,80 +799,80 @@ class ExtensionRequestLogoUploadResultRulesProperties(Model, frozen=True):
     )
 
 
-class ExtensionRequestLogoUploadResultRulesPropertiesImageDimensions(Model, frozen=True):
+class ExtensionRequestLogoUploadResultRulesPropertiesImageDimensions(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/logo`: result 200, `rules.properties.imageDimensions`."""
 
     max: ExtensionRequestLogoUploadResultRulesPropertiesImageDimensionsMax
     min: ExtensionRequestLogoUploadResultRulesPropertiesImageDimensionsMin
 
 
-class ExtensionRequestLogoUploadResultRulesPropertiesImageDimensionsMax(Model, frozen=True):
+class ExtensionRequestLogoUploadResultRulesPropertiesImageDimensionsMax(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/logo`: result 200, `rules.properties.imageDimensions.max`."""
 
     height: int | None = None
     width: int | None = None
 
 
-class ExtensionRequestLogoUploadResultRulesPropertiesImageDimensionsMin(Model, frozen=True):
+class ExtensionRequestLogoUploadResultRulesPropertiesImageDimensionsMin(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/logo`: result 200, `rules.properties.imageDimensions.min`."""
 
     height: int | None = None
     width: int | None = None
 
 
-class ExtensionScheduleExtensionTerminationRequest(Model, frozen=True):
+class ExtensionScheduleExtensionTerminationRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/extension-instances/{extensionInstanceId}/termination`: body."""
 
     instant_termination: bool | None = field(default=None, name="instantTermination")
 
 
-class ExtensionScheduleExtensionTerminationResult(Model, frozen=True):
+class ExtensionScheduleExtensionTerminationResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/extension-instances/{extensionInstanceId}/termination`: result 201."""
 
     extension_instance_id: Annotated[str, Facts(format="uuid")] = field(name="extensionInstanceId")
 
 
-class ExtensionScheduleExtensionVariantChangeRequest(Model, frozen=True):
+class ExtensionScheduleExtensionVariantChangeRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/extension-instances/{extensionInstanceId}/contract/variant-change`: body."""
 
     target_variant_key: str | None = field(default=None, name="targetVariantKey")
 
 
-class ExtensionScheduleExtensionVariantChangeResult(Model, frozen=True):
+class ExtensionScheduleExtensionVariantChangeResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/extension-instances/{extensionInstanceId}/contract/variant-change`: result 201."""
 
     effective_date: datetime | None = field(default=None, name="effectiveDate")
     extension_instance_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="extensionInstanceId")
 
 
-class ExtensionSecret(Model, frozen=True):
+class ExtensionSecret(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.ExtensionSecret`."""
 
     secret_id: Annotated[str, Facts(format="uuid")] = field(name="secretId")
     usable_until: datetime | None = field(default=None, name="usableUntil")
 
 
-class ExtensionSetExtensionPublishedStateRequest(Model, frozen=True):
+class ExtensionSetExtensionPublishedStateRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/published`: body."""
 
     published: bool
     reason: str | None = None
 
 
-class ExtensionSetExtensionPublishedStateResult(Model, frozen=True):
+class ExtensionSetExtensionPublishedStateResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/published`: result 200."""
 
     id: Annotated[str, Facts(format="uuid")]
     published: bool
 
 
-class ExtensionStatistics(Model, frozen=True):
+class ExtensionStatistics(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.ExtensionStatistics`."""
 
     amount_of_instances: Annotated[int, Facts(minimum=0)] | None = field(default=None, name="amountOfInstances")
 
 
-class ExtensionSupport(Model, frozen=True):
+class ExtensionSupport(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.Extension`: `support`."""
 
     email: Annotated[str, Facts(format="email")]
@@ -880,27 +880,27 @@ class ExtensionSupport(Model, frozen=True):
     inherited: bool
 
 
-class ExtensionUpdateExtensionInstanceContractRequest(Model, frozen=True):
+class ExtensionUpdateExtensionInstanceContractRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/extension-instances/{extensionInstanceId}/contract`: body."""
 
     variant_key: str | None = field(default=None, name="variantKey")
 
 
-class ExtensionUpdateExtensionPricingRequestPriceInCents(Model, frozen=True):
+class ExtensionUpdateExtensionPricingRequestPriceInCents(Model, frozen=True, kw_only=True):
     """In `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/pricing`: body, `variant 1`."""
 
     dry_run: bool | None = field(default=None, name="dryRun")
     price_in_cents: int | float = field(name="priceInCents")
 
 
-class ExtensionUpdateExtensionPricingRequestPricePlan(Model, frozen=True):
+class ExtensionUpdateExtensionPricingRequestPricePlan(Model, frozen=True, kw_only=True):
     """In `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/pricing`: body, `variant 2`."""
 
     dry_run: bool | None = field(default=None, name="dryRun")
     price_plan: extension.PricePlan = field(name="pricePlan")
 
 
-class ExtensionUpdateExtensionPricingResult(Model, frozen=True):
+class ExtensionUpdateExtensionPricingResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/pricing`: result 200."""
 
     extension_id: Annotated[str, Facts(format="uuid")] = field(name="extensionId")
@@ -910,7 +910,7 @@ class ExtensionUpdateExtensionPricingResult(Model, frozen=True):
     )
 
 
-class ExtensionUpdateExtensionPricingResultPriceChangeConsequence(Model, frozen=True):
+class ExtensionUpdateExtensionPricingResultPriceChangeConsequence(Model, frozen=True, kw_only=True):
     """In `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/pricing`: result 200, `priceChangeConsequence`."""
 
     contributor_consequence: Literal["NONE", "EDIT_BLOCK"] | str = field(name="contributorConsequence")
@@ -922,7 +922,7 @@ class ExtensionUpdateExtensionPricingResultPriceChangeConsequence(Model, frozen=
     )
 
 
-class ExtensionUpdateExtensionPricingResultPriceChangeConsequenceVariantConsequence(Model, frozen=True):
+class ExtensionUpdateExtensionPricingResultPriceChangeConsequenceVariantConsequence(Model, frozen=True, kw_only=True):
     """In `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/pricing`: result 200, `priceChangeConsequence.variantConsequences[]`."""
 
     consequence: Literal["NONE", "INFO", "CONFIRM_REQUIRED"] | str | None = None
@@ -930,28 +930,28 @@ class ExtensionUpdateExtensionPricingResultPriceChangeConsequenceVariantConseque
     variant_key: str | None = field(default=None, name="variantKey")
 
 
-class ExternalComponent(Model, frozen=True):
+class ExternalComponent(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.ExternalComponent`."""
 
     name: str
     url: str
 
 
-class FrontendFragment(Model, frozen=True):
+class FrontendFragment(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.FrontendFragment`."""
 
     additional_properties: dict[str, str] | None = field(default=None, name="additionalProperties")
     url: str
 
 
-class LocalizedDescription(Model, frozen=True):
+class LocalizedDescription(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.LocalizedDescription`."""
 
     de: str
     en: str | None = None
 
 
-class MonthlyPricePlanStrategyItem(Model, frozen=True):
+class MonthlyPricePlanStrategyItem(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.MonthlyPricePlanStrategy`: `[]`."""
 
     deletion_deadline: datetime | None = field(default=None, name="deletionDeadline")
@@ -963,7 +963,7 @@ class MonthlyPricePlanStrategyItem(Model, frozen=True):
     price_in_cents: int = field(name="priceInCents")
 
 
-class OwnContributor(Model, frozen=True):
+class OwnContributor(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.OwnContributor`."""
 
     contact_person_user_id: Annotated[str, Facts(format="uuid")] = field(name="contactPersonUserId")
@@ -988,7 +988,7 @@ class OwnContributor(Model, frozen=True):
     verified: bool
 
 
-class OwnContributorSupportInformation(Model, frozen=True):
+class OwnContributorSupportInformation(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.OwnContributor`: `supportInformation`."""
 
     email: Annotated[str, Facts(format="email")]
@@ -996,7 +996,7 @@ class OwnContributorSupportInformation(Model, frozen=True):
     inherited: bool
 
 
-class OwnExtension(Model, frozen=True):
+class OwnExtension(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.OwnExtension`."""
 
     assets: list[ExtensionAsset]
@@ -1033,7 +1033,7 @@ class OwnExtension(Model, frozen=True):
     webhook_urls: WebhookUrls | None = field(default=None, name="webhookUrls")
 
 
-class OwnExtensionRequestedChanges(Model, frozen=True):
+class OwnExtensionRequestedChanges(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.OwnExtension`: `requestedChanges`."""
 
     context: Context | None = None
@@ -1043,11 +1043,11 @@ class OwnExtensionRequestedChanges(Model, frozen=True):
     webhook_urls: OwnExtensionRequestedChangesWebhookUrls | None = field(default=None, name="webhookUrls")
 
 
-class OwnExtensionRequestedChangesWebhookUrlsObject2(Model, frozen=True):
+class OwnExtensionRequestedChangesWebhookUrlsObject2(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.OwnExtension`: `requestedChanges.webhookUrls.variant 2`."""
 
 
-class OwnExtensionSupport(Model, frozen=True):
+class OwnExtensionSupport(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.OwnExtension`: `support`."""
 
     email: Annotated[str, Facts(format="email")]
@@ -1055,14 +1055,14 @@ class OwnExtensionSupport(Model, frozen=True):
     inherited: bool
 
 
-class PricePlanDetails(Model, frozen=True):
+class PricePlanDetails(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.PricePlanDetails`."""
 
     is_downgrade_allowed: bool = field(name="isDowngradeAllowed")
     is_upgrade_allowed: bool = field(name="isUpgradeAllowed")
 
 
-class PublicKey(Model, frozen=True):
+class PublicKey(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.PublicKey`."""
 
     algorithm: str
@@ -1070,21 +1070,21 @@ class PublicKey(Model, frozen=True):
     serial: Annotated[str, Facts(format="uuid")]
 
 
-class SubTitle(Model, frozen=True):
+class SubTitle(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.SubTitle`."""
 
     de: Annotated[str, Facts(max_length=40)]
     en: Annotated[str, Facts(max_length=40)] | None = None
 
 
-class SupportMeta(Model, frozen=True):
+class SupportMeta(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.SupportMeta`."""
 
     email: Annotated[str, Facts(format="email")]
     phone: str | None = None
 
 
-class UnpublishedExtension(Model, frozen=True):
+class UnpublishedExtension(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.UnpublishedExtension`."""
 
     assets: Annotated[list[ExtensionAsset], Facts(max_length=4)]
@@ -1114,7 +1114,7 @@ class UnpublishedExtension(Model, frozen=True):
     tags: list[str]
 
 
-class UnpublishedExtensionSupport(Model, frozen=True):
+class UnpublishedExtensionSupport(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.UnpublishedExtension`: `support`."""
 
     email: Annotated[str, Facts(format="email")]
@@ -1122,19 +1122,19 @@ class UnpublishedExtensionSupport(Model, frozen=True):
     inherited: bool
 
 
-class UrlFrontendFragment(Model, frozen=True):
+class UrlFrontendFragment(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.UrlFrontendFragment`."""
 
     url: str
 
 
-class WebhookUrl(Model, frozen=True):
+class WebhookUrl(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.WebhookUrl`."""
 
     url: Annotated[str, Facts(min_length=1)]
 
 
-class WebhookUrls(Model, frozen=True):
+class WebhookUrls(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.WebhookUrls`."""
 
     extension_added_to_context: WebhookUrl = field(name="extensionAddedToContext")

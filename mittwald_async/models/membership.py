@@ -18,7 +18,7 @@ CustomerRoles: TypeAlias = Literal["notset", "owner", "member", "accountant"] | 
 ProjectRoles: TypeAlias = Literal["notset", "owner", "emailadmin", "external"] | str
 
 
-class CustomerInvite(Model, frozen=True):
+class CustomerInvite(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.membership.CustomerInvite`."""
 
     avatar_ref_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="avatarRefId")
@@ -32,7 +32,7 @@ class CustomerInvite(Model, frozen=True):
     role: CustomerRoles
 
 
-class CustomerMembership(Model, frozen=True):
+class CustomerMembership(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.membership.CustomerMembership`."""
 
     avatar_ref: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="avatarRef")
@@ -49,14 +49,14 @@ class CustomerMembership(Model, frozen=True):
     user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
 
 
-class InviteInformation(Model, frozen=True):
+class InviteInformation(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.membership.InviteInformation`."""
 
     invitation_token: str | None = field(default=None, name="invitationToken")
     invited_by: Annotated[str, Facts(format="uuid")] = field(name="invitedBy")
 
 
-class ProjectInvite(Model, frozen=True):
+class ProjectInvite(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.membership.ProjectInvite`."""
 
     avatar_ref_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="avatarRefId")
@@ -70,7 +70,7 @@ class ProjectInvite(Model, frozen=True):
     role: ProjectRoles
 
 
-class ProjectMembership(Model, frozen=True):
+class ProjectMembership(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.membership.ProjectMembership`."""
 
     avatar_ref: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="avatarRef")

@@ -16,7 +16,7 @@ from ..structs import Facts, Model
 NotificationStatus: TypeAlias = Literal["read", "unread"] | str
 
 
-class AggregateReference(Model, frozen=True):
+class AggregateReference(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.messaging.AggregateReference`."""
 
     aggregate: str
@@ -25,7 +25,7 @@ class AggregateReference(Model, frozen=True):
     parents: list[AggregateReferenceParent] | None = None
 
 
-class AggregateReferenceParent(Model, frozen=True):
+class AggregateReferenceParent(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.messaging.AggregateReference`: `parents[]`."""
 
     aggregate: str
@@ -33,7 +33,7 @@ class AggregateReferenceParent(Model, frozen=True):
     id: str
 
 
-class Notification(Model, frozen=True):
+class Notification(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.messaging.Notification`."""
 
     created_at: datetime = field(name="createdAt")

@@ -13,25 +13,25 @@ from msgspec import field
 from ..structs import Model
 
 
-class ServicetokenAuthenticateServiceRequest(Model, frozen=True):
+class ServicetokenAuthenticateServiceRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/services/{accessKeyId}/actions/authenticate`: body."""
 
     secret_access_key: str = field(name="secretAccessKey")
 
 
-class ServicetokenAuthenticateServiceResult(Model, frozen=True):
+class ServicetokenAuthenticateServiceResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/services/{accessKeyId}/actions/authenticate`: result 200."""
 
     access_token: dict[str, Any] = field(name="accessToken")
 
 
-class VerificationDetectPhishingEmailRequest(Model, frozen=True):
+class VerificationDetectPhishingEmailRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/actions/detect-phishing-email`: body."""
 
     email_eml: bytes = field(name="emailEml")
 
 
-class VerificationVerifyAddressRequest(Model, frozen=True):
+class VerificationVerifyAddressRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/actions/verify-address`: body."""
 
     city: str
@@ -40,19 +40,19 @@ class VerificationVerifyAddressRequest(Model, frozen=True):
     zip: str
 
 
-class VerificationVerifyAddressResult(Model, frozen=True):
+class VerificationVerifyAddressResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/actions/verify-address`: result 200."""
 
     exists: bool
 
 
-class VerificationVerifyCompanyRequest(Model, frozen=True):
+class VerificationVerifyCompanyRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/actions/verify-company`: body."""
 
     name: str
 
 
-class VerificationVerifyCompanyResult(Model, frozen=True):
+class VerificationVerifyCompanyResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/actions/verify-company`: result 200."""
 
     exists: bool

@@ -14,7 +14,7 @@ from ..structs import Facts, Model
 from . import messaging
 
 
-class NewsletterGetInfoResult(Model, frozen=True):
+class NewsletterGetInfoResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/newsletter-subscriptions/self`: result 200."""
 
     active: bool
@@ -22,14 +22,14 @@ class NewsletterGetInfoResult(Model, frozen=True):
     registered: bool
 
 
-class NewsletterSubscribeUserRequest(Model, frozen=True):
+class NewsletterSubscribeUserRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/newsletter-subscriptions`: body."""
 
     first_name: str | None = field(default=None, name="firstName")
     last_name: str | None = field(default=None, name="lastName")
 
 
-class NewsletterSubscribeUserResult(Model, frozen=True):
+class NewsletterSubscribeUserResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/newsletter-subscriptions`: result 200."""
 
     active: bool
@@ -37,7 +37,7 @@ class NewsletterSubscribeUserResult(Model, frozen=True):
     registered: bool
 
 
-class NotificationsCountUnreadNotificationsResult(Model, frozen=True):
+class NotificationsCountUnreadNotificationsResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/notification-unread-counts`: result 200."""
 
     error: Annotated[int, Facts(minimum=0)]
@@ -47,26 +47,26 @@ class NotificationsCountUnreadNotificationsResult(Model, frozen=True):
     warning: Annotated[int, Facts(minimum=0)]
 
 
-class NotificationsReadAllNotificationsDeprecatedResult(Model, frozen=True):
+class NotificationsReadAllNotificationsDeprecatedResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/notifications/status`: result 200."""
 
     status: messaging.NotificationStatus
 
 
-class NotificationsReadAllNotificationsResult(Model, frozen=True):
+class NotificationsReadAllNotificationsResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/notifications/actions/read-all`: result 200."""
 
     status: messaging.NotificationStatus
     updated_count: int = field(name="updatedCount")
 
 
-class NotificationsReadNotificationRequest(Model, frozen=True):
+class NotificationsReadNotificationRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/notifications/{notificationId}/status`: body."""
 
     status: messaging.NotificationStatus
 
 
-class NotificationsReadNotificationResult(Model, frozen=True):
+class NotificationsReadNotificationResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/notifications/{notificationId}/status`: result 200."""
 
     status: messaging.NotificationStatus

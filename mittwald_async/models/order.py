@@ -17,7 +17,7 @@ OrderStatus: TypeAlias = Literal["NEW", "CONFIRMED", "REJECTED", "ABORTED", "EXE
 OrderType: TypeAlias = Literal["NEW_ORDER", "CONTRACT_CHANGE"] | str
 
 
-class AIHostingOrder(Model, frozen=True):
+class AIHostingOrder(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.AIHostingOrder`."""
 
     customer_id: str = field(name="customerId")
@@ -26,20 +26,20 @@ class AIHostingOrder(Model, frozen=True):
     use_free_trial: bool | None = field(default=None, name="useFreeTrial")
 
 
-class AIHostingOrderPreview(Model, frozen=True):
+class AIHostingOrderPreview(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.AIHostingOrderPreview`."""
 
     monthly_tokens: int = field(name="monthlyTokens")
     requests_per_minute: int = field(name="requestsPerMinute")
 
 
-class AIHostingOrderPreviewResponse(Model, frozen=True):
+class AIHostingOrderPreviewResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.AIHostingOrderPreviewResponse`."""
 
     total_price: int | float = field(name="totalPrice")
 
 
-class AIHostingTariffChange(Model, frozen=True):
+class AIHostingTariffChange(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.AIHostingTariffChange`."""
 
     contract_id: str = field(name="contractId")
@@ -47,7 +47,7 @@ class AIHostingTariffChange(Model, frozen=True):
     requests_per_minute: int = field(name="requestsPerMinute")
 
 
-class Addons(Model, frozen=True):
+class Addons(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.Addons`."""
 
     hidden: bool | None = None
@@ -55,7 +55,7 @@ class Addons(Model, frozen=True):
     value: str
 
 
-class ArticleAddons(Model, frozen=True):
+class ArticleAddons(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.ArticleAddons`."""
 
     hidden: bool | None = None
@@ -65,14 +65,14 @@ class ArticleAddons(Model, frozen=True):
     value_merge_type: Literal["add", "set"] | str | None = field(default=None, name="valueMergeType")
 
 
-class AttributeConfiguration(Model, frozen=True):
+class AttributeConfiguration(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.AttributeConfiguration`."""
 
     key: str
     value: str | None = None
 
 
-class CustomerOrder(Model, frozen=True):
+class CustomerOrder(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.CustomerOrder`."""
 
     contract_change_contract_id: Annotated[str, Facts(format="uuid")] | None = field(
@@ -92,14 +92,14 @@ class CustomerOrder(Model, frozen=True):
     type: OrderType
 
 
-class DomainHandleField(Model, frozen=True):
+class DomainHandleField(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.DomainHandleField`."""
 
     name: str
     value: str
 
 
-class DomainOrder(Model, frozen=True):
+class DomainOrder(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.DomainOrder`."""
 
     auth_code: str | None = field(default=None, name="authCode")
@@ -108,14 +108,14 @@ class DomainOrder(Model, frozen=True):
     project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
 
 
-class DomainOrderHandleData(Model, frozen=True):
+class DomainOrderHandleData(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.order.DomainOrder`: `handleData`."""
 
     admin_c: list[DomainHandleField] | None = field(default=None, name="adminC")
     owner_c: Annotated[list[DomainHandleField], Facts(min_length=1)] = field(name="ownerC")
 
 
-class DomainOrderPreview(Model, frozen=True):
+class DomainOrderPreview(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.DomainOrderPreview`."""
 
     auth_code: str | None = field(default=None, name="authCode")
@@ -123,7 +123,7 @@ class DomainOrderPreview(Model, frozen=True):
     project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
 
 
-class DomainOrderPreviewResponse(Model, frozen=True):
+class DomainOrderPreviewResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.DomainOrderPreviewResponse`."""
 
     domain_contract_duration: int | float = field(name="domainContractDuration")
@@ -132,21 +132,21 @@ class DomainOrderPreviewResponse(Model, frozen=True):
     total_price: int | float = field(name="totalPrice")
 
 
-class ExternalCertificateOrder(Model, frozen=True):
+class ExternalCertificateOrder(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.ExternalCertificateOrder`."""
 
     certificate_request_id: Annotated[str, Facts(format="uuid")] = field(name="certificateRequestId")
     project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
 
 
-class ExternalCertificateOrderPreview(Model, frozen=True):
+class ExternalCertificateOrderPreview(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.ExternalCertificateOrderPreview`."""
 
     certificate_request_id: Annotated[str, Facts(format="uuid")] = field(name="certificateRequestId")
     project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
 
 
-class ExternalCertificateOrderPreviewResponse(Model, frozen=True):
+class ExternalCertificateOrderPreviewResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.ExternalCertificateOrderPreviewResponse`."""
 
     fee_price: int | float = field(name="feePrice")
@@ -154,14 +154,14 @@ class ExternalCertificateOrderPreviewResponse(Model, frozen=True):
     total_price: int | float = field(name="totalPrice")
 
 
-class HardwareSpec(Model, frozen=True):
+class HardwareSpec(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.HardwareSpec`."""
 
     ram: int | float | None = None
     vcpu: int | float | None = None
 
 
-class HostingOrderPreviewResponse(Model, frozen=True):
+class HostingOrderPreviewResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.HostingOrderPreviewResponse`."""
 
     machine_type_price: int | float = field(name="machineTypePrice")
@@ -170,7 +170,7 @@ class HostingOrderPreviewResponse(Model, frozen=True):
     total_price: int | float = field(name="totalPrice")
 
 
-class InternalProjectHostingOrder(Model, frozen=True):
+class InternalProjectHostingOrder(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.InternalProjectHostingOrder`."""
 
     article_id: str = field(name="articleId")
@@ -182,7 +182,7 @@ class InternalProjectHostingOrder(Model, frozen=True):
     use_free_trial: bool | None = field(default=None, name="useFreeTrial")
 
 
-class InternalServerOrder(Model, frozen=True):
+class InternalServerOrder(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.InternalServerOrder`."""
 
     article_id: str = field(name="articleId")
@@ -194,7 +194,7 @@ class InternalServerOrder(Model, frozen=True):
     use_free_trial: bool | None = field(default=None, name="useFreeTrial")
 
 
-class LeadFyndrOrder(Model, frozen=True):
+class LeadFyndrOrder(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.LeadFyndrOrder`."""
 
     customer_id: str = field(name="customerId")
@@ -202,20 +202,20 @@ class LeadFyndrOrder(Model, frozen=True):
     unlock_limit: int = field(name="unlockLimit")
 
 
-class LeadFyndrOrderPreview(Model, frozen=True):
+class LeadFyndrOrderPreview(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.LeadFyndrOrderPreview`."""
 
     reservation_limit: int = field(name="reservationLimit")
     unlock_limit: int = field(name="unlockLimit")
 
 
-class LeadFyndrOrderPreviewResponse(Model, frozen=True):
+class LeadFyndrOrderPreviewResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.LeadFyndrOrderPreviewResponse`."""
 
     total_price: int | float = field(name="totalPrice")
 
 
-class LeadFyndrTariffChange(Model, frozen=True):
+class LeadFyndrTariffChange(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.LeadFyndrTariffChange`."""
 
     contract_id: str = field(name="contractId")
@@ -223,7 +223,7 @@ class LeadFyndrTariffChange(Model, frozen=True):
     unlock_limit: int = field(name="unlockLimit")
 
 
-class LicenseOrder(Model, frozen=True):
+class LicenseOrder(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.LicenseOrder`."""
 
     description: str
@@ -232,7 +232,7 @@ class LicenseOrder(Model, frozen=True):
     project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
 
 
-class LicenseOrderPreview(Model, frozen=True):
+class LicenseOrderPreview(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.LicenseOrderPreview`."""
 
     description: str | None = None
@@ -240,33 +240,33 @@ class LicenseOrderPreview(Model, frozen=True):
     major_version: int | float = field(name="majorVersion")
 
 
-class LicenseOrderPreviewResponse(Model, frozen=True):
+class LicenseOrderPreviewResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.LicenseOrderPreviewResponse`."""
 
     total_price: int | float = field(name="totalPrice")
 
 
-class MachineTypeSpec(Model, frozen=True):
+class MachineTypeSpec(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.MachineTypeSpec`."""
 
     machine_type: str | None = field(default=None, name="machineType")
 
 
-class MailArchiveOrder(Model, frozen=True):
+class MailArchiveOrder(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.MailArchiveOrder`."""
 
     mail_address_id: Annotated[str, Facts(format="uuid")] = field(name="mailAddressId")
     sync_existing_mails: bool | None = field(default=None, name="syncExistingMails")
 
 
-class MailArchiveOrderPreview(Model, frozen=True):
+class MailArchiveOrderPreview(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.MailArchiveOrderPreview`."""
 
     mail_address_id: Annotated[str, Facts(format="uuid")] = field(name="mailAddressId")
     sync_existing_mails: bool | None = field(default=None, name="syncExistingMails")
 
 
-class MailArchiveOrderPreviewResponse(Model, frozen=True):
+class MailArchiveOrderPreviewResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.MailArchiveOrderPreviewResponse`."""
 
     fee_price: int | float = field(name="feePrice")
@@ -274,7 +274,7 @@ class MailArchiveOrderPreviewResponse(Model, frozen=True):
     total_price: int | float = field(name="totalPrice")
 
 
-class OrderItem(Model, frozen=True):
+class OrderItem(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.OrderItem`."""
 
     addons: list[Addons] | None = None
@@ -289,7 +289,7 @@ class OrderItem(Model, frozen=True):
     reference: Reference | None = None
 
 
-class OrderSummary(Model, frozen=True):
+class OrderSummary(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.OrderSummary`."""
 
     non_recurring: int | float = field(name="nonRecurring")
@@ -297,7 +297,7 @@ class OrderSummary(Model, frozen=True):
     summary: int | float
 
 
-class Profile(Model, frozen=True):
+class Profile(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.Profile`."""
 
     email: Annotated[str, Facts(format="email")]
@@ -307,7 +307,7 @@ class Profile(Model, frozen=True):
     user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
 
 
-class ProjectHostingOrder(Model, frozen=True):
+class ProjectHostingOrder(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.ProjectHostingOrder`."""
 
     customer_id: str = field(name="customerId")
@@ -319,7 +319,7 @@ class ProjectHostingOrder(Model, frozen=True):
     use_free_trial: bool | None = field(default=None, name="useFreeTrial")
 
 
-class ProjectHostingOrderPreview(Model, frozen=True):
+class ProjectHostingOrderPreview(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.ProjectHostingOrderPreview`."""
 
     customer_id: str | None = field(default=None, name="customerId")
@@ -329,7 +329,7 @@ class ProjectHostingOrderPreview(Model, frozen=True):
     spec: ProjectHostingOrderPreviewSpec
 
 
-class ProjectHostingTariffChange(Model, frozen=True):
+class ProjectHostingTariffChange(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.ProjectHostingTariffChange`."""
 
     contract_id: str = field(name="contractId")
@@ -337,7 +337,7 @@ class ProjectHostingTariffChange(Model, frozen=True):
     spec: ProjectHostingTariffChangeSpec
 
 
-class Reference(Model, frozen=True):
+class Reference(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.Reference`."""
 
     contract_item_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contractItemId")
@@ -345,7 +345,7 @@ class Reference(Model, frozen=True):
     order_item_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="orderItemId")
 
 
-class ServerOrder(Model, frozen=True):
+class ServerOrder(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.ServerOrder`."""
 
     customer_id: Annotated[str, Facts(min_length=1)] = field(name="customerId")
@@ -357,7 +357,7 @@ class ServerOrder(Model, frozen=True):
     use_free_trial: bool | None = field(default=None, name="useFreeTrial")
 
 
-class ServerOrderPreview(Model, frozen=True):
+class ServerOrderPreview(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.ServerOrderPreview`."""
 
     customer_id: str | None = field(default=None, name="customerId")
@@ -367,7 +367,7 @@ class ServerOrderPreview(Model, frozen=True):
     promotion_code: str | None = field(default=None, name="promotionCode")
 
 
-class ServerTariffChange(Model, frozen=True):
+class ServerTariffChange(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.ServerTariffChange`."""
 
     contract_id: Annotated[str, Facts(format="uuid")] = field(name="contractId")

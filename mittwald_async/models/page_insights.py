@@ -15,7 +15,7 @@ from ..structs import UNSET, Facts, Model, OneOf, Unknown, UnsetType
 from . import strace
 
 
-class GetPerformanceDataResult(Model, frozen=True):
+class GetPerformanceDataResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/page-insights`: result 200."""
 
     created_at: datetime | None = field(default=None, name="createdAt")
@@ -27,7 +27,7 @@ class GetPerformanceDataResult(Model, frozen=True):
     screenshot: GetPerformanceDataResultScreenshot | None = None
 
 
-class GetPerformanceDataResultMetric(Model, frozen=True):
+class GetPerformanceDataResultMetric(Model, frozen=True, kw_only=True):
     """In `GET /v2/page-insights`: result 200, `metrics[]`."""
 
     created_at: datetime = field(name="createdAt")
@@ -36,14 +36,14 @@ class GetPerformanceDataResultMetric(Model, frozen=True):
     value: int | float
 
 
-class GetPerformanceDataResultScreenshot(Model, frozen=True):
+class GetPerformanceDataResultScreenshot(Model, frozen=True, kw_only=True):
     """In `GET /v2/page-insights`: result 200, `screenshot`."""
 
     created_at: datetime = field(name="createdAt")
     file_ref: str = field(name="fileRef")
 
 
-class GetStraceDataResult(Model, frozen=True):
+class GetStraceDataResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/projects/{projectId}/straces/{straceId}`: result 200."""
 
     executed_at: datetime = field(name="executedAt")
@@ -51,14 +51,14 @@ class GetStraceDataResult(Model, frozen=True):
     result: GetStraceDataResultResult
 
 
-class ListPerformanceDataForProjectItem(Model, frozen=True):
+class ListPerformanceDataForProjectItem(Model, frozen=True, kw_only=True):
     """In `GET /v2/projects/{projectId}/page-insights`: result 200, `[]`."""
 
     domain: str
     paths: list[ListPerformanceDataForProjectItemPath]
 
 
-class ListPerformanceDataForProjectItemPath(Model, frozen=True):
+class ListPerformanceDataForProjectItemPath(Model, frozen=True, kw_only=True):
     """In `GET /v2/projects/{projectId}/page-insights`: result 200, `[].paths[]`."""
 
     created_at: datetime = field(name="createdAt")
@@ -67,13 +67,13 @@ class ListPerformanceDataForProjectItemPath(Model, frozen=True):
     screenshot_file_ref: str | None = field(default=None, name="screenshotFileRef")
 
 
-class ScheduleStraceRequest(Model, frozen=True):
+class ScheduleStraceRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/straces`: body."""
 
     url: str
 
 
-class ScheduleStraceResult(Model, frozen=True):
+class ScheduleStraceResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/straces`: result 202."""
 
     id: Annotated[str, Facts(format="uuid")]

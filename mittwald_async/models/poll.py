@@ -14,7 +14,7 @@ from msgspec import field
 from ..structs import Model
 
 
-class UserPollSettings(Model, frozen=True):
+class UserPollSettings(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.poll.UserPollSettings`."""
 
     completed_at: datetime | None = field(default=None, name="completedAt")

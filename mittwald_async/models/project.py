@@ -25,13 +25,13 @@ ServerDisableReason: TypeAlias = Literal["suspended"] | str
 ServerStatus: TypeAlias = Literal["pending", "ready", "unready", "suspended", "migrating"] | str
 
 
-class AcceptProjectInviteRequest(Model, frozen=True):
+class AcceptProjectInviteRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/project-invites/{projectInviteId}/actions/accept`: body."""
 
     invitation_token: str | None = field(default=None, name="invitationToken")
 
 
-class AvatarRules(Model, frozen=True):
+class AvatarRules(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.project.AvatarRules`."""
 
     max_size_in_kb: int = field(name="maxSizeInKB")
@@ -39,41 +39,41 @@ class AvatarRules(Model, frozen=True):
     properties: AvatarRulesProperties | None = None
 
 
-class AvatarRulesProperties(Model, frozen=True):
+class AvatarRulesProperties(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.project.AvatarRules`: `properties`."""
 
     image_dimensions: AvatarRulesPropertiesImageDimensions | None = field(default=None, name="imageDimensions")
 
 
-class AvatarRulesPropertiesImageDimensions(Model, frozen=True):
+class AvatarRulesPropertiesImageDimensions(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.project.AvatarRules`: `properties.imageDimensions`."""
 
     max: AvatarRulesPropertiesImageDimensionsMax | None = None
     min: AvatarRulesPropertiesImageDimensionsMin | None = None
 
 
-class AvatarRulesPropertiesImageDimensionsMax(Model, frozen=True):
+class AvatarRulesPropertiesImageDimensionsMax(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.project.AvatarRules`: `properties.imageDimensions.max`."""
 
     height: int | None = None
     width: int | None = None
 
 
-class AvatarRulesPropertiesImageDimensionsMin(Model, frozen=True):
+class AvatarRulesPropertiesImageDimensionsMin(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.project.AvatarRules`: `properties.imageDimensions.min`."""
 
     height: int | None = None
     width: int | None = None
 
 
-class CreateLlmBetaLicenceExperimentalRequest(Model, frozen=True):
+class CreateLlmBetaLicenceExperimentalRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/llm-licences`: body."""
 
     create_webui_container: bool | None = field(default=None, name="createWebuiContainer")
     name: str
 
 
-class CreateProjectInviteRequest(Model, frozen=True):
+class CreateProjectInviteRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/invites`: body."""
 
     mail_address: Annotated[str, Facts(format="email")] = field(name="mailAddress")
@@ -82,43 +82,43 @@ class CreateProjectInviteRequest(Model, frozen=True):
     role: membership.ProjectRoles
 
 
-class CreateProjectRequest(Model, frozen=True):
+class CreateProjectRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/servers/{serverId}/projects`: body."""
 
     description: str
 
 
-class CreateProjectResult(Model, frozen=True):
+class CreateProjectResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/servers/{serverId}/projects`: result 201."""
 
     id: Annotated[str, Facts(format="uuid")]
 
 
-class DeprecatedProjectUpdateProjectDescriptionRequest(Model, frozen=True):
+class DeprecatedProjectUpdateProjectDescriptionRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/projects/{projectId}/description`: body."""
 
     description: str
 
 
-class DeprecatedProjectUpdateServerDescriptionRequest(Model, frozen=True):
+class DeprecatedProjectUpdateServerDescriptionRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/servers/{serverId}/description`: body."""
 
     description: str
 
 
-class DeprecatedStoragespaceReplaceProjectNotificationThresholdRequest(Model, frozen=True):
+class DeprecatedStoragespaceReplaceProjectNotificationThresholdRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/projects/{projectId}/storage-space-notification-threshold`: body."""
 
     notification_threshold_in_bytes: int | UnsetType | None = field(default=UNSET, name="notificationThresholdInBytes")
 
 
-class DeprecatedStoragespaceReplaceServerNotificationThresholdRequest(Model, frozen=True):
+class DeprecatedStoragespaceReplaceServerNotificationThresholdRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/servers/{serverId}/storage-space-notification-threshold`: body."""
 
     notification_threshold_in_bytes: int | UnsetType | None = field(default=UNSET, name="notificationThresholdInBytes")
 
 
-class FilesystemDirectoryListing(Model, frozen=True):
+class FilesystemDirectoryListing(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.project.FilesystemDirectoryListing`."""
 
     absolute_path: str = field(name="absolutePath")
@@ -132,7 +132,7 @@ class FilesystemDirectoryListing(Model, frozen=True):
     target: str | None = None
 
 
-class FilesystemUsagesDisk(Model, frozen=True):
+class FilesystemUsagesDisk(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.project.FilesystemUsagesDisk`."""
 
     path: str | None = None
@@ -140,13 +140,13 @@ class FilesystemUsagesDisk(Model, frozen=True):
     used_bytes: int | None = field(default=None, name="usedBytes")
 
 
-class FsApiJwt(Model, frozen=True):
+class FsApiJwt(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.project.FsApiJwt`."""
 
     jwt: str
 
 
-class HardwareSpec(Model, frozen=True):
+class HardwareSpec(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.project.HardwareSpec`."""
 
     cpu: str | None = None
@@ -155,7 +155,7 @@ class HardwareSpec(Model, frozen=True):
     storage: str
 
 
-class MachineType(Model, frozen=True):
+class MachineType(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.project.MachineType`."""
 
     cpu: str
@@ -163,7 +163,7 @@ class MachineType(Model, frozen=True):
     name: str
 
 
-class Project(Model, frozen=True):
+class Project(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.project.Project`."""
 
     backup_storage_usage_in_bytes: int = field(name="backupStorageUsageInBytes")
@@ -201,7 +201,7 @@ class Project(Model, frozen=True):
     web_storage_usage_in_bytes_set_at: datetime = field(name="webStorageUsageInBytesSetAt")
 
 
-class ProjectListItem(Model, frozen=True):
+class ProjectListItem(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.project.ProjectListItem`."""
 
     backup_storage_usage_in_bytes: int = field(name="backupStorageUsageInBytes")
@@ -231,27 +231,27 @@ class ProjectListItem(Model, frozen=True):
     web_storage_usage_in_bytes_set_at: datetime = field(name="webStorageUsageInBytesSetAt")
 
 
-class ProjectListItemCustomerMeta(Model, frozen=True):
+class ProjectListItemCustomerMeta(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.project.ProjectListItem`: `customerMeta`."""
 
     id: str
 
 
-class RequestProjectAvatarUploadResult(Model, frozen=True):
+class RequestProjectAvatarUploadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/avatar`: result 200."""
 
     ref_id: Annotated[str, Facts(format="uuid")] = field(name="refId")
     rules: AvatarRules
 
 
-class RequestServerAvatarUploadResult(Model, frozen=True):
+class RequestServerAvatarUploadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/servers/{serverId}/avatar`: result 200."""
 
     ref_id: Annotated[str, Facts(format="uuid")] = field(name="refId")
     rules: AvatarRules
 
 
-class Server(Model, frozen=True):
+class Server(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.project.Server`."""
 
     cluster_name: str = field(name="clusterName")
@@ -274,45 +274,45 @@ class Server(Model, frozen=True):
     storage: str
 
 
-class StoragespaceUpdateProjectStatisticsRequest(Model, frozen=True):
+class StoragespaceUpdateProjectStatisticsRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/projects/{projectId}/storage-space-statistics`: body."""
 
     notification_threshold_in_bytes: int | UnsetType | None = field(default=UNSET, name="notificationThresholdInBytes")
 
 
-class StoragespaceUpdateServerStatisticsRequest(Model, frozen=True):
+class StoragespaceUpdateServerStatisticsRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/servers/{serverId}/storage-space-statistics`: body."""
 
     notification_threshold_in_bytes: int | UnsetType | None = field(default=UNSET, name="notificationThresholdInBytes")
 
 
-class UpdateLlmLicenceExperimentalRequest(Model, frozen=True):
+class UpdateLlmLicenceExperimentalRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/projects/{projectId}/llm-licences/{licenceId}`: body."""
 
     create_webui_container: bool | None = field(default=None, name="createWebuiContainer")
     name: str | None = None
 
 
-class UpdateProjectMembershipRequest(Model, frozen=True):
+class UpdateProjectMembershipRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/project-memberships/{projectMembershipId}`: body."""
 
     expires_at: datetime | None = field(default=None, name="expiresAt")
     role: membership.ProjectRoles
 
 
-class UpdateProjectRequest(Model, frozen=True):
+class UpdateProjectRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/projects/{projectId}`: body."""
 
     description: str | None = None
 
 
-class UpdateServerRequest(Model, frozen=True):
+class UpdateServerRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/servers/{serverId}`: body."""
 
     description: str | None = None
 
 
-class VisitorSpec(Model, frozen=True):
+class VisitorSpec(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.project.VisitorSpec`."""
 
     storage: str

@@ -24,20 +24,20 @@ CreateRelocationRequestTargetProductString2: TypeAlias = (
 )
 
 
-class CreateLegacyTariffChangeRequest(Model, frozen=True):
+class CreateLegacyTariffChangeRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/legacy-tariff-change`: body."""
 
     p_account: Annotated[str, Facts(pattern="^[pr][0-9]{2,8}$")] = field(name="pAccount")
     target_tariff: Annotated[str, Facts(min_length=1)] = field(name="targetTariff")
 
 
-class CreateLegacyTariffChangeResult(Model, frozen=True):
+class CreateLegacyTariffChangeResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/legacy-tariff-change`: result 201."""
 
     message_id: Annotated[str, Facts(format="uuid")] = field(name="messageId")
 
 
-class CreateRelocationRequest(Model, frozen=True):
+class CreateRelocationRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/relocation`: body."""
 
     additional_services: CreateRelocationRequestAdditionalServices = field(name="additionalServices")
@@ -54,13 +54,13 @@ class CreateRelocationRequest(Model, frozen=True):
     user_id: str | None = field(default=None, name="userId")
 
 
-class CreateRelocationRequestAdditionalServices(Model, frozen=True):
+class CreateRelocationRequestAdditionalServices(Model, frozen=True, kw_only=True):
     """In `POST /v2/relocation`: body, `additionalServices`."""
 
     data_compare: Literal["default", "additionalCompare"] | str = field(name="dataCompare")
 
 
-class CreateRelocationRequestContact(Model, frozen=True):
+class CreateRelocationRequestContact(Model, frozen=True, kw_only=True):
     """In `POST /v2/relocation`: body, `contact`."""
 
     email: Annotated[str, Facts(format="email", min_length=1)]
@@ -72,21 +72,21 @@ class CreateRelocationRequestContact(Model, frozen=True):
     )
 
 
-class CreateRelocationRequestPrices(Model, frozen=True):
+class CreateRelocationRequestPrices(Model, frozen=True, kw_only=True):
     """In `POST /v2/relocation`: body, `prices`."""
 
     positions: list[CreateRelocationRequestPricesPosition]
     total: Annotated[int | float, Facts(minimum=0)]
 
 
-class CreateRelocationRequestPricesPosition(Model, frozen=True):
+class CreateRelocationRequestPricesPosition(Model, frozen=True, kw_only=True):
     """In `POST /v2/relocation`: body, `prices.positions[]`."""
 
     name: Annotated[str, Facts(min_length=1)]
     price: Annotated[int | float, Facts(minimum=0)]
 
 
-class CreateRelocationRequestProvider(Model, frozen=True):
+class CreateRelocationRequestProvider(Model, frozen=True, kw_only=True):
     """In `POST /v2/relocation`: body, `provider`."""
 
     login_url: Annotated[str, Facts(min_length=1)] = field(name="loginUrl")
@@ -96,7 +96,7 @@ class CreateRelocationRequestProvider(Model, frozen=True):
     user_name: Annotated[str, Facts(min_length=1)] = field(name="userName")
 
 
-class CreateRelocationRequestTarget(Model, frozen=True):
+class CreateRelocationRequestTarget(Model, frozen=True, kw_only=True):
     """In `POST /v2/relocation`: body, `target`."""
 
     organisation: Annotated[str, Facts(min_length=1)]

@@ -17,7 +17,7 @@ from . import commons
 LifecycleState: TypeAlias = str
 
 
-class ScreenshotSettings(Model, frozen=True):
+class ScreenshotSettings(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.screenshot.ScreenshotSettings`."""
 
     data_type: Literal["jpeg", "png", "webp"] | str = field(name="dataType")
@@ -27,7 +27,7 @@ class ScreenshotSettings(Model, frozen=True):
     width: int
 
 
-class Target(Model, frozen=True):
+class Target(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.screenshot.Target`."""
 
     domain: str
@@ -35,7 +35,7 @@ class Target(Model, frozen=True):
     scheme: Literal["http", "https"] | str
 
 
-class Task(Model, frozen=True):
+class Task(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.screenshot.Task`."""
 
     executed_at: datetime | None = field(default=None, name="executedAt")

@@ -15,7 +15,7 @@ from ..structs import Facts, Model
 from . import commons
 
 
-class Account(Model, frozen=True):
+class Account(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.signup.Account`."""
 
     email: Annotated[str, Facts(format="email")] | None = None
@@ -25,14 +25,14 @@ class Account(Model, frozen=True):
     user_id: str | None = field(default=None, name="userId")
 
 
-class AccountMfaDetails(Model, frozen=True):
+class AccountMfaDetails(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.signup.Account`: `mfaDetails`."""
 
     mfa_confirmed: bool | None = field(default=None, name="mfaConfirmed")
     mfa_initialized: bool | None = field(default=None, name="mfaInitialized")
 
 
-class ApiToken(Model, frozen=True):
+class ApiToken(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.signup.ApiToken`."""
 
     api_token_id: Annotated[str, Facts(format="uuid")] = field(name="apiTokenId")
@@ -42,7 +42,7 @@ class ApiToken(Model, frozen=True):
     roles: list[Literal["api_read", "api_write"] | str]
 
 
-class DeviceInfo(Model, frozen=True):
+class DeviceInfo(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.signup.DeviceInfo`."""
 
     browser: str | None = None
@@ -51,7 +51,7 @@ class DeviceInfo(Model, frozen=True):
     type: str | None = None
 
 
-class DomainError(Model, frozen=True):
+class DomainError(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.signup.DomainError`."""
 
     info: dict[str, Any] | None = None
@@ -59,7 +59,7 @@ class DomainError(Model, frozen=True):
     name: str
 
 
-class Location(Model, frozen=True):
+class Location(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.signup.Location`."""
 
     city: str | None = None
@@ -67,7 +67,7 @@ class Location(Model, frozen=True):
     ip_address: Annotated[str, Facts(format="ipv4")] | None = field(default=None, name="ipAddress")
 
 
-class OAuthClient(Model, frozen=True):
+class OAuthClient(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.signup.OAuthClient`."""
 
     allowed_grant_types: list[str] | None = field(default=None, name="allowedGrantTypes")
@@ -79,7 +79,7 @@ class OAuthClient(Model, frozen=True):
     id: str
 
 
-class Profile(Model, frozen=True):
+class Profile(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.signup.Profile`."""
 
     email: Annotated[str, Facts(format="email")] | None = None
@@ -89,14 +89,14 @@ class Profile(Model, frozen=True):
     user_id: str | None = field(default=None, name="userId")
 
 
-class ProfileMfaDetails(Model, frozen=True):
+class ProfileMfaDetails(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.signup.Profile`: `mfaDetails`."""
 
     mfa_confirmed: bool | None = field(default=None, name="mfaConfirmed")
     mfa_initialized: bool | None = field(default=None, name="mfaInitialized")
 
 
-class SshKey(Model, frozen=True):
+class SshKey(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.signup.SshKey`."""
 
     algorithm: str
@@ -108,7 +108,7 @@ class SshKey(Model, frozen=True):
     ssh_key_id: Annotated[str, Facts(format="uuid")] = field(name="sshKeyId")
 
 
-class UserSession(Model, frozen=True):
+class UserSession(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.signup.UserSession`."""
 
     created: datetime

@@ -15,7 +15,7 @@ from ..structs import Facts, Model
 from . import sshuser
 
 
-class SftpUserCreateSftpUserRequest(Model, frozen=True):
+class SftpUserCreateSftpUserRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/sftp-users`: body."""
 
     access_level: Literal["read", "full"] | str | None = field(default=None, name="accessLevel")
@@ -25,7 +25,7 @@ class SftpUserCreateSftpUserRequest(Model, frozen=True):
     expires_at: datetime | None = field(default=None, name="expiresAt")
 
 
-class SftpUserUpdateSftpUserRequest(Model, frozen=True):
+class SftpUserUpdateSftpUserRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/sftp-users/{sftpUserId}`: body."""
 
     access_level: Literal["read", "full"] | str | None = field(default=None, name="accessLevel")
@@ -37,7 +37,7 @@ class SftpUserUpdateSftpUserRequest(Model, frozen=True):
     public_keys: list[sshuser.PublicKey] | None = field(default=None, name="publicKeys")
 
 
-class SshUserCreateSshUserRequest(Model, frozen=True):
+class SshUserCreateSshUserRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/ssh-users`: body."""
 
     authentication: sshuser.Authentication
@@ -45,7 +45,7 @@ class SshUserCreateSshUserRequest(Model, frozen=True):
     expires_at: datetime | None = field(default=None, name="expiresAt")
 
 
-class SshUserUpdateSshUserRequest(Model, frozen=True):
+class SshUserUpdateSshUserRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/ssh-users/{sshUserId}`: body."""
 
     active: bool | None = None

@@ -18,26 +18,26 @@ AuthType: TypeAlias = Literal["password", "publicKey"] | str
 EntityTypes: TypeAlias = Literal["ssh", "sftp"] | str
 
 
-class AuthenticationPassword(Model, frozen=True):
+class AuthenticationPassword(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.sshuser.Authentication`: `variant 1`."""
 
     password: Annotated[str, Facts(max_length=72)]
 
 
-class AuthenticationPublicKeys(Model, frozen=True):
+class AuthenticationPublicKeys(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.sshuser.Authentication`: `variant 2`."""
 
     public_keys: list[PublicKey] = field(name="publicKeys")
 
 
-class PublicKey(Model, frozen=True):
+class PublicKey(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.sshuser.PublicKey`."""
 
     comment: str
     key: str
 
 
-class SftpUser(Model, frozen=True):
+class SftpUser(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.sshuser.SftpUser`."""
 
     access_level: AccessLevel = field(name="accessLevel")
@@ -55,7 +55,7 @@ class SftpUser(Model, frozen=True):
     user_name: str = field(name="userName")
 
 
-class SshUser(Model, frozen=True):
+class SshUser(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.sshuser.SshUser`."""
 
     active: bool | None = None

@@ -40,7 +40,7 @@ CertificateType: TypeAlias = Literal[0, 1, 2, 3] | int
 ProjectCertificateStatus: TypeAlias = Literal["issuing", "ready", "cnameError", "error", "unspecified"] | str
 
 
-class Certificate(Model, frozen=True):
+class Certificate(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ssl.Certificate`."""
 
     ca_bundle: str | None = field(default=None, name="caBundle")
@@ -61,7 +61,7 @@ class Certificate(Model, frozen=True):
     valid_to: datetime | None = field(default=None, name="validTo")
 
 
-class CertificateData(Model, frozen=True):
+class CertificateData(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ssl.CertificateData`."""
 
     ca_bundle: str | None = field(default=None, name="caBundle")
@@ -69,20 +69,20 @@ class CertificateData(Model, frozen=True):
     signing_request: str | None = field(default=None, name="signingRequest")
 
 
-class CertificateDnsCertSpec(Model, frozen=True):
+class CertificateDnsCertSpec(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.ssl.Certificate`: `dnsCertSpec`."""
 
     cname_target: str | None = field(default=None, name="cnameTarget")
     status: DNSCertStatus | None = None
 
 
-class CertificateError(Model, frozen=True):
+class CertificateError(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ssl.CertificateError`."""
 
     message: CertificateErrorMessage
 
 
-class CertificateRequest(Model, frozen=True):
+class CertificateRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ssl.CertificateRequest`."""
 
     certificate_data: CertificateData = field(name="certificateData")
@@ -99,7 +99,7 @@ class CertificateRequest(Model, frozen=True):
     valid_to: datetime | None = field(default=None, name="validTo")
 
 
-class CertificateRequestCreateRequest(Model, frozen=True):
+class CertificateRequestCreateRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ssl.CertificateRequestCreateRequest`."""
 
     certificate: str
@@ -107,7 +107,7 @@ class CertificateRequestCreateRequest(Model, frozen=True):
     project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
 
 
-class CertificateRequestCreateResponse(Model, frozen=True):
+class CertificateRequestCreateResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ssl.CertificateRequestCreateResponse`."""
 
     common_name: str | None = field(default=None, name="commonName")
@@ -120,7 +120,7 @@ class CertificateRequestCreateResponse(Model, frozen=True):
     valid_to: datetime | None = field(default=None, name="validTo")
 
 
-class CertificateRequestCreateWithCSRRequest(Model, frozen=True):
+class CertificateRequestCreateWithCSRRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ssl.CertificateRequestCreateWithCSRRequest`."""
 
     common_name: str = field(name="commonName")
@@ -128,14 +128,14 @@ class CertificateRequestCreateWithCSRRequest(Model, frozen=True):
     project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
 
 
-class CertificateRequestCreateWithDNSRequest(Model, frozen=True):
+class CertificateRequestCreateWithDNSRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ssl.CertificateRequestCreateWithDNSRequest`."""
 
     common_name: str = field(name="commonName")
     project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
 
 
-class CheckReplaceCertificateResponse(Model, frozen=True):
+class CheckReplaceCertificateResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ssl.CheckReplaceCertificateResponse`."""
 
     changes: CheckReplaceChanges | None = None
@@ -143,7 +143,7 @@ class CheckReplaceCertificateResponse(Model, frozen=True):
     is_replaceable: bool = field(name="isReplaceable")
 
 
-class CheckReplaceChanges(Model, frozen=True):
+class CheckReplaceChanges(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ssl.CheckReplaceChanges`."""
 
     common_name: CheckReplaceFieldChange | None = field(default=None, name="commonName")
@@ -153,21 +153,21 @@ class CheckReplaceChanges(Model, frozen=True):
     valid_to: CheckReplaceDateChange | None = field(default=None, name="validTo")
 
 
-class CheckReplaceDateChange(Model, frozen=True):
+class CheckReplaceDateChange(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ssl.CheckReplaceDateChange`."""
 
     new_value: datetime = field(name="newValue")
     old_value: datetime = field(name="oldValue")
 
 
-class CheckReplaceFieldChange(Model, frozen=True):
+class CheckReplaceFieldChange(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ssl.CheckReplaceFieldChange`."""
 
     new_value: str = field(name="newValue")
     old_value: str = field(name="oldValue")
 
 
-class CheckReplaceSliceChange(Model, frozen=True):
+class CheckReplaceSliceChange(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ssl.CheckReplaceSliceChange`."""
 
     added_values: list[str] = field(name="addedValues")
@@ -175,7 +175,7 @@ class CheckReplaceSliceChange(Model, frozen=True):
     values: list[str]
 
 
-class Contact(Model, frozen=True):
+class Contact(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ssl.Contact`."""
 
     city: str | None = None
@@ -185,7 +185,7 @@ class Contact(Model, frozen=True):
     state: str | None = None
 
 
-class DNSCertStatus(Model, frozen=True):
+class DNSCertStatus(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ssl.DNSCertStatus`."""
 
     message: str | None = None

@@ -19,7 +19,7 @@ StatisticsCategoryKind: TypeAlias = (
 StatisticsKind: TypeAlias = Literal["server", "project"] | str
 
 
-class Statistics(Model, frozen=True):
+class Statistics(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.storagespace.Statistics`."""
 
     child_statistics: list[Statistics] | None = field(default=None, name="childStatistics")
@@ -32,7 +32,7 @@ class Statistics(Model, frozen=True):
     statistic_categories: list[StatisticsCategory] | None = field(default=None, name="statisticCategories")
 
 
-class StatisticsCategory(Model, frozen=True):
+class StatisticsCategory(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.storagespace.StatisticsCategory`."""
 
     kind: StatisticsCategoryKind
@@ -40,7 +40,7 @@ class StatisticsCategory(Model, frozen=True):
     total_usage_in_bytes: int = field(name="totalUsageInBytes")
 
 
-class StatisticsMeta(Model, frozen=True):
+class StatisticsMeta(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.storagespace.StatisticsMeta`."""
 
     is_exceeding: bool | None = field(default=None, name="isExceeding")
@@ -57,7 +57,7 @@ class StatisticsMeta(Model, frozen=True):
     total_usage_in_percentage: int | float | None = field(default=None, name="totalUsageInPercentage")
 
 
-class StatisticsResource(Model, frozen=True):
+class StatisticsResource(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.storagespace.StatisticsResource`."""
 
     description: str | None = None

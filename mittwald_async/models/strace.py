@@ -13,7 +13,7 @@ from msgspec import field
 from ..structs import Model
 
 
-class Data(Model, frozen=True):
+class Data(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.strace.Data`."""
 
     actual_url: str = field(name="actualUrl")
@@ -28,7 +28,7 @@ class Data(Model, frozen=True):
     ttfb_ms: int = field(name="ttfbMs")
 
 
-class DataDbQuery(Model, frozen=True):
+class DataDbQuery(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.strace.Data`: `dbQueries[]`."""
 
     query: str
@@ -36,7 +36,7 @@ class DataDbQuery(Model, frozen=True):
     warn_level: Literal["NO", "WARN", "SEVERE"] | str = field(name="warnLevel")
 
 
-class DataFileOp(Model, frozen=True):
+class DataFileOp(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.strace.Data`: `fileOps[]`."""
 
     filename: str | None = None
@@ -45,7 +45,7 @@ class DataFileOp(Model, frozen=True):
     warn_level: Literal["NO", "WARN", "SEVERE"] | str = field(name="warnLevel")
 
 
-class DataNetworkingOp(Model, frozen=True):
+class DataNetworkingOp(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.strace.Data`: `networkingOps[]`."""
 
     connection_type: Literal["UNKNOWN", "PRIVATE", "EXTERNAL"] | str = field(name="connectionType")
@@ -56,13 +56,13 @@ class DataNetworkingOp(Model, frozen=True):
     warn_level: Literal["NO", "WARN", "SEVERE"] | str = field(name="warnLevel")
 
 
-class Error(Model, frozen=True):
+class Error(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.strace.Error`."""
 
     error_message: str = field(name="errorMessage")
 
 
-class Statistics(Model, frozen=True):
+class Statistics(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.strace.Statistics`."""
 
     kernel_ms: int | float = field(name="kernelMs")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..structs import Model
 
 
-class AggregateReference(Model, frozen=True):
+class AggregateReference(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.task.AggregateReference`."""
 
     aggregate: str

@@ -15,13 +15,13 @@ from ..structs import Facts, Model
 from . import commons, signup
 
 
-class AddPhoneNumberRequest(Model, frozen=True):
+class AddPhoneNumberRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/{userId}/phone`: body."""
 
     phone_number: str = field(name="phoneNumber")
 
 
-class AuthenticateMfaRequest(Model, frozen=True):
+class AuthenticateMfaRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/authenticate-mfa`: body."""
 
     email: Annotated[str, Facts(format="email")]
@@ -29,7 +29,7 @@ class AuthenticateMfaRequest(Model, frozen=True):
     password: str
 
 
-class AuthenticateMfaResult(Model, frozen=True):
+class AuthenticateMfaResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/authenticate-mfa`: result 200."""
 
     expires: datetime
@@ -37,14 +37,14 @@ class AuthenticateMfaResult(Model, frozen=True):
     token: str
 
 
-class AuthenticateRequest(Model, frozen=True):
+class AuthenticateRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/authenticate`: body."""
 
     email: str
     password: str
 
 
-class AuthenticateResult(Model, frozen=True):
+class AuthenticateResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/authenticate`: result 200."""
 
     expires: datetime
@@ -52,13 +52,13 @@ class AuthenticateResult(Model, frozen=True):
     token: str
 
 
-class AuthenticateResult202(Model, frozen=True):
+class AuthenticateResult202(Model, frozen=True, kw_only=True):
     """In `POST /v2/authenticate`: result 202."""
 
     name: Literal["SecondFactorRequired"] | str | None = None
 
 
-class AuthenticateWithAccessTokenRetrievalKeyRequest(Model, frozen=True):
+class AuthenticateWithAccessTokenRetrievalKeyRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/authenticate-token-retrieval-key`: body."""
 
     access_token_retrieval_key: Annotated[str, Facts(min_length=37, max_length=37)] = field(
@@ -67,7 +67,7 @@ class AuthenticateWithAccessTokenRetrievalKeyRequest(Model, frozen=True):
     user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
 
 
-class AuthenticateWithAccessTokenRetrievalKeyResult(Model, frozen=True):
+class AuthenticateWithAccessTokenRetrievalKeyResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/authenticate-token-retrieval-key`: result 200."""
 
     expires_at: datetime = field(name="expiresAt")
@@ -75,13 +75,13 @@ class AuthenticateWithAccessTokenRetrievalKeyResult(Model, frozen=True):
     token: str
 
 
-class ChangeEmailRequest(Model, frozen=True):
+class ChangeEmailRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/credentials/email`: body."""
 
     email: Annotated[str, Facts(format="email")]
 
 
-class ChangePasswordRequest(Model, frozen=True):
+class ChangePasswordRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/credentials/password`: body."""
 
     multi_factor_code: Annotated[str, Facts(min_length=6, max_length=16)] | None = field(
@@ -92,7 +92,7 @@ class ChangePasswordRequest(Model, frozen=True):
     old_password: str = field(name="oldPassword")
 
 
-class ChangePasswordResult(Model, frozen=True):
+class ChangePasswordResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/credentials/password`: result 200."""
 
     expires: datetime
@@ -100,7 +100,7 @@ class ChangePasswordResult(Model, frozen=True):
     token: str
 
 
-class ChangePasswordResult202(Model, frozen=True):
+class ChangePasswordResult202(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/credentials/password`: result 202."""
 
     info: dict[str, Any] | None = None
@@ -108,19 +108,19 @@ class ChangePasswordResult202(Model, frozen=True):
     name: Literal["SecondFactorRequired"] | str
 
 
-class ConfirmMfaRequest(Model, frozen=True):
+class ConfirmMfaRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/credentials/mfa`: body."""
 
     multi_factor_code: Annotated[str, Facts(min_length=6, max_length=16)] = field(name="multiFactorCode")
 
 
-class ConfirmMfaResult(Model, frozen=True):
+class ConfirmMfaResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/credentials/mfa`: result 200."""
 
     recovery_codes_list: Annotated[list[str], Facts(min_length=20, max_length=20)] = field(name="recoveryCodesList")
 
 
-class ConfirmPasswordResetRequest(Model, frozen=True):
+class ConfirmPasswordResetRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/credentials/password/confirm-reset`: body."""
 
     password: str
@@ -128,7 +128,7 @@ class ConfirmPasswordResetRequest(Model, frozen=True):
     user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
 
 
-class CreateAccessTokenRetrievalKeyResult(Model, frozen=True):
+class CreateAccessTokenRetrievalKeyResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/token-retrieval-key`: result 201."""
 
     access_token_retrieval_key: Annotated[str, Facts(min_length=37, max_length=37)] = field(
@@ -137,7 +137,7 @@ class CreateAccessTokenRetrievalKeyResult(Model, frozen=True):
     user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
 
 
-class CreateApiTokenRequest(Model, frozen=True):
+class CreateApiTokenRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/api-tokens`: body."""
 
     description: str
@@ -145,13 +145,13 @@ class CreateApiTokenRequest(Model, frozen=True):
     roles: Annotated[list[Literal["api_read", "api_write"] | str], Facts(min_length=1)]
 
 
-class CreateApiTokenResult(Model, frozen=True):
+class CreateApiTokenResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/api-tokens`: result 201."""
 
     token: str
 
 
-class CreateFeedbackRequest(Model, frozen=True):
+class CreateFeedbackRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/feedback`: body."""
 
     message: Annotated[str, Facts(max_length=5000)] | None = None
@@ -161,14 +161,14 @@ class CreateFeedbackRequest(Model, frozen=True):
     vote: Annotated[int | float, Facts(minimum=0, maximum=10)] | None = None
 
 
-class CreateSshKeyRequest(Model, frozen=True):
+class CreateSshKeyRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/ssh-keys`: body."""
 
     expires_at: datetime | None = field(default=None, name="expiresAt")
     public_key: str = field(name="publicKey")
 
 
-class CustomerMembership(Model, frozen=True):
+class CustomerMembership(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.user.CustomerMembership`."""
 
     expires_at: datetime | None = field(default=None, name="expiresAt")
@@ -177,7 +177,7 @@ class CustomerMembership(Model, frozen=True):
     role: Literal["owner", "member", "accountant"] | str
 
 
-class DeleteUserRequest(Model, frozen=True):
+class DeleteUserRequest(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/users/self`: body."""
 
     multi_factor_code: Annotated[str, Facts(min_length=6, max_length=16)] | None = field(
@@ -187,7 +187,7 @@ class DeleteUserRequest(Model, frozen=True):
     password: str
 
 
-class DeleteUserResult202(Model, frozen=True):
+class DeleteUserResult202(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/users/self`: result 202."""
 
     info: dict[str, Any] | None = None
@@ -195,20 +195,20 @@ class DeleteUserResult202(Model, frozen=True):
     name: Literal["SecondFactorRequired"] | str
 
 
-class DeprecatedUserChangeEmailRequest(Model, frozen=True):
+class DeprecatedUserChangeEmailRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/signup/email`: body."""
 
     email: Annotated[str, Facts(format="email")]
 
 
-class DeprecatedUserCheckTokenResult(Model, frozen=True):
+class DeprecatedUserCheckTokenResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/credentials/token`: result 200."""
 
     id: Annotated[str, Facts(format="uuid")]
     public_token: str = field(name="publicToken")
 
 
-class DeprecatedUserConfirmPasswordResetRequest(Model, frozen=True):
+class DeprecatedUserConfirmPasswordResetRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/signup/password/reset/confirm`: body."""
 
     password: str
@@ -216,7 +216,7 @@ class DeprecatedUserConfirmPasswordResetRequest(Model, frozen=True):
     user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
 
 
-class DeprecatedUserCreateIssueRequest(Model, frozen=True):
+class DeprecatedUserCreateIssueRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/issues`: body."""
 
     message: Annotated[str, Facts(max_length=5000)]
@@ -226,47 +226,47 @@ class DeprecatedUserCreateIssueRequest(Model, frozen=True):
     vote: Annotated[int | float, Facts(minimum=0, maximum=10)] | None = None
 
 
-class DeprecatedUserDisableMfaRequest(Model, frozen=True):
+class DeprecatedUserDisableMfaRequest(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/signup/mfa`: body."""
 
     multi_factor_code: Annotated[str, Facts(min_length=6, max_length=16)] = field(name="multiFactorCode")
 
 
-class DeprecatedUserEditApiTokenRequest(Model, frozen=True):
+class DeprecatedUserEditApiTokenRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/signup/token/api/{apiTokenId}`: body."""
 
     description: str
     expires_at: datetime | None = field(default=None, name="expiresAt")
 
 
-class DeprecatedUserEditSshKeyRequest(Model, frozen=True):
+class DeprecatedUserEditSshKeyRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/signup/ssh/{sshKeyId}`: body."""
 
     comment: str
     expires_at: datetime | None = field(default=None, name="expiresAt")
 
 
-class DeprecatedUserInitPasswordResetRequest(Model, frozen=True):
+class DeprecatedUserInitPasswordResetRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/signup/password/reset`: body."""
 
     email: Annotated[str, Facts(format="email")]
 
 
-class DeprecatedUserResendVerificationEmailRequest(Model, frozen=True):
+class DeprecatedUserResendVerificationEmailRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/signup/email/resend`: body."""
 
     email: Annotated[str, Facts(format="email")] | None = None
     user_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="userId")
 
 
-class DeprecatedUserServiceAvatarRequestUploadResult(Model, frozen=True):
+class DeprecatedUserServiceAvatarRequestUploadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/user/{userId}/avatar`: result 200."""
 
     ref_id: Annotated[str, Facts(format="uuid")] = field(name="refId")
     rules: DeprecatedUserServiceAvatarRequestUploadResultRules
 
 
-class DeprecatedUserServiceAvatarRequestUploadResultRules(Model, frozen=True):
+class DeprecatedUserServiceAvatarRequestUploadResultRules(Model, frozen=True, kw_only=True):
     """In `POST /v2/user/{userId}/avatar`: result 200, `rules`."""
 
     max_size_in_kb: int = field(name="maxSizeInKB")
@@ -274,7 +274,7 @@ class DeprecatedUserServiceAvatarRequestUploadResultRules(Model, frozen=True):
     properties: DeprecatedUserServiceAvatarRequestUploadResultRulesProperties | None = None
 
 
-class DeprecatedUserServiceAvatarRequestUploadResultRulesProperties(Model, frozen=True):
+class DeprecatedUserServiceAvatarRequestUploadResultRulesProperties(Model, frozen=True, kw_only=True):
     """In `POST /v2/user/{userId}/avatar`: result 200, `rules.properties`."""
 
     image_dimensions: DeprecatedUserServiceAvatarRequestUploadResultRulesPropertiesImageDimensions | None = field(
@@ -283,28 +283,28 @@ class DeprecatedUserServiceAvatarRequestUploadResultRulesProperties(Model, froze
     )
 
 
-class DeprecatedUserServiceAvatarRequestUploadResultRulesPropertiesImageDimensions(Model, frozen=True):
+class DeprecatedUserServiceAvatarRequestUploadResultRulesPropertiesImageDimensions(Model, frozen=True, kw_only=True):
     """In `POST /v2/user/{userId}/avatar`: result 200, `rules.properties.imageDimensions`."""
 
     max: DeprecatedUserServiceAvatarRequestUploadResultRulesPropertiesImageDimensionsMax | None = None
     min: DeprecatedUserServiceAvatarRequestUploadResultRulesPropertiesImageDimensionsMin | None = None
 
 
-class DeprecatedUserServiceAvatarRequestUploadResultRulesPropertiesImageDimensionsMax(Model, frozen=True):
+class DeprecatedUserServiceAvatarRequestUploadResultRulesPropertiesImageDimensionsMax(Model, frozen=True, kw_only=True):
     """In `POST /v2/user/{userId}/avatar`: result 200, `rules.properties.imageDimensions.max`."""
 
     height: int | None = None
     width: int | None = None
 
 
-class DeprecatedUserServiceAvatarRequestUploadResultRulesPropertiesImageDimensionsMin(Model, frozen=True):
+class DeprecatedUserServiceAvatarRequestUploadResultRulesPropertiesImageDimensionsMin(Model, frozen=True, kw_only=True):
     """In `POST /v2/user/{userId}/avatar`: result 200, `rules.properties.imageDimensions.min`."""
 
     height: int | None = None
     width: int | None = None
 
 
-class DeprecatedUserServiceFeedbackCreateRequest(Model, frozen=True):
+class DeprecatedUserServiceFeedbackCreateRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/user/feedback`: body."""
 
     message: Annotated[str, Facts(max_length=5000)] | None = None
@@ -313,7 +313,7 @@ class DeprecatedUserServiceFeedbackCreateRequest(Model, frozen=True):
     vote: Annotated[int | float, Facts(minimum=0, maximum=10)]
 
 
-class DeprecatedUserServiceIssueNewRequest(Model, frozen=True):
+class DeprecatedUserServiceIssueNewRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/user/issues`: body."""
 
     message: Annotated[str, Facts(max_length=1000000)]
@@ -322,71 +322,71 @@ class DeprecatedUserServiceIssueNewRequest(Model, frozen=True):
     type: Literal["feedback", "bug"] | str
 
 
-class DeprecatedUserServicePersonalInformationUpdateRequest(Model, frozen=True):
+class DeprecatedUserServicePersonalInformationUpdateRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/user/{userId}`: body."""
 
     person: commons.Person
 
 
-class DeprecatedUserServicePersonalizedSettingsGetResult(Model, frozen=True):
+class DeprecatedUserServicePersonalizedSettingsGetResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/user/settings`: result 200."""
 
     settings_string: str | None = field(default=None, name="settingsString")
 
 
-class DeprecatedUserServicePersonalizedSettingsUpdateRequest(Model, frozen=True):
+class DeprecatedUserServicePersonalizedSettingsUpdateRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/user/settings`: body."""
 
     settings_string: str = field(name="settingsString")
 
 
-class DeprecatedUserServicePhoneNumberAddRequest(Model, frozen=True):
+class DeprecatedUserServicePhoneNumberAddRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/user/{userId}/phone`: body."""
 
     phone_number: str = field(name="phoneNumber")
 
 
-class DeprecatedUserServicePhoneNumberVerifyRequest(Model, frozen=True):
+class DeprecatedUserServicePhoneNumberVerifyRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/user/{userId}/phone/verify`: body."""
 
     code: str
     phone_number: str = field(name="phoneNumber")
 
 
-class DeprecatedUserUpdateAccountRequest(Model, frozen=True):
+class DeprecatedUserUpdateAccountRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/signup/profile`: body."""
 
     person: commons.Person
 
 
-class DeprecatedUserVerifyEmailRequest(Model, frozen=True):
+class DeprecatedUserVerifyEmailRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/signup/email/verify`: body."""
 
     email: Annotated[str, Facts(format="email")]
     token: str | None = None
 
 
-class DisableMfaRequest(Model, frozen=True):
+class DisableMfaRequest(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/users/self/credentials/mfa`: body."""
 
     multi_factor_code: Annotated[str, Facts(min_length=6, max_length=16)] = field(name="multiFactorCode")
 
 
-class EditApiTokenRequest(Model, frozen=True):
+class EditApiTokenRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/api-tokens/{apiTokenId}`: body."""
 
     description: str
     expires_at: datetime | None = field(default=None, name="expiresAt")
 
 
-class EditSshKeyRequest(Model, frozen=True):
+class EditSshKeyRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/ssh-keys/{sshKeyId}`: body."""
 
     comment: str
     expires_at: datetime | None = field(default=None, name="expiresAt")
 
 
-class GetCurrentSessionStatusResult(Model, frozen=True):
+class GetCurrentSessionStatusResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/users/self/sessions/current/status`: result 200."""
 
     is_employee: bool = field(name="isEmployee")
@@ -395,57 +395,57 @@ class GetCurrentSessionStatusResult(Model, frozen=True):
     user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
 
 
-class GetMfaStatusResult(Model, frozen=True):
+class GetMfaStatusResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/users/self/credentials/mfa`: result 200."""
 
     confirmed: bool
     initialized: bool
 
 
-class GetOwnEmailResult(Model, frozen=True):
+class GetOwnEmailResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/users/self/credentials/email`: result 200."""
 
     email: Annotated[str, Facts(format="email")]
 
 
-class GetPasswordUpdatedAtResult(Model, frozen=True):
+class GetPasswordUpdatedAtResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/users/self/credentials/password-updated-at`: result 200."""
 
     password_updated_at: datetime = field(name="passwordUpdatedAt")
 
 
-class GetPersonalizedSettingsResult(Model, frozen=True):
+class GetPersonalizedSettingsResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/users/{userId}/settings`: result 200."""
 
     settings_string: Annotated[str, Facts(format="base64")] | None = field(default=None, name="settingsString")
 
 
-class GetSshKeyResult(Model, frozen=True):
+class GetSshKeyResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/users/self/ssh-keys/{sshKeyId}`: result 200."""
 
     ssh_key: signup.SshKey = field(name="sshKey")
 
 
-class InitMfaResult(Model, frozen=True):
+class InitMfaResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/credentials/init-mfa`: result 200."""
 
     barcode: str
     url: str
 
 
-class InitPasswordResetRequest(Model, frozen=True):
+class InitPasswordResetRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/credentials/actions/init-password-reset`: body."""
 
     email: Annotated[str, Facts(format="email")]
 
 
-class ListSshKeysResult(Model, frozen=True):
+class ListSshKeysResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/users/self/ssh-keys`: result 200."""
 
     ssh_keys: list[signup.SshKey] | None = field(default=None, name="sshKeys")
 
 
-class OauthRetrieveAccessTokenRequest(Model, frozen=True):
+class OauthRetrieveAccessTokenRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/oauth2/token`: body."""
 
     code: str
@@ -454,7 +454,7 @@ class OauthRetrieveAccessTokenRequest(Model, frozen=True):
     redirect_uri: Annotated[str, Facts(format="uri")]
 
 
-class OauthRetrieveAccessTokenResult(Model, frozen=True):
+class OauthRetrieveAccessTokenResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/oauth2/token`: result 200."""
 
     access_token: str
@@ -464,14 +464,14 @@ class OauthRetrieveAccessTokenResult(Model, frozen=True):
     token_type: Literal["bearer"] | str
 
 
-class PostPollStatusRequest(Model, frozen=True):
+class PostPollStatusRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/poll-settings/{userId}`: body."""
 
     status: Literal["completed", "muted", "ignored"] | str
     user_id: str = field(name="userId")
 
 
-class ProjectMembership(Model, frozen=True):
+class ProjectMembership(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.user.ProjectMembership`."""
 
     expires_at: datetime | None = field(default=None, name="expiresAt")
@@ -481,13 +481,13 @@ class ProjectMembership(Model, frozen=True):
     role: Literal["owner", "emailadmin", "external", "id"] | str
 
 
-class RefreshSessionRequest(Model, frozen=True):
+class RefreshSessionRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/sessions`: body."""
 
     refresh_token: str = field(name="refreshToken")
 
 
-class RefreshSessionResult(Model, frozen=True):
+class RefreshSessionResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/sessions`: result 200."""
 
     expires_at: datetime = field(name="expiresAt")
@@ -495,7 +495,7 @@ class RefreshSessionResult(Model, frozen=True):
     token: str
 
 
-class RegisterRequest(Model, frozen=True):
+class RegisterRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/register`: body."""
 
     email: Annotated[str, Facts(format="email")]
@@ -503,20 +503,20 @@ class RegisterRequest(Model, frozen=True):
     person: commons.Person
 
 
-class RegisterResult(Model, frozen=True):
+class RegisterResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/register`: result 201."""
 
     user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
 
 
-class RequestAvatarUploadResult(Model, frozen=True):
+class RequestAvatarUploadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/{userId}/avatar`: result 200."""
 
     ref_id: Annotated[str, Facts(format="uuid")] = field(name="refId")
     rules: RequestAvatarUploadResultRules
 
 
-class RequestAvatarUploadResultRules(Model, frozen=True):
+class RequestAvatarUploadResultRules(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/{userId}/avatar`: result 200, `rules`."""
 
     max_size_in_bytes: int = field(name="maxSizeInBytes")
@@ -525,7 +525,7 @@ class RequestAvatarUploadResultRules(Model, frozen=True):
     properties: RequestAvatarUploadResultRulesProperties | None = None
 
 
-class RequestAvatarUploadResultRulesProperties(Model, frozen=True):
+class RequestAvatarUploadResultRulesProperties(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/{userId}/avatar`: result 200, `rules.properties`."""
 
     image_dimensions: RequestAvatarUploadResultRulesPropertiesImageDimensions | None = field(
@@ -534,72 +534,72 @@ class RequestAvatarUploadResultRulesProperties(Model, frozen=True):
     )
 
 
-class RequestAvatarUploadResultRulesPropertiesImageDimensions(Model, frozen=True):
+class RequestAvatarUploadResultRulesPropertiesImageDimensions(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/{userId}/avatar`: result 200, `rules.properties.imageDimensions`."""
 
     max: RequestAvatarUploadResultRulesPropertiesImageDimensionsMax | None = None
     min: RequestAvatarUploadResultRulesPropertiesImageDimensionsMin | None = None
 
 
-class RequestAvatarUploadResultRulesPropertiesImageDimensionsMax(Model, frozen=True):
+class RequestAvatarUploadResultRulesPropertiesImageDimensionsMax(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/{userId}/avatar`: result 200, `rules.properties.imageDimensions.max`."""
 
     height: int | None = None
     width: int | None = None
 
 
-class RequestAvatarUploadResultRulesPropertiesImageDimensionsMin(Model, frozen=True):
+class RequestAvatarUploadResultRulesPropertiesImageDimensionsMin(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/{userId}/avatar`: result 200, `rules.properties.imageDimensions.min`."""
 
     height: int | None = None
     width: int | None = None
 
 
-class ResendVerificationEmailRequest(Model, frozen=True):
+class ResendVerificationEmailRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/credentials/email/actions/resend-email`: body."""
 
     email: Annotated[str, Facts(format="email")]
     user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
 
 
-class ResetRecoverycodesRequest(Model, frozen=True):
+class ResetRecoverycodesRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/credentials/mfa`: body."""
 
     multi_factor_code: Annotated[str, Facts(min_length=6, max_length=16)] = field(name="multiFactorCode")
 
 
-class ResetRecoverycodesResult(Model, frozen=True):
+class ResetRecoverycodesResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/credentials/mfa`: result 200."""
 
     recovery_codes_list: Annotated[list[str], Facts(min_length=20, max_length=20)] = field(name="recoveryCodesList")
 
 
-class SupportCodeRequestResult(Model, frozen=True):
+class SupportCodeRequestResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/users/self/credentials/support-code`: result 200."""
 
     expires_at: datetime = field(name="expiresAt")
     support_code: str = field(name="supportCode")
 
 
-class UpdateAccountRequest(Model, frozen=True):
+class UpdateAccountRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/personal-information`: body."""
 
     person: commons.Person
 
 
-class UpdatePersonalInformationRequest(Model, frozen=True):
+class UpdatePersonalInformationRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/{userId}`: body."""
 
     person: commons.Person
 
 
-class UpdatePersonalizedSettingsRequest(Model, frozen=True):
+class UpdatePersonalizedSettingsRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/{userId}/settings`: body."""
 
     settings_string: Annotated[str, Facts(format="base64")] = field(name="settingsString")
 
 
-class User(Model, frozen=True):
+class User(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.user.User`."""
 
     avatar_ref: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="avatarRef")
@@ -616,13 +616,13 @@ class User(Model, frozen=True):
     user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
 
 
-class UserEmployeeInformation(Model, frozen=True):
+class UserEmployeeInformation(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.user.User`: `employeeInformation`."""
 
     department: str
 
 
-class UserFeedback(Model, frozen=True):
+class UserFeedback(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.user.UserFeedback`."""
 
     id: Annotated[str, Facts(format="uuid")]
@@ -632,28 +632,28 @@ class UserFeedback(Model, frozen=True):
     vote: Annotated[int | float, Facts(minimum=0, maximum=10)]
 
 
-class UserMfa(Model, frozen=True):
+class UserMfa(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.user.User`: `mfa`."""
 
     active: bool
     setup: bool
 
 
-class VerifyEmailRequest(Model, frozen=True):
+class VerifyEmailRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/credentials/email/actions/verify-email`: body."""
 
     email: Annotated[str, Facts(format="email")]
     token: str | None = None
 
 
-class VerifyPhoneNumberRequest(Model, frozen=True):
+class VerifyPhoneNumberRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/{userId}/actions/verify-phone`: body."""
 
     code: Annotated[str, Facts(min_length=6, max_length=6)]
     phone_number: str = field(name="phoneNumber")
 
 
-class VerifyRegistrationRequest(Model, frozen=True):
+class VerifyRegistrationRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/verify-registration`: body."""
 
     email: Annotated[str, Facts(format="email")]

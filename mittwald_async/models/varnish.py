@@ -14,35 +14,35 @@ from msgspec import field
 from ..structs import Facts, Model
 
 
-class ConfigExpiration(Model, frozen=True):
+class ConfigExpiration(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.varnish.ConfigExpiration`."""
 
     max_versions: int | float | None = field(default=None, name="maxVersions")
     retention_time: int | float | None = field(default=None, name="retentionTime")
 
 
-class ConfigFile(Model, frozen=True):
+class ConfigFile(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.varnish.ConfigFile`."""
 
     content: Annotated[str, Facts(format="bytes")]
     meta: ConfigFileMetadata | None = None
 
 
-class ConfigFileMetadata(Model, frozen=True):
+class ConfigFileMetadata(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.varnish.ConfigFileMetadata`."""
 
     name: str
     path: str | None = None
 
 
-class ConfigFileRef(Model, frozen=True):
+class ConfigFileRef(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.varnish.ConfigFileRef`."""
 
     meta: ConfigFileMetadata | None = None
     ref_id: str = field(name="refId")
 
 
-class ConfigRevision(Model, frozen=True):
+class ConfigRevision(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.varnish.ConfigRevision`."""
 
     expire: int | None = None
@@ -52,7 +52,7 @@ class ConfigRevision(Model, frozen=True):
     updated: datetime
 
 
-class ConfigTemplate(Model, frozen=True):
+class ConfigTemplate(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.varnish.ConfigTemplate`."""
 
     files: list[ConfigFileRef]
@@ -64,7 +64,7 @@ class ConfigTemplate(Model, frozen=True):
     updated_at: datetime | None = field(default=None, name="updatedAt")
 
 
-class GlobalConfigTemplate(Model, frozen=True):
+class GlobalConfigTemplate(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.varnish.GlobalConfigTemplate`."""
 
     data: Annotated[str, Facts(format="byte")]
@@ -72,7 +72,7 @@ class GlobalConfigTemplate(Model, frozen=True):
     updated_at: datetime = field(name="updatedAt")
 
 
-class Software(Model, frozen=True):
+class Software(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.varnish.Software`."""
 
     config: SoftwareConfig
@@ -84,7 +84,7 @@ class Software(Model, frozen=True):
     updated_at: datetime = field(name="updatedAt")
 
 
-class SoftwareConfig(Model, frozen=True):
+class SoftwareConfig(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.varnish.SoftwareConfig`."""
 
     config_expiration: ConfigExpiration | None = field(default=None, name="configExpiration")
@@ -92,14 +92,14 @@ class SoftwareConfig(Model, frozen=True):
     revisions: list[ConfigRevision] | None = None
 
 
-class SoftwareConfigFileAccessToken(Model, frozen=True):
+class SoftwareConfigFileAccessToken(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.varnish.SoftwareConfigFileAccessToken`."""
 
     access_token: str = field(name="accessToken")
     expires_at: datetime = field(name="expiresAt")
 
 
-class SoftwareSetting(Model, frozen=True):
+class SoftwareSetting(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.varnish.SoftwareSetting`."""
 
     name: str

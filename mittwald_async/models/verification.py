@@ -13,7 +13,7 @@ from ..structs import Model
 EmailOrigin: TypeAlias = Literal["IS_MITTWALD", "IS_NOT_MITTWALD", "COULD_BE_MITTWALD"] | str
 
 
-class EmailDetectPhishingMailResponse(Model, frozen=True):
+class EmailDetectPhishingMailResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.verification.EmailDetectPhishingMailResponse`."""
 
     result: EmailOrigin
