@@ -22,7 +22,7 @@ from ..operations import OPERATIONS
 Scope = Literal["account", "customer", "project", "parent"]
 
 ASSUMED_PAGE = 1000
-"""Items per page where a list states neither a default nor a maximum. Lists are known to refuse more (seen)."""
+"""Items per page where a list states neither a larger default nor a maximum. A list is known to refuse more (seen)."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -36,6 +36,8 @@ class Route(msgspec.Struct, frozen=True):
     """The argument is a query filter, not part of the path."""
     page_size: int | None = ASSUMED_PAGE
     """Items one request brings; `None`: the list comes whole."""
+    also: tuple[tuple[str, str], ...] = ()
+    """Further query arguments that say what kind of thing the owner is."""
     single: bool = False
     """No list: reads one thing by its own id, for credentials that may not list."""
 
@@ -43,7 +45,7 @@ class Route(msgspec.Struct, frozen=True):
         """Path and query arguments for one owner's list."""
         if self.parameter is None or owner is None:
             return {}, {}
-        return ({}, {self.parameter: owner}) if self.by_filter else ({self.parameter: owner}, {})
+        return ({}, {self.parameter: owner, **dict(self.also)}) if self.by_filter else ({self.parameter: owner}, {})
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +122,7 @@ _JUDGED: tuple[_Judged, ...] = (
         "customer_order",
         "order-list-orders",
         "order-list-customer-orders",
+        "order-list-project-orders",
         key="orderId",
         default=True,
         only=("account", "customer"),
@@ -259,9 +262,11 @@ _OWNERS: Mapping[str, Scope] = {"customerId": "customer", "projectId": "project"
 
 
 def item_type(operation: Operation) -> str:
-    """Type expression of one item of a list operation: `list[x.Y]` gives `x.Y`; a wrapped list gives its wrapper."""
+    """Type expression of one item of a list operation, `Any` for lists that come wrapped in an object."""
     expression = operation.results[0].type
-    return expression[5:-1] if expression.startswith("list[") and expression.endswith("]") else expression
+    if operation.paging is None:
+        return expression
+    return expression.removeprefix("list[").removesuffix("]") if operation.paging.items is None else "Any"
 
 
 def page_size(operation: Operation) -> int | None:
@@ -269,7 +274,7 @@ def page_size(operation: Operation) -> int | None:
     paging = operation.paging
     if paging is None or not paging.paged:
         return None
-    return min(paging.max_limit or ASSUMED_PAGE, ASSUMED_PAGE)
+    return paging.max_limit or max(paging.default_limit or 0, ASSUMED_PAGE)
 
 
 def _routes(judged: _Judged) -> Iterable[Route]:
@@ -287,6 +292,8 @@ def _routes(judged: _Judged) -> Iterable[Route]:
             for wire, scope in _OWNERS.items():
                 if wire in filters:
                     yield Route(operation_id, scope, wire, True, size)
+            if {"context", "contextId"} <= filters:
+                yield Route(operation_id, "project", "contextId", True, size, also=(("context", "project"),))
 
 
 def _single(judged: _Judged) -> Iterable[Route]:

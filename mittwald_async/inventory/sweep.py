@@ -161,7 +161,8 @@ class Sweep:
     async def _pages(self, unit: Unit) -> AsyncIterator[Batch]:
         reader = Reader(unit, self.frontier.customer_of)
         operation = raw_operation(unit.route.operation_id)
-        path, query = unit.route.arguments(unit.owner.id)
+        path, filters = unit.route.arguments(unit.owner.id)
+        query: dict[str, object] = {**filters}
         recent: set[str] = set()
         if unit.route.single:
             item = bytes(await self._client.sender.value(operation, tuple(path.values())))
@@ -170,7 +171,7 @@ class Sweep:
             return
         position = self._start(unit, operation)
         if position:
-            query["skip"] = str(position)
+            query["skip"] = position
         pages = Pages[Any](self._client.sender, operation, tuple(path.values()), query)
         async for page in pages.pages():
             rows = reader.rows(_raw_items(page), position, datetime.now(UTC))
