@@ -134,7 +134,7 @@ def same(left: Any, right: Any) -> bool:
         one, other = cast("dict[str, Any]", left), cast("dict[str, Any]", right)
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     if isinstance(left, list):
-        first, second = cast("list[Any]", left), cast("list[Any]", right)
+        first, second = cast("list[Any]", left), cast("list[Any]", right)  # type: ignore[redundant-cast]
         return len(first) == len(second) and all(map(same, first, second))
     return bool(left == right)
 

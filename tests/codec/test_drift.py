@@ -15,6 +15,7 @@ from mittwald_async.errors import DriftWarning, ResponseDecodeError
 from mittwald_async.structs import UNSET, Unknown
 
 from . import made_up as m
+from .making import same
 from .support import again, decode
 
 SITE: dict[str, Any] = {"id": "s", "createdAt": "2026-01-02T03:04:05Z", "status": "ready"}
@@ -28,37 +29,41 @@ def without(name: str) -> dict[str, Any]:
     return {key: value for key, value in SITE.items() if key != name}
 
 
+def owner(id: Any) -> m.Owner:
+    return m.Owner(id=id)
+
+
 @pytest.mark.parametrize(
-    ("value", "path", "problem", "kept"),
+    ("value", "path", "problem", "name", "kept"),
     [
-        (without("id"), "$.id", "required, but missing", lambda s: s.id is UNSET),
-        (site(id=5), "$.id", "expected string, got number", lambda s: s.id == 5),
-        (site(id=None), "$.id", "expected string, got null", lambda s: s.id is None),
-        (site(createdAt="soon"), "$.createdAt", "expected date-time, got string", lambda s: s.created_at == "soon"),
-        (site(born="soon"), "$.born", "expected date or null, got string", lambda s: s.born == "soon"),
-        (site(status=None), "$.status", "got null", lambda s: s.status is None),
-        (site(count="3"), "$.count", "expected integer or null, got string", lambda s: s.count == "3"),
-        (site(count=2.5), "$.count", "got number", lambda s: s.count == 2.5),
-        (site(count=True), "$.count", "got boolean", lambda s: s.count is True),
-        (site(share=[]), "$.share", "got array", lambda s: s.share == []),
-        (site(note={"x": 1}), "$.note", "got object", lambda s: s.note == {"x": 1}),
-        (site(tags="a"), "$.tags", "got string", lambda s: s.tags == "a"),
-        (site(tags=["a", 1]), "$.tags[1]", "expected string, got number", lambda s: s.tags == ["a", 1]),
-        (site(tags=["a", None]), "$.tags[1]", "got null", lambda s: s.tags == ["a", None]),
-        (site(owner=[1]), "$.owner", "got array", lambda s: s.owner == [1]),
-        (site(owner={}), "$.owner.id", "missing", lambda s: type(s.owner) is m.Owner and s.owner.id is UNSET),
-        (site(labels={"a b": {"id": 1}}), "$.labels['a b'].id", "got number", lambda s: s.labels["a b"].id == 1),
-        (site(labels=[]), "$.labels", "got array", lambda s: s.labels == []),
+        (without("id"), "$.id", "required, but missing", "id", UNSET),
+        (site(id=5), "$.id", "expected string, got number", "id", 5),
+        (site(id=None), "$.id", "expected string, got null", "id", None),
+        (site(createdAt="soon"), "$.createdAt", "expected date-time, got string", "created_at", "soon"),
+        (site(born="soon"), "$.born", "expected date or null, got string", "born", "soon"),
+        (site(status=None), "$.status", "got null", "status", None),
+        (site(count="3"), "$.count", "expected integer or null, got string", "count", "3"),
+        (site(count=2.5), "$.count", "got number", "count", 2.5),
+        (site(count=True), "$.count", "got boolean", "count", True),
+        (site(share=[]), "$.share", "got array", "share", []),
+        (site(note={"x": 1}), "$.note", "got object", "note", {"x": 1}),
+        (site(tags="a"), "$.tags", "got string", "tags", "a"),
+        (site(tags=["a", 1]), "$.tags[1]", "expected string, got number", "tags", ["a", 1]),
+        (site(tags=["a", None]), "$.tags[1]", "got null", "tags", ["a", None]),
+        (site(owner=[1]), "$.owner", "got array", "owner", [1]),
+        (site(owner={}), "$.owner.id", "missing", "owner", owner(UNSET)),
+        (site(labels={"a b": {"id": 1}}), "$.labels['a b'].id", "got number", "labels", {"a b": owner(1)}),
+        (site(labels=[]), "$.labels", "got array", "labels", []),
     ],
 )
-def test_one_deviation(value: dict[str, Any], path: str, problem: str, kept: Any) -> None:
+def test_one_deviation(value: dict[str, Any], path: str, problem: str, name: str, kept: Any) -> None:
     with pytest.warns(DriftWarning) as told:
         decoded = decode("made_up.Site", value)
     assert len(told) == 1
     assert problem in str(told[0].message)
     assert "test-get" in str(told[0].message)
     assert type(decoded) is m.Site
-    assert kept(decoded)
+    assert same(getattr(decoded, name), kept)
     assert decoded.status == value.get("status")
     assert json.loads(codec.encode(decoded)) == value
     with pytest.raises(ResponseDecodeError) as caught:
@@ -101,10 +106,10 @@ def test_a_closed_constant_that_changed_is_kept_and_told() -> None:
 def test_it_is_told_once_per_operation_and_place(caplog: pytest.LogCaptureFixture) -> None:
     page = [site(id=number) for number in range(50)]
     with caplog.at_level(logging.WARNING, "mittwald_async.codec"), pytest.warns(DriftWarning) as told:
-        for _ in range(3):
-            assert again("list[made_up.Site]", page) == page
+        assert [again("list[made_up.Site]", page) for _ in range(3)] == [page] * 3
+    with pytest.warns(DriftWarning, match="another"):
         decode("list[made_up.Site]", page, operation_id="another")
-    assert len(told) == 2
+    assert len(told) == 1
     assert [record.getMessage() for record in caplog.records] == [
         "test-get: $[*].id: expected string, got number; kept as it came",
         "another: $[*].id: expected string, got number; kept as it came",
@@ -120,8 +125,7 @@ def test_keys_of_free_objects_do_not_multiply_the_telling() -> None:
 def test_what_was_told_is_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drift, "REMEMBERED", 2)
     with pytest.warns(DriftWarning) as told:
-        for operation_id in ("a", "b", "a", "c", "a"):
-            decode("made_up.Owner", {"id": 1}, operation_id=operation_id)
+        assert [decode("made_up.Owner", {"id": 1}, operation_id=name).id for name in "abaca"] == [1] * 5
     assert [str(warning.message)[0] for warning in told] == ["a", "b", "c", "a"]
 
 
@@ -181,7 +185,7 @@ def test_a_deviation_deep_inside_a_named_variant() -> None:
         other, message = decode("list[made_up.Event]", events)
     assert other == m.Other(type="UPDATE", reason="created")
     assert type(message) is m.Message
-    assert message.at is UNSET
+    assert "at" not in codec.dump(message)
     assert [str(warning.message).split(": ")[1] for warning in told] == ["$[*].at"]
 
 
