@@ -64,6 +64,7 @@ class Plan:
         "body_names",
         "cookies",
         "headers",
+        "loose",
         "method",
         "nullable",
         "operation",
@@ -75,8 +76,9 @@ class Plan:
         "scopes",
     )
 
-    def __init__(self, operation: Operation[Any]) -> None:
+    def __init__(self, operation: Operation[Any], loose: bool = False) -> None:
         self.operation = operation
+        self.loose = loose
         self.method = operation.method
         self.route = f"{operation.method} {operation.path}"
         self.safe = operation.method in ("GET", "HEAD", "OPTIONS")
