@@ -11,7 +11,21 @@ from typing import Any, ClassVar, TypeAlias, final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-__all__ = ["UNSET", "Model", "OneOf", "Test", "Unknown", "UnsetType"]
+__all__ = ["UNSET", "Facts", "Model", "OneOf", "Test", "Unknown", "UnsetType"]
+
+
+class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the document says of a value beyond its type, as metadata of `Annotated`. Nothing checks it on decoding:
+    servers change such limits without notice. Generators of test data and the emulator read it.
+    """
+
+    format: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    min_length: int | None = None
+    """Least number of characters, or of elements of an array."""
+    max_length: int | None = None
+    pattern: str | None = None
 
 
 class Model(msgspec.Struct, kw_only=True, frozen=True, gc=False, omit_defaults=True):

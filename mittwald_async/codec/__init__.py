@@ -18,11 +18,12 @@ import msgspec
 from ..errors import ResponseDecodeError, shown
 from ..operation import Operation, Result
 from .drift import fit, forget_reports, render, report
+from .swift import owning_hook
 from .types import resolve
 from .unions import hook
 from .writing import dump, encode
 
-__all__ = ["convert", "decode", "dump", "encode", "forget_reports", "resolve"]
+__all__ = ["convert", "decode", "dump", "encode", "forget_reports", "loads", "resolve", "strict_decoder"]
 
 _REFUSED = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 """What msgspec raises at a body it cannot take: wrong types, no JSON, invalid UTF-8, too deep, numbers out of range."""
@@ -63,13 +64,44 @@ def decode(
         return body
     if expression == "str" and not _is_json(result.content_type or content_type):
         return _text(operation, content_type, body)
-    decoder = _decoders.get(expression)
-    if decoder is None:
-        decoder = _decoders[expression] = msgspec.json.Decoder(resolve(expression), dec_hook=hook).decode
+    return loads(expression, body, operation_id=operation.operation_id, strict=strict)
+
+
+def loads(type_expr: str, body: bytes, *, operation_id: str = "", strict: bool = False) -> Any:
+    """JSON as a value of a type: what `decode` does once it knows the type.
+
+    Args:
+        type_expr: type expression, domain modules of the models as roots.
+        body: JSON in UTF-8.
+        operation_id: what errors and warnings name.
+        strict: deviations from the document are errors instead of being kept.
+
+    Returns:
+        The value.
+
+    Raises:
+        ResponseDecodeError: as for `decode`.
+    """
+    decoder = _decoders.get(type_expr) or strict_decoder(type_expr)
     try:
         return decoder(body)
     except _REFUSED as error:
-        return _rescue(operation.operation_id, expression, body, error, strict)
+        return _rescue(operation_id, type_expr, body, error, strict)
+
+
+def strict_decoder(type_expr: str) -> Callable[[bytes], Any]:
+    """The bare decoder of a type: as fast as it gets, tolerating nothing.
+
+    Args:
+        type_expr: type expression, domain modules of the models as roots.
+
+    Returns:
+        A function from JSON to a value; the same one for the same expression. It raises what msgspec raises.
+    """
+    decoder = _decoders.get(type_expr)
+    if decoder is None:
+        decoder = _decoders[type_expr] = msgspec.json.Decoder(resolve(type_expr), dec_hook=owning_hook).decode
+    return decoder
 
 
 def convert(type_expr: str, value: Any, *, operation_id: str = "", strict: bool = False) -> Any:

@@ -1,7 +1,7 @@
 """Which variant of a union a JSON value is: the plans of stand-ins, compiled into closures once each.
 
-msgspec hands the value of every stand-in to `hook`. Most unions are told apart by one constant property or by one key,
-so that is what the compiled chooser looks at first; everything else goes the general way through the plan's tests.
+msgspec hands the value of every stand-in to `hook`, and the plan's tests are tried in order. This is the meaning of a
+plan; decoders use the shortcuts of `swift`, which come to the same.
 
 What a plan cannot place is `Unknown` and keeps its JSON. A value that a test claims and that then does not convert
 deviates from the document: that is an error here, and the tolerant way (`drift`) decides what is kept.
@@ -9,14 +9,14 @@ deviates from the document: that is an error here, and the tolerant way (`drift`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 import msgspec
 from msgspec import ValidationError, convert
 
 from ..structs import OneOf, Test, Unknown
-from .types import holds, variants_of
+from .types import variants_of
 
 Chooser = Callable[[Any], Any]
 Check = Callable[[Any], bool]
@@ -137,128 +137,13 @@ def _general(stand_in: type[OneOf]) -> Chooser:
     return choose
 
 
-class Quick(NamedTuple):
-    """The variant to try when a key is there."""
-
-    key: str
-    variant: type[msgspec.Struct]
-    leaf: bool
-    """No union inside: converting needs no hook, which is three times faster."""
-
-
-def _is_struct(variant: Any) -> bool:
-    return isinstance(variant, type) and issubclass(variant, msgspec.Struct)
-
-
-def _leaf(variant: type) -> bool:
-    return not holds(variant, (OneOf,))
-
-
-def _by_key(stand_in: type[OneOf]) -> tuple[Quick, ...]:
-    """Per leading step with a test for required keys: the key that says most.
-
-    Looking at one key is enough: conversion itself insists on the others, and whatever it refuses goes the general way.
-    """
-    variants = variants_of(stand_in)
-    tests: list[tuple[Any, tuple[str, ...]]] = []
-    for index, test in stand_in.plan:
-        keys = _required_keys(test)
-        variant = variants[index]
-        if not keys or not _is_struct(variant):
-            break
-        required = {field.encode_name for field in msgspec.structs.fields(variant) if field.required}
-        if not required.issuperset(keys):
-            break
-        tests.append((variant, keys))
-    counted: list[str] = [key for _, keys in tests for key in keys]
-    return tuple(
-        Quick(min(keys, key=lambda key: (counted.count(key), key)), variant, _leaf(variant)) for variant, keys in tests
-    )
-
-
-def _required_keys(test: Test) -> tuple[str, ...]:
-    match test:
-        case ("keys", keys):
-            return tuple(keys)
-        case ("all", parts) if {part[0] for part in parts} <= {"keys", "kind"}:
-            return tuple(key for part in parts if part[0] == "keys" for key in part[1])
-        case _:
-            return ()
-
-
-def _by_constant(stand_in: type[OneOf]) -> tuple[str, dict[str, tuple[Any, bool]]]:
-    """The property that leading steps test for constant strings, and the variant per constant."""
-    variants = variants_of(stand_in)
-    table: dict[str, tuple[Any, bool]] = {}
-    name = ""
-    for index, test in stand_in.plan:
-        if test[0] != "const" or (name and test[1] != name) or not all(type(text) is str for text in test[2]):
-            break
-        name = test[1]
-        for text in test[2]:
-            table.setdefault(text, (variants[index], _is_struct(variants[index]) and _leaf(variants[index])))
-    return name, table
-
-
-def _compile(stand_in: type[OneOf]) -> Chooser:
-    general = _general(stand_in)
-    name, table = _by_constant(stand_in)
-    if table:
-        return _constant_chooser(name, table, general)
-    quick = _by_key(stand_in)
-    return _key_chooser(quick, _empty(general), general) if quick else general
-
-
-def _empty(general: Chooser) -> Any:
-    """What `{}` is, where it is always the same immutable value (an unset DNS record is)."""
-    try:
-        made = general({})
-    except ValidationError:
-        return None
-    return made if isinstance(made, msgspec.Struct) and not made.__struct_fields__ else None
-
-
-def _constant_chooser(name: str, table: dict[str, tuple[Any, bool]], general: Chooser) -> Chooser:
-    def choose(value: Any) -> Any:
-        try:
-            variant, leaf = table[value[name]]
-            if leaf:
-                return convert(value, variant)
-            made = make(variant, value)
-            if type(made) is not Unknown:
-                return made
-        except (ValidationError, LookupError, TypeError):
-            pass
-        return general(value)
-
-    return choose
-
-
-def _key_chooser(quick: Iterable[Quick], empty: Any, general: Chooser) -> Chooser:
-    tries = tuple(quick)
-
-    def choose(value: Any) -> Any:
-        if type(value) is dict:
-            if not value and empty is not None:
-                return empty
-            try:
-                for key, variant, leaf in tries:
-                    if key in value:
-                        return convert(value, variant) if leaf else convert(value, variant, dec_hook=hook)
-            except ValidationError:
-                pass
-        return general(value)
-
-    return choose
-
-
 class _Choosers(dict[type, Chooser]):
     """Choosers by stand-in, compiled on first use."""
 
     def __missing__(self, expected: type) -> Chooser:
         if not issubclass(expected, OneOf):
             raise NotImplementedError(f"no JSON becomes {expected!r}")
-        chooser = self[expected] = _compile(expected)
+        chooser = self[expected] = _general(expected)
         return chooser
 
 
@@ -266,5 +151,5 @@ CHOOSERS = _Choosers()
 
 
 def hook(expected: type, value: Any) -> Any:
-    """msgspec's `dec_hook`: the value of a stand-in, from builtins."""
+    """msgspec's `dec_hook`: the value of a stand-in, from builtins, which are left as they are."""
     return CHOOSERS[expected](value)

@@ -226,8 +226,8 @@ class PageStream(Generic[T]):
             self._busy = False
 
     def _start_for(self, at: int) -> int:
-        """The caller's own start is sent as it is; any other place is reached by whole pages."""
-        if at == self._origin and self._fetch.paging.skip and not self._resumed:
+        """Whole pages from the caller's own start on; any other place is reached by whole pages from the very start."""
+        if self._fetch.paging.skip and not self._resumed and (at - self._origin) % self._size == 0:
             return at
         return self._fetch.aligned(at, self._size)
 
@@ -276,6 +276,7 @@ class PageStream(Generic[T]):
             return None
         if first and self._fetch.numbered is not None and not self._resumed:
             start = self._at = page.skip  # only the server knows what it counts page numbers from
+            self._next = start + self._size
         # A total that the page itself exceeds tells nothing, so it must not end the list.
         self._total = page.total if page.total is not None and page.total >= start + count else None
         self._empty = 0 if count else self._empty + 1

@@ -18,18 +18,23 @@ if TYPE_CHECKING:
 _FEW = 64
 """Below this many abandoned places a lane is not tidied up."""
 
+_GLANCE = 0.5
+"""Seconds by which the next turn must have moved before the impatient are looked through again."""
+
 Reason = Literal["opening", "window", "refused", "pace", "rate", "concurrency", "queue"]
 
 
 class Lane:
     """Those who wait under one policy, first come first served. Places given up stay until passed or tidied."""
 
-    __slots__ = ("alive", "policy", "queue")
+    __slots__ = ("alive", "impatient", "looked_until", "policy", "queue")
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.queue: deque[Slot] = deque()
         self.alive = 0
+        self.impatient = False
+        self.looked_until = -inf
 
     def head(self) -> Slot | None:
         """The first who still waits."""
@@ -140,22 +145,23 @@ class Budget:
         wake = inf
         for lane in list(self._lanes.values()):
             at = self.when(now, lane.policy)
-            if at > now and lane.policy.max_wait is not None:
-                wake = min(wake, self._give_up(lane, now, at))
+            if lane.impatient and at > lane.looked_until + _GLANCE and at != inf:
+                self._give_up(lane, now, at)
             wake = min(wake, at)
             head = lane.head()
             if at <= now and head is not None and (best is None or head.before(best)):
                 best = head
         return best, wake
 
-    def _give_up(self, lane: Lane, now: float, at: float) -> float:
-        """Fail those whose patience ends before `at`; gives the instant at which the next one's does."""
-        while (head := lane.head()) is not None:
-            known = at != inf
-            if head.deadline > now and (not known or head.deadline >= at):
-                return head.deadline
-            head.fail(too_long(at - now if known else None, lane.policy))
-        return inf
+    def impatient(self, slot: Slot) -> None:
+        """This one has a deadline; it is told as soon as it is known to be too early."""
+        self._lanes[slot.policy].impatient = True
+
+    def _give_up(self, lane: Lane, now: float, at: float) -> None:
+        """Fail those whose patience ends before anybody's turn comes. Looked at once per half second of delay."""
+        lane.looked_until = at
+        for slot in [slot for slot in lane.queue if slot.deadline < at and slot.waits]:
+            slot.fail(too_long(at - now, slot.deadline - slot.asked_at))
 
     def _wake_at(self, at: float) -> None:
         if at == self._timer_at:
@@ -176,10 +182,10 @@ class Budget:
         self._limiter.busy.discard(self)
 
 
-def too_long(expected: float | None, policy: Policy) -> RateLimitError:
+def too_long(expected: float | None, allowed: float) -> RateLimitError:
     """The error for a wait beyond `max_wait`."""
     seconds = "an unknown time" if expected is None else f"{expected:.1f} s"
     return RateLimitError(
-        f"the request budget is used up: waiting would take {seconds}, max_wait allows {policy.max_wait:g} s",
+        f"the request budget is used up: waiting would take {seconds}, {allowed:.1f} s are allowed",
         retry_after=expected,
     )

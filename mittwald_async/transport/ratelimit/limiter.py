@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Hashable, Mapping
 from math import inf
 from random import random as dice
+from typing import ClassVar
 from weakref import WeakValueDictionary
 
 from ...errors import ClientStateError, RateLimitError
@@ -24,12 +25,13 @@ class Slot:
 
     __slots__ = (
         "_budget",
-        "_future",
         "_limiter",
         "_probe",
         "_sent_at",
         "_state",
+        "asked_at",
         "deadline",
+        "future",
         "order",
         "policy",
         "route",
@@ -38,19 +40,20 @@ class Slot:
     def __init__(self, limiter: Limiter, budget: Budget, route: str, policy: Policy) -> None:
         self._limiter = limiter
         self._budget = budget
-        self._future: asyncio.Future[None] | None = None
+        self.future: asyncio.Future[None] | None = None
         self._probe = False
         self._sent_at = 0.0
         self._state = _WAITS
         self.route = route
         self.policy = policy
+        self.asked_at = 0.0
         self.deadline = inf
         self.order = 0
 
     @property
     def waits(self) -> bool:
         """Whether its turn has not come yet, and somebody still wants it."""
-        return self._state == _WAITS and (self._future is None or not self._future.done())
+        return self._state == _WAITS and (self.future is None or not self.future.done())
 
     def before(self, other: Slot) -> bool:
         """Whether this one's turn comes first."""
@@ -65,35 +68,34 @@ class Slot:
         self._limiter.in_flight += 1
         if self.policy.max_rate is not None:
             self._limiter.bucket(self.policy.max_rate).take()
-        if self._future is not None:
-            self._future.set_result(None)
+        if self.future is not None:
+            self.future.set_result(None)
 
     def fail(self, error: RateLimitError) -> None:
         """Its turn comes too late."""
         self._state = _OVER
         self._budget.leave(self)
-        if self._future is not None:
-            self._future.set_exception(error)
+        if self.future is not None:
+            self.future.set_exception(error)
 
     def move(self, budget: Budget) -> None:
         """Wait for another budget from now on."""
         self._budget = budget
         budget.enter(self)
 
-    async def turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wait for it. Cancelled while waiting, or between its turn and running on, it gives everything back."""
-        self._future = loop.create_future()
-        try:
-            await self._future
-        except asyncio.CancelledError:
-            if self._state == _WAITS:
-                self._state = _OVER
-                self._budget.leave(self)
-            else:
-                self.release(sent=False)
-            raise
-        finally:
-            self._future = None
+    def expired(self) -> None:
+        """Its patience is over."""
+        if self.waits:
+            expected = self._budget.expected(self._limiter.now(), self.policy)[1]
+            self.fail(too_long(expected, self.deadline - self.asked_at))
+
+    def abandoned(self) -> None:
+        """Whoever wanted it was cancelled, while waiting or between its turn and running on: give everything back."""
+        if self._state == _WAITS:
+            self._state = _OVER
+            self._budget.leave(self)
+        else:
+            self.release(sent=False)
 
     def answered(self, status: int, headers: Mapping[str, str]) -> RateLimit | None:
         """The headers of the answer are in.
@@ -177,40 +179,70 @@ class Limiter:
         return slot
 
     async def acquire(
-        self, route: str, policy: Policy = DEFAULT, on_wait: Callable[[RateLimitWait], object] | None = None
+        self,
+        route: str,
+        policy: Policy = DEFAULT,
+        *,
+        max_wait: float | None = None,
+        on_wait: Callable[[RateLimitWait], object] | None = None,
     ) -> Slot:
         """A slot, as soon as it is this caller's turn.
 
         Args:
             route: whatever names the route: an operation id, or method and path template.
             policy: how this caller wants to draw on the budget.
+            max_wait: seconds; the shorter of this and `policy.max_wait` counts.
             on_wait: is told, before waiting begins, why and how long.
 
         Raises:
-            RateLimitError: the wait is, or turns out to be, longer than `policy.max_wait`; `.retry_after` seconds.
+            RateLimitError: the wait is, or turns out to be, longer than allowed; `.retry_after` seconds.
             ClientStateError: in use on another event loop that still runs.
         """
         slot = self.try_acquire(route, policy)
         if slot is not None:
             return slot
         loop, budget = self.loop, self._scopes.of(route)
-        now = loop.time()
-        if on_wait is not None or policy.max_wait is not None:
-            reason, expected = budget.expected(now, policy)
-            if expected is not None and policy.max_wait is not None and expected > policy.max_wait:
-                raise too_long(expected, policy)
-            if on_wait is not None:
-                on_wait(RateLimitWait(route=route, reason=reason, expected=expected))
+        if policy.max_wait is not None:
+            max_wait = policy.max_wait if max_wait is None else min(max_wait, policy.max_wait)
         slot = Slot(self, budget, route, policy)
         self._order += 1
         slot.order = self._order
-        if policy.max_wait is not None:
-            slot.deadline = now + policy.max_wait
         budget.enter(slot)
         budget.pump()
-        if slot.waits:
-            await slot.turn(loop)
+        if not slot.waits:
+            return slot
+        timer = self._consider(slot, max_wait, on_wait) if max_wait is not None or on_wait is not None else None
+        slot.future = loop.create_future()
+        try:
+            await slot.future
+        except asyncio.CancelledError:
+            slot.abandoned()
+            raise
+        finally:
+            slot.future = None
+            if timer is not None:
+                timer.cancel()
         return slot
+
+    def _consider(
+        self, slot: Slot, max_wait: float | None, on_wait: Callable[[RateLimitWait], object] | None
+    ) -> asyncio.TimerHandle | None:
+        """Whether waiting is worth it: tell the observer, set the alarm; too long raises at once."""
+        budget, now = self._scopes.of(slot.route), self.now()
+        try:
+            reason, expected = budget.expected(now, slot.policy)
+            if max_wait is not None and expected is not None and expected > max_wait:
+                raise too_long(expected, max_wait)
+            if on_wait is not None:
+                on_wait(RateLimitWait(route=slot.route, reason=reason, expected=expected))
+        except BaseException:
+            slot.abandoned()
+            raise
+        if max_wait is None:
+            return None
+        slot.asked_at, slot.deadline = now, now + max_wait
+        budget.impatient(slot)
+        return self.loop.call_at(slot.deadline, slot.expired)
 
     @property
     def status(self) -> RateLimitStatus:
@@ -309,7 +341,7 @@ class Limiter:
 class Limiters:
     """Limiters shared by name: clients of one token on one loop draw on one budget."""
 
-    _known: WeakValueDictionary[tuple[int, Hashable], Limiter] = WeakValueDictionary()
+    _known: ClassVar[WeakValueDictionary[tuple[int, Hashable], Limiter]] = WeakValueDictionary()
 
     @classmethod
     def shared(cls, key: Hashable) -> Limiter:
