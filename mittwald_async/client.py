@@ -25,10 +25,11 @@ from .transport.ratelimit import Limiters, RateLimitStatus
 from .transport.session import Session
 
 if TYPE_CHECKING:
-    import aiohttp
     from typing import Self
 
-    from .credentials import TokenCallable
+    import aiohttp
+
+    from .credentials.kinds import TokenCallable
     from .files import Download
     from .paging import Pages
     from .waiting import Waiters

@@ -58,7 +58,7 @@ class Call:
     """Who hears of this call; `None`: nobody, not even the log."""
     deadline: float | None = None
     event: str | None = None
-    events: Sequence[str] = ()
+    further: Sequence[str] = ()
     """Further events to wait for, in turn."""
     extra: dict[str, str] | None = None
     content: Content | None = None

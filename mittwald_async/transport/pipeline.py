@@ -212,7 +212,7 @@ class Pipeline(Outgoing):
                     call.sent = call.sent and not isinstance(error, NotSentError)
                 finally:
                     slot.release(sent=call.sent)
-                if answer is not None and 200 <= answer.status < 300 and not call.events:
+                if answer is not None and 200 <= answer.status < 300 and not call.further:
                     break
                 await self._follow_up(call, answer, failure)
                 call.waited = True
@@ -355,7 +355,7 @@ class Pipeline(Outgoing):
         """The event was reached; go on to the next writer's."""
         if call.event is not None:
             self.shared.memory.reached(call.ids, call.plan.operation.group, call.event)
-        call.event, *call.events = call.events
+        call.event, *call.further = call.further
 
     def _ended_attempt(self, call: Call, status: int | None, error: str | None, reason: str, wait: float = 0.0) -> None:
         now = self.shared.clock.now()
@@ -392,7 +392,7 @@ class Pipeline(Outgoing):
         if self._after is not None:
             found.insert(0, self._after)
         if call.plan.safe:
-            call.event, *call.events = found
+            call.event, *call.further = found
         else:
             call.event = found[-1]
 
