@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, overload
@@ -381,12 +382,10 @@ def find(operation_id: str) -> Operation[Any]:
 
 def _base(given: str | None) -> URL:
     text = given or os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL
-    try:
+    url: URL | None = None
+    with suppress(ValueError):
         url = URL(text)
-        usable = url.scheme in ("http", "https") and bool(url.host) and not url.query_string and not url.fragment
-    except ValueError:
-        usable = False
-    if not usable:
+    if url is None or url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
         raise ConfigurationError(f"base_url: {text!r} is not like https://api.mittwald.de")
     if url.raw_user or url.raw_password:
         raise ConfigurationError("base_url: credentials do not belong into the URL; use token=… or credentials=…")

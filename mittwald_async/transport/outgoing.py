@@ -22,6 +22,7 @@ from .session import USER_AGENT, Hidden, Timeout, timeouts
 
 JSON = "application/json"
 _OCTETS = "application/octet-stream"
+_BYTES = (bytes, bytearray, memoryview)
 _PLANS: dict[int, Plan] = {}
 """By identity of the operation, which the plan keeps alive. Only for operations of the document: there are finitely many."""
 _METHOD = re.compile("[A-Za-z]{1,20}")
@@ -104,21 +105,22 @@ class Outgoing:
 
     async def _add_body(self, call: Call, body: object) -> None:
         plan = call.plan
+        given: object = body
         kind = plan.operation.body
         content_type = JSON if kind is None else kind.content_type
         if isinstance(body, dict) and kind is not None and (kind.flat or content_type != JSON):
-            body = spread(cast("dict[str, object]", body), plan.nullable)
-            if not body and not kind.required:
-                return
-        elif body is None and not (kind is not None and kind.required):
-            return
-        call.content = await self._content(content_type, body)
+            properties = spread(cast("dict[str, object]", body), plan.nullable)
+            if properties or kind.required:
+                call.content = await self._content(content_type, properties)
+        elif body is not None or (kind is not None and kind.required):
+            call.content = await self._content(content_type, given)
 
     async def _add_loose_body(self, call: Call, body: object) -> None:
+        given: object = body
         kind = next((value for name, value in (call.extra or {}).items() if name.lower() == "content-type"), None)
         if kind is None:
-            kind = _OCTETS if isinstance(body, (bytes, bytearray, memoryview)) else JSON
-        call.content = await self._content(kind, body)
+            kind = _OCTETS if isinstance(body, _BYTES) else JSON
+        call.content = await self._content(kind, given)
 
     async def _content(self, content_type: str, body: object) -> Content:
         if content_type == "multipart/form-data":
@@ -130,8 +132,8 @@ class Outgoing:
             if not isinstance(body, Mapping):
                 raise InvalidArgumentError("body", "a form needs a mapping of names to values")
             return Content(content_type, form(cast("Mapping[str, object]", body)))
-        if isinstance(body, (bytes, bytearray, memoryview)):
-            return Content(content_type, bytes(body))
+        if isinstance(body, _BYTES):
+            return Content(content_type, bytes(cast("bytes", body)))
         if isinstance(body, str) and "json" not in content_type:
             return Content(content_type, body.encode())
         return Content(content_type, codec.encode(body))

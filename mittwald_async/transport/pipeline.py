@@ -7,9 +7,8 @@ that happens rarely (waiting, errors, repeating, redirects, observers) lives in 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, TypeVar, cast
 
@@ -146,7 +145,7 @@ class Pipeline(Outgoing):
         *,
         extra_headers: Mapping[str, str] | None = None,
         url: str | None = None,
-    ) -> AsyncIterator[StreamAnswer]:
+    ) -> AsyncGenerator[StreamAnswer, None]:
         """Send and give the answer with its body still on the wire. `timeout` ends with the headers; from there on
         `read_timeout` holds for each piece. With `url`, any address; the token goes to the API's own origin only."""
         call = self._loose("GET", url or "") if operation is None else self._call(plan_of(operation), path, query)
@@ -254,7 +253,7 @@ class Pipeline(Outgoing):
         return slot
 
     @asynccontextmanager
-    async def _in_time(self, call: Call) -> AsyncIterator[None]:
+    async def _in_time(self, call: Call) -> AsyncGenerator[None, None]:
         """Hold the call's deadline over something that does not know it."""
         late = asyncio.timeout(self._left(call))
         try:
@@ -455,7 +454,9 @@ class Pipeline(Outgoing):
         session = shared.session
         if session is None or session.loop is not asyncio.get_running_loop():
             raise shared.unusable()
-        for retry in itertools.count():
+        answer: Answer | None = None
+        tries = 0
+        while answer is None:
             try:
                 answer = await session.exchange(
                     method,
@@ -465,12 +466,12 @@ class Pipeline(Outgoing):
                     self._whole,
                     None,
                 )
-                break
             except NotSentError as error:
                 error.operation_id, error.method, error.url = operation_id, method, shared.base + path
-                if retry >= self.options.max_retries:
+                if tries >= self.options.max_retries:
                     raise
-            await shared.clock.sleep(jitter(retry, shared.chance()))
+                await shared.clock.sleep(jitter(tries, shared.chance()))
+                tries += 1
         return TokenAnswer(
             status=answer.status, headers=answer.headers, body=Secret(answer.body.decode("utf-8", "replace"))
         )

@@ -254,7 +254,7 @@ class Session:
         problem: TransportError
         response: aiohttp.ClientResponse | None = None
         try:
-            response = await self._request(
+            arrived: aiohttp.ClientResponse = await self._request(
                 method,
                 url,
                 headers=headers,
@@ -263,14 +263,15 @@ class Session:
                 timeout=timeout,
                 **arguments,
             )
-            status = response.status
+            response = arrived
+            status = arrived.status
             if answered is not None:
-                answered(status, response.headers)
+                answered(status, arrived.headers)
             if 200 <= status < 300:
                 if stream:
-                    return StreamAnswer(response)
-                return Answer(status, response.headers, await response.read())
-            return await _bounded(response)
+                    return StreamAnswer(arrived)
+                return Answer(status, arrived.headers, await arrived.read())
+            return await _bounded(arrived)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if response is not None:
                 response.close()
