@@ -89,7 +89,8 @@ class Control:
 
     def _status(self, _query: Mapping[str, str], _body: Any) -> Any:
         core = self._core
-        options = {name: value for name, value in msgspec.to_builtins(core.options).items() if name != "token"}
+        options: dict[str, Any] = msgspec.to_builtins(core.options)
+        del options["token"]
         return {
             "options": options,
             "clock": self._clock({}, None),
