@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from . import ir
 from .expressions import Expressions, Imports, refs
-from .layout import INDENT, Bracket, Node, assigned, lay, literal, quoted, tuple_of, union
+from .layout import INDENT, WIDTH, Bracket, Node, assigned, lay, literal, quoted, tuple_of, union
 from .places import place_of
 
 _STRUCTS = dict.fromkeys(("UNSET", "Facts", "Model", "OneOf", "Unknown", "UnsetType"), "..structs")
@@ -64,7 +64,10 @@ class _Domain:
     # ---- structs ----
 
     def _model(self, model: ir.Model) -> str:
-        lines = [f"class {model.name}({self._imports.name('Model')}, frozen=True, kw_only=True):"]
+        head = f"class {model.name}({self._imports.name('Model')}, frozen=True, kw_only=True):"
+        if len(head) > WIDTH:
+            head = head.replace("(", f"(\n{INDENT}").replace(")", "\n)")
+        lines = [head]
         note = " Deprecated." if model.deprecated else ""
         lines.append(f'{INDENT}"""{place_of(model.schema, model.pointer)}{note}"""')
         if model.fields:
