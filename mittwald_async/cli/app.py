@@ -77,10 +77,6 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         error.show()
         return USAGE
-    except BaseExceptionGroup as group:
-        if debug:
-            traceback.print_exc()
-        return _explain(_first(group))
     except Exception as error:
         if debug:
             traceback.print_exc()
@@ -88,15 +84,7 @@ def run(arguments: Sequence[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
-def _explain(error: BaseException) -> int:
-    if isinstance(error, KeyboardInterrupt):
-        return _say("interrupted", INTERRUPTED)
+def _explain(error: Exception) -> int:
     if isinstance(error, (ConfigurationError, InvalidArgumentError, StoreError)):
         return _say(str(error), USAGE)
     if isinstance(error, MittwaldError):

@@ -21,7 +21,9 @@ from .shared import OK, BaseUrl, Json, TokenFile, client, out, run
 
 def call(
     operation_id: Annotated[str, typer.Argument(help="As `operations` lists them.", metavar="OPERATION")],
-    arguments: Annotated[list[str] | None, typer.Argument(help="Parameters by wire or Python name.", metavar="NAME=VALUE")] = None,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="Parameters by wire or Python name.", metavar="NAME=VALUE")
+    ] = None,
     body: Annotated[str | None, typer.Option(help="JSON, or @FILE that holds it, or @- for standard input.")] = None,
     all_pages: Annotated[bool, typer.Option("--all", help="Of a list, every page instead of the first.")] = False,
     token_file: TokenFile = None,
@@ -41,7 +43,12 @@ def call(
 
 
 async def _call(
-    operation_id: str, arguments: list[str], body: str | None, all_pages: bool, token_file: Path | None, base_url: str | None
+    operation_id: str,
+    arguments: list[str],
+    body: str | None,
+    all_pages: bool,
+    token_file: Path | None,
+    base_url: str | None,
 ) -> int:
     operation = _operation(operation_id)
     sorted_out = _sorted(operation, arguments)
@@ -55,7 +62,11 @@ async def _call(
             result: Any = await pages.collect()
         else:
             result = await mw.call(
-                operation_id, path=sorted_out["path"], query=sorted_out["query"], headers=sorted_out["header"], body=content
+                operation_id,
+                path=sorted_out["path"],
+                query=sorted_out["query"],
+                headers=sorted_out["header"],
+                body=content,
             )
     if isinstance(result, bytes):
         sys.stdout.buffer.write(result)
@@ -69,7 +80,9 @@ async def _call(
 def _operation(operation_id: str) -> Operation[Any]:
     found = OPERATIONS.get(operation_id)
     if found is None:
-        raise InvalidArgumentError("OPERATION", f"there is no {operation_id!r}; `mittwald-async operations WORD` finds one")
+        raise InvalidArgumentError(
+            "OPERATION", f"there is no {operation_id!r}; `mittwald-async operations WORD` finds one"
+        )
     return found
 
 

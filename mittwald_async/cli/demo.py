@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import anyio
@@ -19,7 +19,7 @@ _SIZE = ("--customers", "25", "--projects", "100")
 
 
 @asynccontextmanager
-async def demo_server() -> AsyncIterator[tuple[str, str]]:
+async def demo_server() -> AsyncGenerator[tuple[str, str]]:
     """Start an emulator with a generated agency account; gives its URL and token, and ends it afterwards.
 
     Raises:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
 
 import msgspec
 from rich.console import Group, RenderableType
@@ -17,6 +16,7 @@ from rich.text import Text
 from ..client import Mittwald
 from ..inventory import Job, Sweep, seconds_for
 from ..inventory.frontier import progress
+from ..transport.ratelimit import RateLimitStatus
 from .shared import duration, err
 
 _LINE_SECONDS = 5.0
@@ -60,7 +60,7 @@ def observe(mw: Mittwald, sweep: Sweep, seconds: float) -> State:
     )
 
 
-def _eta(due: int, rate: float, budget: Any) -> float | None:
+def _eta(due: int, rate: float, budget: RateLimitStatus) -> float | None:
     """Time at the speed so far, and the windows that have to be waited for."""
     if rate <= 0:
         return None
@@ -75,7 +75,7 @@ def _eta(due: int, rate: float, budget: Any) -> float | None:
 
 
 @contextmanager
-def display(mw: Mittwald, job: Job, *, as_json: bool) -> Iterator[Callable[[Sweep], None]]:
+def display(mw: Mittwald, job: Job, *, as_json: bool) -> Generator[Callable[[Sweep], None]]:
     """Show progress until the block ends; gives the function to call with the sweep after every step."""
     begin = time.monotonic()
     if as_json:
@@ -106,7 +106,9 @@ class _Lines:
 
 
 def _json_line(state: State, seconds: float) -> str:
-    return msgspec.json.encode({"event": "progress", "seconds": round(seconds, 1), **msgspec.to_builtins(state)}).decode()
+    return msgspec.json.encode(
+        {"event": "progress", "seconds": round(seconds, 1), **msgspec.to_builtins(state)}
+    ).decode()
 
 
 def _plain_line(state: State, seconds: float) -> str:
@@ -152,6 +154,8 @@ class _Screen:
             if not found and not more:
                 continue
             style = "dim" if ended == found and not more else ""
-            table.add_row(name, f"{state.rows.get(name, 0):,}", f"{ended:,}/{found:,}{'+' if more else ''}", style=style)
+            table.add_row(
+                name, f"{state.rows.get(name, 0):,}", f"{ended:,}/{found:,}{'+' if more else ''}", style=style
+            )
         failures = f", {state.failures} failed" if state.failures else ""
         return Group(table, Text(f"{duration(seconds)} {_budget(state)}{failures}{_eta_text(state)}"))

@@ -21,11 +21,15 @@ T = TypeVar("T")
 
 BaseUrl = Annotated[
     str | None,
-    typer.Option("--base-url", envvar="MITTWALD_API_BASE_URL", help="Another server, such as an emulator.", metavar="URL"),
+    typer.Option(
+        "--base-url", envvar="MITTWALD_API_BASE_URL", help="Another server, such as an emulator.", metavar="URL"
+    ),
 ]
 TokenFile = Annotated[
     Path | None,
-    typer.Option("--token-file", help="File that holds the token; without it MITTWALD_API_TOKEN is used.", metavar="FILE"),
+    typer.Option(
+        "--token-file", help="File that holds the token; without it MITTWALD_API_TOKEN is used.", metavar="FILE"
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON for machines instead of text for people.")]
 
@@ -50,7 +54,9 @@ def client(token_file: Path | None, base_url: str | None, **options: Any) -> Mit
     else:
         token = os.environ.get("MITTWALD_API_TOKEN", "")
         if not token:
-            raise ConfigurationError("no token: set MITTWALD_API_TOKEN or name a file with --token-file (or try --demo)")
+            raise ConfigurationError(
+                "no token: set MITTWALD_API_TOKEN or name a file with --token-file (or try --demo)"
+            )
     return Mittwald(token, base_url=base_url, user_agent="mittwald-async-cli", **options)
 
 

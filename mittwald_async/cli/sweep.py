@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
@@ -15,12 +15,12 @@ from rich.table import Table
 from ..client import Mittwald
 from ..errors import ConfigurationError
 from ..inventory import (
+    Bounds,
     Job,
     Known,
     Plan,
     Store,
     Summary,
-
     chosen,
     make_plan,
     seconds_for,
@@ -37,10 +37,16 @@ from .shared import INTERRUPTED, LISTS_FAILED, OK, SPENT, BaseUrl, Json, TokenFi
 
 Resources = Annotated[
     list[str] | None,
-    typer.Option("--resource", "-r", help="What to list (repeatable); `all` is everything. See `plan --list`.", metavar="NAME"),
+    typer.Option(
+        "--resource", "-r", help="What to list (repeatable); `all` is everything. See `plan --list`.", metavar="NAME"
+    ),
 ]
-Customers = Annotated[list[str] | None, typer.Option("--customer", help="Only of this customer (repeatable).", metavar="ID")]
-Projects = Annotated[list[str] | None, typer.Option("--project", help="Only of this project (repeatable).", metavar="ID")]
+Customers = Annotated[
+    list[str] | None, typer.Option("--customer", help="Only of this customer (repeatable).", metavar="ID")
+]
+Projects = Annotated[
+    list[str] | None, typer.Option("--project", help="Only of this project (repeatable).", metavar="ID")
+]
 Out = Annotated[
     Path,
     typer.Option(
@@ -56,13 +62,19 @@ def sweep(
     resource: Resources = None,
     customer: Customers = None,
     project: Projects = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the interrupted or failed sweep of the file.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the interrupted or failed sweep of the file.")
+    ] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Print the plan; send nothing.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first list that fails.")] = False,
-    max_requests: Annotated[int | None, typer.Option(min=1, help="Stop after so many requests; --resume goes on.")] = None,
+    max_requests: Annotated[
+        int | None, typer.Option(min=1, help="Stop after so many requests; --resume goes on.")
+    ] = None,
     reserve: Annotated[float, typer.Option(min=0, max=0.95, help="Share of the budget left for others.")] = 0.0,
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Lists under way at once.")] = 32,
-    demo: Annotated[bool, typer.Option("--demo", help="Sweep a built-in, generated account: no token, no network.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Sweep a built-in, generated account: no token, no network.")
+    ] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
     as_json: Json = False,
@@ -84,9 +96,8 @@ def sweep(
     if explain:
         return _explain(make_plan(asked, part, _known(out_path)), as_json)
     sink = sink_for(out_path, format, [one.name for one in asked])
-    job = Job(
-        sink, asked, part, resume=resume, concurrency=concurrency, max_requests=max_requests, strict=strict
-    )
+    bounds = Bounds(concurrency=concurrency, max_requests=max_requests, strict=strict)
+    job = Job(sink, asked, part, resume=resume, bounds=bounds)
     try:
         return run(_sweep, job, demo, token_file, base_url, reserve, as_json)
     except KeyboardInterrupt:
@@ -114,7 +125,7 @@ async def _sweep(
 @asynccontextmanager
 async def _client(
     demo: bool, token_file: Path | None, base_url: str | None, reserve: float
-) -> AsyncIterator[Mittwald]:
+) -> AsyncGenerator[Mittwald]:
     if not demo:
         async with client(token_file, base_url, reserve=reserve) as mw:
             yield mw
@@ -132,7 +143,9 @@ def plan(
     known_from: Annotated[
         Path, typer.Option("--from", help="Inventory whose counts the plan uses.", metavar="FILE")
     ] = Path("inventory.sqlite"),
-    list_all: Annotated[bool, typer.Option("--list", help="List every resource there is, and where it comes from.")] = False,
+    list_all: Annotated[
+        bool, typer.Option("--list", help="List every resource there is, and where it comes from.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Show which lists a sweep would ask for, and what that costs. Nothing is sent.
@@ -192,7 +205,9 @@ def _total(found: Plan, least: float) -> str:
     for step in found.open:
         per[step.owner] = per.get(step.owner, 0) + 1
     parts = [f"{found.requests} requests"] if found.requests else []
-    parts += [f"{count} per {owner}" if owner != "account" else f"{count} lists by pages" for owner, count in per.items()]
+    parts += [
+        f"{count} per {owner}" if owner != "account" else f"{count} lists by pages" for owner, count in per.items()
+    ]
     text = "total: " + " + ".join(parts)
     if found.open:
         return text + "; exact once an inventory exists (--from)"
@@ -231,5 +246,3 @@ def _print_summary(summary: Summary, sink: Sink) -> None:
         err.print(f"… and {len(summary.failures) - 20} more, in the table `failures`")
     if summary.resumable:
         err.print(f"not complete; go on with: mittwald-async sweep --resume --out {escape(str(sink.path))}")
-
-

@@ -6,9 +6,10 @@ from .rows import Failure, Row
 from .run import Job, Summary
 from .sinks import Sink, sink_for
 from .store import Store, StoreError
-from .sweep import RequestsSpentError, Sweep, sweep
+from .sweep import Bounds, RequestsSpentError, Sweep, sweep
 
 __all__ = [
+    "Bounds",
     "Failure",
     "Job",
     "Known",

@@ -101,9 +101,7 @@ _JUDGED: tuple[_Judged, ...] = (
         default=True,
     ),
     _judged("app", "app-list-apps", default=True, reason="one request names every app of the installations"),
-    _judged(
-        "app_installation", "app-list-appinstallations-for-user", "app-list-appinstallations", default=True
-    ),
+    _judged("app_installation", "app-list-appinstallations-for-user", "app-list-appinstallations", default=True),
     _judged("domain", "domain-list-domains", key="domainId", default=True),
     _judged("ingress", "ingress-list-ingresses", default=True),
     _judged("mail_address", "mail-list-mail-addresses-for-user", "mail-list-mail-addresses", default=True),
@@ -226,14 +224,10 @@ _JUDGED: tuple[_Judged, ...] = (
     _judged("app_version", "app-list-appversions", parent="app"),
     _judged("contributor", "extension-list-contributors", reason="everybody's; below it only the caller's own answer"),
     _judged("own_extension", "extension-list-own-extensions", parent="contributor"),
-    _judged(
-        "contract_partner", "contributor-list-contract-partners-of-contributor", key=None, parent="contributor"
-    ),
+    _judged("contract_partner", "contributor-list-contract-partners-of-contributor", key=None, parent="contributor"),
     _judged("incoming_invoice", "contributor-list-incoming-invoices", parent="contributor"),
     _judged("outgoing_invoice", "contributor-list-onbehalf-invoices", key="invoiceId", parent="contributor"),
-    _judged(
-        "webhook_execution", "extension-list-all-extension-instance-webhook-executions", parent="contributor"
-    ),
+    _judged("webhook_execution", "extension-list-all-extension-instance-webhook-executions", parent="contributor"),
 )
 
 NOT_OF_AN_ACCOUNT: Mapping[str, str] = {

@@ -40,7 +40,7 @@ def _kind(hint: Any) -> Kind | None:
     """What a type hint holds; `None` for anything that is not one plain value."""
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
-        kinds = {_kind(part) for part in get_args(hint) if part not in (type(None), UnsetType)}
+        kinds: set[Kind | None] = {_kind(part) for part in get_args(hint) if part not in (type(None), UnsetType)}
         if kinds == {"int", "float"}:
             return "float"
         return kinds.pop() if len(kinds) == 1 else None

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Set
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import anyio
 import msgspec
 
 from .catalog import Resource, Route, catalog
 from .plan import Plan, Step, Target
+
+ListId: TypeAlias = tuple[str, str, str | None]
+"""Resource, operation, id of the owner."""
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -74,7 +78,7 @@ class Frontier:
         skip: `(resource, operation, owner)` of lists that an earlier run has finished.
     """
 
-    def __init__(self, plan: Plan, skip: Set[tuple[str, str, str | None]] = frozenset()) -> None:
+    def __init__(self, plan: Plan, skip: Set[ListId] = frozenset()) -> None:
         self._target: Target = plan.target
         self._skip = skip
         resources = catalog()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -32,6 +32,14 @@ def _head_decoder(key: str | None) -> Callable[[Any], Any]:
         fields.append(("own", Any, msgspec.field(name=key, default=None)))
     head = msgspec.defstruct("Head", fields, gc=False)
     return msgspec.json.Decoder(head).decode
+
+
+def _reference(value: Any) -> tuple[str | None, str | None]:
+    """Kind and id of what a reference names."""
+    if not isinstance(value, dict):
+        return None, None
+    reference = cast("dict[str, Any]", value)
+    return _text(reference.get("aggregate")) or _text(reference.get("domain")), _text(reference.get("id"))
 
 
 def _text(value: Any) -> str | None:
@@ -91,13 +99,11 @@ class Reader:
         if head is not None:
             customer, project = _text(head.customer), _text(head.project)
             for i in range(len(_REFERENCES)):
-                reference = getattr(head, f"reference{i}")
-                if isinstance(reference, dict):
-                    kind = reference.get("aggregate") or reference.get("domain")
-                    if kind == "project":
-                        project = project or _text(reference.get("id"))
-                    elif kind == "customer":
-                        customer = customer or _text(reference.get("id"))
+                kind, named = _reference(getattr(head, f"reference{i}"))
+                if kind == "project":
+                    project = project or named
+                elif kind == "customer":
+                    customer = customer or named
         if self._resource.name == "project":
             project = own
         elif self._resource.name == "customer":

@@ -19,7 +19,7 @@ from .plan import Plan, Target, make_plan
 from .rows import Failure
 from .sinks import Sink, export
 from .store import Progress, State, Store
-from .sweep import CONCURRENCY, Batch, Sweep
+from .sweep import Batch, Bounds, Earlier, Sweep
 
 if TYPE_CHECKING:
     from ..client import Mittwald
@@ -57,6 +57,7 @@ class Job:
         resources: what to list; ignored when resuming, the file knows.
         target: for which part of the account; ignored when resuming.
         resume: go on with the last unfinished sweep of the file.
+        bounds: concurrency, most requests, whether the first failure is raised.
 
     Raises:
         ConfigurationError: there is nothing to resume, or an interrupted sweep would be overwritten.
@@ -70,15 +71,13 @@ class Job:
         target: Target,
         *,
         resume: bool = False,
-        concurrency: int = CONCURRENCY,
-        max_requests: int | None = None,
-        strict: bool = False,
+        bounds: Bounds | None = None,
     ) -> None:
         self.sink = sink
         self._resources = resources
         self._target = target
         self._resume = resume
-        self._limits = {"concurrency": concurrency, "max_requests": max_requests, "strict": strict}
+        self._bounds = bounds
         self.store = _opened(sink, resume)
         self.plan = self._planned()
         self.sweep: Sweep | None = None
@@ -110,7 +109,7 @@ class Job:
             # Also when cancelled: the books are closed whatever happened, within a moment.
             with anyio.CancelScope(shield=True):
                 await anyio.to_thread.run_sync(self.store.finish, state, sweep.requests)
-        if state != "running" and not sweep.spent:
+        if not sweep.spent:
             await anyio.to_thread.run_sync(export, self.store, self.sink, [r.name for r in self._resources])
         return self._summary(sweep, state, time.monotonic() - begin)
 
@@ -119,14 +118,18 @@ class Job:
         unfinished = self.store.unfinished() if self._resume else None
         if unfinished is None:
             self.store.begin(tables, [r.name for r in self._resources], self._target, self._known, client.base_url)
-            return Sweep(client, self.plan, parents=True, **self._limits)
+            return Sweep(client, self.plan, self._bounds, parents=True)
         if unfinished.base_url != client.base_url:
-            raise ConfigurationError(f"the interrupted sweep was of {unfinished.base_url}, this client is for {client.base_url}")
+            raise ConfigurationError(
+                f"the interrupted sweep was of {unfinished.base_url}, this client is for {client.base_url}"
+            )
         self.store.reopen(unfinished, tables)
         progress = list(self.store.progress())
-        done = frozenset((p.resource, p.operation, p.owner) for p in progress if p.done)
-        positions = {(p.resource, p.operation, p.owner): p.position for p in progress if not p.done}
-        sweep = Sweep(client, self.plan, skip=done, positions=positions, parents=True, **self._limits)
+        earlier = Earlier(
+            done=frozenset((p.resource, p.operation, p.owner) for p in progress if p.done),
+            positions={(p.resource, p.operation, p.owner): p.position for p in progress if not p.done},
+        )
+        sweep = Sweep(client, self.plan, self._bounds, earlier, parents=True)
         self._feed_again(sweep)
         return sweep
 
@@ -209,5 +212,3 @@ def _opened(sink: Sink, resume: bool) -> Store:
         store.close()
         raise ConfigurationError(f"{sink.path}: its last sweep is complete, there is nothing to resume")
     return store
-
-

@@ -11,7 +11,7 @@ import gzip
 import importlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -179,7 +179,7 @@ def _write_jsonl(path: Path, suffix: str, rows: Iterable[Row]) -> None:
 
 
 @contextmanager
-def _compressed(path: Path, suffix: str) -> Iterator[IO[bytes]]:
+def _compressed(path: Path, suffix: str) -> Generator[IO[bytes]]:
     with path.open("wb") as plain:
         if suffix == ".gz":
             # No name and no time inside: the same rows give the same bytes.
@@ -200,7 +200,9 @@ def _zstd() -> Any:
             return importlib.import_module(name)
         except ImportError:
             continue
-    raise ConfigurationError(".zst needs Python 3.14 or the package backports.zstd: pip install 'mittwald-async[speed]'")
+    raise ConfigurationError(
+        ".zst needs Python 3.14 or the package backports.zstd: pip install 'mittwald-async[speed]'"
+    )
 
 
 # Tables
@@ -210,7 +212,8 @@ def _records(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[tuple[A
     """Fixed columns, the model's plain properties, the item as JSON."""
     for row in rows:
         item = msgspec.json.decode(row.raw)
-        plain = [item.get(column.wire) if isinstance(item, dict) else None for column in columns]
+        properties = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
+        plain = [properties.get(column.wire) for column in columns]
         yield (row.id, row.customer_id, row.project_id, row.fetched_at, row.operation, *plain, row.raw.decode())
 
 
@@ -248,7 +251,10 @@ def _write_parquet(path: Path, resource: str, rows: Iterable[Row]) -> None:
     readers = [_as_is] * len(_HEAD) + [_READERS[column.kind] for column in columns] + [_as_is]
     with parquet.ParquetWriter(path, schema) as writer:
         for batch in _batches(_records(columns, rows)):
-            values = [[read(value) for value in column] for read, column in zip(readers, zip(*batch), strict=True)]
+            values = [
+                [read(value) for value in column]
+                for read, column in zip(readers, zip(*batch, strict=True), strict=True)
+            ]
             writer.write_table(arrow.table(dict(zip(schema.names, values, strict=True)), schema=schema))
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -129,10 +130,9 @@ class Store:
 
     def close(self) -> None:
         """Close the file. The write-ahead log is folded into it."""
-        try:
+        # While another process reads it, the log stays beside the file; both together are valid.
+        with suppress(sqlite3.Error):
             self._db.execute("PRAGMA journal_mode = DELETE")
-        except sqlite3.Error:
-            pass  # Another reader holds it open; the log stays beside the file and is valid.
         self._db.close()
 
     def __enter__(self) -> Store:

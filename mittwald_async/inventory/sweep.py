@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import msgspec
 
 from .. import codec
@@ -16,7 +18,7 @@ from ..operation import Operation, Page, Result
 from ..operations import OPERATIONS
 from ..paging import Pages
 from .catalog import Resource, chosen
-from .frontier import Frontier, Unit
+from .frontier import Frontier, ListId, Unit
 from .items import Reader, owners
 from .plan import Known, Plan, Target, make_plan, target
 from .rows import Failure, Row
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
 CONCURRENCY = 32
 """Lists under way at once. Enough to spend a budget of 3000 per 600 s many times over at 50 ms a request."""
+
+MOST_WAITING = 20_000
+"""Rows that may wait for a slow consumer before no further page is asked for."""
 
 PRIORITY = -10
 """Below the default of 0: interactive calls of the same client come first."""
@@ -50,18 +55,62 @@ class Batch(msgspec.Struct, frozen=True):
     failure: Failure | None = None
 
 
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a sweep does at once, and how much at all."""
+
+    concurrency: int = CONCURRENCY
+    """Lists under way at once, 1 or more."""
+    max_requests: int | None = None
+    """Stop after so many requests, 1 or more; `None`: no end."""
+    strict: bool = False
+    """Raise the first failure instead of keeping it."""
+
+    def __post_init__(self) -> None:
+        if self.concurrency < 1:
+            raise ConfigurationError("concurrency: at least 1")
+        if self.max_requests is not None and self.max_requests < 1:
+            raise ConfigurationError("max_requests: at least 1")
+
+
+class Earlier(msgspec.Struct, frozen=True, kw_only=True):
+    """What an interrupted run of the same sweep has done, by resource, operation and owner."""
+
+    done: frozenset[ListId] = frozenset()
+    """Lists that need not be asked for again."""
+    positions: Mapping[ListId, int] = {}
+    """How far unfinished lists had come."""
+
+
+class _Backlog:
+    """Holds lists back while too many rows wait to be taken: pages can be large and the consumer slow."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._less = anyio.Event()
+
+    async def room(self) -> None:
+        """Wait until fewer rows wait than are allowed to."""
+        while self._rows >= MOST_WAITING:
+            self._less = anyio.Event()
+            await self._less.wait()
+
+    def add(self, batch: Batch) -> None:
+        self._rows += len(batch.rows)
+
+    def taken(self, batch: Batch) -> None:
+        self._rows -= len(batch.rows)
+        self._less.set()
+
+
 class Sweep:
     """A sweep under way: `async for row in sweep`, and its books.
 
     Args:
         client: an open client.
         plan: what to ask for.
-        concurrency: lists under way at once, 1 or more.
-        max_requests: stop after so many requests, 1 or more; `None`: no end.
-        strict: raise the first failure instead of keeping it.
+        bounds: how much at once, how much at all.
+        earlier: what an interrupted run has done.
         parents: also deliver what is listed only because other lists hang below it.
-        skip: `(resource, operation, owner)` of lists that need not be asked for again.
-        positions: how far unfinished lists had come.
 
     Attributes:
         plan: what is asked for.
@@ -76,13 +125,10 @@ class Sweep:
         self,
         client: Mittwald,
         plan: Plan,
+        bounds: Bounds | None = None,
+        earlier: Earlier | None = None,
         *,
-        concurrency: int = CONCURRENCY,
-        max_requests: int | None = None,
-        strict: bool = False,
         parents: bool = False,
-        skip: frozenset[tuple[str, str, str | None]] = frozenset(),
-        positions: Mapping[tuple[str, str, str | None], int] | None = None,
     ) -> None:
         self.plan = plan
         self.failures: list[Failure] = []
@@ -90,26 +136,22 @@ class Sweep:
         self.drifted = 0
         self.requests = 0
         self.spent = False
-        self.frontier = Frontier(plan, skip)
         self._delivered = frozenset(self.rows)
-        if concurrency < 1:
-            raise ConfigurationError("concurrency: at least 1")
-        if max_requests is not None and max_requests < 1:
-            raise ConfigurationError("max_requests: at least 1")
-        self._strict = strict
-        self._concurrency = concurrency
-        self._max_requests = max_requests
-        self._positions = positions or {}
+        self._bounds = bounds or Bounds()
+        self._earlier = earlier or Earlier()
+        self._backlog = _Backlog()
+        self.frontier = Frontier(plan, self._earlier.done)
         self._client = client.with_options(
             middleware=(*client.options.middleware, self._count), priority=min(PRIORITY, client.options.priority)
         )
 
     async def _count(self, request: Request, call_next: CallNext) -> Any:
         """Counts attempts, since a repeated request costs as much as a first one."""
-        if self._max_requests is not None and self.requests >= self._max_requests:
+        most = self._bounds.max_requests
+        if most is not None and self.requests >= most:
             self.spent = True
             self.frontier.stop()
-            raise RequestsSpentError(f"{self._max_requests} requests are used up")
+            raise RequestsSpentError(f"{most} requests are used up")
         self.requests += 1
         return await call_next(request)
 
@@ -127,9 +169,11 @@ class Sweep:
         Raises:
             MittwaldError: with `strict`, the first failure.
         """
-        merged = fan_out_items(self.frontier, self._list, limit=self._concurrency)
-        async with merged:
+        async with aclosing(
+            fan_out_items(self.frontier, self._list, limit=self._bounds.concurrency, on_error="raise")
+        ) as merged:
             async for _, batch in merged:
+                self._backlog.taken(batch)
                 if batch.failure is not None:
                     self.failures.append(batch.failure)
                 for row in batch.rows:
@@ -141,8 +185,11 @@ class Sweep:
         """One list, page by page. Ends with a batch that is done or a failure, or silently when requests are spent."""
         failed = False
         try:
-            async for batch in self._pages(unit):
-                yield batch
+            async with aclosing(self._pages(unit)) as batches:
+                async for batch in batches:
+                    self._backlog.add(batch)
+                    yield batch
+                    await self._backlog.room()
         except RequestsSpentError:
             return
         except MittwaldError as error:
@@ -151,14 +198,14 @@ class Sweep:
             status = error.status if isinstance(error, StatusError) else _status_of(error)
             if status in _REFUSALS and self.frontier.refused(unit):
                 return
-            if self._strict:
+            if self._bounds.strict:
                 raise
             failed = True
             yield Batch(unit, [], 0, False, _failure(unit, status, error))
         finally:
             self.frontier.ended(unit, failed=failed)
 
-    async def _pages(self, unit: Unit) -> AsyncIterator[Batch]:
+    async def _pages(self, unit: Unit) -> AsyncGenerator[Batch, None]:
         reader = Reader(unit, self.frontier.customer_of)
         operation = raw_operation(unit.route.operation_id)
         path, filters = unit.route.arguments(unit.owner.id)
@@ -172,18 +219,20 @@ class Sweep:
         position = self._start(unit, operation)
         if position:
             query["skip"] = position
-        pages = Pages[Any](self._client.sender, operation, tuple(path.values()), query)
-        async for page in pages.pages():
-            rows = reader.rows(_raw_items(page), position, datetime.now(UTC))
-            position += len(rows)
-            yield Batch(unit, self._deliver(unit, rows, recent), position, False)
+        # One page ahead is enough: it is the many lists at once that keep the budget busy.
+        pages = Pages[Any](self._client.sender, operation, tuple(path.values()), query).with_options(ahead=1)
+        async with aclosing(pages.pages()) as stream:
+            async for page in stream:
+                rows = reader.rows(_raw_items(page), position, datetime.now(UTC))
+                position += len(rows)
+                yield Batch(unit, self._deliver(unit, rows, recent), position, False)
         yield Batch(unit, [], position, True)
 
     def _start(self, unit: Unit, operation: Operation[Any]) -> int:
         """Where an interrupted list goes on: one page before where it was, because lists move."""
         if operation.paging is None or not operation.paging.skip or not unit.route.page_size:
             return 0
-        known = self._positions.get((unit.resource.name, unit.route.operation_id, unit.owner.id), 0)
+        known = self._earlier.positions.get((unit.resource.name, unit.route.operation_id, unit.owner.id), 0)
         return max(0, known // unit.route.page_size - 1) * unit.route.page_size
 
     def _deliver(self, unit: Unit, rows: list[Row], recent: set[str]) -> list[Row]:
@@ -242,9 +291,7 @@ def sweep(
     customers: Iterable[str] | None = None,
     projects: Iterable[str] | None = None,
     known: Known | None = None,
-    concurrency: int = CONCURRENCY,
-    max_requests: int | None = None,
-    strict: bool = False,
+    bounds: Bounds | None = None,
 ) -> Sweep:
     """List what an account has: `async for row in sweep(mw)`.
 
@@ -254,9 +301,7 @@ def sweep(
         customers: ids; only what belongs to them.
         projects: ids; only what belongs to them.
         known: counts of an earlier sweep, for a better plan.
-        concurrency: lists under way at once, 1 or more.
-        max_requests: stop after so many requests.
-        strict: raise the first failure instead of keeping it in `failures`.
+        bounds: concurrency, most requests, whether the first failure is raised.
 
     Returns:
         A `Sweep`, to be iterated once. Failures are kept there, they do not stop it.
@@ -267,6 +312,4 @@ def sweep(
     asked: tuple[Resource, ...] = chosen(resources)
     part: Target = target(customers, projects)
     plan = make_plan(asked, part, known)
-    return Sweep(client, plan, concurrency=concurrency, max_requests=max_requests, strict=strict)
-
-
+    return Sweep(client, plan, bounds)
