@@ -317,6 +317,11 @@ def _resource(judged: _Judged) -> Resource | None:
     )
 
 
+def judged_operations() -> frozenset[str]:
+    """Operation ids of every list that is a resource's, used or not."""
+    return frozenset(operation for judged in _JUDGED for operation in judged.operations)
+
+
 @cache
 def catalog() -> Mapping[str, Resource]:
     """Every resource by name, parents before children. A resource all of whose operations have vanished is left out."""
