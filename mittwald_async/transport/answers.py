@@ -12,7 +12,6 @@ from ..errors import (
     AuthenticationError,
     ConsistencyError,
     Issue,
-    RateLimitError,
     RefusedError,
     StatusError,
     error_class,
@@ -57,15 +56,8 @@ def status_error(status: int, headers: Mapping[str, str], body: bytes) -> Status
     return error
 
 
-def with_retry_after(error: StatusError, seconds: float | None) -> StatusError:
-    """Put what is known about the wait on a `RateLimitError`."""
-    if isinstance(error, RateLimitError) and error.retry_after is None:
-        error.retry_after = seconds
-    return error
-
-
 def _json_object(body: bytes) -> dict[str, Any]:
-    if not body.lstrip()[:1] == b"{":
+    if body.lstrip()[:1] != b"{":
         return {}
     try:
         return cast("dict[str, Any]", msgspec.json.decode(body))

@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -64,6 +64,7 @@ class Plan:
         "body_names",
         "cookies",
         "headers",
+        "loose",
         "method",
         "nullable",
         "operation",
@@ -75,8 +76,9 @@ class Plan:
         "scopes",
     )
 
-    def __init__(self, operation: Operation[Any]) -> None:
+    def __init__(self, operation: Operation[Any], loose: bool = False) -> None:
         self.operation = operation
+        self.loose = loose
         self.method = operation.method
         self.route = f"{operation.method} {operation.path}"
         self.safe = operation.method in ("GET", "HEAD", "OPTIONS")
@@ -165,8 +167,6 @@ def scalar(value: object, name: str) -> str:
             return value.isoformat().replace("+00:00", "Z")
         case date():
             return value.isoformat()
-        case bytes() | bytearray() | memoryview() | None:
-            raise InvalidArgumentError(name, f"{type(value).__name__} cannot be sent here")
         case _ if hasattr(value, "hex") and hasattr(value, "urn"):  # uuid.UUID, without importing it
             return str(value)
         case _:
@@ -191,7 +191,7 @@ def query_pairs(query: Mapping[str, object], known: Mapping[str, Parameter]) -> 
         if type(value) is str:
             pairs.append((wire, _sendable(value, name)))
         elif isinstance(value, (list, tuple, set, frozenset)):
-            items: Iterable[object] = value  # pyright: ignore[reportUnknownVariableType]
+            items = cast("Iterable[object]", value)
             pairs.extend((wire, _sendable(scalar(item, name), name)) for item in items)
         elif isinstance(value, (dict, msgspec.Struct)):
             pairs.append((wire, msgspec.json.encode(value).decode()))
@@ -217,7 +217,7 @@ def header_values(headers: Mapping[str, object], known: Mapping[str, Parameter])
         if not _TOKEN.fullmatch(wire):
             raise InvalidArgumentError(name, f"{wire!r} is no header name")
         if isinstance(value, (list, tuple)):
-            items: Iterable[object] = value  # pyright: ignore[reportUnknownVariableType]
+            items = cast("Iterable[object]", value)
             text = ", ".join(scalar(item, name) for item in items)
         else:
             text = scalar(value, name)

@@ -11,7 +11,7 @@ import base64
 import platform
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -40,6 +40,14 @@ _CHUNK = 1 << 16
 _SWITCH = "_retry_connection"
 _NEVER_WRITTEN = "closing transport"
 """aiohttp's writer says this when it finds the connection closed before handing it the first byte."""
+
+
+Timeout: TypeAlias = aiohttp.ClientTimeout
+
+
+def timeouts(total: float | None, connect: float | None, read: float | None) -> Timeout:
+    """Seconds for the whole exchange, for making a connection, and between bytes; `None`: no bound."""
+    return aiohttp.ClientTimeout(total=total, sock_connect=connect, sock_read=read)
 
 
 class Hidden(str):
@@ -231,7 +239,7 @@ class Session:
         url: URL,
         headers: CIMultiDict[str],
         content: Content | None,
-        timeout: aiohttp.ClientTimeout,
+        timeout: Timeout,
         answered: Callable[[int, Mapping[str, str]], object] | None,
         stream: bool = False,
     ) -> Answer:
@@ -246,7 +254,7 @@ class Session:
         problem: TransportError
         response: aiohttp.ClientResponse | None = None
         try:
-            response = await self._request(
+            arrived: aiohttp.ClientResponse = await self._request(
                 method,
                 url,
                 headers=headers,
@@ -255,14 +263,15 @@ class Session:
                 timeout=timeout,
                 **arguments,
             )
-            status = response.status
+            response = arrived
+            status = arrived.status
             if answered is not None:
-                answered(status, response.headers)
+                answered(status, arrived.headers)
             if 200 <= status < 300:
                 if stream:
-                    return StreamAnswer(response)
-                return Answer(status, response.headers, await response.read())
-            return await _bounded(response)
+                    return StreamAnswer(arrived)
+                return Answer(status, arrived.headers, await arrived.read())
+            return await _bounded(arrived)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if response is not None:
                 response.close()
