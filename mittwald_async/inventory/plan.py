@@ -194,7 +194,9 @@ def _ranked(resource: Resource, target: Target, sizes: _Sizes) -> list[Route]:
             price = 1.5 if route.scope == "account" else 1e9
         return (price, _PREFERENCE[route.scope])
 
-    return sorted(resource.routes, key=rank)
+    # Projects that are to be found through their customers, who are to be found through the projects: not a way.
+    possible = [route for route in resource.routes if resource.name not in _needs(resource, route, target)]
+    return sorted(possible, key=rank)
 
 
 def make_plan(resources: Iterable[Resource], target: Target, known: Known | None = None) -> Plan:
