@@ -1,5 +1,110 @@
-"""Async client for the whole mittwald API v2."""
+"""Async client for the whole mittwald API v2.
+
+    from mittwald_async import Mittwald
+
+    async with Mittwald() as mw:                      # token from MITTWALD_API_TOKEN
+        async for project in mw.project.list_projects():
+            ...
+
+Names are resolved on first use: importing the package costs milliseconds and loads neither aiohttp nor any model.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from . import errors as errors
+    from . import models as models
+    from . import operations as operations
+    from .client import Mittwald as Mittwald
+    from .credentials import AccessTokenRetrievalKey as AccessTokenRetrievalKey
+    from .credentials import Credentials as Credentials
+    from .credentials import ExtensionInstanceSecret as ExtensionInstanceSecret
+    from .credentials import PasswordLogin as PasswordLogin
+    from .credentials import Secret as Secret
+    from .credentials import StaticToken as StaticToken
+    from .credentials import TokenSource as TokenSource
+    from .errors import DriftWarning as DriftWarning
+    from .errors import MittwaldError as MittwaldError
+    from .operation import Attempt as Attempt
+    from .operation import Operation as Operation
+    from .operation import Page as Page
+    from .operation import RateLimit as RateLimit
+    from .operation import Response as Response
+    from .options import Options as Options
+    from .options import Pool as Pool
+    from .structs import UNSET as UNSET
+    from .structs import Unknown as Unknown
+    from .structs import UnsetType as UnsetType
+
+_WHERE = {
+    "AccessTokenRetrievalKey": "credentials",
+    "Attempt": "operation",
+    "Credentials": "credentials",
+    "DriftWarning": "errors",
+    "ExtensionInstanceSecret": "credentials",
+    "Mittwald": "client",
+    "MittwaldError": "errors",
+    "Operation": "operation",
+    "Options": "options",
+    "Page": "operation",
+    "PasswordLogin": "credentials",
+    "Pool": "options",
+    "RateLimit": "operation",
+    "Response": "operation",
+    "Secret": "credentials",
+    "StaticToken": "credentials",
+    "TokenSource": "credentials",
+    "UNSET": "structs",
+    "Unknown": "structs",
+    "UnsetType": "structs",
+    "errors": "",
+    "models": "",
+    "operations": "",
+}
+
+__all__ = [
+    "AccessTokenRetrievalKey",
+    "Attempt",
+    "Credentials",
+    "DriftWarning",
+    "ExtensionInstanceSecret",
+    "Mittwald",
+    "MittwaldError",
+    "Operation",
+    "Options",
+    "Page",
+    "PasswordLogin",
+    "Pool",
+    "RateLimit",
+    "Response",
+    "Secret",
+    "StaticToken",
+    "TokenSource",
+    "UNSET",
+    "Unknown",
+    "UnsetType",
+    "__version__",
+    "errors",
+    "models",
+    "operations",
+]
+
+
+def __getattr__(name: str) -> Any:
+    where = _WHERE.get(name)
+    if where is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    if not where:
+        return import_module(f".{name}", __name__)
+    value = globals()[name] = getattr(import_module(f".{where}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

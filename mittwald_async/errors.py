@@ -299,11 +299,13 @@ class PagingError(MittwaldError):
 
     Attributes:
         resume: token for `Pages.resume`, which goes on with the first item not yet delivered.
+        items: what `Pages.collect` had gathered by then; empty where items were handed out one by one.
     """
 
     def __init__(self, message: str, *, resume: str) -> None:
         super().__init__(message)
         self.resume = resume
+        self.items: tuple[Any, ...] = ()
 
 
 class OperationFailed(MittwaldError):

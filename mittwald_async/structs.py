@@ -6,12 +6,26 @@ class for each (`OneOf`), and the codec asks the stand-in's plan which variant a
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, TypeAlias, final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-__all__ = ["UNSET", "Model", "OneOf", "Unknown", "UnsetType"]
+__all__ = ["UNSET", "Facts", "Model", "OneOf", "Test", "Unknown", "UnsetType"]
+
+
+class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the document says of a value beyond its type, as metadata of `Annotated`. Nothing checks it on decoding:
+    servers change such limits without notice. Generators of test data and the emulator read it.
+    """
+
+    format: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    min_length: int | None = None
+    """Least number of characters, or of elements of an array."""
+    max_length: int | None = None
+    pattern: str | None = None
 
 
 class Model(msgspec.Struct, kw_only=True, frozen=True, gc=False, omit_defaults=True):
@@ -43,12 +57,28 @@ class Unknown:
 class _Anything(type):
     """msgspec checks what a decode hook returns with `isinstance`; a stand-in says yes to its variants, whatever they are."""
 
-    def __instancecheck__(cls, instance: object) -> bool:
-        return True
+    # Asked once per decoded union value. `id` is true of every object and, unlike a method, runs no Python code.
+    __instancecheck__ = id  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+
+
+Test: TypeAlias = tuple[Any, ...]
+"""A question to a JSON value, by which a union's plan tells variants apart:
+
+- `("const", "wireName", (values…))`: the property has one of the values
+- `("keys", ("wire", "keys"))`: an object with all of these properties
+- `("some", ("wire", "keys"))`: an object with at least one of them
+- `("only", ("wire", "keys"))`: an object with no property but these
+- `("in", "wireName", Test)`: the property, or its first element where it is an array, passes the test
+- `("kind", "object" | "array" | "string" | "number" | "integer" | "boolean" | "null")`
+- `("any",)`: always
+- `("all", (Test, …))`: all of them
+"""
 
 
 class OneOf(metaclass=_Anything):
     """Stand-in for a union at run time. For type checkers the same name is `A | B | Unknown`."""
 
-    variants: ClassVar[tuple[str, ...]] = ()
-    """Type expressions in the order they are tried."""
+    variants: ClassVar[tuple[Any, ...]] = ()
+    """Type expressions, resolved in the module of the stand-in."""
+    plan: ClassVar[tuple[tuple[int, Test], ...]] = ()
+    """Tried in order: which variant (an index into `variants`) a value is for which the test holds."""

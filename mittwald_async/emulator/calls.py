@@ -238,6 +238,7 @@ class Call:
         "path",
         "pure",
         "query",
+        "quiet",
         "tokens",
         "world",
         "write",
@@ -277,6 +278,9 @@ class Call:
         self.write: Write | None = None
         self.pure = self.operation.method == "GET"
         """True: nothing was changed, so no event is made. Set it in POSTs that only read."""
+
+        self.quiet = False
+        """True: the emulator itself looks, to remember how things were; not a read that counts."""
 
     @property
     def has_body(self) -> bool:

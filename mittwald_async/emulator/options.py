@@ -41,12 +41,16 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     clock: Literal["real", "virtual"] = "real"
     """`virtual`: time stands still until it is advanced; with it, same calls give the same bytes throughout."""
     transitions: Transitions = Transitions()
+    token: str = "token"  # noqa: S105
+    """The main user's API token."""
     auth: bool = True
     """False: every token, and none, is taken for the user's."""
     validate: bool = True
     """False: requests are not checked against the document."""
     rate_limit: tuple[int, float] | None = (3000, 600.0)
-    """Requests and seconds, per token. `None`: unlimited, without headers."""
+    """Requests and seconds. `None`: unlimited, without headers."""
+    rate_limit_per: Literal["user", "token"] = "user"
+    """Whom the budget belongs to; the real one counts all clients of a user together."""
     login_limit: tuple[int, float] | None = (60, 60.0)
     """The other limit: routes that hand out tokens, per remote address."""
     rate_limit_on_429: bool = False

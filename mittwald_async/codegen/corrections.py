@@ -1,0 +1,57 @@
+"""Known mistakes of a document, put right before it is read. Which ones: data, see `config.Correction`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+from .config import Correction
+from .problems import Findings, unescaped
+from .shape import Json, is_array, is_object
+
+
+def corrected(root: Json, corrections: Sequence[Correction], findings: Findings) -> Json:
+    """A copy of the document with the corrections made. One that fits no more is a finding, not an error: the provider
+    may have put the mistake right, or dropped the schema."""
+    if not corrections:
+        return root
+    result = copy.deepcopy(root)
+    for correction in corrections:
+        parts = [unescaped(part) for part in correction.pointer.removeprefix("#/").split("/")]
+        holder = result
+        for part in parts[:-1]:
+            holder = _step(holder, part)
+        if _apply(holder, parts[-1], correction):
+            findings.add("corrected", correction.pointer, correction.reason)
+        else:
+            findings.add("correction", correction.pointer, f"does not apply to this document ({correction.reason})")
+    return result
+
+
+def _apply(holder: Any, key: str, correction: Correction) -> bool:
+    if not is_object(holder):
+        return False
+    node = holder
+    if correction.action == "set":
+        node[key] = correction.value
+        return True
+    if key not in node:
+        return False
+    if correction.action == "remove":
+        del node[key]
+        return True
+    values = node[key]
+    if not is_array(values) or correction.value not in values:
+        return False
+    values.remove(correction.value)
+    return True
+
+
+def _step(node: Any, part: str) -> Any:
+    """One step down, `None` where there is nothing."""
+    if is_object(node):
+        return node.get(part)
+    if is_array(node) and part.isdigit():
+        return node[int(part)] if int(part) < len(node) else None
+    return None

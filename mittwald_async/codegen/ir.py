@@ -1,0 +1,221 @@
+"""The intermediate form: types, declarations and operations, free of JSON and of text layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True)
+class Primitive:
+    """`str int float bool bytes datetime date None Any`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Enum:
+    """Known values of an open set; `base` is the primitive that every value has."""
+
+    values: tuple[Any, ...]
+    base: str
+
+
+@dataclass(frozen=True)
+class ListOf:
+    item: Type
+
+
+@dataclass(frozen=True)
+class DictOf:
+    value: Type
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A declaration of a models domain."""
+
+    domain: str
+    name: str
+
+    @property
+    def dotted(self) -> str:
+        return f"{self.domain}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Nullable:
+    inner: Type
+
+
+@dataclass(frozen=True)
+class Either:
+    """A union that msgspec decodes by itself: of different JSON types, at most one of them an array."""
+
+    options: tuple[Type, ...]
+
+
+Type: TypeAlias = Primitive | Enum | ListOf | DictOf | Ref | Nullable | Either
+
+STR, INT, FLOAT, BOOL = Primitive("str"), Primitive("int"), Primitive("float"), Primitive("bool")
+BYTES, NONE, ANY = Primitive("bytes"), Primitive("None"), Primitive("Any")
+DATETIME, DATE = Primitive("datetime"), Primitive("date")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the document says of a value beyond its type."""
+
+    format: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+
+    def __bool__(self) -> bool:
+        return self != Limits()
+
+
+@dataclass(frozen=True)
+class Field:
+    """A property of a model: `name` is the attribute."""
+
+    name: str
+    wire: str
+    type: Type
+    required: bool
+    limits: Limits = Limits()
+    default: Any = None
+    deprecated: bool = False
+
+
+@dataclass
+class Model:
+    """A struct. `closed`: the document allows no further properties."""
+
+    domain: str
+    name: str
+    pointer: str
+    fields: tuple[Field, ...] = ()
+    closed: bool = False
+    schema: str | None = None
+    """Name of the schema in the document, `None` for inline objects."""
+    deprecated: bool = False
+
+
+@dataclass
+class Alias:
+    """Another name of a type that is no struct."""
+
+    domain: str
+    name: str
+    pointer: str
+    type: Type
+    schema: str | None = None
+    plan: tuple[tuple[int, Test], ...] = ()
+    """For lists and mappings of models: which JSON is one at all."""
+
+
+@dataclass
+class Union:
+    """Several variants of which at least one is an object; `plan` is filled by `unions`."""
+
+    domain: str
+    name: str
+    pointer: str
+    variants: tuple[Type, ...]
+    schema: str | None = None
+    plan: tuple[tuple[int, Test], ...] = ()
+
+
+Test: TypeAlias = tuple[Any, ...]
+"""`("const", key, values)`, `("keys", keys)`, `("some", keys)`, `("only", keys)`, `("in", key, test)`, `("kind", name)`,
+`("all", tests)`, `("any",)`: what must hold of a JSON value for a variant to be tried."""
+
+Declaration: TypeAlias = Model | Alias | Union
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A parameter or a body property: the argument's name, the wire name, and what is known of the value."""
+
+    name: str
+    wire: str
+    where: str
+    type: Type
+    required: bool
+    nullable: bool = False
+    limits: Limits = Limits()
+    default: Any = None
+    deprecated: bool = False
+    values: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Body:
+    content_type: str
+    type: Type
+    required: bool
+    flat: bool = False
+    properties: tuple[Argument, ...] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    status: int
+    type: Type
+    content_type: str | None
+
+
+@dataclass(frozen=True)
+class Paging:
+    item: Type
+    limit: bool = False
+    skip: bool = False
+    page: bool = False
+    default_limit: int | None = None
+    max_limit: int | None = None
+    totals: bool = False
+    items: str | None = None
+    total: str | None = None
+
+
+@dataclass
+class Operation:
+    operation_id: str
+    pointer: str
+    method: str
+    path: str
+    tag: str
+    group: str
+    name: str
+    arguments: tuple[Argument, ...]
+    body: Body | None
+    results: tuple[Result, ...]
+    errors: tuple[int, ...]
+    paging: Paging | None
+    deprecated: bool
+    removed_upstream: bool
+    secured: bool
+
+
+@dataclass(frozen=True)
+class Redirect:
+    method: str
+    path: str
+    tag: str
+    removed_upstream: bool
+
+
+@dataclass
+class Surface:
+    """Everything that is rendered."""
+
+    title: str
+    version: str
+    sha256: str
+    declarations: dict[str, dict[str, Declaration]] = field(default_factory=dict[str, dict[str, "Declaration"]])
+    """By domain, then by name."""
+    operations: list[Operation] = field(default_factory=list["Operation"])
+    redirects: list[Redirect] = field(default_factory=list["Redirect"])

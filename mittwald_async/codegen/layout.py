@@ -1,0 +1,125 @@
+"""Text layout: the shape that `ruff format` gives, so that generated files need no formatter.
+
+A bracket either fits on its line or puts each element on a line of its own with a comma behind it; both shapes are
+left alone by the formatter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, cast
+
+WIDTH = 120
+INDENT = "    "
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """`head` + bracket + `tail`, like `Name(` … `)`."""
+
+    head: str
+    items: Sequence[Node]
+    tail: str = ""
+    brackets: str = "()"
+    tuple_: bool = False
+    """A tuple: one element alone has a comma behind it."""
+
+
+Node: TypeAlias = "str | Bracket"
+
+
+def call(head: str, *items: Node, tail: str = "") -> Bracket:
+    return Bracket(head, items, tail)
+
+
+def tuple_of(items: Sequence[Node]) -> Bracket:
+    return Bracket("", items, tuple_=True)
+
+
+def flat(node: Node) -> str:
+    if isinstance(node, str):
+        return node
+    inner = ", ".join(flat(item) for item in node.items)
+    if node.tuple_ and len(node.items) == 1:
+        inner += ","
+    return f"{node.head}{node.brackets[0]}{inner}{node.brackets[1]}{node.tail}"
+
+
+def lay(node: Node, indent: int = 0, before: str = "", after: str = "") -> str:
+    """The node as one or more lines; the first begins with the indentation and `before`, the last ends in `after`."""
+    margin = INDENT * indent
+    line = f"{margin}{before}{flat(node)}{after}"
+    if isinstance(node, str):
+        return line if len(line) <= WIDTH else _at_bars(line, margin)
+    if not node.items or len(line) <= WIDTH:
+        return line
+    lines = [f"{margin}{before}{node.head}{node.brackets[0]}"]
+    lines += [lay(item, indent + 1, after=",") for item in node.items]
+    lines.append(f"{margin}{node.brackets[1]}{node.tail}{after}")
+    return "\n".join(lines)
+
+
+def assigned(name: str, annotation: Bracket | str, value: Bracket, indent: int = 0) -> str:
+    """`name: annotation = value`; a start that fills the line by itself is broken first."""
+    margin = INDENT * indent
+    before = f"{name}: {flat(annotation)} = "
+    if len(f"{margin}{before}{flat(value)}") <= WIDTH:
+        return f"{margin}{before}{flat(value)}"
+    first = f"{margin}{before}{value.head}{value.brackets[0]}"
+    if len(first) <= WIDTH:
+        return lay(value, indent, before=before)
+    if len(f"{margin}{before}(") <= WIDTH or isinstance(annotation, str):
+        return f"{margin}{before}(\n{lay(value, indent + 1)}\n{margin})"
+    inner = f"\n{INDENT}{flat(annotation.items[0])}\n"
+    start = f"{name}: {annotation.head}{annotation.brackets[0]}{inner}{annotation.brackets[1]} = "
+    return start + lay(value)
+
+
+def union(start: str, options: Sequence[Node], indent: int = 0) -> str:
+    """`start` and the options joined by bars: on one line, in parentheses, or one option per line."""
+    margin, inner = INDENT * indent, INDENT * (indent + 1)
+    text = " | ".join(flat(option) for option in options)
+    if len(options) == 1 or len(f"{margin}{start}{text}") <= WIDTH:
+        return lay(options[0], indent, before=start) if len(options) == 1 else f"{margin}{start}{text}"
+    if len(inner + text) <= WIDTH:
+        return f"{margin}{start}(\n{inner}{text}\n{margin})"
+    rows = [lay(option, indent + 1, before="| " if number else "") for number, option in enumerate(options)]
+    return "\n".join([f"{margin}{start}(", *rows, f"{margin})"])
+
+
+def _at_bars(line: str, margin: str) -> str:
+    """A parameter whose annotation is a union too long for a line: one alternative per line."""
+    depth = 0
+    pieces = [""]
+    for index, letter in enumerate(line):
+        depth += (letter in "[(") - (letter in "])")
+        if depth == 0 and line[index : index + 3] == " | ":
+            pieces.append("")
+        pieces[-1] += letter
+    return f"\n{margin}".join(piece.strip() if number else piece for number, piece in enumerate(pieces))
+
+
+def named(name: str, node: Node) -> Node:
+    """`name=node` inside a call."""
+    if isinstance(node, str):
+        return f"{name}={node}"
+    return Bracket(f"{name}={node.head}", node.items, node.tail, node.brackets, node.tuple_)
+
+
+def quoted(value: object) -> str:
+    """A literal in double quotes where that needs no more escapes."""
+    if not isinstance(value, str):
+        return repr(value)
+    text = repr(value)
+    if text.startswith("'") and '"' not in value:
+        inner = text[1:-1].replace("\\'", "'")
+        return f'"{inner}"'
+    return text
+
+
+def literal(value: object) -> Node:
+    """A Python literal of plain data."""
+    if isinstance(value, tuple):
+        return tuple_of([literal(item) for item in cast("tuple[object, ...]", value)])
+    return quoted(value)

@@ -1,0 +1,79 @@
+"""Bytes to JSON: from a file or a URL, refused early when it is no OpenAPI 3.0 document."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .problems import DocumentError
+from .shape import Json, is_object
+
+_TIMEOUT = 60.0
+_MAX_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Document:
+    root: Json
+    sha256: str
+
+
+def load(source: str) -> Document:
+    """Read and check a document.
+
+    Arguments:
+        source: a path, or a URL beginning with http:// or https://.
+    """
+    raw = _fetch(source) if source.startswith(("http://", "https://")) else _read(Path(source))
+    return parse(raw, source)
+
+
+def parse(raw: bytes, source: str) -> Document:
+    """Check bytes and read them as an OpenAPI 3.0 document."""
+    try:
+        root: object = json.loads(raw, object_pairs_hook=_no_double_keys)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise DocumentError(f"{source} is not JSON: {error}") from error
+    if not is_object(root):
+        raise DocumentError(f"{source} is not an OpenAPI document: the top is no object")
+    document = root
+    version = document.get("openapi")
+    if not isinstance(version, str) or not version.startswith("3.0"):
+        said = f"openapi {version}" if version else f"swagger {document.get('swagger', 'of no version')}"
+        raise DocumentError(f"{source} is {said}; OpenAPI 3.0 is needed")
+    if not isinstance(document.get("paths"), dict):
+        raise DocumentError(f"{source} has no paths", "#/paths")
+    return Document(document, hashlib.sha256(raw).hexdigest())
+
+
+def _no_double_keys(pairs: list[tuple[str, Any]]) -> Json:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        double = next(key for key in keys if keys.count(key) > 1)
+        raise DocumentError(f"an object of the document has the key {double!r} twice")
+    return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DocumentError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _fetch(url: str) -> bytes:
+    request = urllib.request.Request(url, headers={"Accept": "application/json"})  # noqa: S310  http(s) only, see load()
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310
+            raw: bytes = answer.read(_MAX_BYTES + 1)
+    except (urllib.error.URLError, TimeoutError, OSError, ValueError) as error:
+        raise DocumentError(f"{url} cannot be fetched: {getattr(error, 'reason', None) or error}") from error
+    if len(raw) > _MAX_BYTES:
+        raise DocumentError(f"{url} is larger than {_MAX_BYTES} bytes")
+    return raw

@@ -1,0 +1,176 @@
+"""`allOf` and friends: several schemas for one value become one schema before types are made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .names import words
+from .problems import DocumentError, Findings
+from .resolve import Resolver
+from .shape import Json, children, mapping, names, objects
+
+_ANNOTATIONS = frozenset(
+    {"description", "title", "example", "examples", "deprecated", "nullable", "default", "readOnly", "writeOnly",
+     "externalDocs", "xml", "discriminator"}
+)  # fmt: skip
+_UNDERSTOOD = _ANNOTATIONS | {
+    "$ref", "additionalProperties", "allOf", "anyOf", "enum", "exclusiveMaximum", "exclusiveMinimum", "format", "items",
+    "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength", "minProperties", "minimum", "multipleOf",
+    "not", "oneOf", "pattern", "properties", "required", "type", "uniqueItems",
+}  # fmt: skip
+_UNIONS = ("oneOf", "anyOf")
+_DEEPEST = 40
+
+
+def structure(schema: Json) -> Json:
+    """The schema without what only describes it."""
+    return {key: value for key, value in schema.items() if key not in _ANNOTATIONS and not key.startswith("x-")}
+
+
+def is_annotation_only(schema: Json) -> bool:
+    return not structure(schema)
+
+
+def _says_nothing_new(schema: Json) -> bool:
+    """True for `{}` and a bare `type: object` beside other parts of an `allOf`."""
+    return structure(schema) in ({}, {"type": "object"}, {"type": "object", "properties": {}})
+
+
+class Merger:
+    def __init__(self, resolver: Resolver, findings: Findings) -> None:
+        self._resolver = resolver
+        self._findings = findings
+
+    def normal(self, schema: object, pointer: str, depth: int = 0) -> Json:
+        """The schema without `allOf`: a `$ref` (perhaps nullable), a union, or a plain schema."""
+        found = mapping(schema, pointer)
+        if depth > _DEEPEST:
+            raise DocumentError("allOf leads back to itself", pointer)
+        self._check(found, pointer)
+        if "$ref" in found:
+            return {key: found[key] for key in ("$ref", "nullable") if key in found}
+        if "allOf" in found:
+            return self._all_of(found, pointer, depth)
+        for word in _UNIONS:
+            if word in found and ("properties" in found or len([w for w in _UNIONS if w in found]) > 1):
+                rest = {key: value for key, value in found.items() if key != word}
+                return self._spread(rest, {word: found[word]}, pointer, depth)
+        return found
+
+    def whole(self, schema: Json, pointer: str) -> Json:
+        """The normal schema with references followed."""
+        found = self.normal(schema, pointer)
+        for _ in range(_DEEPEST):
+            if "$ref" not in found:
+                return found
+            name = self._resolver.schema_name(found["$ref"], pointer)
+            found = self.normal(self._resolver.schemas[name], pointer)
+        raise DocumentError("a $ref that leads to itself", pointer)
+
+    def _check(self, schema: Json, pointer: str) -> None:
+        for key in schema:
+            if key not in _UNDERSTOOD and not key.startswith("x-"):
+                raise DocumentError(f"keyword {key!r} is not part of OpenAPI 3.0", pointer)
+        objects(schema, "properties", pointer)
+        names(schema, "required", pointer)
+        children(schema, "enum", pointer)
+        for word in ("allOf", *_UNIONS):
+            for number, part in enumerate(children(schema, word, pointer)):
+                mapping(part, f"{pointer}/{word}/{number}")
+
+    def _all_of(self, schema: Json, pointer: str, depth: int) -> Json:
+        own = {key: value for key, value in schema.items() if key != "allOf"}
+        parts: list[Json] = list(schema["allOf"])
+        if not _says_nothing_new(own):
+            parts.append(structure(own))
+        telling = [part for part in parts if not _says_nothing_new(part)] or parts[:1]
+        outer: Json = {key: own[key] for key in ("nullable", "deprecated") if key in own}
+        if len(telling) == 1:
+            return {**self.normal(telling[0], pointer, depth + 1), **outer}
+        merged: Json = {}
+        for part in telling:
+            merged = self._merge(merged, self._deep(part, pointer, depth), pointer, depth)
+        merged.pop("nullable", None)  # null must pass every part; none of several parts alone can allow it
+        return {**merged, **outer}
+
+    def _deep(self, part: Json, pointer: str, depth: int) -> Json:
+        found = self.normal(part, pointer, depth + 1)
+        if "$ref" in found:
+            name = self._resolver.schema_name(found["$ref"], pointer)
+            return self._deep(self._resolver.schemas[name], pointer, depth + 1)
+        return found
+
+    def _merge(self, left: Json, right: Json, pointer: str, depth: int) -> Json:
+        if not left or not right:
+            return dict(left or right)
+        for one, other in ((left, right), (right, left)):
+            for word in _UNIONS:
+                if word in one:
+                    return self._spread(other, one, pointer, depth)
+        merged = {**left, **right}
+        if "properties" in left or "properties" in right:
+            before, after = objects(left, "properties", pointer), objects(right, "properties", pointer)
+            for name in before.keys() & after.keys():
+                if structure(before[name]) != structure(after[name]):
+                    self._findings.add("allOf", pointer, f"property {name!r} is declared twice: the last one counts")
+            merged["properties"] = {**before, **after}
+        if "required" in left or "required" in right:
+            merged["required"] = list(dict.fromkeys([*left.get("required", []), *right.get("required", [])]))
+        return merged
+
+    def _spread(self, base: Json, union: Json, pointer: str, depth: int) -> Json:
+        """A union beside other demands: every alternative takes them over."""
+        word = next(word for word in _UNIONS if word in union)
+        rest = {key: value for key, value in union.items() if key != word}
+        whole = self._merge(base, rest, pointer, depth) if structure(rest) else base
+        made: list[Json] = []
+        alternatives: list[Json] = union[word]
+        for alternative in alternatives:
+            merged = self._merge(whole, self._deep(alternative, pointer, depth), pointer, depth)
+            if "$ref" in alternative:
+                merged = {**merged, "x-label": str(alternative["$ref"]).rpartition("/")[2].rpartition(".")[2]}
+            made.append(merged)
+        if len(made) == 1:
+            return made[0]
+        return {word: made}
+
+    def labels(self, alternatives: Sequence[Json], pointer: str) -> list[str]:
+        """A word for each alternative, for the name of an inline object: what it alone has, else its number."""
+        whole = [self.whole(part, pointer) for part in alternatives]
+        labels = [self._label(number, whole) for number in range(len(whole))]
+        seen: dict[str, int] = {}
+        for number, label in enumerate(labels):
+            key = "".join(words(label)).lower()
+            if key in seen:
+                labels[number] = f"{label} {number + 1}"
+            seen[key] = number
+        return labels
+
+    def _label(self, number: int, whole: Sequence[Json]) -> str:
+        mine = whole[number]
+        if "x-label" in mine:
+            return str(mine["x-label"])
+        properties = _properties(mine)
+        others = [part for index, part in enumerate(whole) if index != number]
+        for name in properties:
+            value = _constant(mine, name)
+            if value is not None and all(_constant(other, name) not in (None, value) for other in others):
+                return f"{name} {value}" if isinstance(value, bool) else str(value)
+        demanded: list[str] = mine.get("required", [])
+        required = [name for name in demanded if name in properties]
+        for name in [*required, *properties]:
+            if not any(name in _properties(other) for other in others):
+                return name
+        title = mine.get("title")
+        return str(title) if title else f"{mine.get('type', 'variant')} {number + 1}"
+
+
+def _constant(schema: Json, name: str) -> Any:
+    values: list[Any] = _properties(schema).get(name, {}).get("enum", [])
+    return values[0] if len(values) == 1 else None
+
+
+def _properties(schema: Json) -> dict[str, Json]:
+    found: dict[str, Json] = schema.get("properties", {})
+    return found

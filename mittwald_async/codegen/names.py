@@ -1,0 +1,119 @@
+"""Names: words out of any spelling, snake_case and PascalCase out of words, and never a collision in silence."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+from collections.abc import Container, Iterable
+
+_WORD = re.compile(
+    r"IP[vV][46]|OAuth2?|MySQL|MySql|[KMGTP]iB(?![a-z])"  # spellings that the rules below would tear apart
+    r"|[A-Z]+s(?![a-z])"  # URLs, IDs
+    r"|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_]+"
+)
+_DIGITS_STICK = re.compile(r"(?<=[A-Za-z]) (?=[0-9])")
+_IRREGULAR = {"addresses": "address", "statuses": "status", "indices": "index", "criteria": "criterion", "data": "data"}
+_SAME_IN_PLURAL = (
+    "ss",
+    "us",
+    "is",
+    "news",
+    "series",
+    "settings",
+    "details",
+    "statistics",
+    "stats",
+    "dns",
+    "kubernetes",
+)
+
+
+def words(text: str) -> list[str]:
+    """`friendlyURL` -> friendly URL; `basic:timeToFirstByteMs:min` -> basic time To First Byte Ms min.
+
+    Digits stay with the word before them (`mp3`, `oauth2`) unless something else than a letter stands between.
+    """
+    found: list[str] = []
+    for chunk in re.split(r"[\W_]+", text):
+        end = 0
+        for match in _WORD.finditer(chunk):
+            word = match.group()
+            if found and end and match.start() == end and word.isdigit():
+                found[-1] += word
+            else:
+                found.append(word)
+            end = match.end()
+    return found
+
+
+def snake(text: str) -> str:
+    """The name in snake_case, `_` where nothing of it can be said in an identifier."""
+    return identifier("_".join(word.lower() for word in words(text)))
+
+
+def pascal(text: str) -> str:
+    """The name in PascalCase; capitals inside a word are kept (`SSLCert`)."""
+    return identifier("".join(word[0].upper() + word[1:] for word in words(text)))
+
+
+def identifier(name: str) -> str:
+    """The nearest legal name: a keyword gets an underscore behind it, a leading digit an `n` before it."""
+    if not name:
+        return "empty"
+    if name[0].isdigit():
+        name = ("N" if name[1:2].isupper() else "n") + name
+    if keyword.iskeyword(name) or name in {"self", "cls"}:
+        name += "_"
+    return name
+
+
+def singular(name: str) -> str:
+    """One of them: `Entries` -> `Entry`; names that are no plural come back as they are."""
+    lowered = name.lower()
+    for plural, single in _IRREGULAR.items():
+        if lowered.endswith(plural):
+            return name[: len(name) - len(plural)] + (single.title() if name[-len(plural)].isupper() else single)
+    if lowered.endswith(_SAME_IN_PLURAL):
+        return name
+    if lowered.endswith("ies") and len(name) > 4:
+        return name[:-3] + "y"
+    if lowered.endswith(("xes", "ches", "shes", "sses", "zzes")):
+        return name[:-2]
+    return name[:-1] if lowered.endswith("s") and len(name) > 3 else name
+
+
+def squashed(text: str) -> str:
+    """Letters and digits only, lower case: what two spellings of one name have in common."""
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+def operation_name(operation_id: str, group: str) -> str:
+    """The method's name: the id in snake_case, leading words that say the group dropped."""
+    parts = [word.lower() for word in words(operation_id)]
+    target = squashed(group)
+    said = ""
+    for count, part in enumerate(parts, start=1):
+        said += part
+        if said == target and count < len(parts):
+            rest = "_".join(parts[count:])
+            return rest if rest.isidentifier() and not keyword.iskeyword(rest) else identifier("_".join(parts))
+        if not target.startswith(said):
+            break
+    return identifier("_".join(parts))
+
+
+def free_name(wanted: str, fallbacks: Iterable[str], taken: Container[str]) -> str:
+    """The first of the names nobody has; after the last fallback a number is counted up from 2."""
+    candidates = [wanted, *fallbacks]
+    for candidate in candidates:
+        if candidate not in taken:
+            return candidate
+    number = 2
+    while f"{candidates[-1]}{number}" in taken:
+        number += 1
+    return f"{candidates[-1]}{number}"
+
+
+def is_builtin(name: str) -> bool:
+    return hasattr(builtins, name)

@@ -1,0 +1,54 @@
+"""What can be wrong with a document (`DocumentError`) and what was simplified on the way (`Findings`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+class DocumentError(Exception):
+    """The document cannot be turned into code. One line, with the JSON pointer of the place where there is one."""
+
+    def __init__(self, problem: str, pointer: str = "") -> None:
+        super().__init__(f"{pointer}: {problem}" if pointer else problem)
+        self.problem = problem
+        self.pointer = pointer
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """Something the generated code says less exactly than the document, and why that is all right."""
+
+    kind: str
+    pointer: str
+    note: str
+
+    def __str__(self) -> str:
+        return f"[{self.kind}] {self.pointer}: {self.note}"
+
+
+@dataclass
+class Findings:
+    """Collects findings; the same one is listed once."""
+
+    _seen: set[Finding] = field(default_factory=set[Finding])
+
+    def add(self, kind: str, pointer: str, note: str) -> None:
+        self._seen.add(Finding(kind, pointer, note))
+
+    def sorted(self) -> list[Finding]:
+        return sorted(self._seen)
+
+
+def pointer_of(*parts: str | int) -> str:
+    """A JSON pointer as URI fragment: `pointer_of("paths", "/v2/x", "get")` is `#/paths/~1v2~1x/get`."""
+    return "#/" + "/".join(escaped(str(part)) for part in parts)
+
+
+def escaped(part: str) -> str:
+    """One step of a JSON pointer."""
+    return part.replace("~", "~0").replace("/", "~1")
+
+
+def unescaped(part: str) -> str:
+    """The name that a step of a JSON pointer stands for."""
+    return part.replace("~1", "/").replace("~0", "~")

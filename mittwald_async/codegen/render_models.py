@@ -1,0 +1,150 @@
+"""One module of structs, aliases and unions per schema domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import ir
+from .expressions import Expressions, Imports, refs
+from .layout import INDENT, WIDTH, Bracket, Node, assigned, lay, literal, quoted, tuple_of, union
+from .places import place_of
+
+_STRUCTS = ("UNSET", "Facts", "Model", "OneOf", "Unknown", "UnsetType")
+
+
+def render_domain(domain: str, declarations: Mapping[str, ir.Declaration], stamp: str, runtime: str = "") -> str:
+    """The text of `models/<domain>.py`."""
+    return _Domain(domain, declarations, runtime).render(stamp)
+
+
+class _Domain:
+    def __init__(self, domain: str, declarations: Mapping[str, ir.Declaration], runtime: str) -> None:
+        self._structs = f"{runtime or '.'}.structs"
+        self._domain = domain
+        self._all = [declarations[name] for name in sorted(declarations)]
+        hidden = {prop.name for found in self._all if isinstance(found, ir.Model) for prop in found.fields}
+        self._imports = Imports(frozenset(hidden), dict.fromkeys(_STRUCTS, self._structs))
+        self._text = Expressions(self._imports, domain)
+
+    def render(self, stamp: str) -> str:
+        aliases: list[ir.Alias] = []
+        standins: list[ir.Alias | ir.Union] = []
+        models: list[ir.Model] = []
+        for found in self._all:
+            if isinstance(found, ir.Model):
+                models.append(found)
+            elif isinstance(found, ir.Alias) and not refs(found.type):
+                aliases.append(found)
+            else:
+                standins.append(found)
+        blocks: list[str] = []
+        if aliases:
+            blocks.append("\n".join(self._alias(found) for found in aliases))
+        blocks += [self._model(found) for found in models]
+        if standins:
+            blocks.append(self._standins(standins))
+        gap = "\n" if aliases or not models else "\n\n"
+        return self._head(stamp) + gap + "\n\n\n".join(blocks) + "\n"
+
+    def _head(self, stamp: str) -> str:
+        lines = self._imports.lines
+        groups = [
+            lines(["builtins", "collections.abc", "datetime", "typing"]),
+            lines(["msgspec"]),
+            [*lines([self._structs]), *lines(["."])],
+        ]
+        imports = "\n\n".join("\n".join(group) for group in groups if group)
+        parts = [f'"""Models of the domain `{self._domain}`."""', stamp, "from __future__ import annotations", imports]
+        return "\n\n".join(part for part in parts if part) + "\n"
+
+    def _alias(self, found: ir.Alias) -> str:
+        start = f"{found.name}: {self._imports.name('TypeAlias')} = "
+        if not isinstance(found.type, ir.Enum) or found.type.base == "bool":
+            return f"{start}{self._text.of(found.type)}"
+        values = Bracket(self._imports.name("Literal"), [quoted(value) for value in found.type.values], brackets="[]")
+        return union(start, [values, self._imports.name(found.type.base)])
+
+    # ---- structs ----
+
+    def _model(self, model: ir.Model) -> str:
+        head = f"class {model.name}({self._imports.name('Model')}, frozen=True, kw_only=True):"
+        if len(head) > WIDTH:
+            head = head.replace("(", f"(\n{INDENT}").replace(")", "\n)")
+        lines = [head]
+        note = " Deprecated." if model.deprecated else ""
+        lines.append(f'{INDENT}"""{place_of(model.schema, model.pointer)}{note}"""')
+        if model.fields:
+            lines.append("")
+        lines += [self._field(prop) for prop in model.fields]
+        return "\n".join(lines)
+
+    def _field(self, prop: ir.Field) -> str:
+        annotation = self._text.of(prop.type, prop.limits)
+        default: str | None = None
+        if not prop.required:
+            if prop.type == ir.ANY:
+                default = self._imports.name("UNSET")
+            elif isinstance(prop.type, ir.Nullable):
+                annotation = f"{annotation.removesuffix(' | None')} | {self._imports.name('UnsetType')} | None"
+                default = self._imports.name("UNSET")
+            else:
+                default = "None"
+                annotation += " | None" if prop.type != ir.NONE else ""
+        if prop.name != prop.wire:
+            arguments: list[Node] = [f"default={default}"] if default else []
+            value = Bracket(self._imports.name("field"), [*arguments, f"name={quoted(prop.wire)}"])
+            return assigned(prop.name, annotation, value, 1)
+        return f"{INDENT}{prop.name}: {annotation}" + (f" = {default}" if default else "")
+
+    # ---- unions ----
+
+    def _standins(self, found: list[ir.Alias | ir.Union]) -> str:
+        names = {declaration.name: declaration for declaration in found}
+        lines = [f"if {self._imports.name('TYPE_CHECKING')}:"]
+        lines += [self._for_checkers(declaration, cyclic) for declaration, cyclic in _ordered(names, self._domain)]
+        lines.append("else:")
+        classes = [self._at_runtime(declaration) for declaration in found]
+        return "\n".join(lines) + "\n\n" + "\n\n".join(classes)
+
+    def _for_checkers(self, found: ir.Alias | ir.Union, cyclic: bool) -> str:
+        options = found.variants if isinstance(found, ir.Union) else (found.type,)
+        texts = [self._text.of(option) for option in options]
+        texts.append(self._imports.name("Unknown"))
+        start = f"{found.name}: {self._imports.name('TypeAlias')} = "
+        distinct = list(dict.fromkeys(texts))
+        if cyclic:
+            return f'{INDENT}{start}"{" | ".join(distinct)}"'
+        return union(start, distinct, 1)
+
+    def _at_runtime(self, found: ir.Alias | ir.Union) -> str:
+        options = found.variants if isinstance(found, ir.Union) else (found.type,)
+        lines = [f"{INDENT}class {found.name}({self._imports.name('OneOf')}):"]
+        lines.append(f'{INDENT * 2}"""{place_of(found.schema, found.pointer)}"""')
+        lines.append("")
+        variants = tuple_of([quoted(self._text.of(option)) for option in options])
+        lines.append(lay(variants, 2, before="variants = "))
+        lines.append(lay(literal(found.plan), 2, before="plan = "))
+        return "\n".join(lines)
+
+
+def _ordered(names: Mapping[str, ir.Alias | ir.Union], domain: str) -> list[tuple[ir.Alias | ir.Union, bool]]:
+    """Aliases after those they mention; True with those that are part of a circle and must be quoted."""
+    done: dict[str, bool] = {}
+    working: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in done or name not in names:
+            return
+        working.append(name)
+        found = names[name]
+        options = found.variants if isinstance(found, ir.Union) else (found.type,)
+        mentioned = sorted({ref.name for option in options for ref in refs(option) if ref.domain == domain})
+        for other in mentioned:
+            if other not in working:
+                visit(other)
+        working.pop()
+        done[name] = any(other in names and other not in done for other in mentioned) or name in mentioned
+
+    for name in sorted(names):
+        visit(name)
+    return [(names[name], cyclic) for name, cyclic in done.items()]

@@ -1,0 +1,354 @@
+"""JSON schemas to types and declarations.
+
+Every schema of the document becomes a declaration in its domain. Inline objects become declarations too, named after
+their owner and property. What is said less exactly than the document goes to the findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from . import ir
+from .config import Config
+from .merge import Merger, is_annotation_only
+from .names import free_name, pascal, singular, snake
+from .problems import DocumentError, Findings, escaped
+from .resolve import Resolver
+from .shape import Json, objects
+from .shape import names as texts
+
+RESERVED = frozenset(
+    {"Annotated", "Any", "Facts", "Literal", "Model", "OneOf", "TypeAlias", "UNSET", "Unknown", "UnsetType", "Upload"}
+)
+"""Names that generated modules use themselves; a schema of that name gets `Schema` behind it."""
+
+_LONG_ENUM = 64
+"""Characters; a longer list of values gets a name of its own."""
+
+_STRING_FORMATS = {"date-time": ir.DATETIME, "date": ir.DATE, "binary": ir.BYTES}
+_IMPLIED_FORMATS = {"date-time", "date", "binary", "int32", "int64", "float", "double"}
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Where a declaration goes and what it is called if one has to be made."""
+
+    domain: str
+    name: str
+    exact: bool = False
+    """The name is a schema's own and was reserved beforehand."""
+    schema: str | None = None
+
+    def part(self, prop: str) -> Owner:
+        return Owner(self.domain, self.name + pascal(prop))
+
+
+class Schemas:
+    """All types of one document. Ask `convert` for a type; read `declarations` when everything has been asked."""
+
+    def __init__(self, root: Json, config: Config, findings: Findings) -> None:
+        self.findings = findings
+        self.resolver = Resolver(root)
+        self.declarations: dict[str, dict[str, ir.Declaration]] = {}
+        self._merger = Merger(self.resolver, findings)
+        self._homes: dict[str, Owner] = {}
+        self._types: dict[str, ir.Type] = {}
+        self._working: list[str] = []
+        self._taken: dict[str, set[str]] = {}
+        self._place_components(config)
+
+    # ---- named schemas ----
+
+    def _place_components(self, config: Config) -> None:
+        seen: dict[tuple[str, str], str] = {}
+        for name in self.resolver.schemas:
+            pointer = self.resolver.schema_pointer(name)
+            domain, _, last = name.removeprefix(config.prefix).rpartition(".")
+            wanted = pascal(last)
+            place = (
+                snake(domain) if domain else config.default_domain,
+                wanted + "Schema" if wanted in RESERVED else wanted,
+            )
+            if place in seen:
+                raise DocumentError(f"schemas {seen[place]!r} and {name!r} are both called {'.'.join(place)}", pointer)
+            seen[place] = name
+            self._homes[name] = Owner(*place, exact=True, schema=name)
+            self._taken.setdefault(place[0], set(RESERVED)).add(place[1])
+
+    @property
+    def domains(self) -> Sequence[str]:
+        return sorted({home.domain for home in self._homes.values()})
+
+    def convert_components(self) -> None:
+        """Make the declarations of all named schemas."""
+        for name in self._homes:
+            self.named(name)
+
+    def named(self, name: str) -> ir.Type:
+        """The type of a named schema: a reference, or what it stands for where it is only a container."""
+        found = self._types.get(name)
+        if found is not None:
+            return found
+        home = self._homes[name]
+        reference = ir.Ref(home.domain, home.name)
+        if name in self._working:
+            return reference
+        self._working.append(name)
+        pointer = self.resolver.schema_pointer(name)
+        made = self.convert(self.resolver.schemas[name], home, pointer)
+        self._working.pop()
+        inner = made.inner if isinstance(made, ir.Nullable) else made
+        if home.name not in self.declarations.get(home.domain, {}):
+            self._declare(ir.Alias(home.domain, home.name, pointer, inner, schema=name))
+            # a list or mapping is spelled out where it is used: msgspec then sees it without a detour
+            result = reference if isinstance(inner, ir.Primitive | ir.Enum) else inner
+        else:
+            result = reference
+        self._types[name] = ir.Nullable(result) if isinstance(made, ir.Nullable) else result
+        return self._types[name]
+
+    def _declare(self, declaration: ir.Declaration) -> ir.Ref:
+        self.declarations.setdefault(declaration.domain, {})[declaration.name] = declaration
+        return ir.Ref(declaration.domain, declaration.name)
+
+    def name_for(self, owner: Owner) -> str:
+        """The owner's name, or a free one near it; it is taken from now on."""
+        if owner.exact:
+            return owner.name
+        taken = self._taken.setdefault(owner.domain, set(RESERVED))
+        name = free_name(owner.name, [f"{owner.name}Inline"], taken)
+        taken.add(name)
+        return name
+
+    # ---- any schema ----
+
+    def convert(self, schema: object, owner: Owner, pointer: str) -> ir.Type:
+        """The type of a schema; declarations for inline objects, unions and long enums are made on the way."""
+        merged = self._merger.normal(schema, pointer)
+        made = self._plain(merged, owner, pointer)
+        return nullable(made) if merged.get("nullable") is True else made
+
+    def _plain(self, schema: Json, owner: Owner, pointer: str) -> ir.Type:
+        if "$ref" in schema:
+            name = self.resolver.schema_name(schema["$ref"], pointer)
+            return self.named(name)
+        if "not" in schema:
+            self.findings.add("not", pointer, "what a value must not be is not checked")
+        for word in ("oneOf", "anyOf"):
+            if word in schema:
+                return self._union(schema, word, owner, pointer)
+        if "enum" in schema:
+            return self._enum(schema, owner, pointer)
+        return self._by_type(schema, owner, pointer)
+
+    def _by_type(self, schema: Json, owner: Owner, pointer: str) -> ir.Type:
+        kind = self._kind(schema, pointer)
+        if kind == "object":
+            return self._object(schema, owner, pointer)
+        if kind == "array":
+            inner = Owner(owner.domain, owner.name + "Item" if owner.exact else singular(owner.name))
+            return ir.ListOf(self.convert(schema.get("items", {}), inner, f"{pointer}/items"))
+        if kind == "string":
+            return _STRING_FORMATS.get(schema.get("format", ""), ir.STR)
+        return {"integer": ir.INT, "number": ir.FLOAT, "boolean": ir.BOOL}.get(kind, ir.ANY)
+
+    def _kind(self, schema: Json, pointer: str) -> str:
+        kind = schema.get("type")
+        if isinstance(kind, str) and kind in {"object", "array", "string", "integer", "number", "boolean"}:
+            return kind
+        if kind is not None:
+            self.findings.add("type", pointer, f"unknown type {kind!r} is read as any JSON value")
+            return "any"
+        if "properties" in schema or "additionalProperties" in schema:
+            return "object"
+        if "items" in schema:
+            return "array"
+        if schema.get("format") in _STRING_FORMATS:
+            self.findings.add("type", pointer, f"no type, but format {schema['format']}: read as a string")
+            return "string"
+        return "any"
+
+    # ---- objects ----
+
+    def _object(self, schema: Json, owner: Owner, pointer: str) -> ir.Type:
+        properties = objects(schema, "properties", pointer)
+        extra = schema.get("additionalProperties")
+        if not properties and extra is not False:
+            if isinstance(extra, dict) and extra:
+                value = Owner(owner.domain, owner.name + "Value" if owner.exact else singular(owner.name))
+                return ir.DictOf(self.convert(cast(Json, extra), value, f"{pointer}/additionalProperties"))
+            return ir.DictOf(ir.ANY)
+        if properties and (extra is True or (isinstance(extra, dict) and extra)):
+            self.findings.add(
+                "mixed", pointer, "declared and free properties together: a plain mapping, so that none is lost"
+            )
+            return ir.DictOf(ir.ANY)
+        model = ir.Model(owner.domain, self.name_for(owner), pointer, schema=owner.schema)
+        model.closed = extra is False
+        model.deprecated = schema.get("deprecated") is True
+        reference = self._declare(model)
+        model.fields = self._fields(schema, properties, Owner(owner.domain, model.name), pointer)
+        return reference
+
+    def _fields(self, schema: Json, properties: dict[str, Json], owner: Owner, pointer: str) -> tuple[ir.Field, ...]:
+        required = set(texts(schema, "required", pointer))
+        for name in sorted(required - set(properties)):
+            self.findings.add("required", pointer, f"{name!r} is required but declared nowhere: left out")
+        attributes = attribute_names(properties)
+        fields: list[ir.Field] = []
+        for wire, part in properties.items():
+            place = f"{pointer}/properties/{escaped(wire)}"
+            made = self.convert(part, owner.part(wire), place)
+            fields.append(
+                ir.Field(
+                    name=attributes[wire],
+                    wire=wire,
+                    type=made,
+                    required=wire in required,
+                    limits=self.limits(part, place),
+                    default=part.get("default"),
+                    deprecated=part.get("deprecated") is True,
+                )
+            )
+        return tuple(fields)
+
+    def limits(self, schema: Json, pointer: str) -> ir.Limits:
+        """Format, range and lengths; those of a referenced schema too."""
+        schema = self._merger.whole(schema, pointer)
+        form = schema.get("format")
+        return ir.Limits(
+            format=form if isinstance(form, str) and form not in _IMPLIED_FORMATS else None,
+            minimum=schema.get("minimum"),
+            maximum=schema.get("maximum"),
+            min_length=schema.get("minLength", schema.get("minItems")),
+            max_length=schema.get("maxLength", schema.get("maxItems")),
+            pattern=schema.get("pattern"),
+        )
+
+    def model(self, made: ir.Type) -> ir.Model | None:
+        """The struct that a type is, if it is one."""
+        if isinstance(made, ir.Ref):
+            found = self.declarations.get(made.domain, {}).get(made.name)
+            return found if isinstance(found, ir.Model) else None
+        return None
+
+    def values(self, made: ir.Type) -> tuple[Any, ...]:
+        """The known values of a type that is an open enum."""
+        if isinstance(made, ir.Nullable):
+            return self.values(made.inner)
+        plain = self._unnamed(made)
+        return plain.values if isinstance(plain, ir.Enum) else ()
+
+    # ---- enums ----
+
+    def _enum(self, schema: Json, owner: Owner, pointer: str) -> ir.Type:
+        listed: list[Any] = schema["enum"]
+        values = [value for value in listed if value is not None]
+        with_null = len(values) != len(listed)
+        made: ir.Type
+        bases = {type(value).__name__ for value in values}
+        if bases in ({"str"}, {"int"}, {"bool"}):
+            made = ir.Enum(tuple(dict.fromkeys(values)), bases.pop())
+            made = self._named_if_long(made, owner, pointer)
+        else:
+            rest = {key: value for key, value in schema.items() if key != "enum"}
+            made = self._by_type(rest, owner, pointer) if values else ir.NONE
+            if values:
+                self.findings.add("enum", pointer, "values of this kind are not listed in the type")
+        return nullable(made) if with_null else made
+
+    def _named_if_long(self, made: ir.Type, owner: Owner, pointer: str) -> ir.Type:
+        if owner.exact or not isinstance(made, ir.Enum) or made.base == "bool":
+            return made
+        if len(", ".join(map(repr, made.values))) <= _LONG_ENUM:
+            return made
+        return self._declare(ir.Alias(owner.domain, self.name_for(owner), pointer, made))
+
+    # ---- unions ----
+
+    def _union(self, schema: Json, word: str, owner: Owner, pointer: str) -> ir.Type:
+        alternatives: list[Json] = schema[word]
+        if not alternatives:
+            raise DocumentError(f"{word} without alternatives", f"{pointer}/{word}")
+        if len(alternatives) == 1 and owner.exact and "$ref" not in alternatives[0]:
+            return self.convert(alternatives[0], owner, f"{pointer}/{word}/0")
+        labels = self._merger.labels(alternatives, pointer)
+        name = owner.name
+        variants: list[ir.Type] = []
+        with_null = False
+        for number, (part, label) in enumerate(zip(alternatives, labels, strict=True)):
+            if is_annotation_only(part) and part.get("nullable"):
+                with_null = True
+                continue
+            made = self.convert(part, Owner(owner.domain, name + pascal(label)), f"{pointer}/{word}/{number}")
+            if isinstance(made, ir.Nullable):
+                with_null, made = True, made.inner
+            if made not in variants:
+                variants.append(made)
+        made = self._joined(variants, owner, pointer)
+        return nullable(made) if with_null else made
+
+    def _joined(self, variants: list[ir.Type], owner: Owner, pointer: str) -> ir.Type:
+        if any(variant == ir.ANY for variant in variants):
+            self.findings.add("union", pointer, "one alternative is any JSON value, so the whole union is")
+            return ir.ANY
+        plain = [self._unnamed(variant) for variant in variants]
+        if all(isinstance(variant, ir.Primitive | ir.Enum) for variant in plain):
+            return self._named_if_long(native(cast("list[ir.Primitive | ir.Enum]", plain)), owner, pointer)
+        name = self.name_for(owner)
+        return self._declare(ir.Union(owner.domain, name, pointer, tuple(variants), schema=owner.schema))
+
+    def _unnamed(self, made: ir.Type) -> ir.Type:
+        """What a reference to an alias of a primitive or enum stands for."""
+        if isinstance(made, ir.Ref):
+            target = self.declarations.get(made.domain, {}).get(made.name)
+            if isinstance(target, ir.Alias) and isinstance(target.type, ir.Primitive | ir.Enum):
+                return target.type
+        return made
+
+
+def native(options: Sequence[ir.Primitive | ir.Enum]) -> ir.Type:
+    """A union of primitives as msgspec takes it: one type per JSON kind, known values of one kind put together."""
+    values: dict[str, list[Any]] = {}
+    free: list[ir.Primitive] = []
+    for option in options:
+        if isinstance(option, ir.Enum):
+            values.setdefault(option.base, []).extend(option.values)
+        elif option not in free:
+            free.append(option)
+    texts = [option for option in free if option.name in {"str", "datetime", "date", "bytes"}]
+    if len(texts) > 1 or (texts and "str" in values and texts != [ir.STR]):
+        free = [option for option in free if option not in texts] + [ir.STR]
+    if ir.FLOAT in free and ir.INT in free:
+        free.remove(ir.INT)
+    enums = [ir.Enum(tuple(dict.fromkeys(found)), base) for base, found in values.items()]
+    made: list[ir.Type] = [*enums, *(option for option in free if option.name not in values)]
+    return made[0] if len(made) == 1 else ir.Either(tuple(made))
+
+
+def nullable(made: ir.Type) -> ir.Type:
+    return made if isinstance(made, ir.Nullable) or made in (ir.ANY, ir.NONE) else ir.Nullable(made)
+
+
+def attribute_names(properties: dict[str, Json]) -> dict[str, str]:
+    """Attribute per wire name. Of several that look alike in snake_case the one in plain camelCase keeps the name;
+    the others say that they are old, or get a number."""
+    groups: dict[str, list[str]] = {}
+    for wire in properties:
+        groups.setdefault(snake(wire), []).append(wire)
+    names: dict[str, str] = {}
+    taken = set(groups)
+    for name, wires in groups.items():
+        wires.sort(key=lambda wire: (properties[wire].get("deprecated") is True, _capitals(wire), wire))
+        names[wires[0]] = name
+        for wire in wires[1:]:
+            wanted = f"{name}_deprecated" if properties[wire].get("deprecated") is True else f"{name}_as_{wire.lower()}"
+            names[wire] = free_name(snake(wanted), [f"{name}_"], taken)
+            taken.add(names[wire])
+    return names
+
+
+def _capitals(wire: str) -> int:
+    return sum(1 for letter in wire if letter.isupper())

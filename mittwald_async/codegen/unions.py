@@ -1,0 +1,260 @@
+"""How to tell the variants of a union apart when the document names no discriminator.
+
+For every variant a `Profile` says what its JSON looks like. The plan then asks, in this order: a property with known
+values of its own; required keys, variants that look like another one's superset first; the same again one level
+deeper; declared keys where none is required; and last the JSON type. A variant that any object would fit is only taken
+for the empty object or when one of its keys is there, so that what nobody knows becomes `Unknown` instead of being cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import ir
+from .ir import Test
+from .problems import Findings
+
+Declarations = Mapping[str, Mapping[str, ir.Declaration]]
+
+_KINDS = {"str": "string", "datetime": "string", "date": "string", "bytes": "string", "int": "integer", "float": "number",
+          "bool": "boolean", "None": "null"}  # fmt: skip
+
+
+OBJECT = frozenset({"object"})
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What JSON of one variant looks like."""
+
+    kinds: frozenset[str]
+    required: frozenset[str] = frozenset()
+    declared: frozenset[str] = frozenset()
+    values: Mapping[str, tuple[Any, ...]] = field(default_factory=dict[str, tuple[Any, ...]])
+    """Known values by property, for properties that are enums."""
+    free: bool = False
+    """A mapping: any object fits."""
+    parts: Mapping[str, Profile] = field(default_factory=dict[str, "Profile"])
+    """Of required properties that are objects or arrays of objects: what is inside."""
+
+    def could_be(self, other: Profile) -> bool:
+        """True if JSON of this variant can have every key that the other one demands."""
+        return other.required <= self.declared
+
+
+class Planner:
+    def __init__(self, declarations: Declarations, findings: Findings) -> None:
+        self._declarations = declarations
+        self._findings = findings
+
+    def plan_all(self) -> None:
+        for domain in self._declarations.values():
+            for declaration in domain.values():
+                if isinstance(declaration, ir.Union):
+                    declaration.plan = self.plan(declaration.variants, declaration.pointer)
+                elif isinstance(declaration, ir.Alias):
+                    declaration.plan = self.plan([declaration.type], declaration.pointer)
+
+    def plan(self, variants: Sequence[ir.Type], pointer: str) -> tuple[tuple[int, Test], ...]:
+        """Tests in the order they are tried, each with the variant it stands for."""
+        profiles = [self.profile(variant) for variant in variants]
+        structs = [number for number, profile in enumerate(profiles) if profile.kinds == OBJECT and not profile.free]
+        steps = self._by_value(structs, profiles)
+        by_value = {number for number, _ in steps}
+        rest = [
+            number for number in structs if number not in by_value or not self._always_told(number, steps, profiles)
+        ]
+        steps += self._by_keys(rest, profiles, pointer)
+        steps += self._by_kind([number for number in range(len(profiles)) if number not in structs], profiles, pointer)
+        return tuple(steps)
+
+    # ---- profiles ----
+
+    def profile(self, made: ir.Type, depth: int = 0) -> Profile:
+        if isinstance(made, ir.Nullable):
+            inner = self.profile(made.inner, depth)
+            return Profile(inner.kinds | {"null"})
+        if isinstance(made, ir.ListOf):
+            return Profile(frozenset({"array"}))
+        if isinstance(made, ir.DictOf):
+            return Profile(frozenset({"object"}), free=True)
+        if isinstance(made, ir.Either):
+            return Profile(frozenset[str]().union(*(self.profile(option).kinds for option in made.options)))
+        if isinstance(made, ir.Enum):
+            return Profile(frozenset({_KINDS[made.base]}))
+        if isinstance(made, ir.Primitive):
+            return Profile(frozenset({_KINDS[made.name]}) if made.name in _KINDS else frozenset({"any"}))
+        target = self._declarations[made.domain][made.name]
+        if isinstance(target, ir.Alias):
+            return self.profile(target.type, depth)
+        if isinstance(target, ir.Union):
+            return self._together([self.profile(variant, depth + 1) for variant in target.variants])
+        return self._of_model(target, depth)
+
+    def _of_model(self, model: ir.Model, depth: int) -> Profile:
+        values = {prop.wire: found for prop in model.fields if (found := self._values(prop.type))}
+        parts: dict[str, Profile] = {}
+        if depth < 2:
+            for prop in model.fields:
+                inner = prop.type.item if isinstance(prop.type, ir.ListOf) else prop.type
+                if prop.required and isinstance(inner, ir.Ref):
+                    parts[prop.wire] = self.profile(inner, depth + 1)
+        return Profile(
+            kinds=OBJECT,
+            required=frozenset(prop.wire for prop in model.fields if prop.required),
+            declared=frozenset(prop.wire for prop in model.fields),
+            values=values,
+            parts=parts,
+        )
+
+    @staticmethod
+    def _together(profiles: Sequence[Profile]) -> Profile:
+        """One profile for a union inside a union."""
+        first, *others = profiles
+        if any(profile.kinds != OBJECT or profile.free for profile in profiles):
+            return Profile(frozenset[str]().union(*(profile.kinds for profile in profiles)), free=True)
+        required, declared, values = set(first.required), set(first.declared), dict(first.values)
+        for other in others:
+            required &= other.required
+            declared |= other.declared
+            values = {
+                key: tuple(dict.fromkeys([*values[key], *other.values[key]])) for key in values if key in other.values
+            }
+        return Profile(frozenset({"object"}), frozenset(required), frozenset(declared), values)
+
+    def _values(self, made: ir.Type) -> tuple[Any, ...]:
+        if isinstance(made, ir.Ref):
+            target = self._declarations[made.domain][made.name]
+            return self._values(target.type) if isinstance(target, ir.Alias) else ()
+        return made.values if isinstance(made, ir.Enum) else ()
+
+    # ---- by value ----
+
+    def _by_value(self, numbers: Sequence[int], profiles: Sequence[Profile]) -> list[tuple[int, Test]]:
+        """The property whose values tell most variants apart."""
+        best: list[tuple[int, Test]] = []
+        keys = dict.fromkeys(key for number in numbers for key in sorted(profiles[number].values))
+        for key in keys:
+            having = [number for number in numbers if key in profiles[number].values]
+            told = [value for number in having for value in profiles[number].values[key]]
+            if len(numbers) < 2 or len(told) != len(set(told)) or not self._meant(key, having, numbers, profiles):
+                continue
+            if len(having) > len(best):
+                best = [(number, ("const", key, profiles[number].values[key])) for number in having]
+        return best
+
+    @staticmethod
+    def _meant(key: str, having: Sequence[int], numbers: Sequence[int], profiles: Sequence[Profile]) -> bool:
+        """A value decides only if the others have the property too (as free text), or have values of their own."""
+        others = [number for number in numbers if number not in having]
+        return len(having) > 1 or any(key in profiles[number].declared for number in others)
+
+    @staticmethod
+    def _always_told(number: int, steps: Sequence[tuple[int, Test]], profiles: Sequence[Profile]) -> bool:
+        """False where the deciding property is optional: without it the keys must decide."""
+        key = next(test[1] for step, test in steps if step == number)
+        return key in profiles[number].required
+
+    # ---- by keys ----
+
+    def _by_keys(self, numbers: Sequence[int], profiles: Sequence[Profile], pointer: str) -> list[tuple[int, Test]]:
+        steps: list[tuple[int, Test]] = []
+        left = self._sorted(numbers, profiles)
+        for number in left:
+            steps += self._deeper(number, left, profiles)
+        for number in left:
+            if self._rivals(number, left, profiles):
+                keys = tuple(sorted(profiles[number].declared))
+                steps.append((number, ("all", (self._demand(number, profiles), ("only", keys)))))
+        for number in left:
+            steps.append((number, self._demand(number, profiles)))
+        bare = [number for number in left if not profiles[number].required]
+        if bare:
+            steps.append((bare[0], ("only", ())))
+        self._tell_rivals(left, profiles, pointer)
+        return list(dict.fromkeys(steps))
+
+    @staticmethod
+    def _demand(number: int, profiles: Sequence[Profile]) -> Test:
+        required = tuple(sorted(profiles[number].required))
+        if required:
+            return ("keys", required)
+        return ("some", tuple(sorted(profiles[number].declared)))
+
+    @staticmethod
+    def _sorted(numbers: Sequence[int], profiles: Sequence[Profile]) -> list[int]:
+        """Variants that can be taken for another one come before it; then those that demand most."""
+        left = sorted(numbers, key=lambda number: (-len(profiles[number].required), number))
+        ordered: list[int] = []
+        while left:
+            for number in left:
+                mine = profiles[number]
+                others = [profiles[other] for other in left if other != number]
+                if not any(other.could_be(mine) and not mine.could_be(other) for other in others):
+                    break
+            else:
+                number = left[0]
+            ordered.append(number)
+            left.remove(number)
+        return ordered
+
+    @staticmethod
+    def _rivals(number: int, numbers: Sequence[int], profiles: Sequence[Profile]) -> list[int]:
+        """Variants that this one can be taken for and the other way round."""
+        mine = profiles[number]
+        return [
+            other
+            for other in numbers
+            if other != number and mine.could_be(profiles[other]) and profiles[other].could_be(mine)
+        ]
+
+    def _deeper(self, number: int, numbers: Sequence[int], profiles: Sequence[Profile]) -> list[tuple[int, Test]]:
+        """Rivals may differ in what a common property holds."""
+        rivals = self._rivals(number, numbers, profiles)
+        mine = profiles[number]
+        for key, part in sorted(mine.parts.items()):
+            theirs = [profiles[rival].parts.get(key) for rival in rivals]
+            if (
+                rivals
+                and part.required
+                and all(other is not None and other.declared != part.declared for other in theirs)
+            ):
+                alone = part.required.difference(*(other.declared for other in theirs if other is not None))
+                if alone or all(other is not None and not other.could_be(part) for other in theirs):
+                    inside: Test = ("in", key, ("keys", tuple(sorted(part.required))))
+                    return [(number, ("all", (self._demand(number, profiles), inside)))]
+        return []
+
+    def _tell_rivals(self, numbers: Sequence[int], profiles: Sequence[Profile], pointer: str) -> None:
+        for position, number in enumerate(numbers):
+            for other in self._rivals(number, numbers[position + 1 :], profiles):
+                mine, theirs = profiles[number], profiles[other]
+                if self._deeper(number, numbers, profiles) or self._deeper(other, numbers, profiles):
+                    note = (
+                        f"variants {number + 1} and {other + 1} are told apart by what a property holds; where it is"
+                        f" empty, variant {number + 1} wins and nothing is lost"
+                    )
+                elif mine.declared == theirs.declared:
+                    note = f"variants {number + 1} and {other + 1} have the same keys: the first wins, nothing is lost"
+                else:
+                    note = (
+                        f"variants {number + 1} and {other + 1} can look alike: the one that knows every key wins,"
+                        f" else variant {number + 1}"
+                    )
+                self._findings.add("ambiguous", pointer, note)
+
+    # ---- by JSON type ----
+
+    def _by_kind(self, numbers: Sequence[int], profiles: Sequence[Profile], pointer: str) -> list[tuple[int, Test]]:
+        order = ("null", "boolean", "integer", "number", "string", "array", "object")
+        steps: list[tuple[int, Test]] = []
+        for kind in order:
+            fitting = [number for number in numbers if kind in profiles[number].kinds]
+            steps += [(number, ("kind", kind)) for number in fitting]
+            if len(fitting) > 1:
+                self._findings.add(
+                    "ambiguous", pointer, f"several variants are of type {kind}: the first that converts wins"
+                )
+        return steps

@@ -1,0 +1,265 @@
+"""`Download`: lazy, streamed, resumed where the server lets it.
+
+Nothing is sent until it is awaited, entered or saved.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import string
+from collections.abc import AsyncIterator, Generator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, final
+
+from ..clock import SYSTEM_CLOCK, Clock
+from ..errors import ClientStateError, DownloadError, InvalidArgumentError
+from ..operation import Operation, Sender
+from .transfer import StreamResponse, StreamSender, Transfer, header
+
+
+@final
+class Download:
+    """A file of the API. Nothing is sent before it is used, and it may be used again.
+
+    `await download` gives the bytes; `async with download as stream` a `DownloadStream`; `await download.save(path)` a
+    file. For more than some megabytes use the last two: they hold a few chunks at a time.
+    """
+
+    __slots__ = ("_clock", "_headers", "_open", "_operation", "_path", "_query", "_sender", "_url", "sha256")
+
+    def __init__(
+        self,
+        sender: Sender | StreamSender,
+        operation: Operation[Any] | None,
+        path: Sequence[object] = (),
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, object] | None = None,
+        *,
+        url: str | None = None,
+        sha256: str | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._sender = sender
+        self._operation = operation
+        self._path = path
+        self._query = query
+        self._headers = headers
+        self._url = url
+        self._clock = clock
+        self._open: DownloadStream | None = None
+        self.sha256 = None if sha256 is None else checked_sha256(sha256)
+        """Hexadecimal checksum the whole file must have, `None`: not checked."""
+
+    @classmethod
+    def of_url(
+        cls, sender: Sender | StreamSender, url: str, *, sha256: str | None = None, clock: Clock = SYSTEM_CLOCK
+    ) -> Download:
+        """The file at an absolute URL, like a backup export's. Credentials go along only to the client's own origin.
+
+        Raises:
+            InvalidArgumentError: the URL is not absolute http(s), or the checksum is none.
+        """
+        if not url.lower().startswith(("https://", "http://")):
+            raise InvalidArgumentError("url", "must be absolute and start with https:// or http://")
+        return cls(sender, None, url=url, sha256=sha256, clock=clock)
+
+    def __repr__(self) -> str:
+        return f"<Download {self._operation.operation_id if self._operation is not None else 'by URL'}>"
+
+    def __await__(self) -> Generator[Any, None, bytes]:
+        return self._read().__await__()
+
+    async def __aenter__(self) -> DownloadStream:
+        if self._open is not None:
+            raise ClientStateError("this Download is open already: use a second one, or leave the first `async with`")
+        transfer = self._transfer()
+        await transfer.open(0)
+        self._open = DownloadStream(transfer, self.sha256)
+        return self._open
+
+    async def __aexit__(self, *problem: object) -> None:
+        stream, self._open = self._open, None
+        if stream is not None:
+            await stream.aclose()
+
+    async def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        sha256: str | None = None,
+        resume: bool = True,
+        overwrite: bool = True,
+    ) -> Path:
+        """Write the file to disk. It appears under its name whole and verified, or not at all.
+
+        Until then it is `<name>.part` beside the target (with `<name>.part.json`, which says what it is part of).
+
+        Args:
+            path: the target, in an existing directory.
+            sha256: hexadecimal checksum the file must have; by default the one of the download, if any.
+            resume: go on from a part file that an earlier try left, if the server confirms that it is of this file.
+            overwrite: replace an existing target, at the very end. False: refuse before anything is sent.
+
+        Returns:
+            The target's path.
+
+        Raises:
+            InvalidArgumentError: the path cannot be written to, or the checksum is none.
+            DownloadError: length or checksum are wrong. The part file is removed, an existing target untouched.
+            TransportError: the connection broke too often. The part file stays for the next try if the server gave
+                something to recognise the file by.
+            StatusError: the server refused.
+        """
+        transfer = self._transfer()
+        try:
+            return await _save(transfer, path, sha256 or self.sha256, resume, overwrite)
+        finally:
+            await transfer.aclose()
+
+    async def _read(self) -> bytes:
+        content = bytearray()
+
+        async def rewind() -> None:
+            content.clear()
+
+        transfer = self._transfer()
+        try:
+            await transfer.open(0)
+            async for chunk in transfer.pieces(rewind):
+                content += chunk
+        finally:
+            await transfer.aclose()
+        if self.sha256 is not None:
+            verify(self.sha256, hashlib.sha256(content).hexdigest())
+        return bytes(content)
+
+    def _transfer(self) -> Transfer:
+        sender = self._sender
+        if not isinstance(sender, StreamSender):
+            raise ClientStateError(f"{type(sender).__name__} cannot stream: downloads need an open client")
+
+        def send(extra: Mapping[str, str]) -> AbstractAsyncContextManager[StreamResponse]:
+            return sender.stream(
+                self._operation, self._path, self._query, self._headers, extra_headers=extra, url=self._url
+            )
+
+        return Transfer(send, self._accept(), self._source(), self._clock)
+
+    def _accept(self) -> dict[str, str]:
+        """`Accept`, where the operation has it as a parameter and the caller gave none: exactly one of its values."""
+        headers = {name.lower(): value for name, value in (self._headers or {}).items() if value is not None}
+        for parameter in self._operation.parameters if self._operation is not None else ():
+            if parameter.where == "header" and parameter.wire.lower() == "accept" and "accept" not in headers:
+                value = parameter.default or next(iter(parameter.enum), None)
+                return {"Accept": str(value)} if value else {}
+        return {}
+
+    def _source(self) -> str:
+        """A digest of what is downloaded: a part file of something else must not be continued."""
+        said = (self._url, self._operation and self._operation.operation_id, [str(part) for part in self._path])
+        query = sorted((name, str(value)) for name, value in (self._query or {}).items() if value is not None)
+        return hashlib.sha256(repr((said, query)).encode()).hexdigest()
+
+
+@final
+class DownloadStream:
+    """An open download: `async for chunk in stream`, or `await stream.save(path)`, once.
+
+    Attributes are the answer's: `status`, `headers`, `size` (bytes, `None` if the server does not say), `content_type`,
+    `filename` (its last part only, so that it cannot name another directory).
+    """
+
+    __slots__ = ("_sha256", "_transfer", "_used", "headers", "status")
+
+    def __init__(self, transfer: Transfer, sha256: str | None) -> None:
+        self._transfer = transfer
+        self._sha256 = sha256
+        self._used = False
+        self.status = transfer.status
+        self.headers = transfer.headers
+
+    @property
+    def size(self) -> int | None:
+        return self._transfer.size
+
+    @property
+    def content_type(self) -> str | None:
+        return header(self.headers, "content-type")
+
+    @property
+    def filename(self) -> str | None:
+        from email.message import Message  # only who asks for the name pays for the parser
+
+        message = Message()
+        message["content-disposition"] = header(self.headers, "content-disposition") or ""
+        name = (message.get_filename("") or "").replace("\\", "/").rpartition("/")[2]
+        name = "".join(character for character in name if character.isprintable()).strip()
+        return None if name in ("", ".", "..") else name
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The content. Broken connections are taken up again; a checksum, if given, is checked after the last chunk.
+
+        Raises:
+            DownloadError: the file did not arrive whole, changed meanwhile, or its checksum differs.
+            TransportError: the connection broke too often, or the server gives nothing to continue by.
+        """
+        self._use()
+        return self._chunks()
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        digest = hashlib.sha256() if self._sha256 is not None else None
+        async for chunk in self._transfer.pieces(None):
+            if digest is not None:
+                digest.update(chunk)
+            yield chunk
+        if digest is not None and self._sha256 is not None:
+            verify(self._sha256, digest.hexdigest())
+
+    async def save(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        sha256: str | None = None,
+        resume: bool = True,
+        overwrite: bool = True,
+    ) -> Path:
+        """Write the file to disk; see `Download.save`."""
+        self._use()
+        return await _save(self._transfer, path, sha256 or self._sha256, resume, overwrite)
+
+    async def aclose(self) -> None:
+        """Drop the connection. `async with` does it."""
+        self._used = True
+        await self._transfer.aclose()
+
+    def _use(self) -> None:
+        if self._used:
+            raise ClientStateError("this stream was read already, or is closed: a Download can be opened again")
+        self._used = True
+
+
+async def _save(
+    transfer: Transfer, path: str | os.PathLike[str], sha256: str | None, resume: bool, overwrite: bool
+) -> Path:
+    from .saving import save  # keeps what only files on disk need out of the generated modules' import
+
+    return await save(transfer, Path(path), sha256 and checked_sha256(sha256), resume=resume, overwrite=overwrite)
+
+
+def checked_sha256(text: str) -> str:
+    """A checksum in lower case.
+
+    Raises:
+        InvalidArgumentError: not 64 hexadecimal digits.
+    """
+    if len(text) != 64 or not set(text) <= set(string.hexdigits):
+        raise InvalidArgumentError("sha256", "must be 64 hexadecimal digits")
+    return text.lower()
+
+
+def verify(expected: str, found: str) -> None:
+    """Compare checksums; raises DownloadError where they differ."""
+    if found != expected:
+        raise DownloadError(f"the checksum differs: expected sha256 {expected}, the file has {found}")

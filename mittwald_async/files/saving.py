@@ -1,0 +1,224 @@
+"""A download on disk: grows as `<name>.part`, appears under its name whole and verified, is continued after a break.
+
+All file work happens in worker threads, in pieces of about a megabyte, together with the checksum.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import threading
+from collections.abc import Generator
+from io import FileIO
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from ..errors import DownloadError, InvalidArgumentError
+from .download import verify
+from .transfer import Mark, Transfer
+
+PIECE = 1 << 20
+"""Bytes collected before a worker thread is bothered with them."""
+
+_being_written: set[Path] = set()
+
+
+async def save(transfer: Transfer, target: Path, sha256: str | None, *, resume: bool, overwrite: bool) -> Path:
+    """Bring a transfer to disk; see `Download.save`."""
+    part = Part(target, transfer.source, sha256)
+    with _alone(part.path):
+        await anyio.to_thread.run_sync(part.check, overwrite)
+        mark = await anyio.to_thread.run_sync(part.mark) if resume else None
+        if mark is not None:
+            await transfer.resume(mark)
+        elif not transfer.is_open:
+            await transfer.open(0)
+        await _receive(transfer, part)
+        await anyio.to_thread.run_sync(part.publish, overwrite)
+    return target
+
+
+async def _receive(transfer: Transfer, part: Part) -> None:
+    """Fill the part file; leaves it only if it can be continued."""
+    pending: list[bytes] = []
+    waiting = 0
+
+    async def begin() -> None:
+        nonlocal waiting
+        pending.clear()
+        waiting = 0
+        await anyio.to_thread.run_sync(part.begin, transfer.position, transfer.validator, transfer.size)
+
+    keep = False
+    try:
+        await begin()
+        async for chunk in transfer.pieces(begin):
+            pending.append(chunk)
+            waiting += len(chunk)
+            if waiting >= PIECE:
+                await anyio.to_thread.run_sync(part.write, pending)
+                waiting = 0
+        await anyio.to_thread.run_sync(part.write, pending)
+        await anyio.to_thread.run_sync(part.finish)
+        keep = True
+    except DownloadError:
+        raise
+    except BaseException:
+        keep = transfer.validator is not None
+        raise
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(part.close, pending, keep)
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Generator[None]:
+    """Two downloads into one part file would mix."""
+    path = path.absolute()
+    if path in _being_written:
+        raise InvalidArgumentError("path", f"another download is writing {path}")
+    _being_written.add(path)
+    try:
+        yield
+    finally:
+        _being_written.discard(path)
+
+
+class _Facts(msgspec.Struct):
+    """What a part file is part of. The source is a digest: URLs may carry secrets."""
+
+    source: str
+    validator: str
+    size: int | None = None
+
+
+class Part:
+    """The part file and its facts. Synchronous, for worker threads.
+
+    A task that is cancelled goes on to `close` while its last `write` may still run in its thread: hence the lock, and
+    hence `write` itself takes the pieces out of the list.
+    """
+
+    def __init__(self, target: Path, source: str, sha256: str | None) -> None:
+        self.target = target
+        self.path = target.with_name(target.name + ".part")
+        self._facts_path = target.with_name(target.name + ".part.json")
+        self._source = source
+        self._sha256 = sha256
+        self._digest = hashlib.sha256()
+        self._digested = 0
+        self._file: FileIO | None = None
+        self._length = 0
+        """Bytes of the file that are certainly right."""
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def check(self, overwrite: bool) -> None:
+        if not self.target.parent.is_dir():
+            raise InvalidArgumentError("path", f"{self.target.parent} is no directory")
+        if self.target.is_dir():
+            raise InvalidArgumentError("path", f"{self.target} is a directory: name the file")
+        if not overwrite and self.target.exists():
+            raise InvalidArgumentError("path", f"{self.target} exists: pass overwrite=True to replace it")
+
+    def mark(self) -> Mark | None:
+        """How far an earlier try got, if what it left is of the same source and can be asked for again."""
+        try:
+            facts = msgspec.json.decode(self._facts_path.read_bytes(), type=_Facts)
+            position = self.path.stat().st_size
+        except (OSError, msgspec.DecodeError):
+            return None
+        if facts.source != self._source or (facts.size is not None and position > facts.size):
+            return None
+        if position == facts.size:
+            position -= (
+                1  # asking for nothing is an error to servers; the last byte tells as well that the file is the same
+            )
+        if position <= 0:
+            return None
+        if self._sha256 is not None:
+            self._digest_prefix(position)
+        return Mark(position, facts.validator, facts.size)
+
+    def _digest_prefix(self, length: int) -> None:
+        with self.path.open("rb") as file:
+            while length > self._digested and (piece := file.read(min(PIECE, length - self._digested))):
+                self._digest.update(piece)
+                self._digested += len(piece)
+
+    def begin(self, position: int, validator: str | None, size: int | None) -> None:
+        """Open for writing at `position`; what lies beyond is dropped."""
+        with self._lock:
+            if self._closed:
+                return
+            again = self._file is not None
+            file = self._file = self._file or FileIO(self.path, "r+b" if position else "wb")
+            file.seek(position)
+            file.truncate()
+            self._length = position
+            if again or position != self._digested:
+                self._digest = hashlib.sha256()
+            if validator is None:
+                self._facts_path.unlink(missing_ok=True)
+            else:
+                self._facts_path.write_bytes(msgspec.json.encode(_Facts(self._source, validator, size)))
+
+    def write(self, pieces: list[bytes]) -> None:
+        """Append; takes out of the list what it has written."""
+        with self._lock:
+            if self._file is None:
+                return
+            for piece in pieces:
+                write_all(self._file, piece)
+                if self._sha256 is not None:
+                    self._digest.update(piece)
+            self._length = self._file.tell()
+            pieces.clear()
+
+    def finish(self) -> None:
+        """Everything is on disk and is what it should be; raises DownloadError if it is not."""
+        with self._lock:
+            if self._file is not None:
+                os.fsync(self._file.fileno())
+        if self._sha256 is not None:
+            verify(self._sha256, self._digest.hexdigest())
+
+    def close(self, pending: list[bytes], keep: bool) -> None:
+        """Let go of the file; what is not to be kept is removed."""
+        with self._lock:
+            self._closed = True
+            file, self._file = self._file, None
+            if file is not None:
+                with file, contextlib.suppress(OSError):
+                    file.seek(self._length)
+                    file.truncate()
+                    for piece in pending if keep else ():
+                        write_all(file, piece)
+            if not keep:
+                self._facts_path.unlink(missing_ok=True)
+                self.path.unlink(missing_ok=True)
+
+    def publish(self, overwrite: bool) -> None:
+        """The one moment at which the target changes."""
+        if not overwrite and self.target.exists():
+            raise InvalidArgumentError(
+                "path", f"{self.target} was created meanwhile: the download stays in {self.path}"
+            )
+        os.replace(self.path, self.target)
+        self._facts_path.unlink(missing_ok=True)
+        if os.name == "posix":  # so that the new name survives a power failure
+            directory = os.open(self.target.parent, os.O_RDONLY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+
+
+def write_all(file: FileIO, piece: bytes) -> None:
+    left = memoryview(piece)
+    while left:
+        left = left[file.write(left) :]

@@ -1,0 +1,227 @@
+"""Files on their way up: `Upload`, `File`, and the multipart body a transport sends.
+
+A body is described, not read: its size where that is known, whether it can be sent again, and an iterator over the bytes
+as they go over the wire. Nothing here holds more than one chunk.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import secrets
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from pathlib import Path
+from typing import TypeAlias, cast, final
+
+import anyio.to_thread
+
+from ..errors import InvalidArgumentError, MaybeSentError
+from ..structs import UNSET
+
+CHUNK = 1 << 20
+"""Bytes read from a file at a time."""
+
+Source: TypeAlias = "bytes | str | os.PathLike[str] | AsyncIterable[bytes]"
+"""Content itself, the path of a file, or something that gives the content piece by piece."""
+
+
+@final
+class File:
+    """Something to upload, with a name of your choice.
+
+    Args:
+        source: the content (`bytes`), the path of a file (`str` or path object), or an async iterable of `bytes`.
+        filename: the name the server is told; by default the path's last part, else the name of the argument.
+        content_type: its media type; by default guessed from the name, else `application/octet-stream`.
+        size: bytes an async iterable will give, if known: then the server is told beforehand.
+    """
+
+    __slots__ = ("content_type", "filename", "size", "source")
+
+    def __init__(
+        self, source: Source, *, filename: str | None = None, content_type: str | None = None, size: int | None = None
+    ) -> None:
+        self.source = source
+        self.filename = filename
+        self.content_type = content_type
+        self.size = size
+
+    def __repr__(self) -> str:
+        return f"File({_kind(self.source)}, filename={self.filename!r}, content_type={self.content_type!r})"
+
+
+Upload: TypeAlias = "bytes | str | os.PathLike[str] | AsyncIterable[bytes] | File"
+"""What upload arguments take. A `str` is a path, never the content."""
+
+
+def _kind(source: object) -> str:
+    return f"{len(source)} bytes" if isinstance(source, bytes) else type(source).__name__
+
+
+async def multipart(body: Mapping[str, object]) -> MultipartBody:
+    """Describe a `multipart/form-data` body.
+
+    Args:
+        body: `Upload` values by wire name; `None` and `UNSET` are left out.
+
+    Returns:
+        The body. Files are looked at (size, readable), not read.
+
+    Raises:
+        InvalidArgumentError: a value is no `Upload`, a file cannot be read, or a content type cannot be sent.
+    """
+    parts: list[_Part] = []
+    for name, value in body.items():
+        if value is None or value is UNSET:
+            continue
+        file = value if isinstance(value, File) else File(cast("Source", value))
+        parts.append(await anyio.to_thread.run_sync(_described, name, file))
+    return MultipartBody(parts)
+
+
+@final
+class MultipartBody:
+    """A body ready to be sent: `content_type` and `size` for the headers, `open()` for the bytes.
+
+    Attributes:
+        content_type: value of the header of that name.
+        size: bytes of the whole body; `None` where an async iterable of unknown length is part of it.
+    """
+
+    __slots__ = ("_boundary", "_parts", "content_type", "size")
+
+    def __init__(self, parts: list[_Part]) -> None:
+        self._boundary = secrets.token_hex(16)
+        self._parts = parts
+        self.content_type = f"multipart/form-data; boundary={self._boundary}"
+        self.size = self._whole_size()
+
+    @property
+    def repeatable(self) -> bool:
+        """`open` may be called now. False once an iterator that gives its bytes only once has been handed out."""
+        return all(part.repeatable for part in self._parts)
+
+    async def open(self) -> AsyncIterator[bytes]:
+        """The bytes from the start.
+
+        Raises:
+            MaybeSentError: a file changed meanwhile, or an iterable gave another number of bytes than it was to.
+        """
+        for part in self._parts:
+            yield self._head(part)
+            async for chunk in part.read():
+                yield chunk
+            yield b"\r\n"
+        yield self._tail()
+
+    def _head(self, part: _Part) -> bytes:
+        return b"--" + self._boundary.encode() + b"\r\n" + part.head + b"\r\n\r\n"
+
+    def _tail(self) -> bytes:
+        return b"--" + self._boundary.encode() + b"--\r\n"
+
+    def _whole_size(self) -> int | None:
+        total = len(self._tail())
+        for part in self._parts:
+            if part.size is None:
+                return None
+            total += len(self._head(part)) + part.size + 2
+        return total
+
+
+class _Part:
+    """One field of the form."""
+
+    __slots__ = ("_consumed", "_once", "_source", "_stamp", "head", "name", "size")
+
+    def __init__(self, name: str, head: bytes, source: bytes | Path | AsyncIterable[bytes], size: int | None) -> None:
+        self.name = name
+        self.head = head
+        self.size = size
+        self._source = source
+        self._once = isinstance(source, AsyncIterator)
+        self._consumed = False
+        self._stamp: tuple[int, int, int] | None = None
+
+    @property
+    def repeatable(self) -> bool:
+        return not (self._once and self._consumed)
+
+    async def read(self) -> AsyncIterator[bytes]:
+        self._consumed = True
+        sent = 0
+        async for chunk in self._chunks():
+            sent += len(chunk)
+            if self.size is not None and sent > self.size:
+                break
+            if chunk:
+                yield chunk
+        if self.size is not None and sent != self.size:
+            raise MaybeSentError(f"{self.name}: the source gave {'more' if sent > self.size else 'less'} than its size")
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        if isinstance(self._source, bytes):
+            for start in range(0, len(self._source), CHUNK):
+                yield self._source[start : start + CHUNK]
+        elif isinstance(self._source, Path):
+            start = 0
+            while chunk := await anyio.to_thread.run_sync(self._piece, self._source, start):
+                start += len(chunk)
+                yield chunk
+        else:
+            async for chunk in self._source:
+                yield bytes(chunk)
+
+    def _piece(self, path: Path, start: int) -> bytes:
+        """A piece of the file. Opened for each: an upload that is broken off then leaves no file open behind it."""
+        try:
+            with path.open("rb", buffering=0) as file:
+                facts = os.fstat(file.fileno())
+                stamp = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
+                if start and stamp != self._stamp:
+                    raise MaybeSentError(f"{self.name}: the file changed while it was sent")
+                self._stamp = stamp
+                file.seek(start)
+                return file.read(CHUNK)
+        except OSError as problem:
+            raise MaybeSentError(f"{self.name}: the file cannot be read any more: {problem.strerror}") from problem
+
+
+def _described(name: str, file: File) -> _Part:
+    """Looks at the disk, so it runs in a worker thread."""
+    source, size = file.source, file.size
+    filename = file.filename
+    kept: bytes | Path | AsyncIterable[bytes]
+    if isinstance(source, bytes | bytearray | memoryview):
+        kept = bytes(source)
+        size = len(kept)
+    elif isinstance(source, str | os.PathLike):
+        kept = Path(source)
+        size = _file_size(name, kept)
+        filename = filename or kept.name
+    elif isinstance(source, AsyncIterable):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+        kept = source
+    else:
+        raise InvalidArgumentError(
+            name,
+            f"{type(source).__name__} cannot be uploaded: give bytes, a path, an async iterable of bytes, or a File",
+        )
+    filename = filename or name
+    kind = file.content_type or mimetypes.guess_type(filename)[0] or "application/octet-stream"
+    if not kind.isascii() or not kind.isprintable():
+        raise InvalidArgumentError(name, "the content type holds characters that cannot be sent")
+    head = f'Content-Disposition: form-data; name="{_quoted(name)}"; filename="{_quoted(filename)}"\r\nContent-Type: {kind}'
+    return _Part(name, head.encode(), kept, size)
+
+
+def _file_size(name: str, path: Path) -> int:
+    try:
+        with path.open("rb") as file:
+            return os.fstat(file.fileno()).st_size
+    except OSError as problem:
+        raise InvalidArgumentError(name, f"{path} cannot be read: {problem.strerror}") from problem
+
+
+def _quoted(text: str) -> str:
+    """As browsers do it: what would end the value or the line is percent-encoded."""
+    return text.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")

@@ -1,0 +1,133 @@
+"""What can be set: `Options` per client or clone, `Pool` once per client."""
+
+from __future__ import annotations
+
+import math
+import ssl
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import UNSET
+
+from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from .transport.events import Event
+    from .transport.pipeline import Middleware
+
+Observer: TypeAlias = "Callable[[Event], object]"
+
+
+class Pool(msgspec.Struct, frozen=True, kw_only=True):
+    """How connections are made and kept. Fixed for a client and all its clones."""
+
+    connections: int = 128
+    """Open connections at most; further calls queue for one. 0: no bound."""
+    keepalive: float = 15.0
+    """Seconds an idle connection is kept. Servers and proxies close idle ones after 60 s or more; staying well below
+    avoids sending into a connection that is about to be closed."""
+    dns_ttl: int = 60
+    """Seconds an address is remembered."""
+    compressed: bool = True
+    """Accept compressed answers."""
+    trust_env: bool = True
+    """Use the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY` …). They are read once, when the client opens."""
+    tls: ssl.SSLContext | None = None
+    """A context of your own, for a private trust store or a client certificate."""
+
+    def __post_init__(self) -> None:
+        _at_least("pool.connections", self.connections, 0)
+        _above("pool.keepalive", self.keepalive)
+        _at_least("pool.dns_ttl", self.dns_ttl, 0)
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a call can be tuned by. The defaults are meant for unattended bulk work."""
+
+    timeout: float | None = 120.0
+    """Seconds for a whole call: attempts, waits and the body. `None`: no bound."""
+    connect_timeout: float | None = 10.0
+    """Seconds for making one connection, TLS included."""
+    read_timeout: float | None = 60.0
+    """Seconds without a byte arriving."""
+    max_retries: int = 3
+    """Attempts beyond the first."""
+    max_retry_wait: float = 120.0
+    """Longest wait told by the server that is slept; a longer one raises `RateLimitError` with `retry_after`."""
+    consistency: Literal["session", "off"] = "session"
+    """`session`: reads see the writes made through the same client. `off`: no event header unless `after` is set."""
+    strict: bool = False
+    """True: a body that deviates from the document raises `ResponseDecodeError` instead of being kept as it came."""
+    pace: Literal["burst", "smooth"] = "burst"
+    """`burst` spends freely what is left of the request budget's window, `smooth` spreads it over the time left."""
+    reserve: float = 0.0
+    """Share of the request budget, 0 to 1, that is left to others."""
+    max_rate: tuple[float, float] | None = None
+    """A ceiling of your own, `(calls, seconds)`, whatever the server allows."""
+    max_concurrency: int | None = None
+    """Calls under way at most; further ones wait."""
+    max_wait: float | None = None
+    """Longest wait in seconds for the request budget; a longer one raises `RateLimitError`. `None`: no bound but `timeout`."""
+    priority: int = 0
+    """Higher goes first when calls wait for the budget."""
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
+    """Sent with every call; merged with the headers of the client a clone is made from."""
+    user_agent: str | None = None
+    """The caller's product, put in front of ours."""
+    middleware: tuple[Middleware, ...] = ()
+    """`async (request, call_next) -> answer`, run around every attempt, the first one outermost."""
+    observers: tuple[Observer, ...] = ()
+    """Called with every event of a call. Plain functions that return at once; what they raise is logged."""
+    after: str | None = None
+    """An event id: every call of this client waits until the server has reached it."""
+
+    def __post_init__(self) -> None:
+        for name in ("timeout", "connect_timeout", "read_timeout", "max_wait"):
+            value = getattr(self, name)
+            if value is not None:
+                _above(name, value)
+        _at_least("max_retries", self.max_retries, 0)
+        _at_least("max_retry_wait", self.max_retry_wait, 0)
+        if not 0 <= self.reserve < 1:
+            raise ConfigurationError(f"reserve: {self.reserve!r} is not a share between 0 and 1")
+        if self.max_rate is not None and not all(part > 0 and math.isfinite(part) for part in self.max_rate):
+            raise ConfigurationError(f"max_rate: {self.max_rate!r} is not (calls, seconds) above 0")
+        if self.pace not in ("burst", "smooth"):
+            raise ConfigurationError(f'pace: {self.pace!r} is neither "burst" nor "smooth"')
+        if self.max_concurrency is not None:
+            _at_least("max_concurrency", self.max_concurrency, 1)
+        if self.consistency not in ("session", "off"):
+            raise ConfigurationError(f'consistency: {self.consistency!r} is neither "session" nor "off"')
+        check_headers(self.headers)
+        check_headers({"user_agent": self.user_agent or "", "after": self.after or ""})
+
+    def merged(self, changes: Mapping[str, Any]) -> Options:
+        """A copy with the changes that are not `UNSET`; headers are merged, everything else is replaced."""
+        given = {name: value for name, value in changes.items() if value is not UNSET}
+        if "headers" in given:
+            # A header given anew replaces the old one however either is spelled.
+            new = {name.lower() for name in given["headers"]}
+            kept = {name: value for name, value in self.headers.items() if name.lower() not in new}
+            given["headers"] = {**kept, **given["headers"]}
+        for name in ("middleware", "observers"):
+            if name in given:
+                given[name] = tuple(given[name])
+        return msgspec.structs.replace(self, **given)
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Refuse names and values that would break out of a header line."""
+    for name, value in headers.items():
+        if any(c in name or c in value for c in "\r\n\0") or not name:
+            raise ConfigurationError(f"header {name!r}: line breaks and NUL bytes cannot be sent")
+
+
+def _above(name: str, value: float) -> None:
+    if not (value > 0 and math.isfinite(value)):
+        raise ConfigurationError(f"{name}: {value!r} is not a number of seconds above 0 (None means no bound)")
+
+
+def _at_least(name: str, value: float, least: int) -> None:
+    if not value >= least:
+        raise ConfigurationError(f"{name}: {value!r} is less than {least}")

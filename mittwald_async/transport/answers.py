@@ -1,0 +1,93 @@
+"""Reading answers without a loop: errors with all they say, event ids, URLs that may be shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, cast
+
+import msgspec
+
+from ..errors import (
+    AuthenticationError,
+    ConsistencyError,
+    Issue,
+    RefusedError,
+    StatusError,
+    error_class,
+    shown,
+)
+
+_SECRET_NAMES = re.compile(
+    r"([?&][^=&#]*(?:token|secret|password|passwd|code|key|signature|sig|auth)[^=&#]*=)[^&#]*", re.I
+)
+_NOT_REACHED = "FailedPrecondition"
+
+
+def masked(url: str) -> str:
+    """The URL without user info and with the values of secret-sounding query parameters replaced."""
+    if "@" in url:
+        url = re.sub(r"^([a-z+.-]+://)[^/?#]*@", r"\1", url, flags=re.I)
+    return _SECRET_NAMES.sub(r"\1***", url) if "?" in url else url
+
+
+def event_id(method: str, status: int, headers: Mapping[str, str]) -> str | None:
+    """The event a write produced; an `etag` of a read is none."""
+    if method in ("GET", "HEAD", "OPTIONS") or not 200 <= status < 300:
+        return None
+    return headers.get("etag") or None
+
+
+def status_error(status: int, headers: Mapping[str, str], body: bytes) -> StatusError:
+    """The error an answer means. Bodies that are no JSON, or another JSON than documented, never hide the status."""
+    told = _json_object(body)
+    kind = _text(told.get("type")) or _text(told.get("name"))
+    message = _text(told.get("message"))
+    issues = tuple(_issues(told.get("validationErrors")))
+    if not message and not issues:
+        message = shown(body)
+    cls = error_class(status)
+    if status == 412:
+        # Without a type (a proxy ate the body) nothing says that waiting helps.
+        cls = ConsistencyError if kind == _NOT_REACHED or "not reached" in message else RefusedError
+    error = cls(message, status=status, type=kind, trace_id=_trace(told), headers=headers, body=body, issues=issues)
+    if isinstance(error, AuthenticationError) and not error.message:
+        error.message = "the credentials were not accepted"
+    return error
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    if body.lstrip()[:1] != b"{":
+        return {}
+    try:
+        return cast("dict[str, Any]", msgspec.json.decode(body))
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _trace(told: Mapping[str, Any]) -> str | None:
+    params = told.get("params")
+    if not isinstance(params, dict):
+        return None
+    return _text(cast("dict[str, Any]", params).get("traceId")) or None
+
+
+def _issues(errors: object) -> list[Issue]:
+    found: list[Issue] = []
+    for entry in cast("list[object]", errors) if isinstance(errors, list) else []:
+        if isinstance(entry, dict):
+            facts = cast("dict[str, Any]", entry)
+            context = facts.get("context")
+            found.append(
+                Issue(
+                    _text(facts.get("path")),
+                    _text(facts.get("message")),
+                    _text(facts.get("type")),
+                    cast("dict[str, Any]", context) if isinstance(context, dict) else None,
+                )
+            )
+    return found

@@ -1,0 +1,491 @@
+"""The way of a call: slot from the limiter, event header, credentials, send, learn, status; again or decode.
+
+The path of a call that succeeds at once is kept flat: it makes one small record and awaits one exchange. Everything
+that happens rarely (waiting, errors, repeating, redirects, observers) lives in methods of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias, TypeVar, cast
+
+import msgspec
+from msgspec import UNSET
+from yarl import URL
+
+from .. import codec
+from ..credentials import Answer as TokenAnswer
+from ..credentials import Secret
+from ..errors import (
+    CallTimeoutError,
+    ClientStateError,
+    MittwaldError,
+    NotSentError,
+    StatusError,
+    TransportError,
+)
+from ..operation import Operation, Response
+from . import events
+from .again import Again, after_error, after_status, follow
+from .answers import event_id, status_error
+from .build import Content
+from .call import Call
+from .outgoing import JSON, Outgoing, content_type_of, plan_of
+from .ratelimit import Slot, read_headers
+from .retry import jitter
+from .session import Answer, Session, StreamAnswer
+
+T = TypeVar("T")
+
+_log = events.logger
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt as middleware sees it. The access token is added later and is not in here.
+
+    To change it: `msgspec.structs.replace(request, headers={**request.headers, "X-Trace": "1"})`.
+    """
+
+    operation_id: str | None
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    """Sent in addition to those of the client."""
+    body: bytes | None
+    """`None` where nothing is sent, and for streamed bodies."""
+    attempt: int
+    """Counted from 1."""
+
+
+CallNext: TypeAlias = Callable[[Request], Awaitable[Answer]]
+Middleware: TypeAlias = Callable[[Request, CallNext], Awaitable[Answer]]
+
+
+class Pipeline(Outgoing):
+    """Sends calls with one set of options. Clones of a client have pipelines of their own over the same `Shared`."""
+
+    page_sizes: object = None
+    """What lists have learned of this server; theirs to use, kept here because clones share it."""
+
+    # -- what generated code calls ------------------------------------------------------------------------------
+
+    async def value(
+        self,
+        operation: Operation[T],
+        path: Sequence[object] = (),
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, object] | None = None,
+        body: object = UNSET,
+    ) -> T:
+        """Send and give the decoded result."""
+        call = self._call(plan_of(operation), path, query)
+        if headers:
+            self._add_headers(call, headers)
+        if body is not UNSET:
+            await self._add_body(call, body)
+        answer = await self._perform(call)
+        return cast(
+            "T",
+            codec.decode(
+                operation,
+                answer.status,
+                answer.headers.get("Content-Type"),
+                answer.body,
+                strict=self.options.strict,
+            ),
+        )
+
+    async def response(
+        self,
+        operation: Operation[T],
+        path: Sequence[object] = (),
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, object] | None = None,
+        body: object = UNSET,
+    ) -> Response[T]:
+        """Send and give the result with everything around it."""
+        call = self._call(plan_of(operation), path, query)
+        if headers:
+            self._add_headers(call, headers)
+        if body is not UNSET:
+            await self._add_body(call, body)
+        answer = await self._perform(call)
+        data = codec.decode(
+            operation, answer.status, answer.headers.get("Content-Type"), answer.body, strict=self.options.strict
+        )
+        return self._response(call, answer, data)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, object] | None = None,
+        body: object = UNSET,
+    ) -> Response[bytes]:
+        """Send to any route; the body stays bytes."""
+        call = self._loose(method, path, query)
+        if headers:
+            self._add_headers(call, headers)
+        if body is not UNSET and body is not None:
+            await self._add_loose_body(call, body)
+        answer = await self._perform(call)
+        return self._response(call, answer, answer.body)
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        operation: Operation[Any] | None,
+        path: Sequence[object] = (),
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, object] | None = None,
+        *,
+        extra_headers: Mapping[str, str] | None = None,
+        url: str | None = None,
+    ) -> AsyncGenerator[StreamAnswer, None]:
+        """Send and give the answer with its body still on the wire. `timeout` ends with the headers; from there on
+        `read_timeout` holds for each piece. With `url`, any address; the token goes to the API's own origin only."""
+        call = self._loose("GET", url or "") if operation is None else self._call(plan_of(operation), path, query)
+        if headers:
+            self._add_headers(call, headers)
+        if extra_headers:
+            replaced = {name.lower() for name in extra_headers}
+            kept = {name: value for name, value in (call.extra or {}).items() if name.lower() not in replaced}
+            call.extra = {**kept, **extra_headers}
+        answer = await self._perform(call, stream=True)
+        if not isinstance(answer, StreamAnswer):
+            raise ClientStateError("a middleware replaced a streamed answer by one without a stream")
+        answer.url = call.shown_url
+        try:
+            yield answer
+        finally:
+            answer.close()
+
+    # -- the loop -------------------------------------------------------------------------------------------------
+
+    async def _perform(self, call: Call, stream: bool = False) -> Answer:
+        shared = self.shared
+        session = shared.session
+        if session is None or session.loop is not asyncio.get_running_loop():
+            raise shared.unusable()
+        now = shared.clock.now
+        if self.options.timeout is not None:
+            call.deadline = call.started + self.options.timeout
+        if self._after is not None or (self._remembers and shared.memory):
+            self._attach(call)
+        if self._observers or _log.isEnabledFor(logging.DEBUG):
+            call.watch(self._observers)
+        limiter = shared.limiter
+        assert limiter is not None
+        credentials = shared.credentials
+        try:
+            while True:
+                call.number += 1
+                if credentials is not None and not call.away:
+                    call.secret = credentials.current()
+                    if call.secret is None:
+                        await self._sign(call)
+                slot = limiter.try_acquire(call.plan.route, self._policy)
+                if slot is None:
+                    slot = await self._slot(call)
+                call.begun = now()
+                failure: TransportError | None = None
+                answer: Answer | None = None
+                try:
+                    if self._middleware or stream:
+                        answer = await self._guarded(session, call, slot, stream)
+                    else:
+                        answer = await session.exchange(
+                            call.method,
+                            call.url,
+                            self._headers(call),
+                            call.content,
+                            self._whole if not call.waited else self._rest(call),
+                            slot.answered,
+                        )
+                except TransportError as error:
+                    failure = error
+                    call.sent = call.sent and not isinstance(error, NotSentError)
+                finally:
+                    slot.release(sent=call.sent)
+                if answer is not None and 200 <= answer.status < 300 and not call.further:
+                    break
+                await self._follow_up(call, answer, failure)
+                call.waited = True
+        except BaseException as error:
+            self._ended(call, error)
+            raise
+        if call.retries:
+            shared.quota.give(call.cost)
+        elif shared.quota.tokens < shared.quota.capacity:
+            shared.quota.give()
+        if self._remembers and (not call.plan.safe or call.event is not None):
+            self._learn(call, answer)
+        if call.observers is not None:
+            self._finish(call, answer)
+        return answer
+
+    async def _sign(self, call: Call) -> None:
+        """There is no token at hand that is good for a while: get one. Routes without security do without."""
+        credentials = self.shared.credentials
+        if credentials is None or not call.plan.operation.secured:
+            return
+        call.waited = True
+        async with self._in_time(call):
+            call.secret = await credentials.token(self.exchange)
+
+    async def _slot(self, call: Call) -> Slot:
+        """The budget is used up for now: wait for a turn."""
+        limiter = self.shared.limiter
+        assert limiter is not None
+        call.waited = True
+        begun = self.shared.clock.now()
+        policy = self._policy
+        left = self._left(call)
+        if left is not None and (policy.max_wait is None or left < policy.max_wait):
+            policy = msgspec.structs.replace(policy, max_wait=left)
+        async with self._in_time(call):
+            slot = await limiter.acquire(call.plan.route, policy)
+        call.tell(events.WaitedForBudget, seconds=self.shared.clock.now() - begun)
+        return slot
+
+    @asynccontextmanager
+    async def _in_time(self, call: Call) -> AsyncGenerator[None, None]:
+        """Hold the call's deadline over something that does not know it."""
+        late = asyncio.timeout(self._left(call))
+        try:
+            async with late:
+                yield
+        except TimeoutError:
+            if not late.expired():
+                raise
+        if late.expired():
+            raise CallTimeoutError("the call took longer than timeout")
+
+    async def _guarded(self, session: Session, call: Call, slot: Slot, stream: bool) -> Answer:
+        """An attempt through middleware, or one whose body is left on the wire: the deadline is held from outside."""
+        timeout = self._timeout(None) if stream else self._rest(call)
+        call.sent = False
+
+        async def send(request: Request) -> Answer:
+            url, headers, content = call.url, self._headers(call), call.content
+            if request is not given:
+                url = URL(request.url, encoded=True)
+                if request.body is not given.body:
+                    kind = content_type_of(call, request.headers)
+                    content = None if request.body is None else Content(kind, request.body)
+                if call.away or not self.shared.own(url):
+                    headers = self._foreign_headers
+                elif request.headers is not given.headers or content is not call.content:
+                    headers = headers.copy()
+                    headers.update(request.headers)
+                    if content is not None:
+                        headers["Content-Type"] = content.content_type
+            call.sent = True
+            return await session.exchange(request.method, url, headers, content, timeout, slot.answered, stream)
+
+        content = call.content
+        given = Request(
+            operation_id=call.operation_id,
+            method=call.method,
+            url=str(call.url),
+            headers=dict(call.extra or {}),
+            body=None if content is None or content.open is not None else content.data,
+            attempt=call.number,
+        )
+        run: CallNext = send
+        for middleware in reversed(self._middleware):
+            run = _bound(middleware, run)
+        async with self._in_time(call):
+            return await run(given)
+
+    # -- after an attempt -------------------------------------------------------------------------------------------
+
+    async def _follow_up(self, call: Call, answer: Answer | None, failure: TransportError | None) -> None:
+        """What follows an attempt that is not the last one: returns to send again, raises to give up."""
+        shared, options = self.shared, self.options
+        again: Again | None
+        error: MittwaldError
+        if answer is None:
+            assert failure is not None
+            error = failure
+            again = after_error(call, failure, options, shared)
+        elif 200 <= answer.status < 300:
+            self._next_event(call)
+            self._ended_attempt(call, answer.status, None, "waited for the write of another task")
+            return
+        else:
+            error = status_error(answer.status, answer.headers, answer.body)
+            again = await self._after_status(call, answer, error)
+        now = shared.clock.now()
+        if again is not None and again.wait and call.deadline is not None and now + again.wait >= call.deadline:
+            again = None
+        status = None if answer is None else answer.status
+        reason = again.reason if again is not None else _told(error)
+        self._ended_attempt(call, status, _told(error), reason, 0.0 if again is None else again.wait)
+        if again is None:
+            raise error
+        call.tell(events.RetryScheduled, number=call.number, reason=again.reason, wait=again.wait)
+        if again.wait:
+            await shared.clock.sleep(again.wait)
+
+    async def _after_status(self, call: Call, answer: Answer, error: StatusError) -> Again | None:
+        shared = self.shared
+        if 300 <= answer.status < 400:
+            problem = follow(call, answer, shared)
+            if not problem:
+                return Again("redirected")
+            error.message = problem
+            return None
+        if answer.status == 401 and call.secret is not None and not call.renewed and not call.away:
+            credentials = shared.credentials
+            assert credentials is not None
+            call.renewed = True
+            async with self._in_time(call):
+                if await credentials.refused(call.secret, self.exchange):
+                    return Again("the token was renewed")
+            return None
+        return after_status(call, answer, error, self.options, shared)
+
+    def _next_event(self, call: Call) -> None:
+        """The event was reached; go on to the next writer's."""
+        if call.event is not None:
+            self.shared.memory.reached(call.ids, call.plan.operation.group, call.event)
+        call.event, *call.further = call.further
+
+    def _ended_attempt(self, call: Call, status: int | None, error: str | None, reason: str, wait: float = 0.0) -> None:
+        now = self.shared.clock.now()
+        call.note(status, reason, now, wait)
+        call.tell(events.AttemptEnded, number=call.number, status=status, error=error, seconds=now - call.begun)
+
+    def _ended(self, call: Call, error: BaseException) -> None:
+        """The call fails: put what is known of it on the error."""
+        if isinstance(error, (StatusError, TransportError)) and not error.method:
+            error.operation_id = call.operation_id
+            error.method = call.method
+            error.url = call.shown_url
+            error.attempts = call.attempts
+        call.tell(
+            events.CallEnded,
+            status=error.status if isinstance(error, StatusError) else None,
+            error=type(error).__name__,
+            attempts=call.number,
+            seconds=self.shared.clock.now() - call.started,
+        )
+
+    # -- reading one's own writes ---------------------------------------------------------------------------------
+
+    def _attach(self, call: Call) -> None:
+        """The events this call waits for."""
+        call.event = self._after
+        memory = self.shared.memory
+        if not (memory and self._remembers):
+            return
+        operation = call.plan.operation
+        found = memory.events(call.ids, operation.group, operation.paging is not None, self.shared.clock.now())
+        if not found:
+            return
+        if self._after is not None:
+            found.insert(0, self._after)
+        if call.plan.safe:
+            call.event, *call.further = found
+        else:
+            call.event = found[-1]
+
+    def _learn(self, call: Call, answer: Answer) -> None:
+        """A successful write left an event, or an awaited event was reached."""
+        memory = self.shared.memory
+        operation = call.plan.operation
+        if call.event is not None:
+            memory.reached(call.ids, operation.group, call.event)
+        if not call.plan.safe:
+            memory.wrote(
+                event_id(call.method, answer.status, answer.headers),
+                method=call.method,
+                group=operation.group,
+                names=call.names,
+                ids=call.ids,
+                body=answer.body,
+                started=call.started,
+                now=self.shared.clock.now(),
+            )
+
+    def _finish(self, call: Call, answer: Answer) -> None:
+        """Tell of a success."""
+        now = self.shared.clock.now()
+        call.tell(
+            events.AttemptEnded,
+            number=call.number,
+            status=answer.status,
+            error=None,
+            seconds=now - call.begun,
+            rate_limit=read_headers(answer.headers),
+        )
+        call.tell(
+            events.CallEnded,
+            status=answer.status,
+            error=None,
+            attempts=call.number,
+            seconds=now - call.started,
+        )
+
+    def _response(self, call: Call, answer: Answer, data: T) -> Response[T]:
+        call.note(answer.status, "ok", self.shared.clock.now())
+        return Response(
+            data=data,
+            status=answer.status,
+            headers=answer.headers,
+            method=call.method,
+            url=call.shown_url,
+            operation_id=call.operation_id,
+            event_id=event_id(call.method, answer.status, answer.headers),
+            rate_limit=read_headers(answer.headers),
+            attempts=call.attempts,
+        )
+
+    # -- for credentials ----------------------------------------------------------------------------------------------
+
+    async def exchange(self, operation_id: str, method: str, path: str, body: Secret) -> TokenAnswer:
+        """One request for a token: without a token, to the API's own origin, of whatever status."""
+        shared = self.shared
+        session = shared.session
+        if session is None or session.loop is not asyncio.get_running_loop():
+            raise shared.unusable()
+        answer: Answer | None = None
+        tries = 0
+        while answer is None:
+            try:
+                answer = await session.exchange(
+                    method,
+                    URL(shared.base + path, encoded=True),
+                    self._json_headers,
+                    Content(JSON, body.reveal().encode()),
+                    self._whole,
+                    None,
+                )
+            except NotSentError as error:
+                error.operation_id, error.method, error.url = operation_id, method, shared.base + path
+                if tries >= self.options.max_retries:
+                    raise
+                await shared.clock.sleep(jitter(tries, shared.chance()))
+                tries += 1
+        return TokenAnswer(
+            status=answer.status, headers=answer.headers, body=Secret(answer.body.decode("utf-8", "replace"))
+        )
+
+
+def _bound(middleware: Middleware, run: CallNext) -> CallNext:
+    async def bound(request: Request) -> Answer:
+        return await middleware(request, run)
+
+    return bound
+
+
+def _told(error: MittwaldError) -> str:
+    """An error as the reason of an attempt, in a few words."""
+    if isinstance(error, StatusError):
+        return " ".join(part for part in (str(error.status or ""), error.type) if part) or type(error).__name__
+    return error.message if isinstance(error, TransportError) else type(error).__name__

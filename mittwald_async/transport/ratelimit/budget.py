@@ -1,0 +1,191 @@
+"""One budget on the event loop: who waits for it, in which order, and the timer that wakes them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from math import inf
+from typing import TYPE_CHECKING, Literal
+
+from ...errors import RateLimitError
+from .policy import Policy
+from .window import Window
+
+if TYPE_CHECKING:
+    from .limiter import Limiter, Slot
+
+_FEW = 64
+"""Below this many abandoned places a lane is not tidied up."""
+
+_GLANCE = 0.5
+"""Seconds by which the next turn must have moved before the impatient are looked through again."""
+
+Reason = Literal["opening", "window", "refused", "pace", "rate", "concurrency", "queue"]
+
+
+class Lane:
+    """Those who wait under one policy, first come first served. Places given up stay until passed or tidied."""
+
+    __slots__ = ("alive", "impatient", "looked_until", "policy", "queue")
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.queue: deque[Slot] = deque()
+        self.alive = 0
+        self.impatient = False
+        self.looked_until = -inf
+
+    def head(self) -> Slot | None:
+        """The first who still waits."""
+        queue = self.queue
+        while queue:
+            slot = queue[0]
+            if slot.waits:
+                return slot
+            queue.popleft()
+        return None
+
+    def left(self) -> None:
+        """One of them gave up."""
+        self.alive -= 1
+        if len(self.queue) > 2 * self.alive + _FEW:
+            self.queue = deque(slot for slot in self.queue if slot.waits)
+
+
+class Budget:
+    """A window and its queue."""
+
+    __slots__ = ("_lanes", "_limiter", "_timer", "_timer_at", "waiting", "window")
+
+    def __init__(self, limiter: Limiter, random: Callable[[], float]) -> None:
+        self.window = Window(random)
+        self.waiting = 0
+        self._limiter = limiter
+        self._lanes: dict[Policy, Lane] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = inf
+
+    def when(self, now: float, policy: Policy) -> float:
+        """The instant from which a call under this policy may go; `inf`: an answer or a ceiling will tell."""
+        at = self.window.when(now, policy.reserve, policy.pace == "smooth")
+        if at <= now and (policy.max_concurrency is not None or policy.max_rate is not None):
+            return self._limiter.under_ceilings(now, policy)
+        return at
+
+    def expected(self, now: float, policy: Policy) -> tuple[Reason, float | None]:
+        """Why a call would have to wait and for how many seconds; `None` where nobody can tell."""
+        window, at = self.window, self.when(now, policy)
+        if at == inf and policy.max_concurrency is not None and self._limiter.in_flight >= policy.max_concurrency:
+            return "concurrency", None
+        if at <= now:
+            return "queue", 0.0
+        if now < window.stopped_until:
+            return "refused", at - now
+        if window.opening(now) or window.floor is None:
+            return "opening", None
+        if at == inf:
+            return ("rate" if policy.max_rate is not None else "opening"), None
+        ahead = sum(lane.alive for other, lane in self._lanes.items() if other.priority >= policy.priority)
+        if window.gap and at < window.end:
+            return "pace", at - now + ahead * window.gap
+        return "window", at - now + (ahead // max(1, window.limit or 1)) * window.period
+
+    # -- the queue --------------------------------------------------------------------------------------------------
+
+    def enter(self, slot: Slot) -> None:
+        """Wait at the end of the lane of its policy."""
+        lane = self._lanes.get(slot.policy)
+        if lane is None:
+            lane = self._lanes[slot.policy] = Lane(slot.policy)
+        lane.queue.append(slot)
+        lane.alive += 1
+        self.waiting += 1
+        self._limiter.busy.add(self)
+
+    def leave(self, slot: Slot) -> None:
+        """It waits no longer: cancelled, or too late."""
+        self.waiting -= 1
+        lane = self._lanes.get(slot.policy)
+        if lane is not None:
+            lane.left()
+            if not lane.alive:
+                del self._lanes[slot.policy]
+        if not self.waiting:
+            self._rest()
+
+    def everybody(self) -> list[Slot]:
+        """Take all who wait out of the queue, in the order of their coming, to be entered elsewhere."""
+        slots = sorted((s for lane in self._lanes.values() for s in lane.queue if s.waits), key=lambda s: s.order)
+        self._lanes.clear()
+        self.waiting = 0
+        self._rest()
+        return slots
+
+    def pump(self) -> None:
+        """Let go whoever may go, one wake-up per slot; then set the timer for the next."""
+        while self.waiting:
+            now = self._limiter.now()
+            slot, wake = self._next(now)
+            if slot is None:
+                self._wake_at(wake)
+                return
+            lane = self._lanes[slot.policy]
+            lane.queue.popleft()
+            lane.alive -= 1
+            if not lane.alive:
+                del self._lanes[slot.policy]
+            self.waiting -= 1
+            slot.go(now)
+        self._rest()
+
+    def _next(self, now: float) -> tuple[Slot | None, float]:
+        """The one whose turn it is, else the instant to look again."""
+        best: Slot | None = None
+        wake = inf
+        for lane in list(self._lanes.values()):
+            at = self.when(now, lane.policy)
+            if lane.impatient and at > lane.looked_until + _GLANCE and at != inf:
+                self._give_up(lane, now, at)
+            wake = min(wake, at)
+            head = lane.head()
+            if at <= now and head is not None and (best is None or head.before(best)):
+                best = head
+        return best, wake
+
+    def impatient(self, slot: Slot) -> None:
+        """This one has a deadline; it is told as soon as it is known to be too early."""
+        self._lanes[slot.policy].impatient = True
+
+    def _give_up(self, lane: Lane, now: float, at: float) -> None:
+        """Fail those whose patience ends before anybody's turn comes. Looked at once per half second of delay."""
+        lane.looked_until = at
+        for slot in [slot for slot in lane.queue if slot.deadline < at and slot.waits]:
+            slot.fail(too_long(at - now, slot.deadline - slot.asked_at))
+
+    def _wake_at(self, at: float) -> None:
+        if at == self._timer_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timer_at = at
+        if at != inf:
+            self._timer = self._limiter.loop.call_at(at, self._ring)
+
+    def _ring(self) -> None:
+        self._timer, self._timer_at = None, inf
+        self.pump()
+
+    def _rest(self) -> None:
+        self._wake_at(inf)
+        self._limiter.busy.discard(self)
+
+
+def too_long(expected: float | None, allowed: float) -> RateLimitError:
+    """The error for a wait beyond `max_wait`."""
+    seconds = "an unknown time" if expected is None else f"{expected:.1f} s"
+    return RateLimitError(
+        f"the request budget is used up: waiting would take {seconds}, {allowed:.1f} s are allowed",
+        retry_after=expected,
+    )

@@ -1,0 +1,66 @@
+"""When a window really ends, although its reset is told in whole seconds and nobody says how they were rounded."""
+
+from __future__ import annotations
+
+ROUNDING = 1.0
+"""Rounding to whole seconds moves the end by no more than this."""
+
+_FINE = 0.02
+"""Seconds: closer than this the end is known well enough."""
+_TRIALS_APART = 2000
+"""Calls between two trials: an early opening costs one 429, and one in two thousand is cheap."""
+
+
+class Edge:
+    """How long after `earliest (time seen + reset)` the next window opens: between `low` (was too early) and `high`.
+
+    Rounded up, that is nothing; rounded down, up to a second. It begins by trusting the number; the first opening that
+    proves too early makes it wait the whole second, and from then on it halves what it does not know, one trial in
+    two thousand calls.
+    """
+
+    __slots__ = ("_calls", "_trial", "high", "low")
+
+    def __init__(self) -> None:
+        self.low = 0.0
+        self.high = 0.0
+        self._calls = 0
+        self._trial: float | None = None
+
+    @property
+    def offset(self) -> float:
+        """Seconds to wait after the end as told."""
+        return self.high if self._trial is None else self._trial
+
+    def rounded_down(self) -> None:
+        """The server said zero while a window ran, so it rounds down (or to the nearest)."""
+        self.high = max(self.high, ROUNDING)
+
+    def too_early(self, after: float) -> None:
+        """The old window still ran, this long after its end as told."""
+        if after >= ROUNDING:
+            return
+        self._trial = None
+        self._calls = 0
+        self.low = max(self.low, after)
+        if self.high <= self.low:
+            self.high = ROUNDING
+
+    def still_running(self, after: float) -> None:
+        """The old window was seen alive this long after its end as told, at no cost."""
+        self._trial = None
+        self.low = min(max(self.low, after), ROUNDING)
+        self.high = min(ROUNDING, max(self.high, after + 0.1))
+
+    def open(self, after: float) -> None:
+        """The new window was found open this long after the end as told."""
+        if after < self.high:
+            self.high = max(0.0, after)
+            self.low = min(self.low, self.high)
+
+    def plan(self, calls: int) -> None:
+        """A window begins; `calls` were made in the one before."""
+        self._calls += calls
+        self._trial = None
+        if self.high - self.low > _FINE and self._calls >= _TRIALS_APART:
+            self._trial = (self.low + self.high) / 2

@@ -1,0 +1,357 @@
+"""The limiter as the pipeline sees it: `acquire` a slot, say what was `answered`, `release` it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Mapping
+from math import inf
+from random import random as dice
+from typing import ClassVar
+from weakref import WeakValueDictionary
+
+from ...errors import ClientStateError, RateLimitError
+from ...operation import RateLimit
+from .bucket import Bucket
+from .budget import Budget, too_long
+from .headers import read_headers
+from .policy import DEFAULT, Policy, RateLimitStatus, RateLimitWait
+from .scopes import Scopes
+
+_WAITS, _OUT, _ANSWERED, _OVER = range(4)
+
+
+class Slot:
+    """The right to send one request. `answered` once when headers are in, `release` in any case."""
+
+    __slots__ = (
+        "_budget",
+        "_limiter",
+        "_probe",
+        "_sent_at",
+        "_state",
+        "asked_at",
+        "deadline",
+        "future",
+        "order",
+        "policy",
+        "route",
+    )
+
+    def __init__(self, limiter: Limiter, budget: Budget, route: str, policy: Policy) -> None:
+        self._limiter = limiter
+        self._budget = budget
+        self.future: asyncio.Future[None] | None = None
+        self._probe = False
+        self._sent_at = 0.0
+        self._state = _WAITS
+        self.route = route
+        self.policy = policy
+        self.asked_at = 0.0
+        self.deadline = inf
+        self.order = 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether its turn has not come yet, and somebody still wants it."""
+        return self._state == _WAITS and (self.future is None or not self.future.done())
+
+    def before(self, other: Slot) -> bool:
+        """Whether this one's turn comes first."""
+        mine, others = self.policy.priority, other.policy.priority
+        return mine > others or (mine == others and self.order < other.order)
+
+    def go(self, now: float) -> None:
+        """Its turn has come."""
+        self._state = _OUT
+        self._sent_at = now
+        self._probe = self._budget.window.sent(now)
+        self._limiter.in_flight += 1
+        if self.policy.max_rate is not None:
+            self._limiter.bucket(self.policy.max_rate).take()
+        if self.future is not None:
+            self.future.set_result(None)
+
+    def fail(self, error: RateLimitError) -> None:
+        """Its turn comes too late."""
+        self._state = _OVER
+        self._budget.leave(self)
+        if self.future is not None:
+            self.future.set_exception(error)
+
+    def move(self, budget: Budget) -> None:
+        """Wait for another budget from now on."""
+        self._budget = budget
+        budget.enter(self)
+
+    def expired(self) -> None:
+        """Its patience is over."""
+        if self.waits:
+            expected = self._budget.expected(self._limiter.now(), self.policy)[1]
+            self.fail(too_long(expected, self.deadline - self.asked_at))
+
+    def abandoned(self) -> None:
+        """Whoever wanted it was cancelled, while waiting or between its turn and running on: give everything back."""
+        if self._state == _WAITS:
+            self._state = _OVER
+            self._budget.leave(self)
+        else:
+            self.release(sent=False)
+
+    def answered(self, status: int, headers: Mapping[str, str]) -> RateLimit | None:
+        """The headers of the answer are in.
+
+        Args:
+            status: of the response; 429 makes everybody on this budget stop.
+            headers: of the response.
+
+        Returns:
+            What they said of the budget, `None` if nothing.
+        """
+        told = read_headers(headers)
+        if self._state == _OUT:
+            self._state = _ANSWERED
+            self._limiter.learn(self._budget, self.route, self._sent_at, self._probe, status, told)
+        return told
+
+    def release(self, *, sent: bool = True) -> None:
+        """Done with it, whatever happened; the second time it does nothing.
+
+        Args:
+            sent: False if the request provably never left: then it was not counted.
+        """
+        if self._state == _OUT:
+            window, limiter = self._budget.window, self._limiter
+            if sent:
+                window.lost(limiter.now(), self._probe)
+            else:
+                window.unsent(self._probe)
+            limiter.finished()
+        self._state = _OVER
+
+
+class Limiter:
+    """All budgets of one credential on one event loop.
+
+    Args:
+        random: gives numbers from 0 to 1, for the jitter of back-off.
+    """
+
+    def __init__(self, *, random: Callable[[], float] = dice) -> None:
+        self._random = random
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self.busy: set[Budget] = set()
+        """Budgets that somebody waits for."""
+        self.in_flight = 0
+        self._scopes: Scopes[Budget] = Scopes(self._budget)
+        self._scopes.free.window.free()
+        self._buckets: dict[tuple[float, float], Bucket] = {}
+        self._order = 0
+
+    def _budget(self) -> Budget:
+        return Budget(self, self._random)
+
+    # -- for callers ------------------------------------------------------------------------------------------------
+
+    def try_acquire(self, route: str, policy: Policy = DEFAULT) -> Slot | None:
+        """A slot if one is to be had without waiting, else `None`.
+
+        Args:
+            route: whatever names the route: an operation id, or method and path template.
+            policy: how this caller wants to draw on the budget.
+
+        Raises:
+            ClientStateError: in use on another event loop that still runs.
+        """
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._bind(loop)
+        budget = self._scopes.of(route)
+        if budget.waiting:
+            return None
+        now = loop.time()
+        if budget.when(now, policy) > now:
+            return None
+        slot = Slot(self, budget, route, policy)
+        slot.go(now)
+        return slot
+
+    async def acquire(
+        self,
+        route: str,
+        policy: Policy = DEFAULT,
+        *,
+        max_wait: float | None = None,
+        on_wait: Callable[[RateLimitWait], object] | None = None,
+    ) -> Slot:
+        """A slot, as soon as it is this caller's turn.
+
+        Args:
+            route: whatever names the route: an operation id, or method and path template.
+            policy: how this caller wants to draw on the budget.
+            max_wait: seconds; the shorter of this and `policy.max_wait` counts.
+            on_wait: is told, before waiting begins, why and how long.
+
+        Raises:
+            RateLimitError: the wait is, or turns out to be, longer than allowed; `.retry_after` seconds.
+            ClientStateError: in use on another event loop that still runs.
+        """
+        slot = self.try_acquire(route, policy)
+        if slot is not None:
+            return slot
+        loop, budget = self.loop, self._scopes.of(route)
+        if policy.max_wait is not None:
+            max_wait = policy.max_wait if max_wait is None else min(max_wait, policy.max_wait)
+        slot = Slot(self, budget, route, policy)
+        self._order += 1
+        slot.order = self._order
+        budget.enter(slot)
+        budget.pump()
+        if not slot.waits:
+            return slot
+        timer = self._consider(slot, max_wait, on_wait) if max_wait is not None or on_wait is not None else None
+        slot.future = loop.create_future()
+        try:
+            await slot.future
+        except asyncio.CancelledError:
+            slot.abandoned()
+            raise
+        finally:
+            slot.future = None
+            if timer is not None:
+                timer.cancel()
+        return slot
+
+    def _consider(
+        self, slot: Slot, max_wait: float | None, on_wait: Callable[[RateLimitWait], object] | None
+    ) -> asyncio.TimerHandle | None:
+        """Whether waiting is worth it: tell the observer, set the alarm; too long raises at once."""
+        budget, now = self._scopes.of(slot.route), self.now()
+        try:
+            reason, expected = budget.expected(now, slot.policy)
+            if max_wait is not None and expected is not None and expected > max_wait:
+                raise too_long(expected, max_wait)
+            if on_wait is not None:
+                on_wait(RateLimitWait(route=slot.route, reason=reason, expected=expected))
+        except BaseException:
+            slot.abandoned()
+            raise
+        if max_wait is None:
+            return None
+        slot.asked_at, slot.deadline = now, now + max_wait
+        budget.impatient(slot)
+        return self.loop.call_at(slot.deadline, slot.expired)
+
+    @property
+    def status(self) -> RateLimitStatus:
+        """The common budget as it is known now; `waiting`, `in_flight` and `throttled` count every route."""
+        window, budgets = self._scopes.common.window, self._scopes.all()
+        known = window.floor is not None
+        return RateLimitStatus(
+            limit=window.limit,
+            remaining=window.available(),
+            resets_in=max(0.0, window.end - self.now()) if known else None,
+            in_flight=self.in_flight,
+            waiting=sum(b.waiting for b in budgets),
+            throttled=sum(b.window.throttled for b in budgets),
+            others=window.others,
+            taken_by_others=window.foreign,
+        )
+
+    # -- for slots and budgets --------------------------------------------------------------------------------------
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop it is in use on."""
+        return self._loop or asyncio.get_running_loop()
+
+    @property
+    def stale(self) -> bool:
+        """Whether the loop it belonged to is gone."""
+        return self._loop is not None and self._loop.is_closed()
+
+    def now(self) -> float:
+        """The loop's time."""
+        return self.loop.time()
+
+    def under_ceilings(self, now: float, policy: Policy) -> float:
+        """`now` if the policy's own ceilings allow a call, else `inf`: a release or the bucket will tell."""
+        if policy.max_concurrency is not None and self.in_flight >= policy.max_concurrency:
+            return inf
+        if policy.max_rate is not None and not self.bucket(policy.max_rate).ready():
+            return inf
+        return now
+
+    def bucket(self, rate: tuple[float, float]) -> Bucket:
+        """The bucket of a ceiling; callers with the same ceiling share it."""
+        found = self._buckets.get(rate)
+        if found is None:
+            found = self._buckets[rate] = Bucket(rate[0], rate[1], self._pump)
+        return found
+
+    def learn(
+        self, budget: Budget, route: str, sent_at: float, probe: bool, status: int, told: RateLimit | None
+    ) -> None:
+        """An answer is in: sort its route, tell its budget, wake who may go now."""
+        now = self.now()
+        window = budget.window
+        if told is not None and (told.exempt or told.limit is not None):
+            target = self._scopes.learn(route, told, sent_at, now)
+            if target is not budget:
+                window.unsent(probe)
+                self._rehome()
+                if target is None or told.exempt:
+                    self.finished()
+                    return
+                window, probe = target.window, target.window.sent(now)
+        if told is not None and told.exempt:
+            window.unsent(probe)
+        elif status == 429:
+            window.refused(sent_at, now, told, probe)
+        else:
+            window.answered(sent_at, now, told, probe)
+        self.finished()
+
+    def finished(self) -> None:
+        """A call is over."""
+        self.in_flight -= 1
+        if self.busy:
+            self._pump()
+
+    def _pump(self) -> None:
+        for budget in tuple(self.busy):
+            budget.pump()
+
+    def _rehome(self) -> None:
+        """Routes were sorted anew: let everybody wait for the right budget."""
+        for budget in tuple(self.busy):
+            for slot in budget.everybody():
+                slot.move(self._scopes.of(slot.route))
+
+    def _bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._loop is not None:
+            if not self._loop.is_closed():
+                raise ClientStateError("the request budget is in use on another event loop; use one client per loop")
+            self._reset()
+        self._loop = loop
+
+
+class Limiters:
+    """Limiters shared by name: clients of one token on one loop draw on one budget."""
+
+    _known: ClassVar[WeakValueDictionary[tuple[int, Hashable], Limiter]] = WeakValueDictionary()
+
+    @classmethod
+    def shared(cls, key: Hashable) -> Limiter:
+        """The limiter of this key on the running loop. It lives as long as somebody holds it.
+
+        Args:
+            key: origin and identity of the credential; never the credential itself.
+        """
+        name = (id(asyncio.get_running_loop()), key)
+        found = cls._known.get(name)
+        if found is None or found.stale:
+            found = cls._known[name] = Limiter()
+        return found

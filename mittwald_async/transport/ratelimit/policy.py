@@ -1,0 +1,61 @@
+"""The records this room hands out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Pace = Literal["burst", "smooth"]
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
+    """How one caller wants to draw on a budget; callers of one budget may differ."""
+
+    pace: Pace = "burst"
+    """`burst` spends freely what is left of the window, `smooth` spreads it over the time left."""
+    reserve: float = 0.0
+    """Share of the limit, 0 to 1, that is left to others."""
+    priority: int = 0
+    """Higher goes first; equal ones in the order of asking."""
+    max_wait: float | None = None
+    """Seconds; a longer wait is an error instead."""
+    max_rate: tuple[float, float] | None = None
+    """A ceiling of its own, `(calls, seconds)`, whatever the server allows."""
+    max_concurrency: int | None = None
+    """Most calls under way at a time."""
+
+
+DEFAULT = Policy()
+
+
+class RateLimitStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of the request budget at this moment."""
+
+    limit: int | None
+    """Calls per window, as the server says; `None` before the first answer."""
+    remaining: int | None
+    """Calls left in this window after everything under way."""
+    resets_in: float | None
+    """Seconds until the next window."""
+    in_flight: int
+    """Calls under way."""
+    waiting: int
+    """Calls waiting for their turn."""
+    throttled: int
+    """Answers with status 429 so far."""
+    others: int
+    """Estimate of other clients drawing on the same budget."""
+    taken_by_others: int
+    """Calls in this window that were not ours."""
+
+
+class RateLimitWait(msgspec.Struct, frozen=True, kw_only=True):
+    """A call has to wait for its turn."""
+
+    route: str
+    reason: Literal["opening", "window", "refused", "pace", "rate", "concurrency", "queue"]
+    """What it waits for: the first answer, the next window, the end of a pause after a 429, the even pace or others,
+    the ceilings of its policy, or those who came before."""
+    expected: float | None
+    """Seconds it will probably take; `None` where nobody can tell."""

@@ -1,0 +1,333 @@
+"""What is known of one budget, and when the next call may go. Pure: every method is told the time, nothing waits.
+
+The server's window is the truth; this is the picture of it that arrives late, out of order, in whole seconds, and that
+other processes change behind our back. Two facts carry everything:
+
+- within a window `remaining` only falls, so the lowest value seen is an upper bound, and calls still under way may each
+  have taken one more;
+- an answer to a call sent after another answer was seen is younger than that one. Only such an answer can show that
+  a new window began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from random import random as dice
+
+from ...operation import RateLimit
+from .edge import ROUNDING, Edge
+
+PATIENCE = 5.0
+"""Seconds a call that everybody waits for may take before another one is tried beside it."""
+
+_SLACK = 0.05
+"""Seconds by which two instants may differ through scheduling alone."""
+_PROOF = 16
+"""Answers without a trace of others that make us believe to be alone."""
+_CAUTION = 16
+"""Until then no more than this part of what remains is under way, so that many newcomers together do no harm."""
+_NOTICED = 2
+"""Calls of others in one window that count as company; a single one may be a request of our own that got lost."""
+_MOST_OTHERS = 32
+_FIRST_STEP, _LAST_STEP = 1.0, 60.0
+"""Seconds of the shortest and the longest back-off."""
+_HEADERLESS = 3
+"""Opening calls answered without headers before the budget is taken for gone."""
+
+
+class Window:
+    """The picture of one budget. Calls go through `sent`, then exactly one of `answered`, `refused`, `lost`, `unsent`."""
+
+    __slots__ = (
+        "_base",
+        "_blind",
+        "_due",
+        "_floor_at",
+        "_gap",
+        "_headerless",
+        "_last_foreign",
+        "_last_own",
+        "_must_probe",
+        "_opened_at",
+        "_probe_at",
+        "_proof",
+        "_random",
+        "_stop_from",
+        "_stop_until",
+        "_strikes",
+        "_told_end",
+        "_uncertain",
+        "_uncertain_at",
+        "edge",
+        "floor",
+        "foreign",
+        "in_flight",
+        "limit",
+        "others",
+        "own",
+        "period",
+        "throttled",
+    )
+
+    def __init__(self, random: Callable[[], float] = dice) -> None:
+        self.limit: int | None = None
+        self.floor: int | None = None
+        """The lowest `remaining` seen in this window."""
+        self.in_flight = 0
+        self.own = 0
+        """Our calls known to be over in this window."""
+        self.foreign = 0
+        """Calls in this window that cannot have been ours."""
+        self.others = 0
+        """How many clients of our own kind would explain that; 0: alone."""
+        self.throttled = 0
+        self.period = 0.0
+        """The longest time left that was ever told: about the length of a window."""
+        self.edge = Edge()
+        self._random = random
+        self._told_end = inf
+        self._floor_at = 0.0
+        self._opened_at = 0.0
+        self._base = 0
+        self._last_own = 0
+        self._last_foreign = 0
+        self._proof = 0
+        self._uncertain = 0
+        self._uncertain_at = 0.0
+        self._blind = False
+        self._headerless = 0
+        self._probe_at: float | None = None
+        self._must_probe = False
+        self._stop_from = -inf
+        self._stop_until = -inf
+        self._strikes = 0
+        self._due = -inf
+        self._gap = 0.0
+
+    def free(self) -> None:
+        """No budget is in force here: everything may go until an answer says otherwise."""
+        self._blind = True
+
+    # -- when ------------------------------------------------------------------------------------------------------
+
+    @property
+    def end(self) -> float:
+        """When the window ends, as far as is known."""
+        return self._told_end + self.edge.offset
+
+    @property
+    def gap(self) -> float:
+        """Seconds between two calls while they are paced, else 0."""
+        return self._gap
+
+    @property
+    def stopped_until(self) -> float:
+        """The end of the pause after a 429; in the past where there is none."""
+        return self._stop_until
+
+    def available(self, reserve: float = 0.0) -> int | None:
+        """Calls that may still go in this window; `None` where nothing is known."""
+        if self.floor is None:
+            return None
+        kept = int(reserve * (self.limit or 0))
+        return max(0, self.floor - self.in_flight - self._uncertain - kept)
+
+    def opening(self, now: float) -> bool:
+        """Whether one call has to go alone now: nothing is known, the window is over, or a pause just ended."""
+        return self._must_probe or (not self._blind if self.floor is None else now >= self.end)
+
+    def when(self, now: float, reserve: float = 0.0, smooth: bool = False) -> float:
+        """The instant from which one more call may go: not after `now` if at once, `inf` if only an answer can tell.
+
+        Args:
+            reserve: share of the limit, 0 to 1, that stays untouched.
+            smooth: spread what is left over the time left.
+        """
+        if now < self._stop_until:
+            return self._stop_until
+        floor = self.floor
+        if floor is None:
+            if self._blind and not self._must_probe:
+                return now
+            return now if self._probe_at is None else self._probe_at + PATIENCE
+        end = self._told_end + self.edge.offset
+        if now >= end or self._must_probe:
+            return now if self._probe_at is None else self._probe_at + PATIENCE
+        spare = floor - self.in_flight - self._uncertain
+        if reserve:
+            spare -= int(reserve * (self.limit or 0))
+        if spare < 1:
+            return end
+        if self.others or smooth:
+            return self._paced(now, end, spare)
+        self._gap = 0.0
+        if self._proof < _PROOF and self.in_flight >= max(1, floor // _CAUTION):
+            return inf
+        return now
+
+    def _paced(self, now: float, end: float, spare: int) -> float:
+        spare -= self.others
+        if spare < 1:
+            return end
+        self._gap = (end - now) / spare
+        return min(self._due + self._gap, end)
+
+    # -- what happens to a call -------------------------------------------------------------------------------------
+
+    def sent(self, now: float) -> bool:
+        """A call goes out. True: it goes alone, everybody waits for what it brings."""
+        self.in_flight += 1
+        due = self._due + self._gap
+        self._due = due if now - due < self._gap else now
+        if self._must_probe or (not self._blind if self.floor is None else now >= self._told_end + self.edge.offset):
+            self._probe_at = now
+            return True
+        return False
+
+    def unsent(self, probe: bool) -> None:
+        """It never left: as if it had not been asked for."""
+        self._over(probe)
+
+    def lost(self, now: float, probe: bool) -> None:
+        """No answer came; the server may or may not have counted it."""
+        self._over(probe)
+        self._uncertain += 1
+        self._uncertain_at = now
+
+    def answered(self, sent_at: float, now: float, told: RateLimit | None, probe: bool) -> None:
+        """An answer other than a 429 is in."""
+        self._over(probe)
+        if sent_at >= self._stop_from:
+            self._must_probe = False
+            self._strikes = 0
+        if told is None or told.remaining is None or told.reset is None:
+            self._headers_missing(now, probe)
+            return
+        remaining, reset = told.remaining, told.reset
+        self._headerless = 0
+        if self.floor is None:
+            self._begin(now, told.limit, remaining, reset, first=True)
+        elif sent_at + reset > self._told_end + ROUNDING + _SLACK:
+            self._begin(now, told.limit, remaining, reset)
+        elif sent_at < self._opened_at and now + reset < self._told_end - ROUNDING - _SLACK:
+            self.own += 1  # It belongs to the window before; whether this one counted it too, nobody knows.
+            return
+        else:
+            self._same_or_risen(sent_at, now, told.limit, remaining, reset)
+        if sent_at >= self._uncertain_at:
+            self.own += self._uncertain
+            self._uncertain = 0
+        self._look_for_others(remaining)
+
+    def refused(self, sent_at: float, now: float, told: RateLimit | None, probe: bool) -> None:
+        """A 429 is in: everybody stops."""
+        self._over(probe)
+        self.throttled += 1
+        if sent_at < self._stop_from:
+            return  # Sent before the pause began: the same refusal once more.
+        self._stop_from = now
+        self._must_probe = True
+        if told is not None and told.reset is not None:
+            self._told_end = now + told.reset
+            self.limit = told.limit or self.limit
+            self.floor, self._floor_at = 0, now
+        if self.floor is not None:
+            after = sent_at - self._told_end
+            if 0 <= after < ROUNDING:
+                self.edge.too_early(after)
+            elif after < 0 and self._could_be_empty():
+                self.floor, self._floor_at = 0, now
+            else:
+                self._stop_until = self._backed_off(now)
+                return
+            if self.end > now:
+                self._stop_until = self.end
+                return
+        self._stop_until = self._backed_off(now)
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _over(self, probe: bool) -> None:
+        self.in_flight -= 1
+        if probe:
+            self._probe_at = None
+
+    def _headers_missing(self, now: float, probe: bool) -> None:
+        if self.floor is None:
+            self._blind = True
+            return
+        self._uncertain += 1
+        self._uncertain_at = now
+        if probe:
+            self._headerless += 1
+            if self._headerless >= _HEADERLESS:
+                self.floor, self._blind, self._uncertain, self.others = None, True, 0, 0
+
+    def _begin(self, now: float, limit: int | None, remaining: int, reset: float, first: bool = False) -> None:
+        """This answer is the first of a window."""
+        if not first:
+            self.edge.open(now - self._told_end)
+            self._last_own, self._last_foreign = self.own, self.foreign
+        self.edge.plan(self.own)
+        self.limit = limit or max(remaining, self.limit or 0)
+        self.floor, self._floor_at, self._opened_at = remaining, now, now
+        self._told_end = now + reset
+        self.period = max(self.period, reset)
+        self._blind = False
+        self.own, self.foreign = 1, 0
+        self._base = self.limit - remaining - 1 if first else 0
+        self._due = now
+        if reset == 0:
+            self.edge.rounded_down()
+
+    def _same_or_risen(self, sent_at: float, now: float, limit: int | None, remaining: int, reset: float) -> None:
+        floor = self.floor or 0
+        if remaining > floor and sent_at >= self._floor_at and now >= self._told_end - _SLACK:
+            self._begin(now, limit, remaining, reset)
+            return
+        self.own += 1
+        if remaining < floor or sent_at >= self._floor_at:
+            self.floor, self._floor_at = remaining, now
+            if limit is not None and limit != self.limit:
+                self._new_limit(limit, remaining)
+        if reset == 0:
+            self.edge.rounded_down()
+        after = sent_at - self._told_end
+        self._told_end = min(self._told_end, now + reset)
+        if after > self.edge.offset:
+            self.edge.still_running(after)
+
+    def _new_limit(self, limit: int, remaining: int) -> None:
+        """The limit changed within a window: what others took so far stays what it was."""
+        self.limit = limit
+        self._base = limit - remaining - self.own - self.in_flight - self._uncertain - self.foreign
+
+    def _look_for_others(self, remaining: int) -> None:
+        """Count what fell beyond anything we can have caused."""
+        surely = (self.limit or 0) - remaining - self._base - self.own - self.in_flight - self._uncertain
+        if surely > self.foreign:
+            self.foreign = surely
+        if self.foreign >= _NOTICED or self._last_foreign >= _NOTICED:
+            self._proof = 0
+            if self._last_own >= 4 and self._last_foreign >= _NOTICED:
+                ratio = self._last_foreign / self._last_own
+            else:
+                ratio = self.foreign / max(1, self.own)
+            self.others = min(_MOST_OTHERS, max(1, round(ratio)))
+        else:
+            self._proof += 1
+            self.others = 0
+
+    def _could_be_empty(self) -> bool:
+        """Whether others may have taken what we believed to be left."""
+        left = (self.floor or 0) - self.in_flight
+        return left <= max(self.others, 0.05 * (self.limit or 0))
+
+    def _backed_off(self, now: float) -> float:
+        """The end of the next back-off step, not beyond the end of the window."""
+        step = min(_LAST_STEP, _FIRST_STEP * 2.0**self._strikes * (1 + self._random() / 2))
+        self._strikes = min(self._strikes + 1, 16)
+        if self.floor is not None and self.end > now:
+            return min(now + step, self.end)
+        return now + step

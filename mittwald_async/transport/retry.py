@@ -1,0 +1,84 @@
+"""Whether a call is repeated, and after how long. Small checkers and one quota; nothing here sleeps.
+
+In numbers: 3 retries; full jitter, attempt n sleeps `U(0, min(20, 0.5 * 2**n))` seconds (n from 0), so at most 0.5, 1
+and 2 s; all such sleeps of one call together stay under 60 s. What the server tells (`Retry-After`) is slept instead,
+up to `max_retry_wait`. Repeated are, for GET, HEAD, OPTIONS, PUT and DELETE: 408 429 500 502 503 504 and every
+connection error; for POST and PATCH: 429 (not executed) and errors where the request provably was not sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from ..errors import CallTimeoutError, NotSentError, TransportError
+
+IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
+STATUSES = frozenset((408, 429, 500, 502, 503, 504))
+
+BASE = 0.5
+CAP = 20.0
+BUDGET = 60.0
+"""Seconds all jittered sleeps of one call may take together."""
+
+
+def repeats_status(method: str, status: int) -> bool:
+    """Is an answer with this status worth another attempt, and harmless to repeat?"""
+    return status == 429 or (status in STATUSES and method in IDEMPOTENT)
+
+
+def repeats_error(method: str, error: TransportError) -> bool:
+    """Is a connection error harmless to repeat? The deadline's own error never is: there is no time left."""
+    if isinstance(error, CallTimeoutError):
+        return False
+    return method in IDEMPOTENT or isinstance(error, NotSentError)
+
+
+def jitter(retry: int, chance: float) -> float:
+    """Seconds to sleep before retry number `retry` (from 0); `chance` is uniform in [0, 1)."""
+    return chance * min(CAP, BASE * 2.0 ** min(retry, 32))
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds the server asks to wait: `Retry-After` as a number or as an HTTP date. `None` where it says nothing."""
+    text = headers.get("Retry-After", "").strip()
+    if not text:
+        return None
+    if text.isascii() and text.replace(".", "", 1).isdigit():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
+
+
+class Quota:
+    """A bucket that keeps retries a small part of the traffic while the server is in trouble.
+
+    A full bucket of 500 pays 100 retries at 5 each (10 after a timeout). A call that succeeds at once gives 1 back, one
+    that succeeds after retries gives back what its last retry cost. Empty: errors are raised at once, without retry.
+    """
+
+    __slots__ = ("capacity", "tokens")
+
+    RETRY = 5
+    TIMEOUT = 10
+
+    def __init__(self, capacity: int = 500) -> None:
+        self.capacity = capacity
+        self.tokens = capacity
+
+    def take(self, cost: int) -> bool:
+        """Pay for a retry; False: no retry."""
+        if cost > self.tokens:
+            return False
+        self.tokens -= cost
+        return True
+
+    def give(self, amount: int = 1) -> None:
+        """A call succeeded."""
+        self.tokens = min(self.capacity, self.tokens + amount)

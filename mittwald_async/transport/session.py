@@ -1,0 +1,322 @@
+"""The only room that knows aiohttp's client: one exchange over the pool, and what its failures mean.
+
+Every failure leaves here as a `TransportError` raised outside of the `except` block that saw aiohttp's own: neither
+aiohttp's frames (whose locals hold headers) nor its messages (which may hold whole URLs) travel with ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import platform
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, TypeAlias
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from .._version import __version__
+from ..errors import (
+    CallTimeoutError,
+    ConfigurationError,
+    ConnectTimeoutError,
+    MaybeSentError,
+    NotSentError,
+    ReadTimeoutError,
+    TransportError,
+)
+from ..options import Pool
+from .build import Content
+
+ERROR_BODY_LIMIT = 1 << 20
+"""Bytes of an error's body that are read; the rest is left on the wire and the connection is closed."""
+
+USER_AGENT = f"mittwald-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
+
+_CHUNK = 1 << 16
+_SWITCH = "_retry_connection"
+_NEVER_WRITTEN = "closing transport"
+"""aiohttp's writer says this when it finds the connection closed before handing it the first byte."""
+
+
+Timeout: TypeAlias = aiohttp.ClientTimeout
+
+
+def timeouts(total: float | None, connect: float | None, read: float | None) -> Timeout:
+    """Seconds for the whole exchange, for making a connection, and between bytes; `None`: no bound."""
+    return aiohttp.ClientTimeout(total=total, sock_connect=connect, sock_read=read)
+
+
+class Hidden(str):
+    """A header value whose `repr` tells nothing: it may stand in the locals of any frame of a traceback."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class Answer:
+    """What one exchange brought: status, headers and the body as it came."""
+
+    __slots__ = ("body", "cut", "headers", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes = b"", cut: bool = False) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.cut = cut
+        """The body is longer than what was read of it."""
+
+    def __repr__(self) -> str:
+        return f"<Answer {self.status}, {len(self.body)} bytes{' of more' if self.cut else ''}>"
+
+
+class StreamAnswer(Answer):
+    """An answer whose body is still on the wire."""
+
+    __slots__ = ("_response", "url")
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        super().__init__(response.status, response.headers)
+        self.url = ""
+        self._response = response
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body, piece by piece. Raises the `TransportError` family where it breaks off."""
+        problem: TransportError | None = None
+        try:
+            async for chunk in self._response.content.iter_chunked(_CHUNK):
+                yield chunk
+        except (aiohttp.ClientError, OSError) as error:
+            problem = classify(error)
+        if problem is not None:
+            self.close()
+            raise problem
+
+    def close(self) -> None:
+        """Give the connection back if the body was read whole, else close it."""
+        self._response.close()
+
+
+def classify(error: Exception) -> TransportError:
+    """What a failure of the transport means to a caller: was the request provably not sent, or maybe sent?"""
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return ConnectTimeoutError("no connection within connect_timeout")
+    if isinstance(error, aiohttp.SocketTimeoutError):
+        return ReadTimeoutError("nothing arrived within read_timeout")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return NotSentError(f"cannot connect to {error.host}:{error.port}: {error.strerror or error.os_error}")
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return NotSentError(f"the proxy refused the connection: {error.status} {error.message}")
+    if isinstance(error, aiohttp.ServerFingerprintMismatch):
+        return NotSentError("the server's certificate has another fingerprint")
+    if isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
+        return NotSentError("the URL cannot be used")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return MaybeSentError(
+            f"the answer is not HTTP: {error.message.splitlines()[0] if error.message else 'garbage'}"
+        )
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return MaybeSentError("the body of the answer broke off")
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return MaybeSentError("the server closed the connection without an answer")
+    if isinstance(error, TimeoutError):
+        return CallTimeoutError("the call took longer than timeout")
+    if isinstance(error, ValueError):
+        return NotSentError(f"cannot be sent: {error}")
+    if _never_written(error):
+        return NotSentError("the connection was closed before anything was written")
+    name = type(error).__name__
+    return MaybeSentError(f"the connection broke: {getattr(error, 'strerror', None) or name}")
+
+
+def _never_written(error: BaseException) -> bool:
+    """Headers and a body of bytes go out in one write, so a refused write means that nothing went out.
+
+    A streamed body is not covered: it fails with the same words in the middle, and is told apart by the pipeline."""
+    cause = error if isinstance(error, aiohttp.ClientConnectionResetError) else error.__cause__
+    return isinstance(cause, aiohttp.ClientConnectionResetError) and _NEVER_WRITTEN in str(cause)
+
+
+class Proxies:
+    """Proxies of the environment, looked up once per origin: aiohttp's own `trust_env` asks a thread on every call
+    and would send credentials it finds in `.netrc`."""
+
+    __slots__ = ("_found", "_known")
+
+    def __init__(self, trust_env: bool) -> None:
+        self._known: dict[str, str] = getproxies() if trust_env else {}
+        self._found: dict[tuple[str, str | None, int | None], dict[str, Any]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._known)
+
+    def arguments(self, url: URL) -> dict[str, Any]:
+        """The keyword arguments for aiohttp's request."""
+        key = (url.scheme, url.host, url.port)
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self._look_up(url)
+        return found
+
+    def _look_up(self, url: URL) -> dict[str, Any]:
+        proxy = self._known.get(url.scheme) or self._known.get("all")
+        if not proxy or proxy_bypass(f"{url.host}:{url.port}"):
+            return {}
+        address = URL(proxy if "://" in proxy else f"http://{proxy}")
+        arguments: dict[str, Any] = {"proxy": address.with_user(None)}
+        if address.user is not None:
+            pair = base64.b64encode(f"{address.user}:{address.password or ''}".encode()).decode()
+            arguments["proxy_headers"] = {"Proxy-Authorization": Hidden(f"Basic {pair}")}
+        return arguments
+
+
+def default_tls() -> ssl.SSLContext:
+    """A verifying context for HTTP/1.1. Reads the trust store: tens of milliseconds, so it is called in a thread."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class Session:
+    """A pool of connections on one event loop: our own, or one handed in, which is used and never closed."""
+
+    __slots__ = ("_guarded", "_owned", "_proxies", "_request", "loop", "session")
+
+    def __init__(self, session: aiohttp.ClientSession, *, owned: bool, proxies: Proxies, guarded: bool) -> None:
+        self.session = session
+        self.loop = asyncio.get_running_loop()
+        self._owned = owned
+        self._proxies = proxies
+        self._guarded = guarded
+        self._request: Callable[..., Any] = session.request
+
+    @classmethod
+    async def open(cls, pool: Pool, external: aiohttp.ClientSession | None, secure: bool) -> Session:
+        """Make the pool (TLS is set up in a thread), or take the one handed in."""
+        if external is not None:
+            if external.closed:
+                raise ConfigurationError("the aiohttp session handed in is closed")
+            return cls(external, owned=False, proxies=Proxies(False), guarded=True)
+        tls = pool.tls
+        if tls is None and secure:
+            tls = await asyncio.to_thread(default_tls)
+        connector = aiohttp.TCPConnector(
+            limit=pool.connections,
+            limit_per_host=0,
+            keepalive_timeout=pool.keepalive,
+            ttl_dns_cache=pool.dns_ttl,
+            ssl=True if tls is None else tls,
+        )
+        session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=True,
+            max_field_size=32768,
+        )
+        if not pool.compressed:
+            session.headers["Accept-Encoding"] = "identity"
+        # aiohttp sends an idempotent request a second time, unasked and untold, when a kept connection turns out to
+        # be closed. Retries are counted and told here, so that one is switched off; where the switch is missing,
+        # a guard does it at a higher price per call.
+        switch = hasattr(session, _SWITCH)
+        if switch:
+            setattr(session, _SWITCH, False)
+        return cls(session, owned=True, proxies=Proxies(pool.trust_env), guarded=not switch)
+
+    async def close(self) -> None:
+        """Close the pool if it is ours."""
+        if self._owned:
+            await self.session.close()
+
+    async def exchange(
+        self,
+        method: str,
+        url: URL,
+        headers: CIMultiDict[str],
+        content: Content | None,
+        timeout: Timeout,
+        answered: Callable[[int, Mapping[str, str]], object] | None,
+        stream: bool = False,
+    ) -> Answer:
+        """Send once and read the answer: redirects are not followed, an error's body is read up to a limit.
+
+        `answered` hears status and headers before the body is read."""
+        arguments: dict[str, Any] = {}
+        if self._proxies:
+            arguments.update(self._proxies.arguments(url))
+        if self._guarded:
+            arguments["middlewares"] = (_Once(), *getattr(self.session, "_middlewares", ()))
+        problem: TransportError
+        response: aiohttp.ClientResponse | None = None
+        try:
+            arrived: aiohttp.ClientResponse = await self._request(
+                method,
+                url,
+                headers=headers,
+                data=None if content is None else content.payload(),
+                allow_redirects=False,
+                timeout=timeout,
+                **arguments,
+            )
+            response = arrived
+            status = arrived.status
+            if answered is not None:
+                answered(status, arrived.headers)
+            if 200 <= status < 300:
+                if stream:
+                    return StreamAnswer(arrived)
+                return Answer(status, arrived.headers, await arrived.read())
+            return await _bounded(arrived)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            if response is not None:
+                response.close()
+            problem = classify(error)
+            if isinstance(problem, NotSentError) and content is not None and content.started:
+                problem = MaybeSentError(problem.message)
+        except BaseException:
+            if response is not None:
+                response.close()
+            raise
+        raise problem
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> Answer:
+    """An error's body, up to the limit. What broke off is kept as far as it came: it must not hide the status."""
+    body = bytearray()
+    cut = False
+    try:
+        async for chunk in response.content.iter_chunked(_CHUNK):
+            body += chunk
+            if len(body) > ERROR_BODY_LIMIT:
+                cut = True
+                break
+    except (aiohttp.ClientError, OSError):
+        cut = True
+    if cut:
+        response.close()
+    return Answer(response.status, response.headers, bytes(body[:ERROR_BODY_LIMIT]), cut)
+
+
+class _Once:
+    """aiohttp middleware that refuses the hidden second sending of one call with the error of the first."""
+
+    __slots__ = ("_failure",)
+
+    def __init__(self) -> None:
+        self._failure: BaseException | None = None
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        if self._failure is not None:
+            raise self._failure
+        try:
+            return await handler(request)
+        except BaseException as error:
+            self._failure = error
+            raise

@@ -1,0 +1,146 @@
+"""A small domain with everything that makes decoding hard; the same shapes the generator writes."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from msgspec import field
+
+from mittwald_async.structs import UNSET, Model, OneOf, Unknown, UnsetType
+
+Status: TypeAlias = Literal["pending", "ready"] | str
+
+
+class Owner(Model, frozen=True):
+    id: str
+
+
+class Site(Model, frozen=True):
+    id: str
+    created_at: datetime = field(name="createdAt")
+    status: Status
+    owner: Owner | None = None
+    born: date | None = None
+    note: str | UnsetType | None = UNSET
+    count: int | None = None
+    share: int | float | None = None
+    tags: list[str] | None = None
+    labels: dict[str, Owner] | None = None
+    extra: Any = None
+
+
+class Folder(Model, frozen=True):
+    name: str
+    folders: list[Folder] | None = None
+
+
+class Auto(Model, frozen=True):
+    auto: bool
+
+
+class Seconds(Model, frozen=True):
+    seconds: int
+
+
+class Unset(Model, frozen=True):
+    pass
+
+
+class Mail(Model, frozen=True):
+    entries: list[str]
+    ttl: Ttl
+
+
+class Managed(Model, frozen=True):
+    managed: bool
+    seconds: int | None = None
+
+
+class Message(Model, frozen=True):
+    type: Literal["MESSAGE"]
+    text: str
+    at: datetime
+
+
+class Changed(Model, frozen=True):
+    type: Literal["UPDATE"]
+    reason: Literal["created"]
+    who: Owner
+
+
+class Other(Model, frozen=True):
+    type: Literal["UPDATE"]
+    reason: str
+
+
+class Lower(Model, frozen=True):
+    ram: int | None = None
+    cpu: int | None = None
+
+
+class Machine(Model, frozen=True):
+    machine: str | None = None
+
+
+class Zone(Model, frozen=True):
+    id: str
+    record: Record
+    ttl: Ttl | None = None
+    spec: Spec | None = None
+
+
+class Level(Model, frozen=True):
+    level: Literal[1, 2]
+
+
+class Flag(Model, frozen=True):
+    level: Literal[True]
+
+
+if TYPE_CHECKING:
+    Ttl: TypeAlias = Auto | Seconds | Unknown
+    Record: TypeAlias = Unset | Mail | Managed | Unknown
+    Update: TypeAlias = Changed | Other | Unknown
+    Event: TypeAlias = Message | Changed | Other | Unknown
+    Spec: TypeAlias = Lower | Machine | Unknown
+    Mixed: TypeAlias = Owner | list[Owner] | str | Unknown
+    Graded: TypeAlias = Level | Flag | Unknown
+    Boxed: TypeAlias = list[Auto] | list[Seconds] | Unknown
+else:
+
+    class Ttl(OneOf):
+        variants = ("Auto", "Seconds")
+        plan = ((0, ("keys", ("auto",))), (1, ("keys", ("seconds",))))
+
+    class Record(OneOf):
+        variants = ("Unset", "Mail", "Managed")
+        plan = ((1, ("keys", ("entries", "ttl"))), (2, ("keys", ("managed",))), (0, ("only", ())))
+
+    class Update(OneOf):
+        variants = ("Changed", "Other")
+        plan = ((0, ("const", "reason", ("created",))), (1, ("keys", ("type", "reason"))))
+
+    class Event(OneOf):
+        variants = ("Message", "Update")
+        plan = ((0, ("const", "type", ("MESSAGE",))), (1, ("const", "type", ("UPDATE",))))
+
+    class Spec(OneOf):
+        variants = ("Lower", "Machine")
+        plan = ((1, ("some", ("machine",))), (0, ("any",)))
+
+    class Mixed(OneOf):
+        variants = ("Owner", "list[Owner]", "str")
+        plan = (
+            (0, ("all", (("kind", "object"), ("keys", ("id",))))),
+            (1, ("kind", "array")),
+            (2, ("kind", "string")),
+        )
+
+    class Graded(OneOf):
+        variants = ("Level", "Flag")
+        plan = ((0, ("const", "level", (1, 2))), (1, ("const", "level", (True,))))
+
+    class Boxed(OneOf):
+        variants = ("list[Auto]", "list[Seconds]")
+        plan = ((0, ("all", (("kind", "array"),))), (1, ("kind", "array")))

@@ -1,0 +1,119 @@
+"""Unions without discriminator: every value becomes the right variant, and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mittwald_async import codec
+from mittwald_async.errors import DriftWarning, ResponseDecodeError
+from mittwald_async.operation import Result
+from mittwald_async.structs import Unknown
+
+from . import made_up as m
+from .support import again, decode, operation
+
+
+@pytest.mark.parametrize(
+    ("expression", "value", "variant"),
+    [
+        ("made_up.Ttl", {"auto": True}, m.Auto),
+        ("made_up.Ttl", {"seconds": 5}, m.Seconds),
+        ("made_up.Record", {}, m.Unset),
+        ("made_up.Record", {"entries": ["a"], "ttl": {"auto": True}}, m.Mail),
+        ("made_up.Record", {"managed": True, "seconds": 3}, m.Managed),
+        ("made_up.Event", {"type": "MESSAGE", "text": "hi", "at": "2026-01-02T03:04:05Z"}, m.Message),
+        ("made_up.Event", {"type": "UPDATE", "reason": "created", "who": {"id": "u"}}, m.Changed),
+        ("made_up.Event", {"type": "UPDATE", "reason": "else"}, m.Other),
+        ("made_up.Spec", {"machine": "big"}, m.Machine),
+        ("made_up.Spec", {"ram": 2}, m.Lower),
+        ("made_up.Spec", {}, m.Lower),
+        ("made_up.Mixed", {"id": "o"}, m.Owner),
+        ("made_up.Mixed", [{"id": "o"}], list),
+        ("made_up.Mixed", "o", str),
+        ("made_up.Graded", {"level": 1}, m.Level),
+        ("made_up.Graded", {"level": True}, m.Flag),
+        ("made_up.Boxed", [{"seconds": 1}], list),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_each_variant_is_found_and_comes_back_as_it_was(expression: str, value: Any, variant: type) -> None:
+    assert type(decode(expression, value, strict=True)) is variant
+    assert again(expression, value, strict=True) == value
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("made_up.Ttl", {"weeks": 2}),
+        ("made_up.Ttl", "auto"),
+        ("made_up.Ttl", None),
+        ("made_up.Ttl", [1, {"a": None}]),
+        ("made_up.Record", {"alias": {"of": "x", "parts": [1, 2.5, None]}}),
+        ("made_up.Event", {"type": "POLL", "question": "?"}),
+        ("made_up.Event", {"type": {"not": "hashable"}}),
+        ("made_up.Event", 7),
+        ("made_up.Mixed", 7),
+        ("made_up.Graded", {"level": 3}),
+        ("made_up.Spec", True),
+    ],
+)
+def test_what_no_test_claims_is_unknown_and_keeps_its_json_also_when_strict(expression: str, value: Any) -> None:
+    assert decode(expression, value, strict=True) == Unknown(value)
+    assert again(expression, value) == value
+
+
+def test_a_union_inside_a_variant_inside_a_struct() -> None:
+    zone: Any = {"id": "z", "record": {"entries": [], "ttl": {"seconds": 60}}, "spec": {"machine": "m"}}
+    assert decode("made_up.Zone", zone) == m.Zone(
+        id="z", record=m.Mail(entries=[], ttl=m.Seconds(seconds=60)), spec=m.Machine(machine="m")
+    )
+    assert again("list[made_up.Zone]", [zone, zone]) == [zone, zone]
+
+
+def test_a_variant_named_by_its_constant_is_kept_with_what_deviates() -> None:
+    with pytest.warns(DriftWarning, match=r"\$\.at: expected date-time, got number"):
+        message = decode("made_up.Event", {"type": "MESSAGE", "text": "hi", "at": 5})
+    assert type(message) is m.Message
+    assert message.at == 5
+    with pytest.raises(ResponseDecodeError) as caught:
+        decode("list[made_up.Event]", [{"type": "MESSAGE", "text": "hi", "at": 5}], strict=True)
+    assert caught.value.json_path == "$[0].at"
+
+
+def test_a_value_that_only_has_a_variants_keys_stays_whole() -> None:
+    odd = {"seconds": "many", "jitter": 3}
+    with pytest.warns(DriftWarning, match=r"\$\.seconds: expected integer, got string"):
+        assert decode("made_up.Ttl", odd) == Unknown(odd)
+    with pytest.raises(ResponseDecodeError) as caught:
+        decode("made_up.Zone", {"id": "z", "record": {}, "ttl": odd}, strict=True)
+    assert caught.value.json_path == "$.ttl.seconds"
+
+
+def test_a_variant_that_does_not_convert_falls_through_to_the_next() -> None:
+    # A missing key of the first variant: `entries` alone is claimed by nobody else, so all of it is kept.
+    assert decode("made_up.Record", {"entries": []}) == Unknown({"entries": []})
+    assert decode("made_up.Update", {"type": "UPDATE", "reason": "created"}) == m.Other(type="UPDATE", reason="created")
+
+
+def test_successes_that_differ_are_told_apart_by_status() -> None:
+    both = operation(
+        Result(status=200, type="made_up.Auto", content_type="application/json"),
+        Result(status=202, type="made_up.Seconds", content_type="application/json"),
+        Result(status=204, type="None"),
+    )
+    assert codec.decode(both, 200, "application/json", b'{"auto":true,"seconds":1}') == m.Auto(auto=True)
+    assert codec.decode(both, 202, "application/json", b'{"auto":true,"seconds":1}') == m.Seconds(seconds=1)
+    assert codec.decode(both, 204, None, b"") is None
+    assert codec.decode(both, 201, "application/json", b'{"auto":true}') == m.Auto(auto=True)
+    assert codec.decode(both, 205, None, b"") is None
+
+
+def test_a_union_nobody_planned_tries_what_requires_most_first() -> None:
+    expression = "list[made_up.Other | made_up.Changed | made_up.Unset | None]"
+    values = [{"type": "UPDATE", "reason": "created", "who": {"id": "u"}}, {"type": "UPDATE", "reason": "x"}, {}, None]
+    kinds: list[Any] = [type(value) for value in decode(expression, values)]
+    assert kinds == [m.Changed, m.Other, m.Unset, type(None)]
+    assert json.loads(codec.encode(decode(expression, values))) == values

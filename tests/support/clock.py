@@ -1,0 +1,84 @@
+"""An event loop whose time is virtual: it jumps to the next timer as soon as nothing else is left to do.
+
+`asyncio.sleep`, timeouts, `loop.call_later` and everything built on `loop.time()` (aiolimiter, anyio) agree on it,
+so hours of waiting pass in milliseconds and every instant can be worked out by hand. Sockets may be open, but time
+does not wait for them: use it for code that only computes and sleeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import selectors
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+START = 1000.0
+"""What `loop.time()` says at first; not zero, so that a forgotten default of zero shows."""
+
+_STUCK_AFTER = 5.0
+"""Real seconds without any event and without a timer after which a test is declared stuck."""
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Polls real events without waiting and spends the waiting time on the virtual clock instead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = START
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None:
+            events = super().select(_STUCK_AFTER)
+            if not events:
+                raise RuntimeError("stuck: every task waits and no timer is set")
+            return events
+        events = super().select(0)
+        if not events:
+            self.now += max(0.0, timeout)
+        return events
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop with `time()` of its own; `advance` is what waiting does."""
+
+    def __init__(self) -> None:
+        self._jumping = _JumpingSelector()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        return self._jumping.now
+
+
+class VirtualClock:
+    """The running loop's time as a `Clock` to hand in."""
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(max(0.0, seconds))
+
+
+def run_virtual(main: Coroutine[Any, Any, R]) -> R:
+    """`asyncio.run` on a virtual loop."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(main)
+
+
+def virtual(test: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
+    """Decorator: the async test (or function) runs whole on a fresh virtual loop. Async fixtures do not reach into it."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        return run_virtual(test(*args, **kwargs))
+
+    return run
+
+
+def near(value: float, expected: float, within: float = 1e-6) -> bool:
+    """Whether two instants or durations are the same but for rounding."""
+    return abs(value - expected) <= within

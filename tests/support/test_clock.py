@@ -1,0 +1,51 @@
+"""The virtual loop keeps the promises other tests build on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from aiolimiter import AsyncLimiter
+
+from tests.support.clock import START, VirtualClock, near, run_virtual, virtual
+
+
+@virtual
+async def test_an_hour_passes_in_no_time() -> None:
+    began, clock = time.monotonic(), VirtualClock()
+    await clock.sleep(3600)
+    assert near(clock.now(), START + 3600)
+    assert time.monotonic() - began < 5
+
+
+@virtual
+async def test_timeouts_timers_and_buckets_agree() -> None:
+    loop, rang = asyncio.get_running_loop(), list[float]()
+    loop.call_later(2.5, lambda: rang.append(loop.time()))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(4):
+            await asyncio.Event().wait()
+    assert len(rang) == 1
+    assert near(rang[0], START + 2.5)
+    bucket = AsyncLimiter(1, 10)
+    await bucket.acquire()
+    await bucket.acquire()
+    assert near(loop.time(), START + 14)
+
+
+def test_threads_still_reach_the_loop() -> None:
+    async def main() -> int:
+        return await asyncio.to_thread(lambda: 7)
+
+    assert run_virtual(main()) == 7
+
+
+def test_a_stuck_program_is_an_error_and_not_a_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.support.clock._STUCK_AFTER", 0.01)
+
+    async def main() -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(RuntimeError, match="stuck"):
+        run_virtual(main())
