@@ -118,11 +118,11 @@ def _required_keys(test: Test) -> tuple[str, ...]:
             return ()
 
 
-def _by_key(stand_in: type[OneOf]) -> list[tuple[str, Any]]:
-    """Per leading step that tests for required keys: the key that says most, and the variant."""
+def _by_key(stand_in: type[OneOf], start: int = 0) -> list[tuple[str, Any]]:
+    """Per step, from `start` on, that tests for required keys: the key that says most, and the variant."""
     variants = variants_of(stand_in)
     tests: list[tuple[Any, tuple[str, ...]]] = []
-    for index, test in stand_in.plan:
+    for index, test in stand_in.plan[start:]:
         keys, variant = _required_keys(test), variants[index]
         if not keys or not _is_struct(variant):
             break
@@ -133,30 +133,30 @@ def _by_key(stand_in: type[OneOf]) -> list[tuple[str, Any]]:
     return [(min(keys, key=lambda key: (counted.count(key), key)), variant) for variant, keys in tests]
 
 
-def _by_constant(stand_in: type[OneOf]) -> tuple[str, dict[str, Any]]:
-    """The property that leading steps test for constant strings, and the variant per constant."""
+def _by_constant(stand_in: type[OneOf]) -> tuple[str, dict[str, Any], int]:
+    """The property that leading steps test for constant strings, the variant per constant, and how many steps."""
     variants = variants_of(stand_in)
     table: dict[str, Any] = {}
-    name = ""
+    name, steps = "", 0
     for index, test in stand_in.plan:
         if test[0] != "const" or (name and test[1] != name) or not all(type(text) is str for text in test[2]):
             break
-        name = test[1]
+        name, steps = test[1], steps + 1
         for text in test[2]:
             table.setdefault(text, variants[index])
-    return name, table
+    return name, table, steps
 
 
 def _compile(stand_in: type[OneOf]) -> Chooser:
     careful = CHOOSERS[stand_in]
-    name, table = _by_constant(stand_in)
-    if table:
-        return _constant_chooser(name, table, careful)
-    tries = _by_key(stand_in)
-    return _key_chooser(tries, careful) if tries else careful
+    name, table, steps = _by_constant(stand_in)
+    tries = _by_key(stand_in, steps)
+    others = _key_chooser(tries, careful) if tries else careful
+    return _constant_chooser(name, table, careful, others) if table else others
 
 
-def _constant_chooser(name: str, table: dict[str, Any], careful: Chooser) -> Chooser:
+def _constant_chooser(name: str, table: dict[str, Any], careful: Chooser, others: Chooser) -> Chooser:
+    """By constant; `others` takes what has another string there, `careful` what has none."""
     makers: dict[Any, Chooser] = {}
     for variant in dict.fromkeys(table.values()):
         source = _Source()
@@ -170,9 +170,9 @@ def _constant_chooser(name: str, table: dict[str, Any], careful: Chooser) -> Cho
 
     def choose(value: Any) -> Any:
         try:
-            maker = chosen[value[name]]
+            maker = chosen.get(value[name], others)
         except (LookupError, TypeError):
-            return careful(value)
+            maker = careful
         return maker(value)
 
     return choose
