@@ -49,8 +49,8 @@ class Schemas:
     """All types of one document. Ask `convert` for a type; read `declarations` when everything has been asked."""
 
     def __init__(self, root: Json, config: Config, findings: Findings) -> None:
-        self.findings = findings
-        self.resolver = Resolver(root)
+        self.findings: Findings = findings
+        self.resolver: Resolver = Resolver(root)
         self.declarations: dict[str, dict[str, ir.Declaration]] = {}
         self._merger = Merger(self.resolver, findings)
         self._homes: dict[str, Owner] = {}
