@@ -1767,7 +1767,7 @@ class UserGroup:
         *,
         message: str | None = None,
         origin: str | None = None,
-        subject: str,
+        subject: str | None = None,
         type: Literal["feedback", "bug"] | str | None = None,
         vote: int | float | None = None,
     ) -> dict[str, Any]:
@@ -1779,7 +1779,7 @@ class UserGroup:
         Args:
             message: str; at most 5000 long.
             origin: str; at most 1000 long.
-            subject: str; at most 100 long.
+            subject: str; at most 100 long; needed if any other is given.
             type: str; known values "feedback", "bug".
             vote: int | float; 0 to 10.
 
@@ -1911,10 +1911,10 @@ class UserGroup:
     async def deprecated_user_create_issue(
         self,
         *,
-        message: str,
+        message: str | None = None,
         origin: str | None = None,
         subject: str | None = None,
-        type: Literal["feedback", "bug"] | str,
+        type: Literal["feedback", "bug"] | str | None = None,
         vote: int | float | None = None,
     ) -> dict[str, Any]:
         """User create issue.
@@ -1923,10 +1923,10 @@ class UserGroup:
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-create-issue/
 
         Args:
-            message: str; at most 5000 long.
+            message: str; at most 5000 long; needed if any other is given.
             origin: str.
             subject: str.
-            type: str; known values "feedback", "bug".
+            type: str; known values "feedback", "bug"; needed if any other is given.
             vote: int | float; 0 to 10.
 
         Returns: dict[str, Any].
@@ -2142,9 +2142,9 @@ class UserGroup:
         self,
         *,
         message: str | None = None,
-        origin: str,
-        subject: str,
-        vote: int | float,
+        origin: str | None = None,
+        subject: str | None = None,
+        vote: int | float | None = None,
     ) -> dict[str, Any]:
         """User service feedback create.
 
@@ -2153,9 +2153,9 @@ class UserGroup:
 
         Args:
             message: str; at most 5000 long.
-            origin: str; at most 1000 long.
-            subject: str; 1 to 100 long.
-            vote: int | float; 0 to 10.
+            origin: str; at most 1000 long; needed if any other is given.
+            subject: str; 1 to 100 long; needed if any other is given.
+            vote: int | float; 0 to 10; needed if any other is given.
 
         Returns: dict[str, Any].
         Raises: AuthenticationError (401), NotFoundError (404), RateLimitError (429).
@@ -2184,10 +2184,10 @@ class UserGroup:
     async def deprecated_user_service_issue_new(
         self,
         *,
-        message: str,
+        message: str | None = None,
         origin: str | None = None,
         subject: str | None = None,
-        type: Literal["feedback", "bug"] | str,
+        type: Literal["feedback", "bug"] | str | None = None,
     ) -> None:
         """User service issue new.
 
@@ -2195,10 +2195,10 @@ class UserGroup:
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-service-issue-new/
 
         Args:
-            message: str; at most 1000000 long.
+            message: str; at most 1000000 long; needed if any other is given.
             origin: str.
             subject: str.
-            type: str; known values "feedback", "bug".
+            type: str; known values "feedback", "bug"; needed if any other is given.
 
         Returns: nothing.
         Raises: RateLimitError (429).
