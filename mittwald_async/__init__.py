@@ -66,7 +66,32 @@ _WHERE = {
     "operations": "",
 }
 
-__all__ = ["__version__", *_WHERE]
+__all__ = [
+    "AccessTokenRetrievalKey",
+    "Attempt",
+    "Credentials",
+    "DriftWarning",
+    "ExtensionInstanceSecret",
+    "Mittwald",
+    "MittwaldError",
+    "Operation",
+    "Options",
+    "Page",
+    "PasswordLogin",
+    "Pool",
+    "RateLimit",
+    "Response",
+    "Secret",
+    "StaticToken",
+    "TokenSource",
+    "UNSET",
+    "Unknown",
+    "UnsetType",
+    "__version__",
+    "errors",
+    "models",
+    "operations",
+]
 
 
 def __getattr__(name: str) -> Any:

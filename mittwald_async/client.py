@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, overload
 
@@ -16,18 +18,22 @@ from .credentials import Credentials, Secret, resolve
 from .errors import ClientStateError, ConfigurationError, InvalidArgumentError
 from .operation import Operation, Page, Response, Sender
 from .options import Observer, Options, Pool
+from .paging import PageSizes
 from .transport.build import arguments, near
 from .transport.call import Shared
 from .transport.pipeline import Middleware, Pipeline
+from .transport.ratelimit import Limiters, RateLimitStatus
 from .transport.session import Session
 
 if TYPE_CHECKING:
-    import aiohttp
-    from typing_extensions import Self
+    from typing import Self
 
-    from .credentials import TokenCallable
+    import aiohttp
+
+    from .credentials.kinds import TokenCallable
+    from .files import Download
     from .paging import Pages
-    from .transport.ratelimit import RateLimitStatus
+    from .waiting import Waiters
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -130,6 +136,7 @@ class Mittwald(Groups):
         )
         self._session = session
         self._pool = pool or Pool()
+        self._page_sizes = PageSizes()
         self._begin(Shared(_base(base_url), self._resolve(secret, credentials), clock=clock), options, owner=True)
 
     def _resolve(self, token: Secret | None, credentials: Credentials | TokenCallable | None) -> Credentials | None:
@@ -140,6 +147,7 @@ class Mittwald(Groups):
         self._owner = owner
         self._options = options
         self._pipeline = Pipeline(shared, options)
+        self._pipeline.page_sizes = self._page_sizes
         self.sender: Sender = self._pipeline
 
     @classmethod
@@ -173,8 +181,10 @@ class Mittwald(Groups):
         if shared.closed:
             raise shared.unusable()
         secure = shared.base_url.scheme == "https"
-        shared.limiter = Unlimited()
-        shared.session = await Session.open(self._pool, self._session, secure)
+        session = await Session.open(self._pool, self._session, secure)
+        identity = None if shared.credentials is None else shared.credentials.identity
+        shared.limiter = Limiters.shared((str(shared.origin), identity))
+        shared.session = session
         return self
 
     async def __aexit__(
@@ -196,24 +206,24 @@ class Mittwald(Groups):
     def with_options(
         self,
         *,
-        timeout: float | None | UnsetType = UNSET,
-        connect_timeout: float | None | UnsetType = UNSET,
-        read_timeout: float | None | UnsetType = UNSET,
+        timeout: float | UnsetType | None = UNSET,
+        connect_timeout: float | UnsetType | None = UNSET,
+        read_timeout: float | UnsetType | None = UNSET,
         max_retries: int | UnsetType = UNSET,
         max_retry_wait: float | UnsetType = UNSET,
         consistency: Literal["session", "off"] | UnsetType = UNSET,
         strict: bool | UnsetType = UNSET,
         pace: Literal["burst", "smooth"] | UnsetType = UNSET,
         reserve: float | UnsetType = UNSET,
-        max_rate: tuple[float, float] | None | UnsetType = UNSET,
-        max_concurrency: int | None | UnsetType = UNSET,
-        max_wait: float | None | UnsetType = UNSET,
+        max_rate: tuple[float, float] | UnsetType | None = UNSET,
+        max_concurrency: int | UnsetType | None = UNSET,
+        max_wait: float | UnsetType | None = UNSET,
         priority: int | UnsetType = UNSET,
         headers: Mapping[str, str] | UnsetType = UNSET,
-        user_agent: str | None | UnsetType = UNSET,
+        user_agent: str | UnsetType | None = UNSET,
         middleware: Iterable[Middleware] | UnsetType = UNSET,
         observers: Iterable[Observer] | UnsetType = UNSET,
-        after: str | None | UnsetType = UNSET,
+        after: str | UnsetType | None = UNSET,
     ) -> Mittwald:
         """A clone with other options over the same pool, request budget, credentials and events. Costs microseconds.
 
@@ -224,9 +234,42 @@ class Mittwald(Groups):
         """
         changes = {name: value for name, value in locals().items() if name not in ("self", "__class__")}
         clone = Mittwald.__new__(Mittwald)
-        clone._session, clone._pool = self._session, self._pool
+        clone._session, clone._pool, clone._page_sizes = self._session, self._pool, self._page_sizes
         clone._begin(self._shared, self._options.merged(changes), owner=False)
         return clone
+
+    @property
+    def rate_limit(self) -> RateLimitStatus:
+        """What is known of the request budget at this moment.
+
+        Raises:
+            ClientStateError: the client is not open.
+        """
+        limiter = self._shared.limiter
+        if limiter is None or self._shared.session is None:
+            raise self._shared.unusable()
+        return limiter.status
+
+    @cached_property
+    def wait(self) -> Waiters:
+        """Waiters for what takes a while: `await mw.wait.project_ready(project_id)`."""
+        from .waiting import Waiters
+
+        return Waiters(self)
+
+    def download(self, url: str, *, sha256: str | None = None) -> Download:
+        """The file at an absolute URL, such as a backup export's. Nothing is sent until it is awaited or entered.
+
+        Args:
+            url: absolute, http or https. The token goes along only to the API's own origin.
+            sha256: checksum the file must have, hexadecimal.
+
+        Raises:
+            InvalidArgumentError: the URL or the checksum cannot be used.
+        """
+        from .files import Download
+
+        return Download.of_url(self._pipeline, url, sha256=sha256)
 
     @property
     def options(self) -> Options:
@@ -318,20 +361,6 @@ class _Whole:
         return getattr(self._sender, name)
 
 
-class Unlimited:
-    def try_acquire(self, route: str, *, priority: int = 0) -> Unlimited:
-        return self
-
-    async def acquire(self, route: str, *, priority: int = 0, max_wait: float | None = None) -> Unlimited:
-        return self
-
-    def answered(self, status: int, headers: Mapping[str, str]) -> None:
-        pass
-
-    def release(self) -> None:
-        pass
-
-
 class _Anonymous(Mittwald):
     """A client without credentials."""
 
@@ -353,12 +382,10 @@ def find(operation_id: str) -> Operation[Any]:
 
 def _base(given: str | None) -> URL:
     text = given or os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL
-    try:
+    url: URL | None = None
+    with suppress(ValueError):
         url = URL(text)
-        usable = url.scheme in ("http", "https") and bool(url.host) and not url.query_string and not url.fragment
-    except ValueError:
-        usable = False
-    if not usable:
+    if url is None or url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
         raise ConfigurationError(f"base_url: {text!r} is not like https://api.mittwald.de")
     if url.raw_user or url.raw_password:
         raise ConfigurationError("base_url: credentials do not belong into the URL; use token=… or credentials=…")

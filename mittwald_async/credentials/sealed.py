@@ -144,10 +144,8 @@ def _object(answer: Answer) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-def _moment(value: object) -> float | None:
+def _moment(value: object) -> float:
     """Seconds since 1970; raises ValueError for nonsense."""
-    if value is None:
-        return None
     if isinstance(value, str):
         value = msgspec.convert(value, datetime)  # ValidationError is a ValueError
     if isinstance(value, datetime):
@@ -168,7 +166,7 @@ def expiry_in(values: Mapping[str, Any], wall: float) -> float | None:
         except (ValueError, OverflowError):
             problem = f"{name} is no date and time"
             continue
-        if moment is not None and moment > wall:
+        if moment > wall:
             return moment
         problem = f"{name} is in the past of this machine's clock"
     if problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
 
 from yarl import URL
@@ -112,12 +113,10 @@ def follow(call: Call, answer: Answer, shared: Shared) -> str:
         return "the redirect names no location"
     if call.hops >= MAX_HOPS:
         return f"more than {MAX_HOPS} redirects"
-    try:
+    target: URL | None = None
+    with suppress(ValueError):
         target = call.url.join(URL(place, encoded=place.isascii()))
-        usable = target.scheme in ("http", "https") and bool(target.host) and bool(target.port)
-    except ValueError:
-        usable = False
-    if not usable:
+    if target is None or target.scheme not in ("http", "https") or not target.host or not target.port:
         return "the redirect's location is not a usable URL"
     content = call.content
     turned = (status == 303 and call.method != "HEAD") or (status in (301, 302) and call.method == "POST")

@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -16,8 +16,10 @@ from msgspec import UNSET
 
 from ..errors import InvalidArgumentError
 from ..operation import Operation, Parameter
+from .answers import is_secret
 
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*", re.ASCII)
+_PLAIN_VALUE = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _FORBIDDEN_IN_HEADERS = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
@@ -64,6 +66,8 @@ class Plan:
         "body_names",
         "cookies",
         "headers",
+        "loose",
+        "masks",
         "method",
         "nullable",
         "operation",
@@ -75,8 +79,9 @@ class Plan:
         "scopes",
     )
 
-    def __init__(self, operation: Operation[Any]) -> None:
+    def __init__(self, operation: Operation[Any], loose: bool = False) -> None:
         self.operation = operation
+        self.loose = loose
         self.method = operation.method
         self.route = f"{operation.method} {operation.path}"
         self.safe = operation.method in ("GET", "HEAD", "OPTIONS")
@@ -91,6 +96,7 @@ class Plan:
             by_place["path"][w].name if w in by_place["path"] else w for w in wires
         )
         self.query = by_place["query"]
+        self.masks = loose or any(is_secret(name) for name in self.query)
         self.headers = {name.lower(): parameter for name, parameter in by_place["header"].items()}
         self.cookies = by_place["cookie"]
         properties = operation.body.properties if operation.body else ()
@@ -113,9 +119,15 @@ class Plan:
                 for value, name, piece in zip(path, self.path_names, self.pieces[1:], strict=True)
             )
         if query:
-            pairs = query_pairs(query, self.query)
-            if pairs:
-                text = f"{text}?{urlencode(pairs, quote_via=quote, safe='')}"
+            parts = [
+                f"{wire}={value}"
+                if type(value) is int or (type(value) is str and _PLAIN_VALUE.fullmatch(value))
+                else encoded(wire, value, self.query)
+                for wire, value in query.items()
+                if value is not None and value is not UNSET
+            ]
+            if parts:
+                text = f"{text}?{'&'.join(filter(None, parts))}"
         return text
 
 
@@ -165,8 +177,6 @@ def scalar(value: object, name: str) -> str:
             return value.isoformat().replace("+00:00", "Z")
         case date():
             return value.isoformat()
-        case bytes() | bytearray() | memoryview() | None:
-            raise InvalidArgumentError(name, f"{type(value).__name__} cannot be sent here")
         case _ if hasattr(value, "hex") and hasattr(value, "urn"):  # uuid.UUID, without importing it
             return str(value)
         case _:
@@ -180,6 +190,11 @@ def _number(value: float | Decimal, name: str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def encoded(wire: str, value: object, known: Mapping[str, Parameter]) -> str:
+    """One query parameter, percent-encoded; empty for an empty list."""
+    return urlencode(query_pairs({wire: value}, known), quote_via=quote, safe="")
+
+
 def query_pairs(query: Mapping[str, object], known: Mapping[str, Parameter]) -> list[tuple[str, str]]:
     """Names and values; lists are repeated, `None` and `UNSET` are left out."""
     pairs: list[tuple[str, str]] = []
@@ -191,7 +206,7 @@ def query_pairs(query: Mapping[str, object], known: Mapping[str, Parameter]) -> 
         if type(value) is str:
             pairs.append((wire, _sendable(value, name)))
         elif isinstance(value, (list, tuple, set, frozenset)):
-            items: Iterable[object] = value  # pyright: ignore[reportUnknownVariableType]
+            items = cast("Iterable[object]", value)
             pairs.extend((wire, _sendable(scalar(item, name), name)) for item in items)
         elif isinstance(value, (dict, msgspec.Struct)):
             pairs.append((wire, msgspec.json.encode(value).decode()))
@@ -217,7 +232,7 @@ def header_values(headers: Mapping[str, object], known: Mapping[str, Parameter])
         if not _TOKEN.fullmatch(wire):
             raise InvalidArgumentError(name, f"{wire!r} is no header name")
         if isinstance(value, (list, tuple)):
-            items: Iterable[object] = value  # pyright: ignore[reportUnknownVariableType]
+            items = cast("Iterable[object]", value)
             text = ", ".join(scalar(item, name) for item in items)
         else:
             text = scalar(value, name)

@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from itertools import count
+from typing import TYPE_CHECKING, Any
 
 from yarl import URL
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ClientStateError
 from ..operation import Attempt
+from . import events
+from .answers import masked
 from .build import Content, Plan
 from .consistency import Memory
 from .retry import Quota
 
 if TYPE_CHECKING:
     from ..credentials import Credentials, Secret
+    from ..options import Observer
+    from .ratelimit import Limiter
     from .session import Session
 
-
-class Slot(Protocol):
-    """Leave for one attempt."""
-
-    def answered(self, status: int, headers: Mapping[str, str]) -> object: ...
-    def release(self) -> object: ...
-
-
-class Limiter(Protocol):
-    """What the pipeline knows of the limiter."""
-
-    def try_acquire(self, route: str, *, priority: int = 0) -> Slot | None: ...
-    async def acquire(self, route: str, *, priority: int = 0, max_wait: float | None = None) -> Slot: ...
+_numbers = count(1)
+_ID = re.compile(r"(?!.*\bv\d+\b)(?=.*\d).{3,}")
+"""A piece of a path in no document that looks like an id: it has a digit that is no version."""
 
 
 class Call:
@@ -47,6 +43,7 @@ class Call:
     lag_tries = 0
     hops = 0
     ident = 0
+    """Number of a call that somebody hears of."""
     away = False
     """A redirect has left the API's origin: no credentials any more."""
     renewed = False
@@ -55,10 +52,13 @@ class Call:
     """Time has passed before the running attempt."""
     cost = 0
     """What the last retry took from the quota."""
-    watched = False
+    sent = True
+    """The running attempt has reached the HTTP client."""
+    observers: Sequence[Observer] | None = None
+    """Who hears of this call; `None`: nobody, not even the log."""
     deadline: float | None = None
     event: str | None = None
-    events: Sequence[str] = ()
+    further: Sequence[str] = ()
     """Further events to wait for, in turn."""
     extra: dict[str, str] | None = None
     content: Content | None = None
@@ -87,6 +87,8 @@ class Call:
     def ids(self) -> tuple[str, ...]:
         """The ids in path and query: what the call is about."""
         found = [value if isinstance(value, str) else str(value) for value in self.path]
+        if self.plan.loose:
+            found = [piece for piece in found if _ID.fullmatch(piece)]
         if self.query:
             found += [value for name, value in self.query.items() if name.endswith("Id") and isinstance(value, str)]
         return tuple(found)
@@ -95,6 +97,26 @@ class Call:
     def names(self) -> tuple[str, ...]:
         """The parameters that `ids` came under."""
         return (*self.plan.scopes, *(name for name in self.query or () if name.endswith("Id")))
+
+    @property
+    def shown_url(self) -> str:
+        """The URL as it may be shown."""
+        text = str(self.url)
+        return masked(text) if self.plan.masks or self.hops else text
+
+    def watch(self, observers: Sequence[Observer]) -> None:
+        """Tell these observers, and the log, from now on."""
+        self.observers = observers
+        self.ident = next(_numbers)
+        self.tell(events.CallStarted)
+
+    def tell(self, kind: Callable[..., events.Event], **facts: Any) -> None:
+        """Let whoever listens hear of it."""
+        if self.observers is not None:
+            what = kind(
+                call=self.ident, operation_id=self.operation_id, method=self.method, url=self.shown_url, **facts
+            )
+            events.tell(self.observers, what)
 
     def note(self, status: int | None, reason: str, now: float, waited: float = 0.0) -> None:
         """Keep what the running attempt ended in."""

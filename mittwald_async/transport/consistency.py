@@ -90,6 +90,8 @@ class Memory:
             self._collect(scope, now, found)
         if not named:
             self._collect(_group(group), now, found)
+            if group:
+                self._collect(_group(""), now, found)  # writes to routes that are in no document
         elif listing:
             self._collect(_unplaced(group), now, found)
         if not found:

@@ -7,18 +7,13 @@ that happens rarely (waiting, errors, repeating, redirects, observers) lives in 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias, TypeVar, cast
-from urllib.parse import quote, urlencode
 
-import aiohttp
 import msgspec
 from msgspec import UNSET
-from multidict import CIMultiDict
 from yarl import URL
 
 from .. import codec
@@ -27,31 +22,24 @@ from ..credentials import Secret
 from ..errors import (
     CallTimeoutError,
     ClientStateError,
-    InvalidArgumentError,
     MittwaldError,
     NotSentError,
     StatusError,
     TransportError,
 )
 from ..operation import Operation, Response
-from ..options import Options
 from . import events
 from .again import Again, after_error, after_status, follow
-from .answers import event_id, masked, status_error
-from .build import Content, Plan, cookie_header, form, header_values, query_pairs, spread
-from .call import Call, Shared, Slot
+from .answers import event_id, status_error
+from .build import Content
+from .call import Call
+from .outgoing import JSON, Outgoing, content_type_of, plan_of
+from .ratelimit import Slot
 from .retry import jitter
-from .session import USER_AGENT, Answer, Hidden, Session, StreamAnswer
+from .session import Answer, Session, StreamAnswer
 
 T = TypeVar("T")
 
-_JSON = "application/json"
-_OCTETS = "application/octet-stream"
-_PLANS: dict[int, Plan] = {}
-"""By identity of the operation, which the plan keeps alive. Only for operations of the document: there are finitely many."""
-_METHOD = re.compile("[A-Za-z]{1,20}")
-_NOT_IN_URLS = re.compile("[\x00-\x20\x7f]")
-_numbers = itertools.count(1)
 _log = events.logger
 
 
@@ -76,32 +64,11 @@ CallNext: TypeAlias = Callable[[Request], Awaitable[Answer]]
 Middleware: TypeAlias = Callable[[Request, CallNext], Awaitable[Answer]]
 
 
-def plan_of(operation: Operation[Any]) -> Plan:
-    """The plan of an operation of the document, made once."""
-    plan = _PLANS.get(id(operation))
-    if plan is None:
-        plan = _PLANS[id(operation)] = Plan(operation)
-    return plan
-
-
-class Pipeline:
+class Pipeline(Outgoing):
     """Sends calls with one set of options. Clones of a client have pipelines of their own over the same `Shared`."""
 
-    def __init__(self, shared: Shared, options: Options) -> None:
-        self.shared = shared
-        self.options = options
-        self._limits = (options.connect_timeout, options.read_timeout)
-        self._whole = self._timeout(options.timeout)
-        self._session_events = options.consistency == "session"
-        self._events = self._session_events or options.after is not None
-        self._observers = options.observers
-        self._middleware = options.middleware
-        agent = f"{options.user_agent} {USER_AGENT}" if options.user_agent else USER_AGENT
-        self._base_headers = CIMultiDict({"User-Agent": agent, "Accept": _JSON, **options.headers})
-        self._foreign_headers = CIMultiDict({"User-Agent": agent, "Accept": "*/*"})
-        self._json_headers = CIMultiDict({"User-Agent": agent, "Accept": _JSON, "Content-Type": _JSON})
-        self._secret: Secret | None = None
-        self._signed = self._base_headers
+    page_sizes: object = None
+    """What lists have learned of this server; theirs to use, kept here because clones share it."""
 
     # -- what generated code calls ------------------------------------------------------------------------------
 
@@ -164,10 +131,7 @@ class Pipeline:
         if headers:
             self._add_headers(call, headers)
         if body is not UNSET and body is not None:
-            kind = next((str(v) for n, v in (call.extra or {}).items() if n.lower() == "content-type"), None)
-            if kind is None:
-                kind = _OCTETS if isinstance(body, (bytes, bytearray, memoryview)) else _JSON
-            call.content = await self._content(kind, body)
+            await self._add_loose_body(call, body)
         answer = await self._perform(call)
         return self._response(call, answer, answer.body)
 
@@ -181,13 +145,10 @@ class Pipeline:
         *,
         extra_headers: Mapping[str, str] | None = None,
         url: str | None = None,
-    ) -> AsyncIterator[StreamAnswer]:
+    ) -> AsyncGenerator[StreamAnswer, None]:
         """Send and give the answer with its body still on the wire. `timeout` ends with the headers; from there on
         `read_timeout` holds for each piece. With `url`, any address; the token goes to the API's own origin only."""
-        if operation is None:
-            call = self._loose("GET", url or "")
-        else:
-            call = self._call(plan_of(operation), path, query)
+        call = self._loose("GET", url or "") if operation is None else self._call(plan_of(operation), path, query)
         if headers:
             self._add_headers(call, headers)
         if extra_headers:
@@ -197,80 +158,11 @@ class Pipeline:
         answer = await self._perform(call, stream=True)
         if not isinstance(answer, StreamAnswer):
             raise ClientStateError("a middleware replaced a streamed answer by one without a stream")
-        answer.url = masked(str(call.url))
+        answer.url = call.shown_url
         try:
             yield answer
         finally:
             answer.close()
-
-    # -- making a call -------------------------------------------------------------------------------------------
-
-    def _call(self, plan: Plan, path: Sequence[object], query: Mapping[str, object] | None) -> Call:
-        shared = self.shared
-        url = URL(shared.base + plan.target(path, query), encoded=True)
-        call = Call(plan, url, path, query, shared.clock.now())
-        if plan.accept is not _JSON:
-            call.extra = {"Accept": plan.accept}
-        return call
-
-    def _loose(self, method: str, url: str, query: Mapping[str, object] | None = None) -> Call:
-        """A call of a route that is in no document: a path under the base URL, or a whole URL."""
-        shared = self.shared
-        if not _METHOD.fullmatch(method):
-            raise InvalidArgumentError("method", f"{method!r} is no HTTP method")
-        if "://" not in url and not url.startswith("/"):
-            raise InvalidArgumentError("path", f"{url!r} must begin with / (or be a whole URL)")
-        if _NOT_IN_URLS.search(url):
-            raise InvalidArgumentError("path", "white space and control characters must be percent-encoded")
-        pairs = query_pairs(query, {}) if query else []
-        if pairs:
-            url += ("&" if "?" in url else "?") + urlencode(pairs, quote_via=quote, safe="")
-        operation: Operation[bytes] = Operation(
-            operation_id="", method=method.upper(), path=url.split("?", 1)[0], group="", name="request", tag=""
-        )
-        whole = URL(url if "://" in url else shared.base + url, encoded=url.isascii())
-        # The pieces of the path stand in for its ids: reads of one's own writes work here, too.
-        call = Call(Plan(operation), whole, tuple(whole.path.split("/")), query, shared.clock.now())
-        call.away = not shared.own(whole)
-        return call
-
-    def _add_headers(self, call: Call, headers: Mapping[str, object]) -> None:
-        plan = call.plan
-        cookies = {name: value for name, value in headers.items() if name in plan.cookies and value is not None}
-        plain = {name: value for name, value in headers.items() if name not in plan.cookies}
-        extra = header_values(plain, plan.headers)
-        if cookies:
-            extra["Cookie"] = Hidden(cookie_header(cookies))
-        if extra:
-            call.extra = {**(call.extra or {}), **extra}
-
-    async def _add_body(self, call: Call, body: object) -> None:
-        plan = call.plan
-        kind = plan.operation.body
-        content_type = _JSON if kind is None else kind.content_type
-        if isinstance(body, dict) and kind is not None and (kind.flat or content_type != _JSON):
-            body = spread(cast("dict[str, object]", body), plan.nullable)
-            if not body and not kind.required:
-                return
-        elif body is None and not (kind is not None and kind.required):
-            return
-        call.content = await self._content(content_type, body)
-
-    async def _content(self, content_type: str, body: object) -> Content:
-        if content_type == "multipart/form-data":
-            from ..files import multipart
-
-            parts = await multipart(cast("dict[str, Any]", body))
-            return Content(parts.content_type, open=parts.open, size=parts.size, repeatable=parts.repeatable)
-        if content_type == "application/x-www-form-urlencoded":
-            if not isinstance(body, Mapping):
-                raise InvalidArgumentError("body", "a form needs a mapping of names to values")
-            return Content(content_type, form(cast("Mapping[str, object]", body)))
-        if isinstance(body, (bytes, bytearray, memoryview)):
-            return Content(content_type, bytes(body))
-        if isinstance(body, str) and "json" not in content_type:
-            return Content(content_type, body.encode())
-        return Content(content_type, codec.encode(body))
 
     # -- the loop -------------------------------------------------------------------------------------------------
 
@@ -282,10 +174,10 @@ class Pipeline:
         now = shared.clock.now
         if self.options.timeout is not None:
             call.deadline = call.started + self.options.timeout
-        if self._events:
+        if self._after is not None or (self._remembers and shared.memory):
             self._attach(call)
         if self._observers or _log.isEnabledFor(logging.DEBUG):
-            self._start(call)
+            call.watch(self._observers)
         limiter = shared.limiter
         assert limiter is not None
         credentials = shared.credentials
@@ -296,7 +188,7 @@ class Pipeline:
                     call.secret = credentials.current()
                     if call.secret is None:
                         await self._sign(call)
-                slot = limiter.try_acquire(call.plan.route, priority=self.options.priority)
+                slot = limiter.try_acquire(call.plan.route, self._policy)
                 if slot is None:
                     slot = await self._slot(call)
                 call.begun = now()
@@ -316,9 +208,10 @@ class Pipeline:
                         )
                 except TransportError as error:
                     failure = error
+                    call.sent = call.sent and not isinstance(error, NotSentError)
                 finally:
-                    slot.release()
-                if answer is not None and 200 <= answer.status < 300 and not call.events:
+                    slot.release(sent=call.sent)
+                if answer is not None and 200 <= answer.status < 300 and not call.further:
                     break
                 await self._follow_up(call, answer, failure)
                 call.waited = True
@@ -329,61 +222,11 @@ class Pipeline:
             shared.quota.give(call.cost)
         elif shared.quota.tokens < shared.quota.capacity:
             shared.quota.give()
-        if self._session_events and (not call.plan.safe or call.event is not None):
+        if self._remembers and (not call.plan.safe or call.event is not None):
             self._learn(call, answer)
-        if call.watched:
+        if call.observers is not None:
             self._finish(call, answer)
         return answer
-
-    def _timeout(self, total: float | None) -> aiohttp.ClientTimeout:
-        connect, read = self._limits
-        return aiohttp.ClientTimeout(total=total, sock_connect=connect, sock_read=read)
-
-    def _rest(self, call: Call) -> aiohttp.ClientTimeout:
-        """What is left of the call's time."""
-        if call.deadline is None:
-            return self._whole
-        return self._timeout(self._left(call))
-
-    def _left(self, call: Call) -> float | None:
-        if call.deadline is None:
-            return None
-        left = call.deadline - self.shared.clock.now()
-        if left <= 0:
-            raise CallTimeoutError("the call took longer than timeout")
-        return left
-
-    def _headers(self, call: Call) -> CIMultiDict[str]:
-        """What this attempt carries. Without anything special, the same object again and again."""
-        if call.away:
-            headers = self._foreign_headers
-        elif call.secret is self._secret:
-            headers = self._signed
-        else:
-            headers = self._sign_headers(call.secret)
-        content = call.content
-        if call.extra is None and content is None and call.event is None:
-            return headers
-        headers = headers.copy()
-        if content is not None:
-            headers["Content-Type"] = content.content_type
-            if content.open is not None and content.size is not None:
-                headers["Content-Length"] = str(content.size)
-        if call.away:
-            return headers
-        if call.event is not None:
-            headers["If-Event-Reached"] = call.event
-        if call.extra is not None:
-            headers.update(call.extra)
-        return headers
-
-    def _sign_headers(self, secret: Secret | None) -> CIMultiDict[str]:
-        headers = self._base_headers.copy()
-        if secret is not None:
-            headers["X-Access-Token"] = Hidden(secret.reveal())
-        self._secret = secret
-        self._signed = headers
-        return headers
 
     async def _sign(self, call: Call) -> None:
         """There is no token at hand that is good for a while: get one. Routes without security do without."""
@@ -400,16 +243,17 @@ class Pipeline:
         assert limiter is not None
         call.waited = True
         begun = self.shared.clock.now()
+        policy = self._policy
         left = self._left(call)
-        longest = min((seconds for seconds in (left, self.options.max_wait) if seconds is not None), default=None)
+        if left is not None and (policy.max_wait is None or left < policy.max_wait):
+            policy = msgspec.structs.replace(policy, max_wait=left)
         async with self._in_time(call):
-            slot = await limiter.acquire(call.plan.route, priority=self.options.priority, max_wait=longest)
-        if call.watched:
-            self._tell(call, events.WaitedForBudget, seconds=self.shared.clock.now() - begun)
+            slot = await limiter.acquire(call.plan.route, policy)
+        call.tell(events.WaitedForBudget, seconds=self.shared.clock.now() - begun)
         return slot
 
     @asynccontextmanager
-    async def _in_time(self, call: Call) -> AsyncIterator[None]:
+    async def _in_time(self, call: Call) -> AsyncGenerator[None, None]:
         """Hold the call's deadline over something that does not know it."""
         late = asyncio.timeout(self._left(call))
         try:
@@ -424,18 +268,23 @@ class Pipeline:
     async def _guarded(self, session: Session, call: Call, slot: Slot, stream: bool) -> Answer:
         """An attempt through middleware, or one whose body is left on the wire: the deadline is held from outside."""
         timeout = self._timeout(None) if stream else self._rest(call)
+        call.sent = False
 
         async def send(request: Request) -> Answer:
             url, headers, content = call.url, self._headers(call), call.content
             if request is not given:
                 url = URL(request.url, encoded=True)
-                if request.headers is not given.headers:
+                if request.body is not given.body:
+                    kind = content_type_of(call, request.headers)
+                    content = None if request.body is None else Content(kind, request.body)
+                if call.away or not self.shared.own(url):
+                    headers = self._foreign_headers
+                elif request.headers is not given.headers or content is not call.content:
                     headers = headers.copy()
                     headers.update(request.headers)
-                if request.body is not given.body:
-                    content = None if request.body is None else Content(_content_type(call, request), request.body)
-                if not self.shared.own(url):
-                    headers = self._foreign_headers
+                    if content is not None:
+                        headers["Content-Type"] = content.content_type
+            call.sent = True
             return await session.exchange(request.method, url, headers, content, timeout, slot.answered, stream)
 
         content = call.content
@@ -479,8 +328,7 @@ class Pipeline:
         self._ended_attempt(call, status, _told(error), reason, 0.0 if again is None else again.wait)
         if again is None:
             raise error
-        if call.watched:
-            self._tell(call, events.RetryScheduled, number=call.number, reason=again.reason, wait=again.wait)
+        call.tell(events.RetryScheduled, number=call.number, reason=again.reason, wait=again.wait)
         if again.wait:
             await shared.clock.sleep(again.wait)
 
@@ -506,56 +354,44 @@ class Pipeline:
         """The event was reached; go on to the next writer's."""
         if call.event is not None:
             self.shared.memory.reached(call.ids, call.plan.operation.group, call.event)
-        call.event, *call.events = call.events
+        call.event, *call.further = call.further
 
     def _ended_attempt(self, call: Call, status: int | None, error: str | None, reason: str, wait: float = 0.0) -> None:
         now = self.shared.clock.now()
         call.note(status, reason, now, wait)
-        if call.watched:
-            self._tell(
-                call,
-                events.AttemptEnded,
-                number=call.number,
-                status=status,
-                error=error,
-                seconds=now - call.begun,
-            )
+        call.tell(events.AttemptEnded, number=call.number, status=status, error=error, seconds=now - call.begun)
 
     def _ended(self, call: Call, error: BaseException) -> None:
         """The call fails: put what is known of it on the error."""
         if isinstance(error, (StatusError, TransportError)) and not error.method:
             error.operation_id = call.operation_id
             error.method = call.method
-            error.url = masked(str(call.url))
+            error.url = call.shown_url
             error.attempts = call.attempts
-        if call.watched:
-            status = error.status if isinstance(error, StatusError) else None
-            self._tell(
-                call,
-                events.CallEnded,
-                status=status,
-                error=type(error).__name__,
-                attempts=call.number,
-                seconds=self.shared.clock.now() - call.started,
-            )
+        call.tell(
+            events.CallEnded,
+            status=error.status if isinstance(error, StatusError) else None,
+            error=type(error).__name__,
+            attempts=call.number,
+            seconds=self.shared.clock.now() - call.started,
+        )
 
     # -- reading one's own writes ---------------------------------------------------------------------------------
 
     def _attach(self, call: Call) -> None:
         """The events this call waits for."""
-        if self.options.after is not None:
-            call.event = self.options.after
+        call.event = self._after
         memory = self.shared.memory
-        if not (memory and self._session_events):
+        if not (memory and self._remembers):
             return
         operation = call.plan.operation
         found = memory.events(call.ids, operation.group, operation.paging is not None, self.shared.clock.now())
         if not found:
             return
-        if call.event is not None:
-            found = [event for event in (call.event, *found) if event]
+        if self._after is not None:
+            found.insert(0, self._after)
         if call.plan.safe:
-            call.event, *call.events = found
+            call.event, *call.further = found
         else:
             call.event = found[-1]
 
@@ -577,42 +413,24 @@ class Pipeline:
                 now=self.shared.clock.now(),
             )
 
-    # -- telling ------------------------------------------------------------------------------------------------------
-
-    def _start(self, call: Call) -> None:
-        call.watched = True
-        call.ident = next(_numbers)
-        self._tell(call, events.CallStarted)
-
     def _finish(self, call: Call, answer: Answer) -> None:
+        """Tell of a success."""
         now = self.shared.clock.now()
-        self._tell(
-            call,
+        call.tell(
             events.AttemptEnded,
             number=call.number,
             status=answer.status,
             error=None,
             seconds=now - call.begun,
-            rate_limit=None,
+            rate_limit=answer.rate_limit,
         )
-        self._tell(
-            call,
+        call.tell(
             events.CallEnded,
             status=answer.status,
             error=None,
             attempts=call.number,
             seconds=now - call.started,
         )
-
-    def _tell(self, call: Call, kind: Callable[..., events.Event], **facts: Any) -> None:
-        event = kind(
-            call=call.ident,
-            operation_id=call.operation_id,
-            method=call.method,
-            url=masked(str(call.url)),
-            **facts,
-        )
-        events.tell(self._observers, event)
 
     def _response(self, call: Call, answer: Answer, data: T) -> Response[T]:
         call.note(answer.status, "ok", self.shared.clock.now())
@@ -621,10 +439,10 @@ class Pipeline:
             status=answer.status,
             headers=answer.headers,
             method=call.method,
-            url=masked(str(call.url)),
+            url=call.shown_url,
             operation_id=call.operation_id,
             event_id=event_id(call.method, answer.status, answer.headers),
-            rate_limit=None,
+            rate_limit=answer.rate_limit,
             attempts=call.attempts,
         )
 
@@ -636,22 +454,24 @@ class Pipeline:
         session = shared.session
         if session is None or session.loop is not asyncio.get_running_loop():
             raise shared.unusable()
-        for retry in itertools.count():
+        answer: Answer | None = None
+        tries = 0
+        while answer is None:
             try:
                 answer = await session.exchange(
                     method,
                     URL(shared.base + path, encoded=True),
                     self._json_headers,
-                    Content(_JSON, body.reveal().encode()),
+                    Content(JSON, body.reveal().encode()),
                     self._whole,
                     None,
                 )
-                break
             except NotSentError as error:
                 error.operation_id, error.method, error.url = operation_id, method, shared.base + path
-                if retry >= self.options.max_retries:
+                if tries >= self.options.max_retries:
                     raise
-            await shared.clock.sleep(jitter(retry, shared.chance()))
+                await shared.clock.sleep(jitter(tries, shared.chance()))
+                tries += 1
         return TokenAnswer(
             status=answer.status, headers=answer.headers, body=Secret(answer.body.decode("utf-8", "replace"))
         )
@@ -662,13 +482,6 @@ def _bound(middleware: Middleware, run: CallNext) -> CallNext:
         return await middleware(request, run)
 
     return bound
-
-
-def _content_type(call: Call, request: Request) -> str:
-    for name, value in request.headers.items():
-        if name.lower() == "content-type":
-            return value
-    return _JSON if call.content is None else call.content.content_type
 
 
 def _told(error: MittwaldError) -> str:

@@ -11,7 +11,7 @@ import base64
 import platform
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -28,6 +28,7 @@ from ..errors import (
     ReadTimeoutError,
     TransportError,
 )
+from ..operation import RateLimit
 from ..options import Pool
 from .build import Content
 
@@ -42,6 +43,14 @@ _NEVER_WRITTEN = "closing transport"
 """aiohttp's writer says this when it finds the connection closed before handing it the first byte."""
 
 
+Timeout: TypeAlias = aiohttp.ClientTimeout
+
+
+def timeouts(total: float | None, connect: float | None, read: float | None) -> Timeout:
+    """Seconds for the whole exchange, for making a connection, and between bytes; `None`: no bound."""
+    return aiohttp.ClientTimeout(total=total, sock_connect=connect, sock_read=read)
+
+
 class Hidden(str):
     """A header value whose `repr` tells nothing: it may stand in the locals of any frame of a traceback."""
 
@@ -54,7 +63,7 @@ class Hidden(str):
 class Answer:
     """What one exchange brought: status, headers and the body as it came."""
 
-    __slots__ = ("body", "cut", "headers", "status")
+    __slots__ = ("body", "cut", "headers", "rate_limit", "status")
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes = b"", cut: bool = False) -> None:
         self.status = status
@@ -62,6 +71,7 @@ class Answer:
         self.body = body
         self.cut = cut
         """The body is longer than what was read of it."""
+        self.rate_limit: RateLimit | None = None
 
     def __repr__(self) -> str:
         return f"<Answer {self.status}, {len(self.body)} bytes{' of more' if self.cut else ''}>"
@@ -231,8 +241,8 @@ class Session:
         url: URL,
         headers: CIMultiDict[str],
         content: Content | None,
-        timeout: aiohttp.ClientTimeout,
-        answered: Callable[[int, Mapping[str, str]], object] | None,
+        timeout: Timeout,
+        answered: Callable[[int, Mapping[str, str]], RateLimit | None] | None,
         stream: bool = False,
     ) -> Answer:
         """Send once and read the answer: redirects are not followed, an error's body is read up to a limit.
@@ -246,7 +256,7 @@ class Session:
         problem: TransportError
         response: aiohttp.ClientResponse | None = None
         try:
-            response = await self._request(
+            arrived: aiohttp.ClientResponse = await self._request(
                 method,
                 url,
                 headers=headers,
@@ -255,14 +265,17 @@ class Session:
                 timeout=timeout,
                 **arguments,
             )
-            status = response.status
-            if answered is not None:
-                answered(status, response.headers)
-            if 200 <= status < 300:
-                if stream:
-                    return StreamAnswer(response)
-                return Answer(status, response.headers, await response.read())
-            return await _bounded(response)
+            response = arrived
+            status = arrived.status
+            told = None if answered is None else answered(status, arrived.headers)
+            if not 200 <= status < 300:
+                answer = await _bounded(arrived)
+            elif stream:
+                answer = StreamAnswer(arrived)
+            else:
+                answer = Answer(status, arrived.headers, await arrived.read())
+            answer.rate_limit = told
+            return answer
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if response is not None:
                 response.close()

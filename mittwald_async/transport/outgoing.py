@@ -1,0 +1,197 @@
+"""What goes out: a call's URL, headers, body and time, from an operation's facts and a client's options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+from urllib.parse import quote, urlencode
+
+from multidict import CIMultiDict
+from yarl import URL
+
+from .. import codec
+from ..credentials import Secret
+from ..errors import CallTimeoutError, InvalidArgumentError
+from ..operation import Operation
+from ..options import Options
+from .build import Content, Plan, cookie_header, form, header_values, query_pairs, spread
+from .call import Call, Shared
+from .ratelimit import Policy
+from .session import USER_AGENT, Hidden, Timeout, timeouts
+
+JSON = "application/json"
+_OCTETS = "application/octet-stream"
+_BYTES = (bytes, bytearray, memoryview)
+_PLANS: dict[int, Plan] = {}
+"""By identity of the operation, which the plan keeps alive. Only for operations of the document: there are finitely many."""
+_METHOD = re.compile("[A-Za-z]{1,20}")
+_NOT_IN_URLS = re.compile("[\x00-\x20\x7f]")
+
+
+def plan_of(operation: Operation[Any]) -> Plan:
+    """The plan of an operation of the document, made once."""
+    plan = _PLANS.get(id(operation))
+    if plan is None:
+        plan = _PLANS[id(operation)] = Plan(operation)
+    return plan
+
+
+class Outgoing:
+    """Makes calls with one set of options."""
+
+    def __init__(self, shared: Shared, options: Options) -> None:
+        self.shared = shared
+        self.options = options
+        self._limits = (options.connect_timeout, options.read_timeout)
+        self._whole = self._timeout(options.timeout)
+        self._remembers = options.consistency == "session"
+        self._after = options.after
+        self._observers = options.observers
+        self._middleware = options.middleware
+        self._policy = Policy(
+            pace=options.pace,
+            reserve=options.reserve,
+            priority=options.priority,
+            max_wait=options.max_wait,
+            max_rate=options.max_rate,
+            max_concurrency=options.max_concurrency,
+        )
+        agent = f"{options.user_agent} {USER_AGENT}" if options.user_agent else USER_AGENT
+        self._base_headers = CIMultiDict({"User-Agent": agent, "Accept": JSON, **options.headers})
+        self._foreign_headers = CIMultiDict({"User-Agent": agent, "Accept": "*/*"})
+        self._json_headers = CIMultiDict({"User-Agent": agent, "Accept": JSON, "Content-Type": JSON})
+        self._secret: Secret | None = None
+        self._signed = self._base_headers
+
+    def _call(self, plan: Plan, path: Sequence[object], query: Mapping[str, object] | None) -> Call:
+        shared = self.shared
+        url = URL(shared.base + plan.target(path, query), encoded=True)
+        call = Call(plan, url, path, query, shared.clock.now())
+        if plan.accept is not JSON:
+            call.extra = {"Accept": plan.accept}
+        return call
+
+    def _loose(self, method: str, url: str, query: Mapping[str, object] | None = None) -> Call:
+        """A call of a route that is in no document: a path under the base URL, or a whole URL."""
+        shared = self.shared
+        if not _METHOD.fullmatch(method):
+            raise InvalidArgumentError("method", f"{method!r} is no HTTP method")
+        if "://" not in url and not url.startswith("/"):
+            raise InvalidArgumentError("path", f"{url!r} must begin with / (or be a whole URL)")
+        if _NOT_IN_URLS.search(url):
+            raise InvalidArgumentError("path", "white space and control characters must be percent-encoded")
+        pairs = query_pairs(query, {}) if query else []
+        if pairs:
+            url += ("&" if "?" in url else "?") + urlencode(pairs, quote_via=quote, safe="")
+        operation: Operation[bytes] = Operation(
+            operation_id="", method=method.upper(), path=url.split("?", 1)[0], group="", name="request", tag=""
+        )
+        whole = URL(url if "://" in url else shared.base + url, encoded=url.isascii())
+        # The pieces of the path stand in for its ids: reads of one's own writes work here, too.
+        call = Call(Plan(operation, loose=True), whole, tuple(whole.path.split("/")), query, shared.clock.now())
+        call.away = not shared.own(whole)
+        return call
+
+    def _add_headers(self, call: Call, headers: Mapping[str, object]) -> None:
+        plan = call.plan
+        cookies = {name: value for name, value in headers.items() if name in plan.cookies and value is not None}
+        plain = {name: value for name, value in headers.items() if name not in plan.cookies}
+        extra = header_values(plain, plan.headers)
+        if cookies:
+            extra["Cookie"] = Hidden(cookie_header(cookies))
+        if extra:
+            call.extra = {**(call.extra or {}), **extra}
+
+    async def _add_body(self, call: Call, body: object) -> None:
+        plan = call.plan
+        given: object = body
+        kind = plan.operation.body
+        content_type = JSON if kind is None else kind.content_type
+        if isinstance(body, dict) and kind is not None and (kind.flat or content_type != JSON):
+            properties = spread(cast("dict[str, object]", body), plan.nullable)
+            if properties or kind.required:
+                call.content = await self._content(content_type, properties)
+        elif body is not None or (kind is not None and kind.required):
+            call.content = await self._content(content_type, given)
+
+    async def _add_loose_body(self, call: Call, body: object) -> None:
+        given: object = body
+        kind = next((value for name, value in (call.extra or {}).items() if name.lower() == "content-type"), None)
+        if kind is None:
+            kind = _OCTETS if isinstance(body, _BYTES) else JSON
+        call.content = await self._content(kind, given)
+
+    async def _content(self, content_type: str, body: object) -> Content:
+        if content_type == "multipart/form-data":
+            from ..files import multipart
+
+            parts = await multipart(cast("dict[str, Any]", body))
+            return Content(parts.content_type, open=parts.open, size=parts.size, repeatable=parts.repeatable)
+        if content_type == "application/x-www-form-urlencoded":
+            if not isinstance(body, Mapping):
+                raise InvalidArgumentError("body", "a form needs a mapping of names to values")
+            return Content(content_type, form(cast("Mapping[str, object]", body)))
+        if isinstance(body, _BYTES):
+            return Content(content_type, bytes(cast("bytes", body)))
+        if isinstance(body, str) and "json" not in content_type:
+            return Content(content_type, body.encode())
+        return Content(content_type, codec.encode(body))
+
+    def _timeout(self, total: float | None) -> Timeout:
+        connect, read = self._limits
+        return timeouts(total, connect, read)
+
+    def _rest(self, call: Call) -> Timeout:
+        """What is left of the call's time."""
+        if call.deadline is None:
+            return self._whole
+        return self._timeout(self._left(call))
+
+    def _left(self, call: Call) -> float | None:
+        if call.deadline is None:
+            return None
+        left = call.deadline - self.shared.clock.now()
+        if left <= 0:
+            raise CallTimeoutError("the call took longer than timeout")
+        return left
+
+    def _headers(self, call: Call) -> CIMultiDict[str]:
+        """What this attempt carries. Without anything special, the same object again and again."""
+        if call.away:
+            headers = self._foreign_headers
+        elif call.secret is self._secret:
+            headers = self._signed
+        else:
+            headers = self._sign_headers(call.secret)
+        content = call.content
+        if call.extra is None and content is None and call.event is None:
+            return headers
+        headers = headers.copy()
+        if content is not None:
+            headers["Content-Type"] = content.content_type
+            if content.open is not None and content.size is not None:
+                headers["Content-Length"] = str(content.size)
+        if call.away:
+            return headers
+        if call.event is not None:
+            headers["If-Event-Reached"] = call.event
+        if call.extra is not None:
+            headers.update(call.extra)
+        return headers
+
+    def _sign_headers(self, secret: Secret | None) -> CIMultiDict[str]:
+        headers = self._base_headers.copy()
+        if secret is not None:
+            headers["X-Access-Token"] = Hidden(secret.reveal())
+        self._secret = secret
+        self._signed = headers
+        return headers
+
+
+def content_type_of(call: Call, headers: Mapping[str, str]) -> str:
+    """The content type of a body that middleware put in place of another."""
+    for name, value in headers.items():
+        if name.lower() == "content-type":
+            return value
+    return JSON if call.content is None else call.content.content_type
