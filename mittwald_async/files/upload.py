@@ -98,14 +98,15 @@ class MultipartBody:
 
     @property
     def repeatable(self) -> bool:
-        """`open` may be called now. False once an iterator that gives its bytes only once has been handed out."""
+        """`open` may be called again and gives the same bytes. False where part of the body is an iterator."""
         return all(part.repeatable for part in self._parts)
 
     async def open(self) -> AsyncIterator[bytes]:
         """The bytes from the start.
 
         Raises:
-            MaybeSentError: a file changed meanwhile, or an iterable gave another number of bytes than it was to.
+            MaybeSentError: a file changed meanwhile, an iterable gave another number of bytes than it was to, or an
+                iterator is used up.
         """
         for part in self._parts:
             yield self._head(part)
@@ -132,22 +133,20 @@ class MultipartBody:
 class _Part:
     """One field of the form."""
 
-    __slots__ = ("_consumed", "_once", "_source", "_stamp", "head", "name", "size")
+    __slots__ = ("_consumed", "_source", "_stamp", "head", "name", "repeatable", "size")
 
     def __init__(self, name: str, head: bytes, source: bytes | Path | AsyncIterable[bytes], size: int | None) -> None:
         self.name = name
         self.head = head
         self.size = size
         self._source = source
-        self._once = isinstance(source, AsyncIterator)
+        self.repeatable = not isinstance(source, AsyncIterator)
         self._consumed = False
         self._stamp: tuple[int, int, int] | None = None
 
-    @property
-    def repeatable(self) -> bool:
-        return not (self._once and self._consumed)
-
     async def read(self) -> AsyncIterator[bytes]:
+        if self._consumed and not self.repeatable:
+            raise MaybeSentError(f"{self.name}: the iterator was read before, it cannot be sent again")
         self._consumed = True
         sent = 0
         async for chunk in self._chunks():
