@@ -96,12 +96,15 @@ class StaticToken:
         return f"StaticToken(identity={self.identity!r})"
 
     def current(self) -> Secret:
+        """The token."""
         return self._token
 
     async def token(self, exchange: Exchange) -> Secret:
+        """The token."""
         return self._token
 
     async def refused(self, token: Secret, exchange: Exchange) -> bool:
+        """There is no other token."""
         return False
 
 

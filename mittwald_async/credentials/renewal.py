@@ -136,6 +136,7 @@ class Renewable(ABC):
 
     async def _renew(self, exchange: Exchange) -> Grant:
         _renewing.set((*_renewing.get(), asyncio.current_task()))
+        await asyncio.sleep(0)  # where tasks start eagerly: not before `_flight` is this task
         try:
             fresh = await self._obtain(exchange)
         except Exception as problem:
