@@ -12,13 +12,13 @@ from .layout import INDENT, Bracket, Node, assigned, call, lay, literal, named, 
 from .names import free_name, pascal
 
 _OPERATION = ("Body", "Operation", "Paging", "Parameter", "Result", "Sender")
-_RELATIVE = {
-    **dict.fromkeys(_OPERATION, "..operation"),
-    "Pages": "..paging",
-    "Download": "..files",
-    "Upload": "..files",
-    "UNSET": "..structs",
-    "UnsetType": "..structs",
+_RUNTIME = {
+    **dict.fromkeys(_OPERATION, "operation"),
+    "Pages": "paging",
+    "Download": "files",
+    "Upload": "files",
+    "UNSET": "structs",
+    "UnsetType": "structs",
 }
 _CHECKER_ONLY = {"builtins", "collections.abc", "datetime", "typing", "..models"}
 
@@ -42,7 +42,9 @@ class _Group:
         self._operations = operations
         self._config = config
         methods = frozenset(operation.name for operation in operations)
-        self._imports = Imports(methods, _RELATIVE, package="..models")
+        homes = {name: f"{config.runtime or '.'}.{module}" for name, module in _RUNTIME.items()}
+        self._imports = Imports(methods, homes, package="..models")
+        self._runtime = sorted(set(homes.values()))
         self._values = Expressions(self._imports)
         self._inputs = Expressions(self._imports, argument=True)
 
@@ -63,8 +65,7 @@ class _Group:
         # `typing` gives TYPE_CHECKING at run time; what else is used of it only annotates
         parts.append("\n".join(self._imports.lines(runtime)))
         parts.append("\n".join(self._imports.lines(["typing_extensions"])))
-        local = ["..files", "..operation", "..paging", "..structs"]
-        parts.append("\n".join(self._imports.lines(local)))
+        parts.append("\n".join(self._imports.lines(self._runtime)))
         text = "\n\n".join(part for part in parts if part) + "\n"
         block = [
             self._imports.lines(sorted(checker - {"typing", "..models"})),

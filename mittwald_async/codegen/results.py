@@ -6,9 +6,9 @@ from typing import cast
 
 from . import ir
 from .bodies import is_json, is_text
-from .load import Json
-from .problems import Findings
+from .problems import Findings, escaped
 from .schemas import Owner, Schemas
+from .shape import Json, child, objects
 
 _TOTAL_NAMES = ("totalCount", "total")
 
@@ -37,14 +37,16 @@ class Results:
         return tuple(found)
 
     def _one(self, status: int, response: Json, owner: Owner, pointer: str) -> list[ir.Result]:
-        content = cast("dict[str, Json]", response.get("content", {}))
+        content = objects(response, "content", pointer)
         if not content or status in (204, 205):
             return [ir.Result(status, ir.NONE, None)]
         made: list[ir.Result] = []
         for kind, media in content.items():
             if is_json(kind):
-                place = f"{pointer}/content/{kind.replace('/', '~1')}/schema"
-                made.append(ir.Result(status, self._json(media.get("schema", {}), owner, place), kind))
+                place = f"{pointer}/content/{escaped(kind)}"
+                made.append(
+                    ir.Result(status, self._json(child(media, "schema", place), owner, f"{place}/schema"), kind)
+                )
             elif is_text(kind):
                 made.append(ir.Result(status, ir.STR, kind))
             else:
@@ -52,11 +54,10 @@ class Results:
         return made
 
     def _json(self, schema: Json, owner: Owner, pointer: str) -> ir.Type:
-        merged = schema
-        if merged.get("type") == "array" or "items" in merged:
+        if schema.get("type") == "array":
             item = Owner(owner.domain, owner.name.removesuffix("Result") + "Item")
-            made = ir.ListOf(self._schemas.convert(merged.get("items", {}), item, f"{pointer}/items"))
-            return ir.Nullable(made) if merged.get("nullable") is True else made
+            made = ir.ListOf(self._schemas.convert(child(schema, "items", pointer), item, f"{pointer}/items"))
+            return ir.Nullable(made) if schema.get("nullable") is True else made
         return self._schemas.convert(schema, owner, pointer)
 
     # ---- paging ----

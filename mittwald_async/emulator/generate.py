@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -98,7 +99,19 @@ def fields_of(shape: Shape) -> Any:
     return shape.fields if isinstance(shape, Record | Fixed) else None
 
 
+_BY_NAME: dict[str, Callable[[Dice], Any]] = {
+    "certificateType": lambda dice: dice.number(4),
+    "published": lambda dice: True,
+    "recoveryCodesList": lambda dice: dice.hex(16),
+    "blacklist": lambda dice: _formatted("email", dice),
+    "whitelist": lambda dice: _formatted("email", dice),
+}
+"""What the document says of these properties and the models do not carry: numbers as words, constants, limits of items."""
+
+
 def _make(shape: Shape, dice: Dice, name: str, depth: int) -> Any:
+    if name in _BY_NAME and isinstance(shape, Scalar):
+        return _BY_NAME[name](dice)
     if isinstance(shape, Words):
         return shape.values[dice.number(len(shape.values))]
     if isinstance(shape, Scalar):

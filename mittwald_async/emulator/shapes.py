@@ -78,10 +78,13 @@ class Record:
         """By wire name."""
         if self._fields is None:
             hints = get_type_hints(self.model, include_extras=True)
-            self._fields = {
-                field.encode_name: Field(field.encode_name, self._shapes.of(hints[field.name]), field.required)
-                for field in msgspec.structs.fields(self.model)
-            }
+            self._fields = {}
+            for field in msgspec.structs.fields(self.model):
+                hint = hints[field.name]
+                if field.default is None:
+                    hint = _without_none(hint)
+                shape = self._shapes.of(hint)
+                self._fields[field.encode_name] = Field(field.encode_name, shape, field.required)
         return self._fields
 
 
@@ -217,6 +220,14 @@ def words_of(shape: Shape) -> tuple[Any, ...]:
     if isinstance(shape, Choice):
         return tuple(word for option in shape.options for word in words_of(option))
     return ()
+
+
+def _without_none(hint: Any) -> Any:
+    """`None` as default stands for absence; a property that may be null has `UNSET` for that."""
+    members = [member for member in get_args(hint) if member is not type(None)]
+    if get_origin(hint) not in (Union, types.UnionType) or not members:
+        return hint
+    return Union[tuple(members)]  # noqa: UP007  (made at run time)
 
 
 def _takes_null(shape: Shape) -> bool:

@@ -18,17 +18,22 @@ from ..errors import (
     shown,
 )
 
-_SECRET_NAMES = re.compile(
-    r"([?&][^=&#]*(?:token|secret|password|passwd|code|key|signature|sig|auth)[^=&#]*=)[^&#]*", re.I
-)
+_SECRET = "token|secret|password|passwd|code|key|signature|sig|auth"
+_SECRET_NAME = re.compile(_SECRET, re.I)
+_SECRET_VALUE = re.compile(rf"([?&][^=&#]*(?:{_SECRET})[^=&#]*=)[^&#]*", re.I)
 _NOT_REACHED = "FailedPrecondition"
+
+
+def is_secret(name: str) -> bool:
+    """Does a query parameter of this name hold something that is not to be shown?"""
+    return _SECRET_NAME.search(name) is not None
 
 
 def masked(url: str) -> str:
     """The URL without user info and with the values of secret-sounding query parameters replaced."""
     if "@" in url:
         url = re.sub(r"^([a-z+.-]+://)[^/?#]*@", r"\1", url, flags=re.I)
-    return _SECRET_NAMES.sub(r"\1***", url) if "?" in url else url
+    return _SECRET_VALUE.sub(r"\1***", url) if "?" in url else url
 
 
 def event_id(method: str, status: int, headers: Mapping[str, str]) -> str | None:

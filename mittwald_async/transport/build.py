@@ -16,8 +16,10 @@ from msgspec import UNSET
 
 from ..errors import InvalidArgumentError
 from ..operation import Operation, Parameter
+from .answers import is_secret
 
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*", re.ASCII)
+_PLAIN_VALUE = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _FORBIDDEN_IN_HEADERS = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
@@ -65,6 +67,7 @@ class Plan:
         "cookies",
         "headers",
         "loose",
+        "masks",
         "method",
         "nullable",
         "operation",
@@ -93,6 +96,7 @@ class Plan:
             by_place["path"][w].name if w in by_place["path"] else w for w in wires
         )
         self.query = by_place["query"]
+        self.masks = loose or any(is_secret(name) for name in self.query)
         self.headers = {name.lower(): parameter for name, parameter in by_place["header"].items()}
         self.cookies = by_place["cookie"]
         properties = operation.body.properties if operation.body else ()
@@ -115,9 +119,15 @@ class Plan:
                 for value, name, piece in zip(path, self.path_names, self.pieces[1:], strict=True)
             )
         if query:
-            pairs = query_pairs(query, self.query)
-            if pairs:
-                text = f"{text}?{urlencode(pairs, quote_via=quote, safe='')}"
+            parts = [
+                f"{wire}={value}"
+                if type(value) is int or (type(value) is str and _PLAIN_VALUE.fullmatch(value))
+                else encoded(wire, value, self.query)
+                for wire, value in query.items()
+                if value is not None and value is not UNSET
+            ]
+            if parts:
+                text = f"{text}?{'&'.join(filter(None, parts))}"
         return text
 
 
@@ -178,6 +188,11 @@ def _number(value: float | Decimal, name: str) -> str:
         raise InvalidArgumentError(name, f"{value} is not a number that can be sent")
     text = format(Decimal(repr(value)) if isinstance(value, float) else value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def encoded(wire: str, value: object, known: Mapping[str, Parameter]) -> str:
+    """One query parameter, percent-encoded; empty for an empty list."""
+    return urlencode(query_pairs({wire: value}, known), quote_via=quote, safe="")
 
 
 def query_pairs(query: Mapping[str, object], known: Mapping[str, Parameter]) -> list[tuple[str, str]]:

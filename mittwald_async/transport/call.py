@@ -101,7 +101,8 @@ class Call:
     @property
     def shown_url(self) -> str:
         """The URL as it may be shown."""
-        return masked(str(self.url))
+        text = str(self.url)
+        return masked(text) if self.plan.masks or self.hops else text
 
     def watch(self, observers: Sequence[Observer]) -> None:
         """Tell these observers, and the log, from now on."""

@@ -34,7 +34,7 @@ from .answers import event_id, status_error
 from .build import Content
 from .call import Call
 from .outgoing import JSON, Outgoing, content_type_of, plan_of
-from .ratelimit import Slot, read_headers
+from .ratelimit import Slot
 from .retry import jitter
 from .session import Answer, Session, StreamAnswer
 
@@ -422,7 +422,7 @@ class Pipeline(Outgoing):
             status=answer.status,
             error=None,
             seconds=now - call.begun,
-            rate_limit=read_headers(answer.headers),
+            rate_limit=answer.rate_limit,
         )
         call.tell(
             events.CallEnded,
@@ -442,7 +442,7 @@ class Pipeline(Outgoing):
             url=call.shown_url,
             operation_id=call.operation_id,
             event_id=event_id(call.method, answer.status, answer.headers),
-            rate_limit=read_headers(answer.headers),
+            rate_limit=answer.rate_limit,
             attempts=call.attempts,
         )
 

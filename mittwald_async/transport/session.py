@@ -28,6 +28,7 @@ from ..errors import (
     ReadTimeoutError,
     TransportError,
 )
+from ..operation import RateLimit
 from ..options import Pool
 from .build import Content
 
@@ -62,7 +63,7 @@ class Hidden(str):
 class Answer:
     """What one exchange brought: status, headers and the body as it came."""
 
-    __slots__ = ("body", "cut", "headers", "status")
+    __slots__ = ("body", "cut", "headers", "rate_limit", "status")
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes = b"", cut: bool = False) -> None:
         self.status = status
@@ -70,6 +71,7 @@ class Answer:
         self.body = body
         self.cut = cut
         """The body is longer than what was read of it."""
+        self.rate_limit: RateLimit | None = None
 
     def __repr__(self) -> str:
         return f"<Answer {self.status}, {len(self.body)} bytes{' of more' if self.cut else ''}>"
@@ -240,7 +242,7 @@ class Session:
         headers: CIMultiDict[str],
         content: Content | None,
         timeout: Timeout,
-        answered: Callable[[int, Mapping[str, str]], object] | None,
+        answered: Callable[[int, Mapping[str, str]], RateLimit | None] | None,
         stream: bool = False,
     ) -> Answer:
         """Send once and read the answer: redirects are not followed, an error's body is read up to a limit.
@@ -265,13 +267,15 @@ class Session:
             )
             response = arrived
             status = arrived.status
-            if answered is not None:
-                answered(status, arrived.headers)
-            if 200 <= status < 300:
-                if stream:
-                    return StreamAnswer(arrived)
-                return Answer(status, arrived.headers, await arrived.read())
-            return await _bounded(arrived)
+            told = None if answered is None else answered(status, arrived.headers)
+            if not 200 <= status < 300:
+                answer = await _bounded(arrived)
+            elif stream:
+                answer = StreamAnswer(arrived)
+            else:
+                answer = Answer(status, arrived.headers, await arrived.read())
+            answer.rate_limit = told
+            return answer
         except (aiohttp.ClientError, OSError, ValueError) as error:
             if response is not None:
                 response.close()

