@@ -69,7 +69,7 @@ class StaticToken:
         secret = token if isinstance(token, Secret) else Secret(token)
         del token
         self._token = secret
-        self.identity = digest("token", secret.reveal())
+        self.identity: str = digest("token", secret.reveal())
         flaw = flaw_of(secret.reveal())
         if flaw:
             raise ConfigurationError(f"the access token {flaw}")

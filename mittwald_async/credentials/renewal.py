@@ -83,7 +83,7 @@ class Renewable(ABC):
     __slots__ = ("_flight", "_grant", "_stale", "_wall", "identity")
 
     def __init__(self, identity: str, wall: Callable[[], float]) -> None:
-        self.identity = identity
+        self.identity: str = identity
         self._wall = wall
         self._grant: Grant | None = None
         self._stale = False

@@ -74,9 +74,9 @@ class Answer:
     __slots__ = ("body", "headers", "status")
 
     def __init__(self, *, status: int, headers: Mapping[str, str], body: Secret) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
+        self.status: int = status
+        self.headers: Mapping[str, str] = headers
+        self.body: Secret = body
 
     def __repr__(self) -> str:
         return f"Answer(status={self.status})"

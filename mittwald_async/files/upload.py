@@ -41,10 +41,10 @@ class File:
     def __init__(
         self, source: Source, *, filename: str | None = None, content_type: str | None = None, size: int | None = None
     ) -> None:
-        self.source = source
-        self.filename = filename
-        self.content_type = content_type
-        self.size = size
+        self.source: Source = source
+        self.filename: str | None = filename
+        self.content_type: str | None = content_type
+        self.size: int | None = size
 
     def __repr__(self) -> str:
         return f"File({_kind(self.source)}, filename={self.filename!r}, content_type={self.content_type!r})"
@@ -93,8 +93,8 @@ class MultipartBody:
     def __init__(self, parts: list[_Part]) -> None:
         self._boundary = secrets.token_hex(16)
         self._parts = parts
-        self.content_type = f"multipart/form-data; boundary={self._boundary}"
-        self.size = self._whole_size()
+        self.content_type: str = f"multipart/form-data; boundary={self._boundary}"
+        self.size: int | None = self._whole_size()
 
     @property
     def repeatable(self) -> bool:
