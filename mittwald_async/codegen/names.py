@@ -57,6 +57,12 @@ def pascal(text: str) -> str:
     return identifier("".join(word[0].upper() + word[1:] for word in words(text)))
 
 
+def class_name(text: str) -> str:
+    """A schema's own name where it can be a class's name, else that name in PascalCase."""
+    usable = text.isidentifier() and text[:1].isupper() and not keyword.iskeyword(text)
+    return text if usable else pascal(text)
+
+
 def identifier(name: str) -> str:
     """The nearest legal name: a keyword gets an underscore behind it, a leading digit an `n` before it."""
     if not name:

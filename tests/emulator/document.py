@@ -12,7 +12,9 @@ from jsonschema import Draft4Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
-PATH = Path(os.environ.get("MITTWALD_OPENAPI") or Path(__file__).parents[2].parent / "shared" / "spec" / "mittwald-v2.json")
+PATH = Path(
+    os.environ.get("MITTWALD_OPENAPI") or Path(__file__).parents[2].parent / "shared" / "spec" / "mittwald-v2.json"
+)
 AT_HAND = PATH.is_file()
 _URN = "urn:document"
 

@@ -10,7 +10,12 @@ from mittwald_async.emulator import Emulator, Transitions
 from mittwald_async.emulator.core import Core
 from mittwald_async.emulator.wire import Answer, Incoming
 
-CALM: dict[str, Any] = {"lag": 0.0, "drift": 0.0, "rate_limit": None, "transitions": Transitions(length=0.0, failing=0.0)}
+CALM: dict[str, Any] = {
+    "lag": 0.0,
+    "drift": 0.0,
+    "rate_limit": None,
+    "transitions": Transitions(length=0.0, failing=0.0),
+}
 """No trait that depends on time or chance."""
 
 

@@ -25,7 +25,7 @@ async def description(talk: Talk, project: str, **headers: str) -> str:
 
 async def waiting(talk: Talk, url: str, event: str) -> asyncio.Task[Heard]:
     task = asyncio.create_task(talk.get(url, if_event_reached=event))
-    while not talk.core.clock.sleepers and not task.done():
+    for _ in range(5):
         await asyncio.sleep(0)
     return task
 

@@ -14,7 +14,7 @@ from ..clock import EPOCH
 from ..lifecycle import Step
 from ..listing import Key
 from ..state import World
-from .base import filtered, given, located, patch, remove, scope_of, search, shown, whole, world_of
+from .base import Sort, Test, filtered, given, located, patch, remove, scope_of, search, shown, whole, world_of
 
 _COUNT = spread("project", (10, 0), (60, 7), (25, 14), (5, 30))
 _SCHEDULES = spread("project", (80, 1), (15, 2), (5, 0))
@@ -67,7 +67,7 @@ def _backup(call: Call) -> Key:
 @handles("backup-list-project-backups")
 def list_backups(call: Call) -> Reply:
     query = call.query
-    tests: list[Any] = [search(call, "searchTerm", "description", "id")]
+    tests: list[Test | None] = [search(call, "searchTerm", "description", "id")]
     if query.get("withExportsOnly"):
         tests.append(lambda value: "export" in value)
     if query.get("runningRestoresOnly"):
@@ -75,7 +75,7 @@ def list_backups(call: Call) -> Reply:
     if query.get("runningBackupsOnly"):
         tests.append(lambda value: value["status"] in ("Pending", "Running"))
     order = query.get("sortOrder")
-    sort = (lambda value: str(value["requestedAt"])) if order else None
+    sort: Sort | None = (lambda value: str(value["requestedAt"])) if order else None
     scope = scope_of(call, "project", "projectId")
     return filtered(call, "backup", scope, tests, sort, descending=order == "newestFirst")
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..state import World
 
 Test = Callable[[dict[str, Any]], bool]
+Sort = Callable[[dict[str, Any]], Any]
 Scope = tuple[str, Key] | None
 
 
@@ -58,7 +59,7 @@ def filtered(
     view: str,
     scope: Scope,
     tests: Iterable[Test | None] = (),
-    sort: Callable[[dict[str, Any]], Any] | None = None,
+    sort: Sort | None = None,
     *,
     kind: str | None = None,
     descending: bool = False,
@@ -87,11 +88,10 @@ def equal(call: Call, parameter: str, property: str | None = None) -> Test | Non
     """A test for a property that equals (or, for a list, is one of) what the query says."""
     if parameter not in call.query:
         return None
-    wanted = call.query[parameter]
+    wanted: Any = call.query[parameter]
     name = property or parameter
     if isinstance(wanted, list):
-        several = cast("list[Any]", wanted)
-        return lambda value: value.get(name) in several
+        return lambda value: value.get(name) in wanted
     return lambda value: value.get(name) == wanted
 
 
@@ -135,6 +135,8 @@ def known(call: Call, kind: str, id: str, path: str) -> Key:
 __all__ = [
     "Key",
     "Keys",
+    "Sort",
+    "Test",
     "asked_scope",
     "descending",
     "equal",

@@ -9,7 +9,7 @@ from ..calls import Call, Fail, Nothing, Reply, Value, handles
 from ..clock import EPOCH
 from ..listing import Key
 from ..state import World
-from .base import asked_scope, filtered, known, located, remove, shown, world_of
+from .base import Test, asked_scope, filtered, known, located, remove, shown, world_of
 from .domains import has_bought_certificate
 
 _DAY = 86400
@@ -62,7 +62,7 @@ def certificate_request(account: Account, number: int) -> dict[str, Any]:
 def _listed(call: Call, kind: str) -> Reply:
     world = world_of(call)
     scope = asked_scope(call, ("project", "projectId"))
-    tests: list[Any] = []
+    tests: list[Test | None] = []
     if "ingressId" in call.query:
         key = world.find("ingress", call.query["ingressId"], call.identity)
         project = world.parent("ingress", key)
@@ -71,7 +71,7 @@ def _listed(call: Call, kind: str) -> Reply:
     return filtered(call, kind, scope, tests)
 
 
-def _covers(ingress: dict[str, Any], kind: str) -> Any:
+def _covers(ingress: dict[str, Any], kind: str) -> Test:
     """Used by an ingress, or (a request has no id in it) made for its host name."""
     used = ingress["tls"].get("certificateId")
     if used and kind == "certificate":

@@ -12,7 +12,7 @@ from ..listing import Key
 from ..names import CRONJOBS
 from ..state import World
 from ..views import view
-from .base import equal, filtered, given, known, located, remove, scope_of, shown, world_of
+from .base import Sort, Test, equal, filtered, given, known, located, remove, scope_of, shown, world_of
 
 _COUNT = spread("project", (45, 0), (35, 1), (15, 2), (5, 4))
 _EXECUTIONS = spread("cronjob", (10, 0), (20, 5), (40, 10), (30, 20))
@@ -97,7 +97,7 @@ def _cronjob(call: Call) -> Key:
 
 @handles("cronjob-list-cronjobs")
 def list_cronjobs(call: Call) -> Reply:
-    tests: list[Any] = []
+    tests: list[Test | None] = []
     if not call.query.get("includeServiceCronjobs") and "stackId" not in call.query:
         tests.append(lambda value: "stackId" not in value.get("target", {}))
     if "stackId" in call.query:
@@ -227,7 +227,7 @@ def _execution(call: Call) -> Key:
     raise Fail.not_found("execution", id)
 
 
-_ORDERS: dict[str, tuple[Any, bool]] = {
+_ORDERS: dict[str, tuple[Sort, bool]] = {
     "oldestFirst": (lambda value: value.get("start", ""), False),
     "newestFirst": (lambda value: value.get("start", ""), True),
     "slowestFirst": (lambda value: value.get("durationInMilliseconds", 0), True),
@@ -238,7 +238,7 @@ _ORDERS: dict[str, tuple[Any, bool]] = {
 @handles("cronjob-list-executions")
 def list_executions(call: Call) -> Reply:
     query = call.query
-    tests: list[Any] = [equal(call, "status")]
+    tests: list[Test | None] = [equal(call, "status")]
     if "since" in query:
         tests.append(lambda value: value.get("start", "") >= str(query["since"]))
     if "until" in query:

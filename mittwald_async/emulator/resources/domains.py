@@ -11,7 +11,7 @@ from ..listing import Key, Keys
 from ..names import slug
 from ..state import World
 from ..views import view
-from .base import asked_scope, filtered, known, located, patch, remove, scope_of, search, shown, whole, world_of
+from .base import Test, asked_scope, filtered, known, located, patch, remove, scope_of, search, shown, whole, world_of
 
 _COUNT = spread("project", (15, 0), (60, 1), (15, 2), (7, 3), (3, 7))
 NAMESERVERS = ["ns1.project-name.services", "ns2.project-name.services", "ns3.project-name.services"]
@@ -351,7 +351,7 @@ def _leads_to(property: str, id: str) -> Any:
     def test(value: dict[str, Any]) -> bool:
         for path in value["paths"]:
             target = path["target"]
-            if target.get(property) == id or (target.get("container") or {}).get("id") == id:
+            if target.get(property) == id or target.get("container", {"id": None})["id"] == id:
                 return True
         return False
 
@@ -361,20 +361,20 @@ def _leads_to(property: str, id: str) -> Any:
 @handles("ingress-list-ingresses")
 def list_ingresses(call: Call) -> Reply:
     scope = asked_scope(call, ("project", "projectId"))
-    tests: list[Any] = [search(call, "hostnameSubstring", "hostname")]
+    tests: list[Test | None] = [search(call, "hostnameSubstring", "hostname")]
     if "certificateId" in call.query:
         certificate_id = call.query["certificateId"]
         tests.append(lambda value: value["tls"].get("certificateId") == certificate_id)
-    for parameter, kind, property in (
+    for parameter, name, property in (
         ("appInstallationId", "app_installation", "installationId"),
         ("containerId", "service", "container"),
     ):
         if parameter in call.query:
             world = world_of(call)
-            key = world.find(kind, call.query[parameter], call.identity)
-            project = world.above(kind, key, "project")
+            key = world.find(name, call.query[parameter], call.identity)
+            project = world.above(name, key, "project")
             scope = scope or (None if project is None else ("project", project))
-            tests.append(_leads_to(property, world.id(kind, key)))
+            tests.append(_leads_to(property, world.id(name, key)))
     return filtered(call, "ingress", scope, tests)
 
 

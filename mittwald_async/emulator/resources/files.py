@@ -62,7 +62,7 @@ def _bytes_of(world: World, key: Key) -> bytes:
 def create_file(call: Call) -> Reply:
     """The part `file` of a form, with any token that an upload was requested for (or any at all)."""
     world = world_of(call)
-    part = call.body.get("file") if isinstance(call.body, dict) else None
+    part: Any = call.body.get("file")
     if isinstance(part, str):
         part = Part(data=part.encode())
     if not isinstance(part, Part):

@@ -9,7 +9,7 @@ from ..calls import Call, Fail, Reply, Value, handles
 from ..lifecycle import Step
 from ..listing import Key
 from ..state import World
-from .base import filtered, known, located, scope_of, shown, world_of
+from .base import Test, filtered, known, located, scope_of, shown, world_of
 from .memberships import member
 
 _COUNT = spread("customer", (30, 1), (40, 3), (30, 8))
@@ -60,7 +60,7 @@ def order(account: Account, number: int) -> dict[str, Any]:
 
 def _orders(call: Call, scope: tuple[str, Key] | None, extra: Any = None) -> Reply:
     query = call.query
-    tests: list[Any] = [extra]
+    tests: list[Test | None] = [extra]
     if "includesStatus" in query:
         tests.append(lambda value: value["status"] in query["includesStatus"])
     if "excludesStatus" in query:
@@ -196,7 +196,7 @@ def _deliver(world: World, wish: _Wish, order_id: str) -> tuple[str, ...]:
     elif wish.kind == "projectHosting":
         from .projects import add_project
 
-        spec = {"storage": f"{int(data['diskspaceInGiB'])}Gi", "visitors": 10_000}
+        spec = _hosting_spec(data)
         hosting = world.new_id("project")
         made = add_project(world, wish.customer_id, data["description"], spec=spec, projectHostingId=hosting)
         aggregate = "project/project"
@@ -223,6 +223,11 @@ def _deliver(world: World, wish: _Wish, order_id: str) -> tuple[str, ...]:
         made, aggregate = wish.customer_id, f"{wish.kind.lower()}/{wish.kind.lower()}"
     contract = add_contract(world, wish.customer_id, order_id, (aggregate, made), wish.name, wish.cents)
     return made, contract
+
+
+def _hosting_spec(data: dict[str, Any]) -> dict[str, Any]:
+    cpu, memory, _ = _MACHINES[data["spec"].get("machineType", "shared.small")]
+    return {"cpu": cpu, "memory": memory, "storage": f"{int(data['diskspaceInGiB'])}Gi"}
 
 
 def _add_server(world: World, wish: _Wish) -> str:

@@ -12,6 +12,8 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
+
 from ..calls import Fail
 from ..clock import EmulatorClock
 from ..options import Options
@@ -139,7 +141,13 @@ def _coin(value: str) -> bool:
     return hashlib.blake2b(value.encode(), digest_size=1).digest()[0] & 1 == 1
 
 
+class _Identified(msgspec.Struct):
+    id: Any = None
+
+
 def _id(item: Any) -> Any:
+    if isinstance(item, msgspec.Raw):
+        return msgspec.json.decode(item, type=_Identified).id
     if not isinstance(item, dict):
         return None
     fields: dict[str, Any] = item  # pyright: ignore[reportUnknownVariableType]
