@@ -34,7 +34,7 @@ TokenFile = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="JSON for machines instead of text for people.")]
 
 out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def client(token_file: Path | None, base_url: str | None, **options: Any) -> Mittwald:

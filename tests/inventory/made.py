@@ -27,12 +27,20 @@ def row(resource: str, own: str | None, /, *, key: str | None = None, project: s
 
 
 PROJECTS = [
-    row("project", f"p-{n}", project=f"p-{n}", id=f"p-{n}", shortId=f"p-{n}", description=f"Shop „{n}“", enabled=n % 2 == 0)
+    row(
+        "project",
+        f"p-{n}",
+        project=f"p-{n}",
+        id=f"p-{n}",
+        shortId=f"p-{n}",
+        description=f"Shop „{n}“",
+        enabled=n % 2 == 0,
+    )
     for n in range(3)
 ]
 DOMAINS = [
     row("domain", "d-0", project="p-0", domainId="d-0", domain="müller.example", connected=True, extra={"kept": 1}),
-    row("domain", "d-1", project="p-9", domainId="d-1", domain="a,b\n\"c\".example", connected=False),
+    row("domain", "d-1", project="p-9", domainId="d-1", domain='a,b\n"c".example', connected=False),
 ]
 FAILED = Failure(
     resource="dns_zone",

@@ -9,7 +9,9 @@ from mittwald_async.inventory import Known, chosen, make_plan, target
 from mittwald_async.inventory.frontier import Frontier, ListId, Owner, Unit
 
 
-def frontier(*resources: str, skip: frozenset[ListId] = frozenset(), known: Known | None = None, **part: list[str]) -> Frontier:
+def frontier(
+    *resources: str, skip: frozenset[ListId] = frozenset(), known: Known | None = None, **part: list[str]
+) -> Frontier:
     return Frontier(make_plan(chosen(resources), target(**part), known), skip)
 
 

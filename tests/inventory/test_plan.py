@@ -8,7 +8,14 @@ from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory import Known, Plan, chosen, default_resources, make_plan, seconds_for, target
 
 ACCOUNT = Known(
-    items={"customer": 200, "project": 1000, "app_installation": 1800, "domain": 2500, "stack": 40, "mysql_database": 900},
+    items={
+        "customer": 200,
+        "project": 1000,
+        "app_installation": 1800,
+        "domain": 2500,
+        "stack": 40,
+        "mysql_database": 900,
+    },
     owners={"stack": 30},
 )
 

@@ -60,6 +60,7 @@ def test_the_same_thing_twice_is_one_row(path: Path) -> None:
 
 def test_nothing_of_a_write_that_fails_is_in_the_file(path: Path) -> None:
     with begun(path) as store:
+
         def broken() -> object:
             yield PROJECTS[0]
             raise RuntimeError("power cut")
@@ -78,7 +79,12 @@ def test_an_interrupted_sweep_is_found_again_with_what_it_was_planned_from(path:
     with Store(path) as store:
         found = store.unfinished()
         assert found is not None
-        assert (found.state, found.resources, found.target, found.known) == ("running", ("project", "domain"), ALL, known)
+        assert (found.state, found.resources, found.target, found.known) == (
+            "running",
+            ("project", "domain"),
+            ALL,
+            known,
+        )
         store.reopen(found, TABLES)
         assert [owner for owner, _, _ in store.owners("project")] == ["p-0", "p-1", "p-2"]
         assert list(store.owners("cronjob")) == []
