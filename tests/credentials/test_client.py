@@ -13,7 +13,7 @@ from aiohttp import web
 from mittwald_async import Mittwald
 from mittwald_async.credentials import PasswordLogin, kinds
 from mittwald_async.credentials.sealed import Step
-from mittwald_async.errors import AuthenticationError, NotSentError
+from mittwald_async.errors import AuthenticationError, MaybeSentError, NotSentError
 from mittwald_async.operations import OPERATIONS
 
 
@@ -104,6 +104,43 @@ async def test_no_server_is_not_a_wrong_password() -> None:
     async with Mittwald(credentials=login, base_url=url, max_retries=0) as mw:
         with pytest.raises(NotSentError):
             await mw.request("GET", "/v2/signup/profile")
+
+
+def frames_of(error: BaseException | None) -> str:
+    """The local variables of this package's frames, as an error reporter would send them."""
+    shown: list[str] = []
+    while error is not None:
+        trace = error.__traceback__
+        while trace is not None:
+            if "mittwald_async/" in trace.tb_frame.f_code.co_filename:
+                shown.append(repr(trace.tb_frame.f_locals))
+            trace = trace.tb_next
+        error = error.__cause__ or error.__context__
+    return "".join(shown)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_a_call_that_breaks_off_shows_no_secret_in_any_frame(answers: bool) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    if not answers:
+        server.close()
+        await server.wait_closed()
+    for client in (
+        Mittwald("hidden-for-tests", base_url=url, max_retries=0),
+        Mittwald(credentials=PasswordLogin("ada@example.com", "hidden-for-tests"), base_url=url, max_retries=0),
+    ):
+        async with client as mw:
+            with pytest.raises(MaybeSentError if answers else NotSentError) as caught:
+                await mw.request("GET", "/v2/projects")
+        shown = frames_of(caught.value)
+        assert shown
+        assert "hidden-for-tests" not in shown
+    server.close()
 
 
 def test_the_login_routes_are_those_of_the_document() -> None:
