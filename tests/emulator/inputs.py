@@ -60,11 +60,11 @@ class Request:
 def with_ids(value: Any, talk: Talk) -> Any:
     """The value with existing ids where a property's name says of what."""
     if isinstance(value, list):
-        items: list[Any] = value
+        items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
         return [with_ids(item, talk) for item in items]
     if not isinstance(value, dict):
         return value
-    fields: dict[str, Any] = value
+    fields: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
     known = {name: talk.core.world.sample(name) for name, item in fields.items() if isinstance(item, str)}
     return {name: known.get(name) or with_ids(item, talk) for name, item in fields.items()}
 
