@@ -43,7 +43,7 @@ class Request:
         body = route.operation.body
         shape = core.checker.body_shape(route)
         if body is not None and shape is not None:
-            value = made(shape, f"body {route.operation.operation_id}")
+            value = with_ids(made(shape, f"body {route.operation.operation_id}"), talk)
             self.headers["content-type"] = body.content_type
             if body.content_type.startswith("multipart/"):
                 self.headers["content-type"], self.body = multipart({p.wire: b"content" for p in body.properties})
@@ -55,6 +55,18 @@ class Request:
     @property
     def url(self) -> str:
         return f"{self.path}?{self.query}" if self.query else self.path
+
+
+def with_ids(value: Any, talk: Talk) -> Any:
+    """The value with existing ids where a property's name says of what."""
+    if isinstance(value, list):
+        items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        return [with_ids(item, talk) for item in items]
+    if not isinstance(value, dict):
+        return value
+    fields: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
+    known = {name: talk.core.world.sample(name) for name, item in fields.items() if isinstance(item, str)}
+    return {name: known.get(name) or with_ids(item, talk) for name, item in fields.items()}
 
 
 def multipart(files: dict[str, bytes]) -> tuple[str, bytes]:

@@ -21,7 +21,8 @@ def credentials(talk: Talk) -> dict[str, str]:
 async def logged_in(talk: Talk) -> dict[str, Any]:
     answer = await talk.post("/v2/authenticate", credentials(talk))
     assert answer.status == 200, answer
-    return answer.json
+    session: dict[str, Any] = answer.json
+    return session
 
 
 async def test_a_token_is_needed_and_taken_in_either_header() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -38,7 +38,7 @@ class Remote:
 
 
 @asynccontextmanager
-async def served(**options: Any) -> AsyncIterator[Remote]:
+async def served(**options: Any) -> AsyncGenerator[Remote]:
     async with Emulator(**{**CALM, **options}) as emulator, emulator_session(emulator) as session:
         yield Remote(emulator, session)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ from .talk import CALM, Talk
 
 
 @asynccontextmanager
-async def served(*faults: Fault, **options: Any) -> AsyncIterator[tuple[Emulator, aiohttp.ClientSession]]:
+async def served(*faults: Fault, **options: Any) -> AsyncGenerator[tuple[Emulator, aiohttp.ClientSession]]:
     async with Emulator(**{**CALM, **options}, faults=faults) as emulator:
         headers = {"x-access-token": emulator.token}
         async with aiohttp.ClientSession(emulator.url, headers=headers) as session:

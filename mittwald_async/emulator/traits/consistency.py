@@ -60,7 +60,7 @@ class View:
     def without_new(self, items: Iterable[Any]) -> list[Any]:
         """The items of a list that were not created by hidden events."""
         hidden = set(self._blocked).union(*(event.created for event in self._events))
-        return [item for item in items if _id(item) not in hidden]
+        return [item for item in items if item_id(item) not in hidden]
 
 
 class Events:
@@ -145,7 +145,8 @@ class _Identified(msgspec.Struct):
     id: Any = None
 
 
-def _id(item: Any) -> Any:
+def item_id(item: Any) -> Any:
+    """The `id` of an object, plain or already JSON; `None` where there is none."""
     if isinstance(item, msgspec.Raw):
         return msgspec.json.decode(item, type=_Identified).id
     if not isinstance(item, dict):
