@@ -14,7 +14,7 @@ from ..clock import EPOCH
 from ..lifecycle import Step
 from ..listing import Key
 from ..state import World
-from .base import Sort, Test, filtered, given, located, patch, remove, scope_of, search, shown, whole, world_of
+from .base import Sort, Test, filtered, given, located, patch, remove, scope_of, search, shown, unfit, whole, world_of
 
 _COUNT = spread("project", (10, 0), (60, 7), (25, 14), (5, 30))
 _SCHEDULES = spread("project", (80, 1), (15, 2), (5, 0))
@@ -291,7 +291,7 @@ def create_schedule(call: Call) -> Reply:
 
 def _check_schedule(body: dict[str, Any]) -> None:
     if "schedule" in body and len(body["schedule"].split()) != 5:
-        raise Fail.invalid("body.schedule", "is no cron expression of five fields", "cron")
+        raise unfit("body.schedule", "is no cron expression of five fields")
 
 
 @handles("backup-update-project-backup-schedule")

@@ -121,15 +121,14 @@ def remove(call: Call, kind: str, parameter: str) -> Nothing:
     return Nothing()
 
 
-def known(call: Call, kind: str, id: str, path: str) -> Key:
-    """Key of an object that a body names. Raises Fail 400 for one that does not exist: the body is at fault."""
-    world = world_of(call)
-    try:
-        return world.find(kind, id, call.identity)
-    except Fail as fail:
-        if fail.status == 404:
-            raise Fail.invalid(path, f"no such {kind.replace('_', ' ')}", "not_found") from None
-        raise
+def known(call: Call, kind: str, id: str) -> Key:
+    """Key of an object that a body names. Raises Fail (404, 403)."""
+    return world_of(call).find(kind, id, call.identity)
+
+
+def unfit(path: str, problem: str) -> Fail:
+    """The refusal of a request that is in order by its form, but not by what it says."""
+    return Fail.refused(f"{path.removeprefix('body.')} {problem}")
 
 
 __all__ = [
@@ -149,6 +148,7 @@ __all__ = [
     "scope_of",
     "search",
     "shown",
+    "unfit",
     "whole",
     "world_of",
 ]

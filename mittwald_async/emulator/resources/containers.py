@@ -11,7 +11,21 @@ from ..listing import Key
 from ..names import IMAGES
 from ..state import World
 from ..views import view
-from .base import Sort, Test, asked_scope, equal, filtered, given, located, remove, scope_of, search, shown, world_of
+from .base import (
+    Sort,
+    Test,
+    asked_scope,
+    equal,
+    filtered,
+    given,
+    located,
+    remove,
+    scope_of,
+    search,
+    shown,
+    unfit,
+    world_of,
+)
 
 _STACKS = spread("project", (9, 1), (1, 2))
 _SERVICES = spread("stack", (50, 0), (25, 1), (15, 2), (10, 4))
@@ -262,7 +276,7 @@ def _put_service(world: World, stack: dict[str, Any], name: str, declared: dict[
         world.change("service", key, pendingState=pending, requiresRecreate=requires, **changes)
         return
     if "image" not in declared:
-        raise Fail.invalid(f"body.services.{name}.image", "is missing", "required")
+        raise unfit(f"body.services.{name}.image", "is missing")
     state = _state(declared, {})
     value = {
         "deployedState": state,

@@ -248,7 +248,7 @@ def move_domain(call: Call) -> Reply:
     world = world_of(call)
     key = _domain(call)
     target_id = call.body["projectId"]
-    target = world.id("project", known(call, "project", target_id, "body.projectId"))
+    target = world.id("project", known(call, "project", target_id))
     value = world.read("domain", key)
     project = world.parent("domain", key)
     scope = None if project is None else ("project", project)
@@ -392,7 +392,7 @@ def get_ingress(call: Call) -> Reply:
 def create_ingress(call: Call) -> Reply:
     world = world_of(call)
     body = call.body
-    project = known(call, "project", body["projectId"], "body.projectId")
+    project = known(call, "project", body["projectId"])
     if any(world.read("ingress", key)["hostname"] == body["hostname"] for key in _namesakes(world, project)):
         raise Fail.conflict("there is an ingress for this host name already")
     id = _add_ingress(world, world.id("project", project), body["hostname"], body["paths"])
@@ -417,7 +417,7 @@ def update_tls(call: Call) -> Reply:
     world = world_of(call)
     key = _ingress(call)
     if "certificateId" in call.body:
-        certificate = known(call, "certificate", call.body["certificateId"], "body.certificateId")
+        certificate = known(call, "certificate", call.body["certificateId"])
         world.courses.stop(("ingress", key))
         world.change("ingress", key, tls={"certificateId": world.id("certificate", certificate)})
     else:

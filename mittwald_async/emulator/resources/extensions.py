@@ -8,7 +8,7 @@ from ..account import Account, kind, spread
 from ..calls import Call, Fail, Nothing, Reply, Value, handles
 from ..listing import Key
 from ..state import World
-from .base import Sort, Test, descending, equal, filtered, known, located, search, shown, world_of
+from .base import Sort, Test, descending, equal, filtered, known, located, search, shown, unfit, world_of
 
 _EXTENSIONS = (
     ("Uptime-Wächter", "project", ("domain:read", "ingress:read")),
@@ -197,10 +197,10 @@ def order_instance(call: Call) -> Reply:
 
 def _created(call: Call, extension_id: str, context: str, context_id: str) -> str:
     world = world_of(call)
-    about = known(call, "extension", extension_id, "body.extensionId")
+    about = known(call, "extension", extension_id)
     if world.read("extension", about)["context"] != context:
-        raise Fail.invalid("body.context", "is not the context of the extension", "equal")
-    above = known(call, context, context_id, "body.contextId")
+        raise unfit("body.context", "is not the context of the extension")
+    above = known(call, context, context_id)
     context_id = world.id(context, above)
     id = world.new_id("extension_instance")
     value = _instance(world.seeded, id, int(about), context, context_id, world.now())

@@ -9,7 +9,7 @@ from ..account import Account, kind
 from ..calls import Call, Content, Fail, Part, Reply, Value, handles
 from ..listing import Key
 from ..state import World
-from .base import located, world_of
+from .base import located, unfit, world_of
 
 _COUNT = 4
 _NAMES = (
@@ -66,9 +66,9 @@ def create_file(call: Call) -> Reply:
     if isinstance(part, str):
         part = Part(data=part.encode())
     if not isinstance(part, Part):
-        raise Fail.invalid("body.file", "is missing", "required")
+        raise unfit("body.file", "is missing")
     if len(part.data) > _MOST_BYTES:
-        raise Fail.invalid("body.file", f"is larger than {_MOST_BYTES} bytes", "maxSize")
+        raise unfit("body.file", f"is larger than {_MOST_BYTES} bytes")
     token = call.headers.get("token", "")
     taken = world.key("file", token) is not None
     id = token if token in world.notes("uploads") and not taken else world.new_id("file")

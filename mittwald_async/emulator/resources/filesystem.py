@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from ..calls import Call, Content, Fail, Reply, Value, handles
-from .base import located, world_of
+from .base import located, unfit, world_of
 
 Tree: TypeAlias = dict[str, "Tree | bytes"]
 
@@ -79,7 +79,7 @@ def file_content(call: Call) -> Reply:
     located(call, "project", "projectId")
     found = find(call.query.get("file", "/html/index.php"), tree())
     if isinstance(found, dict):
-        raise Fail.invalid("query.file", "is a directory", "file")
+        raise unfit("query.file", "is a directory")
     return Content(found)
 
 
