@@ -82,7 +82,9 @@ def test_every_schema_has_a_model_of_its_name() -> None:
 
 
 def test_names_of_inline_objects_say_where_they_belong() -> None:
-    inline = [found.name for domain in made().surface.declarations.values() for found in domain.values() if not found.schema]
+    inline = [
+        found.name for domain in made().surface.declarations.values() for found in domain.values() if not found.schema
+    ]
     assert not [name for name in inline if re.search(r"Response\d|Inline|Item\d|Result\d", name)]
 
 
