@@ -40,6 +40,13 @@ class Route(msgspec.Struct, frozen=True):
     """Further query arguments that say what kind of thing the owner is."""
     single: bool = False
     """No list: reads one thing by its own id, for credentials that may not list."""
+    deprecated: bool = False
+    """Kept for credentials that may use nothing else, such as those of an extension instance."""
+
+    @property
+    def last_resort(self) -> bool:
+        """Only for credentials that are refused everything else."""
+        return self.single or self.deprecated
 
     def arguments(self, owner: str | None) -> tuple[dict[str, str], dict[str, str]]:
         """Path and query arguments for one owner's list."""
@@ -78,7 +85,8 @@ class _Judged(msgspec.Struct, frozen=True):
     key: str | None = "id"
     parent: str | None = None
     empty_without: str | None = None
-    single: str | None = None
+    last: str | None = None
+    """Operation for credentials that are refused all others."""
     default: bool = False
     only: tuple[Scope, ...] = ("account", "customer", "project", "parent")
     """Scopes whose answer is complete. Others are not used."""
@@ -91,19 +99,19 @@ def _judged(name: str, *operations: str, **facts: object) -> _Judged:
 
 _JUDGED: tuple[_Judged, ...] = (
     # Order is the order of a sweep where nothing else decides: what others hang below comes first.
-    _judged("customer", "customer-list-customers", key="customerId", single="customer-get-customer", default=True),
+    _judged("customer", "customer-list-customers", key="customerId", last="customer-get-customer", default=True),
     _judged("server", "project-list-servers", default=True),
     _judged(
         "project",
         "project-list-projects",
         "project-list-customer-projects",
-        single="project-get-project",
+        last="project-get-project",
         default=True,
     ),
     _judged("app", "app-list-apps", default=True, reason="one request names every app of the installations"),
     _judged("app_installation", "app-list-appinstallations-for-user", "app-list-appinstallations", default=True),
-    _judged("domain", "domain-list-domains", key="domainId", default=True),
-    _judged("ingress", "ingress-list-ingresses", default=True),
+    _judged("domain", "domain-list-domains", key="domainId", last="deprecated-domain-list-domains", default=True),
+    _judged("ingress", "ingress-list-ingresses", last="deprecated-ingress-list-ingresses", default=True),
     _judged("mail_address", "mail-list-mail-addresses-for-user", "mail-list-mail-addresses", default=True),
     _judged("stack", "container-list-self-stacks", "container-list-stacks", default=True),
     _judged("service", "container-list-accessible-services", "container-list-services", default=True),
@@ -290,11 +298,18 @@ def _routes(judged: _Judged) -> Iterable[Route]:
                 yield Route(operation_id, "project", "contextId", True, size, also=(("context", "project"),))
 
 
-def _single(judged: _Judged) -> Iterable[Route]:
-    operation = OPERATIONS.get(judged.single or "")
+def _last_resort(judged: _Judged) -> Iterable[Route]:
+    operation = OPERATIONS.get(judged.last or "")
     if operation is not None:
         wire = next(p.wire for p in operation.parameters if p.where == "path")
-        yield Route(operation.operation_id, _OWNERS[wire], wire, False, None, single=True)
+        yield Route(
+            operation.operation_id,
+            _OWNERS[wire],
+            wire,
+            page_size=page_size(operation),
+            single=operation.paging is None,
+            deprecated=operation.deprecated,
+        )
 
 
 def _resource(judged: _Judged) -> Resource | None:
@@ -308,7 +323,7 @@ def _resource(judged: _Judged) -> Resource | None:
         return None
     return Resource(
         name=judged.name,
-        routes=(*chosen.values(), *_single(judged)),
+        routes=(*chosen.values(), *_last_resort(judged)),
         key=judged.key,
         parent=judged.parent if "parent" in chosen else None,
         empty_without=judged.empty_without,

@@ -67,3 +67,12 @@ def _columns(expression: str) -> tuple[Column, ...]:
 def plain_columns(resource: Resource) -> tuple[Column, ...]:
     """Every property that is text, a number, a truth value or a time, in the order of the model."""
     return _columns(resource.item_type)
+
+
+def names_project_only(resource: Resource) -> bool:
+    """Whether its items say which project they belong to but not which customer: the project must tell that."""
+    model = resolve(resource.item_type)
+    if not (isinstance(model, type) and issubclass(model, Model)):
+        return False
+    wires = {field.encode_name for field in msgspec.structs.fields(model)}
+    return bool(wires & {"projectId", "aggregateReference"}) and "customerId" not in wires

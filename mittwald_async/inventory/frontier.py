@@ -163,13 +163,16 @@ class Frontier:
         self._settle()
 
     def refused(self, unit: Unit) -> bool:
-        """The credentials may not use this list of the whole account. True: narrower lists take its place."""
+        """The credentials may not use this list of the whole account. True: other lists take its place."""
         lane = self.lanes[unit.resource.name]
-        narrower = [route for route in lane.spare if self._can_feed(lane, route)]
-        if unit.route.scope != "account" or not narrower:
+        if unit.route != lane.route:
+            return True  # Others were refused before; the lane has moved on.
+        others = [route for route in lane.spare if self._can_feed(lane, route)]
+        if not others or not (unit.route.scope == "account" or unit.route.by_filter):
             return False
-        lane.route = narrower[0]
-        lane.spare = narrower[1:]
+        lane.route, lane.spare = others[0], others[1:]
+        lane.due, lane.next = [], 0
+        lane.known.clear()
         self._begin(lane)
         if not lane.fed:
             self._catch_up(lane)
@@ -230,8 +233,9 @@ class Frontier:
         return None
 
     def _ready(self, lane: Lane) -> bool:
-        """Rows find their customer through their project, so lists of the whole account wait for the projects."""
-        if lane.route.scope != "account" or lane.resource.name in ("project", "customer", "server"):
+        """Rows find their customer through their project, so lists that do not start from projects wait for them."""
+        given = lane.route.scope == "project" and self._target.projects is not None
+        if lane.resource.name in ("project", "customer", "server") or not (lane.route.scope == "account" or given):
             return True
         projects = self.lanes.get("project")
         return projects is None or projects.complete

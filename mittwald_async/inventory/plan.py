@@ -15,6 +15,7 @@ import msgspec
 
 from ..errors import ConfigurationError
 from .catalog import Resource, Route, Scope, catalog
+from .columns import names_project_only
 
 BUDGET = (3000, 600.0)
 """Requests and seconds of one window, as seen by third parties for a user's token."""
@@ -36,9 +37,8 @@ class Target(msgspec.Struct, frozen=True):
             return True
         if self.projects is not None and project_id is not None:
             return project_id in self.projects
-        if self.customers is not None and customer_id is not None:
-            return customer_id in self.customers
-        return True
+        # Only the projects that were asked for have told their customer.
+        return self.customers is None or customer_id in self.customers
 
 
 def target(customers: Iterable[str] | None = None, projects: Iterable[str] | None = None) -> Target:
@@ -186,8 +186,8 @@ _PREFERENCE: Mapping[Scope, int] = {"account": 0, "customer": 1, "project": 2, "
 
 def _ranked(resource: Resource, target: Target, sizes: _Sizes) -> list[Route]:
     def rank(route: Route) -> tuple[float, float]:
-        if route.single:
-            return (inf, 0)  # Only where the credentials may not list.
+        if route.last_resort:
+            return (inf, 0)
         price = _price(resource, route, sizes)
         if price == inf and not target.whole:
             # The account's list may be long, but one request tells; lists of unknown many owners tell nothing.
@@ -236,6 +236,8 @@ def _needs(resource: Resource, route: Route, target: Target) -> Iterable[str]:
         yield "project"
     if route.scope == "project" and target.projects is None and resource.empty_without:
         yield resource.empty_without
+    if resource.name != "project" and names_project_only(resource):
+        yield "project"
 
 
 def _step(resource: Resource, routes: list[Route], sizes: _Sizes, *, delivered: bool) -> Step:

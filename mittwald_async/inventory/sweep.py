@@ -155,15 +155,16 @@ class Sweep:
         self.requests += 1
         return await call_next(request)
 
-    def __aiter__(self) -> AsyncIterator[Row]:
+    def __aiter__(self) -> AsyncGenerator[Row, None]:
         return self._each()
 
-    async def _each(self) -> AsyncIterator[Row]:
-        async for batch in self.batches():
-            for row in batch.rows:
-                yield row
+    async def _each(self) -> AsyncGenerator[Row, None]:
+        async with aclosing(self.batches()) as batches:
+            async for batch in batches:
+                for row in batch.rows:
+                    yield row
 
-    async def batches(self) -> AsyncIterator[Batch]:
+    async def batches(self) -> AsyncGenerator[Batch, None]:
         """Pages of all lists as they come. What is under way is bounded however slow the consumer.
 
         Raises:

@@ -69,8 +69,8 @@ def test_one_project_is_asked_for_its_own_lists_where_the_accounts_list_is_longe
     step = found.step("app_installation")
     assert step is not None
     assert step.route.scope == "project"
-    assert found.requests == 2
-    assert found.step("project") is None
+    # The third request is the project itself, which tells the customer.
+    assert found.requests == 3
 
 
 def test_many_projects_are_found_in_the_accounts_list() -> None:
@@ -78,7 +78,7 @@ def test_many_projects_are_found_in_the_accounts_list() -> None:
     step = found.step("app_installation")
     assert step is not None
     assert step.route.scope == "account"
-    assert found.requests == 2
+    assert found.requests == 3
 
 
 def test_parts_of_an_account_that_make_no_sense_are_refused() -> None:
@@ -103,6 +103,7 @@ def test_a_target_admits_what_belongs_to_it() -> None:
     of_customer = target(customers=["c-1"])
     assert of_customer.admits("c-1", "p-9")
     assert not of_customer.admits("c-2", None)
+    assert not of_customer.admits(None, "p-9")
     assert of_customer.admits(None, None)
     of_project = target(projects=["p-1"])
     assert of_project.admits("c-1", "p-1")
