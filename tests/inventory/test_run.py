@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sqlite3
 import sys
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ async def account(**options: Any) -> AsyncGenerator[tuple[Emulator, Mittwald]]:
 
 
 @contextmanager
-def job(path: Path, *, part: Target | None = None, resources: Any = RESOURCES, **options: Any) -> Iterator[Job]:
+def job(path: Path, *, part: Target | None = None, resources: Any = RESOURCES, **options: Any) -> Generator[Job]:
     made = Job(sink_for(path, None, resources), chosen(resources), part or target(), **options)
     try:
         yield made

@@ -9,13 +9,21 @@ import anyio
 from mittwald_async import Mittwald
 from mittwald_async.inventory import Bounds, Job, chosen, sink_for, target
 
-RESOURCES = ("customer", "project", "domain", "contract", "dns_zone", "mysql_database", "mysql_user", "volume", "mail_address")
+RESOURCES = (
+    "customer",
+    "project",
+    "domain",
+    "contract",
+    "dns_zone",
+    "mysql_database",
+    "mysql_user",
+    "volume",
+    "mail_address",
+)
 
 
 async def main(url: str, path: str, resume: bool) -> None:
-    job = Job(
-        sink_for(path), chosen(RESOURCES), target(), resume=resume, bounds=Bounds(concurrency=4)
-    )
+    job = Job(sink_for(path), chosen(RESOURCES), target(), resume=resume, bounds=Bounds(concurrency=4))
     try:
         async with Mittwald("token", base_url=url) as mw:
             await job.run(mw)
