@@ -47,7 +47,7 @@ async def test_a_small_api(tmp_path: Path, sender: Recorder) -> None:
         "/orders/{orderId}": {
             "parameters": [parameter("orderId", "path", required=True)],
             "get": operation(
-                "shop-get-order", responses=ok(ref("shop.order.Order"), **{"404": {}, "503": {}, "418": {}})
+                "shop-get-order", responses=ok(ref("shop.order.Order"), also={"404": {}, "503": {}, "418": {}})
             ),
             "put": operation(
                 "shop-update-order",
@@ -112,7 +112,7 @@ async def test_docstrings_say_the_facts(tmp_path: Path, sender: Recorder) -> Non
                         "X-Kind", "header", {"type": "string", "enum": ["a", "b"], "maxLength": 4, "pattern": r"^\w+$"}
                     ),
                 ],
-                responses=ok(**{"400": {}, "404": {}, "500": {}, "503": {}, "302": {}, "default": {}}),
+                responses=ok(also={"400": {}, "404": {}, "500": {}, "503": {}, "302": {}, "default": {}}),
             ),
             "delete": operation(
                 "shop-old-thing-deprecated",

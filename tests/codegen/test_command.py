@@ -34,7 +34,7 @@ def small() -> Json:
             "get": operation("shop-list", parameters=[parameter("sort", schema={"type": "string", "enum": ["up"]})]),
             "post": operation("shop-create", requestBody=body(obj(["id"], id=TEXT)), responses=ok(ref("order.Order"))),
         },
-        "/old": {"get": operation("old-get", tag="Old")},
+        "/old": {"get": operation("old-get", "Old")},
     }
     return document(schemas, paths)
 

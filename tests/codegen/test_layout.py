@@ -9,18 +9,20 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mittwald_async.codegen.__main__ import PACKAGE
+from mittwald_async.codegen.config import Config
 from mittwald_async.codegen.layout import WIDTH, Bracket, assigned, call, flat, lay, literal, named, quoted, union
 from mittwald_async.codegen.places import place_of
 
-from .documents import INT, TEXT, Config, Json, body, compiled, document, obj, ok, operation, parameter, ref
+from .documents import INT, TEXT, Json, body, compiled, document, obj, ok, operation, parameter, ref
 
 RUFF = shutil.which("ruff") or shutil.which("ruff", path=str(Path(sys.executable).parent))
 
 LONG = "x" * 70
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ITEMS = ["a" * 30, "b" * 30, "c" * 30]
 
 
@@ -60,11 +62,13 @@ def test_unions_break_at_their_bars() -> None:
     )
 
 
+@PATIENT
 @given(st.text() | st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False))
 def test_literals_mean_what_they_say(value: object) -> None:
     assert ast.literal_eval(quoted(value)) == value
 
 
+@PATIENT
 @given(
     st.recursive(
         st.text(max_size=9) | st.integers(), lambda inner: st.lists(inner, max_size=4).map(tuple), max_leaves=9

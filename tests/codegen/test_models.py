@@ -211,7 +211,7 @@ def test_null_at_every_place(tmp_path: Path) -> None:
 
 
 def test_free_properties(tmp_path: Path) -> None:
-    schemas = {
+    schemas: Json = {
         "a.Free": {"type": "object"},
         "a.Counts": {"type": "object", "additionalProperties": INT},
         "a.Mixed": {"type": "object", "properties": {"known": TEXT}, "additionalProperties": {"type": "string"}},
