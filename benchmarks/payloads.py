@@ -27,7 +27,7 @@ def project(number: int) -> Item:
     item: Item = {
         "id": _uuid(1, number),
         "shortId": f"p-{number * 48271 % 2176782336:06x}",
-        "description": f"Onlineshop der Beispielkundin {number}",
+        "description": f"Onlineshop der Beispielkundin {number}, Vorschau und Abnahme vor dem Umzug auf den neuen Server; bitte bis dahin nichts daran ändern",
         "enabled": number % 50 != 0,
         "customerMeta": {"id": _uuid(2, number // 7)},
         "customerId": _uuid(2, number // 7),
@@ -40,7 +40,7 @@ def project(number: int) -> Item:
         "webStorageUsageInBytesSetAt": _time(number + 2),
         "backupStorageUsageInBytes": 2_000_000 + number * 104729,
         "backupStorageUsageInBytesSetAt": _time(number + 3),
-        "supportedFeatures": ["redis", "node", "container", "backup"],
+        "supportedFeatures": ["redis", "node"],
         "features": ["redis", "node"],
         "serverGroupId": _uuid(3, number % 9),
         "deletionRequested": False,
@@ -100,7 +100,8 @@ def message(number: int) -> Item:
     return item | {
         "type": "MESSAGE",
         "messageId": _uuid(22, number),
-        "messageContent": f"Guten Tag, beim Aufruf der Seite {number} erscheint eine Fehlermeldung. Bitte prüfen Sie das. " * 2,
+        "messageContent": f"Guten Tag, beim Aufruf der Seite {number} erscheint eine Fehlermeldung. Bitte prüfen Sie das. "
+        * 2,
         "createdBy": person,
         "internal": False,
         "files": files if number % 4 == 0 else [],
@@ -157,7 +158,11 @@ def activity(number: int) -> Item:
             "changes": {"after": {"description": "neu"}, "before": {"description": "alt"}},
             "parameters": {"appInstallation": named},
         },
-        {"name": "mail.mailbox-created", "changes": {"quota": {"after": 5, "before": None}}, "parameters": {"box": named}},
+        {
+            "name": "mail.mailbox-created",
+            "changes": {"quota": {"after": 5, "before": None}},
+            "parameters": {"box": named},
+        },
     )
     return {
         "action": actions[number % 4],
