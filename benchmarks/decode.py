@@ -75,7 +75,7 @@ def contenders(name: str, body: bytes) -> dict[str, Callable[[], object]]:
 
 
 def run(settings: Settings) -> list[Table]:
-    count, rounds = settings.pick(1000, 20), settings.pick(21, 3)
+    count, rounds = settings.pick(1000, 20), settings.pick(11, 3)
     tables: list[Table] = []
     summary = Table(
         "Per item and per megabyte", ("page", "bytes", "µs per item", "ms per MB", "MB/s", "× orjson.loads", "bar")
@@ -107,7 +107,7 @@ def _deep(settings: Settings) -> Table:
     body = json.dumps([folder(100) for _ in range(settings.pick(100, 3))]).encode()
     loads = untyped() or msgspec.json.decode
     measured = alternate(
-        {LIMIT: lambda: loads(body), OURS: ours("list[backup.ProjectBackupPath]", body)}, rounds=settings.pick(21, 3)
+        {LIMIT: lambda: loads(body), OURS: ours("list[backup.ProjectBackupPath]", body)}, rounds=settings.pick(11, 3)
     )
     return compared(f"Decode folders nested 100 deep, {len(body) / 1e6:.2f} MB", measured, limit=LIMIT, ours=OURS)
 
