@@ -10,8 +10,8 @@ class DocumentError(Exception):
 
     def __init__(self, problem: str, pointer: str = "") -> None:
         super().__init__(f"{pointer}: {problem}" if pointer else problem)
-        self.problem = problem
-        self.pointer = pointer
+        self.problem: str = problem
+        self.pointer: str = pointer
 
 
 @dataclass(frozen=True, order=True)

@@ -27,7 +27,7 @@ def constant_name(method: str) -> str:
     return method.upper()
 
 
-def class_name(group: str) -> str:
+def group_class(group: str) -> str:
     return f"{pascal(group)}Group"
 
 
@@ -157,7 +157,7 @@ class _Group:
     def _class(self) -> str:
         tag = self._operations[0].tag
         lines = [
-            f"class {class_name(self._group)}:",
+            f"class {group_class(self._group)}:",
             f'{INDENT}"""Operations of the tag `{tag}`; `mw.{self._group}` is one."""',
             "",
             f'{INDENT}__slots__ = ("_sender",)',
@@ -224,7 +224,8 @@ class _Group:
             keywords += operation.body.properties
         if keywords:
             positional.append("*")
-        return [*positional, *(self._keyword(one) for one in keywords)]
+        optional_body = operation.body is not None and not operation.body.required
+        return [*positional, *(self._keyword(one, optional_body) for one in keywords)]
 
     def _whole_body(self, body: ir.Body, name: str) -> str:
         annotation = self._inputs.of(body.type)
@@ -234,9 +235,9 @@ class _Group:
             return f"{name}: {annotation} = {self._imports.name('UNSET')}"
         return f"{name}: {_optional(annotation)} = None"
 
-    def _keyword(self, argument: ir.Argument) -> str:
+    def _keyword(self, argument: ir.Argument, optional_body: bool) -> str:
         annotation = self._inputs.of(argument.type)
-        if argument.required:
+        if argument.required and not (optional_body and argument.where == "body"):
             return f"{argument.name}: {_optional(annotation) if argument.nullable else annotation}"
         if argument.type == ir.ANY:
             return f"{argument.name}: {annotation} = {self._imports.name('UNSET')}"

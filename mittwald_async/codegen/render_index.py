@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from . import ir
 from .layout import Bracket, Node, call, lay, quoted, tuple_of
-from .render_api import class_name, constant_name
+from .render_api import group_class, constant_name
 
 _OPERATIONS = '''"""Every operation of the API by its id, the groups they are in, and the routes that only redirect.
 
@@ -121,7 +121,7 @@ def render_operations(surface: ir.Surface, stamp: str, runtime: str = "") -> str
         Bracket(f"{quoted(one.operation_id)}: ", [quoted(one.group), quoted(constant_name(one.name))]) for one in by_id
     ]
     groups = sorted({operation.group for operation in by_id})
-    group_entries: list[Node] = [f"{quoted(group)}: {quoted(class_name(group))}" for group in groups]
+    group_entries: list[Node] = [f"{quoted(group)}: {quoted(group_class(group))}" for group in groups]
     return _OPERATIONS.format(
         stamp=stamp,
         runtime=f"{runtime}.",
@@ -149,9 +149,9 @@ def render_models_package(domains: Sequence[str], stamp: str) -> str:
 def render_groups(surface: ir.Surface, stamp: str, runtime: str = "") -> str:
     """The text of `api/groups.py`."""
     groups = sorted({operation.group: operation.tag for operation in surface.operations}.items())
-    names = sorted([(group, class_name(group)) for group, _ in groups])
+    names = sorted([(group, group_class(group)) for group, _ in groups])
     imports = "\n".join(f"    from .{group} import {name}" for group, name in names)
-    properties = "\n".join(_PROPERTY.format(group=group, name=class_name(group), tag=tag) for group, tag in groups)
+    properties = "\n".join(_PROPERTY.format(group=group, name=group_class(group), tag=tag) for group, tag in groups)
     return _GROUPS.format(stamp=stamp, runtime=runtime or ".", imports=imports, properties=properties)
 
 

@@ -23,6 +23,7 @@ class _Domain:
         self._domain = domain
         self._all = [declarations[name] for name in sorted(declarations)]
         hidden = {prop.name for found in self._all if isinstance(found, ir.Model) for prop in found.fields}
+        hidden |= set(declarations)
         self._imports = Imports(frozenset(hidden), dict.fromkeys(_STRUCTS, self._structs))
         self._text = Expressions(self._imports, domain)
 

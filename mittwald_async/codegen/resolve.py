@@ -12,8 +12,8 @@ _SCHEMAS = "#/components/schemas/"
 
 class Resolver:
     def __init__(self, root: Json) -> None:
-        self.root = root
-        self.schemas = objects(child(root, "components", "#"), "schemas", "#/components")
+        self.root: Json = root
+        self.schemas: dict[str, Json] = objects(child(root, "components", "#"), "schemas", "#/components")
 
     @staticmethod
     def schema_pointer(name: str) -> str:

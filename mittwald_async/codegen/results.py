@@ -10,6 +10,9 @@ from .problems import Findings, escaped
 from .schemas import Owner, Schemas
 from .shape import Json, child, objects
 
+_SUFFIXES = {"201": "Created", "202": "Accepted"}
+"""Names of what a second success gives back."""
+
 _TOTAL_NAMES = ("totalCount", "total")
 
 
@@ -28,9 +31,8 @@ class Results:
             number = int(status) if status.isdigit() else 200
             if not status.isdigit() and status != "default":
                 self._findings.add("status", pointer, f"{status} stands for {number}")
-            named = Owner(
-                owner.domain, owner.name + ("Result" if len(found) == 0 or status == "200" else f"Result{status}")
-            )
+            suffix = "Result" if not found else _SUFFIXES.get(status, f"Result{status}")
+            named = Owner(owner.domain, owner.name + suffix)
             found.extend(self._one(number, responses[status], named, f"{pointer}/responses/{status}"))
         if not found:
             self._findings.add("success", pointer, "no success is documented: the method gives None")

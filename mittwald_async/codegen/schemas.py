@@ -13,16 +13,11 @@ from typing import Any, cast
 from . import ir
 from .config import Config
 from .merge import Merger, is_annotation_only
-from .names import free_name, pascal, singular, snake
+from .names import class_name, free_name, pascal, singular, snake
 from .problems import DocumentError, Findings, escaped
 from .resolve import Resolver
 from .shape import Json, objects
 from .shape import names as texts
-
-RESERVED = frozenset(
-    {"Annotated", "Any", "Facts", "Literal", "Model", "OneOf", "TypeAlias", "UNSET", "Unknown", "UnsetType", "Upload"}
-)
-"""Names that generated modules use themselves; a schema of that name gets `Schema` behind it."""
 
 _LONG_ENUM = 64
 """Characters; a longer list of values gets a name of its own."""
@@ -49,8 +44,8 @@ class Schemas:
     """All types of one document. Ask `convert` for a type; read `declarations` when everything has been asked."""
 
     def __init__(self, root: Json, config: Config, findings: Findings) -> None:
-        self.findings = findings
-        self.resolver = Resolver(root)
+        self.findings: Findings = findings
+        self.resolver: Resolver = Resolver(root)
         self.declarations: dict[str, dict[str, ir.Declaration]] = {}
         self._merger = Merger(self.resolver, findings)
         self._homes: dict[str, Owner] = {}
@@ -66,16 +61,13 @@ class Schemas:
         for name in self.resolver.schemas:
             pointer = self.resolver.schema_pointer(name)
             domain, _, last = name.removeprefix(config.prefix).rpartition(".")
-            wanted = pascal(last)
-            place = (
-                snake(domain) if domain else config.default_domain,
-                wanted + "Schema" if wanted in RESERVED else wanted,
-            )
+            wanted = class_name(last)
+            place = (snake(domain) if domain else config.default_domain, wanted)
             if place in seen:
                 raise DocumentError(f"schemas {seen[place]!r} and {name!r} are both called {'.'.join(place)}", pointer)
             seen[place] = name
             self._homes[name] = Owner(*place, exact=True, schema=name)
-            self._taken.setdefault(place[0], set(RESERVED)).add(place[1])
+            self._taken.setdefault(place[0], set[str]()).add(place[1])
 
     @property
     def domains(self) -> Sequence[str]:
@@ -117,7 +109,7 @@ class Schemas:
         """The owner's name, or a free one near it; it is taken from now on."""
         if owner.exact:
             return owner.name
-        taken = self._taken.setdefault(owner.domain, set(RESERVED))
+        taken = self._taken.setdefault(owner.domain, set[str]())
         name = free_name(owner.name, [f"{owner.name}Inline"], taken)
         taken.add(name)
         return name

@@ -43,9 +43,20 @@ def difference(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
             lines.append(f"missing: {name}")
         elif name not in new:
             lines.append(f"left over: {name}")
-        elif old[name] != new[name]:
+        elif old[name] != new[name] and without_stamp(old[name]) != without_stamp(new[name]):
             lines.append(f"differs: {name}")
+    stamps = sum(1 for name in old.keys() & new.keys() if old[name] != new[name]) - sum(
+        1 for line in lines if line.startswith("differs")
+    )
+    if stamps:
+        lines.append(f"made from another document or by another generator: {stamps} files that are the same otherwise")
     return lines
+
+
+def without_stamp(text: str) -> str:
+    """The text without the lines that name the document and the generator."""
+    before, mark, after = text.partition(MARK)
+    return before + after.partition("\n\n")[2] if mark else text
 
 
 def replace(out: Path, files: Mapping[str, str]) -> None:

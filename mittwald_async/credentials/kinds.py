@@ -69,7 +69,7 @@ class StaticToken:
         secret = token if isinstance(token, Secret) else Secret(token)
         del token
         self._token = secret
-        self.identity = digest("token", secret.reveal())
+        self.identity: str = digest("token", secret.reveal())
         flaw = flaw_of(secret.reveal())
         if flaw:
             raise ConfigurationError(f"the access token {flaw}")
@@ -96,12 +96,15 @@ class StaticToken:
         return f"StaticToken(identity={self.identity!r})"
 
     def current(self) -> Secret:
+        """The token."""
         return self._token
 
     async def token(self, exchange: Exchange) -> Secret:
+        """The token."""
         return self._token
 
     async def refused(self, token: Secret, exchange: Exchange) -> bool:
+        """There is no other token."""
         return False
 
 

@@ -83,7 +83,7 @@ class Renewable(ABC):
     __slots__ = ("_flight", "_grant", "_stale", "_wall", "identity")
 
     def __init__(self, identity: str, wall: Callable[[], float]) -> None:
-        self.identity = identity
+        self.identity: str = identity
         self._wall = wall
         self._grant: Grant | None = None
         self._stale = False
@@ -136,6 +136,7 @@ class Renewable(ABC):
 
     async def _renew(self, exchange: Exchange) -> Grant:
         _renewing.set((*_renewing.get(), asyncio.current_task()))
+        await asyncio.sleep(0)  # where tasks start eagerly: not before `_flight` is this task
         try:
             fresh = await self._obtain(exchange)
         except Exception as problem:

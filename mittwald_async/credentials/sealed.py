@@ -61,13 +61,25 @@ class Secret:
         raise TypeError("a Secret is not pickled: build the credentials in the process that uses them")
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back on a request for a token, whatever its status."""
+@final
+class Answer:
+    """What came back on a request for a token, whatever its status.
 
-    status: int
-    headers: Mapping[str, str]
-    body: Secret
-    """The body as text; sealed because it may hold tokens."""
+    Attributes:
+        status: HTTP status.
+        headers: of the answer; they may set cookies, so they show in no repr either.
+        body: the body as text; sealed because it may hold tokens.
+    """
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, *, status: int, headers: Mapping[str, str], body: Secret) -> None:
+        self.status: int = status
+        self.headers: Mapping[str, str] = headers
+        self.body: Secret = body
+
+    def __repr__(self) -> str:
+        return f"Answer(status={self.status})"
 
 
 class Exchange(Protocol):

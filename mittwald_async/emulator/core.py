@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from ..operation import Operation, Redirect
 from ..structs import UNSET
+from . import resources
 from .calls import HANDLERS, Call, Content, Fail, Handler, Identity, Listing, Nothing, Reply, Value
 from .clock import EmulatorClock
 from .facts import Route, Routes, Stub
@@ -33,20 +35,39 @@ log = logging.getLogger("mittwald_async.emulator")
 DUMP_VERSION = 1
 
 
+class Facts:
+    """What is documented, in the form the core needs it. Never changes, so emulators share it.
+
+    Args:
+        locations: where redirect stubs lead, by `METHOD /path` template.
+    """
+
+    def __init__(
+        self,
+        operations: Iterable[Operation[Any]],
+        redirects: Iterable[Redirect],
+        locations: Mapping[str, str] | None = None,
+    ) -> None:
+        self.routes = Routes(operations, redirects, locations)
+        self.shapes = Shapes()
+        self.checker = Checker(self.shapes)
+
+
 class Core:
     """One emulator's whole behaviour.
 
     Args:
         options: checked.
-        operations, redirects: what is documented.
+        facts: what is documented, shared by all emulators of the process.
     """
 
-    def __init__(self, options: Options, operations: list[Operation[Any]], redirects: list[Redirect]) -> None:
+    def __init__(self, options: Options, facts: Facts) -> None:
+        resources.register()
         self.options = options
         self.clock = EmulatorClock(virtual=options.clock == "virtual")
-        self.routes = Routes(operations, redirects, options.redirects)
-        self.shapes = Shapes()
-        self.checker = Checker(self.shapes, strict=options.validate)
+        self.routes = facts.routes
+        self.shapes = facts.shapes
+        self.checker = facts.checker
         self.handlers: dict[str, Handler] = dict(HANDLERS)
         self.log: deque[Entry] = deque(maxlen=options.log_size)
         self.counts: Counter[tuple[str, int]] = Counter()
@@ -84,13 +105,11 @@ class Core:
         self.log = deque(maxlen=self.options.log_size)
         self.counts.clear()
         self.number = 0
-        self.checker.strict = self.options.validate
         self._begin()
 
     def configure(self, options: Options) -> None:
         """Take traits from other options; state and budgets stay."""
         self.options = options
-        self.checker.strict = options.validate
         self.world.transitions = options.transitions
         for trait in (self.tokens, self.limits, self.events, self.drift):
             trait.options = options
@@ -167,8 +186,9 @@ class Core:
         headers.update(budget)
         if not passes:
             raise Fail(429, "RateLimitError", "too many requests")
-        query = self.checker.parameters(route, path, request.query, request.headers)
-        body = self.checker.body(route, request.body, request.headers.get("content-type", ""))
+        strict = self.options.validate
+        query = self.checker.parameters(route, path, request.query, request.headers, strict=strict)
+        body = self.checker.body(route, request.body, request.headers.get("content-type", ""), strict=strict)
         event_id = request.headers.get("if-event-reached")
         reached = await self.events.reach(event_id, self.trace_id) if event_id else 0
         call = Call(
@@ -217,7 +237,7 @@ class Core:
             return Answer(route.success, headers, encode(paging.wrapped(route.operation, items, reply)))
         if isinstance(reply, Value):
             data = reply.data
-            if self.drift.hits() and not isinstance(data, msgspec.Raw):
+            if self.drift.hits():
                 data = self.drift.change(data, enums_of(route, self.shapes))
             headers.update(reply.headers)
             headers["Content-Type"] = JSON

@@ -33,13 +33,21 @@ class Route:
 
 
 class Stub:
-    """A redirect stub: `location` is a template with the stub's own placeholders."""
+    """A redirect stub. Where it leads is found out when somebody asks."""
 
-    __slots__ = ("location", "redirect")
+    __slots__ = ("_location", "_successors", "redirect")
 
-    def __init__(self, redirect: Redirect, location: str) -> None:
+    def __init__(self, redirect: Redirect, successors: Successors) -> None:
         self.redirect = redirect
-        self.location = location
+        self._successors = successors
+        self._location: str | None = None
+
+    @property
+    def location(self) -> str:
+        """A path template with the stub's own placeholders."""
+        if self._location is None:
+            self._location = self._successors.location(self.redirect)
+        return self._location
 
     def target(self, values: Mapping[str, str], query: str) -> str:
         """The location for one request."""
@@ -72,7 +80,7 @@ class Routes:
         self.stubs: list[Stub] = []
         finder = Successors([route.operation for route in self.by_id.values()], locations or {})
         for redirect in redirects:
-            stub = Stub(redirect, finder.location(redirect))
+            stub = Stub(redirect, finder)
             self.stubs.append(stub)
             self._add(redirect.method, redirect.path, stub)
 

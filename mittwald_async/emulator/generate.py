@@ -102,6 +102,7 @@ def fields_of(shape: Shape) -> Any:
 _BY_NAME: dict[str, Callable[[Dice], Any]] = {
     "certificateType": lambda dice: dice.number(4),
     "published": lambda dice: True,
+    "restartPolicy": lambda dice: "unless-stopped",
     "recoveryCodesList": lambda dice: dice.hex(16),
     "blacklist": lambda dice: _formatted("email", dice),
     "whitelist": lambda dice: _formatted("email", dice),

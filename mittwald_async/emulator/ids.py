@@ -22,10 +22,10 @@ _LOW = 1 << 72
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 _DIGITS = {character: value for value, character in enumerate(_ALPHABET)}
 _SHORT_LENGTH = 6
-_SHORT_SPACE = 36**_SHORT_LENGTH
+_SHORT_SPACE: int = 36**_SHORT_LENGTH
 _SHORT_FACTOR = 1_300_190_381
 """No common divisor with 36, so multiplying with it permutes the short ids."""
-_SHORT_INVERSE = pow(_SHORT_FACTOR, -1, _SHORT_SPACE)
+_SHORT_INVERSE: int = pow(_SHORT_FACTOR, -1, _SHORT_SPACE)
 
 
 class Dice:

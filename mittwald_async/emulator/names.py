@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-FIRST_NAMES = tuple(
-    ["Anna", "Lena", "Marie", "Sophie", "Laura", "Julia", "Katharina", "Lea", "Hannah", "Johanna", "Clara", "Emma", "Mia", "Lina", "Nele", "Greta", "Frieda", "Ida", "Paula", "Charlotte", "Sabine", "Petra", "Monika", "Claudia", "Susanne", "Andrea", "Stefanie", "Nicole", "Sandra", "Birgit", "Heike", "Martina", "Kerstin", "Silke", "Lukas", "Jonas", "Leon", "Finn", "Felix", "Maximilian", "Paul", "Jakob", "Moritz", "Anton", "Emil", "Oskar", "Henri", "Theo", "Jannik", "Florian", "Tobias", "Sebastian", "Christian", "Michael", "Thomas", "Andreas", "Stefan", "Markus", "Matthias", "Alexander", "Daniel", "Martin", "Peter", "Jürgen", "Wolfgang", "Uwe", "Klaus", "Dieter", "Rainer", "Bernd", "Holger", "Torsten", "Ralf", "Jörg", "Sven", "Lars", "Jan", "Ole", "Hauke", "Ayşe", "Elif", "Mehmet", "Emre", "Agnieszka", "Piotr", "Olena", "Dmytro", "Giulia", "Luca", "Nguyen", "Sofia"]
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+FIRST_NAMES = _words(
+    "Anna Lena Marie Sophie Laura Julia Katharina Lea Hannah Johanna Clara Emma Mia Lina Nele Greta "
+    "Frieda Ida Paula Charlotte Sabine Petra Monika Claudia Susanne Andrea Stefanie Nicole Sandra Birgit "
+    "Heike Martina Kerstin Silke Lukas Jonas Leon Finn Felix Maximilian Paul Jakob Moritz Anton Emil "
+    "Oskar Henri Theo Jannik Florian Tobias Sebastian Christian Michael Thomas Andreas Stefan Markus "
+    "Matthias Alexander Daniel Martin Peter Jürgen Wolfgang Uwe Klaus Dieter Rainer Bernd Holger Torsten "
+    "Ralf Jörg Sven Lars Jan Ole Hauke Ayşe Elif Mehmet Emre Agnieszka Piotr Olena Dmytro Giulia Luca "
+    "Nguyen Sofia "
 )
 
-SURNAMES = tuple(
-    ["Müller", "Schmidt", "Schneider", "Fischer", "Weber", "Meyer", "Wagner", "Becker", "Schulz", "Hoffmann", "Schäfer", "Koch", "Bauer", "Richter", "Klein", "Wolf", "Schröder", "Neumann", "Schwarz", "Zimmermann", "Braun", "Krüger", "Hofmann", "Hartmann", "Lange", "Schmitt", "Werner", "Krause", "Meier", "Lehmann", "Köhler", "Herrmann", "König", "Walter", "Mayer", "Huber", "Kaiser", "Fuchs", "Peters", "Lang", "Scholz", "Möller", "Weiß", "Jung", "Hahn", "Schubert", "Vogel", "Friedrich", "Keller", "Günther", "Frank", "Berger", "Winkler", "Roth", "Beck", "Lorenz", "Baumann", "Franke", "Albrecht", "Schuster", "Simon", "Ludwig", "Böhm", "Winter", "Kraus", "Martin", "Schumacher", "Krämer", "Vogt", "Stein", "Jäger", "Otto", "Sommer", "Groß", "Seidel", "Heinrich", "Brandt", "Haas", "Schreiber", "Graf", "Dietrich", "Ziegler", "Kuhn", "Kühn", "Pohl", "Engel", "Horn", "Busch", "Bergmann", "Thomas", "Voigt", "Sauer", "Arnold", "Wolff", "Pfeiffer", "Lindner", "Oswald", "Ernst", "Hübner", "Kramer", "Franz", "Beyer", "Wenzel", "Ackermann", "Barth", "Blum", "Brinkmann", "Buchholz", "Conrad", "Dittrich", "Ebert", "Eckert", "Esser", "Falk", "Feldmann", "Fiedler", "Frey", "Fritz", "Gebhardt", "Geiger", "Gerlach", "Götz", "Grimm", "Hagen", "Hansen", "Hein", "Henning", "Hermann", "Heuer", "Hinz", "Janssen", "Kessler", "Kirchner", "Kluge", "Knapp", "Kunz", "Lemke", "Lutz", "Marx", "Maurer", "Menzel", "Metzger", "Naumann", "Nowak", "Opitz", "Paulsen", "Petersen", "Rau", "Reich", "Reuter", "Riedel", "Ritter", "Römer", "Rose", "Ruppert", "Sander", "Schilling", "Schlüter", "Schütz", "Siebert", "Sievers", "Stahl", "Steffens", "Thiel", "Tietz", "Ulrich", "Unger", "Wegner", "Wendt", "Wiese", "Wilhelm", "Witt", "Zander", "Zeller"]
+SURNAMES = _words(
+    "Müller Schmidt Schneider Fischer Weber Meyer Wagner Becker Schulz Hoffmann Schäfer Koch Bauer "
+    "Richter Klein Wolf Schröder Neumann Schwarz Zimmermann Braun Krüger Hofmann Hartmann Lange Schmitt "
+    "Werner Krause Meier Lehmann Köhler Herrmann König Walter Mayer Huber Kaiser Fuchs Peters Lang Scholz "
+    "Möller Weiß Jung Hahn Schubert Vogel Friedrich Keller Günther Frank Berger Winkler Roth Beck Lorenz "
+    "Baumann Franke Albrecht Schuster Simon Ludwig Böhm Winter Kraus Martin Schumacher Krämer Vogt Stein "
+    "Jäger Otto Sommer Groß Seidel Heinrich Brandt Haas Schreiber Graf Dietrich Ziegler Kuhn Kühn Pohl "
+    "Engel Horn Busch Bergmann Thomas Voigt Sauer Arnold Wolff Pfeiffer Lindner Oswald Ernst Hübner "
+    "Kramer Franz Beyer Wenzel Ackermann Barth Blum Brinkmann Buchholz Conrad Dittrich Ebert Eckert Esser "
+    "Falk Feldmann Fiedler Frey Fritz Gebhardt Geiger Gerlach Götz Grimm Hagen Hansen Hein Henning "
+    "Hermann Heuer Hinz Janssen Kessler Kirchner Kluge Knapp Kunz Lemke Lutz Marx Maurer Menzel Metzger "
+    "Naumann Nowak Opitz Paulsen Petersen Rau Reich Reuter Riedel Ritter Römer Rose Ruppert Sander "
+    "Schilling Schlüter Schütz Siebert Sievers Stahl Steffens Thiel Tietz Ulrich Unger Wegner Wendt Wiese "
+    "Wilhelm Witt Zander Zeller "
 )
 
 TRADES = (
@@ -227,7 +250,7 @@ IMAGES = (
     ("nginx", "nginx:1.27", "80/tcp", "/usr/share/nginx/html"),
     ("opensearch", "opensearchproject/opensearch:2", "9200/tcp", "/usr/share/opensearch/data"),
     ("mailpit", "axllent/mailpit:v1.21", "8025/tcp", "/data"),
-    ("gotenberg", "gotenberg/gotenberg:8", "3000/tcp", "/tmp/gotenberg"),
+    ("gotenberg", "gotenberg/gotenberg:8", "3000/tcp", "/var/gotenberg"),
 )
 
 CONVERSATIONS = (

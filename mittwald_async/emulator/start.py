@@ -15,15 +15,16 @@ from .options import OptionError, Options
 
 if TYPE_CHECKING:
     from . import Emulator
-    from .core import Core
+    from .core import Core, Facts
+
+_shared: Facts | None = None
 
 
 def build(options: Options) -> Core:
     """A core over all documented operations, continued from the state file if there is one. Raises OptionError."""
-    from ..operations import OPERATIONS, REDIRECTS
     from .core import Core
 
-    core = Core(options, list(OPERATIONS.values()), list(REDIRECTS))
+    core = Core(options, _facts(options.redirects))
     if options.state is not None:
         dumped = _read(options.state)
         try:
@@ -31,6 +32,19 @@ def build(options: Options) -> Core:
         except (ValueError, LookupError, TypeError) as error:
             raise OptionError(f"cannot use state file {options.state}: {error or type(error).__name__}") from None
     return core
+
+
+def _facts(locations: dict[str, str]) -> Facts:
+    """Loaded once per process, unless somebody has locations of his own."""
+    from ..operations import OPERATIONS, REDIRECTS
+    from .core import Facts
+
+    global _shared
+    if locations:
+        return Facts(OPERATIONS.values(), REDIRECTS, locations)
+    if _shared is None:
+        _shared = Facts(OPERATIONS.values(), REDIRECTS)
+    return _shared
 
 
 def _read(path: Path) -> Any:

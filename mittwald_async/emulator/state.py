@@ -24,8 +24,10 @@ _SHOWN_BYTES = 256 << 20
 """Encoded JSON kept for the next reader."""
 _SELECTIONS = 64
 """Filtered lists kept for the next page."""
-PASSWORD = "password-for-tests"  # every generated user logs in with it
+PASSWORD = "password-for-tests"  # noqa: S105
+"""Every generated user logs in with it."""
 MFA_CODE = "123456"
+"""The second factor of everybody who has one."""
 
 
 class World:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from email import message_from_bytes, policy
 from typing import Any
@@ -25,16 +25,14 @@ _MOST_ISSUES = 20
 class Checker:
     """Reads and checks requests of one set of shapes; knows the shapes of all parameters after the first look."""
 
-    def __init__(self, shapes: Shapes, *, strict: bool = True) -> None:
+    def __init__(self, shapes: Shapes) -> None:
         self._shapes = shapes
-        self.strict = strict
-        """False: what cannot be read is taken as it is."""
         self._known: dict[str, tuple[dict[str, Shape], dict[str, Shape], dict[str, Shape], Shape | None]] = {}
 
     def parameters(
-        self, route: Route, path: Mapping[str, str], query: str, headers: Mapping[str, str]
+        self, route: Route, path: Mapping[str, str], query: str, headers: Mapping[str, str], *, strict: bool = True
     ) -> dict[str, Any]:
-        """The query, converted. Raises Fail (400)."""
+        """The query, converted. Raises Fail (400), unless not `strict`: then what is wrong is left out."""
         path_shapes, query_shapes, header_shapes, _ = self._shapes_of(route)
         issues: list[Issue] = []
         for name, text in path.items():
@@ -51,7 +49,8 @@ class Checker:
                 _read(shape, [header], name, issues)
             elif header is None and route.headers[name].required:
                 issues.append(Issue(name, "is required", "required"))
-        self._complain(issues)
+        if strict:
+            _complain(issues)
         return parsed
 
     def _query(self, shapes: Mapping[str, Shape], query: str, issues: list[Issue]) -> dict[str, Any]:
@@ -70,14 +69,14 @@ class Checker:
                 parsed[name] = value
         return parsed
 
-    def body(self, route: Route, data: bytes, content_type: str) -> Any:
-        """The body's value, `UNSET` if there is none. Raises Fail (400)."""
+    def body(self, route: Route, data: bytes, content_type: str, *, strict: bool = True) -> Any:
+        """The body's value, `UNSET` if there is none. Raises Fail (400), unless not `strict`: then it is taken as it is."""
         body = route.operation.body
         if body is None:
             return UNSET
         if not data:
-            if body.required:
-                self._complain([Issue("body", "is required", "required")])
+            if body.required and strict:
+                _complain([Issue("body", "is required", "required")])
             return UNSET
         if body.content_type.startswith("multipart/"):
             value, issues = _multipart(data, content_type)
@@ -90,13 +89,9 @@ class Checker:
         shape = self._shapes_of(route)[3]
         if not issues and shape is not None:
             check(shape, value, "", issues)
-        self._complain(issues)
+        if strict:
+            _complain(issues)
         return value
-
-    def _complain(self, issues: Iterable[Issue]) -> None:
-        shown = list(issues)[:_MOST_ISSUES]
-        if shown and self.strict:
-            raise Fail(400, "ValidationError", "request validation failed", shown)
 
     def body_shape(self, route: Route) -> Shape | None:
         """What the operation's body looks like."""
@@ -126,6 +121,11 @@ class Checker:
         if not body.flat:
             return self._shapes.expression("bytes" if body.type == "Upload" else body.type)
         return Fixed({p.wire: Field(p.wire, self._shapes.parameter(p), p.required) for p in body.properties})
+
+
+def _complain(issues: list[Issue]) -> None:
+    if issues:
+        raise Fail(400, "ValidationError", "request validation failed", issues[:_MOST_ISSUES])
 
 
 def _json(data: bytes) -> tuple[Any, list[Issue]]:

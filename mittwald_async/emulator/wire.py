@@ -9,7 +9,7 @@ import msgspec
 
 from .calls import Call, Content, Fail, Reply, Value
 from .faults import Fault
-from .traits.consistency import NotReached
+from .traits.consistency import NotReached, item_id
 
 JSON = "application/json"
 encode = msgspec.json.Encoder().encode
@@ -72,9 +72,8 @@ def failed(failure: Fail, headers: dict[str, str]) -> Answer:
 def created(call: Call, reply: Reply) -> list[str]:
     """Ids that came into being with this write."""
     created = list(call.write.created) if call.write is not None else []
-    if isinstance(reply, Value) and call.operation.method == "POST" and isinstance(reply.data, dict):
-        data: dict[str, Any] = reply.data  # pyright: ignore[reportUnknownVariableType]
-        new = data.get("id")
+    if isinstance(reply, Value) and call.operation.method == "POST":
+        new = item_id(reply.data)
         if isinstance(new, str) and new not in call.path.values():
             created.append(new)
     return created

@@ -44,7 +44,7 @@ class Crew(ABC, Generic[T, E]):
         on_error: OnError,
         progress: Callable[[Progress], object] | None,
     ) -> None:
-        self.brood = Brood()
+        self.brood: Brood = Brood()
         self.on_error: OnError = on_error
         self._source = source
         self._progress = progress

@@ -104,8 +104,8 @@ class Part:
     """
 
     def __init__(self, target: Path, source: str, sha256: str | None) -> None:
-        self.target = target
-        self.path = target.with_name(target.name + ".part")
+        self.target: Path = target
+        self.path: Path = target.with_name(target.name + ".part")
         self._facts_path = target.with_name(target.name + ".part.json")
         self._source = source
         self._sha256 = sha256

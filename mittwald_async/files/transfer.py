@@ -111,10 +111,10 @@ class Transfer:
         self._response: StreamResponse | None = None
         self._breaks = 0
         self._counted_from = 0
-        self.source = source
-        self.status = 0
+        self.source: str = source
+        self.status: int = 0
         self.headers: Mapping[str, str] = {}
-        self.position = 0
+        self.position: int = 0
         self.size: int | None = None
         self.validator: str | None = None
 

@@ -48,7 +48,7 @@ def after_status(call: Call, answer: Answer, error: StatusError, options: Option
         return None
     status = answer.status
     if isinstance(error, ConsistencyError):
-        return _unreached(call, shared)
+        return _unreached(call, options, shared)
     if status in (403, 404):
         return _lag(call, status, options, shared)
     if not retry.repeats_status(call.method, status):
@@ -80,9 +80,9 @@ def _counted(
     return Again(reason, wait)
 
 
-def _unreached(call: Call, shared: Shared) -> Again | None:
+def _unreached(call: Call, options: Options, shared: Shared) -> Again | None:
     """The event is on its way and the request was not executed, so repeating is right for every method."""
-    if call.deadline is None and shared.clock.now() - call.started > UNREACHED_FOR:
+    if options.timeout is None and shared.clock.now() - call.started > UNREACHED_FOR:
         return None
     # The server has already held the request for up to 10 s: come back soon.
     return Again("event not reached", 0.1 + 0.4 * shared.chance())

@@ -18,9 +18,9 @@ from ..errors import (
     shown,
 )
 
-_SECRET = "token|secret|password|passwd|code|key|signature|sig|auth"
-_SECRET_NAME = re.compile(_SECRET, re.I)
-_SECRET_VALUE = re.compile(rf"([?&][^=&#]*(?:{_SECRET})[^=&#]*=)[^&#]*", re.I)
+_TELLING = "token|secret|password|passwd|code|key|signature|sig|auth"
+_SECRET_NAME = re.compile(_TELLING, re.I)
+_SECRET_VALUE = re.compile(rf"([?&][^=&#]*(?:{_TELLING})[^=&#]*=)[^&#]*", re.I)
 _NOT_REACHED = "FailedPrecondition"
 
 

@@ -56,7 +56,6 @@ class Call:
     """The running attempt has reached the HTTP client."""
     observers: Sequence[Observer] | None = None
     """Who hears of this call; `None`: nobody, not even the log."""
-    deadline: float | None = None
     event: str | None = None
     further: Sequence[str] = ()
     """Further events to wait for, in turn."""
@@ -64,7 +63,6 @@ class Call:
     content: Content | None = None
     secret: Secret | None = None
     attempts: tuple[Attempt, ...] = ()
-    begun = 0.0
 
     def __init__(
         self, plan: Plan, url: URL, path: Sequence[object], query: Mapping[str, object] | None, started: float
@@ -74,7 +72,7 @@ class Call:
         self.url = url
         self.path = path
         self.query = query
-        self.started = started
+        self.started = self.begun = started
 
     def __repr__(self) -> str:
         return f"<Call {self.plan.route}, attempt {self.number}>"

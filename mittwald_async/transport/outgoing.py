@@ -18,7 +18,7 @@ from ..options import Options
 from .build import Content, Plan, cookie_header, form, header_values, query_pairs, spread
 from .call import Call, Shared
 from .ratelimit import Policy
-from .session import USER_AGENT, Hidden, Timeout, timeouts
+from .session import LATE, USER_AGENT, Hidden, Limits, limits
 
 JSON = "application/json"
 _OCTETS = "application/octet-stream"
@@ -43,8 +43,7 @@ class Outgoing:
     def __init__(self, shared: Shared, options: Options) -> None:
         self.shared = shared
         self.options = options
-        self._limits = (options.connect_timeout, options.read_timeout)
-        self._whole = self._timeout(options.timeout)
+        self._whole = self._limits(options.timeout)
         self._remembers = options.consistency == "session"
         self._after = options.after
         self._observers = options.observers
@@ -138,22 +137,19 @@ class Outgoing:
             return Content(content_type, body.encode())
         return Content(content_type, codec.encode(body))
 
-    def _timeout(self, total: float | None) -> Timeout:
-        connect, read = self._limits
-        return timeouts(total, connect, read)
+    def _limits(self, total: float | None) -> Limits:
+        return limits(total, self.options.connect_timeout, self.options.read_timeout)
 
-    def _rest(self, call: Call) -> Timeout:
+    def _rest(self, call: Call) -> Limits:
         """What is left of the call's time."""
-        if call.deadline is None:
-            return self._whole
-        return self._timeout(self._left(call))
+        return self._limits(self._left(call))
 
     def _left(self, call: Call) -> float | None:
-        if call.deadline is None:
+        if self.options.timeout is None:
             return None
-        left = call.deadline - self.shared.clock.now()
+        left = call.started + self.options.timeout - self.shared.clock.now()
         if left <= 0:
-            raise CallTimeoutError("the call took longer than timeout")
+            raise CallTimeoutError(LATE)
         return left
 
     def _headers(self, call: Call) -> CIMultiDict[str]:

@@ -36,7 +36,7 @@ from .call import Call
 from .outgoing import JSON, Outgoing, content_type_of, plan_of
 from .ratelimit import Slot
 from .retry import jitter
-from .session import Answer, Session, StreamAnswer
+from .session import LATE, Answer, Session, StreamAnswer
 
 T = TypeVar("T")
 
@@ -171,9 +171,6 @@ class Pipeline(Outgoing):
         session = shared.session
         if session is None or session.loop is not asyncio.get_running_loop():
             raise shared.unusable()
-        now = shared.clock.now
-        if self.options.timeout is not None:
-            call.deadline = call.started + self.options.timeout
         if self._after is not None or (self._remembers and shared.memory):
             self._attach(call)
         if self._observers or _log.isEnabledFor(logging.DEBUG):
@@ -191,7 +188,8 @@ class Pipeline(Outgoing):
                 slot = limiter.try_acquire(call.plan.route, self._policy)
                 if slot is None:
                     slot = await self._slot(call)
-                call.begun = now()
+                if call.waited:
+                    call.begun = shared.clock.now()
                 failure: TransportError | None = None
                 answer: Answer | None = None
                 try:
@@ -263,11 +261,11 @@ class Pipeline(Outgoing):
             if not late.expired():
                 raise
         if late.expired():
-            raise CallTimeoutError("the call took longer than timeout")
+            raise CallTimeoutError(LATE)
 
     async def _guarded(self, session: Session, call: Call, slot: Slot, stream: bool) -> Answer:
         """An attempt through middleware, or one whose body is left on the wire: the deadline is held from outside."""
-        timeout = self._timeout(None) if stream else self._rest(call)
+        timeout = self._limits(None) if stream else self._rest(call)
         call.sent = False
 
         async def send(request: Request) -> Answer:
@@ -320,9 +318,9 @@ class Pipeline(Outgoing):
         else:
             error = status_error(answer.status, answer.headers, answer.body)
             again = await self._after_status(call, answer, error)
-        now = shared.clock.now()
-        if again is not None and again.wait and call.deadline is not None and now + again.wait >= call.deadline:
-            again = None
+        if again is not None and again.wait and options.timeout is not None:
+            # A wait that runs over the deadline: the error at hand says more than a timeout later.
+            again = again if shared.clock.now() + again.wait < call.started + options.timeout else None
         status = None if answer is None else answer.status
         reason = again.reason if again is not None else _told(error)
         self._ended_attempt(call, status, _told(error), reason, 0.0 if again is None else again.wait)

@@ -11,7 +11,7 @@ import base64
 import platform
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -31,6 +31,7 @@ from ..errors import (
 from ..operation import RateLimit
 from ..options import Pool
 from .build import Content
+from .watch import COARSE, Watch
 
 ERROR_BODY_LIMIT = 1 << 20
 """Bytes of an error's body that are read; the rest is left on the wire and the connection is closed."""
@@ -39,16 +40,26 @@ USER_AGENT = f"mittwald-async/{__version__} python/{platform.python_version()} a
 
 _CHUNK = 1 << 16
 _SWITCH = "_retry_connection"
+_NOTHING: dict[str, Any] = {}
 _NEVER_WRITTEN = "closing transport"
 """aiohttp's writer says this when it finds the connection closed before handing it the first byte."""
 
 
-Timeout: TypeAlias = aiohttp.ClientTimeout
+LATE = "the call took longer than timeout"
 
 
-def timeouts(total: float | None, connect: float | None, read: float | None) -> Timeout:
+class Limits(NamedTuple):
+    """How long an exchange may take: by aiohttp's timers, and by the session's watch."""
+
+    timers: aiohttp.ClientTimeout
+    within: float | None
+
+
+def limits(total: float | None, connect: float | None, read: float | None) -> Limits:
     """Seconds for the whole exchange, for making a connection, and between bytes; `None`: no bound."""
-    return aiohttp.ClientTimeout(total=total, sock_connect=connect, sock_read=read)
+    watched = total is not None and total >= COARSE
+    timers = aiohttp.ClientTimeout(total=None if watched else total, sock_connect=connect, sock_read=read)
+    return Limits(timers, total if watched else None)
 
 
 class Hidden(str):
@@ -127,7 +138,7 @@ def classify(error: Exception) -> TransportError:
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return MaybeSentError("the server closed the connection without an answer")
     if isinstance(error, TimeoutError):
-        return CallTimeoutError("the call took longer than timeout")
+        return CallTimeoutError(LATE)
     if isinstance(error, ValueError):
         return NotSentError(f"cannot be sent: {error}")
     if _never_written(error):
@@ -187,7 +198,7 @@ def default_tls() -> ssl.SSLContext:
 class Session:
     """A pool of connections on one event loop: our own, or one handed in, which is used and never closed."""
 
-    __slots__ = ("_guarded", "_owned", "_proxies", "_request", "loop", "session")
+    __slots__ = ("_guarded", "_owned", "_plain", "_proxies", "_request", "_watch", "loop", "session")
 
     def __init__(self, session: aiohttp.ClientSession, *, owned: bool, proxies: Proxies, guarded: bool) -> None:
         self.session = session
@@ -195,6 +206,8 @@ class Session:
         self._owned = owned
         self._proxies = proxies
         self._guarded = guarded
+        self._plain = not guarded and not proxies
+        self._watch = Watch(self.loop)
         self._request: Callable[..., Any] = session.request
 
     @classmethod
@@ -241,20 +254,21 @@ class Session:
         url: URL,
         headers: CIMultiDict[str],
         content: Content | None,
-        timeout: Timeout,
+        limits: Limits,
         answered: Callable[[int, Mapping[str, str]], RateLimit | None] | None,
         stream: bool = False,
     ) -> Answer:
         """Send once and read the answer: redirects are not followed, an error's body is read up to a limit.
 
         `answered` hears status and headers before the body is read."""
-        arguments: dict[str, Any] = {}
-        if self._proxies:
-            arguments.update(self._proxies.arguments(url))
-        if self._guarded:
-            arguments["middlewares"] = (_Once(), *getattr(self.session, "_middlewares", ()))
         problem: TransportError
         response: aiohttp.ClientResponse | None = None
+        timeout, within = limits
+        task = None
+        if within is not None:
+            task = asyncio.current_task()
+            assert task is not None
+            self._watch.begin(task, within)
         try:
             arrived: aiohttp.ClientResponse = await self._request(
                 method,
@@ -263,7 +277,7 @@ class Session:
                 data=None if content is None else content.payload(),
                 allow_redirects=False,
                 timeout=timeout,
-                **arguments,
+                **(_NOTHING if self._plain else self._arguments(url)),
             )
             response = arrived
             status = arrived.status
@@ -277,16 +291,36 @@ class Session:
             answer.rate_limit = told
             return answer
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            if response is not None:
-                response.close()
+            _drop(response)
             problem = classify(error)
             if isinstance(problem, NotSentError) and content is not None and content.started:
                 problem = MaybeSentError(problem.message)
+        except asyncio.CancelledError:
+            _drop(response)
+            late, task = task, None
+            if late is None or not self._watch.end(late):
+                raise
+            problem = CallTimeoutError(LATE)
         except BaseException:
-            if response is not None:
-                response.close()
+            _drop(response)
             raise
+        finally:
+            if task is not None:
+                self._watch.end(task)
         raise problem
+
+    def _arguments(self, url: URL) -> dict[str, Any]:
+        """What aiohttp's request takes beyond the usual."""
+        arguments = dict(self._proxies.arguments(url))
+        if self._guarded:
+            arguments["middlewares"] = (_Once(), *getattr(self.session, "_middlewares", ()))
+        return arguments
+
+
+def _drop(response: aiohttp.ClientResponse | None) -> None:
+    """Close the connection of an answer that was not read to its end."""
+    if response is not None:
+        response.close()
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> Answer:

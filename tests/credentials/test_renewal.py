@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -344,6 +345,16 @@ async def test_a_callable_that_waits_for_its_own_token_is_told_so() -> None:
     credentials = TokenSource(vault)
     with pytest.raises(ClientStateError, match="calls the client that waits for its token"):
         await credentials.token(never)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
+async def test_tasks_that_start_eagerly() -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(getattr(asyncio, "eager_task_factory", None))
+    desk = Desk()
+    credentials = login(desk)
+    await asyncio.gather(*(credentials.token(desk) for _ in range(10)))
+    assert desk.operations == [SIGN_IN]
 
 
 def test_sources_share_a_budget_by_name() -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from jsonschema import Draft4Validator
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT4
 
-PATH = Path(os.environ.get("MITTWALD_OPENAPI") or Path(__file__).parents[2].parent / "shared" / "spec" / "mittwald-v2.json")
+PATH = Path(
+    os.environ.get("MITTWALD_OPENAPI") or Path(__file__).parents[2].parent / "shared" / "spec" / "mittwald-v2.json"
+)
 AT_HAND = PATH.is_file()
+# Neither checker knows these libraries' types whole.
+jsonschema: Any = importlib.import_module("jsonschema")
+referencing: Any = importlib.import_module("referencing")
+draft4: Any = importlib.import_module("referencing.jsonschema").DRAFT4
 _URN = "urn:document"
 
 
@@ -32,7 +36,7 @@ def complaints(method: str, path: str, status: int, data: Any) -> list[str]:
     if "schema" not in response["content"]["application/json"]:
         return []
     schema = {"$ref": f"{_URN}{pointer}/content/application~1json/schema"}
-    errors = Draft4Validator(schema, registry=_registry()).iter_errors(data)
+    errors = jsonschema.Draft4Validator(schema, registry=_registry()).iter_errors(data)
     return [f"{error.json_path}: {error.message[:200]}" for error in errors]
 
 
@@ -45,19 +49,19 @@ def _document() -> Any:
 
 @functools.cache
 def _registry() -> Any:
-    resource: Any = Resource(contents=_document(), specification=DRAFT4)
-    registry: Any = Registry()
-    return registry.with_resource(_URN, resource)
+    resource = referencing.Resource(contents=_document(), specification=draft4)
+    return referencing.Registry().with_resource(_URN, resource)
 
 
 def _translate(node: Any) -> None:
     """OpenAPI 3.0's dialect into JSON Schema: nullable, types that are none, overlapping unions, made-up requirements."""
     if isinstance(node, list):
-        for item in node:
+        items: list[Any] = node  # pyright: ignore[reportUnknownVariableType]
+        for item in items:
             _translate(item)
     if not isinstance(node, dict):
         return
-    schema: dict[str, Any] = node
+    schema: dict[str, Any] = node  # pyright: ignore[reportUnknownVariableType]
     for value in schema.values():
         _translate(value)
     if isinstance(schema.get("oneOf"), list):

@@ -10,7 +10,12 @@ from mittwald_async.emulator import Emulator, Transitions
 from mittwald_async.emulator.core import Core
 from mittwald_async.emulator.wire import Answer, Incoming
 
-CALM: dict[str, Any] = {"lag": 0.0, "drift": 0.0, "rate_limit": None, "transitions": Transitions(length=0.0, failing=0.0)}
+CALM: dict[str, Any] = {
+    "lag": 0.0,
+    "drift": 0.0,
+    "rate_limit": None,
+    "transitions": Transitions(length=0.0, failing=0.0),
+}
 """No trait that depends on time or chance."""
 
 
@@ -45,6 +50,9 @@ class Talk:
 
     async def say(self, method: str, url: str, json: Any = None, *, data: bytes = b"", **headers: str) -> Heard:
         """Header names are written with underscores."""
+        return await self._send(method, url, json, data, headers)
+
+    async def _send(self, method: str, url: str, json: Any, data: bytes, headers: dict[str, str]) -> Heard:
         path, _, query = url.partition("?")
         sent = {name.replace("_", "-").lower(): value for name, value in headers.items()}
         if self.token is not None:
@@ -55,19 +63,19 @@ class Talk:
         return Heard(await self.core.answer(Incoming(method, path, query, sent, data, "192.0.2.1")))
 
     async def get(self, url: str, **headers: str) -> Heard:
-        return await self.say("GET", url, **headers)
+        return await self._send("GET", url, None, b"", headers)
 
     async def post(self, url: str, json: Any = None, **headers: str) -> Heard:
-        return await self.say("POST", url, json, **headers)
+        return await self._send("POST", url, json, b"", headers)
 
     async def put(self, url: str, json: Any = None, **headers: str) -> Heard:
-        return await self.say("PUT", url, json, **headers)
+        return await self._send("PUT", url, json, b"", headers)
 
     async def patch(self, url: str, json: Any = None, **headers: str) -> Heard:
-        return await self.say("PATCH", url, json, **headers)
+        return await self._send("PATCH", url, json, b"", headers)
 
     async def delete(self, url: str, **headers: str) -> Heard:
-        return await self.say("DELETE", url, **headers)
+        return await self._send("DELETE", url, None, b"", headers)
 
     async def project(self) -> str:
         """Id of a project that the caller may see."""

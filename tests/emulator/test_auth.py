@@ -21,7 +21,8 @@ def credentials(talk: Talk) -> dict[str, str]:
 async def logged_in(talk: Talk) -> dict[str, Any]:
     answer = await talk.post("/v2/authenticate", credentials(talk))
     assert answer.status == 200, answer
-    return answer.json
+    session: dict[str, Any] = answer.json
+    return session
 
 
 async def test_a_token_is_needed_and_taken_in_either_header() -> None:
@@ -146,7 +147,9 @@ async def test_logging_out_ends_the_session() -> None:
 
 async def test_a_token_that_may_only_read_does_not_write() -> None:
     talk = Talk()
-    reader = talk.core.tokens.issue("api", Identity("user", talk.core.world.main_user, read_only=True), roles=["api_read"])
+    reader = talk.core.tokens.issue(
+        "api", Identity("user", talk.core.world.main_user, read_only=True), roles=["api_read"]
+    )
     project = await talk.project()
     assert (await talk.get(f"/v2/projects/{project}", x_access_token=reader.secret)).status == 200
     assert (await talk.delete(f"/v2/projects/{project}", x_access_token=reader.secret)).status == 403

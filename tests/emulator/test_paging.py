@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import pytest
 
 from mittwald_async.emulator.calls import Fail, Listing
@@ -23,7 +25,7 @@ async def test_pages_put_together_are_the_whole_list() -> None:
     by_skip = [(await talk.get(f"/v2/projects?limit=3&skip={skip}")).ids for skip in (0, 3, 6, 9)]
     by_page = [(await talk.get(f"/v2/projects?limit=3&page={page}")).ids for page in (1, 2, 3, 4)]
     assert by_skip == by_page
-    assert sum(by_skip, []) == whole.ids
+    assert list(chain.from_iterable(by_skip)) == whole.ids
     assert [len(ids) for ids in by_skip] == [3, 3, 1, 0]
 
 
@@ -86,7 +88,12 @@ async def test_the_list_without_skip_refuses_it() -> None:
     lacking = [o for o in OPERATIONS.values() if o.paging is not None and o.paging.limit and not o.paging.skip]
     assert lacking
     for operation in lacking:
-        assert paging.cut(operation, Listing(range(9)), {"limit": 4, "page": 2, "skip": 0}, Options())[0] == [4, 5, 6, 7]
+        assert paging.cut(operation, Listing(range(9)), {"limit": 4, "page": 2, "skip": 0}, Options())[0] == [
+            4,
+            5,
+            6,
+            7,
+        ]
 
 
 def test_wrapped_lists_are_wrapped_with_their_total() -> None:

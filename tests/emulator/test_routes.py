@@ -83,7 +83,14 @@ async def test_unknown_routes_and_methods_are_told_apart() -> None:
 
 
 def test_literals_win_over_placeholders_and_escapes_are_undone() -> None:
-    routes = Routes([operation("GET", "/v2/users/{userId}"), operation("GET", "/v2/users/self"), operation("PUT", "/v2/users/{id}/x")], [])
+    routes = Routes(
+        [
+            operation("GET", "/v2/users/{userId}"),
+            operation("GET", "/v2/users/self"),
+            operation("PUT", "/v2/users/{id}/x"),
+        ],
+        [],
+    )
     assert found(routes, "GET", "/v2/users/self") == ("GET /v2/users/self", {})
     assert found(routes, "GET", "/v2/users/a%2Fb%20c") == ("GET /v2/users/{userId}", {"userId": "a/b c"})
     assert found(routes, "PUT", "/v2/users/self/x") == ("PUT /v2/users/{id}/x", {"id": "self"})

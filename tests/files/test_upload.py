@@ -86,10 +86,11 @@ async def test_a_file_larger_than_a_chunk(tmp_path: Path) -> None:
 async def test_an_iterator_can_be_sent_once() -> None:
     body = await multipart({"file": pieces(b"a", b"b")})
     assert body.size is None
-    assert body.repeatable
+    assert not body.repeatable
     (part,) = await parts_of(body)
     assert part.get_payload(decode=True) == b"ab"
-    assert not body.repeatable
+    with pytest.raises(MaybeSentError, match="cannot be sent again"):
+        await sent(body)
 
 
 async def test_an_iterable_can_be_sent_again() -> None:

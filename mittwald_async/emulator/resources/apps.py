@@ -9,7 +9,7 @@ import msgspec
 from ..account import Account, kind
 from ..calls import Call, Fail, Reply, handles
 from ..listing import Key
-from .base import equal, filtered, located, shown, whole, world_of
+from .base import Test, equal, filtered, located, shown, whole, world_of
 
 
 class CatalogApp(msgspec.Struct, frozen=True):
@@ -56,7 +56,7 @@ SOFTWARE_NUMBER = {name: number for number, (name, _) in enumerate(SOFTWARE)}
 
 def internal(external: str) -> str:
     """Versions as the catalogue sorts them: three numbers and a build."""
-    return ".".join((external.split(".") + ["0", "0"])[:3]) + "-0"
+    return ".".join([*external.split("."), "0", "0"][:3]) + "-0"
 
 
 def _order(version: str) -> tuple[int, ...]:
@@ -156,7 +156,7 @@ def _fits(version: str, part: str) -> bool:
     return {">=": here >= padded, "<=": here <= padded, ">": here > padded, "<": here < padded}[operator]
 
 
-def _range_test(call: Call) -> Any:
+def _range_test(call: Call) -> Test | None:
     wanted = call.query.get("versionRange")
     return None if not wanted else lambda value: in_range(value["externalVersion"], wanted)
 

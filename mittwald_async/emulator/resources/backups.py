@@ -14,7 +14,7 @@ from ..clock import EPOCH
 from ..lifecycle import Step
 from ..listing import Key
 from ..state import World
-from .base import filtered, given, located, patch, remove, scope_of, search, shown, whole, world_of
+from .base import Sort, Test, filtered, given, located, patch, remove, scope_of, search, shown, unfit, whole, world_of
 
 _COUNT = spread("project", (10, 0), (60, 7), (25, 14), (5, 30))
 _SCHEDULES = spread("project", (80, 1), (15, 2), (5, 0))
@@ -67,7 +67,7 @@ def _backup(call: Call) -> Key:
 @handles("backup-list-project-backups")
 def list_backups(call: Call) -> Reply:
     query = call.query
-    tests: list[Any] = [search(call, "searchTerm", "description", "id")]
+    tests: list[Test | None] = [search(call, "searchTerm", "description", "id")]
     if query.get("withExportsOnly"):
         tests.append(lambda value: "export" in value)
     if query.get("runningRestoresOnly"):
@@ -75,7 +75,7 @@ def list_backups(call: Call) -> Reply:
     if query.get("runningBackupsOnly"):
         tests.append(lambda value: value["status"] in ("Pending", "Running"))
     order = query.get("sortOrder")
-    sort = (lambda value: str(value["requestedAt"])) if order else None
+    sort: Sort | None = (lambda value: str(value["requestedAt"])) if order else None
     scope = scope_of(call, "project", "projectId")
     return filtered(call, "backup", scope, tests, sort, descending=order == "newestFirst")
 
@@ -291,7 +291,7 @@ def create_schedule(call: Call) -> Reply:
 
 def _check_schedule(body: dict[str, Any]) -> None:
     if "schedule" in body and len(body["schedule"].split()) != 5:
-        raise Fail.invalid("body.schedule", "is no cron expression of five fields", "cron")
+        raise unfit("body.schedule", "is no cron expression of five fields")
 
 
 @handles("backup-update-project-backup-schedule")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..state import World
 
 Test = Callable[[dict[str, Any]], bool]
+Sort = Callable[[dict[str, Any]], Any]
 Scope = tuple[str, Key] | None
 
 
@@ -58,7 +59,7 @@ def filtered(
     view: str,
     scope: Scope,
     tests: Iterable[Test | None] = (),
-    sort: Callable[[dict[str, Any]], Any] | None = None,
+    sort: Sort | None = None,
     *,
     kind: str | None = None,
     descending: bool = False,
@@ -87,11 +88,10 @@ def equal(call: Call, parameter: str, property: str | None = None) -> Test | Non
     """A test for a property that equals (or, for a list, is one of) what the query says."""
     if parameter not in call.query:
         return None
-    wanted = call.query[parameter]
+    wanted: Any = call.query[parameter]
     name = property or parameter
     if isinstance(wanted, list):
-        several = cast("list[Any]", wanted)
-        return lambda value: value.get(name) in several
+        return lambda value: value.get(name) in wanted
     return lambda value: value.get(name) == wanted
 
 
@@ -121,20 +121,21 @@ def remove(call: Call, kind: str, parameter: str) -> Nothing:
     return Nothing()
 
 
-def known(call: Call, kind: str, id: str, path: str) -> Key:
-    """Key of an object that a body names. Raises Fail 400 for one that does not exist: the body is at fault."""
-    world = world_of(call)
-    try:
-        return world.find(kind, id, call.identity)
-    except Fail as fail:
-        if fail.status == 404:
-            raise Fail.invalid(path, f"no such {kind.replace('_', ' ')}", "not_found") from None
-        raise
+def known(call: Call, kind: str, id: str) -> Key:
+    """Key of an object that a body names. Raises Fail (404, 403)."""
+    return world_of(call).find(kind, id, call.identity)
+
+
+def unfit(path: str, problem: str) -> Fail:
+    """The refusal of a request that is in order by its form, but not by what it says."""
+    return Fail.refused(f"{path.removeprefix('body.')} {problem}")
 
 
 __all__ = [
     "Key",
     "Keys",
+    "Sort",
+    "Test",
     "asked_scope",
     "descending",
     "equal",
@@ -147,6 +148,7 @@ __all__ = [
     "scope_of",
     "search",
     "shown",
+    "unfit",
     "whole",
     "world_of",
 ]

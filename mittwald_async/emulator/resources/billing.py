@@ -9,7 +9,7 @@ from ..calls import Call, Fail, Reply, Value, handles
 from ..clock import EPOCH
 from ..listing import Key
 from ..state import World
-from .base import descending, equal, filtered, given, located, scope_of, search, shown, whole, world_of
+from .base import Sort, descending, equal, filtered, given, located, scope_of, search, shown, whole, world_of
 from .customers import contact
 
 _INVOICES = spread("customer", (10, 0), (30, 6), (30, 12), (30, 30))
@@ -275,7 +275,7 @@ def _terminated(call: Call, *, cancel: bool) -> Reply:
         return Value({"contractId": id, "isCancelled": True})
     if "termination" in value:
         raise Fail.refused("a termination is scheduled already")
-    body = call.body if call.has_body and call.body else {}
+    body: dict[str, Any] = call.body if call.has_body and call.body else {}
     target = body.get("terminationTargetDate", value["baseItem"]["nextPossibleTerminationDate"])
     termination: dict[str, Any] = {
         "scheduledAtDate": world.now(),
@@ -308,7 +308,7 @@ def list_invoices(call: Call) -> Reply:
         equal(call, "status"),
         search(call, "search", "invoiceNumber"),
     )
-    sort = (lambda value: str(value["invoiceNumber"])) if call.query.get("sort") else None
+    sort: Sort | None = (lambda value: str(value["invoiceNumber"])) if call.query.get("sort") else None
     scope = scope_of(call, "customer", "customerId")
     return filtered(call, "invoice", scope, tests, sort, descending=descending(call))
 
@@ -329,7 +329,7 @@ def _settings(call: Call) -> dict[str, Any]:
     world = world_of(call)
     key = located(call, "customer", "customerId")
     id = world.id("customer", key)
-    plain = {
+    plain: dict[str, Any] = {
         "id": id,
         "invoicePeriod": 1,
         "paymentSettings": {"method": "invoice"},

@@ -9,7 +9,7 @@ from ..calls import Call, Fail, Nothing, Reply, Value, handles
 from ..clock import EPOCH
 from ..listing import Key
 from ..state import World
-from .base import asked_scope, filtered, known, located, remove, shown, world_of
+from .base import Test, asked_scope, filtered, known, located, remove, shown, unfit, world_of
 from .domains import has_bought_certificate
 
 _DAY = 86400
@@ -62,7 +62,7 @@ def certificate_request(account: Account, number: int) -> dict[str, Any]:
 def _listed(call: Call, kind: str) -> Reply:
     world = world_of(call)
     scope = asked_scope(call, ("project", "projectId"))
-    tests: list[Any] = []
+    tests: list[Test | None] = []
     if "ingressId" in call.query:
         key = world.find("ingress", call.query["ingressId"], call.identity)
         project = world.parent("ingress", key)
@@ -71,7 +71,7 @@ def _listed(call: Call, kind: str) -> Reply:
     return filtered(call, kind, scope, tests)
 
 
-def _covers(ingress: dict[str, Any], kind: str) -> Any:
+def _covers(ingress: dict[str, Any], kind: str) -> Test:
     """Used by an ingress, or (a request has no id in it) made for its host name."""
     used = ingress["tls"].get("certificateId")
     if used and kind == "certificate":
@@ -108,11 +108,11 @@ def create_request(call: Call) -> Reply:
     """With a certificate of one's own the request is complete at once; others are issued after a while."""
     world = world_of(call)
     body = call.body
-    project = known(call, "project", body["projectId"], "body.projectId")
+    project = known(call, "project", body["projectId"])
     project_id = world.id("project", project)
     own = "certificate" in body
     if own and not _looks_like_pem(body["certificate"]):
-        raise Fail.invalid("body.certificate", "certificate_decode_failed", "pem")
+        raise unfit("body.certificate", "certificate_decode_failed")
     now = world.clock.now()
     name: str = body.get("commonName", "uploaded.example.org")
     value: dict[str, Any] = {
@@ -171,7 +171,7 @@ def delete_certificate(call: Call) -> Reply:
 @handles("ssl-replace-certificate")
 def replace_certificate(call: Call) -> Reply:
     if not _looks_like_pem(call.body["certificate"]):
-        raise Fail.invalid("body.certificate", "certificate_decode_failed", "pem")
+        raise unfit("body.certificate", "certificate_decode_failed")
     world = world_of(call)
     now = world.clock.now()
     world.change(
@@ -200,11 +200,11 @@ def list_compatible_ingresses(call: Call) -> Reply:
     call.pure = True
     world = world_of(call)
     if "certificateId" in call.body:
-        key = known(call, "certificate", call.body["certificateId"], "body.certificateId")
+        key = known(call, "certificate", call.body["certificateId"])
         names = world.read("certificate", key)["dnsNames"]
         project = world.parent("certificate", key)
     else:
-        project = known(call, "project", call.body["projectId"], "body.projectId")
+        project = known(call, "project", call.body["projectId"])
         names = [world.read("domain", domain)["domain"] for domain in world.keys("domain", ("project", project))]
     scope = None if project is None else ("project", project)
     keys: list[Key] = [

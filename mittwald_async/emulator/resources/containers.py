@@ -11,7 +11,21 @@ from ..listing import Key
 from ..names import IMAGES
 from ..state import World
 from ..views import view
-from .base import asked_scope, equal, filtered, given, located, remove, scope_of, search, shown, world_of
+from .base import (
+    Sort,
+    Test,
+    asked_scope,
+    equal,
+    filtered,
+    given,
+    located,
+    remove,
+    scope_of,
+    search,
+    shown,
+    unfit,
+    world_of,
+)
 
 _STACKS = spread("project", (9, 1), (1, 2))
 _SERVICES = spread("stack", (50, 0), (25, 1), (15, 2), (10, 4))
@@ -145,7 +159,7 @@ def _services(call: Call, scope: tuple[str, Key] | None) -> Reply:
         equal(call, "requiresRecreate"),
     )
     order = call.query.get("sortOrder")
-    sort = (lambda value: str(value["description"]).lower()) if order else None
+    sort: Sort | None = (lambda value: str(value["description"]).lower()) if order else None
     return filtered(call, "service", scope, tests, sort, descending=order == "descriptionDesc")
 
 
@@ -205,7 +219,7 @@ def service_logs(call: Call) -> Reply:
 def _volume_list(call: Call, scope: tuple[str, Key]) -> Reply:
     order = call.query.get("sortOrder", "")
     property = "storageUsageInBytes" if order.startswith("storage") else "name"
-    sort = (lambda value: value[property]) if order else None
+    sort: Sort | None = (lambda value: value[property]) if order else None
     tests = (search(call, "searchTerm", "name", "id"),)
     return filtered(call, "volume", scope, tests, sort, descending=order.endswith("Desc"))
 
@@ -262,7 +276,7 @@ def _put_service(world: World, stack: dict[str, Any], name: str, declared: dict[
         world.change("service", key, pendingState=pending, requiresRecreate=requires, **changes)
         return
     if "image" not in declared:
-        raise Fail.invalid(f"body.services.{name}.image", "is missing", "required")
+        raise unfit(f"body.services.{name}.image", "is missing")
     state = _state(declared, {})
     value = {
         "deployedState": state,
@@ -443,7 +457,7 @@ def list_registries(call: Call) -> Reply:
     return filtered(call, "registry", scope_of(call, "project", "projectId"), (test,))
 
 
-def _has_credentials(wanted: bool) -> Any:
+def _has_credentials(wanted: bool) -> Test:
     return lambda value: ("credentials" in value) is wanted
 
 

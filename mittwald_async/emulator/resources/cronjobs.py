@@ -12,7 +12,7 @@ from ..listing import Key
 from ..names import CRONJOBS
 from ..state import World
 from ..views import view
-from .base import equal, filtered, given, known, located, remove, scope_of, shown, world_of
+from .base import Sort, Test, equal, filtered, given, known, located, remove, scope_of, shown, unfit, world_of
 
 _COUNT = spread("project", (45, 0), (35, 1), (15, 2), (5, 4))
 _EXECUTIONS = spread("cronjob", (10, 0), (20, 5), (40, 10), (30, 20))
@@ -97,7 +97,7 @@ def _cronjob(call: Call) -> Key:
 
 @handles("cronjob-list-cronjobs")
 def list_cronjobs(call: Call) -> Reply:
-    tests: list[Any] = []
+    tests: list[Test | None] = []
     if not call.query.get("includeServiceCronjobs") and "stackId" not in call.query:
         tests.append(lambda value: "stackId" not in value.get("target", {}))
     if "stackId" in call.query:
@@ -117,7 +117,7 @@ def _target(call: Call, body: dict[str, Any], project: Key | None) -> dict[str, 
     world = world_of(call)
     target = body.get("target")
     if target and "stackId" in target:
-        stack = world.read("stack", known(call, "stack", target["stackId"], "body.target.stackId"))
+        stack = world.read("stack", known(call, "stack", target["stackId"]))
         return {
             "appId": stack["id"],
             "target": {
@@ -128,14 +128,14 @@ def _target(call: Call, body: dict[str, Any], project: Key | None) -> dict[str, 
         }
     id = (target or body).get("appInstallationId") or body.get("appId")
     if not id:
-        raise Fail.invalid("body.target", "needs an app installation or a service", "required")
-    installation = known(call, "app_installation", id, "body.target.appInstallationId")
+        raise unfit("body.target", "needs an app installation or a service")
+    installation = known(call, "app_installation", id)
     if project is not None and world.parent("app_installation", installation) != project:
-        raise Fail.invalid("body.target.appInstallationId", "belongs to another project", "reference")
+        raise unfit("body.target.appInstallationId", "belongs to another project")
     id = world.id("app_installation", installation)
     destination = (target or body).get("destination")
     if not destination:
-        raise Fail.invalid("body.destination", "is missing", "required")
+        raise unfit("body.destination", "is missing")
     return {
         "appId": id,
         "appInstallationId": id,
@@ -158,7 +158,7 @@ _PLAIN = (
 
 def _checked_interval(body: dict[str, Any]) -> None:
     if "interval" in body and len(body["interval"].split()) != 5:
-        raise Fail.invalid("body.interval", "is no cron expression of five fields", "cron")
+        raise unfit("body.interval", "is no cron expression of five fields")
 
 
 @handles("cronjob-create-cronjob")
@@ -227,7 +227,7 @@ def _execution(call: Call) -> Key:
     raise Fail.not_found("execution", id)
 
 
-_ORDERS: dict[str, tuple[Any, bool]] = {
+_ORDERS: dict[str, tuple[Sort, bool]] = {
     "oldestFirst": (lambda value: value.get("start", ""), False),
     "newestFirst": (lambda value: value.get("start", ""), True),
     "slowestFirst": (lambda value: value.get("durationInMilliseconds", 0), True),
@@ -238,7 +238,7 @@ _ORDERS: dict[str, tuple[Any, bool]] = {
 @handles("cronjob-list-executions")
 def list_executions(call: Call) -> Reply:
     query = call.query
-    tests: list[Any] = [equal(call, "status")]
+    tests: list[Test | None] = [equal(call, "status")]
     if "since" in query:
         tests.append(lambda value: value.get("start", "") >= str(query["since"]))
     if "until" in query:

@@ -11,7 +11,7 @@ from ..listing import Key
 from ..names import CITIES, FIRST_NAMES, STREETS, SURNAMES, slug
 from ..state import World
 from ..views import view
-from .base import filtered, located, remove, search, shown, world_of
+from .base import Test, filtered, located, remove, search, shown, unfit, world_of
 
 _IMAGE_RULES = {
     "maxSizeInKB": 1024,
@@ -87,7 +87,7 @@ def list_customers(call: Call) -> Reply:
     if call.identity.kind == "extension":
         raise Fail.forbidden("this token cannot list customers")
     role = call.query.get("role")
-    roles = None if not role else lambda value: role in value.get("executingUserRoles", ())
+    roles: Test | None = None if not role else lambda value: role in value.get("executingUserRoles", ())
     return filtered(call, "customer", None, (search(call, "search", "name", "customerNumber", "customerId"), roles))
 
 
@@ -124,7 +124,7 @@ def update_customer(call: Call) -> Reply:
     key = located(call, "customer", "customerId")
     body = call.body
     if body["customerId"] not in (world.id("customer", key), call.path["customerId"]):
-        raise Fail.invalid("body.customerId", "differs from the customer in the path", "equal")
+        raise unfit("body.customerId", "differs from the customer in the path")
     changes = {name: body[name] for name in ("name", "owner", "vatId") if name in body}
     value = world.change("customer", key, **changes)
     return Value({name: value[name] for name in ("customerId", "customerNumber", "name")})

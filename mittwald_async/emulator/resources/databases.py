@@ -10,7 +10,7 @@ from ..lifecycle import Step
 from ..listing import Key
 from ..state import World
 from ..views import view
-from .base import given, located, patch, remove, scope_of, shown, whole, world_of
+from .base import given, located, patch, remove, scope_of, shown, unfit, whole, world_of
 
 _MYSQL = ("8.0", "8.0", "8.4", "8.4", "5.7")
 _REDIS = ("7.0", "7.2", "6.2")
@@ -195,7 +195,7 @@ def create_mysql(call: Call) -> Reply:
     project_id = world.id("project", located(call, "project", "projectId"))
     facts, user = call.body["database"], call.body["user"]
     if facts["version"] not in _MYSQL:
-        raise Fail.invalid("body.database.version", "no such MySQL version", "enum")
+        raise unfit("body.database.version", "no such MySQL version")
     id, user_id = add_mysql_database(
         world,
         project_id,
@@ -313,7 +313,7 @@ def create_user(call: Call) -> Reply:
     key = located(call, "mysql_database", "mysqlDatabaseId")
     database = world.read("mysql_database", key)
     if call.body["databaseId"] != database["id"]:
-        raise Fail.invalid("body.databaseId", "differs from the database in the path", "equal")
+        raise unfit("body.databaseId", "differs from the database in the path")
     id = _add_user(world, database["id"], call.body)
     call.wrote(project_id=database["projectId"], created=(id,))
     return Value({"id": id})
@@ -377,7 +377,7 @@ def create_redis(call: Call) -> Reply:
     project_id = world.id("project", located(call, "project", "projectId"))
     body = call.body
     if body["version"] not in _REDIS:
-        raise Fail.invalid("body.version", "no such Redis version", "enum")
+        raise unfit("body.version", "no such Redis version")
     id, now, name = world.new_id("redis_database"), world.now(), world.new_short("redis")
     value: dict[str, Any] = {
         "createdAt": now,

@@ -8,7 +8,7 @@ from ..account import Account, kind, same_as
 from ..calls import Call, Content, Fail, Nothing, Reply, Value, handles
 from ..listing import Key
 from ..state import World
-from .base import located, remove, scope_of, shown, whole, world_of
+from .base import located, remove, scope_of, shown, unfit, whole, world_of
 
 _AUTO: dict[str, Any] = {"ttl": {"auto": True}}
 _UNSET: dict[str, Any] = {}
@@ -115,7 +115,7 @@ def _put(call: Call, name: str, value: Any) -> None:
 def _set_name(call: Call) -> str:
     name = _SETS.get(call.path["recordSet"])
     if name is None:
-        raise Fail.invalid("path.recordSet", "no such record set", "enum")
+        raise unfit("path.recordSet", "no such record set")
     return name
 
 
@@ -131,7 +131,7 @@ _SHAPES = {
 
 def _replace(call: Call, name: str) -> None:
     if call.body and set(call.body) != _SHAPES[name]:
-        raise Fail.invalid("body", f"is no record set of the kind {name}", "oneOf")
+        raise unfit("body", f"is no record set of the kind {name}")
     _put(call, name, call.body)
 
 

@@ -11,7 +11,7 @@ from ..listing import Key, Keys
 from ..names import slug
 from ..state import World
 from ..views import view
-from .base import asked_scope, filtered, known, located, patch, remove, scope_of, search, shown, whole, world_of
+from .base import Test, asked_scope, filtered, known, located, patch, remove, scope_of, search, shown, whole, world_of
 
 _COUNT = spread("project", (15, 0), (60, 1), (15, 2), (7, 3), (3, 7))
 NAMESERVERS = ["ns1.project-name.services", "ns2.project-name.services", "ns3.project-name.services"]
@@ -248,7 +248,7 @@ def move_domain(call: Call) -> Reply:
     world = world_of(call)
     key = _domain(call)
     target_id = call.body["projectId"]
-    target = world.id("project", known(call, "project", target_id, "body.projectId"))
+    target = world.id("project", known(call, "project", target_id))
     value = world.read("domain", key)
     project = world.parent("domain", key)
     scope = None if project is None else ("project", project)
@@ -351,7 +351,7 @@ def _leads_to(property: str, id: str) -> Any:
     def test(value: dict[str, Any]) -> bool:
         for path in value["paths"]:
             target = path["target"]
-            if target.get(property) == id or (target.get("container") or {}).get("id") == id:
+            if target.get(property) == id or target.get("container", {"id": None})["id"] == id:
                 return True
         return False
 
@@ -361,20 +361,20 @@ def _leads_to(property: str, id: str) -> Any:
 @handles("ingress-list-ingresses")
 def list_ingresses(call: Call) -> Reply:
     scope = asked_scope(call, ("project", "projectId"))
-    tests: list[Any] = [search(call, "hostnameSubstring", "hostname")]
+    tests: list[Test | None] = [search(call, "hostnameSubstring", "hostname")]
     if "certificateId" in call.query:
         certificate_id = call.query["certificateId"]
         tests.append(lambda value: value["tls"].get("certificateId") == certificate_id)
-    for parameter, kind, property in (
+    for parameter, name, property in (
         ("appInstallationId", "app_installation", "installationId"),
         ("containerId", "service", "container"),
     ):
         if parameter in call.query:
             world = world_of(call)
-            key = world.find(kind, call.query[parameter], call.identity)
-            project = world.above(kind, key, "project")
+            key = world.find(name, call.query[parameter], call.identity)
+            project = world.above(name, key, "project")
             scope = scope or (None if project is None else ("project", project))
-            tests.append(_leads_to(property, world.id(kind, key)))
+            tests.append(_leads_to(property, world.id(name, key)))
     return filtered(call, "ingress", scope, tests)
 
 
@@ -392,7 +392,7 @@ def get_ingress(call: Call) -> Reply:
 def create_ingress(call: Call) -> Reply:
     world = world_of(call)
     body = call.body
-    project = known(call, "project", body["projectId"], "body.projectId")
+    project = known(call, "project", body["projectId"])
     if any(world.read("ingress", key)["hostname"] == body["hostname"] for key in _namesakes(world, project)):
         raise Fail.conflict("there is an ingress for this host name already")
     id = _add_ingress(world, world.id("project", project), body["hostname"], body["paths"])
@@ -417,7 +417,7 @@ def update_tls(call: Call) -> Reply:
     world = world_of(call)
     key = _ingress(call)
     if "certificateId" in call.body:
-        certificate = known(call, "certificate", call.body["certificateId"], "body.certificateId")
+        certificate = known(call, "certificate", call.body["certificateId"])
         world.courses.stop(("ingress", key))
         world.change("ingress", key, tls={"certificateId": world.id("certificate", certificate)})
     else:

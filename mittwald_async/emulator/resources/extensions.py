@@ -8,7 +8,7 @@ from ..account import Account, kind, spread
 from ..calls import Call, Fail, Nothing, Reply, Value, handles
 from ..listing import Key
 from ..state import World
-from .base import descending, equal, filtered, known, located, search, shown, world_of
+from .base import Sort, Test, descending, equal, filtered, known, located, search, shown, unfit, world_of
 
 _EXTENSIONS = (
     ("Uptime-Wächter", "project", ("domain:read", "ingress:read")),
@@ -97,7 +97,7 @@ def extension_instance(account: Account, number: int) -> dict[str, Any]:
 
 @handles("extension-list-contributors")
 def list_contributors(call: Call) -> Reply:
-    sort = (lambda value: str(value["name"])) if "sort" in call.query else None
+    sort: Sort | None = (lambda value: str(value["name"])) if "sort" in call.query else None
     return filtered(call, "contributor", None, (), sort, descending=descending(call))
 
 
@@ -109,7 +109,7 @@ def get_contributor(call: Call) -> Reply:
 @handles("extension-list-extensions")
 def list_extensions(call: Call) -> Reply:
     tests = (equal(call, "context"), search(call, "searchTerm", "name", "description"))
-    sort = (lambda value: str(value["name"])) if call.query.get("sort") == "name" else None
+    sort: Sort | None = (lambda value: str(value["name"])) if call.query.get("sort") == "name" else None
     return filtered(call, "extension", None, tests, sort, descending=descending(call))
 
 
@@ -132,7 +132,7 @@ def list_instances(call: Call) -> Reply:
     """By context (a project or customer), or the whole account."""
     query, world = call.query, world_of(call)
     scope: tuple[str, Key] | None = None
-    tests: list[Any] = [equal(call, "extensionId"), search(call, "searchTerm", "extensionName", "id")]
+    tests: list[Test | None] = [equal(call, "extensionId"), search(call, "searchTerm", "extensionName", "id")]
     if "contextId" in query:
         context = "customer" if world.key("project", query["contextId"]) is None else "project"
         key = world.find(context, query["contextId"], call.identity)
@@ -146,7 +146,7 @@ def list_instances(call: Call) -> Reply:
         tests.append(lambda value: value["aggregateReference"]["aggregate"] == query["context"])
     names = query.get("sort") or ()
     wanted = [names] if isinstance(names, str) else names
-    sort = (lambda value: tuple(str(value.get(name)) for name in wanted)) if wanted else None
+    sort: Sort | None = (lambda value: tuple(str(value.get(name)) for name in wanted)) if wanted else None
     return filtered(call, "extension_instance", scope, tests, sort, descending=descending(call))
 
 
@@ -197,10 +197,10 @@ def order_instance(call: Call) -> Reply:
 
 def _created(call: Call, extension_id: str, context: str, context_id: str) -> str:
     world = world_of(call)
-    about = known(call, "extension", extension_id, "body.extensionId")
+    about = known(call, "extension", extension_id)
     if world.read("extension", about)["context"] != context:
-        raise Fail.invalid("body.context", "is not the context of the extension", "equal")
-    above = known(call, context, context_id, "body.contextId")
+        raise unfit("body.context", "is not the context of the extension")
+    above = known(call, context, context_id)
     context_id = world.id(context, above)
     id = world.new_id("extension_instance")
     value = _instance(world.seeded, id, int(about), context, context_id, world.now())

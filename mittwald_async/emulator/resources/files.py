@@ -9,7 +9,7 @@ from ..account import Account, kind
 from ..calls import Call, Content, Fail, Part, Reply, Value, handles
 from ..listing import Key
 from ..state import World
-from .base import located, world_of
+from .base import located, unfit, world_of
 
 _COUNT = 4
 _NAMES = (
@@ -62,13 +62,13 @@ def _bytes_of(world: World, key: Key) -> bytes:
 def create_file(call: Call) -> Reply:
     """The part `file` of a form, with any token that an upload was requested for (or any at all)."""
     world = world_of(call)
-    part = call.body.get("file") if isinstance(call.body, dict) else None
+    part: Any = call.body.get("file")
     if isinstance(part, str):
         part = Part(data=part.encode())
     if not isinstance(part, Part):
-        raise Fail.invalid("body.file", "is missing", "required")
+        raise unfit("body.file", "is missing")
     if len(part.data) > _MOST_BYTES:
-        raise Fail.invalid("body.file", f"is larger than {_MOST_BYTES} bytes", "maxSize")
+        raise unfit("body.file", f"is larger than {_MOST_BYTES} bytes")
     token = call.headers.get("token", "")
     taken = world.key("file", token) is not None
     id = token if token in world.notes("uploads") and not taken else world.new_id("file")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..calls import Call, Content, Fail, Reply, Value, handles
-from .base import located, world_of
+from .base import located, unfit, world_of
 
-Tree = dict[str, "Tree | bytes"]
+Tree: TypeAlias = dict[str, "Tree | bytes"]
 
 
 def tree() -> Tree:
@@ -29,10 +29,9 @@ def find(path: str, root: Tree) -> Tree | bytes:
     for part in path.strip("/").split("/"):
         if not part:
             continue
-        below = here.get(part) if isinstance(here, dict) else None
-        if below is None:
+        if not isinstance(here, dict) or part not in here:
             raise Fail.not_found("path", path)
-        here = below
+        here = here[part]
     return here
 
 
@@ -80,7 +79,7 @@ def file_content(call: Call) -> Reply:
     located(call, "project", "projectId")
     found = find(call.query.get("file", "/html/index.php"), tree())
     if isinstance(found, dict):
-        raise Fail.invalid("query.file", "is a directory", "file")
+        raise unfit("query.file", "is a directory")
     return Content(found)
 
 

@@ -12,7 +12,7 @@ from ..listing import Key
 from ..state import World
 from ..views import view
 from .apps import APPS, SOFTWARE, SOFTWARE_NUMBER, in_range
-from .base import asked_scope, equal, filtered, given, known, located, scope_of, search, shown, world_of
+from .base import asked_scope, equal, filtered, given, known, located, scope_of, search, shown, unfit, world_of
 
 _COUNT = spread("project", (10, 0), (60, 1), (20, 2), (8, 3), (2, 6))
 _POPULAR = (0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 11, 12, 13)
@@ -190,7 +190,7 @@ def install(call: Call) -> Reply:
     if project["status"] != "ready":
         raise Fail.refused(f"project is {project['status']}, expected ready")
     body = call.body
-    version = world.read("app_version", known(call, "app_version", body["appVersionId"], "body.appVersionId"))
+    version = world.read("app_version", known(call, "app_version", body["appVersionId"]))
     id = _installed(call, project, version, body["description"], body.get("installationPath"))
     world.change(
         "app_installation", id, updatePolicy=body["updatePolicy"], userInputs=_without_secrets(body["userInputs"])
@@ -259,7 +259,7 @@ def copy(call: Call) -> Reply:
     source = world.read("app_installation", _key(call))
     body = call.body
     project_id = body.get("targetProjectId", source["projectId"])
-    project = world.read("project", known(call, "project", project_id, "body.targetProjectId"))
+    project = world.read("project", known(call, "project", project_id))
     version = world.get("app_version", source["appVersion"]["desired"])
     id = _installed(call, project, version, body["description"], body.get("installationPath"))
     world.change("app_installation", id, **given(source, "systemSoftware", "updatePolicy", "userInputs"))
@@ -271,13 +271,13 @@ def _chosen_software(call: Call, value: dict[str, Any], wanted: dict[str, dict[s
     world = world_of(call)
     installed = {software["systemSoftwareId"]: software for software in value["systemSoftware"]}
     for id, choice in wanted.items():
-        software = world.read("system_software", known(call, "system_software", id, "body.systemSoftware"))
+        software = world.read("system_software", known(call, "system_software", id))
         version_id = choice.get("systemSoftwareVersion") or installed.get(id, {}).get("systemSoftwareVersion", {}).get(
             "desired"
         )
         version = world.read(
             "system_software_version",
-            known(call, "system_software_version", version_id or "", f"body.systemSoftware.{id}"),
+            known(call, "system_software_version", version_id or ""),
         )
         installed[id] = {
             "externalVersion": version["externalVersion"],
@@ -306,9 +306,9 @@ def update(call: Call) -> Reply:
     if "appVersionId" in body and body["appVersionId"] != value["appVersion"]["desired"]:
         if value["phase"] != "ready":
             raise Fail.refused(f"expected phase APP_PHASE_READY, current phase is APP_PHASE_{value['phase'].upper()}")
-        version = world.read("app_version", known(call, "app_version", body["appVersionId"], "body.appVersionId"))
+        version = world.read("app_version", known(call, "app_version", body["appVersionId"]))
         if version["appId"] != value["appId"]:
-            raise Fail.invalid("body.appVersionId", "is a version of another app", "reference")
+            raise unfit("body.appVersionId", "is a version of another app")
         changes |= {"phase": "upgrading", "appVersion": value["appVersion"] | {"desired": version["id"]}}
         world.change("app_installation", key, **changes)
         end = {
@@ -333,7 +333,7 @@ def _relinked(call: Call, value: dict[str, Any], wanted: dict[str, dict[str, Any
 def _link(call: Call, id: str, choice: dict[str, Any]) -> dict[str, Any]:
     world = world_of(call)
     kind = "redis" if world.key("redis_database", id) is not None else "mysql"
-    known(call, f"{kind}_database", id, "body.databaseId")
+    known(call, f"{kind}_database", id)
     return {
         "databaseId": id,
         "databaseUserIds": choice.get("databaseUserIds", {}),

@@ -8,7 +8,20 @@ from ..account import Account, kind, spread
 from ..calls import Call, Fail, Listing, Nothing, Reply, Value, handles
 from ..listing import Key
 from ..names import FIRST_NAMES, MAILBOXES, SURNAMES, slug
-from .base import asked_scope, descending, filtered, located, patch, remove, scope_of, search, shown, world_of
+from .base import (
+    Sort,
+    Test,
+    asked_scope,
+    descending,
+    filtered,
+    located,
+    patch,
+    remove,
+    scope_of,
+    search,
+    shown,
+    world_of,
+)
 
 _COUNT = spread("project", (25, 0), (10, 1), (20, 3), (25, 6), (15, 12), (5, 40))
 _BOXES = spread("project", (70, 0), (25, 1), (5, 2))
@@ -88,11 +101,11 @@ def _dug(value: dict[str, Any], path: str) -> Any:
     """A nested property as something that sorts, missing ones first."""
     found: Any = value
     for name in path.split("."):
-        found = found.get(name, {}) if isinstance(found, dict) else {}
-    return "" if found == {} else found
+        found = found.get(name) if found else None
+    return found
 
 
-def _sort_key(name: str) -> Any:
+def _sort_key(name: str) -> Sort:
     if name == "address.domain":
         return lambda value: value["address"].rpartition("@")[2]
     if name == "address.local":
@@ -100,27 +113,28 @@ def _sort_key(name: str) -> Any:
     if name in ("mailbox.storageInBytes.current", "mailbox.storageInBytes.limit", "mailbox.quota"):
         path = "mailbox.storageInBytes.current.value" if name.endswith("current") else "mailbox.storageInBytes.limit"
         return lambda value: _dug(value, path) or 0
-    return lambda value: str(_dug(value, name))
+    return lambda value: str(_dug(value, name) or "")
 
 
 def _addresses(call: Call, scope: tuple[str, Key] | None) -> Listing:
-    tests: list[Any] = [search(call, "search", "address")]
-    for parameter, property in (
+    tests: list[Test | None] = [search(call, "search", "address")]
+    flags: tuple[tuple[str, Test], ...] = (
         ("forwardAddress", lambda value: bool(value["forwardAddresses"])),
         ("catchAll", lambda value: value["isCatchAll"]),
         ("autoResponder", lambda value: value["autoResponder"]["active"]),
         ("mailArchive", lambda value: value["isArchived"]),
-    ):
+    )
+    for parameter, flag in flags:
         if parameter in call.query:
-            tests.append(_is(property, call.query[parameter]))
+            tests.append(_is(flag, call.query[parameter]))
     sort = call.query.get("sort")
     keys = [_sort_key(name) for name in ([sort] if isinstance(sort, str) else sort or ())]
-    order = (lambda value: tuple(key(value) for key in keys)) if keys else None
+    order: Sort | None = (lambda value: tuple(key(value) for key in keys)) if keys else None
     return filtered(call, "mail_address", scope, tests, order, descending=descending(call))
 
 
-def _is(property: Any, wanted: bool) -> Any:
-    return lambda value: property(value) is wanted
+def _is(flag: Test, wanted: bool) -> Test:
+    return lambda value: bool(flag(value)) is wanted
 
 
 @handles("mail-list-mail-addresses")

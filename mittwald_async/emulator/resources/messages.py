@@ -10,7 +10,7 @@ from ..listing import Key
 from ..names import CONVERSATIONS
 from ..state import World
 from ..views import view
-from .base import descending, equal, filtered, given, located, scope_of, search, shown, whole, world_of
+from .base import Sort, Test, descending, equal, filtered, given, located, scope_of, search, shown, whole, world_of
 
 _CATEGORIES = ("Hosting", "Domain", "E-Mail", "Rechnung", "Umzug", "Sonstiges")
 _MESSAGES = spread("conversation", (20, 1), (40, 2), (30, 4), (10, 9))
@@ -115,7 +115,7 @@ def list_conversations(call: Call) -> Reply:
     names = call.query.get("sort") or ()
     wanted = [names] if isinstance(names, str) else list(names)
     paths = {"lastMessage.createdAt": "lastMessageAt"}
-    sort = (lambda value: tuple(str(value.get(paths.get(n, n), "")) for n in wanted)) if wanted else None
+    sort: Sort | None = (lambda value: tuple(str(value.get(paths.get(n, n), "")) for n in wanted)) if wanted else None
     tests = (equal(call, "status"), search(call, "fullTextSearch", "title", "shortId"))
     return filtered(call, "conversation", None, tests, sort, descending=descending(call))
 
@@ -155,7 +155,7 @@ def _me(call: Call) -> dict[str, Any]:
 @handles("conversation-create-conversation")
 def create_conversation(call: Call) -> Reply:
     world = world_of(call)
-    body = call.body if call.has_body else {}
+    body: dict[str, Any] = call.body if call.has_body else {}
     id = world.new_id("conversation")
     value: dict[str, Any] = {
         "conversationId": id,
@@ -245,13 +245,13 @@ def update_message(call: Call) -> Reply:
 # notifications
 
 
-def _severity(call: Call, parameter: str) -> Any:
+def _severity(call: Call, parameter: str) -> Test | None:
     return equal(call, parameter, "severity")
 
 
 @handles("notifications-list-notifications")
 def list_notifications(call: Call) -> Reply:
-    tests: list[Any] = [_severity(call, "severity"), equal(call, "type")]
+    tests: list[Test | None] = [_severity(call, "severity"), equal(call, "type")]
     if "status" in call.query:
         read = call.query["status"] == "read"
         tests.append(lambda value: value["read"] is read)
@@ -283,7 +283,7 @@ def read_one(call: Call) -> Reply:
 @handles("notifications-read-all-notifications", "notifications-read-all-notifications-deprecated")
 def read_all(call: Call) -> Reply:
     world = world_of(call)
-    tests = [_severity(call, "severities")]
+    tests: list[Test | None] = [_severity(call, "severities")]
     if "referenceId" in call.query:
         wanted = call.query["referenceId"]
         tests.append(lambda value: value["reference"]["id"] == wanted)

@@ -9,7 +9,7 @@ from ..calls import Call, Fail, Reply, Value, handles
 from ..lifecycle import Step
 from ..listing import Key
 from ..state import World
-from .base import filtered, known, located, scope_of, shown, world_of
+from .base import Test, filtered, known, located, scope_of, shown, unfit, world_of
 from .memberships import member
 
 _COUNT = spread("customer", (30, 1), (40, 3), (30, 8))
@@ -60,7 +60,7 @@ def order(account: Account, number: int) -> dict[str, Any]:
 
 def _orders(call: Call, scope: tuple[str, Key] | None, extra: Any = None) -> Reply:
     query = call.query
-    tests: list[Any] = [extra]
+    tests: list[Test | None] = [extra]
     if "includesStatus" in query:
         tests.append(lambda value: value["status"] in query["includesStatus"])
     if "excludesStatus" in query:
@@ -112,27 +112,31 @@ class _Wish:
         self.project_id: str | None = None
         self.name, self.cents = _priced(kind, data)
         if "projectId" in data:
-            key = known(call, "project", data["projectId"], "body.orderData.projectId")
+            key = known(call, "project", data["projectId"])
             self.project_id = self.world.id("project", key)
             customer = self.world.parent("project", key)
         elif "mailAddressId" in data:
-            key = known(call, "mail_address", data["mailAddressId"], "body.orderData.mailAddressId")
+            key = known(call, "mail_address", data["mailAddressId"])
             customer = self.world.above("mail_address", key, "customer")
         elif "customerId" in data:
-            customer = known(call, "customer", data["customerId"], "body.orderData.customerId")
+            customer = known(call, "customer", data["customerId"])
         else:
-            raise Fail.invalid("body.orderData", "names neither customer nor project", "required")
+            raise unfit("body.orderData", "names neither customer nor project")
         if customer is None:
-            raise Fail.invalid("body.orderData", "belongs to no customer", "reference")
+            raise unfit("body.orderData", "belongs to no customer")
         self.customer_id = self.world.id("customer", customer)
+
+
+def _storage(data: dict[str, Any]) -> int:
+    return int(data.get("diskspaceInGiB", 20))
 
 
 def _priced(kind: str, data: dict[str, Any]) -> tuple[str, int]:
     if kind in ("server", "projectHosting"):
         machine = data.get("machineType") or data.get("spec", {}).get("machineType", "shared.small")
         if machine not in _MACHINES:
-            raise Fail.invalid("body.orderData.machineType", "no such machine type", "enum")
-        return ("proSpace" if kind == "server" else "Space"), _MACHINES[machine][2] + int(data["diskspaceInGiB"]) * 10
+            raise unfit("body.orderData.machineType", "no such machine type")
+        return ("proSpace" if kind == "server" else "Space"), _MACHINES[machine][2] + _storage(data) * 10
     if kind == "domain":
         return "Domain", 90
     return kind, {"externalCertificate": 5900, "license": 1900, "mailArchive": 500}.get(kind, 2900)
@@ -196,7 +200,7 @@ def _deliver(world: World, wish: _Wish, order_id: str) -> tuple[str, ...]:
     elif wish.kind == "projectHosting":
         from .projects import add_project
 
-        spec = {"storage": f"{int(data['diskspaceInGiB'])}Gi", "visitors": 10_000}
+        spec = _hosting_spec(data)
         hosting = world.new_id("project")
         made = add_project(world, wish.customer_id, data["description"], spec=spec, projectHostingId=hosting)
         aggregate = "project/project"
@@ -225,6 +229,11 @@ def _deliver(world: World, wish: _Wish, order_id: str) -> tuple[str, ...]:
     return made, contract
 
 
+def _hosting_spec(data: dict[str, Any]) -> dict[str, Any]:
+    cpu, memory, _ = _MACHINES[data["spec"].get("machineType", "shared.small")]
+    return {"cpu": cpu, "memory": memory, "storage": f"{_storage(data)}Gi"}
+
+
 def _add_server(world: World, wish: _Wish) -> str:
     machine: str = wish.data["machineType"]
     cpu, memory, _ = _MACHINES[machine]
@@ -240,7 +249,7 @@ def _add_server(world: World, wish: _Wish) -> str:
         "readiness": "creating",
         "shortId": world.new_short("s"),
         "status": "pending",
-        "storage": f"{int(wish.data['diskspaceInGiB'])}Gi",
+        "storage": f"{_storage(wish.data)}Gi",
     }
     id = world.create("server", wish.customer_id, value)
     end: dict[str, Any] = {"status": "ready", "readiness": "ready", "isReady": True}
@@ -257,7 +266,7 @@ def preview_order(call: Call) -> Reply:
     data: dict[str, Any] = call.body.get("orderData", {})
     _, cents = _priced(kind, data)
     if kind in ("server", "projectHosting"):
-        storage = int(data["diskspaceInGiB"]) * 10
+        storage = _storage(data) * 10
         return Value({"machineTypePrice": cents - storage, "storagePrice": storage, "totalPrice": cents})
     if kind == "domain":
         return Value({"domainContractDuration": 12, "domainPrice": cents, "feePrice": 0, "totalPrice": cents})
@@ -272,5 +281,5 @@ def preview_change(call: Call) -> Reply:
     data: dict[str, Any] = call.body.get("tariffChangeData", {})
     kind: str = call.body.get("tariffChangeType", "server")
     _, cents = _priced(kind, data)
-    storage = int(data.get("diskspaceInGiB", 0)) * 10
+    storage = _storage(data) * 10
     return Value({"machineTypePrice": cents - storage, "storagePrice": storage, "totalPrice": cents})

@@ -99,7 +99,8 @@ def project(account: Account, number: int) -> dict[str, Any]:
     }
     if server is None:
         value["projectHostingId"] = account.ids.uuid(202, number)
-        value["spec"] = {"storage": f"{dice.pick((10, 20, 50))}Gi", "visitors": dice.pick((1000, 10000, 50000))}
+        _, cpu, memory = dice.pick(_MACHINES[:3])
+        value["spec"] = {"cpu": cpu, "memory": memory, "storage": f"{dice.pick((10, 20, 50))}Gi"}
     else:
         value["serverId"] = account.id("server", server)
         value["serverShortId"] = account.ids.short("s", server)

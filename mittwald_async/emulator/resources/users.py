@@ -11,7 +11,7 @@ from ..calls import Call, Fail, Identity, Listing, Nothing, Reply, Token, Value,
 from ..listing import Key
 from ..state import MFA_CODE, World
 from ..views import view
-from .base import given, located, whole, world_of
+from .base import given, located, unfit, whole, world_of
 
 
 def _count(account: Account, _: int) -> int:
@@ -120,7 +120,7 @@ def add_phone(call: Call) -> Reply:
 def verify_phone(call: Call) -> Reply:
     key = _self(call)
     if world_of(call).notes("phones").get(_own_id(call)) != call.body["phoneNumber"]:
-        raise Fail.invalid("body.phoneNumber", "is not the number to be verified", "equal")
+        raise unfit("body.phoneNumber", "is not the number to be verified")
     world_of(call).change("user", key, phoneNumber=call.body["phoneNumber"])
     return Nothing()
 
@@ -181,7 +181,7 @@ def init_mfa(call: Call) -> Reply:
 
 def _check_code(call: Call) -> None:
     if call.body["multiFactorCode"] != MFA_CODE:
-        raise Fail.invalid("body.multiFactorCode", "is not the current code", "code")
+        raise unfit("body.multiFactorCode", "is not the current code")
 
 
 _RECOVERY = [f"recovery-code-{number:02d}" for number in range(8)]
@@ -307,7 +307,7 @@ def _seconds_left(call: Call) -> float | None:
 
     left = seconds_of(call.body["expiresAt"]) - call.clock.now()
     if left <= 0:
-        raise Fail.invalid("body.expiresAt", "is over already", "future")
+        raise unfit("body.expiresAt", "is over already")
     return left
 
 
@@ -356,7 +356,7 @@ def create_key(call: Call) -> Reply:
     world = world_of(call)
     text: str = call.body["publicKey"]
     if len(text.split()) < 2:
-        raise Fail.invalid("body.publicKey", "is no public key", "ssh")
+        raise unfit("body.publicKey", "is no public key")
     value = _ssh_key(world.new_id("user_ssh_key"), text, world.now())
     world.create("user_ssh_key", None, value | given(call.body, "expiresAt"))
     return Value({})

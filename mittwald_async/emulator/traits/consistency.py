@@ -12,6 +12,8 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import msgspec
+
 from ..calls import Fail
 from ..clock import EmulatorClock
 from ..options import Options
@@ -58,7 +60,7 @@ class View:
     def without_new(self, items: Iterable[Any]) -> list[Any]:
         """The items of a list that were not created by hidden events."""
         hidden = set(self._blocked).union(*(event.created for event in self._events))
-        return [item for item in items if _id(item) not in hidden]
+        return [item for item in items if item_id(item) not in hidden]
 
 
 class Events:
@@ -139,7 +141,14 @@ def _coin(value: str) -> bool:
     return hashlib.blake2b(value.encode(), digest_size=1).digest()[0] & 1 == 1
 
 
-def _id(item: Any) -> Any:
+class _Identified(msgspec.Struct):
+    id: Any = None
+
+
+def item_id(item: Any) -> Any:
+    """The `id` of an object, plain or already JSON; `None` where there is none."""
+    if isinstance(item, msgspec.Raw):
+        return msgspec.json.decode(item, type=_Identified).id
     if not isinstance(item, dict):
         return None
     fields: dict[str, Any] = item  # pyright: ignore[reportUnknownVariableType]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import msgspec
+
 from ..options import Options
 
 FIELD = "xUndocumented"
@@ -27,6 +29,8 @@ class Drift:
     def change(self, data: Any, enums: frozenset[str]) -> Any:
         """A changed copy of JSON data; `enums` are the properties whose values are words of an open enum."""
         self.added += 1
+        if isinstance(data, msgspec.Raw):
+            data = msgspec.json.decode(data)
         if isinstance(data, list):
             items: list[Any] = data  # pyright: ignore[reportUnknownVariableType]
             if not items:
@@ -36,6 +40,8 @@ class Drift:
         return self._change_one(data, enums)
 
     def _change_one(self, data: Any, enums: frozenset[str]) -> Any:
+        if isinstance(data, msgspec.Raw):
+            data = msgspec.json.decode(data)
         if not isinstance(data, dict):
             return data
         changed: dict[str, Any] = dict(data)  # pyright: ignore[reportUnknownArgumentType]
