@@ -40,7 +40,6 @@ USER_AGENT = f"mittwald-async/{__version__} python/{platform.python_version()} a
 
 _CHUNK = 1 << 16
 _SWITCH = "_retry_connection"
-_NOTHING: dict[str, Any] = {}
 _NEVER_WRITTEN = "closing transport"
 """aiohttp's writer says this when it finds the connection closed before handing it the first byte."""
 
@@ -270,14 +269,14 @@ class Session:
             assert task is not None
             self._watch.begin(task, within)
         try:
+            arguments: dict[str, Any] = {"headers": headers} if self._plain else self._arguments(url, headers)
             arrived: aiohttp.ClientResponse = await self._request(
                 method,
                 url,
-                headers=headers,
                 data=None if content is None else content.payload(),
                 allow_redirects=False,
                 timeout=timeout,
-                **(_NOTHING if self._plain else self._arguments(url)),
+                **arguments,
             )
             response = arrived
             status = arrived.status
@@ -309,9 +308,12 @@ class Session:
                 self._watch.end(task)
         raise problem
 
-    def _arguments(self, url: URL) -> dict[str, Any]:
+    def _arguments(self, url: URL, headers: CIMultiDict[str]) -> dict[str, Any]:
         """What aiohttp's request takes beyond the usual."""
-        arguments = dict(self._proxies.arguments(url))
+        arguments = {"headers": headers, **self._proxies.arguments(url)}
+        if url.scheme == "http" and "proxy_headers" in arguments:
+            # Without TLS there is no CONNECT that could carry them: they go with the request.
+            arguments["headers"] = CIMultiDict([*headers.items(), *arguments.pop("proxy_headers").items()])
         if self._guarded:
             arguments["middlewares"] = (_Once(), *getattr(self.session, "_middlewares", ()))
         return arguments
