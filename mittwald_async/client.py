@@ -272,6 +272,11 @@ class Mittwald(Groups):
         return Download.of_url(self._pipeline, url, sha256=sha256)
 
     @property
+    def base_url(self) -> str:
+        """The API's address, without a path at its end."""
+        return str(self._shared.base)
+
+    @property
     def options(self) -> Options:
         """The options of this client or clone."""
         return self._options

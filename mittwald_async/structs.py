@@ -42,7 +42,7 @@ class Unknown:
     __slots__ = ("value",)
 
     def __init__(self, value: Any) -> None:
-        self.value = value
+        self.value: Any = value
 
     def __repr__(self) -> str:
         return f"Unknown({self.value!r})"

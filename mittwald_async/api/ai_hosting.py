@@ -140,14 +140,14 @@ CUSTOMER_UPDATE_KEY: Operation[aihosting.Key] = Operation(
     results=(Result(status=200, type="aihosting.Key", content_type="application/json"),),
     errors=(400, 403, 404, 409, 412, 429),
 )
-GET_MODELS: Operation[list[aihosting.ModelSchema]] = Operation(
+GET_MODELS: Operation[list[aihosting.Model]] = Operation(
     operation_id="ai-hosting-get-models",
     method="GET",
     path="/v2/ai-hosting-models",
     group="ai_hosting",
     name="get_models",
     tag="AI hosting",
-    results=(Result(status=200, type="list[aihosting.ModelSchema]", content_type="application/json"),),
+    results=(Result(status=200, type="list[aihosting.Model]", content_type="application/json"),),
     errors=(400, 403, 404, 429),
     paging=Paging(),
 )
@@ -446,7 +446,7 @@ class AiHostingGroup:
             body={"createWebuiContainer": create_webui_container, "name": name, "projectId": project_id},
         )
 
-    def get_models(self) -> Pages[aihosting.ModelSchema]:
+    def get_models(self) -> Pages[aihosting.Model]:
         """Get models.
 
         `GET /v2/ai-hosting-models`

@@ -702,7 +702,7 @@ class BackupGroup:
         project_backup_id: str,
         *,
         clear_target_path: bool | None = None,
-        source_path: str,
+        source_path: str | None = None,
         target_path: str | None = None,
     ) -> None:
         """Request project backup restore path.
@@ -713,7 +713,7 @@ class BackupGroup:
         Args:
             project_backup_id: str.
             clear_target_path: bool; server default False.
-            source_path: str.
+            source_path: str; needed if any other is given.
             target_path: str.
 
         Returns: nothing.

@@ -2077,7 +2077,7 @@ class MarketplaceGroup:
         contributor_id: str,
         extension_id: str,
         *,
-        context: marketplace.Context,
+        context: marketplace.Context | None = None,
     ) -> marketplace.ExtensionChangeContextResult:
         """Extension change context.
 
@@ -2087,7 +2087,7 @@ class MarketplaceGroup:
         Args:
             contributor_id: str.
             extension_id: str (uuid).
-            context: marketplace.Context; known values "project", "customer".
+            context: marketplace.Context; known values "project", "customer"; needed if any other is given.
 
         Returns: marketplace.ExtensionChangeContextResult.
         Raises: NotFoundError (404), RateLimitError (429).
@@ -2153,7 +2153,7 @@ class MarketplaceGroup:
         self,
         contributor_id: str,
         *,
-        shipping_country_restriction: Literal["onlyDomestic"] | str,
+        shipping_country_restriction: Literal["onlyDomestic"] | str | None = None,
     ) -> marketplace.ExtensionCreateContributorOnboardingProcessResult:
         """Extension create contributor onboarding process.
 
@@ -2162,7 +2162,7 @@ class MarketplaceGroup:
 
         Args:
             contributor_id: str.
-            shipping_country_restriction: str; known values "onlyDomestic".
+            shipping_country_restriction: str; known values "onlyDomestic"; needed if any other is given.
 
         Returns: marketplace.ExtensionCreateContributorOnboardingProcessResult.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).

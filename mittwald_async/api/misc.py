@@ -15,7 +15,7 @@ from ..paging import Pages
 if TYPE_CHECKING:
     from ..models import aihosting, misc, verification
 
-GET_LLM_MODELS_EXPERIMENTAL: Operation[list[aihosting.ModelSchema]] = Operation(
+GET_LLM_MODELS_EXPERIMENTAL: Operation[list[aihosting.Model]] = Operation(
     operation_id="misc-get-llm-models-experimental",
     method="GET",
     path="/v2/llm-models",
@@ -23,7 +23,7 @@ GET_LLM_MODELS_EXPERIMENTAL: Operation[list[aihosting.ModelSchema]] = Operation(
     name="get_llm_models_experimental",
     tag="Misc",
     removed_upstream=True,
-    results=(Result(status=200, type="list[aihosting.ModelSchema]", content_type="application/json"),),
+    results=(Result(status=200, type="list[aihosting.Model]", content_type="application/json"),),
     errors=(400, 403, 404, 429),
     paging=Paging(),
 )
@@ -127,7 +127,7 @@ class MiscGroup:
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
-    def get_llm_models_experimental(self) -> Pages[aihosting.ModelSchema]:
+    def get_llm_models_experimental(self) -> Pages[aihosting.Model]:
         """Get llm models experimental.
 
         `GET /v2/llm-models`

@@ -38,7 +38,7 @@ ADD_PHONE_NUMBER: Operation[None] = Operation(
     results=(Result(status=204, type="None"),),
     errors=(400, 409, 429),
 )
-AUTHENTICATE: Operation[user.AuthenticateResult | user.AuthenticateResult202 | None] = Operation(
+AUTHENTICATE: Operation[user.AuthenticateResult | user.AuthenticateAccepted | None] = Operation(
     operation_id="user-authenticate",
     method="POST",
     path="/v2/authenticate",
@@ -58,7 +58,7 @@ AUTHENTICATE: Operation[user.AuthenticateResult | user.AuthenticateResult202 | N
     ),
     results=(
         Result(status=200, type="user.AuthenticateResult", content_type="application/json"),
-        Result(status=202, type="user.AuthenticateResult202", content_type="application/json"),
+        Result(status=202, type="user.AuthenticateAccepted", content_type="application/json"),
         Result(status=204, type="None"),
     ),
     errors=(400, 401, 429),
@@ -143,7 +143,7 @@ CHANGE_EMAIL: Operation[None] = Operation(
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
 )
-CHANGE_PASSWORD: Operation[user.ChangePasswordResult | user.ChangePasswordResult202] = Operation(
+CHANGE_PASSWORD: Operation[user.ChangePasswordResult | user.ChangePasswordAccepted] = Operation(
     operation_id="user-change-password",
     method="PUT",
     path="/v2/users/self/credentials/password",
@@ -170,7 +170,7 @@ CHANGE_PASSWORD: Operation[user.ChangePasswordResult | user.ChangePasswordResult
     ),
     results=(
         Result(status=200, type="user.ChangePasswordResult", content_type="application/json"),
-        Result(status=202, type="user.ChangePasswordResult202", content_type="application/json"),
+        Result(status=202, type="user.ChangePasswordAccepted", content_type="application/json"),
     ),
     errors=(400, 429),
 )
@@ -328,7 +328,7 @@ DELETE_SSH_KEY: Operation[None] = Operation(
     results=(Result(status=204, type="None"),),
     errors=(429,),
 )
-DELETE_USER: Operation[user.DeleteUserResult202 | None] = Operation(
+DELETE_USER: Operation[user.DeleteUserAccepted | None] = Operation(
     operation_id="user-delete-user",
     method="DELETE",
     path="/v2/users/self",
@@ -354,7 +354,7 @@ DELETE_USER: Operation[user.DeleteUserResult202 | None] = Operation(
     ),
     results=(
         Result(status=200, type="None"),
-        Result(status=202, type="user.DeleteUserResult202", content_type="application/json"),
+        Result(status=202, type="user.DeleteUserAccepted", content_type="application/json"),
     ),
     errors=(400, 412, 429),
 )
@@ -1584,7 +1584,7 @@ class UserGroup:
         cookie_only: bool | None = None,
         email: str,
         password: str,
-    ) -> user.AuthenticateResult | user.AuthenticateResult202 | None:
+    ) -> user.AuthenticateResult | user.AuthenticateAccepted | None:
         """Authenticate.
 
         `POST /v2/authenticate`
@@ -1595,7 +1595,7 @@ class UserGroup:
             email: str.
             password: str.
 
-        Returns: user.AuthenticateResult (200), user.AuthenticateResult202 (202), None (204).
+        Returns: user.AuthenticateResult (200), user.AuthenticateAccepted (202), None (204).
         Raises: BadRequestError (400), AuthenticationError (401), RateLimitError (429).
         """
         return await self._sender.value(
@@ -1675,7 +1675,7 @@ class UserGroup:
         multi_factor_code: str | None = None,
         new_password: str,
         old_password: str,
-    ) -> user.ChangePasswordResult | user.ChangePasswordResult202:
+    ) -> user.ChangePasswordResult | user.ChangePasswordAccepted:
         """Change password.
 
         `PUT /v2/users/self/credentials/password`
@@ -1686,7 +1686,7 @@ class UserGroup:
             new_password: str.
             old_password: str.
 
-        Returns: user.ChangePasswordResult (200), user.ChangePasswordResult202 (202).
+        Returns: user.ChangePasswordResult (200), user.ChangePasswordAccepted (202).
         Raises: BadRequestError (400), RateLimitError (429).
         """
         return await self._sender.value(
@@ -1767,7 +1767,7 @@ class UserGroup:
         *,
         message: str | None = None,
         origin: str | None = None,
-        subject: str,
+        subject: str | None = None,
         type: Literal["feedback", "bug"] | str | None = None,
         vote: int | float | None = None,
     ) -> dict[str, Any]:
@@ -1779,7 +1779,7 @@ class UserGroup:
         Args:
             message: str; at most 5000 long.
             origin: str; at most 1000 long.
-            subject: str; at most 100 long.
+            subject: str; at most 100 long; needed if any other is given.
             type: str; known values "feedback", "bug".
             vote: int | float; 0 to 10.
 
@@ -1839,7 +1839,7 @@ class UserGroup:
         *,
         multi_factor_code: str | None = None,
         password: str,
-    ) -> user.DeleteUserResult202 | None:
+    ) -> user.DeleteUserAccepted | None:
         """Delete user.
 
         `DELETE /v2/users/self`
@@ -1849,7 +1849,7 @@ class UserGroup:
             multi_factor_code: str; 6 to 16 long.
             password: str.
 
-        Returns: None (200), user.DeleteUserResult202 (202).
+        Returns: None (200), user.DeleteUserAccepted (202).
         Raises: BadRequestError (400), PreconditionError (412), RateLimitError (429).
         """
         return await self._sender.value(DELETE_USER, body={"multiFactorCode": multi_factor_code, "password": password})
@@ -1911,10 +1911,10 @@ class UserGroup:
     async def deprecated_user_create_issue(
         self,
         *,
-        message: str,
+        message: str | None = None,
         origin: str | None = None,
         subject: str | None = None,
-        type: Literal["feedback", "bug"] | str,
+        type: Literal["feedback", "bug"] | str | None = None,
         vote: int | float | None = None,
     ) -> dict[str, Any]:
         """User create issue.
@@ -1923,10 +1923,10 @@ class UserGroup:
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-create-issue/
 
         Args:
-            message: str; at most 5000 long.
+            message: str; at most 5000 long; needed if any other is given.
             origin: str.
             subject: str.
-            type: str; known values "feedback", "bug".
+            type: str; known values "feedback", "bug"; needed if any other is given.
             vote: int | float; 0 to 10.
 
         Returns: dict[str, Any].
@@ -2142,9 +2142,9 @@ class UserGroup:
         self,
         *,
         message: str | None = None,
-        origin: str,
-        subject: str,
-        vote: int | float,
+        origin: str | None = None,
+        subject: str | None = None,
+        vote: int | float | None = None,
     ) -> dict[str, Any]:
         """User service feedback create.
 
@@ -2153,9 +2153,9 @@ class UserGroup:
 
         Args:
             message: str; at most 5000 long.
-            origin: str; at most 1000 long.
-            subject: str; 1 to 100 long.
-            vote: int | float; 0 to 10.
+            origin: str; at most 1000 long; needed if any other is given.
+            subject: str; 1 to 100 long; needed if any other is given.
+            vote: int | float; 0 to 10; needed if any other is given.
 
         Returns: dict[str, Any].
         Raises: AuthenticationError (401), NotFoundError (404), RateLimitError (429).
@@ -2184,10 +2184,10 @@ class UserGroup:
     async def deprecated_user_service_issue_new(
         self,
         *,
-        message: str,
+        message: str | None = None,
         origin: str | None = None,
         subject: str | None = None,
-        type: Literal["feedback", "bug"] | str,
+        type: Literal["feedback", "bug"] | str | None = None,
     ) -> None:
         """User service issue new.
 
@@ -2195,10 +2195,10 @@ class UserGroup:
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-service-issue-new/
 
         Args:
-            message: str; at most 1000000 long.
+            message: str; at most 1000000 long; needed if any other is given.
             origin: str.
             subject: str.
-            type: str; known values "feedback", "bug".
+            type: str; known values "feedback", "bug"; needed if any other is given.
 
         Returns: nothing.
         Raises: RateLimitError (429).

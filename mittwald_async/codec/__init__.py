@@ -18,7 +18,7 @@ import msgspec
 from ..errors import ResponseDecodeError, shown
 from ..operation import Operation, Result
 from .drift import fit, forget_reports, render, report
-from .swift import owning_hook
+from .probe import decoder_of
 from .types import resolve
 from .unions import hook
 from .writing import dump, encode
@@ -100,7 +100,7 @@ def strict_decoder(type_expr: str) -> Callable[[bytes], Any]:
     """
     decoder = _decoders.get(type_expr)
     if decoder is None:
-        decoder = _decoders[type_expr] = msgspec.json.Decoder(resolve(type_expr), dec_hook=owning_hook).decode
+        decoder = _decoders[type_expr] = decoder_of(resolve(type_expr))
     return decoder
 
 

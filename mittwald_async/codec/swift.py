@@ -11,6 +11,7 @@ takes twice the time, most of it for calls. The source contains names of our own
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import NoneType
 from typing import Any, get_args, get_origin
 
@@ -20,6 +21,12 @@ from msgspec import ValidationError, convert
 from ..structs import OneOf, Test, Unknown
 from .types import bare, holds, is_union, members, variants_of
 from .unions import CHOOSERS, Chooser
+
+Hook = Callable[[Any, Any], Any]
+"""A chooser with the signature of a `dec_hook`: it is told what is expected, and need not look."""
+
+INLINE = 6
+"""Up to so many variants told apart by a constant are compared one by one; a table costs one more call."""
 
 
 def _is_struct(expected: Any) -> bool:
@@ -31,10 +38,10 @@ def _is_stand_in(expected: Any) -> bool:
 
 
 class _Source:
-    """A function `made(value)` in the making: its lines and the objects they name."""
+    """A function `made(expected, value)` in the making: its lines and the objects they name."""
 
     def __init__(self) -> None:
-        self.lines: list[str] = ["def made(value):"]
+        self.lines: list[str] = ["def made(expected, value):"]
         self.names: dict[str, Any] = {"convert": convert, "Unknown": Unknown}
 
     def add(self, depth: int, line: str) -> None:
@@ -46,10 +53,10 @@ class _Source:
         self.names[found] = thing
         return found
 
-    def function(self) -> Chooser:
+    def function(self) -> Hook:
         exec("\n".join(self.lines), self.names)  # noqa: S102 - see the module's docstring
-        chooser: Chooser = self.names["made"]
-        return chooser
+        made: Hook = self.names["made"]
+        return made
 
     def convert(self, depth: int, variant: Any) -> None:
         """Return the value as a variant that is no stand-in."""
@@ -65,7 +72,7 @@ class _Source:
         """Put the variants of unions inside `target` in place, where a value of the type holds any."""
         expected = bare(expected)
         if _is_stand_in(expected):
-            self.add(depth, f"{target} = {self.name(_late(expected))}({target})")
+            self.add(depth, f"{target} = {self.name(_late(expected))}(None, {target})")
             return
         part = self.name(None)
         self.add(depth, f"{part} = {target}")
@@ -98,10 +105,10 @@ def _contains_itself(expected: Any, above: tuple[Any, ...] = ()) -> bool:
     return any(_contains_itself(part, above) for part in get_args(expected) if not _is_stand_in(expected))
 
 
-def _late(stand_in: Any) -> Chooser:
+def _late(stand_in: Any) -> Hook:
     """The chooser of a stand-in; while that is being written itself, a detour to it."""
     if stand_in in _writing:
-        return lambda value: SWIFT[stand_in](value)
+        return lambda expected, value: SWIFT[stand_in](expected, value)
     return SWIFT[stand_in]
 
 
@@ -118,11 +125,11 @@ def _required_keys(test: Test) -> tuple[str, ...]:
             return ()
 
 
-def _by_key(stand_in: type[OneOf]) -> list[tuple[str, Any]]:
-    """Per leading step that tests for required keys: the key that says most, and the variant."""
+def by_key(stand_in: type[OneOf], start: int = 0) -> list[tuple[str, Any]]:
+    """Per step, from `start` on, that tests for required keys: the key that says most, and the variant."""
     variants = variants_of(stand_in)
     tests: list[tuple[Any, tuple[str, ...]]] = []
-    for index, test in stand_in.plan:
+    for index, test in stand_in.plan[start:]:
         keys, variant = _required_keys(test), variants[index]
         if not keys or not _is_struct(variant):
             break
@@ -133,55 +140,79 @@ def _by_key(stand_in: type[OneOf]) -> list[tuple[str, Any]]:
     return [(min(keys, key=lambda key: (counted.count(key), key)), variant) for variant, keys in tests]
 
 
-def _by_constant(stand_in: type[OneOf]) -> tuple[str, dict[str, Any]]:
-    """The property that leading steps test for constant strings, and the variant per constant."""
+def by_constant(stand_in: type[OneOf]) -> tuple[str, dict[str, Any], int]:
+    """The property that leading steps test for constant strings, the variant per constant, and how many steps."""
     variants = variants_of(stand_in)
     table: dict[str, Any] = {}
-    name = ""
+    name, steps = "", 0
     for index, test in stand_in.plan:
         if test[0] != "const" or (name and test[1] != name) or not all(type(text) is str for text in test[2]):
             break
-        name = test[1]
+        name, steps = test[1], steps + 1
         for text in test[2]:
             table.setdefault(text, variants[index])
-    return name, table
+    return name, table, steps
 
 
-def _compile(stand_in: type[OneOf]) -> Chooser:
+def _compile(stand_in: type[OneOf]) -> Hook:
     careful = CHOOSERS[stand_in]
-    name, table = _by_constant(stand_in)
-    if table:
-        return _constant_chooser(name, table, careful)
-    tries = _by_key(stand_in)
-    return _key_chooser(tries, careful) if tries else careful
+    name, table, steps = by_constant(stand_in)
+    tries = by_key(stand_in, steps)
+    if not table:
+        return _by_keys_alone(tries, careful)
+    others = _by_keys_alone(tries, careful)
+    variants = list(dict.fromkeys(table.values()))
+    if len(variants) > INLINE:
+        return _by_table(name, table, others, careful)
+    source = _Source()
+    source.add(1, f"constant = value.get({name!r}) if value.__class__ is dict else None")
+    for variant in variants:
+        texts = tuple(text for text in table if table[text] is variant)
+        test = f"== {texts[0]!r}" if len(texts) == 1 else f"in {texts!r}"
+        source.add(1, f"if constant {test}:")
+        _make(source, 2, variant, careful)
+    source.add(1, f"return {source.name(others)}(None, value)")
+    return source.function()
 
 
-def _constant_chooser(name: str, table: dict[str, Any], careful: Chooser) -> Chooser:
-    makers: dict[Any, Chooser] = {}
-    for variant in dict.fromkeys(table.values()):
-        source = _Source()
-        if _is_stand_in(variant):
-            source.add(1, f"made = {source.name(_late(variant))}(value)")
-            source.add(1, f"return {source.name(careful)}(value) if made.__class__ is Unknown else made")
-        else:
-            source.convert(1, variant)
-        makers[variant] = source.function()
-    chosen = {text: makers[variant] for text, variant in table.items()}
+def _by_keys_alone(tries: list[tuple[str, Any]], careful: Chooser) -> Hook:
+    source = _Source()
+    if tries:
+        _add_keys(source, tries, _empty(careful))
+    source.add(1, f"return {source.name(careful)}(value)")
+    return source.function()
 
-    def choose(value: Any) -> Any:
+
+def _by_table(name: str, table: dict[str, Any], others: Hook, careful: Chooser) -> Hook:
+    made: dict[Any, Hook] = {}
+    for variant in table.values():
+        if variant not in made:
+            source = _Source()
+            _make(source, 1, variant, careful)
+            made[variant] = source.function()
+    makers = {text: made[variant] for text, variant in table.items()}
+
+    def choose(expected: Any, value: Any) -> Any:
         try:
-            maker = chosen[value[name]]
+            maker = makers.get(value[name], others)
         except (LookupError, TypeError):
             return careful(value)
-        return maker(value)
+        return maker(expected, value)
 
     return choose
 
 
-def _key_chooser(tries: list[tuple[str, Any]], careful: Chooser) -> Chooser:
-    source = _Source()
+def _make(source: _Source, depth: int, variant: Any, careful: Chooser) -> None:
+    """Return the value as a variant; a union within a union that cannot place it leaves it to the careful way."""
+    if _is_stand_in(variant):
+        source.add(depth, f"made = {source.name(_late(variant))}(None, value)")
+        source.add(depth, f"return {source.name(careful)}(value) if made.__class__ is Unknown else made")
+    else:
+        source.convert(depth, variant)
+
+
+def _add_keys(source: _Source, tries: list[tuple[str, Any]], empty: Any) -> None:
     source.add(1, "if value.__class__ is dict:")
-    empty = _empty(careful)
     if empty is not None:
         source.add(2, "if not value:")
         source.add(3, f"return {source.name(empty)}")
@@ -192,8 +223,6 @@ def _key_chooser(tries: list[tuple[str, Any]], careful: Chooser) -> Chooser:
                 source.add(3, f"if value[{key!r}] is {flag}:")
                 source.add(4, f"return {source.name(convert({key: flag}, variant))}")
         source.convert(3, variant)
-    source.add(1, f"return {source.name(careful)}(value)")
-    return source.function()
 
 
 def _empty(careful: Chooser) -> Any:
@@ -211,12 +240,12 @@ def _is_flag(variant: Any) -> bool:
     return len(fields) == 1 and fields[0].type is bool
 
 
-class _Swift(dict[type, Chooser]):
+class _Swift(dict[Any, Hook]):
     """Choosers by stand-in, compiled on first use."""
 
-    def __missing__(self, expected: type) -> Chooser:
-        if not issubclass(expected, OneOf):
-            return CHOOSERS[expected]
+    def __missing__(self, expected: Any) -> Hook:
+        if not _is_stand_in(expected):
+            return lambda expected, value: CHOOSERS[expected](value)
         _writing.add(expected)
         try:
             chooser = self[expected] = _compile(expected)
@@ -230,4 +259,22 @@ SWIFT = _Swift()
 
 def owning_hook(expected: type, value: Any) -> Any:
     """`dec_hook` for decoders: like `unions.hook`, but the builtins may be changed."""
-    return SWIFT[expected](value)
+    return SWIFT[expected](expected, value)
+
+
+def hook_for(expected: Any) -> Hook:
+    """The shortest `dec_hook` for decoders of a type: where it meets one union only, that union's own chooser."""
+    met = _met(expected, set())
+    return SWIFT[met.pop()] if len(met) == 1 else owning_hook
+
+
+def _met(expected: Any, seen: set[Any]) -> set[Any]:
+    """The stand-ins that decoding a type meets outside of variants, which are converted rather than decoded."""
+    expected = bare(expected)
+    if expected in seen:
+        return set()
+    seen.add(expected)
+    if _is_stand_in(expected):
+        return {expected}
+    parts = [field.type for field in msgspec.structs.fields(expected)] if _is_struct(expected) else get_args(expected)
+    return set[Any]().union(*(_met(part, seen) for part in parts))

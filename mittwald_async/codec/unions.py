@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
-import msgspec
 from msgspec import ValidationError, convert
 
 from ..structs import OneOf, Test, Unknown

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from . import ir
-from .load import Json
-from .problems import DocumentError, Findings
+from .problems import DocumentError, Findings, escaped
 from .schemas import Owner, Schemas
+from .shape import Json, child, objects
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
@@ -32,14 +30,15 @@ class Bodies:
         if "requestBody" not in operation:
             return None
         node = self._schemas.resolver.follow(operation["requestBody"], pointer)
-        content = cast("dict[str, Json]", node.get("content", {}))
+        content = objects(node, "content", pointer)
         if not content:
             raise DocumentError("a request body without content", pointer)
         chosen = min(content, key=lambda kind: (not is_json(kind), kind not in FORMS, list(content).index(kind)))
         if len(content) > 1:
             self._findings.add("content", pointer, f"several content types: {chosen} is sent")
-        schema = content[chosen].get("schema", {})
-        place = f"{pointer}/content/{chosen.replace('/', '~1')}/schema"
+        place = f"{pointer}/content/{escaped(chosen)}"
+        schema = child(content[chosen], "schema", place)
+        place += "/schema"
         required = node.get("required") is True
         named = Owner(owner.domain, f"{owner.name}Request")
         if is_json(chosen):

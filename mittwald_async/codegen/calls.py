@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, cast
+from dataclasses import replace
 
 from . import ir
 from .bodies import Bodies
 from .config import Config
-from .load import Json
 from .names import free_name, operation_name, pascal, snake, squashed
-from .problems import DocumentError, Findings, pointer_of
+from .problems import DocumentError, Findings, escaped, pointer_of
 from .results import Results
 from .schemas import Owner, Schemas
+from .shape import Json, child, children, names, objects
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _PATH_KEYS = {*METHODS, "parameters", "summary", "description", "servers", "$ref"}
@@ -39,7 +39,7 @@ class Calls:
         self._groups: dict[str, str] = {}
 
     def read(self) -> None:
-        for path, item in cast("dict[str, Any]", self._root["paths"]).items():
+        for path, item in child(self._root, "paths", "#").items():
             pointer = pointer_of("paths", path)
             if not path.startswith("/"):
                 raise DocumentError("a path must begin with /", pointer)
@@ -57,10 +57,7 @@ class Calls:
         node = self._follow(entry[method], pointer)
         tag = self._tag(node, pointer)
         removed = node.get(self._config.removed_marker) is True
-        responses = {
-            str(status): self._follow(part, f"{pointer}/responses/{status}")
-            for status, part in self._responses(node, pointer)
-        }
+        responses = self._responses(node, pointer)
         if "operationId" not in node and responses and all(status.startswith("3") for status in responses):
             self.redirects.append(ir.Redirect(method.upper(), path, tag, removed))
             return
@@ -68,7 +65,7 @@ class Calls:
         group = self._group(tag, pointer)
         name = self._method_name(operation_id, group, pointer)
         owner = Owner(self._home(group), pascal(name))
-        arguments = self._arguments(path, [*entry.get("parameters", []), *node.get("parameters", [])], owner, pointer)
+        arguments = self._arguments(path, self._parameters(entry, node, pointer), owner, pointer)
         body = self._bodies.read(node, owner, f"{pointer}/requestBody")
         if body is not None and body.flat:
             body = self._named_apart(body, arguments)
@@ -88,14 +85,14 @@ class Calls:
             paging=self._results.paging(results, responses, arguments),
             deprecated=node.get("deprecated") is True,
             removed_upstream=removed,
-            secured=self._secured(node),
+            secured=self._secured(node, pointer),
         )
         self.operations.append(operation)
 
     # ---- names ----
 
     def _tag(self, node: Json, pointer: str) -> str:
-        tags = cast("list[str]", node.get("tags", []))
+        tags = names(node, "tags", pointer)
         if len(tags) > 1:
             self._findings.add("tags", pointer, f"several tags: the method is in the group of the first, {tags[0]!r}")
         return tags[0] if tags else self._config.default_group
@@ -135,13 +132,21 @@ class Calls:
 
     # ---- arguments ----
 
+    def _parameters(self, entry: Json, node: Json, pointer: str) -> list[tuple[Json, str]]:
+        """The path's parameters, then the operation's own, each with its pointer."""
+        shared = pointer.rpartition("/")[0]
+        found: list[tuple[Json, str]] = []
+        for holder, place in ((entry, shared), (node, pointer)):
+            for number, part in enumerate(children(holder, "parameters", place)):
+                where = f"{place}/parameters/{number}"
+                found.append((self._follow(part, where), where))
+        return found
+
     def _arguments(
-        self, path: str, parameters: Iterable[object], owner: Owner, pointer: str
+        self, path: str, parameters: Iterable[tuple[Json, str]], owner: Owner, pointer: str
     ) -> tuple[ir.Argument, ...]:
         found: dict[tuple[str, str], tuple[Json, str]] = {}
-        for number, part in enumerate(parameters):
-            place = f"{pointer}/parameters/{number}"
-            node = self._follow(part, place)
+        for node, place in parameters:
             where, wire = node.get("in"), node.get("name")
             if where not in _PLACES or not isinstance(wire, str):
                 raise DocumentError("a parameter needs a name, and 'in' one of path, query, header, cookie", place)
@@ -156,10 +161,10 @@ class Calls:
 
     def _argument(self, node: Json, pointer: str, owner: Owner, taken: set[str]) -> ir.Argument:
         where, wire = str(node["in"]), str(node["name"])
-        schema = node.get("schema")
-        if schema is None:
-            content = cast(Json, node.get("content", {}))
-            schema = next(iter(content.values()), {}).get("schema", {}) if content else {}
+        schema = child(node, "schema", pointer)
+        if "schema" not in node:
+            for media in objects(node, "content", pointer).values():
+                schema = child(media, "schema", pointer)
             self._findings.add("parameter", pointer, f"{wire!r} is sent as JSON text")
         if node.get("style", _STYLES[where]) != _STYLES[where] or node.get(
             "explode", where in ("query", "cookie")
@@ -175,16 +180,14 @@ class Calls:
             where=where,
             type=made,
             required=node.get("required") is True or where == "path",
-            limits=self._schemas.limits(cast(Json, schema), f"{pointer}/schema"),
-            default=cast(Json, schema).get("default"),
+            limits=self._schemas.limits(schema, f"{pointer}/schema"),
+            default=schema.get("default"),
             deprecated=node.get("deprecated") is True,
             values=self._schemas.values(made),
         )
 
     def _named_apart(self, body: ir.Body, arguments: tuple[ir.Argument, ...]) -> ir.Body:
         """Body properties must not be called like a parameter: the property gets `body_` in front."""
-        from dataclasses import replace
-
         taken = {argument.name for argument in arguments}
         renamed: list[ir.Argument] = []
         for prop in body.properties:
@@ -195,13 +198,14 @@ class Calls:
 
     # ---- the rest ----
 
-    @staticmethod
-    def _responses(node: Json, pointer: str) -> Iterable[tuple[str, Any]]:
-        responses = node.get("responses")
-        if not isinstance(responses, dict):
+    def _responses(self, node: Json, pointer: str) -> dict[str, Json]:
+        responses = child(node, "responses", pointer)
+        if not responses:
             raise DocumentError("an operation needs responses", pointer)
-        return cast("dict[str, Any]", responses).items()
+        return {
+            status: self._follow(part, f"{pointer}/responses/{escaped(status)}") for status, part in responses.items()
+        }
 
-    def _secured(self, node: Json) -> bool:
-        demands = cast("list[Json]", node.get("security", self._root.get("security", [])))
+    def _secured(self, node: Json, pointer: str) -> bool:
+        demands = children(node if "security" in node else self._root, "security", pointer)
         return bool(demands) and {} not in demands

@@ -59,13 +59,13 @@ def _render(surface: ir.Surface, config: Config) -> dict[str, str]:
     for operation in surface.operations:
         groups.setdefault(operation.group, []).append(operation)
     files = {
-        "operations.py": render_operations(surface, stamp),
+        "operations.py": render_operations(surface, stamp, config.runtime),
         "models/__init__.py": render_models_package(domains, stamp),
         "api/__init__.py": render_api_package(stamp),
-        "api/groups.py": render_groups(surface, stamp),
+        "api/groups.py": render_groups(surface, stamp, config.runtime),
     }
     for domain in domains:
-        files[f"models/{domain}.py"] = render_domain(domain, surface.declarations[domain], stamp)
+        files[f"models/{domain}.py"] = render_domain(domain, surface.declarations[domain], stamp, config.runtime)
     for group, operations in groups.items():
         files[f"api/{group}.py"] = render_group(group, operations, config, stamp)
     _check_python(files)

@@ -35,6 +35,8 @@ class Config:
     """Models module of schemas whose names have no dot."""
     default_group: str = "default"
     """Group of operations without a tag."""
+    runtime: str = ""
+    """Package that has `operation`, `paging`, `files`, `structs`; empty: the one that is generated into."""
     reference: str = ""
     """Link to an operation's reference page; `{tag}` and `{operation_id}` are filled in."""
     removed_marker: str = "x-removed-upstream"
@@ -42,7 +44,7 @@ class Config:
     corrections: tuple[Correction, ...] = field(default=())
 
 
-_DOCUMENT_KEYS = {"document", "prefix", "default_domain", "default_group", "reference", "removed_marker"}
+_DOCUMENT_KEYS = {"document", "prefix", "default_domain", "default_group", "runtime", "reference", "removed_marker"}
 
 
 def load_config(path: Path = DEFAULT_PATH) -> Config:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .config import Correction
-from .load import Json
-from .problems import Findings
+from .problems import Findings, unescaped
+from .shape import Json, is_array, is_object
 
 
 def corrected(root: Json, corrections: Sequence[Correction], findings: Findings) -> Json:
@@ -18,39 +18,40 @@ def corrected(root: Json, corrections: Sequence[Correction], findings: Findings)
         return root
     result = copy.deepcopy(root)
     for correction in corrections:
-        if not _apply(result, correction):
+        parts = [unescaped(part) for part in correction.pointer.removeprefix("#/").split("/")]
+        holder = result
+        for part in parts[:-1]:
+            holder = _step(holder, part)
+        if _apply(holder, parts[-1], correction):
+            findings.add("corrected", correction.pointer, correction.reason)
+        else:
             findings.add("correction", correction.pointer, f"does not apply to this document ({correction.reason})")
     return result
 
 
-def _apply(root: Json, correction: Correction) -> bool:
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in correction.pointer.removeprefix("#/").split("/")]
-    node: Any = root
-    for part in parts[:-1]:
-        node = _step(node, part)
-        if node is None:
-            return False
-    last = parts[-1]
+def _apply(holder: Any, key: str, correction: Correction) -> bool:
+    if not is_object(holder):
+        return False
+    node = holder
     if correction.action == "set":
-        if not isinstance(node, dict):
-            return False
-        node[last] = correction.value
+        node[key] = correction.value
         return True
+    if key not in node:
+        return False
     if correction.action == "remove":
-        if not isinstance(node, dict) or last not in node:
-            return False
-        del node[last]
+        del node[key]
         return True
-    values: Any = _step(node, last)
-    if not isinstance(values, list) or correction.value not in values:
+    values = node[key]
+    if not is_array(values) or correction.value not in values:
         return False
     values.remove(correction.value)
     return True
 
 
 def _step(node: Any, part: str) -> Any:
-    if isinstance(node, dict):
-        return node.get(part)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    if isinstance(node, list) and part.isdigit() and int(part) < len(node):  # pyright: ignore[reportUnknownArgumentType]
-        return node[int(part)]  # pyright: ignore[reportUnknownVariableType]
+    """One step down, `None` where there is nothing."""
+    if is_object(node):
+        return node.get(part)
+    if is_array(node) and part.isdigit():
+        return node[int(part)] if int(part) < len(node) else None
     return None

@@ -56,14 +56,14 @@ def method_docstring(operation: ir.Operation, reference: str, result: str, body_
 def _arguments(operation: ir.Operation, body_name: str) -> list[str]:
     lines = [_argument(argument) for argument in operation.arguments]
     if operation.body is not None and operation.body.flat:
-        lines += [_argument(argument) for argument in operation.body.properties]
+        lines += [_argument(argument, operation.body.required) for argument in operation.body.properties]
     elif operation.body is not None:
         sent = "the request body" if operation.body.required else "the request body, optional"
         lines.append(f"{body_name}: {sent} ({operation.body.content_type}).")
     return lines
 
 
-def _argument(argument: ir.Argument) -> str:
+def _argument(argument: ir.Argument, body_required: bool = True) -> str:
     facts = [_kind(argument)]
     if argument.where in ("header", "cookie"):
         facts.append(f"{argument.where} `{argument.wire}`")
@@ -73,6 +73,8 @@ def _argument(argument: ir.Argument) -> str:
     facts += _range(argument.limits)
     if argument.default is not None and not isinstance(argument.default, dict | list):
         facts.append(f"server default {quoted(argument.default)}")
+    if argument.required and not body_required:
+        facts.append("needed if any other is given")
     if argument.nullable:
         facts.append("None sends null")
     if argument.deprecated:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 WIDTH = 120
 INDENT = "    "
@@ -120,7 +120,6 @@ def quoted(value: object) -> str:
 
 def literal(value: object) -> Node:
     """A Python literal of plain data."""
-    if isinstance(value, tuple | list):
-        items = [literal(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-        return Bracket("", items, brackets="[]") if isinstance(value, list) else tuple_of(items)
+    if isinstance(value, tuple):
+        return tuple_of([literal(item) for item in cast("tuple[object, ...]", value)])
     return quoted(value)

@@ -8,11 +8,10 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from .problems import DocumentError
-
-Json = dict[str, Any]
+from .shape import Json, is_object
 
 _TIMEOUT = 60.0
 _MAX_BYTES = 64 * 1024 * 1024
@@ -40,9 +39,9 @@ def parse(raw: bytes, source: str) -> Document:
         root: object = json.loads(raw, object_pairs_hook=_no_double_keys)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise DocumentError(f"{source} is not JSON: {error}") from error
-    if not isinstance(root, dict):
+    if not is_object(root):
         raise DocumentError(f"{source} is not an OpenAPI document: the top is no object")
-    document = cast(Json, root)
+    document = root
     version = document.get("openapi")
     if not isinstance(version, str) or not version.startswith("3.0"):
         said = f"openapi {version}" if version else f"swagger {document.get('swagger', 'of no version')}"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
-from .load import Json
 from .names import words
 from .problems import DocumentError, Findings
 from .resolve import Resolver
+from .shape import Json, children, mapping, names, objects
 
 _ANNOTATIONS = frozenset(
     {"description", "title", "example", "examples", "deprecated", "nullable", "default", "readOnly", "writeOnly",
@@ -44,11 +44,9 @@ class Merger:
 
     def normal(self, schema: object, pointer: str, depth: int = 0) -> Json:
         """The schema without `allOf`: a `$ref` (perhaps nullable), a union, or a plain schema."""
-        if not isinstance(schema, dict):
-            raise DocumentError("a schema must be an object", pointer)
+        found = mapping(schema, pointer)
         if depth > _DEEPEST:
             raise DocumentError("allOf leads back to itself", pointer)
-        found = cast(Json, schema)
         self._check(found, pointer)
         if "$ref" in found:
             return {key: found[key] for key in ("$ref", "nullable") if key in found}
@@ -74,24 +72,20 @@ class Merger:
         for key in schema:
             if key not in _UNDERSTOOD and not key.startswith("x-"):
                 raise DocumentError(f"keyword {key!r} is not part of OpenAPI 3.0", pointer)
-        for key, kind in (
-            ("properties", dict),
-            ("required", list),
-            ("enum", list),
-            ("allOf", list),
-            ("oneOf", list),
-            ("anyOf", list),
-        ):
-            if key in schema and not isinstance(schema[key], kind):
-                raise DocumentError(f"{key!r} has the wrong JSON type", pointer)
+        objects(schema, "properties", pointer)
+        names(schema, "required", pointer)
+        children(schema, "enum", pointer)
+        for word in ("allOf", *_UNIONS):
+            for number, part in enumerate(children(schema, word, pointer)):
+                mapping(part, f"{pointer}/{word}/{number}")
 
     def _all_of(self, schema: Json, pointer: str, depth: int) -> Json:
         own = {key: value for key, value in schema.items() if key != "allOf"}
-        parts = [cast(Json, part) for part in schema["allOf"]]
+        parts: list[Json] = list(schema["allOf"])
         if not _says_nothing_new(own):
             parts.append(structure(own))
         telling = [part for part in parts if not _says_nothing_new(part)] or parts[:1]
-        outer = {key: own[key] for key in ("nullable", "deprecated") if key in own}
+        outer: Json = {key: own[key] for key in ("nullable", "deprecated") if key in own}
         if len(telling) == 1:
             return {**self.normal(telling[0], pointer, depth + 1), **outer}
         merged: Json = {}
@@ -116,7 +110,7 @@ class Merger:
                     return self._spread(other, one, pointer, depth)
         merged = {**left, **right}
         if "properties" in left or "properties" in right:
-            before, after = cast(Json, left.get("properties", {})), cast(Json, right.get("properties", {}))
+            before, after = objects(left, "properties", pointer), objects(right, "properties", pointer)
             for name in before.keys() & after.keys():
                 if structure(before[name]) != structure(after[name]):
                     self._findings.add("allOf", pointer, f"property {name!r} is declared twice: the last one counts")
@@ -131,7 +125,8 @@ class Merger:
         rest = {key: value for key, value in union.items() if key != word}
         whole = self._merge(base, rest, pointer, depth) if structure(rest) else base
         made: list[Json] = []
-        for alternative in cast("list[Json]", union[word]):
+        alternatives: list[Json] = union[word]
+        for alternative in alternatives:
             merged = self._merge(whole, self._deep(alternative, pointer, depth), pointer, depth)
             if "$ref" in alternative:
                 merged = {**merged, "x-label": str(alternative["$ref"]).rpartition("/")[2].rpartition(".")[2]}
@@ -156,21 +151,26 @@ class Merger:
         mine = whole[number]
         if "x-label" in mine:
             return str(mine["x-label"])
-        properties = cast("dict[str, Any]", mine.get("properties", {}))
+        properties = _properties(mine)
         others = [part for index, part in enumerate(whole) if index != number]
-        for name, part in properties.items():
-            values: list[Any] = part.get("enum", []) if isinstance(part, dict) else []
-            if len(values) == 1 and all(_constant(other, name) not in (None, values[0]) for other in others):
-                return f"{name} {values[0]}" if isinstance(values[0], bool) else str(values[0])
-        required = [name for name in cast("list[str]", mine.get("required", [])) if name in properties]
+        for name in properties:
+            value = _constant(mine, name)
+            if value is not None and all(_constant(other, name) not in (None, value) for other in others):
+                return f"{name} {value}" if isinstance(value, bool) else str(value)
+        demanded: list[str] = mine.get("required", [])
+        required = [name for name in demanded if name in properties]
         for name in [*required, *properties]:
-            if not any(name in other.get("properties", {}) for other in others):
+            if not any(name in _properties(other) for other in others):
                 return name
         title = mine.get("title")
         return str(title) if title else f"{mine.get('type', 'variant')} {number + 1}"
 
 
 def _constant(schema: Json, name: str) -> Any:
-    part: Any = cast(Json, schema.get("properties", {})).get(name)
-    values: list[Any] = cast(Json, part).get("enum", []) if isinstance(part, dict) else []
+    values: list[Any] = _properties(schema).get(name, {}).get("enum", [])
     return values[0] if len(values) == 1 else None
+
+
+def _properties(schema: Json) -> dict[str, Json]:
+    found: dict[str, Json] = schema.get("properties", {})
+    return found

@@ -5,14 +5,15 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+import unicodedata
 from collections.abc import Container, Iterable
 
+_SMALL = r"[^\W\d_A-Z]"  # any letter that is no capital of the alphabet
 _WORD = re.compile(
     r"IP[vV][46]|OAuth2?|MySQL|MySql|[KMGTP]iB(?![a-z])"  # spellings that the rules below would tear apart
-    r"|[A-Z]+s(?![a-z])"  # URLs, IDs
-    r"|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_]+"
+    rf"|[A-Z]+s(?!{_SMALL})"  # URLs, IDs
+    rf"|[A-Z]+(?!{_SMALL})|[A-Z]?{_SMALL}+|[0-9]+"
 )
-_DIGITS_STICK = re.compile(r"(?<=[A-Za-z]) (?=[0-9])")
 _IRREGULAR = {"addresses": "address", "statuses": "status", "indices": "index", "criteria": "criterion", "data": "data"}
 _SAME_IN_PLURAL = (
     "ss",
@@ -35,11 +36,12 @@ def words(text: str) -> list[str]:
     Digits stay with the word before them (`mp3`, `oauth2`) unless something else than a letter stands between.
     """
     found: list[str] = []
-    for chunk in re.split(r"[\W_]+", text):
+    for chunk in re.split(r"[\W_]+", unicodedata.normalize("NFKC", text)):
         end = 0
         for match in _WORD.finditer(chunk):
             word = match.group()
-            if found and end and match.start() == end and word.isdigit():
+            beside = bool(found) and 0 < end == match.start()
+            if beside and (word.isdigit() or (found[-1].isdigit() and word[0].islower())):
                 found[-1] += word
             else:
                 found.append(word)
@@ -57,11 +59,19 @@ def pascal(text: str) -> str:
     return identifier("".join(word[0].upper() + word[1:] for word in words(text)))
 
 
+def class_name(text: str) -> str:
+    """A schema's own name where it can be a class's name, else that name in PascalCase."""
+    usable = text.isidentifier() and text[:1].isupper() and not keyword.iskeyword(text)
+    return text if usable else pascal(text)
+
+
 def identifier(name: str) -> str:
     """The nearest legal name: a keyword gets an underscore behind it, a leading digit an `n` before it."""
+    name = unicodedata.normalize("NFKC", name)  # as Python reads it
+    name = "".join(letter for letter in name if f"a{letter}".isidentifier()).strip("_")
     if not name:
         return "empty"
-    if name[0].isdigit():
+    if not name[0].isidentifier():
         name = ("N" if name[1:2].isupper() else "n") + name
     if keyword.iskeyword(name) or name in {"self", "cls"}:
         name += "_"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-
-def _unescape(part: str) -> str:
-    return part.replace("~1", "/").replace("~0", "~")
+from .problems import unescaped
 
 
 def place_of(schema: str | None, pointer: str) -> str:
     """A sentence for a docstring: the schema's name, or the way to an inline object."""
     if schema is not None:
         return f"Schema `{schema}`."
-    parts = [_unescape(part) for part in pointer.removeprefix("#/").split("/")]
+    parts = [unescaped(part) for part in pointer.removeprefix("#/").split("/")]
     if parts[:2] == ["components", "schemas"]:
         return f"In schema `{parts[2]}`: {_way(parts[3:])}."
     if parts[0] == "paths" and len(parts) > 3:

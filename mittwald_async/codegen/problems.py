@@ -10,8 +10,8 @@ class DocumentError(Exception):
 
     def __init__(self, problem: str, pointer: str = "") -> None:
         super().__init__(f"{pointer}: {problem}" if pointer else problem)
-        self.problem = problem
-        self.pointer = pointer
+        self.problem: str = problem
+        self.pointer: str = pointer
 
 
 @dataclass(frozen=True, order=True)
@@ -41,4 +41,14 @@ class Findings:
 
 def pointer_of(*parts: str | int) -> str:
     """A JSON pointer as URI fragment: `pointer_of("paths", "/v2/x", "get")` is `#/paths/~1v2~1x/get`."""
-    return "#/" + "/".join(str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    return "#/" + "/".join(escaped(str(part)) for part in parts)
+
+
+def escaped(part: str) -> str:
+    """One step of a JSON pointer."""
+    return part.replace("~", "~0").replace("/", "~1")
+
+
+def unescaped(part: str) -> str:
+    """The name that a step of a JSON pointer stands for."""
+    return part.replace("~1", "/").replace("~0", "~")

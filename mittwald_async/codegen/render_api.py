@@ -12,13 +12,13 @@ from .layout import INDENT, Bracket, Node, assigned, call, lay, literal, named, 
 from .names import free_name, pascal
 
 _OPERATION = ("Body", "Operation", "Paging", "Parameter", "Result", "Sender")
-_RELATIVE = {
-    **dict.fromkeys(_OPERATION, "..operation"),
-    "Pages": "..paging",
-    "Download": "..files",
-    "Upload": "..files",
-    "UNSET": "..structs",
-    "UnsetType": "..structs",
+_RUNTIME = {
+    **dict.fromkeys(_OPERATION, "operation"),
+    "Pages": "paging",
+    "Download": "files",
+    "Upload": "files",
+    "UNSET": "structs",
+    "UnsetType": "structs",
 }
 _CHECKER_ONLY = {"builtins", "collections.abc", "datetime", "typing", "..models"}
 
@@ -27,7 +27,7 @@ def constant_name(method: str) -> str:
     return method.upper()
 
 
-def class_name(group: str) -> str:
+def group_class(group: str) -> str:
     return f"{pascal(group)}Group"
 
 
@@ -42,7 +42,9 @@ class _Group:
         self._operations = operations
         self._config = config
         methods = frozenset(operation.name for operation in operations)
-        self._imports = Imports(methods, _RELATIVE, package="..models")
+        homes = {name: f"{config.runtime or '.'}.{module}" for name, module in _RUNTIME.items()}
+        self._imports = Imports(methods, homes, package="..models")
+        self._runtime = sorted(set(homes.values()))
         self._values = Expressions(self._imports)
         self._inputs = Expressions(self._imports, argument=True)
 
@@ -63,8 +65,7 @@ class _Group:
         # `typing` gives TYPE_CHECKING at run time; what else is used of it only annotates
         parts.append("\n".join(self._imports.lines(runtime)))
         parts.append("\n".join(self._imports.lines(["typing_extensions"])))
-        local = ["..files", "..operation", "..paging", "..structs"]
-        parts.append("\n".join(self._imports.lines(local)))
+        parts.append("\n".join(self._imports.lines(self._runtime)))
         text = "\n\n".join(part for part in parts if part) + "\n"
         block = [
             self._imports.lines(sorted(checker - {"typing", "..models"})),
@@ -156,7 +157,7 @@ class _Group:
     def _class(self) -> str:
         tag = self._operations[0].tag
         lines = [
-            f"class {class_name(self._group)}:",
+            f"class {group_class(self._group)}:",
             f'{INDENT}"""Operations of the tag `{tag}`; `mw.{self._group}` is one."""',
             "",
             f'{INDENT}__slots__ = ("_sender",)',
@@ -223,7 +224,8 @@ class _Group:
             keywords += operation.body.properties
         if keywords:
             positional.append("*")
-        return [*positional, *(self._keyword(one) for one in keywords)]
+        optional_body = operation.body is not None and not operation.body.required
+        return [*positional, *(self._keyword(one, optional_body) for one in keywords)]
 
     def _whole_body(self, body: ir.Body, name: str) -> str:
         annotation = self._inputs.of(body.type)
@@ -233,9 +235,9 @@ class _Group:
             return f"{name}: {annotation} = {self._imports.name('UNSET')}"
         return f"{name}: {_optional(annotation)} = None"
 
-    def _keyword(self, argument: ir.Argument) -> str:
+    def _keyword(self, argument: ir.Argument, optional_body: bool) -> str:
         annotation = self._inputs.of(argument.type)
-        if argument.required:
+        if argument.required and not (optional_body and argument.where == "body"):
             return f"{argument.name}: {_optional(annotation) if argument.nullable else annotation}"
         if argument.type == ir.ANY:
             return f"{argument.name}: {annotation} = {self._imports.name('UNSET')}"

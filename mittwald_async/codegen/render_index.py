@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from . import ir
 from .layout import Bracket, Node, call, lay, quoted, tuple_of
-from .render_api import class_name, constant_name
+from .render_api import group_class, constant_name
 
 _OPERATIONS = '''"""Every operation of the API by its id, the groups they are in, and the routes that only redirect.
 
@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
-from .operation import Operation, Redirect
+from {runtime}operation import Operation, Redirect
 
 {index}
 
@@ -94,7 +94,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..operation import Sender
+    from {runtime}.operation import Sender
 {imports}
 
 
@@ -114,16 +114,17 @@ _PROPERTY = '''
         return {name}(self.sender)'''
 
 
-def render_operations(surface: ir.Surface, stamp: str) -> str:
+def render_operations(surface: ir.Surface, stamp: str, runtime: str = "") -> str:
     """The text of `operations.py`."""
     by_id = sorted(surface.operations, key=lambda operation: operation.operation_id)
     entries: list[Node] = [
         Bracket(f"{quoted(one.operation_id)}: ", [quoted(one.group), quoted(constant_name(one.name))]) for one in by_id
     ]
     groups = sorted({operation.group for operation in by_id})
-    group_entries: list[Node] = [f"{quoted(group)}: {quoted(class_name(group))}" for group in groups]
+    group_entries: list[Node] = [f"{quoted(group)}: {quoted(group_class(group))}" for group in groups]
     return _OPERATIONS.format(
         stamp=stamp,
+        runtime=f"{runtime}.",
         index=lay(Bracket("", entries, brackets="{}"), before="_INDEX: dict[str, tuple[str, str]] = "),
         groups=lay(Bracket("", group_entries, brackets="{}"), before="GROUPS: Mapping[str, str] = "),
         redirects=lay(
@@ -145,13 +146,13 @@ def render_models_package(domains: Sequence[str], stamp: str) -> str:
     return _MODELS.format(stamp=stamp, imports=imports or "    pass", everything=everything)
 
 
-def render_groups(surface: ir.Surface, stamp: str) -> str:
+def render_groups(surface: ir.Surface, stamp: str, runtime: str = "") -> str:
     """The text of `api/groups.py`."""
     groups = sorted({operation.group: operation.tag for operation in surface.operations}.items())
-    names = sorted([(group, class_name(group)) for group, _ in groups])
+    names = sorted([(group, group_class(group)) for group, _ in groups])
     imports = "\n".join(f"    from .{group} import {name}" for group, name in names)
-    properties = "\n".join(_PROPERTY.format(group=group, name=class_name(group), tag=tag) for group, tag in groups)
-    return _GROUPS.format(stamp=stamp, imports=imports, properties=properties)
+    properties = "\n".join(_PROPERTY.format(group=group, name=group_class(group), tag=tag) for group, tag in groups)
+    return _GROUPS.format(stamp=stamp, runtime=runtime or ".", imports=imports, properties=properties)
 
 
 def render_api_package(stamp: str) -> str:

@@ -6,27 +6,31 @@ from collections.abc import Mapping
 
 from . import ir
 from .expressions import Expressions, Imports, refs
-from .layout import INDENT, Bracket, Node, assigned, lay, literal, quoted, tuple_of, union
+from .layout import INDENT, WIDTH, Bracket, Node, assigned, lay, literal, quoted, tuple_of, union
 from .places import place_of
 
-_STRUCTS = dict.fromkeys(("UNSET", "Facts", "Model", "OneOf", "Unknown", "UnsetType"), "..structs")
+_STRUCTS = ("UNSET", "Facts", "Model", "OneOf", "Unknown", "UnsetType")
 
 
-def render_domain(domain: str, declarations: Mapping[str, ir.Declaration], stamp: str) -> str:
+def render_domain(domain: str, declarations: Mapping[str, ir.Declaration], stamp: str, runtime: str = "") -> str:
     """The text of `models/<domain>.py`."""
-    return _Domain(domain, declarations).render(stamp)
+    return _Domain(domain, declarations, runtime).render(stamp)
 
 
 class _Domain:
-    def __init__(self, domain: str, declarations: Mapping[str, ir.Declaration]) -> None:
+    def __init__(self, domain: str, declarations: Mapping[str, ir.Declaration], runtime: str) -> None:
+        self._structs = f"{runtime or '.'}.structs"
         self._domain = domain
         self._all = [declarations[name] for name in sorted(declarations)]
         hidden = {prop.name for found in self._all if isinstance(found, ir.Model) for prop in found.fields}
-        self._imports = Imports(frozenset(hidden), _STRUCTS)
+        hidden |= set(declarations)
+        self._imports = Imports(frozenset(hidden), dict.fromkeys(_STRUCTS, self._structs))
         self._text = Expressions(self._imports, domain)
 
     def render(self, stamp: str) -> str:
-        aliases, standins, models = [], [], []  # type: list[ir.Alias], list[ir.Alias | ir.Union], list[ir.Model]
+        aliases: list[ir.Alias] = []
+        standins: list[ir.Alias | ir.Union] = []
+        models: list[ir.Model] = []
         for found in self._all:
             if isinstance(found, ir.Model):
                 models.append(found)
@@ -48,7 +52,7 @@ class _Domain:
         groups = [
             lines(["builtins", "collections.abc", "datetime", "typing"]),
             lines(["msgspec"]),
-            [*lines(["..structs"]), *lines(["."])],
+            [*lines([self._structs]), *lines(["."])],
         ]
         imports = "\n\n".join("\n".join(group) for group in groups if group)
         parts = [f'"""Models of the domain `{self._domain}`."""', stamp, "from __future__ import annotations", imports]
@@ -64,7 +68,10 @@ class _Domain:
     # ---- structs ----
 
     def _model(self, model: ir.Model) -> str:
-        lines = [f"class {model.name}({self._imports.name('Model')}, frozen=True, kw_only=True):"]
+        head = f"class {model.name}({self._imports.name('Model')}, frozen=True, kw_only=True):"
+        if len(head) > WIDTH:
+            head = head.replace("(", f"(\n{INDENT}").replace(")", "\n)")
+        lines = [head]
         note = " Deprecated." if model.deprecated else ""
         lines.append(f'{INDENT}"""{place_of(model.schema, model.pointer)}{note}"""')
         if model.fields:

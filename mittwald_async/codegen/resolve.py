@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
-from .load import Json
-from .problems import DocumentError, pointer_of
+from .problems import DocumentError, pointer_of, unescaped
+from .shape import Json, child, is_object, mapping, objects
 
 _SCHEMAS = "#/components/schemas/"
 
 
 class Resolver:
     def __init__(self, root: Json) -> None:
-        self.root = root
-        self.components = cast(Json, root.get("components", {}))
-        self.schemas = cast("dict[str, Json]", self.components.get("schemas", {}))
+        self.root: Json = root
+        self.schemas: dict[str, Json] = objects(child(root, "components", "#"), "schemas", "#/components")
 
     @staticmethod
     def schema_pointer(name: str) -> str:
@@ -26,7 +25,7 @@ class Resolver:
             raise DocumentError(
                 f"cannot resolve $ref {reference!r}: only schemas of this document can be meant here", pointer
             )
-        name = _unescape(reference.removeprefix(_SCHEMAS))
+        name = unescaped(reference.removeprefix(_SCHEMAS))
         if name not in self.schemas:
             raise DocumentError(f"unresolved $ref {reference!r}", pointer)
         return name
@@ -34,9 +33,7 @@ class Resolver:
     def follow(self, node: object, pointer: str) -> Json:
         """A node of the document that may be a `$ref` (parameters, responses, bodies, headers)."""
         for _ in range(20):
-            if not isinstance(node, dict):
-                raise DocumentError("an object is needed here", pointer)
-            found = cast(Json, node)
+            found = mapping(node, pointer)
             reference = found.get("$ref")
             if reference is None:
                 return found
@@ -48,11 +45,7 @@ class Resolver:
     def _at(self, reference: str, pointer: str) -> Any:
         node: Any = self.root
         for part in reference[2:].split("/"):
-            if not isinstance(node, dict) or _unescape(part) not in node:
+            if not is_object(node) or unescaped(part) not in node:
                 raise DocumentError(f"unresolved $ref {reference!r}", pointer)
-            node = cast(Json, node)[_unescape(part)]
+            node = node[unescaped(part)]
         return node
-
-
-def _unescape(part: str) -> str:
-    return part.replace("~1", "/").replace("~0", "~")

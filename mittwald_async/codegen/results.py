@@ -6,9 +6,12 @@ from typing import cast
 
 from . import ir
 from .bodies import is_json, is_text
-from .load import Json
-from .problems import Findings
+from .problems import Findings, escaped
 from .schemas import Owner, Schemas
+from .shape import Json, child, objects
+
+_SUFFIXES = {"201": "Created", "202": "Accepted"}
+"""Names of what a second success gives back."""
 
 _TOTAL_NAMES = ("totalCount", "total")
 
@@ -28,23 +31,24 @@ class Results:
             number = int(status) if status.isdigit() else 200
             if not status.isdigit() and status != "default":
                 self._findings.add("status", pointer, f"{status} stands for {number}")
-            named = Owner(
-                owner.domain, owner.name + ("Result" if len(found) == 0 or status == "200" else f"Result{status}")
-            )
+            suffix = "Result" if not found else _SUFFIXES.get(status, f"Result{status}")
+            named = Owner(owner.domain, owner.name + suffix)
             found.extend(self._one(number, responses[status], named, f"{pointer}/responses/{status}"))
         if not found:
             self._findings.add("success", pointer, "no success is documented: the method gives None")
         return tuple(found)
 
     def _one(self, status: int, response: Json, owner: Owner, pointer: str) -> list[ir.Result]:
-        content = cast("dict[str, Json]", response.get("content", {}))
+        content = objects(response, "content", pointer)
         if not content or status in (204, 205):
             return [ir.Result(status, ir.NONE, None)]
         made: list[ir.Result] = []
         for kind, media in content.items():
             if is_json(kind):
-                place = f"{pointer}/content/{kind.replace('/', '~1')}/schema"
-                made.append(ir.Result(status, self._json(media.get("schema", {}), owner, place), kind))
+                place = f"{pointer}/content/{escaped(kind)}"
+                made.append(
+                    ir.Result(status, self._json(child(media, "schema", place), owner, f"{place}/schema"), kind)
+                )
             elif is_text(kind):
                 made.append(ir.Result(status, ir.STR, kind))
             else:
@@ -52,11 +56,10 @@ class Results:
         return made
 
     def _json(self, schema: Json, owner: Owner, pointer: str) -> ir.Type:
-        merged = schema
-        if merged.get("type") == "array" or "items" in merged:
+        if schema.get("type") == "array":
             item = Owner(owner.domain, owner.name.removesuffix("Result") + "Item")
-            made = ir.ListOf(self._schemas.convert(merged.get("items", {}), item, f"{pointer}/items"))
-            return ir.Nullable(made) if merged.get("nullable") is True else made
+            made = ir.ListOf(self._schemas.convert(child(schema, "items", pointer), item, f"{pointer}/items"))
+            return ir.Nullable(made) if schema.get("nullable") is True else made
         return self._schemas.convert(schema, owner, pointer)
 
     # ---- paging ----

@@ -12,16 +12,12 @@ from typing import Any, cast
 
 from . import ir
 from .config import Config
-from .load import Json
 from .merge import Merger, is_annotation_only
-from .names import free_name, pascal, singular, snake
-from .problems import DocumentError, Findings
+from .names import class_name, free_name, pascal, singular, snake
+from .problems import DocumentError, Findings, escaped
 from .resolve import Resolver
-
-RESERVED = frozenset(
-    {"Annotated", "Any", "Facts", "Literal", "Model", "OneOf", "TypeAlias", "UNSET", "Unknown", "UnsetType", "Upload"}
-)
-"""Names that generated modules use themselves; a schema of that name gets `Schema` behind it."""
+from .shape import Json, objects
+from .shape import names as texts
 
 _LONG_ENUM = 64
 """Characters; a longer list of values gets a name of its own."""
@@ -48,8 +44,8 @@ class Schemas:
     """All types of one document. Ask `convert` for a type; read `declarations` when everything has been asked."""
 
     def __init__(self, root: Json, config: Config, findings: Findings) -> None:
-        self.findings = findings
-        self.resolver = Resolver(root)
+        self.findings: Findings = findings
+        self.resolver: Resolver = Resolver(root)
         self.declarations: dict[str, dict[str, ir.Declaration]] = {}
         self._merger = Merger(self.resolver, findings)
         self._homes: dict[str, Owner] = {}
@@ -65,16 +61,13 @@ class Schemas:
         for name in self.resolver.schemas:
             pointer = self.resolver.schema_pointer(name)
             domain, _, last = name.removeprefix(config.prefix).rpartition(".")
-            wanted = pascal(last)
-            place = (
-                snake(domain) if domain else config.default_domain,
-                wanted + "Schema" if wanted in RESERVED else wanted,
-            )
+            wanted = class_name(last)
+            place = (snake(domain) if domain else config.default_domain, wanted)
             if place in seen:
                 raise DocumentError(f"schemas {seen[place]!r} and {name!r} are both called {'.'.join(place)}", pointer)
             seen[place] = name
             self._homes[name] = Owner(*place, exact=True, schema=name)
-            self._taken.setdefault(place[0], set(RESERVED)).add(place[1])
+            self._taken.setdefault(place[0], set[str]()).add(place[1])
 
     @property
     def domains(self) -> Sequence[str]:
@@ -116,7 +109,7 @@ class Schemas:
         """The owner's name, or a free one near it; it is taken from now on."""
         if owner.exact:
             return owner.name
-        taken = self._taken.setdefault(owner.domain, set(RESERVED))
+        taken = self._taken.setdefault(owner.domain, set[str]())
         name = free_name(owner.name, [f"{owner.name}Inline"], taken)
         taken.add(name)
         return name
@@ -172,7 +165,7 @@ class Schemas:
     # ---- objects ----
 
     def _object(self, schema: Json, owner: Owner, pointer: str) -> ir.Type:
-        properties = cast("dict[str, Json]", schema.get("properties", {}))
+        properties = objects(schema, "properties", pointer)
         extra = schema.get("additionalProperties")
         if not properties and extra is not False:
             if isinstance(extra, dict) and extra:
@@ -192,17 +185,17 @@ class Schemas:
         return reference
 
     def _fields(self, schema: Json, properties: dict[str, Json], owner: Owner, pointer: str) -> tuple[ir.Field, ...]:
-        required = set(cast("list[str]", schema.get("required", [])))
+        required = set(texts(schema, "required", pointer))
         for name in sorted(required - set(properties)):
             self.findings.add("required", pointer, f"{name!r} is required but declared nowhere: left out")
-        names = attribute_names(properties)
+        attributes = attribute_names(properties)
         fields: list[ir.Field] = []
         for wire, part in properties.items():
-            place = f"{pointer}/properties/{_escape(wire)}"
+            place = f"{pointer}/properties/{escaped(wire)}"
             made = self.convert(part, owner.part(wire), place)
             fields.append(
                 ir.Field(
-                    name=names[wire],
+                    name=attributes[wire],
                     wire=wire,
                     type=made,
                     required=wire in required,
@@ -243,12 +236,13 @@ class Schemas:
     # ---- enums ----
 
     def _enum(self, schema: Json, owner: Owner, pointer: str) -> ir.Type:
-        values = [value for value in cast("list[Any]", schema["enum"]) if value is not None]
-        with_null = len(values) != len(schema["enum"])
+        listed: list[Any] = schema["enum"]
+        values = [value for value in listed if value is not None]
+        with_null = len(values) != len(listed)
         made: ir.Type
-        bases = {type(value) for value in values}
-        if len(bases) == 1 and (base := bases.pop()) in (str, int, bool):
-            made = ir.Enum(tuple(dict.fromkeys(values)), base.__name__)
+        bases = {type(value).__name__ for value in values}
+        if bases in ({"str"}, {"int"}, {"bool"}):
+            made = ir.Enum(tuple(dict.fromkeys(values)), bases.pop())
             made = self._named_if_long(made, owner, pointer)
         else:
             rest = {key: value for key, value in schema.items() if key != "enum"}
@@ -267,7 +261,7 @@ class Schemas:
     # ---- unions ----
 
     def _union(self, schema: Json, word: str, owner: Owner, pointer: str) -> ir.Type:
-        alternatives = cast("list[Json]", schema[word])
+        alternatives: list[Json] = schema[word]
         if not alternatives:
             raise DocumentError(f"{word} without alternatives", f"{pointer}/{word}")
         if len(alternatives) == 1 and owner.exact and "$ref" not in alternatives[0]:
@@ -350,7 +344,3 @@ def attribute_names(properties: dict[str, Json]) -> dict[str, str]:
 
 def _capitals(wire: str) -> int:
     return sum(1 for letter in wire if letter.isupper())
-
-
-def _escape(part: str) -> str:
-    return part.replace("~", "~0").replace("/", "~1")

@@ -22,6 +22,9 @@ _KINDS = {"str": "string", "datetime": "string", "date": "string", "bytes": "str
           "bool": "boolean", "None": "null"}  # fmt: skip
 
 
+OBJECT = frozenset({"object"})
+
+
 @dataclass(frozen=True)
 class Profile:
     """What JSON of one variant looks like."""
@@ -57,9 +60,7 @@ class Planner:
     def plan(self, variants: Sequence[ir.Type], pointer: str) -> tuple[tuple[int, Test], ...]:
         """Tests in the order they are tried, each with the variant it stands for."""
         profiles = [self.profile(variant) for variant in variants]
-        structs = [
-            number for number, profile in enumerate(profiles) if profile.kinds == {"object"} and not profile.free
-        ]
+        structs = [number for number, profile in enumerate(profiles) if profile.kinds == OBJECT and not profile.free]
         steps = self._by_value(structs, profiles)
         by_value = {number for number, _ in steps}
         rest = [
@@ -101,7 +102,7 @@ class Planner:
                 if prop.required and isinstance(inner, ir.Ref):
                     parts[prop.wire] = self.profile(inner, depth + 1)
         return Profile(
-            kinds=frozenset({"object"}),
+            kinds=OBJECT,
             required=frozenset(prop.wire for prop in model.fields if prop.required),
             declared=frozenset(prop.wire for prop in model.fields),
             values=values,
@@ -112,7 +113,7 @@ class Planner:
     def _together(profiles: Sequence[Profile]) -> Profile:
         """One profile for a union inside a union."""
         first, *others = profiles
-        if any(profile.kinds != {"object"} or profile.free for profile in profiles):
+        if any(profile.kinds != OBJECT or profile.free for profile in profiles):
             return Profile(frozenset[str]().union(*(profile.kinds for profile in profiles)), free=True)
         required, declared, values = set(first.required), set(first.declared), dict(first.values)
         for other in others:
@@ -230,7 +231,12 @@ class Planner:
         for position, number in enumerate(numbers):
             for other in self._rivals(number, numbers[position + 1 :], profiles):
                 mine, theirs = profiles[number], profiles[other]
-                if mine.declared == theirs.declared:
+                if self._deeper(number, numbers, profiles) or self._deeper(other, numbers, profiles):
+                    note = (
+                        f"variants {number + 1} and {other + 1} are told apart by what a property holds; where it is"
+                        f" empty, variant {number + 1} wins and nothing is lost"
+                    )
+                elif mine.declared == theirs.declared:
                     note = f"variants {number + 1} and {other + 1} have the same keys: the first wins, nothing is lost"
                 else:
                     note = (

@@ -6,6 +6,7 @@ import inspect
 import logging
 import os
 import time
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias, cast, final
 from urllib.parse import quote
@@ -67,11 +68,11 @@ class StaticToken:
         """
         secret = token if isinstance(token, Secret) else Secret(token)
         del token
+        self._token = secret
+        self.identity: str = digest("token", secret.reveal())
         flaw = flaw_of(secret.reveal())
         if flaw:
             raise ConfigurationError(f"the access token {flaw}")
-        self._token = secret
-        self.identity = digest("token", secret.reveal())
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> StaticToken:
@@ -95,12 +96,15 @@ class StaticToken:
         return f"StaticToken(identity={self.identity!r})"
 
     def current(self) -> Secret:
+        """The token."""
         return self._token
 
     async def token(self, exchange: Exchange) -> Secret:
+        """The token."""
         return self._token
 
     async def refused(self, token: Secret, exchange: Exchange) -> bool:
+        """There is no other token."""
         return False
 
 
@@ -114,8 +118,10 @@ class _Session(Renewable):
         super().__init__(identity, wall)
         self._refresh: Secret | None = None
 
+    @abstractmethod
     async def _begin(self, exchange: Exchange) -> Grant:
-        raise TypeError(f"{type(self).__name__} does not say how to log in")
+        """Log in from scratch."""
+        ...
 
     async def _obtain(self, exchange: Exchange) -> Grant:
         grant: Grant | None = None
@@ -170,11 +176,11 @@ class PasswordLogin(_Session):
         """
         secret = password if isinstance(password, Secret) else Secret(password)
         del password
+        super().__init__(digest("user", email.strip().lower()), wall)
         if not email.strip():
             raise ConfigurationError("the e-mail address is empty")
         if not secret.reveal():
             raise ConfigurationError("the password is empty")
-        super().__init__(digest("user", email.strip().lower()), wall)
         self._email = email.strip()
         self._password = secret
         self._second_factor = second_factor
@@ -238,9 +244,9 @@ class AccessTokenRetrievalKey(_Session):
         """
         secret = key if isinstance(key, Secret) else Secret(key)
         del key
+        super().__init__(digest("user-id", user_id.strip()), wall)
         if not user_id.strip() or not secret.reveal().strip():
             raise ConfigurationError("an access token retrieval key needs the user id and the key")
-        super().__init__(digest("user-id", user_id.strip()), wall)
         self._user_id = user_id.strip()
         self._key: Secret | None = secret
 
@@ -279,9 +285,9 @@ class ExtensionInstanceSecret(Renewable):
         """
         held = secret if isinstance(secret, Secret) else Secret(secret)
         del secret
+        super().__init__(digest("extension-instance", extension_instance_id.strip()), wall)
         if not extension_instance_id.strip() or not held.reveal().strip():
             raise ConfigurationError("an extension instance needs its id and its secret")
-        super().__init__(digest("extension-instance", extension_instance_id.strip()), wall)
         self._instance_id = extension_instance_id.strip()
         self._secret = held
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Protocol, TypeVar, runtime_checkable
@@ -73,7 +74,7 @@ _renewing: ContextVar[tuple[object, ...]] = ContextVar("mittwald_async_renewing"
 """The renewals this code runs inside of: a token callable that waits for its own token would wait for ever."""
 
 
-class Renewable:
+class Renewable(ABC):
     """Keeps one token fresh. Subclasses say how to obtain one (`_obtain`); this class says when, and lets it happen once.
 
     Nothing here is bound to a loop for longer than one renewal, so credentials work on one loop after another.
@@ -82,7 +83,7 @@ class Renewable:
     __slots__ = ("_flight", "_grant", "_stale", "_wall", "identity")
 
     def __init__(self, identity: str, wall: Callable[[], float]) -> None:
-        self.identity = identity
+        self.identity: str = identity
         self._wall = wall
         self._grant: Grant | None = None
         self._stale = False
@@ -92,8 +93,10 @@ class Renewable:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(identity={self.identity!r})"
 
+    @abstractmethod
     async def _obtain(self, exchange: Exchange) -> Grant:
-        raise TypeError(f"{type(self).__name__} does not say how to obtain a token")
+        """Ask for a token, by whatever means."""
+        ...
 
     def current(self) -> Secret | None:
         """The token, if one is there that needs no renewal."""
@@ -133,6 +136,7 @@ class Renewable:
 
     async def _renew(self, exchange: Exchange) -> Grant:
         _renewing.set((*_renewing.get(), asyncio.current_task()))
+        await asyncio.sleep(0)  # where tasks start eagerly: not before `_flight` is this task
         try:
             fresh = await self._obtain(exchange)
         except Exception as problem:

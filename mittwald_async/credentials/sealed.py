@@ -61,13 +61,25 @@ class Secret:
         raise TypeError("a Secret is not pickled: build the credentials in the process that uses them")
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back on a request for a token, whatever its status."""
+@final
+class Answer:
+    """What came back on a request for a token, whatever its status.
 
-    status: int
-    headers: Mapping[str, str]
-    body: Secret
-    """The body as text; sealed because it may hold tokens."""
+    Attributes:
+        status: HTTP status.
+        headers: of the answer; they may set cookies, so they show in no repr either.
+        body: the body as text; sealed because it may hold tokens.
+    """
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, *, status: int, headers: Mapping[str, str], body: Secret) -> None:
+        self.status: int = status
+        self.headers: Mapping[str, str] = headers
+        self.body: Secret = body
+
+    def __repr__(self) -> str:
+        return f"Answer(status={self.status})"
 
 
 class Exchange(Protocol):
@@ -144,10 +156,8 @@ def _object(answer: Answer) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-def _moment(value: object) -> float | None:
+def _moment(value: object) -> float:
     """Seconds since 1970; raises ValueError for nonsense."""
-    if value is None:
-        return None
     if isinstance(value, str):
         value = msgspec.convert(value, datetime)  # ValidationError is a ValueError
     if isinstance(value, datetime):
@@ -168,7 +178,7 @@ def expiry_in(values: Mapping[str, Any], wall: float) -> float | None:
         except (ValueError, OverflowError):
             problem = f"{name} is no date and time"
             continue
-        if moment is not None and moment > wall:
+        if moment > wall:
             return moment
         problem = f"{name} is in the past of this machine's clock"
     if problem:

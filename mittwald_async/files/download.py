@@ -49,7 +49,7 @@ class Download:
         self._url = url
         self._clock = clock
         self._open: DownloadStream | None = None
-        self.sha256 = None if sha256 is None else checked_sha256(sha256)
+        self.sha256: str | None = None if sha256 is None else checked_sha256(sha256)
         """Hexadecimal checksum the whole file must have, `None`: not checked."""
 
     @classmethod
@@ -177,8 +177,8 @@ class DownloadStream:
         self._transfer = transfer
         self._sha256 = sha256
         self._used = False
-        self.status = transfer.status
-        self.headers = transfer.headers
+        self.status: int = transfer.status
+        self.headers: Mapping[str, str] = transfer.headers
 
     @property
     def size(self) -> int | None:

@@ -29,7 +29,7 @@ _being_written: set[Path] = set()
 
 async def save(transfer: Transfer, target: Path, sha256: str | None, *, resume: bool, overwrite: bool) -> Path:
     """Bring a transfer to disk; see `Download.save`."""
-    part = _Part(target, transfer.source, sha256)
+    part = Part(target, transfer.source, sha256)
     with _alone(part.path):
         await anyio.to_thread.run_sync(part.check, overwrite)
         mark = await anyio.to_thread.run_sync(part.mark) if resume else None
@@ -42,7 +42,7 @@ async def save(transfer: Transfer, target: Path, sha256: str | None, *, resume: 
     return target
 
 
-async def _receive(transfer: Transfer, part: _Part) -> None:
+async def _receive(transfer: Transfer, part: Part) -> None:
     """Fill the part file; leaves it only if it can be continued."""
     pending: list[bytes] = []
     waiting = 0
@@ -96,7 +96,7 @@ class _Facts(msgspec.Struct):
     size: int | None = None
 
 
-class _Part:
+class Part:
     """The part file and its facts. Synchronous, for worker threads.
 
     A task that is cancelled goes on to `close` while its last `write` may still run in its thread: hence the lock, and
@@ -104,8 +104,8 @@ class _Part:
     """
 
     def __init__(self, target: Path, source: str, sha256: str | None) -> None:
-        self.target = target
-        self.path = target.with_name(target.name + ".part")
+        self.target: Path = target
+        self.path: Path = target.with_name(target.name + ".part")
         self._facts_path = target.with_name(target.name + ".part.json")
         self._source = source
         self._sha256 = sha256
@@ -173,7 +173,7 @@ class _Part:
             if self._file is None:
                 return
             for piece in pieces:
-                _write_all(self._file, piece)
+                write_all(self._file, piece)
                 if self._sha256 is not None:
                     self._digest.update(piece)
             self._length = self._file.tell()
@@ -197,7 +197,7 @@ class _Part:
                     file.seek(self._length)
                     file.truncate()
                     for piece in pending if keep else ():
-                        _write_all(file, piece)
+                        write_all(file, piece)
             if not keep:
                 self._facts_path.unlink(missing_ok=True)
                 self.path.unlink(missing_ok=True)
@@ -218,7 +218,7 @@ class _Part:
                 os.close(directory)
 
 
-def _write_all(file: FileIO, piece: bytes) -> None:
+def write_all(file: FileIO, piece: bytes) -> None:
     left = memoryview(piece)
     while left:
         left = left[file.write(left) :]

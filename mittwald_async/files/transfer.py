@@ -111,10 +111,10 @@ class Transfer:
         self._response: StreamResponse | None = None
         self._breaks = 0
         self._counted_from = 0
-        self.source = source
-        self.status = 0
+        self.source: str = source
+        self.status: int = 0
         self.headers: Mapping[str, str] = {}
-        self.position = 0
+        self.position: int = 0
         self.size: int | None = None
         self.validator: str | None = None
 
@@ -146,9 +146,8 @@ class Transfer:
             if await self._opened_at(position, self.validator):
                 return
             await self.aclose()
-        if not self.is_open:
-            await self._connect({})
-            self._learn_whole()
+        await self._connect({})
+        self._learn_whole()
 
     async def _opened_at(self, position: int, validator: str) -> bool:
         """Ask for the rest; True if the answer is usable, be it the rest or the whole file."""
@@ -162,12 +161,9 @@ class Transfer:
             self._learn_whole()
             return True
         start, total = _content_range(header(response.headers, "content-range"))
-        now = _validator(response.headers)
-        if (
-            start != position
-            or now not in (None, validator)
-            or (self.size is not None and total not in (None, self.size))
-        ):
+        now = header(response.headers, "etag" if validator.startswith('"') else "last-modified")
+        other_size = self.size is not None and total not in (None, self.size)
+        if start != position or now not in (None, validator) or other_size or _encoded(response.headers):
             return False
         self.position = position
         self.size = total if total is not None else self.size

@@ -41,10 +41,10 @@ class File:
     def __init__(
         self, source: Source, *, filename: str | None = None, content_type: str | None = None, size: int | None = None
     ) -> None:
-        self.source = source
-        self.filename = filename
-        self.content_type = content_type
-        self.size = size
+        self.source: Source = source
+        self.filename: str | None = filename
+        self.content_type: str | None = content_type
+        self.size: int | None = size
 
     def __repr__(self) -> str:
         return f"File({_kind(self.source)}, filename={self.filename!r}, content_type={self.content_type!r})"
@@ -93,19 +93,20 @@ class MultipartBody:
     def __init__(self, parts: list[_Part]) -> None:
         self._boundary = secrets.token_hex(16)
         self._parts = parts
-        self.content_type = f"multipart/form-data; boundary={self._boundary}"
-        self.size = self._whole_size()
+        self.content_type: str = f"multipart/form-data; boundary={self._boundary}"
+        self.size: int | None = self._whole_size()
 
     @property
     def repeatable(self) -> bool:
-        """`open` may be called now. False once an iterator that gives its bytes only once has been handed out."""
+        """`open` may be called again and gives the same bytes. False where part of the body is an iterator."""
         return all(part.repeatable for part in self._parts)
 
     async def open(self) -> AsyncIterator[bytes]:
         """The bytes from the start.
 
         Raises:
-            MaybeSentError: a file changed meanwhile, or an iterable gave another number of bytes than it was to.
+            MaybeSentError: a file changed meanwhile, an iterable gave another number of bytes than it was to, or an
+                iterator is used up.
         """
         for part in self._parts:
             yield self._head(part)
@@ -132,22 +133,20 @@ class MultipartBody:
 class _Part:
     """One field of the form."""
 
-    __slots__ = ("_consumed", "_once", "_source", "_stamp", "head", "name", "size")
+    __slots__ = ("_consumed", "_source", "_stamp", "head", "name", "repeatable", "size")
 
     def __init__(self, name: str, head: bytes, source: bytes | Path | AsyncIterable[bytes], size: int | None) -> None:
         self.name = name
         self.head = head
         self.size = size
         self._source = source
-        self._once = isinstance(source, AsyncIterator)
+        self.repeatable = not isinstance(source, AsyncIterator)
         self._consumed = False
         self._stamp: tuple[int, int, int] | None = None
 
-    @property
-    def repeatable(self) -> bool:
-        return not (self._once and self._consumed)
-
     async def read(self) -> AsyncIterator[bytes]:
+        if self._consumed and not self.repeatable:
+            raise MaybeSentError(f"{self.name}: the iterator was read before, it cannot be sent again")
         self._consumed = True
         sent = 0
         async for chunk in self._chunks():

@@ -11,12 +11,13 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from ..structs import Facts, Model
+from ..structs import Facts
+from ..structs import Model as Model_
 
 DetailedModelStatus: TypeAlias = Literal["active", "needApproval", "deprecated"] | str
 
 
-class ContainerMeta(Model, frozen=True, kw_only=True):
+class ContainerMeta(Model_, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.ContainerMeta`."""
 
     container_id: str | None = field(default=None, name="containerId")
@@ -26,7 +27,7 @@ class ContainerMeta(Model, frozen=True, kw_only=True):
     status: Literal["created", "requested", "failed"] | str
 
 
-class CustomerCreateKeyRequest(Model, frozen=True, kw_only=True):
+class CustomerCreateKeyRequest(Model_, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/ai-hosting-keys`: body."""
 
     create_webui_container: bool | None = field(default=None, name="createWebuiContainer")
@@ -34,7 +35,7 @@ class CustomerCreateKeyRequest(Model, frozen=True, kw_only=True):
     project_id: str | None = field(default=None, name="projectId")
 
 
-class CustomerDetailedModel(Model, frozen=True, kw_only=True):
+class CustomerDetailedModel(Model_, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.CustomerDetailedModel`."""
 
     active_at: datetime = field(name="activeAt")
@@ -51,7 +52,7 @@ class CustomerDetailedModel(Model, frozen=True, kw_only=True):
     token_factor: int | float = field(name="tokenFactor")
 
 
-class CustomerUpdateKeyRequest(Model, frozen=True, kw_only=True):
+class CustomerUpdateKeyRequest(Model_, frozen=True, kw_only=True):
     """In `PUT /v2/customers/{customerId}/ai-hosting-keys/{keyId}`: body."""
 
     create_webui_container: bool | None = field(default=None, name="createWebuiContainer")
@@ -59,7 +60,7 @@ class CustomerUpdateKeyRequest(Model, frozen=True, kw_only=True):
     project_id: str | None = field(default=None, name="projectId")
 
 
-class Key(Model, frozen=True, kw_only=True):
+class Key(Model_, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.Key`."""
 
     container_meta: ContainerMeta | None = field(default=None, name="containerMeta")
@@ -74,7 +75,7 @@ class Key(Model, frozen=True, kw_only=True):
     token_usage: TokenUsage = field(name="tokenUsage")
 
 
-class Licence(Model, frozen=True, kw_only=True):
+class Licence(Model_, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.Licence`."""
 
     container_meta: ContainerMeta | None = field(default=None, name="containerMeta")
@@ -89,14 +90,14 @@ class Licence(Model, frozen=True, kw_only=True):
     rate_limit: int | float = field(name="rateLimit")
 
 
-class LicenceLimit(Model, frozen=True, kw_only=True):
+class LicenceLimit(Model_, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.aihosting.Licence`: `limit`."""
 
     allowed_requests_per_unit: int = field(name="allowedRequestsPerUnit")
     unit: Literal["minute"] | str
 
 
-class ModelSchema(Model, frozen=True, kw_only=True):
+class Model(Model_, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.Model`."""
 
     display_name: str = field(name="displayName")
@@ -107,7 +108,7 @@ class ModelSchema(Model, frozen=True, kw_only=True):
     token_factor: int | float = field(name="tokenFactor")
 
 
-class PlanOptions(Model, frozen=True, kw_only=True):
+class PlanOptions(Model_, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.PlanOptions`."""
 
     customer_id: str = field(name="customerId")
@@ -120,7 +121,7 @@ class PlanOptions(Model, frozen=True, kw_only=True):
     top_usages: list[PlanOptionsTopUsage] | None = field(default=None, name="topUsages")
 
 
-class PlanOptionsTopUsage(Model, frozen=True, kw_only=True):
+class PlanOptionsTopUsage(Model_, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.aihosting.PlanOptions`: `topUsages[]`."""
 
     key_id: str | None = field(default=None, name="keyId")
@@ -129,7 +130,7 @@ class PlanOptionsTopUsage(Model, frozen=True, kw_only=True):
     token_used: int = field(name="tokenUsed")
 
 
-class PlanUsage(Model, frozen=True, kw_only=True):
+class PlanUsage(Model_, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.PlanUsage`."""
 
     available: Annotated[int, Facts(minimum=-1)]
@@ -137,7 +138,7 @@ class PlanUsage(Model, frozen=True, kw_only=True):
     used: Annotated[int, Facts(minimum=0)]
 
 
-class PlanUsageBig(Model, frozen=True, kw_only=True):
+class PlanUsageBig(Model_, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.PlanUsageBig`."""
 
     available: Annotated[int, Facts(minimum=-1)]
@@ -145,14 +146,14 @@ class PlanUsageBig(Model, frozen=True, kw_only=True):
     used: Annotated[int, Facts(minimum=0)]
 
 
-class ProjectCreateKeyRequest(Model, frozen=True, kw_only=True):
+class ProjectCreateKeyRequest(Model_, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/ai-hosting-keys`: body."""
 
     create_webui_container: bool | None = field(default=None, name="createWebuiContainer")
     name: Annotated[str, Facts(min_length=5)]
 
 
-class ProjectDetailedModel(Model, frozen=True, kw_only=True):
+class ProjectDetailedModel(Model_, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.ProjectDetailedModel`."""
 
     active_at: datetime = field(name="activeAt")
@@ -169,7 +170,7 @@ class ProjectDetailedModel(Model, frozen=True, kw_only=True):
     token_factor: int | float = field(name="tokenFactor")
 
 
-class ProjectGetUsageResult(Model, frozen=True, kw_only=True):
+class ProjectGetUsageResult(Model_, frozen=True, kw_only=True):
     """In `GET /v2/projects/{projectId}/ai-hosting`: result 200."""
 
     keys: PlanUsage
@@ -178,7 +179,7 @@ class ProjectGetUsageResult(Model, frozen=True, kw_only=True):
     project_id: str = field(name="projectId")
 
 
-class ProjectLinkContainerRequest(Model, frozen=True, kw_only=True):
+class ProjectLinkContainerRequest(Model_, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/ai-hosting-keys/{keyId}/actions/link-container`: body."""
 
     container_id: str = field(name="containerId")
@@ -186,21 +187,21 @@ class ProjectLinkContainerRequest(Model, frozen=True, kw_only=True):
     stack_id: str = field(name="stackId")
 
 
-class ProjectUpdateKeyRequest(Model, frozen=True, kw_only=True):
+class ProjectUpdateKeyRequest(Model_, frozen=True, kw_only=True):
     """In `PUT /v2/projects/{projectId}/ai-hosting-keys/{keyId}`: body."""
 
     create_webui_container: bool | None = field(default=None, name="createWebuiContainer")
     name: Annotated[str, Facts(min_length=5)] | None = None
 
 
-class RateLimit(Model, frozen=True, kw_only=True):
+class RateLimit(Model_, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.RateLimit`."""
 
     allowed_requests_per_unit: int = field(name="allowedRequestsPerUnit")
     unit: Literal["minute"] | str
 
 
-class TokenUsage(Model, frozen=True, kw_only=True):
+class TokenUsage(Model_, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.TokenUsage`."""
 
     plan_limit: Annotated[int, Facts(minimum=-1)] = field(name="planLimit")

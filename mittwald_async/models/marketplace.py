@@ -258,21 +258,27 @@ class ContributorRequestDeviatingContributorAvatarUploadResultRulesProperties(Mo
     )
 
 
-class ContributorRequestDeviatingContributorAvatarUploadResultRulesPropertiesImageDimensions(Model, frozen=True, kw_only=True):
+class ContributorRequestDeviatingContributorAvatarUploadResultRulesPropertiesImageDimensions(
+    Model, frozen=True, kw_only=True
+):
     """In `POST /v2/contributors/{contributorId}/avatar`: result 200, `rules.properties.imageDimensions`."""
 
     max: ContributorRequestDeviatingContributorAvatarUploadResultRulesPropertiesImageDimensionsMax
     min: ContributorRequestDeviatingContributorAvatarUploadResultRulesPropertiesImageDimensionsMin
 
 
-class ContributorRequestDeviatingContributorAvatarUploadResultRulesPropertiesImageDimensionsMax(Model, frozen=True, kw_only=True):
+class ContributorRequestDeviatingContributorAvatarUploadResultRulesPropertiesImageDimensionsMax(
+    Model, frozen=True, kw_only=True
+):
     """In `POST /v2/contributors/{contributorId}/avatar`: result 200, `rules.properties.imageDimensions.max`."""
 
     height: int | None = None
     width: int | None = None
 
 
-class ContributorRequestDeviatingContributorAvatarUploadResultRulesPropertiesImageDimensionsMin(Model, frozen=True, kw_only=True):
+class ContributorRequestDeviatingContributorAvatarUploadResultRulesPropertiesImageDimensionsMin(
+    Model, frozen=True, kw_only=True
+):
     """In `POST /v2/contributors/{contributorId}/avatar`: result 200, `rules.properties.imageDimensions.min`."""
 
     height: int | None = None

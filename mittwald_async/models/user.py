@@ -21,6 +21,12 @@ class AddPhoneNumberRequest(Model, frozen=True, kw_only=True):
     phone_number: str = field(name="phoneNumber")
 
 
+class AuthenticateAccepted(Model, frozen=True, kw_only=True):
+    """In `POST /v2/authenticate`: result 202."""
+
+    name: Literal["SecondFactorRequired"] | str | None = None
+
+
 class AuthenticateMfaRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/authenticate-mfa`: body."""
 
@@ -52,12 +58,6 @@ class AuthenticateResult(Model, frozen=True, kw_only=True):
     token: str
 
 
-class AuthenticateResult202(Model, frozen=True, kw_only=True):
-    """In `POST /v2/authenticate`: result 202."""
-
-    name: Literal["SecondFactorRequired"] | str | None = None
-
-
 class AuthenticateWithAccessTokenRetrievalKeyRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/authenticate-token-retrieval-key`: body."""
 
@@ -81,6 +81,14 @@ class ChangeEmailRequest(Model, frozen=True, kw_only=True):
     email: Annotated[str, Facts(format="email")]
 
 
+class ChangePasswordAccepted(Model, frozen=True, kw_only=True):
+    """In `PUT /v2/users/self/credentials/password`: result 202."""
+
+    info: dict[str, Any] | None = None
+    message: str
+    name: Literal["SecondFactorRequired"] | str
+
+
 class ChangePasswordRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/credentials/password`: body."""
 
@@ -98,14 +106,6 @@ class ChangePasswordResult(Model, frozen=True, kw_only=True):
     expires: datetime
     refresh_token: str = field(name="refreshToken")
     token: str
-
-
-class ChangePasswordResult202(Model, frozen=True, kw_only=True):
-    """In `PUT /v2/users/self/credentials/password`: result 202."""
-
-    info: dict[str, Any] | None = None
-    message: str
-    name: Literal["SecondFactorRequired"] | str
 
 
 class ConfirmMfaRequest(Model, frozen=True, kw_only=True):
@@ -177,6 +177,14 @@ class CustomerMembership(Model, frozen=True, kw_only=True):
     role: Literal["owner", "member", "accountant"] | str
 
 
+class DeleteUserAccepted(Model, frozen=True, kw_only=True):
+    """In `DELETE /v2/users/self`: result 202."""
+
+    info: dict[str, Any] | None = None
+    message: str
+    name: Literal["SecondFactorRequired"] | str
+
+
 class DeleteUserRequest(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/users/self`: body."""
 
@@ -185,14 +193,6 @@ class DeleteUserRequest(Model, frozen=True, kw_only=True):
         name="multiFactorCode",
     )
     password: str
-
-
-class DeleteUserResult202(Model, frozen=True, kw_only=True):
-    """In `DELETE /v2/users/self`: result 202."""
-
-    info: dict[str, Any] | None = None
-    message: str
-    name: Literal["SecondFactorRequired"] | str
 
 
 class DeprecatedUserChangeEmailRequest(Model, frozen=True, kw_only=True):
@@ -478,7 +478,7 @@ class ProjectMembership(Model, frozen=True, kw_only=True):
     id: Annotated[str, Facts(format="uuid")] | None = None
     inherited: bool
     member_since: datetime = field(name="memberSince")
-    role: Literal["owner", "emailadmin", "external", "id"] | str
+    role: Literal["owner", "emailadmin", "external"] | str
 
 
 class RefreshSessionRequest(Model, frozen=True, kw_only=True):

@@ -39,15 +39,15 @@ class Fetch:
         body: object,
         numbered: tuple[int, int, int] | None = None,
     ) -> None:
-        self.sender = sender
-        self.operation = operation
-        self.path = path
-        self.filters = filters
-        self.headers = headers
-        self.body = body
-        self.numbered = numbered
+        self.sender: Sender = sender
+        self.operation: Operation[Any] = operation
+        self.path: Sequence[object] = path
+        self.filters: Mapping[str, object] = filters
+        self.headers: Mapping[str, object] | None = headers
+        self.body: object = body
+        self.numbered: tuple[int, int, int] | None = numbered
         """Start, size and number of the page that the caller asked for by number: it is sent as it was said."""
-        self.paging = operation.paging or Paging()
+        self.paging: Paging = operation.paging or Paging()
         self.total: int | None = None
 
     def copy(self) -> Fetch:

@@ -7,44 +7,53 @@ ROUNDING = 1.0
 
 _FINE = 0.02
 """Seconds: closer than this the end is known well enough."""
+_CHEAP = 1 / 600
+"""Part of a window that may be given away for certainty."""
 _TRIALS_APART = 2000
-"""Calls between two trials: an early opening costs one 429, and one in two thousand is cheap."""
+"""Calls from a trial that failed to the next one: it costs a 429, and one in two thousand is cheap."""
 
 
 class Edge:
     """How long after `earliest (time seen + reset)` the next window opens: between `low` (was too early) and `high`.
 
-    Rounded up, that is nothing; rounded down, up to a second. It begins by trusting the number; the first opening that
-    proves too early makes it wait the whole second, and from then on it halves what it does not know, one trial in
-    two thousand calls.
+    Rounded up, that is nothing; rounded down, up to a second. It begins by trusting the number, but for a margin that
+    costs next to nothing (a whole second only where a window lasts ten minutes). The first opening that proves too early
+    makes it wait longer, and from then on a lone client halves what it does not know; each failure costs one 429, so
+    they are kept far apart.
     """
 
-    __slots__ = ("_calls", "_trial", "high", "low")
+    __slots__ = ("_calls", "_margin", "_trial", "high", "low")
 
     def __init__(self) -> None:
         self.low = 0.0
         self.high = 0.0
-        self._calls = 0
+        self._margin = 0.0
+        self._calls = _TRIALS_APART
         self._trial: float | None = None
 
     @property
     def offset(self) -> float:
         """Seconds to wait after the end as told."""
-        return self.high if self._trial is None else self._trial
+        return max(self._margin, self.high if self._trial is None else self._trial)
 
     def rounded_down(self) -> None:
         """The server said zero while a window ran, so it rounds down (or to the nearest)."""
         self.high = max(self.high, ROUNDING)
 
-    def too_early(self, after: float) -> None:
-        """The old window still ran, this long after its end as told."""
+    def too_early(self, after: float, step: float = ROUNDING) -> None:
+        """The old window still ran, this long after its end as told.
+
+        Args:
+            after: seconds.
+            step: how much later to try if nothing better is known.
+        """
         if after >= ROUNDING:
             return
         self._trial = None
         self._calls = 0
         self.low = max(self.low, after)
         if self.high <= self.low:
-            self.high = ROUNDING
+            self.high = min(ROUNDING, self.low + step)
 
     def still_running(self, after: float) -> None:
         """The old window was seen alive this long after its end as told, at no cost."""
@@ -58,9 +67,16 @@ class Edge:
             self.high = max(0.0, after)
             self.low = min(self.low, self.high)
 
-    def plan(self, calls: int) -> None:
-        """A window begins; `calls` were made in the one before."""
+    def plan(self, calls: int, period: float, alone: bool) -> None:
+        """A window begins.
+
+        Args:
+            calls: made in the one before.
+            period: seconds that a window lasts.
+            alone: whether nobody else can have emptied a window that is found empty.
+        """
         self._calls += calls
         self._trial = None
-        if self.high - self.low > _FINE and self._calls >= _TRIALS_APART:
+        self._margin = min(ROUNDING, period * _CHEAP)
+        if alone and self.high - self.low > max(_FINE, period * _CHEAP) and self._calls >= _TRIALS_APART:
             self._trial = (self.low + self.high) / 2

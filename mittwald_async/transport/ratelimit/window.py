@@ -27,13 +27,23 @@ _PROOF = 16
 """Answers without a trace of others that make us believe to be alone."""
 _CAUTION = 16
 """Until then no more than this part of what remains is under way, so that many newcomers together do no harm."""
-_NOTICED = 2
-"""Calls of others in one window that count as company; a single one may be a request of our own that got lost."""
+_DOOR = 2
+"""Calls that a lone client leaves of its window, so that a newcomer can get in and be noticed."""
+_DOOR_OPEN = 0.05
+"""The last part of a window, in which it takes these too."""
 _MOST_OTHERS = 32
+_FEW = 4
+"""With fewer calls of our own, a window says nothing about others."""
+_LATE = 0.8
+"""A window found with less than this part left was opened late."""
 _FIRST_STEP, _LAST_STEP = 1.0, 60.0
 """Seconds of the shortest and the longest back-off."""
 _HEADERLESS = 3
 """Opening calls answered without headers before the budget is taken for gone."""
+_SHORT, _STEP = 10.0, 0.25
+"""In windows shorter than this a whole second is too much to wait when somebody else may have emptied the window."""
+_SHY = 8
+"""Windows in which no early look is taken after one that was refused."""
 
 
 class Window:
@@ -48,14 +58,18 @@ class Window:
         "_headerless",
         "_last_foreign",
         "_last_own",
+        "_late",
+        "_least_end",
         "_must_probe",
         "_opened_at",
         "_probe_at",
         "_proof",
         "_random",
+        "_shy",
         "_stop_from",
         "_stop_until",
         "_strikes",
+        "_suspect",
         "_told_end",
         "_uncertain",
         "_uncertain_at",
@@ -93,6 +107,10 @@ class Window:
         self._last_own = 0
         self._last_foreign = 0
         self._proof = 0
+        self._suspect = False
+        self._late = False
+        self._shy = 0
+        self._least_end = -inf
         self._uncertain = 0
         self._uncertain_at = 0.0
         self._blind = False
@@ -162,6 +180,8 @@ class Window:
         if self.others or smooth:
             return self._paced(now, end, spare)
         self._gap = 0.0
+        if spare <= _DOOR and now < (shut := end - _DOOR_OPEN * self.period):
+            return shut
         if self._proof < _PROOF and self.in_flight >= max(1, floor // _CAUTION):
             return inf
         return now
@@ -169,9 +189,17 @@ class Window:
     def _paced(self, now: float, end: float, spare: int) -> float:
         spare -= self.others
         if spare < 1:
-            return end
+            return self._look(end)
         self._gap = (end - now) / spare
         return min(self._due + self._gap, end)
+
+    def _look(self, end: float) -> float:
+        """Whoever opened this window late, because whole seconds say so little, looks earlier for the next one."""
+        step = (end - self._least_end) / 4
+        if not self._late or self._shy or step < _SLACK:
+            return end
+        self._gap = 0.0
+        return min(max(self._least_end, self._due) + step, end)
 
     # -- what happens to a call -------------------------------------------------------------------------------------
 
@@ -215,6 +243,7 @@ class Window:
             return
         else:
             self._same_or_risen(sent_at, now, told.limit, remaining, reset)
+        self._least_end = max(self._least_end, sent_at + reset - ROUNDING)
         if sent_at >= self._uncertain_at:
             self.own += self._uncertain
             self._uncertain = 0
@@ -235,9 +264,11 @@ class Window:
         if self.floor is not None:
             after = sent_at - self._told_end
             if 0 <= after < ROUNDING:
-                self.edge.too_early(after)
+                self.edge.too_early(after, _STEP if self.others and self.period < _SHORT else ROUNDING)
             elif after < 0 and self._could_be_empty():
                 self.floor, self._floor_at = 0, now
+                self._look_for_others(0)
+                self._shy = _SHY if self._late else 0
             else:
                 self._stop_until = self._backed_off(now)
                 return
@@ -268,15 +299,21 @@ class Window:
         """This answer is the first of a window."""
         if not first:
             self.edge.open(now - self._told_end)
-            self._last_own, self._last_foreign = self.own, self.foreign
-        self.edge.plan(self.own)
+            if self.foreign or self.own >= _FEW:
+                self._last_own, self._last_foreign = self.own, self.foreign
+        self.period = max(self.period, reset)
+        self.edge.plan(self.own, self.period, not self.others)
         self.limit = limit or max(remaining, self.limit or 0)
         self.floor, self._floor_at, self._opened_at = remaining, now, now
         self._told_end = now + reset
-        self.period = max(self.period, reset)
         self._blind = False
         self.own, self.foreign = 1, 0
         self._base = self.limit - remaining - 1 if first else 0
+        if first:
+            self._suspect = self._base > 0
+        self._shy = max(0, self._shy - 1)
+        self._late = not first and remaining < _LATE * self.limit
+        self._least_end = -inf
         self._due = now
         if reset == 0:
             self.edge.rounded_down()
@@ -308,16 +345,17 @@ class Window:
         surely = (self.limit or 0) - remaining - self._base - self.own - self.in_flight - self._uncertain
         if surely > self.foreign:
             self.foreign = surely
-        if self.foreign >= _NOTICED or self._last_foreign >= _NOTICED:
+        if self.foreign or self._last_foreign:
             self._proof = 0
-            if self._last_own >= 4 and self._last_foreign >= _NOTICED:
+            if self._last_own >= _FEW and self._last_foreign:
                 ratio = self._last_foreign / self._last_own
             else:
                 ratio = self.foreign / max(1, self.own)
             self.others = min(_MOST_OTHERS, max(1, round(ratio)))
         else:
             self._proof += 1
-            self.others = 0
+            self._suspect = self._suspect and self._proof < _PROOF
+            self.others = 1 if self._suspect else 0
 
     def _could_be_empty(self) -> bool:
         """Whether others may have taken what we believed to be left."""

@@ -1,0 +1,129 @@
+"""Decoding answers: pages of 1000 items as bytes, into whatever each library gives its users.
+
+`orjson.loads` gives untyped dicts and is the limit to compare with: the fastest parser Python has. The official SDK and
+pydantic's `validate_python` get parsed JSON, so parsing is not in their time; all others start from the bytes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from mittwald_async import codec
+from mittwald_async.errors import DriftWarning
+from mittwald_async.operation import Operation, Result
+
+from .frame import Measured, Settings, Table, alternate, compared, installed, missing
+from .payloads import PAGES, folder, page, project
+from .peers import official_class, pydantic_project
+
+OURS = "mittwald_async"
+LIMIT = "orjson.loads"
+
+
+def operation(type_expr: str) -> Operation[Any]:
+    """An operation that answers with a type."""
+    return Operation(
+        operation_id=f"benchmark {type_expr}",
+        method="GET",
+        path="/",
+        group="benchmark",
+        name="benchmark",
+        tag="Benchmark",
+        results=(Result(status=200, type=type_expr, content_type="application/json"),),
+    )
+
+
+def ours(type_expr: str, body: bytes) -> Callable[[], object]:
+    """Decoding as the client does it."""
+    described = operation(type_expr)
+    return lambda: codec.decode(described, 200, "application/json", body)
+
+
+def untyped() -> Callable[[bytes], object] | None:
+    """`orjson.loads` where it is installed."""
+    return getattr(importlib.import_module("orjson"), "loads") if installed("orjson") else None  # noqa: B009
+
+
+def contenders(name: str, body: bytes) -> dict[str, Callable[[], object]]:
+    type_expr, _ = PAGES[name]
+    loads = untyped() or msgspec.json.decode
+    found: dict[str, Callable[[], object]] = {
+        LIMIT: lambda: loads(body),
+        OURS: ours(type_expr, body),
+        "msgspec, untyped": lambda: msgspec.json.decode(body),
+        "json.loads": lambda: json.loads(body),
+    }
+    parsed = json.loads(body)
+    official = official_class(name)
+    if official is not None:
+        found["mittwald-api-client, from_dict"] = lambda: [official.from_dict(item) for item in parsed]
+    if name == "projects" and installed("pydantic"):
+        adapter = pydantic_project()
+        found["pydantic, validate_json"] = lambda: adapter.validate_json(body)
+        found["pydantic, validate_python"] = lambda: adapter.validate_python(parsed)
+    return found
+
+
+def run(settings: Settings) -> list[Table]:
+    count, rounds = settings.pick(1000, 20), settings.pick(21, 3)
+    tables: list[Table] = []
+    summary = Table(
+        "Per item and per megabyte", ("page", "bytes", "µs per item", "ms per MB", "MB/s", "× orjson.loads", "bar")
+    )
+    for name, (_, make) in PAGES.items():
+        body = page(make, count)
+        measured = alternate(contenders(name, body), rounds=rounds, inner=settings.pick(3, 1))
+        tables.append(compared(f"Decode {count} {name}, {len(body) / 1e6:.2f} MB", measured, limit=LIMIT, ours=OURS))
+        _summarize(summary, name, body, count, measured)
+    for distribution, module in (
+        ("mittwald-api-client", "mittwald_api_client"),
+        ("pydantic", "pydantic"),
+        ("orjson", "orjson"),
+    ):
+        if not installed(module):
+            summary.notes.append(missing(distribution))
+    return [summary, *tables, _deep(settings), _drift(settings)]
+
+
+def _summarize(summary: Table, name: str, body: bytes, count: int, measured: dict[str, Measured]) -> None:
+    seconds = measured[OURS].median
+    megabytes = len(body) / 1e6
+    ratio = seconds / measured[LIMIT].median
+    bar = "≤ 1.0" if name == "projects" else "≤ 2.0"
+    summary.add(name, len(body), seconds / count * 1e6, seconds / megabytes * 1e3, megabytes / seconds, ratio, bar)
+
+
+def _deep(settings: Settings) -> Table:
+    body = json.dumps([folder(100) for _ in range(settings.pick(100, 3))]).encode()
+    loads = untyped() or msgspec.json.decode
+    measured = alternate(
+        {LIMIT: lambda: loads(body), OURS: ours("list[backup.ProjectBackupPath]", body)}, rounds=settings.pick(21, 3)
+    )
+    return compared(f"Decode folders nested 100 deep, {len(body) / 1e6:.2f} MB", measured, limit=LIMIT, ours=OURS)
+
+
+def _drift(settings: Settings) -> Table:
+    """What tolerance costs: pages on which one item, or each, has a value of the wrong type."""
+    count = settings.pick(1000, 20)
+    whole = page(project, count)
+    one = page(lambda number: project(number) | ({"shortId": 7} if number == count // 2 else {}), count)
+    each = page(lambda number: project(number) | {"shortId": 7}, count)
+    loads = untyped() or msgspec.json.decode
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DriftWarning)
+        measured = alternate(
+            {
+                LIMIT: lambda: loads(whole),
+                OURS: ours("list[project.ProjectListItem]", whole),
+                "one item deviates": ours("list[project.ProjectListItem]", one),
+                "each item deviates": ours("list[project.ProjectListItem]", each),
+            },
+            rounds=settings.pick(11, 3),
+        )
+    return compared(f"Decode {count} projects that deviate from the document", measured, limit=LIMIT, ours=OURS)

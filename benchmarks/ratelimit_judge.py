@@ -1,0 +1,126 @@
+"""The rule that the benchmark's server enforces, and its account of what happened. Pure: told the time, waits for nothing."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["fixed", "first", "sliding"]
+Rounding = Literal["up", "down", "nearest"]
+
+
+@dataclass
+class Judge:
+    """A budget of `limit` calls per `period` seconds.
+
+    Args:
+        kind: windows one after the other from `epoch`, windows that begin with a first call, or a sliding one.
+        rounding: of the reset to whole seconds.
+        faults: share of calls that get a 429 without reason.
+        silent: from, until: every call gets a 429.
+    """
+
+    limit: int
+    period: float
+    epoch: float = 0.0
+    kind: Kind = "fixed"
+    rounding: Rounding = "up"
+    faults: float = 0.0
+    silent: tuple[float, float] = (0.0, 0.0)
+    changes: tuple[tuple[float, int], ...] = ()
+    """When the limit becomes what."""
+    random: random.Random = field(default_factory=lambda: random.Random(4))
+    log: list[tuple[float, str, int]] = field(default_factory=list[tuple[float, str, int]])
+    """Time, caller, status of every call."""
+    _end: float = -math.inf
+    _used: int = 0
+    _recent: deque[float] = field(default_factory=deque[float])
+
+    def call(self, now: float, caller: str = "") -> tuple[int, Mapping[str, str]]:
+        """Judge one call: the status and what the headers tell."""
+        while self.changes and now >= self.changes[0][0]:
+            self.limit = self.changes[0][1]
+            self.changes = self.changes[1:]
+        status, headers = self._judge(now)
+        self.log.append((now, caller, status))
+        return status, headers
+
+    def _judge(self, now: float) -> tuple[int, Mapping[str, str]]:
+        used, left = self._roll(now)
+        if self.silent[0] <= now < self.silent[1] or used >= self.limit or self.random.random() < self.faults:
+            return 429, {}
+        self._used += 1
+        if self.kind == "sliding":
+            self._recent.append(now)
+        whole = {"up": math.ceil, "down": math.floor, "nearest": round}[self.rounding](left)
+        return 200, {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(self.limit - used - 1),
+            "X-RateLimit-Reset": str(whole),
+        }
+
+    def _roll(self, now: float) -> tuple[int, float]:
+        """Calls used and seconds left at this moment."""
+        if self.kind == "sliding":
+            while self._recent and self._recent[0] <= now - self.period:
+                self._recent.popleft()
+            return len(self._recent), self.period - (now - self._recent[0] if self._recent else 0.0)
+        if now >= self._end:
+            self._used = 0
+            passed = math.floor((now - self.epoch) / self.period)
+            self._end = now + self.period if self.kind == "first" else self.epoch + (passed + 1) * self.period
+        return self._used, self._end - now
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a stretch of the log comes to."""
+
+    allowed: int
+    passed: int
+    refused: int
+    slowest: float
+    """Calls of the slowest caller as a share of the mean."""
+
+    @property
+    def used(self) -> float:
+        """Share of the budget that was used."""
+        return self.passed / self.allowed
+
+    @property
+    def throttled(self) -> float:
+        """429s per call made."""
+        return self.refused / max(1, self.passed + self.refused)
+
+
+def verdict(
+    log: list[tuple[float, str, int]],
+    *,
+    begin: float,
+    end: float,
+    rate: float,
+    fair_from: float | None = None,
+    fair_until: float | None = None,
+    strangers: frozenset[str] | set[str] = frozenset(),
+) -> Verdict:
+    """Judge the calls between two instants; fairness between those who called while all were there.
+
+    Strangers use the budget as well, but their 429s are their own affair.
+    """
+    inside = [(at, caller, status) for at, caller, status in log if begin <= at < end]
+    fair_from, fair_until = fair_from or begin, fair_until or end
+    counts: dict[str, int] = {caller: 0 for _, caller, _ in inside if caller not in strangers}
+    for at, caller, status in inside:
+        if caller in counts and status != 429 and fair_from <= at < fair_until:
+            counts[caller] += 1
+    mean = sum(counts.values()) / max(1, len(counts))
+    return Verdict(
+        allowed=round((end - begin) * rate),
+        passed=sum(status != 429 for _, _, status in inside),
+        refused=sum(status == 429 and caller in counts for _, caller, status in inside),
+        slowest=min(counts.values()) / mean if mean else 0.0,
+    )

@@ -1,0 +1,125 @@
+"""What others do about a request budget, each in the fewest lines that do it justice, and ours behind the same face."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from aiolimiter import AsyncLimiter
+
+from mittwald_async.transport.ratelimit import Limiter, Policy, Slot
+
+
+class Contender(Protocol):
+    """Asked before a call, told after it. Returns the seconds that the caller should sleep before trying again."""
+
+    async def before(self) -> Slot | None: ...
+
+    def after(self, slot: Slot | None, status: int, headers: Mapping[str, str]) -> float: ...
+
+
+def backoff(tries: int) -> float:
+    """Full jitter, as most clients have it."""
+    return random.uniform(0, min(20.0, 0.5 * 2**tries))
+
+
+class NoLimiter:
+    """Sends at once; repeats a 429 after a back-off."""
+
+    def __init__(self) -> None:
+        self._tries = 0
+
+    async def before(self) -> None:
+        return None
+
+    def after(self, slot: Slot | None, status: int, headers: Mapping[str, str]) -> float:
+        self._tries = min(self._tries + 1, 6) if status == 429 else 0
+        return backoff(self._tries) if status == 429 else 0.0
+
+
+class Static(NoLimiter):
+    """aiolimiter with the numbers of the documentation."""
+
+    def __init__(self, limit: int, period: float) -> None:
+        super().__init__()
+        self._bucket = AsyncLimiter(limit, period)
+
+    async def before(self) -> None:
+        await self._bucket.acquire()
+
+
+class StopAtZero(NoLimiter):
+    """Sends until an answer says that nothing remains, then sleeps until the reset."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._until = 0.0
+
+    async def before(self) -> None:
+        while (left := self._until - asyncio.get_running_loop().time()) > 0:
+            await asyncio.sleep(left)
+
+    def after(self, slot: Slot | None, status: int, headers: Mapping[str, str]) -> float:
+        if headers.get("X-RateLimit-Remaining") == "0":
+            self._until = asyncio.get_running_loop().time() + float(headers["X-RateLimit-Reset"])
+        return super().after(slot, status, headers)
+
+
+class Cubic(NoLimiter):
+    """Learns the rate from errors alone: cut to 0.7 on a 429, then back along a cubic curve (the way of AWS clients)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rate = self._most = 20.0
+        self._cut_at = 0.0
+        self._next = 0.0
+        self._measured = 20.0
+        self._seen_at = 0.0
+
+    async def before(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._next = max(self._next, now) + 1 / self._rate
+        await asyncio.sleep(self._next - 1 / self._rate - now)
+
+    def after(self, slot: Slot | None, status: int, headers: Mapping[str, str]) -> float:
+        now = asyncio.get_running_loop().time()
+        gap, self._seen_at = max(1e-4, now - self._seen_at), now
+        self._measured = 0.95 * self._measured + 0.05 / gap
+        if status == 429:
+            if now - self._cut_at > 0.1:
+                self._most, self._cut_at = min(self._rate, self._measured), now
+            self._rate = max(0.5, 0.7 * self._most)
+        else:
+            since = now - self._cut_at - (self._most * 0.3 / 0.4) ** (1 / 3)
+            self._rate = min(max(0.5, 0.4 * since**3 + self._most), 2 * self._measured)
+        return super().after(slot, status, headers)
+
+
+class Ours:
+    """The limiter of this package."""
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        self.limiter = Limiter()
+        self._policy = policy or Policy()
+
+    async def before(self) -> Slot:
+        return self.limiter.try_acquire("r", self._policy) or await self.limiter.acquire("r", self._policy)
+
+    def after(self, slot: Slot | None, status: int, headers: Mapping[str, str]) -> float:
+        if slot is not None:
+            slot.answered(status, headers)
+            slot.release()
+        return 0.0
+
+
+def contenders(limit: int, period: float) -> dict[str, Callable[[], Contender]]:
+    """All of them, by name, for a budget whose documentation says `limit` per `period`."""
+    return {
+        "mittwald_async": Ours,
+        "no limiter": NoLimiter,
+        f"AsyncLimiter({limit}, {period:g})": lambda: Static(limit, period),
+        "stop at zero": StopAtZero,
+        "cubic": Cubic,
+    }

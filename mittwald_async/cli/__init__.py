@@ -1,0 +1,23 @@
+"""The command line: `mittwald-async`.
+
+Exit codes: 0 done · 1 the API answered with an error · 2 wrong usage, configuration or an unwritable target ·
+3 a sweep finished, but lists failed · 4 a sweep stopped because `--max-requests` were used up · 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """Run the command line on `sys.argv` and exit."""
+    try:
+        from .app import run
+    except ModuleNotFoundError as error:
+        if error.name not in ("typer", "rich", "click"):
+            raise
+        sys.stderr.write("mittwald-async: the command line needs its extra: pip install 'mittwald-async[cli]'\n")
+        sys.exit(2)
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,54 @@
+"""The built-in account: an emulator in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import anyio
+import anyio.abc
+from anyio.streams.text import TextReceiveStream
+
+from ..errors import ConfigurationError
+
+_START_SECONDS = 30.0
+_SIZE = ("--customers", "25", "--projects", "100")
+"""An agency's account: its default inventory fits in one window of the budget."""
+
+
+@asynccontextmanager
+async def demo_server() -> AsyncGenerator[tuple[str, str]]:
+    """Start an emulator with a generated agency account; gives its URL and token, and ends it afterwards.
+
+    Raises:
+        ConfigurationError: it did not start.
+    """
+    command = [sys.executable, "-m", "mittwald_async.emulator", "--port", "0", *_SIZE]
+    process = await anyio.open_process(command, stdin=subprocess.DEVNULL, stderr=None)
+    try:
+        ready = None
+        with anyio.move_on_after(_START_SECONDS):
+            ready = await _announced(process)
+        if ready is None:
+            raise ConfigurationError("the demo's emulator did not start; see above, or try `mittwald-async emulate`")
+        yield ready
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        with anyio.CancelScope(shield=True):
+            await process.aclose()
+
+
+async def _announced(process: anyio.abc.Process) -> tuple[str, str] | None:
+    """URL and token, which the emulator prints as its first two lines; `None` if it ended before."""
+    if process.stdout is None:
+        return None
+    text = ""
+    async for chunk in TextReceiveStream(process.stdout):
+        text += chunk
+        if text.count("\n") >= 2:
+            url, token, *_ = text.splitlines()
+            return url.strip(), token.partition(": ")[2].strip()
+    return None

@@ -1,0 +1,88 @@
+"""The command: `python -m mittwald_async.codegen [--spec PATH|URL] [--out DIR] [--check] [--config FILE]`.
+
+Exit codes: 0 done or nothing to do, 1 `--check` found differences, 2 the document or the command line is no good
+(one message on standard error, nothing changed).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import GENERATOR_VERSION
+from .changes import compare, outline
+from .compiler import Compiled, compile_document
+from .config import DEFAULT_PATH, Config, load_config
+from .load import load
+from .problems import DocumentError
+from .write import difference, present, replace
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and give its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        config = load_config(options.config)
+        return _run(options.spec or config.document, options.out, options.check, config)
+    except DocumentError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m mittwald_async.codegen",
+        description="Write api/, models/ and operations.py from an OpenAPI 3.0 document.",
+    )
+    parser.add_argument("--spec", metavar="PATH|URL", help="the document (default: what the configuration names)")
+    parser.add_argument(
+        "--out", type=Path, default=PACKAGE, help="package directory to write into (default: this package)"
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and tell what differs")
+    parser.add_argument(
+        "--config", type=Path, default=DEFAULT_PATH, help="what is known of the API beside the document"
+    )
+    parser.add_argument("--version", action="version", version=GENERATOR_VERSION)
+    return parser
+
+
+def _run(spec: str, out: Path, check: bool, config: Config) -> int:
+    if not spec:
+        raise DocumentError("no document: the configuration names none, give --spec")
+    if not out.is_dir():
+        raise DocumentError(f"{out} is no directory")
+    made = compile_document(load(spec), config)
+    old = present(out)
+    differing = difference(old, made.files)
+    _report(made, old, differing)
+    if not differing:
+        print(f"{out} is up to date")
+        return 0
+    if check:
+        print(*differing, sep="\n")
+        return 1
+    replace(out, made.files)
+    print(f"{out}: {len(differing)} files changed")
+    return 0
+
+
+def _report(made: Compiled, old: dict[str, str], differing: list[str]) -> None:
+    surface = made.surface
+    models = sum(len(domain) for domain in surface.declarations.values())
+    print(f"{surface.title} {surface.version} (sha256 {surface.sha256})")
+    print(f"{len(surface.operations)} operations, {len(surface.redirects)} redirects, {models} models")
+    for finding in made.findings:
+        print(f"simplified: {finding}")
+    if old and differing:
+        changed = {line.partition(": ")[2] for line in differing}
+        before = outline({name: text for name, text in old.items() if name in changed})
+        after = outline({name: text for name, text in made.files.items() if name in changed})
+        print(*(compare(before, after) or ["no change for users"]), sep="\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

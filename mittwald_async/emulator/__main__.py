@@ -1,0 +1,140 @@
+"""`python -m mittwald_async.emulator`: the emulator as a process of its own. First line on stdout: its URL."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from . import Emulator
+from .faults import parsed
+from .options import OptionError, Options, Transitions
+from .start import serve
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run; gives the exit status: 0 after a signal, 2 for options that cannot be."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        options = _options(given)
+        asyncio.run(serve(options, _announce))
+    except OptionError as error:
+        print(f"mittwald_async.emulator: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _announce(emulator: Emulator) -> None:
+    gc.collect()
+    gc.freeze()
+    print(emulator.url, flush=True)
+    print(f"token: {emulator.token}", flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    default = Options()
+    parser = argparse.ArgumentParser(prog="python -m mittwald_async.emulator", description="A local mittwald API.")
+    add = parser.add_argument
+    add("--host", default=default.host)
+    add("--port", type=int, default=8080, help="0: any free port (default: %(default)s)")
+    add("--seed", type=int, default=default.seed, help="same seed, same account (default: %(default)s)")
+    add("--customers", type=int, default=default.customers, help="customers of the account (default: %(default)s)")
+    add("--projects", type=int, default=default.projects, help="projects of the whole account (default: %(default)s)")
+    add("--token", default=default.token, help="the user's API token (default: %(default)s)")
+    add(
+        "--rate-limit",
+        default="3000/600",
+        metavar="N/SECONDS",
+        help="requests per seconds, or none (default: %(default)s)",
+    )
+    add(
+        "--lag",
+        type=float,
+        default=default.lag,
+        help="seconds until writes are visible, 0: at once (default: %(default)s)",
+    )
+    add(
+        "--drift", type=float, default=default.drift, help="share of answers with unknown fields (default: %(default)s)"
+    )
+    add("--clock", choices=("real", "virtual"), default=default.clock)
+    add("--transitions", choices=("seconds", "reads"), default=default.transitions.unit, help="how phases are measured")
+    add(
+        "--transition-length",
+        type=float,
+        default=default.transitions.length,
+        help="of one phase (default: %(default)s)",
+    )
+    add(
+        "--failing",
+        type=float,
+        default=default.transitions.failing,
+        help="share of things that fail (default: %(default)s)",
+    )
+    add("--mfa", action="store_true", help="login asks for a second factor")
+    add("--no-auth", action="store_true", help="take every token for the user's")
+    add("--no-validate", action="store_true", help="do not check requests")
+    add("--faults", metavar="JSON", help="fault plans: a JSON list, or @FILE")
+    add(
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="continue from a dumped state; not with --seed, --customers, --projects",
+    )
+    return parser
+
+
+def _options(given: argparse.Namespace) -> Options:
+    default = Options()
+    sizes = ("seed", "customers", "projects")
+    if given.state is not None and any(getattr(given, name) != getattr(default, name) for name in sizes):
+        raise OptionError("--state contradicts --seed, --customers and --projects: the dump says them")
+    return Options(
+        host=given.host,
+        port=given.port,
+        seed=given.seed,
+        customers=given.customers,
+        projects=given.projects,
+        token=given.token,
+        rate_limit=_rate(given.rate_limit),
+        lag=given.lag,
+        drift=given.drift,
+        clock=given.clock,
+        transitions=Transitions(unit=given.transitions, length=given.transition_length, failing=given.failing),
+        mfa=given.mfa,
+        auth=not given.no_auth,
+        validate=not given.no_validate,
+        faults=parsed(_json(given.faults)) if given.faults else (),
+        state=given.state,
+    ).checked()
+
+
+def _rate(text: str) -> tuple[int, float] | None:
+    if text == "none":
+        return None
+    number, slash, seconds = text.partition("/")
+    try:
+        return int(number), float(seconds) if slash else 600.0
+    except ValueError:
+        raise OptionError(f"--rate-limit must be N/SECONDS or none, not {text}") from None
+
+
+def _json(text: str) -> Any:
+    try:
+        return msgspec.json.decode(Path(text[1:]).read_bytes() if text.startswith("@") else text)
+    except OSError as error:
+        raise OptionError(f"--faults: cannot read {text[1:]}: {error.strerror}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise OptionError(f"--faults: not JSON: {error}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

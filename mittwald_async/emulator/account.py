@@ -1,0 +1,243 @@
+"""A seeded account: what exists, and what each thing looks like, without storing any of it.
+
+Every object has a kind and a number. Numbers of a kind run through the objects of the kind above it (projects of
+customer 0, of customer 1, …), so the children of one parent are a range, and prefix sums lead from a number to its
+parent. Counts are drawn once per kind when it is first asked for; an object itself is made when it is looked at, by a
+pure function of seed, kind and number.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from .clock import EPOCH
+from .ids import Dice, Ids
+from .names import AGENCY_KINDS, AGENCY_WORDS, FIRST_NAMES, LEGAL_FORMS, PROJECT_WORDS, SURNAMES, TLDS, company, slug
+
+DAY: Final = 86400
+_COUNTS = 1
+"""Purpose of the dice that draw how many children of a kind a parent has."""
+
+Builder = Callable[["Account", int], dict[str, Any]]
+Count = Callable[["Account", int], int]
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """A sort of object."""
+
+    name: str
+    number: int
+    """Part of every id, so it never changes."""
+    parent: str | None
+    """`None`: belongs to the caller; `count` is then asked once, with parent 0."""
+    count: Count
+    build: Builder
+    id_name: str = "id"
+    """Wire name of the object's id."""
+    short: str | None = None
+    """Prefix of its short ids, where short ids are accepted in paths."""
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def kind(
+    name: str,
+    number: int,
+    *,
+    parent: str | None,
+    count: Count,
+    id_name: str = "id",
+    short: str | None = None,
+) -> Callable[[Builder], Builder]:
+    """Register the decorated function as the maker of a kind's objects."""
+
+    def register(build: Builder) -> Builder:
+        KINDS[name] = Kind(
+            name=name, number=number, parent=parent, count=count, build=build, id_name=id_name, short=short
+        )
+        return build
+
+    return register
+
+
+def spread(name: str, *weighted: tuple[int, int]) -> Count:
+    """Counts drawn from (weight, count) pairs."""
+    table = [count for weight, count in weighted for _ in range(weight)]
+
+    def count(account: Account, parent: int) -> int:
+        return table[account.dice(name, parent, _COUNTS).below(len(table))]
+
+    return count
+
+
+def same_as(name: str, per: int = 1, plus: int = 0) -> Count:
+    """As many as the parent has of another kind, times `per`, plus `plus`."""
+
+    def count(account: Account, parent: int) -> int:
+        return len(account.span(name, parent)) * per + plus
+
+    return count
+
+
+class Account:
+    """What one seed and one size give.
+
+    Args:
+        seed: any number.
+        customers, projects: how many are the caller's own.
+        foreign: projects that belong to one more customer, which the caller may not see.
+        mfa: the caller has a second factor.
+    """
+
+    def __init__(self, seed: int, customers: int, projects: int, foreign: int = 0, mfa: bool = False) -> None:
+        self.seed = seed
+        self.customers = customers
+        self.projects = projects
+        self.foreign = foreign
+        self.mfa = mfa
+        self.ids = Ids(seed)
+        self._sums: dict[str, array[int]] = {}
+        self._weights: list[int] | None = None
+
+    # what exists
+
+    def total(self, name: str, *, foreign: bool = False) -> int:
+        """Objects of a kind, the caller's own or all."""
+        parent = KINDS[name].parent
+        if parent is None:
+            return self.sums(name)[-1] if foreign or name != "customer" else self.customers
+        return self.sums(name)[self.total(parent, foreign=foreign)]
+
+    def span(self, name: str, parent: int) -> range:
+        """Numbers of a parent's objects of a kind."""
+        sums = self.sums(name)
+        return range(sums[parent], sums[parent + 1])
+
+    def parent(self, name: str, number: int) -> int:
+        """Number of the object above."""
+        return bisect_right(self.sums(name), number) - 1
+
+    def place(self, name: str, number: int) -> tuple[int, int]:
+        """The object above and the position below it, from 0."""
+        sums = self.sums(name)
+        parent = bisect_right(sums, number) - 1
+        return parent, number - sums[parent]
+
+    def above(self, name: str, number: int, ancestor: str) -> int:
+        """Number of the ancestor of that kind; the object itself if it is of that kind."""
+        while name != ancestor:
+            number = self.parent(name, number)
+            above = KINDS[name].parent
+            if above is None:
+                raise LookupError(f"no {ancestor} above")
+            name = above
+        return number
+
+    def sums(self, name: str) -> array[int]:
+        """How many of a kind there are below all parents before each parent: one entry more than parents."""
+        sums = self._sums.get(name)
+        if sums is None:
+            sums = self._sums[name] = self._counted(KINDS[name])
+        return sums
+
+    def _counted(self, kind: Kind) -> array[int]:
+        parents = 1 if kind.parent is None else self.total(kind.parent, foreign=True)
+        sums, running = array("Q", [0]), 0
+        append, count = sums.append, kind.count
+        for parent in range(parents):
+            running += count(self, parent)
+            append(running)
+        return sums
+
+    # what it looks like
+
+    def build(self, name: str, number: int) -> dict[str, Any]:
+        return KINDS[name].build(self, number)
+
+    def id(self, name: str, number: int) -> str:
+        return self.ids.uuid(KINDS[name].number, number)
+
+    def dice(self, name: str, number: int, purpose: int = 0) -> Dice:
+        return self.ids.dice(KINDS[name].number, number, purpose)
+
+    # what many of them need to know
+
+    def brand(self, project: int) -> str:
+        """The business a project is for, unique in the account."""
+        return company(project)
+
+    def project_title(self, project: int) -> str:
+        word = self.dice("project", project, 2).pick(PROJECT_WORDS)
+        return f"{self.brand(project)} {word}" if word else self.brand(project)
+
+    def project_short(self, project: int) -> str:
+        return self.ids.short("p", project)
+
+    def server_of(self, project: int) -> int | None:
+        """Number of the server a project lives on; `None`: it is hosted on its own."""
+        servers = self.span("server", self.parent("project", project))
+        if not servers:
+            return None
+        dice = self.dice("project", project, 3)
+        return None if dice.chance(15) else dice.pick(servers)
+
+    def weights(self) -> list[int]:
+        """Running sums of the customers' weights: a tenth of the customers have most of the projects."""
+        if self._weights is None:
+            running, sums = 0, [0]
+            for customer in range(self.customers):
+                dice = self.dice("customer", customer, 3)
+                running += 10 + dice.below(20) + (dice.below(400) if dice.chance(10) else 0)
+                sums.append(running)
+            self._weights = sums
+        return self._weights
+
+    def domain_name(self, domain: int) -> str:
+        project, index = self.place("domain", domain)
+        name = slug(self.brand(project))
+        round_, tld = divmod(index, len(TLDS))
+        return f"{name}{f'-{round_}' if round_ else ''}.{TLDS[tld]}"
+
+    def customer_name(self, customer: int) -> str:
+        dice = self.dice("customer", customer, 2)
+        form = dice.pick(LEGAL_FORMS)
+        if dice.chance(40):
+            return f"{company(customer * 31 + 7)} {form}"
+        return f"{dice.pick(AGENCY_WORDS)} {dice.pick(AGENCY_KINDS)} {form}"
+
+    def person(self, name: str, number: int) -> tuple[str, str, str]:
+        """First name, last name and mail address of whoever an object is about."""
+        dice = self.dice(name, number, 4)
+        first, last = dice.pick(FIRST_NAMES), dice.pick(SURNAMES)
+        return first, last, f"{slug(first)}.{slug(last)}{number}@example.org"
+
+    def moment(self, dice: Dice, days: int, spread: int = 365) -> str:
+        """A moment from `days + spread` to `days` days before the account's day; `days` may be negative."""
+        return iso(int(EPOCH) - days * DAY - dice.below(spread * DAY))
+
+
+@lru_cache(maxsize=4096)
+def _day(days: int) -> str:
+    return datetime.fromtimestamp(days * DAY, UTC).strftime("%Y-%m-%d")
+
+
+def iso(at: float, milliseconds: int = 0) -> str:
+    """Unix seconds as the API writes them. Days are remembered: formatting dates would be most of the work."""
+    days, rest = divmod(int(at), DAY)
+    hours, rest = divmod(rest, 3600)
+    return f"{_day(days)}T{hours:02d}:{rest // 60:02d}:{rest % 60:02d}.{milliseconds:03d}Z"
+
+
+def picked(dice: Dice, choices: Sequence[str], least: int, most: int) -> list[str]:
+    """Some of the choices, in their order, without doubles."""
+    wanted = min(dice.between(least, most), len(choices))
+    start = dice.below(len(choices))
+    return [choices[(start + step) % len(choices)] for step in range(wanted)]

@@ -1,0 +1,153 @@
+"""Things that go wrong on purpose: which requests, how often, and what happens to them."""
+
+from __future__ import annotations
+
+import random
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+import msgspec
+
+from ..operation import Operation
+from .options import OptionError
+
+HTML = "<html><head><title>{status}</title></head><body><h1>{status}</h1><hr>proxy</body></html>"
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One plan. What is not set does not happen; several effects of one plan happen together."""
+
+    operation: str = "*"
+    """Operation id, or a glob over ids or over `METHOD /path/{template}`."""
+    probability: float = 1.0
+    """Share of the matching requests, by the plan's own dice."""
+    count: int | None = None
+    """So many times, then never again; `None`: for ever."""
+    after: int = 0
+    """So many matching requests pass first."""
+    seed: int | None = None
+    """Of the dice; `None`: the emulator's."""
+    executed: bool = False
+    """True: the operation is carried out before its answer is spoilt. Always so for effects on the answer itself."""
+    status: int | None = None
+    """Answer with this status instead, with an error body of the API's shape unless `body` or `html` says otherwise."""
+    type: str = "InternalError"
+    """Of the error body."""
+    message: str = "something went wrong"
+    body: str | None = None
+    """Body as it is. Needs `status`."""
+    html: bool = False
+    """A proxy's page as body. Needs `status`."""
+    headers: dict[str, str] = {}
+    """Headers set or, with an empty value, taken away: nonsense welcome."""
+    reset: Literal["before", "during", "after"] | None = None
+    """Reset the connection before anything is answered, in the middle of the headers, or after headers and half a body."""
+    truncate: int | None = None
+    """Close the connection after so many bytes of the body, though more were announced."""
+    delay: float = 0.0
+    """Seconds until the request is looked at."""
+    drip: float = 0.0
+    """Seconds between the pieces of a body that comes in ten."""
+
+    def checked(self) -> Fault:
+        """Give itself back, or raise OptionError."""
+        if not 0 <= self.probability <= 1:
+            raise OptionError("fault: probability must be 0 to 1")
+        if self.status is not None and not 200 <= self.status <= 599:
+            raise OptionError("fault: status must be 200 to 599")
+        if (self.body is not None or self.html) and self.status is None:
+            raise OptionError("fault: body and html need a status")
+        if self.body is not None and self.html:
+            raise OptionError("fault: body and html contradict each other")
+        if self.reset and self.truncate is not None:
+            raise OptionError("fault: reset and truncate contradict each other")
+        if min(self.delay, self.drip, self.after, self.truncate or 0, 0 if self.count is None else self.count) < 0:
+            raise OptionError("fault: delay, drip, after, truncate and count must be 0 or more")
+        return self
+
+    def error_body(self) -> tuple[bytes, str]:
+        """Body and content type of the answer that replaces the real one."""
+        if self.html:
+            return HTML.format(status=self.status).encode(), "text/html"
+        if self.body is not None:
+            return self.body.encode(), "application/json"
+        return msgspec.json.encode({"type": self.type, "message": self.message}), "application/json"
+
+
+class _Plan:
+    __slots__ = ("dice", "fault", "hits", "seen")
+
+    def __init__(self, fault: Fault, seed: int, number: int) -> None:
+        self.fault = fault
+        self.dice = random.Random(f"fault {seed if fault.seed is None else fault.seed} {number}")
+        self.seen = 0
+        self.hits = 0
+
+    def strikes(self) -> bool:
+        self.seen += 1
+        fault = self.fault
+        if self.seen <= fault.after or (fault.count is not None and self.hits >= fault.count):
+            return False
+        if fault.probability < 1 and self.dice.random() >= fault.probability:
+            return False
+        self.hits += 1
+        return True
+
+
+class Faults:
+    """The plans of one emulator; the first that strikes is the one that happens."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._plans: list[_Plan] = []
+        self._by_operation: dict[str, tuple[_Plan, ...]] = {}
+
+    def add(self, *faults: Fault) -> None:
+        """Raises OptionError for a plan that cannot be."""
+        for fault in faults:
+            self._plans.append(_Plan(fault.checked(), self._seed, len(self._plans)))
+        self._by_operation.clear()
+
+    def clear(self) -> None:
+        """Nothing goes wrong any more."""
+        self._plans.clear()
+        self._by_operation.clear()
+
+    def strike(self, operation: Operation[Any]) -> Fault | None:
+        """The fault that happens to this request, if any."""
+        if not self._plans:
+            return None
+        plans = self._by_operation.get(operation.operation_id)
+        if plans is None:
+            plans = tuple(plan for plan in self._plans if matches(plan.fault.operation, operation))
+            self._by_operation[operation.operation_id] = plans
+        for plan in plans:
+            if plan.strikes():
+                return plan.fault
+        return None
+
+    def dump(self) -> list[dict[str, Any]]:
+        """The plans and how often they struck."""
+        return [{**msgspec.to_builtins(plan.fault), "seen": plan.seen, "hits": plan.hits} for plan in self._plans]
+
+
+def matches(pattern: str, operation: Operation[Any]) -> bool:
+    """Whether a plan's pattern means this operation."""
+    if " " in pattern:
+        return fnmatchcase(f"{operation.method} {operation.path}", pattern)
+    return fnmatchcase(operation.operation_id, pattern)
+
+
+def parsed(data: Any) -> tuple[Fault, ...]:
+    """Plans from JSON values: one object or a list of them. Raises OptionError."""
+    items: list[Any] = data if isinstance(data, list) else [data]  # pyright: ignore[reportUnknownVariableType]
+    known = set(Fault.__struct_fields__)
+    for item in items:
+        names: set[str] = set(item) if isinstance(item, dict) else set()  # pyright: ignore[reportUnknownArgumentType]
+        unknown = names - known
+        if unknown:
+            raise OptionError(f"fault: unknown {', '.join(sorted(unknown))}")
+    try:
+        return tuple(fault.checked() for fault in msgspec.convert(items, list[Fault]))
+    except msgspec.ValidationError as error:
+        raise OptionError(f"fault: {error}") from None

@@ -1,0 +1,111 @@
+"""What an emulator can be told: one record, checked as a whole before anything starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+
+class OptionError(ValueError):
+    """Options that cannot work together or values out of range. The message is one line and says what to change."""
+
+
+class Transitions(msgspec.Struct, frozen=True, kw_only=True):
+    """How long things take that take time: a project gets ready, an app is installed, a backup is written."""
+
+    unit: Literal["seconds", "reads"] = "seconds"
+    """`reads`: a thing moves on after it was looked at so many times, however long that takes."""
+    length: float = 2.0
+    """Seconds or reads of one phase; 0 means at once."""
+    failing: float = 0.02
+    """Share of the things that end in their failed state, 0 to 1."""
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything an emulator is told. Every trait has its switch here; defaults resemble the real thing."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0: any free port."""
+    seed: int = 0
+    """Same seed, same account."""
+    customers: int = 3
+    projects: int = 20
+    """Projects of the whole account, spread over the customers."""
+    foreign: int = 2
+    """Projects that exist but belong to somebody else: 403."""
+    mfa: bool = False
+    """The user's login asks for a second factor."""
+    clock: Literal["real", "virtual"] = "real"
+    """`virtual`: time stands still until it is advanced; with it, same calls give the same bytes throughout."""
+    transitions: Transitions = Transitions()
+    token: str = "token"  # noqa: S105
+    """The main user's API token."""
+    auth: bool = True
+    """False: every token, and none, is taken for the user's."""
+    validate: bool = True
+    """False: requests are not checked against the document."""
+    rate_limit: tuple[int, float] | None = (3000, 600.0)
+    """Requests and seconds. `None`: unlimited, without headers."""
+    rate_limit_per: Literal["user", "token"] = "user"
+    """Whom the budget belongs to; the real one counts all clients of a user together."""
+    login_limit: tuple[int, float] | None = (60, 60.0)
+    """The other limit: routes that hand out tokens, per remote address."""
+    rate_limit_on_429: bool = False
+    """True: a 429 carries the headers as well; the real one does not."""
+    lag: float = 0.25
+    """Seconds until a write is visible to reads that do not ask for it; 0 switches the trait off."""
+    permission_lag: float = 0.0
+    """Seconds after the event is reached for which a created thing is still 403 or 404."""
+    event_wait: float = 10.0
+    """Longest wait for an event before 412."""
+    drift: float = 0.01
+    """Share of answers with an unknown field; a tenth of it gets an unknown enum value."""
+    max_limit: dict[str, int] = {}
+    """Largest `limit` by operation id beside those known to refuse (`*`: all lists)."""
+    default_limit: int | None = None
+    """Items per page where the document states no default; `None`: the whole list."""
+    session_seconds: float = 3600.0
+    """Life of a session's token."""
+    extension_seconds: float = 600.0
+    """Life of an extension instance's token."""
+    faults: tuple[Any, ...] = ()
+    """Fault plans, see `faults.Fault`."""
+    fault_seed: int | None = None
+    """Seed of the faults' dice; `None`: the seed."""
+    redirects: dict[str, str] = {}
+    """Locations of redirect stubs by `METHOD /path` template, instead of the derived ones."""
+    state: Path | None = None
+    """A dumped state to start from; `seed`, `customers` and `projects` of the dump win."""
+    log_size: int = 1000
+    """Requests the control API remembers."""
+    server_header: bool = True
+
+    def checked(self) -> Options:
+        """Give itself back, or raise OptionError."""
+        ranges = (
+            ("port", 0 <= self.port <= 65535, "0 to 65535"),
+            ("customers", 1 <= self.customers <= 1_000_000, "1 to 1000000"),
+            ("projects", 0 <= self.projects <= 1_000_000, "0 to 1000000"),
+            ("foreign", 0 <= self.foreign <= 1000, "0 to 1000"),
+            ("drift", 0 <= self.drift <= 1, "0 to 1"),
+            ("transitions.failing", 0 <= self.transitions.failing <= 1, "0 to 1"),
+            ("transitions.length", self.transitions.length >= 0, "0 or more"),
+            ("lag", self.lag >= 0, "0 or more seconds"),
+            ("permission_lag", self.permission_lag >= 0, "0 or more seconds"),
+            ("event_wait", self.event_wait >= 0, "0 or more seconds"),
+            ("log_size", self.log_size >= 0, "0 or more"),
+        )
+        for name, fine, allowed in ranges:
+            if not fine:
+                raise OptionError(f"{name} must be {allowed}")
+        for name, limit in (("rate_limit", self.rate_limit), ("login_limit", self.login_limit)):
+            if limit is not None and (limit[0] < 1 or limit[1] <= 0):
+                raise OptionError(f"{name} must be at least 1 request in more than 0 seconds")
+        if not self.auth and self.mfa:
+            raise OptionError("mfa contradicts auth=False: without credentials there is no second factor")
+        if self.permission_lag and not self.lag:
+            raise OptionError("permission_lag needs lag: without lagging events permissions do not lag")
+        return self

@@ -1,0 +1,154 @@
+"""What the handlers of all families share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, cast
+
+from ..calls import Call, Fail, Listing, Nothing, Value
+from ..listing import Key, Keys
+
+if TYPE_CHECKING:
+    from ..state import World
+
+Test = Callable[[dict[str, Any]], bool]
+Sort = Callable[[dict[str, Any]], Any]
+Scope = tuple[str, Key] | None
+
+
+def world_of(call: Call) -> World:
+    return cast("World", call.world)
+
+
+def located(call: Call, kind: str, parameter: str) -> Key:
+    """Key of the object a path parameter names. Raises Fail (404, 403)."""
+    return world_of(call).find(kind, call.path[parameter], call.identity)
+
+
+def scope_of(call: Call, kind: str, parameter: str) -> tuple[str, Key]:
+    """A path parameter as the scope of a list."""
+    return kind, located(call, kind, parameter)
+
+
+def asked_scope(call: Call, *candidates: tuple[str, str]) -> Scope:
+    """The scope that the query names, by (kind, query parameter), narrowest first. `None`: the whole account.
+    An extension instance's token sees the project or customer it belongs to and is refused anything wider."""
+    world = world_of(call)
+    for kind, parameter in candidates:
+        if parameter in call.query:
+            return kind, world.find(kind, call.query[parameter], call.identity)
+    if call.identity.kind == "extension":
+        raise Fail.forbidden("this token cannot list the whole account; name a project")
+    return None
+
+
+def shown(call: Call, view: str, key: Key, status: int | None = None) -> Value:
+    """One object as an answer."""
+    world = world_of(call)
+    return Value(world.show(view, (key,))[0], status=status)
+
+
+def whole(call: Call, view: str, scope: Scope, kind: str | None = None) -> Listing:
+    """All objects of a scope."""
+    world = world_of(call)
+    return world.listing(view, world.keys(kind or view, scope))
+
+
+def filtered(
+    call: Call,
+    view: str,
+    scope: Scope,
+    tests: Iterable[Test | None] = (),
+    sort: Sort | None = None,
+    *,
+    kind: str | None = None,
+    descending: bool = False,
+) -> Listing:
+    """The objects of a scope that pass all tests, sorted."""
+    world = world_of(call)
+    given = [test for test in tests if test is not None]
+    test: Test | None = (lambda value: all(one(value) for one in given)) if given else None
+    question = (view, *sorted((name, str(value)) for name, value in call.query.items() if name not in _PAGING))
+    return world.listing(view, world.select(kind or view, scope, question, test, sort, descending))
+
+
+_PAGING = ("limit", "skip", "page")
+
+
+def search(call: Call, parameter: str, *properties: str) -> Test | None:
+    """A test for a text anywhere in some properties, ignoring case; `None` if nothing is searched for."""
+    text = call.query.get(parameter)
+    if not text:
+        return None
+    wanted = str(text).lower()
+    return lambda value: any(wanted in str(value.get(name, "")).lower() for name in properties)
+
+
+def equal(call: Call, parameter: str, property: str | None = None) -> Test | None:
+    """A test for a property that equals (or, for a list, is one of) what the query says."""
+    if parameter not in call.query:
+        return None
+    wanted: Any = call.query[parameter]
+    name = property or parameter
+    if isinstance(wanted, list):
+        return lambda value: value.get(name) in wanted
+    return lambda value: value.get(name) == wanted
+
+
+def descending(call: Call) -> bool:
+    """Whether `order` (a word or a list of them) says so."""
+    order = call.query.get("order")
+    return order == "desc" or order == ["desc"]
+
+
+def given(body: dict[str, Any], *names: str) -> dict[str, Any]:
+    """The properties of a body that were sent."""
+    return {name: body[name] for name in names if name in body}
+
+
+def patch(call: Call, kind: str, parameter: str, *names: str, **more: Any) -> Nothing:
+    """Take over properties of the body by name, the whole of a PATCH."""
+    world = world_of(call)
+    key = located(call, kind, parameter)
+    world.change(kind, key, **given(call.body, *names), **more)
+    return Nothing()
+
+
+def remove(call: Call, kind: str, parameter: str) -> Nothing:
+    """Delete what a path parameter names."""
+    world = world_of(call)
+    world.remove(kind, located(call, kind, parameter))
+    return Nothing()
+
+
+def known(call: Call, kind: str, id: str) -> Key:
+    """Key of an object that a body names. Raises Fail (404, 403)."""
+    return world_of(call).find(kind, id, call.identity)
+
+
+def unfit(path: str, problem: str) -> Fail:
+    """The refusal of a request that is in order by its form, but not by what it says."""
+    return Fail.refused(f"{path.removeprefix('body.')} {problem}")
+
+
+__all__ = [
+    "Key",
+    "Keys",
+    "Sort",
+    "Test",
+    "asked_scope",
+    "descending",
+    "equal",
+    "filtered",
+    "given",
+    "known",
+    "located",
+    "patch",
+    "remove",
+    "scope_of",
+    "search",
+    "shown",
+    "unfit",
+    "whole",
+    "world_of",
+]

@@ -1,0 +1,213 @@
+"""Certificates and the requests they come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..account import Account, iso, kind, same_as
+from ..calls import Call, Fail, Nothing, Reply, Value, handles
+from ..clock import EPOCH
+from ..listing import Key
+from ..state import World
+from .base import Test, asked_scope, filtered, known, located, remove, shown, unfit, world_of
+from .domains import has_bought_certificate
+
+_DAY = 86400
+_PEM = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
+_ACME, _BOUGHT, _UPLOADED, _DNS = 1, 0, 2, 3
+
+
+@kind("certificate", 16, parent="project", count=same_as("domain"))
+def certificate(account: Account, number: int) -> dict[str, Any]:
+    """One for each domain, with the same number, for the name with and without `www`."""
+    dice = account.dice("certificate", number)
+    project = account.parent("certificate", number)
+    bought = has_bought_certificate(account, number)
+    life = 365 if bought else 90
+    issued = int(EPOCH) - dice.below((life - 5) * _DAY)
+    name = account.domain_name(number)
+    return {
+        "certificate": _PEM.format(account.ids.uuid(203, number)),
+        "certificateRequestId": account.id("certificate_request", number),
+        "certificateType": _BOUGHT if bought else _ACME,
+        "commonName": name,
+        "dnsNames": [name, f"www.{name}"],
+        "id": account.id("certificate", number),
+        "isExpired": False,
+        "issuer": "GlobalSign GCC R6 AlphaSSL CA 2023" if bought else "Let's Encrypt R11",
+        "projectId": account.id("project", project),
+        "validFrom": iso(issued),
+        "validTo": iso(issued + life * _DAY),
+    }
+
+
+@kind("certificate_request", 17, parent="project", count=same_as("domain"))
+def certificate_request(account: Account, number: int) -> dict[str, Any]:
+    made = certificate(account, number)
+    return {
+        "certificateData": {"certificate": made["certificate"]},
+        "certificateType": made["certificateType"],
+        "commonName": made["commonName"],
+        "createdAt": made["validFrom"],
+        "dnsNames": made["dnsNames"],
+        "id": account.id("certificate_request", number),
+        "isCompleted": True,
+        "issuer": made["issuer"],
+        "projectId": made["projectId"],
+        "validFrom": made["validFrom"],
+        "validTo": made["validTo"],
+    }
+
+
+def _listed(call: Call, kind: str) -> Reply:
+    world = world_of(call)
+    scope = asked_scope(call, ("project", "projectId"))
+    tests: list[Test | None] = []
+    if "ingressId" in call.query:
+        key = world.find("ingress", call.query["ingressId"], call.identity)
+        project = world.parent("ingress", key)
+        scope = scope or (None if project is None else ("project", project))
+        tests.append(_covers(world.read("ingress", key), kind))
+    return filtered(call, kind, scope, tests)
+
+
+def _covers(ingress: dict[str, Any], kind: str) -> Test:
+    """Used by an ingress, or (a request has no id in it) made for its host name."""
+    used = ingress["tls"].get("certificateId")
+    if used and kind == "certificate":
+        return lambda value: value["id"] == used
+    return lambda value: ingress["hostname"] in value.get("dnsNames", ())
+
+
+@handles("ssl-list-certificates")
+def list_certificates(call: Call) -> Reply:
+    return _listed(call, "certificate")
+
+
+@handles("ssl-list-certificate-requests")
+def list_requests(call: Call) -> Reply:
+    return _listed(call, "certificate_request")
+
+
+@handles("ssl-get-certificate")
+def get_certificate(call: Call) -> Reply:
+    return shown(call, "certificate", located(call, "certificate", "certificateId"))
+
+
+@handles("ssl-get-certificate-request")
+def get_request(call: Call) -> Reply:
+    return shown(call, "certificate_request", located(call, "certificate_request", "certificateRequestId"))
+
+
+def _looks_like_pem(text: str) -> bool:
+    return "-----BEGIN" in text
+
+
+@handles("ssl-create-certificate-request")
+def create_request(call: Call) -> Reply:
+    """With a certificate of one's own the request is complete at once; others are issued after a while."""
+    world = world_of(call)
+    body = call.body
+    project = known(call, "project", body["projectId"])
+    project_id = world.id("project", project)
+    own = "certificate" in body
+    if own and not _looks_like_pem(body["certificate"]):
+        raise unfit("body.certificate", "certificate_decode_failed")
+    now = world.clock.now()
+    name: str = body.get("commonName", "uploaded.example.org")
+    value: dict[str, Any] = {
+        "certificateData": {"certificate": body["certificate"]} if own else {"signingRequest": _PEM.format("request")},
+        "certificateType": _UPLOADED if own else _BOUGHT if "contact" in body else _DNS,
+        "commonName": name,
+        "createdAt": world.now(),
+        "dnsNames": [name],
+        "id": world.new_id("certificate_request"),
+        "isCompleted": False,
+        "issuer": "mittwald test CA",
+        "projectId": project_id,
+        "validFrom": iso(now),
+        "validTo": iso(now + 365 * _DAY),
+        **({"contact": body["contact"]} if "contact" in body else {}),
+    }
+    id = world.create("certificate_request", project_id, value)
+    if own:
+        complete_request(world, id)
+    call.wrote(project_id=project_id, created=(id,))
+    answer = ("commonName", "contact", "dnsNames", "id", "issuer", "validFrom", "validTo")
+    return Value({name: value[name] for name in answer if name in value})
+
+
+def complete_request(world: World, key: Key) -> str:
+    """The certificate that a request asked for: its id."""
+    request = world.change("certificate_request", key, isCompleted=True)
+    names = ("certificateType", "commonName", "dnsNames", "issuer", "projectId", "validFrom", "validTo", "contact")
+    value: dict[str, Any] = {
+        "certificate": request["certificateData"].get("certificate", _PEM.format(request["id"])),
+        "certificateRequestId": request["id"],
+        "id": world.new_id("certificate"),
+        "isExpired": False,
+        **{name: request[name] for name in names if name in request},
+    }
+    return world.create("certificate", request["projectId"], value)
+
+
+@handles("ssl-delete-certificate-request")
+def delete_request(call: Call) -> Reply:
+    return remove(call, "certificate_request", "certificateRequestId")
+
+
+@handles("ssl-delete-certificate")
+def delete_certificate(call: Call) -> Reply:
+    """Not while an ingress uses it."""
+    world = world_of(call)
+    key = located(call, "certificate", "certificateId")
+    id, project = world.id("certificate", key), world.parent("certificate", key)
+    scope = None if project is None else ("project", project)
+    if any(world.read("ingress", host)["tls"].get("certificateId") == id for host in world.keys("ingress", scope)):
+        raise Fail.refused("the certificate is in use by an ingress")
+    return remove(call, "certificate", "certificateId")
+
+
+@handles("ssl-replace-certificate")
+def replace_certificate(call: Call) -> Reply:
+    if not _looks_like_pem(call.body["certificate"]):
+        raise unfit("body.certificate", "certificate_decode_failed")
+    world = world_of(call)
+    now = world.clock.now()
+    world.change(
+        "certificate",
+        located(call, "certificate", "certificateId"),
+        certificate=call.body["certificate"],
+        validFrom=iso(now),
+        validTo=iso(now + 365 * _DAY),
+        isExpired=False,
+    )
+    return Nothing()
+
+
+@handles("ssl-check-replace-certificate")
+def check_replace(call: Call) -> Reply:
+    call.pure = True
+    located(call, "certificate", "certificateId")
+    if _looks_like_pem(call.body["certificate"]):
+        return Value({"isReplaceable": True, "changes": {}, "errors": []})
+    return Value({"isReplaceable": False, "errors": [{"message": "certificate_decode_failed"}]})
+
+
+@handles("ingress-list-ingresses-compatible-with-certificate")
+def list_compatible_ingresses(call: Call) -> Reply:
+    """Ingresses whose host name a certificate covers."""
+    call.pure = True
+    world = world_of(call)
+    if "certificateId" in call.body:
+        key = known(call, "certificate", call.body["certificateId"])
+        names = world.read("certificate", key)["dnsNames"]
+        project = world.parent("certificate", key)
+    else:
+        project = known(call, "project", call.body["projectId"])
+        names = [world.read("domain", domain)["domain"] for domain in world.keys("domain", ("project", project))]
+    scope = None if project is None else ("project", project)
+    keys: list[Key] = [
+        host for host in world.keys("ingress", scope) if world.read("ingress", host)["hostname"] in names
+    ]
+    return world.listing("ingress", keys)

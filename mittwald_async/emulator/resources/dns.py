@@ -1,0 +1,219 @@
+"""DNS zones with their record sets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..account import Account, kind, same_as
+from ..calls import Call, Content, Fail, Nothing, Reply, Value, handles
+from ..listing import Key
+from ..state import World
+from .base import located, remove, scope_of, shown, unfit, whole, world_of
+
+_AUTO: dict[str, Any] = {"ttl": {"auto": True}}
+_UNSET: dict[str, Any] = {}
+_SETS = {
+    "a": "combinedARecords",
+    "combinedA": "combinedARecords",
+    "acombined": "combinedARecords",
+    "mx": "mx",
+    "txt": "txt",
+    "srv": "srv",
+    "cname": "cname",
+    "caa": "caa",
+}
+
+
+@kind("dns_zone", 14, parent="project", count=same_as("domain"))
+def dns_zone(account: Account, number: int) -> dict[str, Any]:
+    """One for each domain, with the same number."""
+    dice = account.dice("dns_zone", number)
+    project, index = account.place("dns_zone", number)
+    ingress = account.span("ingress", project)[1 + 2 * index]
+    managed = dice.chance(85)
+    texts = ["v=spf1 include:project.host ~all"]
+    if dice.chance(40):
+        texts.append(f"google-site-verification={dice.text(20)}")
+    return {
+        "domain": account.domain_name(number),
+        "id": account.id("dns_zone", number),
+        "recordSet": {
+            "caa": _UNSET,
+            "cname": _UNSET,
+            "combinedARecords": {"managedBy": {"ingressId": account.id("ingress", ingress)}}
+            if managed
+            else {"a": ["203.0.113.99"], "aaaa": [], "settings": {"ttl": {"seconds": 3600}}},
+            "mx": {"managed": True}
+            if dice.chance(80)
+            else {"records": [{"fqdn": "mx.example.net", "priority": 10}], "settings": _AUTO},
+            "srv": _UNSET
+            if dice.chance(90)
+            else {
+                "records": [{"fqdn": "sip.example.net", "port": 5060, "priority": 1, "weight": 1}],
+                "settings": _AUTO,
+            },
+            "txt": {"entries": texts, "settings": _AUTO},
+        },
+    }
+
+
+def _empty() -> dict[str, Any]:
+    return dict.fromkeys(("caa", "cname", "combinedARecords", "mx", "srv", "txt"), _UNSET)
+
+
+def add_zone(world: World, project_id: str, name: str, **records: Any) -> str:
+    """A new zone without records."""
+    value = {"domain": name, "id": world.new_id("dns_zone"), "recordSet": _empty() | records}
+    return world.create("dns_zone", project_id, value)
+
+
+def _zone(call: Call) -> Key:
+    return located(call, "dns_zone", "zoneId" if "zoneId" in call.path else "dnsZoneId")
+
+
+@handles("dns-list-dns-zones")
+def list_zones(call: Call) -> Reply:
+    return whole(call, "dns_zone", scope_of(call, "project", "projectId"))
+
+
+@handles("dns-get-dns-zone")
+def get_zone(call: Call) -> Reply:
+    return shown(call, "dns_zone", _zone(call))
+
+
+@handles("dns-create-dns-zone")
+def create_zone(call: Call) -> Reply:
+    """A zone of a subdomain, beside its parent."""
+    world = world_of(call)
+    above = world.find("dns_zone", call.body["parentZoneId"], call.identity)
+    parent = world.read("dns_zone", above)
+    name: str = call.body["name"]
+    if not name.endswith(f".{parent['domain']}"):
+        name = f"{name}.{parent['domain']}"
+    project = world.parent("dns_zone", above)
+    if project is None:
+        raise Fail.refused("the parent zone belongs to no project")
+    if any(world.read("dns_zone", key)["domain"] == name for key in world.keys("dns_zone", ("project", project))):
+        raise Fail.conflict(f"there is a zone {name} already")
+    project_id = world.id("project", project)
+    id = add_zone(world, project_id, name)
+    call.wrote(project_id=project_id, created=(id,))
+    return Value({"id": id})
+
+
+@handles("dns-delete-dns-zone")
+def delete_zone(call: Call) -> Reply:
+    return remove(call, "dns_zone", "dnsZoneId")
+
+
+def _put(call: Call, name: str, value: Any) -> None:
+    world = world_of(call)
+    key = _zone(call)
+    world.change("dns_zone", key, recordSet=world.read("dns_zone", key)["recordSet"] | {name: value})
+
+
+def _set_name(call: Call) -> str:
+    name = _SETS.get(call.path["recordSet"])
+    if name is None:
+        raise unfit("path.recordSet", "no such record set")
+    return name
+
+
+_SHAPES = {
+    "combinedARecords": {"a", "aaaa", "settings"},
+    "mx": {"records", "settings"},
+    "srv": {"records", "settings"},
+    "caa": {"records", "settings"},
+    "txt": {"entries", "settings"},
+    "cname": {"fqdn", "settings"},
+}
+
+
+def _replace(call: Call, name: str) -> None:
+    if call.body and set(call.body) != _SHAPES[name]:
+        raise unfit("body", f"is no record set of the kind {name}")
+    _put(call, name, call.body)
+
+
+@handles("dns-update-record-set")
+def update_records(call: Call) -> Reply:
+    _replace(call, _set_name(call))
+    return Nothing()
+
+
+@handles("deprecated-dns-record-a-set-custom")
+def set_a(call: Call) -> Reply:
+    _replace(call, "combinedARecords")
+    return Nothing()
+
+
+@handles("deprecated-dns-record-mx-set-custom")
+def set_mx(call: Call) -> Reply:
+    _replace(call, "mx")
+    return Nothing()
+
+
+@handles("deprecated-dns-record-cname-set")
+def set_cname(call: Call) -> Reply:
+    _replace(call, "cname")
+    return Nothing()
+
+
+@handles("deprecated-dns-record-srv-set")
+def set_srv(call: Call) -> Reply:
+    _replace(call, "srv")
+    return Nothing()
+
+
+@handles("deprecated-dns-record-txt-set")
+def set_txt(call: Call) -> Reply:
+    _replace(call, "txt")
+    return Nothing()
+
+
+@handles("deprecated-dns-record-mx-set-managed")
+def manage_mx(call: Call) -> Reply:
+    _put(call, "mx", {"managed": True})
+    return Nothing()
+
+
+@handles("dns-set-record-set-managed", "deprecated-dns-record-a-set-managed-by-ingress")
+def manage(call: Call) -> Reply:
+    """Mail and address records can be looked after by the platform; addresses follow the ingress of the same name."""
+    name = _set_name(call) if "recordSet" in call.path else "combinedARecords"
+    if name == "mx":
+        _put(call, "mx", {"managed": True})
+        return Value({})
+    if name != "combinedARecords":
+        raise Fail.refused(f"a record set of the kind {name} cannot be managed")
+    world = world_of(call)
+    key = _zone(call)
+    domain = world.read("dns_zone", key)["domain"]
+    project = world.parent("dns_zone", key)
+    scope = None if project is None else ("project", project)
+    for ingress in world.keys("ingress", scope):
+        if world.read("ingress", ingress)["hostname"] == domain:
+            ingress_id = world.id("ingress", ingress)
+            _put(call, name, {"managedBy": {"ingressId": ingress_id}})
+            return Value({"ingressId": ingress_id})
+    raise Fail.refused(f"there is no ingress for {domain}")
+
+
+@handles("dns-get-zone-file")
+def zone_file(call: Call) -> Reply:
+    zone = world_of(call).read("dns_zone", _zone(call))
+    records = zone["recordSet"]
+    origin = f"{zone['domain']}."
+    lines = [f"$ORIGIN {origin}", "$TTL 3600"]
+    addresses = records["combinedARecords"]
+    if "managedBy" in addresses:
+        lines += [f"{origin} IN A 203.0.113.17", f"{origin} IN AAAA 2001:db8::17"]
+    lines += [f"{origin} IN A {address}" for address in addresses.get("a", ())]
+    lines += [f"{origin} IN AAAA {address}" for address in addresses.get("aaaa", ())]
+    if records["mx"].get("managed"):
+        lines.append(f"{origin} IN MX 10 mx.project.host.")
+    lines += [f"{origin} IN MX {entry['priority']} {entry['fqdn']}." for entry in records["mx"].get("records", ())]
+    lines += [f'{origin} IN TXT "{entry}"' for entry in records["txt"].get("entries", ())]
+    if "fqdn" in records["cname"]:
+        lines.append(f"{origin} IN CNAME {records['cname']['fqdn']}.")
+    return Content(("\n".join(lines) + "\n").encode(), "text/plain")

@@ -1,0 +1,155 @@
+"""Eventual consistency: a write is an event, and reads see it only when it has arrived.
+
+Every write gets an event id (the answer's `etag`). Until the lag has passed, a read that does not ask for the event
+sees the world before it: what was created is 404 or 403 and missing in lists, what was changed or deleted reads as it
+was. `if-event-reached: <id>` makes the server wait for the event, up to a limit, then 412.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from ..calls import Fail
+from ..clock import EmulatorClock
+from ..options import Options
+
+
+class _Event:
+    __slots__ = ("arrives", "before", "created", "number")
+
+    def __init__(self, number: int, arrives: float, created: frozenset[str], before: tuple[str, bytes] | None) -> None:
+        self.number = number
+        self.arrives = arrives
+        self.created = created
+        self.before = before
+        """Path and answer of the resource as it was."""
+
+
+class View:
+    """What one read may see."""
+
+    __slots__ = ("_blocked", "_events")
+
+    def __init__(self, events: list[_Event], blocked: frozenset[str]) -> None:
+        self._events = events
+        self._blocked = blocked
+
+    @property
+    def whole(self) -> bool:
+        """Nothing is hidden."""
+        return not self._events and not self._blocked
+
+    def refuse(self, values: Iterable[str]) -> None:
+        """Raise Fail if one of the path's ids is not there yet: 403 or 404, by the id."""
+        for value in values:
+            if value in self._blocked or any(value in event.created for event in self._events):
+                raise Fail.forbidden() if _coin(value) else Fail.not_found("resource", value)
+
+    def before(self, path: str) -> bytes | None:
+        """The answer of this path before the first event that is still hidden."""
+        for event in self._events:
+            if event.before is not None and event.before[0] == path:
+                return event.before[1]
+        return None
+
+    def without_new(self, items: Iterable[Any]) -> list[Any]:
+        """The items of a list that were not created by hidden events."""
+        hidden = set(self._blocked).union(*(event.created for event in self._events))
+        return [item for item in items if item_id(item) not in hidden]
+
+
+class Events:
+    """The events of one emulator. Configured by replacing `options`."""
+
+    def __init__(self, options: Options, clock: EmulatorClock) -> None:
+        self.options = options
+        self._clock = clock
+        self._count = 0
+        self._known: dict[str, _Event] = {}
+        self._pending: list[_Event] = []
+        """Not yet arrived, or their permissions not yet, oldest first."""
+
+    @property
+    def on(self) -> bool:
+        return self.options.lag > 0
+
+    def wrote(self, created: Iterable[str], before: tuple[str, bytes] | None) -> str:
+        """Record a write; gives the event's id."""
+        self._count += 1
+        event_id = str(
+            uuid.UUID(
+                bytes=hashlib.blake2b(f"{self.options.seed} event {self._count}".encode(), digest_size=16).digest()
+            )
+        )
+        event = _Event(self._count, self._clock.now() + self.options.lag, frozenset(created), before)
+        self._known[event_id] = event
+        if len(self._known) > _REMEMBERED:
+            del self._known[next(iter(self._known))]
+        if self.on:
+            self._pending.append(event)
+        return event_id
+
+    async def reach(self, event_id: str, trace_id: Callable[[], str]) -> int:
+        """Wait until the event has arrived; gives its number. Raises Fail (412) if that takes too long."""
+        event = self._known.get(event_id.strip('"'))
+        wait = self.options.event_wait
+        left = wait + 1.0 if event is None else event.arrives - self._clock.now()
+        if left > 0:
+            await self._clock.sleep(min(left, wait))
+        if event is None or event.arrives > self._clock.now():
+            raise NotReached(trace_id())
+        return event.number
+
+    def view(self, reached: int) -> View:
+        """What a read sees that waited for the event of this number (0: for none)."""
+        if not self._pending:
+            return _WHOLE
+        now = self._clock.now()
+        permission_lag = self.options.permission_lag
+        self._pending = [event for event in self._pending if event.arrives + permission_lag > now]
+        hidden = [event for event in self._pending if event.number > reached and event.arrives > now]
+        if permission_lag:
+            return View(hidden, frozenset[str]().union(*(event.created for event in self._pending)))
+        return View(hidden, frozenset())
+
+    def reset(self) -> None:
+        """Forget all events; ids start anew."""
+        self._count = 0
+        self._known.clear()
+        self._pending.clear()
+
+
+class NotReached(Fail):
+    """The 412 that may be repeated."""
+
+    def __init__(self, trace_id: str) -> None:
+        super().__init__(412, "FailedPrecondition", "lastEventID not reached")
+        self.trace_id = trace_id
+
+
+_REMEMBERED = 100_000
+"""Event ids that can be waited for; older ones count as never heard of."""
+_WHOLE = View([], frozenset())
+
+
+def _coin(value: str) -> bool:
+    return hashlib.blake2b(value.encode(), digest_size=1).digest()[0] & 1 == 1
+
+
+class _Identified(msgspec.Struct):
+    id: Any = None
+
+
+def item_id(item: Any) -> Any:
+    """The `id` of an object, plain or already JSON; `None` where there is none."""
+    if isinstance(item, msgspec.Raw):
+        return msgspec.json.decode(item, type=_Identified).id
+    if not isinstance(item, dict):
+        return None
+    fields: dict[str, Any] = item  # pyright: ignore[reportUnknownVariableType]
+    return fields.get("id")

@@ -1,0 +1,259 @@
+"""Which list to ask for next: lists become due as the things that own them are found.
+
+One lane for each step of the plan. A lane holds the owners found so far and hands them out once each; it is complete when
+whoever feeds it is complete and all its lists are done. Lanes earlier in the plan go first, so that parents come early and
+the budget never idles while anything is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Set
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import anyio
+import msgspec
+
+from .catalog import Resource, Route, catalog
+from .plan import Plan, Step, Target
+
+ListId: TypeAlias = tuple[str, str, str | None]
+"""Resource, operation, id of the owner."""
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """Whose list: a customer, a project, a parent thing, or (`id` None) the account."""
+
+    id: str | None = None
+    customer_id: str | None = None
+    project_id: str | None = None
+
+
+ACCOUNT = Owner()
+
+
+class Unit(msgspec.Struct, frozen=True):
+    """One list to ask for."""
+
+    resource: Resource
+    route: Route
+    owner: Owner
+
+
+@dataclass(eq=False)
+class Lane:
+    """The lists of one resource."""
+
+    step: Step
+    resource: Resource
+    route: Route
+    spare: list[Route]
+    due: list[Owner] = field(default_factory=list[Owner])
+    next: int = 0
+    running: int = 0
+    ended: int = 0
+    known: set[str] = field(default_factory=set[str])
+    fed: bool = False
+    """No further owners will be found."""
+
+    @property
+    def complete(self) -> bool:
+        return self.fed and self.next == len(self.due) and not self.running
+
+    def add(self, owner: Owner) -> bool:
+        """Take an owner once."""
+        if owner.id is not None:
+            if owner.id in self.known:
+                return False
+            self.known.add(owner.id)
+        self.due.append(owner)
+        return True
+
+
+class Frontier:
+    """Hands out lists as they become due. One consumer; fed from the same event loop.
+
+    Args:
+        plan: which routes.
+        skip: `(resource, operation, owner)` of lists that an earlier run has finished.
+    """
+
+    def __init__(self, plan: Plan, skip: Set[ListId] = frozenset()) -> None:
+        self._target: Target = plan.target
+        self._skip = skip
+        resources = catalog()
+        self.lanes: dict[str, Lane] = {
+            step.resource: Lane(step, resources[step.resource], step.route, list(step.spare)) for step in plan.steps
+        }
+        self.customer_of: dict[str, str] = {}
+        """Project to customer, as far as seen."""
+        self._incomplete: set[str] = set()
+        """Resources of which a list failed: that they were not seen proves nothing."""
+        self._news = anyio.Event()
+        self._stopped = False
+        for lane in self.lanes.values():
+            self._begin(lane)
+
+    # Feeding
+
+    def _begin(self, lane: Lane) -> None:
+        """Give a lane the owners that are known from the start."""
+        scope, target = lane.route.scope, self._target
+        lane.fed = True
+        if scope == "account":
+            lane.add(ACCOUNT)
+        elif scope == "customer" and target.customers is not None:
+            for customer in target.customers:
+                lane.add(Owner(customer, customer, None))
+        elif scope == "project" and target.projects is not None:
+            for project in target.projects:
+                lane.add(Owner(project, self.customer_of.get(project), project))
+        else:
+            lane.fed = False
+
+    def source(self, lane: Lane) -> str | None:
+        """The resource whose rows are this lane's owners; `None` where they are given."""
+        scope, target = lane.route.scope, self._target
+        if scope == "parent":
+            return lane.resource.parent
+        if scope == "customer" and target.customers is None:
+            return "customer" if target.projects is None else "project"
+        if scope == "project" and target.projects is None:
+            having = lane.resource.empty_without
+            return having if having in self.lanes and having not in self._incomplete else "project"
+        return None
+
+    def feeds(self, resource: str) -> bool:
+        """Whether anybody needs to hear of this resource's things."""
+        return resource == "project" or bool(self._fed_by(resource))
+
+    def found(self, resource: str, owners: Iterable[Owner]) -> None:
+        """Things were listed: the lists they own become due."""
+        lanes = self._fed_by(resource)
+        for owner in owners:
+            if resource == "project" and owner.id is not None and owner.customer_id is not None:
+                self.customer_of[owner.id] = owner.customer_id
+            for lane in lanes:
+                self._feed(lane, owner)
+        self._tell()
+
+    def _fed_by(self, resource: str) -> list[Lane]:
+        return [lane for lane in self.lanes.values() if not lane.fed and self.source(lane) == resource]
+
+    def _feed(self, lane: Lane, owner: Owner) -> None:
+        """Turn a thing into the owner of a lane's list: itself, its customer, or its project."""
+        if lane.route.scope == "parent":
+            lane.add(owner)
+        elif lane.route.scope == "customer" and owner.customer_id is not None:
+            lane.add(Owner(owner.customer_id, owner.customer_id, None))
+        elif lane.route.scope == "project" and owner.project_id is not None:
+            customer = owner.customer_id or self.customer_of.get(owner.project_id)
+            lane.add(Owner(owner.project_id, customer, owner.project_id))
+
+    def ended(self, unit: Unit, *, failed: bool = False) -> None:
+        """A list is done, or has failed for good."""
+        lane = self.lanes[unit.resource.name]
+        if failed and unit.resource.name not in self._incomplete:
+            self._incomplete.add(unit.resource.name)
+            for other in self.lanes.values():
+                if other.resource.empty_without == unit.resource.name and not other.fed:
+                    self._catch_up(other)
+        lane.running -= 1
+        lane.ended += 1
+        self._settle()
+
+    def refused(self, unit: Unit) -> bool:
+        """The credentials may not use this list of the whole account. True: other lists take its place."""
+        lane = self.lanes[unit.resource.name]
+        if unit.route != lane.route:
+            return True  # Others were refused before; the lane has moved on.
+        others = [route for route in lane.spare if self._can_feed(lane, route)]
+        if not others or not (unit.route.scope == "account" or unit.route.by_filter):
+            return False
+        lane.route, lane.spare = others[0], others[1:]
+        lane.due, lane.next = [], 0
+        lane.known.clear()
+        self._begin(lane)
+        if not lane.fed:
+            self._catch_up(lane)
+        return True
+
+    def _can_feed(self, lane: Lane, route: Route) -> bool:
+        probe = Lane(lane.step, lane.resource, route, [])
+        self._begin(probe)
+        source = self.source(probe)
+        return probe.fed or (source in self.lanes and source != lane.resource.name)
+
+    def _catch_up(self, lane: Lane) -> None:
+        """Give a lane that starts late what has been found before."""
+        source = self.source(lane)
+        if source == "project":
+            for project, customer in self.customer_of.items():
+                lane.add(Owner(project, customer, project))
+        elif source == "customer":
+            feeder = next((other for other in self.lanes.values() if self.source(other) == "customer"), None)
+            for owner in feeder.due if feeder is not None else ():
+                lane.add(owner)
+
+    def stop(self) -> None:
+        """Hand out nothing more; what runs may end."""
+        self._stopped = True
+        self._tell()
+
+    # Taking
+
+    def __aiter__(self) -> AsyncIterator[Unit]:
+        return self
+
+    async def __anext__(self) -> Unit:
+        while True:
+            if self._stopped:
+                raise StopAsyncIteration
+            self._settle()
+            unit = self._take()
+            if unit is not None:
+                return unit
+            if all(lane.complete for lane in self.lanes.values()):
+                raise StopAsyncIteration
+            self._news = anyio.Event()
+            await self._news.wait()
+
+    def _take(self) -> Unit | None:
+        for lane in self.lanes.values():
+            if not self._ready(lane):
+                continue
+            while lane.next < len(lane.due):
+                owner = lane.due[lane.next]
+                lane.next += 1
+                if (lane.resource.name, lane.route.operation_id, owner.id) in self._skip:
+                    lane.ended += 1
+                    continue
+                lane.running += 1
+                return Unit(lane.resource, lane.route, owner)
+        return None
+
+    def _ready(self, lane: Lane) -> bool:
+        """Rows find their customer through their project, so lists that do not start from projects wait for them."""
+        given = lane.route.scope == "project" and self._target.projects is not None
+        if lane.resource.name in ("project", "customer", "server") or not (lane.route.scope == "account" or given):
+            return True
+        projects = self.lanes.get("project")
+        return projects is None or projects.complete
+
+    def _settle(self) -> None:
+        """Close lanes whose source is complete, in plan order, so that one pass reaches children's children."""
+        for lane in self.lanes.values():
+            if not lane.fed:
+                source = self.source(lane)
+                feeder = self.lanes.get(source) if source is not None else None
+                lane.fed = feeder is None or feeder.complete
+        self._tell()
+
+    def _tell(self) -> None:
+        self._news.set()
+
+
+def progress(lanes: Mapping[str, Lane]) -> Iterable[tuple[str, int, int, bool]]:
+    """Per resource: its name, lists ended, lists found, and whether there may be more."""
+    for name, lane in lanes.items():
+        yield name, lane.ended, len(lane.due), not lane.fed

@@ -1,0 +1,253 @@
+"""How to get an inventory with the fewest requests: pure arithmetic, nothing is sent.
+
+Requests are the currency (3000 per 600 s were seen), so each resource is listed through the route that needs the fewest
+of them for the scope asked. What is not known yet — how many projects an account has — stays unknown in the plan: a step
+then says "1 per project" instead of a number. Counts come from an earlier sweep, or from asking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from math import ceil, inf
+from typing import Literal
+
+import msgspec
+
+from ..errors import ConfigurationError
+from .catalog import Resource, Route, Scope, catalog
+from .columns import names_project_only
+
+BUDGET = (3000, 600.0)
+"""Requests and seconds of one window, as seen by third parties for a user's token."""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What part of the account is asked for. Both `None`: all of it."""
+
+    customers: tuple[str, ...] | None = None
+    projects: tuple[str, ...] | None = None
+
+    @property
+    def whole(self) -> bool:
+        return self.customers is None and self.projects is None
+
+    def admits(self, customer_id: str | None, project_id: str | None) -> bool:
+        """Whether a row belongs to what was asked. What belongs to no customer and no project belongs to every target."""
+        if self.whole or (customer_id is None and project_id is None):
+            return True
+        if self.projects is not None and project_id is not None:
+            return project_id in self.projects
+        # Only the projects that were asked for have told their customer.
+        return self.customers is None or customer_id in self.customers
+
+
+def target(customers: Iterable[str] | None = None, projects: Iterable[str] | None = None) -> Target:
+    """Make a target.
+
+    Raises:
+        ConfigurationError: both are given, or one is empty, or an id is empty.
+    """
+    if customers is not None and projects is not None:
+        raise ConfigurationError("ask for customers or for projects, not for both: a project has one customer")
+
+    def ids(given: Iterable[str] | None, what: str) -> tuple[str, ...] | None:
+        if given is None:
+            return None
+        if isinstance(given, str):
+            raise ConfigurationError(f"{what} is a list of ids, not one string")
+        unique = tuple(dict.fromkeys(given))
+        if not unique or not all(unique):
+            raise ConfigurationError(f"{what} must name at least one id, and no empty one")
+        return unique
+
+    return Target(ids(customers, "customers"), ids(projects, "projects"))
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What is known of an account before the sweep."""
+
+    items: Mapping[str, int] = {}
+    """Items in the account, by resource."""
+    owners: Mapping[str, int] = {}
+    """Projects that have at least one item, by resource (for `Resource.empty_without`)."""
+
+
+Owners = Literal["account", "customer", "project", "parent"]
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One resource of a plan: which list, for whom, at which price."""
+
+    resource: str
+    route: Route
+    delivered: bool
+    """False: only its ids are needed, for the lists of others."""
+    lists: int | None
+    """How many lists are asked for; `None`: as many as there are owners."""
+    requests: int | None
+    """Requests expected; `None` where the number of owners is not known."""
+    spare: tuple[Route, ...] = ()
+    """Routes to fall back on when the credentials are refused the chosen one."""
+
+    @property
+    def price(self) -> str:
+        """The requests in words."""
+        if self.requests is not None:
+            return str(self.requests)
+        return "1 per page" if self.route.scope == "account" else f"1 per {self.owner}"
+
+    @property
+    def owner(self) -> str:
+        """Whose lists they are: `account`, `customer`, `project` or the parent's resource."""
+        if self.route.scope != "parent":
+            return self.route.scope
+        return catalog()[self.resource].parent or "parent"
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Steps in the order they start, parents first."""
+
+    steps: tuple[Step, ...]
+    target: Target
+
+    @property
+    def requests(self) -> int:
+        """Requests of the steps whose number is known."""
+        return sum(step.requests or 0 for step in self.steps)
+
+    @property
+    def open(self) -> tuple[Step, ...]:
+        """Steps whose number of requests shows only on the way."""
+        return tuple(step for step in self.steps if step.requests is None)
+
+    def step(self, resource: str) -> Step | None:
+        return next((step for step in self.steps if step.resource == resource), None)
+
+
+def seconds_for(requests: int, budget: tuple[int, float] = BUDGET, left: int | None = None) -> float:
+    """The least time a budget allows for so many requests: whole windows to wait for.
+
+    Args:
+        requests: how many.
+        budget: requests per seconds.
+        left: what remains of the current window; all of it by default.
+    """
+    limit, period = budget
+    over = requests - (limit if left is None else left)
+    return ceil(over / limit) * period if over > 0 else 0.0
+
+
+class _Sizes:
+    """Numbers of owners and items within a target, `inf` where nobody knows."""
+
+    def __init__(self, target: Target, known: Known) -> None:
+        self._target, self._known = target, known
+
+    def items(self, resource: str) -> float:
+        return self._known.items.get(resource, inf)
+
+    def owners(self, resource: Resource, route: Route) -> float:
+        """Lists that a route takes."""
+        if route.scope == "account":
+            return 1
+        if route.scope == "parent":
+            return self._share(resource.parent or "")
+        return self.scoped(route.scope, resource.empty_without)
+
+    def scoped(self, scope: Scope, having: str | None = None) -> float:
+        target = self._target
+        if scope == "customer":
+            if target.customers is not None:
+                return len(target.customers)
+            if target.projects is not None:
+                # At most one customer for each project.
+                return len(target.projects) if len(target.projects) == 1 else inf
+            return self.items("customer")
+        if having is not None and target.whole and having in self._known.owners:
+            return self._known.owners[having]
+        return len(target.projects) if target.projects is not None else self._share("project")
+
+    def _share(self, resource: str) -> float:
+        return self.items(resource) if self._target.whole else inf
+
+
+def _price(resource: Resource, route: Route, sizes: _Sizes) -> float:
+    """Requests of a route: a page for each list, and further pages of the account's own list."""
+    lists = sizes.owners(resource, route)
+    if route.scope == "account" and route.page_size is not None:
+        total = sizes.items(resource.name)
+        return max(1, ceil(total / route.page_size)) if total != inf else inf
+    return lists
+
+
+_PREFERENCE: Mapping[Scope, int] = {"account": 0, "customer": 1, "project": 2, "parent": 3}
+"""Among routes of unknown or equal price, the wider scope: it can only be fewer lists."""
+
+
+def _ranked(resource: Resource, target: Target, sizes: _Sizes) -> list[Route]:
+    def rank(route: Route) -> tuple[float, float]:
+        if route.last_resort:
+            return (inf, 0)
+        price = _price(resource, route, sizes)
+        if price == inf and not target.whole:
+            # The account's list may be long, but one request tells; lists of unknown many owners tell nothing.
+            price = 1.5 if route.scope == "account" else 1e9
+        return (price, _PREFERENCE[route.scope])
+
+    # Projects that are to be found through their customers, who are to be found through the projects: not a way.
+    possible = [route for route in resource.routes if resource.name not in _needs(resource, route, target)]
+    return sorted(possible, key=rank)
+
+
+def make_plan(resources: Iterable[Resource], target: Target, known: Known | None = None) -> Plan:
+    """Choose the cheapest route for each resource and add the owners their lists need.
+
+    Args:
+        resources: what to deliver.
+        target: for which part of the account.
+        known: counts from an earlier sweep or from asking.
+    """
+    wanted = {resource.name: resource for resource in resources}
+    sizes = _Sizes(target, known or Known())
+    steps: dict[str, Step] = {}
+
+    def add(resource: Resource, *, delivered: bool) -> None:
+        if resource.name in steps:
+            return
+        routes = _ranked(resource, target, sizes)
+        for needed in _needs(resource, routes[0], target):
+            add(catalog()[needed], delivered=needed in wanted)
+        steps[resource.name] = _step(resource, routes, sizes, delivered=delivered)
+
+    for resource in wanted.values():
+        add(resource, delivered=True)
+    order = {name: place for place, name in enumerate(catalog())}
+    return Plan(tuple(sorted(steps.values(), key=lambda step: order[step.resource])), target)
+
+
+def _needs(resource: Resource, route: Route, target: Target) -> Iterable[str]:
+    """Resources whose ids a route needs."""
+    if route.scope == "parent" and resource.parent:
+        yield resource.parent
+    elif route.scope == "customer" and target.customers is None:
+        # A project tells its customer; asking for projects then answers both.
+        yield "customer" if target.projects is None else "project"
+    elif route.scope == "project" and target.projects is None:
+        yield "project"
+    if route.scope == "project" and target.projects is None and resource.empty_without:
+        yield resource.empty_without
+    if resource.name != "project" and names_project_only(resource):
+        yield "project"
+
+
+def _step(resource: Resource, routes: list[Route], sizes: _Sizes, *, delivered: bool) -> Step:
+    lists = sizes.owners(resource, routes[0])
+    price = _price(resource, routes[0], sizes)
+    return Step(
+        resource=resource.name,
+        route=routes[0],
+        delivered=delivered,
+        lists=None if lists == inf else int(lists),
+        requests=None if price == inf else int(price),
+        spare=tuple(routes[1:]),
+    )

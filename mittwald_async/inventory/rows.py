@@ -1,0 +1,76 @@
+"""What a sweep yields: rows and failures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from .. import codec
+from ..operations import OPERATIONS
+from .catalog import item_type
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing of the account: who it is, whose it is, and the item as the server sent it."""
+
+    resource: str
+    id: str | None
+    """The item's own id; `None` for things that have none, such as log entries."""
+    key: str
+    """Unique among the rows of a resource in one sweep; the id where that is enough."""
+    customer_id: str | None
+    project_id: str | None
+    fetched_at: datetime
+    operation: str
+    """Operation id of the list it came in."""
+    raw: bytes
+    """The item's JSON, with every property the server sent."""
+    drifted: bool = False
+    """The item deviates from the document; it is kept as it came."""
+
+    @property
+    def data(self) -> Any:
+        """The item as its model. Decoded anew at each use; deviations from the document are kept as they came."""
+        return codec.loads(_type_of(self.operation), self.raw, operation_id=self.operation)
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """A list that could not be had. Everything else goes on."""
+
+    resource: str
+    operation: str
+    owner: str | None
+    """Whose list: the id of the customer, project or parent; `None` for the account's."""
+    customer_id: str | None
+    project_id: str | None
+    status: int | None
+    error: str
+    at: datetime
+
+    def __str__(self) -> str:
+        whose = f" of {self.owner}" if self.owner else ""
+        return f"{self.resource}{whose}: {self.error}"
+
+
+@cache
+def _type_of(operation_id: str) -> str:
+    return item_type(OPERATIONS[operation_id])
+
+
+@cache
+def fits(operation_id: str) -> Callable[[bytes], bool]:
+    """A test whether an item of this operation is what the document says."""
+    decode = codec.strict_decoder(_type_of(operation_id))
+
+    def test(raw: bytes) -> bool:
+        try:
+            decode(raw)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return False
+        return True
+
+    return test

@@ -1,0 +1,214 @@
+"""A whole sweep into a file: begin or go on, write as it comes, finish, export."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+import msgspec
+
+from ..errors import ConfigurationError
+from .catalog import Resource, catalog, chosen
+from .frontier import Owner
+from .plan import Plan, Target, make_plan
+from .rows import Failure
+from .sinks import Sink, export
+from .store import Progress, State, Store
+from .sweep import Batch, Bounds, Earlier, Sweep
+
+if TYPE_CHECKING:
+    from ..client import Mittwald
+
+_BATCHES_AT_ONCE = 64
+"""Pages written in one transaction; a killed sweep asks for at most these again."""
+
+_SECONDS_AT_ONCE = 0.25
+"""Pages are written at least this often."""
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """How a sweep ended."""
+
+    state: State
+    rows: dict[str, int]
+    """Rows in the file by resource."""
+    failures: tuple[Failure, ...]
+    drifted: int
+    """Rows that deviate from the document and were kept as they came."""
+    requests: int
+    """Sent by this run, retries included."""
+    planned: int
+    """Requests the plan knew of before anything was sent."""
+    seconds: float
+    path: str
+    resumable: bool
+
+
+class Job:
+    """One run of a sweep into a sink.
+
+    Args:
+        sink: where the result goes.
+        resources: what to list; ignored when resuming, the file knows.
+        target: for which part of the account; ignored when resuming.
+        resume: go on with the last unfinished sweep of the file.
+        bounds: concurrency, most requests, whether the first failure is raised.
+
+    Raises:
+        ConfigurationError: there is nothing to resume, or an interrupted sweep would be overwritten.
+        StoreError: the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        resources: Sequence[Resource],
+        target: Target,
+        *,
+        resume: bool = False,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self.sink = sink
+        self._resources = resources
+        self._target = target
+        self._resume = resume
+        self._bounds = bounds
+        self.store = _opened(sink, resume)
+        self.plan = self._planned()
+        self.sweep: Sweep | None = None
+
+    def _planned(self) -> Plan:
+        unfinished = self.store.unfinished() if self._resume else None
+        if unfinished is not None:
+            self._resources = chosen(unfinished.resources)
+            self._target = unfinished.target
+            self._known = unfinished.known
+        else:
+            self._known = self.store.known()
+        return make_plan(self._resources, self._target, self._known)
+
+    async def run(self, client: Mittwald, watch: Callable[[Sweep], None] | None = None) -> Summary:
+        """Sweep until done, interrupted or out of requests. An interrupted sweep is left resumable.
+
+        Args:
+            client: an open client.
+            watch: called after every write with the sweep, for showing progress.
+        """
+        begin = time.monotonic()
+        self.sweep = sweep = self._prepare(client)
+        state: State = "running"
+        try:
+            await self._write_all(sweep, watch)
+            state = "incomplete" if sweep.failures or sweep.spent else "done"
+        finally:
+            # Also when cancelled: the books are closed whatever happened, within a moment.
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(self.store.finish, state, sweep.requests)
+        if not sweep.spent:
+            await anyio.to_thread.run_sync(export, self.store, self.sink, [r.name for r in self._resources])
+        return self._summary(sweep, state, time.monotonic() - begin)
+
+    def _prepare(self, client: Mittwald) -> Sweep:
+        tables = _with_joins(self._resources, self.plan)
+        unfinished = self.store.unfinished() if self._resume else None
+        if unfinished is None:
+            self.store.begin(tables, [r.name for r in self._resources], self._target, self._known, client.base_url)
+            return Sweep(client, self.plan, self._bounds, parents=True)
+        if unfinished.base_url != client.base_url:
+            raise ConfigurationError(
+                f"the interrupted sweep was of {unfinished.base_url}, this client is for {client.base_url}"
+            )
+        self.store.reopen(unfinished, tables)
+        progress = list(self.store.progress())
+        earlier = Earlier(
+            done=frozenset((p.resource, p.operation, p.owner) for p in progress if p.done),
+            positions={(p.resource, p.operation, p.owner): p.position for p in progress if not p.done},
+        )
+        sweep = Sweep(client, self.plan, self._bounds, earlier, parents=True)
+        self._feed_again(sweep)
+        return sweep
+
+    def _feed_again(self, sweep: Sweep) -> None:
+        """What was listed before owns further lists still."""
+        for name in catalog():
+            if sweep.frontier.feeds(name):
+                sweep.frontier.found(name, (Owner(*ids) for ids in self.store.owners(name)))
+
+    async def _write_all(self, sweep: Sweep, watch: Callable[[Sweep], None] | None) -> None:
+        pending: list[Batch] = []
+        last = time.monotonic()
+
+        async def flush() -> None:
+            nonlocal last
+            if pending:
+                taken = pending.copy()
+                pending.clear()
+                await anyio.to_thread.run_sync(self._write, taken)
+            last = time.monotonic()
+            if watch is not None:
+                watch(sweep)
+
+        try:
+            async for batch in sweep.batches():
+                pending.append(batch)
+                if len(pending) >= _BATCHES_AT_ONCE or time.monotonic() - last > _SECONDS_AT_ONCE:
+                    await flush()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await flush()
+
+    def _write(self, batches: list[Batch]) -> None:
+        self.store.write(
+            (row for batch in batches for row in batch.rows),
+            (_progress(batch) for batch in batches if batch.failure is None),
+            (batch.failure for batch in batches if batch.failure is not None),
+        )
+
+    def _summary(self, sweep: Sweep, state: State, seconds: float) -> Summary:
+        delivered = {resource.name for resource in self._resources}
+        return Summary(
+            state=state,
+            rows={name: count for name, count in self.store.counts().items() if name in delivered},
+            failures=tuple(sweep.failures),
+            drifted=sweep.drifted,
+            requests=sweep.requests,
+            planned=self.plan.requests,
+            seconds=seconds,
+            path=str(self.sink.path),
+            resumable=state != "done",
+        )
+
+    def close(self) -> None:
+        """Close the file; the working file of an export that is complete goes away."""
+        finished = self.store.unfinished() is None
+        self.store.close()
+        if finished and self.sink.format != "sqlite":
+            with suppress(OSError):
+                self.sink.store_path.unlink()
+
+
+def _progress(batch: Batch) -> Progress:
+    unit = batch.unit
+    return Progress(unit.resource.name, unit.route.operation_id, unit.owner.id, batch.position, batch.done)
+
+
+def _with_joins(resources: Sequence[Resource], plan: Plan) -> list[Resource]:
+    """Every resource of the plan gets a table: what others hang below must be found again when resuming."""
+    names = {step.resource for step in plan.steps} | {resource.name for resource in resources}
+    return [resource for name, resource in catalog().items() if name in names]
+
+
+def _opened(sink: Sink, resume: bool) -> Store:
+    path: Path = sink.store_path
+    if resume and not path.exists():
+        raise ConfigurationError(f"{sink.path}: there is nothing to resume; run without --resume")
+    store = Store(path)
+    if resume and store.unfinished() is None:
+        store.close()
+        raise ConfigurationError(f"{sink.path}: its last sweep is complete, there is nothing to resume")
+    return store

@@ -1,0 +1,316 @@
+"""Doing it: ask for every list of a plan, many at once, and hand on what comes as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import msgspec
+
+from .. import codec
+from ..errors import ConfigurationError, MittwaldError, StatusError
+from ..fanout import fan_out_items
+from ..operation import Operation, Page, Result
+from ..operations import OPERATIONS
+from ..paging import Pages
+from .catalog import Resource, chosen
+from .frontier import Frontier, ListId, Unit
+from .items import Reader, owners
+from .plan import Known, Plan, Target, make_plan, target
+from .rows import Failure, Row
+
+if TYPE_CHECKING:
+    from ..client import Mittwald
+    from ..transport.pipeline import CallNext, Request
+
+CONCURRENCY = 32
+"""Lists under way at once. Enough to spend a budget of 3000 per 600 s many times over at 50 ms a request."""
+
+MOST_WAITING = 20_000
+"""Rows that may wait for a slow consumer before no further page is asked for."""
+
+PRIORITY = -10
+"""Below the default of 0: interactive calls of the same client come first."""
+
+_REFUSALS = frozenset({400, 403, 404})
+"""Answers to a list of the whole account that mean "not with these credentials": narrower lists may be allowed."""
+
+
+class RequestsSpentError(MittwaldError):
+    """`max_requests` is used up."""
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """One page of one list: its rows, how far the list has come, and what failed."""
+
+    unit: Unit
+    rows: list[Row]
+    position: int
+    """Items of the list taken so far."""
+    done: bool
+    failure: Failure | None = None
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a sweep does at once, and how much at all."""
+
+    concurrency: int = CONCURRENCY
+    """Lists under way at once, 1 or more."""
+    max_requests: int | None = None
+    """Stop after so many requests, 1 or more; `None`: no end."""
+    strict: bool = False
+    """Raise the first failure instead of keeping it."""
+
+    def __post_init__(self) -> None:
+        if self.concurrency < 1:
+            raise ConfigurationError("concurrency: at least 1")
+        if self.max_requests is not None and self.max_requests < 1:
+            raise ConfigurationError("max_requests: at least 1")
+
+
+class Earlier(msgspec.Struct, frozen=True, kw_only=True):
+    """What an interrupted run of the same sweep has done, by resource, operation and owner."""
+
+    done: frozenset[ListId] = frozenset()
+    """Lists that need not be asked for again."""
+    positions: Mapping[ListId, int] = {}
+    """How far unfinished lists had come."""
+
+
+class _Backlog:
+    """Holds lists back while too many rows wait to be taken: pages can be large and the consumer slow."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._less = anyio.Event()
+
+    async def room(self) -> None:
+        """Wait until fewer rows wait than are allowed to."""
+        while self._rows >= MOST_WAITING:
+            self._less = anyio.Event()
+            await self._less.wait()
+
+    def add(self, batch: Batch) -> None:
+        self._rows += len(batch.rows)
+
+    def taken(self, batch: Batch) -> None:
+        self._rows -= len(batch.rows)
+        self._less.set()
+
+
+class Sweep:
+    """A sweep under way: `async for row in sweep`, and its books.
+
+    Args:
+        client: an open client.
+        plan: what to ask for.
+        bounds: how much at once, how much at all.
+        earlier: what an interrupted run has done.
+        parents: also deliver what is listed only because other lists hang below it.
+
+    Attributes:
+        plan: what is asked for.
+        failures: lists that could not be had so far.
+        requests: requests sent so far, retries included.
+        rows: rows delivered so far, by resource.
+        drifted: rows that deviate from the document.
+        spent: whether it ended because `max_requests` were used up.
+    """
+
+    def __init__(
+        self,
+        client: Mittwald,
+        plan: Plan,
+        bounds: Bounds | None = None,
+        earlier: Earlier | None = None,
+        *,
+        parents: bool = False,
+    ) -> None:
+        self.plan = plan
+        self.failures: list[Failure] = []
+        self.rows: dict[str, int] = {step.resource: 0 for step in plan.steps if step.delivered or parents}
+        self.drifted = 0
+        self.requests = 0
+        self.spent = False
+        self._delivered = frozenset(self.rows)
+        self._bounds = bounds or Bounds()
+        self._earlier = earlier or Earlier()
+        self._backlog = _Backlog()
+        self.frontier = Frontier(plan, self._earlier.done)
+        self._client = client.with_options(
+            middleware=(*client.options.middleware, self._count), priority=min(PRIORITY, client.options.priority)
+        )
+
+    async def _count(self, request: Request, call_next: CallNext) -> Any:
+        """Counts attempts, since a repeated request costs as much as a first one."""
+        most = self._bounds.max_requests
+        if most is not None and self.requests >= most:
+            self.spent = True
+            self.frontier.stop()
+            raise RequestsSpentError(f"{most} requests are used up")
+        self.requests += 1
+        return await call_next(request)
+
+    def __aiter__(self) -> AsyncGenerator[Row, None]:
+        return self._each()
+
+    async def _each(self) -> AsyncGenerator[Row, None]:
+        async with aclosing(self.batches()) as batches:
+            async for batch in batches:
+                for row in batch.rows:
+                    yield row
+
+    async def batches(self) -> AsyncGenerator[Batch, None]:
+        """Pages of all lists as they come. What is under way is bounded however slow the consumer.
+
+        Raises:
+            MittwaldError: with `strict`, the first failure.
+        """
+        async with aclosing(
+            fan_out_items(self.frontier, self._list, limit=self._bounds.concurrency, on_error="raise")
+        ) as merged:
+            async for _, batch in merged:
+                self._backlog.taken(batch)
+                if batch.failure is not None:
+                    self.failures.append(batch.failure)
+                for row in batch.rows:
+                    self.rows[row.resource] += 1
+                    self.drifted += row.drifted
+                yield batch
+
+    async def _list(self, unit: Unit) -> AsyncIterator[Batch]:
+        """One list, page by page. Ends with a batch that is done or a failure, or silently when requests are spent."""
+        failed = False
+        try:
+            async with aclosing(self._pages(unit)) as batches:
+                async for batch in batches:
+                    self._backlog.add(batch)
+                    yield batch
+                    await self._backlog.room()
+        except RequestsSpentError:
+            return
+        except MittwaldError as error:
+            if isinstance(error.__cause__, RequestsSpentError):
+                return
+            status = error.status if isinstance(error, StatusError) else _status_of(error)
+            if status in _REFUSALS and self.frontier.refused(unit):
+                return
+            if self._bounds.strict:
+                raise
+            failed = True
+            yield Batch(unit, [], 0, False, _failure(unit, status, error))
+        finally:
+            self.frontier.ended(unit, failed=failed)
+
+    async def _pages(self, unit: Unit) -> AsyncGenerator[Batch, None]:
+        reader = Reader(unit, self.frontier.customer_of)
+        operation = raw_operation(unit.route.operation_id)
+        path, filters = unit.route.arguments(unit.owner.id)
+        query: dict[str, object] = {**filters}
+        recent: set[str] = set()
+        if unit.route.single:
+            item = bytes(await self._client.sender.value(operation, tuple(path.values())))
+            rows = reader.rows([item], 0, datetime.now(UTC))
+            yield Batch(unit, self._deliver(unit, rows, recent), 1, True)
+            return
+        position = self._start(unit, operation)
+        if position:
+            query["skip"] = position
+        # One page ahead is enough: it is the many lists at once that keep the budget busy.
+        pages = Pages[Any](self._client.sender, operation, tuple(path.values()), query).with_options(ahead=1)
+        async with aclosing(pages.pages()) as stream:
+            async for page in stream:
+                rows = reader.rows(_raw_items(page), position, datetime.now(UTC))
+                position += len(rows)
+                yield Batch(unit, self._deliver(unit, rows, recent), position, False)
+        yield Batch(unit, [], position, True)
+
+    def _start(self, unit: Unit, operation: Operation[Any]) -> int:
+        """Where an interrupted list goes on: one page before where it was, because lists move."""
+        if operation.paging is None or not operation.paging.skip or not unit.route.page_size:
+            return 0
+        known = self._earlier.positions.get((unit.resource.name, unit.route.operation_id, unit.owner.id), 0)
+        return max(0, known // unit.route.page_size - 1) * unit.route.page_size
+
+    def _deliver(self, unit: Unit, rows: list[Row], recent: set[str]) -> list[Row]:
+        """Feed further lists with these rows and keep those that were asked for."""
+        name = unit.resource.name
+        rows = [row for row in rows if self.plan.target.admits(row.customer_id, row.project_id)]
+        if self.frontier.feeds(name):
+            self.frontier.found(name, owners(rows))
+        if name not in self._delivered:
+            return []
+        # Lists move while they are read: an item may come again on the next page.
+        fresh = [row for row in rows if row.key not in recent]
+        recent.clear()
+        recent.update(row.key for row in rows)
+        return fresh
+
+
+def _failure(unit: Unit, status: int | None, error: MittwaldError) -> Failure:
+    return Failure(
+        resource=unit.resource.name,
+        operation=unit.route.operation_id,
+        owner=unit.owner.id,
+        customer_id=unit.owner.customer_id,
+        project_id=unit.owner.project_id,
+        status=status,
+        error=str(error),
+        at=datetime.now(UTC),
+    )
+
+
+def _status_of(error: MittwaldError) -> int | None:
+    """The status of what a paging error was caused by."""
+    return error.__cause__.status if isinstance(error.__cause__, StatusError) else None
+
+
+@cache
+def raw_operation(operation_id: str) -> Operation[Any]:
+    """The operation with its items left as JSON, so that nothing the server sent is lost."""
+    operation = OPERATIONS[operation_id]
+    if operation.paging is not None and operation.paging.items is not None:
+        return operation
+    kind = "Raw" if operation.paging is None else "list[Raw]"
+    raw = (Result(status=200, type=kind, content_type="application/json"),)
+    return msgspec.structs.replace(operation, results=raw)
+
+
+def _raw_items(page: Page[Any]) -> Iterable[bytes]:
+    for item in page.items:
+        yield bytes(item) if isinstance(item, msgspec.Raw) else codec.encode(item)
+
+
+def sweep(
+    client: Mittwald,
+    *,
+    resources: Iterable[str] | None = None,
+    customers: Iterable[str] | None = None,
+    projects: Iterable[str] | None = None,
+    known: Known | None = None,
+    bounds: Bounds | None = None,
+) -> Sweep:
+    """List what an account has: `async for row in sweep(mw)`.
+
+    Args:
+        client: an open client. Its calls of priority 0 and above come before the sweep's.
+        resources: names from `catalog()`, or `all`; the default set if not given.
+        customers: ids; only what belongs to them.
+        projects: ids; only what belongs to them.
+        known: counts of an earlier sweep, for a better plan.
+        bounds: concurrency, most requests, whether the first failure is raised.
+
+    Returns:
+        A `Sweep`, to be iterated once. Failures are kept there, they do not stop it.
+
+    Raises:
+        ConfigurationError: a resource that does not exist, or customers and projects at once.
+    """
+    asked: tuple[Resource, ...] = chosen(resources)
+    part: Target = target(customers, projects)
+    plan = make_plan(asked, part, known)
+    return Sweep(client, plan, bounds)

@@ -1,0 +1,208 @@
+"""Answers that deviate from the document: what fits is kept, the rest as it came, and it is said once."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from typing import Any
+
+import pytest
+
+from mittwald_async import codec
+from mittwald_async.codec import drift
+from mittwald_async.errors import DriftWarning, ResponseDecodeError
+from mittwald_async.structs import UNSET, Unknown
+
+from . import made_up as m
+from .making import same
+from .support import again, decode
+
+SITE: dict[str, Any] = {"id": "s", "createdAt": "2026-01-02T03:04:05Z", "status": "ready"}
+
+
+def site(**changes: Any) -> dict[str, Any]:
+    return {**SITE, **changes}
+
+
+def without(name: str) -> dict[str, Any]:
+    return {key: value for key, value in SITE.items() if key != name}
+
+
+def owner(id: Any) -> m.Owner:
+    return m.Owner(id=id)
+
+
+@pytest.mark.parametrize(
+    ("value", "path", "problem", "name", "kept"),
+    [
+        (without("id"), "$.id", "required, but missing", "id", UNSET),
+        (site(id=5), "$.id", "expected string, got number", "id", 5),
+        (site(id=None), "$.id", "expected string, got null", "id", None),
+        (site(createdAt="soon"), "$.createdAt", "expected date-time, got string", "created_at", "soon"),
+        (site(born="soon"), "$.born", "expected date or null, got string", "born", "soon"),
+        (site(status=None), "$.status", "got null", "status", None),
+        (site(count="3"), "$.count", "expected integer or null, got string", "count", "3"),
+        (site(count=2.5), "$.count", "got number", "count", 2.5),
+        (site(count=True), "$.count", "got boolean", "count", True),
+        (site(share=[]), "$.share", "got array", "share", []),
+        (site(note={"x": 1}), "$.note", "got object", "note", {"x": 1}),
+        (site(tags="a"), "$.tags", "got string", "tags", "a"),
+        (site(tags=["a", 1]), "$.tags[1]", "expected string, got number", "tags", ["a", 1]),
+        (site(tags=["a", None]), "$.tags[1]", "got null", "tags", ["a", None]),
+        (site(owner=[1]), "$.owner", "got array", "owner", [1]),
+        (site(owner={}), "$.owner.id", "missing", "owner", owner(UNSET)),
+        (site(labels={"a b": {"id": 1}}), "$.labels['a b'].id", "got number", "labels", {"a b": owner(1)}),
+        (site(labels=[]), "$.labels", "got array", "labels", []),
+    ],
+)
+def test_one_deviation(value: dict[str, Any], path: str, problem: str, name: str, kept: Any) -> None:
+    with pytest.warns(DriftWarning) as told:
+        decoded = decode("made_up.Site", value)
+    assert len(told) == 1
+    assert problem in str(told[0].message)
+    assert "test-get" in str(told[0].message)
+    assert type(decoded) is m.Site
+    assert same(getattr(decoded, name), kept)
+    assert decoded.status == value.get("status")
+    assert json.loads(codec.encode(decoded)) == value
+    with pytest.raises(ResponseDecodeError) as caught:
+        decode("made_up.Site", value, strict=True)
+    assert caught.value.json_path == path
+    assert caught.value.operation_id == "test-get"
+    assert json.loads(caught.value.body) == value
+
+
+def test_several_deviations_are_each_told_and_strict_names_the_first() -> None:
+    value = site(id=5, createdAt=None, tags=[1])
+    with pytest.warns(DriftWarning) as told:
+        assert again("made_up.Site", value) == value
+    assert [str(warning.message).split(": ")[1] for warning in told] == ["$.id", "$.createdAt", "$.tags[*]"]
+    with pytest.raises(ResponseDecodeError, match=r"test-get: cannot decode at \$\.id: expected string, got number"):
+        decode("made_up.Site", value, strict=True)
+
+
+def test_null_for_an_optional_property_means_absent_and_is_no_deviation() -> None:
+    assert decode("made_up.Site", site(owner=None), strict=True).owner is None
+    assert again("made_up.Site", site(owner=None), strict=True) == SITE
+
+
+def test_null_and_absent_differ_where_the_document_allows_both() -> None:
+    assert again("made_up.Site", site(note=None), strict=True) == site(note=None)
+    assert again("made_up.Site", SITE, strict=True) == SITE
+
+
+def test_new_enum_values_and_new_properties_pass_silently() -> None:
+    assert decode("made_up.Site", site(status="frozen", brandNew=1), strict=True).status == "frozen"
+
+
+def test_a_closed_constant_that_changed_is_kept_and_told() -> None:
+    with pytest.warns(DriftWarning, match="expected one of 'MESSAGE', got string"):
+        assert again("made_up.Message", {"type": "x", "text": "t", "at": "2026-01-01T00:00:00Z"})["type"] == "x"
+    with pytest.warns(DriftWarning, match=r"\$\.level"):
+        assert decode("made_up.Level", {"level": True}).level is True
+
+
+def test_it_is_told_once_per_operation_and_place(caplog: pytest.LogCaptureFixture) -> None:
+    page = [site(id=number) for number in range(50)]
+    with caplog.at_level(logging.WARNING, "mittwald_async.codec"), pytest.warns(DriftWarning) as told:
+        assert [again("list[made_up.Site]", page) for _ in range(3)] == [page] * 3
+    with pytest.warns(DriftWarning, match="another"):
+        decode("list[made_up.Site]", page, operation_id="another")
+    assert len(told) == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        "test-get: $[*].id: expected string, got number; kept as it came",
+        "another: $[*].id: expected string, got number; kept as it came",
+    ]
+
+
+def test_keys_of_free_objects_do_not_multiply_the_telling() -> None:
+    with pytest.warns(DriftWarning) as told:
+        decode("dict[str, made_up.Owner]", {f"k{number}": {"id": number} for number in range(9)})
+    assert [str(warning.message).split(": ")[1] for warning in told] == ["$.*.id"]
+
+
+def test_what_was_told_is_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drift, "REMEMBERED", 2)
+    with pytest.warns(DriftWarning) as told:
+        assert [decode("made_up.Owner", {"id": 1}, operation_id=name).id for name in "abaca"] == [1] * 5
+    assert [str(warning.message)[0] for warning in told] == ["a", "b", "c", "a"]
+
+
+def test_the_other_items_of_a_page_are_what_they_always_are() -> None:
+    page = [SITE, site(id=1), SITE]
+    with pytest.warns(DriftWarning):
+        first, odd, last = decode("list[made_up.Site]", page)
+    assert first == last == decode("made_up.Site", SITE)
+    assert odd.id == 1
+    with pytest.raises(ResponseDecodeError) as caught:
+        decode("list[made_up.Site]", page, strict=True)
+    assert caught.value.json_path == "$[1].id"
+
+
+@pytest.mark.parametrize(
+    ("expression", "value", "path"),
+    [
+        ("list[made_up.Site]", {"items": []}, "$"),
+        ("made_up.Site", [SITE], "$"),
+        ("made_up.Site | None", "x", "$"),
+        ("int | str", [], "$"),
+        ("dict[str, int]", {"a": 1, "b": "2"}, "$.b"),
+        ("list[list[int]]", [[1], [2, None]], "$[1][1]"),
+        ("list", {}, "$"),
+        ("dict", [], "$"),
+        ("None | int", True, "$"),
+        ("float", "1", "$"),
+        (
+            "made_up.Folder",
+            {"name": "a", "folders": [{"name": "b", "folders": [{"name": 3}]}]},
+            "$.folders[0].folders[0].name",
+        ),
+    ],
+)
+def test_whole_values_of_another_type_are_kept(expression: str, value: Any, path: str) -> None:
+    with pytest.warns(DriftWarning):
+        assert again(expression, value) == value
+    with pytest.raises(ResponseDecodeError) as caught:
+        decode(expression, value, strict=True)
+    assert caught.value.json_path == path
+
+
+def test_unions_inside_a_deviating_value_are_still_told_apart() -> None:
+    zone = {"id": 1, "record": {"entries": ["a"], "ttl": {"weeks": 1}}, "ttl": {"auto": True}, "spec": {"machine": "m"}}
+    with pytest.warns(DriftWarning) as told:
+        decoded = decode("made_up.Zone", zone)
+    assert len(told) == 1
+    assert type(decoded.record) is m.Mail
+    assert decoded.record.ttl == Unknown({"weeks": 1})
+    assert (decoded.ttl, decoded.spec) == (m.Auto(auto=True), m.Machine(machine="m"))
+    assert json.loads(codec.encode(decoded)) == zone
+
+
+def test_a_deviation_deep_inside_a_named_variant() -> None:
+    events = [{"type": "UPDATE", "reason": "created", "who": {"id": 1}}, {"type": "MESSAGE", "text": "x"}]
+    with pytest.warns(DriftWarning) as told:
+        other, message = decode("list[made_up.Event]", events)
+    assert other == m.Other(type="UPDATE", reason="created")
+    assert type(message) is m.Message
+    assert "at" not in codec.dump(message)
+    assert [str(warning.message).split(": ")[1] for warning in told] == ["$[*].at"]
+
+
+def test_converting_builtins_is_as_tolerant_and_leaves_them_alone() -> None:
+    zone = {"id": "z", "record": {"entries": ["a"], "ttl": {"auto": True}}}
+    before = json.dumps(zone)
+    assert codec.convert("made_up.Zone", zone).record.ttl == m.Auto(auto=True)
+    assert json.dumps(zone) == before
+    with pytest.warns(DriftWarning, match="test-convert"):
+        assert codec.convert("made_up.Zone", {**zone, "id": 1}, operation_id="test-convert").id == 1
+    with pytest.raises(ResponseDecodeError) as caught:
+        codec.convert("made_up.Zone", {**zone, "id": 1}, strict=True)
+    assert caught.value.json_path == "$.id"
+
+
+def test_who_makes_the_warning_an_error_gets_it_raised() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DriftWarning)
+        with pytest.raises(DriftWarning):
+            decode("made_up.Owner", {"id": 1})

@@ -1,0 +1,85 @@
+"""A front desk for credentials: an `Exchange` that answers like the API's login routes, and a clock to hold in hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from mittwald_async.credentials import Answer, Secret
+
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC).timestamp()
+
+SIGN_IN = "user-authenticate"
+SECOND_FACTOR = "user-authenticate-mfa"
+REFRESH = "user-refresh-session"
+RETRIEVE = "user-authenticate-with-access-token-retrieval-key"
+INSTANCE = "extension-authenticate-instance"
+
+Reply = tuple[int, object] | Exception
+
+
+class Wall:
+    """A wall clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = NOON
+
+    def __call__(self) -> float:
+        return self.time
+
+    def stamp(self, seconds: float) -> str:
+        return datetime.fromtimestamp(self.time + seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+class Desk:
+    """Answers what it is told to, in order, by operation; afterwards sessions of an hour, numbered."""
+
+    def __init__(self, wall: Wall | None = None) -> None:
+        self.wall = wall or Wall()
+        self.asked: list[tuple[str, str, str]] = []
+        self.bodies: list[dict[str, Any]] = []
+        self.replies: dict[str, list[Reply]] = {}
+        self.issued = 0
+        self.hold: asyncio.Event | None = None
+        """Answers wait for it."""
+        self.on_ask: Callable[[str], None] = lambda operation_id: None
+
+    @property
+    def operations(self) -> list[str]:
+        return [operation for operation, _, _ in self.asked]
+
+    def say(self, operation_id: str, *replies: Reply) -> None:
+        self.replies.setdefault(operation_id, []).extend(replies)
+
+    def session(self, *, seconds: float = 3600.0, name: str = "expires") -> dict[str, Any]:
+        self.issued += 1
+        return {
+            "token": f"token-{self.issued}",
+            "refreshToken": f"refresh-{self.issued}",
+            name: self.wall.stamp(seconds),
+        }
+
+    async def __call__(self, operation_id: str, method: str, path: str, body: Secret) -> Answer:
+        self.asked.append((operation_id, method, path))
+        self.bodies.append(msgspec.json.decode(body.reveal()))
+        self.on_ask(operation_id)
+        await asyncio.sleep(0)
+        if self.hold is not None:
+            await self.hold.wait()
+        queue = self.replies.get(operation_id)
+        reply: Reply = queue.pop(0) if queue else (200, self.session())
+        if isinstance(reply, Exception):
+            raise reply
+        status, value = reply
+        headers = {"Retry-After": "7"} if status == 429 else {}
+        text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        return Answer(status=status, headers=headers, body=Secret(text))
+
+
+async def never(operation_id: str, method: str, path: str, body: Secret) -> Answer:
+    """An exchange that must not be needed."""
+    raise AssertionError(f"{operation_id} was called")

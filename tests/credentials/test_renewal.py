@@ -1,0 +1,365 @@
+"""One renewal, whoever waits for it: ahead of expiry, after a 401, under cancellation, on one loop after another."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mittwald_async.credentials import PasswordLogin, Secret, TokenSource
+from mittwald_async.errors import (
+    AuthenticationError,
+    ClientStateError,
+    ConfigurationError,
+    InvalidArgumentError,
+    MaybeSentError,
+    TransportError,
+)
+
+from .desk import REFRESH, SIGN_IN, Desk, never
+
+MANY = 1000
+
+
+def login(desk: Desk) -> PasswordLogin:
+    return PasswordLogin("ada@example.com", "password-for-tests", wall=desk.wall)
+
+
+async def test_a_thousand_tasks_fetch_one_token() -> None:
+    desk = Desk()
+    credentials = login(desk)
+    tokens = await asyncio.gather(*(credentials.token(desk) for _ in range(MANY)))
+    assert set(tokens) == {Secret("token-1")}
+    assert desk.operations == [SIGN_IN]
+
+
+async def test_a_thousand_401s_with_an_old_token_are_one_refresh() -> None:
+    desk = Desk()
+    credentials = login(desk)
+    old = await credentials.token(desk)
+
+    async def call(number: int) -> bool:
+        for _ in range(number % 7):
+            await asyncio.sleep(0)  # answers come at different times, some after the refresh
+        return await credentials.refused(old, desk)
+
+    assert all(await asyncio.gather(*(call(number) for number in range(MANY))))
+    assert desk.operations == [SIGN_IN, REFRESH]
+    assert await credentials.refused(old, never)
+    assert credentials.current() == Secret("token-2")
+
+
+async def test_a_refused_token_is_not_handed_out_while_the_new_one_is_on_its_way() -> None:
+    desk = Desk()
+    credentials = login(desk)
+    old = await credentials.token(desk)
+    desk.hold = asyncio.Event()
+    renewal = asyncio.create_task(credentials.refused(old, desk))
+    await asyncio.sleep(0)
+    assert credentials.current() is None
+    waiting = asyncio.create_task(credentials.token(desk))
+    await asyncio.sleep(0)
+    desk.hold.set()
+    assert (await renewal, await waiting) == (True, Secret("token-2"))
+
+
+async def test_a_cancelled_leader_strands_nobody() -> None:
+    desk = Desk()
+    desk.hold = asyncio.Event()
+    credentials = login(desk)
+    calls = [asyncio.create_task(credentials.token(desk)) for _ in range(50)]
+    await asyncio.sleep(0.001)
+    for call in calls[:25]:
+        call.cancel()
+    await asyncio.sleep(0.001)
+    desk.hold.set()
+    ended = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(end, asyncio.CancelledError) for end in ended[:25])
+    assert ended[25:] == [Secret("token-1")] * 25
+    assert desk.operations == [SIGN_IN]
+
+
+async def test_a_renewal_nobody_waits_for_any_more_still_counts() -> None:
+    """The refresh token is spent by then: throwing the answer away would lose the session."""
+    desk = Desk()
+    credentials = login(desk)
+    old = await credentials.token(desk)
+    desk.hold = asyncio.Event()
+    only = asyncio.create_task(credentials.refused(old, desk))
+    await asyncio.sleep(0.001)
+    only.cancel()
+    await asyncio.gather(only, return_exceptions=True)
+    desk.hold.set()
+    await asyncio.sleep(0.001)
+    assert credentials.current() == Secret("token-2")
+
+
+async def test_a_failure_nobody_waits_for_is_silent() -> None:
+    desk = Desk()
+    desk.hold = asyncio.Event()
+    desk.say(SIGN_IN, (401, {"message": "no"}))
+    only = asyncio.create_task(login(desk).token(desk))
+    await asyncio.sleep(0.001)
+    only.cancel()
+    await asyncio.gather(only, return_exceptions=True)
+    desk.hold.set()
+    await asyncio.sleep(0.001)
+
+
+async def test_a_failure_is_everybodys_and_then_over() -> None:
+    desk = Desk()
+    credentials = login(desk)
+    old = await credentials.token(desk)
+    desk.say(REFRESH, (400, {"message": "used"}))
+    desk.say(SIGN_IN, (401, {"type": "Wrong", "message": "password changed"}))
+    ended = await asyncio.gather(*(credentials.refused(old, desk) for _ in range(MANY)), return_exceptions=True)
+    assert {type(end) for end in ended} == {AuthenticationError}
+    assert {str(end) for end in ended} == {
+        "401 Wrong: signing in with e-mail and password failed: password changed (user-authenticate POST /v2/authenticate)"
+    }
+    assert len({id(end) for end in ended}) == MANY  # each call may add its own details
+    assert desk.operations == [SIGN_IN, REFRESH, SIGN_IN]
+    assert credentials.current() is None
+    assert await credentials.refused(old, desk)
+    assert desk.operations == [SIGN_IN, REFRESH, SIGN_IN, SIGN_IN]
+
+
+async def test_a_failure_that_cannot_be_copied_is_shared() -> None:
+    async def broken() -> str:
+        raise InvalidArgumentError("vault", "is shut")
+
+    credentials = TokenSource(broken)
+    for end in await asyncio.gather(*(credentials.token(never) for _ in range(3)), return_exceptions=True):
+        assert isinstance(end, InvalidArgumentError)
+        assert end.parameter == "vault"
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "fresh_until"), [(3600, 3540), (600, 540), (100, 90), (10, 9)], ids=lambda value: f"{value}s"
+)
+async def test_it_is_renewed_ahead_of_expiry(lifetime: float, fresh_until: float) -> None:
+    desk = Desk()
+    desk.say(SIGN_IN, (200, desk.session(seconds=lifetime)))
+    credentials = login(desk)
+    await credentials.token(desk)
+    desk.wall.time += fresh_until - 0.5
+    assert credentials.current() == Secret("token-1")
+    desk.wall.time += 0.5
+    assert credentials.current() is None
+    assert await credentials.token(desk) == Secret("token-2")
+
+
+@pytest.mark.parametrize("name", ["expires", "expiresAt", "expiry"])
+async def test_expiry_is_read_under_each_of_its_names(name: str) -> None:
+    desk = Desk()
+    desk.say(SIGN_IN, (200, desk.session(seconds=600, name=name)))
+    credentials = login(desk)
+    await credentials.token(desk)
+    desk.wall.time += 541
+    assert credentials.current() is None
+
+
+@pytest.mark.parametrize(
+    "nonsense", ["tomorrow", "2030-13-01T00:00:00Z", True, 1e300, "0001-01-01T00:00:00Z", "2030-01-01", {}, []]
+)
+async def test_nonsense_counts_as_unknown_and_is_said_once(nonsense: object, caplog: pytest.LogCaptureFixture) -> None:
+    desk = Desk()
+    desk.say(SIGN_IN, (200, {"token": "hidden", "refreshToken": "r", "expires": nonsense}))
+    credentials = login(desk)
+    with caplog.at_level(logging.DEBUG, "mittwald_async"):
+        await credentials.token(desk)
+    assert len(caplog.records) == 1
+    assert "counts as unknown" in caplog.text
+    desk.wall.time += 1e9
+    assert credentials.current() == Secret("hidden")
+
+
+async def test_a_sensible_name_beside_a_senseless_one_is_taken() -> None:
+    desk = Desk()
+    desk.say(SIGN_IN, (200, {"token": "t", "expires": "soon", "expiresAt": desk.wall.stamp(100), "expiry": None}))
+    credentials = login(desk)
+    await credentials.token(desk)
+    desk.wall.time += 91
+    assert credentials.current() is None
+
+
+async def test_a_fast_clock_does_not_renew_with_every_call(caplog: pytest.LogCaptureFixture) -> None:
+    desk = Desk()
+    desk.say(SIGN_IN, (200, desk.session(seconds=-5)))
+    credentials = login(desk)
+    for _ in range(3):
+        await credentials.token(desk)
+    assert desk.operations == [SIGN_IN]
+    assert "in the past of this machine's clock" in caplog.text
+
+
+async def test_a_renewal_ahead_of_time_may_fail_while_the_token_lives(caplog: pytest.LogCaptureFixture) -> None:
+    desk = Desk()
+    credentials = login(desk)
+    await credentials.token(desk)
+    desk.wall.time += 3550
+    desk.say(REFRESH, (503, "down"), MaybeSentError("reset"), (503, "down"))
+    assert await credentials.token(desk) == Secret("token-1")
+    assert await credentials.token(desk) == Secret("token-1")
+    assert desk.operations == [SIGN_IN, REFRESH]  # not with every call
+    assert "ServerError" in caplog.text
+    desk.wall.time += 5
+    assert await credentials.token(desk) == Secret("token-1")
+    assert desk.operations == [SIGN_IN, REFRESH, REFRESH]
+    desk.wall.time += 45
+    with pytest.raises(Exception, match="down"):
+        await credentials.token(desk)
+    assert await credentials.token(desk) == Secret("token-2")
+
+
+async def test_a_refused_token_does_not_live_on() -> None:
+    desk = Desk()
+    credentials = login(desk)
+    old = await credentials.token(desk)
+    desk.say(REFRESH, MaybeSentError("reset"))
+    with pytest.raises(TransportError):
+        await credentials.refused(old, desk)
+    assert credentials.current() is None
+    assert await credentials.token(desk) == Secret("token-2")
+
+
+def test_one_loop_after_another() -> None:
+    desk = Desk()
+    credentials = login(desk)
+    assert asyncio.run(credentials.token(desk)) == Secret("token-1")
+    desk.wall.time += 3600
+    assert asyncio.run(credentials.token(desk)) == Secret("token-2")
+
+
+def test_a_renewal_that_died_with_its_loop_is_begun_anew() -> None:
+    desk = Desk()
+    credentials = login(desk)
+
+    async def abandon() -> None:
+        desk.hold = asyncio.Event()
+        call = asyncio.create_task(credentials.token(desk))
+        await asyncio.sleep(0)
+        call.cancel()
+
+    asyncio.run(abandon())
+    desk.hold = None
+    assert asyncio.run(credentials.token(desk)) == Secret("token-1")
+
+
+async def test_a_renewal_on_another_loop_is_not_waited_for() -> None:
+    desk = Desk()
+    desk.hold = asyncio.Event()
+    credentials = login(desk)
+    here = asyncio.create_task(credentials.token(desk))
+    await asyncio.sleep(0)
+    elsewhere = Desk(desk.wall)
+    elsewhere.issued = 10
+    assert await asyncio.to_thread(lambda: asyncio.run(credentials.token(elsewhere))) == Secret("token-11")
+    desk.hold.set()
+    await here
+
+
+async def test_a_callable_gives_a_token_and_maybe_its_expiry() -> None:
+    desk = Desk()
+    given: list[object] = [
+        "plain",
+        (Secret("until"), datetime.fromtimestamp(desk.wall.time, UTC) + timedelta(seconds=100)),
+        ("epoch", desk.wall.time + 200),
+        ("naive", datetime.fromtimestamp(desk.wall.time + 300, UTC).replace(tzinfo=None)),
+        ("text", desk.wall.stamp(400)),
+        ("unknown", None),
+    ]
+
+    async def vault() -> str:
+        return given.pop(0)  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+
+    credentials = TokenSource(vault, wall=desk.wall)
+    seen = await credentials.token(never)
+    assert seen == Secret("plain")
+    assert await credentials.refused(seen, never)
+    for name in ("until", "epoch", "naive", "text"):
+        assert credentials.current() == Secret(name)
+        desk.wall.time += 100
+        assert credentials.current() is None
+        await credentials.token(never)
+    assert credentials.current() == Secret("unknown")
+
+
+async def test_the_same_token_again_is_no_reason_to_try_again() -> None:
+    async def vault() -> str:
+        return "always-the-same"
+
+    credentials = TokenSource(vault)
+    assert not await credentials.refused(await credentials.token(never), never)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, "is no text but NoneType"),
+        ("a b", "holds a character"),
+        (("t",), "is no pair"),
+        (5, "is no text but int"),
+    ],
+)
+async def test_a_callable_that_gives_no_token(given: object, said: str) -> None:
+    async def vault() -> str:
+        return given  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+
+    with pytest.raises(AuthenticationError, match=said):
+        await TokenSource(vault).token(never)
+
+
+async def test_a_callable_that_is_not_async() -> None:
+    with pytest.raises(ConfigurationError, match="has to be async"):
+        await TokenSource(lambda: "x").token(never)  # type: ignore[arg-type, return-value]  # pyright: ignore[reportArgumentType]
+
+
+async def test_the_error_of_a_callable_arrives_unchanged() -> None:
+    class VaultShut(Exception):
+        pass
+
+    async def vault() -> str:
+        raise VaultShut("until nine")
+
+    credentials = TokenSource(vault)
+    for end in await asyncio.gather(*(credentials.token(never) for _ in range(3)), return_exceptions=True):
+        assert isinstance(end, VaultShut)
+
+
+async def test_a_callable_that_is_cancelled_from_inside() -> None:
+    async def vault() -> str:
+        raise asyncio.CancelledError
+
+    with pytest.raises(AuthenticationError, match="was cancelled"):
+        await TokenSource(vault).token(never)
+
+
+async def test_a_callable_that_waits_for_its_own_token_is_told_so() -> None:
+    async def vault() -> str:
+        return (await credentials.token(never)).reveal()
+
+    credentials = TokenSource(vault)
+    with pytest.raises(ClientStateError, match="calls the client that waits for its token"):
+        await credentials.token(never)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
+async def test_tasks_that_start_eagerly() -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(getattr(asyncio, "eager_task_factory", None))
+    desk = Desk()
+    credentials = login(desk)
+    await asyncio.gather(*(credentials.token(desk) for _ in range(10)))
+    assert desk.operations == [SIGN_IN]
+
+
+def test_sources_share_a_budget_by_name() -> None:
+    async def vault() -> str:
+        return "t"
+
+    assert TokenSource(vault, identity="ada").identity == TokenSource(vault, identity="ada").identity
+    assert TokenSource(vault).identity != TokenSource(vault, identity="ada").identity

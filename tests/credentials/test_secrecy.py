@@ -1,0 +1,165 @@
+"""Secrets show nowhere they are not asked for by name."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import logging
+import pickle
+import traceback
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import msgspec
+import pytest
+
+from mittwald_async.credentials import (
+    AccessTokenRetrievalKey,
+    Answer,
+    Credentials,
+    ExtensionInstanceSecret,
+    PasswordLogin,
+    Secret,
+    StaticToken,
+    TokenSource,
+    resolve,
+)
+from mittwald_async.errors import MittwaldError
+
+from .desk import INSTANCE, REFRESH, RETRIEVE, SECOND_FACTOR, SIGN_IN, Desk, Reply
+
+WORD = "xyzzy-for-tests"
+
+
+def test_a_secret_is_opaque() -> None:
+    secret = Secret(WORD)
+    for shown in (repr(secret), str(secret), f"{secret}", f"{secret:>40}", repr([secret]), repr({"k": secret})):
+        assert WORD not in shown
+    assert secret.reveal() == WORD
+    assert not hasattr(secret, "__dict__")
+    assert WORD not in repr([getattr(secret, name) for name in Secret.__slots__])
+    assert copy.copy(secret) is secret
+    assert copy.deepcopy([secret]) == [secret]
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(secret)
+    with pytest.raises(TypeError):
+        msgspec.json.encode(secret)
+
+
+def test_secrets_compare_by_value() -> None:
+    assert Secret("é") == Secret("é") != Secret("e")
+    assert Secret("a") != "a"
+    assert {Secret("a"), Secret("a")} == {Secret("a")}
+
+
+async def _vault() -> str:
+    return WORD
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: StaticToken(WORD),
+        lambda: PasswordLogin("ada@example.com", WORD),
+        lambda: AccessTokenRetrievalKey("user-1", WORD),
+        lambda: ExtensionInstanceSecret("instance-1", WORD),
+        lambda: TokenSource(_vault),
+    ],
+)
+async def test_credentials_show_nothing(make: Callable[[], Credentials]) -> None:
+    credentials = make()
+    desk = Desk()
+    desk.say(INSTANCE, (201, {"publicToken": WORD, "expiry": None}))
+    await credentials.token(desk)
+    names = [name for kind in type(credentials).__mro__ for name in getattr(kind, "__slots__", ())]
+    shown = repr(credentials) + str([getattr(credentials, name) for name in names]) + credentials.identity
+    assert WORD not in shown
+    assert "token-" not in shown
+    assert type(credentials).__name__ in repr(credentials)
+    with pytest.raises((TypeError, AttributeError)):
+        pickle.dumps(credentials)
+
+
+def locals_of(trace: TracebackType | None) -> str:
+    """What an error reporter would show of this package's frames."""
+    shown: list[str] = []
+    while trace is not None:
+        if "mittwald_async" in trace.tb_frame.f_code.co_filename and "tests" not in trace.tb_frame.f_code.co_filename:
+            shown.append(f"{trace.tb_frame.f_code.co_name}: {trace.tb_frame.f_locals!r}")
+        trace = trace.tb_next
+    return "\n".join(shown)
+
+
+def check(error: BaseException) -> None:
+    if isinstance(error, MittwaldError):
+        assert WORD not in str(vars(error))
+    assert WORD not in "".join(traceback.format_exception(error))
+    assert WORD not in locals_of(error.__traceback__)
+
+
+REPLIES: list[tuple[str, Reply]] = [
+    (
+        SIGN_IN,
+        (401, {"message": f"{WORD} is wrong", "type": WORD, "validationErrors": [{"message": WORD, "path": WORD}]}),
+    ),
+    (SIGN_IN, (400, f"<html>{WORD}</html>")),
+    (SIGN_IN, (500, f"cannot parse {WORD}")),
+    (SIGN_IN, (200, {"nonsense": WORD})),
+    (SECOND_FACTOR, (400, {"message": WORD})),
+    (RETRIEVE, (400, {"message": WORD})),
+    (INSTANCE, (403, {"message": WORD})),
+    (REFRESH, (503, {"message": WORD})),
+]
+
+
+@pytest.mark.parametrize(("operation", "reply"), REPLIES)
+async def test_errors_logs_and_frames_show_nothing(
+    operation: str, reply: Reply, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk()
+    credentials: Credentials = PasswordLogin("ada@example.com", WORD, second_factor=lambda: WORD, wall=desk.wall)
+    if operation == RETRIEVE:
+        credentials = AccessTokenRetrievalKey("user-1", WORD, wall=desk.wall)
+    if operation == INSTANCE:
+        credentials = ExtensionInstanceSecret("instance-1", WORD, wall=desk.wall)
+    if operation == SECOND_FACTOR:
+        desk.say(SIGN_IN, (202, {}))
+    if operation == REFRESH:
+        session: dict[str, Any] = {"token": WORD, "refreshToken": WORD, "expires": "never"}
+        desk.say(SIGN_IN, (200, session))
+        await credentials.token(desk)
+    desk.say(operation, reply)
+    with caplog.at_level(logging.DEBUG), pytest.raises(MittwaldError) as caught:
+        await credentials.refused(Secret(WORD), desk)
+    check(caught.value)
+    assert WORD not in caplog.text
+
+
+def test_a_token_that_is_refused_at_the_door_shows_in_no_frame() -> None:
+    attempts: list[Callable[[], object]] = [
+        lambda: StaticToken(f"{WORD}\n"),
+        lambda: StaticToken.from_environment({"MITTWALD_API_TOKEN": f"{WORD}\n"}),
+        lambda: resolve(f"{WORD}\n", None),
+        lambda: resolve(WORD, StaticToken("other")),
+        lambda: PasswordLogin("", WORD),
+        lambda: ExtensionInstanceSecret("", WORD),
+    ]
+    for attempt in attempts:
+        with pytest.raises(MittwaldError) as caught:
+            attempt()
+        check(caught.value)
+    gc.collect()
+
+
+async def test_a_callable_that_gives_a_bad_token_shows_it_in_no_frame() -> None:
+    async def vault() -> str:
+        return f"{WORD}\n"
+
+    with pytest.raises(MittwaldError) as caught:
+        await TokenSource(vault).token(Desk())
+    check(caught.value)
+
+
+def test_an_answer_shows_no_body() -> None:
+    assert repr(Answer(status=200, headers={"Set-Cookie": WORD}, body=Secret(WORD))) == "Answer(status=200)"

@@ -1,0 +1,99 @@
+"""A token that is given, or found in the environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from mittwald_async.credentials import Answer, Credentials, PasswordLogin, Secret, StaticToken, TokenSource, resolve
+from mittwald_async.errors import ConfigurationError
+
+from .desk import Desk, never
+
+
+async def test_it_is_there_at_once_and_a_401_is_final() -> None:
+    credentials = StaticToken("token-for-tests")
+    assert credentials.current().reveal() == "token-for-tests"
+    assert await credentials.token(never) == Secret("token-for-tests")
+    assert not await credentials.refused(credentials.current(), never)
+
+
+@pytest.mark.parametrize(
+    ("token", "said"),
+    [
+        ("", "is empty"),
+        ("  \n", "is empty"),
+        ("hidden\n", "ends with a line break: strip it"),
+        (" hidden", "begins with white space: strip it"),
+        ("hid den", "holds a character that no header may carry"),
+        ("hid\nden", "holds a character that no header may carry"),
+        ("hïdden", "holds a character that no header may carry"),
+    ],
+)
+def test_a_token_that_cannot_be_sent_is_refused_without_being_shown(token: str, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        StaticToken(token)
+    assert not token.strip() or token.strip() not in str(caught.value)
+    with pytest.raises(ConfigurationError, match=f"MITTWALD_API_TOKEN {said}"):
+        StaticToken.from_environment({"MITTWALD_API_TOKEN": token})
+
+
+def test_the_environment_is_the_fallback() -> None:
+    found = resolve(None, None, {"MITTWALD_API_TOKEN": "from-environment"}).current()
+    assert found == Secret("from-environment")
+    given = resolve("given", None, {"MITTWALD_API_TOKEN": "from-environment"}).current()
+    assert given == Secret("given")
+    assert resolve(Secret("sealed"), None, {}).current() == Secret("sealed")
+    with pytest.raises(ConfigurationError, match=r"pass token=… or credentials=…, or set .* MITTWALD_API_TOKEN"):
+        resolve(None, None, {})
+
+
+def test_one_way_in_is_enough() -> None:
+    login = PasswordLogin("ada@example.com", "password-for-tests")
+    assert resolve(None, login, {"MITTWALD_API_TOKEN": "unused"}) is login
+    with pytest.raises(ConfigurationError, match="both"):
+        resolve("token", login)
+
+
+async def test_an_async_function_will_do() -> None:
+    async def vault() -> str:
+        return "from-the-vault"
+
+    credentials = resolve(None, vault)
+    assert isinstance(credentials, TokenSource)
+    assert await credentials.token(never) == Secret("from-the-vault")
+
+
+def test_what_is_no_credentials_is_refused() -> None:
+    wrong: object = 42
+    with pytest.raises(ConfigurationError, match="int is neither"):
+        resolve(None, wrong)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def test_one_user_is_one_identity_and_no_secret() -> None:
+    first, again, other = StaticToken("token-a"), StaticToken(Secret("token-a")), StaticToken("token-b")
+    assert first.identity == again.identity != other.identity
+    assert "token-a" not in first.identity
+    assert PasswordLogin("Ada@Example.com ", "x").identity == PasswordLogin("ada@example.com", "y").identity
+
+
+async def test_a_class_of_ones_own_is_credentials() -> None:
+    class Mine:
+        identity = "mine"
+
+        def current(self) -> Secret | None:
+            return None
+
+        async def token(self, exchange: object) -> Secret:
+            return Secret("mine")
+
+        async def refused(self, token: Secret, exchange: object) -> bool:
+            return False
+
+    mine: Credentials = Mine()
+    assert resolve(None, mine) is mine
+
+
+async def test_the_desk_answers() -> None:
+    answer = await Desk()("user-authenticate", "POST", "/v2/authenticate", Secret("{}"))
+    assert isinstance(answer, Answer)
+    assert answer.status == 200

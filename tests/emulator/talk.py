@@ -1,0 +1,82 @@
+"""Talking to an emulator's core without a socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mittwald_async.emulator import Emulator, Transitions
+from mittwald_async.emulator.core import Core
+from mittwald_async.emulator.wire import Answer, Incoming
+
+CALM: dict[str, Any] = {
+    "lag": 0.0,
+    "drift": 0.0,
+    "rate_limit": None,
+    "transitions": Transitions(length=0.0, failing=0.0),
+}
+"""No trait that depends on time or chance."""
+
+
+class Heard:
+    """An answer, read."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.status = answer.status
+        self.headers = {name.lower(): value for name, value in answer.headers.items()}
+        self.body = answer.body
+        self.fault = answer.fault
+
+    @property
+    def json(self) -> Any:
+        return msgspec.json.decode(self.body)
+
+    @property
+    def ids(self) -> list[str]:
+        return [item["id"] for item in self.json]
+
+    def __repr__(self) -> str:
+        return f"{self.status} {self.body[:300]!r}"
+
+
+class Talk:
+    """One emulator and its default token."""
+
+    def __init__(self, **options: Any) -> None:
+        self.emulator = Emulator(**{**CALM, **options})
+        self.core: Core = self.emulator.core
+        self.token: str | None = self.emulator.token
+
+    async def say(self, method: str, url: str, json: Any = None, *, data: bytes = b"", **headers: str) -> Heard:
+        """Header names are written with underscores."""
+        return await self._send(method, url, json, data, headers)
+
+    async def _send(self, method: str, url: str, json: Any, data: bytes, headers: dict[str, str]) -> Heard:
+        path, _, query = url.partition("?")
+        sent = {name.replace("_", "-").lower(): value for name, value in headers.items()}
+        if self.token is not None:
+            sent.setdefault("x-access-token", self.token)
+        if json is not None:
+            data = msgspec.json.encode(json)
+            sent.setdefault("content-type", "application/json")
+        return Heard(await self.core.answer(Incoming(method, path, query, sent, data, "192.0.2.1")))
+
+    async def get(self, url: str, **headers: str) -> Heard:
+        return await self._send("GET", url, None, b"", headers)
+
+    async def post(self, url: str, json: Any = None, **headers: str) -> Heard:
+        return await self._send("POST", url, json, b"", headers)
+
+    async def put(self, url: str, json: Any = None, **headers: str) -> Heard:
+        return await self._send("PUT", url, json, b"", headers)
+
+    async def patch(self, url: str, json: Any = None, **headers: str) -> Heard:
+        return await self._send("PATCH", url, json, b"", headers)
+
+    async def delete(self, url: str, **headers: str) -> Heard:
+        return await self._send("DELETE", url, None, b"", headers)
+
+    async def project(self) -> str:
+        """Id of a project that the caller may see."""
+        return (await self.get("/v2/projects?limit=1")).ids[0]

@@ -1,0 +1,154 @@
+"""The emulator as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from mittwald_async.emulator import Emulator, OptionError, Options
+from mittwald_async.emulator.__main__ import main
+from mittwald_async.emulator.start import build, serve
+
+
+@contextmanager
+def process(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    command = [sys.executable, "-m", "mittwald_async.emulator", "--port", "0", *arguments]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert running.stdout is not None
+        yield running, running.stdout.readline().strip()
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def fetched(url: str) -> Any:
+    request = urllib.request.Request(url, headers={"x-access-token": "other"})
+    with urllib.request.urlopen(request) as answer:
+        return msgspec.json.decode(answer.read())
+
+
+def test_it_prints_its_url_serves_and_ends_on_a_signal() -> None:
+    with process("--seed", "5", "--projects", "4", "--token", "other", "--rate-limit", "none") as (running, url):
+        assert url.startswith("http://127.0.0.1:")
+        assert len(fetched(f"{url}/v2/projects")) == 4
+        running.send_signal(signal.SIGTERM)
+        out, err = running.communicate(timeout=10)
+        assert (running.returncode, err) == (0, "")
+        assert "token: other" in out
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["--port", "0", *arguments]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    return printed.err
+
+
+def test_a_taken_port_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"cannot listen on 127.0.0.1:{port}" in refusal(capsys, "--port", str(port))
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(None, "cannot read"), (b"{", "not JSON"), (b"{}", "version"), (b"[]", "object"), (b'{"version":1}', "sizes")],
+)
+def test_an_unreadable_state_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes | None, problem: str
+) -> None:
+    path = tmp_path / "state.json"
+    if content is not None:
+        path.write_bytes(content)
+    assert problem in refusal(capsys, "--state", str(path))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--state", "x", "--seed", "3"], "contradicts"),
+        (["--no-auth", "--mfa"], "mfa"),
+        (["--customers", "0"], "customers"),
+        (["--rate-limit", "many"], "--rate-limit"),
+        (["--faults", "{"], "--faults"),
+        (["--faults", "@/nowhere/plan.json"], "cannot read"),
+        (["--faults", '{"status": 1}'], "status"),
+    ],
+)
+def test_options_that_cannot_be_are_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], problem: str
+) -> None:
+    assert problem in refusal(capsys, *arguments)
+
+
+def test_all_options_arrive(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: list[Options] = []
+
+    async def remember(options: Options, ready: Any) -> None:
+        seen.append(options)
+
+    monkeypatch.setattr("mittwald_async.emulator.__main__.serve", remember)
+    plan = tmp_path / "plan.json"
+    plan.write_text('[{"status": 500}]')
+    flags = [
+        "--mfa",
+        "--no-validate",
+        "--clock",
+        "virtual",
+        "--transitions",
+        "reads",
+        "--rate-limit",
+        "5/2.5",
+        "--faults",
+        f"@{plan}",
+    ]
+    assert main(flags) == 0
+    assert main(["--rate-limit", "7", "--no-auth"]) == 0
+    first, second = seen
+    assert (first.mfa, first.validate, first.clock, first.transitions.unit) == (True, False, "virtual", "reads")
+    assert (first.rate_limit, len(first.faults), first.port) == ((5, 2.5), 1, 8080)
+    assert (second.rate_limit, second.auth) == ((7, 600.0), False)
+
+
+def test_a_dumped_state_is_continued(tmp_path: Path) -> None:
+    emulator = Emulator(seed=11, projects=2)
+    path = tmp_path / "state.json"
+    path.write_bytes(msgspec.json.encode(emulator.core.dump()))
+    core = build(Options(state=path))
+    assert (core.options.seed, core.options.projects) == (11, 2)
+    path.write_bytes(msgspec.json.encode({**emulator.core.dump(), "world": 3}))
+    with pytest.raises(OptionError, match="cannot use state file"):
+        build(Options(state=path))
+
+
+async def test_serving_ends_with_a_signal() -> None:
+    urls: list[str] = []
+
+    def ready(emulator: Emulator) -> None:
+        urls.append(emulator.url)
+        asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGTERM)
+
+    await asyncio.wait_for(serve(Options(), ready), 10)
+    assert urls[0].startswith("http://127.0.0.1:")
+
+
+async def test_it_listens_where_it_is_told() -> None:
+    async with Emulator(host="::1") as emulator:
+        assert emulator.url.startswith("http://[::1]:")

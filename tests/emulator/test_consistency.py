@@ -1,0 +1,179 @@
+"""Reads see a write when its event has arrived, or when they wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from mittwald_async.emulator.traits.consistency import Events, View
+
+from .talk import Heard, Talk
+
+
+def lagging(lag: float = 1.0, **options: float) -> Talk:
+    return Talk(clock="virtual", lag=lag, **options)
+
+
+async def renamed(talk: Talk, project: str, name: str = "renamed") -> str:
+    answer = await talk.patch(f"/v2/projects/{project}/description", {"description": name})
+    assert answer.status == 204, answer
+    return answer.headers["etag"]
+
+
+async def description(talk: Talk, project: str, **headers: str) -> str:
+    return str((await talk.get(f"/v2/projects/{project}", **headers)).json["description"])
+
+
+async def waiting(talk: Talk, url: str, event: str) -> asyncio.Task[Heard]:
+    task = asyncio.create_task(talk.get(url, if_event_reached=event))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return task
+
+
+async def test_a_change_is_seen_after_the_lag() -> None:
+    talk = lagging()
+    project = await talk.project()
+    before = await description(talk, project)
+    await renamed(talk, project)
+    assert await description(talk, project) == before
+    talk.emulator.advance(1.1)
+    assert await description(talk, project) == "renamed"
+
+
+async def test_of_two_hidden_changes_the_older_state_is_seen() -> None:
+    talk = lagging()
+    project = await talk.project()
+    before = await description(talk, project)
+    await renamed(talk, project, "first")
+    talk.emulator.advance(0.6)
+    await renamed(talk, project, "second")
+    assert await description(talk, project) == before
+    talk.emulator.advance(0.6)
+    assert await description(talk, project) == "first"
+    talk.emulator.advance(0.6)
+    assert await description(talk, project) == "second"
+
+
+async def test_a_read_that_asks_for_the_event_waits_for_it() -> None:
+    talk = lagging()
+    project = await talk.project()
+    event = await renamed(talk, project)
+    task = await waiting(talk, f"/v2/projects/{project}", event)
+    assert not task.done()
+    talk.emulator.advance(1.1)
+    assert (await task).json["description"] == "renamed"
+    assert await description(talk, project, if_event_reached=f'"{event}"') == "renamed"
+
+
+async def test_waiting_ends_in_a_412_that_may_be_repeated() -> None:
+    talk = lagging(lag=30.0)
+    project = await talk.project()
+    event = await renamed(talk, project)
+    task = await waiting(talk, f"/v2/projects/{project}", event)
+    talk.emulator.advance(10.1)
+    answer = await task
+    assert answer.status == 412
+    assert (answer.json["type"], answer.json["message"]) == ("FailedPrecondition", "lastEventID not reached")
+    assert answer.json["params"]["traceId"]
+
+
+async def test_an_event_nobody_heard_of_is_never_reached() -> None:
+    talk = lagging(event_wait=0.0)
+    assert (await talk.get("/v2/projects", if_event_reached="unheard-of")).status == 412
+
+
+async def test_what_was_created_is_not_there_yet() -> None:
+    talk = lagging()
+    project = await talk.project()
+    url = f"/v2/projects/{project}/cronjobs"
+    before = (await talk.get(url)).ids
+    installation = talk.core.world.sample("appInstallationId")
+    assert installation is not None
+    body: dict[str, Any] = {
+        "active": True,
+        "description": "nightly",
+        "interval": "0 3 * * *",
+        "appId": installation,
+        "destination": {"url": "https://cron.example/"},
+        "timeout": 60,
+    }
+    made = await talk.post(url, body)
+    assert made.status == 201, made
+    new = made.json["id"]
+    assert (await talk.get(f"/v2/cronjobs/{new}")).status in (403, 404)
+    assert (await talk.get(url)).ids == before
+    talk.emulator.advance(1.1)
+    assert (await talk.get(f"/v2/cronjobs/{new}")).status == 200
+    assert new in (await talk.get(url)).ids
+
+
+async def test_what_was_deleted_is_still_read() -> None:
+    talk = lagging()
+    job = talk.core.world.sample("cronjobId")
+    assert (await talk.delete(f"/v2/cronjobs/{job}")).status == 204
+    assert (await talk.get(f"/v2/cronjobs/{job}")).status == 200
+    talk.emulator.advance(1.1)
+    assert (await talk.get(f"/v2/cronjobs/{job}")).status == 404
+
+
+async def test_without_lag_everything_is_seen_at_once() -> None:
+    talk = lagging(lag=0.0)
+    project = await talk.project()
+    assert await renamed(talk, project)
+    assert await description(talk, project) == "renamed"
+
+
+async def test_permissions_may_lag_behind_the_event() -> None:
+    talk = lagging(permission_lag=5.0)
+    events = talk.core.events
+    event = events.wrote(["fresh-id"], None)
+    talk.emulator.advance(1.1)
+    number = await events.reach(event, talk.core.trace_id)
+    assert not events.view(number).whole
+    statuses = {(await talk.get(f"/v2/projects/{value}")).status for value in ("fresh-id",)}
+    assert statuses <= {403, 404}
+    talk.emulator.advance(5.0)
+    assert events.view(number).whole
+
+
+def refusal(view: View, value: str) -> int:
+    try:
+        view.refuse([value])
+    except Exception as error:
+        return int(getattr(error, "status", 0))
+    return 200
+
+
+async def test_the_missing_are_sometimes_forbidden_and_sometimes_not_found() -> None:
+    talk = lagging()
+    values = [f"id-{number}" for number in range(20)]
+    talk.core.events.wrote(values, None)
+    view = talk.core.events.view(0)
+    assert {refusal(view, value) for value in values} == {403, 404}
+    assert refusal(view, "another") == 200
+
+
+async def test_event_ids_follow_from_the_seed_and_begin_anew_after_a_reset() -> None:
+    first, same, other = Talk(), Talk(), Talk(seed=1)
+    ids = [talk.core.events.wrote([], None) for talk in (first, same, other)]
+    assert ids[0] == ids[1] != ids[2]
+    first.core.events.reset()
+    assert first.core.events.wrote([], None) == ids[0]
+
+
+async def test_old_events_are_forgotten() -> None:
+    talk = lagging(event_wait=0.0)
+    events: Events = talk.core.events
+    oldest = events.wrote([], None)
+    for _ in range(100_000):
+        events.wrote([], None)
+    talk.emulator.advance(2)
+    assert (await talk.get("/v2/projects", if_event_reached=oldest)).status == 412
+
+
+async def test_a_write_that_fails_is_no_event() -> None:
+    talk = lagging()
+    answer = await talk.patch("/v2/projects/00000000-0000-4000-8000-000000000000/description", {"description": "x"})
+    assert answer.status in (403, 404)
+    assert "etag" not in answer.headers

@@ -1,0 +1,292 @@
+"""The emulator as a whole: started, stopped, twice at once, fed with garbage, failing inside, twice the same."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from mittwald_async.emulator import Emulator, OptionError, Options, Transitions
+from mittwald_async.emulator.calls import (
+    HANDLERS,
+    Account,
+    Call,
+    Content,
+    Fail,
+    Identity,
+    Issue,
+    Nothing,
+    Reply,
+    Value,
+    handles,
+)
+from mittwald_async.emulator.generic import answer_generically
+
+from .talk import CALM, Talk
+
+CALLS = (
+    ("GET", "/v2/projects?limit=3", None),
+    ("GET", "/v2/customers", None),
+    ("GET", "/v2/ai-hosting-models", None),
+    ("POST", "/v2/users/self/token-retrieval-key", None),
+    ("GET", "/v2/nowhere", None),
+    ("GET", "/v2/projects?limit=x", None),
+    ("POST", "/v2/users/self/api-tokens", {"description": "one", "roles": ["api_read"]}),
+    ("GET", "/v2/users/self/api-tokens", None),
+)
+
+
+async def heard(talk: Talk) -> list[tuple[int, dict[str, str], bytes]]:
+    answers = [await talk.say(method, url, body) for method, url, body in CALLS]
+    project = (await talk.get("/v2/projects?limit=1")).ids[0]
+    answers.append(await talk.patch(f"/v2/projects/{project}/description", {"description": "changed"}))
+    answers.append(await talk.get(f"/v2/projects/{project}"))
+    return [(answer.status, answer.headers, answer.body) for answer in answers]
+
+
+async def test_same_seed_and_calls_give_the_same_bytes() -> None:
+    options: dict[str, Any] = {"clock": "virtual", "lag": 0.5, "drift": 0.3, "rate_limit": (100, 60.0)}
+    first, same, other = [await heard(Talk(seed=seed, **options)) for seed in (3, 3, 4)]
+    assert first == same
+    assert first != other
+
+
+async def test_two_emulators_in_one_process_do_not_touch_each_other() -> None:
+    first, second = Talk(), Talk()
+    project = await first.project()
+    before = (await second.get(f"/v2/projects/{project}")).body
+    assert (await first.delete(f"/v2/projects/{project}")).status == 204
+    assert (await first.get(f"/v2/projects/{project}")).status == 404
+    assert (await second.get(f"/v2/projects/{project}")).body == before
+    token = first.core.tokens.issue("api", Identity("user", first.core.world.main_user))
+    assert (await second.get("/v2/projects", x_access_token=token.secret)).status == 401
+
+
+async def test_it_is_there_between_enter_and_exit() -> None:
+    emulator = Emulator(seed=7, customers=4, projects=9, **{n: v for n, v in CALM.items() if n != "rate_limit"})
+    with pytest.raises(RuntimeError, match="async with"):
+        _ = emulator.url
+    async with emulator as api, aiohttp.ClientSession(api.url) as session:
+        async with session.get("/v2/projects", headers={"X-Access-Token": api.token}) as answer:
+            assert (answer.status, len(await answer.json())) == (200, 9)
+        async with session.head("/v2/articles") as answer:
+            assert (answer.status, await answer.read()) == (200, b"")
+        assert api.requests[0].operation_id == "project-list-projects"
+        url = api.url
+    with pytest.raises(RuntimeError, match="async with"):
+        _ = emulator.url
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await session.get(f"{url}/v2/projects")
+
+
+async def test_a_reset_forgets_what_happened() -> None:
+    talk = Talk()
+    project = await talk.project()
+    await talk.delete(f"/v2/projects/{project}")
+    talk.emulator.configure(drift=1.0)
+    talk.emulator.reset()
+    assert (await talk.get(f"/v2/projects/{project}")).status == 200
+    assert talk.emulator.world is talk.core.world
+    assert talk.core.options.drift == 0.0
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"port": 70000}, "port"),
+        ({"customers": 0}, "customers"),
+        ({"projects": -1}, "projects"),
+        ({"foreign": -1}, "foreign"),
+        ({"drift": 2}, "drift"),
+        ({"lag": -1}, "lag"),
+        ({"log_size": -1}, "log_size"),
+        ({"event_wait": -1}, "event_wait"),
+        ({"rate_limit": (0, 1)}, "rate_limit"),
+        ({"login_limit": (1, 0)}, "login_limit"),
+        ({"transitions": Transitions(failing=2)}, "failing"),
+        ({"transitions": Transitions(length=-1)}, "length"),
+        ({"auth": False, "mfa": True}, "mfa"),
+        ({"lag": 0, "permission_lag": 1}, "permission_lag"),
+        ({"nonsense": 1}, "unknown options: nonsense"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_in_one_line(options: Any, problem: str) -> None:
+    with pytest.raises(OptionError, match=problem) as caught:
+        Emulator(**options)
+    assert "\n" not in str(caught.value)
+
+
+async def test_ten_thousand_pieces_of_garbage_do_not_stop_it() -> None:
+    dice = random.Random(1)
+    talk = Talk()
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "BREW", ""]
+    paths = [
+        "/",
+        "",
+        "//",
+        "/v2",
+        "/v2/projects",
+        "/v2/%",
+        "/v2/projects/%ff%fe",
+        "/v2/" + "a/" * 200,
+        "*",
+        "/v2/projects/{x}",
+    ]
+    bodies = [b"", b"{", b"null", b"[" * 2000, b"\x00" * 50, b'{"a":' * 500, b'{"description":1e999}']
+    for _ in range(10_000):
+        path = dice.choice([*paths, "/v2/" + bytes(dice.randrange(33, 126) for _ in range(12)).decode()])
+        query = dice.choice(["", "?limit=", "?&&&==", "?limit[]=1&limit=2", "?%zz=%", "?skip=-9"])
+        answer = await talk.say(
+            dice.choice(methods),
+            path + query,
+            data=dice.choice(bodies),
+            content_type=dice.choice(["", "a/b", "multipart/form-data"]),
+        )
+        assert 200 <= answer.status < 500, (path, query, answer)
+    assert (await talk.get("/v2/projects")).status == 200
+
+
+async def test_garbage_on_the_socket_does_not_stop_it() -> None:
+    async with Emulator(**CALM) as emulator:
+        port = int(emulator.url.rpartition(":")[2])
+        for garbage in (
+            b"\x16\x03\x01\x02",
+            b"GET\r\n\r\n",
+            b"GET / HTTP/9.9\r\n\r\n",
+            b"POST /v2/x HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+        ):
+            for _ in range(20):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(garbage)
+                writer.write_eof()
+                await reader.read()
+                writer.close()
+                await writer.wait_closed()
+        async with aiohttp.ClientSession(emulator.url) as session, session.get("/v2/articles") as answer:
+            assert answer.status == 200
+
+
+async def test_a_body_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mittwald_async.emulator.server.MAX_BODY", 100)
+    async with (
+        Emulator(**CALM) as emulator,
+        aiohttp.ClientSession(emulator.url) as session,
+        session.post("/v2/authenticate", data=b"x" * 1000) as answer,
+    ):
+        assert answer.status == 413
+
+
+async def test_a_handler_that_fails_answers_500_and_logs_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    talk = Talk()
+
+    def broken(call: Call) -> Reply:
+        raise ZeroDivisionError("of all things")
+
+    talk.core.handlers["project-list-projects"] = broken
+    with caplog.at_level(logging.ERROR, "mittwald_async.emulator"):
+        answer = await talk.get("/v2/projects")
+    assert (answer.status, answer.json["type"]) == (500, "InternalError")
+    assert "ZeroDivisionError: of all things" in caplog.text
+    assert (await talk.get("/v2/customers")).status == 200
+
+
+async def test_handlers_answer_in_every_way() -> None:
+    talk = Talk()
+    replies: list[Reply] = [
+        Value({"id": 1}, 202, {"x-more": "1"}),
+        Nothing(headers={"x-more": "1"}),
+        Content(b"0123456789", "text/plain", {"x-more": "1"}),
+        Fail.refused("expected phase READY"),
+    ]
+    answers = []
+    for reply in replies:
+
+        def handler(call: Call, reply: Reply = reply) -> Reply:
+            assert not call.has_body
+            return reply
+
+        talk.core.handlers["project-get-project"] = handler
+        answers.append(await talk.get("/v2/projects/p"))
+    assert [answer.status for answer in answers] == [202, 200, 200, 412]
+    assert [answer.headers.get("x-more") for answer in answers] == ["1", "1", "1", None]
+    assert answers[3].json == {"type": "VError", "message": "expected phase READY"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "part", "told"),
+    [
+        ("bytes=2-4", 206, b"234", "bytes 2-4/10"),
+        ("bytes=7-", 206, b"789", "bytes 7-9/10"),
+        ("bytes=-3", 206, b"789", "bytes 7-9/10"),
+        ("bytes=0-99", 206, b"0123456789", "bytes 0-9/10"),
+        ("bytes=10-", 416, b"", "bytes */10"),
+        ("bytes=a-b", 200, b"0123456789", None),
+        ("lines=1-2", 200, b"0123456789", None),
+        ("bytes=-", 200, b"0123456789", None),
+    ],
+)
+async def test_content_comes_in_ranges(wanted: str, status: int, part: bytes, told: str | None) -> None:
+    talk = Talk()
+    talk.core.handlers["file-get-file"] = lambda call: Content(b"0123456789")
+    answer = await talk.get("/v2/files/f", range=wanted)
+    assert (answer.status, answer.body, answer.headers.get("content-range")) == (status, part, told)
+
+
+async def test_writes_say_what_they_created() -> None:
+    talk = Talk(clock="virtual", lag=1.0)
+
+    def handler(call: Call) -> Reply:
+        call.wrote(created=["second"])
+        return Value({"id": "first"}, 201)
+
+    talk.core.handlers["project-create-project"] = handler
+    server = talk.core.world.sample("serverId")
+    made = await talk.post(f"/v2/servers/{server}/projects", {"description": "x"})
+    assert made.status == 201, made
+    view = talk.core.events.view(0)
+    for new in ("first", "second"):
+        with pytest.raises(Fail):
+            view.refuse([new])
+
+
+async def test_generic_answers_keep_the_ids_of_their_path_and_refuse_unknown_ones() -> None:
+    talk = Talk()
+    talk.core.handlers.update(
+        dict.fromkeys(("project-get-project", "project-list-invites-for-project"), answer_generically)
+    )
+    project = await talk.project()
+    answer = await talk.get(f"/v2/projects/{project}")
+    assert answer.json["id"] == project
+    assert (await talk.get(f"/v2/projects/{project}")).body == answer.body
+    assert (await talk.get("/v2/projects/00000000-0000-4000-8000-000000000000")).status == 404
+
+
+def test_a_handler_is_registered_once() -> None:
+    name = next(iter(HANDLERS))
+    with pytest.raises(ValueError, match=name):
+        handles(name)(HANDLERS[name])
+
+
+def test_failures_are_made_by_their_kind() -> None:
+    assert [
+        (f.status, f.type) for f in (Fail.not_found(), Fail.forbidden(), Fail.conflict("x"), Fail.refused("x"))
+    ] == [
+        (404, "NotFound"),
+        (403, "PermissionDenied"),
+        (409, "Conflict"),
+        (412, "VError"),
+    ]
+    assert Fail.invalid("a", "b").issues == (Issue("a", "b", "format"),)
+
+
+def test_options_are_one_record() -> None:
+    options = Options(seed=3)
+    assert Emulator.of(options).options is options
+    assert msgspec.convert(msgspec.to_builtins(options), Options) == options
+    assert Account("u", "e", "p").mfa_code is None

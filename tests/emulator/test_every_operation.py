@@ -1,0 +1,94 @@
+"""All 576 operations answer: to valid requests as documented, to invalid ones with the fitting refusal."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import pytest
+
+from mittwald_async.emulator.shapes import ANY, Fixed, Record, Shape
+from mittwald_async.emulator.traits.auth import OPEN
+from mittwald_async.operations import OPERATIONS
+
+from . import document
+from .inputs import Request
+from .talk import Heard, Talk
+
+every_operation = pytest.mark.parametrize("operation_id", list(OPERATIONS))
+
+STATE_SAYS_NO = {401, 403, 404, 409, 412, 422}
+"""Made-up ids and secrets in a body that is in order by its form. A 400 by the state names its places `body.…`."""
+
+
+@functools.cache
+def shared() -> Talk:
+    """For requests that change nothing."""
+    return Talk()
+
+
+async def sent(talk: Talk, request: Request, url: str, data: bytes, **headers: str) -> Heard:
+    spelled = {name.replace("-", "_"): value for name, value in {**request.headers, **headers}.items()}
+    return await talk.say(request.method, url, data=data, **spelled)
+
+
+@every_operation
+async def test_a_valid_request_is_answered_as_documented(operation_id: str) -> None:
+    operation = OPERATIONS[operation_id]
+    talk = Talk() if operation.method != "GET" else shared()
+    request = Request(talk, talk.core.routes.by_id[operation_id])
+    answer = await sent(talk, request, request.url, request.body)
+    documented = {result.status for result in operation.results}
+    if answer.status == 400:
+        assert all(path.startswith("body.") for path in issues(answer)), answer
+    elif answer.status in STATE_SAYS_NO:
+        assert answer.json["type"] != "ValidationError", answer
+    elif operation_id != "user-oauth-get-authorization":
+        assert answer.status in documented or (answer.status == 204 and not documented), answer
+    if document.AT_HAND and answer.status < 300 and answer.headers.get("content-type") == "application/json":
+        assert document.complaints(operation.method, operation.path, answer.status, answer.json) == []
+
+
+def takes_anything(shape: Shape | None) -> bool:
+    return shape is None or shape == ANY or (isinstance(shape, Record | Fixed) and not shape.fields)
+
+
+@every_operation
+async def test_an_invalid_request_is_refused_with_its_issues(operation_id: str) -> None:
+    talk = Talk()
+    route = talk.core.routes.by_id[operation_id]
+    request = Request(talk, route)
+    joint = "&" if request.query else "?"
+    unknown = await sent(talk, request, f"{request.url}{joint}noSuchParameter=1", request.body)
+    assert issues(unknown) == {"noSuchParameter"}
+    required = {name for name, parameter in route.query.items() if parameter.required}
+    if required:
+        assert issues(await sent(talk, request, request.path, request.body)) == required
+    if not takes_anything(talk.core.checker.body_shape(route)):
+        for nonsense in (b'"nonsense"', b"{", b"[[]]", b"\xff\xfe"):
+            assert issues(await sent(talk, request, request.url, nonsense))
+    stranger = await sent(talk, request, request.url, request.body, x_access_token="wrong")
+    if route.operation.secured and operation_id not in OPEN:
+        assert stranger.status == 401, stranger
+    else:
+        assert stranger.status != 500, stranger
+
+
+def issues(answer: Heard) -> set[str]:
+    assert (answer.status, answer.json["type"]) == (400, "ValidationError"), answer
+    return {issue["path"] for issue in answer.json["validationErrors"]}
+
+
+@pytest.mark.skipif(not document.AT_HAND, reason="the OpenAPI document is not at hand (MITTWALD_OPENAPI)")
+async def test_the_document_objects_to_what_does_not_fit() -> None:
+    assert document.complaints("GET", "/v2/projects", 200, [{"id": 1}])
+    assert document.complaints("GET", "/v2/projects", 299, [])
+    assert document.complaints("DELETE", "/v2/projects/{projectId}", 204, {})
+
+
+async def test_ids_that_are_none_are_refused_and_unknown_ones_not_found() -> None:
+    talk = shared()
+    unknown = "00000000-0000-4000-8000-000000000000"
+    assert (await talk.get(f"/v2/mysql-databases/{unknown}")).status == 404
+    answers: list[Any] = [await talk.get(f"/v2/cronjobs/{wrong}") for wrong in ("no-uuid", "%00", "..", "a" * 5000)]
+    assert {answer.status for answer in answers} <= {400, 404}

@@ -1,0 +1,155 @@
+"""Things go wrong as planned: which requests, how often, and what arrives."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+
+from mittwald_async.emulator import Emulator, Fault, OptionError
+from mittwald_async.emulator.faults import matches, parsed
+from mittwald_async.operations import OPERATIONS
+
+from .talk import CALM, Talk
+
+
+@asynccontextmanager
+async def served(*faults: Fault, **options: Any) -> AsyncGenerator[tuple[Emulator, aiohttp.ClientSession]]:
+    async with Emulator(**{**CALM, **options}, faults=faults) as emulator:
+        headers = {"x-access-token": emulator.token}
+        async with aiohttp.ClientSession(emulator.url, headers=headers) as session:
+            yield emulator, session
+
+
+async def read(session: aiohttp.ClientSession) -> bytes:
+    async with session.get("/v2/projects") as response:
+        return await response.read()
+
+
+async def statuses(talk: Talk, times: int, url: str = "/v2/projects") -> list[int]:
+    return [(await talk.get(url)).status for _ in range(times)]
+
+
+async def test_a_plan_strikes_so_often_and_then_never_again() -> None:
+    talk = Talk(faults=[Fault(operation="project-list-projects", status=503, count=2, after=1)])
+    assert await statuses(talk, 5) == [200, 503, 503, 200, 200]
+    assert (await talk.get("/v2/customers")).status == 200
+
+
+async def test_chance_follows_the_seed() -> None:
+    def talk(seed: int) -> Talk:
+        return Talk(faults=[Fault(probability=0.5, status=500, seed=seed)])
+
+    first, same, other = [await statuses(talk(seed), 40) for seed in (1, 1, 2)]
+    assert first == same != other
+    assert 5 < first.count(500) < 35
+
+
+async def test_the_first_plan_that_strikes_is_the_one_that_happens() -> None:
+    talk = Talk(faults=[Fault(status=500, count=1), Fault(status=502, count=1)])
+    assert await statuses(talk, 3) == [500, 502, 200]
+
+
+def test_patterns_mean_ids_or_routes() -> None:
+    operation = OPERATIONS["project-list-projects"]
+    meant = ["*", "project-*", "project-list-projects", "GET *", "GET /v2/projects", "* /v2/proj*"]
+    assert all(matches(pattern, operation) for pattern in meant)
+    assert not any(matches(pattern, operation) for pattern in ("project", "POST *", "GET /v2/servers"))
+
+
+async def test_a_refused_request_is_not_carried_out_unless_wanted() -> None:
+    for executed in (False, True):
+        talk = Talk()
+        project = await talk.project()
+        talk.emulator.inject(Fault(operation="*-update-project-description", status=500, executed=executed))
+        assert (await talk.patch(f"/v2/projects/{project}/description", {"description": "after"})).status == 500
+        happened = (await talk.get(f"/v2/projects/{project}")).json["description"] == "after"
+        assert happened is executed
+
+
+async def test_error_bodies_are_the_apis_or_a_proxys_or_anything() -> None:
+    talk = Talk(
+        faults=[Fault(status=500, count=1), Fault(status=502, html=True, count=1), Fault(status=418, body="{", count=1)]
+    )
+    like_the_api = await talk.get("/v2/projects")
+    assert like_the_api.json == {"type": "InternalError", "message": "something went wrong"}
+    proxy = await talk.get("/v2/projects")
+    assert (proxy.headers["content-type"], b"<html>" in proxy.body) == ("text/html", True)
+    assert (await talk.get("/v2/projects")).body == b"{"
+
+
+async def test_headers_of_nonsense_replace_and_remove() -> None:
+    talk = Talk(
+        rate_limit=(10, 60.0),
+        faults=[Fault(headers={"x-ratelimit-reset": "soon", "x-ratelimit-limit": "", "x-new": "1"})],
+    )
+    headers = (await talk.get("/v2/projects")).headers
+    assert (headers["x-ratelimit-reset"], headers["x-new"]) == ("soon", "1")
+    assert "x-ratelimit-limit" not in headers
+    assert headers["x-ratelimit-remaining"] == "9"
+
+
+@pytest.mark.parametrize("moment", ["before", "during", "after"])
+async def test_connections_are_reset_at_any_moment(moment: Any) -> None:
+    async with served(Fault(reset=moment)) as (emulator, session):
+        with pytest.raises((aiohttp.ClientError, ConnectionError)):
+            await read(session)
+        emulator.core.faults.clear()
+        assert await read(session)
+
+
+async def test_a_body_can_end_early() -> None:
+    async with served(Fault(truncate=10, count=1)) as (_, session):
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await read(session)
+
+
+async def test_a_body_can_drip_and_an_answer_can_be_late() -> None:
+    async with served(Fault(drip=0.01, delay=0.05)) as (_, session):
+        began = time.monotonic()
+        async with session.get("/v2/projects") as response:
+            assert time.monotonic() - began >= 0.05
+            assert len(await response.json()) == 20
+        assert time.monotonic() - began >= 0.14
+
+
+async def test_a_reset_before_the_answer_leaves_the_world_alone() -> None:
+    async with served() as (emulator, session):
+        async with session.get("/v2/projects") as response:
+            project = (await response.json())[0]["id"]
+        emulator.inject(Fault(operation="*-update-project-description", reset="before"))
+        with pytest.raises((aiohttp.ClientError, ConnectionError)):
+            await session.patch(f"/v2/projects/{project}/description", json={"description": "x"})
+        async with session.get(f"/v2/projects/{project}") as response:
+            assert (await response.json())["description"] != "x"
+
+
+@pytest.mark.parametrize(
+    ("plan", "problem"),
+    [
+        ({"probability": 2}, "probability"),
+        ({"status": 99}, "status"),
+        ({"html": True}, "need a status"),
+        ({"html": True, "body": "x", "status": 500}, "contradict"),
+        ({"reset": "after", "truncate": 3}, "contradict"),
+        ({"delay": -1}, "0 or more"),
+        ({"reset": "never"}, "fault"),
+        ({"statsu": 500}, "unknown statsu"),
+        ("anything", "fault"),
+    ],
+)
+def test_plans_that_cannot_be_are_refused(plan: Any, problem: str) -> None:
+    with pytest.raises(OptionError, match=problem):
+        parsed(plan)
+
+
+def test_plans_are_read_from_json_and_told_with_their_hits() -> None:
+    talk = Talk()
+    talk.core.faults.add(*parsed([{"operation": "a*", "status": 500}, {"delay": 1}]))
+    assert [(plan["operation"], plan["hits"]) for plan in talk.core.faults.dump() if "operation" in plan] == [("a*", 0)]
+    talk.core.faults.clear()
+    assert talk.core.faults.dump() == []

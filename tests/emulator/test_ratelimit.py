@@ -1,0 +1,85 @@
+"""The budget: counted per user, told in headers on success, silent on 429."""
+
+from __future__ import annotations
+
+from mittwald_async.emulator.calls import Identity
+
+from .talk import Talk
+
+
+async def test_headers_count_down_and_a_429_says_nothing() -> None:
+    talk = Talk(clock="virtual", rate_limit=(2, 600.0))
+    first = await talk.get("/v2/projects")
+    assert {n: v for n, v in first.headers.items() if "ratelimit" in n} == {
+        "x-ratelimit-limit": "2",
+        "x-ratelimit-remaining": "1",
+        "x-ratelimit-reset": "600",
+    }
+    talk.emulator.advance(59.5)
+    assert (await talk.get("/v2/projects")).headers["x-ratelimit-reset"] == "541"
+    refused = await talk.get("/v2/projects")
+    assert (refused.status, refused.json) == (429, {"type": "RateLimitError", "message": "too many requests"})
+    assert not any("ratelimit" in name or "retry" in name for name in refused.headers)
+    talk.emulator.advance(540.5)
+    assert (await talk.get("/v2/projects")).headers["x-ratelimit-remaining"] == "1"
+
+
+async def test_a_refused_request_is_not_carried_out() -> None:
+    talk = Talk(rate_limit=(1, 600.0))
+    project = await talk.project()
+    assert (await talk.delete(f"/v2/projects/{project}")).status == 429
+    talk.emulator.configure(rate_limit=None)
+    assert (await talk.get(f"/v2/projects/{project}")).status == 200
+
+
+async def test_all_tokens_of_a_user_share_the_budget_unless_told_otherwise() -> None:
+    for per, remaining in (("user", "1"), ("token", "2")):
+        talk = Talk(rate_limit=(3, 600.0), rate_limit_per=per)
+        other = talk.core.tokens.issue("api", Identity("user", talk.core.world.main_user))
+        assert (await talk.get("/v2/projects")).headers["x-ratelimit-remaining"] == "2"
+        answer = await talk.get("/v2/projects", x_access_token=other.secret)
+        assert answer.headers["x-ratelimit-remaining"] == remaining
+
+
+async def test_public_reading_is_exempt_and_login_has_its_own_limit() -> None:
+    talk = Talk(rate_limit=(1, 600.0), login_limit=(2, 60.0))
+    assert (await talk.get("/v2/articles")).headers["x-ratelimit-exempt"] == "yes"
+    wrong = {"email": "a@b.example", "password": "x"}
+    told = [await talk.post("/v2/authenticate", wrong) for _ in range(3)]
+    assert [answer.status for answer in told] == [401, 401, 429]
+    assert told[0].headers["x-ratelimit-limit"] == "2"
+    assert (await talk.get("/v2/projects")).status == 200
+
+
+async def test_nobodys_requests_count_by_address() -> None:
+    talk = Talk(rate_limit=(1, 600.0))
+    talk.token = None
+    body = {"email": "someone@nowhere.example"}
+    first = await talk.post("/v2/users/self/credentials/actions/init-password-reset", body)
+    again = await talk.post("/v2/users/self/credentials/actions/init-password-reset", body)
+    assert (first.status != 429, again.status) == (True, 429)
+
+
+async def test_extension_instances_have_budgets_of_their_own() -> None:
+    talk = Talk(rate_limit=(1, 600.0))
+    await talk.get("/v2/projects")
+    instance = talk.core.tokens.issue("extension", Identity("extension", extension_instance_id="e"))
+    assert (await talk.get("/v2/projects", x_access_token=instance.secret)).status == 403
+    assert (await talk.get("/v2/customers", x_access_token=instance.secret)).status == 403
+
+
+async def test_a_429_can_be_made_talkative() -> None:
+    talk = Talk(rate_limit=(1, 600.0), rate_limit_on_429=True)
+    await talk.get("/v2/projects")
+    assert (await talk.get("/v2/projects")).headers["x-ratelimit-remaining"] == "0"
+
+
+async def test_without_a_limit_there_are_no_headers() -> None:
+    assert not any("ratelimit" in name for name in (await Talk(rate_limit=None).get("/v2/projects")).headers)
+
+
+async def test_a_reset_fills_the_budget() -> None:
+    talk = Talk(rate_limit=(1, 600.0))
+    await talk.get("/v2/projects")
+    talk.core.limits.reset()
+    assert (await talk.get("/v2/projects")).status == 200

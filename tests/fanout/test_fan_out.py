@@ -1,0 +1,455 @@
+"""Many calls at once: bounded, in any order or in the source's, and nothing left whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
+from typing import Any
+
+import anyio
+import pytest
+
+from mittwald_async.errors import InvalidArgumentError, NotFoundError, PagingError
+from mittwald_async.fanout import Outcome, Progress, fan_out, fan_out_items, gather_bounded
+from tests.paging.server import ListServer, pages_of
+from tests.support.clock import near, virtual
+
+
+def others() -> list[asyncio.Task[Any]]:
+    return [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+
+async def settled() -> None:
+    for _ in range(6):
+        await asyncio.sleep(0)
+
+
+class Worker:
+    """Doubles numbers, slowly, and knows how busy it is. Odd jobs fail if told so."""
+
+    def __init__(
+        self, seconds: Callable[[int], float] = lambda item: 1.0, fails: Callable[[int], bool] = lambda item: False
+    ):
+        self.seconds = seconds
+        self.fails = fails
+        self.running = self.most_running = self.cancelled = 0
+        self.started: list[int] = []
+
+    async def __call__(self, item: int) -> int:
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        self.started.append(item)
+        try:
+            await asyncio.sleep(self.seconds(item))
+            if self.fails(item):
+                raise NotFoundError(f"no {item}", status=404)
+            return item * 2
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        finally:
+            self.running -= 1
+
+
+@virtual
+async def test_outcomes_come_as_they_finish() -> None:
+    worker = Worker(seconds=lambda item: 10.0 - item)
+    done = [outcome async for outcome in fan_out(range(5), worker, limit=5)]
+    assert [outcome.item for outcome in done] == [4, 3, 2, 1, 0]
+    assert [outcome.result for outcome in done] == [8, 6, 4, 2, 0]
+    assert all(outcome.ok and near(outcome.seconds, 10.0 - outcome.item) for outcome in done)
+    assert done[0].value() == 8
+
+
+@virtual
+async def test_or_in_the_order_of_the_source() -> None:
+    worker = Worker(seconds=lambda item: 10.0 - item % 10)
+    done = [outcome.item async for outcome in fan_out(range(50), worker, limit=7, ordered=True)]
+    assert done == list(range(50))
+    assert worker.most_running == 7
+
+
+@virtual
+async def test_no_more_than_the_limit_runs_and_places_are_filled_again() -> None:
+    worker = Worker(seconds=lambda item: 1.0 + item % 3)
+    began = asyncio.get_running_loop().time()
+    results = [outcome.value() async for outcome in fan_out(range(300), worker, limit=30)]
+    assert sorted(results) == [item * 2 for item in range(300)]
+    assert worker.most_running == 30
+    assert asyncio.get_running_loop().time() - began < 24
+
+
+@virtual
+@pytest.mark.parametrize("ordered", [False, True])
+async def test_the_source_is_read_only_as_fast_as_results_are_used(ordered: bool) -> None:
+    taken = 0
+
+    def source() -> Iterator[int]:
+        nonlocal taken
+        for number in range(1000):
+            taken += 1
+            yield number
+
+    used = 0
+    async for _ in fan_out(source(), Worker(), limit=5, ordered=ordered):
+        used += 1
+        await asyncio.sleep(10)
+        assert taken <= used + 10
+    assert used == taken == 1000
+
+
+@virtual
+async def test_an_async_source_is_as_good_and_is_closed_at_the_end() -> None:
+    closed = 0
+
+    async def source() -> AsyncIterator[int]:
+        nonlocal closed
+        try:
+            for number in range(20):
+                await asyncio.sleep(0.1)
+                yield number
+        finally:
+            closed += 1
+
+    assert len([outcome async for outcome in fan_out(source(), Worker())]) == 20
+    assert closed == 1
+    async with aclosing(fan_out(source(), Worker())) as fan:
+        await anext(fan)
+    assert closed == 2
+
+
+async def test_pages_are_a_source() -> None:
+    server = ListServer(range(95))
+    done = [outcome.item async for outcome in fan_out(pages_of(server, limit=10), Worker(seconds=lambda item: 0))]
+    assert sorted(done) == list(range(95))
+
+
+@virtual
+async def test_one_failure_loses_nothing_else() -> None:
+    worker = Worker(fails=lambda item: item == 3)
+    done = {outcome.item: outcome async for outcome in fan_out(range(10), worker, limit=4)}
+    assert len(done) == 10
+    failed = done.pop(3)
+    assert isinstance(failed.error, NotFoundError)
+    assert not failed.ok
+    assert failed.result is None
+    with pytest.raises(NotFoundError):
+        failed.value()
+    assert all(outcome.ok for outcome in done.values())
+
+
+@virtual
+async def test_or_the_first_failure_ends_it_all() -> None:
+    worker = Worker(seconds=lambda item: 1.0 + item, fails=lambda item: item == 3)
+    seen: list[int] = []
+    with pytest.raises(NotFoundError):
+        seen += [outcome.item async for outcome in fan_out(range(100), worker, limit=10, on_error="raise")]
+    assert others() == []
+    assert worker.running == 0
+    assert worker.cancelled == 9
+
+
+@virtual
+async def test_a_group_of_one_is_unwrapped() -> None:
+    async def in_a_group(item: int) -> None:
+        async with anyio.create_task_group() as group, anyio.create_task_group() as inner:
+            inner.start_soon(Worker(fails=lambda item: True), item)
+            group.start_soon(anyio.sleep, 0)
+
+    (outcome,) = [outcome async for outcome in fan_out([1], in_a_group)]
+    assert isinstance(outcome.error, NotFoundError)
+    with pytest.raises(NotFoundError):
+        await gather_bounded([1], in_a_group)
+
+    async def several(item: int) -> None:
+        raise ExceptionGroup("both", [ValueError("a"), ValueError("b")])
+
+    (outcome,) = [outcome async for outcome in fan_out([1], several)]
+    assert isinstance(outcome.error, ExceptionGroup)
+
+
+@virtual
+async def test_a_source_that_fails_does_so_after_what_it_gave() -> None:
+    def source() -> Iterator[int]:
+        yield from range(5)
+        raise PagingError("page 2", resume="x")
+
+    seen: list[int] = []
+
+    async def use(on_error: Any) -> None:
+        nonlocal seen
+        async for outcome in fan_out(source(), Worker(), on_error=on_error):
+            seen += [outcome.item]
+
+    with pytest.raises(PagingError):
+        await use("collect")
+    assert sorted(seen) == [0, 1, 2, 3, 4]
+    seen.clear()
+    with pytest.raises(PagingError):
+        await use("raise")
+    assert seen == []
+    assert others() == []
+
+
+@virtual
+async def test_breaking_out_leaves_nothing() -> None:
+    worker = Worker()
+    async for _ in fan_out(range(100), worker, limit=10):
+        break
+    await settled()
+    assert others() == []
+    assert worker.running == 0
+    async with aclosing(fan_out(range(100), worker, limit=10)) as fan:
+        await anext(fan)
+        await settled()
+        assert worker.running > 0
+    assert others() == []
+    assert worker.running == 0
+    with pytest.raises(StopAsyncIteration):
+        await anext(fan)
+
+
+async def test_never_begun_and_forgotten_is_nothing() -> None:
+    fan = fan_out(range(3), Worker())
+    del fan
+    assert others() == []
+
+
+def test_a_fan_that_outlives_its_loop_is_dropped_quietly() -> None:
+    kept: list[Any] = []
+
+    async def use() -> None:
+        kept.append(fan_out(range(10), Worker(seconds=lambda item: 0.001 if item < 3 else 60), limit=5))
+        await anext(kept[0])
+
+    asyncio.run(use())
+    kept.clear()
+    gc.collect()
+
+
+@virtual
+async def test_cancelling_the_consumer_cancels_the_work() -> None:
+    worker = Worker()
+
+    async def use() -> None:
+        async for _ in fan_out(range(1000), worker, limit=10):
+            pass
+
+    task = asyncio.create_task(use())
+    await asyncio.sleep(3.5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert others() == []
+    assert worker.running == 0
+    with anyio.move_on_after(2.5) as scope:
+        await use()
+    assert scope.cancelled_caught
+    assert others() == []
+
+
+@virtual
+async def test_a_cancellation_from_elsewhere_is_never_swallowed() -> None:
+    async def cancelled_inside(item: int) -> None:
+        inner = asyncio.ensure_future(asyncio.sleep(10))
+        inner.cancel()
+        await inner
+
+    async def cancelling_source() -> AsyncIterator[int]:
+        yield 1
+        raise asyncio.CancelledError
+
+    async def fine(item: int) -> None: ...
+
+    with pytest.raises(asyncio.CancelledError):
+        [outcome async for outcome in fan_out([1, 2], cancelled_inside)]
+    with pytest.raises(asyncio.CancelledError):
+        [outcome async for outcome in fan_out(cancelling_source(), fine)]
+    assert others() == []
+
+
+@virtual
+async def test_progress_is_told_and_may_stop_it() -> None:
+    told: list[Progress] = []
+    worker = Worker(seconds=lambda item: 1.0 + item, fails=lambda item: item % 2 == 1)
+    done = [outcome async for outcome in fan_out(range(6), worker, limit=3, progress=told.append)]
+    assert len(done) == 6
+    assert [(step.done, step.failed) for step in told] == [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2), (6, 3)]
+    assert told[-1].running == 0
+    assert max(step.running for step in told) <= 3
+
+    def stop(step: Progress) -> None:
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        [outcome async for outcome in fan_out(range(6), worker, progress=stop)]
+    assert others() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"source": 5}, "source"),
+        ({"func": None}, "func"),
+        ({"limit": 0}, "limit"),
+        ({"limit": 1.5}, "limit"),
+        ({"on_error": "ignore"}, "on_error"),
+    ],
+)
+def test_bad_arguments_are_refused_when_it_is_called(arguments: dict[str, Any], name: str) -> None:
+    call: Callable[..., object] = fan_out
+    given: dict[str, Any] = {"source": [], "func": print, **arguments}
+    with pytest.raises(InvalidArgumentError, match=name):
+        call(given.pop("source"), given.pop("func"), **given)
+
+
+async def test_functions_that_give_the_wrong_thing_are_told_at_once() -> None:
+    wrong: Callable[[int], Awaitable[int]] = abs  # type: ignore[assignment]
+    with pytest.raises(TypeError, match="awaitable, not int"):
+        [outcome async for outcome in fan_out([1, 2, 3], wrong)]
+    wrong_list: Callable[[int], AsyncIterator[int]] = abs  # type: ignore[assignment]
+    with pytest.raises(TypeError, match="async iterable, not int"):
+        [pair async for pair in fan_out_items([1, 2, 3], wrong_list)]
+
+
+async def test_a_function_that_fails_before_it_awaits_fails_its_item() -> None:
+    def early(item: int) -> Awaitable[int]:
+        raise ValueError(item)
+
+    def early_list(item: int) -> AsyncIterator[int]:
+        raise ValueError(item)
+
+    assert [type(outcome.error) async for outcome in fan_out([1, 2], early)] == [ValueError, ValueError]
+    with pytest.raises(ValueError, match="1"):
+        [pair async for pair in fan_out_items([1], early_list)]
+
+
+class TestManyLists:
+    @virtual
+    async def test_elements_of_many_lists_are_merged_with_their_items(self) -> None:
+        server = ListServer(range(35), latency=0.1)
+        began = asyncio.get_running_loop().time()
+        pairs = [pair async for pair in fan_out_items(range(20), lambda item: pages_of(server, limit=10), limit=10)]
+        assert len(pairs) == 700
+        for item in range(20):
+            assert [element for owner, element in pairs if owner == item] == list(range(35))
+        assert asyncio.get_running_loop().time() - began < 0.6
+
+    @virtual
+    async def test_lists_wait_for_a_slow_consumer(self) -> None:
+        server = ListServer(range(10_000))
+        async with aclosing(fan_out_items(range(50), lambda item: pages_of(server, limit=100), limit=5)) as fan:
+            await anext(fan)
+            await asyncio.sleep(100)
+            asked = len(server.sent)
+            await asyncio.sleep(100)
+            assert len(server.sent) == asked < 60
+        assert others() == []
+
+    @virtual
+    async def test_a_list_that_fails_ends_it_or_is_kept(self) -> None:
+        async def elements(item: int) -> AsyncIterator[str]:
+            for number in range(3):
+                await asyncio.sleep(1)
+                if item == 1 and number == 2:
+                    raise NotFoundError("gone", status=404)
+                yield f"{item}.{number}"
+
+        with pytest.raises(NotFoundError):
+            [pair async for pair in fan_out_items(range(3), elements)]
+        assert others() == []
+        told: list[Progress] = []
+        fan = fan_out_items(range(3), elements, on_error="collect", progress=told.append)
+        assert len([pair async for pair in fan]) == 8
+        (failure,) = fan.failures
+        assert (failure.item, failure.result, type(failure.error)) == (1, 2, NotFoundError)
+        assert told[-1] == Progress(3, 1, 0)
+
+    @virtual
+    async def test_breaking_out_closes_the_lists(self) -> None:
+        closed: list[int] = []
+
+        async def elements(item: int) -> AsyncIterator[int]:
+            try:
+                while True:
+                    await asyncio.sleep(1)
+                    yield item
+            finally:
+                closed.append(item)
+
+        async for _ in fan_out_items(range(3), elements):
+            break
+        await settled()
+        assert sorted(closed) == [0, 1, 2]
+        assert others() == []
+
+
+class TestGather:
+    @virtual
+    async def test_a_plain_list_in_order(self) -> None:
+        worker = Worker(seconds=lambda item: 100.0 if item == 0 else 1.0)
+        assert await gather_bounded(range(200), worker, limit=8) == [item * 2 for item in range(200)]
+        assert worker.most_running == 8
+        assert worker.started[-1] == 199
+
+    @virtual
+    async def test_a_slow_first_call_does_not_hold_the_others_up(self) -> None:
+        began = asyncio.get_running_loop().time()
+        await gather_bounded(range(200), Worker(seconds=lambda item: 28.0 if item == 0 else 1.0), limit=8)
+        assert asyncio.get_running_loop().time() - began < 30
+
+    @virtual
+    async def test_the_first_error_is_raised_and_nothing_is_left(self) -> None:
+        with pytest.raises(NotFoundError):
+            await gather_bounded(range(20), Worker(fails=lambda item: item == 7), limit=5)
+        assert others() == []
+
+    async def test_bad_arguments(self) -> None:
+        with pytest.raises(InvalidArgumentError, match="limit"):
+            await gather_bounded([1], Worker(), limit=-1)
+
+
+class Counted(Exception):
+    """A result or an error that knows how many of its kind are alive."""
+
+    alive = 0
+
+    def __init__(self) -> None:
+        Counted.alive += 1
+
+    def __del__(self) -> None:
+        Counted.alive -= 1
+
+
+def test_memory_does_not_grow_with_the_source() -> None:
+    """A hundred thousand items, a tenth of which fail: what was used is gone at once, without the garbage collector."""
+    most = 0
+
+    async def job(item: int) -> Counted:
+        if item % 10 == 0:
+            raise Counted
+        return Counted()
+
+    async def run() -> int:
+        nonlocal most
+        used = 0
+        async for _ in fan_out(iter(range(100_000)), job, limit=50):
+            used += 1
+            most = max(most, Counted.alive)
+        return used
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert asyncio.run(run()) == 100_000
+    finally:
+        gc.enable()
+    assert most <= 101
+    assert Counted.alive == 0
+
+
+def test_outcomes_are_values() -> None:
+    assert Outcome(1, 2) == Outcome(1, 2)
+    assert repr(Outcome("a", 2, None, 0.5)) == "Outcome(item='a', result=2, error=None, seconds=0.5)"

@@ -1,0 +1,306 @@
+"""Downloads: lazy, streamed, taken up again after a break, never mixed from two files."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from mittwald_async.errors import (
+    CallTimeoutError,
+    ClientStateError,
+    DownloadError,
+    InvalidArgumentError,
+    MaybeSentError,
+    NotFoundError,
+    NotSentError,
+    ReadTimeoutError,
+    ServerError,
+)
+from mittwald_async.files import Download
+
+from .host import GET_FILE, Host
+
+CONTENT = bytes(range(256)) * 40
+CHECKSUM = hashlib.sha256(CONTENT).hexdigest()
+
+
+async def streamed(download: Download) -> bytes:
+    async with download as stream:
+        return b"".join([chunk async for chunk in stream])
+
+
+async def test_nothing_is_sent_before_it_is_used_and_it_may_be_used_again() -> None:
+    host = Host(CONTENT)
+    download = host.download()
+    assert host.requests == []
+    assert repr(download) == "<Download file-get-file>"
+    assert await download == CONTENT
+    assert await streamed(download) == CONTENT
+    assert len(host.requests) == 2
+    assert host.open == 0
+
+
+async def test_the_request_asks_for_the_bytes_as_they_are() -> None:
+    host = Host(b"x")
+    await host.download()
+    await host.download(headers={"accept": "text/plain;base64"})
+    await host.download(headers={"Accept": None})
+    octets = {"Accept": "application/octet-stream", "Accept-Encoding": "identity"}
+    assert host.requests == [octets, {"Accept-Encoding": "identity"}, octets]
+    assert host.calls[0][:3] == (GET_FILE, ("file-1",), {})
+
+
+async def test_the_stream_tells_what_it_is() -> None:
+    host = Host(
+        b"abc", Content_Disposition="attachment; filename*=UTF-8''m%C3%A4rz.pdf", Content_Type="application/pdf"
+    )
+    async with host.download() as stream:
+        assert (stream.status, stream.size, stream.filename, stream.content_type) == (
+            200,
+            3,
+            "märz.pdf",
+            "application/pdf",
+        )
+        assert stream.headers["ETag"] == '"v1"'
+
+
+@pytest.mark.parametrize(
+    ("disposition", "name"),
+    [
+        ('attachment; filename="../../etc/passwd"', "passwd"),
+        ('attachment; filename="C:\\\\temp\\\\a.txt"', "a.txt"),
+        ('attachment; filename=".."', None),
+        ("inline", None),
+        ("", None),
+        ('attachment; filename="a\x07b"', "ab"),
+        ('attachment; filename="grün.txt"', "grün.txt"),
+    ],
+)
+async def test_a_name_cannot_lead_elsewhere(disposition: str, name: str | None) -> None:
+    async with Host(b"", Content_Disposition=disposition).download() as stream:
+        assert stream.filename == name
+
+
+async def test_a_broken_connection_is_taken_up_where_it_broke() -> None:
+    host = Host(CONTENT)
+    host.plan = [{"cut": 4000}, {"cut": 1500, "problem": ReadTimeoutError("silence")}, {}]
+    assert await streamed(host.download()) == CONTENT
+    assert host.ranges == [None, "bytes=4000-", "bytes=5500-"]
+    assert host.requests[1]["If-Range"] == '"v1"'
+    assert len(host.clock.slept) == 2
+    assert host.open == 0
+
+
+async def test_a_body_that_ends_early_is_taken_up_too() -> None:
+    host = Host(CONTENT)
+    host.plan = [{"end": 4000}, {"end": 0}]
+    assert await host.download() == CONTENT
+    assert host.ranges == [None, "bytes=4000-", "bytes=4000-"]
+
+
+async def test_a_connection_that_cannot_be_had_counts_as_a_break() -> None:
+    host = Host(CONTENT)
+    host.plan = [{"cut": 4000}, {"refuse": NotSentError("no route")}, {"refuse": NotSentError("no route")}]
+    assert await host.download() == CONTENT
+
+
+async def test_it_gives_up_after_five_breaks_without_progress() -> None:
+    host = Host(CONTENT)
+    host.plan = [{"cut": 10} for _ in range(20)]
+    with pytest.raises(MaybeSentError, match="connection reset"):
+        await host.download()
+    assert len(host.requests) == 6
+    assert all(0 <= slept <= 0.5 * 2**number for number, slept in enumerate(host.clock.slept, 1))
+
+
+async def test_breaks_are_counted_anew_after_progress() -> None:
+    content = bytes(20 << 20)
+    host = Host(content, chunk=1 << 19)
+    host.plan = [{"cut": 2 << 20} for _ in range(9)]
+    assert await host.download() == content
+
+
+async def test_a_body_that_stays_short_is_said_in_bytes() -> None:
+    host = Host(CONTENT)
+    host.plan = [{"end": 100}, *({"end": 0} for _ in range(9))]
+    with pytest.raises(DownloadError, match="only 100 of 10240 bytes arrived"):
+        await host.download()
+
+
+async def test_too_many_bytes() -> None:
+    host = Host(CONTENT)
+    host.plan = [{"headers": {"Content-Length": "100"}}]
+    with pytest.raises(DownloadError, match="more than the announced 100 bytes"):
+        await host.download()
+
+
+async def test_the_deadline_of_the_call_is_final() -> None:
+    host = Host(CONTENT)
+    host.plan = [{"cut": 10, "problem": CallTimeoutError("late")}]
+    with pytest.raises(CallTimeoutError):
+        await host.download()
+    host.plan = [{"cut": 10}, {"refuse": CallTimeoutError("late")}]
+    with pytest.raises(CallTimeoutError):
+        await host.download()
+    assert host.open == 0
+
+
+async def test_a_file_that_changed_meanwhile_is_never_mixed() -> None:
+    other = CONTENT[::-1]
+    host = Host(CONTENT)
+    host.plan = [{"cut": 4000}, {"content": other, "base": {"ETag": '"v2"'}}]
+    with pytest.raises(DownloadError, match="changed while"):
+        await streamed(host.download())
+    host = Host(CONTENT)
+    host.plan = [{"cut": 4000}, {"content": other, "base": {"ETag": '"v2"'}}]
+    assert await host.download() == other  # a value that nobody has seen yet can start over
+
+
+async def test_a_server_without_ranges_sends_the_beginning_again() -> None:
+    host = Host(CONTENT)
+    host.plan = [{"cut": 4000}, {"ranges": False, "cut": 2500}, {"ranges": False}]
+    assert await streamed(host.download()) == CONTENT
+    host.plan = [{"cut": 4000}, {"ranges": False}]
+    assert await host.download() == CONTENT
+
+
+async def test_without_anything_to_recognise_the_file_by_a_stream_is_lost_but_a_value_is_not() -> None:
+    host = Host(CONTENT, ETag='W/"weak"')
+    host.plan = [{"cut": 4000}]
+    with pytest.raises(MaybeSentError):
+        await streamed(host.download())
+    host.plan = [{"cut": 4000}]
+    assert await host.download() == CONTENT
+    host.plan = [{"cut": 0}]
+    assert await streamed(host.download()) == CONTENT  # nothing was handed out yet
+    assert set(host.ranges) == {None}
+
+
+async def test_a_date_will_do_where_the_tag_is_weak() -> None:
+    host = Host(CONTENT, ETag='W/"weak"', Last_Modified="Tue, 01 Jan 2030 00:00:00 GMT")
+    host.plan = [{"cut": 4000}]
+    assert await streamed(host.download()) == CONTENT
+    assert host.requests[1]["If-Range"] == "Tue, 01 Jan 2030 00:00:00 GMT"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"Content-Range": "bytes 5-9/10240"},
+        {"Content-Range": "bytes 4000-10239/77"},
+        {"Content-Range": "lines 1-2/3"},
+        {"Content-Range": None},
+        {"ETag": '"v2"'},
+        {"Content-Encoding": "gzip"},
+    ],
+)
+async def test_a_part_that_does_not_fit_is_not_used(odd: dict[str, str | None]) -> None:
+    host = Host(CONTENT)
+    host.plan = [{"cut": 4000}, {"headers": odd}]
+    assert await host.download() == CONTENT
+    assert host.ranges == [None, "bytes=4000-", None]
+    assert host.open == 0
+
+
+async def test_a_total_the_server_keeps_to_itself() -> None:
+    host = Host(CONTENT)
+    host.plan = [{"cut": 4000}, {"headers": {"Content-Range": "bytes 4000-10239/*"}}]
+    assert await host.download() == CONTENT
+
+
+async def test_a_file_that_shrank_is_fetched_anew() -> None:
+    host = Host(CONTENT)
+    host.plan = [{"cut": 4000}, {"content": b"short"}]
+    assert await host.download() == b"short"
+    assert host.ranges == [None, "bytes=4000-", None]
+
+
+async def test_a_refusal_is_passed_on() -> None:
+    host = Host(CONTENT)
+    host.plan = [{"refuse": NotFoundError("gone", status=404)}]
+    with pytest.raises(NotFoundError):
+        await host.download()
+    host.plan = [{"cut": 4000}, {"refuse": ServerError("down", status=503)}]
+    with pytest.raises(ServerError):
+        await host.download()
+
+
+async def test_what_is_packed_on_the_wire_has_no_known_size() -> None:
+    host = Host(CONTENT, Content_Encoding="gzip")
+    host.plan = [{"headers": {"Content-Length": "7"}}]
+    async with host.download() as stream:
+        assert stream.size is None
+        assert b"".join([chunk async for chunk in stream]) == CONTENT
+
+
+async def test_an_unknown_length() -> None:
+    host = Host(CONTENT)
+    host.plan = [{"headers": {"Content-Length": None}}]
+    assert await host.download() == CONTENT
+
+
+async def test_a_checksum_is_checked() -> None:
+    host = Host(CONTENT)
+    assert await host.download(sha256=CHECKSUM.upper()) == CONTENT
+    assert await streamed(host.download(sha256=CHECKSUM)) == CONTENT
+    wrong = "0" * 64
+    with pytest.raises(DownloadError, match=f"expected sha256 {wrong}"):
+        await host.download(sha256=wrong)
+    with pytest.raises(DownloadError, match=f"the file has {CHECKSUM}"):
+        await streamed(host.download(sha256=wrong))
+    with pytest.raises(InvalidArgumentError, match="64 hexadecimal"):
+        host.download(sha256="abc")
+
+
+async def test_by_url() -> None:
+    host = Host(CONTENT)
+    download = Download.of_url(host, "https://files.example.com/x.tar", sha256=CHECKSUM, clock=host.clock)
+    assert repr(download) == "<Download by URL>"
+    assert await download == CONTENT
+    assert host.calls == [(None, (), None, None, "https://files.example.com/x.tar")]
+    with pytest.raises(InvalidArgumentError, match="absolute"):
+        Download.of_url(host, "/v2/files/1")
+
+
+async def test_a_stream_is_read_once() -> None:
+    host = Host(CONTENT)
+    download = host.download()
+    async with download as stream:
+        async for _ in stream:
+            break
+        with pytest.raises(ClientStateError, match="read already"):
+            aiter(stream)
+        with pytest.raises(ClientStateError, match="open already"):
+            async with download:
+                pass
+    with pytest.raises(ClientStateError):
+        await stream.save("unused")
+    assert host.open == 0
+    assert await download == CONTENT
+
+
+async def test_a_sender_that_cannot_stream() -> None:
+    class Deaf:
+        async def value(self, *given: object) -> object: ...
+
+        async def response(self, *given: object) -> object: ...
+
+    with pytest.raises(ClientStateError, match="Deaf cannot stream"):
+        await Download(Deaf(), GET_FILE)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def test_leaving_early_lets_go_of_the_connection() -> None:
+    host = Host(CONTENT)
+    with pytest.raises(ZeroDivisionError):
+        async with host.download():
+            raise ZeroDivisionError
+    assert host.open == 0
+
+
+async def test_headers_of_any_case() -> None:
+    host = Host(CONTENT, etag='"v1"')
+    del host.base["ETag"]
+    host.plan = [{"headers": {"Content-Length": None, "content-length": str(len(CONTENT))}}]
+    async with host.download() as stream:
+        assert stream.size == len(CONTENT)

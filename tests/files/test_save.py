@@ -1,0 +1,317 @@
+"""Saving: whole and verified under its name, or not at all; continued only where that is safe."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mittwald_async.errors import DownloadError, InvalidArgumentError, MaybeSentError, NotFoundError
+from mittwald_async.files import saving
+from mittwald_async.files.transfer import Transfer
+
+from .host import Host
+
+CONTENT = bytes(range(256)) * 40
+CHECKSUM = hashlib.sha256(CONTENT).hexdigest()
+HOPELESS = [{"cut": 4000}, *({"cut": 0} for _ in range(5))]
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "backup.tar"
+
+
+def names(target: Path) -> list[str]:
+    return sorted(path.name for path in target.parent.iterdir())
+
+
+async def broken_off(host: Host, target: Path) -> None:
+    host.plan = [dict(turn) for turn in HOPELESS]
+    with pytest.raises(MaybeSentError):
+        await host.download().save(target)
+    host.requests.clear()
+
+
+async def test_it_appears_under_its_name_alone(target: Path) -> None:
+    host = Host(CONTENT)
+    assert await host.download().save(str(target), sha256=CHECKSUM) == target
+    assert target.read_bytes() == CONTENT
+    assert names(target) == ["backup.tar"]
+    assert host.open == 0
+
+
+async def test_a_stream_can_be_saved_after_a_look_at_it(target: Path) -> None:
+    host = Host(CONTENT, Content_Disposition='attachment; filename="x.tar"')
+    async with host.download(sha256=CHECKSUM) as stream:
+        await stream.save(target.with_name(stream.filename or ""))
+    assert names(target) == ["x.tar"]
+    assert len(host.requests) == 1
+
+
+async def test_breaks_on_the_way_are_mended(target: Path) -> None:
+    host = Host(CONTENT)
+    host.plan = [{"cut": 4000}, {"ranges": False, "cut": 3000}, {"cut": 1}]
+    await host.download(sha256=CHECKSUM).save(target)
+    assert target.read_bytes() == CONTENT
+    host.plan = [{"cut": 4000}, {"content": b"other", "base": {"ETag": '"v2"'}}]
+    await host.download(sha256=hashlib.sha256(b"other").hexdigest()).save(target)
+    assert target.read_bytes() == b"other"
+
+
+async def test_an_interrupted_download_goes_on_later(target: Path) -> None:
+    host = Host(CONTENT)
+    await broken_off(host, target)
+    assert names(target) == ["backup.tar.part", "backup.tar.part.json"]
+    assert (target.parent / "backup.tar.part").read_bytes() == CONTENT[:4000]
+    await host.download().save(target, sha256=CHECKSUM)
+    assert host.ranges == ["bytes=4000-"]
+    assert target.read_bytes() == CONTENT
+    assert names(target) == ["backup.tar"]
+
+
+async def test_an_open_stream_goes_on_from_the_part_as_well(target: Path) -> None:
+    host = Host(CONTENT)
+    await broken_off(host, target)
+    async with host.download() as stream:
+        await stream.save(target, sha256=CHECKSUM)
+    assert host.ranges == [None, "bytes=4000-"]
+    assert target.read_bytes() == CONTENT
+    assert host.open == 0
+
+
+async def test_an_open_stream_of_a_changed_file_starts_over(target: Path) -> None:
+    host = Host(CONTENT)
+    await broken_off(host, target)
+    host.base["ETag"] = '"v2"'
+    async with host.download() as stream:
+        await stream.save(target)
+    assert host.ranges == [None]
+    assert target.read_bytes() == CONTENT
+
+
+async def test_resume_can_be_declined(target: Path) -> None:
+    host = Host(CONTENT)
+    await broken_off(host, target)
+    await host.download().save(target, resume=False)
+    assert host.ranges == [None]
+    assert target.read_bytes() == CONTENT
+
+
+async def test_a_file_that_changed_between_the_tries_starts_over(target: Path) -> None:
+    host = Host(CONTENT)
+    await broken_off(host, target)
+    host.content, host.base["ETag"] = CONTENT[::-1], '"v2"'
+    await host.download(sha256=hashlib.sha256(CONTENT[::-1]).hexdigest()).save(target)
+    assert host.ranges == ["bytes=4000-"]
+    assert target.read_bytes() == CONTENT[::-1]
+
+
+async def test_a_part_of_something_else_is_not_continued(target: Path) -> None:
+    host = Host(CONTENT)
+    await broken_off(host, target)
+    other = Host(CONTENT[::-1])  # same tag by chance, another file
+    download = other.download(url="https://elsewhere.example/x")
+    await download.save(target)
+    assert other.ranges == [None]
+    assert target.read_bytes() == CONTENT[::-1]
+
+
+async def test_a_whole_part_needs_one_byte_to_be_sure(target: Path) -> None:
+    host = Host(CONTENT)
+    await broken_off(host, target)
+    (target.parent / "backup.tar.part").write_bytes(CONTENT)
+    await host.download(sha256=CHECKSUM).save(target)
+    assert host.ranges == [f"bytes={len(CONTENT) - 1}-"]
+    assert target.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("size", [0, len(CONTENT) + 5])
+async def test_a_part_of_impossible_size_is_dropped(target: Path, size: int) -> None:
+    host = Host(CONTENT)
+    await broken_off(host, target)
+    (target.parent / "backup.tar.part").write_bytes(bytes(size))
+    await host.download(sha256=CHECKSUM).save(target)
+    assert host.ranges == [None]
+
+
+@pytest.mark.parametrize("facts", [b"", b"{}", b"[]", b'{"source": 1}'])
+async def test_unreadable_facts_about_a_part_are_dropped(target: Path, facts: bytes) -> None:
+    host = Host(CONTENT)
+    await broken_off(host, target)
+    (target.parent / "backup.tar.part.json").write_bytes(facts)
+    await host.download().save(target)
+    assert host.ranges == [None]
+    assert target.read_bytes() == CONTENT
+
+
+async def test_the_range_of_a_shrunken_file(target: Path) -> None:
+    host = Host(CONTENT)
+    await broken_off(host, target)
+    host.content = b"short"
+    await host.download().save(target)
+    assert host.ranges == ["bytes=4000-", None]
+    assert target.read_bytes() == b"short"
+
+
+async def test_the_facts_hold_no_url(target: Path) -> None:
+    host = Host(CONTENT)
+    host.plan = [dict(turn) for turn in HOPELESS]
+    with pytest.raises(MaybeSentError):
+        await host.download(url="https://x.example/?signature=hidden").save(target)
+    facts = json.loads((target.parent / "backup.tar.part.json").read_text())
+    assert "hidden" not in json.dumps(facts)
+    assert (facts["validator"], facts["size"]) == ('"v1"', len(CONTENT))
+
+
+async def test_a_part_nobody_could_continue_is_not_left_behind(target: Path) -> None:
+    host = Host(CONTENT, ETag='W/"weak"')
+    host.plan = [dict(turn) for turn in HOPELESS]
+    with pytest.raises(MaybeSentError):
+        await host.download().save(target)
+    assert names(target) == []
+
+
+async def test_a_wrong_checksum_harms_nothing_good_and_leaves_nothing_bad(target: Path) -> None:
+    target.write_bytes(b"yesterday")
+    host = Host(CONTENT)
+    with pytest.raises(DownloadError, match="checksum differs"):
+        await host.download().save(target, sha256="0" * 64)
+    assert target.read_bytes() == b"yesterday"
+    assert names(target) == ["backup.tar"]
+    await host.download().save(target, sha256=CHECKSUM)
+    assert target.read_bytes() == CONTENT
+
+
+async def test_a_bad_part_is_found_out_by_the_checksum(target: Path) -> None:
+    host = Host(CONTENT)
+    await broken_off(host, target)
+    (target.parent / "backup.tar.part").write_bytes(b"x" * 4000)
+    with pytest.raises(DownloadError, match="checksum differs"):
+        await host.download().save(target, sha256=CHECKSUM)
+    assert names(target) == []
+
+
+async def test_a_file_of_the_wrong_length_is_bad(target: Path) -> None:
+    host = Host(CONTENT)
+    host.plan = [{"headers": {"Content-Length": "100"}}]
+    with pytest.raises(DownloadError, match="announced"):
+        await host.download().save(target)
+    assert names(target) == []
+
+
+async def test_an_existing_file_can_be_spared(target: Path) -> None:
+    target.write_bytes(b"mine")
+    host = Host(CONTENT)
+    with pytest.raises(InvalidArgumentError, match="pass overwrite=True"):
+        await host.download().save(target, overwrite=False)
+    assert host.requests == []
+    target.unlink()
+    await host.download().save(target, overwrite=False)
+    assert target.read_bytes() == CONTENT
+
+
+async def test_a_file_created_meanwhile_is_spared_too(target: Path) -> None:
+    host = Host(CONTENT)
+    async with host.download() as stream:
+        saving_task = asyncio.create_task(stream.save(target, overwrite=False))
+        while not (target.parent / "backup.tar.part").exists():
+            await asyncio.sleep(0)
+        target.write_bytes(b"mine")
+        with pytest.raises(InvalidArgumentError, match="created meanwhile"):
+            await saving_task
+    assert target.read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(("path", "said"), [(".", "is a directory"), ("no/such/place", "is no directory")])
+async def test_a_place_that_cannot_be_written_to(tmp_path: Path, path: str, said: str) -> None:
+    host = Host(CONTENT)
+    with pytest.raises(InvalidArgumentError, match=said):
+        await host.download().save(tmp_path / path)
+    assert host.requests == []
+    with pytest.raises(InvalidArgumentError, match="64 hexadecimal"):
+        await host.download().save(tmp_path / "x", sha256="1")
+
+
+async def test_two_at_once_into_one_file(target: Path) -> None:
+    host = Host(CONTENT)
+    ended = await asyncio.gather(*(host.download().save(target) for _ in range(2)), return_exceptions=True)
+    assert sorted(type(end).__name__ for end in ended) == ["InvalidArgumentError", type(target).__name__]
+    assert target.read_bytes() == CONTENT
+
+
+async def test_a_refusal_leaves_the_part_for_later(target: Path) -> None:
+    host = Host(CONTENT)
+    await broken_off(host, target)
+    host.plan = [{"refuse": NotFoundError("gone", status=404)}]
+    with pytest.raises(NotFoundError):
+        await host.download().save(target)
+    assert names(target) == ["backup.tar.part", "backup.tar.part.json"]
+
+
+async def test_a_cancelled_download_goes_on_later(target: Path) -> None:
+    content = os.urandom(5 << 20)
+    host = Host(content, chunk=64 << 10)
+    task = asyncio.create_task(host.download().save(target))
+    part = target.parent / "backup.tar.part"
+    while not (part.exists() and part.stat().st_size >= 2 << 20):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    kept = part.read_bytes()
+    assert content.startswith(kept)
+    assert len(kept) >= 2 << 20
+    assert host.open == 0
+    await host.download(sha256=hashlib.sha256(content).hexdigest()).save(target)
+    assert host.ranges == [None, f"bytes={len(kept)}-"]
+
+
+async def test_a_full_disk_leaves_a_sound_part(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = os.urandom(4 << 20)
+    host = Host(content, chunk=100_000)
+    room = 2_500_000
+    written = 0
+    write_all: Any = saving.write_all
+
+    def small_disk(file: Any, piece: bytes) -> None:
+        nonlocal written
+        if written + len(piece) > room:
+            write_all(file, piece[: room - written])
+            written = room
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_all(file, piece)
+        written += len(piece)
+
+    monkeypatch.setattr(saving, "write_all", small_disk)
+    with pytest.raises(OSError, match="No space left"):
+        await host.download().save(target)
+    monkeypatch.undo()
+    assert content.startswith((target.parent / "backup.tar.part").read_bytes())
+    await host.download(sha256=hashlib.sha256(content).hexdigest()).save(target)
+    assert target.read_bytes() == content
+
+
+def test_a_write_that_outlives_its_task_harms_nothing(target: Path) -> None:
+    """A cancelled task closes the part while a worker thread may still be about to use it."""
+    part = saving.Part(target, "source", None)
+    part.begin(0, '"v1"', None)
+    pieces = [b"abc"]
+    part.write(pieces)
+    assert pieces == []
+    part.close([b"def"], keep=True)
+    part.write([b"late"])
+    part.begin(0, '"v1"', None)
+    part.finish()
+    assert part.path.read_bytes() == b"abcdef"
+
+
+async def test_a_transfer_that_is_closed_gives_nothing(target: Path) -> None:
+    transfer = Transfer(lambda extra: Host(b"").stream(None), {}, "source", Host(b"").clock)
+    assert [piece async for piece in transfer.pieces(None)] == []

@@ -1,0 +1,159 @@
+"""Files through the whole client and real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from mittwald_async import Mittwald
+from mittwald_async.errors import DownloadError, MaybeSentError, RateLimitError
+from mittwald_async.files import File
+
+from .web import Web, checksum, content
+
+SIZE = 3_000_001
+ROOT = Path(__file__).parents[2]
+
+
+@pytest_asyncio.fixture
+async def server() -> AsyncGenerator[Web]:
+    async with Web(SIZE).running() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def mw(server: Web) -> AsyncGenerator[Mittwald]:
+    async with Mittwald("token-for-tests", base_url=server.url, max_retries=0) as client:
+        yield client
+
+
+async def test_a_download_in_each_of_its_ways(server: Web, mw: Mittwald, tmp_path: Path) -> None:
+    assert await mw.file.get_file("file-1") == content(0, SIZE)
+    async with mw.file.get_file("file-1") as stream:
+        assert stream.size == SIZE
+        assert sum([len(chunk) async for chunk in stream]) == SIZE
+    saved = await mw.file.get_file("file-1").save(tmp_path / "x", sha256=checksum(SIZE))
+    assert saved.stat().st_size == SIZE
+    assert {request.headers["X-Access-Token"] for request in server.requests} == {"token-for-tests"}
+    assert {request.headers["Accept-Encoding"] for request in server.requests} == {"identity"}
+
+
+async def test_resets_in_the_middle(server: Web, mw: Mittwald, tmp_path: Path) -> None:
+    server.breaks = [400_000, 1_700_000]
+    await mw.file.get_file("file-1").save(tmp_path / "x", sha256=checksum(SIZE))
+    assert len(server.ranges) == 3
+    assert all(asked is not None for asked in server.ranges[1:])
+    server.breaks = [400_000, 1_700_000]
+    assert await mw.file.get_file("file-1") == content(0, SIZE)
+
+
+async def test_leaving_a_body_unread(server: Web, mw: Mittwald) -> None:
+    for _ in range(3):
+        async with mw.file.get_file("file-1") as stream:
+            async for _ in stream:
+                break
+    async with mw.file.get_file("file-1"):
+        pass
+    assert len(server.requests) == 4
+
+
+async def test_a_download_that_is_cancelled_and_taken_up_by_another_client(server: Web, tmp_path: Path) -> None:
+    server.size = 40_000_000
+    target = tmp_path / "x"
+    part = tmp_path / "x.part"
+    async with Mittwald("token-for-tests", base_url=server.url) as mw:
+        task = asyncio.create_task(mw.file.get_file("file-1").save(target))
+        while not (part.exists() and part.stat().st_size):
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert part.stat().st_size
+    async with Mittwald("token-for-tests", base_url=server.url) as mw:
+        await mw.file.get_file("file-1").save(target, sha256=checksum(server.size))
+    assert server.ranges[-1] is not None
+    assert sorted(tmp_path.iterdir()) == [target]
+
+
+async def test_by_url_the_token_stays_at_home(server: Web, mw: Mittwald, tmp_path: Path) -> None:
+    async with Web(SIZE).running() as elsewhere:
+        download = mw.download(f"{elsewhere.url}/export.tar?signature=hidden", sha256=checksum(SIZE))
+        await download.save(tmp_path / "export.tar")
+        (request,) = elsewhere.requests
+        assert "token-for-tests" not in str(request.headers)
+        assert request.query["signature"] == "hidden"
+        elsewhere.size = 10
+        with pytest.raises(DownloadError, match="checksum"):
+            await download.save(tmp_path / "export.tar")
+        assert (tmp_path / "export.tar").stat().st_size == SIZE
+    assert await mw.download(f"{server.url}/export.tar") == content(0, SIZE)
+    assert server.requests[-1].headers["X-Access-Token"] == "token-for-tests"
+
+
+async def pieces(number: int, size: int = 50_000) -> AsyncIterator[bytes]:
+    for _ in range(number):
+        yield bytes(size)
+
+
+async def test_uploads_from_everywhere(server: Web, mw: Mittwald, tmp_path: Path) -> None:
+    path = tmp_path / "large.bin"
+    path.write_bytes(content(0, SIZE))
+    await mw.file.create_file(token="upload", file=path)
+    await mw.file.create_file(token="upload", file=b"short")
+    await mw.file.create_file(token="upload", file=File(pieces(20), filename="streamed"))
+    await mw.file.create_file(token="upload", file=File(pieces(20), filename="sized", size=1_000_000))
+    zeros = hashlib.sha256(bytes(1_000_000)).hexdigest()
+    names = [upload[0] for upload in server.uploads]
+    assert names == ["large.bin", "file", "streamed", "sized"]
+    assert [upload[2:] for upload in server.uploads] == [
+        (SIZE, checksum(SIZE)),
+        (5, hashlib.sha256(b"short").hexdigest()),
+        (1_000_000, zeros),
+        (1_000_000, zeros),
+    ]
+    announced = [upload[1] for upload in server.uploads]
+    assert announced[2] is None
+    assert None not in (announced[0], announced[1], announced[3])
+
+
+async def test_a_file_is_sent_again_and_an_iterator_is_not(server: Web, tmp_path: Path) -> None:
+    path = tmp_path / "x.bin"
+    path.write_bytes(b"content")
+    async with Mittwald("token-for-tests", base_url=server.url, max_retries=2) as mw:
+        server.refuse = [429]
+        await mw.file.create_file(token="upload", file=path)
+        assert [upload[0] for upload in server.uploads] == ["x.bin"]
+        assert len(server.requests) == 2
+        server.refuse = [429]
+        with pytest.raises(RateLimitError):
+            await mw.file.create_file(token="upload", file=pieces(2))
+        assert len(server.requests) == 3
+
+
+async def test_an_upload_that_lies_about_its_size_is_no_upload(server: Web, mw: Mittwald) -> None:
+    with pytest.raises(MaybeSentError):
+        await mw.file.create_file(token="upload", file=File(pieces(2), size=200_000))
+    assert server.uploads == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read the Linux way")
+def test_a_large_file_goes_through_in_constant_memory(tmp_path: Path) -> None:
+    """Both ways, server and client in one process."""
+    size = 200 << 20
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.files.heavy", str(size), str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["above_idle_mb"] < 64

@@ -1,0 +1,69 @@
+"""The catalog: every list of an account is a resource or has a reason not to be."""
+
+from __future__ import annotations
+
+import pytest
+
+from mittwald_async.errors import ConfigurationError
+from mittwald_async.inventory import catalog, chosen, default_resources
+from mittwald_async.inventory.catalog import NOT_OF_AN_ACCOUNT, judged_operations
+from mittwald_async.operations import OPERATIONS
+
+
+def test_every_live_list_operation_is_judged() -> None:
+    lists = {op.operation_id for op in OPERATIONS.values() if op.paging is not None and not op.deprecated}
+    judged = judged_operations()
+    assert lists - judged - set(NOT_OF_AN_ACCOUNT) == set()
+
+
+def test_no_judgement_is_about_an_operation_that_does_not_exist() -> None:
+    assert {op for op in judged_operations() if op not in OPERATIONS} == set()
+    assert {op for op in NOT_OF_AN_ACCOUNT if op not in OPERATIONS or OPERATIONS[op].paging is None} == set()
+    assert len(catalog()) == len({route.operation_id for r in catalog().values() for route in r.routes[:1]})
+
+
+def test_deprecated_lists_are_a_last_resort() -> None:
+    used = [route for r in catalog().values() for route in r.routes]
+    assert all(OPERATIONS[route.operation_id].deprecated == route.deprecated for route in used)
+    assert {route.operation_id for route in used if route.deprecated} == {
+        "deprecated-domain-list-domains",
+        "deprecated-ingress-list-ingresses",
+    }
+
+
+def test_about_25_resources_are_on_by_default_and_parents_come_first() -> None:
+    names = list(catalog())
+    assert 22 <= len(default_resources()) <= 30
+    for resource in catalog().values():
+        for needed in (resource.parent, resource.empty_without):
+            if needed is not None:
+                assert names.index(needed) < names.index(resource.name)
+
+
+def test_lists_that_hold_only_the_callers_own_are_not_taken_for_the_whole_account() -> None:
+    for name in ("customer_membership", "customer_invite", "project_membership", "project_invite"):
+        assert catalog()[name].route("account") is None
+
+
+def test_a_filter_of_a_list_makes_it_a_route_of_that_scope() -> None:
+    by_project = catalog()["domain"].route("project")
+    assert by_project is not None
+    assert by_project.by_filter
+    assert by_project.arguments("p-1") == ({}, {"projectId": "p-1"})
+    instances = catalog()["extension_instance"].route("project")
+    assert instances is not None
+    assert instances.arguments("p-1") == ({}, {"contextId": "p-1", "context": "project"})
+
+
+def test_items_of_every_list_have_a_type() -> None:
+    assert catalog()["project"].item_type == "project.ProjectListItem"
+    assert catalog()["unlocked_lead"].item_type == "Any"
+
+
+def test_names_are_checked_and_near_misses_named() -> None:
+    assert [resource.name for resource in chosen(["domain", "project"])] == ["project", "domain"]
+    assert len(chosen(["all"])) == len(catalog())
+    with pytest.raises(ConfigurationError, match=r"no resource 'domains'; did you mean .*domain"):
+        chosen(["domains"])
+    with pytest.raises(ConfigurationError, match="no resources"):
+        chosen([])

@@ -1,0 +1,127 @@
+"""Where an inventory goes: every form is read back, and there is a whole file or none."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mittwald_async.errors import ConfigurationError
+from mittwald_async.inventory import Known, Sink, Store, StoreError, Target, chosen, sink_for
+from mittwald_async.inventory.sinks import export
+
+from .made import DOMAINS, PROJECTS
+
+RESOURCES = ["project", "domain"]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    found = Store(tmp_path / "rows.sqlite")
+    found.begin(chosen(RESOURCES), RESOURCES, Target(), Known(), "https://api.example")
+    found.write([*PROJECTS, *DOMAINS], [])
+    return found
+
+
+def lines(data: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in data.splitlines()]
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz", "rows.jsonl.zst"])
+def test_json_lines_hold_every_row_with_its_item(store: Store, tmp_path: Path, name: str) -> None:
+    if name.endswith(".zst"):
+        zstd = pytest.importorskip("backports.zstd", reason="no zstd on this Python")
+        unpack = zstd.decompress
+    else:
+        unpack = gzip.decompress if name.endswith(".gz") else bytes
+    sink = sink_for(tmp_path / name, None, RESOURCES)
+    with store:
+        export(store, sink, RESOURCES)
+    found = lines(unpack(sink.path.read_bytes()))
+    assert [line["resource"] for line in found] == ["project"] * 3 + ["domain"] * 2
+    assert found[3]["data"] == json.loads(DOMAINS[0].raw)
+    assert found[3]["project_id"] == "p-0"
+    assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
+
+
+def test_the_same_rows_give_the_same_compressed_bytes(store: Store, tmp_path: Path) -> None:
+    with store:
+        for name in ("a.jsonl.gz", "b.jsonl.gz"):
+            export(store, sink_for(tmp_path / name), RESOURCES)
+    assert (tmp_path / "a.jsonl.gz").read_bytes() == (tmp_path / "b.jsonl.gz").read_bytes()
+
+
+def test_csv_is_a_folder_of_tables_and_survives_commas_quotes_and_umlauts(store: Store, tmp_path: Path) -> None:
+    sink = sink_for(tmp_path / "tables", "csv", RESOURCES)
+    with store:
+        export(store, sink, RESOURCES)
+        export(store, sink, RESOURCES)  # A second time replaces the first.
+    assert sorted(path.name for path in sink.path.iterdir()) == ["domain.csv", "project.csv"]
+    with (sink.path / "domain.csv").open(encoding="utf-8", newline="") as file:
+        found = list(csv.DictReader(file))
+    assert [line["domain"] for line in found] == ["müller.example", 'a,b\n"c".example']
+    assert [line["connected"] for line in found] == ["true", "false"]
+    assert json.loads(found[0]["data"]) == json.loads(DOMAINS[0].raw)
+
+
+def test_one_resource_may_be_one_csv_file(store: Store, tmp_path: Path) -> None:
+    sink = sink_for(tmp_path / "projects.csv", None, ["project"])
+    with store:
+        export(store, sink, ["project"])
+    assert len(sink.path.read_text(encoding="utf-8").splitlines()) == 4
+
+
+def test_parquet_keeps_types_and_nulls_what_does_not_fit(store: Store, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    sink = sink_for(tmp_path / "tables", "parquet", RESOURCES)
+    with store:
+        export(store, sink, RESOURCES)
+    table = parquet.read_table(sink.path / "domain.parquet")
+    assert table.column("connected").to_pylist() == [True, False]
+    assert str(table.schema.field("connected").type) == "bool"
+    assert str(table.schema.field("fetched_at").type) == "timestamp[us, tz=UTC]"
+    assert table.column("fetched_at").to_pylist()[0] == DOMAINS[0].fetched_at
+    projects = parquet.read_table(sink.path / "project.parquet")
+    assert projects.column("created_at").to_pylist() == [None, None, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "resources", "complaint"),
+    [
+        ("rows.txt", None, RESOURCES, "cannot tell the form"),
+        ("rows", "yaml", RESOURCES, "cannot tell the form"),
+        ("rows.csv.gz", None, ["project"], "only .jsonl is written compressed"),
+        ("rows.csv", None, RESOURCES, "one csv file holds one resource"),
+        ("missing/rows.jsonl", None, RESOURCES, "no such folder"),
+        ("folder.sqlite", None, RESOURCES, "is a folder"),
+        ("file", "csv", RESOURCES, "needs a folder"),
+    ],
+)
+def test_targets_that_cannot_be_are_refused_before_anything_is_sent(
+    tmp_path: Path, name: str, form: str | None, resources: list[str], complaint: str
+) -> None:
+    (tmp_path / "folder.sqlite").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match=complaint):
+        sink_for(tmp_path / name, form, resources)
+
+
+def test_a_failed_export_leaves_the_old_file_and_no_partial_one(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = Sink(tmp_path / "rows.jsonl", "jsonl")
+    sink.path.write_text("the old one")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with store, pytest.raises(StoreError, match="No space left"):
+        export(store, sink, RESOURCES)
+    assert sink.path.read_text() == "the old one"
+    assert list(tmp_path.glob(".*partial*")) == []

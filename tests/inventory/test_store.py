@@ -1,0 +1,162 @@
+"""The file a sweep writes to: rows, progress and failures in one transaction, several sweeps in one file."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from mittwald_async.inventory import Known, Store, StoreError, Target, chosen
+from mittwald_async.inventory.store import Progress
+
+from .made import DOMAINS, FAILED, PROJECTS, row
+
+ALL = Target()
+TABLES = chosen(["customer", "project", "domain", "dns_zone"])
+
+
+def begun(path: Path, known: Known | None = None) -> Store:
+    store = Store(path)
+    store.begin(TABLES, ["project", "domain"], ALL, known or Known(), "https://api.example")
+    return store
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "inventory.sqlite"
+
+
+def test_rows_come_back_as_they_were_written(path: Path) -> None:
+    with begun(path) as store:
+        store.write([*PROJECTS, *DOMAINS], [Progress("project", "project-list-projects", None, 3, True)], [FAILED])
+        store.finish("incomplete", 7)
+        assert list(store.rows("project")) == PROJECTS
+        assert list(store.rows("domain")) == DOMAINS
+        assert store.counts() == {"customer": 0, "dns_zone": 0, "domain": 2, "project": 3}
+        assert list(store.progress()) == [Progress("project", "project-list-projects", None, 3, True)]
+
+
+def test_plain_properties_are_columns_and_views_join(path: Path) -> None:
+    with begun(path) as store:
+        store.write([*PROJECTS, *DOMAINS], [])
+        store.finish("done", 2)
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT domain, connected FROM domain WHERE connected").fetchall() == [("müller.example", 1)]
+        found = db.execute("SELECT domain, project, project_short_id FROM v_domain ORDER BY id").fetchall()
+        assert found == [("müller.example", "Shop „0“", "p-0"), ('a,b\n"c".example', None, None)]
+        assert db.execute("SELECT json_extract(data, '$.extra.kept') FROM domain").fetchone() == (1,)
+        indices = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+        assert {"domain_id", "domain_customer_id", "domain_project_id"} <= indices
+    db.close()
+
+
+def test_the_same_thing_twice_is_one_row(path: Path) -> None:
+    with begun(path) as store:
+        store.write(DOMAINS, [])
+        store.write([row("domain", "d-0", domainId="d-0", domain="newer.example")], [])
+        assert store.counts()["domain"] == 2
+
+
+def test_nothing_of_a_write_that_fails_is_in_the_file(path: Path) -> None:
+    with begun(path) as store:
+
+        def broken() -> object:
+            yield PROJECTS[0]
+            raise RuntimeError("power cut")
+
+        with pytest.raises(RuntimeError):
+            store.write(broken(), [])  # type: ignore[arg-type]
+        assert store.counts()["project"] == 0
+        store.write(PROJECTS, [])
+        assert store.counts()["project"] == 3
+
+
+def test_an_interrupted_sweep_is_found_again_with_what_it_was_planned_from(path: Path) -> None:
+    known = Known(items={"project": 3}, owners={"stack": 1})
+    with begun(path, known) as store:
+        store.write(PROJECTS, [Progress("project", "project-list-projects", None, 3, False)], [FAILED])
+    with Store(path) as store:
+        found = store.unfinished()
+        assert found is not None
+        assert (found.state, found.resources, found.target, found.known) == (
+            "running",
+            ("project", "domain"),
+            ALL,
+            known,
+        )
+        store.reopen(found, TABLES)
+        assert [owner for owner, _, _ in store.owners("project")] == ["p-0", "p-1", "p-2"]
+        assert list(store.owners("cronjob")) == []
+        store.finish("done", 1)
+        assert store.unfinished() is None
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT count(*) FROM failures").fetchone() == (0,)
+    db.close()
+
+
+def test_a_finished_sweep_tells_the_next_plan_what_to_expect(path: Path) -> None:
+    with begun(path) as store:
+        done = [Progress("project", "project-list-projects", None, 3, True), Progress("domain", "x", None, 1, False)]
+        store.write([*PROJECTS, *DOMAINS], done)
+        store.finish("done", 2)
+        assert store.known() == Known(items={"project": 3}, owners={"project": 3})
+        store.begin(TABLES, ["project"], Target(customers=("c-1",)), Known(), "https://api.example")
+        assert store.known() == Known()
+
+
+def test_several_sweeps_live_in_one_file_and_views_show_the_last(path: Path) -> None:
+    for count in (3, 2):
+        with begun(path) as store:
+            store.write(PROJECTS[:count], [])
+            store.finish("done", 1)
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT sweep, count(*) FROM project GROUP BY sweep").fetchall() == [(1, 3), (2, 2)]
+        assert db.execute("SELECT count(*) FROM v_project").fetchone() == (2,)
+    db.close()
+
+
+def test_a_column_a_newer_model_has_is_added_to_an_old_table(path: Path) -> None:
+    with begun(path) as store:
+        store.finish("done", 0)
+    with sqlite3.connect(path) as db:
+        db.execute("DROP VIEW v_domain")
+        db.execute("ALTER TABLE domain DROP COLUMN connected")
+    db.close()
+    with begun(path) as store:
+        store.write(DOMAINS, [])
+        store.finish("done", 0)
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT sum(connected) FROM v_domain").fetchone() == (1,)
+    db.close()
+
+
+def test_a_foreign_database_is_not_touched(path: Path) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE accounts (id)")
+    db.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="a database of something else"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"), [(b"no database " * 100, "is no SQLite database"), (None, "no such folder")]
+)
+def test_what_cannot_be_opened_is_one_clear_error(tmp_path: Path, content: bytes | None, complaint: str) -> None:
+    path = tmp_path / "x.sqlite" if content else tmp_path / "missing" / "x.sqlite"
+    if content:
+        path.write_bytes(content)
+    with pytest.raises(StoreError, match=complaint):
+        Store(path)
+
+
+def test_a_full_disk_says_so_and_keeps_what_was_written(path: Path) -> None:
+    with begun(path) as store:
+        store.write(PROJECTS, [])
+        store._db.execute("PRAGMA max_page_count = 60")  # pyright: ignore[reportPrivateUsage]
+        big = [row("domain", f"d-{n}", domainId=f"d-{n}", domain="x" * 5000) for n in range(200)]
+        with pytest.raises(StoreError, match=r"disk is full.*--resume"):
+            store.write(big, [])
+        assert store.counts() == {"customer": 0, "dns_zone": 0, "domain": 0, "project": 3}

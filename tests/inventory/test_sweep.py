@@ -1,0 +1,256 @@
+"""A sweep against the emulator: complete, attributed, bounded, and failures kept."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from mittwald_async import Mittwald
+from mittwald_async.emulator import Emulator, Fault
+from mittwald_async.errors import ConfigurationError, PermissionDeniedError, ServerError
+from mittwald_async.inventory import (
+    Bounds,
+    Known,
+    Row,
+    Sweep,
+    catalog,
+    default_resources,
+    sweep,
+)
+from mittwald_async.models import domain as domain_models
+from mittwald_async.models import project as project_models
+
+KINDS = {"customer_order": "order", "conversation_message": "message", "ssh_key": "user_ssh_key"}
+"""What the emulator calls a resource, where the names differ."""
+
+NOT_COUNTED = {
+    "app_version": "the emulator's keys of versions are its own",
+    "system_software_version": "as app_version",
+    "contributor": "everybody's",
+}
+
+
+@asynccontextmanager
+async def account(**options: Any) -> AsyncGenerator[tuple[Emulator, Mittwald]]:
+    options = {"rate_limit": None, "drift": 0.0, "transitions": {"length": 0, "failing": 0}, **options}
+    options["transitions"] = _transitions(**options["transitions"])
+    async with Emulator(**options) as api, Mittwald(api.token, base_url=api.url, max_retries=0) as mw:
+        yield api, mw
+
+
+def _transitions(**options: Any) -> Any:
+    from mittwald_async.emulator import Transitions
+
+    return Transitions(**options)
+
+
+async def rows_of(found: Sweep) -> dict[str, list[Row]]:
+    rows: dict[str, list[Row]] = {}
+    async for row in found:
+        rows.setdefault(row.resource, []).append(row)
+    return rows
+
+
+def ids(api: Emulator, kind: str) -> set[str]:
+    """Every id of a kind, read off the emulator's state."""
+    return {api.world.id(kind, key) for key in api.world.keys(kind)}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_every_row_of_the_account_and_no_other(seed: int) -> None:
+    async with account(seed=seed, customers=4, projects=9) as (api, mw):
+        found = await rows_of(sweep(mw))
+        for resource in default_resources():
+            kind = KINDS.get(resource, resource)
+            listed = [row.id for row in found.get(resource, [])]
+            assert sorted(map(str, listed)) == sorted(ids(api, kind)), resource
+
+
+async def test_everything_there_is_can_be_asked_for() -> None:
+    async with account(seed=5, customers=2, projects=3) as (api, mw):
+        asked = sweep(mw, resources=["all"])
+        found = await rows_of(asked)
+        assert asked.failures == []
+        counts = api.world.counts()
+        for resource in catalog():
+            kind = KINDS.get(resource, resource)
+            if kind in counts and resource not in NOT_COUNTED:
+                assert len(found.get(resource, [])) == counts[kind], resource
+        for resource, rows in found.items():
+            assert len({row.key for row in rows}) == len(rows), resource
+
+
+async def test_rows_know_their_customer_and_project_and_keep_what_the_server_sent() -> None:
+    async with account(seed=1, customers=3, projects=6) as (api, mw):
+        found = await rows_of(sweep(mw))
+        projects = {row.id: row for row in found["project"]}
+        for resource in ("domain", "mysql_database", "dns_zone", "app_installation", "volume", "ssh_user"):
+            for row in found[resource]:
+                assert row.customer_id == projects[row.project_id].customer_id, resource
+        for row in found["contract"]:
+            assert row.customer_id == row.data.customer_id
+        first = found["domain"][0]
+        assert isinstance(first.data, domain_models.Domain)
+        assert first.data.domain_id == first.id
+        assert json.loads(first.raw)["domainId"] == first.id
+        assert {row.resource for row in found["project"] if isinstance(row.data, project_models.ProjectListItem)}
+
+
+async def test_one_customer_gets_its_own_rows_only() -> None:
+    async with account(seed=1, customers=3, projects=9) as (_, mw):
+        everything = await rows_of(sweep(mw))
+        chosen = everything["customer"][1].id
+        assert chosen is not None
+        part = await rows_of(sweep(mw, customers=[chosen]))
+        for resource, rows in everything.items():
+            expected = sorted(r.key for r in rows if r.customer_id == chosen or (r.customer_id is r.project_id is None))
+            assert sorted(r.key for r in part.get(resource, [])) == expected, resource
+
+
+async def test_some_projects_get_their_own_rows_only() -> None:
+    async with account(seed=2, customers=3, projects=9) as (_, mw):
+        everything = await rows_of(sweep(mw))
+        chosen = [str(row.id) for row in everything["project"][:2]]
+        part = await rows_of(sweep(mw, projects=chosen, resources=["project", "domain", "cronjob", "mysql_user"]))
+        for resource in ("project", "domain", "cronjob"):
+            expected = sorted(r.key for r in everything[resource] if r.project_id in chosen)
+            assert sorted(r.key for r in part.get(resource, [])) == expected, resource
+
+
+async def test_an_extension_token_without_account_wide_lists_still_gets_its_project() -> None:
+    async with account(seed=1, customers=2, projects=4) as (api, mw):
+        extension = next(
+            item
+            for item in await mw.marketplace.extension_list_extension_instances().collect()
+            if item.aggregate_reference.aggregate == "project"
+        )
+        made = api.world.extension_secret(extension.id)
+        assert made is not None
+        project = extension.aggregate_reference.id
+        answer = await mw.call(
+            "extension-authenticate-instance",
+            path={"extensionInstanceId": extension.id},
+            body={"extensionInstanceSecret": made[0]},
+        )
+        async with Mittwald(answer.public_token, base_url=api.url, max_retries=0) as scoped:
+            asked = sweep(scoped, projects=[project], resources=["project", "app_installation", "dns_zone", "domain"])
+            found = await rows_of(asked)
+            assert asked.failures == []
+            assert [row.id for row in found["project"]] == [project]
+            expected = await mw.app.list_appinstallations(project).collect()
+            assert {row.id for row in found.get("app_installation", [])} == {item.id for item in expected}
+
+
+async def test_a_list_that_fails_is_kept_with_its_place_and_the_rest_goes_on() -> None:
+    async with account(seed=1, customers=2, projects=5) as (api, mw):
+        api.inject(Fault(operation="cronjob-list-cronjobs", status=500, count=1))
+        asked = sweep(mw, resources=["project", "cronjob", "domain"])
+        found = await rows_of(asked)
+        (failure,) = asked.failures
+        assert (failure.resource, failure.operation, failure.status) == ("cronjob", "cronjob-list-cronjobs", 500)
+        assert failure.project_id in {row.id for row in found["project"]}
+        assert "500" in str(failure)
+        assert len(found["domain"]) == api.world.counts()["domain"]
+
+
+async def test_strict_stops_at_the_first_failure() -> None:
+    async with account(seed=1, customers=2, projects=5) as (api, mw):
+        api.inject(Fault(operation="cronjob-list-cronjobs", status=500))
+        with pytest.raises(ServerError):
+            await rows_of(sweep(mw, resources=["cronjob"], bounds=Bounds(strict=True)))
+
+
+async def test_a_forbidden_list_without_a_narrower_one_is_a_failure() -> None:
+    async with account(seed=1, customers=2, projects=5) as (api, mw):
+        api.inject(Fault(operation="customer-list-customers", status=403))
+        asked = sweep(mw, resources=["customer", "project"])
+        found = await rows_of(asked)
+        assert [failure.status for failure in asked.failures] == [403]
+        assert len(found["project"]) == 5
+        with pytest.raises(PermissionDeniedError):
+            await rows_of(sweep(mw, resources=["customer"], bounds=Bounds(strict=True)))
+
+
+async def test_a_refused_list_of_the_account_falls_back_to_the_projects_lists() -> None:
+    async with account(seed=1, customers=2, projects=5) as (api, mw):
+        api.inject(Fault(operation="app-list-appinstallations-for-user", status=403))
+        asked = sweep(mw, resources=["app_installation"])
+        found = await rows_of(asked)
+        assert asked.failures == []
+        assert {row.id for row in found["app_installation"]} == ids(api, "app_installation")
+        assert {row.operation for row in found["app_installation"]} == {"app-list-appinstallations"}
+
+
+async def test_no_more_requests_than_allowed_retries_included() -> None:
+    async with account(seed=1, customers=3, projects=20) as (api, mw):
+        api.inject(Fault(operation="dns-list-dns-zones", status=503, probability=0.5))
+        asked = sweep(mw.with_options(max_retries=2), bounds=Bounds(max_requests=30))
+        await rows_of(asked)
+        assert asked.spent
+        assert asked.requests == 30
+        assert len(api.requests) == 30
+
+
+async def test_the_plan_of_a_known_account_is_what_is_sent() -> None:
+    async with account(seed=4, customers=3, projects=8) as (api, mw):
+        counts = api.world.counts()
+        first = await rows_of(sweep(mw))
+        stacks = {row.project_id for row in first["stack"]}
+        known = Known(
+            items={name: counts.get(KINDS.get(name, name), 0) for name in default_resources()},
+            owners={"stack": len(stacks)},
+        )
+        api.core.log.clear()
+        again = sweep(mw, known=known)
+        assert again.plan.open == ()
+        await rows_of(again)
+        sent = Counter(entry.operation_id for entry in api.requests)
+        assert sent == {step.route.operation_id: step.requests for step in again.plan.steps if step.requests}
+        assert again.requests == again.plan.requests
+
+
+async def test_pages_of_a_long_list_are_all_read() -> None:
+    async with account(seed=1, customers=2, projects=30, max_limit={"*": 7}) as (api, mw):
+        found = await rows_of(sweep(mw, resources=["project", "domain"]))
+        assert {row.id for row in found["project"]} == ids(api, "project")
+        assert {row.id for row in found["domain"]} == ids(api, "domain")
+
+
+async def test_unknown_fields_and_values_are_kept_and_items_that_do_not_fit_are_counted() -> None:
+    async with account(seed=1, customers=2, projects=6, drift=1.0) as (_, mw):
+        asked = sweep(mw, resources=["project", "domain", "customer_order"])
+        found = await rows_of(asked)
+        assert sum(map(len, found.values())) == sum(asked.rows.values())
+        assert asked.failures == []
+
+
+async def test_an_item_of_another_shape_is_stored_raw_and_counted() -> None:
+    async with account(seed=1, customers=2, projects=2) as (api, mw):
+        body = json.dumps([{"id": "p-odd", "description": 7}])
+        api.inject(Fault(operation="project-list-projects", status=200, body=body, count=1))
+        asked = sweep(mw, resources=["project"])
+        (row,) = (await rows_of(asked))["project"]
+        assert (row.id, row.drifted, asked.drifted) == ("p-odd", True, 1)
+        assert json.loads(row.raw) == {"id": "p-odd", "description": 7}
+
+
+async def test_leaving_early_leaves_nothing_running() -> None:
+    async with account(seed=1, customers=3, projects=20) as (api, mw):
+        rows = aiter(sweep(mw))
+        await anext(rows)
+        await rows.aclose()  # type: ignore[attr-defined]
+        before = len(api.requests)
+        await mw.customer.list_customers()
+        assert len(api.requests) == before + 1
+
+
+async def test_nonsense_bounds_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="concurrency"):
+        Bounds(concurrency=0)
+    with pytest.raises(ConfigurationError, match="max_requests"):
+        Bounds(max_requests=0)

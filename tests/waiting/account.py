@@ -1,0 +1,127 @@
+"""An account in memory whose things change their states as time passes, asked through the generated methods."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, TypeVar, cast
+
+from mittwald_async.api.app import AppGroup
+from mittwald_async.api.backup import BackupGroup
+from mittwald_async.api.container import ContainerGroup
+from mittwald_async.api.contract import ContractGroup
+from mittwald_async.api.database import DatabaseGroup
+from mittwald_async.api.domain import DomainGroup
+from mittwald_async.api.project import ProjectGroup
+from mittwald_async.client import Mittwald
+from mittwald_async.errors import ClientStateError, NotFoundError
+from mittwald_async.operation import Operation, Response
+from mittwald_async.structs import UNSET
+from mittwald_async.waiting import Waiters
+from tests.support.clock import VirtualClock
+
+T = TypeVar("T")
+
+
+class Account:
+    """Sender and client at once.
+
+    Attributes:
+        things: what there is, by id: a function from seconds since the start to a thing or `None` (not there yet).
+        trouble: called with the operation id before every answer; may raise.
+        asked: `(seconds, operation id, path)` of every request.
+        page: items per page at most.
+    """
+
+    def __init__(self) -> None:
+        self.things: dict[str, Callable[[float], Any]] = {}
+        self.trouble: Callable[[str], object] = lambda operation_id: None
+        self.asked: list[tuple[float, str, tuple[object, ...]]] = []
+        self.latency = 0.0
+        self.page = 1000
+        self.began = asyncio.get_running_loop().time()
+        self.budget: tuple[int | None, float | None] | None = None
+        self.project = ProjectGroup(self)
+        self.app = AppGroup(self)
+        self.backup = BackupGroup(self)
+        self.container = ContainerGroup(self)
+        self.contract = ContractGroup(self)
+        self.database = DatabaseGroup(self)
+        self.domain = DomainGroup(self)
+
+    @property
+    def rate_limit(self) -> SimpleNamespace:
+        if self.budget is None:
+            raise ClientStateError("not open")
+        return SimpleNamespace(remaining=self.budget[0], resets_in=self.budget[1])
+
+    @property
+    def now(self) -> float:
+        return asyncio.get_running_loop().time() - self.began
+
+    def waiters(self, chance: float = 0.5) -> Waiters:
+        return Waiters(cast("Mittwald", self), clock=VirtualClock(), chance=lambda: chance)
+
+    def asked_for(self, operation_id: str) -> list[float]:
+        return [at for at, asked, _ in self.asked if asked == operation_id]
+
+    async def value(
+        self,
+        operation: Operation[T],
+        path: Sequence[object] = (),
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, object] | None = None,
+        body: object = UNSET,
+    ) -> T:
+        return (await self.response(operation, path, query, headers, body)).data
+
+    async def response(
+        self,
+        operation: Operation[T],
+        path: Sequence[object] = (),
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, object] | None = None,
+        body: object = UNSET,
+    ) -> Response[T]:
+        now = self.now
+        self.asked.append((now, operation.operation_id, tuple(path)))
+        await asyncio.sleep(self.latency)
+        self.trouble(operation.operation_id)
+        there = {name: thing for name, make in self.things.items() if (thing := make(now)) is not None}
+        told: dict[str, str] = {}
+        data: Any
+        if operation.paging is not None:
+            query = query or {}
+            scope = path[0] if path else query.get("projectId")
+            listed = [thing for thing in there.values() if scope is None or thing.project_id == scope]
+            limit, skip = query.get("limit"), query.get("skip") or 0
+            assert isinstance(skip, int)
+            size = min(limit, self.page) if isinstance(limit, int) else len(listed)
+            if isinstance(limit, int):
+                told = {"X-Pagination-TotalCount": str(len(listed)), "X-Pagination-Limit": str(size)}
+            data = listed[skip : skip + size]
+        else:
+            data = there.get(str(path[-1]))
+            if data is None:
+                raise NotFoundError("not there", status=404)
+        return Response(data=data, status=200, headers=told, method="GET", url="/", operation_id=operation.operation_id)
+
+
+def thing(id: str = "x", **values: Any) -> SimpleNamespace:
+    return SimpleNamespace(id=id, **{"project_id": "p", **values})
+
+
+def states(
+    *steps: tuple[float, str | None], make: Callable[[str], Any] = lambda state: thing(status=state)
+) -> Callable[[float], Any]:
+    """Something that is in each state from its second on; `None`: not there."""
+
+    def at(now: float) -> Any:
+        current = None
+        for second, state in steps:
+            if now >= second:
+                current = state
+        return None if current is None else make(current)
+
+    return at
