@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -12,6 +13,10 @@ from ..operation import Operation
 from .options import OptionError
 
 HTML = "<html><head><title>{status}</title></head><body><h1>{status}</h1><hr>proxy</body></html>"
+
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_PRINTABLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -61,6 +66,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise OptionError("fault: body and html contradict each other")
         if self.reset and self.truncate is not None:
             raise OptionError("fault: reset and truncate contradict each other")
+        if any(not _TOKEN.fullmatch(name) or not _PRINTABLE.fullmatch(value) for name, value in self.headers.items()):
+            raise OptionError("fault: headers must be names and values that fit on a line")
         if min(self.delay, self.drip, self.after, self.truncate or 0, 0 if self.count is None else self.count) < 0:
             raise OptionError("fault: delay, drip, after, truncate and count must be 0 or more")
         return self

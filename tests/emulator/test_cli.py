@@ -43,10 +43,11 @@ def test_it_prints_its_url_serves_and_ends_on_a_signal() -> None:
     with process("--seed", "5", "--projects", "4", "--token", "other", "--rate-limit", "none") as (running, url):
         assert url.startswith("http://127.0.0.1:")
         assert len(fetched(f"{url}/v2/projects")) == 4
+        assert running.stdout is not None
+        assert running.stdout.readline() == "token: other\n"
         running.send_signal(signal.SIGTERM)
-        out, err = running.communicate(timeout=10)
+        _, err = running.communicate(timeout=10)
         assert (running.returncode, err) == (0, "")
-        assert "token: other" in out
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
