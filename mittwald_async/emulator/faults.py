@@ -145,15 +145,15 @@ def matches(pattern: str, operation: Operation[Any]) -> bool:
     return fnmatchcase(operation.operation_id, pattern)
 
 
-def parsed(data: Any) -> tuple[Fault, ...]:
-    """Plans from JSON values: one object or a list of them. Raises OptionError."""
-    items: list[Any] = data if isinstance(data, list) else [data]  # pyright: ignore[reportUnknownVariableType]
+def parsed(plans: Any) -> tuple[Fault, ...]:
+    """Plans, ready-made or as JSON values: one or a list of them. Raises OptionError."""
+    values: Any = msgspec.to_builtins(plans)
+    items: list[Any] = [*values] if isinstance(values, list | tuple) else [values]
     known = set(Fault.__struct_fields__)
     for item in items:
         names: set[str] = set(item) if isinstance(item, dict) else set()  # pyright: ignore[reportUnknownArgumentType]
-        unknown = names - known
-        if unknown:
-            raise OptionError(f"fault: unknown {', '.join(sorted(unknown))}")
+        if names - known:
+            raise OptionError(f"fault: unknown {', '.join(sorted(names - known))}")
     try:
         return tuple(fault.checked() for fault in msgspec.convert(items, list[Fault]))
     except msgspec.ValidationError as error:

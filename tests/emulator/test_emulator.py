@@ -114,6 +114,10 @@ async def test_a_reset_forgets_what_happened() -> None:
         ({"transitions": Transitions(length=-1)}, "length"),
         ({"auth": False, "mfa": True}, "mfa"),
         ({"lag": 0, "permission_lag": 1}, "permission_lag"),
+        ({"projects": "many"}, "projects"),
+        ({"transitions": {"unit": "moons"}}, "unit"),
+        ({"faults": [{"status": 1}]}, "status"),
+        ({"log_size": object()}, "object"),
         ({"nonsense": 1}, "unknown options: nonsense"),
     ],
 )
@@ -334,6 +338,6 @@ def test_failures_are_made_by_their_kind() -> None:
 
 def test_options_are_one_record() -> None:
     options = Options(seed=3)
-    assert Emulator.of(options).options is options
+    assert Emulator.of(options).options == options
     assert msgspec.convert(msgspec.to_builtins(options), Options) == options
     assert Account("u", "e", "p").mfa_code is None
