@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -57,14 +57,13 @@ AGGREGATES = {
 def references(kind: str, value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """(kind, id) of everything a JSON value refers to."""
     if isinstance(value, dict):
-        found: dict[str, Any] = value
+        found = cast("dict[str, Any]", value)
         if {"aggregate", "id"} <= set(found):
             yield AGGREGATES[found["aggregate"]], found["id"]
         for wire, below in found.items():
             yield from references(kind, below, wire)
     elif isinstance(value, list):
-        entries: list[Any] = value
-        for below in entries:
+        for below in cast("list[Any]", value):
             yield from references(kind, below, name)
     else:
         target = ELSEWHERE.get((kind, name), REFERENCES.get(name))
