@@ -134,7 +134,7 @@ async def test_record_sets_are_written_and_unset(record_set: str, wire: str, bod
         assert any(word in text for word in ("203.0.113.1", "mx.example.org", "hallo", "www.example.org"))
     await story.done("PUT", f"{url}/record-sets/{record_set}", {})
     assert (await story.seen(url))["recordSet"][wire] == {}
-    wrong = (
+    wrong: dict[str, Any] = (
         {"fqdn": "x.example.org", "settings": SETTINGS} if record_set != "cname" else {"entries": [], "settings": {}}
     )
     assert (await story.put(f"{url}/record-sets/{record_set}", wrong)).status in (400, 412)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -57,13 +57,14 @@ AGGREGATES = {
 def references(kind: str, value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """(kind, id) of everything a JSON value refers to."""
     if isinstance(value, dict):
-        found = cast("dict[str, Any]", value)
+        found: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
         if {"aggregate", "id"} <= set(found):
             yield AGGREGATES[found["aggregate"]], found["id"]
         for wire, below in found.items():
             yield from references(kind, below, wire)
     elif isinstance(value, list):
-        for below in cast("list[Any]", value):
+        entries: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
+        for below in entries:
             yield from references(kind, below, name)
     else:
         target = ELSEWHERE.get((kind, name), REFERENCES.get(name))
