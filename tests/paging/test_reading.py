@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mittwald_async.errors import BadRequestError, InvalidArgumentError, NotFoundError, ResponseDecodeError
+from mittwald_async.errors import BadRequestError, InvalidArgumentError, Issue, NotFoundError, ResponseDecodeError
 from mittwald_async.operation import Page, Paging
 from mittwald_async.paging import Pages, PageSizes
 from mittwald_async.structs import UNSET
@@ -254,6 +254,21 @@ class TestPageSize:
         server.deaf = True
         assert await pages_of(server, UNTOLD, limit=10).collect() == list(range(25))
         assert len(server.sent) == 2
+
+    async def test_among_several_complaints_the_one_about_the_limit_counts(self) -> None:
+        server = ListServer(range(7))
+
+        def refuse(number: int) -> None:
+            if number == 1:
+                issues = (
+                    Issue("query.sort", "unknown"),
+                    Issue("query.limit", "too large", context={"max": 250, "strict": True}),
+                )
+                raise BadRequestError("Validation failed", status=400, issues=issues)
+
+        server.before = refuse
+        await pages_of(server)
+        assert [query["limit"] for query in server.sent] == [1000, 250]
 
     def test_sizes_of_few_operations_are_kept(self) -> None:
         sizes = PageSizes()
