@@ -137,6 +137,16 @@ class TestWhereToStart:
         server.before = lambda number: server.sent[0].update(page=3) if number == 1 else None
         assert await counted_from_zero.collect() == list(range(20, 45))
 
+    @pytest.mark.parametrize("paging", [SKIPPED, NUMBERED, Paging(limit=True, page=True, totals=True)])
+    async def test_a_page_number_counts_in_the_callers_pages_however_small_the_servers_are(
+        self, paging: Paging
+    ) -> None:
+        server = ListServer(range(120), totals=paging.totals)
+        server.cap = 8
+        for _ in range(2):
+            assert await pages_of(server, paging, limit=50, page=3).collect() == list(range(100, 120))
+            assert (await pages_of(server, paging, limit=50, page=3)).items[0] == 100
+
     async def test_skip_wins_over_page(self) -> None:
         server = ListServer(range(9))
         assert await pages_of(server, limit=5, page=2, skip=6).collect() == [6, 7, 8]
