@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -51,7 +51,7 @@ async def _serve(body: bytes) -> None:
 
 
 @asynccontextmanager
-async def responder(body: bytes) -> AsyncIterator[str]:
+async def responder(body: bytes) -> AsyncGenerator[str, None]:
     """Runs one; gives its base URL."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "benchmarks.responder", stdin=subprocess.PIPE, stdout=subprocess.PIPE
