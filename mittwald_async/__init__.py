@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from .credentials import TokenSource as TokenSource
     from .errors import DriftWarning as DriftWarning
     from .errors import MittwaldError as MittwaldError
+    from .fanout import Outcome as Outcome
+    from .fanout import Progress as Progress
+    from .fanout import fan_out as fan_out
+    from .fanout import fan_out_items as fan_out_items
+    from .fanout import gather_bounded as gather_bounded
     from .operation import Attempt as Attempt
     from .operation import Operation as Operation
     from .operation import Page as Page
@@ -36,6 +41,7 @@ if TYPE_CHECKING:
     from .operation import Response as Response
     from .options import Options as Options
     from .options import Pool as Pool
+    from .paging import Pages as Pages
     from .structs import UNSET as UNSET
     from .structs import Unknown as Unknown
     from .structs import UnsetType as UnsetType
@@ -50,9 +56,12 @@ _WHERE = {
     "MittwaldError": "errors",
     "Operation": "operation",
     "Options": "options",
+    "Outcome": "fanout",
     "Page": "operation",
+    "Pages": "paging",
     "PasswordLogin": "credentials",
     "Pool": "options",
+    "Progress": "fanout",
     "RateLimit": "operation",
     "Response": "operation",
     "Secret": "credentials",
@@ -62,6 +71,9 @@ _WHERE = {
     "Unknown": "structs",
     "UnsetType": "structs",
     "errors": "",
+    "fan_out": "fanout",
+    "fan_out_items": "fanout",
+    "gather_bounded": "fanout",
     "models": "",
     "operations": "",
 }
@@ -76,9 +88,12 @@ __all__ = [
     "MittwaldError",
     "Operation",
     "Options",
+    "Outcome",
     "Page",
+    "Pages",
     "PasswordLogin",
     "Pool",
+    "Progress",
     "RateLimit",
     "Response",
     "Secret",
@@ -89,6 +104,9 @@ __all__ = [
     "UnsetType",
     "__version__",
     "errors",
+    "fan_out",
+    "fan_out_items",
+    "gather_bounded",
     "models",
     "operations",
 ]
