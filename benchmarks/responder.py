@@ -2,7 +2,7 @@
 
     python -m benchmarks.responder < body.json
 
-prints its port and serves until its input is closed a second time or it is terminated.
+prints its port and serves until it is terminated.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import subprocess
 import sys
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import cast
@@ -67,6 +68,30 @@ async def responder(body: bytes) -> AsyncGenerator[str, None]:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         await process.wait()
+
+
+async def capacity(url: str, requests: int) -> float:
+    """Answers per second that the server gives to somebody who spends nothing on them: pipelined, unread."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    batch = 50
+    connections = 8
+    question = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * batch
+
+    async def ask() -> None:
+        reader, writer = await asyncio.open_connection(host, int(port), limit=1 << 22)
+        writer.write(question[: len(question) // batch])
+        head = await reader.readuntil(_END)
+        size = len(head) + int(head.rpartition(b"Content-Length: ")[2])
+        await reader.readexactly(size - len(head))
+        for _ in range(requests // (batch * connections)):
+            writer.write(question)
+            await reader.readexactly(size * batch)
+        writer.close()
+        await writer.wait_closed()
+
+    begin = time.perf_counter()
+    await asyncio.gather(*(ask() for _ in range(connections)))
+    return requests / (time.perf_counter() - begin)
 
 
 def main() -> None:
