@@ -17,6 +17,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from . import errors as errors
+    from . import inventory as inventory
     from . import models as models
     from . import operations as operations
     from .client import Mittwald as Mittwald
@@ -29,6 +30,14 @@ if TYPE_CHECKING:
     from .credentials import TokenSource as TokenSource
     from .errors import DriftWarning as DriftWarning
     from .errors import MittwaldError as MittwaldError
+    from .fanout import Outcome as Outcome
+    from .fanout import Progress as Progress
+    from .fanout import fan_out as fan_out
+    from .fanout import fan_out_items as fan_out_items
+    from .fanout import gather_bounded as gather_bounded
+    from .files import Download as Download
+    from .files import File as File
+    from .files import Upload as Upload
     from .operation import Attempt as Attempt
     from .operation import Operation as Operation
     from .operation import Page as Page
@@ -36,32 +45,63 @@ if TYPE_CHECKING:
     from .operation import Response as Response
     from .options import Options as Options
     from .options import Pool as Pool
+    from .paging import Pages as Pages
     from .structs import UNSET as UNSET
     from .structs import Unknown as Unknown
     from .structs import UnsetType as UnsetType
+    from .transport.events import AttemptEnded as AttemptEnded
+    from .transport.events import CallEnded as CallEnded
+    from .transport.events import CallStarted as CallStarted
+    from .transport.events import Event as Event
+    from .transport.events import RetryScheduled as RetryScheduled
+    from .transport.events import WaitedForBudget as WaitedForBudget
+    from .transport.pipeline import CallNext as CallNext
+    from .transport.pipeline import Middleware as Middleware
+    from .transport.pipeline import Request as Request
+    from .transport.ratelimit import RateLimitStatus as RateLimitStatus
 
 _WHERE = {
     "AccessTokenRetrievalKey": "credentials",
     "Attempt": "operation",
+    "AttemptEnded": "transport.events",
+    "CallEnded": "transport.events",
+    "CallNext": "transport.pipeline",
+    "CallStarted": "transport.events",
     "Credentials": "credentials",
+    "Download": "files",
     "DriftWarning": "errors",
+    "Event": "transport.events",
     "ExtensionInstanceSecret": "credentials",
+    "File": "files",
+    "Middleware": "transport.pipeline",
     "Mittwald": "client",
     "MittwaldError": "errors",
     "Operation": "operation",
     "Options": "options",
+    "Outcome": "fanout",
     "Page": "operation",
+    "Pages": "paging",
     "PasswordLogin": "credentials",
     "Pool": "options",
+    "Progress": "fanout",
     "RateLimit": "operation",
+    "RateLimitStatus": "transport.ratelimit",
+    "Request": "transport.pipeline",
     "Response": "operation",
+    "RetryScheduled": "transport.events",
     "Secret": "credentials",
     "StaticToken": "credentials",
     "TokenSource": "credentials",
     "UNSET": "structs",
     "Unknown": "structs",
     "UnsetType": "structs",
+    "Upload": "files",
+    "WaitedForBudget": "transport.events",
     "errors": "",
+    "fan_out": "fanout",
+    "fan_out_items": "fanout",
+    "gather_bounded": "fanout",
+    "inventory": "",
     "models": "",
     "operations": "",
 }
@@ -69,26 +109,46 @@ _WHERE = {
 __all__ = [
     "AccessTokenRetrievalKey",
     "Attempt",
+    "AttemptEnded",
+    "CallEnded",
+    "CallNext",
+    "CallStarted",
     "Credentials",
+    "Download",
     "DriftWarning",
+    "Event",
     "ExtensionInstanceSecret",
+    "File",
+    "Middleware",
     "Mittwald",
     "MittwaldError",
     "Operation",
     "Options",
+    "Outcome",
     "Page",
+    "Pages",
     "PasswordLogin",
     "Pool",
+    "Progress",
     "RateLimit",
+    "RateLimitStatus",
+    "Request",
     "Response",
+    "RetryScheduled",
     "Secret",
     "StaticToken",
     "TokenSource",
     "UNSET",
     "Unknown",
     "UnsetType",
+    "Upload",
+    "WaitedForBudget",
     "__version__",
     "errors",
+    "fan_out",
+    "fan_out_items",
+    "gather_bounded",
+    "inventory",
     "models",
     "operations",
 ]
