@@ -6,10 +6,7 @@ Everybody fetches the same bytes from the same static server in another process.
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import json
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, TypeAlias
@@ -20,8 +17,7 @@ import msgspec
 from mittwald_async import Mittwald
 from mittwald_async.models.project import ProjectListItem
 
-from .frame import Measured, Settings, Table, installed, missing
-from .responder import responder
+from .frame import installed
 
 Get: TypeAlias = Callable[[], Awaitable[object]]
 
@@ -93,9 +89,7 @@ async def _ours(client: Mittwald) -> object:
 
 
 def _session() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        headers={"X-Access-Token": TOKEN}, connector=aiohttp.TCPConnector(limit=max(TASKS))
-    )
+    return aiohttp.ClientSession(headers={"X-Access-Token": TOKEN}, connector=aiohttp.TCPConnector(limit=max(TASKS)))
 
 
 async def _bare(session: aiohttp.ClientSession, url: str, decode: Callable[[bytes], object]) -> object:
@@ -127,4 +121,4 @@ async def _httpx(stack: AsyncExitStack, url: str) -> Get:
 class _PydanticShape(msgspec.Struct):
     """What pydantic is asked to check: the page's properties by wire name."""
 
-    backupStorageUsageInBytes: int  # noqa: N815
+    backupStorageUsageInBytes: int

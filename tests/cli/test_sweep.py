@@ -186,7 +186,7 @@ def start(server: str, folder: Path, *arguments: str, out: int | None = None, er
         "PYTHONPATH": str(ROOT),
     }
     command = [sys.executable, "-m", "mittwald_async.cli", *arguments]
-    return subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=err)
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=err, text=False)
 
 
 def test_ctrl_c_stops_within_two_seconds_and_says_how_to_go_on(server: str, tmp_path: Path, command: Command) -> None:
@@ -218,7 +218,7 @@ def test_on_a_terminal_progress_is_drawn(server: str, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     with faults(server, {"operation": "cronjob-list-cronjobs", "delay": 0.1}):
         with start(
-            server, tmp_path, "sweep", "-r", "project", "-r", "cronjob", stdout=theirs, stderr=theirs
+            server, tmp_path, "sweep", "-r", "project", "-r", "cronjob", out=theirs, err=theirs
         ) as process:
             os.close(theirs)
             shown = b""
