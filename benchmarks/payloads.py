@@ -10,8 +10,15 @@ Item = dict[str, Any]
 
 
 def page(make: Callable[[int], Item], count: int) -> bytes:
-    """`count` items as one JSON array, compact, as it comes over the wire."""
-    return json.dumps([make(number) for number in range(count)], separators=(",", ":"), ensure_ascii=False).encode()
+    """`count` items as one compact JSON array, properties in the document's order, which is the alphabet's."""
+    items = [make(number) for number in range(count)]
+    return json.dumps(items, separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode()
+
+
+def reordered(body: bytes) -> bytes:
+    """The same JSON with the properties of every object the other way round."""
+    turned = json.loads(body, object_pairs_hook=lambda pairs: dict(reversed(pairs)))
+    return json.dumps(turned, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _uuid(kind: int, number: int) -> str:
@@ -22,12 +29,20 @@ def _time(number: int) -> str:
     return f"2025-{number % 12 + 1:02}-{number % 28 + 1:02}T{number % 24:02}:{number * 7 % 60:02}:{number * 13 % 60:02}.{number % 1000:03}Z"
 
 
+_SHOPS = (
+    "Onlineshop der Beispielkundin {} (live)",
+    "Relaunch {} | Agentur Muster | Testumgebung",
+    "Praxis Dr. Beispiel {}, Terminbuchung",
+    "Bäckerei Müller {}, Filialseiten",
+)
+
+
 def project(number: int) -> Item:
-    """A `project.ProjectListItem`, about 0.95 kB."""
+    """A `project.ProjectListItem` of a little under 0.95 kB."""
     item: Item = {
         "id": _uuid(1, number),
         "shortId": f"p-{number * 48271 % 2176782336:06x}",
-        "description": f"Onlineshop der Beispielkundin {number}, Vorschau und Abnahme vor dem Umzug auf den neuen Server; bitte bis dahin nichts daran ändern",
+        "description": _SHOPS[number % len(_SHOPS)].format(number),
         "enabled": number % 50 != 0,
         "customerMeta": {"id": _uuid(2, number // 7)},
         "customerId": _uuid(2, number // 7),
@@ -40,16 +55,15 @@ def project(number: int) -> Item:
         "webStorageUsageInBytesSetAt": _time(number + 2),
         "backupStorageUsageInBytes": 2_000_000 + number * 104729,
         "backupStorageUsageInBytesSetAt": _time(number + 3),
-        "supportedFeatures": ["redis", "node"],
-        "features": ["redis", "node"],
+        "supportedFeatures": ["redis", "node", "container"],
+        "features": ["redis", "node", "container"],
         "serverGroupId": _uuid(3, number % 9),
         "deletionRequested": False,
         "imageRefId": _uuid(4, number),
     }
     if number % 3:
         item |= {"serverId": _uuid(5, number % 40), "serverShortId": f"s-{number % 40:06x}"}
-    else:
-        item |= {"projectHostingId": _uuid(6, number)}
+    item |= {"projectHostingId": _uuid(6, number)}
     if not item["enabled"]:
         item |= {"disableReason": "suspended", "disabledAt": _time(number + 4)}
     return item

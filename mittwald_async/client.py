@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, overload
 
+import msgspec
 from msgspec import UNSET, UnsetType
 from yarl import URL
 
@@ -23,7 +24,7 @@ from .transport.build import arguments, near
 from .transport.call import Shared
 from .transport.pipeline import Middleware, Pipeline
 from .transport.ratelimit import Limiters, RateLimitStatus
-from .transport.session import Session
+from .transport.session import Session, StreamAnswer
 
 if TYPE_CHECKING:
     from typing import Self
@@ -162,8 +163,11 @@ class Mittwald(Groups):
         return _Anonymous(**options)
 
     def __repr__(self) -> str:
-        state = "closed" if self._shared.closed else "open" if self._shared.session else "not open"
-        return f"<Mittwald {self._shared.base}, {state}>"
+        shared: Shared | None = getattr(self, "_shared", None)
+        if shared is None:
+            return "<Mittwald, not made yet>"
+        state = "closed" if shared.closed else "open" if shared.session else "not open"
+        return f"<Mittwald {shared.base}, {state}>"
 
     # -- lifetime ---------------------------------------------------------------------------------------------------
 
@@ -305,12 +309,15 @@ class Mittwald(Groups):
         """
         group = getattr(method, "__self__", None)
         sender = getattr(group, "_sender", None)
-        if group is None or sender is None:
+        if not isinstance(sender, Pipeline):
             raise InvalidArgumentError("method", "must be a method of a group, like mw.project.get_project")
-        bound = getattr(type(group)(_Whole(sender)), method.__name__)
-        result = bound(*args, **kwargs)
-        whole = getattr(result, "response", None)
-        return cast("Response[Any]", await (result if whole is None else whole()))
+        whole = _Whole(sender)
+        result = getattr(type(group)(whole), method.__name__)(*args, **kwargs)
+        response = getattr(result, "response", None)
+        answer: object = await (result if response is None else response())
+        if isinstance(answer, bytes) and whole.streamed is not None:
+            return msgspec.structs.replace(whole.streamed, data=answer)
+        return cast("Response[Any]", answer)
 
     # -- any operation, any route --------------------------------------------------------------------------------------
 
@@ -357,13 +364,18 @@ class Mittwald(Groups):
 class _Whole:
     """A sender whose values are whole answers, for `response_of`."""
 
-    def __init__(self, sender: Sender) -> None:
+    def __init__(self, sender: Pipeline) -> None:
         self._sender = sender
         self.value = sender.response
         self.response = sender.response
+        self.page_sizes = sender.page_sizes
+        self.streamed: Response[None] | None = None
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._sender, name)
+    @asynccontextmanager
+    async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[StreamAnswer, None]:
+        async with self._sender.stream(*args, **kwargs) as answer:
+            self.streamed = answer.response
+            yield answer
 
 
 class _Anonymous(Mittwald):

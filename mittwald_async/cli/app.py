@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Sequence
 from typing import Annotated
 
-import click
 import typer
 
 from .._version import __version__
@@ -29,7 +28,7 @@ from .sweep import plan, sweep
 app = typer.Typer(
     name="mittwald-async",
     help="Bulk work on the mittwald API: inventories, single calls, the request budget, a local emulator.",
-    epilog="Exit codes: 0 done, 1 API error, 2 usage or configuration, 3 lists failed, 4 --max-requests used up, "
+    epilog="--debug shows the traceback of an error. Exit codes: 0 done, 1 API error, 2 usage or configuration, 3 lists failed, 4 --max-requests used up, "
     "130 interrupted.",
     no_args_is_help=True,
     rich_markup_mode="rich",
@@ -72,12 +71,14 @@ def run(arguments: Sequence[str]) -> int:
     rest = [argument for argument in arguments if argument != "--debug"]
     try:
         result = app(args=rest, prog_name="mittwald-async", standalone_mode=False)
-    except (click.exceptions.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         return _say("interrupted", INTERRUPTED)
-    except click.ClickException as error:
-        error.show()
-        return USAGE
     except Exception as error:
+        # Usage errors show themselves. They are click's, of which newer typers bring their own copy.
+        show = getattr(error, "show", None)
+        if callable(show):
+            show()
+            return USAGE
         if debug:
             traceback.print_exc()
         return _explain(error)

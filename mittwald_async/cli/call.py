@@ -165,7 +165,7 @@ def operations(
         return OK
     table = Table(box=None, pad_edge=False)
     for head in ("operation", "request", "method"):
-        table.add_column(head, no_wrap=True)
+        table.add_column(head, overflow="fold")
     for operation in found:
         mark = " (deprecated)" if operation.deprecated else ""
         table.add_row(

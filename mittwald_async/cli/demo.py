@@ -5,17 +5,36 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import anyio
 import anyio.abc
 from anyio.streams.text import TextReceiveStream
 
+from ..client import Mittwald
 from ..errors import ConfigurationError
 
 _START_SECONDS = 30.0
 _SIZE = ("--customers", "25", "--projects", "100")
 """An agency's account: its default inventory fits in one window of the budget."""
+
+
+def demo_client(reserve: float, token_file: Path | None) -> AbstractAsyncContextManager[Mittwald]:
+    """A client of the built-in account, which lives as long as the client is open.
+
+    Raises:
+        ConfigurationError: a token is given: the demo has its own.
+    """
+    if token_file is not None:
+        raise ConfigurationError("--demo has an account of its own; leave --token-file out")
+    return _demo_client(reserve)
+
+
+@asynccontextmanager
+async def _demo_client(reserve: float) -> AsyncGenerator[Mittwald]:
+    async with demo_server() as (url, token), Mittwald(token, base_url=url, reserve=reserve) as mw:
+        yield mw
 
 
 @asynccontextmanager

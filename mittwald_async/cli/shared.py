@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,9 @@ TokenFile = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON for machines instead of text for people.")]
 
-out = Console(highlight=False, soft_wrap=True)
+# Off a terminal there is no width to keep to: whoever reads the output wants whole ids.
+_WIDE = 1000
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..client import Mittwald
-from ..errors import ConfigurationError
 from ..inventory import (
     Bounds,
     Job,
@@ -31,7 +29,7 @@ from ..inventory import (
 )
 from ..inventory.catalog import catalog
 from ..inventory.sinks import Sink
-from .demo import demo_server
+from .demo import demo_client
 from .progress import display
 from .shared import INTERRUPTED, LISTS_FAILED, OK, SPENT, BaseUrl, Json, TokenFile, client, duration, err, out, run
 
@@ -97,9 +95,10 @@ def sweep(
         return _explain(make_plan(asked, part, _known(out_path)), as_json)
     sink = sink_for(out_path, format, [one.name for one in asked])
     bounds = Bounds(concurrency=concurrency, max_requests=max_requests, strict=strict)
-    job = Job(sink, asked, part, resume=resume, bounds=bounds)
+    source = demo_client(reserve, token_file) if demo else client(token_file, base_url, reserve=reserve)
+    job = Job(sink, asked, part, resume=resume, bounds=bounds, source="demo" if demo else None)
     try:
-        return run(_sweep, job, demo, token_file, base_url, reserve, as_json)
+        return run(_sweep, job, source, as_json)
     except KeyboardInterrupt:
         err.print(f"interrupted; go on with: mittwald-async sweep --resume --out {escape(str(out_path))}")
         return INTERRUPTED
@@ -107,10 +106,8 @@ def sweep(
         job.close()
 
 
-async def _sweep(
-    job: Job, demo: bool, token_file: Path | None, base_url: str | None, reserve: float, as_json: bool
-) -> int:
-    async with _client(demo, token_file, base_url, reserve) as mw:
+async def _sweep(job: Job, source: AbstractAsyncContextManager[Mittwald], as_json: bool) -> int:
+    async with source as mw:
         with display(mw, job, as_json=as_json) as watch:
             summary = await job.run(mw, watch)
     if as_json:
@@ -120,20 +117,6 @@ async def _sweep(
     if summary.failures:
         return LISTS_FAILED
     return SPENT if summary.resumable else OK
-
-
-@asynccontextmanager
-async def _client(
-    demo: bool, token_file: Path | None, base_url: str | None, reserve: float
-) -> AsyncGenerator[Mittwald]:
-    if not demo:
-        async with client(token_file, base_url, reserve=reserve) as mw:
-            yield mw
-        return
-    if token_file is not None:
-        raise ConfigurationError("--demo has an account of its own; leave --token-file out")
-    async with demo_server() as (url, token), Mittwald(token, base_url=url, reserve=reserve) as mw:
-        yield mw
 
 
 def plan(

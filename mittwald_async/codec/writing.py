@@ -6,8 +6,10 @@ Structs are searched only where their types allow such a value, so an ordinary b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from math import isfinite
+from types import NoneType
 from typing import Any
 
 import msgspec
@@ -41,10 +43,10 @@ def encode(value: Any) -> bytes:
             error names the place.
     """
     try:
-        return _encoder.encode(_sendable(value, ""))
+        return _encoder.encode(_sendable(value))
+    except _Refused as refused:
+        raise refused.told() from None
     except (TypeError, ValueError, OverflowError, NotImplementedError) as error:
-        if isinstance(error, InvalidArgumentError):
-            raise
         raise InvalidArgumentError("body", str(error)) from error
     except RecursionError as error:
         raise InvalidArgumentError("body", "nested too deeply, or contains itself") from error
@@ -86,45 +88,97 @@ def _watch(cls: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
     return found
 
 
-def _sendable(value: Any, place: str) -> Any:
+class _Refused(Exception):
+    """Something unsendable was found; the steps to it are collected on the way out."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.steps: list[str] = []
+
+    def told(self) -> InvalidArgumentError:
+        place = "".join(reversed(self.steps)).lstrip(".")
+        return InvalidArgumentError(place or "body", str(self))
+
+
+_PLAIN = frozenset({str, int, bool, NoneType})
+"""Always sendable. Most values are, so this is asked before anything is called."""
+
+
+def _sendable(value: Any) -> Any:
     """The value itself if it can be sent as it is, else a copy without `UNSET`."""
     kind = value.__class__
-    if kind is str or kind is bool or kind is int or value is None:
+    if kind in _PLAIN:
         return value
     if kind is dict:
-        return _sendable_dict(value, place)
+        return _sendable_dict(value)
     if kind is list or kind is tuple:
-        return [_sendable(item, f"{place}[{index}]") for index, item in enumerate(value) if item is not UNSET]
+        return _sendable_list(value)
     if isinstance(value, msgspec.Struct):
-        for name, wire in _watch(kind):
-            part = getattr(value, name)
-            if part is not None and part is not UNSET:
-                _sendable(part, f"{place}.{wire}")
+        _check_struct(value)
     elif isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise InvalidArgumentError(_named(place), f"{value!r} has no time zone; add one, e.g. tzinfo=timezone.utc")
+        _check_zone(value)
     elif kind is float:
         if not isfinite(value):
-            raise InvalidArgumentError(_named(place), f"{value!r} is no JSON number")
+            raise _Refused(f"{value!r} is no JSON number")
     elif kind is Unknown:
-        _sendable(value.value, place)
+        _sendable(value.value)
     elif value is UNSET:
-        raise InvalidArgumentError(_named(place), "UNSET alone cannot be sent")
+        raise _Refused("UNSET alone cannot be sent")
     return value
 
 
-def _sendable_dict(value: dict[Any, Any], place: str) -> dict[Any, Any]:
+def _check_zone(value: datetime) -> None:
+    if value.tzinfo is None:
+        raise _Refused(f"{value!r} has no time zone; add one, e.g. tzinfo=timezone.utc")
+
+
+def _check_struct(value: msgspec.Struct) -> None:
+    kind = value.__class__
+    at = ""
+    try:
+        for name, wire in _watched.get(kind) or _watch(kind):
+            at = wire
+            part = getattr(value, name)
+            if part.__class__ is datetime:
+                if part.tzinfo is None:
+                    _check_zone(part)
+            elif part is not None and part is not UNSET:
+                _sendable(part)
+    except _Refused as refused:
+        refused.steps.append(f".{at}")
+        raise
+
+
+def _sendable_dict(value: dict[Any, Any]) -> dict[Any, Any]:
     changed: dict[Any, Any] = {}
-    dirty = False
-    for key, item in value.items():
-        if item is UNSET:
-            dirty = True
-            continue
-        clean = _sendable(item, f"{place}.{key}")
-        dirty = dirty or clean is not item
-        changed[key] = clean
-    return changed if dirty else value
+    key: Any = None
+    try:
+        for key, item in value.items():
+            if item.__class__ not in _PLAIN:
+                clean = item if item is UNSET else _sendable(item)
+                if clean is not item or item is UNSET:
+                    changed[key] = clean
+    except _Refused as refused:
+        refused.steps.append(f".{key}")
+        raise
+    if not changed:
+        return value
+    merged = {**value, **changed}
+    return {key: item for key, item in merged.items() if item is not UNSET}
 
 
-def _named(place: str) -> str:
-    return place.lstrip(".") or "body"
+def _sendable_list(value: Sequence[Any]) -> Sequence[Any]:
+    changed: list[Any] | None = None
+    index = 0
+    try:
+        for index, item in enumerate(value):
+            if item.__class__ in _PLAIN:
+                continue
+            clean = item if item is UNSET else _sendable(item)
+            if clean is not item or item is UNSET:
+                changed = changed or list(value)
+                changed[index] = clean
+    except _Refused as refused:
+        refused.steps.append(f"[{index}]")
+        raise
+    return value if changed is None else [item for item in changed if item is not UNSET]

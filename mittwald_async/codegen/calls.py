@@ -99,6 +99,8 @@ class Calls:
 
     def _group(self, tag: str, pointer: str) -> str:
         group = snake(tag)
+        if group == "groups":
+            raise DocumentError("a group 'groups' would take the place of the module of all groups", pointer)
         other = self._groups.setdefault(group, tag)
         if other != tag:
             raise DocumentError(f"tags {other!r} and {tag!r} are both called {group}", pointer)
@@ -155,6 +157,9 @@ class Calls:
         declared = [wire for where, wire in found if where == "path"]
         if sorted(in_path) != sorted(declared):
             raise DocumentError(f"the path needs {sorted(in_path)}, the parameters declare {sorted(declared)}", pointer)
+        for where, wire in found:
+            if where == "header" and ("cookie", wire) in found:
+                raise DocumentError(f"there is a header and a cookie parameter {wire!r}", pointer)
         order = sorted(found, key=lambda key: (_PLACES[key[0]], in_path.index(key[1]) if key[0] == "path" else 0))
         taken: set[str] = set()
         return tuple(self._argument(*found[key], owner, taken) for key in order)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from . import ir
 from .expressions import wire_type
-from .layout import quoted
+from .layout import in_docstring, quoted
 from .names import squashed, words
 
 _ERRORS = {
@@ -50,7 +50,7 @@ def method_docstring(operation: ir.Operation, reference: str, result: str, body_
     lines += ["", f"Returns: {result}"]
     if operation.errors:
         lines.append(f"Raises: {_raises(operation.errors)}")
-    return lines
+    return [in_docstring(line) for line in lines]
 
 
 def _arguments(operation: ir.Operation, body_name: str) -> list[str]:
@@ -97,12 +97,8 @@ def _range(limits: ir.Limits) -> list[str]:
         elif high is not None:
             facts.append(f"at most {high}{unit}")
     if limits.pattern is not None:
-        facts.append(f"pattern `{_raw(limits.pattern)}`")
+        facts.append(f"pattern `{limits.pattern}`")
     return facts
-
-
-def _raw(pattern: str) -> str:
-    return pattern.replace("\\", "\\\\").replace('"""', "'''")
 
 
 def _raises(errors: Sequence[int]) -> str:

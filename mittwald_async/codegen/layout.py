@@ -60,20 +60,52 @@ def lay(node: Node, indent: int = 0, before: str = "", after: str = "") -> str:
     return "\n".join(lines)
 
 
-def assigned(name: str, annotation: Bracket | str, value: Bracket, indent: int = 0) -> str:
-    """`name: annotation = value`; a start that fills the line by itself is broken first."""
-    margin = INDENT * indent
+def assigned(name: str, annotation: Bracket, value: Bracket) -> str:
+    """`name: annotation = value` of a module; a start that fills the line by itself is broken first."""
     before = f"{name}: {flat(annotation)} = "
-    if len(f"{margin}{before}{flat(value)}") <= WIDTH:
-        return f"{margin}{before}{flat(value)}"
-    first = f"{margin}{before}{value.head}{value.brackets[0]}"
-    if len(first) <= WIDTH:
-        return lay(value, indent, before=before)
-    if len(f"{margin}{before}(") <= WIDTH or isinstance(annotation, str):
-        return f"{margin}{before}(\n{lay(value, indent + 1)}\n{margin})"
+    if len(f"{before}{value.head}{value.brackets[0]}") <= WIDTH:
+        return lay(value, before=before)
+    if len(f"{before}(") <= WIDTH:
+        return f"{before}(\n{lay(value, 1)}\n)"
     inner = f"\n{INDENT}{flat(annotation.items[0])}\n"
     start = f"{name}: {annotation.head}{annotation.brackets[0]}{inner}{annotation.brackets[1]} = "
     return start + lay(value)
+
+
+def declared(name: str, annotation: str, value: Bracket | str | None, indent: int) -> str:
+    """`name: annotation` or `name: annotation = value`, as an attribute of a class."""
+    margin = INDENT * indent
+    start = f"{margin}{name}: {annotation}"
+    line = start if value is None else f"{start} = {flat(value)}"
+    if len(line) <= WIDTH:
+        return line
+    if isinstance(value, Bracket) and len(f"{start} = {value.head}(") <= WIDTH:
+        return lay(value, indent, before=f"{name}: {annotation} = ")
+    if value is not None and len(f"{start} = (") <= WIDTH:
+        return f"{start} = (\n{lay(value, indent + 1)}\n{margin})"
+    options = _options(annotation)
+    if len(options) == 1:
+        return line
+    wrapped = (
+        union("", options, indent)
+        if len(f"{margin}{INDENT}{annotation}") > WIDTH
+        else f"(\n{margin}{INDENT}{annotation}\n{margin})"
+    )
+    head = f"{margin}{name}: {wrapped.lstrip()}"
+    return head if value is None else f"{head} = {flat(value)}"
+
+
+def _options(annotation: str) -> list[str]:
+    """The alternatives of a union that is not inside brackets."""
+    depth = 0
+    options = [""]
+    for letter in annotation:
+        depth += (letter in "[(") - (letter in "])")
+        if letter == "|" and depth == 0:
+            options.append("")
+        else:
+            options[-1] += letter
+    return [option.strip() for option in options]
 
 
 def union(start: str, options: Sequence[Node], indent: int = 0) -> str:
@@ -90,14 +122,9 @@ def union(start: str, options: Sequence[Node], indent: int = 0) -> str:
 
 def _at_bars(line: str, margin: str) -> str:
     """A parameter whose annotation is a union too long for a line: one alternative per line."""
-    depth = 0
-    pieces = [""]
-    for index, letter in enumerate(line):
-        depth += (letter in "[(") - (letter in "])")
-        if depth == 0 and line[index : index + 3] == " | ":
-            pieces.append("")
-        pieces[-1] += letter
-    return f"\n{margin}".join(piece.strip() if number else piece for number, piece in enumerate(pieces))
+    return f"\n{margin}| ".join(
+        [margin + option if not number else option for number, option in enumerate(_options(line))]
+    )
 
 
 def named(name: str, node: Node) -> Node:
@@ -116,6 +143,12 @@ def quoted(value: object) -> str:
         inner = text[1:-1].replace("\\'", "'")
         return f'"{inner}"'
     return text
+
+
+def in_docstring(text: str) -> str:
+    """Text of the document as one line that cannot end the docstring or mean anything in it."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    return line.replace("\\", "\\\\").replace('"""', "'''")
 
 
 def literal(value: object) -> Node:

@@ -12,7 +12,7 @@ def place_of(schema: str | None, pointer: str) -> str:
     parts = [unescaped(part) for part in pointer.removeprefix("#/").split("/")]
     if parts[:2] == ["components", "schemas"]:
         return f"In schema `{parts[2]}`: {_way(parts[3:])}."
-    if parts[0] == "paths" and len(parts) > 3:
+    if parts[0] == "paths" and len(parts) > 3 and parts[2] != "parameters":
         return f"In `{parts[2].upper()} {parts[1]}`: {_way(parts[3:])}."
     return f"At `{pointer}`."
 

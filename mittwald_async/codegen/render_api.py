@@ -8,7 +8,7 @@ from . import ir
 from .config import Config
 from .docstrings import method_docstring
 from .expressions import Expressions, Imports, wire_type
-from .layout import INDENT, Bracket, Node, assigned, call, lay, literal, named, quoted, tuple_of
+from .layout import INDENT, Bracket, Node, assigned, call, in_docstring, lay, literal, named, quoted, tuple_of
 from .names import free_name, pascal
 
 _OPERATION = ("Body", "Operation", "Paging", "Parameter", "Result", "Sender")
@@ -158,7 +158,7 @@ class _Group:
         tag = self._operations[0].tag
         lines = [
             f"class {group_class(self._group)}:",
-            f'{INDENT}"""Operations of the tag `{tag}`; `mw.{self._group}` is one."""',
+            f'{INDENT}"""Operations of the tag `{in_docstring(tag)}`; `mw.{self._group}` is one."""',
             "",
             f'{INDENT}__slots__ = ("_sender",)',
             "",
@@ -176,7 +176,8 @@ class _Group:
         lines: list[str] = []
         if operation.deprecated:
             said = "removed by the provider" if operation.removed_upstream else "deprecated by the provider"
-            lines.append(f'{INDENT}@{self._imports.name("deprecated")}("{operation.operation_id} is {said}")')
+            message = quoted(f"{operation.operation_id} is {said}")
+            lines.append(f"{INDENT}@{self._imports.name('deprecated')}({message})")
         keyword = "async def" if shape == "value" else "def"
         signature = Bracket(f"{keyword} {operation.name}", self._signature(operation, body_name), f" -> {result}:")
         lines.append(lay(signature, 1))

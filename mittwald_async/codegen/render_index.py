@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from . import ir
-from .layout import Bracket, Node, call, lay, quoted, tuple_of
-from .render_api import group_class, constant_name
+from .layout import Bracket, Node, call, in_docstring, lay, quoted, tuple_of
+from .render_api import constant_name, group_class
 
 _OPERATIONS = '''"""Every operation of the API by its id, the groups they are in, and the routes that only redirect.
 
@@ -151,7 +151,9 @@ def render_groups(surface: ir.Surface, stamp: str, runtime: str = "") -> str:
     groups = sorted({operation.group: operation.tag for operation in surface.operations}.items())
     names = sorted([(group, group_class(group)) for group, _ in groups])
     imports = "\n".join(f"    from .{group} import {name}" for group, name in names)
-    properties = "\n".join(_PROPERTY.format(group=group, name=group_class(group), tag=tag) for group, tag in groups)
+    properties = "\n".join(
+        _PROPERTY.format(group=group, name=group_class(group), tag=in_docstring(tag)) for group, tag in groups
+    )
     return _GROUPS.format(stamp=stamp, runtime=runtime or ".", imports=imports, properties=properties)
 
 

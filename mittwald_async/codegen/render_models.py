@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from . import ir
 from .expressions import Expressions, Imports, refs
-from .layout import INDENT, WIDTH, Bracket, Node, assigned, lay, literal, quoted, tuple_of, union
+from .layout import INDENT, WIDTH, Bracket, Node, declared, in_docstring, lay, literal, quoted, tuple_of, union
 from .places import place_of
 
 _STRUCTS = ("UNSET", "Facts", "Model", "OneOf", "Unknown", "UnsetType")
@@ -73,7 +73,7 @@ class _Domain:
             head = head.replace("(", f"(\n{INDENT}").replace(")", "\n)")
         lines = [head]
         note = " Deprecated." if model.deprecated else ""
-        lines.append(f'{INDENT}"""{place_of(model.schema, model.pointer)}{note}"""')
+        lines.append(f'{INDENT}"""{in_docstring(place_of(model.schema, model.pointer))}{note}"""')
         if model.fields:
             lines.append("")
         lines += [self._field(prop) for prop in model.fields]
@@ -94,8 +94,8 @@ class _Domain:
         if prop.name != prop.wire:
             arguments: list[Node] = [f"default={default}"] if default else []
             value = Bracket(self._imports.name("field"), [*arguments, f"name={quoted(prop.wire)}"])
-            return assigned(prop.name, annotation, value, 1)
-        return f"{INDENT}{prop.name}: {annotation}" + (f" = {default}" if default else "")
+            return declared(prop.name, annotation, value, 1)
+        return declared(prop.name, annotation, default, 1)
 
     # ---- unions ----
 
@@ -120,7 +120,7 @@ class _Domain:
     def _at_runtime(self, found: ir.Alias | ir.Union) -> str:
         options = found.variants if isinstance(found, ir.Union) else (found.type,)
         lines = [f"{INDENT}class {found.name}({self._imports.name('OneOf')}):"]
-        lines.append(f'{INDENT * 2}"""{place_of(found.schema, found.pointer)}"""')
+        lines.append(f'{INDENT * 2}"""{in_docstring(place_of(found.schema, found.pointer))}"""')
         lines.append("")
         variants = tuple_of([quoted(self._text.of(option)) for option in options])
         lines.append(lay(variants, 2, before="variants = "))

@@ -86,6 +86,8 @@ class Schemas:
         home = self._homes[name]
         reference = ir.Ref(home.domain, home.name)
         if name in self._working:
+            if all("$ref" in self._merger.normal(self.resolver.schemas[other], "") for other in self._working):
+                raise DocumentError("a $ref that leads to itself", self.resolver.schema_pointer(name))
             return reference
         self._working.append(name)
         pointer = self.resolver.schema_pointer(name)

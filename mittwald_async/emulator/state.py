@@ -16,7 +16,7 @@ from .dump import dumped, restored
 from .lifecycle import Course, Courses, Step, Subject
 from .listing import Key, Keys, Shown
 from .options import Options, Transitions
-from .views import VIEWS, View
+from .views import FAREWELLS, VIEWS, View
 
 _CREATED = 1 << 12
 """Added to a kind's number in the ids of created objects."""
@@ -46,6 +46,8 @@ class World:
         self.options = options
         self.transitions: Transitions = options.transitions
         self.courses = Courses()
+        self.counting = True
+        """False while the emulator itself looks: such reads do not move anything on."""
         self.reset(Account(options.seed, options.customers, options.projects, options.foreign, options.mfa))
 
     def reset(self, account: Account) -> None:
@@ -299,7 +301,9 @@ class World:
         self.touched(kind)
 
     def remove(self, kind: str, key: Key) -> None:
-        """Delete an object and everything below it."""
+        """Delete an object, everything below it, and what would dangle."""
+        if kind in FAREWELLS:
+            FAREWELLS[kind](self, key)
         for name, facts in KINDS.items():
             if facts.parent == kind:
                 for child in list(self.keys(name, (kind, key))):
@@ -368,7 +372,7 @@ class World:
 
     def _looked_at(self, kind: str, key: Key) -> None:
         course = self.courses.running.get((kind, key))
-        if course is None or course.reads is None:
+        if course is None or course.reads is None or not self.counting:
             return
         course.reads -= 1
         if course.reads < 0:

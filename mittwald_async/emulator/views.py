@@ -26,6 +26,19 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 VIEWS: dict[str, View] = {}
+Farewell = Callable[["World", Key], None]
+FAREWELLS: dict[str, Farewell] = {}
+"""What happens before an object of a kind is deleted, beside the deletion of everything below it."""
+
+
+def farewell(kind: str) -> Callable[[Farewell], Farewell]:
+    """Register what else a deletion brings about: links elsewhere that must not dangle."""
+
+    def register(function: Farewell) -> Farewell:
+        FAREWELLS[kind] = function
+        return function
+
+    return register
 
 
 def view(name: str, *, kind: str | None = None, needs: tuple[str, ...] = ()) -> Callable[[Present], Present]:

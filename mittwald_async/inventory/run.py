@@ -58,6 +58,8 @@ class Job:
         target: for which part of the account; ignored when resuming.
         resume: go on with the last unfinished sweep of the file.
         bounds: concurrency, most requests, whether the first failure is raised.
+        source: what the file calls the account's server, the client's base URL by default. Going on with a sweep of
+            another source is refused.
 
     Raises:
         ConfigurationError: there is nothing to resume, or an interrupted sweep would be overwritten.
@@ -72,12 +74,14 @@ class Job:
         *,
         resume: bool = False,
         bounds: Bounds | None = None,
+        source: str | None = None,
     ) -> None:
         self.sink = sink
         self._resources = resources
         self._target = target
         self._resume = resume
         self._bounds = bounds
+        self._source = source
         self.store = _opened(sink, resume)
         self.plan = self._planned()
         self.sweep: Sweep | None = None
@@ -116,13 +120,12 @@ class Job:
     def _prepare(self, client: Mittwald) -> Sweep:
         tables = _with_joins(self._resources, self.plan)
         unfinished = self.store.unfinished() if self._resume else None
+        source = self._source or client.base_url
         if unfinished is None:
-            self.store.begin(tables, [r.name for r in self._resources], self._target, self._known, client.base_url)
+            self.store.begin(tables, [r.name for r in self._resources], self._target, self._known, source)
             return Sweep(client, self.plan, self._bounds, parents=True)
-        if unfinished.base_url != client.base_url:
-            raise ConfigurationError(
-                f"the interrupted sweep was of {unfinished.base_url}, this client is for {client.base_url}"
-            )
+        if unfinished.source != source:
+            raise ConfigurationError(f"the interrupted sweep was of {unfinished.source}, not of {source}")
         self.store.reopen(unfinished, tables)
         progress = list(self.store.progress())
         earlier = Earlier(

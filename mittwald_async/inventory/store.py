@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS sweeps (
     resources TEXT NOT NULL,
     target TEXT NOT NULL,
     known TEXT NOT NULL,
-    base_url TEXT,
+    source TEXT,
     requests INTEGER NOT NULL DEFAULT 0,
     version TEXT NOT NULL
 );
@@ -94,7 +94,7 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
     known: Known
     """What the plan was made from; going on makes the same plan."""
     started_at: datetime
-    base_url: str | None
+    source: str | None
     requests: int
 
 
@@ -144,7 +144,7 @@ class Store:
     # Sweeps
 
     def begin(
-        self, tables: Iterable[Resource], resources: Sequence[str], target: Target, known: Known, base_url: str
+        self, tables: Iterable[Resource], resources: Sequence[str], target: Target, known: Known, source: str
     ) -> int:
         """Start a new sweep and give its number.
 
@@ -153,20 +153,20 @@ class Store:
             resources: names of what is delivered.
             target: for which part of the account.
             known: what the plan was made from.
-            base_url: of which server.
+            source: of which server.
         """
         with self._transaction():
             for resource in tables:
                 self._table(resource)
             cursor = self._db.execute(
-                "INSERT INTO sweeps (state, started_at, resources, target, known, base_url, version) VALUES (?,?,?,?,?,?,?)",
+                "INSERT INTO sweeps (state, started_at, resources, target, known, source, version) VALUES (?,?,?,?,?,?,?)",
                 (
                     "running",
                     _now(),
                     json.dumps(list(resources)),
                     msgspec.json.encode(target).decode(),
                     msgspec.json.encode(known).decode(),
-                    base_url,
+                    source,
                     __version__,
                 ),
             )
@@ -181,11 +181,11 @@ class Store:
     def last(self) -> Sweep | None:
         """The last sweep begun."""
         found = self._db.execute(
-            "SELECT id, state, resources, target, known, started_at, base_url, requests FROM sweeps ORDER BY id DESC LIMIT 1"
+            "SELECT id, state, resources, target, known, started_at, source, requests FROM sweeps ORDER BY id DESC LIMIT 1"
         ).fetchone()
         if found is None:
             return None
-        number, state, resources, target, known, started, base_url, requests = found
+        number, state, resources, target, known, started, source, requests = found
         return Sweep(
             id=number,
             state=state,
@@ -193,7 +193,7 @@ class Store:
             target=msgspec.json.decode(target, type=Target),
             known=msgspec.json.decode(known, type=Known),
             started_at=datetime.fromisoformat(started),
-            base_url=base_url,
+            source=source,
             requests=requests,
         )
 

@@ -39,12 +39,12 @@ class Content:
         size: int | None = None,
         repeatable: bool = True,
     ) -> None:
-        self.content_type = content_type
-        self.data = data
-        self.open = open
-        self.size = size
-        self.repeatable = repeatable
-        self.started = False
+        self.content_type: str = content_type
+        self.data: bytes = data
+        self.open: Callable[[], AsyncIterator[bytes]] | None = open
+        self.size: int | None = size
+        self.repeatable: bool = repeatable
+        self.started: bool = False
         """A stream's first byte was asked for."""
 
     def payload(self) -> bytes | AsyncIterator[bytes]:

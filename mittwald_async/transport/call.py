@@ -34,25 +34,25 @@ _ID = re.compile(r"(?!.*\bv\d+\b)(?=.*\d).{3,}")
 class Call:
     """One call: what is sent, and what has become of it so far. Most fields stay at their defaults."""
 
-    number = 0
+    number: int = 0
     """Attempts made, the running one included."""
-    retries = 0
+    retries: int = 0
     """Repetitions that count against `max_retries`."""
-    slept = 0.0
+    slept: float = 0.0
     """Seconds slept from the jitter budget."""
-    lag_tries = 0
-    hops = 0
-    ident = 0
+    lag_tries: int = 0
+    hops: int = 0
+    ident: int = 0
     """Number of a call that somebody hears of."""
-    away = False
+    away: bool = False
     """A redirect has left the API's origin: no credentials any more."""
-    renewed = False
+    renewed: bool = False
     """A refused token was already renewed once."""
-    waited = False
+    waited: bool = False
     """Time has passed before the running attempt."""
-    cost = 0
+    cost: int = 0
     """What the last retry took from the quota."""
-    sent = True
+    sent: bool = True
     """The running attempt has reached the HTTP client."""
     observers: Sequence[Observer] | None = None
     """Who hears of this call; `None`: nobody, not even the log."""
@@ -67,12 +67,14 @@ class Call:
     def __init__(
         self, plan: Plan, url: URL, path: Sequence[object], query: Mapping[str, object] | None, started: float
     ) -> None:
-        self.plan = plan
-        self.method = plan.method
-        self.url = url
-        self.path = path
-        self.query = query
-        self.started = self.begun = started
+        self.plan: Plan = plan
+        self.method: str = plan.method
+        self.url: URL = url
+        self.path: Sequence[object] = path
+        self.query: Mapping[str, object] | None = query
+        self.started: float = started
+        self.begun: float = started
+        """When the running attempt began."""
 
     def __repr__(self) -> str:
         return f"<Call {self.plan.route}, attempt {self.number}>"
@@ -134,18 +136,18 @@ class Shared:
         chance: Callable[[], float] = random.random,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.base_url = base_url
-        self.base = str(base_url).rstrip("/")
-        self.origin = base_url.origin()
-        self.credentials = credentials
-        self.clock = clock
-        self.chance = chance
-        self.wall = wall
-        self.memory = Memory()
-        self.quota = Quota()
+        self.base_url: URL = base_url
+        self.base: str = str(base_url).rstrip("/")
+        self.origin: URL = base_url.origin()
+        self.credentials: Credentials | None = credentials
+        self.clock: Clock = clock
+        self.chance: Callable[[], float] = chance
+        self.wall: Callable[[], datetime] = wall
+        self.memory: Memory = Memory()
+        self.quota: Quota = Quota()
         self.session: Session | None = None
         self.limiter: Limiter | None = None
-        self.closed = False
+        self.closed: bool = False
 
     def unusable(self) -> ClientStateError:
         """Why no call can be made here, and what to do about it."""

@@ -46,10 +46,10 @@ class Written:
     __slots__ = ("done", "event", "reached", "started", "task")
 
     def __init__(self, event: str, started: float, done: float, task: weakref.ref[asyncio.Task[Any]] | None) -> None:
-        self.event = event
-        self.started = started
-        self.done = done
-        self.task = task
+        self.event: str = event
+        self.started: float = started
+        self.done: float = done
+        self.task: weakref.ref[asyncio.Task[Any]] | None = task
         self.reached: set[str] = set()
         """Groups in which a request has already waited for it."""
 

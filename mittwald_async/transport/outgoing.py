@@ -41,8 +41,8 @@ class Outgoing:
     """Makes calls with one set of options."""
 
     def __init__(self, shared: Shared, options: Options) -> None:
-        self.shared = shared
-        self.options = options
+        self.shared: Shared = shared
+        self.options: Options = options
         self._whole = self._limits(options.timeout)
         self._remembers = options.consistency == "session"
         self._after = options.after

@@ -159,6 +159,7 @@ class Pipeline(Outgoing):
         if not isinstance(answer, StreamAnswer):
             raise ClientStateError("a middleware replaced a streamed answer by one without a stream")
         answer.url = call.shown_url
+        answer.response = self._response(call, answer, None)
         try:
             yield answer
         finally:
@@ -212,7 +213,9 @@ class Pipeline(Outgoing):
                 if answer is not None and 200 <= answer.status < 300 and not call.further:
                     break
                 await self._follow_up(call, answer, failure)
-                call.waited = True
+                call.waited = call.sent = True
+                if shared.session is not session:
+                    raise shared.unusable()
         except BaseException as error:
             self._ended(call, error)
             raise

@@ -69,8 +69,8 @@ class Quota:
     TIMEOUT = 10
 
     def __init__(self, capacity: int = 500) -> None:
-        self.capacity = capacity
-        self.tokens = capacity
+        self.capacity: int = capacity
+        self.tokens: int = capacity
 
     def take(self, cost: int) -> bool:
         """Pay for a retry; False: no retry."""

@@ -21,6 +21,7 @@ from yarl import URL
 from .._version import __version__
 from ..errors import (
     CallTimeoutError,
+    ClientStateError,
     ConfigurationError,
     ConnectTimeoutError,
     MaybeSentError,
@@ -28,7 +29,7 @@ from ..errors import (
     ReadTimeoutError,
     TransportError,
 )
-from ..operation import RateLimit
+from ..operation import RateLimit, Response
 from ..options import Pool
 from .build import Content
 from .watch import COARSE, Watch
@@ -40,7 +41,6 @@ USER_AGENT = f"mittwald-async/{__version__} python/{platform.python_version()} a
 
 _CHUNK = 1 << 16
 _SWITCH = "_retry_connection"
-_NOTHING: dict[str, Any] = {}
 _NEVER_WRITTEN = "closing transport"
 """aiohttp's writer says this when it finds the connection closed before handing it the first byte."""
 
@@ -77,10 +77,10 @@ class Answer:
     __slots__ = ("body", "cut", "headers", "rate_limit", "status")
 
     def __init__(self, status: int, headers: Mapping[str, str], body: bytes = b"", cut: bool = False) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
-        self.cut = cut
+        self.status: int = status
+        self.headers: Mapping[str, str] = headers
+        self.body: bytes = body
+        self.cut: bool = cut
         """The body is longer than what was read of it."""
         self.rate_limit: RateLimit | None = None
 
@@ -91,11 +91,13 @@ class Answer:
 class StreamAnswer(Answer):
     """An answer whose body is still on the wire."""
 
-    __slots__ = ("_response", "url")
+    __slots__ = ("_response", "response", "url")
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         super().__init__(response.status, response.headers)
-        self.url = ""
+        self.url: str = ""
+        self.response: Response[None] | None = None
+        """All there is but the body."""
         self._response = response
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -201,8 +203,8 @@ class Session:
     __slots__ = ("_guarded", "_owned", "_plain", "_proxies", "_request", "_watch", "loop", "session")
 
     def __init__(self, session: aiohttp.ClientSession, *, owned: bool, proxies: Proxies, guarded: bool) -> None:
-        self.session = session
-        self.loop = asyncio.get_running_loop()
+        self.session: aiohttp.ClientSession = session
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._owned = owned
         self._proxies = proxies
         self._guarded = guarded
@@ -270,14 +272,14 @@ class Session:
             assert task is not None
             self._watch.begin(task, within)
         try:
+            arguments: dict[str, Any] = {"headers": headers} if self._plain else self._arguments(url, headers)
             arrived: aiohttp.ClientResponse = await self._request(
                 method,
                 url,
-                headers=headers,
                 data=None if content is None else content.payload(),
                 allow_redirects=False,
                 timeout=timeout,
-                **(_NOTHING if self._plain else self._arguments(url)),
+                **arguments,
             )
             response = arrived
             status = arrived.status
@@ -301,6 +303,10 @@ class Session:
             if late is None or not self._watch.end(late):
                 raise
             problem = CallTimeoutError(LATE)
+        except RuntimeError:
+            if not self.session.closed:
+                raise
+            raise ClientStateError("the aiohttp session in use is closed: open a new client") from None
         except BaseException:
             _drop(response)
             raise
@@ -309,9 +315,12 @@ class Session:
                 self._watch.end(task)
         raise problem
 
-    def _arguments(self, url: URL) -> dict[str, Any]:
+    def _arguments(self, url: URL, headers: CIMultiDict[str]) -> dict[str, Any]:
         """What aiohttp's request takes beyond the usual."""
-        arguments = dict(self._proxies.arguments(url))
+        arguments = {"headers": headers, **self._proxies.arguments(url)}
+        if url.scheme == "http" and "proxy_headers" in arguments:
+            # Without TLS there is no CONNECT that could carry them: they go with the request.
+            arguments["headers"] = CIMultiDict([*headers.items(), *arguments.pop("proxy_headers").items()])
         if self._guarded:
             arguments["middlewares"] = (_Once(), *getattr(self.session, "_middlewares", ()))
         return arguments

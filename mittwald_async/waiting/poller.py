@@ -141,7 +141,7 @@ class Watch(Generic[T]):
         if self._missing_since is None:
             self._missing_since = now
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         if not self.result.done():
             self.result.set_exception(error)
 
@@ -223,7 +223,7 @@ class Poller(Generic[T]):
 
     def _join(self, watch: Watch[T]) -> None:
         self._watches[watch] = None
-        if self._running is None:
+        if self._running is None or self._running.done():
             self._running = self._brood.start(self._run())
         elif self._sleeping is not None:
             self._sleeping.cancel()
@@ -240,9 +240,12 @@ class Poller(Generic[T]):
                     self._sleeping = None
                 else:
                     await self._round(pending, now)
-        except Exception as error:
+        except BaseException as error:
+            # Whatever it is, nobody may go on waiting for a poller that has gone.
             for watch in self._pending():
                 watch.fail(error)
+            if not isinstance(error, Exception):
+                raise
         finally:
             if self._running is asyncio.current_task():
                 self._running = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import date, datetime
 from types import NoneType
 from typing import Any, Literal, cast, get_args, get_origin
@@ -58,7 +59,7 @@ class Maker:
     def make(self, expected: Any, depth: int = 0) -> Any:
         expected = bare(expected)
         if expected in (Any, object):
-            return self.pick(_ANY)
+            return deepcopy(self.pick(_ANY))
         if expected is None or expected in _SCALARS:
             return self.pick(_SCALARS[NoneType if expected is None else expected])
         if get_origin(expected) is Literal:

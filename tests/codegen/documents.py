@@ -14,6 +14,8 @@ from typing import Any
 from mittwald_async.codegen.compiler import Compiled, compile_document
 from mittwald_async.codegen.config import Config
 from mittwald_async.codegen.load import Document
+from mittwald_async.codegen.shape import is_object
+from mittwald_async.structs import UNSET
 
 Json = dict[str, Any]
 
@@ -33,15 +35,15 @@ def document(
     }
 
 
-def ok(schema: Json | None = None, content_type: str = "application/json", **responses: Any) -> Json:
-    """Responses: a 200 with the schema, or with nothing."""
+def ok(schema: Json | None = None, content_type: str = "application/json", also: Json | None = None) -> Json:
+    """Responses: a 200 with the schema, or with nothing; others beside it."""
     answer: Json = {"description": "fine"}
     if schema is not None:
         answer["content"] = {content_type: {"schema": schema}}
-    return {"200": answer, **responses}
+    return {"200": answer, **(also or {})}
 
 
-def operation(operation_id: str, tag: str = "Shop", **rest: Any) -> Json:
+def operation(operation_id: str, tag: str = "Shop", /, **rest: Any) -> Json:
     return {"operationId": operation_id, "tags": [tag], "responses": ok(), **rest}
 
 
@@ -132,8 +134,6 @@ class Recorder:
 
 def given(values: object) -> object:
     """What of a mapping is sent: arguments that were not given left out."""
-    from mittwald_async.structs import UNSET
-
-    if not isinstance(values, dict):
+    if not is_object(values):
         return values
     return {key: value for key, value in values.items() if value is not None and value is not UNSET}

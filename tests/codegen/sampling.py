@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mittwald_async.codegen.shape import is_object
+
 Json = dict[str, Any]
 
 _TEXTS = {"date-time": "2026-01-02T03:04:05Z", "date": "2026-01-02"}
@@ -80,7 +82,7 @@ class Sampler:
             if name in required or (choice.full and depth <= _DEEP)
         }
         extra = schema.get("additionalProperties")
-        if isinstance(extra, dict) and choice.full and depth <= _DEEP:
+        if is_object(extra) and choice.full and depth <= _DEEP:
             made["freeKey"] = self.make(extra, choice, depth + 1)
         return made
 
@@ -88,7 +90,7 @@ class Sampler:
         merged: Json = {}
         for part in [*schema["allOf"], {key: value for key, value in schema.items() if key == "properties"}]:
             made = self.make(part, choice, depth)
-            if not isinstance(made, dict):
+            if not is_object(made):
                 if part:
                     return made
             elif set(made) != {"free"}:

@@ -78,10 +78,9 @@ def test_limits_of_a_property_are_on_its_type(tmp_path: Path) -> None:
 
 
 def test_names_that_python_or_the_module_use_themselves(tmp_path: Path) -> None:
-    properties: Json = {
-        name: TEXT
-        for name in ("class", "import", "self", "str", "field", "Any", "datetime", "1st", "$id", "a-b", "order")
-    }
+    properties: Json = dict.fromkeys(
+        ("class", "import", "self", "str", "field", "Any", "datetime", "1st", "$id", "a-b", "order"), TEXT
+    )
     properties |= {
         "date": {"type": "string", "format": "date"},
         "list": {"type": "array", "items": INT},
@@ -93,7 +92,7 @@ def test_names_that_python_or_the_module_use_themselves(tmp_path: Path) -> None:
         "order.Order": obj(["order"], order=INT),
     }
     package = Package(document(schemas), tmp_path)
-    value = {name: "text" for name in properties} | {"date": "2026-01-02", "list": [1], "other": {"order": 4}}
+    value = dict.fromkeys(properties, "text") | {"date": "2026-01-02", "list": [1], "other": {"order": 4}}
     decoded = comes_back(package.models("a").Model, value)
     assert (decoded.class_, decoded.self_, decoded.n1st, decoded.list, decoded.other.order) == (
         "text",
@@ -205,14 +204,14 @@ def test_null_at_every_place(tmp_path: Path) -> None:
     thing = Package(document(schemas), tmp_path).models("a").Thing
     value: Json = {"needed": None, "named": None}
     comes_back(thing, value)
-    optional = {name: None for name in ("wrapped", "beside", "union", "primitive", "anything")}
+    optional = dict.fromkeys(("wrapped", "beside", "union", "primitive", "anything"))
     comes_back(thing, value | optional | {"items": [1, None]})
     comes_back(thing, value | {"union": "text", "primitive": 3, "anything": {"a": [None]}})
     assert decode(thing, value).wrapped is UNSET
 
 
 def test_free_properties(tmp_path: Path) -> None:
-    schemas = {
+    schemas: Json = {
         "a.Free": {"type": "object"},
         "a.Counts": {"type": "object", "additionalProperties": INT},
         "a.Mixed": {"type": "object", "properties": {"known": TEXT}, "additionalProperties": {"type": "string"}},

@@ -27,7 +27,7 @@ from mittwald_async.emulator.calls import (
 )
 from mittwald_async.emulator.generic import answer_generically
 
-from .talk import CALM, Talk
+from .talk import CALM, Heard, Talk
 
 CALLS = (
     ("GET", "/v2/projects?limit=3", None),
@@ -204,7 +204,7 @@ async def test_handlers_answer_in_every_way() -> None:
         Content(b"0123456789", "text/plain", {"x-more": "1"}),
         Fail.refused("expected phase READY"),
     ]
-    answers = []
+    answers: list[Heard] = []
     for reply in replies:
 
         def handler(call: Call, reply: Reply = reply) -> Reply:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import anyio
 import pytest
 
@@ -23,9 +25,9 @@ async def due(found: Frontier) -> list[tuple[str, str | None]]:
 
 async def taken(found: Frontier) -> list[Unit]:
     units: list[Unit] = []
-    with anyio.move_on_after(0.01):
-        async for unit in found:
-            units.append(unit)
+    with anyio.move_on_after(0.01), suppress(StopAsyncIteration):
+        while True:
+            units.append(await anext(found))
     return units
 
 

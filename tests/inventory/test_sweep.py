@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mittwald_async import Mittwald
-from mittwald_async.emulator import Emulator, Fault
+from mittwald_async.emulator import Emulator, Fault, Transitions
 from mittwald_async.errors import ConfigurationError, PermissionDeniedError, ServerError
 from mittwald_async.inventory import (
     Bounds,
@@ -37,16 +37,9 @@ NOT_COUNTED = {
 
 @asynccontextmanager
 async def account(**options: Any) -> AsyncGenerator[tuple[Emulator, Mittwald]]:
-    options = {"rate_limit": None, "drift": 0.0, "transitions": {"length": 0, "failing": 0}, **options}
-    options["transitions"] = _transitions(**options["transitions"])
+    options = {"rate_limit": None, "drift": 0.0, "transitions": Transitions(length=0, failing=0), **options}
     async with Emulator(**options) as api, Mittwald(api.token, base_url=api.url, max_retries=0) as mw:
         yield api, mw
-
-
-def _transitions(**options: Any) -> Any:
-    from mittwald_async.emulator import Transitions
-
-    return Transitions(**options)
 
 
 async def rows_of(found: Sweep) -> dict[str, list[Row]]:
@@ -86,7 +79,7 @@ async def test_everything_there_is_can_be_asked_for() -> None:
 
 
 async def test_rows_know_their_customer_and_project_and_keep_what_the_server_sent() -> None:
-    async with account(seed=1, customers=3, projects=6) as (api, mw):
+    async with account(seed=1, customers=3, projects=6) as (_, mw):
         found = await rows_of(sweep(mw))
         projects = {row.id: row for row in found["project"]}
         for resource in ("domain", "mysql_database", "dns_zone", "app_installation", "volume", "ssh_user"):
@@ -243,7 +236,7 @@ async def test_leaving_early_leaves_nothing_running() -> None:
     async with account(seed=1, customers=3, projects=20) as (api, mw):
         rows = aiter(sweep(mw))
         await anext(rows)
-        await rows.aclose()  # type: ignore[attr-defined]
+        await rows.aclose()
         before = len(api.requests)
         await mw.customer.list_customers()
         assert len(api.requests) == before + 1

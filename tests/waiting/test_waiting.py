@@ -328,6 +328,21 @@ class TestTrouble:
         await asyncio.gather(third, return_exceptions=True)
         assert others() == []
 
+    @virtual
+    async def test_a_cancellation_inside_a_poll_is_not_swallowed(self) -> None:
+        account = Account()
+
+        def cancelled(operation_id: str) -> None:
+            raise asyncio.CancelledError
+
+        account.trouble = cancelled
+        waiters = account.waiters()
+        results = await asyncio.gather(
+            waiters.project_ready("x"), waiters.server_ready("x"), waiters.project_ready("y"), return_exceptions=True
+        )
+        assert [type(result) for result in results] == [asyncio.CancelledError] * 3
+        assert others() == []
+
     @pytest.mark.parametrize("timeout", [-1, float("nan")])
     @virtual
     async def test_bad_arguments(self, timeout: float) -> None:

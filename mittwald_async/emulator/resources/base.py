@@ -17,7 +17,9 @@ Scope = tuple[str, Key] | None
 
 
 def world_of(call: Call) -> World:
-    return cast("World", call.world)
+    world = cast("World", call.world)
+    world.counting = not call.quiet
+    return world
 
 
 def located(call: Call, kind: str, parameter: str) -> Key:

@@ -10,7 +10,7 @@ from ..lifecycle import Step
 from ..listing import Key
 from ..names import IMAGES
 from ..state import World
-from ..views import view
+from ..views import farewell, view
 from .base import (
     Sort,
     Test,
@@ -26,6 +26,7 @@ from .base import (
     unfit,
     world_of,
 )
+from .domains import lead_elsewhere
 
 _STACKS = spread("project", (9, 1), (1, 2))
 _SERVICES = spread("stack", (50, 0), (25, 1), (15, 2), (10, 4))
@@ -358,6 +359,13 @@ def _link_volumes(world: World, stack: Key) -> None:
         ]
         if users != value.get("linkedServices"):
             world.change("volume", key, linkedServices=users, orphaned=not users)
+
+
+@farewell("service")
+def leave(world: World, key: Key) -> None:
+    """Host names that led to a service show the default page; cronjobs of its stack stay."""
+    project = world.above("service", key, "project")
+    lead_elsewhere(world, None if project is None else ("project", project), world.id("service", key))
 
 
 @handles("container-declare-stack")

@@ -9,7 +9,7 @@ from ..calls import Call, Fail, Nothing, Reply, Value, handles
 from ..lifecycle import Step
 from ..listing import Key
 from ..state import World
-from ..views import view
+from ..views import farewell, view
 from .base import given, located, patch, remove, scope_of, shown, unfit, whole, world_of
 
 _MYSQL = ("8.0", "8.0", "8.4", "8.4", "5.7")
@@ -242,17 +242,28 @@ def patch_mysql(call: Call) -> Reply:
 
 @handles("database-delete-mysql-database")
 def delete_mysql(call: Call) -> Reply:
-    world = world_of(call)
-    key = located(call, "mysql_database", "mysqlDatabaseId")
-    id, project = world.id("mysql_database", key), world.parent("mysql_database", key)
+    return remove(call, "mysql_database", "mysqlDatabaseId")
+
+
+@farewell("mysql_database")
+def leave_mysql(world: World, key: Key) -> None:
+    _unlink(world, "mysql_database", key)
+
+
+@farewell("redis_database")
+def leave_redis(world: World, key: Key) -> None:
+    _unlink(world, "redis_database", key)
+
+
+def _unlink(world: World, kind: str, key: Key) -> None:
+    """No installation goes on naming a database that is gone."""
+    id, project = world.id(kind, key), world.parent(kind, key)
     scope = None if project is None else ("project", project)
     for installation in list(world.keys("app_installation", scope)):
         links = world.read("app_installation", installation)["linkedDatabases"]
         rest = [link for link in links if link["databaseId"] != id]
         if len(rest) < len(links):
             world.change("app_installation", installation, linkedDatabases=rest)
-    world.remove("mysql_database", key)
-    return Nothing()
 
 
 @handles("database-list-mysql-versions")

@@ -131,6 +131,20 @@ def _issue(world: World, key: Key) -> None:
     world.begin("ingress", key, end)
 
 
+def lead_elsewhere(world: World, scope: tuple[str, Key] | None, id: str) -> None:
+    """Let paths that lead to something which goes away show the default page."""
+    for key in list(world.keys("ingress", scope)):
+        paths = world.read("ingress", key)["paths"]
+        if any(_leads(path["target"], id) for path in paths):
+            default = {"useDefaultPage": True}
+            rest = [path | {"target": default} if _leads(path["target"], id) else path for path in paths]
+            world.change("ingress", key, paths=rest)
+
+
+def _leads(target: dict[str, Any], id: str) -> bool:
+    return id in (target.get("installationId"), target.get("container", {"id": None})["id"])
+
+
 def _domain_names(world: World, project_id: str) -> list[str]:
     project = world.key("project", project_id)
     if project is None:
@@ -347,15 +361,8 @@ def _ingress(call: Call) -> Key:
     return located(call, "ingress", "ingressId")
 
 
-def _leads_to(property: str, id: str) -> Any:
-    def test(value: dict[str, Any]) -> bool:
-        for path in value["paths"]:
-            target = path["target"]
-            if target.get(property) == id or target.get("container", {"id": None})["id"] == id:
-                return True
-        return False
-
-    return test
+def _leads_to(id: str) -> Test:
+    return lambda value: any(_leads(path["target"], id) for path in value["paths"])
 
 
 @handles("ingress-list-ingresses")
@@ -365,16 +372,13 @@ def list_ingresses(call: Call) -> Reply:
     if "certificateId" in call.query:
         certificate_id = call.query["certificateId"]
         tests.append(lambda value: value["tls"].get("certificateId") == certificate_id)
-    for parameter, name, property in (
-        ("appInstallationId", "app_installation", "installationId"),
-        ("containerId", "service", "container"),
-    ):
+    for parameter, name in (("appInstallationId", "app_installation"), ("containerId", "service")):
         if parameter in call.query:
             world = world_of(call)
             key = world.find(name, call.query[parameter], call.identity)
             project = world.above(name, key, "project")
             scope = scope or (None if project is None else ("project", project))
-            tests.append(_leads_to(property, world.id(name, key)))
+            tests.append(_leads_to(world.id(name, key)))
     return filtered(call, "ingress", scope, tests)
 
 

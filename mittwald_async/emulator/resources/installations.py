@@ -10,9 +10,10 @@ from ..ids import Dice
 from ..lifecycle import Step
 from ..listing import Key
 from ..state import World
-from ..views import view
+from ..views import farewell, view
 from .apps import APPS, SOFTWARE, SOFTWARE_NUMBER, in_range
 from .base import asked_scope, equal, filtered, given, known, located, scope_of, search, shown, unfit, world_of
+from .domains import lead_elsewhere
 
 _COUNT = spread("project", (10, 0), (60, 1), (20, 2), (8, 3), (2, 6))
 _POPULAR = (0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 11, 12, 13)
@@ -401,9 +402,20 @@ def execute_action(call: Call) -> Reply:
     return Nothing()
 
 
+@farewell("app_installation")
+def leave(world: World, key: Key) -> None:
+    """Its cronjobs go with an installation, and its host names show the default page."""
+    id, project = world.id("app_installation", key), world.parent("app_installation", key)
+    scope = None if project is None else ("project", project)
+    for cronjob in list(world.keys("cronjob", scope)):
+        if world.read("cronjob", cronjob).get("appInstallationId") == id:
+            world.remove("cronjob", cronjob)
+    lead_elsewhere(world, scope, id)
+
+
 @handles("app-uninstall-appinstallation")
 def uninstall(call: Call) -> Reply:
-    """The installation says that it goes, then it is gone; its ingress paths and cronjobs go with it."""
+    """The installation says that it goes, then it is gone."""
     world = world_of(call)
     key = _key(call)
     world.change("app_installation", key, deletionRequested=True)

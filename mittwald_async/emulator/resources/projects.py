@@ -20,7 +20,7 @@ _MACHINES = (
     ("dedicated.large", "8", "32Gi"),
 )
 _CLUSTERS = ("espelkamp", "fiestel", "isenstedt", "frotheim", "vehlage")
-_FEATURES = ["redis", "node", "runtimeApps", "container"]
+_FEATURES = ["redis", "node", "container"]
 
 
 def _server_count(account: Account, customer: int) -> int:

@@ -1,0 +1,44 @@
+"""An emulator in a process of its own, since the command line runs event loops of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+
+from mittwald_async.cli.app import run
+
+ROOT = Path(__file__).parents[2]
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="session")
+def server() -> Generator[str]:
+    """URL of an account with 3 customers and 12 projects."""
+    command = [sys.executable, "-m", "mittwald_async.emulator", "--port", "0", "--customers", "3", "--projects", "12"]
+    with subprocess.Popen(
+        [*command, "--rate-limit", "100000/600", "--lag", "0"], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+        process.terminate()
+
+
+@pytest.fixture
+def command(
+    server: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Command:
+    """Runs the command line in an empty folder; gives exit code, output and error output."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MITTWALD_API_TOKEN", "token")
+    monkeypatch.setenv("MITTWALD_API_BASE_URL", server)
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = run(arguments)
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return call

@@ -1,0 +1,285 @@
+"""A client reads its own writes, and nobody waits for the writes of others."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from mittwald_async.errors import ConsistencyError, NotFoundError, PermissionDeniedError, RefusedError
+from mittwald_async.transport.consistency import CAPACITY, EXPIRY, Memory, created_ids
+
+from .tools import (
+    CREATE_PROJECT,
+    DELETE_PROJECT,
+    GET_PROJECT,
+    LIST_PROJECTS,
+    Seen,
+    Server,
+    reply,
+    shared,
+    talking,
+)
+
+NEW = {"description": "shop"}
+LAG = {"type": "FailedPrecondition", "message": "lastEventID not reached"}
+
+
+def created(identity: str, event: str) -> bytes:
+    return reply(201, {"id": identity}, headers={"ETag": event})
+
+
+def events(server: Server) -> list[str | None]:
+    return [seen.headers.get("if-event-reached") for seen in server.seen]
+
+
+async def test_a_read_waits_for_what_was_just_created() -> None:
+    async with talking(created("p-1", "ev-1"), reply(200, [])) as (client, server, _):
+        response = await client.sender.response(CREATE_PROJECT, ("s-1",), body=NEW)
+        assert response.event_id == "ev-1"
+        await client.sender.value(GET_PROJECT, ("p-1",))
+        await client.sender.value(LIST_PROJECTS)
+        await client.sender.value(GET_PROJECT, ("p-2",))
+        await client.sender.value(LIST_PROJECTS, (), {"customerId": "c-9"})
+        assert events(server) == [None, "ev-1", "ev-1", None, None]
+
+
+async def test_clones_read_each_others_writes() -> None:
+    async with talking(created("p-1", "ev-1"), reply(200, {})) as (client, server, _):
+        await client.with_options(timeout=9).sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
+        await client.with_options(max_retries=0).sender.value(GET_PROJECT, ("p-1",))
+        assert events(server)[1] == "ev-1"
+
+
+async def test_consistency_can_be_off_and_an_event_can_be_given() -> None:
+    async with talking(created("p-1", "ev-1"), reply(200, {}), consistency="off") as (client, server, _):
+        await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
+        await client.sender.value(GET_PROJECT, ("p-1",))
+        await client.with_options(after="ev-0").sender.value(GET_PROJECT, ("p-1",))
+        assert events(server) == [None, None, "ev-0"]
+
+
+async def test_an_event_of_another_process_is_awaited_beside_ones_own() -> None:
+    async with talking(created("p-1", "ev-1"), reply(200, {})) as (client, server, _):
+        await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
+        await client.with_options(after="ev-0").sender.value(GET_PROJECT, ("p-1",))
+        assert events(server) == [None, "ev-0", "ev-1"]
+
+
+async def test_a_write_waits_for_the_write_before_it() -> None:
+    async with talking(created("p-1", "ev-1"), reply(204), reply(200, {})) as (client, server, _):
+        await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
+        await client.sender.value(DELETE_PROJECT, ("p-1",))
+        assert events(server) == [None, "ev-1"]
+
+
+async def test_an_event_not_yet_reached_is_asked_for_again() -> None:
+    async with talking(created("p-1", "ev-1"), *[reply(412, LAG)] * 6, reply(200, {})) as (client, server, clock):
+        await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
+        response = await client.sender.response(GET_PROJECT, ("p-1",))
+        assert [a.reason for a in response.attempts] == ["event not reached"] * 6 + ["ok"]
+        assert sum(clock.sleeps) == pytest.approx(6 * 0.3)
+        assert events(server)[1:] == ["ev-1"] * 7
+
+
+@pytest.mark.parametrize("timeout", [10, None])
+async def test_but_not_for_ever(timeout: float | None) -> None:
+    async with talking(reply(412, LAG), timeout=timeout) as (client, _, clock):
+        with pytest.raises(ConsistencyError):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert sum(clock.sleeps) <= (timeout or 121)
+
+
+async def test_a_refused_request_is_final() -> None:
+    async with talking(reply(412, {"type": "VError", "message": "expected phase APP_PHASE_READY"})) as (
+        client,
+        server,
+        _,
+    ):
+        with pytest.raises(RefusedError, match="APP_PHASE_READY"):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_lag_on_something_just_created_is_waited_out(status: int) -> None:
+    async with talking(created("p-1", "ev-1"), reply(status), reply(status), reply(200, {"id": "p-1"})) as (
+        client,
+        _,
+        clock,
+    ):
+        await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
+        assert await client.sender.value(GET_PROJECT, ("p-1",)) == {"id": "p-1"}
+        assert clock.sleeps == [0.25, 0.5]
+
+
+async def test_lag_is_given_up_after_four_tries_and_not_taken_for_granted() -> None:
+    async with talking(created("p-1", "ev-1"), reply(404)) as (client, server, clock):
+        await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
+        with pytest.raises(NotFoundError) as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert len(caught.value.attempts) == 5
+        with pytest.raises(NotFoundError):
+            await client.sender.value(GET_PROJECT, ("p-2",))
+        assert len(server.seen) == 1 + 5 + 1
+        clock.time += 60
+        with pytest.raises(NotFoundError) as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert len(caught.value.attempts) == 1
+
+
+async def test_what_was_deleted_may_be_gone_at_once() -> None:
+    async with talking(created("p-1", "ev-1"), reply(204, headers={"ETag": "ev-2"}), reply(403)) as (client, server, _):
+        await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
+        await client.sender.value(DELETE_PROJECT, ("p-1",))
+        with pytest.raises(PermissionDeniedError):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert len(server.seen) == 3
+
+
+async def test_each_of_many_writers_reads_its_own_write_and_the_list_waits_for_all() -> None:
+    """The server answers late and out of order, so that the writes of one server overlap."""
+    made = 0
+
+    async def act(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        nonlocal made
+        if seen.method == "POST":
+            made += 1
+            number = made
+            await asyncio.sleep(0.02 / number)
+            writer.write(created(f"p-{number}", f"ev-{number}"))
+        else:
+            writer.write(reply(200, []))
+
+    async with talking(act) as (client, server, _):
+        real = asyncio.get_running_loop().time
+        shared(client).clock = type("Real", (), {"now": staticmethod(real), "sleep": staticmethod(asyncio.sleep)})()
+
+        async def write_and_read(own: list[str]) -> None:
+            response = await client.sender.response(CREATE_PROJECT, ("s-1",), body=NEW)
+            own.append(str(response.event_id))
+            before = len(server.seen)
+            await client.request("GET", "/v2/servers/s-1/projects")
+            mine = [s for s in server.seen[before:] if s.headers.get("if-event-reached") == response.event_id]
+            assert mine
+
+        # The first call opens the request budget; it is over before the others begin.
+        await client.sender.value(GET_PROJECT, ("p-0",))
+        own: list[str] = []
+        await asyncio.gather(*(write_and_read(own) for _ in range(6)))
+        assert len(set(own)) == 6
+        start = len(server.seen)
+        await client.sender.value(LIST_PROJECTS)
+        waited = {s.headers.get("if-event-reached") for s in server.seen[start:]}
+        assert waited == set(own), "somebody who wrote nothing waits for every concurrent write"
+        start = len(server.seen)
+        await client.sender.value(LIST_PROJECTS)
+        assert len(server.seen) == start + 1, "but only once"
+
+
+def memory_with(*writes: tuple[str, str, float, float], group: str = "project") -> Memory:
+    memory = Memory()
+    for event, identity, started, done in writes:
+        _wrote(memory, event, identity, started, done, group)
+    return memory
+
+
+def _wrote(
+    memory: Memory, event: str | None, identity: str, started: float, done: float, group: str = "project"
+) -> None:
+    memory.wrote(
+        event, method="PATCH", group=group, names=("projectId",), ids=(identity,), body=b"", started=started, now=done
+    )
+
+
+async def test_a_later_write_takes_the_place_of_an_earlier_one() -> None:
+    memory = Memory()
+    await asyncio.create_task(_sequential(memory))
+    assert memory.events(("p-1",), "project", False, 10) == ["ev-2"]
+
+
+async def _sequential(memory: Memory) -> None:
+    _wrote(memory, "ev-1", "p-1", 0, 1)
+    _wrote(memory, "ev-2", "p-1", 2, 3)
+
+
+async def test_events_expire() -> None:
+    memory = memory_with(("ev-1", "p-1", 0, 1))
+    assert memory.events(("p-1",), "project", False, EXPIRY) == ["ev-1"]
+    assert memory.events(("p-1",), "project", False, EXPIRY + 1) == []
+    assert memory.events((), "project", True, EXPIRY + 1) == []
+
+
+async def test_memory_is_bounded() -> None:
+    memory = Memory()
+    for number in range(CAPACITY + 500):
+        memory.wrote(
+            f"ev-{number}",
+            method="POST",
+            group="project",
+            names=("serverId",),
+            ids=(f"s-{number}",),
+            body=f'{{"id": "p-{number}"}}'.encode(),
+            started=number / 1e4,
+            now=number / 1e4,
+        )
+    assert len(memory) <= 2 * CAPACITY
+
+
+async def test_old_scopes_go_when_new_ones_come() -> None:
+    memory = memory_with(("ev-1", "p-1", 0, 1), ("ev-2", "p-2", EXPIRY + 5, EXPIRY + 6))
+    assert len(memory) == 2  # p-2 and the group
+
+
+async def test_a_thing_created_here_belongs_to_where_it_was_created() -> None:
+    memory = Memory()
+    memory.wrote(
+        "ev-1",
+        method="POST",
+        group="database",
+        names=("projectId",),
+        ids=("p-1",),
+        body=b'{"id": "db-1"}',
+        started=0,
+        now=1,
+    )
+    memory.wrote(
+        "ev-2", method="PATCH", group="database", names=("databaseId",), ids=("db-1",), body=b"", started=2, now=3
+    )
+    assert memory.events(("p-1",), "database", True, 4) == ["ev-2"]
+    assert memory.events(("p-2",), "database", True, 4) == []
+
+
+async def test_a_change_of_unknown_place_counts_for_the_lists_of_its_group() -> None:
+    memory = Memory()
+    memory.wrote(
+        "ev-1", method="PATCH", group="database", names=("databaseId",), ids=("db-1",), body=b"", started=0, now=1
+    )
+    assert memory.events(("p-1",), "database", True, 2) == ["ev-1"]
+    assert memory.events(("p-1",), "project", True, 2) == []
+    assert memory.events(("db-2",), "database", False, 2) == []
+
+
+async def test_raw_routes_take_part() -> None:
+    async with talking(created("p-1", "ev-1"), reply(200, {})) as (client, server, _):
+        await client.request("POST", "/v2/servers/s-1/projects", body=NEW)
+        await client.sender.value(GET_PROJECT, ("p-1",))
+        await client.request("GET", "/v2/projects/p-1")
+        await client.request("GET", "/v2/projects/p-2")
+        server.script = [reply(200, [])]
+        await client.sender.value(LIST_PROJECTS)
+        assert events(server) == [None, "ev-1", "ev-1", None, "ev-1"]
+
+
+@pytest.mark.parametrize(
+    ("body", "ids"),
+    [
+        (b'{"id": "a", "databaseId": "b", "name": "c", "n": 1, "emptyId": ""}', ("a", "b")),
+        (b"", ()),
+        (b"[1]", ()),
+        (b"{broken", ()),
+        (b'{"id": ' + b"[" * 70_000, ()),
+    ],
+)
+def test_ids_in_an_answer(body: bytes, ids: tuple[str, ...]) -> None:
+    assert created_ids(body) == ids

@@ -1,0 +1,173 @@
+"""Every error says what happened, and no body hides its status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mittwald_async import errors
+from mittwald_async.errors import (
+    BadRequestError,
+    ConsistencyError,
+    InvalidArgumentError,
+    MittwaldError,
+    RefusedError,
+    ResponseDecodeError,
+    StatusError,
+)
+from mittwald_async.transport.answers import masked, status_error
+from mittwald_async.transport.session import ERROR_BODY_LIMIT
+
+from .tools import CREATE_PROJECT, GET_PROJECT, idle_only, reply, talking
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, errors.BadRequestError),
+        (401, errors.AuthenticationError),
+        (402, errors.StatusError),
+        (403, errors.PermissionDeniedError),
+        (404, errors.NotFoundError),
+        (406, errors.StatusError),
+        (409, errors.ConflictError),
+        (412, errors.RefusedError),
+        (418, errors.StatusError),
+        (422, errors.UnprocessableError),
+        (429, errors.RateLimitError),
+        (500, errors.ServerError),
+        (503, errors.ServerError),
+        (304, errors.RedirectError),
+    ],
+)
+async def test_each_status_has_its_class(status: int, kind: type[StatusError]) -> None:
+    body = {"type": "SomeError", "message": "told so", "params": {"traceId": "trace-7"}}
+    async with talking(reply(status, None if status == 304 else body), max_retries=0) as (client, _, _):
+        with pytest.raises(MittwaldError) as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        error = caught.value
+        assert type(error) is kind
+        assert isinstance(error, StatusError)
+        assert (error.status, error.operation_id, error.method) == (status, "project-get-project", "GET")
+        assert error.url.endswith("/v2/projects/p-1")
+        assert error.headers["content-type"] == "application/json"
+        if status != 304:
+            assert (error.type, error.message, error.trace_id) == ("SomeError", "told so", "trace-7")
+            assert str(error).startswith(f"{status} SomeError: told so (project-get-project GET http://")
+            assert str(error).endswith("[trace trace-7]")
+
+
+async def test_validation_errors_name_their_places() -> None:
+    body = {
+        "type": "ValidationError",
+        "message": "Validation failed",
+        "validationErrors": [
+            {"path": "body.description", "message": "too short", "type": "minLength", "context": {"min": 3}},
+            {"message": "unknown", "path": None},
+            "nonsense",
+        ],
+    }
+    async with talking(reply(400, body)) as (client, _, _):
+        with pytest.raises(BadRequestError) as caught:
+            await client.sender.value(CREATE_PROJECT, ("s-1",), body={"description": "x"})
+        first, second = caught.value.issues
+        assert (first.path, first.message, first.type, first.context) == (
+            "body.description",
+            "too short",
+            "minLength",
+            {"min": 3},
+        )
+        assert (second.path, second.message) == ("", "unknown")
+        assert "[body.description: too short; unknown]" in str(caught.value)
+
+
+def test_two_kinds_of_412() -> None:
+    lag = b'{"type": "FailedPrecondition", "message": "lastEventID not reached", "params": {"traceId": "t"}}'
+    assert isinstance(status_error(412, {}, lag), ConsistencyError)
+    assert isinstance(status_error(412, {}, b'{"type": "VError", "message": "not in this phase"}'), RefusedError)
+    assert isinstance(status_error(412, {}, b"<html>"), RefusedError)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            b"<html><body>\n<h1>502   Bad Gateway</h1></body></html>",
+            "<html><body> <h1>502 Bad Gateway</h1></body></html>",
+        ),
+        (b"", ""),
+        (b'{"type": "X", "mess', '{"type": "X", "mess'),
+        (b"[1, 2]", "[1, 2]"),
+        (b'{"message": 5, "type": ["x"], "params": [], "validationErrors": {}}', None),
+        (b"{" * 100_000, None),
+        (b'{"a":' * 100_000, None),
+        (b"\xff\xfe\x00", None),
+    ],
+)
+def test_no_body_hides_the_status(body: bytes, message: str | None) -> None:
+    error = status_error(502, {}, body)
+    assert error.status == 502
+    assert error.body == body
+    assert len(str(error)) < 400
+    if message is not None:
+        assert error.message == message
+
+
+async def test_an_error_body_is_read_up_to_a_limit_and_the_rest_left() -> None:
+    async def endless(seen: Any, writer: Any) -> None:
+        writer.write(b"HTTP/1.1 404 No\r\nContent-Length: 1000000000\r\n\r\n")
+        chunk = b"x" * 65536
+        for _ in range(15_000):
+            writer.write(chunk)
+            await writer.drain()
+
+    async with talking(endless) as (client, _, _):
+        with pytest.raises(errors.NotFoundError) as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert len(caught.value.body) == ERROR_BODY_LIMIT
+        assert idle_only(client)
+        await client.close()
+
+
+async def test_a_body_that_is_not_what_the_document_says() -> None:
+    async with talking(reply(200, b"<html>")) as (client, _, _):
+        with pytest.raises(ResponseDecodeError) as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert caught.value.body == b"<html>"
+        assert idle_only(client)
+
+
+async def test_arguments_are_refused_before_anything_is_sent() -> None:
+    async with talking(reply(200, {})) as (client, server, _):
+        with pytest.raises(InvalidArgumentError, match="project_id"):
+            await client.sender.value(GET_PROJECT, ("..",))
+        with pytest.raises(InvalidArgumentError, match="path"):
+            await client.request("GET", "v2/projects")
+        with pytest.raises(InvalidArgumentError, match="percent-encoded"):
+            await client.request("GET", "/v2/projects/a b")
+        with pytest.raises(InvalidArgumentError, match="method"):
+            await client.request("GET /", "/v2/projects")
+        assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://h/p?token=abc&x=1", "https://h/p?token=***&x=1"),
+        ("https://h/p?a=1&accessToken=abc&client_secret=d#f", "https://h/p?a=1&accessToken=***&client_secret=***#f"),
+        ("https://user:pw@h/p", "https://h/p"),
+        ("https://h/mail/a@b", "https://h/mail/a@b"),
+        ("https://h/p?q=a@b", "https://h/p?q=a@b"),
+    ],
+)
+def test_urls_are_shown_without_secrets(url: str, shown: str) -> None:
+    assert masked(url) == shown
+
+
+async def test_a_secret_in_the_query_is_in_no_message() -> None:
+    async with talking(reply(500), max_retries=0) as (client, _, _):
+        with pytest.raises(errors.ServerError) as caught:
+            await client.request("GET", "/v2/x", query={"token": "hush-hush", "n": 1})
+        assert "hush-hush" not in str(caught.value)
+        assert "n=1" in caught.value.url

@@ -1,0 +1,188 @@
+"""A server that breaks every rule, over real sockets. After each failure the pool holds nothing that should be closed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from mittwald_async.errors import (
+    MaybeSentError,
+    MittwaldError,
+    ReadTimeoutError,
+    ResponseDecodeError,
+    ServerError,
+)
+from mittwald_async.transport.build import Content
+
+from .tools import CREATE_PROJECT, GET_PROJECT, Seen, idle_only, reply, talking
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n"
+
+
+def reset(*before: bytes) -> object:
+    async def act(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        for part in before:
+            writer.write(part)
+            await writer.drain()
+        await asyncio.sleep(0.01)
+        writer.transport.abort()
+
+    return act
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        (),
+        (b"HTTP/1.1 200 O",),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: appl",),
+        (OK,),
+        (OK, b'{"id":'),
+        (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"id',),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope",),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 4,),
+        (b"HTTP/1.1 abc OK\r\n\r\n",),
+        (b"HTTP/1.1 200 OK\r\nBad Header\r\n\r\n",),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\nContent-Length: 13\r\n\r\n",),
+    ],
+)
+async def test_answers_that_break_off_or_are_none(sent: tuple[bytes, ...]) -> None:
+    async with talking(reset(*sent), reply(200, {"id": "p-1"})) as (client, server, _):  # type: ignore[arg-type]
+        response = await client.sender.response(GET_PROJECT, ("p-1",))
+        assert response.data == {"id": "p-1"}
+        assert response.attempts[0].status is None
+        assert response.attempts[0].reason
+        server.script = [reset(*sent)]  # type: ignore[list-item]
+        with pytest.raises(MaybeSentError) as caught:
+            await client.sender.value(CREATE_PROJECT, ("s-1",), body={"description": "x"})
+        assert len(caught.value.attempts) == 1
+        assert idle_only(client)
+
+
+async def test_truncated_json_is_a_decode_error_with_its_body() -> None:
+    async with talking(reply(200, b'{"id": "p-')) as (client, server, _):
+        with pytest.raises(ResponseDecodeError) as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert caught.value.body == b'{"id": "p-'
+        assert len(server.seen) == 1, "decode errors are not repeated"
+        assert idle_only(client)
+
+
+async def test_json_of_absurd_depth_is_an_error_and_no_crash() -> None:
+    async with talking(reply(200, b"[" * 200_000 + b"]" * 200_000)) as (client, _, _):
+        with pytest.raises(ResponseDecodeError):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+
+
+async def test_a_longer_body_than_announced_is_no_answer() -> None:
+    async with talking(OK + b'{"id": "p-1"}garbage', reply(200, {"id": "p-2"})) as (client, server, _):
+        response = await client.sender.response(GET_PROJECT, ("p-1",))
+        assert response.data == {"id": "p-2"}
+        assert [a.status for a in response.attempts] == [None, 200]
+        assert server.connections == 2
+
+
+async def test_a_slow_drip_is_not_a_silence() -> None:
+    async def drip(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        for byte in reply(200, {"id": "p-1"}):
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.001)
+
+    async with talking(drip, read_timeout=0.5) as (client, _, _):
+        assert await client.sender.value(GET_PROJECT, ("p-1",)) == {"id": "p-1"}
+
+
+@pytest.mark.parametrize("before", [b"", OK, OK + b'{"id"'])
+async def test_silence_is_a_read_timeout(before: bytes) -> None:
+    async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(before)
+        await asyncio.sleep(30)
+
+    async with talking(silence, read_timeout=0.05, max_retries=1) as (client, server, _):
+        with pytest.raises(ReadTimeoutError, match="read_timeout") as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert isinstance(caught.value, TimeoutError)
+        assert len(caught.value.attempts) == len(server.seen) == 2
+        assert idle_only(client)
+
+
+async def test_an_html_502_shows_its_first_words() -> None:
+    page = b"<html><head><title>502 Bad Gateway</title></head></html>"
+    async with talking(reply(502, page, headers={"Content-Type": "text/html"}), max_retries=0) as (client, _, _):
+        with pytest.raises(ServerError, match="502: <html><head><title>502 Bad Gateway") as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert caught.value.body == page
+
+
+async def test_an_error_that_breaks_off_keeps_its_status() -> None:
+    broken = b'HTTP/1.1 503 Busy\r\nContent-Length: 100\r\n\r\n{"type": "Unavail'
+    async with talking(reset(broken), max_retries=0) as (client, _, _):  # type: ignore[arg-type]
+        with pytest.raises(ServerError) as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert caught.value.status == 503
+        assert caught.value.body == b'{"type": "Unavail'
+        assert idle_only(client)
+
+
+async def test_a_cancelled_call_gives_its_connection_up() -> None:
+    async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(30)
+
+    async with talking(silence, reply(200, {})) as (client, server, _):
+        task = asyncio.ensure_future(client.sender.value(GET_PROJECT, ("p-1",)))
+        while not server.seen:
+            await asyncio.sleep(0.001)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert idle_only(client)
+        assert await client.sender.value(GET_PROJECT, ("p-1",)) == {}
+
+
+async def test_an_enclosing_timeout_stays_the_callers_own() -> None:
+    async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(30)
+
+    async with talking(silence) as (client, _, _):
+        with pytest.raises(TimeoutError) as caught:
+            async with asyncio.timeout(0.05):
+                await client.sender.value(GET_PROJECT, ("p-1",))
+        assert not isinstance(caught.value, MittwaldError)
+        assert idle_only(client)
+
+
+async def test_closing_the_client_fails_what_is_under_way() -> None:
+    async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(30)
+
+    async with talking(silence) as (client, server, _):
+        task = asyncio.ensure_future(client.sender.value(GET_PROJECT, ("p-1",)))
+        while not server.seen:
+            await asyncio.sleep(0.001)
+        await client.close()
+        with pytest.raises(MittwaldError):
+            await task
+
+
+async def test_a_stream_that_was_begun_is_not_sent_a_second_time() -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"one "
+        yield b"two"
+
+    from mittwald_async.transport.pipeline import Pipeline
+
+    async with talking(reply(503), reply(200, {})) as (client, server, _):
+        sender = client.sender
+        assert isinstance(sender, Pipeline)
+
+        async def content(kind: str, body: object) -> Content:
+            return Content("application/octet-stream", open=parts, repeatable=False)
+
+        sender._content = content  # type: ignore[method-assign]
+        with pytest.raises(ServerError):
+            await client.request("PUT", "/v2/x", body=b"")
+        assert [seen.body for seen in server.seen] == [b"one two"]

@@ -1,0 +1,190 @@
+"""Opening, closing, cloning, and saying clearly what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import Any
+
+import aiohttp
+import pytest
+
+from mittwald_async import Mittwald, Options, Pool
+from mittwald_async.errors import ClientStateError, ConfigurationError
+
+from .tools import GET_PROJECT, TOKEN, Clock, reply, serving, shared, talking
+
+
+async def test_a_client_says_that_it_is_not_open() -> None:
+    client = Mittwald(TOKEN, base_url="http://127.0.0.1:1")
+    with pytest.raises(ClientStateError, match="async with"):
+        await client.sender.value(GET_PROJECT, ("p-1",))
+    with pytest.raises(ClientStateError, match="not open"):
+        _ = client.rate_limit
+    assert "not open" in repr(client)
+
+
+async def test_a_closed_client_says_so_and_cannot_be_opened_again() -> None:
+    async with talking(reply(200, {})) as (client, _, _):
+        await client.close()
+        with pytest.raises(ClientStateError, match="closed"):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        with pytest.raises(ClientStateError, match="closed"):
+            await client.__aenter__()
+        assert "closed" in repr(client)
+
+
+async def test_a_client_is_opened_once() -> None:
+    async with talking(reply(200, {})) as (client, _, _):
+        with pytest.raises(ClientStateError, match="open already"):
+            await client.__aenter__()
+
+
+def test_another_loop_is_told_from_its_own() -> None:
+    async def open_one() -> Mittwald:
+        return await Mittwald(TOKEN, base_url="http://127.0.0.1:1").__aenter__()
+
+    async def use(client: Mittwald) -> None:
+        with pytest.raises(ClientStateError, match="another event loop"):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+
+    with asyncio.Runner() as first, asyncio.Runner() as second:
+        client = first.run(open_one())
+        second.run(use(client))
+        first.run(client.close())
+
+
+async def test_a_session_that_was_handed_in_is_used_and_left_open() -> None:
+    async with serving(reply(200, {"id": "p-1"})) as server, aiohttp.ClientSession() as session:
+        async with Mittwald(TOKEN, base_url=server.url, session=session) as client:
+            assert await client.sender.value(GET_PROJECT, ("p-1",)) == {"id": "p-1"}
+        assert not session.closed
+        async with session.get(server.url) as response:
+            assert response.status == 200
+    with pytest.raises(ConfigurationError, match="closed"):
+        async with Mittwald(TOKEN, base_url=server.url, session=session):
+            pass
+
+
+async def test_a_clone_shares_everything_but_its_options() -> None:
+    async with talking(reply(200, {})) as (client, server, _):
+        clone = client.with_options(timeout=5, headers={"X-One": "1"})
+        second = clone.with_options(headers={"x-one": "2", "X-Two": "2"}, strict=True)
+        assert (clone.options.timeout, second.options.timeout, client.options.timeout) == (5, 5, 120)
+        assert shared(clone) is shared(second) is shared(client)
+        await second.sender.value(GET_PROJECT, ("p-1",))
+        await client.sender.value(GET_PROJECT, ("p-1",))
+        assert (server.seen[0].headers["x-one"], server.seen[0].headers["x-two"]) == ("2", "2")
+        assert "x-one" not in server.seen[1].headers
+        assert server.connections == 1
+        with pytest.raises(ClientStateError, match="clone"):
+            await clone.close()
+        with pytest.raises(ClientStateError, match="clone"):
+            await clone.__aenter__()
+
+
+def test_with_options_takes_every_option_of_the_constructor() -> None:
+    fixed = {"self", "token", "credentials", "base_url", "session", "pool", "clock"}
+    constructor = set(inspect.signature(Mittwald.__init__).parameters) - fixed
+    clone = set(inspect.signature(Mittwald.with_options).parameters) - {"self"}
+    assert constructor == clone == set(Options.__struct_fields__)
+
+
+def test_defaults_are_the_same_everywhere() -> None:
+    signature = inspect.signature(Mittwald.__init__)
+    plain = Options()
+    for name in Options.__struct_fields__:
+        default = signature.parameters[name].default
+        assert (default or getattr(plain, name)) == getattr(plain, name), name
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"timeout": 0}, "timeout"),
+        ({"timeout": float("nan")}, "timeout"),
+        ({"connect_timeout": -1}, "connect_timeout"),
+        ({"max_retries": -1}, "max_retries"),
+        ({"consistency": "never"}, "consistency"),
+        ({"pace": "fast"}, "pace"),
+        ({"reserve": 1.0}, "reserve"),
+        ({"max_rate": (0, 1)}, "max_rate"),
+        ({"max_concurrency": 0}, "max_concurrency"),
+        ({"headers": {"X": "a\r\nY: b"}}, "X"),
+        ({"user_agent": "a\nb"}, "user_agent"),
+        ({"base_url": "api.mittwald.de"}, "base_url"),
+        ({"base_url": "https://user:pw@api.mittwald.de"}, "credentials do not belong"),
+        ({"base_url": "https://["}, "base_url"),
+        ({"token": ""}, "token"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_once(options: dict[str, Any], named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named):
+        Mittwald(**{"token": TOKEN, **options})
+
+
+@pytest.mark.parametrize("options", [{"connections": -1}, {"keepalive": 0}, {"dns_ttl": -1}])
+def test_a_pool_that_cannot_work_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        Pool(**options)
+
+
+def test_the_environment_says_where_and_with_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MITTWALD_API_TOKEN", raising=False)
+    monkeypatch.delenv("MITTWALD_API_BASE_URL", raising=False)
+    with pytest.raises(ConfigurationError, match="MITTWALD_API_TOKEN"):
+        Mittwald()
+    assert "https://api.mittwald.de" in repr(Mittwald(TOKEN))
+    monkeypatch.setenv("MITTWALD_API_TOKEN", TOKEN)
+    monkeypatch.setenv("MITTWALD_API_BASE_URL", "http://127.0.0.1:9/base/")
+    assert "http://127.0.0.1:9/base," in repr(Mittwald())
+
+
+async def test_an_anonymous_client_sends_no_token() -> None:
+    async with serving(reply(200, {})) as server:
+        async with Mittwald.anonymous(base_url=server.url, clock=Clock()) as client:
+            await client.with_options(timeout=7).sender.value(GET_PROJECT, ("p-1",))
+        assert "x-access-token" not in server.seen[0].headers
+    with pytest.raises(ConfigurationError, match="anonymous"):
+        Mittwald.anonymous(token=TOKEN)
+
+
+async def test_who_we_are_is_told_and_cookies_are_not_kept() -> None:
+    setting = reply(200, {}, headers={"Set-Cookie": "a=b; Path=/"})
+    async with talking(setting, user_agent="shop/1.0") as (client, server, _):
+        await client.sender.value(GET_PROJECT, ("p-1",))
+        await client.sender.value(GET_PROJECT, ("p-1",))
+        agent = server.seen[0].headers["user-agent"]
+        assert agent.startswith("shop/1.0 mittwald-async/")
+        assert "python/" in agent
+        assert "aiohttp/" in agent
+        assert "cookie" not in server.seen[1].headers
+        assert "gzip" in server.seen[0].headers["accept-encoding"]
+        assert server.seen[0].headers["x-access-token"] == TOKEN
+    async with talking(reply(200, {}), pool=Pool(compressed=False)) as (client, server, _):
+        await client.sender.value(GET_PROJECT, ("p-1",))
+        assert server.seen[0].headers["accept-encoding"] == "identity"
+
+
+async def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(reply(200, {"via": "proxy"})) as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//user:pass-for-tests@"))
+        monkeypatch.setenv("no_proxy", "direct.invalid")
+        async with Mittwald(TOKEN, base_url="http://api.invalid") as client:
+            assert await client.sender.value(GET_PROJECT, ("p-1",)) == {"via": "proxy"}
+        assert proxy.seen[0].target == "http://api.invalid/v2/projects/p-1"
+        assert proxy.seen[0].headers["proxy-authorization"].startswith("Basic ")
+        async with Mittwald(TOKEN, base_url="http://direct.invalid", max_retries=0) as client:
+            with pytest.raises(Exception, match="cannot connect"):
+                await client.sender.value(GET_PROJECT, ("p-1",))
+        async with Mittwald(TOKEN, base_url=proxy.url, pool=Pool(trust_env=False)) as client:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert proxy.seen[1].target == "/v2/projects/p-1"
+
+
+async def test_tls_is_set_up_for_https_and_off_the_loop() -> None:
+    async with Mittwald(TOKEN, base_url="https://127.0.0.1:1", max_retries=0) as client:
+        session = shared(client).session
+        assert session is not None
+        with pytest.raises(Exception, match="cannot connect"):
+            await client.sender.value(GET_PROJECT, ("p-1",))

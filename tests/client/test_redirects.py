@@ -1,0 +1,97 @@
+"""Redirects are followed by us: method and body stay, credentials do not leave."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from mittwald_async.errors import RedirectError
+
+from .tools import CREATE_PROJECT, GET_PROJECT, TOKEN, Seen, idle_only, reply, serving, talking
+
+
+def to(place: str, status: int = 308) -> bytes:
+    return reply(status, headers={"Location": place})
+
+
+async def test_a_redirect_stub_leads_to_the_real_route() -> None:
+    async with talking(to("/v2/new?x=1"), reply(200, {"id": "1"})) as (client, server, _):
+        response = await client.request("GET", "/v2/old")
+        assert response.data == b'{"id": "1"}'
+        assert [seen.target for seen in server.seen] == ["/v2/old", "/v2/new?x=1"]
+        assert [seen.headers["x-access-token"] for seen in server.seen] == [TOKEN, TOKEN]
+        assert response.url.endswith("/v2/new?x=1")
+        assert [a.reason for a in response.attempts] == ["redirected", "ok"]
+
+
+@pytest.mark.parametrize(("status", "method"), [(307, "POST"), (308, "POST"), (303, "GET"), (301, "GET"), (302, "GET")])
+async def test_method_and_body_of_a_write(status: int, method: str) -> None:
+    async with talking(to("/v2/new", status), reply(201, {"id": "1"})) as (client, server, _):
+        await client.sender.value(CREATE_PROJECT, ("s-1",), body={"description": "x"})
+        assert server.seen[1].method == method
+        assert server.seen[1].body == (b'{"description":"x"}' if method == "POST" else b"")
+        assert ("content-type" in server.seen[1].headers) == (method == "POST")
+
+
+async def test_the_token_does_not_go_to_another_origin() -> None:
+    async with serving(reply(200, {"id": "elsewhere"})) as other:
+        async with talking(to(other.url + "/steal"), headers={"X-Own": "private"}, after="ev-1") as (client, _, _):
+            assert await client.sender.value(GET_PROJECT, ("p-1",)) == {"id": "elsewhere"}
+        arrived = other.seen[0].headers
+        assert other.seen[0].target == "/steal"
+        assert TOKEN not in str(arrived)
+        assert not {"x-access-token", "authorization", "cookie", "x-own", "if-event-reached"} & set(arrived)
+
+
+async def test_it_stays_behind_even_if_the_other_origin_sends_us_back() -> None:
+    async with talking(b"") as (client, server, _):
+        async with serving(to(server.url + "/v2/back")) as other:
+            server.script = [to(other.url + "/there"), reply(200, {})]
+            await client.request("GET", "/v2/start")
+        assert [seen.target for seen in server.seen] == ["/v2/start", "/v2/back"]
+        assert "x-access-token" not in server.seen[1].headers
+
+
+async def test_a_whole_url_of_another_origin_gets_no_token() -> None:
+    async with serving(reply(200, {})) as other, talking(reply(200, {})) as (client, server, _):
+        await client.request("GET", other.url + "/x")
+        await client.request("GET", server.url + "/x")
+        assert "x-access-token" not in other.seen[0].headers
+        assert "x-access-token" in server.seen[0].headers
+
+
+async def test_five_hops_and_no_more() -> None:
+    async with talking(to("/v2/round")) as (client, server, clock):
+        with pytest.raises(RedirectError, match="more than 5 redirects") as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert caught.value.status == 308
+        assert len(server.seen) == 6
+        assert clock.sleeps == []
+        assert idle_only(client)
+
+
+@pytest.mark.parametrize(
+    ("place", "problem"),
+    [
+        ("", "names no location"),
+        ("ftp://h/x", "not a usable"),
+        ("http://[", "not a usable"),
+        ("javascript:alert(1)", "not a usable"),
+    ],
+)
+async def test_a_redirect_that_leads_nowhere(place: str, problem: str) -> None:
+    async with talking(to(place)) as (client, server, _):
+        with pytest.raises(RedirectError, match=problem):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert len(server.seen) == 1
+
+
+async def test_a_password_in_the_location_is_not_used() -> None:
+    async def away(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        host = seen.headers["host"]
+        writer.write(to(f"http://user:pw@{host}/v2/new") if seen.target != "/v2/new" else reply(200, {}))
+
+    async with talking(away) as (client, server, _):
+        await client.request("GET", "/v2/old")
+        assert "authorization" not in server.seen[1].headers

@@ -1,0 +1,218 @@
+"""Which attempts are made, how long is slept between them, and what is told about it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from mittwald_async import Mittwald
+from mittwald_async.errors import (
+    AuthenticationError,
+    BadRequestError,
+    CallTimeoutError,
+    MaybeSentError,
+    NotSentError,
+    RateLimitError,
+    ServerError,
+)
+
+from .tools import CREATE_PROJECT, GET_PROJECT, TOKEN, Clock, Seen, idle_only, reply, serving, shared, talking
+
+NEW = {"description": "shop"}
+
+
+async def hang_up(seen: Seen, writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+async def test_a_read_survives_three_bad_answers() -> None:
+    async with talking(reply(500), reply(503), reply(502), reply(200, {"id": "p-1"})) as (client, server, clock):
+        response = await client.sender.response(GET_PROJECT, ("p-1",))
+        assert response.data == {"id": "p-1"}
+        assert [(a.number, a.status, a.reason, a.waited) for a in response.attempts] == [
+            (1, 500, "status 500", 0.25),
+            (2, 503, "status 503", 0.5),
+            (3, 502, "status 502", 1.0),
+            (4, 200, "ok", 0.0),
+        ]
+        assert clock.sleeps == [0.25, 0.5, 1.0]
+        assert len(server.seen) == 4
+
+
+async def test_the_error_tells_of_every_attempt() -> None:
+    async with talking(reply(500, {"type": "InternalServerError", "message": "oops"})) as (client, _, _):
+        with pytest.raises(ServerError) as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        error = caught.value
+        assert [a.status for a in error.attempts] == [500] * 4
+        assert "after 4 attempts" in str(error)
+        assert "project-get-project GET http://" in str(error)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 408])
+async def test_a_write_is_not_repeated_when_it_may_have_been_done(status: int) -> None:
+    async with talking(reply(status), reply(201, {"id": "p-1"})) as (client, server, _):
+        with pytest.raises(Exception, match=str(status)):
+            await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
+        assert len(server.seen) == 1
+
+
+async def test_a_throttled_write_is_repeated_with_its_body() -> None:
+    async with talking(reply(429, headers={"Retry-After": "7"}), reply(201, {"id": "p-1"})) as (client, server, clock):
+        assert await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW) == {"id": "p-1"}
+        assert clock.sleeps[0] == 7
+        assert server.seen[0].body == server.seen[1].body == b'{"description":"shop"}'
+
+
+async def test_a_wait_longer_than_allowed_is_an_error_that_tells_it() -> None:
+    async with talking(reply(429, headers={"Retry-After": "600"})) as (client, server, clock):
+        with pytest.raises(RateLimitError) as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert caught.value.retry_after == 600
+        assert clock.sleeps == []
+        assert len(server.seen) == 1
+
+
+async def test_no_sleep_runs_over_the_deadline() -> None:
+    async with talking(reply(503, headers={"Retry-After": "30"}), timeout=20) as (client, server, clock):
+        with pytest.raises(ServerError):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert clock.sleeps == []
+        assert len(server.seen) == 1
+
+
+async def test_what_cannot_get_better_is_not_repeated() -> None:
+    async with talking(reply(400, {"type": "ValidationError"})) as (client, server, _):
+        with pytest.raises(BadRequestError):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert len(server.seen) == 1
+
+
+async def test_no_retries_means_one_attempt() -> None:
+    async with talking(reply(500), max_retries=0) as (client, server, _):
+        with pytest.raises(ServerError):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert len(server.seen) == 1
+
+
+async def test_the_quota_stops_a_storm_of_retries() -> None:
+    async with talking(reply(500)) as (client, server, _):
+        for _ in range(40):
+            with pytest.raises(ServerError):
+                await client.sender.value(GET_PROJECT, ("p-1",))
+        assert len(server.seen) == 40 + 100
+        assert shared(client).quota.tokens == 0
+
+
+async def test_successes_fill_the_quota_again() -> None:
+    async with talking(reply(500), reply(200, {})) as (client, _, _):
+        shared(client).quota.tokens = 20
+        await client.sender.value(GET_PROJECT, ("p-1",))
+        assert shared(client).quota.tokens == 20
+        await client.sender.value(GET_PROJECT, ("p-1",))
+        assert shared(client).quota.tokens == 21
+
+
+async def test_a_server_that_hangs_up_is_asked_exactly_as_often_as_we_say() -> None:
+    """aiohttp would send each attempt on a reused connection twice, untold."""
+    async with talking(reply(200, {}), hang_up) as (client, server, _):
+        await client.sender.value(GET_PROJECT, ("p-1",))
+        with pytest.raises(MaybeSentError, match="without an answer") as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert len(caught.value.attempts) == 4
+        assert len(server.seen) == 1 + 4
+        assert idle_only(client)
+
+
+async def test_a_session_handed_in_resends_nothing_untold_either() -> None:
+    import aiohttp
+
+    async with serving(reply(200, {}), hang_up) as server, aiohttp.ClientSession() as session:
+        async with Mittwald(TOKEN, base_url=server.url, session=session, clock=Clock()) as client:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+            with pytest.raises(MaybeSentError) as caught:
+                await client.sender.value(GET_PROJECT, ("p-1",))
+        assert len(server.seen) == 1 + len(caught.value.attempts) == 5
+
+
+async def test_a_write_that_may_have_arrived_is_not_sent_again() -> None:
+    async with talking(reply(200, {}), hang_up) as (client, server, _):
+        await client.sender.value(GET_PROJECT, ("p-1",))
+        with pytest.raises(MaybeSentError):
+            await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
+        assert len(server.seen) == 2
+
+
+async def test_nobody_at_home_is_provably_not_sent() -> None:
+    async with serving(reply(200)) as server:
+        url = server.url
+    async with Mittwald(TOKEN, base_url=url, clock=Clock()) as client:
+        with pytest.raises(NotSentError, match=r"cannot connect to 127\.0\.0\.1") as caught:
+            await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
+        assert len(caught.value.attempts) == 4
+        assert idle_only(client)
+
+
+async def test_a_slow_server_meets_the_deadline() -> None:
+    async def sleep(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(30)
+
+    async with talking(sleep, timeout=0.05) as (client, server, _):
+        with pytest.raises(CallTimeoutError) as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert len(caught.value.attempts) == len(server.seen) == 1
+        assert isinstance(caught.value, TimeoutError)
+        assert idle_only(client)
+
+
+def renewable(*tokens: str) -> Any:
+    """Credentials that give one token after the other."""
+    left = list(tokens)
+
+    async def source() -> str:
+        return left.pop(0)
+
+    return source
+
+
+async def test_a_refused_token_is_renewed_once() -> None:
+    async with serving(reply(401, {"type": "Unauthorized"}), reply(200, {"id": "p-1"})) as server:
+        async with Mittwald(credentials=renewable("first-token", "second-token"), base_url=server.url) as client:
+            assert await client.sender.value(GET_PROJECT, ("p-1",)) == {"id": "p-1"}
+        assert [seen.headers["x-access-token"] for seen in server.seen] == ["first-token", "second-token"]
+
+
+async def test_a_token_refused_twice_is_an_error() -> None:
+    async with serving(reply(401, {"message": "no"})) as server:
+        async with Mittwald(credentials=renewable("first-token", "second-token"), base_url=server.url) as client:
+            with pytest.raises(AuthenticationError) as caught:
+                await client.sender.value(GET_PROJECT, ("p-1",))
+        assert len(server.seen) == 2
+        assert "token" not in str(caught.value)
+
+
+async def test_a_static_token_refused_is_final() -> None:
+    async with talking(reply(401)) as (client, server, _):
+        with pytest.raises(AuthenticationError, match="401"):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert len(server.seen) == 1
+
+
+async def test_ten_thousand_calls_share_one_token_refresh() -> None:
+    asked = 0
+
+    async def source() -> str:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(0.01)
+        return "fetched-token"
+
+    async with serving(reply(200, {})) as server:
+        async with Mittwald(credentials=source, base_url=server.url, timeout=None) as client:
+            await asyncio.gather(*(client.sender.value(GET_PROJECT, (f"p-{n}",)) for n in range(10_000)))
+            assert idle_only(client)
+        assert len(server.seen) == 10_000
+        assert asked == 1
+        assert server.connections <= 128

@@ -1,0 +1,235 @@
+"""Middleware, observers, the log, whole answers, and any operation or route by name."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import msgspec
+import pytest
+
+from mittwald_async import Mittwald, Page
+from mittwald_async.errors import InvalidArgumentError, MaybeSentError, NotFoundError, ServerError
+from mittwald_async.transport.events import (
+    AttemptEnded,
+    CallEnded,
+    CallStarted,
+    Event,
+    RetryScheduled,
+    WaitedForBudget,
+)
+from mittwald_async.transport.pipeline import CallNext, Request
+from mittwald_async.transport.session import Answer
+
+from .tools import CREATE_PROJECT, GET_PROJECT, LIST_PROJECTS, TOKEN, reply, serving, talking
+
+
+async def test_middleware_runs_around_every_attempt_and_never_sees_the_token() -> None:
+    seen: list[Request] = []
+
+    async def stamp(request: Request, call_next: CallNext) -> Answer:
+        seen.append(request)
+        return await call_next(
+            msgspec.structs.replace(request, headers={**request.headers, "X-Attempt": str(request.attempt)})
+        )
+
+    async with talking(reply(500), reply(200, {"id": "p-1"}), middleware=[stamp]) as (client, server, _):
+        assert await client.sender.value(GET_PROJECT, ("p-1",)) == {"id": "p-1"}
+        assert [s.headers["x-attempt"] for s in server.seen] == ["1", "2"]
+        assert [r.attempt for r in seen] == [1, 2]
+        assert TOKEN not in repr(seen)
+        assert all(s.headers["x-access-token"] == TOKEN for s in server.seen)
+
+
+async def test_the_first_middleware_is_outermost() -> None:
+    order: list[str] = []
+
+    def named(name: str) -> Any:
+        async def middleware(request: Request, call_next: CallNext) -> Answer:
+            order.append(name)
+            answer = await call_next(request)
+            order.append(name.upper())
+            return answer
+
+        return middleware
+
+    async with talking(reply(200, {}), middleware=[named("a"), named("b")]) as (client, _, _):
+        await client.sender.value(GET_PROJECT, ("p-1",))
+        assert order == ["a", "b", "B", "A"]
+
+
+async def test_middleware_can_answer_itself_change_the_body_and_raise() -> None:
+    async def cached(request: Request, call_next: CallNext) -> Answer:
+        return Answer(200, {"Content-Type": "application/json"}, b'{"id": "cached"}')
+
+    async def rewrite(request: Request, call_next: CallNext) -> Answer:
+        changed = msgspec.structs.replace(request, body=b'{"description": "changed"}')
+        return await call_next(changed)
+
+    async def fail(request: Request, call_next: CallNext) -> Answer:
+        raise LookupError("not today")
+
+    async def breaks(request: Request, call_next: CallNext) -> Answer:
+        raise MaybeSentError("the middleware's connection broke")
+
+    async with talking(reply(201, {"id": "p-1"})) as (client, server, _):
+        assert await client.with_options(middleware=[cached]).sender.value(GET_PROJECT, ("p-1",)) == {"id": "cached"}
+        assert server.seen == []
+        await client.with_options(middleware=[rewrite]).sender.value(
+            CREATE_PROJECT, ("s-1",), body={"description": "x"}
+        )
+        assert server.seen[0].body == b'{"description": "changed"}'
+        assert server.seen[0].headers["content-type"] == "application/json"
+        with pytest.raises(LookupError, match="not today"):
+            await client.with_options(middleware=[fail]).sender.value(GET_PROJECT, ("p-1",))
+        with pytest.raises(MaybeSentError) as caught:
+            await client.with_options(middleware=[breaks]).sender.value(GET_PROJECT, ("p-1",))
+        assert len(caught.value.attempts) == 4
+
+
+async def test_middleware_that_leads_elsewhere_takes_no_token_along() -> None:
+    async with serving(reply(200, {})) as other, talking(reply(200, {})) as (client, _, _):
+
+        async def divert(request: Request, call_next: CallNext) -> Answer:
+            return await call_next(msgspec.structs.replace(request, url=other.url + "/x"))
+
+        await client.with_options(middleware=[divert]).sender.value(GET_PROJECT, ("p-1",))
+        assert "x-access-token" not in other.seen[0].headers
+
+
+async def test_observers_hear_the_whole_story() -> None:
+    heard: list[Event] = []
+
+    def broken(event: Event) -> None:
+        raise RuntimeError("the observer's own trouble")
+
+    async with talking(reply(503), reply(200, {}), observers=[broken, heard.append]) as (client, _, _):
+        await client.sender.value(GET_PROJECT, ("p-1",))
+        assert [type(event) for event in heard] == [CallStarted, AttemptEnded, RetryScheduled, AttemptEnded, CallEnded]
+        assert len({event.call for event in heard}) == 1
+        assert {event.operation_id for event in heard} == {"project-get-project"}
+        attempt, retry, last, end = heard[1:]
+        assert isinstance(attempt, AttemptEnded)
+        assert isinstance(last, AttemptEnded)
+        assert (attempt.status, attempt.error, last.status, last.number) == (503, "503", 200, 2)
+        assert isinstance(retry, RetryScheduled)
+        assert (retry.wait, retry.reason) == (0.25, "status 503")
+        assert isinstance(end, CallEnded)
+        assert (end.status, end.error, end.attempts) == (200, None, 2)
+
+
+async def test_observers_hear_of_failure_and_of_waiting() -> None:
+    heard: list[Event] = []
+    async with talking(reply(404), reply(200, {}), observers=[heard.append], max_rate=(1, 0.05)) as (client, _, _):
+        with pytest.raises(NotFoundError):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        end = heard[-1]
+        assert isinstance(end, CallEnded)
+        assert (end.status, end.error) == (404, "NotFoundError")
+        await client.sender.value(GET_PROJECT, ("p-1",))
+        assert any(isinstance(event, WaitedForBudget) for event in heard)
+
+
+async def test_the_log_is_silent_unless_asked_and_holds_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    async with talking(reply(503), reply(200, {})) as (client, _, _):
+        await client.request("GET", "/v2/x", query={"token": "hush-hush"})
+        assert not [r for r in caplog.records if r.name.startswith("mittwald_async") and r.levelno >= logging.INFO]
+        with caplog.at_level(logging.DEBUG, "mittwald_async"):
+            await client.request("GET", "/v2/x", query={"token": "hush-hush"})
+        text = caplog.text
+        assert "GET http://" in text
+        assert "token=***" in text
+        assert "hush-hush" not in text
+        assert TOKEN not in text
+
+
+def test_log_lines_are_one_per_event(caplog: pytest.LogCaptureFixture) -> None:
+    from mittwald_async.transport import events
+
+    facts: dict[str, Any] = {"call": 1, "operation_id": None, "method": "GET", "url": "u"}
+    every: list[Event] = [
+        CallStarted(**facts),
+        WaitedForBudget(**facts, seconds=1),
+        AttemptEnded(**facts, number=1, status=None, error="broke", seconds=1),
+        RetryScheduled(**facts, number=1, reason="broke", wait=1),
+        CallEnded(**facts, status=200, error=None, attempts=2, seconds=3),
+    ]
+    with caplog.at_level(logging.DEBUG, "mittwald_async.calls"):
+        for event in every:
+            events.tell((), event)
+    assert len(caplog.records) == 5
+    assert all("\n" not in record.getMessage() for record in caplog.records)
+
+
+PAGE = {"X-Pagination-TotalCount": "1", "X-Pagination-Limit": "50", "X-Pagination-Skip": "0"}
+
+
+async def test_whole_answers_of_methods() -> None:
+    async with talking(reply(201, {"id": "p-1"}, headers={"ETag": "ev-1"})) as (client, server, _):
+        made = await client.response_of(client.project.create_project, "s-1", description="shop")
+        assert (made.status, made.event_id, made.data.id) == (201, "ev-1", "p-1")
+        assert made.operation_id == "project-create-project"
+        server.script = [reply(200, [], headers=PAGE)]
+        page = await client.response_of(client.project.list_projects, limit=50)
+        assert isinstance(page.data, Page)
+        assert (page.data.total, page.data.items) == (1, [])
+        server.script = [reply(200, b"content", headers={"Content-Type": "application/octet-stream", "X-Kind": "file"})]
+        file = await client.response_of(client.file.get_file, "f-1")
+        assert (file.data, file.status, file.headers["x-kind"]) == (b"content", 200, "file")
+        assert file.url.endswith("/v2/files/f-1")
+        clone = client.with_options(headers={"X-Clone": "1"})
+        server.script = [reply(200, [])]
+        await client.response_of(clone.project.list_projects)
+        assert server.seen[-1].headers["x-clone"] == "1"
+        with pytest.raises(InvalidArgumentError, match="method of a group"):
+            await client.response_of(client.close)
+        with pytest.raises(InvalidArgumentError, match="method of a group"):
+            await client.response_of(Mittwald.anonymous)  # type: ignore[arg-type]
+
+
+async def test_any_operation_by_its_id() -> None:
+    async with talking(reply(200, [])) as (client, server, _):
+        assert (await client.call("project-list-projects", query={"customerId": "c-1", "limit": 5})) == []
+        assert server.seen[0].target == "/v2/projects?customerId=c-1&limit=5"
+        with pytest.raises(InvalidArgumentError, match="did you mean project-list-projects"):
+            await client.call("project-list-project")
+        with pytest.raises(InvalidArgumentError, match="did you mean customerId"):
+            await client.call("project-list-projects", query={"costumerId": "c-1"})
+        with pytest.raises(InvalidArgumentError, match="needs this path parameter"):
+            await client.call("project-get-project")
+        assert len(server.seen) == 1
+
+
+async def test_any_route_with_any_body() -> None:
+    async with talking(reply(200, b"raw")) as (client, server, _):
+        response = await client.request("post", "/v2/x?a=1", query={"b": [1, 2]}, body={"k": "v"})
+        assert (response.data, response.method, response.operation_id) == (b"raw", "POST", None)
+        assert server.seen[0].target == "/v2/x?a=1&b=1&b=2"
+        assert (server.seen[0].headers["content-type"], server.seen[0].body) == ("application/json", b'{"k":"v"}')
+        await client.request("PUT", "/v2/x", body=b"\0\1")
+        assert (server.seen[1].headers["content-type"], server.seen[1].body) == ("application/octet-stream", b"\0\1")
+        await client.request("PUT", "/v2/x", body="text", headers={"Content-Type": "text/plain"})
+        assert (server.seen[2].headers["content-type"], server.seen[2].body) == ("text/plain", b"text")
+        await client.request(
+            "POST", "/v2/oauth2/token", body={"a": "b c"}, headers={"content-type": "application/x-www-form-urlencoded"}
+        )
+        assert server.seen[3].body == b"a=b+c"
+        with pytest.raises(InvalidArgumentError, match="mapping"):
+            await client.request("POST", "/x", body="a", headers={"content-type": "application/x-www-form-urlencoded"})
+
+
+async def test_bodies_keep_null_where_it_is_a_value_and_are_sent_only_if_there_is_something() -> None:
+    async with talking(reply(201, {})) as (client, server, _):
+        await client.sender.value(CREATE_PROJECT, ("s-1",), body={"description": "x", "note": None, "size": None})
+        assert server.seen[0].body == b'{"description":"x","note":null}'
+
+
+async def test_budget_and_failure_of_a_list() -> None:
+    limits = {"X-RateLimit-Limit": "3000", "X-RateLimit-Remaining": "2990", "X-RateLimit-Reset": "60"}
+    async with talking(reply(200, [], headers=limits), reply(500), max_retries=0) as (client, _, _):
+        response = await client.sender.response(LIST_PROJECTS)
+        assert response.rate_limit is not None
+        assert response.rate_limit.remaining == 2990
+        assert client.rate_limit.limit == 3000
+        with pytest.raises(ServerError):
+            await client.sender.response(LIST_PROJECTS)

@@ -1,0 +1,88 @@
+"""A token is nowhere to be seen: not in a repr, a message, a log line, or a variable of ours in a traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import pytest
+
+from mittwald_async import Mittwald
+from mittwald_async.errors import ConfigurationError, MittwaldError
+from mittwald_async.transport.session import Hidden
+
+from .tools import GET_PROJECT, TOKEN, Seen, reply, shared, talking
+
+
+def frames_of_ours(error: BaseException) -> list[tuple[str, dict[str, Any]]]:
+    found: list[tuple[str, dict[str, Any]]] = []
+    pending: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while pending:
+        current = pending.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        pending += [current.__cause__, current.__context__]
+        tb: TracebackType | None = current.__traceback__
+        while tb is not None:
+            if "mittwald_async" in tb.tb_frame.f_code.co_filename and "/tests/" not in tb.tb_frame.f_code.co_filename:
+                found.append((tb.tb_frame.f_code.co_qualname, dict(tb.tb_frame.f_locals)))
+            tb = tb.tb_next
+    return found
+
+
+async def hang_up(seen: Seen, writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(30)
+
+
+@pytest.mark.parametrize(
+    "answer", [reply(500), reply(401), reply(404), reply(200, b"<html>"), reply(308), hang_up, silence]
+)
+async def test_no_failure_shows_the_token(answer: bytes | Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with talking(answer, max_retries=1, timeout=0.2) as (client, _, _):
+        with pytest.raises(MittwaldError) as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        error = caught.value
+        assert TOKEN not in repr(error)
+        assert TOKEN not in str(error)
+        assert TOKEN not in repr(vars(error))
+        assert TOKEN not in "".join(traceback.format_exception(error))
+        frames = frames_of_ours(error)
+        assert frames
+        for name, variables in frames:
+            for variable, value in variables.items():
+                assert TOKEN not in repr(value), f"{variable} in {name}"
+        assert TOKEN not in caplog.text
+
+
+async def test_no_object_shows_the_token() -> None:
+    async with talking(reply(200, {})) as (client, _, _):
+        await client.sender.value(GET_PROJECT, ("p-1",))
+        for thing in (client, client.options, shared(client), client.sender, shared(client).credentials):
+            assert TOKEN not in repr(thing)
+            assert TOKEN not in repr(getattr(thing, "__dict__", {}))
+
+
+def test_a_token_that_cannot_be_used_is_not_shown() -> None:
+    secret = "token for tests with blanks"
+    with pytest.raises(ConfigurationError) as caught:
+        Mittwald(secret)
+    assert secret not in str(caught.value)
+    for name, variables in frames_of_ours(caught.value):
+        for variable, value in variables.items():
+            assert secret not in repr(value), f"{variable} in {name}"
+
+
+def test_a_hidden_value_is_sent_but_not_shown() -> None:
+    hidden = Hidden("value")
+    assert (hidden, str(hidden), repr(hidden)) == ("value", "value", "'***'")

@@ -1,0 +1,201 @@
+"""A server that does what a script says, byte by byte, and a clock that never waits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple, TypeAlias
+
+from mittwald_async import Mittwald, Operation
+from mittwald_async.operation import Body, Paging, Parameter, Result
+from mittwald_async.transport.call import Shared
+
+TOKEN = "token-for-tests"
+
+GET_PROJECT: Operation[dict[str, Any]] = Operation(
+    operation_id="project-get-project",
+    method="GET",
+    path="/v2/projects/{projectId}",
+    group="project",
+    name="get_project",
+    tag="Project",
+    parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
+    results=(Result(status=200, type="Any", content_type="application/json"),),
+)
+LIST_PROJECTS: Operation[list[Any]] = Operation(
+    operation_id="project-list-projects",
+    method="GET",
+    path="/v2/projects",
+    group="project",
+    name="list_projects",
+    tag="Project",
+    parameters=(Parameter(name="customer_id", wire="customerId", where="query", type="str"),),
+    results=(Result(status=200, type="list[Any]", content_type="application/json"),),
+    paging=Paging(limit=True, skip=True, page=True, totals=True),
+)
+CREATE_PROJECT: Operation[dict[str, Any]] = Operation(
+    operation_id="project-create-project",
+    method="POST",
+    path="/v2/servers/{serverId}/projects",
+    group="project",
+    name="create_project",
+    tag="Project",
+    parameters=(Parameter(name="server_id", wire="serverId", where="path", type="str", required=True),),
+    body=Body(
+        content_type="application/json",
+        type="Any",
+        required=True,
+        flat=True,
+        properties=(
+            Parameter(name="description", wire="description", where="body", type="str", required=True),
+            Parameter(name="note", wire="note", where="body", type="str", nullable=True),
+            Parameter(name="size", wire="size", where="body", type="int"),
+        ),
+    ),
+    results=(Result(status=201, type="Any", content_type="application/json"),),
+)
+DELETE_PROJECT: Operation[None] = Operation(
+    operation_id="project-delete-project",
+    method="DELETE",
+    path="/v2/projects/{projectId}",
+    group="project",
+    name="delete_project",
+    tag="Project",
+    parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
+    results=(Result(status=204, type="None"),),
+)
+
+
+class Seen(NamedTuple):
+    """One request as it arrived."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    connection: int
+
+
+Act: TypeAlias = Callable[[Seen, asyncio.StreamWriter], Awaitable[None]]
+Answer: TypeAlias = bytes | Act
+
+
+def reply(status: int = 200, body: object = None, *, headers: Mapping[str, str] | None = None) -> bytes:
+    """An answer's bytes; anything but bytes becomes JSON."""
+    data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+    lines = {"Content-Type": "application/json", "Content-Length": str(len(data)), **(headers or {})}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value)
+    return f"HTTP/1.1 {status} Whatever\r\n{head}\r\n".encode() + data
+
+
+class Server:
+    """Answers by the script; its last answer goes on for ever."""
+
+    def __init__(self, *script: Answer) -> None:
+        self.script = list(script)
+        self.seen: list[Seen] = []
+        self.url = ""
+        self.open = 0
+        self.connections = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.open += 1
+        number = self.connections
+        try:
+            while not writer.is_closing():
+                seen = await _read(reader, number)
+                self.seen.append(seen)
+                answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+                if isinstance(answer, bytes):
+                    writer.write(answer)
+                else:
+                    await answer(seen, writer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self.open -= 1
+            writer.close()
+
+
+async def _read(reader: asyncio.StreamReader, number: int) -> Seen:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+    method, target, _ = head[0].split(" ")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
+    body = b""
+    if "content-length" in headers:
+        body = await reader.readexactly(int(headers["content-length"]))
+    elif headers.get("transfer-encoding") == "chunked":
+        while size := int(await reader.readline(), 16):
+            body += (await reader.readexactly(size + 2))[:-2]
+        await reader.readline()
+    return Seen(method, target, headers, body, number)
+
+
+@asynccontextmanager
+async def serving(*script: Answer) -> AsyncIterator[Server]:
+    """A server on a free port of the loopback."""
+    server = Server(*script)
+    tasks: set[asyncio.Task[None]] = set()
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(server.serve(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    listening = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    try:
+        yield server
+    finally:
+        listening.close()
+        for task in tuple(tasks):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        await listening.wait_closed()
+
+
+class Clock:
+    """Sleeping moves it on at once."""
+
+    def __init__(self) -> None:
+        self.time = 5000.0
+        self.sleeps: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.time += seconds
+        await asyncio.sleep(0)
+
+
+def shared(client: Mittwald) -> Shared:
+    """The room below a client that all of its clones share."""
+    found = getattr(client, "_shared")  # noqa: B009 - a private name, on purpose
+    assert isinstance(found, Shared)
+    return found
+
+
+@asynccontextmanager
+async def talking(*script: Answer, **options: Any) -> AsyncIterator[tuple[Mittwald, Server, Clock]]:
+    """A client open to a scripted server; dice always show 0.5."""
+    clock = Clock()
+    async with serving(*script) as server, Mittwald(TOKEN, base_url=server.url, clock=clock, **options) as client:
+        shared(client).chance = lambda: 0.5
+        yield client, server, clock
+
+
+def idle_only(client: Mittwald) -> bool:
+    """Does the pool hold nothing but idle connections that can be used again?"""
+    session = shared(client).session
+    assert session is not None
+    connector: Any = session.session.connector
+    return not connector._acquired

@@ -1,0 +1,70 @@
+"""Worlds to look at, without a core around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mittwald_async.emulator.clock import EmulatorClock
+from mittwald_async.emulator.options import Options, Transitions
+from mittwald_async.emulator.state import World
+
+from ..talk import Heard, Talk
+
+LENGTH = 10.0
+"""Seconds of one phase in stories about things that take time."""
+
+
+def world(**options: Any) -> World:
+    """A world on a clock that stands still."""
+    return World(Options(**{"seed": 7, "customers": 6, "projects": 60, **options}), EmulatorClock(virtual=True))
+
+
+class Story(Talk):
+    """An emulator in which things take `LENGTH` seconds a phase, on a clock that only the test moves."""
+
+    def __init__(self, **options: Any) -> None:
+        transitions = options.pop("transitions", Transitions(length=LENGTH, failing=options.pop("failing", 0.0)))
+        sizes = {"seed": 7, "customers": 4, "projects": 30}
+        super().__init__(**{**sizes, "clock": "virtual", "transitions": transitions, **options})
+
+    def wait(self, phases: int = 1) -> None:
+        for _ in range(phases):
+            self.core.clock.advance(LENGTH)
+
+    @property
+    def world(self) -> World:
+        return self.core.world
+
+    def read(self, kind: str, index: int = 0) -> dict[str, Any]:
+        """One of the account's objects as it is stored."""
+        return self.world.read(kind, self.world.keys(kind)[index : index + 1][0])
+
+    def where(self, kind: str, **properties: Any) -> dict[str, Any]:
+        """The first of the account's objects with these properties."""
+        for key in self.world.keys(kind):
+            value = self.world.read(kind, key)
+            if all(value.get(name) == wanted for name, wanted in properties.items()):
+                return value
+        raise AssertionError(f"no {kind} with {properties}")
+
+    async def made(self, url: str, body: Any, name: str = "id") -> str:
+        """Create something: its id."""
+        answer = await self.post(url, body)
+        assert answer.status in (200, 201), answer
+        id: str = answer.json[name]
+        return id
+
+    async def seen(self, url: str) -> Any:
+        """What is to be read there."""
+        answer = await self.get(url)
+        assert answer.status == 200, answer
+        return answer.json
+
+    async def done(self, method: str, url: str, body: Any = None) -> Heard:
+        """Something that must succeed."""
+        answer = await self.say(method, url, body)
+        assert answer.status < 300, answer
+        return answer
+
+    async def status(self, url: str) -> int:
+        return (await self.get(url)).status

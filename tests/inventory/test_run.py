@@ -1,0 +1,218 @@
+"""A whole sweep into a file: what is in it, and going on after every kind of end."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import sys
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from mittwald_async import Mittwald
+from mittwald_async.emulator import Emulator, Fault, Transitions
+from mittwald_async.errors import ConfigurationError
+from mittwald_async.inventory import Bounds, Job, Store, StoreError, Summary, Target, chosen, sink_for, sweep, target
+
+from .victim import RESOURCES
+
+ROOT = Path(__file__).parents[2]
+
+
+@asynccontextmanager
+async def account(**options: Any) -> AsyncGenerator[tuple[Emulator, Mittwald]]:
+    settled = Transitions(length=0, failing=0)
+    async with (
+        Emulator(rate_limit=None, drift=0.0, transitions=settled, **options) as api,
+        Mittwald(api.token, base_url=api.url, max_retries=0) as mw,
+    ):
+        yield api, mw
+
+
+@contextmanager
+def job(path: Path, *, part: Target | None = None, resources: Any = RESOURCES, **options: Any) -> Generator[Job]:
+    made = Job(sink_for(path, None, resources), chosen(resources), part or target(), **options)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+async def run(path: Path, mw: Mittwald, **options: Any) -> Summary:
+    with job(path, **options) as made:
+        return await made.run(mw)
+
+
+def content(path: Path, sweep_id: int = 1) -> dict[str, list[tuple[str, str, str]]]:
+    """Every row of a sweep without the time it was fetched at."""
+    with closing(sqlite3.connect(path)) as db:
+        return {
+            name: sorted(
+                db.execute(f'SELECT key, coalesce(project_id, ""), data FROM "{name}" WHERE sweep = ?', (sweep_id,))
+            )
+            for name in RESOURCES
+        }
+
+
+async def test_the_file_holds_what_a_sweep_yields(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.sqlite"
+    async with account(seed=1, customers=3, projects=8) as (_, mw):
+        summary = await run(path, mw)
+        expected: dict[str, list[str]] = {name: [] for name in RESOURCES}
+        async for row in sweep(mw, resources=RESOURCES):
+            expected[row.resource].append(row.key)
+    assert summary.state == "done"
+    assert not summary.resumable
+    assert summary.rows == {name: len(keys) for name, keys in expected.items()}
+    assert {name: [key for key, _, _ in rows] for name, rows in content(path).items()} == {
+        name: sorted(keys) for name, keys in expected.items()
+    }
+    assert not path.with_name("inventory.sqlite-wal").exists()
+
+
+async def test_a_second_sweep_knows_from_the_first_what_it_costs(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.sqlite"
+    async with account(seed=1, customers=3, projects=8) as (_, mw):
+        first = await run(path, mw)
+        with job(path) as made:
+            assert made.plan.open == ()
+            second = await made.run(mw)
+    assert second.planned == second.requests == first.requests
+    assert content(path, 1) == content(path, 2)
+
+
+async def kill_at(moment: float, *arguments: str) -> int | None:
+    """Run the victim and kill it after so many seconds; gives its exit code, `None` where it had ended by itself."""
+    process = await anyio.open_process([sys.executable, "-m", "tests.inventory.victim", *arguments], cwd=ROOT)
+    async with process:
+        with anyio.move_on_after(moment):
+            await process.wait()
+            return process.returncode
+        process.kill()
+        await process.wait()
+    return None
+
+
+async def test_killed_at_twenty_random_moments_it_ends_with_exactly_the_rows_of_an_undisturbed_run(
+    tmp_path: Path,
+) -> None:
+    dice = random.Random(7)
+    undisturbed = tmp_path / "undisturbed.sqlite"
+    async with account(seed=3, customers=6, projects=120) as (api, mw):
+        await run(undisturbed, mw)
+        api.inject(Fault(operation="*", delay=0.02))
+        kills = finished = 0
+        disturbed = tmp_path / "disturbed0.sqlite"
+        while kills < 20 or not finished:
+            moment = dice.uniform(0.3, 0.9) if kills < 20 else 120
+            resume = ("--resume",) if disturbed.exists() and _has_sweep(disturbed) else ()
+            code = await kill_at(moment, api.url, str(disturbed), *resume)
+            kills += code is None
+            if code is not None:
+                assert code == 0
+                assert content(disturbed) == content(undisturbed)
+                finished += 1
+                disturbed = tmp_path / f"disturbed{finished}.sqlite"
+
+
+def _has_sweep(path: Path) -> bool:
+    with closing(sqlite3.connect(path)) as db:
+        try:
+            return bool(db.execute("SELECT count(*) FROM sweeps").fetchone()[0])
+        except sqlite3.OperationalError:
+            return False
+
+
+async def test_cut_off_after_any_number_of_requests_it_goes_on_to_the_same_rows(tmp_path: Path) -> None:
+    undisturbed = tmp_path / "undisturbed.sqlite"
+    async with account(seed=2, customers=3, projects=10) as (_, mw):
+        whole = await run(undisturbed, mw)
+        for cut in range(1, whole.requests, 3):
+            path = tmp_path / f"cut{cut}.sqlite"
+            first = await run(path, mw, bounds=Bounds(max_requests=cut))
+            assert first.resumable
+            assert first.requests == cut
+            second = await run(path, mw, resume=True)
+            assert second.state == "done"
+            assert content(path) == content(undisturbed), cut
+
+
+async def test_cancelled_it_is_resumable_within_a_moment(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.sqlite"
+    async with account(seed=2, customers=3, projects=30) as (api, mw):
+        api.inject(Fault(operation="dns-list-dns-zones", delay=30))
+        begin = anyio.current_time()
+        with anyio.move_on_after(0.6) as scope:
+            await run(path, mw)
+        assert scope.cancelled_caught
+        assert anyio.current_time() - begin < 2.6
+        with Store(path) as store:
+            unfinished = store.unfinished()
+            assert unfinished is not None
+            assert unfinished.state == "running"
+            assert unfinished.requests > 0
+        api.core.faults.clear()
+        assert (await run(path, mw, resume=True)).state == "done"
+
+
+async def test_failed_lists_are_asked_again_when_resuming(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.sqlite"
+    async with account(seed=2, customers=3, projects=6) as (api, mw):
+        api.inject(Fault(operation="dns-list-dns-zones", status=500, count=2))
+        first = await run(path, mw)
+        assert (first.state, len(first.failures), first.resumable) == ("incomplete", 2, True)
+        with closing(sqlite3.connect(path)) as db:
+            assert db.execute("SELECT resource, status FROM failures").fetchall() == [("dns_zone", 500)] * 2
+        second = await run(path, mw, resume=True)
+        assert (second.state, second.requests, second.failures) == ("done", 2, ())
+
+
+async def test_rows_of_a_resource_that_was_only_listed_for_its_ids_survive_an_interruption(tmp_path: Path) -> None:
+    path, whole = tmp_path / "cut.sqlite", tmp_path / "whole.sqlite"
+    only = ["mysql_user"]
+    async with account(seed=2, customers=3, projects=6) as (_, mw):
+        expected = await run(whole, mw, resources=only)
+        await run(path, mw, resources=only, bounds=Bounds(max_requests=5))
+        summary = await run(path, mw, resources=only, resume=True)
+    assert summary.rows == expected.rows
+    assert list(summary.rows) == only
+
+
+async def test_other_forms_are_written_from_a_working_file_that_goes_away(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    async with account(seed=2, customers=2, projects=3) as (_, mw):
+        part = await run(path, mw, bounds=Bounds(max_requests=3))
+        assert part.resumable
+        assert not path.exists()
+        assert path.with_name("rows.jsonl.sweep").exists()
+        summary = await run(path, mw, resume=True)
+    assert len(path.read_bytes().splitlines()) == sum(summary.rows.values())
+    assert [entry.name for entry in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+async def test_there_must_be_something_to_resume_and_of_the_same_server(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.sqlite"
+    with pytest.raises(ConfigurationError, match="nothing to resume"), job(path, resume=True):
+        pass
+    async with account(seed=2, customers=2, projects=3) as (_, mw):
+        await run(path, mw, bounds=Bounds(max_requests=2))
+    async with account(seed=2, customers=2, projects=3) as (_, mw):
+        with pytest.raises(ConfigurationError, match="the interrupted sweep was of"):
+            await run(path, mw, resume=True)
+        await run(path, mw)
+        with pytest.raises(ConfigurationError, match="its last sweep is complete"), job(path, resume=True):
+            pass
+
+
+async def test_a_full_disk_ends_the_sweep_with_a_clear_error_and_a_resumable_file(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.sqlite"
+    async with account(seed=2, customers=3, projects=20) as (_, mw):
+        with job(path) as made:
+            made.store._db.execute("PRAGMA max_page_count = 80")  # pyright: ignore[reportPrivateUsage]
+            with pytest.raises(StoreError, match="disk is full"):
+                await made.run(mw)
+        assert (await run(path, mw, resume=True)).state == "done"

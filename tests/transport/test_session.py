@@ -1,0 +1,101 @@
+"""What aiohttp's failures mean, one by one, and the watch over many deadlines."""
+
+from __future__ import annotations
+
+import asyncio
+from unittest import mock
+
+import aiohttp
+import pytest
+
+from mittwald_async.errors import (
+    CallTimeoutError,
+    ConnectTimeoutError,
+    MaybeSentError,
+    NotSentError,
+    ReadTimeoutError,
+    TransportError,
+)
+from mittwald_async.transport.session import Answer, classify
+from mittwald_async.transport.watch import Watch
+from tests.support.clock import virtual
+
+KEY = mock.Mock(host="h", port=443, ssl=True)
+INFO = mock.Mock(real_url="https://h/?token=hush-hush")
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (aiohttp.ConnectionTimeoutError("https://h/?token=hush-hush"), ConnectTimeoutError),
+        (aiohttp.SocketTimeoutError("x"), ReadTimeoutError),
+        (aiohttp.ClientConnectorError(KEY, OSError(111, "refused")), NotSentError),
+        (aiohttp.ClientConnectorDNSError(KEY, OSError(-2, "unknown")), NotSentError),
+        (aiohttp.ClientProxyConnectionError(KEY, OSError(111, "refused")), NotSentError),
+        (aiohttp.ClientHttpProxyError(INFO, (), status=407, message="Auth"), NotSentError),
+        (aiohttp.ServerFingerprintMismatch(b"", b"", "h", 1), NotSentError),
+        (aiohttp.InvalidURL("https://h/?token=hush-hush"), NotSentError),
+        (ValueError("newline in a header"), NotSentError),
+        (aiohttp.ClientResponseError(INFO, (), status=400, message="Bad\nline hush-hush"), MaybeSentError),
+        (aiohttp.ClientPayloadError("x"), MaybeSentError),
+        (aiohttp.ServerDisconnectedError(), MaybeSentError),
+        (aiohttp.ClientOSError(104, "reset by peer"), MaybeSentError),
+        (aiohttp.ClientConnectionResetError("Connection lost"), MaybeSentError),
+        (aiohttp.ClientConnectionResetError("Cannot write to closing transport"), NotSentError),
+        (
+            caused(
+                aiohttp.ClientOSError(None, "x"),
+                aiohttp.ClientConnectionResetError("Cannot write to closing transport"),
+            ),
+            NotSentError,
+        ),
+        (ConnectionResetError(104, "reset by peer"), MaybeSentError),
+        (TimeoutError(), CallTimeoutError),
+    ],
+)
+def test_each_failure_is_told_as_what_it_means(error: Exception, kind: type[TransportError]) -> None:
+    told = classify(error)
+    assert type(told) is kind
+    assert "hush-hush" not in str(told)
+
+
+def test_an_answer_shows_its_size_and_nothing_else() -> None:
+    assert repr(Answer(200, {}, b"secret")) == "<Answer 200, 6 bytes>"
+    assert repr(Answer(500, {}, b"secret", cut=True)) == "<Answer 500, 6 bytes of more>"
+
+
+@virtual
+async def test_the_watch_ends_what_takes_too_long_and_nothing_else() -> None:
+    loop = asyncio.get_running_loop()
+    watch = Watch(loop)
+    late: list[str] = []
+
+    async def exchange(name: str, takes: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        watch.begin(task, 10)
+        try:
+            await asyncio.sleep(takes)
+        except asyncio.CancelledError:
+            if not watch.end(task):
+                raise
+            late.append(name)
+        else:
+            assert not watch.end(task)
+
+    begun = loop.time()
+    await asyncio.gather(exchange("short", 5), exchange("long", 100), exchange("medium", 9.9))
+    assert late == ["long"]
+    assert 10 <= loop.time() - begun <= 10.5
+    assert len(watch) == 0
+    task = asyncio.ensure_future(exchange("cancelled", 100))
+    await asyncio.sleep(1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert late == ["long"]
