@@ -52,7 +52,7 @@ class Emulator:
         unknown = set(options) - set(Options.__struct_fields__)
         if unknown:
             raise OptionError(f"unknown options: {', '.join(sorted(unknown))}")
-        self.options = Options(
+        self.options: Options = Options(
             seed=seed, customers=customers, projects=projects, rate_limit=rate_limit, faults=tuple(faults), **options
         ).checked()
         self._core: Core | None = None

@@ -103,7 +103,7 @@ class Account:
         self.projects = projects
         self.foreign = foreign
         self.mfa = mfa
-        self.ids = Ids(seed)
+        self.ids: Ids = Ids(seed)
         self._sums: dict[str, array[int]] = {}
         self._weights: list[int] | None = None
 

@@ -82,8 +82,8 @@ class Job:
         self._resume = resume
         self._bounds = bounds
         self._source = source
-        self.store = _opened(sink, resume)
-        self.plan = self._planned()
+        self.store: Store = _opened(sink, resume)
+        self.plan: Plan = self._planned()
         self.sweep: Sweep | None = None
 
     def _planned(self) -> Plan:
