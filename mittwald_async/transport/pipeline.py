@@ -403,7 +403,7 @@ class Pipeline(Outgoing):
         operation = call.plan.operation
         if call.event is not None:
             memory.reached(call.ids, operation.group, call.event)
-        if not call.plan.safe:
+        if call.method == operation.method and not call.plan.safe:  # not where a redirect turned it into a read
             memory.wrote(
                 event_id(call.method, answer.status, answer.headers),
                 method=call.method,
