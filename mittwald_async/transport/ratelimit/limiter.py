@@ -299,9 +299,13 @@ class Limiter:
         self, budget: Budget, slot: Slot, sent_at: float, probe: bool, turn: int, status: int, told: RateLimit | None
     ) -> None:
         """An answer is in: sort its route, tell its budget, wake who may go now."""
-        now = self.now()
+        now = self.loop.time()
         window = budget.window
-        if told is not None and (told.exempt or told.limit is not None):
+        if (
+            told is not None
+            and (told.exempt or told.limit is not None)
+            and (told.exempt or told.limit != window.limit or not self._scopes.knows(slot.route, budget))
+        ):
             target = self._scopes.learn(slot.route, told, sent_at, now)
             if target is not budget:
                 window.unsent(probe)
