@@ -9,10 +9,19 @@ from ..calls import Call, Fail, Reply, Value, handles
 from ..lifecycle import Step
 from ..listing import Key
 from ..state import World
-from .base import Test, filtered, known, located, scope_of, shown, unfit, world_of
+from .base import Test, filtered, known, located, needed, scope_of, shown, unfit, world_of
 from .memberships import member
 
 _COUNT = spread("customer", (30, 1), (40, 3), (30, 8))
+_NEEDED = {
+    "domain": ("domain", "projectId"),
+    "externalCertificate": ("certificateRequestId", "projectId"),
+    "license": ("projectId",),
+    "mailArchive": ("mailAddressId",),
+    "projectHosting": ("customerId", "description", "diskspaceInGiB", "spec"),
+    "server": ("customerId", "description", "diskspaceInGiB", "machineType"),
+}
+"""Properties of an order's data by its type, which must fit each other."""
 _MACHINES = {
     "shared.small": ("1", "2Gi", 500),
     "shared.medium": ("2", "4Gi", 1500),
@@ -109,6 +118,7 @@ class _Wish:
         self.kind = kind
         self.data = data
         self.world = world_of(call)
+        needed(data, *_NEEDED.get(kind, ()), path="body.orderData")
         self.project_id: str | None = None
         self.name, self.cents = _priced(kind, data)
         if "projectId" in data:
