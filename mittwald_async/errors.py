@@ -131,10 +131,10 @@ class Issue:
     __slots__ = ("context", "message", "path", "type")
 
     def __init__(self, path: str, message: str, type: str = "", context: Mapping[str, Any] | None = None) -> None:
-        self.path = path
-        self.message = message
-        self.type = type
-        self.context = context or {}
+        self.path: str = path
+        self.message: str = message
+        self.type: str = type
+        self.context: Mapping[str, Any] = context or {}
 
     def __repr__(self) -> str:
         return f"Issue(path={self.path!r}, message={self.message!r}, type={self.type!r})"

@@ -25,7 +25,7 @@ from .emulate import emulate
 from .shared import FAILED, INTERRUPTED, USAGE
 from .sweep import plan, sweep
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="mittwald-async",
     help="Bulk work on the mittwald API: inventories, single calls, the request budget, a local emulator.",
     epilog="--debug shows the traceback of an error. Exit codes: 0 done, 1 API error, 2 usage or configuration, 3 lists failed, 4 --max-requests used up, "

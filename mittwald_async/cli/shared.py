@@ -36,8 +36,8 @@ Json = Annotated[bool, typer.Option("--json", help="JSON for machines instead of
 
 # Off a terminal there is no width to keep to: whoever reads the output wants whole ids.
 _WIDE = 1000
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out: Console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
+err: Console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def client(token_file: Path | None, base_url: str | None, **options: Any) -> Mittwald:

@@ -25,7 +25,7 @@ from ..structs import UNSET, OneOf, Unknown, UnsetType
 from .types import bare, is_union, members
 from .unions import NUMBERS, hook, same, steps_of
 
-logger = logging.getLogger("mittwald_async.codec")
+logger: logging.Logger = logging.getLogger("mittwald_async.codec")
 
 REMEMBERED = 4096
 """Places of drift that are remembered so as to be reported once; the oldest are forgotten first."""

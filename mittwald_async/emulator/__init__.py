@@ -55,7 +55,7 @@ class Emulator:
             raise OptionError(f"unknown options: {', '.join(sorted(unknown))}")
         if isinstance(options.get("state"), os.PathLike):
             options["state"] = os.fspath(options["state"])
-        self.options = Options(
+        self.options: Options = Options(
             seed=seed, customers=customers, projects=projects, rate_limit=rate_limit, faults=parsed(faults), **options
         ).checked()
         self._core: Core | None = None

@@ -104,7 +104,7 @@ class Account:
         self.projects = projects
         self.foreign = foreign
         self.mfa = mfa
-        self.ids = Ids(seed)
+        self.ids: Ids = Ids(seed)
         self._sums: dict[str, array[int]] = {}
         self._weights: list[int] | None = None
         self._hosting: dict[int, tuple[dict[int, list[int]], list[int]]] = {}

@@ -79,7 +79,7 @@ class Fail(Exception):
         self.status = status
         self.type = type
         self.message = message
-        self.issues = tuple(issues)
+        self.issues: tuple[Issue, ...] = tuple(issues)
 
     @classmethod
     def not_found(cls, what: str = "resource", id: str = "") -> Fail:
@@ -258,28 +258,28 @@ class Call:
         clock: EmulatorClock,
         generated: Callable[..., Any],
     ) -> None:
-        self.operation = operation
-        self.path = path
+        self.operation: Operation[Any] = operation
+        self.path: Mapping[str, str] = path
         """By wire name."""
-        self.query = query
+        self.query: Mapping[str, Any] = query
         """By wire name, converted: int, float, bool, str, list. Only what was sent."""
-        self.headers = headers
+        self.headers: Mapping[str, str] = headers
         """By lower-case name."""
-        self.body = body
+        self.body: Any = body
         """JSON values; `UNSET` if none; multipart: dict of str and Part; anything else: bytes."""
-        self.identity = identity
-        self.world = world
+        self.identity: Identity = identity
+        self.world: Any = world
         """`state.World`."""
-        self.tokens = tokens
-        self.clock = clock
-        self.generated = generated
+        self.tokens: Tokens = tokens
+        self.clock: EmulatorClock = clock
+        self.generated: Callable[..., Any] = generated
         """`call.generated("project.Project", *key, **known)`: a value of that type, stable for this seed and key, with
         the given top-level properties by wire name (a dict may be given as `known=`)."""
         self.write: Write | None = None
-        self.pure = operation.method == "GET" or operation.paging is not None
+        self.pure: bool = operation.method == "GET" or operation.paging is not None
         """True: nothing was changed, so no event is made. Set it in POSTs that only read."""
 
-        self.quiet = False
+        self.quiet: bool = False
         """True: the emulator itself looks, to remember how things were; not a read that counts."""
 
     @property

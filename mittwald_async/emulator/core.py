@@ -32,7 +32,7 @@ from .traits.ratelimit import RateLimits
 from .validate import Checker
 from .wire import JSON, Answer, Entry, Incoming, created, encode, failed, no_route, ranged
 
-log = logging.getLogger("mittwald_async.emulator")
+log: logging.Logger = logging.getLogger("mittwald_async.emulator")
 DUMP_VERSION = 1
 
 
@@ -49,9 +49,9 @@ class Facts:
         redirects: Iterable[Redirect],
         locations: Mapping[str, str] | None = None,
     ) -> None:
-        self.routes = Routes(operations, redirects, locations)
-        self.shapes = Shapes()
-        self.checker = Checker(self.shapes)
+        self.routes: Routes = Routes(operations, redirects, locations)
+        self.shapes: Shapes = Shapes()
+        self.checker: Checker = Checker(self.shapes)
 
 
 class Core:
@@ -64,27 +64,27 @@ class Core:
 
     def __init__(self, options: Options, facts: Facts) -> None:
         resources.register()
-        self.options = options
-        self.clock = EmulatorClock(virtual=options.clock == "virtual")
-        self.routes = facts.routes
-        self.shapes = facts.shapes
-        self.checker = facts.checker
+        self.options: Options = options
+        self.clock: EmulatorClock = EmulatorClock(virtual=options.clock == "virtual")
+        self.routes: Routes = facts.routes
+        self.shapes: Shapes = facts.shapes
+        self.checker: Checker = facts.checker
         self.handlers: dict[str, Handler] = dict(HANDLERS)
         self.log: deque[Entry] = deque(maxlen=options.log_size)
         self.counts: Counter[tuple[str, int]] = Counter()
-        self.number = 0
-        self.world = World(options, self.clock)
+        self.number: int = 0
+        self.world: World = World(options, self.clock)
         self._begin()
 
     def _begin(self) -> None:
         """Everything that a reset makes anew beside world, clock and faults."""
         options = self.options
-        self.generator = Generator(self.shapes, options.seed)
-        self.tokens = auth.TokenStore(options, self.clock)
-        self.limits = RateLimits(options)
-        self.events = Events(options, self.clock)
-        self.drift = Drift(options)
-        self.faults = Faults(options.seed if options.fault_seed is None else options.fault_seed)
+        self.generator: Generator = Generator(self.shapes, options.seed)
+        self.tokens: auth.TokenStore = auth.TokenStore(options, self.clock)
+        self.limits: RateLimits = RateLimits(options)
+        self.events: Events = Events(options, self.clock)
+        self.drift: Drift = Drift(options)
+        self.faults: Faults = Faults(options.seed if options.fault_seed is None else options.fault_seed)
         self.faults.add(*parsed(options.faults))
         self._main_token()
 

@@ -19,16 +19,16 @@ class Route:
     __slots__ = ("body_fields", "headers", "is_list", "operation", "path", "query", "success", "unscoped")
 
     def __init__(self, operation: Operation[Any]) -> None:
-        self.operation = operation
+        self.operation: Operation[Any] = operation
         by_place: dict[str, dict[str, Parameter]] = {"path": {}, "query": {}, "header": {}, "cookie": {}}
         for parameter in operation.parameters:
             by_place[parameter.where][parameter.wire] = parameter
-        self.path = by_place["path"]
-        self.query = by_place["query"]
-        self.headers = {wire.lower(): parameter for wire, parameter in by_place["header"].items()}
-        self.success = operation.results[0].status if operation.results else 204
-        self.is_list = operation.paging is not None
-        self.unscoped = self.is_list and "{" not in operation.path and operation.secured
+        self.path: dict[str, Parameter] = by_place["path"]
+        self.query: dict[str, Parameter] = by_place["query"]
+        self.headers: dict[str, Parameter] = {wire.lower(): parameter for wire, parameter in by_place["header"].items()}
+        self.success: int = operation.results[0].status if operation.results else 204
+        self.is_list: bool = operation.paging is not None
+        self.unscoped: bool = self.is_list and "{" not in operation.path and operation.secured
         """A list of everything its caller may see."""
 
 
@@ -38,7 +38,7 @@ class Stub:
     __slots__ = ("_location", "_successors", "redirect")
 
     def __init__(self, redirect: Redirect, successors: Successors) -> None:
-        self.redirect = redirect
+        self.redirect: Redirect = redirect
         self._successors = successors
         self._location: str | None = None
 

@@ -33,7 +33,7 @@ class Server:
         self.core = core
         self._control = Control(core)
         self._runner: web.ServerRunner | None = None
-        self.port = 0
+        self.port: int = 0
 
     async def start(self, host: str, port: int) -> None:
         """Listen. Raises OptionError if the port cannot be had."""

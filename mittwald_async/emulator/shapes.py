@@ -69,7 +69,7 @@ class Record:
     __slots__ = ("_fields", "_shapes", "model")
 
     def __init__(self, model: type[msgspec.Struct], shapes: Shapes) -> None:
-        self.model = model
+        self.model: type[msgspec.Struct] = model
         self._shapes = shapes
         self._fields: dict[str, Field] | None = None
 

@@ -45,7 +45,7 @@ class World:
         self.clock = clock
         self.options = options
         self.transitions: Transitions = options.transitions
-        self.courses = Courses()
+        self.courses: Courses = Courses()
         self.counting = True
         """False while the emulator itself looks: such reads do not move anything on."""
         self.reset(Account(options.seed, options.customers, options.projects, options.foreign, options.mfa))
@@ -53,7 +53,7 @@ class World:
     def reset(self, account: Account) -> None:
         """Forget everything that happened."""
         self.seeded = account
-        self.main_user = account.id("user", 0)
+        self.main_user: str = account.id("user", 0)
         self.objects: dict[str, dict[Key, dict[str, Any]]] = {name: {} for name in KINDS}
         self.born: dict[str, list[Key]] = {name: [] for name in KINDS}
         self.born_below: dict[tuple[str, str], list[Key]] = {}
@@ -63,7 +63,7 @@ class World:
         self.moved: dict[str, list[int]] = {name: [] for name in KINDS}
         self.opened: set[int] = set()
         """Numbers of foreign customers that the caller has joined."""
-        self.created = 0
+        self.created: int = 0
         self.extra: dict[str, dict[str, Any]] = {}
         self.blobs: dict[str, bytes] = {}
         self.courses = Courses()

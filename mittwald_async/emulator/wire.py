@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ from .faults import Fault
 from .traits.consistency import NotReached, item_id
 
 JSON = "application/json"
-encode = msgspec.json.Encoder().encode
+encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
 
 class Incoming(msgspec.Struct, frozen=True):
@@ -33,10 +33,10 @@ class Answer:
     __slots__ = ("body", "fault", "headers", "status")
 
     def __init__(self, status: int, headers: dict[str, str], body: bytes = b"", fault: Fault | None = None) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
-        self.fault = fault
+        self.status: int = status
+        self.headers: dict[str, str] = headers
+        self.body: bytes = body
+        self.fault: Fault | None = fault
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 from .catalog import Resource, Route, catalog, chosen, default_resources
 from .plan import Known, Plan, Step, Target, make_plan, seconds_for, target
 from .rows import Failure, Row
-from .run import Job, Summary
+from .run import Job, Summary, sweep_to
 from .sinks import Sink, sink_for
 from .store import Store, StoreError
 from .sweep import Bounds, RequestsSpentError, Sweep, sweep
@@ -32,5 +32,6 @@ __all__ = [
     "seconds_for",
     "sink_for",
     "sweep",
+    "sweep_to",
     "target",
 ]

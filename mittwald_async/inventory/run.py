@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +15,9 @@ import msgspec
 from ..errors import ConfigurationError
 from .catalog import Resource, catalog, chosen
 from .frontier import Owner
-from .plan import Plan, Target, make_plan
+from .plan import Plan, Target, make_plan, target
 from .rows import Failure
-from .sinks import Sink, export
+from .sinks import Sink, export, sink_for
 from .store import Progress, State, Store
 from .sweep import Batch, Bounds, Earlier, Sweep
 
@@ -82,8 +82,8 @@ class Job:
         self._resume = resume
         self._bounds = bounds
         self._source = source
-        self.store = _opened(sink, resume)
-        self.plan = self._planned()
+        self.store: Store = _opened(sink, resume)
+        self.plan: Plan = self._planned()
         self.sweep: Sweep | None = None
 
     def _planned(self) -> Plan:
@@ -193,6 +193,54 @@ class Job:
         if finished and self.sink.format != "sqlite":
             with suppress(OSError):
                 self.sink.store_path.unlink()
+
+
+async def sweep_to(
+    client: Mittwald,
+    path: Path | str,
+    *,
+    resources: Iterable[str] | None = None,
+    customers: Iterable[str] | None = None,
+    projects: Iterable[str] | None = None,
+    resume: bool | None = None,
+    bounds: Bounds | None = None,
+    watch: Callable[[Sweep], None] | None = None,
+) -> Summary:
+    """Make an inventory in a file; what the command `mittwald-async sweep` does.
+
+    Args:
+        client: an open client. Its calls of priority 0 and above come before the sweep's.
+        path: `.sqlite`, `.jsonl` (also `.gz`, `.zst`), `.csv` or `.parquet`.
+        resources: names from `catalog()`, or `all`; the default set if not given.
+        customers: ids; only what belongs to them.
+        projects: ids; only what belongs to them.
+        resume: true goes on with the file's last sweep, which was interrupted or has failures; false begins a new one.
+            `None` goes on with one that was interrupted and begins a new one otherwise.
+        bounds: concurrency, most requests, whether the first failure is raised.
+        watch: called after every write with the sweep, for showing progress.
+
+    Raises:
+        ConfigurationError: a resource or form that does not exist, customers and projects at once, nothing to resume.
+        StoreError: the file cannot be written.
+        MittwaldError: with `bounds.strict`, the first failure.
+    """
+    asked = chosen(resources)
+    sink = sink_for(path, resources=[resource.name for resource in asked])
+    again = _interrupted(sink) if resume is None else resume
+    job = Job(sink, asked, target(customers, projects), resume=again, bounds=bounds)
+    try:
+        return await job.run(client, watch)
+    finally:
+        job.close()
+
+
+def _interrupted(sink: Sink) -> bool:
+    """Whether the last sweep of the file did not get to its end."""
+    if not sink.store_path.exists():
+        return False
+    with Store(sink.store_path) as store:
+        last = store.last()
+    return last is not None and last.state == "running"
 
 
 def _progress(batch: Batch) -> Progress:

@@ -106,14 +106,14 @@ class Store:
     """
 
     def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         try:
             self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
             self._open()
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: {_reason(error, self.path)}") from error
         self._insert: dict[str, str] = {}
-        self.sweep_id = 0
+        self.sweep_id: int = 0
 
     def _open(self) -> None:
         (owner,) = self._db.execute("PRAGMA application_id").fetchone()

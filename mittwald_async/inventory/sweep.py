@@ -133,14 +133,14 @@ class Sweep:
         self.plan = plan
         self.failures: list[Failure] = []
         self.rows: dict[str, int] = {step.resource: 0 for step in plan.steps if step.delivered or parents}
-        self.drifted = 0
-        self.requests = 0
-        self.spent = False
+        self.drifted: int = 0
+        self.requests: int = 0
+        self.spent: bool = False
         self._delivered = frozenset(self.rows)
         self._bounds = bounds or Bounds()
         self._earlier = earlier or Earlier()
         self._backlog = _Backlog()
-        self.frontier = Frontier(plan, self._earlier.done)
+        self.frontier: Frontier = Frontier(plan, self._earlier.done)
         self._client = client.with_options(
             middleware=(*client.options.middleware, self._count), priority=min(PRIORITY, client.options.priority)
         )

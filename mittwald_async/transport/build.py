@@ -80,11 +80,11 @@ class Plan:
     )
 
     def __init__(self, operation: Operation[Any], loose: bool = False) -> None:
-        self.operation = operation
-        self.loose = loose
-        self.method = operation.method
-        self.route = f"{operation.method} {operation.path}"
-        self.safe = operation.method in ("GET", "HEAD", "OPTIONS")
+        self.operation: Operation[Any] = operation
+        self.loose: bool = loose
+        self.method: str = operation.method
+        self.route: str = f"{operation.method} {operation.path}"
+        self.safe: bool = operation.method in ("GET", "HEAD", "OPTIONS")
         parts = _PLACEHOLDER.split(operation.path)
         self.pieces: tuple[str, ...] = tuple(parts[0::2])
         wires: list[str] = parts[1::2]
@@ -95,14 +95,14 @@ class Plan:
         self.path_names: tuple[str, ...] = tuple(
             by_place["path"][w].name if w in by_place["path"] else w for w in wires
         )
-        self.query = by_place["query"]
-        self.masks = loose or any(is_secret(name) for name in self.query)
-        self.headers = {name.lower(): parameter for name, parameter in by_place["header"].items()}
-        self.cookies = by_place["cookie"]
+        self.query: dict[str, Parameter] = by_place["query"]
+        self.masks: bool = loose or any(is_secret(name) for name in self.query)
+        self.headers: dict[str, Parameter] = {name.lower(): parameter for name, parameter in by_place["header"].items()}
+        self.cookies: dict[str, Parameter] = by_place["cookie"]
         properties = operation.body.properties if operation.body else ()
-        self.body_names = {p.wire: p for p in properties}
-        self.nullable = frozenset(p.wire for p in properties if p.nullable)
-        self.accept = _accept(operation)
+        self.body_names: dict[str, Parameter] = {p.wire: p for p in properties}
+        self.nullable: frozenset[str] = frozenset(p.wire for p in properties if p.nullable)
+        self.accept: str = _accept(operation)
 
     def target(self, path: Sequence[object], query: Mapping[str, object] | None) -> str:
         """Path and query, percent-encoded."""

@@ -13,7 +13,7 @@ import msgspec
 
 from ..operation import RateLimit
 
-logger = logging.getLogger("mittwald_async.calls")
+logger: logging.Logger = logging.getLogger("mittwald_async.calls")
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True):

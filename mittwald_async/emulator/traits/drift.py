@@ -19,7 +19,7 @@ class Drift:
     def __init__(self, options: Options) -> None:
         self.options = options
         self._dice = random.Random(f"drift {options.seed}")
-        self.added = 0
+        self.added: int = 0
 
     def hits(self) -> bool:
         """Whether this answer is one of those."""

@@ -38,7 +38,7 @@ class RateLimits:
     def __init__(self, options: Options) -> None:
         self.options = options
         self._windows: dict[tuple[str, str], _Window] = {}
-        self.refused = 0
+        self.refused: int = 0
 
     def take(self, route: Route, identity: Identity, remote: str, now: float) -> tuple[bool, dict[str, str]]:
         """Count one request: whether it may pass, and the headers to be answered with."""

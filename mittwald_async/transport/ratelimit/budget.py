@@ -30,11 +30,11 @@ class Lane:
     __slots__ = ("alive", "impatient", "looked_until", "policy", "queue")
 
     def __init__(self, policy: Policy) -> None:
-        self.policy = policy
+        self.policy: Policy = policy
         self.queue: deque[Slot] = deque()
-        self.alive = 0
-        self.impatient = False
-        self.looked_until = -inf
+        self.alive: int = 0
+        self.impatient: bool = False
+        self.looked_until: float = -inf
 
     def head(self) -> Slot | None:
         """The first who still waits."""
@@ -59,8 +59,8 @@ class Budget:
     __slots__ = ("_lanes", "_limiter", "_timer", "_timer_at", "waiting", "window")
 
     def __init__(self, limiter: Limiter, random: Callable[[], float]) -> None:
-        self.window = Window(random)
-        self.waiting = 0
+        self.window: Window = Window(random)
+        self.waiting: int = 0
         self._limiter = limiter
         self._lanes: dict[Policy, Lane] = {}
         self._timer: asyncio.TimerHandle | None = None

@@ -25,8 +25,8 @@ class Edge:
     __slots__ = ("_calls", "_margin", "_trial", "high", "low")
 
     def __init__(self) -> None:
-        self.low = 0.0
-        self.high = 0.0
+        self.low: float = 0.0
+        self.high: float = 0.0
         self._margin = 0.0
         self._calls = _TRIALS_APART
         self._trial: float | None = None

@@ -44,11 +44,11 @@ class Slot:
         self._probe = False
         self._sent_at = 0.0
         self._state = _WAITS
-        self.route = route
-        self.policy = policy
-        self.asked_at = 0.0
-        self.deadline = inf
-        self.order = 0
+        self.route: str = route
+        self.policy: Policy = policy
+        self.asked_at: float = 0.0
+        self.deadline: float = inf
+        self.order: int = 0
 
     @property
     def waits(self) -> bool:
@@ -144,7 +144,7 @@ class Limiter:
     def _reset(self) -> None:
         self.busy: set[Budget] = set()
         """Budgets that somebody waits for."""
-        self.in_flight = 0
+        self.in_flight: int = 0
         self._scopes: Scopes[Budget] = Scopes(self._budget)
         self._scopes.free.window.free()
         self._buckets: dict[tuple[float, float], Bucket] = {}

@@ -42,8 +42,8 @@ class Scopes(Generic[B]):
         self._before: int | None = None
         self._changed_by = ""
         self._changed_at = 0.0
-        self.common = make()
-        self.free = make()
+        self.common: B = make()
+        self.free: B = make()
         """For exempt routes."""
         self.own: list[B] = []
         """Budgets beside the common one."""

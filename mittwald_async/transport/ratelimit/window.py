@@ -88,17 +88,17 @@ class Window:
         self.limit: int | None = None
         self.floor: int | None = None
         """The lowest `remaining` seen in this window."""
-        self.in_flight = 0
-        self.own = 0
+        self.in_flight: int = 0
+        self.own: int = 0
         """Our calls known to be over in this window."""
-        self.foreign = 0
+        self.foreign: int = 0
         """Calls in this window that cannot have been ours."""
-        self.others = 0
+        self.others: int = 0
         """How many clients of our own kind would explain that; 0: alone."""
-        self.throttled = 0
-        self.period = 0.0
+        self.throttled: int = 0
+        self.period: float = 0.0
         """The longest time left that was ever told: about the length of a window."""
-        self.edge = Edge()
+        self.edge: Edge = Edge()
         self._random = random
         self._told_end = inf
         self._floor_at = 0.0
