@@ -22,6 +22,7 @@ from .faults import Faults, parsed
 from .generate import Generator
 from .generic import answer_generically, enums_of
 from .options import Options
+from .resources.exports import exported
 from .shapes import Shapes
 from .state import World
 from .traits import auth, paging
@@ -278,6 +279,14 @@ class Core:
         except Fail:
             return None
         return (raw_path, encode(reply.data)) if isinstance(reply, Value) else None
+
+    def download(self, backup_id: str, wanted: str | None) -> Answer:
+        """What is behind an export's download URL: no token, no budget, ranges as asked for."""
+        try:
+            content = exported(self.world, backup_id)
+        except Fail as failure:
+            return failed(failure, {})
+        return ranged(content, {"Content-Type": content.content_type, **content.headers}, wanted)
 
     def trace_id(self) -> str:
         """Id of the current request, for support."""
