@@ -5,6 +5,7 @@ from __future__ import annotations
 KIND_OF_PARAMETER = {
     "appId": "app",
     "appInstallationId": "app_installation",
+    "articleId": "article",
     "appVersionId": "app_version",
     "baseAppVersionId": "app_version",
     "certificateId": "certificate",
@@ -57,6 +58,7 @@ def register() -> None:
     from . import (
         access,
         apps,
+        articles,
         backups,
         billing,
         certificates,
@@ -76,12 +78,14 @@ def register() -> None:
         messages,
         orders,
         projects,
+        storage,
         users,
     )
 
     _ = (
         access,
         apps,
+        articles,
         backups,
         billing,
         certificates,
@@ -101,5 +105,6 @@ def register() -> None:
         messages,
         orders,
         projects,
+        storage,
         users,
     )

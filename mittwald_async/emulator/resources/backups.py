@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from ..account import DAY, Account, iso, kind, spread
-from ..calls import Call, Content, Fail, Nothing, Reply, Value, handles
+from ..calls import Call, Fail, Nothing, Reply, Value, handles
 from ..clock import EPOCH
 from ..lifecycle import Step
 from ..listing import Key
@@ -190,14 +190,6 @@ def delete_export(call: Call) -> Reply:
     world.courses.stop(("backup", key))
     world.change("backup", key, ("export",))
     return Nothing()
-
-
-def download(world: World, backup_id: str) -> Content:
-    """The content behind an export's download URL."""
-    data = world.blobs.get(f"export/{backup_id}")
-    if data is None:
-        raise Fail.not_found("export of backup", backup_id)
-    return Content(data, "application/octet-stream")
 
 
 # restores

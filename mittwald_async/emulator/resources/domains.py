@@ -11,7 +11,21 @@ from ..listing import Key, Keys
 from ..names import slug
 from ..state import World
 from ..views import view
-from .base import Test, asked_scope, filtered, known, located, patch, remove, scope_of, search, shown, whole, world_of
+from .base import (
+    Test,
+    asked_scope,
+    filtered,
+    known,
+    located,
+    needed,
+    patch,
+    remove,
+    scope_of,
+    search,
+    shown,
+    whole,
+    world_of,
+)
 
 _COUNT = spread("project", (15, 0), (60, 1), (15, 2), (7, 3), (3, 7))
 NAMESERVERS = ["ns1.project-name.services", "ns2.project-name.services", "ns3.project-name.services"]
@@ -252,6 +266,7 @@ def cancel_deletion(call: Call) -> Reply:
 
 @handles("domain-update-domain-nameservers", "deprecated-domain-declare-nameservers")
 def update_nameservers(call: Call) -> Reply:
+    needed(call.body, "nameservers")
     names = call.body["nameservers"]
     return patch(call, "domain", "domainId", "nameservers", usesDefaultNameserver=names == NAMESERVERS)
 
@@ -259,6 +274,7 @@ def update_nameservers(call: Call) -> Reply:
 @handles("domain-update-domain-project-id", "deprecated-domain-change-project-of-domain")
 def move_domain(call: Call) -> Reply:
     """The domain changes hands together with its zones."""
+    needed(call.body, "projectId")
     world = world_of(call)
     key = _domain(call)
     target_id = call.body["projectId"]
