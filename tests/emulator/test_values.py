@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import msgspec
 import pytest
 
 from mittwald_async.emulator.calls import Fail, Issue, Part
@@ -282,3 +283,18 @@ def test_recursion_ends() -> None:
     for _ in range(12):
         deep = Choice((Many(deep), NULL))
     assert Generator(SHAPES, 0).make(deep, "x") is not UNSET
+
+
+def test_bodies_nested_too_deeply_are_refused() -> None:
+    shape: Shape = TEXT
+    value: Any = "x"
+    for _ in range(700):
+        shape, value = Many(shape), [value]
+
+    class Deep(Checker):
+        def body_shape(self, route: Route) -> Shape | None:
+            return shape
+
+    with pytest.raises(Fail) as caught:
+        Deep(SHAPES).body(route(body=Body(content_type="application/json", type="Any")), msgspec.json.encode(value), "")
+    assert caught.value.issues[0].type in ("depth", "json")
