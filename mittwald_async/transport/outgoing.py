@@ -145,9 +145,10 @@ class Outgoing:
         return self._limits(self._left(call))
 
     def _left(self, call: Call) -> float | None:
+        """Seconds left of `timeout`, beside waits for the request budget; `None`: no bound."""
         if self.options.timeout is None:
             return None
-        left = call.started + self.options.timeout - self.shared.clock.now()
+        left = call.started + call.held + self.options.timeout - self.shared.clock.now()
         if left <= 0:
             raise CallTimeoutError(LATE)
         return left

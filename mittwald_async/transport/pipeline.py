@@ -239,18 +239,18 @@ class Pipeline(Outgoing):
             call.secret = await credentials.token(self.exchange)
 
     async def _slot(self, call: Call) -> Slot:
-        """The budget is used up for now: wait for a turn."""
+        """The budget is used up for now: wait for a turn. `max_wait` bounds that, not `timeout`: a bulk job that fails
+        because it has to wait for the next window would be of no use."""
         limiter = self.shared.limiter
         assert limiter is not None
         call.waited = True
         begun = self.shared.clock.now()
-        policy = self._policy
-        left = self._left(call)
-        if left is not None and (policy.max_wait is None or left < policy.max_wait):
-            policy = msgspec.structs.replace(policy, max_wait=left)
-        async with self._in_time(call):
-            slot = await limiter.acquire(call.plan.route, policy)
-        call.tell(events.WaitedForBudget, seconds=self.shared.clock.now() - begun)
+        slot = await limiter.acquire(
+            call.plan.route, self._policy, on_wait=None if call.observers is None else call.waits_for_budget
+        )
+        seconds = self.shared.clock.now() - begun
+        call.held += seconds
+        call.tell(events.WaitedForBudget, seconds=seconds)
         return slot
 
     @asynccontextmanager
@@ -323,7 +323,8 @@ class Pipeline(Outgoing):
             again = await self._after_status(call, answer, error)
         if again is not None and again.wait and options.timeout is not None:
             # A wait that runs over the deadline: the error at hand says more than a timeout later.
-            again = again if shared.clock.now() + again.wait < call.started + options.timeout else None
+            deadline = call.started + call.held + options.timeout
+            again = again if shared.clock.now() + again.wait < deadline else None
         status = None if answer is None else answer.status
         reason = again.reason if again is not None else _told(error)
         self._ended_attempt(call, status, _told(error), reason, 0.0 if again is None else again.wait)
@@ -402,7 +403,7 @@ class Pipeline(Outgoing):
         operation = call.plan.operation
         if call.event is not None:
             memory.reached(call.ids, operation.group, call.event)
-        if not call.plan.safe:
+        if call.method == operation.method and not call.plan.safe:  # not where a redirect turned it into a read
             memory.wrote(
                 event_id(call.method, answer.status, answer.headers),
                 method=call.method,
