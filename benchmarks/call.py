@@ -1,7 +1,9 @@
 """What one call costs: a typed GET of a page of 20 projects, against bare HTTP clients and the official SDK.
 
-Everybody fetches the same bytes from the same static server in another process. CPU is the client process's own
-(user and system), per call. `× limit` is against bare aiohttp with a msgspec decode of the same body.
+Everybody fetches the same bytes from the same static server in another process. CPU is the client process's own (user
+and system), per call. The limit is bare aiohttp with a msgspec decode of the same body into the same models. Ours is
+measured twice: as users call it (`mw.project.list_projects`, which makes a `Page`), and the pipeline alone
+(`mw.call`'s way, which gives the list).
 """
 
 from __future__ import annotations
@@ -10,71 +12,81 @@ import asyncio
 import gc
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from typing import Any, TypeAlias
 
 import aiohttp
 import msgspec
 
-from mittwald_async import Mittwald
+from mittwald_async import Mittwald, Pool
+from mittwald_async.api.project import LIST_PROJECTS
 from mittwald_async.models.project import ProjectListItem
 
 from .frame import Measured, Settings, Table, installed, missing
-from .responder import responder
+from .responder import capacity, responder
 
 Get: TypeAlias = Callable[[], Awaitable[object]]
 
 TOKEN = "token-for-benchmarks"
 LIMIT = "aiohttp + msgspec"
 OURS = "mittwald_async"
-SDK = "official SDK (async)"
+PIPELINE = "mittwald_async, pipeline only"
+SDK = "official SDK, async"
 TASKS = (1, 16, 64, 256)
 
 
-def page(count: int) -> bytes:
-    """A page of made-up projects with every documented property."""
-    projects = [
-        {
-            "backupStorageUsageInBytes": 123_456_789 + n,
-            "backupStorageUsageInBytesSetAt": "2024-05-01T10:00:00.123Z",
-            "createdAt": "2023-01-15T08:30:00Z",
-            "customerId": f"6f1c2d3e-0000-4000-8000-{n:012d}",
-            "customerMeta": {"id": f"6f1c2d3e-0000-4000-8000-{n:012d}"},
-            "deletionRequested": False,
-            "description": f"Webshop number {n}",
-            "enabled": True,
-            "features": ["redis", "node"],
-            "id": f"7a1c2d3e-0000-4000-8000-{n:012d}",
-            "isReady": True,
-            "projectHostingId": f"8b1c2d3e-0000-4000-8000-{n:012d}",
-            "readiness": "ready",
-            "serverGroupId": f"9c1c2d3e-0000-4000-8000-{n:012d}",
-            "serverId": f"ad1c2d3e-0000-4000-8000-{n:012d}",
-            "serverShortId": f"s-{n:06d}",
-            "shortId": f"p-{n:06d}",
-            "status": "ready",
-            "statusSetAt": "2024-05-01T10:00:00Z",
-            "supportedFeatures": ["redis", "node", "aiHosting"],
-            "webStorageUsageInBytes": 987_654_321 + n,
-            "webStorageUsageInBytesSetAt": "2024-05-01T10:00:00.456Z",
-        }
-        for n in range(count)
-    ]
-    return json.dumps(projects, separators=(",", ":")).encode()
+def project(number: int) -> dict[str, Any]:
+    """A made-up project with the properties that all contenders accept."""
+    at = "2024-05-01T10:00:00.123Z"
+    return {
+        "backupStorageUsageInBytes": 123_456_789 + number,
+        "backupStorageUsageInBytesSetAt": at,
+        "createdAt": at,
+        "customerId": f"6f1c2d3e-0000-4000-8000-{number:012d}",
+        "customerMeta": {"id": f"6f1c2d3e-0000-4000-8000-{number:012d}"},
+        "deletionRequested": False,
+        "description": f"Webshop number {number}",
+        "enabled": True,
+        "features": ["redis", "node"],
+        "id": f"7a1c2d3e-0000-4000-8000-{number:012d}",
+        "isReady": True,
+        "projectHostingId": f"8b1c2d3e-0000-4000-8000-{number:012d}",
+        "readiness": "ready",
+        "serverGroupId": f"9c1c2d3e-0000-4000-8000-{number:012d}",
+        "serverId": f"ad1c2d3e-0000-4000-8000-{number:012d}",
+        "serverShortId": f"s-{number:06d}",
+        "shortId": f"p-{number:06d}",
+        "status": "ready",
+        "statusSetAt": at,
+        "supportedFeatures": ["redis", "node", "container"],
+        "webStorageUsageInBytes": 987_654_321 + number,
+        "webStorageUsageInBytesSetAt": at,
+    }
+
+
+def page(count: int = 20) -> bytes:
+    """The body that everybody gets."""
+    return json.dumps([project(number) for number in range(count)], separators=(",", ":")).encode()
 
 
 @asynccontextmanager
-async def contenders(url: str) -> AsyncIterator[dict[str, Get]]:
-    """Everybody's way to get the page, pools of the same size, redirects and errors checked where they do it."""
+async def contenders(url: str) -> AsyncGenerator[dict[str, Get], None]:
+    """Everybody's way to get the page, with pools of the same size."""
     async with AsyncExitStack() as stack:
-        found: dict[str, Get] = {}
-        client = await stack.enter_async_context(Mittwald(TOKEN, base_url=url, pool=_pool()))
-        found[OURS] = lambda: _ours(client)
-        session = await stack.enter_async_context(_session())
+        pool = Pool(connections=max(TASKS))
+        client = await stack.enter_async_context(Mittwald(TOKEN, base_url=url, pool=pool))
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(headers={"X-Access-Token": TOKEN}, connector=aiohttp.TCPConnector(limit=max(TASKS)))
+        )
         decoder = msgspec.json.Decoder(list[ProjectListItem])
-        found[LIMIT] = lambda: _bare(session, url, decoder.decode)
-        found["aiohttp + json"] = lambda: _bare(session, url, json.loads)
+        found: dict[str, Get] = {
+            LIMIT: lambda: _bare(session, url, decoder.decode),
+            OURS: lambda: _list(client),
+            PIPELINE: lambda: client.sender.value(LIST_PROJECTS, (), {"limit": 20}),
+            "aiohttp + json": lambda: _bare(session, url, json.loads),
+        }
         if installed("httpx") and installed("pydantic"):
             found["httpx + pydantic"] = await _httpx(stack, url)
         if installed("mittwald_api_client"):
@@ -82,20 +94,8 @@ async def contenders(url: str) -> AsyncIterator[dict[str, Get]]:
         yield found
 
 
-def _pool() -> Any:
-    from mittwald_async import Pool
-
-    return Pool(connections=max(TASKS))
-
-
-async def _ours(client: Mittwald) -> object:
+async def _list(client: Mittwald) -> object:
     return await client.project.list_projects(limit=20)
-
-
-def _session() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        headers={"X-Access-Token": TOKEN}, connector=aiohttp.TCPConnector(limit=max(TASKS))
-    )
 
 
 async def _bare(session: aiohttp.ClientSession, url: str, decode: Callable[[bytes], object]) -> object:
@@ -108,10 +108,10 @@ async def _httpx(stack: AsyncExitStack, url: str) -> Get:
     import httpx
     import pydantic
 
-    model: Any = pydantic.create_model(
-        "Project", **{f.name: (f.type, ...) for f in msgspec.structs.fields(_PydanticShape)}
-    )
-    adapter: Any = pydantic.TypeAdapter(list[model])
+    fields: dict[str, Any] = {
+        name: (datetime if name.endswith("At") else type(value), ...) for name, value in project(0).items()
+    }
+    adapter: Any = pydantic.TypeAdapter(list[pydantic.create_model("Project", **fields)])
     client = await stack.enter_async_context(
         httpx.AsyncClient(headers={"X-Access-Token": TOKEN}, limits=httpx.Limits(max_connections=max(TASKS)))
     )
@@ -124,7 +124,114 @@ async def _httpx(stack: AsyncExitStack, url: str) -> Get:
     return get
 
 
-class _PydanticShape(msgspec.Struct):
-    """What pydantic is asked to check: the page's properties by wire name."""
+async def _official(stack: AsyncExitStack, url: str) -> Get:
+    import httpx
+    from mittwald_api_client import AuthenticatedClient
+    from mittwald_api_client.api.project import project_list_projects
 
-    backupStorageUsageInBytes: int  # noqa: N815
+    limits = httpx.Limits(max_connections=max(TASKS))
+    client = await stack.enter_async_context(
+        AuthenticatedClient(base_url=url, token=TOKEN, httpx_args={"limits": limits})
+    )
+    return lambda: project_list_projects.asyncio(client=client, limit=20)
+
+
+async def drive(get: Get, calls: int, tasks: int) -> tuple[float, float]:
+    """Make `calls` with `tasks` at a time: CPU seconds per call, and calls per second."""
+    left = calls
+
+    async def work() -> None:
+        nonlocal left
+        while left > 0:
+            left -= 1
+            await get()
+
+    gc.collect()
+    cpu, wall = time.process_time(), time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(tasks)))
+    return (time.process_time() - cpu) / calls, calls / (time.perf_counter() - wall)
+
+
+Results: TypeAlias = dict[int, dict[str, tuple[Measured, Measured]]]
+
+
+async def measure(settings: Settings) -> tuple[Results, float]:
+    """CPU and rate of everybody at each number of tasks, and what the server could do."""
+    rounds = settings.pick(7, 2)
+    found: Results = {}
+    async with responder(page()) as url:
+        most = await capacity(url, settings.pick(40_000, 4_000))
+        async with contenders(url) as everybody:
+            for tasks in TASKS:
+                raw: dict[str, list[tuple[float, float]]] = {name: [] for name in everybody}
+                for get in everybody.values():
+                    await drive(get, max(tasks, 50), tasks)
+                for _ in range(rounds):
+                    for name, get in everybody.items():
+                        slow = name == SDK or name.startswith("httpx")
+                        calls = settings.pick(600 if slow else 3_000, 60 if slow else 300)
+                        raw[name].append(await drive(get, max(calls, tasks), tasks))
+                found[tasks] = {
+                    name: (
+                        Measured(tuple(cpu * 1e6 for cpu, _ in values), "µs"),
+                        Measured(tuple(rate for _, rate in values), "1/s"),
+                    )
+                    for name, values in raw.items()
+                }
+    return found, most
+
+
+def table(loop: str, results: Results, most: float) -> Table:
+    """All numbers of one event loop."""
+    columns = ("contender", "tasks", "CPU µs/call", "spread %", "× limit", "calls/s", "× SDK")
+    shown = Table(f"One call, {loop}", columns)
+    for tasks, contenders_ in results.items():
+        sdk = contenders_.get(SDK)
+        for name, (cpu, rate) in contenders_.items():
+            shown.add(
+                name,
+                tasks,
+                cpu.median,
+                round(cpu.spread * 100),
+                cpu.median / contenders_[LIMIT][0].median,
+                round(rate.median),
+                None if sdk is None else rate.median / sdk[1].median,
+            )
+    fastest = max(rate.median for each in results.values() for _, rate in each.values())
+    shown.notes.append(f"the server alone: {most:,.0f} answers/s, {most / fastest:.1f} times the fastest client")
+    return shown
+
+
+def verdict(results: Mapping[str, Results]) -> Table:
+    """The bars of the project, from the same run."""
+    shown = Table("One call, bars", ("loop", "bar", "reached", "bar value"))
+    for loop, found in results.items():
+        own, limit = found[64][PIPELINE][0].median, found[64][LIMIT][0].median
+        shown.add(loop, "CPU of the pipeline over bare aiohttp + msgspec, 64 tasks", own / limit, "at most 1.15")
+        if SDK in found[64]:
+            ratio = found[64][OURS][1].median / found[64][SDK][1].median
+            shown.add(loop, "calls/s over the official SDK, 64 tasks", ratio, "at least 10")
+    return shown
+
+
+def run(settings: Settings) -> list[Table]:
+    """asyncio's own loop, and uvloop where it is installed."""
+    results: dict[str, Results] = {}
+    tables: list[Table] = []
+    results["asyncio"], most = asyncio.run(measure(settings))
+    tables.append(table("asyncio", results["asyncio"], most))
+    if installed("uvloop"):
+        import uvloop
+
+        results["uvloop"], most = uvloop.run(measure(settings))
+        tables.append(table("uvloop", results["uvloop"], most))
+    tables.append(verdict(results))
+    for module, distribution in (
+        ("uvloop", "uvloop"),
+        ("httpx", "httpx"),
+        ("pydantic", "pydantic"),
+        ("mittwald_api_client", "mittwald-api-client"),
+    ):
+        if not installed(module):
+            tables[0].notes.append(missing(distribution))
+    return tables

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -40,7 +39,13 @@ class Judge:
     _used: int = 0
     _recent: deque[float] = field(default_factory=deque[float])
 
-    def call(self, now: float, caller: str = "") -> tuple[int, Mapping[str, str]]:
+    def restart(self, epoch: float) -> None:
+        """Forget everything; the first window begins at `epoch`."""
+        self.epoch, self._end, self._used = epoch, -math.inf, 0
+        self._recent.clear()
+        self.log.clear()
+
+    def call(self, now: float, caller: str = "") -> tuple[int, dict[str, str]]:
         """Judge one call: the status and what the headers tell."""
         while self.changes and now >= self.changes[0][0]:
             self.limit = self.changes[0][1]
@@ -49,14 +54,14 @@ class Judge:
         self.log.append((now, caller, status))
         return status, headers
 
-    def _judge(self, now: float) -> tuple[int, Mapping[str, str]]:
+    def _judge(self, now: float) -> tuple[int, dict[str, str]]:
         used, left = self._roll(now)
         if self.silent[0] <= now < self.silent[1] or used >= self.limit or self.random.random() < self.faults:
             return 429, {}
         self._used += 1
         if self.kind == "sliding":
             self._recent.append(now)
-        whole = {"up": math.ceil, "down": math.floor, "nearest": round}[self.rounding](left)
+        whole = math.ceil(left) if self.rounding == "up" else math.floor(left + (self.rounding == "nearest") / 2)
         return 200, {
             "X-RateLimit-Limit": str(self.limit),
             "X-RateLimit-Remaining": str(self.limit - used - 1),

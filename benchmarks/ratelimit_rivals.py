@@ -58,8 +58,10 @@ class StopAtZero(NoLimiter):
         self._until = 0.0
 
     async def before(self) -> None:
-        while (left := self._until - asyncio.get_running_loop().time()) > 0:
+        left = self._until - asyncio.get_running_loop().time()
+        if left > 0.001:
             await asyncio.sleep(left)
+            await self.before()
 
     def after(self, slot: Slot | None, status: int, headers: Mapping[str, str]) -> float:
         if headers.get("X-RateLimit-Remaining") == "0":

@@ -2,7 +2,7 @@
 
     python -m benchmarks.responder < body.json
 
-prints its port and serves until its input is closed a second time or it is terminated.
+prints its port and serves until it is terminated.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -51,7 +52,7 @@ async def _serve(body: bytes) -> None:
 
 
 @asynccontextmanager
-async def responder(body: bytes) -> AsyncIterator[str]:
+async def responder(body: bytes) -> AsyncGenerator[str, None]:
     """Runs one; gives its base URL."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "benchmarks.responder", stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -67,6 +68,30 @@ async def responder(body: bytes) -> AsyncIterator[str]:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         await process.wait()
+
+
+async def capacity(url: str, requests: int) -> float:
+    """Answers per second that the server gives to somebody who spends nothing on them: pipelined, unread."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    batch = 50
+    connections = 8
+    question = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * batch
+
+    async def ask() -> None:
+        reader, writer = await asyncio.open_connection(host, int(port), limit=1 << 22)
+        writer.write(question[: len(question) // batch])
+        head = await reader.readuntil(_END)
+        size = len(head) + int(head.rpartition(b"Content-Length: ")[2])
+        await reader.readexactly(size - len(head))
+        for _ in range(requests // (batch * connections)):
+            writer.write(question)
+            await reader.readexactly(size * batch)
+        writer.close()
+        await writer.wait_closed()
+
+    begin = time.perf_counter()
+    await asyncio.gather(*(ask() for _ in range(connections)))
+    return requests / (time.perf_counter() - begin)
 
 
 def main() -> None:

@@ -312,7 +312,8 @@ class Mittwald(Groups):
         if not isinstance(sender, Pipeline):
             raise InvalidArgumentError("method", "must be a method of a group, like mw.project.get_project")
         whole = _Whole(sender)
-        result = getattr(type(group)(whole), method.__name__)(*args, **kwargs)
+        kind: Any = type(cast("object", group))
+        result = getattr(kind(whole), method.__name__)(*args, **kwargs)
         response = getattr(result, "response", None)
         answer: object = await (result if response is None else response())
         if isinstance(answer, bytes) and whole.streamed is not None:

@@ -297,7 +297,7 @@ class AiHostingGroup:
         self._sender = sender
 
     async def customer_accept_model_terms(self, customer_id: str) -> None:
-        """Customer accept model terms.
+        """Accept model terms (customer).
 
         `POST /v2/customers/{customerId}/ai-hosting-models/actions/accept-terms`
         https://developer.mittwald.de/docs/v2/reference/aihosting/ai-hosting-customer-accept-model-terms/
@@ -318,7 +318,7 @@ class AiHostingGroup:
         name: str,
         project_id: str | None = None,
     ) -> aihosting.Key:
-        """Customer create key.
+        """Create key (customer).
 
         `POST /v2/customers/{customerId}/ai-hosting-keys`
         https://developer.mittwald.de/docs/v2/reference/aihosting/ai-hosting-customer-create-key/
@@ -339,7 +339,7 @@ class AiHostingGroup:
         )
 
     async def customer_delete_key(self, customer_id: str, key_id: str) -> None:
-        """Customer delete key.
+        """Delete key (customer).
 
         `DELETE /v2/customers/{customerId}/ai-hosting-keys/{keyId}`
         https://developer.mittwald.de/docs/v2/reference/aihosting/ai-hosting-customer-delete-key/
@@ -354,7 +354,7 @@ class AiHostingGroup:
         await self._sender.value(CUSTOMER_DELETE_KEY, (customer_id, key_id))
 
     def customer_get_detailed_models(self, customer_id: str) -> Pages[aihosting.CustomerDetailedModel]:
-        """Customer get detailed models.
+        """Get detailed models (customer).
 
         `GET /v2/customers/{customerId}/ai-hosting-models`
         https://developer.mittwald.de/docs/v2/reference/aihosting/ai-hosting-customer-get-detailed-models/
@@ -368,7 +368,7 @@ class AiHostingGroup:
         return Pages(self._sender, CUSTOMER_GET_DETAILED_MODELS, (customer_id,), {})
 
     async def customer_get_key(self, customer_id: str, key_id: str) -> aihosting.Key:
-        """Customer get key.
+        """Get key (customer).
 
         `GET /v2/customers/{customerId}/ai-hosting-keys/{keyId}`
         https://developer.mittwald.de/docs/v2/reference/aihosting/ai-hosting-customer-get-key/
@@ -383,7 +383,7 @@ class AiHostingGroup:
         return await self._sender.value(CUSTOMER_GET_KEY, (customer_id, key_id))
 
     def customer_get_keys(self, customer_id: str) -> Pages[aihosting.Key]:
-        """Customer get keys.
+        """Get keys (customer).
 
         `GET /v2/customers/{customerId}/ai-hosting-keys`
         https://developer.mittwald.de/docs/v2/reference/aihosting/ai-hosting-customer-get-keys/
@@ -402,7 +402,7 @@ class AiHostingGroup:
         *,
         top_usage_count: int | None = None,
     ) -> aihosting.PlanOptions:
-        """Customer get usage.
+        """Get usage (customer).
 
         `GET /v2/customers/{customerId}/ai-hosting`
         https://developer.mittwald.de/docs/v2/reference/aihosting/ai-hosting-customer-get-usage/
@@ -425,7 +425,7 @@ class AiHostingGroup:
         name: str | None = None,
         project_id: str | None = None,
     ) -> aihosting.Key:
-        """Customer update key.
+        """Update key (customer).
 
         `PUT /v2/customers/{customerId}/ai-hosting-keys/{keyId}`
         https://developer.mittwald.de/docs/v2/reference/aihosting/ai-hosting-customer-update-key/
@@ -464,7 +464,7 @@ class AiHostingGroup:
         create_webui_container: bool | None = None,
         name: str,
     ) -> aihosting.Key:
-        """Project create key.
+        """Create key (project).
 
         `POST /v2/projects/{projectId}/ai-hosting-keys`
         https://developer.mittwald.de/docs/v2/reference/aihosting/ai-hosting-project-create-key/
@@ -484,7 +484,7 @@ class AiHostingGroup:
         )
 
     async def project_delete_key(self, project_id: str, key_id: str) -> None:
-        """Project delete key.
+        """Delete key (project).
 
         `DELETE /v2/projects/{projectId}/ai-hosting-keys/{keyId}`
         https://developer.mittwald.de/docs/v2/reference/aihosting/ai-hosting-project-delete-key/
@@ -499,7 +499,7 @@ class AiHostingGroup:
         await self._sender.value(PROJECT_DELETE_KEY, (project_id, key_id))
 
     def project_get_detailed_models(self, project_id: str) -> Pages[aihosting.ProjectDetailedModel]:
-        """Project get detailed models.
+        """Get detailed models (project).
 
         `GET /v2/projects/{projectId}/ai-hosting-models`
         https://developer.mittwald.de/docs/v2/reference/aihosting/ai-hosting-project-get-detailed-models/
@@ -513,7 +513,7 @@ class AiHostingGroup:
         return Pages(self._sender, PROJECT_GET_DETAILED_MODELS, (project_id,), {})
 
     async def project_get_key(self, project_id: str, key_id: str) -> aihosting.Key:
-        """Project get key.
+        """Get key (project).
 
         `GET /v2/projects/{projectId}/ai-hosting-keys/{keyId}`
         https://developer.mittwald.de/docs/v2/reference/aihosting/ai-hosting-project-get-key/
@@ -528,7 +528,7 @@ class AiHostingGroup:
         return await self._sender.value(PROJECT_GET_KEY, (project_id, key_id))
 
     def project_get_keys(self, project_id: str) -> Pages[aihosting.Key]:
-        """Project get keys.
+        """Get keys (project).
 
         `GET /v2/projects/{projectId}/ai-hosting-keys`
         https://developer.mittwald.de/docs/v2/reference/aihosting/ai-hosting-project-get-keys/
@@ -542,7 +542,7 @@ class AiHostingGroup:
         return Pages(self._sender, PROJECT_GET_KEYS, (project_id,), {})
 
     async def project_get_usage(self, project_id: str) -> aihosting.ProjectGetUsageResult:
-        """Project get usage.
+        """Get usage (project).
 
         `GET /v2/projects/{projectId}/ai-hosting`
         https://developer.mittwald.de/docs/v2/reference/aihosting/ai-hosting-project-get-usage/
@@ -564,7 +564,7 @@ class AiHostingGroup:
         ingress_id: str,
         stack_id: str,
     ) -> None:
-        """Project link container.
+        """Link container (project).
 
         `POST /v2/projects/{projectId}/ai-hosting-keys/{keyId}/actions/link-container`
         https://developer.mittwald.de/docs/v2/reference/aihosting/ai-hosting-project-link-container/
@@ -593,7 +593,7 @@ class AiHostingGroup:
         create_webui_container: bool | None = None,
         name: str | None = None,
     ) -> aihosting.Key:
-        """Project update key.
+        """Update key (project).
 
         `PUT /v2/projects/{projectId}/ai-hosting-keys/{keyId}`
         https://developer.mittwald.de/docs/v2/reference/aihosting/ai-hosting-project-update-key/

@@ -661,7 +661,7 @@ class AppGroup:
         database_user_ids: Mapping[str, str] | None = None,
         purpose: Literal["primary", "cache", "custom"] | str,
     ) -> None:
-        """App link database.
+        """Link database (app).
 
         `PUT /v2/appinstallations/{appInstallationId}/databases`
         https://developer.mittwald.de/docs/v2/reference/app/deprecated-app-link-database/
@@ -690,7 +690,7 @@ class AppGroup:
         new_database_id: str,
         old_database_id: str,
     ) -> None:
-        """App replace database.
+        """Replace database (app).
 
         `PATCH /v2/app-installations/{appInstallationId}/database/replace`
         https://developer.mittwald.de/docs/v2/reference/app/deprecated-app-replace-database/

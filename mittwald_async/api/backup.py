@@ -500,7 +500,7 @@ class BackupGroup:
         *,
         expiration_time: datetime | None = None,
     ) -> None:
-        """Backup replace project backup expiration time.
+        """Replace project backup expiration time.
 
         `PUT /v2/project-backups/{projectBackupId}/expiration-time`
         https://developer.mittwald.de/docs/v2/reference/backup/deprecated-backup-replace-project-backup-expiration-time/
@@ -525,7 +525,7 @@ class BackupGroup:
         *,
         description: str | None = None,
     ) -> None:
-        """Backup update project backup description.
+        """Update project backup description.
 
         `PATCH /v2/project-backups/{projectBackupId}/description`
         https://developer.mittwald.de/docs/v2/reference/backup/deprecated-backup-update-project-backup-description/

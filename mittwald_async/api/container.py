@@ -903,7 +903,7 @@ class ContainerGroup:
 
     @deprecated("deprecated-container-get-template-icon is deprecated by the provider")
     def deprecated_container_get_template_icon(self, template_id: str) -> Download:
-        """Container get template icon.
+        """Get template icon (container).
 
         `GET /v2/container-templates/{templateId}/icon`
         https://developer.mittwald.de/docs/v2/reference/container/deprecated-container-get-template-icon/
@@ -926,7 +926,7 @@ class ContainerGroup:
         | UnsetType
         | None = UNSET,
     ) -> None:
-        """Container set stack update schedule.
+        """Set stack update schedule (container).
 
         `PUT /v2/stacks/{stackId}/update-schedule`
         https://developer.mittwald.de/docs/v2/reference/container/deprecated-container-set-stack-update-schedule/
@@ -950,7 +950,7 @@ class ContainerGroup:
         *,
         registry_uri: str,
     ) -> container.DeprecatedContainerValidateContainerRegistryUriResult:
-        """Container validate container registry uri.
+        """Validate container registry uri.
 
         `POST /v2/actions/validate-container-registry-uri`
         https://developer.mittwald.de/docs/v2/reference/container/deprecated-container-validate-container-registry-uri/
@@ -971,7 +971,7 @@ class ContainerGroup:
         self,
         registry_id: str,
     ) -> container.DeprecatedContainerValidateRegistryCredentialsResult:
-        """Container validate registry credentials.
+        """Validate registry credentials (container).
 
         `POST /v2/registries/{registryId}/actions/validate-credentials`
         https://developer.mittwald.de/docs/v2/reference/container/deprecated-container-validate-registry-credentials/

@@ -710,7 +710,7 @@ class ContractGroup:
 
     @deprecated("deprecated-contract-get-detail-of-contract-by-ai-hosting is deprecated by the provider")
     async def deprecated_contract_get_detail_of_contract_by_ai_hosting(self, customer_id: str) -> contract.Contract:
-        """Contract get detail of contract by ai hosting.
+        """Get detail of contract by ai hosting.
 
         `GET /v2/customers/{customerId}/ai-hosting/contract`
         https://developer.mittwald.de/docs/v2/reference/contract/deprecated-contract-get-detail-of-contract-by-ai-hosting/
@@ -729,7 +729,7 @@ class ContractGroup:
         contract_id: str,
         contract_item_id: str,
     ) -> contract.DeprecatedContractGetNextTerminationDateForItemResult:
-        """Contract get next termination date for item.
+        """Get next termination date for item (contract).
 
         `GET /v2/contracts/{contractId}/items/{contractItemId}/next-termination-dates`
         https://developer.mittwald.de/docs/v2/reference/contract/deprecated-contract-get-next-termination-date-for-item/
@@ -933,7 +933,7 @@ class ContractGroup:
         return await self._sender.value(INVOICE_DETAIL, (invoice_id,))
 
     async def invoice_get_detail_of_invoice_settings(self, customer_id: str) -> invoice.InvoiceSettings:
-        """Invoice get detail of invoice settings.
+        """Get detail of invoice settings.
 
         `GET /v2/customers/{customerId}/invoice-settings`
         https://developer.mittwald.de/docs/v2/reference/contract/invoice-get-detail-of-invoice-settings/
@@ -951,7 +951,7 @@ class ContractGroup:
         customer_id: str,
         invoice_id: str,
     ) -> contract.InvoiceGetFileAccessTokenResult:
-        """Invoice get file access token.
+        """Get file access token (invoice).
 
         `GET /v2/customers/{customerId}/invoices/{invoiceId}/file-access-token`
         https://developer.mittwald.de/docs/v2/reference/contract/invoice-get-file-access-token/
@@ -978,7 +978,7 @@ class ContractGroup:
         sort: Sequence[Literal["invoiceNumber"] | str] | None = None,
         order: Sequence[Literal["asc", "desc"] | str] | None = None,
     ) -> Pages[invoice.Invoice]:
-        """Invoice list customer invoices.
+        """List customer invoices (invoice).
 
         `GET /v2/customers/{customerId}/invoices`
         https://developer.mittwald.de/docs/v2/reference/contract/invoice-list-customer-invoices/
@@ -1025,7 +1025,7 @@ class ContractGroup:
         recipient_same_as_owner: bool | None = None,
         target_day: int | None = None,
     ) -> invoice.InvoiceSettings:
-        """Invoice update invoice settings.
+        """Update invoice settings.
 
         `PUT /v2/customers/{customerId}/invoice-settings`
         https://developer.mittwald.de/docs/v2/reference/contract/invoice-update-invoice-settings/
@@ -1087,7 +1087,7 @@ class ContractGroup:
         order_data: contract.OrderCreateOrderRequestOrderData | None = None,
         order_type: contract.OrderCreateOrderRequestOrderType | None = None,
     ) -> contract.OrderCreateOrderResult:
-        """Order create order.
+        """Create order.
 
         `POST /v2/orders`
         https://developer.mittwald.de/docs/v2/reference/contract/order-create-order/
@@ -1107,7 +1107,7 @@ class ContractGroup:
         tariff_change_data: contract.OrderCreateTariffChangeRequestTariffChangeData | None = None,
         tariff_change_type: Literal["projectHosting", "server", "leadFyndr", "aiHosting"] | str | None = None,
     ) -> contract.OrderCreateTariffChangeResult:
-        """Order create tariff change.
+        """Create tariff change (order).
 
         `POST /v2/tariff-changes`
         https://developer.mittwald.de/docs/v2/reference/contract/order-create-tariff-change/
@@ -1125,7 +1125,7 @@ class ContractGroup:
         )
 
     async def order_get_order(self, order_id: str) -> order.CustomerOrder:
-        """Order get order.
+        """Get order.
 
         `GET /v2/orders/{orderId}`
         https://developer.mittwald.de/docs/v2/reference/contract/order-get-order/
@@ -1149,7 +1149,7 @@ class ContractGroup:
         excludes_status: Sequence[order.OrderStatus] | None = None,
         template_names: Sequence[str] | None = None,
     ) -> Pages[order.CustomerOrder]:
-        """Order list customer orders.
+        """List customer orders (order).
 
         `GET /v2/customers/{customerId}/orders`
         https://developer.mittwald.de/docs/v2/reference/contract/order-list-customer-orders/
@@ -1191,7 +1191,7 @@ class ContractGroup:
         skip: int | None = None,
         page: int | None = None,
     ) -> Pages[order.CustomerOrder]:
-        """Order list orders.
+        """List orders (order).
 
         `GET /v2/orders`
         https://developer.mittwald.de/docs/v2/reference/contract/order-list-orders/
@@ -1234,7 +1234,7 @@ class ContractGroup:
         excludes_status: Sequence[order.OrderStatus] | None = None,
         template_names: Sequence[str] | None = None,
     ) -> Pages[order.CustomerOrder]:
-        """Order list project orders.
+        """List project orders (order).
 
         `GET /v2/projects/{projectId}/orders`
         https://developer.mittwald.de/docs/v2/reference/contract/order-list-project-orders/
@@ -1271,7 +1271,7 @@ class ContractGroup:
         order_data: contract.OrderPreviewOrderRequestOrderData | None = None,
         order_type: contract.OrderPreviewOrderRequestOrderType | None = None,
     ) -> contract.OrderPreviewOrderResult:
-        """Order preview order.
+        """Preview order.
 
         `POST /v2/order-previews`
         https://developer.mittwald.de/docs/v2/reference/contract/order-preview-order/
@@ -1292,7 +1292,7 @@ class ContractGroup:
         tariff_change_data: contract.OrderPreviewTariffChangeRequestTariffChangeData | None = None,
         tariff_change_type: Literal["projectHosting", "server", "leadFyndr", "aiHosting"] | str | None = None,
     ) -> contract.OrderPreviewTariffChangeResult:
-        """Order preview tariff change.
+        """Preview tariff change (order).
 
         `POST /v2/tariff-change-previews`
         https://developer.mittwald.de/docs/v2/reference/contract/order-preview-tariff-change/

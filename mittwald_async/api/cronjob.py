@@ -407,7 +407,7 @@ class CronjobGroup:
         *,
         app_installation_id: str,
     ) -> None:
-        """Cronjob replace cronjob app installation id.
+        """Replace cronjob app installation id.
 
         `PUT /v2/cronjobs/{cronjobId}/app-installation-id`
         https://developer.mittwald.de/docs/v2/reference/cronjob/deprecated-cronjob-replace-cronjob-app-installation-id/
@@ -433,7 +433,7 @@ class CronjobGroup:
         app_id: str,
         app_installation_id: str | None = None,
     ) -> None:
-        """Cronjob update cronjob app id.
+        """Update cronjob app id.
 
         `PATCH /v2/cronjobs/{cronjobId}/app-installation-id`
         https://developer.mittwald.de/docs/v2/reference/cronjob/deprecated-cronjob-update-cronjob-app-id/

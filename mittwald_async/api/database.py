@@ -701,7 +701,7 @@ class DatabaseGroup:
         description: str,
         external_access: bool | None = None,
     ) -> None:
-        """Database replace mysql user.
+        """Replace mysql user (database).
 
         `PUT /v2/mysql-users/{mysqlUserId}`
         https://developer.mittwald.de/docs/v2/reference/database/deprecated-database-replace-mysql-user/
@@ -734,7 +734,7 @@ class DatabaseGroup:
         *,
         character_settings: database.CharacterSettings,
     ) -> None:
-        """Database update mysql database default charset.
+        """Update mysql database default charset.
 
         `PATCH /v2/mysql-databases/{mysqlDatabaseId}/default-charset`
         https://developer.mittwald.de/docs/v2/reference/database/deprecated-database-update-mysql-database-default-charset/
@@ -759,7 +759,7 @@ class DatabaseGroup:
         *,
         description: str,
     ) -> None:
-        """Database update mysql database description.
+        """Update mysql database description.
 
         `PATCH /v2/mysql-databases/{mysqlDatabaseId}/description`
         https://developer.mittwald.de/docs/v2/reference/database/deprecated-database-update-mysql-database-description/
@@ -779,7 +779,7 @@ class DatabaseGroup:
 
     @deprecated("deprecated-database-update-mysql-user-password is deprecated by the provider")
     async def deprecated_database_update_mysql_user_password(self, mysql_user_id: str, *, password: str) -> None:
-        """Database update mysql user password.
+        """Update mysql user password (database).
 
         `PATCH /v2/mysql-users/{mysqlUserId}/password`
         https://developer.mittwald.de/docs/v2/reference/database/deprecated-database-update-mysql-user-password/
@@ -804,7 +804,7 @@ class DatabaseGroup:
         *,
         configuration: database.RedisDatabaseConfiguration | None = None,
     ) -> None:
-        """Database update redis database configuration.
+        """Update redis database configuration.
 
         `PATCH /v2/redis-databases/{redisDatabaseId}/configuration`
         https://developer.mittwald.de/docs/v2/reference/database/deprecated-database-update-redis-database-configuration/
@@ -829,7 +829,7 @@ class DatabaseGroup:
         *,
         description: str,
     ) -> None:
-        """Database update redis database description.
+        """Update redis database description.
 
         `PATCH /v2/redis-databases/{redisDatabaseId}/description`
         https://developer.mittwald.de/docs/v2/reference/database/deprecated-database-update-redis-database-description/

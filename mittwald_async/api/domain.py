@@ -1308,7 +1308,7 @@ class DomainGroup:
         zone_id: str,
         body: domain.DeprecatedDnsRecordASetCustomRequest,
     ) -> None:
-        """Dns record a set custom.
+        """Set custom (dns record a).
 
         `PUT /v2/dns/zones/{zoneId}/recordset/acombined/custom`
         https://developer.mittwald.de/docs/v2/reference/domain/deprecated-dns-record-a-set-custom/
@@ -1324,7 +1324,7 @@ class DomainGroup:
 
     @deprecated("deprecated-dns-record-a-set-managed-by-ingress is deprecated by the provider")
     async def deprecated_dns_record_a_set_managed_by_ingress(self, zone_id: str) -> None:
-        """Dns record a set managed by ingress.
+        """Set managed by ingress (dns record a).
 
         `POST /v2/dns/zones/{zoneId}/recordset/acombined/managed/ingress`
         https://developer.mittwald.de/docs/v2/reference/domain/deprecated-dns-record-a-set-managed-by-ingress/
@@ -1363,7 +1363,7 @@ class DomainGroup:
         zone_id: str,
         body: domain.DeprecatedDnsRecordMxSetCustomRequest,
     ) -> None:
-        """Dns record mx set custom.
+        """Set custom (dns record mx).
 
         `PUT /v2/dns/zones/{zoneId}/recordset/mx/custom`
         https://developer.mittwald.de/docs/v2/reference/domain/deprecated-dns-record-mx-set-custom/
@@ -1379,7 +1379,7 @@ class DomainGroup:
 
     @deprecated("deprecated-dns-record-mx-set-managed is deprecated by the provider")
     async def deprecated_dns_record_mx_set_managed(self, zone_id: str) -> None:
-        """Dns record mx set managed.
+        """Set managed (dns record mx).
 
         `POST /v2/dns/zones/{zoneId}/recordset/mx/managed`
         https://developer.mittwald.de/docs/v2/reference/domain/deprecated-dns-record-mx-set-managed/
@@ -1431,7 +1431,7 @@ class DomainGroup:
         *,
         owner_c: Sequence[domain.HandleField],
     ) -> domain.DeprecatedDomainChangeOwnercOfDomainResult:
-        """Domain change ownerc of domain.
+        """Change ownerc of domain.
 
         `PUT /v2/domains/{domainId}/handles/ownerc`
         https://developer.mittwald.de/docs/v2/reference/domain/deprecated-domain-change-ownerc-of-domain/
@@ -1456,7 +1456,7 @@ class DomainGroup:
         *,
         project_id: str | None = None,
     ) -> None:
-        """Domain change project of domain.
+        """Change project of domain.
 
         `PUT /v2/domains/{domainId}/projectId`
         https://developer.mittwald.de/docs/v2/reference/domain/deprecated-domain-change-project-of-domain/
@@ -1480,7 +1480,7 @@ class DomainGroup:
         *,
         domain: str,
     ) -> domain.DeprecatedDomainCheckDomainRegistrabilityResult:
-        """Domain check domain registrability.
+        """Check domain registrability.
 
         `POST /v2/domains`
         https://developer.mittwald.de/docs/v2/reference/domain/deprecated-domain-check-domain-registrability/
@@ -1501,7 +1501,7 @@ class DomainGroup:
         *,
         nameservers: Sequence[str] | None = None,
     ) -> None:
-        """Domain declare nameservers.
+        """Declare nameservers (domain).
 
         `PUT /v2/domains/{domainId}/nameservers`
         https://developer.mittwald.de/docs/v2/reference/domain/deprecated-domain-declare-nameservers/
@@ -1522,7 +1522,7 @@ class DomainGroup:
         *,
         auth_code: str,
     ) -> domain.DeprecatedDomainDeclareProcessChangeAuthcodeResult:
-        """Domain declare process change authcode.
+        """Declare process change authcode (domain).
 
         `PUT /v2/domains/{domainId}/declarations/authcode`
         https://developer.mittwald.de/docs/v2/reference/domain/deprecated-domain-declare-process-change-authcode/
@@ -1547,7 +1547,7 @@ class DomainGroup:
         *,
         owner_c: Sequence[domain.HandleField],
     ) -> domain.DeprecatedDomainDeclareProcessChangeHandlesResult:
-        """Domain declare process change handles.
+        """Declare process change handles (domain).
 
         `PUT /v2/domains/{domainId}/declarations/handles`
         https://developer.mittwald.de/docs/v2/reference/domain/deprecated-domain-declare-process-change-handles/
@@ -1570,7 +1570,7 @@ class DomainGroup:
         self,
         domain_name: str,
     ) -> domain.DeprecatedDomainGetHandleFieldsResult:
-        """Domain get handle fields.
+        """Get handle fields (domain).
 
         `GET /v2/domains/handle-schema/{domainName}`
         https://developer.mittwald.de/docs/v2/reference/domain/deprecated-domain-get-handle-fields/
@@ -1592,7 +1592,7 @@ class DomainGroup:
         domain_name: str,
         path: str,
     ) -> domain.DeprecatedDomainGetScreenshotForDomainResult:
-        """Domain get screenshot for domain.
+        """Get screenshot for domain.
 
         `GET /v2/domains/{domainId}/screenshots/newest`
         https://developer.mittwald.de/docs/v2/reference/domain/deprecated-domain-get-screenshot-for-domain/
@@ -1620,7 +1620,7 @@ class DomainGroup:
         limit: int | None = None,
         domain_search_name: str | None = None,
     ) -> Pages[domain.Domain]:
-        """Domain list domains.
+        """List domains (domain).
 
         `GET /v2/projects/{projectId}/domains`
         https://developer.mittwald.de/docs/v2/reference/domain/deprecated-domain-list-domains/
@@ -1643,7 +1643,7 @@ class DomainGroup:
 
     @deprecated("deprecated-ingress-list-ingresses is deprecated by the provider")
     def deprecated_ingress_list_ingresses(self, project_id: str) -> Pages[ingress.IngressDeprecated]:
-        """Ingress list ingresses.
+        """List ingresses (ingress).
 
         `GET /v2/projects/{projectId}/ingresses`
         https://developer.mittwald.de/docs/v2/reference/domain/deprecated-ingress-list-ingresses/
@@ -1689,7 +1689,7 @@ class DomainGroup:
         return await self._sender.value(DEPRECATED_INGRESS_TLS, (ingress_id,), body=body)
 
     async def dns_create_dns_zone(self, *, name: str, parent_zone_id: str) -> domain.DnsCreateDnsZoneResult:
-        """Dns create dns zone.
+        """Create dns zone.
 
         `POST /v2/dns-zones`
         https://developer.mittwald.de/docs/v2/reference/domain/dns-create-dns-zone/
@@ -1704,7 +1704,7 @@ class DomainGroup:
         return await self._sender.value(DNS_CREATE_DNS_ZONE, body={"name": name, "parentZoneId": parent_zone_id})
 
     async def dns_delete_dns_zone(self, dns_zone_id: str) -> None:
-        """Dns delete dns zone.
+        """Delete dns zone.
 
         `DELETE /v2/dns-zones/{dnsZoneId}`
         https://developer.mittwald.de/docs/v2/reference/domain/dns-delete-dns-zone/
@@ -1718,7 +1718,7 @@ class DomainGroup:
         await self._sender.value(DNS_DELETE_DNS_ZONE, (dns_zone_id,))
 
     async def dns_get_dns_zone(self, dns_zone_id: str) -> dns.Zone:
-        """Dns get dns zone.
+        """Get dns zone.
 
         `GET /v2/dns-zones/{dnsZoneId}`
         https://developer.mittwald.de/docs/v2/reference/domain/dns-get-dns-zone/
@@ -1732,7 +1732,7 @@ class DomainGroup:
         return await self._sender.value(DNS_GET_DNS_ZONE, (dns_zone_id,))
 
     async def dns_get_zone_file(self, dns_zone_id: str) -> str:
-        """Dns get zone file.
+        """Get zone file (dns).
 
         `GET /v2/dns-zones/{dnsZoneId}/zone-file`
         https://developer.mittwald.de/docs/v2/reference/domain/dns-get-zone-file/
@@ -1746,7 +1746,7 @@ class DomainGroup:
         return await self._sender.value(DNS_GET_ZONE_FILE, (dns_zone_id,))
 
     def dns_list_dns_zones(self, project_id: str) -> Pages[dns.Zone]:
-        """Dns list dns zones.
+        """List dns zones.
 
         `GET /v2/projects/{projectId}/dns-zones`
         https://developer.mittwald.de/docs/v2/reference/domain/dns-list-dns-zones/
@@ -1764,7 +1764,7 @@ class DomainGroup:
         dns_zone_id: str,
         record_set: Literal["a", "mx"] | str,
     ) -> domain.DnsSetRecordSetManagedResult:
-        """Dns set record set managed.
+        """Set record set managed (dns).
 
         `POST /v2/dns-zones/{dnsZoneId}/record-sets/{recordSet}/actions/set-managed`
         https://developer.mittwald.de/docs/v2/reference/domain/dns-set-record-set-managed/
@@ -1784,7 +1784,7 @@ class DomainGroup:
         record_set: Literal["a", "mx", "txt", "srv", "cname", "caa"] | str,
         body: domain.DnsUpdateRecordSetRequest,
     ) -> None:
-        """Dns update record set.
+        """Update record set (dns).
 
         `PUT /v2/dns-zones/{dnsZoneId}/record-sets/{recordSet}`
         https://developer.mittwald.de/docs/v2/reference/domain/dns-update-record-set/
@@ -1848,7 +1848,7 @@ class DomainGroup:
         paths: Sequence[ingress.Path],
         project_id: str,
     ) -> domain.IngressCreateIngressResult:
-        """Ingress create ingress.
+        """Create ingress.
 
         `POST /v2/ingresses`
         https://developer.mittwald.de/docs/v2/reference/domain/ingress-create-ingress/
@@ -1867,7 +1867,7 @@ class DomainGroup:
         )
 
     async def ingress_delete_ingress(self, ingress_id: str) -> None:
-        """Ingress delete ingress.
+        """Delete ingress.
 
         `DELETE /v2/ingresses/{ingressId}`
         https://developer.mittwald.de/docs/v2/reference/domain/ingress-delete-ingress/
@@ -1881,7 +1881,7 @@ class DomainGroup:
         await self._sender.value(INGRESS_DELETE_INGRESS, (ingress_id,))
 
     async def ingress_get_ingress(self, ingress_id: str) -> ingress.Ingress:
-        """Ingress get ingress.
+        """Get ingress.
 
         `GET /v2/ingresses/{ingressId}`
         https://developer.mittwald.de/docs/v2/reference/domain/ingress-get-ingress/
@@ -1895,7 +1895,7 @@ class DomainGroup:
         return await self._sender.value(INGRESS_GET_INGRESS, (ingress_id,))
 
     async def ingress_ingress_verify_ownership(self, ingress_id: str) -> dict[str, Any]:
-        """Ingress ingress verify ownership.
+        """Verify ownership (ingress).
 
         `POST /v2/ingresses/{ingressId}/actions/verify-ownership`
         https://developer.mittwald.de/docs/v2/reference/domain/ingress-ingress-verify-ownership/
@@ -1920,7 +1920,7 @@ class DomainGroup:
         skip: int | None = None,
         page: int | None = None,
     ) -> Pages[ingress.Ingress]:
-        """Ingress list ingresses.
+        """List ingresses (ingress).
 
         `GET /v2/ingresses`
         https://developer.mittwald.de/docs/v2/reference/domain/ingress-list-ingresses/
@@ -1962,7 +1962,7 @@ class DomainGroup:
         skip: int | None = None,
         page: int | None = None,
     ) -> Pages[ingress.Ingress]:
-        """Ingress list ingresses compatible with certificate.
+        """List ingresses compatible with certificate (ingress).
 
         `POST /v2/actions/list-ingresses-compatible-with-certificate`
         https://developer.mittwald.de/docs/v2/reference/domain/ingress-list-ingresses-compatible-with-certificate/
@@ -1985,7 +1985,7 @@ class DomainGroup:
         )
 
     async def ingress_request_ingress_acme_certificate_issuance(self, ingress_id: str) -> None:
-        """Ingress request ingress acme certificate issuance.
+        """Request ingress acme certificate issuance.
 
         `POST /v2/ingresses/{ingressId}/actions/request-acme-certificate-issuance`
         https://developer.mittwald.de/docs/v2/reference/domain/ingress-request-ingress-acme-certificate-issuance/
@@ -1999,7 +1999,7 @@ class DomainGroup:
         await self._sender.value(INGRESS_REQUEST_INGRESS_ACME_CERTIFICATE_ISSUANCE, (ingress_id,))
 
     async def ingress_update_ingress_paths(self, ingress_id: str, body: Sequence[ingress.Path]) -> None:
-        """Ingress update ingress paths.
+        """Update ingress paths.
 
         `PATCH /v2/ingresses/{ingressId}/paths`
         https://developer.mittwald.de/docs/v2/reference/domain/ingress-update-ingress-paths/
@@ -2018,7 +2018,7 @@ class DomainGroup:
         ingress_id: str,
         body: domain.IngressUpdateIngressTlsRequest,
     ) -> dict[str, Any]:
-        """Ingress update ingress tls.
+        """Update ingress tls.
 
         `PATCH /v2/ingresses/{ingressId}/tls`
         https://developer.mittwald.de/docs/v2/reference/domain/ingress-update-ingress-tls/
@@ -2120,7 +2120,7 @@ class DomainGroup:
         return Pages(self._sender, LIST_TLDS, (), {})
 
     def migration_list_migrations_by_project_id(self, project_id: str) -> Pages[domainmigration.Migration]:
-        """Migration list migrations by project id.
+        """List migrations by project id (migration).
 
         `GET /v2/projects/{projectId}/domain-migrations`
         https://developer.mittwald.de/docs/v2/reference/domain/domain-migration-list-migrations-by-project-id/
@@ -2168,7 +2168,7 @@ class DomainGroup:
         certificate: str,
         private_key: str | None = None,
     ) -> ssl.CheckReplaceCertificateResponse:
-        """Ssl check replace certificate.
+        """Check replace certificate (ssl).
 
         `POST /v2/certificates/{certificateId}/actions/check-replace-certificate`
         https://developer.mittwald.de/docs/v2/reference/domain/ssl-check-replace-certificate/
@@ -2191,7 +2191,7 @@ class DomainGroup:
         self,
         body: domain.SslCreateCertificateRequestRequest,
     ) -> ssl.CertificateRequestCreateResponse:
-        """Ssl create certificate request.
+        """Create certificate request (ssl).
 
         `POST /v2/certificate-requests`
         https://developer.mittwald.de/docs/v2/reference/domain/ssl-create-certificate-request/
@@ -2205,7 +2205,7 @@ class DomainGroup:
         return await self._sender.value(SSL_CREATE_CERTIFICATE_REQUEST, body=body)
 
     async def ssl_delete_certificate(self, certificate_id: str) -> None:
-        """Ssl delete certificate.
+        """Delete certificate (ssl).
 
         `DELETE /v2/certificate/{certificateId}`
         https://developer.mittwald.de/docs/v2/reference/domain/ssl-delete-certificate/
@@ -2219,7 +2219,7 @@ class DomainGroup:
         await self._sender.value(SSL_DELETE_CERTIFICATE, (certificate_id,))
 
     async def ssl_delete_certificate_request(self, certificate_request_id: str) -> None:
-        """Ssl delete certificate request.
+        """Delete certificate request (ssl).
 
         `DELETE /v2/certificate-request/{certificateRequestId}`
         https://developer.mittwald.de/docs/v2/reference/domain/ssl-delete-certificate-request/
@@ -2233,7 +2233,7 @@ class DomainGroup:
         await self._sender.value(SSL_DELETE_CERTIFICATE_REQUEST, (certificate_request_id,))
 
     async def ssl_get_certificate(self, certificate_id: str) -> ssl.Certificate:
-        """Ssl get certificate.
+        """Get certificate (ssl).
 
         `GET /v2/certificates/{certificateId}`
         https://developer.mittwald.de/docs/v2/reference/domain/ssl-get-certificate/
@@ -2247,7 +2247,7 @@ class DomainGroup:
         return await self._sender.value(SSL_GET_CERTIFICATE, (certificate_id,))
 
     async def ssl_get_certificate_request(self, certificate_request_id: str) -> ssl.CertificateRequest:
-        """Ssl get certificate request.
+        """Get certificate request (ssl).
 
         `GET /v2/certificate-requests/{certificateRequestId}`
         https://developer.mittwald.de/docs/v2/reference/domain/ssl-get-certificate-request/
@@ -2266,7 +2266,7 @@ class DomainGroup:
         project_id: str | None = None,
         ingress_id: str | None = None,
     ) -> Pages[ssl.CertificateRequest]:
-        """Ssl list certificate requests.
+        """List certificate requests (ssl).
 
         `GET /v2/certificate-requests`
         https://developer.mittwald.de/docs/v2/reference/domain/ssl-list-certificate-requests/
@@ -2291,7 +2291,7 @@ class DomainGroup:
         project_id: str | None = None,
         ingress_id: str | None = None,
     ) -> Pages[ssl.Certificate]:
-        """Ssl list certificates.
+        """List certificates (ssl).
 
         `GET /v2/certificates`
         https://developer.mittwald.de/docs/v2/reference/domain/ssl-list-certificates/
@@ -2312,7 +2312,7 @@ class DomainGroup:
         certificate: str,
         private_key: str | None = None,
     ) -> None:
-        """Ssl replace certificate.
+        """Replace certificate (ssl).
 
         `PUT /v2/certificates/{certificateId}`
         https://developer.mittwald.de/docs/v2/reference/domain/ssl-replace-certificate/

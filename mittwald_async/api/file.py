@@ -244,7 +244,7 @@ class FileGroup:
 
     @deprecated("deprecated-file-get-file-token-rules is deprecated by the provider")
     async def deprecated_file_get_file_token_rules(self, token: str) -> file.FileUploadRules:
-        """File get file token rules.
+        """Get file token rules.
 
         `GET /v2/file-token-rules/{token}`
         https://developer.mittwald.de/docs/v2/reference/file/deprecated-file-get-file-token-rules/
@@ -262,7 +262,7 @@ class FileGroup:
         self,
         name: Literal["avatar", "conversation"] | str,
     ) -> file.FileUploadRules:
-        """File get file type rules.
+        """Get file type rules.
 
         `GET /v2/file-type-rules/{name}`
         https://developer.mittwald.de/docs/v2/reference/file/deprecated-file-get-file-type-rules/

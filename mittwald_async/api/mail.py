@@ -846,7 +846,7 @@ class MailGroup:
 
     @deprecated("deprecated-mail-deliverybox-update-description is deprecated by the provider")
     async def deprecated_mail_deliverybox_update_description(self, id: str, *, description: str) -> None:
-        """Mail deliverybox update description.
+        """Update description (mail deliverybox).
 
         `PUT /v2/deliveryboxes/{id}/description`
         https://developer.mittwald.de/docs/v2/reference/mail/deprecated-mail-deliverybox-update-description/
@@ -866,7 +866,7 @@ class MailGroup:
 
     @deprecated("deprecated-mail-deliverybox-update-password is deprecated by the provider")
     async def deprecated_mail_deliverybox_update_password(self, id: str, *, password: str) -> None:
-        """Mail deliverybox update password.
+        """Update password (mail deliverybox).
 
         `PUT /v2/deliveryboxes/{id}/password`
         https://developer.mittwald.de/docs/v2/reference/mail/deprecated-mail-deliverybox-update-password/
@@ -882,7 +882,7 @@ class MailGroup:
 
     @deprecated("deprecated-mail-mailaddress-update-address is deprecated by the provider")
     async def deprecated_mail_mailaddress_update_address(self, id: str, *, address: str) -> None:
-        """Mail mailaddress update address.
+        """Update address (mail mailaddress).
 
         `PUT /v2/mailaddresses/{id}/address`
         https://developer.mittwald.de/docs/v2/reference/mail/deprecated-mail-mailaddress-update-address/
@@ -903,7 +903,7 @@ class MailGroup:
         *,
         blacklist: Sequence[str],
     ) -> None:
-        """Mail projectsetting update blacklist.
+        """Update blacklist (mail projectsetting).
 
         `PUT /v2/projects/{projectId}/mailsettings/blacklist`
         https://developer.mittwald.de/docs/v2/reference/mail/deprecated-mail-projectsetting-update-blacklist/
@@ -928,7 +928,7 @@ class MailGroup:
         *,
         whitelist: Sequence[str],
     ) -> None:
-        """Mail projectsetting update whitelist.
+        """Update whitelist (mail projectsetting).
 
         `PUT /v2/projects/{projectId}/mailsettings/whitelist`
         https://developer.mittwald.de/docs/v2/reference/mail/deprecated-mail-projectsetting-update-whitelist/
@@ -953,7 +953,7 @@ class MailGroup:
         *,
         auto_responder: mail.DeprecatedMailUpdateMailAddressAutoresponderRequestAutoResponder | None,
     ) -> None:
-        """Mail update mail address autoresponder.
+        """Update mail address autoresponder.
 
         `PUT /v2/mail-addresses/{mailAddressId}/autoresponder`
         https://developer.mittwald.de/docs/v2/reference/mail/deprecated-mail-update-mail-address-autoresponder/
@@ -973,7 +973,7 @@ class MailGroup:
 
     @deprecated("deprecated-mail-update-mail-address-catchall is deprecated by the provider")
     async def deprecated_mail_update_mail_address_catchall(self, mail_address_id: str, *, active: bool) -> None:
-        """Mail update mail address catchall.
+        """Update mail address catchall.
 
         `PUT /v2/mail-addresses/{mailAddressId}/catchall`
         https://developer.mittwald.de/docs/v2/reference/mail/deprecated-mail-update-mail-address-catchall/
@@ -998,7 +998,7 @@ class MailGroup:
         *,
         forward_addresses: Sequence[str],
     ) -> None:
-        """Mail update mail address forward addresses.
+        """Update mail address forward addresses.
 
         `PUT /v2/mail-addresses/{mailAddressId}/forward-addresses`
         https://developer.mittwald.de/docs/v2/reference/mail/deprecated-mail-update-mail-address-forward-addresses/
@@ -1018,7 +1018,7 @@ class MailGroup:
 
     @deprecated("deprecated-mail-update-mail-address-password is deprecated by the provider")
     async def deprecated_mail_update_mail_address_password(self, mail_address_id: str, *, password: str) -> None:
-        """Mail update mail address password.
+        """Update mail address password.
 
         `PUT /v2/mail-addresses/{mailAddressId}/password`
         https://developer.mittwald.de/docs/v2/reference/mail/deprecated-mail-update-mail-address-password/
@@ -1038,7 +1038,7 @@ class MailGroup:
 
     @deprecated("deprecated-mail-update-mail-address-quota is deprecated by the provider")
     async def deprecated_mail_update_mail_address_quota(self, mail_address_id: str, *, quota_in_bytes: int) -> None:
-        """Mail update mail address quota.
+        """Update mail address quota.
 
         `PUT /v2/mail-addresses/{mailAddressId}/quota`
         https://developer.mittwald.de/docs/v2/reference/mail/deprecated-mail-update-mail-address-quota/
@@ -1063,7 +1063,7 @@ class MailGroup:
         *,
         spam_protection: mail.DeprecatedMailUpdateMailAddressSpamProtectionRequestSpamProtection,
     ) -> None:
-        """Mail update mail address spam protection.
+        """Update mail address spam protection.
 
         `PUT /v2/mail-addresses/{mailAddressId}/spam-protection`
         https://developer.mittwald.de/docs/v2/reference/mail/deprecated-mail-update-mail-address-spam-protection/
@@ -1088,7 +1088,7 @@ class MailGroup:
         mail_setting: Literal["blacklist", "whitelist"] | str,
         body: mail.DeprecatedMailUpdateProjectMailSettingRequest,
     ) -> None:
-        """Mail update project mail setting.
+        """Update project mail setting.
 
         `PUT /v2/projects/{projectId}/mail-settings/{mailSetting}`
         https://developer.mittwald.de/docs/v2/reference/mail/deprecated-mail-update-project-mail-setting/

@@ -1319,12 +1319,7 @@ EXTENSION_REGISTER_EXTENSION: Operation[marketplace.ExtensionRegisterExtensionRe
             Parameter(name="sub_title", wire="subTitle", where="body", type="marketplace.SubTitle"),
             Parameter(name="support", wire="support", where="body", type="marketplace.SupportMeta"),
             Parameter(name="tags", wire="tags", where="body", type="list[str]"),
-            Parameter(
-                name="webhook_urls_as_webhookurls",
-                wire="webhookURLs",
-                where="body",
-                type="marketplace.WebhookUrls",
-            ),
+            Parameter(name="webhook_urls_deprecated", wire="webhookURLs", where="body", type="marketplace.WebhookUrls"),
             Parameter(name="webhook_urls", wire="webhookUrls", where="body", type="marketplace.WebhookUrls"),
         ),
     ),
@@ -1576,7 +1571,7 @@ class MarketplaceGroup:
         self._sender = sender
 
     async def contributor_cancel_verification(self, contributor_id: str) -> None:
-        """Contributor cancel verification.
+        """Cancel verification (contributor).
 
         `DELETE /v2/contributors/{contributorId}/verification-process`
         https://developer.mittwald.de/docs/v2/reference/marketplace/contributor-cancel-verification/
@@ -1590,7 +1585,7 @@ class MarketplaceGroup:
         await self._sender.value(CONTRIBUTOR_CANCEL_VERIFICATION, (contributor_id,))
 
     async def contributor_delete_contributor(self, contributor_id: str) -> None:
-        """Contributor delete contributor.
+        """Delete contributor.
 
         `DELETE /v2/contributors/{contributorId}`
         https://developer.mittwald.de/docs/v2/reference/marketplace/contributor-delete-contributor/
@@ -1613,7 +1608,7 @@ class MarketplaceGroup:
         deviating_support_information: marketplace.SupportMeta | None = None,
         imprint: marketplace.ContributorImprint | None = None,
     ) -> marketplace.ContributorExpressInterestToContributeResult:
-        """Contributor express interest to contribute.
+        """Express interest to contribute (contributor).
 
         `POST /v2/customers/{customerId}/contributor`
         https://developer.mittwald.de/docs/v2/reference/marketplace/contributor-express-interest-to-contribute/
@@ -1645,7 +1640,7 @@ class MarketplaceGroup:
         self,
         contributor_id: str,
     ) -> marketplace.ContributorGetBillingInformationResult:
-        """Contributor get billing information.
+        """Get billing information (contributor).
 
         `GET /v2/contributors/{contributorId}/billing-information`
         https://developer.mittwald.de/docs/v2/reference/marketplace/contributor-get-billing-information/
@@ -1662,7 +1657,7 @@ class MarketplaceGroup:
         self,
         customer_id: str,
     ) -> marketplace.ContributorGetCustomerBillingPortalLinkResult:
-        """Contributor get customer billing portal link.
+        """Get customer billing portal link (contributor).
 
         `GET /v2/customers/{customerId}/billing-portal`
         https://developer.mittwald.de/docs/v2/reference/marketplace/contributor-get-customer-billing-portal-link/
@@ -1676,7 +1671,7 @@ class MarketplaceGroup:
         return await self._sender.value(CONTRIBUTOR_GET_CUSTOMER_BILLING_PORTAL_LINK, (customer_id,))
 
     async def contributor_get_login_link(self, contributor_id: str) -> marketplace.ContributorGetLoginLinkResult:
-        """Contributor get login link.
+        """Get login link (contributor).
 
         `GET /v2/contributors/{contributorId}/dashboard`
         https://developer.mittwald.de/docs/v2/reference/marketplace/contributor-get-login-link/
@@ -1701,7 +1696,7 @@ class MarketplaceGroup:
         sort: Sequence[marketplace.ContributorListContractPartnersOfContributorSort] | None = None,
         order: Sequence[Literal["asc", "desc"] | str] | None = None,
     ) -> Pages[marketplace.ContractPartner]:
-        """Contributor list contract partners of contributor.
+        """List contract partners of contributor.
 
         `GET /v2/contributors/{contributorId}/contract-partners`
         https://developer.mittwald.de/docs/v2/reference/marketplace/contributor-list-contract-partners-of-contributor/
@@ -1745,7 +1740,7 @@ class MarketplaceGroup:
         sort: Sequence[Literal["invoiceNumber"] | str] | None = None,
         order: Sequence[Literal["asc", "desc"] | str] | None = None,
     ) -> Pages[marketplace.ContributorListIncomingInvoicesItem]:
-        """Contributor list incoming invoices.
+        """List incoming invoices (contributor).
 
         `GET /v2/contributors/{contributorId}/invoices/incoming`
         https://developer.mittwald.de/docs/v2/reference/marketplace/contributor-list-incoming-invoices/
@@ -1773,7 +1768,7 @@ class MarketplaceGroup:
         self,
         contributor_id: str,
     ) -> Pages[marketplace.ContributorListOnbehalfInvoicesItem]:
-        """Contributor list onbehalf invoices.
+        """List onbehalf invoices (contributor).
 
         `GET /v2/contributors/{contributorId}/invoices/outgoing`
         https://developer.mittwald.de/docs/v2/reference/marketplace/contributor-list-onbehalf-invoices/
@@ -1798,7 +1793,7 @@ class MarketplaceGroup:
         homepage: str | None = None,
         imprint: marketplace.ContributorImprint | None = None,
     ) -> marketplace.OwnContributor:
-        """Contributor patch contributor.
+        """Patch contributor.
 
         `PATCH /v2/contributors/{contributorId}`
         https://developer.mittwald.de/docs/v2/reference/marketplace/contributor-patch-contributor/
@@ -1835,7 +1830,7 @@ class MarketplaceGroup:
         contributor_id: str,
         contributor_receipt_id: str,
     ) -> marketplace.ContributorReceiptGetFileAccessTokenResult:
-        """Contributor receipt get file access token.
+        """Get file access token (contributor receipt).
 
         `GET /v2/contributors/{contributorId}/invoices/incoming/{contributorReceiptId}/file-access-token`
         https://developer.mittwald.de/docs/v2/reference/marketplace/contributor-receipt-get-file-access-token/
@@ -1856,7 +1851,7 @@ class MarketplaceGroup:
         self,
         contributor_id: str,
     ) -> marketplace.ContributorRequestDeviatingContributorAvatarUploadResult:
-        """Contributor request deviating contributor avatar upload.
+        """Request deviating contributor avatar upload.
 
         `POST /v2/contributors/{contributorId}/avatar`
         https://developer.mittwald.de/docs/v2/reference/marketplace/contributor-request-deviating-contributor-avatar-upload/
@@ -1870,7 +1865,7 @@ class MarketplaceGroup:
         return await self._sender.value(CONTRIBUTOR_REQUEST_DEVIATING_CONTRIBUTOR_AVATAR_UPLOAD, (contributor_id,))
 
     async def contributor_request_verification(self, contributor_id: str) -> None:
-        """Contributor request verification.
+        """Request verification (contributor).
 
         `POST /v2/contributors/{contributorId}/verification-process`
         https://developer.mittwald.de/docs/v2/reference/marketplace/contributor-request-verification/
@@ -1884,7 +1879,7 @@ class MarketplaceGroup:
         await self._sender.value(CONTRIBUTOR_REQUEST_VERIFICATION, (contributor_id,))
 
     async def contributor_reset_contributor_avatar(self, contributor_id: str) -> None:
-        """Contributor reset contributor avatar.
+        """Reset contributor avatar.
 
         `DELETE /v2/contributors/{contributorId}/avatar`
         https://developer.mittwald.de/docs/v2/reference/marketplace/contributor-reset-contributor-avatar/
@@ -1905,7 +1900,7 @@ class MarketplaceGroup:
         *,
         allow_webhook_failure: bool | None = None,
     ) -> marketplace.ContributorRotateSecretForExtensionInstanceResult:
-        """Contributor rotate secret for extension instance.
+        """Rotate secret for extension instance (contributor).
 
         `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/extension-instances/{extensionInstanceId}/secret`
         https://developer.mittwald.de/docs/v2/reference/marketplace/contributor-rotate-secret-for-extension-instance/
@@ -1931,7 +1926,7 @@ class MarketplaceGroup:
         *,
         invoice_footer: str | None = None,
     ) -> marketplace.ContributorUpdateBillingInformationResult:
-        """Contributor update billing information.
+        """Update billing information (contributor).
 
         `PUT /v2/contributors/{contributorId}/billing-information`
         https://developer.mittwald.de/docs/v2/reference/marketplace/contributor-update-billing-information/
@@ -1950,7 +1945,7 @@ class MarketplaceGroup:
         )
 
     async def customer_get_payment_method(self, customer_id: str) -> marketplace.CustomerGetPaymentMethodResult:
-        """Customer get payment method.
+        """Get payment method (customer).
 
         `GET /v2/customers/{customerId}/payment-method`
         https://developer.mittwald.de/docs/v2/reference/marketplace/marketplace-customer-get-payment-method/
@@ -1969,7 +1964,7 @@ class MarketplaceGroup:
         *,
         custom_return_url: str | None = None,
     ) -> marketplace.CustomerUpdatePaymentMethodResult:
-        """Customer update payment method.
+        """Update payment method (customer).
 
         `PUT /v2/customers/{customerId}/payment-method`
         https://developer.mittwald.de/docs/v2/reference/marketplace/marketplace-customer-update-payment-method/
@@ -1993,7 +1988,7 @@ class MarketplaceGroup:
         *,
         extension_instance_secret: str,
     ) -> marketplace.ExtensionAuthenticateInstanceResult:
-        """Extension authenticate instance.
+        """Authenticate instance (extension).
 
         `POST /v2/extension-instances/{extensionInstanceId}/tokens`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-authenticate-instance/
@@ -2017,7 +2012,7 @@ class MarketplaceGroup:
         extension_secret: str | None = None,
         session_token: str,
     ) -> marketplace.ExtensionAuthenticateWithSessionTokenResult:
-        """Extension authenticate with session token.
+        """Authenticate with session token (extension).
 
         `POST /v2/authenticate-session-token`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-authenticate-with-session-token/
@@ -2039,7 +2034,7 @@ class MarketplaceGroup:
         extension_instance_id: str,
         body: Mapping[str, Any] | None = None,
     ) -> marketplace.ExtensionCancelExtensionTerminationResult:
-        """Extension cancel extension termination.
+        """Cancel extension termination.
 
         `DELETE /v2/extension-instances/{extensionInstanceId}/termination`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-cancel-extension-termination/
@@ -2058,7 +2053,7 @@ class MarketplaceGroup:
         extension_instance_id: str,
         body: Mapping[str, Any] | None = None,
     ) -> marketplace.ExtensionCancelExtensionVariantChangeResult:
-        """Extension cancel extension variant change.
+        """Cancel extension variant change.
 
         `DELETE /v2/extension-instances/{extensionInstanceId}/contract/variant-change`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-cancel-extension-variant-change/
@@ -2079,7 +2074,7 @@ class MarketplaceGroup:
         *,
         context: marketplace.Context | None = None,
     ) -> marketplace.ExtensionChangeContextResult:
-        """Extension change context.
+        """Change context (extension).
 
         `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/context`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-change-context/
@@ -2105,7 +2100,7 @@ class MarketplaceGroup:
         *,
         variant_key: str | None = None,
     ) -> marketplace.ExtensionCheckExtensionIsChargableResult:
-        """Extension check extension is chargable.
+        """Check extension is chargable.
 
         `GET /v2/extensions/{extensionId}/contexts/{contextId}/chargability`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-check-extension-is-chargable/
@@ -2131,7 +2126,7 @@ class MarketplaceGroup:
         *,
         consented_scopes: Sequence[str],
     ) -> None:
-        """Extension consent to extension scopes.
+        """Consent to extension scopes.
 
         `PATCH /v2/extension-instances/{extensionInstanceId}/scopes`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-consent-to-extension-scopes/
@@ -2155,7 +2150,7 @@ class MarketplaceGroup:
         *,
         shipping_country_restriction: Literal["onlyDomestic"] | str | None = None,
     ) -> marketplace.ExtensionCreateContributorOnboardingProcessResult:
-        """Extension create contributor onboarding process.
+        """Create contributor onboarding process (extension).
 
         `POST /v2/contributors/{contributorId}/onboarding-process`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-create-contributor-onboarding-process/
@@ -2182,7 +2177,7 @@ class MarketplaceGroup:
         extension_id: str,
         variant_key: str | None = None,
     ) -> marketplace.ExtensionCreateExtensionInstanceResult:
-        """Extension create extension instance.
+        """Create extension instance.
 
         `POST /v2/extension-instances`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-create-extension-instance/
@@ -2212,7 +2207,7 @@ class MarketplaceGroup:
         self,
         extension_instance_id: str,
     ) -> marketplace.ExtensionCreateRetrievalKeyResult:
-        """Extension create retrieval key.
+        """Create retrieval key (extension).
 
         `POST /v2/extension-instances/{extensionInstanceId}/actions/create-access-token-retrieval-key`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-create-retrieval-key/
@@ -2232,7 +2227,7 @@ class MarketplaceGroup:
         *,
         reason: str | None = None,
     ) -> None:
-        """Extension delete extension.
+        """Delete extension.
 
         `DELETE /v2/contributors/{contributorId}/extensions/{extensionId}`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-delete-extension/
@@ -2248,7 +2243,7 @@ class MarketplaceGroup:
         await self._sender.value(EXTENSION_DELETE_EXTENSION, (contributor_id, extension_id), body={"reason": reason})
 
     async def extension_delete_extension_instance(self, extension_instance_id: str) -> None:
-        """Extension delete extension instance.
+        """Delete extension instance.
 
         `DELETE /v2/extension-instances/{extensionInstanceId}`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-delete-extension-instance/
@@ -2262,7 +2257,7 @@ class MarketplaceGroup:
         await self._sender.value(EXTENSION_DELETE_EXTENSION_INSTANCE, (extension_instance_id,))
 
     async def extension_disable_extension_instance(self, extension_instance_id: str) -> None:
-        """Extension disable extension instance.
+        """Disable extension instance.
 
         `POST /v2/extension-instances/{extensionInstanceId}/actions/disable`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-disable-extension-instance/
@@ -2320,7 +2315,7 @@ class MarketplaceGroup:
         )
 
     async def extension_enable_extension_instance(self, extension_instance_id: str) -> None:
-        """Extension enable extension instance.
+        """Enable extension instance.
 
         `POST /v2/extension-instances/{extensionInstanceId}/actions/enable`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-enable-extension-instance/
@@ -2338,7 +2333,7 @@ class MarketplaceGroup:
         contributor_id: str,
         extension_id: str,
     ) -> marketplace.ExtensionGenerateExtensionSecretResult:
-        """Extension generate extension secret.
+        """Generate extension secret.
 
         `POST /v2/contributors/{contributorId}/extensions/{extensionId}/secret`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-generate-extension-secret/
@@ -2357,7 +2352,7 @@ class MarketplaceGroup:
         extension_instance_id: str,
         session_id: str,
     ) -> marketplace.ExtensionGenerateSessionTokenResult:
-        """Extension generate session token.
+        """Generate session token (extension).
 
         `POST /v2/extension-instances/{extensionInstanceId}/sessions/{sessionId}`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-generate-session-token/
@@ -2372,7 +2367,7 @@ class MarketplaceGroup:
         return await self._sender.value(EXTENSION_GENERATE_SESSION_TOKEN, (extension_instance_id, session_id))
 
     async def extension_get_contributor(self, contributor_id: str) -> marketplace.ExtensionGetContributorResult:
-        """Extension get contributor.
+        """Get contributor (extension).
 
         `GET /v2/contributors/{contributorId}`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-get-contributor/
@@ -2390,7 +2385,7 @@ class MarketplaceGroup:
         self,
         customer_id: str,
     ) -> Pages[marketplace.ExtensionGetCustomerExtensionInstanceOrdersItem]:
-        """Extension get customer extension instance orders.
+        """Get customer extension instance orders.
 
         `GET /v2/customers/{customerId}/extension-orders`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-get-customer-extension-instance-orders/
@@ -2404,7 +2399,7 @@ class MarketplaceGroup:
         return Pages(self._sender, EXTENSION_GET_CUSTOMER_EXTENSION_INSTANCE_ORDERS, (customer_id,), {})
 
     async def extension_get_extension(self, extension_id: str) -> marketplace.ExtensionGetExtensionResult:
-        """Extension get extension.
+        """Get extension.
 
         `GET /v2/extensions/{extensionId}`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-get-extension/
@@ -2419,7 +2414,7 @@ class MarketplaceGroup:
         return await self._sender.value(EXTENSION_GET_EXTENSION, (extension_id,))
 
     async def extension_get_extension_instance(self, extension_instance_id: str) -> marketplace.ExtensionInstance:
-        """Extension get extension instance.
+        """Get extension instance.
 
         `GET /v2/extension-instances/{extensionInstanceId}`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-get-extension-instance/
@@ -2436,7 +2431,7 @@ class MarketplaceGroup:
         self,
         extension_instance_id: str,
     ) -> extension.ExtensionInstanceContract:
-        """Extension get extension instance contract.
+        """Get extension instance contract.
 
         `GET /v2/extension-instances/{extensionInstanceId}/contract`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-get-extension-instance-contract/
@@ -2454,7 +2449,7 @@ class MarketplaceGroup:
         customer_id: str,
         extension_id: str,
     ) -> marketplace.ExtensionInstance:
-        """Extension get extension instance for customer.
+        """Get extension instance for customer.
 
         `GET /v2/customers/{customerId}/extensions/{extensionId}`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-get-extension-instance-for-customer/
@@ -2473,7 +2468,7 @@ class MarketplaceGroup:
         project_id: str,
         extension_id: str,
     ) -> marketplace.ExtensionInstance:
-        """Extension get extension instance for project.
+        """Get extension instance for project.
 
         `GET /v2/projects/{projectId}/extensions/{extensionId}`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-get-extension-instance-for-project/
@@ -2488,7 +2483,7 @@ class MarketplaceGroup:
         return await self._sender.value(EXTENSION_GET_EXTENSION_INSTANCE_FOR_PROJECT, (project_id, extension_id))
 
     async def extension_get_own_extension(self, contributor_id: str, extension_id: str) -> marketplace.OwnExtension:
-        """Extension get own extension.
+        """Get own extension.
 
         `GET /v2/contributors/{contributorId}/extensions/{extensionId}`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-get-own-extension/
@@ -2506,7 +2501,7 @@ class MarketplaceGroup:
         self,
         project_id: str,
     ) -> Pages[marketplace.ExtensionGetProjectExtensionInstanceOrdersItem]:
-        """Extension get project extension instance orders.
+        """Get project extension instance orders.
 
         `GET /v2/projects/{projectId}/extension-orders`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-get-project-extension-instance-orders/
@@ -2526,7 +2521,7 @@ class MarketplaceGroup:
         purpose: Literal["webhook", "session_token"] | str | None = None,
         format: Literal["raw", "spki"] | str | None = None,
     ) -> marketplace.PublicKey:
-        """Extension get public key.
+        """Get public key (extension).
 
         `GET /v2/public-keys/{serial}`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-get-public-key/
@@ -2548,7 +2543,7 @@ class MarketplaceGroup:
         extension_id: str,
         extension_secret_id: str,
     ) -> None:
-        """Extension invalidate extension secret.
+        """Invalidate extension secret.
 
         `DELETE /v2/contributors/{contributorId}/extensions/{extensionId}/secret/{extensionSecretId}`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-invalidate-extension-secret/
@@ -2579,7 +2574,7 @@ class MarketplaceGroup:
         sort: Sequence[Literal["attempts", "nextScheduledExecution"] | str] | None = None,
         order: Sequence[Literal["asc", "desc"] | str] | None = None,
     ) -> Pages[marketplace.ExtensionInstanceWebhookExecution]:
-        """Extension list all extension instance webhook executions.
+        """List all extension instance webhook executions.
 
         `GET /v2/contributors/{contributorId}/webhook-executions`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-list-all-extension-instance-webhook-executions/
@@ -2623,7 +2618,7 @@ class MarketplaceGroup:
         sort: Literal["name"] | str | None = None,
         order: Literal["asc", "desc"] | str | None = None,
     ) -> Pages[marketplace.Contributor]:
-        """Extension list contributors.
+        """List contributors (extension).
 
         `GET /v2/contributors`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-list-contributors/
@@ -2661,7 +2656,7 @@ class MarketplaceGroup:
         sort: Sequence[Literal["createdAt", "extensionId", "extensionName"] | str] | None = None,
         order: Sequence[Literal["asc", "desc"] | str] | None = None,
     ) -> Pages[marketplace.ExtensionInstance]:
-        """Extension list extension instances.
+        """List extension instances.
 
         `GET /v2/extension-instances`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-list-extension-instances/
@@ -2715,7 +2710,7 @@ class MarketplaceGroup:
         sort: Literal["name", "pricing.priceInCents"] | str | None = None,
         order: Literal["asc", "desc"] | str | None = None,
     ) -> Pages[marketplace.Extension]:
-        """Extension list extensions.
+        """List extensions (extension).
 
         `GET /v2/extensions`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-list-extensions/
@@ -2762,7 +2757,7 @@ class MarketplaceGroup:
         skip: int | None = None,
         page: int | None = None,
     ) -> Pages[marketplace.OwnExtension]:
-        """Extension list own extensions.
+        """List own extensions (extension).
 
         `GET /v2/contributors/{contributorId}/extensions`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-list-own-extensions/
@@ -2784,7 +2779,7 @@ class MarketplaceGroup:
         )
 
     def extension_list_scopes(self) -> Pages[marketplace.ExtensionListScopesItem]:
-        """Extension list scopes.
+        """List scopes (extension).
 
         `GET /v2/scopes`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-list-scopes/
@@ -2799,7 +2794,7 @@ class MarketplaceGroup:
         extension_id: str,
         body: marketplace.ExtensionOrderExtensionRequest | None = None,
     ) -> dict[str, Any]:
-        """Extension order extension.
+        """Order extension.
 
         `POST /v2/extensions/{extensionId}/order`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-order-extension/
@@ -2831,7 +2826,7 @@ class MarketplaceGroup:
         tags: Sequence[str] | None = None,
         webhook_urls: marketplace.WebhookUrls | UnsetType | None = UNSET,
     ) -> marketplace.OwnExtension:
-        """Extension patch extension.
+        """Patch extension.
 
         `PATCH /v2/contributors/{contributorId}/extensions/{extensionId}`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-patch-extension/
@@ -2889,10 +2884,10 @@ class MarketplaceGroup:
         sub_title: marketplace.SubTitle | None = None,
         support: marketplace.SupportMeta | None = None,
         tags: Sequence[str] | None = None,
-        webhook_urls_as_webhookurls: marketplace.WebhookUrls | None = None,
+        webhook_urls_deprecated: marketplace.WebhookUrls | None = None,
         webhook_urls: marketplace.WebhookUrls | None = None,
     ) -> marketplace.ExtensionRegisterExtensionResult:
-        """Extension register extension.
+        """Register extension.
 
         `POST /v2/contributors/{contributorId}/extensions`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-register-extension/
@@ -2910,7 +2905,7 @@ class MarketplaceGroup:
             sub_title: marketplace.SubTitle.
             support: marketplace.SupportMeta.
             tags: list[str].
-            webhook_urls_as_webhookurls: marketplace.WebhookUrls.
+            webhook_urls_deprecated: marketplace.WebhookUrls; deprecated.
             webhook_urls: marketplace.WebhookUrls.
 
         Returns: marketplace.ExtensionRegisterExtensionResult.
@@ -2931,13 +2926,13 @@ class MarketplaceGroup:
                 "subTitle": sub_title,
                 "support": support,
                 "tags": tags,
-                "webhookURLs": webhook_urls_as_webhookurls,
+                "webhookURLs": webhook_urls_deprecated,
                 "webhookUrls": webhook_urls,
             },
         )
 
     async def extension_remove_asset(self, contributor_id: str, extension_id: str, asset_ref_id: str) -> None:
-        """Extension remove asset.
+        """Remove asset (extension).
 
         `DELETE /v2/contributors/{contributorId}/extensions/{extensionId}/assets/{assetRefId}`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-remove-asset/
@@ -2953,7 +2948,7 @@ class MarketplaceGroup:
         await self._sender.value(EXTENSION_REMOVE_ASSET, (contributor_id, extension_id, asset_ref_id))
 
     async def extension_remove_logo(self, contributor_id: str, extension_id: str) -> None:
-        """Extension remove logo.
+        """Remove logo (extension).
 
         `DELETE /v2/contributors/{contributorId}/extensions/{extensionId}/logo`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-remove-logo/
@@ -2974,7 +2969,7 @@ class MarketplaceGroup:
         *,
         asset_type: Literal["image", "video"] | str,
     ) -> marketplace.ExtensionRequestAssetUploadResult:
-        """Extension request asset upload.
+        """Request asset upload (extension).
 
         `POST /v2/contributors/{contributorId}/extensions/{extensionId}/assets`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-request-asset-upload/
@@ -2994,7 +2989,7 @@ class MarketplaceGroup:
         )
 
     async def extension_request_extension_verification(self, contributor_id: str, extension_id: str) -> None:
-        """Extension request extension verification.
+        """Request extension verification.
 
         `POST /v2/contributors/{contributorId}/extensions/{extensionId}/verification-process`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-request-extension-verification/
@@ -3013,7 +3008,7 @@ class MarketplaceGroup:
         contributor_id: str,
         extension_id: str,
     ) -> marketplace.ExtensionRequestLogoUploadResult:
-        """Extension request logo upload.
+        """Request logo upload (extension).
 
         `POST /v2/contributors/{contributorId}/extensions/{extensionId}/logo`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-request-logo-upload/
@@ -3033,7 +3028,7 @@ class MarketplaceGroup:
         *,
         instant_termination: bool | None = None,
     ) -> marketplace.ExtensionScheduleExtensionTerminationResult:
-        """Extension schedule extension termination.
+        """Schedule extension termination.
 
         `POST /v2/extension-instances/{extensionInstanceId}/termination`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-schedule-extension-termination/
@@ -3057,7 +3052,7 @@ class MarketplaceGroup:
         *,
         target_variant_key: str | None = None,
     ) -> marketplace.ExtensionScheduleExtensionVariantChangeResult:
-        """Extension schedule extension variant change.
+        """Schedule extension variant change.
 
         `POST /v2/extension-instances/{extensionInstanceId}/contract/variant-change`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-schedule-extension-variant-change/
@@ -3083,7 +3078,7 @@ class MarketplaceGroup:
         published: bool,
         reason: str | None = None,
     ) -> marketplace.ExtensionSetExtensionPublishedStateResult:
-        """Extension set extension published state.
+        """Set extension published state.
 
         `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/published`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-set-extension-published-state/
@@ -3109,7 +3104,7 @@ class MarketplaceGroup:
         *,
         variant_key: str | None = None,
     ) -> dict[str, Any]:
-        """Extension update extension instance contract.
+        """Update extension instance contract.
 
         `PUT /v2/extension-instances/{extensionInstanceId}/contract`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-update-extension-instance-contract/
@@ -3133,7 +3128,7 @@ class MarketplaceGroup:
         extension_id: str,
         body: marketplace.ExtensionUpdateExtensionPricingRequest,
     ) -> marketplace.ExtensionUpdateExtensionPricingResult:
-        """Extension update extension pricing.
+        """Update extension pricing.
 
         `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/pricing`
         https://developer.mittwald.de/docs/v2/reference/marketplace/extension-update-extension-pricing/

@@ -139,7 +139,7 @@ class MiscGroup:
         return Pages(self._sender, GET_LLM_MODELS_EXPERIMENTAL, (), {})
 
     def miscellaneous_list_time_zones(self) -> Pages[str]:
-        """Miscellaneous list time zones.
+        """List time zones (miscellaneous).
 
         `GET /v2/time-zones`
         https://developer.mittwald.de/docs/v2/reference/misc/miscellaneous-list-time-zones/
@@ -155,7 +155,7 @@ class MiscGroup:
         *,
         secret_access_key: str,
     ) -> misc.ServicetokenAuthenticateServiceResult:
-        """Servicetoken authenticate service.
+        """Authenticate service (servicetoken).
 
         `POST /v2/services/{accessKeyId}/actions/authenticate`
         The provider has removed this operation from its documentation.
@@ -178,7 +178,7 @@ class MiscGroup:
         *,
         email_eml: Upload,
     ) -> verification.EmailDetectPhishingMailResponse:
-        """Verification detect phishing email.
+        """Detect phishing email (verification).
 
         `POST /v2/actions/detect-phishing-email`
         https://developer.mittwald.de/docs/v2/reference/misc/verification-detect-phishing-email/
@@ -200,7 +200,7 @@ class MiscGroup:
         street: str,
         zip: str,
     ) -> misc.VerificationVerifyAddressResult:
-        """Verification verify address.
+        """Verify address (verification).
 
         `POST /v2/actions/verify-address`
         https://developer.mittwald.de/docs/v2/reference/misc/verification-verify-address/
@@ -221,7 +221,7 @@ class MiscGroup:
         )
 
     async def verification_verify_company(self, *, name: str) -> misc.VerificationVerifyCompanyResult:
-        """Verification verify company.
+        """Verify company (verification).
 
         `POST /v2/actions/verify-company`
         https://developer.mittwald.de/docs/v2/reference/misc/verification-verify-company/

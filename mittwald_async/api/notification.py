@@ -188,7 +188,7 @@ class NotificationGroup:
         self._sender = sender
 
     async def newsletter_get_info(self) -> notification.NewsletterGetInfoResult:
-        """Newsletter get info.
+        """Get info (newsletter).
 
         `GET /v2/newsletter-subscriptions/self`
         https://developer.mittwald.de/docs/v2/reference/notification/newsletter-get-info/
@@ -204,7 +204,7 @@ class NotificationGroup:
         first_name: str | None = None,
         last_name: str | None = None,
     ) -> notification.NewsletterSubscribeUserResult:
-        """Newsletter subscribe user.
+        """Subscribe user (newsletter).
 
         `POST /v2/newsletter-subscriptions`
         https://developer.mittwald.de/docs/v2/reference/notification/newsletter-subscribe-user/
@@ -222,7 +222,7 @@ class NotificationGroup:
         )
 
     async def newsletter_unsubscribe_user(self) -> None:
-        """Newsletter unsubscribe user.
+        """Unsubscribe user (newsletter).
 
         `DELETE /v2/newsletter-subscriptions/self`
         https://developer.mittwald.de/docs/v2/reference/notification/newsletter-unsubscribe-user/
@@ -235,7 +235,7 @@ class NotificationGroup:
     async def notifications_count_unread_notifications(
         self,
     ) -> notification.NotificationsCountUnreadNotificationsResult:
-        """Notifications count unread notifications.
+        """Count unread notifications.
 
         `GET /v2/notification-unread-counts`
         https://developer.mittwald.de/docs/v2/reference/notification/notifications-count-unread-notifications/
@@ -256,7 +256,7 @@ class NotificationGroup:
         skip: int | None = None,
         page: int | None = None,
     ) -> Pages[messaging.Notification]:
-        """Notifications list notifications.
+        """List notifications.
 
         `GET /v2/notifications`
         https://developer.mittwald.de/docs/v2/reference/notification/notifications-list-notifications/
@@ -297,7 +297,7 @@ class NotificationGroup:
         reference_aggregate: str | None = None,
         reference_domain: str | None = None,
     ) -> notification.NotificationsReadAllNotificationsResult:
-        """Notifications read all notifications.
+        """Read all notifications.
 
         `POST /v2/notifications/actions/read-all`
         https://developer.mittwald.de/docs/v2/reference/notification/notifications-read-all-notifications/
@@ -328,7 +328,7 @@ class NotificationGroup:
         self,
         body: Mapping[str, Any] | None = None,
     ) -> notification.NotificationsReadAllNotificationsDeprecatedResult:
-        """Notifications read all notifications.
+        """Read all notifications.
 
         `PUT /v2/notifications/status`
         https://developer.mittwald.de/docs/v2/reference/notification/notifications-read-all-notifications-deprecated/
@@ -347,7 +347,7 @@ class NotificationGroup:
         *,
         status: messaging.NotificationStatus,
     ) -> notification.NotificationsReadNotificationResult:
-        """Notifications read notification.
+        """Read notification (notifications).
 
         `PUT /v2/notifications/{notificationId}/status`
         https://developer.mittwald.de/docs/v2/reference/notification/notifications-read-notification/

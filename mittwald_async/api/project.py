@@ -1017,7 +1017,7 @@ class ProjectGroup:
 
     @deprecated("deprecated-project-update-project-description is deprecated by the provider")
     async def deprecated_project_update_project_description(self, project_id: str, *, description: str) -> None:
-        """Project update project description.
+        """Update project description.
 
         `PATCH /v2/projects/{projectId}/description`
         https://developer.mittwald.de/docs/v2/reference/project/deprecated-project-update-project-description/
@@ -1037,7 +1037,7 @@ class ProjectGroup:
 
     @deprecated("deprecated-project-update-server-description is deprecated by the provider")
     async def deprecated_project_update_server_description(self, server_id: str, *, description: str) -> None:
-        """Project update server description.
+        """Update server description (project).
 
         `PATCH /v2/servers/{serverId}/description`
         https://developer.mittwald.de/docs/v2/reference/project/deprecated-project-update-server-description/
@@ -1062,7 +1062,7 @@ class ProjectGroup:
         *,
         notification_threshold_in_bytes: int | UnsetType | None = UNSET,
     ) -> None:
-        """Storagespace replace project notification threshold.
+        """Replace project notification threshold (storagespace).
 
         `PUT /v2/projects/{projectId}/storage-space-notification-threshold`
         https://developer.mittwald.de/docs/v2/reference/project/deprecated-storagespace-replace-project-notification-threshold/
@@ -1087,7 +1087,7 @@ class ProjectGroup:
         *,
         notification_threshold_in_bytes: int | UnsetType | None = UNSET,
     ) -> None:
-        """Storagespace replace server notification threshold.
+        """Replace server notification threshold (storagespace).
 
         `PUT /v2/servers/{serverId}/storage-space-notification-threshold`
         https://developer.mittwald.de/docs/v2/reference/project/deprecated-storagespace-replace-server-notification-threshold/
@@ -1583,7 +1583,7 @@ class ProjectGroup:
         await self._sender.value(RESEND_PROJECT_INVITE_MAIL, (project_invite_id,))
 
     async def storagespace_get_project_statistics(self, project_id: str) -> storagespace.Statistics:
-        """Storagespace get project statistics.
+        """Get project statistics (storagespace).
 
         `GET /v2/projects/{projectId}/storage-space-statistics`
         https://developer.mittwald.de/docs/v2/reference/project/storagespace-get-project-statistics/
@@ -1597,7 +1597,7 @@ class ProjectGroup:
         return await self._sender.value(STORAGESPACE_GET_PROJECT_STATISTICS, (project_id,))
 
     async def storagespace_get_server_statistics(self, server_id: str) -> storagespace.Statistics:
-        """Storagespace get server statistics.
+        """Get server statistics (storagespace).
 
         `GET /v2/servers/{serverId}/storage-space-statistics`
         https://developer.mittwald.de/docs/v2/reference/project/storagespace-get-server-statistics/
@@ -1616,7 +1616,7 @@ class ProjectGroup:
         *,
         notification_threshold_in_bytes: int | UnsetType | None = UNSET,
     ) -> None:
-        """Storagespace update project statistics.
+        """Update project statistics (storagespace).
 
         `PATCH /v2/projects/{projectId}/storage-space-statistics`
         https://developer.mittwald.de/docs/v2/reference/project/storagespace-update-project-statistics/
@@ -1640,7 +1640,7 @@ class ProjectGroup:
         *,
         notification_threshold_in_bytes: int | UnsetType | None = UNSET,
     ) -> None:
-        """Storagespace update server statistics.
+        """Update server statistics (storagespace).
 
         `PATCH /v2/servers/{serverId}/storage-space-statistics`
         https://developer.mittwald.de/docs/v2/reference/project/storagespace-update-server-statistics/

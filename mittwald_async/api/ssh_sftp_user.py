@@ -228,7 +228,7 @@ class SshSftpUserGroup:
         directories: Sequence[str],
         expires_at: datetime | None = None,
     ) -> sshuser.SftpUser:
-        """Sftp user create sftp user.
+        """Create sftp user.
 
         `POST /v2/projects/{projectId}/sftp-users`
         https://developer.mittwald.de/docs/v2/reference/sshsftpuser/sftp-user-create-sftp-user/
@@ -257,7 +257,7 @@ class SshSftpUserGroup:
         )
 
     async def sftp_user_delete_sftp_user(self, sftp_user_id: str) -> None:
-        """Sftp user delete sftp user.
+        """Delete sftp user.
 
         `DELETE /v2/sftp-users/{sftpUserId}`
         https://developer.mittwald.de/docs/v2/reference/sshsftpuser/sftp-user-delete-sftp-user/
@@ -271,7 +271,7 @@ class SshSftpUserGroup:
         await self._sender.value(SFTP_USER_DELETE_SFTP_USER, (sftp_user_id,))
 
     async def sftp_user_get_sftp_user(self, sftp_user_id: str) -> sshuser.SftpUser:
-        """Sftp user get sftp user.
+        """Get sftp user.
 
         `GET /v2/sftp-users/{sftpUserId}`
         https://developer.mittwald.de/docs/v2/reference/sshsftpuser/sftp-user-get-sftp-user/
@@ -292,7 +292,7 @@ class SshSftpUserGroup:
         skip: int | None = None,
         page: int | None = None,
     ) -> Pages[sshuser.SftpUser]:
-        """Sftp user list sftp users.
+        """List sftp users (user).
 
         `GET /v2/projects/{projectId}/sftp-users`
         https://developer.mittwald.de/docs/v2/reference/sshsftpuser/sftp-user-list-sftp-users/
@@ -325,7 +325,7 @@ class SshSftpUserGroup:
         password: str | None = None,
         public_keys: Sequence[sshuser.PublicKey] | None = None,
     ) -> None:
-        """Sftp user update sftp user.
+        """Update sftp user.
 
         `PATCH /v2/sftp-users/{sftpUserId}`
         https://developer.mittwald.de/docs/v2/reference/sshsftpuser/sftp-user-update-sftp-user/
@@ -365,7 +365,7 @@ class SshSftpUserGroup:
         description: str,
         expires_at: datetime | None = None,
     ) -> sshuser.SshUser:
-        """Ssh user create ssh user.
+        """Create ssh user.
 
         `POST /v2/projects/{projectId}/ssh-users`
         https://developer.mittwald.de/docs/v2/reference/sshsftpuser/ssh-user-create-ssh-user/
@@ -386,7 +386,7 @@ class SshSftpUserGroup:
         )
 
     async def ssh_user_delete_ssh_user(self, ssh_user_id: str) -> None:
-        """Ssh user delete ssh user.
+        """Delete ssh user.
 
         `DELETE /v2/ssh-users/{sshUserId}`
         https://developer.mittwald.de/docs/v2/reference/sshsftpuser/ssh-user-delete-ssh-user/
@@ -400,7 +400,7 @@ class SshSftpUserGroup:
         await self._sender.value(SSH_USER_DELETE_SSH_USER, (ssh_user_id,))
 
     async def ssh_user_get_ssh_user(self, ssh_user_id: str) -> sshuser.SshUser:
-        """Ssh user get ssh user.
+        """Get ssh user.
 
         `GET /v2/ssh-users/{sshUserId}`
         https://developer.mittwald.de/docs/v2/reference/sshsftpuser/ssh-user-get-ssh-user/
@@ -421,7 +421,7 @@ class SshSftpUserGroup:
         skip: int | None = None,
         page: int | None = None,
     ) -> Pages[sshuser.SshUser]:
-        """Ssh user list ssh users.
+        """List ssh users (user).
 
         `GET /v2/projects/{projectId}/ssh-users`
         https://developer.mittwald.de/docs/v2/reference/sshsftpuser/ssh-user-list-ssh-users/
@@ -447,7 +447,7 @@ class SshSftpUserGroup:
         password: str | None = None,
         public_keys: Sequence[sshuser.PublicKey] | None = None,
     ) -> None:
-        """Ssh user update ssh user.
+        """Update ssh user.
 
         `PATCH /v2/ssh-users/{sshUserId}`
         https://developer.mittwald.de/docs/v2/reference/sshsftpuser/ssh-user-update-ssh-user/

@@ -1856,7 +1856,7 @@ class UserGroup:
 
     @deprecated("deprecated-user-change-email is deprecated by the provider")
     async def deprecated_user_change_email(self, *, email: str) -> None:
-        """User change email.
+        """Change email (user).
 
         `PUT /v2/signup/email`
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-change-email/
@@ -1874,7 +1874,7 @@ class UserGroup:
         self,
         body: Mapping[str, Any] | None = None,
     ) -> user.DeprecatedUserCheckTokenResult:
-        """User check token.
+        """Check token (user).
 
         `POST /v2/users/self/credentials/token`
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-check-token/
@@ -1889,7 +1889,7 @@ class UserGroup:
 
     @deprecated("deprecated-user-confirm-password-reset is deprecated by the provider")
     async def deprecated_user_confirm_password_reset(self, *, password: str, token: str, user_id: str) -> None:
-        """User confirm password reset.
+        """Confirm password reset (user).
 
         `POST /v2/signup/password/reset/confirm`
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-confirm-password-reset/
@@ -1917,7 +1917,7 @@ class UserGroup:
         type: Literal["feedback", "bug"] | str | None = None,
         vote: int | float | None = None,
     ) -> dict[str, Any]:
-        """User create issue.
+        """Create issue (user).
 
         `POST /v2/users/self/issues`
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-create-issue/
@@ -1939,7 +1939,7 @@ class UserGroup:
 
     @deprecated("deprecated-user-delete-api-token is deprecated by the provider")
     async def deprecated_user_delete_api_token(self, api_token_id: str) -> None:
-        """User delete api token.
+        """Delete api token (user).
 
         `DELETE /v2/signup/token/api/{apiTokenId}`
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-delete-api-token/
@@ -1954,7 +1954,7 @@ class UserGroup:
 
     @deprecated("deprecated-user-delete-ssh-key is deprecated by the provider")
     async def deprecated_user_delete_ssh_key(self, ssh_key_id: str) -> None:
-        """User delete ssh key.
+        """Delete ssh key (user).
 
         `DELETE /v2/signup/ssh/{sshKeyId}`
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-delete-ssh-key/
@@ -1969,7 +1969,7 @@ class UserGroup:
 
     @deprecated("deprecated-user-disable-mfa is deprecated by the provider")
     async def deprecated_user_disable_mfa(self, *, multi_factor_code: str) -> dict[str, Any]:
-        """User disable mfa.
+        """Disable mfa (user).
 
         `DELETE /v2/signup/mfa`
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-disable-mfa/
@@ -1990,7 +1990,7 @@ class UserGroup:
         description: str,
         expires_at: datetime | None = None,
     ) -> None:
-        """User edit api token.
+        """Edit api token (user).
 
         `PUT /v2/signup/token/api/{apiTokenId}`
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-edit-api-token/
@@ -2017,7 +2017,7 @@ class UserGroup:
         comment: str,
         expires_at: datetime | None = None,
     ) -> None:
-        """User edit ssh key.
+        """Edit ssh key (user).
 
         `PUT /v2/signup/ssh/{sshKeyId}`
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-edit-ssh-key/
@@ -2038,7 +2038,7 @@ class UserGroup:
 
     @deprecated("deprecated-user-get-own-account is deprecated by the provider")
     async def deprecated_user_get_own_account(self, body: Mapping[str, Any] | None = None) -> signup.Account:
-        """User get own account.
+        """Get own account (user).
 
         `GET /v2/users/self/personal-information`
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-get-own-account/
@@ -2053,7 +2053,7 @@ class UserGroup:
 
     @deprecated("deprecated-user-init-password-reset is deprecated by the provider")
     async def deprecated_user_init_password_reset(self, *, email: str) -> None:
-        """User init password reset.
+        """Init password reset (user).
 
         `POST /v2/signup/password/reset`
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-init-password-reset/
@@ -2088,7 +2088,7 @@ class UserGroup:
         email: str | None = None,
         user_id: str | None = None,
     ) -> None:
-        """User resend verification email.
+        """Resend verification email (user).
 
         `POST /v2/signup/email/resend`
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-resend-verification-email/
@@ -2123,7 +2123,7 @@ class UserGroup:
         user_id: str,
         body: Mapping[str, Any] | None = None,
     ) -> user.DeprecatedUserServiceAvatarRequestUploadResult:
-        """User service avatar request upload.
+        """Request upload (user service avatar).
 
         `POST /v2/user/{userId}/avatar`
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-service-avatar-request-upload/
@@ -2338,7 +2338,7 @@ class UserGroup:
 
     @deprecated("deprecated-user-service-user-get-own is deprecated by the provider")
     async def deprecated_user_service_user_get_own(self) -> user.User:
-        """User service user get own.
+        """Get own (user service).
 
         `GET /v2/user`
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-service-user-get-own/
@@ -2350,7 +2350,7 @@ class UserGroup:
 
     @deprecated("deprecated-user-terminate-all-sessions is deprecated by the provider")
     async def deprecated_user_terminate_all_sessions(self) -> None:
-        """User terminate all sessions.
+        """Terminate all sessions (user).
 
         `DELETE /v2/signup/sessions`
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-terminate-all-sessions/
@@ -2362,7 +2362,7 @@ class UserGroup:
 
     @deprecated("deprecated-user-terminate-session is deprecated by the provider")
     async def deprecated_user_terminate_session(self, token_id: str) -> None:
-        """User terminate session.
+        """Terminate session (user).
 
         `DELETE /v2/signup/sessions/{tokenId}`
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-terminate-session/
@@ -2377,7 +2377,7 @@ class UserGroup:
 
     @deprecated("deprecated-user-update-account is deprecated by the provider")
     async def deprecated_user_update_account(self, *, person: commons.Person) -> None:
-        """User update account.
+        """Update account (user).
 
         `PUT /v2/signup/profile`
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-update-account/
@@ -2392,7 +2392,7 @@ class UserGroup:
 
     @deprecated("deprecated-user-verify-email is deprecated by the provider")
     async def deprecated_user_verify_email(self, *, email: str, token: str | None = None) -> None:
-        """User verify email.
+        """Verify email (user).
 
         `POST /v2/signup/email/verify`
         https://developer.mittwald.de/docs/v2/reference/user/deprecated-user-verify-email/
@@ -2724,7 +2724,7 @@ class UserGroup:
         code_challenge_method: Literal["S256"] | str | None = None,
         x_access_token: str | None = None,
     ) -> None:
-        """Oauth get authorization.
+        """Get authorization (oauth).
 
         `GET /v2/oauth2/authorize`
         https://developer.mittwald.de/docs/v2/reference/user/user-oauth-get-authorization/
@@ -2769,7 +2769,7 @@ class UserGroup:
         grant_type: Literal["authorization_code"] | str,
         redirect_uri: str,
     ) -> user.OauthRetrieveAccessTokenResult:
-        """Oauth retrieve access token.
+        """Retrieve access token (oauth).
 
         `POST /v2/oauth2/token`
         https://developer.mittwald.de/docs/v2/reference/user/user-oauth-retrieve-access-token/
@@ -2791,7 +2791,7 @@ class UserGroup:
         )
 
     async def password_validation_get_password_policy(self, password_policy: str) -> policy.Policy:
-        """Password validation get password policy.
+        """Get password policy (validation).
 
         `GET /v2/password-policies/{passwordPolicy}`
         https://developer.mittwald.de/docs/v2/reference/user/password-validation-get-password-policy/
@@ -2806,7 +2806,7 @@ class UserGroup:
 
     @deprecated("password-validation-get-password-policy-v2-deprecated is deprecated by the provider")
     async def password_validation_get_password_policy_v2_deprecated(self, path: str) -> policy.Policy:
-        """Password validation get password policy v2.
+        """Get password policy v2 (validation).
 
         `GET /v2/password/policies/{path}`
         https://developer.mittwald.de/docs/v2/reference/user/password-validation-get-password-policy-v2-deprecated/

@@ -16,7 +16,7 @@ from types import NoneType
 from typing import Any, get_args, get_origin
 
 import msgspec
-from msgspec import ValidationError, convert
+from msgspec import convert
 
 from ..structs import OneOf, Test, Unknown
 from .types import bare, holds, is_union, members, variants_of
@@ -227,10 +227,7 @@ def _add_keys(source: _Source, tries: list[tuple[str, Any]], empty: Any) -> None
 
 def _empty(careful: Chooser) -> Any:
     """What `{}` is, where it is always the same immutable value (an unset DNS record is): one instance serves all."""
-    try:
-        made = careful({})
-    except ValidationError:
-        return None
+    made = careful({})
     return made if isinstance(made, msgspec.Struct) and not made.__struct_fields__ else None
 
 

@@ -76,7 +76,7 @@ def _report(made: Compiled, old: dict[str, str], differing: list[str]) -> None:
     print(f"{surface.title} {surface.version} (sha256 {surface.sha256})")
     print(f"{len(surface.operations)} operations, {len(surface.redirects)} redirects, {models} models")
     for finding in made.findings:
-        print(f"simplified: {finding}")
+        print(f"finding: {finding}")
     if old and differing:
         changed = {line.partition(": ")[2] for line in differing}
         before = outline({name: text for name, text in old.items() if name in changed})

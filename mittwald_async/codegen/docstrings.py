@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from . import ir
@@ -22,11 +23,27 @@ _ERRORS = {
 _MANY_VALUES = 12
 
 
+_VERBS = re.compile(
+    "abort|accept|add|authenticate|call|cancel|change|check|confirm|consent|copy|count|create|declare|decline|delete"
+    "|detect|disable|edit|enable|express|generate|get|init|invalidate|link|list|patch|preview|pull|read|recover|recreate"
+    "|refresh|register|remove|replace|request|resend|reset|restart|retrieve|rotate|schedule|send|set|start|stop"
+    "|subscribe|suggest|terminate|uninstall|unlink|unlock|unsubscribe|update|upload|validate|verify"
+)
+_NOUNS_TOO = {"order", "invoice"}
+"""Verbs only where something stands before them."""
+
+
 def sentence(name: str) -> str:
-    """`list_projects` -> `List projects.`"""
+    """`list_projects` -> `List projects.`, `dns_update_record_set` -> `Update record set (dns).`"""
     parts = [word.lower() for word in words(name) if word.lower() != "deprecated"] or words(name)
-    text = " ".join(parts)
+    verb = next((place for place, word in enumerate(parts[:4]) if _is_verb(word, place) and place + 1 < len(parts)), 0)
+    said, about = parts[verb:], list(dict.fromkeys(word for word in parts[:verb] if word not in parts[verb:]))
+    text = " ".join(said) + (f" ({' '.join(about)})" if about else "")
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def _is_verb(word: str, place: int) -> bool:
+    return _VERBS.fullmatch(word) is not None or (place > 0 and word in _NOUNS_TOO)
 
 
 def error_name(status: int) -> str:

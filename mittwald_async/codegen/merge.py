@@ -32,6 +32,14 @@ def is_annotation_only(schema: Json) -> bool:
     return not structure(schema)
 
 
+def is_deprecated(schema: Json) -> bool:
+    """Whether the schema says so, itself or in a part of its `allOf` that says nothing else."""
+    parts: list[Json] = schema.get("allOf", [])
+    return schema.get("deprecated") is True or any(
+        part.get("deprecated") is True and _says_nothing_new(part) for part in parts
+    )
+
+
 def _says_nothing_new(schema: Json) -> bool:
     """True for `{}` and a bare `type: object` beside other parts of an `allOf`."""
     return structure(schema) in ({}, {"type": "object"}, {"type": "object", "properties": {}})
@@ -159,6 +167,8 @@ class Merger:
                 return f"{name} {value}" if isinstance(value, bool) else str(value)
         demanded: list[str] = mine.get("required", [])
         required = [name for name in demanded if name in properties]
+        if not properties and mine.get("additionalProperties") is False:
+            return "empty"
         for name in [*required, *properties]:
             if not any(name in _properties(other) for other in others):
                 return name

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from . import ir
 from .config import Config
-from .merge import Merger, is_annotation_only
+from .merge import Merger, is_annotation_only, is_deprecated
 from .names import class_name, free_name, pascal, singular, snake
 from .problems import DocumentError, Findings, escaped
 from .resolve import Resolver
@@ -203,7 +203,7 @@ class Schemas:
                     required=wire in required,
                     limits=self.limits(part, place),
                     default=part.get("default"),
-                    deprecated=part.get("deprecated") is True,
+                    deprecated=is_deprecated(part),
                 )
             )
         return tuple(fields)
@@ -335,10 +335,10 @@ def attribute_names(properties: dict[str, Json]) -> dict[str, str]:
     names: dict[str, str] = {}
     taken = set(groups)
     for name, wires in groups.items():
-        wires.sort(key=lambda wire: (properties[wire].get("deprecated") is True, _capitals(wire), wire))
+        wires.sort(key=lambda wire: (is_deprecated(properties[wire]), _capitals(wire), wire))
         names[wires[0]] = name
         for wire in wires[1:]:
-            wanted = f"{name}_deprecated" if properties[wire].get("deprecated") is True else f"{name}_as_{wire.lower()}"
+            wanted = f"{name}_deprecated" if is_deprecated(properties[wire]) else f"{name}_as_{wire.lower()}"
             names[wire] = free_name(snake(wanted), [f"{name}_"], taken)
             taken.add(names[wire])
     return names

@@ -9,10 +9,11 @@ It runs on the loopback interface, in this process or as one of its own (`python
 
 from __future__ import annotations
 
+import os
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from .faults import Fault
+from .faults import Fault, parsed
 from .options import OptionError, Options, Transitions
 
 if TYPE_CHECKING:
@@ -52,8 +53,10 @@ class Emulator:
         unknown = set(options) - set(Options.__struct_fields__)
         if unknown:
             raise OptionError(f"unknown options: {', '.join(sorted(unknown))}")
+        if isinstance(options.get("state"), os.PathLike):
+            options["state"] = os.fspath(options["state"])
         self.options: Options = Options(
-            seed=seed, customers=customers, projects=projects, rate_limit=rate_limit, faults=tuple(faults), **options
+            seed=seed, customers=customers, projects=projects, rate_limit=rate_limit, faults=parsed(faults), **options
         ).checked()
         self._core: Core | None = None
         self._server: Server | None = None

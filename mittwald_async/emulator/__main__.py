@@ -46,9 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--host", default=default.host)
     add("--port", type=int, default=8080, help="0: any free port (default: %(default)s)")
-    add("--seed", type=int, default=default.seed, help="same seed, same account (default: %(default)s)")
-    add("--customers", type=int, default=default.customers, help="customers of the account (default: %(default)s)")
-    add("--projects", type=int, default=default.projects, help="projects of the whole account (default: %(default)s)")
+    add("--seed", type=int, help=f"same seed, same account (default: {default.seed})")
+    add("--customers", type=int, help=f"customers of the account (default: {default.customers})")
+    add("--projects", type=int, help=f"projects of the whole account (default: {default.projects})")
     add("--token", default=default.token, help="the user's API token (default: %(default)s)")
     add(
         "--rate-limit",
@@ -85,7 +85,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--faults", metavar="JSON", help="fault plans: a JSON list, or @FILE")
     add(
         "--state",
-        type=Path,
         metavar="FILE",
         help="continue from a dumped state; not with --seed, --customers, --projects",
     )
@@ -93,16 +92,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _options(given: argparse.Namespace) -> Options:
-    default = Options()
-    sizes = ("seed", "customers", "projects")
-    if given.state is not None and any(getattr(given, name) != getattr(default, name) for name in sizes):
+    sizes = {name: value for name in ("seed", "customers", "projects") if (value := getattr(given, name)) is not None}
+    if given.state is not None and sizes:
         raise OptionError("--state contradicts --seed, --customers and --projects: the dump says them")
     return Options(
         host=given.host,
         port=given.port,
-        seed=given.seed,
-        customers=given.customers,
-        projects=given.projects,
+        **sizes,
         token=given.token,
         rate_limit=_rate(given.rate_limit),
         lag=given.lag,

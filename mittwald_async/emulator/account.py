@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -22,6 +22,7 @@ from .ids import Dice, Ids
 from .names import AGENCY_KINDS, AGENCY_WORDS, FIRST_NAMES, LEGAL_FORMS, PROJECT_WORDS, SURNAMES, TLDS, company, slug
 
 DAY: Final = 86400
+_HOSTINGS = 64
 _COUNTS = 1
 """Purpose of the dice that draw how many children of a kind a parent has."""
 
@@ -106,6 +107,7 @@ class Account:
         self.ids: Ids = Ids(seed)
         self._sums: dict[str, array[int]] = {}
         self._weights: list[int] | None = None
+        self._hosting: dict[int, tuple[dict[int, list[int]], list[int]]] = {}
 
     # what exists
 
@@ -130,16 +132,6 @@ class Account:
         sums = self.sums(name)
         parent = bisect_right(sums, number) - 1
         return parent, number - sums[parent]
-
-    def above(self, name: str, number: int, ancestor: str) -> int:
-        """Number of the ancestor of that kind; the object itself if it is of that kind."""
-        while name != ancestor:
-            number = self.parent(name, number)
-            above = KINDS[name].parent
-            if above is None:
-                raise LookupError(f"no {ancestor} above")
-            name = above
-        return number
 
     def sums(self, name: str) -> array[int]:
         """How many of a kind there are below all parents before each parent: one entry more than parents."""
@@ -200,6 +192,21 @@ class Account:
             self._weights = sums
         return self._weights
 
+    def hosting(self, customer: int) -> tuple[dict[int, list[int]], list[int]]:
+        """A customer's projects by server, and those that are hosted on their own. The last few asked for are kept:
+        who has thousands of projects is asked often."""
+        found = self._hosting.get(customer)
+        if found is None:
+            on: dict[int, list[int]] = {server: [] for server in self.span("server", customer)}
+            alone: list[int] = []
+            for project in self.span("project", customer):
+                server = self.server_of(project)
+                (alone if server is None else on[server]).append(project)
+            if len(self._hosting) >= _HOSTINGS:
+                self._hosting.clear()
+            found = self._hosting[customer] = (on, alone)
+        return found
+
     def domain_name(self, domain: int) -> str:
         project, index = self.place("domain", domain)
         name = slug(self.brand(project))
@@ -234,10 +241,3 @@ def iso(at: float, milliseconds: int = 0) -> str:
     days, rest = divmod(int(at), DAY)
     hours, rest = divmod(rest, 3600)
     return f"{_day(days)}T{hours:02d}:{rest // 60:02d}:{rest % 60:02d}.{milliseconds:03d}Z"
-
-
-def picked(dice: Dice, choices: Sequence[str], least: int, most: int) -> list[str]:
-    """Some of the choices, in their order, without doubles."""
-    wanted = min(dice.between(least, most), len(choices))
-    start = dice.below(len(choices))
-    return [choices[(start + step) % len(choices)] for step in range(wanted)]

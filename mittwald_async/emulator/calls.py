@@ -276,7 +276,7 @@ class Call:
         """`call.generated("project.Project", *key, **known)`: a value of that type, stable for this seed and key, with
         the given top-level properties by wire name (a dict may be given as `known=`)."""
         self.write: Write | None = None
-        self.pure: bool = self.operation.method == "GET"
+        self.pure: bool = operation.method == "GET" or operation.paging is not None
         """True: nothing was changed, so no event is made. Set it in POSTs that only read."""
 
         self.quiet: bool = False

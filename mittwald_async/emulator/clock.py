@@ -11,7 +11,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 
 
 class EmulatorClock:
-    """Unix seconds that never go back. `advance` moves them forward and wakes whoever slept long enough."""
+    """Unix seconds that never go back while a world lasts. `advance` moves them forward and wakes whoever slept long enough."""
 
     def __init__(self, *, virtual: bool = False) -> None:
         self.virtual = virtual
@@ -36,6 +36,11 @@ class EmulatorClock:
         for until, sleeper in self._sleepers:
             if until <= now and not sleeper.done():
                 sleeper.set_result(None)
+
+    def restart(self) -> None:
+        """A virtual clock goes back to its start; a real one goes on. Only for a world that begins anew."""
+        if self.virtual:
+            self._offset = EPOCH
 
     async def sleep(self, seconds: float) -> None:
         """Until so many seconds have passed or were skipped."""

@@ -84,7 +84,7 @@ class Core:
         self.events: Events = Events(options, self.clock)
         self.drift: Drift = Drift(options)
         self.faults: Faults = Faults(options.seed if options.fault_seed is None else options.fault_seed)
-        self.faults.add(*parsed(msgspec.to_builtins(list(options.faults))))
+        self.faults.add(*parsed(options.faults))
         self._main_token()
 
     def _main_token(self) -> None:
@@ -99,8 +99,9 @@ class Core:
         self.main = known
 
     def reset(self, options: Options | None = None) -> None:
-        """Start over: state, tokens, budgets, events, faults, log. The clock goes on."""
+        """Start over: state, tokens, budgets, events, faults, log. A virtual clock begins anew, a real one goes on."""
         self.options = options or self.options
+        self.clock.restart()
         self.world = World(self.options, self.clock)
         self.log = deque(maxlen=self.options.log_size)
         self.counts.clear()
@@ -315,5 +316,5 @@ class Core:
         self.reset(options)
         self.world, self.tokens = world, tokens
         self._main_token()
-        if self.clock.virtual and now > self.clock.now():
-            self.clock.advance(now - self.clock.now())
+        if self.clock.virtual:
+            self.clock.advance(max(now - self.clock.now(), 0.0))

@@ -74,7 +74,7 @@ def restored(world: World, dumped: Any) -> None:
     unknown = {*dump.objects, *dump.born, *dump.gone, *dump.moved} - set(KINDS)
     if unknown:
         raise LookupError(f"unknown kinds: {', '.join(sorted(unknown))}")
-    blobs = {name: b64decode(text) for name, text in dump.blobs.items()}
+    blobs = {name: b64decode(text, validate=True) for name, text in dump.blobs.items()}
     world.reset(Account(dump.seed, dump.customers, dump.projects, dump.foreign, dump.mfa))
     world.created = dump.created
     for kind, rows in dump.objects.items():

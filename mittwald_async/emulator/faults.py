@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -12,6 +13,10 @@ from ..operation import Operation
 from .options import OptionError
 
 HTML = "<html><head><title>{status}</title></head><body><h1>{status}</h1><hr>proxy</body></html>"
+
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_PRINTABLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -61,6 +66,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise OptionError("fault: body and html contradict each other")
         if self.reset and self.truncate is not None:
             raise OptionError("fault: reset and truncate contradict each other")
+        if any(not _TOKEN.fullmatch(name) or not _PRINTABLE.fullmatch(value) for name, value in self.headers.items()):
+            raise OptionError("fault: headers must be names and values that fit on a line")
         if min(self.delay, self.drip, self.after, self.truncate or 0, 0 if self.count is None else self.count) < 0:
             raise OptionError("fault: delay, drip, after, truncate and count must be 0 or more")
         return self
@@ -138,15 +145,15 @@ def matches(pattern: str, operation: Operation[Any]) -> bool:
     return fnmatchcase(operation.operation_id, pattern)
 
 
-def parsed(data: Any) -> tuple[Fault, ...]:
-    """Plans from JSON values: one object or a list of them. Raises OptionError."""
-    items: list[Any] = data if isinstance(data, list) else [data]  # pyright: ignore[reportUnknownVariableType]
+def parsed(plans: Any) -> tuple[Fault, ...]:
+    """Plans, ready-made or as JSON values: one or a list of them. Raises OptionError."""
+    values: Any = msgspec.to_builtins(plans)
+    items: list[Any] = [*values] if isinstance(values, list | tuple) else [values]
     known = set(Fault.__struct_fields__)
     for item in items:
         names: set[str] = set(item) if isinstance(item, dict) else set()  # pyright: ignore[reportUnknownArgumentType]
-        unknown = names - known
-        if unknown:
-            raise OptionError(f"fault: unknown {', '.join(sorted(unknown))}")
+        if names - known:
+            raise OptionError(f"fault: unknown {', '.join(sorted(names - known))}")
     try:
         return tuple(fault.checked() for fault in msgspec.convert(items, list[Fault]))
     except msgspec.ValidationError as error:

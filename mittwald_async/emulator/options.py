@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -77,14 +76,22 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Seed of the faults' dice; `None`: the seed."""
     redirects: dict[str, str] = {}
     """Locations of redirect stubs by `METHOD /path` template, instead of the derived ones."""
-    state: Path | None = None
-    """A dumped state to start from; `seed`, `customers` and `projects` of the dump win."""
+    state: str | None = None
+    """File with a dumped state to start from; `seed`, `customers` and `projects` of the dump win."""
     log_size: int = 1000
     """Requests the control API remembers."""
     server_header: bool = True
 
     def checked(self) -> Options:
-        """Give itself back, or raise OptionError."""
+        """The same options with every value in its type, or OptionError."""
+        try:
+            options = msgspec.convert(msgspec.to_builtins(self), Options)
+        except (msgspec.ValidationError, TypeError) as error:
+            raise OptionError(str(error).replace(" - at `$.", ": `")) from None
+        options._check()
+        return options
+
+    def _check(self) -> None:
         ranges = (
             ("port", 0 <= self.port <= 65535, "0 to 65535"),
             ("customers", 1 <= self.customers <= 1_000_000, "1 to 1000000"),
@@ -108,4 +115,3 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             raise OptionError("mfa contradicts auth=False: without credentials there is no second factor")
         if self.permission_lag and not self.lag:
             raise OptionError("permission_lag needs lag: without lagging events permissions do not lag")
-        return self

@@ -111,10 +111,7 @@ def _plain(answer: Answer) -> web.Response:
     if answer.status in _NO_BODY:
         answer.headers.pop("Content-Type", None)
         return web.Response(status=answer.status, headers=answer.headers)
-    try:
-        return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
-    except ValueError:
-        return web.Response(body=answer.body, status=500)
+    return web.Response(body=answer.body, status=answer.status, headers=answer.headers)
 
 
 def _reset(transport: asyncio.Transport | None) -> None:

@@ -26,7 +26,7 @@ def build(options: Options) -> Core:
 
     core = Core(options, _facts(options.redirects))
     if options.state is not None:
-        dumped = _read(options.state)
+        dumped = _read(Path(options.state))
         try:
             core.load(dumped)
         except (ValueError, LookupError, TypeError) as error:

@@ -201,9 +201,8 @@ class World:
         keys = self.keys(kind, scope)
         if test is None and sort is None:
             return keys
-        memory = (kind, scope, question)
-        found = self._selections.get(memory)
-        if found is None:
+
+        def choose() -> list[Key]:
             view = VIEWS.get(kind)
             chosen: list[tuple[Any, Key]] = []
             for key in keys:
@@ -212,10 +211,17 @@ class World:
                     chosen.append((sort(value) if sort else None, key))
             if sort:
                 chosen.sort(key=lambda entry: entry[0], reverse=descending)
-            found = [key for _, key in chosen]
+            return [key for _, key in chosen]
+
+        return self.remembered((kind, scope, question), choose)
+
+    def remembered(self, question: Any, choose: Callable[[], list[Key]]) -> list[Key]:
+        """Keys that took an effort to find, kept until something is written. `question` is hashable."""
+        found = self._selections.get(question)
+        if found is None:
             if len(self._selections) >= _SELECTIONS:
                 self._selections.clear()
-            self._selections[memory] = found
+            found = self._selections[question] = choose()
         return found
 
     def _presented(self, view: View | None, kind: str, key: Key) -> dict[str, Any]:

@@ -24,9 +24,6 @@ class Brood:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def __len__(self) -> int:
-        return len(self._tasks)
-
     def start(self, work: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
         """Run `work` as a task of its own. Its exception counts as seen even if nobody asks for it."""
         self._loop = asyncio.get_running_loop()

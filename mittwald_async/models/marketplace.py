@@ -702,7 +702,7 @@ class ExtensionRegisterExtensionRequest(Model, frozen=True, kw_only=True):
     sub_title: SubTitle | None = field(default=None, name="subTitle")
     support: SupportMeta | None = None
     tags: list[str] | None = None
-    webhook_urls_as_webhookurls: WebhookUrls | None = field(default=None, name="webhookURLs")
+    webhook_urls_deprecated: WebhookUrls | None = field(default=None, name="webhookURLs")
     webhook_urls: WebhookUrls | None = field(default=None, name="webhookUrls")
 
 
@@ -1049,7 +1049,7 @@ class OwnExtensionRequestedChanges(Model, frozen=True, kw_only=True):
     webhook_urls: OwnExtensionRequestedChangesWebhookUrls | None = field(default=None, name="webhookUrls")
 
 
-class OwnExtensionRequestedChangesWebhookUrlsObject2(Model, frozen=True, kw_only=True):
+class OwnExtensionRequestedChangesWebhookUrlsEmpty(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.OwnExtension`: `requestedChanges.webhookUrls.variant 2`."""
 
 
@@ -1163,7 +1163,7 @@ if TYPE_CHECKING:
     MonthlyPricePlanStrategy: TypeAlias = list[MonthlyPricePlanStrategyItem] | Unknown
     OwnExtensionPricing: TypeAlias = list[MonthlyPricePlanStrategyItem] | Unknown
     OwnExtensionRequestedChangesWebhookUrls: TypeAlias = (
-        WebhookUrls | OwnExtensionRequestedChangesWebhookUrlsObject2 | Unknown
+        WebhookUrls | OwnExtensionRequestedChangesWebhookUrlsEmpty | Unknown
     )
     UnpublishedExtensionPricing: TypeAlias = list[MonthlyPricePlanStrategyItem] | Unknown
 else:
@@ -1266,7 +1266,7 @@ else:
     class OwnExtensionRequestedChangesWebhookUrls(OneOf):
         """In schema `de.mittwald.v1.marketplace.OwnExtension`: `requestedChanges.webhookUrls`."""
 
-        variants = ("WebhookUrls", "OwnExtensionRequestedChangesWebhookUrlsObject2")
+        variants = ("WebhookUrls", "OwnExtensionRequestedChangesWebhookUrlsEmpty")
         plan = (
             (
                 0,

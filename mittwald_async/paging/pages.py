@@ -186,11 +186,11 @@ class Pages(Generic[T]):
         return found
 
     def _size_of_numbered_page(self, operation: Operation[Any]) -> int:
-        """A page number without a limit counts in pages as the server cuts them unasked."""
+        """What a page number counts in: the caller's limit, or pages as the server cuts them unasked."""
         paging = operation.paging
         if self._limit is None and paging is not None:
             self._limit = paging.default_limit
-        return self._sizes.size(operation, self._limit)
+        return self._limit or self._sizes.size(operation)
 
     def _size(self, at_most: int | None) -> int:
         size = self._sizes.size(self._fetch.operation, self._limit)

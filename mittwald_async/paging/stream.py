@@ -58,11 +58,15 @@ class Fetch:
         """The query parameters for `size` items from `start` on."""
         if not self.paging.limit:
             return {}
-        if self.numbered is not None and self.numbered[:2] == (start, size):
+        if self.numbered is not None and self.asks_by_number(start, size):
             return {"limit": size, "page": self.numbered[2]}
         if self.paging.skip:
             return {"limit": size, "skip": start}
         return {"limit": size, "page": start // size + 1}
+
+    def asks_by_number(self, start: int, size: int) -> bool:
+        """Whether this window is the page that the caller asked for by its number."""
+        return self.numbered is not None and self.numbered[:2] == (start, size)
 
     def aligned(self, at: int, size: int) -> int:
         """Where a page has to start to contain item `at`. Skips are whole pages, as the API wants them."""
@@ -274,7 +278,7 @@ class PageStream(Generic[T]):
         if self._repeats(page.items):
             self._done = True
             return None
-        if first and self._fetch.numbered is not None and not self._resumed:
+        if first and self._fetch.asks_by_number(start, self._size) and not self._resumed:
             start = self._at = page.skip  # only the server knows what it counts page numbers from
             self._next = start + self._size
         # A total that the page itself exceeds tells nothing, so it must not end the list.

@@ -18,6 +18,10 @@ from .tools import GET_PROJECT, TOKEN, Clock
 BASE = "https://api.mittwald.de"
 
 
+def mocking() -> Any:
+    return aioresponses()
+
+
 class Supplied(aiohttp.ClientResponse):
     """aiohttp 3.14 wants to know the stream that wrote the request; aioresponses 0.7.9 does not give it one."""
 
@@ -28,7 +32,7 @@ class Supplied(aiohttp.ClientResponse):
 
 async def test_a_mocked_answer() -> None:
     async with Mittwald(TOKEN, clock=Clock()) as client:
-        with aioresponses() as mocked:
+        with mocking() as mocked:
             mocked.get(f"{BASE}/v2/projects/p-1", status=503, response_class=Supplied)
             mocked.get(f"{BASE}/v2/projects/p-1", payload={"id": "p-1"}, response_class=Supplied)
             assert await client.sender.value(GET_PROJECT, ("p-1",)) == {"id": "p-1"}
@@ -39,7 +43,7 @@ async def test_a_mocked_answer() -> None:
 
 async def test_a_mocked_error() -> None:
     async with Mittwald(TOKEN, clock=Clock()) as client:
-        with aioresponses() as mocked:
+        with mocking() as mocked:
             mocked.get(f"{BASE}/v2/projects/p-1", status=404, payload={"message": "no"}, response_class=Supplied)
             with pytest.raises(NotFoundError, match="no"):
                 await client.sender.value(GET_PROJECT, ("p-1",))
@@ -49,7 +53,7 @@ async def test_a_mocked_exception() -> None:
     key = mock.Mock(host="api.mittwald.de", port=443, ssl=True)
     refused = aiohttp.ClientConnectorError(key, OSError(111, "refused"))
     async with Mittwald(TOKEN, clock=Clock()) as client:
-        with aioresponses() as mocked:
+        with mocking() as mocked:
             mocked.get(f"{BASE}/v2/projects/p-1", exception=refused, repeat=True)
             with pytest.raises(NotSentError, match=r"cannot connect to api\.mittwald\.de:443"):
                 await client.sender.value(GET_PROJECT, ("p-1",))

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from mittwald_async.clock import SystemClock
 from mittwald_async.errors import ConsistencyError, NotFoundError, PermissionDeniedError, RefusedError
 from mittwald_async.transport.consistency import CAPACITY, EXPIRY, Memory, created_ids
 
@@ -152,8 +153,7 @@ async def test_each_of_many_writers_reads_its_own_write_and_the_list_waits_for_a
             writer.write(reply(200, []))
 
     async with talking(act) as (client, server, _):
-        real = asyncio.get_running_loop().time
-        shared(client).clock = type("Real", (), {"now": staticmethod(real), "sleep": staticmethod(asyncio.sleep)})()
+        shared(client).clock = SystemClock()
 
         async def write_and_read(own: list[str]) -> None:
             response = await client.sender.response(CREATE_PROJECT, ("s-1",), body=NEW)
@@ -266,7 +266,7 @@ async def test_raw_routes_take_part() -> None:
         await client.sender.value(GET_PROJECT, ("p-1",))
         await client.request("GET", "/v2/projects/p-1")
         await client.request("GET", "/v2/projects/p-2")
-        server.script = [reply(200, [])]
+        server.then(reply(200, []))
         await client.sender.value(LIST_PROJECTS)
         assert events(server) == [None, "ev-1", "ev-1", None, "ev-1"]
 

@@ -16,12 +16,12 @@ from mittwald_async.errors import (
 )
 from mittwald_async.transport.build import Content
 
-from .tools import CREATE_PROJECT, GET_PROJECT, Seen, idle_only, reply, talking
+from .tools import CREATE_PROJECT, GET_PROJECT, Act, Seen, idle_only, reply, talking
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n"
 
 
-def reset(*before: bytes) -> object:
+def reset(*before: bytes) -> Act:
     async def act(seen: Seen, writer: asyncio.StreamWriter) -> None:
         for part in before:
             writer.write(part)
@@ -50,12 +50,12 @@ def reset(*before: bytes) -> object:
     ],
 )
 async def test_answers_that_break_off_or_are_none(sent: tuple[bytes, ...]) -> None:
-    async with talking(reset(*sent), reply(200, {"id": "p-1"})) as (client, server, _):  # type: ignore[arg-type]
+    async with talking(reset(*sent), reply(200, {"id": "p-1"})) as (client, server, _):
         response = await client.sender.response(GET_PROJECT, ("p-1",))
         assert response.data == {"id": "p-1"}
         assert response.attempts[0].status is None
         assert response.attempts[0].reason
-        server.script = [reset(*sent)]  # type: ignore[list-item]
+        server.then(reset(*sent))
         with pytest.raises(MaybeSentError) as caught:
             await client.sender.value(CREATE_PROJECT, ("s-1",), body={"description": "x"})
         assert len(caught.value.attempts) == 1
@@ -120,7 +120,7 @@ async def test_an_html_502_shows_its_first_words() -> None:
 
 async def test_an_error_that_breaks_off_keeps_its_status() -> None:
     broken = b'HTTP/1.1 503 Busy\r\nContent-Length: 100\r\n\r\n{"type": "Unavail'
-    async with talking(reset(broken), max_retries=0) as (client, _, _):  # type: ignore[arg-type]
+    async with talking(reset(broken), max_retries=0) as (client, _, _):
         with pytest.raises(ServerError) as caught:
             await client.sender.value(GET_PROJECT, ("p-1",))
         assert caught.value.status == 503
@@ -168,7 +168,7 @@ async def test_closing_the_client_fails_what_is_under_way() -> None:
             await task
 
 
-async def test_a_stream_that_was_begun_is_not_sent_a_second_time() -> None:
+async def test_a_stream_that_was_begun_is_not_sent_a_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
     async def parts() -> AsyncIterator[bytes]:
         yield b"one "
         yield b"two"
@@ -182,7 +182,7 @@ async def test_a_stream_that_was_begun_is_not_sent_a_second_time() -> None:
         async def content(kind: str, body: object) -> Content:
             return Content("application/octet-stream", open=parts, repeatable=False)
 
-        sender._content = content  # type: ignore[method-assign]
+        monkeypatch.setattr(sender, "_content", content)
         with pytest.raises(ServerError):
             await client.request("PUT", "/v2/x", body=b"")
         assert [seen.body for seen in server.seen] == [b"one two"]

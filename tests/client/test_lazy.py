@@ -50,7 +50,7 @@ def test_all_is_complete_and_sorted_by_nothing_but_the_alphabet() -> None:
 
 def test_a_wrong_name_is_an_ordinary_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'Mittwold'"):
-        _ = mittwald_async.Mittwold  # type: ignore[attr-defined]
+        _ = mittwald_async.Mittwold
 
 
 def test_groups_are_the_documents_tags() -> None:

@@ -120,7 +120,7 @@ def test_defaults_are_the_same_everywhere() -> None:
 )
 def test_what_cannot_work_is_refused_at_once(options: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigurationError, match=named):
-        Mittwald(**{"token": TOKEN, **options})
+        Mittwald(**dict[str, Any](token=TOKEN) | options)
 
 
 @pytest.mark.parametrize("options", [{"connections": -1}, {"keepalive": 0}, {"dns_ttl": -1}])

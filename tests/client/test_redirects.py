@@ -47,7 +47,7 @@ async def test_the_token_does_not_go_to_another_origin() -> None:
 async def test_it_stays_behind_even_if_the_other_origin_sends_us_back() -> None:
     async with talking(b"") as (client, server, _):
         async with serving(to(server.url + "/v2/back")) as other:
-            server.script = [to(other.url + "/there"), reply(200, {})]
+            server.then(to(other.url + "/there"), reply(200, {}))
             await client.request("GET", "/v2/start")
         assert [seen.target for seen in server.seen] == ["/v2/start", "/v2/back"]
         assert "x-access-token" not in server.seen[1].headers

@@ -169,22 +169,25 @@ async def test_whole_answers_of_methods() -> None:
         made = await client.response_of(client.project.create_project, "s-1", description="shop")
         assert (made.status, made.event_id, made.data.id) == (201, "ev-1", "p-1")
         assert made.operation_id == "project-create-project"
-        server.script = [reply(200, [], headers=PAGE)]
+        server.then(reply(200, [], headers=PAGE))
         page = await client.response_of(client.project.list_projects, limit=50)
         assert isinstance(page.data, Page)
         assert (page.data.total, page.data.items) == (1, [])
-        server.script = [reply(200, b"content", headers={"Content-Type": "application/octet-stream", "X-Kind": "file"})]
+        server.then(reply(200, b"content", headers={"Content-Type": "application/octet-stream", "X-Kind": "file"}))
         file = await client.response_of(client.file.get_file, "f-1")
         assert (file.data, file.status, file.headers["x-kind"]) == (b"content", 200, "file")
         assert file.url.endswith("/v2/files/f-1")
         clone = client.with_options(headers={"X-Clone": "1"})
-        server.script = [reply(200, [])]
+        server.then(reply(200, []))
         await client.response_of(clone.project.list_projects)
         assert server.seen[-1].headers["x-clone"] == "1"
         with pytest.raises(InvalidArgumentError, match="method of a group"):
             await client.response_of(client.close)
         with pytest.raises(InvalidArgumentError, match="method of a group"):
-            await client.response_of(Mittwald.anonymous)  # type: ignore[arg-type]
+            await client.response_of(client.close)
+        ungrouped: Any = Mittwald.anonymous
+        with pytest.raises(InvalidArgumentError, match="method of a group"):
+            await client.response_of(ungrouped)
 
 
 async def test_any_operation_by_its_id() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, TypeAlias
 
@@ -102,6 +102,10 @@ class Server:
         self.open = 0
         self.connections = 0
 
+    def then(self, *script: Answer) -> None:
+        """From now on, another script."""
+        self.script = list(script)
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open += 1
@@ -138,7 +142,7 @@ async def _read(reader: asyncio.StreamReader, number: int) -> Seen:
 
 
 @asynccontextmanager
-async def serving(*script: Answer) -> AsyncIterator[Server]:
+async def serving(*script: Answer) -> AsyncGenerator[Server, None]:
     """A server on a free port of the loopback."""
     server = Server(*script)
     tasks: set[asyncio.Task[None]] = set()
@@ -185,7 +189,7 @@ def shared(client: Mittwald) -> Shared:
 
 
 @asynccontextmanager
-async def talking(*script: Answer, **options: Any) -> AsyncIterator[tuple[Mittwald, Server, Clock]]:
+async def talking(*script: Answer, **options: Any) -> AsyncGenerator[tuple[Mittwald, Server, Clock], None]:
     """A client open to a scripted server; dice always show 0.5."""
     clock = Clock()
     async with serving(*script) as server, Mittwald(TOKEN, base_url=server.url, clock=clock, **options) as client:

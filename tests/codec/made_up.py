@@ -98,7 +98,78 @@ class Flag(Model, frozen=True):
     level: Literal[True]
 
 
+class Leaf(Model, frozen=True):
+    leaf: int
+
+
+class Branch(Model, frozen=True):
+    left: Tree
+    more: list[Tree] | None = None
+    named: dict[str, Tree] | None = None
+    folder: Chain | None = None
+
+
+class Pair(Model, frozen=True):
+    first: Couple
+    second: Couple | None = None
+
+
+class Chain(Model, frozen=True):
+    name: str
+    tree: Tree | None = None
+    next: Chain | None = None
+
+
+class Hub(Model, frozen=True):
+    hub: Chain
+
+
+class Kind(Model, frozen=True):
+    kind: str
+    ttl: Ttl | None = None
+
+
+class Rest(Model, frozen=True):
+    kind: str
+    rest: int
+
+
+class Second(Kind, frozen=True):
+    pass
+
+
+class Third(Kind, frozen=True):
+    pass
+
+
+class Fourth(Kind, frozen=True):
+    pass
+
+
+class Fifth(Kind, frozen=True):
+    pass
+
+
+class Sixth(Kind, frozen=True):
+    pass
+
+
+class Switched(Model, frozen=True):
+    kind: str
+    on: bool
+
+
+class Timed(Model, frozen=True):
+    kind: str
+    at: datetime
+
+
 if TYPE_CHECKING:
+    Tree: TypeAlias = Leaf | Branch | Hub | Unknown
+    Moment: TypeAlias = Switched | Timed | Unknown
+    Wide: TypeAlias = Kind | Second | Third | Fourth | Fifth | Sixth | Switched | Timed | Rest | Unknown
+    Couple: TypeAlias = Leaf | Pair | Unknown
+    Inside: TypeAlias = Hub | Branch | Unknown
     Ttl: TypeAlias = Auto | Seconds | Unknown
     Record: TypeAlias = Unset | Mail | Managed | Unknown
     Update: TypeAlias = Changed | Other | Unknown
@@ -108,6 +179,38 @@ if TYPE_CHECKING:
     Graded: TypeAlias = Level | Flag | Unknown
     Boxed: TypeAlias = list[Auto] | list[Seconds] | Unknown
 else:
+
+    class Tree(OneOf):
+        variants = ("Leaf", "Branch", "Hub")
+        plan = ((0, ("keys", ("leaf",))), (1, ("keys", ("left",))), (2, ("keys", ("hub",))))
+
+    class Moment(OneOf):
+        variants = ("Switched", "Timed")
+        plan = ((0, ("keys", ("on",))), (1, ("keys", ("at",))))
+
+    class Wide(OneOf):
+        variants = ("Kind", "Second", "Third", "Fourth", "Fifth", "Sixth", "Moment", "Rest")
+        plan = (
+            (0, ("const", "kind", ("first", "also first"))),
+            (1, ("const", "kind", ("second",))),
+            (2, ("const", "kind", ("third",))),
+            (3, ("const", "kind", ("fourth",))),
+            (4, ("const", "kind", ("fifth",))),
+            (5, ("const", "kind", ("sixth",))),
+            (6, ("const", "kind", ("moment",))),
+            (7, ("keys", ("rest",))),
+        )
+
+    class Couple(OneOf):
+        variants = ("Leaf", "Pair")
+        plan = ((0, ("keys", ("leaf",))), (1, ("keys", ("first",))))
+
+    class Inside(OneOf):
+        variants = ("Hub", "Branch")
+        plan = (
+            (0, ("all", (("kind", "object"), ("in", "hub", ("keys", ("name",)))))),
+            (1, ("in", "more", ("some", ("leaf", "left")))),
+        )
 
     class Ttl(OneOf):
         variants = ("Auto", "Seconds")

@@ -103,7 +103,7 @@ class Maker:
         strange = {"aVariantOfTomorrow": {"deep": [1, None]}}
         if self.unknown and not any(step.check(strange) for step in steps_of(stand_in)):
             return strange
-        return self.variant(stand_in, self.choose(len(stand_in.variants)), depth)
+        return self.variant(stand_in, 0 if depth > DEEP else self.choose(len(stand_in.variants)), depth)
 
     def variant(self, stand_in: type[OneOf], index: int, depth: int = 0) -> Any:
         """JSON of one variant, with the constants its plan looks for."""

@@ -16,7 +16,7 @@ from mittwald_async import codec
 from mittwald_async.codec.swift import owning_hook
 from mittwald_async.codec.types import variants_of
 from mittwald_async.codec.unions import hook
-from mittwald_async.structs import Model, OneOf, Unknown
+from mittwald_async.structs import Model, OneOf
 
 from .making import Maker, domains, of_kind, same
 
@@ -85,4 +85,3 @@ def test_the_shortcuts_of_decoders_come_to_what_the_plan_says(data: st.DataObjec
     planned = msgspec.convert(value, stand_in, dec_hook=hook)
     assert swift == planned
     assert type(swift) is type(planned)
-    assert not isinstance(swift, Unknown)

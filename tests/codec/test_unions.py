@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from mittwald_async import codec
+from mittwald_async.codec import swift, unions
+from mittwald_async.codec.unions import compile_test
 from mittwald_async.errors import DriftWarning, ResponseDecodeError
 from mittwald_async.operation import Result
 from mittwald_async.structs import Unknown
@@ -36,12 +38,24 @@ from .support import again, decode, operation
         ("made_up.Graded", {"level": 1}, m.Level),
         ("made_up.Graded", {"level": True}, m.Flag),
         ("made_up.Boxed", [{"seconds": 1}], list),
+        ("made_up.Tree", {"left": {"leaf": 1}, "more": [{"leaf": 2}], "named": {"a": {"leaf": 3}}}, m.Branch),
+        ("made_up.Tree", {"left": {"left": {"leaf": 1}, "folder": {"name": "n", "tree": {"leaf": 4}}}}, m.Branch),
+        ("made_up.Tree", {"hub": {"name": "a", "next": {"name": "b", "tree": {"leaf": 1}}}}, m.Hub),
+        ("made_up.Couple", {"first": {"first": {"leaf": 1}, "second": {"leaf": 2}}}, m.Pair),
+        ("made_up.Ttl | made_up.Owner", {"id": "o"}, m.Owner),
+        ("made_up.Ttl | made_up.Owner", {"seconds": 1}, m.Seconds),
+        ("made_up.Wide", {"kind": "also first", "ttl": {"auto": False}}, m.Kind),
+        ("made_up.Wide", {"kind": "moment", "on": True}, m.Switched),
+        ("made_up.Wide", {"kind": "of tomorrow", "rest": 1}, m.Rest),
+        ("made_up.Inside", {"hub": {"name": "n"}}, m.Hub),
+        ("made_up.Inside", {"left": {"leaf": 1}, "more": [{"leaf": 1}]}, m.Branch),
     ],
 )
 @pytest.mark.filterwarnings("error")
 def test_each_variant_is_found_and_comes_back_as_it_was(expression: str, value: Any, variant: type) -> None:
     assert type(decode(expression, value, strict=True)) is variant
     assert again(expression, value, strict=True) == value
+    assert type(decode(f"list[{expression}]", [value, value], strict=True)[1]) is variant
 
 
 @pytest.mark.parametrize(
@@ -58,11 +72,20 @@ def test_each_variant_is_found_and_comes_back_as_it_was(expression: str, value: 
         ("made_up.Mixed", 7),
         ("made_up.Graded", {"level": 3}),
         ("made_up.Spec", True),
+        ("made_up.Wide", {"kind": "of tomorrow"}),
+        ("made_up.Wide", {"kind": ["no", "constant"]}),
+        ("made_up.Wide", "kind"),
+        ("made_up.Wide", {"kind": "moment", "weeks": 1}),
+        ("made_up.Inside", {"more": []}),
+        ("made_up.Inside", {"hub": 1}),
+        ("made_up.Inside", []),
     ],
 )
 def test_what_no_test_claims_is_unknown_and_keeps_its_json_also_when_strict(expression: str, value: Any) -> None:
     assert decode(expression, value, strict=True) == Unknown(value)
     assert again(expression, value) == value
+    assert decode(f"list[{expression}]", [value], strict=True) == [Unknown(value)]
+    assert codec.convert(expression, value, strict=True) == Unknown(value)
 
 
 def test_a_union_inside_a_variant_inside_a_struct() -> None:
@@ -117,3 +140,26 @@ def test_a_union_nobody_planned_tries_what_requires_most_first() -> None:
     kinds: list[Any] = [type(value) for value in decode(expression, values)]
     assert kinds == [m.Changed, m.Other, m.Unset, type(None)]
     assert json.loads(codec.encode(decode(expression, values))) == values
+
+
+def test_a_plan_with_a_test_nobody_knows_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no test of a union plan"):
+        compile_test(("guess", ("a",)))
+    with pytest.raises(ValueError, match="no test of a union plan"):
+        compile_test(("kind", "date"))
+
+
+def test_a_type_nobody_can_decode_is_an_error() -> None:
+    for hook in (unions.hook, swift.owning_hook):
+        with pytest.raises(NotImplementedError, match="no JSON becomes"):
+            hook(complex, 1)
+
+
+def test_recursive_unions_are_bounded_by_depth_only() -> None:
+    tree: Any = {"leaf": 1}
+    for _ in range(50):
+        tree = {"left": tree, "more": [{"leaf": 0}]}
+    assert again("made_up.Tree", tree, strict=True) == tree
+    deep = b'{"left":' * 20_000 + b"{}" + b"}" * 20_000
+    with pytest.raises(ResponseDecodeError, match="nested too deeply"):
+        codec.loads("made_up.Tree", deep)

@@ -162,7 +162,7 @@ def test_findings_are_listed(spec: Path, out: Path, capsys: pytest.CaptureFixtur
     root["components"]["schemas"]["order.Old"]["required"] = ["nowhere"]
     spec.write_text(json.dumps(root))
     run(spec, out)
-    assert "simplified: [required] #/components/schemas/order.Old: 'nowhere'" in capsys.readouterr().out
+    assert "finding: [required] #/components/schemas/order.Old: 'nowhere'" in capsys.readouterr().out
 
 
 # ---- errors ----

@@ -106,7 +106,11 @@ def test_names_that_python_or_the_module_use_themselves(tmp_path: Path) -> None:
 def test_properties_that_look_alike_in_snake_case_are_kept_apart(tmp_path: Path) -> None:
     schemas = {
         "a.Thing": obj(
-            friendlyURL={"type": "string", "deprecated": True}, friendlyUrl=TEXT, sizeKB=INT, sizeKb=INT, size_kb=INT
+            friendlyURL={"type": "string", "deprecated": True},
+            friendlyUrl=TEXT,
+            sizeKB={"allOf": [INT, {"deprecated": True}]},
+            sizeKb=INT,
+            size_kb=INT,
         )
     }
     thing = Package(document(schemas), tmp_path).models("a").Thing

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mittwald_async.codegen.docstrings import sentence
 from mittwald_async.codegen.names import (
     class_name,
     free_name,
@@ -138,3 +139,22 @@ def test_no_letter_or_digit_is_lost_between_the_words(text: str) -> None:
 @given(st.lists(st.sampled_from(["a", "b", "a2", "a3"]), max_size=8), st.lists(st.sampled_from(["b", "c"]), max_size=2))
 def test_a_free_name_is_free(taken: list[str], fallbacks: list[str]) -> None:
     assert free_name("a", fallbacks, set(taken)) not in taken
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("list_projects", "List projects."),
+        ("dns_update_record_set", "Update record set (dns)."),
+        ("order_preview_order", "Preview order."),
+        ("order_create_tariff_change", "Create tariff change (order)."),
+        ("logout", "Logout."),
+        ("list_update_candidates_for_appversion", "List update candidates for appversion."),
+        ("extension_order_extension", "Order extension."),
+        ("deprecated_app_get_app", "Get app."),
+        ("deprecated", "Deprecated."),
+        ("sftp_user_list_sftp_users", "List sftp users (user)."),
+    ],
+)
+def test_the_first_sentence_of_a_docstring_begins_with_what_is_done(name: str, said: str) -> None:
+    assert sentence(name) == said

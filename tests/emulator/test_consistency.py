@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from mittwald_async.emulator.traits.consistency import Events, View
 
 from .talk import Heard, Talk
@@ -162,11 +164,12 @@ async def test_event_ids_follow_from_the_seed_and_begin_anew_after_a_reset() -> 
     assert first.core.events.wrote([], None) == ids[0]
 
 
-async def test_old_events_are_forgotten() -> None:
+async def test_old_events_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mittwald_async.emulator.traits.consistency._REMEMBERED", 5)
     talk = lagging(event_wait=0.0)
     events: Events = talk.core.events
     oldest = events.wrote([], None)
-    for _ in range(100_000):
+    for _ in range(5):
         events.wrote([], None)
     talk.emulator.advance(2)
     assert (await talk.get("/v2/projects", if_event_reached=oldest)).status == 412

@@ -68,6 +68,9 @@ async def test_reset_starts_over_with_other_sizes(remote: Remote) -> None:
     await remote.ask("PATCH", f"/v2/projects/{before[0]['id']}/description", {"description": "changed"}, 204)
     await remote.control("POST", "reset")
     assert await remote.ask("GET", "/v2/projects") == before
+    await remote.control("POST", "clock", {"advance": 50})
+    await remote.control("POST", "reset")
+    assert (await remote.control("GET", "clock"))["iso"] == "2026-01-01T00:00:00.000Z"
     status = await remote.control("POST", "reset", {"seed": 5, "projects": 3})
     assert status["options"]["seed"] == 5
     other = await remote.ask("GET", "/v2/projects")

@@ -27,6 +27,7 @@ from mittwald_async.emulator.calls import (
 )
 from mittwald_async.emulator.generic import answer_generically
 
+from .inputs import Request
 from .talk import CALM, Heard, Talk
 
 CALLS = (
@@ -113,6 +114,10 @@ async def test_a_reset_forgets_what_happened() -> None:
         ({"transitions": Transitions(length=-1)}, "length"),
         ({"auth": False, "mfa": True}, "mfa"),
         ({"lag": 0, "permission_lag": 1}, "permission_lag"),
+        ({"projects": "many"}, "projects"),
+        ({"transitions": {"unit": "moons"}}, "unit"),
+        ({"faults": [{"status": 1}]}, "status"),
+        ({"log_size": object()}, "object"),
         ({"nonsense": 1}, "unknown options: nonsense"),
     ],
 )
@@ -267,6 +272,52 @@ async def test_generic_answers_keep_the_ids_of_their_path_and_refuse_unknown_one
     assert (await talk.get("/v2/projects/00000000-0000-4000-8000-000000000000")).status == 404
 
 
+@pytest.mark.parametrize(
+    ("operation_id", "content_type"),
+    [
+        ("deprecated-container-get-template-icon", "image/svg+xml"),
+        ("container-get-service-logs", "text/plain"),
+        ("file-get-file", "application/octet-stream"),
+        ("project-delete-project", None),
+    ],
+)
+async def test_generic_content_is_stable_too(operation_id: str, content_type: str | None) -> None:
+    talk = Talk()
+    request = Request(talk, talk.core.routes.by_id[operation_id])
+    talk.core.handlers[operation_id] = answer_generically
+    answer = await talk.say(request.method, request.url)
+    assert (answer.status in (200, 204), answer.headers.get("content-type")) == (True, content_type), answer
+    assert answer.body == (await talk.say(request.method, request.url)).body
+
+
+async def test_generic_lists_have_items() -> None:
+    talk = Talk()
+    talk.core.handlers["ai-hosting-get-models"] = answer_generically
+    assert len((await talk.get("/v2/ai-hosting-models")).json) == 3
+
+
+async def test_absolute_targets_are_understood() -> None:
+    async with Emulator(**CALM) as emulator:
+        port = int(emulator.url.rpartition(":")[2])
+
+        async def raw(text: str) -> bytes:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(text.encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+            await writer.wait_closed()
+            return head
+
+        assert b" 200 " in await raw("GET http://api.example/v2/articles?limit=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+
+
+async def test_stopping_twice_is_no_mistake() -> None:
+    emulator = Emulator(**CALM)
+    await emulator.__aexit__(None, None, None)
+    async with emulator:
+        assert emulator.url
+
+
 def test_a_handler_is_registered_once() -> None:
     name = next(iter(HANDLERS))
     with pytest.raises(ValueError, match=name):
@@ -287,6 +338,6 @@ def test_failures_are_made_by_their_kind() -> None:
 
 def test_options_are_one_record() -> None:
     options = Options(seed=3)
-    assert Emulator.of(options).options is options
+    assert Emulator.of(options).options == options
     assert msgspec.convert(msgspec.to_builtins(options), Options) == options
     assert Account("u", "e", "p").mfa_code is None

@@ -137,6 +137,8 @@ async def test_a_reset_before_the_answer_leaves_the_world_alone() -> None:
         ({"html": True, "body": "x", "status": 500}, "contradict"),
         ({"reset": "after", "truncate": 3}, "contradict"),
         ({"delay": -1}, "0 or more"),
+        ({"headers": {"x-broken": "a\r\nb"}}, "headers"),
+        ({"headers": {"x broken": "a"}}, "headers"),
         ({"reset": "never"}, "fault"),
         ({"statsu": 500}, "unknown statsu"),
         ("anything", "fault"),

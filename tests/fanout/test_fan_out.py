@@ -10,11 +10,13 @@ from typing import Any
 
 import anyio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mittwald_async.errors import InvalidArgumentError, NotFoundError, PagingError
 from mittwald_async.fanout import Outcome, Progress, fan_out, fan_out_items, gather_bounded
 from tests.paging.server import ListServer, pages_of
-from tests.support.clock import near, virtual
+from tests.support.clock import near, run_virtual, virtual
 
 
 def others() -> list[asyncio.Task[Any]]:
@@ -409,6 +411,61 @@ class TestGather:
     async def test_bad_arguments(self) -> None:
         with pytest.raises(InvalidArgumentError, match="limit"):
             await gather_bounded([1], Worker(), limit=-1)
+
+
+class Numbers:
+    """An async iterator that cannot be closed."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+
+    def __aiter__(self) -> Numbers:
+        return self
+
+    async def __anext__(self) -> int:
+        if not self.left:
+            raise StopAsyncIteration
+        self.left -= 1
+        return self.left
+
+
+async def test_a_source_that_cannot_be_closed_will_do() -> None:
+    assert len([outcome async for outcome in fan_out(Numbers(5), Worker(seconds=lambda item: 0))]) == 5
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    jobs=st.lists(st.tuples(st.integers(0, 5), st.booleans()), max_size=40),
+    limit=st.integers(1, 12),
+    ordered=st.booleans(),
+    pause=st.integers(0, 3),
+    stop=st.none() | st.integers(0, 40),
+)
+def test_any_work_at_any_pace(
+    jobs: list[tuple[int, bool]], limit: int, ordered: bool, pause: int, stop: int | None
+) -> None:
+    """Every item has its outcome once, never more than `limit` run, and leaving early leaves nothing."""
+
+    async def check() -> None:
+        worker = Worker(seconds=lambda item: jobs[item][0], fails=lambda item: jobs[item][1])
+        done: list[Outcome[int, int]] = []
+        async with aclosing(fan_out(range(len(jobs)), worker, limit=limit, ordered=ordered)) as fan:
+            async for outcome in fan:
+                done.append(outcome)
+                await asyncio.sleep(pause)
+                if len(done) == stop:
+                    break
+        assert others() == []
+        assert worker.running == 0
+        assert worker.most_running <= limit
+        items = [outcome.item for outcome in done]
+        assert len(items) == (len(jobs) if not stop else min(stop, len(jobs)))
+        assert len(set(items)) == len(items)
+        if ordered:
+            assert items == list(range(len(items)))
+        assert all(outcome.ok != jobs[outcome.item][1] for outcome in done)
+
+    run_virtual(check())
 
 
 class Counted(Exception):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mittwald_async.errors import BadRequestError, InvalidArgumentError, NotFoundError, ResponseDecodeError
+from mittwald_async.errors import BadRequestError, InvalidArgumentError, Issue, NotFoundError, ResponseDecodeError
 from mittwald_async.operation import Page, Paging
 from mittwald_async.paging import Pages, PageSizes
 from mittwald_async.structs import UNSET
@@ -137,6 +137,16 @@ class TestWhereToStart:
         server.before = lambda number: server.sent[0].update(page=3) if number == 1 else None
         assert await counted_from_zero.collect() == list(range(20, 45))
 
+    @pytest.mark.parametrize("paging", [SKIPPED, NUMBERED, Paging(limit=True, page=True, totals=True)])
+    async def test_a_page_number_counts_in_the_callers_pages_however_small_the_servers_are(
+        self, paging: Paging
+    ) -> None:
+        server = ListServer(range(120), totals=paging.totals)
+        server.cap = 8
+        for _ in range(2):
+            assert await pages_of(server, paging, limit=50, page=3).collect() == list(range(100, 120))
+            assert (await pages_of(server, paging, limit=50, page=3)).items[0] == 100
+
     async def test_skip_wins_over_page(self) -> None:
         server = ListServer(range(9))
         assert await pages_of(server, limit=5, page=2, skip=6).collect() == [6, 7, 8]
@@ -254,6 +264,21 @@ class TestPageSize:
         server.deaf = True
         assert await pages_of(server, UNTOLD, limit=10).collect() == list(range(25))
         assert len(server.sent) == 2
+
+    async def test_among_several_complaints_the_one_about_the_limit_counts(self) -> None:
+        server = ListServer(range(7))
+
+        def refuse(number: int) -> None:
+            if number == 1:
+                issues = (
+                    Issue("query.sort", "unknown"),
+                    Issue("query.limit", "too large", context={"max": 250, "strict": True}),
+                )
+                raise BadRequestError("Validation failed", status=400, issues=issues)
+
+        server.before = refuse
+        await pages_of(server)
+        assert [query["limit"] for query in server.sent] == [1000, 250]
 
     def test_sizes_of_few_operations_are_kept(self) -> None:
         sizes = PageSizes()

@@ -22,6 +22,9 @@ START = 1000.0
 _STUCK_AFTER = 5.0
 """Real seconds without any event and without a timer after which a test is declared stuck."""
 
+_TURN = 1e-9
+"""Seconds that each turn of the loop takes, so that code which waits for a rounding error to pass does not wait forever."""
+
 
 class _JumpingSelector(selectors.DefaultSelector):
     """Polls real events without waiting and spends the waiting time on the virtual clock instead."""
@@ -37,8 +40,7 @@ class _JumpingSelector(selectors.DefaultSelector):
                 raise RuntimeError("stuck: every task waits and no timer is set")
             return events
         events = super().select(0)
-        if not events:
-            self.now += max(0.0, timeout)
+        self.now += _TURN + (0.0 if events else max(0.0, timeout))
         return events
 
 

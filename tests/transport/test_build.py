@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import math
 import uuid
+from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -188,11 +189,11 @@ def test_a_name_that_does_not_exist_says_what_was_meant() -> None:
 
 
 async def test_a_stream_is_opened_when_its_first_byte_is_asked_for() -> None:
-    async def parts() -> object:
+    async def parts() -> AsyncIterator[bytes]:
         yield b"a"
         yield b"b"
 
-    content = Content("x/y", open=parts, repeatable=False)  # type: ignore[arg-type]
+    content = Content("x/y", open=parts, repeatable=False)
     payload = content.payload()
     assert not content.started
     assert not isinstance(payload, bytes)

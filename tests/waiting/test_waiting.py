@@ -226,6 +226,21 @@ async def test_changes_are_told_once_each() -> None:
         await account.waiters().server_ready("x", on_change=stop)
 
 
+@virtual
+async def test_without_a_timeout_it_takes_as_long_as_it_takes() -> None:
+    account = Account()
+    account.things["x"] = states((0, "pending"), (4000, "ready"))
+    assert (await account.waiters().project_ready("x", timeout=None)).status == "ready"
+
+
+@virtual
+async def test_a_migration_that_is_not_there() -> None:
+    account = Account()
+    account.things["other"] = lambda now: thing("other", domains=[], finished_at="now")
+    with pytest.raises(NotFoundError, match="has no migration x"):
+        await account.waiters().migration_finished("p", "x")
+
+
 class TestTrouble:
     @virtual
     async def test_what_is_not_there_yet_is_waited_for(self) -> None:
@@ -443,6 +458,19 @@ class TestManyWaiters:
         assert isinstance(results[-1], NotFoundError)
         assert all(not isinstance(result, BaseException) for result in results[:-1])
         assert [path for _, asked, path in account.asked if asked == self.GET] == [("missing",)]
+
+    @virtual
+    async def test_what_vanishes_from_the_list_is_asked_for_itself_as_well(self) -> None:
+        account = Account()
+        account.things = {f"a-{n}": installation(f"a-{n}", 150) for n in range(3)}
+        account.things["gone"] = lambda now: installation("gone", 1000)(now) if now < 40 else None
+        waiters = account.waiters()
+        results = await asyncio.gather(
+            *(waiters.app_installation_ready(name) for name in account.things), return_exceptions=True
+        )
+        assert isinstance(results[-1], NotFoundError)
+        assert not any(isinstance(result, BaseException) for result in results[:-1])
+        assert others() == []
 
     @virtual
     async def test_things_of_a_project_are_listed_together_once_the_project_is_known(self) -> None:

@@ -19,11 +19,10 @@ _ITEM_SPACE = 1000
 _MOST_ITEMS = 20
 
 
-def contracted(account: Account, customer: int) -> list[tuple[str, int]]:
-    """What a customer has contracts for: his servers, and the projects that are hosted on their own."""
-    servers = account.span("server", customer)
-    alone = [project for project in account.span("project", customer) if account.server_of(project) is None]
-    return [("server", server) for server in servers] + [("project", project) for project in alone]
+def _contract_count(account: Account, customer: int) -> int:
+    """One for each server, then one for each project that is hosted on its own."""
+    on, alone = account.hosting(customer)
+    return len(on) + len(alone)
 
 
 def _price(cents: int) -> dict[str, Any]:
@@ -72,25 +71,20 @@ def _domains(account: Account, customer: int, what: tuple[str, int]) -> list[int
     if what[0] == "project":
         return list(account.span("domain", what[1]))
     found: list[int] = []
-    for project in account.span("project", customer):
-        if account.server_of(project) == what[1]:
-            found.extend(account.span("domain", project))
-            if len(found) >= _MOST_ITEMS:
-                break
+    for project in account.hosting(customer)[0][what[1]]:
+        found.extend(account.span("domain", project))
+        if len(found) >= _MOST_ITEMS:
+            break
     return found[:_MOST_ITEMS]
 
 
-@kind(
-    "contract",
-    7,
-    parent="customer",
-    count=lambda account, customer: len(contracted(account, customer)),
-    id_name="contractId",
-)
+@kind("contract", 7, parent="customer", count=_contract_count, id_name="contractId")
 def contract(account: Account, number: int) -> dict[str, Any]:
     dice = account.dice("contract", number)
     customer, index = account.place("contract", number)
-    what = contracted(account, customer)[index]
+    on, alone = account.hosting(customer)
+    first = account.span("server", customer).start
+    what = ("server", first + index) if index < len(on) else ("project", alone[index - len(on)])
     at = account.moment(dice, 200, 900)
     name = "proSpace" if what[0] == "server" else "Space"
     aggregate = ("project/placementgroup" if what[0] == "server" else "project/project", account.id(*what))

@@ -184,8 +184,6 @@ def manage(call: Call) -> Reply:
     if name == "mx":
         _put(call, "mx", {"managed": True})
         return Value({})
-    if name != "combinedARecords":
-        raise Fail.refused(f"a record set of the kind {name} cannot be managed")
     world = world_of(call)
     key = _zone(call)
     domain = world.read("dns_zone", key)["domain"]

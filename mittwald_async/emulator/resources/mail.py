@@ -281,7 +281,7 @@ def get_rate_limit(call: Call) -> Reply:
     raise Fail.not_found("rate limit", call.path["mailRateLimitId"])
 
 
-_BACKUPS = ("taeglich-1", "taeglich-2", "woechentlich-1")
+_BACKUPS = ("20251231", "20251230", "20251224")
 
 
 @handles("mail-list-backups-for-mail-address")

@@ -137,20 +137,22 @@ def _own(call: Call, name: str) -> Listing:
     """The caller's own memberships: the first of every customer or project of the account, and what was added."""
     world = world_of(call)
     user_id = call.identity.user_id
-    above = name.partition("_")[0]
-    sums = world.seeded.sums(name)
-    owners = world.seeded.total(above)
-    keys: list[Key] = [sums[parent] for parent in range(owners) if sums[parent] < sums[parent + 1]]
-    gone = set(world.gone[name])
-    chosen: list[Key] = [
-        key
-        for key in (*keys, *world.born[name])
-        if key not in gone and (isinstance(key, int) or world.read(name, key)["userId"] == user_id)
-    ]
     tests = [test for test in _membership_tests(call) if test is not None]
-    if tests:
-        chosen = [key for key in chosen if all(test(world.read(name, key)) for test in tests)]
-    return world.listing(name, chosen)
+
+    def choose() -> list[Key]:
+        sums, owners = world.seeded.sums(name), world.seeded.total(name.partition("_")[0])
+        keys: list[Key] = [sums[parent] for parent in range(owners) if sums[parent] < sums[parent + 1]]
+        gone = set(world.gone[name])
+        return [
+            key
+            for key in (*keys, *world.born[name])
+            if key not in gone
+            and (isinstance(key, int) or world.read(name, key)["userId"] == user_id)
+            and all(test(world.read(name, key)) for test in tests)
+        ]
+
+    question = tuple(sorted((wire, str(value)) for wire, value in call.query.items()))
+    return world.listing(name, world.remembered(("own", name, user_id, question), choose))
 
 
 def _membership_tests(call: Call) -> tuple[Any, ...]:

@@ -140,15 +140,22 @@ def _sorted_projects(call: Call, view: str, scope: tuple[str, Key] | None) -> Li
 @handles("project-list-projects")
 def list_projects(call: Call) -> Reply:
     world = world_of(call)
-    scope = None
-    if "serverId" in call.query:
-        # The projects of a server all belong to the server's customer: look no further.
-        server = world.find("server", call.query["serverId"], call.identity)
-        customer = world.parent("server", server)
-        scope = None if customer is None else ("customer", customer)
-    if scope is None or "customerId" in call.query:
-        scope = asked_scope(call, ("customer", "customerId"))
-    return _sorted_projects(call, "project_item", scope)
+    if set(call.query) - {"limit", "skip", "page"} == {"serverId"}:
+        return world.listing(
+            "project_item", _on_server(world, world.find("server", call.query["serverId"], call.identity))
+        )
+    return _sorted_projects(call, "project_item", asked_scope(call, ("customer", "customerId")))
+
+
+def _on_server(world: World, server: Key) -> list[Key]:
+    """A server's projects, without looking at each of the customer's."""
+    id = world.id("server", server)
+    found: list[Key] = []
+    if isinstance(server, int):
+        customer = world.seeded.parent("server", server)
+        on, _ = world.seeded.hosting(customer)
+        found += [project for project in on[server] if not world.is_gone("project", project)]
+    return found + [key for key in world.born["project"] if world.read("project", key).get("serverId") == id]
 
 
 @handles("project-list-customer-projects")

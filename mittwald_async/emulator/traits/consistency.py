@@ -111,11 +111,19 @@ class Events:
             return _WHOLE
         now = self._clock.now()
         permission_lag = self.options.permission_lag
-        self._pending = [event for event in self._pending if event.arrives + permission_lag > now]
+        if self._pending[0].arrives + permission_lag <= now:
+            self._forget(now - permission_lag)
         hidden = [event for event in self._pending if event.number > reached and event.arrives > now]
         if permission_lag:
             return View(hidden, frozenset[str]().union(*(event.created for event in self._pending)))
         return View(hidden, frozenset())
+
+    def _forget(self, arrived: float) -> None:
+        """Drop what events kept to be hidden; their arrival is still known."""
+        for event in self._pending:
+            if event.arrives <= arrived:
+                event.created, event.before = frozenset(), None
+        self._pending = [event for event in self._pending if event.arrives > arrived]
 
     def reset(self) -> None:
         """Forget all events; ids start anew."""

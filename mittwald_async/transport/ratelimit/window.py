@@ -42,7 +42,7 @@ _HEADERLESS = 3
 """Opening calls answered without headers before the budget is taken for gone."""
 _SHORT, _STEP = 10.0, 0.25
 """In windows shorter than this a whole second is too much to wait when somebody else may have emptied the window."""
-_SHY = 8
+_SHY = 4
 """Windows in which no early look is taken after one that was refused."""
 
 

@@ -168,7 +168,7 @@ async def test_databases_are_linked_and_unlinked() -> None:
         "PATCH", url, {"databases": {redis: {"purpose": "custom", "replacesDatabaseId": old["databaseId"]}}}
     )
     assert [link["databaseId"] for link in (await story.seen(url))["linkedDatabases"]] == [redis]
-    replace = {"oldDatabaseId": redis, "newDatabaseId": old["databaseId"], "databaseUserIds": {}}
+    replace: dict[str, Any] = {"oldDatabaseId": redis, "newDatabaseId": old["databaseId"], "databaseUserIds": {}}
     await story.done("PATCH", f"{url}/database/replace", replace)
     assert [link["databaseId"] for link in (await story.seen(url))["linkedDatabases"]] == [old["databaseId"]]
 
@@ -237,7 +237,7 @@ async def test_nothing_is_installed_in_a_project_that_is_not_ready() -> None:
     story = Story()
     server = story.read("server")
     project = await story.made(f"/v2/servers/{server['id']}/projects", {"description": "x"})
-    body = {
+    body: dict[str, Any] = {
         "appVersionId": version_of(story, "PHP")["id"],
         "description": "x",
         "updatePolicy": "none",

@@ -57,13 +57,13 @@ AGGREGATES = {
 def references(kind: str, value: Any, name: str = "") -> Iterator[tuple[str, str]]:
     """(kind, id) of everything a JSON value refers to."""
     if isinstance(value, dict):
-        found: dict[str, Any] = value
+        found: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
         if {"aggregate", "id"} <= set(found):
             yield AGGREGATES[found["aggregate"]], found["id"]
         for wire, below in found.items():
             yield from references(kind, below, wire)
     elif isinstance(value, list):
-        entries: list[Any] = value
+        entries: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
         for below in entries:
             yield from references(kind, below, name)
     else:

@@ -16,7 +16,8 @@ LENGTH = 10.0
 
 def world(**options: Any) -> World:
     """A world on a clock that stands still."""
-    return World(Options(**{"seed": 7, "customers": 6, "projects": 60, **options}), EmulatorClock(virtual=True))
+    sizes: dict[str, Any] = {"seed": 7, "customers": 6, "projects": 60, **options}
+    return World(Options(**sizes), EmulatorClock(virtual=True))
 
 
 class Story(Talk):
@@ -24,7 +25,7 @@ class Story(Talk):
 
     def __init__(self, **options: Any) -> None:
         transitions = options.pop("transitions", Transitions(length=LENGTH, failing=options.pop("failing", 0.0)))
-        sizes = {"seed": 7, "customers": 4, "projects": 30}
+        sizes: dict[str, Any] = {"seed": 7, "customers": 4, "projects": 30}
         super().__init__(**{**sizes, "clock": "virtual", "transitions": transitions, **options})
 
     def wait(self, phases: int = 1) -> None:

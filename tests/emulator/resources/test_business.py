@@ -1,0 +1,347 @@
+"""Orders, contracts, invoices, licenses, extensions; and saving and loading all of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from mittwald_async.emulator import Transitions
+from mittwald_async.emulator.lifecycle import Step
+
+from .worlds import Story, world
+
+
+async def order(story: Story, kind: str, data: dict[str, Any]) -> str:
+    return await story.made("/v2/orders", {"orderType": kind, "orderData": data}, "orderId")
+
+
+async def test_an_ordered_server_gets_ready_and_has_a_contract() -> None:
+    story = Story()
+    customer = story.read("customer")["customerId"]
+    orders = len(await story.seen("/v2/orders"))
+    data = {"customerId": customer, "description": "Neu", "diskspaceInGiB": 40, "machineType": "shared.medium"}
+    preview = (await story.done("POST", "/v2/order-previews", {"orderType": "server", "orderData": data})).json
+    assert preview == {"machineTypePrice": 1500, "storagePrice": 400, "totalPrice": 1900}
+    id = await order(story, "server", data)
+    states = [(await story.seen(f"/v2/orders/{id}"))["status"]]
+    for _ in range(2):
+        story.wait()
+        states.append((await story.seen(f"/v2/orders/{id}"))["status"])
+    assert states == ["NEW", "CONFIRMED", "EXECUTED"]
+    server = (await story.seen(f"/v2/servers?customerId={customer}"))[-1]
+    assert (server["description"], server["status"], server["storage"]) == ("Neu", "ready", "40Gi")
+    contract = await story.seen(f"/v2/servers/{server['id']}/contract")
+    assert (contract["baseItem"]["orderId"], contract["baseItem"]["totalPrice"]["value"]) == (id, 1900)
+    assert contract in await story.seen(f"/v2/customers/{customer}/contracts")
+    assert len(await story.seen("/v2/orders")) == orders + 1
+    listed = await story.seen(f"/v2/customers/{customer}/orders?includesStatus=EXECUTED&templateNames=proSpace")
+    assert listed[-1]["orderId"] == id
+    assert id not in [
+        entry["orderId"] for entry in await story.seen("/v2/orders?excludesStatus=EXECUTED&types=NEW_ORDER")
+    ]
+
+
+async def test_an_ordered_project_is_hosted_on_its_own() -> None:
+    story = Story()
+    customer = story.read("customer")["customerId"]
+    data = {
+        "customerId": customer,
+        "description": "Einzeln",
+        "diskspaceInGiB": 20,
+        "spec": {"machineType": "shared.small"},
+    }
+    await order(story, "projectHosting", data)
+    story.wait()
+    project = (await story.seen("/v2/projects?searchTerm=einzeln"))[0]
+    assert (project["status"], "serverId" in project) == ("ready", False)
+    assert (await story.seen(f"/v2/projects/{project['id']}"))["spec"]["storage"] == "20Gi"
+    contract = await story.seen(f"/v2/projects/{project['id']}/contract")
+    assert contract["baseItem"]["aggregateReference"]["id"] == project["id"]
+
+
+async def test_orders_can_be_rejected_or_make_no_sense() -> None:
+    story = Story(failing=1.0)
+    customer = story.read("customer")["customerId"]
+    data = {"customerId": customer, "description": "x", "diskspaceInGiB": 40, "machineType": "shared.medium"}
+    servers = len(await story.seen("/v2/servers"))
+    id = await order(story, "server", data)
+    story.wait()
+    assert (await story.seen(f"/v2/orders/{id}"))["status"] == "REJECTED"
+    assert len(await story.seen("/v2/servers")) == servers
+    wrong = data | {"machineType": "gigantic"}
+    assert (await story.post("/v2/orders", {"orderType": "server", "orderData": wrong})).status == 412
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "total"),
+    [
+        ("domain", {"domain": "a.example"}, 90),
+        ("externalCertificate", {}, 5900),
+        ("leadFyndr", {"reservationLimit": 1, "unlockLimit": 1}, 2900),
+    ],
+)
+async def test_previews_tell_prices(kind: str, data: dict[str, Any], total: int) -> None:
+    story = Story()
+    project = story.read("project")["id"]
+    if kind != "leadFyndr":
+        data = data | {"projectId": project}
+    if kind == "externalCertificate":
+        data = data | {"certificateRequestId": story.read("certificate_request")["id"]}
+    answer = await story.done("POST", "/v2/order-previews", {"orderType": kind, "orderData": data})
+    assert answer.json["totalPrice"] == total
+    change = {"contractId": story.read("contract")["contractId"], "diskspaceInGiB": 10, "machineType": "shared.large"}
+    body = {"tariffChangeType": "server", "tariffChangeData": change}
+    preview = (await story.done("POST", "/v2/tariff-change-previews", body)).json
+    assert preview == {"machineTypePrice": 2900, "storagePrice": 100, "totalPrice": 3000}
+
+
+async def test_a_contract_is_found_by_everything_it_covers() -> None:
+    story = Story()
+    for kind, path, name in (
+        ("project", "projects", "id"),
+        ("server", "servers", "id"),
+        ("domain", "domains", "domainId"),
+        ("certificate", "certificates", "id"),
+        ("mail_address", "mail-addresses", "id"),
+        ("license", "licenses", "id"),
+    ):
+        value = story.read(kind) if len(story.world.keys(kind)) else None
+        if value is not None:
+            contract = await story.seen(f"/v2/{path}/{value[name]}/contract")
+            single = await story.seen(f"/v2/contracts/{contract['contractId']}")
+            assert single == contract
+            base = await story.seen(f"/v2/contracts/{contract['contractId']}/base-items")
+            assert base == contract["baseItem"]
+            for item in (base, *contract["additionalItems"]):
+                assert await story.seen(f"/v2/contracts/{contract['contractId']}/items/{item['itemId']}") == item
+    unknown = story.world.new_id("contract")
+    contract_id = story.read("contract")["contractId"]
+    assert await story.status(f"/v2/contracts/{contract_id}/items/{unknown}") == 404
+    lonely = await story.made("/v2/customers", {"name": "Leer GmbH"}, "customerId")
+    assert await story.seen(f"/v2/customers/{lonely}/contracts") == []
+
+
+async def test_a_contract_is_terminated_and_kept_after_all() -> None:
+    story = Story()
+    url = f"/v2/contracts/{story.read('contract')['contractId']}"
+    assert (await story.delete(f"{url}/termination")).status == 412
+    answer = (await story.done("POST", f"{url}/termination", {"reason": "Umzug"})).json
+    assert (await story.seen(url))["termination"]["reason"] == answer["reason"] == "Umzug"
+    assert (await story.post(f"{url}/termination", {})).status == 412
+    assert (await story.done("DELETE", f"{url}/termination")).json["isCancelled"] is True
+    assert "termination" not in await story.seen(url)
+
+
+async def test_invoices() -> None:
+    story = Story()
+    invoice = story.read("invoice")
+    url = f"/v2/customers/{invoice['customerId']}"
+    everything = await story.seen(f"{url}/invoices")
+    assert await story.seen(f"/v2/invoices/{invoice['id']}") == everything[0]
+    assert await story.seen(f"{url}/invoices/{invoice['id']}") == everything[0]
+    paid = await story.seen(f"{url}/invoices?status=PAID&invoiceTypes=REGULAR")
+    assert paid == [entry for entry in everything if entry["status"] == "PAID" and entry["invoiceType"] == "REGULAR"]
+    backwards = await story.seen(f"{url}/invoices?sort=invoiceNumber&order=desc")
+    assert backwards == everything[::-1]
+    assert await story.seen(f"{url}/invoices?search={invoice['invoiceNumber']}") == [everything[0]]
+    assert (await story.seen(f"{url}/invoices/{invoice['id']}/file-access-token"))["accessToken"]
+    settings = {"invoicePeriod": 3, "paymentSettings": {"method": "invoice"}, "targetDay": 5}
+    await story.done("PUT", f"{url}/invoice-settings", settings)
+    assert (await story.seen(f"{url}/invoice-settings"))["targetDay"] == 5
+
+
+async def test_licenses() -> None:
+    story = Story()
+    project = story.read("project")["id"]
+    data = {"licenseType": "typo3", "majorVersion": 11, "description": "ELTS", "projectId": project}
+    await order(story, "license", data)
+    license = (await story.seen(f"/v2/projects/{project}/licenses"))[-1]
+    url = f"/v2/licenses/{license['id']}"
+    assert await story.seen(url) == license
+    check = f"/v2/projects/{project}/actions/validate-license-key"
+    key = {"key": license["keyReference"]["key"], "kind": "typo3-elts"}
+    assert (await story.done("POST", check, key)).json == {"valid": True}
+    assert (await story.done("POST", f"{url}/actions/rotate-key", {})).json["keyReference"] != license["keyReference"]
+    assert (await story.done("POST", check, key)).json == {"valid": False}
+    await story.done("POST", f"{url}/actions/rotate-key", {"externalKey": "eigener"})
+    assert (await story.seen(url))["keyReference"] == {"externalKey": "eigener"}
+
+
+async def test_the_marketplace() -> None:
+    story = Story()
+    extensions = await story.seen("/v2/extensions?sort=name&order=asc")
+    assert [entry["name"] for entry in extensions] == sorted(entry["name"] for entry in extensions)
+    assert {entry["context"] for entry in await story.seen("/v2/extensions?context=customer")} == {"customer"}
+    for extension in extensions:
+        assert await story.seen(f"/v2/extensions/{extension['id']}") == extension
+        contributor = await story.seen(f"/v2/contributors/{extension['contributorId']}")
+        assert contributor in await story.seen("/v2/contributors?sort=name")
+    assert {"name": "app:read"} in await story.seen("/v2/scopes")
+
+
+@pytest.mark.parametrize("context", ["project", "customer"])
+async def test_an_extension_is_installed_used_and_removed(context: str) -> None:
+    story = Story()
+    extension = story.where("extension", context=context)
+    place = story.read(context)["id" if context == "project" else "customerId"]
+    body: dict[str, Any] = {
+        "consentedScopes": extension["scopes"],
+        "context": context,
+        "contextId": place,
+        "extensionId": extension["id"],
+    }
+    wrong = "customer" if context == "project" else "project"
+    elsewhere = story.read(wrong)["id" if wrong == "project" else "customerId"]
+    assert (
+        await story.post("/v2/extension-instances", body | {"context": wrong, "contextId": elsewhere})
+    ).status == 412
+    id = await story.made("/v2/extension-instances", body)
+    url = f"/v2/extension-instances/{id}"
+    listed = await story.seen(f"/v2/extension-instances?contextId={place}&context={context}")
+    assert listed[-1]["id"] == id
+    found = await story.seen(f"/v2/extension-instances?extensionId={extension['id']}&sort=createdAt&order=desc")
+    assert found[0]["id"] == id
+    of_context = f"/v2/{context}s/{place}/extensions/{extension['id']}"
+    assert (await story.seen(of_context))["extensionId"] == extension["id"]
+    await story.done("POST", f"{url}/actions/disable")
+    assert (await story.seen(url))["disabled"] is True
+    await story.done("POST", f"{url}/actions/enable")
+    await story.done("PATCH", f"{url}/scopes", {"consentedScopes": []})
+    value = await story.seen(url)
+    assert (value["disabled"], value["consentedScopes"]) == (False, [])
+    await story.done("POST", f"{url}/termination", {})
+    assert (await story.seen(url))["pendingRemoval"] is True
+    await story.done("DELETE", f"{url}/termination", {})
+    found_secret = story.world.extension_secret(id)
+    assert found_secret is not None
+    secret, identity = found_secret
+    assert place in (identity.project_id, identity.customer_id)
+    token = (await story.done("POST", f"{url}/tokens", {"extensionInstanceSecret": secret})).json["publicToken"]
+    assert (await story.get("/v2/app-installations", x_access_token=token)).status == 403
+    assert (await story.get("/v2/customers", x_access_token=token)).status == 403
+    if context == "project":
+        seen = await story.get(f"/v2/projects/{place}/app-installations", x_access_token=token)
+        assert seen.status == 200
+        other = story.read("project", 7)["id"]
+        assert (await story.get(f"/v2/projects/{other}", x_access_token=token)).status == 403
+    else:
+        assert (await story.get(f"/v2/customers/{place}", x_access_token=token)).status == 200
+        other = story.read("customer", 2)["customerId"]
+        assert (await story.get(f"/v2/customers/{other}", x_access_token=token)).status == 403
+    await story.done("POST", f"{url}/termination", {"instantTermination": True})
+    assert await story.status(url) == 404
+    assert story.world.extension_secret(id) is None
+    again = {"consentedScopes": extension["scopes"], f"{context}Id": place}
+    await story.done("POST", f"/v2/extensions/{extension['id']}/order", again)
+    newest = (await story.seen(f"/v2/extension-instances?contextId={place}"))[-1]["id"]
+    await story.done("DELETE", f"/v2/extension-instances/{newest}")
+    assert await story.status(f"/v2/extension-instances/{newest}") == 404
+
+
+# saving and loading
+
+
+async def eventful(story: Story) -> dict[str, str]:
+    """Some of everything happens: urls that then show it."""
+    project = story.where("project", status="ready")["id"]
+    backup = story.where("backup", status="Completed")["id"]
+    moved = story.read("domain", 4)
+    body = {"address": "neu@example.org", "forwardAddresses": ["a@example.org"]}
+    address = await story.made(f"/v2/projects/{project}/mail-addresses", body)
+    await story.done("POST", f"/v2/project-backups/{backup}/export", {"format": "zip"})
+    await story.done("PATCH", f"/v2/domains/{moved['domainId']}/project-id", {"projectId": project})
+    await story.done("DELETE", f"/v2/projects/{story.read('project', 9)['id']}")
+    new = await story.made(f"/v2/servers/{story.read('server')['id']}/projects", {"description": "Neu"})
+    await story.done("PATCH", f"/v2/projects/{project}", {"description": "Anders"})
+    return {"new": f"/v2/projects/{new}", "address": f"/v2/mail-addresses/{address}", "list": "/v2/projects"}
+
+
+async def test_a_saved_world_goes_on_where_it_was() -> None:
+    story = Story()
+    urls = await eventful(story)
+    seen = {name: await story.seen(url) for name, url in urls.items()}
+    saved = msgspec.json.decode(msgspec.json.encode(story.world.dump()))
+
+    other = Story(seed=1, customers=1, projects=1)
+    other.world.load(saved)
+    assert {name: await other.seen(url) for name, url in urls.items()} == seen
+    assert other.world.counts() == story.world.counts()
+    assert other.world.blobs == story.world.blobs
+    assert other.world.dump() == saved
+    other.wait()
+    assert (await other.seen(urls["new"]))["status"] == "ready", "what was under way comes to its end"
+    assert other.world.new_id("project") == story.world.new_id("project")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        None,
+        [],
+        {},
+        {"version": 1},
+        "text",
+    ],
+)
+def test_what_is_no_saved_world_is_refused(broken: Any) -> None:
+    here = world()
+    before = here.dump()
+    with pytest.raises((ValueError, LookupError, TypeError)):
+        here.load(broken)
+    assert here.dump() == before
+
+
+@pytest.mark.parametrize(("name", "value"), [("version", 99), ("objects", {"dragon": []}), ("blobs", {"a": "%"})])
+def test_a_saved_world_of_another_make_is_refused(name: str, value: Any) -> None:
+    here = world()
+    with pytest.raises((ValueError, LookupError, TypeError)):
+        here.load(here.dump() | {name: value})
+
+
+async def test_a_course_of_reads_survives_saving() -> None:
+    story = Story(transitions=Transitions(unit="reads", length=3, failing=0.0))
+    new = (await eventful(story))["new"]
+    await story.seen(new)
+    other = Story()
+    other.world.load(story.world.dump())
+    assert [(await other.seen(new))["status"] for _ in range(3)] == ["pending", "pending", "ready"]
+
+
+def test_things_happen_at_once_without_length() -> None:
+    here = world(transitions=Transitions(length=0))
+    here.begin("project", 0, Step(set={"description": "a"}), Step(set={"description": "b"}, drop=("enabled",)))
+    value = here.read("project", 0)
+    assert (value["description"], "enabled" in value) == ("b", False)
+
+
+def test_a_later_course_replaces_an_earlier_one() -> None:
+    here = world(transitions=Transitions(length=5))
+    here.begin("project", 0, Step(set={"description": "first"}))
+    here.clock.advance(2)
+    here.begin("project", 0, Step(set={"description": "second"}))
+    here.clock.advance(4)
+    here.settle()
+    assert here.read("project", 0)["description"] not in ("first", "second")
+    here.clock.advance(2)
+    here.settle()
+    assert here.read("project", 0)["description"] == "second"
+
+
+def test_encoded_json_is_kept_and_forgotten() -> None:
+    here = world()
+    [first] = here.show("project", [3])
+    assert here.show("project", [3])[0] is first
+    here.change("project", 3, description="Neu")
+    assert b"Neu" in bytes(here.show("project", [3])[0])
+    database = here.show("mysql_database", [0])[0]
+    here.change("mysql_user", here.seeded.span("mysql_user", 0)[0], description="Neu")
+    assert here.show("mysql_database", [0])[0] is not database
+
+
+def test_samples_and_checks() -> None:
+    here = world(projects=0, customers=1)
+    assert here.sample("projectId") is None
+    assert here.sample("customerId") == here.seeded.id("customer", 0)
+    assert here.sample("nothingId") is None

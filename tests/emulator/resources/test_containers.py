@@ -1,0 +1,172 @@
+"""Stacks, services, volumes and registries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .worlds import Story
+
+REDIS = {"image": "redis:7", "ports": ["6379/tcp"], "volumes": ["data:/data"], "envs": {"A": "1"}}
+
+
+async def new_stack(story: Story) -> tuple[str, str]:
+    project: str = story.read("project")["id"]
+    answer = await story.done("POST", f"/v2/projects/{project}/stacks", {"description": "Neu"})
+    return project, answer.json["id"]
+
+
+async def test_a_stack_is_declared_and_its_services_start() -> None:
+    story = Story()
+    project, id = await new_stack(story)
+    url = f"/v2/stacks/{id}"
+    body: dict[str, Any] = {"services": {"redis": REDIS}, "volumes": {"data": {"name": "data"}}}
+    stack = (await story.done("PUT", url, body)).json
+    [service] = stack["services"]
+    [volume] = stack["volumes"]
+    assert (service["status"], volume["linkedServices"], volume["orphaned"]) == ("creating", [service["id"]], False)
+    single = f"{url}/services/{service['id']}"
+    story.wait()
+    assert (await story.seen(single))["status"] == "running"
+    assert await story.seen(f"{url}/services/redis") == await story.seen(single)
+    assert await story.seen(f"{url}/services/{service['shortId']}") == await story.seen(single)
+    for listing in (
+        "/v2/services",
+        f"/v2/projects/{project}/services",
+        f"/v2/projects/{project}/services?stackId={id}",
+    ):
+        assert (await story.seen(listing))[-1]["id"] == service["id"]
+    for listing in (f"{url}/volumes", f"/v2/projects/{project}/volumes"):
+        assert (await story.seen(listing))[-1]["id"] == volume["id"]
+    assert await story.seen(f"{url}/volumes/{volume['id']}") == (await story.seen(f"{url}/volumes"))[0]
+    assert [entry["id"] for entry in await story.seen("/v2/stacks")][-1] == id
+    assert (await story.seen(f"/v2/projects/{project}/stacks?searchTerm=neu"))[0]["id"] == id
+    assert (await story.get(f"{single}/logs?tail=3")).body.count(b"\n") == 3
+    assert (await story.delete(f"{url}/volumes/{volume['id']}")).status == 412, "in use"
+
+
+async def test_a_new_image_waits_for_the_service_to_be_recreated() -> None:
+    story = Story()
+    project, id = await new_stack(story)
+    url = f"/v2/stacks/{id}"
+    await story.done("PUT", url, {"services": {"redis": REDIS}})
+    story.wait()
+    await story.done("PATCH", url, {"services": {"redis": {"image": "redis:8", "environment": {"B": "2"}}}})
+    service = (await story.seen(url))["services"][0]
+    assert (service["requiresRecreate"], service["deployedState"]["image"]) == (True, "redis:7")
+    assert service["pendingState"]["envs"] == {"B": "2"}
+    stale = await story.seen(f"/v2/projects/{project}/services?requiresRecreate=true")
+    assert [entry["id"] for entry in stale] == [service["id"]]
+    single = f"{url}/services/{service['id']}"
+    await story.done("POST", f"{single}/actions/recreate")
+    assert (await story.seen(single))["status"] == "creating"
+    story.wait()
+    service = await story.seen(single)
+    assert (service["status"], service["deployedState"]["image"]) == ("running", "redis:8")
+    await story.done("PATCH", f"{url}?recreate=true", {"services": {"redis": {"image": "redis:9"}}, "description": "x"})
+    assert (await story.seen(single))["deployedState"]["image"] == "redis:9"
+    assert (await story.seen(url))["description"] == "x"
+
+
+async def test_a_declaration_says_all_and_a_patch_only_what_is_new() -> None:
+    story = Story()
+    _, id = await new_stack(story)
+    url = f"/v2/stacks/{id}"
+    web = {"image": "nginx:1", "ports": ["80/tcp"]}
+    await story.done("PUT", url, {"services": {"redis": REDIS, "web": web}, "volumes": {"data": {"name": "data"}}})
+    await story.done("PATCH", url, {"services": {"third": web}})
+    assert [entry["serviceName"] for entry in (await story.seen(url))["services"]] == ["redis", "web", "third"]
+    await story.done("PATCH", url, {"services": {"third": {}}, "volumes": {"more": {"name": "more"}}})
+    stack = await story.seen(url)
+    assert [entry["serviceName"] for entry in stack["services"]] == ["redis", "web"]
+    assert [(entry["name"], entry["orphaned"]) for entry in stack["volumes"]] == [("data", False), ("more", True)]
+    await story.done("DELETE", f"{url}/volumes/{stack['volumes'][1]['id']}")
+    await story.done("PUT", url, {"services": {"web": web}})
+    stack = await story.seen(url)
+    assert ([entry["serviceName"] for entry in stack["services"]], stack["volumes"]) == (["web"], [])
+    assert (await story.patch(url, {"services": {"no-image": {"ports": []}}})).status == 412
+    await story.done("PUT", f"{url}/update-schedule", {"updateSchedule": {"cron": "0 3 * * *"}})
+    assert (await story.seen(url))["updateSchedule"]["cron"] == "0 3 * * *"
+    await story.done("DELETE", url)
+    assert await story.status(url) == 404
+
+
+async def test_services_stop_start_and_fail() -> None:
+    story = Story()
+    project, id = await new_stack(story)
+    url = f"/v2/stacks/{id}"
+    stack = (await story.done("PUT", url, {"services": {"redis": REDIS}})).json
+    single = f"{url}/services/{stack['services'][0]['id']}"
+    story.wait()
+    for action, through, end in (("stop", "stopping", "stopped"), ("start", "starting", "running")):
+        await story.done("POST", f"{single}/actions/{action}")
+        assert (await story.seen(single))["status"] == through
+        story.wait()
+        assert (await story.seen(single))["status"] == end
+    running = await story.seen(f"/v2/projects/{project}/services?status=running")
+    assert running[-1]["id"] == stack["services"][0]["id"]
+    hook = (await story.done("POST", f"{single}/webhook-token")).json
+    assert hook["token"] == story.world.notes("webhook_tokens")[stack["services"][0]["id"]]
+
+    unlucky = Story(failing=1.0)
+    _, id = await new_stack(unlucky)
+    stack = (await unlucky.done("PUT", f"/v2/stacks/{id}", {"services": {"redis": REDIS}})).json
+    unlucky.wait()
+    service = await unlucky.seen(f"/v2/stacks/{id}/services/redis")
+    assert (service["status"], "exited" in service["message"]) == ("error", True)
+
+
+async def test_host_names_leave_a_service_that_goes() -> None:
+    story = Story()
+    project, id = await new_stack(story)
+    stack = (await story.done("PUT", f"/v2/stacks/{id}", {"services": {"redis": REDIS}})).json
+    service = stack["services"][0]["id"]
+    target = {"container": {"id": service, "portProtocol": "80/tcp"}}
+    body = {"hostname": "c.example.org", "paths": [{"path": "/", "target": target}], "projectId": project}
+    ingress = await story.made("/v2/ingresses", body)
+    assert [entry["id"] for entry in await story.seen(f"/v2/ingresses?containerId={service}")] == [ingress]
+    await story.done("DELETE", f"/v2/stacks/{id}")
+    assert (await story.seen(f"/v2/ingresses/{ingress}"))["paths"][0]["target"] == {"useDefaultPage": True}
+
+
+async def test_lists_are_sorted_and_stay_in_their_project() -> None:
+    story = Story()
+    everything = await story.seen("/v2/services")
+    descriptions = [entry["description"] for entry in await story.seen("/v2/services?sortOrder=descriptionDesc")]
+    assert descriptions == sorted((entry["description"] for entry in everything), reverse=True)
+    stack = story.read("stack")
+    elsewhere = next(
+        story.world.read("project", key)["id"]
+        for key in story.world.keys("project")
+        if story.world.read("project", key)["id"] != stack["projectId"]
+    )
+    assert await story.status(f"/v2/projects/{elsewhere}/services?stackId={stack['id']}") == 404
+    project = next(
+        story.world.read("project", key)["id"]
+        for key in story.world.keys("project")
+        if len(story.world.keys("volume", ("project", key))) > 1
+    )
+    sizes = [
+        e["storageUsageInBytes"] for e in await story.seen(f"/v2/projects/{project}/volumes?sortOrder=storageDesc")
+    ]
+    assert sizes == sorted(sizes, reverse=True)
+    names = [entry["name"] for entry in await story.seen(f"/v2/projects/{project}/volumes?sortOrder=nameAsc")]
+    assert names == sorted(names)
+    assert await story.status(f"/v2/stacks/{stack['id']}/services/nothing") == 404
+
+
+async def test_registries() -> None:
+    story = Story()
+    project = f"/v2/projects/{story.read('project')['id']}"
+    body = {"description": "Neu", "uri": "registry.example.org"}
+    id = (await story.done("POST", f"{project}/registries", body)).json["id"]
+    url = f"/v2/registries/{id}"
+    check = f"{url}/actions/validate-credentials"
+    assert (await story.done("POST", check)).json == {"valid": False}
+    assert id in [entry["id"] for entry in await story.seen(f"{project}/registries?hasCredentials=false")]
+    login = {"credentials": {"username": "deploy", "password": "secret-for-tests"}}
+    await story.done("PATCH", url, login)
+    assert (await story.seen(url))["credentials"] == {"username": "deploy", "valid": True}
+    assert (await story.done("POST", check)).json == {"valid": True}
+    assert id in [entry["id"] for entry in await story.seen(f"{project}/registries?hasCredentials=true")]
+    await story.done("DELETE", url)
+    assert await story.status(url) == 404
