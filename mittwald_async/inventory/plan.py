@@ -21,6 +21,10 @@ BUDGET = (3000, 600.0)
 """Requests and seconds of one window, as seen by third parties for a user's token."""
 
 
+GUESSED_ITEMS = 10
+"""Items of a resource that a project is taken to have where nobody has counted: rather too many."""
+
+
 class Target(msgspec.Struct, frozen=True):
     """What part of the account is asked for. Both `None`: all of it."""
 
@@ -146,6 +150,12 @@ class _Sizes:
     def items(self, resource: str) -> float:
         return self._known.items.get(resource, inf)
 
+    def guess(self, route: Route) -> float:
+        """Requests for a list of the whole account of unknown length. Where the number of projects is unknown too, a bit
+        more than one: it tells its length with its first page, which lists of unknown many owners never do."""
+        projects = self.items("project")
+        return 1.5 if projects == inf or not route.page_size else ceil(projects * GUESSED_ITEMS / route.page_size)
+
     def owners(self, resource: Resource, route: Route) -> float:
         """Lists that a route takes."""
         if route.scope == "account":
@@ -189,9 +199,8 @@ def _ranked(resource: Resource, target: Target, sizes: _Sizes) -> list[Route]:
         if route.last_resort:
             return (inf, 0)
         price = _price(resource, route, sizes)
-        if price == inf and not target.whole:
-            # The account's list may be long, but one request tells; lists of unknown many owners tell nothing.
-            price = 1.5 if route.scope == "account" else 1e9
+        if price == inf and route.scope == "account":
+            price = sizes.guess(route)
         return (price, _PREFERENCE[route.scope])
 
     # Projects that are to be found through their customers, who are to be found through the projects: not a way.

@@ -178,7 +178,7 @@ def test_debug_shows_the_traceback(command: Command) -> None:
     assert "Traceback" in err
 
 
-def start(server: str, folder: Path, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+def start(server: str, folder: Path, *arguments: str, out: int | None = None, err: int) -> subprocess.Popen[bytes]:
     environment = {
         **os.environ,
         "MITTWALD_API_TOKEN": "token",
@@ -186,13 +186,12 @@ def start(server: str, folder: Path, *arguments: str, **options: Any) -> subproc
         "PYTHONPATH": str(ROOT),
     }
     command = [sys.executable, "-m", "mittwald_async.cli", *arguments]
-    process: subprocess.Popen[bytes] = subprocess.Popen(command, cwd=folder, env=environment, **options)
-    return process
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=err, text=False)
 
 
 def test_ctrl_c_stops_within_two_seconds_and_says_how_to_go_on(server: str, tmp_path: Path, command: Command) -> None:
     with faults(server, {"operation": "cronjob-list-cronjobs", "delay": 20}):
-        with start(server, tmp_path, "sweep", "-r", "project", "-r", "cronjob", stderr=subprocess.PIPE) as process:
+        with start(server, tmp_path, "sweep", "-r", "project", "-r", "cronjob", err=subprocess.PIPE) as process:
             wait_for_table(tmp_path / "inventory.sqlite", "project")
             begin = time.monotonic()
             process.send_signal(signal.SIGINT)
@@ -219,7 +218,7 @@ def test_on_a_terminal_progress_is_drawn(server: str, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     with faults(server, {"operation": "cronjob-list-cronjobs", "delay": 0.1}):
         with start(
-            server, tmp_path, "sweep", "-r", "project", "-r", "cronjob", stdout=theirs, stderr=theirs
+            server, tmp_path, "sweep", "-r", "project", "-r", "cronjob", out=theirs, err=theirs
         ) as process:
             os.close(theirs)
             shown = b""

@@ -64,6 +64,13 @@ def test_nothing_known_leaves_numbers_open_and_says_what_they_depend_on() -> Non
     assert [step.resource for step in found.steps if step.delivered] == ["contract", "dns_zone", "mysql_user"]
 
 
+def test_a_list_of_unknown_length_is_still_cheaper_than_one_of_each_project() -> None:
+    found = plan("app_installation", known=Known(items={"project": 1000}))
+    step = found.step("app_installation")
+    assert step is not None
+    assert (step.route.scope, step.requests) == ("account", None)
+
+
 def test_one_project_is_asked_for_its_own_lists_where_the_accounts_list_is_longer() -> None:
     found = plan("app_installation", "dns_zone", known=ACCOUNT, projects=["p-1"])
     step = found.step("app_installation")

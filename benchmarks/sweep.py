@@ -1,0 +1,223 @@
+"""The whole inventory of an account: time over the ideal under a budget, rows per second without one, memory as it grows.
+
+The account is the emulator's, in a process of its own. Under a budget the ideal time is that of the windows its requests
+need, plus the last window's share at full speed; without one, the comparison is a bare loop over the same lists. On two
+cores the emulator takes one; where client and server share a core, the rows per second are the server's as much as ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import resource as system
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mittwald_async import Mittwald
+from mittwald_async.inventory import Job, Known, chosen, make_plan, sink_for, target
+
+from .frame import Measured, Settings, Table, installed, missing
+from .sweep_rivals import Written, bare, official
+
+TOKEN = "token-for-benchmarks"
+OURS = "mittwald_async"
+BARE = "aiohttp + msgspec loop"
+OFFICIAL = "mittwald-api-client loop"
+ACCOUNT_WIDE = ("project", "app_installation", "domain", "ingress", "mail_address")
+"""Lists that come in large pages: rows without many requests, for watching memory."""
+
+
+def run(settings: Settings) -> list[Table]:
+    projects = settings.pick(1000, 40)
+    return [
+        asyncio.run(_requests(projects)),
+        asyncio.run(_under_budget(projects, settings)),
+        asyncio.run(_without_budget(projects, settings)),
+        asyncio.run(_memory(settings)),
+    ]
+
+
+@asynccontextmanager
+async def emulator(projects: int, rate_limit: str = "none") -> AsyncGenerator[str]:
+    """URL of an emulator in a process of its own."""
+    size = ("--customers", str(max(1, projects // 10)), "--projects", str(projects))
+    calm = ("--rate-limit", rate_limit, "--drift", "0", "--lag", "0", "--token", TOKEN)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mittwald_async.emulator", "--port", "0", *size, *calm), stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        yield (await process.stdout.readline()).decode().strip()
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+def refused(url: str) -> int:
+    """429s the server has answered so far."""
+    with urllib.request.urlopen(f"{url}/__emulator/counters") as answer:
+        counters: dict[str, Any] = msgspec.json.decode(answer.read())
+    return int(counters["rate_limit"]["refused"])
+
+
+async def _job(url: str, path: Path, resources: tuple[str, ...] | None = None) -> tuple[int, int]:
+    """One sweep of ours; requests and rows."""
+    job = Job(sink_for(path), chosen(resources), target())
+    try:
+        async with Mittwald(TOKEN, base_url=url) as mw:
+            summary = await job.run(mw)
+    finally:
+        job.close()
+    if summary.failures:
+        raise RuntimeError(str(summary.failures[0]))
+    return summary.requests, sum(summary.rows.values())
+
+
+async def _requests(projects: int) -> Table:
+    """What the planner saves, counted by sending it."""
+    table = Table(
+        f"requests for an inventory of {projects:,} projects", ("resources", "requests", "one list each", "saved %")
+    )
+    async with emulator(projects) as url:
+        with tempfile.TemporaryDirectory() as folder:
+            for name, resources in (("projects, app installations, domains", ACCOUNT_WIDE[:3]), ("default set", None)):
+                sent, _ = await _job(url, Path(folder) / f"{len(name)}.sqlite", resources)
+                naive = projects * len(chosen(resources))
+                table.add(name, sent, naive, round(100 * (1 - sent / naive)))
+    table.notes.append("one list each: one list per project and resource, as without a plan")
+    return table
+
+
+async def _under_budget(projects: int, settings: Settings) -> Table:
+    """Windows of a scaled budget; the ideal is their sum and the rest at the speed of a window."""
+    limit, period = settings.pick(1200, 150), 4.0
+    table = Table(
+        f"a sweep of {projects:,} projects under {limit:,} requests per {period:.0f} s",
+        ("sweep", "requests", "seconds", "ideal", "× ideal", "429s"),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(settings.pick(3, 1)):
+            async with emulator(projects, f"{limit}/{period}") as url:
+                begin = time.perf_counter()
+                requests, _ = await _job(url, Path(folder) / f"{turn}.sqlite")
+                seconds = time.perf_counter() - begin
+                throttled = refused(url)
+            windows = ceil(requests / limit) - 1
+            rest = (requests - windows * limit) / limit * min(period, limit / 1000)
+            ideal = windows * period + rest
+            table.add(f"{OURS} #{turn + 1}", requests, seconds, ideal, seconds / ideal, throttled)
+    table.notes.append("ideal: full windows, then the rest at 1,000 requests a second; aim: 1.05 and no 429")
+    return table
+
+
+async def _without_budget(projects: int, settings: Settings) -> Table:
+    """The same lists, alternating."""
+    table = Table(
+        f"a sweep of {projects:,} projects without a budget, into SQLite",
+        ("sweep", "requests", "rows", "seconds", "spread %", "rows/s", "CPU s", f"rows/s of {OURS} over it"),
+    )
+    results: dict[str, list[tuple[int, int, float, float]]] = {}
+    async with emulator(projects) as url:
+        runners: dict[str, Callable[[Path], Awaitable[tuple[int, int]]]] = {
+            OURS: lambda path: _job(url, path),
+            BARE: lambda path: _rival(bare, url, path, projects, table),
+        }
+        if installed("mittwald_api_client"):
+            runners[OFFICIAL] = lambda path: _rival(official, url, path, projects, table)
+            importlib.import_module("mittwald_api_client.models")  # Not part of what is measured.
+        else:
+            table.notes.append(missing("mittwald-api-client"))
+        with tempfile.TemporaryDirectory() as folder:
+            for turn in range(settings.pick(3, 1) + 1):
+                for name, runner in runners.items():
+                    begin, cpu = time.perf_counter(), time.process_time()
+                    requests, rows = await runner(Path(folder) / f"{name.split()[0]}{turn}.sqlite")
+                    seconds = time.perf_counter() - begin
+                    if turn:  # The first round warms up.
+                        results.setdefault(name, []).append((requests, rows, seconds, time.process_time() - cpu))
+    speed = {name: Measured(tuple(rows / s for _, rows, s, _ in found)) for name, found in results.items()}
+    for name, found in results.items():
+        seconds = Measured(tuple(s for _, _, s, _ in found))
+        cpu = Measured(tuple(c for _, _, _, c in found)).median
+        ratio = speed[OURS].median / speed[name].median
+        table.add(
+            name, found[0][0], found[0][1], seconds.median, round(seconds.spread * 100), speed[name].median, cpu, ratio
+        )
+    table.notes.append("aim: at least 0.6 of the bare loop's rows per second")
+    return table
+
+
+async def _rival(
+    sweep: Callable[..., Awaitable[None]], url: str, path: Path, projects: int, table: Table
+) -> tuple[int, int]:
+    # A stack's volumes and everything else, by the plan a person with counts at hand would make.
+    plan = make_plan(chosen(None), target(), Known(items={"project": projects}))
+    out = Written(path)
+    try:
+        await sweep(url, TOKEN, plan, out)
+    finally:
+        out.close()
+    for operation, error in out.failed.items():
+        note = f"{sweep.__name__}: no {operation}: {error}"
+        if note not in table.notes:
+            table.notes.append(note)
+    return out.requests, out.rows
+
+
+async def _memory(settings: Settings) -> Table:
+    table = Table(
+        "memory of a sweep as the account grows", ("projects", "rows", "seconds", "MB over idle", "MB per 100,000 rows")
+    )
+    first: tuple[int, float] | None = None
+    for projects in (60, 600) if settings.quick else (60, 600, 6_000, 60_000):
+        async with emulator(projects) as url:
+            found = await _child(url)
+        slope = None
+        if first is not None:
+            slope = (found["peak"] - first[1]) / (found["rows"] - first[0]) * 100_000
+        else:
+            first = (found["rows"], found["peak"])
+        table.add(projects, found["rows"], found["seconds"], found["peak"], slope)
+    table.notes.append("aim: at most 200 MB over idle for 1,000,000 rows; slope against the smallest account")
+    return table
+
+
+async def _child(url: str) -> dict[str, Any]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "benchmarks.sweep", url), stdout=subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    found: dict[str, Any] = msgspec.json.decode(out)
+    return found
+
+
+async def _measure_memory(url: str) -> None:
+    """One sweep in a process of its own; prints rows, seconds, and the peak over what an open client takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with Mittwald(TOKEN, base_url=url) as mw:
+            await mw.customer.list_customers(limit=1)
+        idle = _peak()
+        begin = time.perf_counter()
+        _, rows = await _job(url, Path(folder) / "rows.sqlite", ACCOUNT_WIDE)
+        found = {"rows": rows, "seconds": time.perf_counter() - begin, "peak": _peak() - idle}
+    print(msgspec.json.encode(found).decode())
+
+
+def _peak() -> float:
+    """The most memory this process has had, in MB."""
+    most = system.getrusage(system.RUSAGE_SELF).ru_maxrss
+    return most / (1024 * 1024 if sys.platform == "darwin" else 1024)
+
+
+if __name__ == "__main__":
+    asyncio.run(_measure_memory(sys.argv[1]))
