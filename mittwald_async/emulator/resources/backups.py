@@ -15,6 +15,7 @@ from ..lifecycle import Step
 from ..listing import Key
 from ..state import World
 from .base import Sort, Test, filtered, given, located, patch, remove, scope_of, search, shown, unfit, whole, world_of
+from .filesystem import entry, tree
 
 _COUNT = spread("project", (10, 0), (60, 7), (25, 14), (5, 30))
 _SCHEDULES = spread("project", (80, 1), (15, 2), (5, 0))
@@ -245,8 +246,6 @@ def database_dumps(call: Call) -> Reply:
 @handles("backup-get-project-backup-directories")
 def directories(call: Call) -> Reply:
     _backup(call)
-    from .filesystem import entry, tree
-
     return Value(entry(call.query.get("directory", "/"), tree()))
 
 

@@ -26,6 +26,7 @@ from .base import (
     whole,
     world_of,
 )
+from .dns import add_zone
 
 _COUNT = spread("project", (15, 0), (60, 1), (15, 2), (7, 3), (3, 7))
 NAMESERVERS = ["ns1.project-name.services", "ns2.project-name.services", "ns3.project-name.services"]
@@ -195,8 +196,6 @@ def get_domain(call: Call) -> Reply:
 
 def add_domain(world: World, project_id: str, name: str, owner: list[dict[str, Any]], process: str) -> str:
     """A new domain that is being registered or moved here; its zone and ingresses exist at once."""
-    from .dns import add_zone
-
     id, now = world.new_id("domain"), world.now()
     transaction = world.new_id("domain")
     value: dict[str, Any] = {
@@ -335,26 +334,27 @@ def resend_email(call: Call) -> Reply:
     return Nothing()
 
 
-def _taken(world: World, name: str) -> bool:
+def taken(world: World, name: str) -> bool:
+    """Whether somebody in the account has this domain."""
     return any(world.read("domain", key)["domain"] == name for key in world.keys("domain"))
 
 
 @handles("domain-check-domain-registrability")
 def registrable(call: Call) -> Reply:
     call.pure = True
-    return Value({"isPremium": False, "registrable": not _taken(world_of(call), call.body["domain"])})
+    return Value({"isPremium": False, "registrable": not taken(world_of(call), call.body["domain"])})
 
 
 @handles("deprecated-domain-check-domain-registrability")
 def available(call: Call) -> Reply:
     call.pure = True
-    return Value({"available": not _taken(world_of(call), call.body["domain"])})
+    return Value({"available": not taken(world_of(call), call.body["domain"])})
 
 
 @handles("domain-check-domain-transferability")
 def transferable(call: Call) -> Reply:
     call.pure = True
-    taken = _taken(world_of(call), call.body["domain"])
+    taken = taken(world_of(call), call.body["domain"])
     reasons = {
         "domainAgeTooSmall": False,
         "domainDoesNotExist": False,

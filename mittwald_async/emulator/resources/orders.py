@@ -11,7 +11,12 @@ from ..listing import Key
 from ..state import World
 from .articles import MACHINES
 from .base import Test, filtered, known, located, needed, scope_of, shown, unfit, world_of
+from .billing import add_contract, schedule_tariff_change
+from .certificates import complete_request
+from .domains import add_domain, taken
+from .licenses import add_license
 from .memberships import member
+from .projects import add_project
 
 _COUNT = spread("customer", (30, 1), (40, 3), (30, 8))
 _NEEDED = {
@@ -187,6 +192,8 @@ def create_order(call: Call) -> Reply:
     world = world_of(call)
     kind: str = call.body.get("orderType", "projectHosting")
     wish = _Wish(call, kind, call.body.get("orderData", {}))
+    if kind == "domain" and taken(world, wish.data["domain"]):
+        raise unfit("body.orderData.domain", "is registered already")
     id = _add_order(call, wish.customer_id, kind, wish.name, wish.cents, "NEW_ORDER")
     if wish.project_id is not None:
         world.notes("order_projects")[id] = wish.project_id
@@ -201,33 +208,23 @@ def create_order(call: Call) -> Reply:
 
 def _deliver(world: World, wish: _Wish, order_id: str) -> tuple[str, ...]:
     """Make what was ordered, and the contract for it."""
-    from .billing import add_contract
-
     data = wish.data
     made: str
     if wish.kind == "server":
         made, aggregate = _add_server(world, wish), "project/placementgroup"
     elif wish.kind == "projectHosting":
-        from .projects import add_project
-
         spec = _hosting_spec(data)
         hosting = world.new_id("project")
         made = add_project(world, wish.customer_id, data["description"], spec=spec, projectHostingId=hosting)
         aggregate = "project/project"
     elif wish.kind == "domain":
-        from .domains import add_domain
-
         process = "TRANSFER" if data.get("authCode") else "REGISTER"
         owner = data.get("handleData", {}).get("ownerC", [])
         made, aggregate = add_domain(world, wish.project_id or "", data["domain"], owner, process), "domain/domain"
     elif wish.kind == "externalCertificate":
-        from .certificates import complete_request
-
         key = world.find("certificate_request", data["certificateRequestId"])
         made, aggregate = complete_request(world, key), "ssl/certificate"
     elif wish.kind == "license":
-        from .licenses import add_license
-
         made, aggregate = add_license(world, wish.project_id or "", data.get("description", "")), "license/license"
     elif wish.kind == "mailArchive":
         made, aggregate = data["mailAddressId"], "mail/mailaddress"
@@ -298,8 +295,6 @@ def preview_change(call: Call) -> Reply:
 @handles("order-create-tariff-change")
 def change_tariff(call: Call) -> Reply:
     """An order that changes a contract's base item, at its next possible date."""
-    from .billing import schedule_tariff_change
-
     world = world_of(call)
     data: dict[str, Any] = call.body.get("tariffChangeData", {})
     kind: str = call.body.get("tariffChangeType", "server")

@@ -11,6 +11,8 @@ from ..listing import Key
 from ..state import World
 from ..views import view
 from .base import asked_scope, descending, filtered, located, patch, remove, scope_of, search, shown, world_of
+from .domains import add_default_ingress
+from .memberships import add_membership
 from .storage import projects_on
 
 _MACHINES = (
@@ -190,9 +192,6 @@ def create_project(call: Call) -> Reply:
 
 def add_project(world: World, customer_id: str, description: str, **more: Any) -> str:
     """A new project, getting ready from now on, with its default ingress and the caller's membership."""
-    from .domains import add_default_ingress
-    from .memberships import add_membership
-
     id, short, now = world.new_id("project"), world.new_short("p"), world.now()
     value: dict[str, Any] = {
         "backupStorageUsageInBytes": 0,
