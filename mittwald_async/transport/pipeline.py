@@ -16,7 +16,6 @@ import msgspec
 from msgspec import UNSET
 from yarl import URL
 
-from .. import codec
 from ..credentials import Answer as TokenAnswer
 from ..credentials import Secret
 from ..errors import (
@@ -33,7 +32,7 @@ from .again import Again, after_error, after_status, follow
 from .answers import event_id, status_error
 from .build import Content
 from .call import Call
-from .outgoing import JSON, Outgoing, content_type_of, plan_of
+from .outgoing import JSON, Outgoing, content_type_of, decoded, plan_of
 from .ratelimit import Slot
 from .retry import jitter
 from .session import LATE, Answer, Session, StreamAnswer
@@ -87,16 +86,8 @@ class Pipeline(Outgoing):
         if body is not UNSET:
             await self._add_body(call, body)
         answer = await self._perform(call)
-        return cast(
-            "T",
-            codec.decode(
-                operation,
-                answer.status,
-                answer.headers.get("Content-Type"),
-                answer.body,
-                strict=self.options.strict,
-            ),
-        )
+        value = decoded(call.plan, answer.status, answer.headers.get("Content-Type"), answer.body, self.options.strict)
+        return cast("T", value)
 
     async def response(
         self,
@@ -113,9 +104,7 @@ class Pipeline(Outgoing):
         if body is not UNSET:
             await self._add_body(call, body)
         answer = await self._perform(call)
-        data = codec.decode(
-            operation, answer.status, answer.headers.get("Content-Type"), answer.body, strict=self.options.strict
-        )
+        data = decoded(call.plan, answer.status, answer.headers.get("Content-Type"), answer.body, self.options.strict)
         return self._response(call, answer, data)
 
     async def request(
@@ -172,7 +161,7 @@ class Pipeline(Outgoing):
         session = shared.session
         if session is None or session.loop is not asyncio.get_running_loop():
             raise shared.unusable()
-        if self._after is not None or (self._remembers and shared.memory):
+        if self._after is not None or (self._remembers and shared.memory.scopes):
             self._attach(call)
         if self._observers or _log.isEnabledFor(logging.DEBUG):
             call.watch(self._observers)
@@ -384,7 +373,7 @@ class Pipeline(Outgoing):
         """The events this call waits for."""
         call.event = self._after
         memory = self.shared.memory
-        if not (memory and self._remembers):
+        if not (memory.scopes and self._remembers):
             return
         operation = call.plan.operation
         found = memory.events(call.ids, operation.group, operation.paging is not None, self.shared.clock.now())
