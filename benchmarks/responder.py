@@ -17,8 +17,8 @@ from contextlib import asynccontextmanager
 from typing import cast
 
 _HEAD = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-RateLimit-Limit: 10000000\r\n"
-    b"X-RateLimit-Remaining: 9999999\r\nX-RateLimit-Reset: 600\r\nX-Pagination-Limit: 20\r\nX-Pagination-Skip: 0\r\n"
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-RateLimit-Limit: 9000000\r\n"
+    b"X-RateLimit-Remaining: 8999999\r\nX-RateLimit-Reset: 600\r\nX-Pagination-Limit: 20\r\nX-Pagination-Skip: 0\r\n"
     b"X-Pagination-TotalCount: 20\r\nContent-Length: %d\r\n\r\n"
 )
 _END = b"\r\n\r\n"

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from .transport.events import Event as Event
     from .transport.events import RetryScheduled as RetryScheduled
     from .transport.events import WaitedForBudget as WaitedForBudget
+    from .transport.events import WaitingForBudget as WaitingForBudget
     from .transport.pipeline import CallNext as CallNext
     from .transport.pipeline import Middleware as Middleware
     from .transport.pipeline import Request as Request
@@ -97,6 +98,7 @@ _WHERE = {
     "UnsetType": "structs",
     "Upload": "files",
     "WaitedForBudget": "transport.events",
+    "WaitingForBudget": "transport.events",
     "errors": "",
     "fan_out": "fanout",
     "fan_out_items": "fanout",
@@ -143,6 +145,7 @@ __all__ = [
     "UnsetType",
     "Upload",
     "WaitedForBudget",
+    "WaitingForBudget",
     "__version__",
     "errors",
     "fan_out",

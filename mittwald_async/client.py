@@ -91,7 +91,8 @@ class Mittwald(Groups):
                 cookies, proxies and TLS settings apply, and `pool` does not.
             pool: how connections are made and kept.
             clock: where time comes from; for tests.
-            timeout: seconds for a whole call, attempts and waits included. `None`: no bound (so for the next two).
+            timeout: seconds for a whole call, attempts and waits between them included; waits for the request budget come
+                on top, see `max_wait`. `None`: no bound (so for the next two).
             connect_timeout: seconds for making one connection.
             read_timeout: seconds without a byte arriving.
             max_retries: attempts beyond the first.
@@ -102,7 +103,7 @@ class Mittwald(Groups):
             reserve: share of the budget, 0 to 1, that is left to others.
             max_rate: a ceiling of your own, `(calls, seconds)`.
             max_concurrency: calls under way at most.
-            max_wait: seconds; a longer wait for the budget raises `RateLimitError` instead.
+            max_wait: seconds; a longer wait for the budget raises `RateLimitError` instead. `None`: as long as it takes.
             priority: higher goes first where calls wait.
             headers: sent with every call.
             user_agent: your product, put in front of ours.

@@ -9,7 +9,7 @@
     │   │   └── ConnectTimeoutError
     │   ├── MaybeSentError                      the server may have acted on it
     │   │   └── ReadTimeoutError
-    │   └── CallTimeoutError                    the deadline of the whole call passed (attempts and waits included)
+    │   └── CallTimeoutError                    `timeout` passed: attempts and waits between them together
     ├── StatusError                             the server answered with an error
     │   ├── BadRequestError            400      .issues
     │   ├── AuthenticationError        401      also: credentials could not be turned into a token
@@ -115,7 +115,9 @@ class ReadTimeoutError(MaybeSentError, TimeoutError):
 
 
 class CallTimeoutError(TransportError, TimeoutError):
-    """The deadline of the whole call passed, attempts and waits included."""
+    """The deadline of the whole call passed, attempts and the waits between them included.
+
+    Waits for the request budget are not: `max_wait` bounds those."""
 
 
 class Issue:

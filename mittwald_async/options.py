@@ -46,7 +46,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a call can be tuned by. The defaults are meant for unattended bulk work."""
 
     timeout: float | None = 120.0
-    """Seconds for a whole call: attempts, waits and the body. `None`: no bound."""
+    """Seconds for a whole call: attempts, waits between them and the body. `None`: no bound. Waits for the request budget
+    come on top and are bounded by `max_wait`."""
     connect_timeout: float | None = 10.0
     """Seconds for making one connection, TLS included."""
     read_timeout: float | None = 60.0
@@ -68,7 +69,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_concurrency: int | None = None
     """Calls under way at most; further ones wait."""
     max_wait: float | None = None
-    """Longest wait in seconds for the request budget; a longer one raises `RateLimitError`. `None`: no bound but `timeout`."""
+    """Longest wait in seconds for the request budget; a longer one raises `RateLimitError` at once.
+    `None`: as long as it takes, up to a whole window of the budget, which is what bulk work wants."""
     priority: int = 0
     """Higher goes first when calls wait for the budget."""
     headers: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])

@@ -65,6 +65,7 @@ class Plan:
         "accept",
         "body_names",
         "cookies",
+        "decoders",
         "headers",
         "loose",
         "masks",
@@ -82,6 +83,8 @@ class Plan:
     def __init__(self, operation: Operation[Any], loose: bool = False) -> None:
         self.operation: Operation[Any] = operation
         self.loose: bool = loose
+        self.decoders: dict[int, Callable[[bytes], Any] | None] = {}
+        """By status, for JSON answers as documented; `None` for all others."""
         self.method: str = operation.method
         self.route: str = f"{operation.method} {operation.path}"
         self.safe: bool = operation.method in ("GET", "HEAD", "OPTIONS")

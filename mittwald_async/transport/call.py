@@ -23,7 +23,7 @@ from .retry import Quota
 if TYPE_CHECKING:
     from ..credentials import Credentials, Secret
     from ..options import Observer
-    from .ratelimit import Limiter
+    from .ratelimit import Limiter, RateLimitWait
     from .session import Session
 
 _numbers = count(1)
@@ -40,6 +40,8 @@ class Call:
     """Repetitions that count against `max_retries`."""
     slept: float = 0.0
     """Seconds slept from the jitter budget."""
+    held: float = 0.0
+    """Seconds waited for the request budget."""
     lag_tries: int = 0
     hops: int = 0
     ident: int = 0
@@ -117,6 +119,10 @@ class Call:
                 call=self.ident, operation_id=self.operation_id, method=self.method, url=self.shown_url, **facts
             )
             events.tell(self.observers, what)
+
+    def waits_for_budget(self, wait: RateLimitWait) -> None:
+        """The limiter holds the next attempt back."""
+        self.tell(events.WaitingForBudget, reason=wait.reason, expected=wait.expected)
 
     def note(self, status: int | None, reason: str, now: float, waited: float = 0.0) -> None:
         """Keep what the running attempt ended in."""

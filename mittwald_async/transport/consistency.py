@@ -69,17 +69,15 @@ class _Created:
 class Memory:
     """The events of one client and its clones. Bounded in number and age."""
 
-    __slots__ = ("_created", "_scopes")
+    __slots__ = ("_created", "scopes")
 
     def __init__(self) -> None:
-        self._scopes: OrderedDict[Scope, list[Written]] = OrderedDict()
+        self.scopes: OrderedDict[Scope, list[Written]] = OrderedDict()
+        """What may have to be waited for; empty most of the time."""
         self._created: OrderedDict[str, _Created] = OrderedDict()
 
-    def __bool__(self) -> bool:
-        return bool(self._scopes)
-
     def __len__(self) -> int:
-        return len(self._scopes) + len(self._created)
+        return len(self.scopes) + len(self._created)
 
     def events(self, ids: Iterable[str], group: str, listing: bool, now: float) -> list[str]:
         """The events a request about these ids waits for, in the order to wait for them; mostly none or one."""
@@ -107,7 +105,7 @@ class Memory:
     def reached(self, ids: Iterable[str], group: str, event: str) -> None:
         """A request of this group got its answer after waiting for the event."""
         for scope in (*ids, _group(group), _unplaced(group)):
-            for write in self._scopes.get(scope, ()):
+            for write in self.scopes.get(scope, ()):
                 if write.event == event:
                     write.reached.add(group)
 
@@ -166,24 +164,24 @@ class Memory:
     def _add(self, scope: Scope, write: Written) -> None:
         kept = [
             old
-            for old in self._scopes.get(scope, ())
+            for old in self.scopes.get(scope, ())
             if old.done > write.started and write.done - old.done < EXPIRY and old.event != write.event
         ]
         kept.append(write)
-        self._scopes[scope] = kept[-TOGETHER:]
-        self._scopes.move_to_end(scope)
-        while self._scopes:
-            oldest, writes = next(iter(self._scopes.items()))
-            if len(self._scopes) <= CAPACITY and write.done - writes[-1].done < EXPIRY:
+        self.scopes[scope] = kept[-TOGETHER:]
+        self.scopes.move_to_end(scope)
+        while self.scopes:
+            oldest, writes = next(iter(self.scopes.items()))
+            if len(self.scopes) <= CAPACITY and write.done - writes[-1].done < EXPIRY:
                 break
-            del self._scopes[oldest]
+            del self.scopes[oldest]
 
     def _collect(self, scope: Scope, now: float, found: dict[int, Written]) -> None:
-        writes = self._scopes.get(scope)
+        writes = self.scopes.get(scope)
         if writes is None:
             return
         if now - writes[-1].done >= EXPIRY:
-            del self._scopes[scope]
+            del self.scopes[scope]
             return
         found.update((id(write), write) for write in writes if now - write.done < EXPIRY)
 

@@ -13,6 +13,7 @@ import msgspec
 
 from ..operation import RateLimit
 
+logging.getLogger("mittwald_async").addHandler(logging.NullHandler())
 logger: logging.Logger = logging.getLogger("mittwald_async.calls")
 
 
@@ -29,8 +30,17 @@ class CallStarted(_Record, frozen=True, kw_only=True):
     """A call begins; nothing has been sent yet."""
 
 
+class WaitingForBudget(_Record, frozen=True, kw_only=True):
+    """The limiter holds an attempt back."""
+
+    reason: str
+    """What it waits for: `opening`, `window`, `refused`, `pace`, `rate`, `concurrency` or `queue`."""
+    expected: float | None
+    """Seconds it will probably take; `None` where nobody can tell."""
+
+
 class WaitedForBudget(_Record, frozen=True, kw_only=True):
-    """The limiter held an attempt back."""
+    """The limiter let a held attempt go, after these seconds."""
 
     seconds: float
 
@@ -64,7 +74,7 @@ class CallEnded(_Record, frozen=True, kw_only=True):
     seconds: float
 
 
-Event: TypeAlias = CallStarted | WaitedForBudget | AttemptEnded | RetryScheduled | CallEnded
+Event: TypeAlias = CallStarted | WaitingForBudget | WaitedForBudget | AttemptEnded | RetryScheduled | CallEnded
 
 
 def tell(observers: Iterable[object], event: Event) -> None:
@@ -84,6 +94,8 @@ def log(event: Event) -> None:
     match event:
         case CallStarted():
             logger.debug("#%d %s %s %s", event.call, event.method, event.url, what)
+        case WaitingForBudget():
+            logger.debug("#%d waits for the request budget (%s), %s s", event.call, event.reason, event.expected)
         case WaitedForBudget():
             logger.debug("#%d waited %.3f s for the request budget", event.call, event.seconds)
         case AttemptEnded():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
+import msgspec
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -21,6 +22,7 @@ from .ratelimit import Policy
 from .session import LATE, USER_AGENT, Hidden, Limits, limits
 
 JSON = "application/json"
+_JSON_TYPES = frozenset((JSON, "application/json; charset=utf-8", "application/json;charset=utf-8"))
 _OCTETS = "application/octet-stream"
 _BYTES = (bytes, bytearray, memoryview)
 _PLANS: dict[int, Plan] = {}
@@ -35,6 +37,29 @@ def plan_of(operation: Operation[Any]) -> Plan:
     if plan is None:
         plan = _PLANS[id(operation)] = Plan(operation)
     return plan
+
+
+def decoded(plan: Plan, status: int, content_type: str | None, body: bytes, strict: bool) -> Any:
+    """The value of a successful answer. Nearly all of them are JSON as documented and take the short way; the long way
+    tells what is wrong with the others."""
+    if content_type in _JSON_TYPES:
+        try:
+            decoder = plan.decoders[status]
+        except KeyError:
+            decoder = plan.decoders[status] = _decoder(plan.operation, status)
+        if decoder is not None:
+            try:
+                return decoder(body)
+            except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+                pass
+    return codec.decode(plan.operation, status, content_type, body, strict=strict)
+
+
+def _decoder(operation: Operation[Any], status: int) -> Callable[[bytes], Any] | None:
+    documented = [result for result in operation.results if result.status == status]
+    if len(documented) != 1 or documented[0].content_type != JSON or documented[0].type in ("None", "bytes", "str"):
+        return None
+    return codec.strict_decoder(documented[0].type)
 
 
 class Outgoing:
@@ -145,9 +170,10 @@ class Outgoing:
         return self._limits(self._left(call))
 
     def _left(self, call: Call) -> float | None:
+        """Seconds left of `timeout`, beside waits for the request budget; `None`: no bound."""
         if self.options.timeout is None:
             return None
-        left = call.started + self.options.timeout - self.shared.clock.now()
+        left = call.started + call.held + self.options.timeout - self.shared.clock.now()
         if left <= 0:
             raise CallTimeoutError(LATE)
         return left

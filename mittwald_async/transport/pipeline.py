@@ -16,7 +16,6 @@ import msgspec
 from msgspec import UNSET
 from yarl import URL
 
-from .. import codec
 from ..credentials import Answer as TokenAnswer
 from ..credentials import Secret
 from ..errors import (
@@ -33,7 +32,7 @@ from .again import Again, after_error, after_status, follow
 from .answers import event_id, status_error
 from .build import Content
 from .call import Call
-from .outgoing import JSON, Outgoing, content_type_of, plan_of
+from .outgoing import JSON, Outgoing, content_type_of, decoded, plan_of
 from .ratelimit import Slot
 from .retry import jitter
 from .session import LATE, Answer, Session, StreamAnswer
@@ -87,16 +86,8 @@ class Pipeline(Outgoing):
         if body is not UNSET:
             await self._add_body(call, body)
         answer = await self._perform(call)
-        return cast(
-            "T",
-            codec.decode(
-                operation,
-                answer.status,
-                answer.headers.get("Content-Type"),
-                answer.body,
-                strict=self.options.strict,
-            ),
-        )
+        value = decoded(call.plan, answer.status, answer.headers.get("Content-Type"), answer.body, self.options.strict)
+        return cast("T", value)
 
     async def response(
         self,
@@ -113,9 +104,7 @@ class Pipeline(Outgoing):
         if body is not UNSET:
             await self._add_body(call, body)
         answer = await self._perform(call)
-        data = codec.decode(
-            operation, answer.status, answer.headers.get("Content-Type"), answer.body, strict=self.options.strict
-        )
+        data = decoded(call.plan, answer.status, answer.headers.get("Content-Type"), answer.body, self.options.strict)
         return self._response(call, answer, data)
 
     async def request(
@@ -172,7 +161,7 @@ class Pipeline(Outgoing):
         session = shared.session
         if session is None or session.loop is not asyncio.get_running_loop():
             raise shared.unusable()
-        if self._after is not None or (self._remembers and shared.memory):
+        if self._after is not None or (self._remembers and shared.memory.scopes):
             self._attach(call)
         if self._observers or _log.isEnabledFor(logging.DEBUG):
             call.watch(self._observers)
@@ -239,18 +228,18 @@ class Pipeline(Outgoing):
             call.secret = await credentials.token(self.exchange)
 
     async def _slot(self, call: Call) -> Slot:
-        """The budget is used up for now: wait for a turn."""
+        """The budget is used up for now: wait for a turn. `max_wait` bounds that, not `timeout`: a bulk job that fails
+        because it has to wait for the next window would be of no use."""
         limiter = self.shared.limiter
         assert limiter is not None
         call.waited = True
         begun = self.shared.clock.now()
-        policy = self._policy
-        left = self._left(call)
-        if left is not None and (policy.max_wait is None or left < policy.max_wait):
-            policy = msgspec.structs.replace(policy, max_wait=left)
-        async with self._in_time(call):
-            slot = await limiter.acquire(call.plan.route, policy)
-        call.tell(events.WaitedForBudget, seconds=self.shared.clock.now() - begun)
+        slot = await limiter.acquire(
+            call.plan.route, self._policy, on_wait=None if call.observers is None else call.waits_for_budget
+        )
+        seconds = self.shared.clock.now() - begun
+        call.held += seconds
+        call.tell(events.WaitedForBudget, seconds=seconds)
         return slot
 
     @asynccontextmanager
@@ -323,7 +312,8 @@ class Pipeline(Outgoing):
             again = await self._after_status(call, answer, error)
         if again is not None and again.wait and options.timeout is not None:
             # A wait that runs over the deadline: the error at hand says more than a timeout later.
-            again = again if shared.clock.now() + again.wait < call.started + options.timeout else None
+            deadline = call.started + call.held + options.timeout
+            again = again if shared.clock.now() + again.wait < deadline else None
         status = None if answer is None else answer.status
         reason = again.reason if again is not None else _told(error)
         self._ended_attempt(call, status, _told(error), reason, 0.0 if again is None else again.wait)
@@ -383,7 +373,7 @@ class Pipeline(Outgoing):
         """The events this call waits for."""
         call.event = self._after
         memory = self.shared.memory
-        if not (memory and self._remembers):
+        if not (memory.scopes and self._remembers):
             return
         operation = call.plan.operation
         found = memory.events(call.ids, operation.group, operation.paging is not None, self.shared.clock.now())
@@ -402,7 +392,7 @@ class Pipeline(Outgoing):
         operation = call.plan.operation
         if call.event is not None:
             memory.reached(call.ids, operation.group, call.event)
-        if not call.plan.safe:
+        if call.method == operation.method and not call.plan.safe:  # not where a redirect turned it into a read
             memory.wrote(
                 event_id(call.method, answer.status, answer.headers),
                 method=call.method,

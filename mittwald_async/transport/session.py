@@ -40,6 +40,8 @@ ERROR_BODY_LIMIT = 1 << 20
 USER_AGENT = f"mittwald-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 
 _CHUNK = 1 << 16
+_BODIED = frozenset(("POST", "PUT", "PATCH"))
+_NO_TYPE = ("Content-Type",)
 _SWITCH = "_retry_connection"
 _NEVER_WRITTEN = "closing transport"
 """aiohttp's writer says this when it finds the connection closed before handing it the first byte."""
@@ -273,6 +275,9 @@ class Session:
             self._watch.begin(task, within)
         try:
             arguments: dict[str, Any] = {"headers": headers} if self._plain else self._arguments(url, headers)
+            if content is None and method in _BODIED:
+                # Without this aiohttp says of no body at all that it is application/octet-stream.
+                arguments["skip_auto_headers"] = _NO_TYPE
             arrived: aiohttp.ClientResponse = await self._request(
                 method,
                 url,

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mittwald_async import Mittwald
+from mittwald_async import Event, Mittwald, WaitedForBudget, WaitingForBudget
+from mittwald_async.clock import SystemClock
 from mittwald_async.errors import (
     AuthenticationError,
     BadRequestError,
@@ -216,3 +217,23 @@ async def test_ten_thousand_calls_share_one_token_refresh() -> None:
         assert len(server.seen) == 10_000
         assert asked == 1
         assert server.connections <= 128
+
+
+async def test_waiting_for_the_budget_is_bounded_by_its_own_option() -> None:
+    limits = {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}
+    async with talking(reply(200, {}, headers=limits), reply(200, {}), timeout=0.3) as (client, server, _):
+        shared(client).clock = SystemClock()
+        heard: list[Event] = []
+        await client.sender.value(GET_PROJECT, ("p-1",))
+        with pytest.raises(RateLimitError) as caught:
+            await client.with_options(max_wait=0.1).sender.value(GET_PROJECT, ("p-1",))
+        assert caught.value.retry_after == pytest.approx(1, abs=0.5)
+        assert caught.value.status is None
+        assert caught.value.operation_id == "project-get-project"
+        await client.with_options(observers=[heard.append]).sender.value(GET_PROJECT, ("p-1",))
+        waiting, waited = heard[1:3]
+        assert isinstance(waiting, WaitingForBudget)
+        assert isinstance(waited, WaitedForBudget)
+        assert waiting.reason == "window"
+        assert waited.seconds > 0.3
+        assert len(server.seen) == 2

@@ -17,6 +17,7 @@ from mittwald_async.transport.events import (
     Event,
     RetryScheduled,
     WaitedForBudget,
+    WaitingForBudget,
 )
 from mittwald_async.transport.pipeline import CallNext, Request
 from mittwald_async.transport.session import Answer
@@ -149,6 +150,7 @@ def test_log_lines_are_one_per_event(caplog: pytest.LogCaptureFixture) -> None:
     facts: dict[str, Any] = {"call": 1, "operation_id": None, "method": "GET", "url": "u"}
     every: list[Event] = [
         CallStarted(**facts),
+        WaitingForBudget(**facts, reason="window", expected=1),
         WaitedForBudget(**facts, seconds=1),
         AttemptEnded(**facts, number=1, status=None, error="broke", seconds=1),
         RetryScheduled(**facts, number=1, reason="broke", wait=1),
@@ -157,7 +159,7 @@ def test_log_lines_are_one_per_event(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "mittwald_async.calls"):
         for event in every:
             events.tell((), event)
-    assert len(caplog.records) == 5
+    assert len(caplog.records) == 6
     assert all("\n" not in record.getMessage() for record in caplog.records)
 
 

@@ -56,6 +56,10 @@ class Scopes(Generic[B]):
         """Every budget there is."""
         return [self.common, self.free, *self.own]
 
+    def knows(self, route: str, budget: B) -> bool:
+        """Whether this route is known to count to this budget, which is none for exempt routes."""
+        return self._routes.get(route) is budget and budget is not self.free
+
     def learn(self, route: str, told: RateLimit, sent_at: float, now: float) -> B | None:
         """Sort a route by what its answer says.
 

@@ -1,0 +1,208 @@
+"""Logging in, uploads and downloads, cookies and header parameters: everything through the one pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mittwald_async import Mittwald, Operation, PasswordLogin
+from mittwald_async.errors import (
+    AuthenticationError,
+    CallTimeoutError,
+    ClientStateError,
+    MaybeSentError,
+    NotFoundError,
+    NotSentError,
+)
+from mittwald_async.operation import Body, Parameter, Result
+from mittwald_async.transport.pipeline import CallNext, Pipeline, Request
+from mittwald_async.transport.session import Answer
+from mittwald_async.waiting import Waiters
+
+from .tools import GET_PROJECT, TOKEN, Clock, Seen, idle_only, reply, serving, shared, talking
+
+TOKENS = {"token": "fetched-token", "refreshToken": "refresh-token", "expires": "2099-01-01T00:00:00Z"}
+
+UPLOAD: Operation[Any] = Operation(
+    operation_id="file-create-file",
+    method="POST",
+    path="/v2/files",
+    group="file",
+    name="create_file",
+    tag="File",
+    parameters=(
+        Parameter(name="token", wire="token", where="header", type="str"),
+        Parameter(name="session", wire="session", where="cookie", type="str"),
+    ),
+    body=Body(
+        content_type="multipart/form-data",
+        type="Any",
+        flat=True,
+        properties=(Parameter(name="file", wire="file", where="body", type="bytes", required=True),),
+    ),
+    results=(Result(status=200, type="Any", content_type="application/json"),),
+)
+OPTIONAL: Operation[Any] = Operation(
+    operation_id="thing-poke",
+    method="POST",
+    path="/v2/poke",
+    group="thing",
+    name="poke",
+    tag="Thing",
+    secured=False,
+    body=Body(content_type="application/json", type="Any"),
+    results=(Result(status=200, type="Any", content_type="application/json"),),
+)
+
+
+async def test_a_login_fetches_its_token_once_and_sends_none_to_do_so() -> None:
+    async with serving(reply(200, TOKENS), reply(200, {"id": "p-1"})) as server:
+        login = PasswordLogin("me@example.org", "password-for-tests")
+        async with Mittwald(credentials=login, base_url=server.url, clock=Clock()) as client:
+            await asyncio.gather(*(client.sender.value(GET_PROJECT, ("p-1",)) for _ in range(50)))
+        first, *others = server.seen
+        assert (first.method, first.target) == ("POST", "/v2/authenticate")
+        assert "x-access-token" not in first.headers
+        assert first.headers["content-type"] == "application/json"
+        assert {seen.headers["x-access-token"] for seen in others} == {"fetched-token"}
+        assert len(others) == 50
+
+
+async def test_wrong_credentials_say_what_failed_and_no_secret() -> None:
+    async with serving(reply(401, {"type": "Unauthorized", "message": "wrong"})) as server:
+        login = PasswordLogin("me@example.org", "password-for-tests")
+        async with Mittwald(credentials=login, base_url=server.url) as client:
+            with pytest.raises(AuthenticationError, match="signing in") as caught:
+                await client.sender.value(GET_PROJECT, ("p-1",))
+            assert "password-for-tests" not in str(caught.value)
+
+
+async def test_a_login_without_a_server_is_tried_as_often_as_allowed() -> None:
+    async with serving(reply(200)) as server:
+        url = server.url
+    clock = Clock()
+    login = PasswordLogin("me@example.org", "password-for-tests")
+    async with Mittwald(credentials=login, base_url=url, clock=clock, max_retries=2) as client:
+        shared(client).chance = lambda: 0.5
+        with pytest.raises(NotSentError) as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert caught.value.operation_id == "user-authenticate"
+        assert clock.sleeps[:2] == [0.25, 0.5]
+
+
+async def test_a_login_that_hangs_meets_the_deadline() -> None:
+    async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(30)
+
+    async with serving(silence) as server:
+        login = PasswordLogin("me@example.org", "password-for-tests")
+        async with Mittwald(credentials=login, base_url=server.url, timeout=0.1) as client:
+            with pytest.raises(CallTimeoutError):
+                await client.sender.value(GET_PROJECT, ("p-1",))
+
+
+async def test_routes_without_security_do_not_wait_for_a_token() -> None:
+    async with serving(reply(200, {})) as server:
+        login = PasswordLogin("me@example.org", "password-for-tests")
+        async with Mittwald(credentials=login, base_url=server.url) as client:
+            await client.sender.value(OPTIONAL)
+        assert [seen.target for seen in server.seen] == ["/v2/poke"]
+
+
+async def test_a_session_without_loop_cannot_authenticate() -> None:
+    sender = Mittwald(TOKEN).sender
+    assert isinstance(sender, Pipeline)
+    credentials = PasswordLogin("me@example.org", "password-for-tests")
+    with pytest.raises(ClientStateError):
+        await credentials.token(sender.exchange)
+
+
+async def test_an_optional_body_is_sent_when_there_is_one() -> None:
+    async with talking(reply(200, {})) as (client, server, _):
+        await client.sender.value(OPTIONAL, body=None)
+        await client.sender.value(OPTIONAL, body=[1, 2])
+        assert [(seen.body, seen.headers.get("content-type")) for seen in server.seen] == [
+            (b"", None),
+            (b"[1,2]", "application/json"),
+        ]
+
+
+async def test_an_upload_from_a_path_knows_its_length_and_can_be_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "logo.png"
+    path.write_bytes(b"\x89PNG" * 1000)
+    async with talking(reply(429), reply(200, {"id": "f-1"})) as (client, server, _):
+        found = await client.sender.value(UPLOAD, (), None, {"token": "upload", "session": "a;b"}, {"file": path})
+        assert found == {"id": "f-1"}
+        first, second = server.seen
+        assert b"\x89PNG" * 1000 in first.body
+        assert len(first.body) == len(second.body) == int(first.headers["content-length"])
+        assert first.headers["content-type"].startswith("multipart/form-data; boundary=")
+        assert (first.headers["token"], first.headers["cookie"]) == ("upload", "session=a%3Bb")
+
+
+async def test_an_upload_from_an_iterator_is_chunked_and_sent_once() -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"one "
+        yield b"two"
+
+    async with talking(reply(429), reply(200, {"id": "f-1"})) as (client, server, _):
+        with pytest.raises(Exception, match="429"):
+            await client.sender.value(UPLOAD, body={"file": parts()})
+        assert len(server.seen) == 1
+        assert b"one two" in server.seen[0].body
+
+
+async def test_a_file_comes_as_a_stream(tmp_path: Path) -> None:
+    content = b"0123456789" * 50_000
+    async with talking(reply(200, content, headers={"Content-Type": "application/octet-stream"})) as (
+        client,
+        server,
+        _,
+    ):
+        assert await client.file.get_file("f-1") == content
+        async with client.file.get_file("f-1") as stream:
+            got = [chunk async for chunk in stream]
+        assert b"".join(got) == content
+        await client.download(server.url + "/export.zip").save(tmp_path / "export.zip")
+        assert (tmp_path / "export.zip").read_bytes() == content
+        assert idle_only(client)
+        server.then(reply(404))
+        with pytest.raises(NotFoundError):
+            await client.file.get_file("f-2")
+
+
+async def test_a_stream_that_breaks_says_so() -> None:
+    async def breaks(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+        await writer.drain()
+        writer.close()
+
+    async with talking(breaks) as (client, _, _):
+        sender = client.sender
+        assert isinstance(sender, Pipeline)
+        async with sender.stream(GET_PROJECT, ("p-1",), extra_headers={"Accept": "*/*"}) as answer:
+            assert answer.url.endswith("/v2/projects/p-1")
+            chunks = answer.chunks()
+            assert await anext(chunks) == b"half"
+            with pytest.raises(MaybeSentError, match="broke off"):
+                await anext(chunks)
+        assert idle_only(client)
+
+
+async def test_a_middleware_cannot_replace_a_stream() -> None:
+    async def cached(request: Request, call_next: CallNext) -> Answer:
+        return Answer(200, {}, b"x")
+
+    async with talking(reply(200), middleware=[cached]) as (client, _, _):
+        with pytest.raises(ClientStateError, match="middleware"):
+            await client.file.get_file("f-1")
+
+
+async def test_waiters_are_at_hand() -> None:
+    async with talking(reply(200, {})) as (client, _, _):
+        assert isinstance(client.wait, Waiters)
+        assert client.wait is client.wait

@@ -1,0 +1,84 @@
+"""Reading the budget headers: any case, and nonsense never hurts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from multidict import CIMultiDict
+
+from mittwald_async.operation import RateLimit
+from mittwald_async.transport.ratelimit import headers as room
+from mittwald_async.transport.ratelimit import read_headers
+
+
+@pytest.mark.parametrize("case", [str.lower, str.upper, str.title, str])
+def test_any_spelling_is_read(case: Callable[[str], str]) -> None:
+    plain = {case("X-RateLimit-Limit"): "3000", case("X-RateLimit-Remaining"): "2999", case("X-RateLimit-Reset"): "600"}
+    assert read_headers(plain) == RateLimit(3000, 2999, 600.0)
+    assert read_headers(CIMultiDict(plain)) == RateLimit(3000, 2999, 600.0)
+
+
+def test_nothing_said_is_none() -> None:
+    assert read_headers({}) is None
+    assert read_headers({"Content-Type": "application/json"}) is None
+
+
+@pytest.mark.parametrize("text", ["yes", "Yes", " true ", "1"])
+def test_exempt_routes_say_so(text: str) -> None:
+    assert read_headers({"x-ratelimit-exempt": text}) == RateLimit(exempt=True)
+
+
+def test_exempt_no_is_not_exempt() -> None:
+    assert read_headers({"X-RateLimit-Exempt": "no"}) is None
+    assert read_headers({"X-RateLimit-Exempt": "no", "X-RateLimit-Limit": "5"}) == RateLimit(5)
+
+
+@pytest.mark.parametrize(
+    "bad", ["-1", "", "many", "1e3", "٣", "1_000", "0x10", "99999999999", "12.5", "3000, 3000", "+5"]
+)
+def test_counts_that_are_no_counts_are_left_out(bad: str) -> None:
+    assert read_headers({"X-RateLimit-Limit": bad, "X-RateLimit-Remaining": "7"}) == RateLimit(None, 7)
+
+
+@pytest.mark.parametrize("bad", ["-1", "", "soon", "nan", "inf", "1e9", "1760000000", "86401", "9" * 40, "1.2.3"])
+def test_resets_that_make_no_sense_are_left_out(bad: str) -> None:
+    assert read_headers({"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": bad}) == RateLimit(None, 7)
+
+
+def test_fractions_and_blanks_are_read() -> None:
+    assert read_headers({"X-RateLimit-Reset": " 1.5 ", "X-RateLimit-Limit": " 30 "}) == RateLimit(30, None, 1.5)
+
+
+def test_more_remaining_than_the_limit_is_the_limit() -> None:
+    assert read_headers({"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "50"}) == RateLimit(10, 10)
+
+
+def test_a_limit_of_nothing_is_not_believed() -> None:
+    assert read_headers({"X-RateLimit-Limit": "0", "X-RateLimit-Remaining": "0"}) == RateLimit(None, 0)
+
+
+def test_nonsense_is_logged_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "_complained", set[str]())
+    with caplog.at_level(logging.WARNING, "mittwald_async.ratelimit"):
+        for _ in range(3):
+            read_headers({"X-RateLimit-Limit": "lots"})
+    assert [record.getMessage() for record in caplog.records] == ["ignoring X-RateLimit-Limit: 'lots' (said once)"]
+
+
+_NAME = st.sampled_from(
+    ["X-RateLimit-Limit", "x-ratelimit-remaining", "X-RATELIMIT-RESET", "X-RateLimit-Exempt", "Date"]
+)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(_NAME, st.text(max_size=30) | st.integers().map(str) | st.floats().map(str)))
+def test_whatever_comes_is_read_without_harm(headers: dict[str, str]) -> None:
+    told = read_headers(headers)
+    if told is not None:
+        assert told.limit is None or 0 < told.limit <= room.MOST_REQUESTS
+        assert told.remaining is None or 0 <= told.remaining <= room.MOST_REQUESTS
+        assert told.reset is None or 0 <= told.reset <= room.MOST_SECONDS

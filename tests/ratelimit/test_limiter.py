@@ -1,0 +1,407 @@
+"""The limiter on a loop with virtual time: queueing, waking, cancelling, ceilings, several clients."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from itertools import pairwise
+
+import pytest
+
+from mittwald_async.errors import ClientStateError, RateLimitError
+from mittwald_async.transport.ratelimit import Limiter, Limiters, Policy, RateLimitWait, Slot
+from tests.support.clock import START, near, run_virtual, virtual
+
+
+def headers(remaining: int, reset: int = 10, limit: int = 100) -> dict[str, str]:
+    return {
+        "x-ratelimit-limit": str(limit),
+        "x-ratelimit-remaining": str(remaining),
+        "x-ratelimit-reset": str(reset),
+    }
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time() - START
+
+
+async def call(limiter: Limiter, status: int = 200, told: dict[str, str] | None = None, route: str = "r") -> None:
+    slot = await limiter.acquire(route)
+    slot.answered(status, told or {})
+    slot.release()
+
+
+async def opened(remaining: int = 50, reset: int = 10, limit: int = 100) -> Limiter:
+    """A limiter whose window is known and which believes to be alone."""
+    limiter = Limiter(random=lambda: 0.0)
+    for n in range(17):
+        await call(limiter, told=headers(remaining + 16 - n, reset, remaining + 17 if limit == 100 else limit))
+    assert limiter.status.others == 0
+    return limiter
+
+
+def take(limiter: Limiter, count: int) -> list[Slot]:
+    slots = [limiter.try_acquire("r") for _ in range(count)]
+    return [slot for slot in slots if slot is not None]
+
+
+@virtual
+async def test_first_call_alone_then_all_in_the_order_of_asking() -> None:
+    limiter, went = Limiter(), list[int]()
+
+    async def caller(number: int) -> None:
+        slot = await limiter.acquire("r")
+        went.append(number)
+        await asyncio.sleep(1)
+        slot.answered(200, {})
+        slot.release()
+
+    tasks = [asyncio.create_task(caller(n)) for n in range(20)]
+    await asyncio.sleep(0.5)
+    assert went == [0]
+    assert limiter.status.waiting == 19
+    await asyncio.gather(*tasks)
+    assert went == list(range(20))
+    assert near(now(), 2)
+
+
+@virtual
+async def test_a_used_up_window_waits_for_the_next_and_one_call_opens_it() -> None:
+    limiter = await opened(remaining=5)
+    slots = take(limiter, 10)
+    assert len(slots) == 3  # Two stay for newcomers.
+    for n, slot in enumerate(slots):
+        slot.answered(200, headers(4 - n, limit=22))
+        slot.release()
+    went: list[float] = []
+
+    async def caller() -> None:
+        slot = await limiter.acquire("r")
+        went.append(now())
+        await asyncio.sleep(0.1)
+        slot.answered(200, headers(24 - len(went), limit=22) if went[-1] > 10 else headers(0, 1, 22))
+        slot.release()
+
+    await asyncio.gather(*(caller() for _ in range(5)))
+    margin = 10 / 600
+    assert [round(at - margin, 1) for at in went] == [9.5, 9.5, 10.0, 10.1, 10.1]
+
+
+@virtual
+async def test_higher_priority_goes_first() -> None:
+    limiter, went = Limiter(), list[str]()
+    first = await limiter.acquire("r")
+
+    async def caller(name: str, priority: int) -> None:
+        slot = await limiter.acquire("r", Policy(priority=priority))
+        went.append(name)
+        slot.release(sent=False)
+
+    tasks = [asyncio.create_task(caller(f"bulk {n}", 0)) for n in range(3)]
+    await asyncio.sleep(0)
+    tasks.append(asyncio.create_task(caller("interactive", 10)))
+    await asyncio.sleep(0)
+    first.answered(200, {})
+    await asyncio.gather(*tasks)
+    assert went == ["interactive", "bulk 0", "bulk 1", "bulk 2"]
+
+
+@virtual
+async def test_whoever_keeps_a_reserve_does_not_block_those_who_do_not() -> None:
+    limiter = await opened(remaining=50)
+    gentle = asyncio.create_task(limiter.acquire("r", Policy(reserve=0.9)))
+    await asyncio.sleep(0)
+    assert limiter.status.waiting == 1
+    slot = await limiter.acquire("r")
+    assert near(now(), 0)
+    slot.release(sent=False)
+    gentle.cancel()
+
+
+@virtual
+async def test_a_cancelled_waiter_gives_its_place_back() -> None:
+    limiter = Limiter()
+    first = await limiter.acquire("r")
+    tasks = [asyncio.create_task(limiter.acquire("r")) for _ in range(200)]
+    await asyncio.sleep(0)
+    for task in tasks[:-1]:
+        task.cancel()
+    await asyncio.sleep(0)
+    assert limiter.status.waiting == 1
+    first.answered(200, {})
+    slot = await tasks[-1]
+    slot.release()
+    assert (limiter.status.waiting, limiter.status.in_flight) == (0, 0)
+
+
+@virtual
+async def test_cancelled_between_its_turn_and_running_on_it_passes_the_turn_on() -> None:
+    limiter = Limiter()
+    first = await limiter.acquire("r")
+    second, third = (asyncio.create_task(limiter.acquire("r", Policy(max_concurrency=1))) for _ in range(2))
+    await asyncio.sleep(0)
+    first.answered(200, {})  # The second one's turn has come, but it has not run yet.
+    assert limiter.status.in_flight == 1
+    second.cancel()
+    slot = await third
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    slot.release(sent=False)
+    assert limiter.status.in_flight == 0
+
+
+@virtual
+async def test_release_is_idempotent_and_answers_count_once() -> None:
+    limiter = await opened()
+    slot = await limiter.acquire("r")
+    slot.answered(200, headers(49))
+    slot.answered(429, {})
+    slot.release()
+    slot.release()
+    late = await limiter.acquire("r")
+    late.release()
+    late.answered(429, {})
+    assert (limiter.status.in_flight, limiter.status.throttled) == (0, 0)
+
+
+@virtual
+async def test_a_429_stops_everybody_then_one_probe_then_all() -> None:
+    limiter, went = await opened(), list[float]()
+    await call(limiter, 429)
+    answers = iter([429, 200, 200, 200])
+
+    async def caller() -> None:
+        slot = await limiter.acquire("r")
+        went.append(round(now(), 2))
+        await asyncio.sleep(0.1)
+        status = next(answers)
+        slot.answered(status, headers(40, 7) if status == 200 else {})
+        slot.release()
+
+    await asyncio.gather(*(caller() for _ in range(4)))
+    assert went == [1.0, 3.1, 3.2, 3.2]  # A step of one second, then of two.
+    assert limiter.status.throttled == 2
+
+
+@virtual
+async def test_max_wait_raises_at_once_when_the_wait_is_known() -> None:
+    limiter = await opened(remaining=2, reset=10)
+    take(limiter, 2)
+    with pytest.raises(RateLimitError, match="used up") as caught:
+        await limiter.acquire("r", Policy(max_wait=5))
+    assert near(now(), 0)
+    assert caught.value.retry_after is not None
+    assert near(caught.value.retry_after, 9.5 + 10 / 600)
+    assert limiter.status.waiting == 0
+
+
+@virtual
+async def test_max_wait_raises_at_once_when_a_429_makes_the_wait_too_long() -> None:
+    limiter = Limiter(random=lambda: 0.0)
+    first = await limiter.acquire("r")
+    hasty = [asyncio.create_task(limiter.acquire("r", max_wait=wait)) for wait in (0.5, 3.0)]
+    await asyncio.sleep(0.1)
+    first.answered(429, {})
+    with pytest.raises(RateLimitError):
+        await hasty[0]
+    assert near(now(), 0.1)
+    (await hasty[1]).release()
+    assert near(now(), 1.1)
+
+
+@virtual
+async def test_max_wait_raises_in_time_when_nobody_could_tell() -> None:
+    limiter = Limiter()
+    first = await limiter.acquire("r")
+    with pytest.raises(RateLimitError) as caught:
+        await limiter.acquire("r", Policy(max_wait=9), max_wait=2)
+    assert near(now(), 2)
+    assert caught.value.retry_after is None
+    first.release()
+
+
+@virtual
+async def test_observers_learn_why_and_how_long() -> None:
+    limiter, seen = Limiter(random=lambda: 0.0), list[RateLimitWait]()
+    first = await limiter.acquire("r")
+    tasks = [asyncio.create_task(limiter.acquire("r", on_wait=seen.append))]
+    await asyncio.sleep(0)
+    first.answered(429, {})
+    tasks.append(asyncio.create_task(limiter.acquire("r", on_wait=seen.append)))
+    await asyncio.sleep(0)
+    assert [wait.reason for wait in seen] == ["opening", "refused"]
+    assert seen[0].expected is None
+    assert near(seen[1].expected or 0, 1.0)
+    for task in tasks:
+        task.cancel()
+
+
+@virtual
+async def test_an_observer_that_fails_leaves_nothing_behind() -> None:
+    limiter = Limiter()
+    first = await limiter.acquire("r")
+
+    def broken(wait: RateLimitWait) -> None:
+        raise ValueError(wait.reason)
+
+    with pytest.raises(ValueError, match="opening"):
+        await limiter.acquire("r", on_wait=broken)
+    assert limiter.status.waiting == 0
+    first.release()
+
+
+@virtual
+async def test_reasons_of_ceilings_pace_and_windows() -> None:
+    limiter, seen = await opened(remaining=52), list[RateLimitWait]()
+    held = await limiter.acquire("r")
+    policies = [Policy(max_concurrency=1), Policy(max_rate=(1, 60)), Policy(pace="smooth"), Policy(reserve=1.0)]
+    (await limiter.acquire("r", policies[1])).release(sent=False)
+    (await limiter.acquire("r", policies[2])).release(sent=False)
+    tasks = [asyncio.create_task(limiter.acquire("r", policy, on_wait=seen.append)) for policy in policies]
+    await asyncio.sleep(0)
+    assert [wait.reason for wait in seen] == ["concurrency", "rate", "pace", "window"]
+    held.release(sent=False)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert limiter.status.waiting == 0
+
+
+@virtual
+async def test_max_concurrency_is_kept() -> None:
+    limiter, most = Limiter(), 0
+    await call(limiter)
+    policy = Policy(max_concurrency=3)
+
+    async def caller() -> None:
+        nonlocal most
+        slot = await limiter.acquire("r", policy)
+        most = max(most, limiter.status.in_flight)
+        await asyncio.sleep(1)
+        slot.answered(200, {})
+        slot.release()
+
+    await asyncio.gather(*(caller() for _ in range(9)))
+    assert most == 3
+    assert near(now(), 3)
+
+
+@virtual
+async def test_max_rate_is_an_even_ceiling_without_a_burst_at_the_start() -> None:
+    limiter, went = Limiter(), list[float]()
+    await call(limiter)
+    policy = Policy(max_rate=(10, 1))
+    for _ in range(31):
+        slot = await limiter.acquire("r", policy)
+        went.append(now())
+        slot.answered(200, {})
+        slot.release()
+    assert near(went[-1], 3.0, 1e-3)
+    assert all(later - sooner > 0.0999 for sooner, later in pairwise(went))
+
+
+@virtual
+async def test_smooth_takes_the_whole_window() -> None:
+    limiter, went = await opened(remaining=20, reset=10), list[float]()
+    for n in range(20):
+        slot = await limiter.acquire("r", Policy(pace="smooth"))
+        went.append(now())
+        slot.answered(200, headers(19 - n, max(0, int(10.99 - now())), 37))
+        slot.release()
+    assert 9.0 < went[-1] <= 10.0
+    gaps = [later - sooner for sooner, later in pairwise(went)]
+    assert max(gaps) < 0.6
+
+
+@virtual
+async def test_a_route_with_a_budget_of_its_own_blocks_nobody_else() -> None:
+    limiter = await opened(remaining=50)
+    await call(limiter, told=headers(1, 600, 5), route="login")
+    held = [limiter.try_acquire("login") for _ in range(3)]
+    assert None in held
+    assert limiter.try_acquire("r") is not None
+    assert limiter.status.limit == 67
+
+
+@virtual
+async def test_exempt_routes_wait_for_nothing() -> None:
+    limiter = await opened(remaining=2)
+    waiting = [asyncio.create_task(limiter.acquire("ping")) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert limiter.status.waiting == 3
+    late = await asyncio.wait_for(_answer_exempt(waiting), 60)
+    assert late > 9
+    for _ in range(100):
+        slot = limiter.try_acquire("ping")
+        assert slot is not None
+        slot.answered(200, {"x-ratelimit-exempt": "yes"})
+        slot.release()
+    assert limiter.status.in_flight == 0
+
+
+async def _answer_exempt(waiting: list[asyncio.Task[Slot]]) -> float:
+    """The first one's answer shows that the route is exempt; that lets the others go."""
+    first = await waiting[0]
+    first.answered(200, {"x-ratelimit-exempt": "yes"})
+    first.release()
+    for task in waiting[1:]:
+        slot = await task
+        slot.answered(200, {"x-ratelimit-exempt": "yes"})
+        slot.release()
+    return now()
+
+
+@virtual
+async def test_a_first_call_that_hangs_does_not_stop_the_world() -> None:
+    limiter = Limiter()
+    hanging = await limiter.acquire("r")
+    slot = await limiter.acquire("r")
+    assert near(now(), 5)
+    slot.answered(200, {})
+    (await limiter.acquire("r")).release()
+    assert near(now(), 5)
+    hanging.release()
+
+
+@virtual
+async def test_clients_of_one_token_share_one_limiter_as_long_as_somebody_holds_it() -> None:
+    one, two = Limiters.shared(("origin", "me")), Limiters.shared(("origin", "me"))
+    assert one is two
+    assert Limiters.shared(("origin", "you")) is not one
+    await call(one, told=headers(7))
+    del one, two
+    gc.collect()
+    assert Limiters.shared(("origin", "me")).status.limit is None
+
+
+def test_another_loop_gets_another_limiter_and_a_closed_loop_is_forgotten() -> None:
+    limiter = Limiter()
+
+    async def use() -> Limiter:
+        await limiter.acquire("r")
+        return Limiters.shared("key")
+
+    first = run_virtual(use())
+    assert run_virtual(use()) is not first
+    assert limiter.in_flight == 1
+
+
+def test_two_loops_at_a_time_are_refused() -> None:
+    limiter = Limiter()
+    with asyncio.Runner() as one, asyncio.Runner() as two:
+        one.run(call(limiter))
+        with pytest.raises(ClientStateError, match="another event loop"):
+            two.run(call(limiter))
+
+
+def test_a_loop_that_ends_leaves_nothing_behind() -> None:
+    limiter = Limiter()
+
+    async def main() -> None:
+        await limiter.acquire("r")
+        for _ in range(3):
+            asyncio.get_running_loop().create_task(limiter.acquire("r", Policy(max_rate=(1, 100))))
+        await asyncio.sleep(0.1)
+
+    asyncio.run(main())
+    assert limiter.busy == set()

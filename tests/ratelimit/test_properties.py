@@ -1,0 +1,195 @@
+"""What must hold whatever happens: no call too many, no slot lost, always progress."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from dataclasses import dataclass, field
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mittwald_async.operation import RateLimit
+from mittwald_async.transport.ratelimit import Limiter, Policy, Slot
+from mittwald_async.transport.ratelimit.window import Window
+from tests.support.clock import run_virtual
+
+_calm = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@dataclass
+class Server:
+    """Enforces a budget and keeps count of what it refused."""
+
+    limit: int
+    period: int
+    refused: int = 0
+    passed: int = 0
+    used: int = 0
+    end: float = -math.inf
+
+    def judge(self, now: float) -> tuple[int, dict[str, str]]:
+        if now >= self.end:
+            self.end, self.used = now + self.period, 0
+        if self.used >= self.limit:
+            self.refused += 1
+            return 429, {}
+        self.used += 1
+        self.passed += 1
+        return 200, {
+            "x-ratelimit-limit": str(self.limit),
+            "x-ratelimit-remaining": str(self.limit - self.used),
+            "x-ratelimit-reset": str(math.ceil(self.end - now)),
+        }
+
+
+@dataclass
+class Mess:
+    """Everything that can go wrong with a call, drawn from a seed."""
+
+    dice: random.Random
+    trouble: float
+    nonsense: list[str] = field(default_factory=lambda: ["-1", "x", "", "99999999999999999999", "nan"])
+
+    async def call(self, limiter: Limiter, server: Server, policy: Policy) -> None:
+        loop, dice = asyncio.get_running_loop(), self.dice
+        slot = limiter.try_acquire("r", policy) or await limiter.acquire("r", policy)
+        try:
+            if dice.random() < self.trouble:
+                slot.release(sent=False)
+                return
+            await asyncio.sleep(dice.uniform(0, 0.1))
+            status, headers = server.judge(loop.time())
+            await asyncio.sleep(dice.uniform(0, 0.1))
+            fate = dice.random()
+            if fate < self.trouble:
+                return  # The answer never came.
+            if fate < 2 * self.trouble:
+                headers = dict.fromkeys(headers, dice.choice(self.nonsense))
+            slot.answered(status, headers)
+        finally:
+            slot.release()
+
+
+@_calm
+@given(
+    seed=st.integers(0, 2**32),
+    limit=st.integers(1, 60),
+    period=st.sampled_from([2, 5, 20]),
+    callers=st.integers(1, 80),
+    pace=st.sampled_from(["burst", "smooth"]),
+    trouble=st.sampled_from([0.0, 0.05]),
+)
+def test_a_lone_client_never_sends_too_much_and_always_gets_on(
+    seed: int, limit: int, period: int, callers: int, pace: str, trouble: float
+) -> None:
+    server, dice = Server(limit, period), random.Random(seed)
+    mess = Mess(dice, trouble)
+
+    async def main() -> None:
+        limiter = Limiter(random=dice.random)
+        policies = [Policy(pace="burst" if pace == "burst" else "smooth", priority=p) for p in (0, 1)]
+        tasks = [
+            asyncio.create_task(mess.call(limiter, server, dice.choice(policies))) for _ in range(callers + 2 * limit)
+        ]
+        for task in tasks:
+            if dice.random() < 2 * trouble:
+                asyncio.get_running_loop().call_later(dice.uniform(0, 2 * period), task.cancel)
+        await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), 400 * period)
+        status = limiter.status
+        assert (status.waiting, status.in_flight) == (0, 0)
+        assert limiter.busy == set()
+
+    run_virtual(main())
+    if not trouble:
+        assert server.refused == 0
+
+
+@_calm
+@given(order=st.permutations(range(12)))
+def test_in_whatever_order_answers_come_what_is_under_way_fits_the_remainder(order: list[int]) -> None:
+    window = Window(random=lambda: 0.0)
+    window.answered(0.0, 0.0, RateLimit(40, 39, 10), window.sent(0.0))
+    on_server, at, under_way = 39, 0.1, dict[int, tuple[int, float]]()
+    for step, number in enumerate([*range(12), *order]):
+        at += 0.01
+        if step < 12:
+            if window.when(at) <= at:
+                window.sent(at)
+                on_server -= 1
+                under_way[number] = (on_server, at)
+        elif number in under_way:
+            remaining, sent_at = under_way.pop(number)
+            window.answered(sent_at, at, RateLimit(40, remaining, 10), False)
+        assert window.in_flight == len(under_way)
+        assert (window.floor or 0) >= on_server
+        assert (window.available() or 0) <= on_server
+    assert window.foreign == 0
+
+
+@_calm
+@given(
+    told=st.lists(
+        st.tuples(
+            st.none() | st.integers(1, 50),
+            st.none() | st.integers(0, 50),
+            st.none() | st.floats(0, 100),
+            st.sampled_from([200, 429, 0]),
+        ),
+        max_size=40,
+    )
+)
+def test_whatever_the_server_claims_there_is_always_a_next_time(
+    told: list[tuple[int | None, int | None, float | None, int]],
+) -> None:
+    window, at = Window(random=lambda: 0.5), 0.0
+    for limit, remaining, reset, status in told:
+        due = window.when(at)
+        assert due < at + 200
+        at = max(at, due)
+        probe = window.sent(at)
+        claim = RateLimit(limit, remaining, reset)
+        if status == 200:
+            window.answered(at, at + 0.1, claim, probe)
+        elif status == 429:
+            window.refused(at, at + 0.1, claim, probe)
+        else:
+            window.lost(at + 0.1, probe)
+        at += 0.1
+        assert window.in_flight == 0
+        assert 0 <= window.others <= 32
+
+
+@_calm
+@given(actions=st.lists(st.tuples(st.sampled_from(["ask", "cancel", "answer", "drop", "unsent"]), st.integers(0, 30))))
+def test_slots_are_neither_lost_nor_counted_twice(actions: list[tuple[str, int]]) -> None:
+    async def main() -> None:
+        limiter, policy = Limiter(), Policy(max_concurrency=4)
+        asked: list[asyncio.Task[Slot]] = []
+        held: list[Slot] = []
+        for action, number in actions:
+            if action == "ask":
+                asked.append(asyncio.create_task(limiter.acquire("r", policy)))
+            elif action == "cancel" and asked:
+                asked[number % len(asked)].cancel()
+            elif held:
+                slot = held.pop(number % len(held))
+                if action == "answer":
+                    slot.answered(200, {})
+                slot.release(sent=action != "unsent")
+            if number % 3:
+                await asyncio.sleep(0)
+                held += [task.result() for task in asked if task.done() and not task.cancelled()]
+                asked = [task for task in asked if not task.done()]
+            assert limiter.in_flight <= 4
+        while asked or held:
+            for slot in held:
+                slot.answered(200, {})
+                slot.release()
+            await asyncio.sleep(0)
+            held = [task.result() for task in asked if task.done() and not task.cancelled()]
+            asked = [task for task in asked if not task.done()]
+        assert (limiter.in_flight, limiter.status.waiting) == (0, 0)
+
+    run_virtual(asyncio.wait_for(main(), 1000))

@@ -1,0 +1,315 @@
+"""The picture of one budget, with times and counts worked out by hand."""
+
+from __future__ import annotations
+
+from math import inf
+
+from mittwald_async.operation import RateLimit
+from mittwald_async.transport.ratelimit.edge import Edge
+from mittwald_async.transport.ratelimit.window import PATIENCE, Window
+from tests.support.clock import near
+
+
+def told(remaining: int, reset: float, limit: int = 100) -> RateLimit:
+    return RateLimit(limit, remaining, reset)
+
+
+def opened(remaining: int = 99, reset: float = 10, limit: int = 100, at: float = 0.0) -> Window:
+    """A window whose first answer came at `at`."""
+    window = Window(random=lambda: 0.0)
+    window.answered(at, at, told(remaining, reset, limit), window.sent(at))
+    return window
+
+
+def alone() -> Window:
+    """A lone client that has made 17 of 100 calls and knows that it is alone."""
+    window = opened()
+    for used in range(16):
+        window.answered(0.0, 0.0, told(98 - used, 10), window.sent(0.0))
+    assert window.floor == 83
+    return window
+
+
+def test_the_first_call_goes_alone_and_the_rest_after_its_answer() -> None:
+    window = Window()
+    assert window.when(0.0) == 0.0
+    assert window.sent(0.0)
+    assert window.when(0.1) == PATIENCE  # Nobody else, unless it takes too long.
+    window.answered(0.0, 0.2, told(99, 10), True)
+    assert window.when(0.2) == 0.2
+
+
+def test_without_headers_everybody_may_go() -> None:
+    window = Window()
+    window.answered(0.0, 0.1, None, window.sent(0.0))
+    assert window.available() is None
+    for _ in range(1000):
+        assert window.when(0.1) == 0.1
+        window.sent(0.1)
+
+
+def test_a_first_call_that_is_lost_is_followed_by_another() -> None:
+    window = Window()
+    window.lost(3.0, window.sent(0.0))
+    assert window.when(3.0) == 3.0
+    assert window.sent(3.0)
+
+
+def test_in_flight_counts_against_the_remainder() -> None:
+    window = alone()
+    for _ in range(81):  # 83 remain, two of them stay for newcomers until the last twentieth of the window.
+        assert window.when(1.0) == 1.0
+        window.sent(1.0)
+    assert window.available() == 2
+    assert near(window.when(1.0), window.end - 0.5)
+    assert window.when(9.6) == 9.6
+    window.sent(9.6)
+    window.sent(9.6)
+    assert window.available() == 0
+    assert window.when(9.6) == window.end
+
+
+def test_answers_out_of_order_do_not_raise_the_remainder() -> None:
+    window = alone()
+    for _ in range(3):
+        window.sent(1.0)
+    window.answered(1.0, 1.5, told(80, 9), False)
+    window.answered(1.0, 1.6, told(82, 9), False)
+    assert window.floor == 80
+    window.answered(1.0, 1.7, told(81, 9), False)
+    assert window.available() == 80
+
+
+def test_an_answer_without_headers_may_have_cost_a_call_until_a_younger_one_tells() -> None:
+    window = alone()
+    window.answered(1.0, 1.1, None, window.sent(1.0))
+    assert window.available() == 82
+    window.lost(1.2, window.sent(1.1))
+    assert window.available() == 81
+    window.answered(1.3, 1.4, told(82, 9), window.sent(1.3))  # Neither had been counted.
+    assert window.available() == 82
+    assert window.foreign == 0
+
+
+def test_a_call_that_was_never_sent_costs_nothing() -> None:
+    window = alone()
+    window.unsent(window.sent(1.0))
+    assert window.available() == 83
+
+
+def test_after_the_end_one_call_opens_the_next_window() -> None:
+    window = alone()
+    end = window.end
+    assert near(end, 10 + 10 / 600)
+    assert window.when(end) == end
+    assert window.sent(end)
+    assert window.when(end) == end + PATIENCE
+    window.answered(end, end + 0.1, told(99, 10), True)
+    assert window.floor == 99
+    assert window.when(end + 0.1) == end + 0.1
+    assert near(window.end, end + 10.1 + 10 / 600)
+
+
+def test_the_end_is_the_earliest_that_was_told() -> None:
+    window = opened(reset=10)
+    window.answered(0.5, 0.6, told(98, 10), window.sent(0.5))
+    assert near(window.end, 10 + 10 / 600)
+    window.answered(1.5, 1.6, told(97, 8), window.sent(1.5))
+    assert near(window.end, 9.6 + 10 / 600)
+
+
+def test_a_late_answer_of_the_window_before_does_not_spoil_the_new_one() -> None:
+    window = alone()
+    window.sent(8.0)
+    window.answered(10.1, 10.2, told(99, 10), window.sent(10.1))
+    window.answered(8.0, 10.3, told(0, 1), False)
+    assert window.floor == 99
+
+
+def test_a_new_window_is_known_by_its_later_end_even_if_others_emptied_it() -> None:
+    window = alone()
+    window.answered(11.2, 11.3, told(40, 10), window.sent(11.2))
+    assert window.floor == 40
+    assert window.foreign == 59
+    assert window.others >= 1
+
+
+def test_the_reserve_is_left_untouched() -> None:
+    window = alone()
+    for _ in range(31):  # 83 remain, 50 are kept, and two more for newcomers.
+        assert window.when(1.0, reserve=0.5) == 1.0
+        window.sent(1.0)
+    assert window.when(9.9, reserve=0.5) == 9.9
+    window.sent(9.9)
+    window.sent(9.9)
+    assert window.when(9.9, reserve=0.5) == window.end
+    assert window.when(9.9) == 9.9
+
+
+def test_smooth_spreads_what_is_left_over_the_time_left() -> None:
+    window = alone()
+    assert window.when(1.0, smooth=True) <= 1.0
+    window.sent(1.0)
+    assert near(window.when(1.0, smooth=True), 1.0 + (window.end - 1.0) / 82)
+
+
+def test_others_are_noticed_from_what_falls_beyond_our_own_use() -> None:
+    window = alone()
+    window.answered(1.0, 1.1, told(72, 9), window.sent(1.0))  # 83 became 72 through one call of ours: ten of others.
+    assert window.foreign == 10
+    assert window.others == 1
+    assert window.when(2.0) <= 2.0
+    window.sent(2.0)
+    assert near(window.when(2.0), 2.0 + (window.end - 2.0) / (72 - 1 - 1))
+
+
+def test_calls_of_our_own_under_way_are_never_taken_for_others() -> None:
+    window = alone()
+    for _ in range(10):
+        window.sent(1.0)
+    window.answered(1.0, 1.1, told(73, 9), False)
+    assert window.foreign == 0
+
+
+def test_a_newcomer_to_a_used_window_goes_gently_until_it_knows_better() -> None:
+    window, at = opened(remaining=49), 0.0
+    for used in range(16):
+        if used < 15:
+            assert window.others == 1
+        at = max(at, window.when(at))
+        window.answered(at, at, told(48 - used, 10 - int(at)), window.sent(at))
+    assert window.others == 0
+    assert window.when(at) == at
+
+
+def test_a_fresh_client_keeps_few_under_way_at_first() -> None:
+    window = opened()  # 99 remain: six at a time.
+    for _ in range(6):
+        assert window.when(0.0) == 0.0
+        window.sent(0.0)
+    assert window.when(0.0) == inf
+
+
+def test_a_changed_limit_is_taken_over_within_the_window() -> None:
+    window = alone()
+    window.answered(1.0, 1.1, told(16, 9, limit=33), window.sent(1.0))
+    assert (window.limit, window.floor, window.foreign) == (33, 16, 0)
+    window.answered(1.2, 1.3, told(82, 9, limit=100), window.sent(1.2))
+    assert (window.limit, window.floor, window.foreign) == (100, 82, 0)
+
+
+def test_a_429_near_the_end_of_the_budget_stops_until_the_reset() -> None:
+    window = opened(remaining=4)
+    window.refused(1.0, 1.1, None, window.sent(1.0))
+    assert window.floor == 0
+    assert window.when(1.1) == window.end
+    assert window.when(window.end) == window.end
+    assert window.sent(window.end)
+    assert window.when(window.end) > window.end  # One probe, the others wait.
+
+
+def test_a_429_that_contradicts_the_budget_stops_for_one_step() -> None:
+    window = alone()
+    window.refused(1.0, 1.1, None, window.sent(1.0))
+    assert near(window.when(1.1), 2.1)
+    assert window.sent(2.2)
+    assert window.when(2.2) == 2.2 + PATIENCE
+    window.answered(2.2, 2.3, told(82, 8), True)
+    assert window.when(2.3) == 2.3
+
+
+def test_back_off_doubles_from_one_second_to_sixty() -> None:
+    window, at, steps = Window(random=lambda: 0.0), 0.0, list[float]()
+    for _ in range(9):
+        window.refused(at, at, None, window.sent(at))
+        steps.append(window.when(at) - at)
+        at = window.when(at)
+    assert steps == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert window.throttled == 9
+    window.answered(at, at, None, window.sent(at))
+    window.refused(at + 1, at + 1, None, window.sent(at + 1))
+    assert window.when(at + 1) == at + 2
+
+
+def test_jitter_adds_up_to_half() -> None:
+    window = Window(random=lambda: 1.0)
+    window.refused(0.0, 0.0, None, window.sent(0.0))
+    assert window.when(0.0) == 1.5
+
+
+def test_many_429s_of_one_burst_are_one_refusal() -> None:
+    window = alone()
+    for _ in range(20):
+        window.sent(1.0)
+    for n in range(20):
+        window.refused(1.0, 1.1 + n / 100, None, False)
+    assert near(window.when(1.3), 2.1)
+    assert window.throttled == 20
+
+
+def test_a_429_with_headers_is_believed() -> None:
+    window = alone()
+    window.refused(1.0, 1.1, told(0, 5), window.sent(1.0))
+    assert near(window.when(1.1), 6.1 + 10 / 600)
+
+
+def test_an_opening_that_is_refused_waits_for_the_second_that_rounding_can_hide() -> None:
+    window = alone()
+    end = window.end
+    window.refused(end, end + 0.1, None, window.sent(end))
+    assert near(window.when(end + 0.1), 11.0, 0.02)
+
+
+def test_headers_that_stop_coming_end_the_budget() -> None:
+    window, at = alone(), 11.0
+    for _ in range(3):
+        window.answered(at, at, None, window.sent(at))
+    assert window.available() is None
+    assert window.when(at) == at
+
+
+def test_whoever_opened_late_looks_earlier_next_time() -> None:
+    window = alone()
+    window.answered(11.2, 11.3, told(20, 10), window.sent(11.2))  # It began at 11 in truth, as the next one will at 21.
+    window.answered(11.4, 11.5, told(3, 10), window.sent(11.4))
+    assert window.others > 3
+    look = window.when(11.6)
+    assert 20.4 < look < window.end - 0.5
+    window.answered(21.1, 21.2, told(97, 10), window.sent(21.1))
+    assert window.floor == 97
+
+
+def test_edge_trusts_then_waits_then_halves() -> None:
+    edge = Edge()
+    edge.plan(0, 2.0, True)
+    assert edge.offset < 0.01
+    edge.too_early(0.0)
+    assert edge.offset == 1.0
+    edge.plan(1999, 2.0, True)
+    assert edge.offset == 1.0
+    edge.plan(1, 2.0, True)
+    assert edge.offset == 0.5
+    edge.open(0.5)
+    assert (edge.low, edge.high) == (0.0, 0.5)
+    edge.plan(1, 2.0, True)
+    assert edge.offset == 0.25
+    edge.too_early(0.25)
+    assert edge.offset == 0.5
+    edge.too_early(3.0)
+    assert edge.offset == 0.5
+
+
+def test_edge_gives_a_whole_second_where_that_costs_nothing() -> None:
+    edge = Edge()
+    edge.plan(0, 600.0, True)
+    assert edge.offset == 1.0
+
+
+def test_edge_learns_from_what_passes_by() -> None:
+    edge = Edge()
+    edge.still_running(0.4)
+    assert near(edge.offset, 0.5)
+    edge.rounded_down()
+    assert edge.offset == 1.0
+    edge.open(0.3)
+    assert (edge.low, edge.high) == (0.3, 0.3)
