@@ -41,8 +41,8 @@ def read_headers(headers: Mapping[str, str]) -> RateLimit | None:
     if limit and remaining and reset and exempt is None and len(limit) <= 7 and len(reset) <= 4:
         # Nearly every answer: three plain numbers that make sense.
         digits = limit + remaining + reset
-        if len(digits) <= 18 and digits.isdigit() and digits.isascii() and 0 < (most := int(limit)) >= int(remaining):
-            return RateLimit(most, int(remaining), float(reset))
+        if len(digits) <= 18 and digits.isdigit() and digits.isascii() and 0 < (whole := int(limit)) >= int(remaining):
+            return RateLimit(whole, int(remaining), float(reset))
     if limit is None and remaining is None and reset is None and exempt is None:
         found = {_NAMES[low]: value for name, value in headers.items() if (low := name.lower()) in _NAMES}
         if not found:

@@ -29,6 +29,7 @@ class Slot:
         "_probe",
         "_sent_at",
         "_state",
+        "_turn",
         "asked_at",
         "deadline",
         "future",
@@ -44,6 +45,7 @@ class Slot:
         self._probe = False
         self._sent_at = 0.0
         self._state = _WAITS
+        self._turn = 0
         self.route: str = route
         self.policy: Policy = policy
         self.asked_at: float = 0.0
@@ -64,7 +66,9 @@ class Slot:
         """Its turn has come."""
         self._state = _OUT
         self._sent_at = now
-        self._probe = self._budget.window.sent(now)
+        window = self._budget.window
+        self._probe = window.sent(now)
+        self._turn = window.turn
         self._limiter.in_flight += 1
         if self.policy.max_rate is not None:
             self._limiter.bucket(self.policy.max_rate).take()
@@ -110,7 +114,7 @@ class Slot:
         told = read_headers(headers)
         if self._state == _OUT:
             self._state = _ANSWERED
-            self._limiter.learn(self._budget, self.route, self._sent_at, self._probe, status, told)
+            self._limiter.learn(self._budget, self, self._sent_at, self._probe, self._turn, status, told)
         return told
 
     def release(self, *, sent: bool = True) -> None:
@@ -292,7 +296,7 @@ class Limiter:
         return found
 
     def learn(
-        self, budget: Budget, route: str, sent_at: float, probe: bool, status: int, told: RateLimit | None
+        self, budget: Budget, slot: Slot, sent_at: float, probe: bool, turn: int, status: int, told: RateLimit | None
     ) -> None:
         """An answer is in: sort its route, tell its budget, wake who may go now."""
         now = self.loop.time()
@@ -300,9 +304,9 @@ class Limiter:
         if (
             told is not None
             and (told.exempt or told.limit is not None)
-            and (told.exempt or told.limit != window.limit or not self._scopes.knows(route, budget))
+            and (told.exempt or told.limit != window.limit or not self._scopes.knows(slot.route, budget))
         ):
-            target = self._scopes.learn(route, told, sent_at, now)
+            target = self._scopes.learn(slot.route, told, sent_at, now)
             if target is not budget:
                 window.unsent(probe)
                 self._rehome()
@@ -310,12 +314,13 @@ class Limiter:
                     self.finished()
                     return
                 window, probe = target.window, target.window.sent(now)
+                turn = window.turn
         if told is not None and told.exempt:
             window.unsent(probe)
         elif status == 429:
             window.refused(sent_at, now, told, probe)
         else:
-            window.answered(sent_at, now, told, probe)
+            window.answered(sent_at, now, told, probe, turn)
         self.finished()
 
     def finished(self) -> None:

@@ -40,6 +40,8 @@ _FIRST_STEP, _LAST_STEP = 1.0, 60.0
 """Seconds of the shortest and the longest back-off."""
 _HEADERLESS = 3
 """Opening calls answered without headers before the budget is taken for gone."""
+_BATCH = 8
+"""Answers of which the least tells how many calls others made."""
 _SHORT, _STEP = 10.0, 0.25
 """In windows shorter than this a whole second is too much to wait when somebody else may have emptied the window."""
 _SHY = 4
@@ -51,6 +53,9 @@ class Window:
 
     __slots__ = (
         "_base",
+        "_batch",
+        "_batch_low",
+        "_before",
         "_blind",
         "_due",
         "_floor_at",
@@ -71,6 +76,7 @@ class Window:
         "_strikes",
         "_suspect",
         "_told_end",
+        "_turn_base",
         "_uncertain",
         "_uncertain_at",
         "edge",
@@ -82,6 +88,7 @@ class Window:
         "own",
         "period",
         "throttled",
+        "turn",
     )
 
     def __init__(self, random: Callable[[], float] = dice) -> None:
@@ -107,6 +114,12 @@ class Window:
         self._last_own = 0
         self._last_foreign = 0
         self._proof = 0
+        self.turn = 0
+        """Calls sent so far: the number of the latest one."""
+        self._turn_base = 0
+        self._before = 0
+        self._batch = 0
+        self._batch_low = inf
         self._suspect = False
         self._late = False
         self._shy = 0
@@ -206,6 +219,7 @@ class Window:
     def sent(self, now: float) -> bool:
         """A call goes out. True: it goes alone, everybody waits for what it brings."""
         self.in_flight += 1
+        self.turn += 1
         due = self._due + self._gap
         self._due = due if now - due < self._gap else now
         if self._must_probe or (not self._blind if self.floor is None else now >= self._told_end + self.edge.offset):
@@ -223,8 +237,10 @@ class Window:
         self._uncertain += 1
         self._uncertain_at = now
 
-    def answered(self, sent_at: float, now: float, told: RateLimit | None, probe: bool) -> None:
-        """An answer other than a 429 is in."""
+    def answered(
+        self, sent_at: float, now: float, told: RateLimit | None, probe: bool, turn: int | None = None
+    ) -> None:
+        """An answer other than a 429 is in; `turn`: the number it was sent under."""
         self._over(probe)
         if sent_at >= self._stop_from:
             self._must_probe = False
@@ -247,7 +263,7 @@ class Window:
         if sent_at >= self._uncertain_at:
             self.own += self._uncertain
             self._uncertain = 0
-        self._look_for_others(remaining)
+        self._look_for_others(remaining, turn)
 
     def refused(self, sent_at: float, now: float, told: RateLimit | None, probe: bool) -> None:
         """A 429 is in: everybody stops."""
@@ -309,6 +325,8 @@ class Window:
         self._blind = False
         self.own, self.foreign = 1, 0
         self._base = self.limit - remaining - 1 if first else 0
+        self._turn_base, self._before = self.turn, 1 + self.in_flight
+        self._batch, self._batch_low = 0, inf
         if first:
             self._suspect = self._base > 0
         self._shy = max(0, self._shy - 1)
@@ -340,8 +358,19 @@ class Window:
         self.limit = limit
         self._base = limit - remaining - self.own - self.in_flight - self._uncertain - self.foreign
 
-    def _look_for_others(self, remaining: int) -> None:
-        """Count what fell beyond anything we can have caused."""
+    def _look_for_others(self, remaining: int, turn: int | None = None) -> None:
+        """Count what fell beyond anything we can have caused.
+
+        Calls under way hide as many of others. But a server takes calls about in the order of sending, so what fell
+        beyond the calls sent up to this one is probably not ours; the least of a few answers is believed.
+        """
+        if turn is not None and turn > self._turn_base:
+            probably = (self.limit or 0) - remaining - self._base - self._before - (turn - self._turn_base)
+            self._batch_low = min(self._batch_low, probably)
+            self._batch += 1
+            if self._batch == _BATCH:
+                self.foreign = max(self.foreign, int(self._batch_low))
+                self._batch, self._batch_low = 0, inf
         surely = (self.limit or 0) - remaining - self._base - self.own - self.in_flight - self._uncertain
         if surely > self.foreign:
             self.foreign = surely
