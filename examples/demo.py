@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -29,7 +29,7 @@ def options(description: str | None) -> argparse.ArgumentParser:
 @asynccontextmanager
 async def connected(
     demo: bool, *, rate_limit: tuple[int, float] = (3000, 600.0), **given: Any
-) -> AsyncIterator[Mittwald]:
+) -> AsyncGenerator[Mittwald]:
     """An open client, of the emulator or of the real API.
 
     Args:

@@ -29,15 +29,16 @@ async def main(arguments: argparse.Namespace) -> None:
 
     table = csv.writer(sys.stdout)
     table.writerow(["days", "valid_to", "common_name", "issuer", "project", "customer"])
-    for certificate in sorted(certificates, key=lambda one: one.valid_to):
-        days = (certificate.valid_to - today).days
+    dated = [(one.valid_to, one) for one in certificates if one.valid_to is not None]
+    for ends, certificate in sorted(dated, key=lambda pair: pair[0]):
+        days = (ends - today).days
         if days > arguments.within:
             break
         project = project_of.get(certificate.project_id)
         table.writerow(
             [
                 days,
-                certificate.valid_to.date(),
+                ends.date(),
                 certificate.common_name,
                 certificate.issuer,
                 project.short_id if project else certificate.project_id,

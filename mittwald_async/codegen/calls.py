@@ -150,7 +150,7 @@ class Calls:
         found: dict[tuple[str, str], tuple[Json, str]] = {}
         for node, place in parameters:
             where, wire = node.get("in"), node.get("name")
-            if where not in _PLACES or not isinstance(wire, str):
+            if not isinstance(where, str) or where not in _PLACES or not isinstance(wire, str):
                 raise DocumentError("a parameter needs a name, and 'in' one of path, query, header, cookie", place)
             found[where, wire] = (node, place)
         in_path = re.findall(r"\{([^{}]*)\}", path)

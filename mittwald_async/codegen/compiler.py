@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
 
 from . import GENERATOR_VERSION, ir
 from .calls import Calls
@@ -15,6 +14,7 @@ from .render_api import render_group
 from .render_index import render_api_package, render_groups, render_models_package, render_operations
 from .render_models import render_domain
 from .schemas import Schemas
+from .shape import child
 from .unions import Planner
 
 
@@ -36,7 +36,7 @@ def compile_document(document: Document, config: Config) -> Compiled:
     calls = Calls(root, config, schemas, findings)
     calls.read()
     Planner(schemas.declarations, findings).plan_all()
-    info = cast("dict[str, Any]", root.get("info", {}))
+    info = child(root, "info", "#")
     surface = ir.Surface(
         title=str(info.get("title", "")),
         version=str(info.get("version", "")),

@@ -16,7 +16,7 @@ from .merge import Merger, is_annotation_only, is_deprecated
 from .names import class_name, free_name, pascal, singular, snake
 from .problems import DocumentError, Findings, escaped
 from .resolve import Resolver
-from .shape import Json, objects
+from .shape import Json, number, objects, size, text
 from .shape import names as texts
 
 _LONG_ENUM = 64
@@ -211,14 +211,14 @@ class Schemas:
     def limits(self, schema: Json, pointer: str) -> ir.Limits:
         """Format, range and lengths; those of a referenced schema too."""
         schema = self._merger.whole(schema, pointer)
-        form = schema.get("format")
+        form = text(schema, "format", pointer)
         return ir.Limits(
-            format=form if isinstance(form, str) and form not in _IMPLIED_FORMATS else None,
-            minimum=schema.get("minimum"),
-            maximum=schema.get("maximum"),
-            min_length=schema.get("minLength", schema.get("minItems")),
-            max_length=schema.get("maxLength", schema.get("maxItems")),
-            pattern=schema.get("pattern"),
+            format=None if form in _IMPLIED_FORMATS else form,
+            minimum=number(schema, "minimum", pointer),
+            maximum=number(schema, "maximum", pointer),
+            min_length=size(schema, ("minLength", "minItems"), pointer),
+            max_length=size(schema, ("maxLength", "maxItems"), pointer),
+            pattern=text(schema, "pattern", pointer),
         )
 
     def model(self, made: ir.Type) -> ir.Model | None:
@@ -272,11 +272,11 @@ class Schemas:
         name = owner.name
         variants: list[ir.Type] = []
         with_null = False
-        for number, (part, label) in enumerate(zip(alternatives, labels, strict=True)):
+        for place, (part, label) in enumerate(zip(alternatives, labels, strict=True)):
             if is_annotation_only(part) and part.get("nullable"):
                 with_null = True
                 continue
-            made = self.convert(part, Owner(owner.domain, name + pascal(label)), f"{pointer}/{word}/{number}")
+            made = self.convert(part, Owner(owner.domain, name + pascal(label)), f"{pointer}/{word}/{place}")
             if isinstance(made, ir.Nullable):
                 with_null, made = True, made.inner
             if made not in variants:

@@ -54,3 +54,26 @@ def names(node: Json, key: str, pointer: str) -> list[str]:
         if not isinstance(name, str):
             raise DocumentError("a text is needed here", f"{pointer}/{escaped(key)}/{number}")
     return found
+
+
+def number(node: Json, key: str, pointer: str) -> int | float | None:
+    """A number inside an object, `None` where there is none."""
+    found = node.get(key)
+    if found is None or (isinstance(found, int | float) and not isinstance(found, bool)):
+        return found
+    raise DocumentError("a number is needed here", f"{pointer}/{escaped(key)}")
+
+
+def size(node: Json, keys: tuple[str, str], pointer: str) -> int | None:
+    """The first of two lengths that is there."""
+    key = keys[0] if node.get(keys[0]) is not None else keys[1]
+    found = number(node, key, pointer)
+    return None if found is None else int(found)
+
+
+def text(node: Json, key: str, pointer: str) -> str | None:
+    """A text inside an object, `None` where there is none."""
+    found = node.get(key)
+    if found is None or isinstance(found, str):
+        return found
+    raise DocumentError("a text is needed here", f"{pointer}/{escaped(key)}")

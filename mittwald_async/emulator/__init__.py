@@ -73,8 +73,9 @@ class Emulator:
     async def __aenter__(self) -> Self:
         from .server import Server
 
-        self._server = Server(self.core)
-        await self._server.start(self.options.host, self.options.port)
+        server = Server(self.core)
+        await server.start(self.options.host, self.options.port)
+        self._server = server
         return self
 
     async def __aexit__(

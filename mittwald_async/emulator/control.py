@@ -9,6 +9,7 @@ POST   /__emulator/clock         {"advance": seconds}
 PUT    /__emulator/transitions   {"unit": "seconds" | "reads", "length": …, "failing": …}
 PATCH  /__emulator/traits        any trait's options by name: rate_limit, lag, drift, max_limit, …
 GET    /__emulator/requests      the last requests; ?operation=id or glob, ?limit=n      DELETE: forget them
+GET    /__emulator/events        the last writes: event id, when it arrives, what it created, project and customer
 GET    /__emulator/counters      requests by operation and status, budget windows, drift, refusals
 GET    /__emulator/state         everything as JSON                PUT: continue from such a dump
 """
@@ -69,6 +70,7 @@ class Control:
             ("PATCH", "traits"): self._traits,
             ("GET", "requests"): self._requests,
             ("DELETE", "requests"): lambda _query, _body: core.log.clear(),
+            ("GET", "events"): lambda _query, _body: list(core.events.recent),
             ("GET", "counters"): self._counters,
             ("GET", "state"): lambda _query, _body: core.dump(),
             ("PUT", "state"): self._load,

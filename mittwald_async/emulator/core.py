@@ -22,6 +22,7 @@ from .faults import Faults, parsed
 from .generate import Generator
 from .generic import answer_generically, enums_of
 from .options import Options
+from .resources.exports import exported
 from .shapes import Shapes
 from .state import World
 from .traits import auth, paging
@@ -216,7 +217,7 @@ class Core:
             raise reply
         answer = self._rendered(route, reply, call, view, headers)
         if not call.pure:
-            answer.headers["etag"] = self.events.wrote(created(call, reply), earlier)
+            answer.headers["etag"] = self.events.wrote(created(call, reply), earlier, _about(call))
         return answer
 
     def _handler(self, route: Route) -> Handler:
@@ -228,8 +229,7 @@ class Core:
     def _rendered(self, route: Route, reply: Reply, call: Call, view: View, headers: dict[str, str]) -> Answer:
         if isinstance(reply, Listing):
             if not view.whole:
-                everything = reply.items[0 : len(reply.items)]
-                reply = Listing(view.without_new(everything), reply.extra)
+                reply = Listing(view.without_new(reply.items), reply.extra)
             items, page_headers = paging.cut(route.operation, reply, call.query, self.options)
             headers.update(page_headers)
             if self.drift.hits():
@@ -255,7 +255,7 @@ class Core:
         """The nearest resource at or above the path as it reads now, for those who will not see the write yet."""
         while path.count("/") > 2:
             found = self.routes.find("GET", path)
-            if not isinstance(found, frozenset) and isinstance(found[0], Route):
+            if not isinstance(found, frozenset) and isinstance(found[0], Route) and not found[0].needs_query:
                 return None if found[0].is_list else self._peek(found[0], found[1], call, path)
             path = path.rpartition("/")[0]
         return None
@@ -279,6 +279,14 @@ class Core:
         except Fail:
             return None
         return (raw_path, encode(reply.data)) if isinstance(reply, Value) else None
+
+    def download(self, backup_id: str, wanted: str | None) -> Answer:
+        """What is behind an export's download URL: no token, no budget, ranges as asked for."""
+        try:
+            content = exported(self.world, backup_id)
+        except Fail as failure:
+            return failed(failure, {})
+        return ranged(content, {"Content-Type": content.content_type, **content.headers}, wanted)
 
     def trace_id(self) -> str:
         """Id of the current request, for support."""
@@ -318,3 +326,13 @@ class Core:
         self._main_token()
         if self.clock.virtual:
             self.clock.advance(max(now - self.clock.now(), 0.0))
+
+
+def _about(call: Call) -> dict[str, Any]:
+    """What an event is remembered with: which operation wrote, to which project or customer."""
+    write = call.write
+    return {
+        "operation_id": call.operation.operation_id,
+        "project_id": call.path.get("projectId") or (write.project_id if write is not None else None),
+        "customer_id": call.path.get("customerId") or (write.customer_id if write is not None else None),
+    }

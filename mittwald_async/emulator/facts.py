@@ -16,7 +16,7 @@ PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 class Route:
     """One operation, with what the server looks up for every request of it."""
 
-    __slots__ = ("body_fields", "headers", "is_list", "operation", "path", "query", "success", "unscoped")
+    __slots__ = ("headers", "is_list", "needs_query", "operation", "path", "query", "success", "unscoped")
 
     def __init__(self, operation: Operation[Any]) -> None:
         self.operation: Operation[Any] = operation
@@ -26,6 +26,7 @@ class Route:
         self.path: dict[str, Parameter] = by_place["path"]
         self.query: dict[str, Parameter] = by_place["query"]
         self.headers: dict[str, Parameter] = {wire.lower(): parameter for wire, parameter in by_place["header"].items()}
+        self.needs_query = any(parameter.required for parameter in self.query.values())
         self.success: int = operation.results[0].status if operation.results else 204
         self.is_list: bool = operation.paging is not None
         self.unscoped: bool = self.is_list and "{" not in operation.path and operation.secured

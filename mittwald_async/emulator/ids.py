@@ -81,6 +81,10 @@ class Ids:
         """The dice of one object; `purpose` tells several streams of the same object apart."""
         return Dice(self._seed + ((kind << 48 | number) << 8 | purpose).to_bytes(12, "big"))
 
+    def dice_of(self, text: str) -> Dice:
+        """The dice of something that has no number."""
+        return Dice(blake2b(text.encode(), digest_size=32, key=self._seed).digest())
+
     def uuid(self, kind: int, number: int) -> str:
         """The id of object `number` (below 2**40) of `kind` (below 2**21)."""
         first, second, third = self._keys

@@ -80,7 +80,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """File with a dumped state to start from; `seed`, `customers` and `projects` of the dump win."""
     log_size: int = 1000
     """Requests the control API remembers."""
-    server_header: bool = True
 
     def checked(self) -> Options:
         """The same options with every value in its type, or OptionError."""

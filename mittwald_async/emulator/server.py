@@ -69,6 +69,8 @@ class Server:
             body = await request.read() if request.can_read_body else b""
         except web.HTTPRequestEntityTooLarge:
             return web.Response(status=413, body=_TOO_LARGE, content_type="application/json")
+        if path.startswith("/__emulator/downloads/"):
+            return _plain(self.core.download(path.rpartition("/")[2], request.headers.get("range")))
         if path.startswith("/__emulator/"):
             return self._control.answer(request.method, path, request.query, body)
         method = "GET" if request.method == "HEAD" else request.method

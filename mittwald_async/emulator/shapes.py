@@ -41,7 +41,7 @@ class Scalar(msgspec.Struct, frozen=True):
 
 
 class Words(msgspec.Struct, frozen=True):
-    """An enum; `rest` is what else passes, for words that are mixed with other types."""
+    """An enum, closed: requests are held to the documented words."""
 
     values: tuple[Any, ...]
 

@@ -351,8 +351,7 @@ class World:
 
     def fails(self, kind: str, id: str) -> bool:
         """Whether a created thing is one of the share that ends badly: decided by its id."""
-        located = self.seeded.ids.locate(id)
-        dice = self.seeded.ids.dice(*(located or (KINDS[kind].number, 0)), 9)
+        dice = self.seeded.ids.dice_of(f"{kind} {id}")
         return dice.below(1_000_000) < self.transitions.failing * 1_000_000
 
     def begin(self, kind: str, key: Key, *steps: Step) -> None:
@@ -442,7 +441,7 @@ class World:
         if kind is None:
             return None
         first = self.keys(kind)[:1]
-        return self.id(kind, first[0]) if first else None
+        return str(self.read(kind, first[0])[KINDS[kind].id_name]) if first else None
 
     def counts(self) -> dict[str, int]:
         """Objects by kind."""

@@ -86,9 +86,12 @@ class Checker:
             return data
         else:
             value, issues = _json(data)
-        shape = self._shapes_of(route)[3]
+        shape = self.body_shape(route)
         if not issues and shape is not None:
-            check(shape, value, "", issues)
+            try:
+                check(shape, value, "", issues)
+            except RecursionError:
+                issues.append(Issue("body", "is nested too deeply", "depth"))
         if strict:
             _complain(issues)
         return value

@@ -217,9 +217,7 @@ def wait_for_table(path: Path, table: str) -> None:
 def test_on_a_terminal_progress_is_drawn(server: str, tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     with faults(server, {"operation": "cronjob-list-cronjobs", "delay": 0.1}):
-        with start(
-            server, tmp_path, "sweep", "-r", "project", "-r", "cronjob", out=theirs, err=theirs
-        ) as process:
+        with start(server, tmp_path, "sweep", "-r", "project", "-r", "cronjob", out=theirs, err=theirs) as process:
             os.close(theirs)
             shown = b""
             while True:

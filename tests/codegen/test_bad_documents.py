@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from mittwald_async.codegen.compiler import compile_document
 from mittwald_async.codegen.config import Config
 from mittwald_async.codegen.load import Document
 from mittwald_async.codegen.problems import DocumentError, escaped, pointer_of, unescaped
+from mittwald_async.codegen.shape import is_array, is_object
 
 from .documents import INT, TEXT, Json, body, compiled, document, obj, ok, operation, parameter, ref
 
@@ -38,6 +40,8 @@ def cases() -> Iterator[tuple[Json, str, str]]:
     yield schema({"oneOf": [1]}), f"{HERE}/oneOf/0", "an object is needed"
     yield schema({"oneOf": []}), f"{HERE}/oneOf", "without alternatives"
     yield schema({"items": 1, "type": "array"}), f"{HERE}/items", "an object is needed"
+    yield schema(obj(x={"type": "integer", "minimum": "1"})), f"{HERE}/properties/x/minimum", "a number is needed"
+    yield schema(obj(x={"type": "string", "pattern": 1})), f"{HERE}/properties/x/pattern", "a text is needed"
     yield schema(ref("a.Y")), HERE, "unresolved $ref '#/components/schemas/a.Y'"
     yield schema({"$ref": "other.json#/X"}), HERE, "cannot resolve $ref 'other.json#/X'"
     yield schema({"allOf": [ref("a.X"), obj(x=INT)]}), HERE, "leads back to itself"
@@ -103,6 +107,55 @@ def test_texts_of_the_document_cannot_break_out_of_literals() -> None:
     for path, text in compiled(document(schemas, paths)).files.items():
         calls = [ast.unparse(node.func) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
         assert "boom" not in calls, path
+
+
+def everywhere(node: Any, way: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    yield way
+    parts: list[tuple[str | int, Any]] = []
+    if is_object(node):
+        parts = list(node.items())
+    elif is_array(node):
+        parts = list(enumerate(node))
+    for key, part in parts:
+        yield from everywhere(part, (*way, key))
+
+
+def complete() -> Json:
+    """A document with something of everything."""
+    thing = obj(
+        ["x"], x=TEXT, y={"type": "string", "enum": ["a"], "maxLength": 3}, z={"type": "array", "items": obj(q=INT)}
+    )
+    schemas: Json = {
+        "a.X": thing,
+        "a.U": {"oneOf": [ref("a.X"), obj(["k"], k=INT), TEXT]},
+        "a.A": {"allOf": [ref("a.X"), obj(m=INT)], "nullable": True},
+        "a.D": {"type": "object", "additionalProperties": ref("a.X")},
+    }
+    limit = parameter("limit", schema={"type": "integer", "default": 3, "maximum": 9})
+    paths: Json = {
+        "/x/{id}": {
+            "parameters": [parameter("id", "path", required=True)],
+            "get": operation("shop-get", parameters=[limit], responses=ok({"type": "array", "items": ref("a.X")})),
+            "post": operation("shop-post", requestBody=body(ref("a.U")), security=[{"key": []}]),
+            "put": operation("shop-put", requestBody=body(ref("a.X")), responses={"201": ok(ref("a.A"))["200"]}),
+        }
+    }
+    return document(schemas, paths)
+
+
+@pytest.mark.parametrize("junk", [None, 1.5, "text", True, [], {}, [1], {"a": 1}, {"$ref": 3}, ref("a.X")], ids=str)
+def test_junk_anywhere_gives_output_or_a_clear_message(junk: Any) -> None:
+    for way in everywhere(complete()):
+        if way:
+            root = copy.deepcopy(complete())  # parts of it are shared with other tests
+            holder: Any = root
+            for key in way[:-1]:
+                holder = holder[key]
+            holder[way[-1]] = copy.deepcopy(junk)
+            try:
+                compiled(root)
+            except DocumentError as error:
+                assert str(error)  # noqa: PT017  either outcome is right
 
 
 def test_pointers() -> None:

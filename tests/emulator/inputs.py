@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from mittwald_async.emulator.calls import HANDLERS
 from mittwald_async.emulator.facts import PLACEHOLDER, Route
 from mittwald_async.emulator.shapes import Shape
 
@@ -20,20 +21,23 @@ def text(value: Any) -> str:
     return msgspec.json.encode(value).decode() if isinstance(value, dict) else str(value)
 
 
-class Request:
-    """A valid request for one operation, with ids that exist where the world knows their kind."""
+TEXTS = {"interval": "0 3 * * *", "schedule": "0 3 * * *", "version": "8.0", "publicKey": "ssh-ed25519 AAAAC3Nz me"}
+"""Texts with a grammar that the facts do not tell."""
 
-    def __init__(self, talk: Talk, route: Route) -> None:
+
+class Request:
+    """A valid request for one operation, with ids that exist where they can be had."""
+
+    def __init__(self, talk: Talk, route: Route, ids: dict[str, str]) -> None:
         core = talk.core
         self.route = route
         self.method = route.operation.method
-        path, query, headers = core.checker.parameter_shapes(route)
+        _, query, headers = core.checker.parameter_shapes(route)
 
         def made(shape: Shape, name: str) -> Any:
             return core.generator.make(shape, f"input {name}")
 
-        values = {name: core.world.sample(name) or text(made(shape, name)) for name, shape in path.items()}
-        self.path = PLACEHOLDER.sub(lambda found: quote(values[found[1]], safe=""), route.operation.path)
+        self.path = PLACEHOLDER.sub(lambda found: quote(ids[found[1]], safe=""), route.operation.path)
         required = {name: made(shape, name) for name, shape in query.items() if route.query[name].required}
         self.query = urlencode({name: text(value) for name, value in required.items()})
         self.headers = {
@@ -43,7 +47,7 @@ class Request:
         body = route.operation.body
         shape = core.checker.body_shape(route)
         if body is not None and shape is not None:
-            value = with_ids(made(shape, f"body {route.operation.operation_id}"), talk)
+            value = with_ids(made(shape, f"body {route.operation.operation_id}"), talk, ids)
             self.headers["content-type"] = body.content_type
             if body.content_type.startswith("multipart/"):
                 self.headers["content-type"], self.body = multipart({p.wire: b"content" for p in body.properties})
@@ -57,16 +61,64 @@ class Request:
         return f"{self.path}?{self.query}" if self.query else self.path
 
 
-def with_ids(value: Any, talk: Talk) -> Any:
-    """The value with existing ids where a property's name says of what."""
+async def request_for(talk: Talk, route: Route) -> Request:
+    """A request whose path names things that exist, found in the lists above them."""
+    shapes = talk.core.checker.parameter_shapes(route)[0]
+    ids = await siblings(talk, route)
+    path = ""
+    for segment in route.operation.path.split("/")[1:]:
+        placeholder = PLACEHOLDER.fullmatch(segment)
+        if placeholder is None:
+            path += f"/{segment}"
+            continue
+        name = placeholder[1]
+        if name not in ids:
+            made = talk.core.generator.make(shapes[name], f"input {name}")
+            ids[name] = await listed(talk, path, name) or talk.core.world.sample(name) or text(made)
+        path += f"/{quote(ids[name], safe='')}"
+    return Request(talk, route, ids)
+
+
+async def listed(talk: Talk, path: str, name: str) -> str | None:
+    """Id of the first thing in the list at a path, if there is such a list."""
+    found = talk.core.routes.find("GET", path)
+    if isinstance(found, frozenset) or not isinstance(found[0], Route) or not found[0].is_list:
+        return None
+    if found[0].operation.operation_id not in HANDLERS:
+        return None
+    answer = await talk.get(path)
+    body: Any = answer.json if answer.status == 200 else []
+    lists: list[Any] = (
+        [value for value in body.values() if isinstance(value, list)] if hasattr(body, "values") else [body]
+    )
+    items: list[dict[str, Any]] = lists[0] if lists else []
+    return next((str(item[key]) for item in items for key in ("id", name) if key in item), None)
+
+
+async def siblings(talk: Talk, route: Route) -> dict[str, str]:
+    """Stacks are often empty: one that has what the path asks for."""
+    wanted = {"serviceId": "/v2/services", "volumeId": f"/v2/projects/{await talk.project()}/volumes"}
+    for name, url in wanted.items():
+        items: list[dict[str, Any]] = (await talk.get(url)).json if f"/{{{name}}}" in route.operation.path else []
+        if items and "stackId" in route.path:
+            return {name: items[0]["id"], "stackId": items[0]["stackId"]}
+    return {}
+
+
+def with_ids(value: Any, talk: Talk, ids: dict[str, str]) -> Any:
+    """The value with existing ids and well-formed texts where a property's name says of what."""
     if isinstance(value, list):
         items: list[Any] = value  # pyright: ignore[reportUnknownVariableType]
-        return [with_ids(item, talk) for item in items]
+        return [with_ids(item, talk, ids) for item in items]
     if not isinstance(value, dict):
         return value
     fields: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
-    known = {name: talk.core.world.sample(name) for name, item in fields.items() if isinstance(item, str)}
-    return {name: known.get(name) or with_ids(item, talk) for name, item in fields.items()}
+    known = {
+        name: TEXTS.get(name) or ids.get(name) or talk.core.world.sample(name)
+        for name, item in fields.items()
+        if isinstance(item, str)
+    }
+    return {name: known.get(name) or with_ids(item, talk, ids) for name, item in fields.items()}
 
 
 def multipart(files: dict[str, bytes]) -> tuple[str, bytes]:

@@ -180,3 +180,32 @@ async def test_a_write_that_fails_is_no_event() -> None:
     answer = await talk.patch("/v2/projects/00000000-0000-4000-8000-000000000000/description", {"description": "x"})
     assert answer.status in (403, 404)
     assert "etag" not in answer.headers
+
+
+class Counted:
+    """A list that tells how much of it was made."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        self.made = 0
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, part: slice) -> list[dict[str, str]]:
+        numbers = range(self.length)[part]
+        self.made += len(numbers)
+        return [{"id": f"id-{number}"} for number in numbers]
+
+
+@pytest.mark.parametrize("length", [100, 1_000_000])
+async def test_hiding_in_a_long_list_does_not_make_all_of_it(length: int) -> None:
+    talk = lagging()
+    talk.core.events.wrote(["id-5", "id-7"], None)
+    items = Counted(length)
+    page = list(talk.core.events.view(0).without_new(items)[0:10])
+    assert [item["id"] for item in page] == [f"id-{number}" for number in (0, 1, 2, 3, 4, 6, 8, 9, 10, 11)]
+    assert items.made <= 100
+    talk.emulator.advance(2)
+    talk.core.events.wrote([], None)
+    assert talk.core.events.view(0).without_new(items) is items

@@ -141,6 +141,14 @@ async def test_requests_are_remembered_and_counted(remote: Remote) -> None:
     assert await remote.control("GET", "requests") == []
 
 
+async def test_writes_are_remembered_as_events(remote: Remote) -> None:
+    project = (await remote.ask("GET", "/v2/projects"))[0]["id"]
+    await remote.ask("PATCH", f"/v2/projects/{project}/description", {"description": "changed"}, 204)
+    (event,) = await remote.control("GET", "events")
+    assert (event["project_id"], event["created"]) == (project, [])
+    assert event["operation_id"].endswith("update-project-description")
+
+
 async def test_the_state_moves_to_another_emulator(remote: Remote) -> None:
     project = (await remote.ask("GET", "/v2/projects"))[0]["id"]
     await remote.ask("PATCH", f"/v2/projects/{project}/description", {"description": "moved house"}, 204)

@@ -27,7 +27,7 @@ from mittwald_async.emulator.calls import (
 )
 from mittwald_async.emulator.generic import answer_generically
 
-from .inputs import Request
+from .inputs import request_for
 from .talk import CALM, Heard, Talk
 
 CALLS = (
@@ -283,7 +283,7 @@ async def test_generic_answers_keep_the_ids_of_their_path_and_refuse_unknown_one
 )
 async def test_generic_content_is_stable_too(operation_id: str, content_type: str | None) -> None:
     talk = Talk()
-    request = Request(talk, talk.core.routes.by_id[operation_id])
+    request = await request_for(talk, talk.core.routes.by_id[operation_id])
     talk.core.handlers[operation_id] = answer_generically
     answer = await talk.say(request.method, request.url)
     assert (answer.status in (200, 204), answer.headers.get("content-type")) == (True, content_type), answer

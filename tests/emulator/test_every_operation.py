@@ -12,7 +12,7 @@ from mittwald_async.emulator.traits.auth import OPEN
 from mittwald_async.operations import OPERATIONS
 
 from . import document
-from .inputs import Request
+from .inputs import Request, request_for
 from .talk import Heard, Talk
 
 every_operation = pytest.mark.parametrize("operation_id", list(OPERATIONS))
@@ -36,7 +36,7 @@ async def sent(talk: Talk, request: Request, url: str, data: bytes, **headers: s
 async def test_a_valid_request_is_answered_as_documented(operation_id: str) -> None:
     operation = OPERATIONS[operation_id]
     talk = Talk() if operation.method != "GET" else shared()
-    request = Request(talk, talk.core.routes.by_id[operation_id])
+    request = await request_for(talk, talk.core.routes.by_id[operation_id])
     answer = await sent(talk, request, request.url, request.body)
     documented = {result.status for result in operation.results}
     if answer.status == 400:
@@ -57,7 +57,7 @@ def takes_anything(shape: Shape | None) -> bool:
 async def test_an_invalid_request_is_refused_with_its_issues(operation_id: str) -> None:
     talk = Talk()
     route = talk.core.routes.by_id[operation_id]
-    request = Request(talk, route)
+    request = await request_for(talk, route)
     joint = "&" if request.query else "?"
     unknown = await sent(talk, request, f"{request.url}{joint}noSuchParameter=1", request.body)
     assert issues(unknown) == {"noSuchParameter"}

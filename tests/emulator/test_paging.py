@@ -41,11 +41,11 @@ async def test_page_zero_is_the_first_and_limit_zero_is_empty() -> None:
     assert (await talk.get("/v2/projects?limit=0")).json == []
 
 
-@pytest.mark.parametrize("query", ["limit=-1", "limit=x", "skip=1.5", "page=", "limit=99999999999999999999"])
+@pytest.mark.parametrize("query", ["limit=-1", "limit=x", "skip=1.5", "skip=-1", "page=", "limit=99999999999999999999"])
 async def test_numbers_that_are_none_are_refused(query: str) -> None:
     answer = await Talk().get(f"/v2/projects?{query}")
     assert (answer.status, answer.json["type"]) == (400, "ValidationError")
-    assert answer.json["validationErrors"][0]["path"] == query.partition("=")[0]
+    assert answer.json["validationErrors"][0]["path"].rpartition(".")[2] == query.partition("=")[0]
 
 
 async def test_a_list_may_refuse_more_than_it_gives() -> None:

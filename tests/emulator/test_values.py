@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+import msgspec
 import pytest
 
 from mittwald_async.emulator.calls import Fail, Issue, Part
@@ -274,11 +275,26 @@ def test_lists_keep_their_lengths_and_bytes_are_text() -> None:
     assert isinstance(generator.make(Scalar("bytes"), "x"), str)
 
 
-def test_recursion_ends() -> None:
-    for name in ("container.TemplateSchemaProperty", "project.Project"):
-        module, _, _ = name.partition(".")
-        assert module in name
-    deep: Shape = TEXT
-    for _ in range(12):
-        deep = Choice((Many(deep), NULL))
-    assert Generator(SHAPES, 0).make(deep, "x") is not UNSET
+@pytest.mark.parametrize(
+    "model", ["backup.ProjectBackupPath", "project.FilesystemDirectoryListing", "storagespace.Statistics"]
+)
+def test_models_that_contain_themselves_end_somewhere(model: str) -> None:
+    generator = Generator(SHAPES, 0)
+    for number in range(20):
+        made = generator.value(model, number)
+        assert problems(SHAPES.expression(model), made) == []
+
+
+def test_bodies_nested_too_deeply_are_refused() -> None:
+    shape: Shape = TEXT
+    value: Any = "x"
+    for _ in range(700):
+        shape, value = Many(shape), [value]
+
+    class Deep(Checker):
+        def body_shape(self, route: Route) -> Shape | None:
+            return shape
+
+    with pytest.raises(Fail) as caught:
+        Deep(SHAPES).body(route(body=Body(content_type="application/json", type="Any")), msgspec.json.encode(value), "")
+    assert caught.value.issues[0].type in ("depth", "json")

@@ -5,6 +5,7 @@ from __future__ import annotations
 KIND_OF_PARAMETER = {
     "appId": "app",
     "appInstallationId": "app_installation",
+    "articleId": "article",
     "appVersionId": "app_version",
     "baseAppVersionId": "app_version",
     "certificateId": "certificate",
@@ -57,6 +58,7 @@ def register() -> None:
     from . import (
         access,
         apps,
+        articles,
         backups,
         billing,
         certificates,
@@ -75,13 +77,16 @@ def register() -> None:
         memberships,
         messages,
         orders,
+        platform,
         projects,
+        storage,
         users,
     )
 
     _ = (
         access,
         apps,
+        articles,
         backups,
         billing,
         certificates,
@@ -100,6 +105,8 @@ def register() -> None:
         memberships,
         messages,
         orders,
+        platform,
         projects,
+        storage,
         users,
     )

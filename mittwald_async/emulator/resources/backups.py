@@ -9,12 +9,13 @@ from hashlib import sha256
 from typing import Any
 
 from ..account import DAY, Account, iso, kind, spread
-from ..calls import Call, Content, Fail, Nothing, Reply, Value, handles
+from ..calls import Call, Fail, Nothing, Reply, Value, handles
 from ..clock import EPOCH
 from ..lifecycle import Step
 from ..listing import Key
 from ..state import World
 from .base import Sort, Test, filtered, given, located, patch, remove, scope_of, search, shown, unfit, whole, world_of
+from .filesystem import entry, tree
 
 _COUNT = spread("project", (10, 0), (60, 7), (25, 14), (5, 30))
 _SCHEDULES = spread("project", (80, 1), (15, 2), (5, 0))
@@ -192,14 +193,6 @@ def delete_export(call: Call) -> Reply:
     return Nothing()
 
 
-def download(world: World, backup_id: str) -> Content:
-    """The content behind an export's download URL."""
-    data = world.blobs.get(f"export/{backup_id}")
-    if data is None:
-        raise Fail.not_found("export of backup", backup_id)
-    return Content(data, "application/octet-stream")
-
-
 # restores
 
 
@@ -253,8 +246,6 @@ def database_dumps(call: Call) -> Reply:
 @handles("backup-get-project-backup-directories")
 def directories(call: Call) -> Reply:
     _backup(call)
-    from .filesystem import entry, tree
-
     return Value(entry(call.query.get("directory", "/"), tree()))
 
 

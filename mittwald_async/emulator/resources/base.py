@@ -128,6 +128,13 @@ def known(call: Call, kind: str, id: str) -> Key:
     return world_of(call).find(kind, id, call.identity)
 
 
+def needed(body: Any, *names: str, path: str = "body") -> None:
+    """Raise Fail 400 for properties that the document calls optional although nothing can be done without them."""
+    for name in names:
+        if name not in body:
+            raise Fail.invalid(f"{path}.{name}", "is required", "required")
+
+
 def unfit(path: str, problem: str) -> Fail:
     """The refusal of a request that is in order by its form, but not by what it says."""
     return Fail.refused(f"{path.removeprefix('body.')} {problem}")
@@ -145,6 +152,7 @@ __all__ = [
     "given",
     "known",
     "located",
+    "needed",
     "patch",
     "remove",
     "scope_of",

@@ -292,6 +292,70 @@ def cancel_termination(call: Call) -> Reply:
     return _terminated(call, cancel=True)
 
 
+def _put_item(call: Call, change: Any) -> dict[str, Any]:
+    """Replace the item that the path names by what `change` makes of it."""
+    world = world_of(call)
+    key = _contract(call)
+    value = world.read("contract", key)
+    id = call.path["contractItemId"]
+    if id not in [entry["itemId"] for entry in _items(value)]:
+        raise Fail.not_found("contract item", id)
+    base, *additional = [change(dict(entry)) if entry["itemId"] == id else entry for entry in _items(value)]
+    world.change("contract", key, baseItem=base, additionalItems=additional)
+    return {"contractId": value["contractId"], "contractItemId": id}
+
+
+@handles("contract-terminate-contract-item")
+def terminate_item(call: Call) -> Reply:
+    world = world_of(call)
+    body: dict[str, Any] = call.body if call.has_body and call.body else {}
+    target: list[str] = []
+
+    def change(entry: dict[str, Any]) -> dict[str, Any]:
+        if entry["isBaseItem"]:
+            raise Fail.refused("the base item ends with its contract")
+        if "termination" in entry:
+            raise Fail.refused("a termination is scheduled already")
+        target.append(body.get("terminationTargetDate", entry["nextPossibleTerminationDate"]))
+        termination = {"scheduledAtDate": world.now(), "targetDate": target[0], **given(body, "reason")}
+        return entry | {"termination": termination}
+
+    answer = _put_item(call, change)
+    return Value(answer | {"terminationTargetDate": target[0]} | given(body, "reason"))
+
+
+def _without(property: str) -> Any:
+    def change(entry: dict[str, Any]) -> dict[str, Any]:
+        if property not in entry:
+            raise Fail.refused(f"no {property} is scheduled")
+        del entry[property]
+        return entry
+
+    return change
+
+
+@handles("contract-cancel-contract-item-termination")
+def cancel_item_termination(call: Call) -> Reply:
+    return Value(_put_item(call, _without("termination")) | {"isCancelled": True})
+
+
+@handles("contract-cancel-contract-tariff-change")
+def cancel_tariff_change(call: Call) -> Reply:
+    return Value(_put_item(call, _without("tariffChange")) | {"isCancelled": True})
+
+
+def schedule_tariff_change(world: World, key: Key, name: str, cents: int) -> None:
+    """The base item gets another price at its next possible date."""
+    base: dict[str, Any] = world.read("contract", key)["baseItem"]
+    articles = [base["articles"][0] | {"name": name, "unitPrice": _price(cents)}]
+    change = {
+        "newArticles": articles,
+        "scheduledAtDate": world.now(),
+        "targetDate": base["nextPossibleTerminationDate"],
+    }
+    world.change("contract", key, baseItem=base | {"tariffChange": change})
+
+
 # invoices
 
 

@@ -12,6 +12,7 @@ from ..names import CITIES, FIRST_NAMES, STREETS, SURNAMES, slug
 from ..state import World
 from ..views import view
 from .base import Test, filtered, located, remove, search, shown, unfit, world_of
+from .memberships import add_membership
 
 _IMAGE_RULES = {
     "maxSizeInKB": 1024,
@@ -98,8 +99,6 @@ def get_customer(call: Call) -> Reply:
 
 @handles("customer-create-customer")
 def create_customer(call: Call) -> Reply:
-    from .memberships import add_membership
-
     world = world_of(call)
     id = world.new_id("customer")
     body = call.body

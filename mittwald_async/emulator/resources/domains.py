@@ -11,7 +11,22 @@ from ..listing import Key, Keys
 from ..names import slug
 from ..state import World
 from ..views import view
-from .base import Test, asked_scope, filtered, known, located, patch, remove, scope_of, search, shown, whole, world_of
+from .base import (
+    Test,
+    asked_scope,
+    filtered,
+    known,
+    located,
+    needed,
+    patch,
+    remove,
+    scope_of,
+    search,
+    shown,
+    whole,
+    world_of,
+)
+from .dns import add_zone
 
 _COUNT = spread("project", (15, 0), (60, 1), (15, 2), (7, 3), (3, 7))
 NAMESERVERS = ["ns1.project-name.services", "ns2.project-name.services", "ns3.project-name.services"]
@@ -181,8 +196,6 @@ def get_domain(call: Call) -> Reply:
 
 def add_domain(world: World, project_id: str, name: str, owner: list[dict[str, Any]], process: str) -> str:
     """A new domain that is being registered or moved here; its zone and ingresses exist at once."""
-    from .dns import add_zone
-
     id, now = world.new_id("domain"), world.now()
     transaction = world.new_id("domain")
     value: dict[str, Any] = {
@@ -252,6 +265,7 @@ def cancel_deletion(call: Call) -> Reply:
 
 @handles("domain-update-domain-nameservers", "deprecated-domain-declare-nameservers")
 def update_nameservers(call: Call) -> Reply:
+    needed(call.body, "nameservers")
     names = call.body["nameservers"]
     return patch(call, "domain", "domainId", "nameservers", usesDefaultNameserver=names == NAMESERVERS)
 
@@ -259,6 +273,7 @@ def update_nameservers(call: Call) -> Reply:
 @handles("domain-update-domain-project-id", "deprecated-domain-change-project-of-domain")
 def move_domain(call: Call) -> Reply:
     """The domain changes hands together with its zones."""
+    needed(call.body, "projectId")
     world = world_of(call)
     key = _domain(call)
     target_id = call.body["projectId"]
@@ -319,26 +334,27 @@ def resend_email(call: Call) -> Reply:
     return Nothing()
 
 
-def _taken(world: World, name: str) -> bool:
+def taken(world: World, name: str) -> bool:
+    """Whether somebody in the account has this domain."""
     return any(world.read("domain", key)["domain"] == name for key in world.keys("domain"))
 
 
 @handles("domain-check-domain-registrability")
 def registrable(call: Call) -> Reply:
     call.pure = True
-    return Value({"isPremium": False, "registrable": not _taken(world_of(call), call.body["domain"])})
+    return Value({"isPremium": False, "registrable": not taken(world_of(call), call.body["domain"])})
 
 
 @handles("deprecated-domain-check-domain-registrability")
 def available(call: Call) -> Reply:
     call.pure = True
-    return Value({"available": not _taken(world_of(call), call.body["domain"])})
+    return Value({"available": not taken(world_of(call), call.body["domain"])})
 
 
 @handles("domain-check-domain-transferability")
 def transferable(call: Call) -> Reply:
     call.pure = True
-    taken = _taken(world_of(call), call.body["domain"])
+    taken = taken(world_of(call), call.body["domain"])
     reasons = {
         "domainAgeTooSmall": False,
         "domainDoesNotExist": False,

@@ -13,6 +13,7 @@ from ..state import World
 from ..views import farewell, view
 from .apps import APPS, SOFTWARE, SOFTWARE_NUMBER, in_range
 from .base import asked_scope, equal, filtered, given, known, located, scope_of, search, shown, unfit, world_of
+from .databases import add_mysql_database
 from .domains import lead_elsewhere
 
 _COUNT = spread("project", (10, 0), (60, 1), (20, 2), (8, 3), (2, 6))
@@ -208,8 +209,6 @@ def _without_secrets(inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _installed(call: Call, project: dict[str, Any], version: dict[str, Any], description: str, path: str | None) -> str:
     """A new installation with its database, ready a while from now: pending, installing, ready."""
-    from .databases import add_mysql_database
-
     world = world_of(call)
     id, short, now = world.new_id("app_installation"), world.new_short("a"), world.now()
     app = world.find("app", version["appId"])

@@ -9,17 +9,25 @@ from ..calls import Call, Fail, Reply, Value, handles
 from ..lifecycle import Step
 from ..listing import Key
 from ..state import World
-from .base import Test, filtered, known, located, scope_of, shown, unfit, world_of
+from .articles import MACHINES
+from .base import Test, filtered, known, located, needed, scope_of, shown, unfit, world_of
+from .billing import add_contract, schedule_tariff_change
+from .certificates import complete_request
+from .domains import add_domain, taken
+from .licenses import add_license
 from .memberships import member
+from .projects import add_project
 
 _COUNT = spread("customer", (30, 1), (40, 3), (30, 8))
-_MACHINES = {
-    "shared.small": ("1", "2Gi", 500),
-    "shared.medium": ("2", "4Gi", 1500),
-    "shared.large": ("2", "8Gi", 2900),
-    "shared.xlarge": ("4", "16Gi", 4900),
-    "dedicated.large": ("8", "32Gi", 9900),
+_NEEDED = {
+    "domain": ("domain", "projectId"),
+    "externalCertificate": ("certificateRequestId", "projectId"),
+    "license": ("projectId",),
+    "mailArchive": ("mailAddressId",),
+    "projectHosting": ("customerId", "description", "diskspaceInGiB", "spec"),
+    "server": ("customerId", "description", "diskspaceInGiB", "machineType"),
 }
+"""Properties of an order's data by its type, which must fit each other."""
 
 
 def _summary(cents: int) -> dict[str, Any]:
@@ -109,6 +117,7 @@ class _Wish:
         self.kind = kind
         self.data = data
         self.world = world_of(call)
+        needed(data, *_NEEDED.get(kind, ()), path="body.orderData")
         self.project_id: str | None = None
         self.name, self.cents = _priced(kind, data)
         if "projectId" in data:
@@ -134,12 +143,46 @@ def _storage(data: dict[str, Any]) -> int:
 def _priced(kind: str, data: dict[str, Any]) -> tuple[str, int]:
     if kind in ("server", "projectHosting"):
         machine = data.get("machineType") or data.get("spec", {}).get("machineType", "shared.small")
-        if machine not in _MACHINES:
+        if machine not in MACHINES:
             raise unfit("body.orderData.machineType", "no such machine type")
-        return ("proSpace" if kind == "server" else "Space"), _MACHINES[machine][2] + _storage(data) * 10
+        return ("proSpace" if kind == "server" else "Space"), MACHINES[machine][2] + _storage(data) * 10
     if kind == "domain":
         return "Domain", 90
     return kind, {"externalCertificate": 5900, "license": 1900, "mailArchive": 500}.get(kind, 2900)
+
+
+def _add_order(call: Call, customer_id: str, kind: str, name: str, cents: int, type: str, **more: Any) -> str:
+    """A new order with one item."""
+    world = world_of(call)
+    user = world.get("user", call.identity.user_id or world.main_user)
+    value: dict[str, Any] = {
+        "customerId": customer_id,
+        "invoicingPeriod": 1,
+        "items": [
+            {
+                "articleId": f"article-{kind}",
+                "articleName": name,
+                "articleTemplateName": name,
+                "isInclusive": False,
+                "orderItemId": world.new_id("order"),
+                "price": cents,
+            }
+        ],
+        "orderDate": world.now(),
+        "orderId": world.new_id("order"),
+        "orderNumber": f"A{900_000 + world.created}",
+        "profile": {
+            "email": user["email"],
+            "firstName": user["person"]["firstName"],
+            "lastName": user["person"]["lastName"],
+            "userId": user["userId"],
+        },
+        "status": "NEW",
+        "summary": _summary(cents),
+        "type": type,
+        **more,
+    }
+    return world.create("order", customer_id, value)
 
 
 @handles("order-create-order")
@@ -149,35 +192,9 @@ def create_order(call: Call) -> Reply:
     world = world_of(call)
     kind: str = call.body.get("orderType", "projectHosting")
     wish = _Wish(call, kind, call.body.get("orderData", {}))
-    id = world.new_id("order")
-    user = world.get("user", call.identity.user_id or world.main_user)
-    value: dict[str, Any] = {
-        "customerId": wish.customer_id,
-        "invoicingPeriod": 1,
-        "items": [
-            {
-                "articleId": f"article-{kind}",
-                "articleName": wish.name,
-                "articleTemplateName": wish.name,
-                "isInclusive": False,
-                "orderItemId": world.new_id("order"),
-                "price": wish.cents,
-            }
-        ],
-        "orderDate": world.now(),
-        "orderId": id,
-        "orderNumber": f"A{900_000 + world.created}",
-        "profile": {
-            "email": user["email"],
-            "firstName": user["person"]["firstName"],
-            "lastName": user["person"]["lastName"],
-            "userId": user["userId"],
-        },
-        "status": "NEW",
-        "summary": _summary(wish.cents),
-        "type": "NEW_ORDER",
-    }
-    world.create("order", wish.customer_id, value)
+    if kind == "domain" and taken(world, wish.data["domain"]):
+        raise unfit("body.orderData.domain", "is registered already")
+    id = _add_order(call, wish.customer_id, kind, wish.name, wish.cents, "NEW_ORDER")
     if wish.project_id is not None:
         world.notes("order_projects")[id] = wish.project_id
     if world.fails("order", id):
@@ -191,33 +208,23 @@ def create_order(call: Call) -> Reply:
 
 def _deliver(world: World, wish: _Wish, order_id: str) -> tuple[str, ...]:
     """Make what was ordered, and the contract for it."""
-    from .billing import add_contract
-
     data = wish.data
     made: str
     if wish.kind == "server":
         made, aggregate = _add_server(world, wish), "project/placementgroup"
     elif wish.kind == "projectHosting":
-        from .projects import add_project
-
         spec = _hosting_spec(data)
         hosting = world.new_id("project")
         made = add_project(world, wish.customer_id, data["description"], spec=spec, projectHostingId=hosting)
         aggregate = "project/project"
     elif wish.kind == "domain":
-        from .domains import add_domain
-
         process = "TRANSFER" if data.get("authCode") else "REGISTER"
         owner = data.get("handleData", {}).get("ownerC", [])
         made, aggregate = add_domain(world, wish.project_id or "", data["domain"], owner, process), "domain/domain"
     elif wish.kind == "externalCertificate":
-        from .certificates import complete_request
-
         key = world.find("certificate_request", data["certificateRequestId"])
         made, aggregate = complete_request(world, key), "ssl/certificate"
     elif wish.kind == "license":
-        from .licenses import add_license
-
         made, aggregate = add_license(world, wish.project_id or "", data.get("description", "")), "license/license"
     elif wish.kind == "mailArchive":
         made, aggregate = data["mailAddressId"], "mail/mailaddress"
@@ -230,13 +237,13 @@ def _deliver(world: World, wish: _Wish, order_id: str) -> tuple[str, ...]:
 
 
 def _hosting_spec(data: dict[str, Any]) -> dict[str, Any]:
-    cpu, memory, _ = _MACHINES[data["spec"].get("machineType", "shared.small")]
+    cpu, memory, _ = MACHINES[data["spec"].get("machineType", "shared.small")]
     return {"cpu": cpu, "memory": memory, "storage": f"{_storage(data)}Gi"}
 
 
 def _add_server(world: World, wish: _Wish) -> str:
     machine: str = wish.data["machineType"]
-    cpu, memory, _ = _MACHINES[machine]
+    cpu, memory, _ = MACHINES[machine]
     value: dict[str, Any] = {
         "clusterName": "espelkamp",
         "createdAt": world.now(),
@@ -283,3 +290,22 @@ def preview_change(call: Call) -> Reply:
     _, cents = _priced(kind, data)
     storage = _storage(data) * 10
     return Value({"machineTypePrice": cents - storage, "storagePrice": storage, "totalPrice": cents})
+
+
+@handles("order-create-tariff-change")
+def change_tariff(call: Call) -> Reply:
+    """An order that changes a contract's base item, at its next possible date."""
+    world = world_of(call)
+    data: dict[str, Any] = call.body.get("tariffChangeData", {})
+    kind: str = call.body.get("tariffChangeType", "server")
+    needed(data, "contractId", path="body.tariffChangeData")
+    key = known(call, "contract", data["contractId"])
+    name, cents = _priced(kind, data)
+    customer_id: str = world.read("contract", key)["customerId"]
+    id = _add_order(
+        call, customer_id, kind, name, cents, "CONTRACT_CHANGE", contractChangeContractId=data["contractId"]
+    )
+    schedule_tariff_change(world, key, name, cents)
+    world.begin("order", id, Step(set={"status": "CONFIRMED"}), Step(set={"status": "EXECUTED"}))
+    call.wrote(customer_id=customer_id, created=(id,))
+    return Value({"orderId": id})

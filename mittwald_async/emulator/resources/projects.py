@@ -11,6 +11,9 @@ from ..listing import Key
 from ..state import World
 from ..views import view
 from .base import asked_scope, descending, filtered, located, patch, remove, scope_of, search, shown, world_of
+from .domains import add_default_ingress
+from .memberships import add_membership
+from .storage import projects_on
 
 _MACHINES = (
     ("shared.small", "1", "2Gi"),
@@ -142,20 +145,9 @@ def list_projects(call: Call) -> Reply:
     world = world_of(call)
     if set(call.query) - {"limit", "skip", "page"} == {"serverId"}:
         return world.listing(
-            "project_item", _on_server(world, world.find("server", call.query["serverId"], call.identity))
+            "project_item", projects_on(world, world.find("server", call.query["serverId"], call.identity))
         )
     return _sorted_projects(call, "project_item", asked_scope(call, ("customer", "customerId")))
-
-
-def _on_server(world: World, server: Key) -> list[Key]:
-    """A server's projects, without looking at each of the customer's."""
-    id = world.id("server", server)
-    found: list[Key] = []
-    if isinstance(server, int):
-        customer = world.seeded.parent("server", server)
-        on, _ = world.seeded.hosting(customer)
-        found += [project for project in on[server] if not world.is_gone("project", project)]
-    return found + [key for key in world.born["project"] if world.read("project", key).get("serverId") == id]
 
 
 @handles("project-list-customer-projects")
@@ -200,9 +192,6 @@ def create_project(call: Call) -> Reply:
 
 def add_project(world: World, customer_id: str, description: str, **more: Any) -> str:
     """A new project, getting ready from now on, with its default ingress and the caller's membership."""
-    from .domains import add_default_ingress
-    from .memberships import add_membership
-
     id, short, now = world.new_id("project"), world.new_short("p"), world.now()
     value: dict[str, Any] = {
         "backupStorageUsageInBytes": 0,

@@ -9,6 +9,7 @@ from typing import Any
 from ..account import Account, kind
 from ..calls import Call, Fail, Identity, Listing, Nothing, Reply, Token, Value, handles
 from ..listing import Key
+from ..moments import seconds_of
 from ..state import MFA_CODE, World
 from ..views import view
 from .base import given, located, unfit, whole, world_of
@@ -303,8 +304,6 @@ def _seconds_left(call: Call) -> float | None:
     """Until the `expiresAt` of the body; `None`: for ever."""
     if not call.body.get("expiresAt"):
         return None
-    from ..moments import seconds_of
-
     left = seconds_of(call.body["expiresAt"]) - call.clock.now()
     if left <= 0:
         raise unfit("body.expiresAt", "is over already")

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
 
-from ..calls import Fail
+from ..calls import Fail, Lazy
 from ..clock import EmulatorClock
 from ..options import Options
 
@@ -57,10 +58,33 @@ class View:
                 return event.before[1]
         return None
 
-    def without_new(self, items: Iterable[Any]) -> list[Any]:
-        """The items of a list that were not created by hidden events."""
-        hidden = set(self._blocked).union(*(event.created for event in self._events))
-        return [item for item in items if item_id(item) not in hidden]
+    def without_new(self, items: Lazy) -> Lazy:
+        """A list without what hidden events created."""
+        hidden = self._blocked.union(*(event.created for event in self._events))
+        if not hidden:
+            return items
+        if len(items) > _WHOLE_LIST:
+            return _Without(items, hidden)
+        return [item for item in items[0 : len(items)] if item_id(item) not in hidden]
+
+
+class _Without:
+    """A long list that is not made only to look for a few new items in it: pages are cleaned one by one, and what comes
+    after a hidden item may be seen twice or not at all, as in any list that changes while it is read."""
+
+    __slots__ = ("_hidden", "_items")
+
+    def __init__(self, items: Lazy, hidden: frozenset[str]) -> None:
+        self._items = items
+        self._hidden = hidden
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, part: slice, /) -> list[Any]:
+        start, stop, _ = part.indices(len(self._items))
+        more = self._items[start : stop + len(self._hidden)]
+        return [item for item in more if item_id(item) not in self._hidden][: stop - start]
 
 
 class Events:
@@ -70,6 +94,8 @@ class Events:
         self.options = options
         self._clock = clock
         self._count = 0
+        self.recent: deque[dict[str, Any]] = deque(maxlen=options.log_size)
+        """What the control API shows."""
         self._known: dict[str, _Event] = {}
         self._pending: list[_Event] = []
         """Not yet arrived, or their permissions not yet, oldest first."""
@@ -78,8 +104,10 @@ class Events:
     def on(self) -> bool:
         return self.options.lag > 0
 
-    def wrote(self, created: Iterable[str], before: tuple[str, bytes] | None) -> str:
-        """Record a write; gives the event's id."""
+    def wrote(
+        self, created: Iterable[str], before: tuple[str, bytes] | None, about: dict[str, Any] | None = None
+    ) -> str:
+        """Record a write; gives the event's id. `about` is what the control API tells of it."""
         self._count += 1
         event_id = str(
             uuid.UUID(
@@ -88,6 +116,9 @@ class Events:
         )
         event = _Event(self._count, self._clock.now() + self.options.lag, frozenset(created), before)
         self._known[event_id] = event
+        self.recent.append(
+            {"id": event_id, "arrives": event.arrives, "created": sorted(event.created), **(about or {})}
+        )
         if len(self._known) > _REMEMBERED:
             del self._known[next(iter(self._known))]
         if self.on:
@@ -129,6 +160,7 @@ class Events:
         """Forget all events; ids start anew."""
         self._count = 0
         self._known.clear()
+        self.recent.clear()
         self._pending.clear()
 
 
@@ -142,6 +174,8 @@ class NotReached(Fail):
 
 _REMEMBERED = 100_000
 """Event ids that can be waited for; older ones count as never heard of."""
+_WHOLE_LIST = 2000
+"""Items of the longest list that is searched whole for what is hidden."""
 _WHOLE = View([], frozenset())
 
 

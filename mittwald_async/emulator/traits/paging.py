@@ -44,6 +44,8 @@ def cut(
         if largest is not None and "limit" in query and limit > largest:
             raise Fail.invalid("pagination.limit", f"Must be less than or equal to {largest}", "maximum")
         skip = query.get("skip", -1)
+        if skip < 0 and "skip" in query:
+            raise Fail.invalid("pagination.skip", "Must be greater than or equal to 0", "minimum")
         if skip < 0 or not paging.skip:
             skip = max(query.get("page", 1) - 1, 0) * limit
     page = list(items[skip : skip + limit])

@@ -345,3 +345,80 @@ def test_samples_and_checks() -> None:
     assert here.sample("projectId") is None
     assert here.sample("customerId") == here.seeded.id("customer", 0)
     assert here.sample("nothingId") is None
+
+
+async def test_a_tariff_change_waits_in_the_contract() -> None:
+    story = Story()
+    contract = story.where("contract")
+    id = contract["contractId"]
+    change = {"contractId": id, "diskspaceInGiB": 10, "machineType": "shared.large"}
+    order_id = await story.made(
+        "/v2/tariff-changes", {"tariffChangeType": "server", "tariffChangeData": change}, "orderId"
+    )
+    made = await story.seen(f"/v2/orders/{order_id}")
+    assert (made["type"], made["contractChangeContractId"]) == ("CONTRACT_CHANGE", id)
+    base = await story.seen(f"/v2/contracts/{id}/base-items")
+    assert base["tariffChange"]["newArticles"][0]["unitPrice"]["value"] == 3000
+    url = f"/v2/contracts/{id}/items/{base['itemId']}/tariff-change"
+    assert (await story.done("DELETE", url)).json["isCancelled"] is True
+    assert (await story.delete(url)).status == 412
+    assert "tariffChange" not in await story.seen(f"/v2/contracts/{id}/base-items")
+
+
+async def test_single_items_are_terminated() -> None:
+    story = Story()
+    contract = next(
+        story.world.read("contract", key)
+        for key in story.world.keys("contract")
+        if story.world.read("contract", key)["additionalItems"]
+    )
+    url = f"/v2/contracts/{contract['contractId']}/items"
+    item = contract["additionalItems"][0]["itemId"]
+    answer = (await story.done("POST", f"{url}/{item}/termination", {"reason": "weg"})).json
+    seen = await story.seen(f"{url}/{item}")
+    assert seen["termination"]["targetDate"] == answer["terminationTargetDate"]
+    assert (await story.post(f"{url}/{item}/termination", {})).status == 412
+    assert (await story.post(f"{url}/{contract['baseItem']['itemId']}/termination", {})).status == 412
+    assert (await story.post(f"{url}/{story.world.new_id('contract')}/termination", {})).status == 404
+    await story.done("DELETE", f"{url}/{item}/termination")
+    assert "termination" not in await story.seen(f"{url}/{item}")
+
+
+async def test_articles_are_found_by_template() -> None:
+    story = Story()
+    everything = await story.seen("/v2/articles")
+    servers = await story.seen("/v2/articles?templateNames=server")
+    assert 0 < len(servers) < len(everything)
+    assert {entry["machineType"]["name"] for entry in servers} >= {"shared.small"}
+    assert await story.seen("/v2/articles?tags=domain&name=.de") == [
+        entry for entry in everything if entry["articleId"] == "domain-de"
+    ]
+    assert await story.seen("/v2/articles?orderable=forbidden") == []
+    assert (await story.seen("/v2/articles/domain-de"))["price"] == 90
+
+
+async def test_space_adds_up() -> None:
+    story = Story()
+    server = story.read("server")
+    url = f"/v2/servers/{server['id']}/storage-space-statistics"
+    statistics = await story.seen(url)
+    children = statistics["childStatistics"]
+    assert {child["id"] for child in children} == {
+        entry["id"] for entry in await story.seen(f"/v2/projects?serverId={server['id']}")
+    }
+    assert statistics["meta"]["totalUsageInBytes"] == sum(child["meta"]["totalUsageInBytes"] for child in children)
+    child = children[0]
+    single = f"/v2/projects/{child['id']}/storage-space-statistics"
+    assert await story.seen(single) == child
+    mail = next(entry for entry in child["statisticCategories"] if entry["kind"] == "mailAddress")
+    assert len(mail["resources"]) == len(await story.seen(f"/v2/projects/{child['id']}/mail-addresses"))
+    await story.done("PATCH", single, {"notificationThresholdInBytes": 5})
+    assert (await story.seen(single))["notificationThresholdInBytes"] == 5
+    await story.done("PATCH", single, {"notificationThresholdInBytes": None})
+    assert "notificationThresholdInBytes" not in await story.seen(single)
+    await story.done("PATCH", url, {"notificationThresholdInBytes": 7})
+    assert (await story.seen(url))["notificationThresholdInBytes"] == 7
+    new = await story.made(f"/v2/servers/{server['id']}/projects", {"description": "Leer"})
+    assert new in [entry["id"] for entry in (await story.seen(url))["childStatistics"]]
+    await story.done("DELETE", f"/v2/projects/{child['id']}")
+    assert child["id"] not in [entry["id"] for entry in await story.seen(f"/v2/projects?serverId={server['id']}")]

@@ -384,7 +384,12 @@ async def test_a_backup_is_made_exported_and_downloaded(format: str) -> None:
     assert [entry["id"] for entry in await story.seen(f"{project}/backups?withExportsOnly=true")] == [id]
     data = story.world.blobs[f"export/{id}"]
     assert sha256(data).hexdigest() == export["sha256Checksum"]
-    assert export["downloadURL"].endswith(f"/{id}")
+    assert export["downloadURL"].endswith(f"/__emulator/downloads/{id}")
+    whole = story.core.download(id, None)
+    assert (whole.status, whole.body) == (200, data)
+    rest = story.core.download(id, "bytes=100-")
+    assert (rest.status, rest.body) == (206, data[100:])
+    assert story.core.download(story.world.new_id("backup"), None).status == 404
     if format == "zip":
         names = zipfile.ZipFile(io.BytesIO(data)).namelist()
     else:

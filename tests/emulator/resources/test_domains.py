@@ -41,6 +41,8 @@ async def test_a_registered_domain_comes_with_zone_and_ingresses() -> None:
     assert hosts == ["neu.example", "www.neu.example"]
     assert (await story.seen(f"{url}/contract"))["baseItem"]["aggregateReference"]["id"] == id
     assert [entry["domainId"] for entry in await story.seen("/v2/domains")][-1] == id
+    data = {"domain": "neu.example", "projectId": project, "handleData": {"ownerC": [{"name": "a", "value": "b"}]}}
+    assert (await story.post("/v2/orders", {"orderType": "domain", "orderData": data})).status == 412, "taken"
 
 
 async def test_a_registration_can_fail() -> None:

@@ -287,3 +287,45 @@ async def test_notifications_are_read() -> None:
     answer = (await story.done("POST", "/v2/notifications/actions/read-all", {})).json
     assert answer == {"status": "read", "updatedCount": len(left)}
     assert await story.seen("/v2/notifications?status=unread") == []
+
+
+async def test_the_callers_picture() -> None:
+    story = Story()
+    reference = (await story.done("POST", f"/v2/users/{story.world.main_user}/avatar", {})).json["refId"]
+    assert (await story.seen("/v2/users/self"))["avatarRef"] == reference
+    rules = await story.seen(f"/v2/file-upload-tokens/{reference}/rules")
+    assert rules["mimeTypes"] == ["image/png", "image/jpeg"]
+    await story.done("DELETE", f"/v2/users/{story.world.main_user}/avatar")
+    assert "avatarRef" not in await story.seen("/v2/users/self")
+    other = story.world.seeded.id("user", 3)
+    assert (await story.post(f"/v2/users/{other}/avatar", {})).status == 403
+
+
+async def test_what_the_platform_tells_everybody() -> None:
+    story = Story()
+    assert "Europe/Berlin" in await story.seen("/v2/time-zones")
+    assert "de" in [entry["tld"] for entry in await story.seen("/v2/domain-tlds")]
+    brand = story.read("domain")["domain"].rpartition(".")[0]
+    names = (await story.seen(f"/v2/domain-suggestions?prompt={brand}&domainCount=3"))["domains"]
+    assert len(names) == 3
+    assert not {entry["domain"] for entry in await story.seen("/v2/domains")} & set(names)
+
+
+async def test_categories_of_customers() -> None:
+    story = Story()
+    id = story.world.new_id("customer")
+    url = f"/v2/customer-categories/{id}"
+    value = {
+        "id": id,
+        "isPublic": True,
+        "name": "Agenturen",
+        "useAgencyDomainPrices": True,
+        "useAgencySslPrices": False,
+    }
+    await story.done("POST", "/v2/customer-categories", value)
+    assert await story.seen(url) == value
+    await story.done("PUT", url, value | {"name": "Partner"})
+    [listed] = (await story.seen("/v2/customer-categories"))["categories"]
+    assert listed["name"] == "Partner"
+    await story.done("DELETE", url)
+    assert await story.status(url) == 404

@@ -1,0 +1,41 @@
+"""Python in a fresh process: what a single import costs and brings along."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def ordinary_environment() -> dict[str, str]:
+    """That of a user: no coverage, and bytecode is kept, as it is for an installed package."""
+    strange = ("COV_", "COVERAGE", "PYTHONDONTWRITEBYTECODE")
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(strange)}
+    return {**inherited, "PYTHONPATH": str(ROOT)}
+
+
+def fresh(code: str, *flags: str) -> Any:
+    """Run code in a new interpreter; gives what it prints as JSON."""
+    done = subprocess.run(
+        [sys.executable, *flags, "-c", code],
+        env=ordinary_environment(),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def loaded_by(code: str) -> set[str]:
+    """Names of the modules that running some code loads."""
+    found = fresh(
+        f"import json, sys\nbefore = set(sys.modules)\n{code}\nprint(json.dumps(sorted(set(sys.modules) - before)))"
+    )
+    return set(found)

@@ -1,0 +1,91 @@
+"""What importing costs. Counting modules is exact; the times have room for a busy machine."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+
+from .fresh import ROOT, fresh, loaded_by, ordinary_environment
+
+GENERATED = ("mittwald_async.api", "mittwald_async.models", "mittwald_async.operations")
+
+MS = 0.001
+
+
+def ours(names: set[str], *parts: str) -> set[str]:
+    return {name for name in names if name.startswith(parts or ("mittwald_async",))}
+
+
+def test_the_root_loads_nothing_but_itself() -> None:
+    loaded = loaded_by("import mittwald_async")
+    assert ours(loaded) == {"mittwald_async", "mittwald_async._version"}
+    assert not {"aiohttp", "msgspec", "anyio"} & loaded
+
+
+def test_the_client_loads_no_generated_module() -> None:
+    """Of `api` only the index of groups, which names them."""
+    loaded = loaded_by("from mittwald_async import Mittwald; Mittwald('token-for-tests')")
+    assert ours(loaded, *GENERATED) == {"mittwald_async.api", "mittwald_async.api.groups"}
+
+
+def test_the_first_use_of_a_group_loads_that_group_only() -> None:
+    loaded = loaded_by("from mittwald_async import Mittwald; Mittwald('token-for-tests').project")
+    assert ours(loaded, "mittwald_async.api.") == {"mittwald_async.api.groups", "mittwald_async.api.project"}
+    assert ours(loaded, "mittwald_async.models") == set()
+
+
+DECODED = """
+from mittwald_async import Mittwald, codec
+from mittwald_async.api import project
+codec.decode(project.LIST_PROJECTS, 200, "application/json", b"[]")
+"""
+
+
+def test_the_first_answer_loads_the_models_it_needs() -> None:
+    loaded = ours(loaded_by(DECODED), "mittwald_async.models.")
+    assert "mittwald_async.models.project" in loaded
+    assert len(loaded) < 10, "a list of projects needs a few domains, not all 48"
+
+
+def test_command_line_help_starts_no_client() -> None:
+    loaded = loaded_by("import mittwald_async.cli")
+    assert ours(loaded, "mittwald_async.client", "mittwald_async.inventory", *GENERATED) == set()
+
+
+def seconds(code: str) -> float:
+    begin = time.perf_counter()
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=ordinary_environment(), check=True, timeout=60)
+    return time.perf_counter() - begin
+
+
+def test_the_root_costs_milliseconds() -> None:
+    """At most 50 ms above a bare interpreter: the median of pairs, one right after the other."""
+    seconds("import mittwald_async")
+    above = statistics.median(seconds("import mittwald_async") - seconds("pass") for _ in range(7))
+    assert above <= 50 * MS
+
+
+EVERYTHING = """
+import json, resource, time
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+begin = time.process_time()
+from mittwald_async import models
+from mittwald_async.operations import OPERATIONS
+import mittwald_async.client
+for name in models.__all__:
+    getattr(models, name)
+for operation in OPERATIONS.values():
+    pass
+seconds = time.process_time() - begin
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps([seconds, (after - before) / 1024]))
+"""
+
+
+def test_everything_at_once_stays_within_half_a_second_and_60_mb() -> None:
+    fresh(EVERYTHING)  # writes the bytecode, which is made once per installation
+    measured = [fresh(EVERYTHING) for _ in range(3)]
+    assert min(cost for cost, _ in measured) <= 0.5
+    assert min(megabytes for _, megabytes in measured) <= 60
