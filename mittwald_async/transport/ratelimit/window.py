@@ -215,7 +215,8 @@ class Window:
         self.turn += 1
         due = self._due + self._gap
         self._due = due if now - due < self._gap else now
-        if self._must_probe or (not self._blind if self.floor is None else now >= self.end):
+        end = self._told_end + self.edge.offset - self._lead
+        if self._must_probe or (not self._blind if self.floor is None else now >= end):
             self._probe_at = now
             return True
         return False
