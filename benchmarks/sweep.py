@@ -147,11 +147,11 @@ async def _without_budget(projects: int, settings: Settings) -> Table:
                         results.setdefault(name, []).append((requests, rows, seconds, time.process_time() - cpu))
     speed = {name: Measured(tuple(rows / s for _, rows, s, _ in found)) for name, found in results.items()}
     for name, found in results.items():
-        seconds = Measured(tuple(s for _, _, s, _ in found))
+        took = Measured(tuple(s for _, _, s, _ in found))
         cpu = Measured(tuple(c for _, _, _, c in found)).median
         ratio = speed[OURS].median / speed[name].median
         table.add(
-            name, found[0][0], found[0][1], seconds.median, round(seconds.spread * 100), speed[name].median, cpu, ratio
+            name, found[0][0], found[0][1], took.median, round(took.spread * 100), speed[name].median, cpu, ratio
         )
     table.notes.append("aim: at least 0.6 of the bare loop's rows per second")
     return table

@@ -89,7 +89,7 @@ async def bare(url: str, token: str, plan: Plan, out: Written) -> None:
                     items = decode(await response.read())
                 out.requests += 1
                 out.add(resource, (encode(item).decode() for item in items))
-                found += [getattr(item, "id", None) or getattr(item, "customer_id", "") for item in items]
+                found += [str(getattr(item, "id", None) or getattr(item, "customer_id", "")) for item in items]
                 if not route.page_size or len(items) < route.page_size:
                     return found
 
