@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from .transport.events import RetryScheduled as RetryScheduled
     from .transport.events import WaitedForBudget as WaitedForBudget
     from .transport.events import WaitingForBudget as WaitingForBudget
-    from .transport.events import WaitingForBudget as WaitingForBudget
     from .transport.pipeline import CallNext as CallNext
     from .transport.pipeline import Middleware as Middleware
     from .transport.pipeline import Request as Request
@@ -99,7 +98,6 @@ _WHERE = {
     "UnsetType": "structs",
     "Upload": "files",
     "WaitedForBudget": "transport.events",
-    "WaitingForBudget": "transport.events",
     "WaitingForBudget": "transport.events",
     "errors": "",
     "fan_out": "fanout",
@@ -147,7 +145,6 @@ __all__ = [
     "UnsetType",
     "Upload",
     "WaitedForBudget",
-    "WaitingForBudget",
     "WaitingForBudget",
     "__version__",
     "errors",

@@ -121,7 +121,7 @@ class Ids:
 
     def short(self, prefix: str, number: int) -> str:
         """A short id like `p-4x8k2q`. Numbers below 36**6 never meet."""
-        value = (number * _SHORT_FACTOR + self._offset) % _SHORT_SPACE
+        value = (number * _SHORT_FACTOR + self._shift(prefix)) % _SHORT_SPACE
         digits: list[str] = []
         for _ in range(_SHORT_LENGTH):
             value, digit = divmod(value, 36)
@@ -139,7 +139,11 @@ class Ids:
             if digit is None:
                 return None
             value = value * 36 + digit
-        return (value - self._offset) * _SHORT_INVERSE % _SHORT_SPACE
+        return (value - self._shift(prefix)) * _SHORT_INVERSE % _SHORT_SPACE
+
+    def _shift(self, prefix: str) -> int:
+        """Things of different kinds and the same number do not look alike."""
+        return self._offset + int.from_bytes(prefix.encode(), "big") * 2_654_435_761
 
 
 def _mixed(value: int, key: int) -> int:

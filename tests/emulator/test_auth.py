@@ -122,6 +122,8 @@ async def test_an_extension_instance_sees_no_account_wide_lists() -> None:
     assert (answer.status, set(answer.json)) == (201, {"publicToken", "expiry"})
     talk.token = answer.json["publicToken"]
     assert (await talk.get("/v2/projects")).status == 403
+    project = found[1].project_id or (await talk.get("/v2/projects", x_access_token="token")).ids[0]
+    assert (await talk.get(f"/v2/projects/{project}/mysql-databases")).status == 200
     assert (await talk.post("/v2/users/self/token-retrieval-key")).status == 403
     talk.emulator.advance(51)
     assert (await talk.get("/v2/projects")).status == 401

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -126,6 +127,21 @@ def test_all_options_arrive(
     assert (first.mfa, first.validate, first.clock, first.transitions.unit) == (True, False, "virtual", "reads")
     assert (first.rate_limit, len(first.faults), first.port) == ((5, 2.5), 1, 8080)
     assert (second.rate_limit, second.auth) == ((7, 600.0), False)
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_a_faster_loop_is_used_where_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fast: bool
+) -> None:
+    used: list[str] = []
+
+    def new_event_loop() -> asyncio.AbstractEventLoop:
+        used.append("fast")
+        return asyncio.new_event_loop()
+
+    monkeypatch.setitem(sys.modules, "uvloop", SimpleNamespace(new_event_loop=new_event_loop) if fast else None)
+    assert "cannot read" in refusal(capsys, "--state", "nowhere.json")
+    assert used == ["fast"] * fast
 
 
 def test_a_dumped_state_is_continued(tmp_path: Path) -> None:

@@ -31,11 +31,11 @@ async def call(limiter: Limiter, status: int = 200, told: dict[str, str] | None 
     slot.release()
 
 
-async def opened(remaining: int = 50, reset: int = 10, limit: int = 100) -> Limiter:
+async def opened(remaining: int = 50, reset: int = 10) -> Limiter:
     """A limiter whose window is known and which believes to be alone."""
     limiter = Limiter(random=lambda: 0.0)
-    for n in range(17):
-        await call(limiter, told=headers(remaining + 16 - n, reset, remaining + 17 if limit == 100 else limit))
+    for n in range(25):
+        await call(limiter, told=headers(remaining + 24 - n, reset, remaining + 25))
     assert limiter.status.others == 0
     return limiter
 
@@ -71,7 +71,7 @@ async def test_a_used_up_window_waits_for_the_next_and_one_call_opens_it() -> No
     slots = take(limiter, 10)
     assert len(slots) == 3  # Two stay for newcomers.
     for n, slot in enumerate(slots):
-        slot.answered(200, headers(4 - n, limit=22))
+        slot.answered(200, headers(4 - n, limit=30))
         slot.release()
     went: list[float] = []
 
@@ -79,7 +79,7 @@ async def test_a_used_up_window_waits_for_the_next_and_one_call_opens_it() -> No
         slot = await limiter.acquire("r")
         went.append(now())
         await asyncio.sleep(0.1)
-        slot.answered(200, headers(24 - len(went), limit=22) if went[-1] > 10 else headers(0, 1, 22))
+        slot.answered(200, headers(32 - len(went), limit=30) if went[-1] > 10 else headers(0, 1, 30))
         slot.release()
 
     await asyncio.gather(*(caller() for _ in range(5)))
@@ -320,7 +320,7 @@ async def test_a_route_with_a_budget_of_its_own_blocks_nobody_else() -> None:
     held = [limiter.try_acquire("login") for _ in range(3)]
     assert None in held
     assert limiter.try_acquire("r") is not None
-    assert limiter.status.limit == 67
+    assert limiter.status.limit == 75
 
 
 @virtual

@@ -22,11 +22,11 @@ def opened(remaining: int = 99, reset: float = 10, limit: int = 100, at: float =
 
 
 def alone() -> Window:
-    """A lone client that has made 17 of 100 calls and knows that it is alone."""
-    window = opened()
-    for used in range(16):
-        window.answered(0.0, 0.0, told(98 - used, 10), window.sent(0.0))
-    assert window.floor == 83
+    """A lone client that has made 25 calls and knows that it is alone; 83 of now 100 remain."""
+    window = opened(remaining=107, limit=108)
+    for used in range(24):
+        window.answered(0.0, 0.0, told(106 - used, 10, 108 if used < 23 else 100), window.sent(0.0))
+    assert (window.floor, window.limit, window.foreign) == (83, 100, 0)
     return window
 
 
@@ -173,8 +173,8 @@ def test_calls_of_our_own_under_way_are_never_taken_for_others() -> None:
 
 def test_a_newcomer_to_a_used_window_goes_gently_until_it_knows_better() -> None:
     window, at = opened(remaining=49), 0.0
-    for used in range(16):
-        if used < 15:
+    for used in range(24):
+        if used < 23:
             assert window.others == 1
         at = max(at, window.when(at))
         window.answered(at, at, told(48 - used, 10 - int(at)), window.sent(at))
@@ -273,8 +273,8 @@ def test_whoever_opened_late_looks_earlier_next_time() -> None:
     window.answered(11.2, 11.3, told(20, 10), window.sent(11.2))  # It began at 11 in truth, as the next one will at 21.
     window.answered(11.4, 11.5, told(3, 10), window.sent(11.4))
     assert window.others > 3
-    look = window.when(11.6)
-    assert 20.4 < look < window.end - 0.5
+    assert window.when(11.6) == window.end
+    assert 20.8 < window.end < 21.1  # 59 of 100 went to others: with one more client, 0.8 · 10 · (1 - √0.4) sooner.
     window.answered(21.1, 21.2, told(97, 10), window.sent(21.1))
     assert window.floor == 97
 

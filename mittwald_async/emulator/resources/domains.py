@@ -354,14 +354,14 @@ def available(call: Call) -> Reply:
 @handles("domain-check-domain-transferability")
 def transferable(call: Call) -> Reply:
     call.pure = True
-    taken = taken(world_of(call), call.body["domain"])
+    known_here = taken(world_of(call), call.body["domain"])
     reasons = {
         "domainAgeTooSmall": False,
         "domainDoesNotExist": False,
-        "transferLock": taken,
+        "transferLock": known_here,
         "wrongAuthCode": False,
     }
-    return Value({"reasons": reasons, "transferable": not taken})
+    return Value({"reasons": reasons, "transferable": not known_here})
 
 
 # ingresses

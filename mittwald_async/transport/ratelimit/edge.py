@@ -22,7 +22,7 @@ class Edge:
     they are kept far apart.
     """
 
-    __slots__ = ("_calls", "_margin", "_trial", "high", "low")
+    __slots__ = ("_calls", "_margin", "_trial", "high", "low", "offset")
 
     def __init__(self) -> None:
         self.low: float = 0.0
@@ -30,15 +30,16 @@ class Edge:
         self._margin = 0.0
         self._calls = _TRIALS_APART
         self._trial: float | None = None
+        self.offset: float = 0.0
+        """Seconds to wait after the end as told. Kept at hand: every call asks for it."""
 
-    @property
-    def offset(self) -> float:
-        """Seconds to wait after the end as told."""
-        return max(self._margin, self.high if self._trial is None else self._trial)
+    def _settle(self) -> None:
+        self.offset = max(self._margin, self.high if self._trial is None else self._trial)
 
     def rounded_down(self) -> None:
         """The server said zero while a window ran, so it rounds down (or to the nearest)."""
         self.high = max(self.high, ROUNDING)
+        self._settle()
 
     def too_early(self, after: float, step: float = ROUNDING) -> None:
         """The old window still ran, this long after its end as told.
@@ -54,18 +55,21 @@ class Edge:
         self.low = max(self.low, after)
         if self.high <= self.low:
             self.high = min(ROUNDING, self.low + step)
+        self._settle()
 
     def still_running(self, after: float) -> None:
         """The old window was seen alive this long after its end as told, at no cost."""
         self._trial = None
         self.low = min(max(self.low, after), ROUNDING)
         self.high = min(ROUNDING, max(self.high, after + 0.1))
+        self._settle()
 
     def open(self, after: float) -> None:
         """The new window was found open this long after the end as told."""
         if after < self.high:
             self.high = max(0.0, after)
             self.low = min(self.low, self.high)
+            self._settle()
 
     def plan(self, calls: int, period: float, alone: bool) -> None:
         """A window begins.
@@ -80,3 +84,4 @@ class Edge:
         self._margin = min(ROUNDING, period * _CHEAP)
         if alone and self.high - self.low > max(_FINE, period * _CHEAP) and self._calls >= _TRIALS_APART:
             self._trial = (self.low + self.high) / 2
+        self._settle()

@@ -11,6 +11,7 @@ other processes change behind our back. Two facts carry everything:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from math import inf
 from random import random as dice
@@ -23,7 +24,7 @@ PATIENCE = 5.0
 
 _SLACK = 0.05
 """Seconds by which two instants may differ through scheduling alone."""
-_PROOF = 16
+_PROOF = 24
 """Answers without a trace of others that make us believe to be alone."""
 _CAUTION = 16
 """Until then no more than this part of what remains is under way, so that many newcomers together do no harm."""
@@ -34,14 +35,14 @@ _DOOR_OPEN = 0.05
 _MOST_OTHERS = 32
 _FEW = 4
 """With fewer calls of our own, a window says nothing about others."""
-_LATE = 0.8
-"""A window found with less than this part left was opened late."""
+_TRUST = 0.8
+"""Part of a lateness that was only reckoned by which the next window is opened sooner."""
 _FIRST_STEP, _LAST_STEP = 1.0, 60.0
 """Seconds of the shortest and the longest back-off."""
 _HEADERLESS = 3
 """Opening calls answered without headers before the budget is taken for gone."""
 _BATCH = 8
-"""Answers of which the least tells how many calls others made."""
+"""Answers beyond those under way, of which the least tells how many calls others made: enough for calls that overtook."""
 _SHORT, _STEP = 10.0, 0.25
 """In windows shorter than this a whole second is too much to wait when somebody else may have emptied the window."""
 _SHY = 4
@@ -55,6 +56,7 @@ class Window:
         "_base",
         "_batch",
         "_batch_low",
+        "_batch_size",
         "_before",
         "_blind",
         "_due",
@@ -63,8 +65,7 @@ class Window:
         "_headerless",
         "_last_foreign",
         "_last_own",
-        "_late",
-        "_least_end",
+        "_lead",
         "_must_probe",
         "_opened_at",
         "_probe_at",
@@ -119,11 +120,11 @@ class Window:
         self._turn_base = 0
         self._before = 0
         self._batch = 0
+        self._batch_size = 0
         self._batch_low = inf
         self._suspect = False
-        self._late = False
+        self._lead = 0.0
         self._shy = 0
-        self._least_end = -inf
         self._uncertain = 0
         self._uncertain_at = 0.0
         self._blind = False
@@ -145,7 +146,7 @@ class Window:
     @property
     def end(self) -> float:
         """When the window ends, as far as is known."""
-        return self._told_end + self.edge.offset
+        return self._told_end + self.edge.offset - self._lead
 
     @property
     def gap(self) -> float:
@@ -182,7 +183,7 @@ class Window:
             if self._blind and not self._must_probe:
                 return now
             return now if self._probe_at is None else self._probe_at + PATIENCE
-        end = self._told_end + self.edge.offset
+        end = self._told_end + self.edge.offset - self._lead
         if now >= end or self._must_probe:
             return now if self._probe_at is None else self._probe_at + PATIENCE
         spare = floor - self.in_flight - self._uncertain
@@ -202,17 +203,9 @@ class Window:
     def _paced(self, now: float, end: float, spare: int) -> float:
         spare -= self.others
         if spare < 1:
-            return self._look(end)
+            return end
         self._gap = (end - now) / spare
         return min(self._due + self._gap, end)
-
-    def _look(self, end: float) -> float:
-        """Whoever opened this window late, because whole seconds say so little, looks earlier for the next one."""
-        step = (end - self._least_end) / 4
-        if not self._late or self._shy or step < _SLACK:
-            return end
-        self._gap = 0.0
-        return min(max(self._least_end, self._due) + step, end)
 
     # -- what happens to a call -------------------------------------------------------------------------------------
 
@@ -222,7 +215,8 @@ class Window:
         self.turn += 1
         due = self._due + self._gap
         self._due = due if now - due < self._gap else now
-        if self._must_probe or (not self._blind if self.floor is None else now >= self._told_end + self.edge.offset):
+        end = self._told_end + self.edge.offset - self._lead
+        if self._must_probe or (not self._blind if self.floor is None else now >= end):
             self._probe_at = now
             return True
         return False
@@ -259,11 +253,12 @@ class Window:
             return
         else:
             self._same_or_risen(sent_at, now, told.limit, remaining, reset)
-        self._least_end = max(self._least_end, sent_at + reset - ROUNDING)
         if sent_at >= self._uncertain_at:
             self.own += self._uncertain
             self._uncertain = 0
         self._look_for_others(remaining, turn)
+        if self._opened_at == now and self.own == 1 and self.others and not self._shy:
+            self._lead = self._lateness(remaining)
 
     def refused(self, sent_at: float, now: float, told: RateLimit | None, probe: bool) -> None:
         """A 429 is in: everybody stops."""
@@ -273,6 +268,8 @@ class Window:
             return  # Sent before the pause began: the same refusal once more.
         self._stop_from = now
         self._must_probe = True
+        if self._lead and sent_at >= self.end:
+            self._lead, self._shy = 0.0, _SHY
         if told is not None and told.reset is not None:
             self._told_end = now + told.reset
             self.limit = told.limit or self.limit
@@ -284,7 +281,6 @@ class Window:
             elif after < 0 and self._could_be_empty():
                 self.floor, self._floor_at = 0, now
                 self._look_for_others(0)
-                self._shy = _SHY if self._late else 0
             else:
                 self._stop_until = self._backed_off(now)
                 return
@@ -326,21 +322,22 @@ class Window:
         self.own, self.foreign = 1, 0
         self._base = self.limit - remaining - 1 if first else 0
         self._turn_base, self._before = self.turn, 1 + self.in_flight
-        self._batch, self._batch_low = 0, inf
+        self._batch, self._batch_size, self._batch_low = 0, 0, inf
         if first:
             self._suspect = self._base > 0
         self._shy = max(0, self._shy - 1)
-        self._late = not first and remaining < _LATE * self.limit
-        self._least_end = -inf
+        self._lead = 0.0
         self._due = now
         if reset == 0:
             self.edge.rounded_down()
 
     def _same_or_risen(self, sent_at: float, now: float, limit: int | None, remaining: int, reset: float) -> None:
         floor = self.floor or 0
-        if remaining > floor and sent_at >= self._floor_at and now >= self._told_end - _SLACK:
+        if remaining > floor and sent_at >= self._floor_at and now >= self.end - _SLACK:
             self._begin(now, limit, remaining, reset)
             return
+        if self._lead and sent_at >= self.end:
+            self._lead = 0.0
         self.own += 1
         if remaining < floor or sent_at >= self._floor_at:
             self.floor, self._floor_at = remaining, now
@@ -353,6 +350,14 @@ class Window:
         if after > self.edge.offset:
             self.edge.still_running(after)
 
+    def _lateness(self, remaining: int) -> float:
+        """How much sooner than told the next window opens, judging by what others took of this one before we came.
+
+        Where n clients pace themselves, what remains falls as (1 - t / period) to the power of n.
+        """
+        spent = 1 - math.pow(remaining / (self.limit or 1), 1 / (self.others + 1))
+        return min(_TRUST * spent * self.period, ROUNDING)
+
     def _new_limit(self, limit: int, remaining: int) -> None:
         """The limit changed within a window: what others took so far stays what it was."""
         self.limit = limit
@@ -362,15 +367,17 @@ class Window:
         """Count what fell beyond anything we can have caused.
 
         Calls under way hide as many of others. But a server takes calls about in the order of sending, so what fell
-        beyond the calls sent up to this one is probably not ours; the least of a few answers is believed.
+        beyond the calls sent up to this one is probably not ours; until we know to be alone, the least that a few
+        answers say is believed.
         """
-        if turn is not None and turn > self._turn_base:
+        if turn is not None and turn > self._turn_base and self._proof < _PROOF:
             probably = (self.limit or 0) - remaining - self._base - self._before - (turn - self._turn_base)
             self._batch_low = min(self._batch_low, probably)
             self._batch += 1
-            if self._batch == _BATCH:
+            self._batch_size = max(self._batch_size, _BATCH + self.in_flight)
+            if self._batch >= self._batch_size:
                 self.foreign = max(self.foreign, int(self._batch_low))
-                self._batch, self._batch_low = 0, inf
+                self._batch, self._batch_size, self._batch_low = 0, 0, inf
         surely = (self.limit or 0) - remaining - self._base - self.own - self.in_flight - self._uncertain
         if surely > self.foreign:
             self.foreign = surely
