@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import cache
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -42,6 +43,10 @@ _REFUSALS = frozenset({400, 403, 404})
 
 class RequestsSpentError(MittwaldError):
     """`max_requests` is used up."""
+
+
+class _OutweighedError(Exception):
+    """A list is left for cheaper ones."""
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -191,7 +196,7 @@ class Sweep:
                     self._backlog.add(batch)
                     yield batch
                     await self._backlog.room()
-        except RequestsSpentError:
+        except (RequestsSpentError, _OutweighedError):
             return
         except MittwaldError as error:
             if isinstance(error.__cause__, RequestsSpentError):
@@ -220,10 +225,15 @@ class Sweep:
         position = self._start(unit, operation)
         if position:
             query["skip"] = position
-        # One page ahead is enough: it is the many lists at once that keep the budget busy.
-        pages = Pages[Any](self._client.sender, operation, tuple(path.values()), query).with_options(ahead=1)
+        # One page ahead is enough: it is the many lists at once that keep the budget busy. None where the first page
+        # may show that the list is the wrong one.
+        doubtful = unit.route.scope == "account" and not self.plan.target.whole and not position
+        pages = Pages[Any](self._client.sender, operation, tuple(path.values()), query)
+        pages = pages.with_options(ahead=0 if doubtful else 1)
         async with aclosing(pages.pages()) as stream:
             async for page in stream:
+                if doubtful and not position and self.frontier.outweighed(unit, _further(page)):
+                    raise _OutweighedError
                 rows = reader.rows(_raw_items(page), position, datetime.now(UTC))
                 position += len(rows)
                 yield Batch(unit, self._deliver(unit, rows, recent), position, False)
@@ -249,6 +259,11 @@ class Sweep:
         recent.clear()
         recent.update(row.key for row in rows)
         return fresh
+
+
+def _further(page: Page[Any]) -> int:
+    """Pages after this one, as far as the server tells."""
+    return ceil(page.total / len(page.items)) - 1 if page.total and page.items else 0
 
 
 def _failure(unit: Unit, status: int | None, error: MittwaldError) -> Failure:
