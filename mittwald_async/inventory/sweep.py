@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from datetime import UTC, datetime
 from functools import cache
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -14,7 +15,7 @@ import msgspec
 from .. import codec
 from ..errors import AuthenticationError, ConfigurationError, MittwaldError, StatusError
 from ..fanout import fan_out_items
-from ..operation import Operation, Result
+from ..operation import Operation, Page, Result
 from ..operations import OPERATIONS
 from ..paging import Pages
 from .catalog import Resource, chosen
@@ -52,6 +53,10 @@ _UNAUTHORISED_IN_A_ROW = 3
 
 class RequestsSpentError(MittwaldError):
     """`max_requests` is used up."""
+
+
+class _OutweighedError(Exception):
+    """A list is left for cheaper ones."""
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -206,7 +211,7 @@ class Sweep:
                 async for batch in batches:
                     self._unauthorised = 0
                     yield batch
-        except RequestsSpentError:
+        except (RequestsSpentError, _OutweighedError):
             return
         except MittwaldError as error:
             if isinstance(error.__cause__, RequestsSpentError):
@@ -243,10 +248,15 @@ class Sweep:
         position = self._start(unit, operation)
         if position:
             query["skip"] = position
-        # One page ahead is enough: it is the many lists at once that keep the budget busy.
-        pages = Pages[Any](self._client.sender, operation, tuple(path.values()), query).with_options(ahead=1)
+        # One page ahead is enough: it is the many lists at once that keep the budget busy. None where the first page
+        # may show that the list is the wrong one.
+        doubtful = unit.route.scope == "account" and not self.plan.target.whole and not position
+        pages = Pages[Any](self._client.sender, operation, tuple(path.values()), query)
+        pages = pages.with_options(ahead=0 if doubtful else 1)
         async with aclosing(pages.pages()) as stream:
             async for page in stream:
+                if doubtful and not position and self.frontier.outweighed(unit, _further(page)):
+                    raise _OutweighedError
                 fetched_at = datetime.now(UTC)
                 keys: set[str] = set()
                 for start in range(0, len(page.items), ROWS_AT_ONCE):
@@ -276,6 +286,11 @@ class Sweep:
         if self.frontier.feeds(name):
             self.frontier.found(name, owners(rows))
         return rows if name in self._delivered else []
+
+
+def _further(page: Page[Any]) -> int:
+    """Pages after this one, as far as the server tells."""
+    return ceil(page.total / len(page.items)) - 1 if page.total and page.items else 0
 
 
 def _failure(unit: Unit, status: int | None, error: MittwaldError) -> Failure:

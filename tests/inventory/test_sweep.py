@@ -247,6 +247,20 @@ async def test_pages_of_a_long_list_are_all_read() -> None:
         assert {row.id for row in found["domain"]} == ids(api, "domain")
 
 
+async def test_a_long_list_of_the_account_is_left_for_the_few_that_are_needed() -> None:
+    async with account(seed=1, customers=2, projects=30, max_limit={"app-list-appinstallations-for-user": 7}) as (
+        api,
+        mw,
+    ):
+        chosen = [project.id for project in (await mw.project.list_projects(limit=2)).items]
+        api.core.log.clear()
+        found = await rows_of(sweep(mw, projects=chosen, resources=["app_installation"]))
+        expected = [item.id for project in chosen for item in await mw.app.list_appinstallations(project).collect()]
+        assert sorted(str(row.id) for row in found["app_installation"]) == sorted(expected)
+        sent = Counter(entry.operation_id for entry in api.requests if entry.status == 200)
+        assert sent["app-list-appinstallations-for-user"] == 1
+
+
 async def test_many_lists_that_wait_for_a_slow_consumer_all_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ENGINE, "MOST_WAITING", 10)
     monkeypatch.setattr(ENGINE, "ROWS_AT_ONCE", 4, raising=False)
