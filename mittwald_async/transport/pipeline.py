@@ -32,7 +32,7 @@ from .again import Again, after_error, after_status, follow
 from .answers import event_id, status_error
 from .build import Content
 from .call import Call
-from .outgoing import JSON, Outgoing, content_type_of, decoded, plan_of
+from .outgoing import JSON, Outgoing, content_type_of, decoded, plan_of, usable
 from .ratelimit import Slot
 from .retry import jitter
 from .session import LATE, Answer, Session, StreamAnswer
@@ -264,7 +264,7 @@ class Pipeline(Outgoing):
         async def send(request: Request) -> Answer:
             url, headers, content = call.url, self._headers(call), call.content
             if request is not given:
-                url = URL(request.url, encoded=True)
+                url = usable(request.url, "url")
                 if request.body is not given.body:
                     kind = content_type_of(call, request.headers)
                     content = None if request.body is None else Content(kind, request.body)

@@ -77,6 +77,7 @@ async def test_five_hops_and_no_more() -> None:
         ("", "names no location"),
         ("ftp://h/x", "not a usable"),
         ("http://[", "not a usable"),
+        ("http://host:99999/", "not a usable"),
         ("javascript:alert(1)", "not a usable"),
     ],
 )
