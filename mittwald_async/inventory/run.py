@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from ..client import Mittwald
 
 _BATCHES_AT_ONCE = 64
-"""Pages written in one transaction; a killed sweep asks for at most these again."""
+"""Batches written in one transaction; a killed sweep asks for at most these again."""
+
+_ROWS_AT_ONCE = 5_000
+"""Rows written in one transaction; they are in memory until then."""
 
 _SECONDS_AT_ONCE = 0.25
 """Pages are written at least this often."""
@@ -144,10 +147,12 @@ class Job:
 
     async def _write_all(self, sweep: Sweep, watch: Callable[[Sweep], None] | None) -> None:
         pending: list[Batch] = []
+        rows = 0
         last = time.monotonic()
 
         async def flush() -> None:
-            nonlocal last
+            nonlocal last, rows
+            rows = 0
             if pending:
                 taken = pending.copy()
                 pending.clear()
@@ -159,7 +164,9 @@ class Job:
         try:
             async for batch in sweep.batches():
                 pending.append(batch)
-                if len(pending) >= _BATCHES_AT_ONCE or time.monotonic() - last > _SECONDS_AT_ONCE:
+                rows += len(batch.rows)
+                full = len(pending) >= _BATCHES_AT_ONCE or rows >= _ROWS_AT_ONCE
+                if full or time.monotonic() - last > _SECONDS_AT_ONCE:
                     await flush()
         finally:
             with anyio.CancelScope(shield=True):

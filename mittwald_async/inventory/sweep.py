@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from datetime import UTC, datetime
 from functools import cache
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -30,8 +31,14 @@ if TYPE_CHECKING:
 CONCURRENCY = 32
 """Lists under way at once. Enough to spend a budget of 3000 per 600 s many times over at 50 ms a request."""
 
-MOST_WAITING = 20_000
-"""Rows that may wait for a slow consumer before no further page is asked for."""
+MOST_WAITING = 10_000
+"""Rows that may wait for a slow consumer before no further ones are made."""
+
+ROWS_AT_ONCE = 1_000
+"""Rows of one batch: a page can hold ten times as many, and rows take more memory than their JSON."""
+
+LONG_LISTS = 2
+"""Lists of the whole account under way at once: each holds two pages, which can be several megabytes."""
 
 PRIORITY = -10
 """Below the default of 0: interactive calls of the same client come first."""
@@ -42,6 +49,10 @@ _REFUSALS = frozenset({400, 403, 404})
 
 class RequestsSpentError(MittwaldError):
     """`max_requests` is used up."""
+
+
+class _OutweighedError(Exception):
+    """A list is left for cheaper ones."""
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -88,18 +99,20 @@ class _Backlog:
         self._rows = 0
         self._less = anyio.Event()
 
-    async def room(self) -> None:
-        """Wait until fewer rows wait than are allowed to."""
-        while self._rows >= MOST_WAITING:
-            self._less = anyio.Event()
+    async def room(self, rows: int) -> None:
+        """Wait until so many more rows may wait, and count them in. A lone batch is never too many."""
+        while self._rows and self._rows + rows > MOST_WAITING:
+            # One event for everybody who waits: a new one would leave those behind who wait for the old one.
+            if self._less.is_set():
+                self._less = anyio.Event()
             await self._less.wait()
+        self._rows += rows
 
-    def add(self, batch: Batch) -> None:
-        self._rows += len(batch.rows)
-
-    def taken(self, batch: Batch) -> None:
-        self._rows -= len(batch.rows)
-        self._less.set()
+    def taken(self, rows: int) -> None:
+        """Rows that were counted in have gone."""
+        if rows:
+            self._rows -= rows
+            self._less.set()
 
 
 class Sweep:
@@ -140,6 +153,7 @@ class Sweep:
         self._bounds = bounds or Bounds()
         self._earlier = earlier or Earlier()
         self._backlog = _Backlog()
+        self._long_lists = anyio.Semaphore(LONG_LISTS)
         self.frontier: Frontier = Frontier(plan, self._earlier.done)
         self._client = client.with_options(
             middleware=(*client.options.middleware, self._count), priority=min(PRIORITY, client.options.priority)
@@ -174,7 +188,7 @@ class Sweep:
             fan_out_items(self.frontier, self._list, limit=self._bounds.concurrency, on_error="raise")
         ) as merged:
             async for _, batch in merged:
-                self._backlog.taken(batch)
+                self._backlog.taken(len(batch.rows))
                 if batch.failure is not None:
                     self.failures.append(batch.failure)
                 for row in batch.rows:
@@ -186,12 +200,10 @@ class Sweep:
         """One list, page by page. Ends with a batch that is done or a failure, or silently when requests are spent."""
         failed = False
         try:
-            async with aclosing(self._pages(unit)) as batches:
+            async with self._turn(unit), aclosing(self._pages(unit)) as batches:
                 async for batch in batches:
-                    self._backlog.add(batch)
                     yield batch
-                    await self._backlog.room()
-        except RequestsSpentError:
+        except (RequestsSpentError, _OutweighedError):
             return
         except MittwaldError as error:
             if isinstance(error.__cause__, RequestsSpentError):
@@ -206,27 +218,48 @@ class Sweep:
         finally:
             self.frontier.ended(unit, failed=failed)
 
+    def _turn(self, unit: Unit) -> AbstractAsyncContextManager[object]:
+        """Lists of the whole account take turns."""
+        return self._long_lists if unit.route.scope == "account" else nullcontext()
+
     async def _pages(self, unit: Unit) -> AsyncGenerator[Batch, None]:
         reader = Reader(unit, self.frontier.customer_of)
         operation = raw_operation(unit.route.operation_id)
         path, filters = unit.route.arguments(unit.owner.id)
         query: dict[str, object] = {**filters}
-        recent: set[str] = set()
+        before: set[str] = set()
         if unit.route.single:
             item = bytes(await self._client.sender.value(operation, tuple(path.values())))
-            rows = reader.rows([item], 0, datetime.now(UTC))
-            yield Batch(unit, self._deliver(unit, rows, recent), 1, True)
+            await self._backlog.room(1)
+            rows = self._deliver(unit, reader.rows([item], 0, datetime.now(UTC)))
+            self._backlog.taken(1 - len(rows))
+            yield Batch(unit, rows, 1, True)
             return
         position = self._start(unit, operation)
         if position:
             query["skip"] = position
-        # One page ahead is enough: it is the many lists at once that keep the budget busy.
-        pages = Pages[Any](self._client.sender, operation, tuple(path.values()), query).with_options(ahead=1)
+        # One page ahead is enough: it is the many lists at once that keep the budget busy. None where the first page
+        # may show that the list is the wrong one.
+        doubtful = unit.route.scope == "account" and not self.plan.target.whole and not position
+        pages = Pages[Any](self._client.sender, operation, tuple(path.values()), query)
+        pages = pages.with_options(ahead=0 if doubtful else 1)
         async with aclosing(pages.pages()) as stream:
             async for page in stream:
-                rows = reader.rows(_raw_items(page), position, datetime.now(UTC))
-                position += len(rows)
-                yield Batch(unit, self._deliver(unit, rows, recent), position, False)
+                if doubtful and not position and self.frontier.outweighed(unit, _further(page)):
+                    raise _OutweighedError
+                fetched_at = datetime.now(UTC)
+                keys: set[str] = set()
+                for start in range(0, len(page.items), ROWS_AT_ONCE):
+                    items = page.items[start : start + ROWS_AT_ONCE]
+                    await self._backlog.room(len(items))
+                    rows = self._deliver(unit, reader.rows(_raw_items(items), position, fetched_at))
+                    keys.update(row.key for row in rows)
+                    # Lists move while they are read: an item may come again on the next page.
+                    fresh = [row for row in rows if row.key not in before]
+                    position += len(items)
+                    self._backlog.taken(len(items) - len(fresh))
+                    yield Batch(unit, fresh, position, False)
+                before = keys
         yield Batch(unit, [], position, True)
 
     def _start(self, unit: Unit, operation: Operation[Any]) -> int:
@@ -236,19 +269,18 @@ class Sweep:
         known = self._earlier.positions.get((unit.resource.name, unit.route.operation_id, unit.owner.id), 0)
         return max(0, known // unit.route.page_size - 1) * unit.route.page_size
 
-    def _deliver(self, unit: Unit, rows: list[Row], recent: set[str]) -> list[Row]:
+    def _deliver(self, unit: Unit, rows: list[Row]) -> list[Row]:
         """Feed further lists with these rows and keep those that were asked for."""
         name = unit.resource.name
         rows = [row for row in rows if self.plan.target.admits(row.customer_id, row.project_id)]
         if self.frontier.feeds(name):
             self.frontier.found(name, owners(rows))
-        if name not in self._delivered:
-            return []
-        # Lists move while they are read: an item may come again on the next page.
-        fresh = [row for row in rows if row.key not in recent]
-        recent.clear()
-        recent.update(row.key for row in rows)
-        return fresh
+        return rows if name in self._delivered else []
+
+
+def _further(page: Page[Any]) -> int:
+    """Pages after this one, as far as the server tells."""
+    return ceil(page.total / len(page.items)) - 1 if page.total and page.items else 0
 
 
 def _failure(unit: Unit, status: int | None, error: MittwaldError) -> Failure:
@@ -280,8 +312,8 @@ def raw_operation(operation_id: str) -> Operation[Any]:
     return msgspec.structs.replace(operation, results=raw)
 
 
-def _raw_items(page: Page[Any]) -> Iterable[bytes]:
-    for item in page.items:
+def _raw_items(items: Iterable[Any]) -> Iterable[bytes]:
+    for item in items:
         yield bytes(item) if isinstance(item, msgspec.Raw) else codec.encode(item)
 
 

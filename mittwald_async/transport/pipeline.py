@@ -259,6 +259,7 @@ class Pipeline(Outgoing):
         """An attempt through middleware, or one whose body is left on the wire: the deadline is held from outside."""
         timeout = self._limits(None) if stream else self._rest(call)
         call.sent = False
+        streams: list[StreamAnswer] = []
 
         async def send(request: Request) -> Answer:
             url, headers, content = call.url, self._headers(call), call.content
@@ -275,7 +276,10 @@ class Pipeline(Outgoing):
                     if content is not None:
                         headers["Content-Type"] = content.content_type
             call.sent = True
-            return await session.exchange(request.method, url, headers, content, timeout, slot.answered, stream)
+            answer = await session.exchange(request.method, url, headers, content, timeout, slot.answered, stream)
+            if isinstance(answer, StreamAnswer):
+                streams.append(answer)
+            return answer
 
         content = call.content
         given = Request(
@@ -289,8 +293,20 @@ class Pipeline(Outgoing):
         run: CallNext = send
         for middleware in reversed(self._middleware):
             run = _bound(middleware, run)
-        async with self._in_time(call):
-            return await run(given)
+        taken: object = None
+        try:
+            async with self._in_time(call):
+                answer = await run(given)
+            if not isinstance(answer, Answer):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+                raise ClientStateError(
+                    f"a middleware returned {type(answer).__name__}, no answer: return what call_next gave"
+                )
+            taken = answer
+            return answer
+        finally:
+            for opened in streams:
+                if opened is not taken:  # the middleware failed, or made up its mind: nobody will read this body
+                    opened.close()
 
     # -- after an attempt -------------------------------------------------------------------------------------------
 
@@ -304,6 +320,8 @@ class Pipeline(Outgoing):
             error = failure
             again = after_error(call, failure, options, shared)
         elif 200 <= answer.status < 300:
+            if isinstance(answer, StreamAnswer):
+                answer.close()  # its body is still on the wire, and nobody is going to read it
             self._next_event(call)
             self._ended_attempt(call, answer.status, None, "waited for the write of another task")
             return

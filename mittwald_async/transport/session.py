@@ -321,6 +321,8 @@ class Session:
         finally:
             if task is not None:
                 self._watch.end(task)
+        if content is not None and content.failure is not None:
+            raise content.failure
         raise problem
 
     def _arguments(self, url: URL, headers: CIMultiDict[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from mittwald_async import Mittwald, Page
-from mittwald_async.errors import InvalidArgumentError, MaybeSentError, NotFoundError, ServerError
+from mittwald_async.errors import ClientStateError, InvalidArgumentError, MaybeSentError, NotFoundError, ServerError
 from mittwald_async.transport.events import (
     AttemptEnded,
     CallEnded,
@@ -40,6 +40,16 @@ async def test_middleware_runs_around_every_attempt_and_never_sees_the_token() -
         assert [r.attempt for r in seen] == [1, 2]
         assert TOKEN not in repr(seen)
         assert all(s.headers["x-access-token"] == TOKEN for s in server.seen)
+
+
+async def test_a_middleware_that_forgets_to_return_the_answer_is_told() -> None:
+    async def forgets(request: Request, call_next: CallNext) -> Any:
+        await call_next(request)
+
+    async with talking(reply(200, {}), middleware=[forgets]) as (client, server, _):
+        with pytest.raises(ClientStateError, match="middleware returned NoneType"):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert len(server.seen) == 1
 
 
 async def test_the_first_middleware_is_outermost() -> None:
