@@ -32,7 +32,7 @@ from .again import Again, after_error, after_status, follow
 from .answers import event_id, status_error
 from .build import Content
 from .call import Call
-from .outgoing import JSON, Outgoing, content_type_of, decoded, plan_of
+from .outgoing import JSON, Outgoing, content_type_of, decoded, plan_of, usable
 from .ratelimit import Slot
 from .retry import jitter
 from .session import LATE, Answer, Session, StreamAnswer
@@ -61,6 +61,20 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 CallNext: TypeAlias = Callable[[Request], Awaitable[Answer]]
 Middleware: TypeAlias = Callable[[Request, CallNext], Awaitable[Answer]]
+
+
+class _Free:
+    """In place of a slot where a request leaves the API: another origin costs nothing of the budget, and what it says of
+    budgets must not stop the calls to the API."""
+
+    __slots__ = ()
+    answered: None = None
+
+    def release(self, *, sent: bool = True) -> None:
+        """There is nothing to give back."""
+
+
+_FREE = _Free()
 
 
 class Pipeline(Outgoing):
@@ -175,7 +189,7 @@ class Pipeline(Outgoing):
                     call.secret = credentials.current()
                     if call.secret is None:
                         await self._sign(call)
-                slot = limiter.try_acquire(call.plan.route, self._policy)
+                slot = _FREE if call.away else limiter.try_acquire(call.plan.route, self._policy)
                 if slot is None:
                     slot = await self._slot(call)
                 if call.waited:
@@ -212,7 +226,7 @@ class Pipeline(Outgoing):
             shared.quota.give(call.cost)
         elif shared.quota.tokens < shared.quota.capacity:
             shared.quota.give()
-        if self._remembers and (not call.plan.safe or call.event is not None):
+        if self._remembers and not call.away and (not call.plan.safe or call.event is not None):
             self._learn(call, answer)
         if call.observers is not None:
             self._finish(call, answer)
@@ -255,28 +269,28 @@ class Pipeline(Outgoing):
         if late.expired():
             raise CallTimeoutError(LATE)
 
-    async def _guarded(self, session: Session, call: Call, slot: Slot, stream: bool) -> Answer:
+    async def _guarded(self, session: Session, call: Call, slot: Slot | _Free, stream: bool) -> Answer:
         """An attempt through middleware, or one whose body is left on the wire: the deadline is held from outside."""
         timeout = self._limits(None) if stream else self._rest(call)
         call.sent = False
         streams: list[StreamAnswer] = []
 
         async def send(request: Request) -> Answer:
-            url, headers, content = call.url, self._headers(call), call.content
+            url, headers, content, answered = call.url, self._headers(call), call.content, slot.answered
             if request is not given:
-                url = URL(request.url, encoded=True)
+                url = usable(request.url, "url")
                 if request.body is not given.body:
                     kind = content_type_of(call, request.headers)
                     content = None if request.body is None else Content(kind, request.body)
                 if call.away or not self.shared.own(url):
-                    headers = self._foreign_headers
+                    headers, answered = self._foreign_headers, None
                 elif request.headers is not given.headers or content is not call.content:
                     headers = headers.copy()
                     headers.update(request.headers)
                     if content is not None:
                         headers["Content-Type"] = content.content_type
             call.sent = True
-            answer = await session.exchange(request.method, url, headers, content, timeout, slot.answered, stream)
+            answer = await session.exchange(request.method, url, headers, content, timeout, answered, stream)
             if isinstance(answer, StreamAnswer):
                 streams.append(answer)
             return answer

@@ -51,6 +51,9 @@ def test_another_loop_is_told_from_its_own() -> None:
     with asyncio.Runner() as first, asyncio.Runner() as second:
         client = first.run(open_one())
         second.run(use(client))
+        with pytest.raises(ClientStateError, match="another event loop"):
+            second.run(client.close())
+        assert "open>" in repr(client), "a close that fails leaves it as it was"
         first.run(client.close())
 
 

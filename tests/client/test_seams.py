@@ -233,6 +233,26 @@ async def test_any_route_with_any_body() -> None:
             await client.request("POST", "/x", body="a", headers={"content-type": "application/x-www-form-urlencoded"})
 
 
+async def test_any_route_is_a_route_or_is_refused() -> None:
+    async with talking(reply(200)) as (client, server, _):
+        await client.request("GET", "/v2/x?next=https://elsewhere.example/")
+        await client.request("GET", "/v2/x#part", query={"limit": 1})
+        assert [seen.target for seen in server.seen] == ["/v2/x?next=https://elsewhere.example/", "/v2/x?limit=1"]
+        for bad in ("https://", "https://host:99999/", "ftp://host/x"):
+            with pytest.raises(InvalidArgumentError, match="path"):
+                await client.request("GET", bad)
+        assert len(server.seen) == 2
+
+
+async def test_middleware_cannot_lead_to_a_url_that_is_none() -> None:
+    async def astray(request: Request, call_next: CallNext) -> Answer:
+        return await call_next(msgspec.structs.replace(request, url="/v2/relative"))
+
+    async with talking(reply(200), middleware=[astray]) as (client, _, _):
+        with pytest.raises(InvalidArgumentError, match="url: is not a usable URL"):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+
+
 async def test_bodies_keep_null_where_it_is_a_value_and_are_sent_only_if_there_is_something() -> None:
     async with talking(reply(201, {})) as (client, server, _):
         await client.sender.value(CREATE_PROJECT, ("s-1",), body={"description": "x", "note": None, "size": None})
