@@ -30,7 +30,6 @@ from ..inventory import (
     target as make_target,
 )
 from ..inventory.catalog import catalog
-from ..inventory.sinks import Sink
 from .demo import demo_client
 from .progress import display
 from .shared import INTERRUPTED, LISTS_FAILED, OK, SPENT, BaseUrl, Json, TokenFile, client, duration, err, out, run
@@ -118,7 +117,7 @@ async def _sweep(job: Job, source: AbstractAsyncContextManager[Mittwald], as_jso
     if as_json:
         typer.echo(msgspec.json.encode({"event": "summary", **msgspec.to_builtins(summary)}).decode())
     else:
-        _print_summary(summary, job.sink)
+        _print_summary(summary, job)
     if summary.failures:
         return LISTS_FAILED
     return SPENT if summary.resumable else OK
@@ -188,7 +187,7 @@ def _explain(found: Plan, as_json: bool) -> int:
     return OK
 
 
-def _total(found: Plan, least: float) -> str:
+def _price(found: Plan) -> str:
     per: dict[str, int] = {}
     for step in found.open:
         per[step.owner] = per.get(step.owner, 0) + 1
@@ -196,7 +195,11 @@ def _total(found: Plan, least: float) -> str:
     parts += [
         f"{count} per {owner}" if owner != "account" else f"{count} lists by pages" for owner, count in per.items()
     ]
-    text = "total: " + " + ".join(parts)
+    return " + ".join(parts)
+
+
+def _total(found: Plan, least: float) -> str:
+    text = f"total: {_price(found)}"
     if found.open:
         return text + "; exact once an inventory exists (--from)"
     wait = f"at least {duration(least)} at 3000 requests per 10 minutes" if least else "within one window of the budget"
@@ -217,7 +220,15 @@ def _list(as_json: bool) -> int:
     return OK
 
 
-def _print_summary(summary: Summary, sink: Sink) -> None:
+def _compared(job: Job, requests: int) -> str:
+    """How the requests sent compare with what was planned; nothing where an earlier run had a part in it."""
+    if job.resumed:
+        return ""
+    exact = not job.plan.open and job.plan.requests == requests
+    return " (as planned)" if exact else f" (planned: {_price(job.plan)})"
+
+
+def _print_summary(summary: Summary, job: Job) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("resource")
     table.add_column("rows", justify="right")
@@ -225,7 +236,8 @@ def _print_summary(summary: Summary, sink: Sink) -> None:
         table.add_row(name, f"{count:,}")
     out.print(table)
     total = sum(summary.rows.values())
-    out.print(f"{total:,} rows, {summary.requests:,} requests, {duration(summary.seconds)} → {escape(summary.path)}")
+    sent = f"{summary.requests:,} requests{_compared(job, summary.requests)}"
+    out.print(f"{total:,} rows, {sent}, {duration(summary.seconds)} → {escape(summary.path)}")
     if summary.drifted:
         out.print(f"{summary.drifted:,} rows deviate from the document and are kept as they came")
     for failure in summary.failures[:20]:
@@ -235,7 +247,7 @@ def _print_summary(summary: Summary, sink: Sink) -> None:
     for own in summary.nothing_of:
         err.print(f"nothing at all was found of {escape(own)}; is the id right?")
     if summary.resumable:
-        err.print(f"not complete; go on with: {_again(sink.path)}")
+        err.print(f"not complete; go on with: {_again(job.sink.path)}")
 
 
 def _again(path: Path) -> str:

@@ -79,6 +79,10 @@ def test_explain_and_plan_send_nothing_and_tell_the_price_once_it_is_known(comma
     command("sweep", "-r", "project", "-r", "cronjob")
     code, out, _ = command("plan", "-r", "project", "-r", "cronjob")
     assert "total: 13 requests, within one window" in out
+    _, out, _ = command("sweep", "-r", "project", "-r", "cronjob")
+    assert "13 requests (as planned)" in out
+    _, out, _ = command("sweep", "-r", "project", "-r", "cronjob", "-o", "fresh.sqlite")
+    assert "13 requests (planned: 1 lists by pages + 1 per project)" in out
     code, out, _ = command("plan", "--json", "-r", "project", "-r", "cronjob")
     found = json.loads(out)
     assert (code, found["requests"], found["exact"]) == (0, 13, True)
