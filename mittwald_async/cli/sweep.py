@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..client import Mittwald
-from ..errors import MittwaldError
+from ..errors import ConfigurationError, MittwaldError
 from ..inventory import (
     Bounds,
     Job,
@@ -94,30 +94,39 @@ def sweep(
     part = make_target(customer or None, project or None)
     if explain:
         return _explain(make_plan(asked, part, _known(out_path)), as_json)
-    sink = sink_for(out_path, format, [one.name for one in asked])
+    # What an interrupted sweep was of is known by its file alone.
+    sink = sink_for(out_path, format, [] if resume and not resource else [one.name for one in asked])
     bounds = Bounds(concurrency=concurrency, max_requests=max_requests, strict=strict)
     source = demo_client(reserve, token_file) if demo else client(token_file, base_url, reserve=reserve)
     job = Job(sink, asked, part, resume=resume, bounds=bounds, source="demo" if demo else None)
+    again = _again(out_path, format, demo=demo)
     try:
-        return run(_sweep, job, source, as_json)
+        delivered = {step.resource for step in job.plan.steps if step.delivered}
+        other = bool(resource) and delivered != {one.name for one in asked}
+        if resume and (other or ((customer or project) and job.plan.target != part)):
+            raise ConfigurationError(
+                f"{out_path}: the interrupted sweep was of something else; leave -r, --customer and --project out to go "
+                "on with it, or leave --resume out to begin anew"
+            )
+        return run(_sweep, job, source, again, as_json)
     except KeyboardInterrupt:
-        err.print(f"interrupted; go on with: {_again(out_path)}")
+        err.print(f"interrupted; go on with: {again}")
         return INTERRUPTED
     except MittwaldError:
         if job.sweep is not None:
-            err.print(f"stopped; once that is settled, go on with: {_again(out_path)}")
+            err.print(f"stopped; once that is settled, go on with: {again}")
         raise
     finally:
         job.close()
 
 
-async def _sweep(job: Job, source: AbstractAsyncContextManager[Mittwald], as_json: bool) -> int:
+async def _sweep(job: Job, source: AbstractAsyncContextManager[Mittwald], again: str, as_json: bool) -> int:
     async with source as mw, display(mw, job, as_json=as_json) as watch:
         summary = await job.run(mw, watch)
     if as_json:
         typer.echo(msgspec.json.encode({"event": "summary", **msgspec.to_builtins(summary)}).decode())
     else:
-        _print_summary(summary, job)
+        _print_summary(summary, job, again)
     if summary.failures:
         return LISTS_FAILED
     return SPENT if summary.resumable else OK
@@ -228,7 +237,7 @@ def _compared(job: Job, requests: int) -> str:
     return " (as planned)" if exact else f" (planned: {_price(job.plan)})"
 
 
-def _print_summary(summary: Summary, job: Job) -> None:
+def _print_summary(summary: Summary, job: Job, again: str) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("resource")
     table.add_column("rows", justify="right")
@@ -247,9 +256,11 @@ def _print_summary(summary: Summary, job: Job) -> None:
     for own in summary.nothing_of:
         err.print(f"nothing at all was found of {escape(own)}; is the id right?")
     if summary.resumable:
-        err.print(f"not complete; go on with: {_again(job.sink.path)}")
+        err.print(f"not complete; go on with: {again}")
 
 
-def _again(path: Path) -> str:
+def _again(path: Path, format: str | None, *, demo: bool) -> str:
     """The command that goes on."""
-    return f"mittwald-async sweep --resume --out {escape(shlex.quote(str(path)))}"
+    options = ["--demo"] if demo else []
+    options += ["--format", format] if format else []
+    return escape(shlex.join(["mittwald-async", "sweep", "--resume", *options, "--out", str(path)]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -122,6 +123,25 @@ def test_used_up_requests_are_exit_code_4_and_resume_goes_on(command: Command) -
     code, out, _ = command("sweep", "--resume")
     assert code == 0
     assert "8 requests" in out
+
+
+@pytest.mark.parametrize("to", [("-o", "jobs.csv"), ("-o", "jobs", "--format", "csv"), ("-o", "my jobs.jsonl")])
+def test_the_command_that_is_told_goes_on(command: Command, to: tuple[str, ...]) -> None:
+    code, _, err = command("sweep", "-r", "cronjob", "--max-requests", "5", *to)
+    assert code == 4
+    told = shlex.split(err.partition("go on with: mittwald-async ")[2])
+    code, _, err = command(*told)
+    assert (code, err) == (0, "")
+    assert Path(to[1]).exists()
+
+
+def test_going_on_with_something_else_than_was_begun_is_refused(command: Command) -> None:
+    assert command("sweep", "-r", "cronjob", "--max-requests", "5")[0] == 4
+    for other in (("-r", "domain"), ("--project", "p-1")):
+        code, _, err = command("sweep", "--resume", *other)
+        assert code == 2
+        assert "was of something else" in err
+    assert command("sweep", "--resume", "-r", "cronjob")[0] == 0
 
 
 def test_parts_of_an_account(command: Command) -> None:
