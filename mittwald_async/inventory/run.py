@@ -50,6 +50,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     path: str
     resumable: bool
+    nothing_of: tuple[str, ...] = ()
+    """Customers or projects asked for of which there is no row at all: perhaps a mistyped id."""
 
 
 class Job:
@@ -191,6 +193,7 @@ class Job:
             seconds=seconds,
             path=str(self.sink.path),
             resumable=state != "done",
+            nothing_of=tuple(self.store.nothing_of(self._target)),
         )
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ import anyio
 import msgspec
 
 from .. import codec
-from ..errors import ConfigurationError, MittwaldError, StatusError
+from ..errors import AuthenticationError, ConfigurationError, MittwaldError, StatusError
 from ..fanout import fan_out_items
 from ..operation import Operation, Page, Result
 from ..operations import OPERATIONS
@@ -45,6 +45,10 @@ PRIORITY = -10
 
 _REFUSALS = frozenset({400, 403, 404})
 """Answers to a list of the whole account that mean "not with these credentials": narrower lists may be allowed."""
+
+
+_UNAUTHORISED_IN_A_ROW = 3
+"""So many lists in a row answered with 401, and the token itself is taken to be no longer good."""
 
 
 class RequestsSpentError(MittwaldError):
@@ -152,6 +156,8 @@ class Sweep:
         self._delivered = frozenset(self.rows)
         self._bounds = bounds or Bounds()
         self._earlier = earlier or Earlier()
+        self._unauthorised = _UNAUTHORISED_IN_A_ROW - 1
+        """401s in a row; the first answer of all being one is enough."""
         self._backlog = _Backlog()
         self._long_lists = anyio.Semaphore(LONG_LISTS)
         self.frontier: Frontier = Frontier(plan, self._earlier.done)
@@ -182,6 +188,7 @@ class Sweep:
         """Pages of all lists as they come. What is under way is bounded however slow the consumer.
 
         Raises:
+            AuthenticationError: the token is not good, or no longer: asking for the rest would only spend requests.
             MittwaldError: with `strict`, the first failure.
         """
         async with aclosing(
@@ -202,6 +209,7 @@ class Sweep:
         try:
             async with self._turn(unit), aclosing(self._pages(unit)) as batches:
                 async for batch in batches:
+                    self._unauthorised = 0
                     yield batch
         except (RequestsSpentError, _OutweighedError):
             return
@@ -209,9 +217,11 @@ class Sweep:
             if isinstance(error.__cause__, RequestsSpentError):
                 return
             status = error.status if isinstance(error, StatusError) else _status_of(error)
+            unauthorised = status == 401 or isinstance(error, AuthenticationError)
+            self._unauthorised = self._unauthorised + 1 if unauthorised else 0
             if status in _REFUSALS and self.frontier.refused(unit):
                 return
-            if self._bounds.strict:
+            if self._bounds.strict or self._unauthorised >= _UNAUTHORISED_IN_A_ROW:
                 raise
             failed = True
             yield Batch(unit, [], 0, False, _failure(unit, status, error))

@@ -15,7 +15,7 @@ import pytest
 
 from mittwald_async import Mittwald
 from mittwald_async.emulator import Emulator, Fault, Transitions
-from mittwald_async.errors import ConfigurationError, PermissionDeniedError, ServerError
+from mittwald_async.errors import AuthenticationError, ConfigurationError, PermissionDeniedError, ServerError
 from mittwald_async.inventory import (
     Bounds,
     Known,
@@ -162,6 +162,33 @@ async def test_strict_stops_at_the_first_failure() -> None:
         api.inject(Fault(operation="cronjob-list-cronjobs", status=500))
         with pytest.raises(ServerError):
             await rows_of(sweep(mw, resources=["cronjob"], bounds=Bounds(strict=True)))
+
+
+async def test_a_token_that_is_no_good_ends_the_sweep_with_the_first_answer() -> None:
+    async with (
+        account(seed=1, customers=2, projects=5) as (api, _),
+        Mittwald("wrong-token-for-tests", base_url=api.url) as mw,
+    ):
+        with pytest.raises(AuthenticationError):
+            await rows_of(sweep(mw, bounds=Bounds(concurrency=1)))
+        assert len(api.requests) <= 2
+
+
+async def test_a_token_that_expires_on_the_way_does_not_spend_requests_on_all_other_lists() -> None:
+    async with account(seed=1, customers=2, projects=40) as (api, mw):
+        api.inject(Fault(operation="*", status=401, after=30))
+        with pytest.raises(AuthenticationError):
+            await rows_of(sweep(mw, bounds=Bounds(concurrency=4)))
+        assert len(api.requests) < 30 + 20
+
+
+async def test_a_single_list_that_answers_401_is_a_failure_like_others() -> None:
+    async with account(seed=1, customers=2, projects=5) as (api, mw):
+        api.inject(Fault(operation="cronjob-list-cronjobs", status=401, count=2))
+        asked = sweep(mw, resources=["project", "cronjob", "dns_zone"], bounds=Bounds(concurrency=1))
+        found = await rows_of(asked)
+        assert {failure.status for failure in asked.failures} == {401}
+        assert {row.id for row in found["dns_zone"]} == ids(api, "dns_zone")
 
 
 async def test_a_forbidden_list_without_a_narrower_one_is_a_failure() -> None:
