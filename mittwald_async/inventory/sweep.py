@@ -47,6 +47,9 @@ _REFUSALS = frozenset({400, 403, 404})
 """Answers to a list of the whole account that mean "not with these credentials": narrower lists may be allowed."""
 
 
+_LOOKS_BACK = 5
+"""So often a place in a list is looked at again while the list goes on shrinking."""
+
 _UNAUTHORISED_IN_A_ROW = 3
 """So many lists in a row answered with 401, and the token itself is taken to be no longer good."""
 
@@ -253,24 +256,66 @@ class Sweep:
         doubtful = unit.route.scope == "account" and not self.plan.target.whole and not position
         pages = Pages[Any](self._client.sender, operation, tuple(path.values()), query)
         pages = pages.with_options(ahead=0 if doubtful else 1)
+        # A list that shrinks while it is read has moved its items to earlier places, some of them behind our back.
+        told: int | None = None
         async with aclosing(pages.pages()) as stream:
             async for page in stream:
                 if doubtful and not position and self.frontier.outweighed(unit, _further(page)):
                     raise _OutweighedError
-                fetched_at = datetime.now(UTC)
-                keys: set[str] = set()
-                for start in range(0, len(page.items), ROWS_AT_ONCE):
-                    items = page.items[start : start + ROWS_AT_ONCE]
-                    await self._backlog.room(len(items))
-                    rows = self._deliver(unit, reader.rows(_raw_items(items), position, fetched_at))
-                    keys.update(row.key for row in rows)
-                    # Lists move while they are read: an item may come again on the next page.
-                    fresh = [row for row in rows if row.key not in before]
-                    position += len(items)
-                    self._backlog.taken(len(items) - len(fresh))
-                    yield Batch(unit, fresh, position, False)
-                before = keys
+                slipped = await self._slipped(unit, position, told, page.total)
+                fetched_at, keys = datetime.now(UTC), set[str]()
+                async for rows, count in self._parts(unit, reader, [*slipped, *page.items], position, fetched_at):
+                    fresh = self._new(rows, before, keys)
+                    yield Batch(unit, fresh, position + max(0, count - len(slipped)), False)
+                before, told = keys, page.total
+                position += len(page.items)
+        slipped = await self._slipped(unit, position, told, pages.total)
+        async for rows, _ in self._parts(unit, reader, slipped, position, datetime.now(UTC)):
+            yield Batch(unit, self._new(rows, before, set()), position, False)
         yield Batch(unit, [], position, True)
+
+    def _new(self, rows: list[Row], before: set[str], keys: set[str]) -> list[Row]:
+        """Lists move while they are read: an item may come again on the next page, or in between."""
+        fresh: list[Row] = []
+        for row in rows:
+            if row.key not in before and row.key not in keys:
+                fresh.append(row)
+            keys.add(row.key)
+        self._backlog.taken(len(rows) - len(fresh))
+        return fresh
+
+    async def _parts(
+        self, unit: Unit, reader: Reader, items: list[Any], position: int, fetched_at: datetime
+    ) -> AsyncGenerator[tuple[list[Row], int], None]:
+        """The rows of a page in parts, each once there is room for it, and how many items are done with it."""
+        for start in range(0, len(items), ROWS_AT_ONCE):
+            part = items[start : start + ROWS_AT_ONCE]
+            await self._backlog.room(len(part))
+            rows = self._deliver(unit, reader.rows(_raw_items(part), position + start, fetched_at))
+            self._backlog.taken(len(part) - len(rows))
+            yield rows, start + len(part)
+
+    async def _slipped(self, unit: Unit, position: int, before: int | None, total: int | None) -> list[Any]:
+        """Items that went from places still to be read to places already read, as others before them were deleted.
+
+        Seen by the total: it was `before` with the last page and is `total` now. What is deleted and added in equal
+        numbers between two pages stays unseen.
+        """
+        operation = raw_operation(unit.route.operation_id)
+        can_look = operation.paging is not None and operation.paging.skip and unit.resource.key is not None
+        items: list[Any] = []
+        for _ in range(_LOOKS_BACK):
+            if not (can_look and position and before is not None and total is not None and total < before):
+                break
+            path, filters = unit.route.arguments(unit.owner.id)
+            count = min(position, before - total)
+            query: dict[str, object] = {**filters, "skip": position - count, "limit": count}
+            window = Pages[Any](self._client.sender, operation, tuple(path.values()), query).with_options(ahead=0)
+            items = await window.collect(count)
+            if window.total is None or window.total >= total:
+                break
+            total = window.total
+        return items
 
     def _start(self, unit: Unit, operation: Operation[Any]) -> int:
         """Where an interrupted list goes on: one page before where it was, because lists move."""

@@ -304,6 +304,28 @@ async def test_a_page_of_many_rows_comes_in_parts_and_no_more_are_made_than_may_
         assert taken == sum(api.world.counts()[name] for name in asked.rows)
 
 
+@pytest.mark.parametrize("last_page", [False, True])
+async def test_what_moves_up_when_others_are_deleted_is_not_missed(last_page: bool) -> None:
+    async with account(seed=1, customers=2, projects=30, lag=0.0, max_limit={"*": 20}) as (_, mw):
+        listed = await mw.mail.list_mail_addresses_for_user().collect()
+        # One item on the last page, or many after the first.
+        kept = [item.id for item in (listed[:41] if last_page else listed)]
+        for item in listed[len(kept) :]:
+            await mw.mail.delete_mail_address(item.id)
+        found: list[str | None] = []
+        gone = 0
+        async with aclosing(sweep(mw, resources=["mail_address"]).batches()) as batches:
+            async for batch in batches:
+                if batch.rows and batch.unit.resource.name == "mail_address":
+                    found += [row.id for row in batch.rows]
+                    for own in kept[gone : gone + 2]:
+                        await mw.mail.delete_mail_address(own)
+                    gone += 2
+        assert gone > 4
+        assert len(set(found)) == len(found)
+        assert set(kept[gone:]) <= set(found)
+
+
 async def test_unknown_fields_and_values_are_kept_and_items_that_do_not_fit_are_counted() -> None:
     async with account(seed=1, customers=2, projects=6, drift=1.0) as (_, mw):
         asked = sweep(mw, resources=["project", "domain", "customer_order"])
