@@ -405,7 +405,7 @@ def find(operation_id: str) -> Operation[Any]:
 def _base(given: str | None) -> URL:
     text = given or os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL
     url: URL | None = None
-    with suppress(ValueError):
+    with suppress(ValueError, TypeError):
         url = URL(text)
     if url is None or url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
         raise ConfigurationError(f"base_url: {text!r} is not like https://api.mittwald.de")

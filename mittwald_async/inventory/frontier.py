@@ -227,9 +227,12 @@ class Frontier:
             if self._stopped:
                 raise StopAsyncIteration
             self._settle()
+            before = sum(lane.next for lane in self.lanes.values())
             unit = self._take()
             if unit is not None:
                 return unit
+            if before != sum(lane.next for lane in self.lanes.values()):
+                continue  # Lists of an earlier run were passed over: what waits for them may be due or complete now.
             if all(lane.complete for lane in self.lanes.values()):
                 raise StopAsyncIteration
             self._news = anyio.Event()

@@ -340,7 +340,7 @@ class Pipeline(Outgoing):
             self._ended_attempt(call, answer.status, None, "waited for the write of another task")
             return
         else:
-            error = status_error(answer.status, answer.headers, answer.body)
+            error = status_error(answer.status, answer.headers, _sealed(answer.body, call.secret))
             again = await self._after_status(call, answer, error)
         if again is not None and again.wait and options.timeout is not None:
             # A wait that runs over the deadline: the error at hand says more than a timeout later.
@@ -505,6 +505,11 @@ def _bound(middleware: Middleware, run: CallNext) -> CallNext:
         return await middleware(request, run)
 
     return bound
+
+
+def _sealed(body: bytes, secret: Secret | None) -> bytes:
+    """An error's body without the token, should the server repeat it."""
+    return body if secret is None else body.replace(secret.reveal().encode(), b"***")
 
 
 def _told(error: MittwaldError) -> str:
