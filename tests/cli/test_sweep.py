@@ -144,6 +144,24 @@ def test_going_on_with_something_else_than_was_begun_is_refused(command: Command
     assert command("sweep", "--resume", "-r", "cronjob")[0] == 0
 
 
+def test_a_damaged_file_is_one_line(command: Command) -> None:
+    assert command("sweep", "-r", "project", "-r", "domain")[0] == 0
+    path = Path("inventory.sqlite")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8192] + bytes(range(256)) * ((len(whole) - 8192) // 256))
+    code, _, err = command("sweep", "-r", "project")
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1
+    assert "damaged" in err or "malformed" in err
+
+
+def test_a_device_is_not_replaced(command: Command) -> None:
+    os.mkfifo("rows.jsonl")
+    code, _, err = command("sweep", "-r", "project", "-o", "rows.jsonl")
+    assert code == 2
+    assert "is a device or pipe" in err
+
+
 def test_parts_of_an_account(command: Command) -> None:
     command("sweep", "-r", "project")
     with closing(sqlite3.connect("inventory.sqlite")) as db:
