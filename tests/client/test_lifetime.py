@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from mittwald_async import Mittwald, Options, Pool
-from mittwald_async.errors import ClientStateError, ConfigurationError
+from mittwald_async.errors import ClientStateError, ConfigurationError, NotFoundError
 from mittwald_async.transport.events import Event
 
 from .tools import GET_PROJECT, TOKEN, Clock, reply, serving, shared, talking
@@ -65,6 +65,13 @@ async def test_a_session_that_was_handed_in_is_used_and_left_open() -> None:
         assert not session.closed
         async with session.get(server.url) as response:
             assert response.status == 200
+    async with (
+        serving(reply(404, {"message": "gone"})) as server,
+        aiohttp.ClientSession(raise_for_status=True) as session,
+        Mittwald(TOKEN, base_url=server.url, session=session) as client,
+    ):
+        with pytest.raises(NotFoundError, match="gone"):
+            await client.sender.value(GET_PROJECT, ("p-1",))
     with pytest.raises(ConfigurationError, match="closed"):
         async with Mittwald(TOKEN, base_url=server.url, session=session):
             pass
