@@ -34,7 +34,7 @@ from .build import Content
 from .call import Call
 from .outgoing import JSON, Outgoing, content_type_of, decoded, plan_of, usable
 from .ratelimit import Slot
-from .retry import jitter
+from .retry import jitter, retry_after
 from .session import LATE, Answer, Session, StreamAnswer
 
 T = TypeVar("T")
@@ -476,14 +476,15 @@ class Pipeline(Outgoing):
     # -- for credentials ----------------------------------------------------------------------------------------------
 
     async def exchange(self, operation_id: str, method: str, path: str, body: Secret) -> TokenAnswer:
-        """One request for a token: without a token, to the API's own origin, of whatever status."""
-        shared = self.shared
+        """One request for a token: without a token, to the API's own origin, of whatever status.
+
+        It is repeated, for one's own part `max_retries` times, where it was provably not executed: not sent, or 429."""
+        shared, options = self.shared, self.options
         session = shared.session
         if session is None or session.loop is not asyncio.get_running_loop():
             raise shared.unusable()
-        answer: Answer | None = None
         tries = 0
-        while answer is None:
+        while True:
             try:
                 answer = await session.exchange(
                     method,
@@ -493,12 +494,17 @@ class Pipeline(Outgoing):
                     self._whole,
                     None,
                 )
-            except NotSentError as error:
+                told = retry_after(answer.headers, shared.wall())
+                wait = 2.0**tries if told is None else told
+                if answer.status != 429 or tries >= options.max_retries or wait > options.max_retry_wait:
+                    break
+            except TransportError as error:
                 error.operation_id, error.method, error.url = operation_id, method, shared.base + path
-                if tries >= self.options.max_retries:
+                if tries >= options.max_retries or not isinstance(error, NotSentError):
                     raise
-                await shared.clock.sleep(jitter(tries, shared.chance()))
-                tries += 1
+                wait = jitter(tries, shared.chance())
+            await shared.clock.sleep(wait)
+            tries += 1
         return TokenAnswer(
             status=answer.status, headers=answer.headers, body=Secret(answer.body.decode("utf-8", "replace"))
         )
