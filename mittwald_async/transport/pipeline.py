@@ -252,13 +252,30 @@ class Pipeline(Outgoing):
         assert limiter is not None
         call.waited = True
         begun = self.shared.clock.now()
-        slot = await limiter.acquire(
-            call.plan.route, self._policy, on_wait=None if call.observers is None else call.waits_for_budget
-        )
+        async with self._while_open():
+            slot = await limiter.acquire(
+                call.plan.route, self._policy, on_wait=None if call.observers is None else call.waits_for_budget
+            )
         seconds = self.shared.clock.now() - begun
         call.held += seconds
         call.tell(events.WaitedForBudget, seconds=seconds)
         return slot
+
+    @asynccontextmanager
+    async def _while_open(self) -> AsyncGenerator[None, None]:
+        """Wait, but not for a client that is closed meanwhile."""
+        shared = self.shared
+        waiting = asyncio.timeout(None)
+        try:
+            async with waiting:
+                shared.waiting.add(waiting)
+                yield
+        except TimeoutError:
+            if not waiting.expired():
+                raise
+            raise shared.unusable() from None
+        finally:
+            shared.waiting.discard(waiting)
 
     @asynccontextmanager
     async def _in_time(self, call: Call) -> AsyncGenerator[None, None]:
@@ -357,7 +374,8 @@ class Pipeline(Outgoing):
             raise error
         call.tell(events.RetryScheduled, number=call.number, reason=again.reason, wait=again.wait)
         if again.wait:
-            await shared.clock.sleep(again.wait)
+            async with self._while_open():
+                await shared.clock.sleep(again.wait)
 
     async def _after_status(self, call: Call, answer: Answer, error: StatusError) -> Again | None:
         shared = self.shared
