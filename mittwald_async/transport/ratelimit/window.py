@@ -41,7 +41,7 @@ _EVEN, _HURRY = 2.0, 0.2
 the window: so what remains lasts, and shows everybody when the window ends."""
 _QUIET = 0.25
 """With fewer calls of others for each of our own, they are taken for gone as far as the pace goes."""
-_LEAST_TAIL, _MOST_TAIL = 0.005, 0.05
+_LEAST_TAIL, _MOST_TAIL = 0.005, 0.07
 """Part of the limit that is left to others at the end."""
 _CHUNK = 4
 """Calls of our own from one look at the share of others to the next."""
@@ -54,8 +54,6 @@ _HEADERLESS = 3
 """Opening calls answered without headers before the budget is taken for gone."""
 _BATCH = 8
 """Answers beyond those under way, of which the least tells how many calls others made: enough for calls that overtook."""
-_SHORT, _STEP = 10.0, 0.25
-"""In windows shorter than this a whole second is too much to wait when somebody else may have emptied the window."""
 
 
 class Window:
@@ -81,7 +79,7 @@ class Window:
         "_mark_at",
         "_mark_turn",
         "_must_probe",
-        "_opened_at",
+        "_opened_by",
         "_probe_at",
         "_proof",
         "_random",
@@ -127,7 +125,7 @@ class Window:
         self._random = random
         self._told_end = inf
         self._floor_at = 0.0
-        self._opened_at = 0.0
+        self._opened_by = -inf
         self._base = 0
         self._last_own = 0
         self._last_foreign = 0
@@ -236,6 +234,11 @@ class Window:
             self._gap = min(self._gap, _SOON)
         return min(self._due + self._gap, end)
 
+    @property
+    def _untold(self) -> bool:
+        """Whether windows are so short that the reset in whole seconds does not show when the next one begins."""
+        return self.others > 0 and self.period <= 2 * ROUNDING
+
     def _ajar(self, spare: int) -> float:
         """How long before the end a lone client takes one of the last so many calls."""
         return (_DOOR_OPEN + _DOOR_LENGTH * (spare - 1) / self._door) * self.period
@@ -281,8 +284,9 @@ class Window:
             self._begin(now, told.limit, remaining, reset, sent_at=sent_at, first=True)
         elif sent_at + reset > self._told_end + ROUNDING + _SLACK:
             self._begin(now, told.limit, remaining, reset, sent_at=sent_at)
-        elif sent_at < self._opened_at and now + reset < self._told_end - ROUNDING - _SLACK:
-            self.own += 1  # It belongs to the window before; whether this one counted it too, nobody knows.
+        elif sent_at < self._opened_by:  # Probably of the window before; whether this one counted it, nobody knows.
+            self._uncertain += 1
+            self._uncertain_at = now
             return
         else:
             self._same_or_risen(sent_at, now, told.limit, remaining, reset)
@@ -308,7 +312,7 @@ class Window:
         if self.floor is not None:
             after = sent_at - self._told_end
             if 0 <= after < ROUNDING:
-                self.edge.too_early(after, _STEP if self.others and self.period < _SHORT else ROUNDING)
+                self.edge.too_early(after, min(ROUNDING, self.period / 2) if self.others else ROUNDING)
             elif after < 0 and self._could_be_empty(now):
                 self.floor, self._floor_at = 0, now
                 self._look_for_others(0, now)
@@ -350,7 +354,8 @@ class Window:
         self.period = max(self.period, reset)
         self.edge.plan(self.own, self.period, not self.others)
         self.limit = limit or max(remaining, self.limit or 0)
-        self.floor, self._floor_at, self._opened_at = remaining, now, now
+        self.floor, self._floor_at = remaining, now
+        self._opened_by = sent_at
         self._honest_end = now + reset
         self._told_end = self._foreseen(before, sent_at + reset - ROUNDING)
         self._door = min(_MOST_DOOR, max(_LEAST_DOOR, int(_DOOR * self.limit)))
@@ -368,7 +373,8 @@ class Window:
 
     def _same_or_risen(self, sent_at: float, now: float, limit: int | None, remaining: int, reset: float) -> None:
         floor = self.floor or 0
-        if remaining > floor and sent_at >= self._floor_at and now >= self.end - _SLACK:
+        risen = remaining > floor and sent_at >= self._floor_at
+        if risen and (now >= self.end - _SLACK or (self._untold and limit == self.limit)):
             self._begin(now, limit, remaining, reset, sent_at=sent_at)
             return
         self.own += 1
