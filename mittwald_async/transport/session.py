@@ -11,6 +11,7 @@ import base64
 import platform
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 from urllib.request import getproxies, proxy_bypass
 
@@ -192,8 +193,10 @@ class Proxies:
         return arguments
 
 
+@cache
 def default_tls() -> ssl.SSLContext:
-    """A verifying context for HTTP/1.1. Reads the trust store: tens of milliseconds, so it is called in a thread."""
+    """A verifying context for HTTP/1.1, shared by all clients: reading the trust store takes tens of milliseconds (so it is
+    called in a thread) and most of a megabyte."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
@@ -318,6 +321,8 @@ class Session:
         finally:
             if task is not None:
                 self._watch.end(task)
+        if content is not None and content.failure is not None:
+            raise content.failure
         raise problem
 
     def _arguments(self, url: URL, headers: CIMultiDict[str]) -> dict[str, Any]:

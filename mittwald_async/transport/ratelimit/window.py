@@ -130,7 +130,7 @@ class Window:
         self._last_own = 0
         self._last_foreign = 0
         self._proof = 0
-        self.turn = 0
+        self.turn: int = 0
         """Calls sent so far: the number of the latest one."""
         self._turn_base = 0
         self._before = 0
