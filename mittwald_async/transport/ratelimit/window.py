@@ -85,6 +85,7 @@ class Window:
         "_random",
         "_ratio",
         "_regular",
+        "_steady",
         "_stop_from",
         "_stop_until",
         "_strikes",
@@ -159,6 +160,7 @@ class Window:
         self._strikes = 0
         self._due = -inf
         self._gap = 0.0
+        self._steady = False
 
     def free(self) -> None:
         """No budget is in force here: everything may go until an answer says otherwise."""
@@ -245,6 +247,21 @@ class Window:
 
     # -- what happens to a call -------------------------------------------------------------------------------------
 
+    def slip(self, now: float) -> bool:
+        """Count one more call in if nothing at all stands in its way: `when` and `sent` for the ordinary case, in a
+        window that is known, wide and ours alone. False: nothing was counted, ask them."""
+        if (
+            not self._steady
+            or self.floor is None
+            or self.floor - self.in_flight <= self._door
+            or now >= self._told_end + self.edge.offset
+        ):
+            return False
+        self.in_flight += 1
+        self.turn += 1
+        self._gap, self._due = 0.0, now
+        return True
+
     def sent(self, now: float) -> bool:
         """A call goes out. True: it goes alone, everybody waits for what it brings."""
         self.in_flight += 1
@@ -263,14 +280,44 @@ class Window:
 
     def lost(self, now: float, probe: bool) -> None:
         """No answer came; the server may or may not have counted it."""
+        self._steady = False
         self._over(probe)
         self._uncertain += 1
         self._uncertain_at = now
+
+    def ordinary(self, sent_at: float, now: float, told: RateLimit) -> bool:
+        """Take in an answer that only says that a window ours alone goes on as expected: what `answered` comes to
+        then, without its questions. False: it says more, and nothing was taken in; tell `answered`."""
+        floor, told_end, remaining, reset = self.floor, self._told_end, told.remaining, told.reset
+        if (
+            not self._steady
+            or floor is None
+            or remaining is None
+            or not reset
+            or self.limit is None
+            or told.limit != self.limit
+            or (remaining > floor and sent_at >= self._floor_at)
+            or self.limit - remaining - self._base - self.own - self.in_flight > self.foreign
+            or not self._opened_by <= sent_at <= told_end
+            or sent_at + reset > told_end + ROUNDING + _SLACK
+        ):
+            return False
+        self.in_flight -= 1
+        self.own += 1
+        if remaining < floor or sent_at >= self._floor_at:
+            self.floor, self._floor_at = remaining, now
+        if now + reset < told_end:
+            self._told_end = self._honest_end = now + reset
+        return True
 
     def answered(
         self, sent_at: float, now: float, told: RateLimit | None, probe: bool, turn: int | None = None
     ) -> None:
         """An answer other than a 429 is in; `turn`: the number it was sent under."""
+        self._take_in(sent_at, now, told, probe, turn)
+        self._see_whether_steady()
+
+    def _take_in(self, sent_at: float, now: float, told: RateLimit | None, probe: bool, turn: int | None) -> None:
         self._over(probe)
         if sent_at >= self._stop_from:
             self._must_probe = False
@@ -297,6 +344,7 @@ class Window:
 
     def refused(self, sent_at: float, now: float, told: RateLimit | None, probe: bool) -> None:
         """A 429 is in: everybody stops."""
+        self._steady = False
         self._over(probe)
         self.throttled += 1
         if sent_at < self._stop_from:
@@ -325,6 +373,13 @@ class Window:
         self._stop_until = self._backed_off(now)
 
     # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _see_whether_steady(self) -> None:
+        """Whether this is the ordinary case, in which most questions need not be asked for every call: alone for long
+        enough to know it, nothing lost, refused or being tried. Only what is no part of that case can end it."""
+        self._steady = self._proof >= _PROOF and not (
+            self.others or self._last_foreign or self._uncertain or self._must_probe
+        )
 
     def _over(self, probe: bool) -> None:
         self.in_flight -= 1
