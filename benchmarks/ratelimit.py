@@ -4,11 +4,21 @@ Rows marked "simulated" run on a loop with virtual time (no sockets, every run t
 a server process and, where there are several callers, a process for each. "used" is the share of what the server allowed
 that went through, "429" the share of all calls that were refused, "slowest" the slowest caller's share of the mean.
 Latency 20 ms unless said otherwise; resets are told in whole seconds, rounded up unless said otherwise.
+
+Where the rest goes. A lone client: to the last calls of a window, which it spreads so that newcomers get in, and to the
+call that opens each window alone. In company: to the calls that each leaves to the others at the end of a window, half to
+one per cent of it. 429s that remain are those of the first moments, when somebody still believes to be alone.
+
+What misses, all of it among the hard cases and in windows of a few seconds, where a reset in whole seconds says little:
+rounded to the nearest second, one caller uses 80 % if windows begin with a first call, and four 90 %, because what is told
+depends on when it is asked; of sliding windows 70 to 80 %; next to somebody without limiter four of ours see up to 1 % of
+429s, a window emptied between two calls. Fewer than some ten calls per client and window cannot be shared evenly.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import resource
 import subprocess
 import sys
@@ -48,6 +58,7 @@ def run(settings: Settings) -> list[Table]:
         _one_caller(settings),
         _jobs(settings),
         _several(settings),
+        _many_times(settings),
         _changing(settings),
         _refusals(settings),
         _cost(settings),
@@ -84,13 +95,7 @@ def _jobs(settings: Settings) -> Table:
     for name, make in contenders(limit, period).items():
         took, refused = _job(Judge(limit, period, kind="first"), make, limit * 7 // 2, latency)
         table.add(f"3.5 windows of {limit}/{period:g} s, simulated", name, took, took / (3 * period + rest), refused)
-    names = [OURS, "no limiter"] if settings.quick else list(contenders(3000, 600.0))
-    with serving(3000, 600.0, 0.04) as url:
-        ideal = 0.0
-        for name in sorted(names, key=lambda name: name != "no limiter"):
-            took, refused = _real_job(url, name, 3000, 600.0, settings.pick(fits, 600))
-            ideal = ideal or took
-            table.add(f"{settings.pick(fits, 600)} calls, 3000/600 s", name, took, took / ideal, refused)
+    _real_jobs_that_fit(settings, table, settings.pick(fits, 600))
     if not settings.quick:
         with serving(200, 2.0, 0.02) as url:
             ideal = 6.0 + 100 / _TASKS * 0.02
@@ -98,6 +103,23 @@ def _jobs(settings: Settings) -> Table:
                 took, refused = _real_job(url, name, 200, 2.0, 700)
                 table.add("3.5 windows of 200/2 s", name, took, took / ideal, refused)
     return table
+
+
+def _real_jobs_that_fit(settings: Settings, table: Table, calls: int) -> None:
+    """Ours and no limiter in turn, seven times: one run of two seconds differs from the next by more than they differ."""
+    turns = [OURS, "no limiter"]
+    others = [] if settings.quick else [name for name in contenders(3000, 600.0) if name not in turns]
+    took: dict[str, list[float]] = {}
+    refused: dict[str, int] = {}
+    with serving(3000, 600.0, 0.04) as url:
+        for name in turns * settings.pick(7, 1) + others:
+            seconds, count = _real_job(url, name, 3000, 600.0, calls)
+            took.setdefault(name, []).append(seconds)
+            refused[name] = refused.get(name, 0) + count
+    ideal = Measured(tuple(took["no limiter"])).median
+    for name, every in took.items():
+        seconds = Measured(tuple(every)).median
+        table.add(f"{calls} calls, 3000/600 s", name, seconds, seconds / ideal, refused[name])
 
 
 def _job(judge: Judge, make: Callable[[], Contender], calls: int, latency: Latency) -> tuple[float, int]:
@@ -141,24 +163,65 @@ def _real(
     )
 
 
+def _sizes(settings: Settings) -> Sequence[tuple[tuple[int, float], tuple[int, ...]]]:
+    """Windows, and how many share them."""
+    return (((200, 2.0), (2, 4, 8)), ((500, 5.0), (8,))) if not settings.quick else (((200, 2.0), (2,)),)
+
+
+def _windows(settings: Settings, period: float) -> int:
+    return settings.pick(8 if period < 5 else 5, 4)
+
+
+def _cases(count: int, period: float, seconds: float) -> dict[str, list[Presence]]:
+    """Who is there when."""
+    return {
+        "together": [Presence()] * count,
+        "staggered": [Presence(since=i * period * 0.35) for i in range(count)],
+        "one leaves": [Presence()] * (count - 1) + [Presence(until=seconds * 0.6)],
+        "one joins": [Presence()] * (count - 1) + [Presence(since=seconds * 0.4)],
+    }
+
+
+def _many_times(settings: Settings) -> Table:
+    """The same as `_several` with virtual time, each case many times."""
+    runs = settings.pick(10, 1)
+    table = Table(
+        f"Several clients, one token (ours, simulated, {runs} runs each)",
+        ("window", "clients", "presence", "used %", "least used %", "429 %", "most 429 %", "least slowest"),
+    )
+    table.notes.append("each begins up to 20 ms late, latency 20 to 35 ms, both at random")
+    for (limit, period), counts in _sizes(settings):
+        windows, dice = _windows(settings, period), random.Random(5)
+        for count in counts:
+            for case, presence in _cases(count, period, windows * period).items():
+                found = [
+                    judged(
+                        Judge(limit, period),
+                        [Client(Ours, begin=one.since + dice.uniform(0, 0.02), end=one.until) for one in presence],
+                        windows,
+                        Latency(0.02, 0.035),
+                        seed=run,
+                    )
+                    for run in range(runs)
+                ]
+                used, refused = [one.used * 100 for one in found], [one.throttled * 100 for one in found]
+                table.add(
+                    *(f"{limit}/{period:g} s", count, case, sum(used) / runs, min(used)),
+                    *(sum(refused) / runs, max(refused), min(one.slowest for one in found)),
+                )
+    return table
+
+
 def _several(settings: Settings) -> Table:
     table = Table(
         "Several processes, one token", ("window", "processes", "presence", "limiter", "used %", "429 %", "slowest")
     )
     table.notes.append("fairness is counted from one window after the last one came until the first one leaves")
-    sizes = (((200, 2.0), (2, 4, 8)), ((500, 5.0), (8,))) if not settings.quick else (((200, 2.0), (2,)),)
-    for (limit, period), counts in sizes:
-        windows = settings.pick(8 if period < 5 else 5, 4)
-        long = windows * period
+    for (limit, period), counts in _sizes(settings):
+        windows = _windows(settings, period)
         with serving(limit, period, 0.02) as url:
             for count in counts:
-                cases: dict[str, list[Presence]] = {
-                    "together": [Presence()] * count,
-                    "staggered": [Presence(since=i * period * 0.35) for i in range(count)],
-                    "one leaves": [Presence()] * (count - 1) + [Presence(until=long * 0.6)],
-                    "one joins": [Presence()] * (count - 1) + [Presence(since=long * 0.4)],
-                }
-                for case, presence in cases.items():
+                for case, presence in _cases(count, period, windows * period).items():
                     found = _real(url, OURS, presence, windows, limit, period)
                     _add(table, f"{limit}/{period:g} s", count, case, OURS, found)
             if limit == 200 and not settings.quick:

@@ -38,20 +38,25 @@ class Latency:
         return dice.uniform(self.least, self.most) / 2
 
 
-def simulate(judge: Judge, clients: Sequence[Client], seconds: float, latency: Latency, jitter: float = 0.0) -> float:
+def simulate(
+    judge: Judge, clients: Sequence[Client], seconds: float, latency: Latency, jitter: float = 0.0, seed: int = 7
+) -> float:
     """Run until the time is over or every finite job is done; returns the seconds it took. The judge keeps the log.
 
     Args:
         jitter: seconds by which the judge's clock is off, at random, from call to call.
+        seed: of latency and jitter.
     """
     judge.epoch = START
     judge.silent = (START + judge.silent[0], START + judge.silent[1])
     judge.changes = tuple((START + at, limit) for at, limit in judge.changes)
-    return run_virtual(_run(judge, clients, seconds, latency, jitter))
+    return run_virtual(_run(judge, clients, seconds, latency, jitter, random.Random(seed)))
 
 
-async def _run(judge: Judge, clients: Sequence[Client], seconds: float, latency: Latency, jitter: float) -> float:
-    loop, dice = asyncio.get_running_loop(), random.Random(7)
+async def _run(
+    judge: Judge, clients: Sequence[Client], seconds: float, latency: Latency, jitter: float, dice: random.Random
+) -> float:
+    loop = asyncio.get_running_loop()
     finite = [c for c in clients if c.calls is not None]
 
     async def send(name: str) -> tuple[int, dict[str, str]]:
@@ -91,11 +96,16 @@ async def _run(judge: Judge, clients: Sequence[Client], seconds: float, latency:
 
 
 def judged(
-    judge: Judge, clients: Sequence[Client], windows: int, latency: Latency | None = None, jitter: float = 0.0
+    judge: Judge,
+    clients: Sequence[Client],
+    windows: int,
+    latency: Latency | None = None,
+    jitter: float = 0.0,
+    seed: int = 7,
 ) -> Verdict:
     """Clients without end for so many windows, fairness counted while all are there."""
     rate, seconds = judge.limit / judge.period, windows * judge.period
-    simulate(judge, clients, seconds, latency or Latency(), jitter)
+    simulate(judge, clients, seconds, latency or Latency(), jitter, seed)
     rude = {str(number) for number, client in enumerate(clients) if client.burst_every is not None}
     return verdict(
         judge.log,

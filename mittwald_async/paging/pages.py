@@ -57,7 +57,7 @@ class Pages(Generic[T]):
         ahead: int = _AHEAD,
         unique: bool = False,
     ) -> None:
-        given = dict(query or {})
+        given = dict(query) if query else {}
         self._sizes = sizes_of(sender)
         self._limit = _whole(given, "limit", 1)
         skip, page = _whole(given, "skip", 0), _whole(given, "page", 0)
@@ -70,7 +70,7 @@ class Pages(Generic[T]):
         self._fetch: Fetch = Fetch(sender, operation, path, given, headers, body, numbered)
         self._at = self._origin
         self._resumed = False
-        self._ahead = _checked_ahead(ahead)
+        self._ahead = ahead if ahead == _AHEAD else _checked_ahead(ahead)
         self._unique = unique
 
     def __repr__(self) -> str:
@@ -114,7 +114,7 @@ class Pages(Generic[T]):
         return rest
 
     def __await__(self) -> Generator[Any, Any, Page[T]]:
-        return self._first_page(None).__await__()
+        return with_falling_size(self._fetch, self._sizes, self._at, self._size(None)).__await__()
 
     def __aiter__(self) -> ItemStream[T]:
         return ItemStream(self._stream())
@@ -163,7 +163,7 @@ class Pages(Generic[T]):
 
     async def first(self) -> T | None:
         """The first item, `None` if there is none. Asks for one item only, where the list takes a limit."""
-        page = await self._first_page(1)
+        page = await with_falling_size(self._fetch, self._sizes, self._at, self._size(1))
         return page.items[0] if page.items else None
 
     async def count(self) -> int:
@@ -195,9 +195,6 @@ class Pages(Generic[T]):
     def _size(self, at_most: int | None) -> int:
         size = self._sizes.size(self._fetch.operation, self._limit)
         return size if at_most is None else min(size, at_most)
-
-    async def _first_page(self, at_most: int | None) -> Page[T]:
-        return await with_falling_size(self._fetch, self._sizes, self._at, self._size(at_most))
 
     def _stream(self, at_most: int | None = None) -> PageStream[T]:
         return PageStream(
@@ -235,6 +232,8 @@ def _whole(query: dict[str, object], name: str, least: int) -> int | None:
     value = query.pop(name, None)
     if value is None or value is UNSET:
         return None
+    if type(value) is int and value >= least:
+        return value
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise InvalidArgumentError(name, f"must be a whole number, {least} or more, not {value!r}")
     return value

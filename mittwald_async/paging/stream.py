@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, cast
 
 import msgspec
+from multidict import istr
 from typing_extensions import TypeVar
 
 from ..errors import PagingError, ResponseDecodeError
@@ -22,6 +23,9 @@ from ..structs import UNSET
 from .sizes import PageSizes, smaller
 
 T = TypeVar("T", default=Any)
+
+# Strings whose folding is known: headers are found faster by them.
+_TOTAL, _LIMIT, _SKIP = istr("X-Pagination-TotalCount"), istr("X-Pagination-Limit"), istr("X-Pagination-Skip")
 
 
 class Fetch:
@@ -55,14 +59,17 @@ class Fetch:
         return Fetch(self.sender, self.operation, self.path, self.filters, self.headers, self.body, self.numbered)
 
     def window(self, start: int, size: int) -> dict[str, object]:
-        """The query parameters for `size` items from `start` on."""
-        if not self.paging.limit:
-            return {}
-        if self.numbered is not None and self.asks_by_number(start, size):
-            return {"limit": size, "page": self.numbered[2]}
-        if self.paging.skip:
-            return {"limit": size, "skip": start}
-        return {"limit": size, "page": start // size + 1}
+        """The query for `size` items from `start` on."""
+        query, paging = dict(self.filters), self.paging
+        if paging.limit:
+            query["limit"] = size
+            if self.numbered is not None and self.asks_by_number(start, size):
+                query["page"] = self.numbered[2]
+            elif paging.skip:
+                query["skip"] = start
+            else:
+                query["page"] = start // size + 1
+        return query
 
     def asks_by_number(self, start: int, size: int) -> bool:
         """Whether this window is the page that the caller asked for by its number."""
@@ -79,12 +86,9 @@ class Fetch:
             MittwaldError: whatever the sender raises.
             ResponseDecodeError: there is no list in the answer.
         """
-        query = {**self.filters, **self.window(start, size)}
+        query = self.window(start, size)
         response = await self.sender.response(self.operation, self.path, query, self.headers, self.body)
-        page = self.read(response, start, size)
-        if page.total is not None:
-            self.total = page.total
-        return page
+        return self.read(response, start, size)
 
     def read(self, response: Response[Any], start: int, size: int) -> Page[Any]:
         """Make a page of an answer: where its items are, and what it says of the whole."""
@@ -96,12 +100,14 @@ class Fetch:
             where = "$" if paging.items is None else f"$.{paging.items}"
             operation_id = self.operation.operation_id
             raise ResponseDecodeError("a list was expected", operation_id=operation_id, json_path=where, body=b"")
-        total = _count(response.headers, "X-Pagination-TotalCount")
+        headers = response.headers
+        total = _count(headers.get(_TOTAL))
         if total is None and paging.total is not None:
             told = member(data, paging.total)
             total = int(told) if isinstance(told, int | float) else None
-        limit = _count(response.headers, "X-Pagination-Limit")
-        skip = _count(response.headers, "X-Pagination-Skip")
+        if total is not None:
+            self.total = total
+        limit, skip = _count(headers.get(_LIMIT)), _count(headers.get(_SKIP))
         return Page(
             items=items,
             total=total,
@@ -116,7 +122,9 @@ async def with_falling_size(fetch: Fetch, sizes: PageSizes, at: int, size: int) 
     while True:
         start = at if fetch.paging.skip else fetch.aligned(at, size)
         try:
-            page = await fetch.page(start, size)
+            response = await fetch.sender.response(
+                fetch.operation, fetch.path, fetch.window(start, size), fetch.headers, fetch.body
+            )
         except Exception as error:
             fallen = smaller(error, size, fetch.paging.default_limit) if fetch.paging.limit else None
             if fallen is None:
@@ -124,7 +132,8 @@ async def with_falling_size(fetch: Fetch, sizes: PageSizes, at: int, size: int) 
             sizes.refused(fetch.operation, fallen)
             size = fallen
         else:
-            return without_first(page, at - start)
+            page = fetch.read(response, start, size)
+            return page if at == start else without_first(page, at - start)
 
 
 class PageStream(Generic[T]):
@@ -318,7 +327,7 @@ class PageStream(Generic[T]):
 
     def _cut_to(self, start: int, page: Page[Any], first: bool) -> int | None:
         """The size that the server silently cut a page to; `None` where a short page is just that."""
-        count, told = len(page.items), _count(page.response.headers, "X-Pagination-Limit")
+        count, told = len(page.items), _count(page.response.headers.get(_LIMIT))
         if not 0 < count < self._size:
             return None
         if self._total is None:
@@ -405,8 +414,7 @@ _ATTRIBUTES: dict[tuple[type[msgspec.Struct], str], str | None] = {}
 """Attribute by model and wire name; there are only so many models."""
 
 
-def _count(headers: Mapping[str, str], name: str) -> int | None:
-    text = headers.get(name)
+def _count(text: str | None) -> int | None:
     if text is None:
         return None
     try:

@@ -105,7 +105,7 @@ class Outgoing:
     def _call(self, plan: Plan, path: Sequence[object], query: Mapping[str, object] | None) -> Call:
         shared = self.shared
         url = URL(shared.base + plan.target(path, query), encoded=True)
-        call = Call(plan, url, path, query, shared.clock.now())
+        call = Call(plan, url, path, query, self.shared.clock.now())
         if plan.accept is not JSON:
             call.extra = {"Accept": plan.accept}
         return call

@@ -26,7 +26,7 @@ from ..errors import (
     StatusError,
     TransportError,
 )
-from ..operation import Operation, Response
+from ..operation import Attempt, Operation, Response
 from . import events
 from .again import Again, after_error, after_status, follow
 from .answers import event_id, status_error
@@ -478,7 +478,9 @@ class Pipeline(Outgoing):
         )
 
     def _response(self, call: Call, answer: Answer, data: T) -> Response[T]:
-        call.note(answer.status, "ok", self.shared.clock.now())
+        last = Attempt(
+            number=call.number, status=answer.status, reason="ok", seconds=self.shared.clock.now() - call.begun
+        )
         return Response(
             data=data,
             status=answer.status,
@@ -486,9 +488,9 @@ class Pipeline(Outgoing):
             method=call.method,
             url=call.shown_url,
             operation_id=call.operation_id,
-            event_id=event_id(call.method, answer.status, answer.headers),
+            event_id=None if call.plan.safe else event_id(call.method, answer.status, answer.headers),
             rate_limit=answer.rate_limit,
-            attempts=call.attempts,
+            attempts=(*call.attempts, last) if call.attempts else (last,),
         )
 
     # -- for credentials ----------------------------------------------------------------------------------------------

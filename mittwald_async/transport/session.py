@@ -56,13 +56,20 @@ class Limits(NamedTuple):
 
     timers: aiohttp.ClientTimeout
     within: float | None
+    """Seconds for the whole exchange, where the watch sees to that."""
+    silence: float | None
+    """Seconds between bytes, where the watch can see to that."""
+    unread: aiohttp.ClientTimeout
+    """The timers where it does."""
 
 
 def limits(total: float | None, connect: float | None, read: float | None) -> Limits:
     """Seconds for the whole exchange, for making a connection, and between bytes; `None`: no bound."""
     watched = total is not None and total >= COARSE
     timers = aiohttp.ClientTimeout(total=None if watched else total, sock_connect=connect, sock_read=read)
-    return Limits(timers, total if watched else None)
+    if not watched or read is None or read < COARSE:
+        return Limits(timers, total if watched else None, None, timers)
+    return Limits(timers, total, read, aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=None))
 
 
 class Hidden(str):
@@ -202,28 +209,48 @@ def default_tls() -> ssl.SSLContext:
     return context
 
 
+def _watched_by(watch: Watch) -> type[aiohttp.ClientRequest]:
+    """Requests that tell the watch which connection they go out on."""
+
+    class WatchedRequest(aiohttp.ClientRequest):
+        def send(self, conn: aiohttp.connector.Connection) -> Any:
+            watch.sent(conn)
+            return aiohttp.ClientRequest.send(self, conn)  # awaited by the session: no frame of our own in between
+
+    return WatchedRequest
+
+
 class Session:
     """A pool of connections on one event loop: our own, or one handed in, which is used and never closed."""
 
     __slots__ = ("_guarded", "_owned", "_plain", "_proxies", "_request", "_watch", "loop", "session")
 
-    def __init__(self, session: aiohttp.ClientSession, *, owned: bool, proxies: Proxies, guarded: bool) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        watch: Watch,
+        *,
+        owned: bool,
+        proxies: Proxies,
+        guarded: bool,
+    ) -> None:
         self.session: aiohttp.ClientSession = session
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._owned = owned
         self._proxies = proxies
         self._guarded = guarded
         self._plain = not guarded and not proxies
-        self._watch = Watch(self.loop)
+        self._watch = watch
         self._request: Callable[..., Any] = session.request
 
     @classmethod
     async def open(cls, pool: Pool, external: aiohttp.ClientSession | None, secure: bool) -> Session:
         """Make the pool (TLS is set up in a thread), or take the one handed in."""
+        watch = Watch(asyncio.get_running_loop())
         if external is not None:
             if external.closed:
                 raise ConfigurationError("the aiohttp session handed in is closed")
-            return cls(external, owned=False, proxies=Proxies(False), guarded=True)
+            return cls(external, watch, owned=False, proxies=Proxies(False), guarded=True)
         tls = pool.tls
         if tls is None and secure:
             tls = await asyncio.to_thread(default_tls)
@@ -239,6 +266,7 @@ class Session:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
             max_field_size=32768,
+            request_class=_watched_by(watch),
         )
         if not pool.compressed:
             session.headers["Accept-Encoding"] = "identity"
@@ -248,7 +276,7 @@ class Session:
         switch = hasattr(session, _SWITCH)
         if switch:
             setattr(session, _SWITCH, False)
-        return cls(session, owned=True, proxies=Proxies(pool.trust_env), guarded=not switch)
+        return cls(session, watch, owned=True, proxies=Proxies(pool.trust_env), guarded=not switch)
 
     async def close(self) -> None:
         """Close the pool if it is ours."""
@@ -270,25 +298,29 @@ class Session:
         `answered` hears status and headers before the body is read."""
         problem: TransportError
         response: aiohttp.ClientResponse | None = None
-        timeout, within = limits
+        timeout, within, silence, unread = limits
         task = None
         if within is not None:
-            task = asyncio.current_task()
+            task = asyncio.current_task(self.loop)
             assert task is not None
-            self._watch.begin(task, within)
+            if content is None and self._owned:
+                timeout = unread
+            else:
+                # While a body is sent nothing is heard, for however long that takes; aiohttp knows when it was sent.
+                silence = None
+            self._watch.begin(task, within, silence)
         try:
-            arguments: dict[str, Any] = {"headers": headers} if self._plain else self._arguments(url, headers)
-            if content is None and method in _BODIED:
-                # Without this aiohttp says of no body at all that it is application/octet-stream.
-                arguments["skip_auto_headers"] = _NO_TYPE
-            arrived: aiohttp.ClientResponse = await self._request(
-                method,
-                url,
-                data=None if content is None else content.payload(),
-                allow_redirects=False,
-                timeout=timeout,
-                **arguments,
-            )
+            arrived: aiohttp.ClientResponse
+            if self._plain and content is None and method not in _BODIED:
+                arrived = await self._request(method, url, headers=headers, allow_redirects=False, timeout=timeout)
+            else:
+                arrived = await self._request(
+                    method,
+                    url,
+                    allow_redirects=False,
+                    timeout=timeout,
+                    **self._arguments(method, url, headers, content),
+                )
             response = arrived
             status = arrived.status
             told = None if answered is None else answered(status, arrived.headers)
@@ -325,9 +357,14 @@ class Session:
             raise content.failure
         raise problem
 
-    def _arguments(self, url: URL, headers: CIMultiDict[str]) -> dict[str, Any]:
+    def _arguments(self, method: str, url: URL, headers: CIMultiDict[str], content: Content | None) -> dict[str, Any]:
         """What aiohttp's request takes beyond the usual."""
         arguments = {"headers": headers, **self._proxies.arguments(url)}
+        if content is not None:
+            arguments["data"] = content.payload()
+        elif method in _BODIED:
+            # Without this aiohttp says of no body at all that it is application/octet-stream.
+            arguments["skip_auto_headers"] = _NO_TYPE
         if url.scheme == "http" and "proxy_headers" in arguments:
             # Without TLS there is no CONNECT that could carry them: they go with the request.
             arguments["headers"] = CIMultiDict([*headers.items(), *arguments.pop("proxy_headers").items()])

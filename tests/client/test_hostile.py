@@ -14,6 +14,7 @@ from mittwald_async.errors import (
     ResponseDecodeError,
     ServerError,
 )
+from mittwald_async.transport import session, watch
 from mittwald_async.transport.build import Content
 
 from .tools import CREATE_PROJECT, GET_PROJECT, Act, Seen, idle_only, reply, talking
@@ -108,6 +109,40 @@ async def test_silence_is_a_read_timeout(before: bytes) -> None:
         assert isinstance(caught.value, TimeoutError)
         assert len(caught.value.attempts) == len(server.seen) == 2
         assert idle_only(client)
+
+
+@pytest.mark.parametrize("before", [b"", OK, OK + b'{"id"'])
+async def test_longer_silences_are_bounded_only_once_a_call_lasts(
+    before: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(before)
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr(session, "COARSE", 0.1)
+    monkeypatch.setattr(watch, "_TICK", 0.02)
+    async with talking(silence, read_timeout=0.15, max_retries=0) as (client, _, _):
+        begun = asyncio.get_running_loop().time()
+        with pytest.raises(ReadTimeoutError, match="read_timeout"):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert 0.15 <= asyncio.get_running_loop().time() - begun < 5
+        assert idle_only(client)
+
+
+async def test_a_drip_that_lasts_is_not_a_silence_and_leaves_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def drip(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        for byte in reply(200, {"id": "p-1"}):
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0.003)
+
+    monkeypatch.setattr(session, "COARSE", 0.05)
+    monkeypatch.setattr(watch, "_TICK", 0.02)
+    async with talking(drip, reply(200, {"id": "p-2"}), read_timeout=0.1) as (client, server, _):
+        assert await client.sender.value(GET_PROJECT, ("p-1",)) == {"id": "p-1"}
+        await asyncio.sleep(0.2)
+        assert await client.sender.value(GET_PROJECT, ("p-2",)) == {"id": "p-2"}
+        assert server.connections == 1
 
 
 async def test_an_html_502_shows_its_first_words() -> None:

@@ -161,6 +161,52 @@ def test_whatever_the_server_claims_there_is_always_a_next_time(
         assert 0 <= window.others <= 32
 
 
+_STEP = st.tuples(
+    st.sampled_from(["send", "send", "send", "answer", "answer", "answer", "lose", "refuse", "nothing"]),
+    st.integers(0, 9),
+    st.sampled_from([0.0, 0.0, 0.01, 0.3, 4.0]),
+    st.sampled_from([0, 0, 0, 0, 0, 1, 3]),
+)
+
+
+@_calm
+@given(steps=st.lists(_STEP, max_size=60))
+def test_the_short_way_comes_to_the_same_as_the_long_one(steps: list[tuple[str, int, float, int]]) -> None:
+    """Two windows hear the same; one is asked in the ordinary case without questions, the other always with them."""
+    short, long = Window(random=lambda: 0.5), Window(random=lambda: 0.5)
+    for n in range(30):
+        for window in (short, long):
+            window.answered(0.0, 0.0, RateLimit(200, 199 - n, 10.0), window.sent(0.0))
+    remaining, at, out, taken = 170, 0.0, list[tuple[float, int, bool, int]](), 0
+    for what, number, later, foreign in steps:
+        at += later
+        if what == "send" and long.when(at) <= at:
+            probe = long.sent(at)
+            assert (False if short.slip(at) else short.sent(at)) == probe
+            remaining -= 1 + foreign
+            out.append((at, remaining, probe, long.turn))
+        elif out and what != "send":
+            sent_at, left, probe, turn = out.pop(number % len(out))
+            told = RateLimit(200, max(left, 0), max(0.0, 10.0 - sent_at % 10.0))
+            if what == "answer":
+                taken += short.ordinary(sent_at, at, told) if not probe else 0
+                if short.in_flight == long.in_flight:
+                    short.answered(sent_at, at, told, probe, turn)
+                long.answered(sent_at, at, told, probe, turn)
+            else:
+                for window in (short, long):
+                    if what == "lose":
+                        window.lost(at, probe)
+                    elif what == "refuse":
+                        window.refused(sent_at, at, None, probe)
+                    else:
+                        window.answered(sent_at, at, None, probe, turn)
+        for name in ("limit", "floor", "in_flight", "own", "foreign", "others", "end", "turn", "throttled"):
+            assert getattr(short, name) == getattr(long, name), name
+        assert short.when(at) == long.when(at)
+    assert taken <= len(steps)
+
+
 @_calm
 @given(actions=st.lists(st.tuples(st.sampled_from(["ask", "cancel", "answer", "drop", "unsent"]), st.integers(0, 30))))
 def test_slots_are_neither_lost_nor_counted_twice(actions: list[tuple[str, int]]) -> None:

@@ -316,6 +316,16 @@ def test_a_refusal_at_an_end_counted_ahead_ends_counting_ahead() -> None:
     assert near(window.end, 30.8 + 10 / 600)
 
 
+def test_in_company_more_calls_than_before_show_that_a_window_began_before_its_end_as_told() -> None:
+    window = opened(remaining=80, reset=1)  # A reset of one second tells nothing of windows that last one.
+    window.answered(0.7, 0.7, told(20, 1), window.sent(0.7))
+    window.answered(0.8, 0.8, told(95, 1), window.sent(0.8))
+    assert (window.floor, window.own) == (95, 1)
+    window.sent(0.9)
+    window.answered(0.7, 1.0, told(18, 1), False)  # A late one of the window before: it may have cost a call.
+    assert window.available() == 94
+
+
 def test_how_many_others_is_told_by_what_falls_for_each_call_of_ours() -> None:
     window = in_company()
     for step in range(1, 13):  # Of every four calls, three are not ours.

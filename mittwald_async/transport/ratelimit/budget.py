@@ -13,7 +13,7 @@ from .policy import Policy
 from .window import Window
 
 if TYPE_CHECKING:
-    from .limiter import Limiter, Slot
+    from .limiter import Limiter, Place
 
 _FEW = 64
 """Below this many abandoned places a lane is not tidied up."""
@@ -31,12 +31,12 @@ class Lane:
 
     def __init__(self, policy: Policy) -> None:
         self.policy: Policy = policy
-        self.queue: deque[Slot] = deque()
+        self.queue: deque[Place] = deque()
         self.alive: int = 0
         self.impatient: bool = False
         self.looked_until: float = -inf
 
-    def head(self) -> Slot | None:
+    def head(self) -> Place | None:
         """The first who still waits."""
         queue = self.queue
         while queue:
@@ -93,7 +93,7 @@ class Budget:
 
     # -- the queue --------------------------------------------------------------------------------------------------
 
-    def enter(self, slot: Slot) -> None:
+    def enter(self, slot: Place) -> None:
         """Wait at the end of the lane of its policy."""
         lane = self._lanes.get(slot.policy)
         if lane is None:
@@ -103,7 +103,7 @@ class Budget:
         self.waiting += 1
         self._limiter.busy.add(self)
 
-    def leave(self, slot: Slot) -> None:
+    def leave(self, slot: Place) -> None:
         """It waits no longer: cancelled, or too late."""
         self.waiting -= 1
         lane = self._lanes.get(slot.policy)
@@ -114,7 +114,7 @@ class Budget:
         if not self.waiting:
             self._rest()
 
-    def everybody(self) -> list[Slot]:
+    def everybody(self) -> list[Place]:
         """Take all who wait out of the queue, in the order of their coming, to be entered elsewhere."""
         slots = sorted((s for lane in self._lanes.values() for s in lane.queue if s.waits), key=lambda s: s.order)
         self._lanes.clear()
@@ -139,9 +139,9 @@ class Budget:
             slot.go(now)
         self._rest()
 
-    def _next(self, now: float) -> tuple[Slot | None, float]:
+    def _next(self, now: float) -> tuple[Place | None, float]:
         """The one whose turn it is, else the instant to look again."""
-        best: Slot | None = None
+        best: Place | None = None
         wake = inf
         for lane in list(self._lanes.values()):
             at = self.when(now, lane.policy)
@@ -153,7 +153,7 @@ class Budget:
                 best = head
         return best, wake
 
-    def impatient(self, slot: Slot) -> None:
+    def impatient(self, slot: Place) -> None:
         """This one has a deadline; it is told as soon as it is known to be too early."""
         self._lanes[slot.policy].impatient = True
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Hashable, Mapping
 from math import inf
 from random import random as dice
+from time import monotonic
 from typing import ClassVar
 from weakref import WeakValueDictionary
 
@@ -23,55 +24,105 @@ _WAITS, _OUT, _ANSWERED, _OVER = range(4)
 class Slot:
     """The right to send one request. `answered` once when headers are in, `release` in any case."""
 
-    __slots__ = (
-        "_budget",
-        "_limiter",
-        "_probe",
-        "_sent_at",
-        "_state",
-        "_turn",
-        "asked_at",
-        "deadline",
-        "future",
-        "order",
-        "policy",
-        "route",
-    )
+    __slots__ = ("_budget", "_limiter", "_probe", "_sent_at", "_state", "_turn", "policy", "route")
 
-    def __init__(self, limiter: Limiter, budget: Budget, route: str, policy: Policy) -> None:
+    def __init__(
+        self,
+        limiter: Limiter,
+        budget: Budget,
+        route: str,
+        policy: Policy,
+        state: int = _WAITS,
+        sent_at: float = 0.0,
+        turn: int = 0,
+    ) -> None:
         self._limiter = limiter
         self._budget = budget
-        self.future: asyncio.Future[None] | None = None
+        self._state = state
+        self._sent_at = sent_at
         self._probe = False
-        self._sent_at = 0.0
-        self._state = _WAITS
-        self._turn = 0
+        self._turn = turn
         self.route: str = route
         self.policy: Policy = policy
+
+    def go(self, now: float) -> None:
+        """Its turn has come."""
+        window, limiter = self._budget.window, self._limiter
+        self._state = _OUT
+        self._sent_at = now
+        self._probe = window.sent(now)
+        self._turn = window.turn
+        limiter.in_flight += 1
+        if self.policy.max_rate is not None:
+            limiter.bucket(self.policy.max_rate).take()
+
+    def answered(self, status: int, headers: Mapping[str, str]) -> RateLimit | None:
+        """The headers of the answer are in.
+
+        Args:
+            status: of the response; 429 makes everybody on this budget stop.
+            headers: of the response.
+
+        Returns:
+            What they said of the budget, `None` if nothing.
+        """
+        told = read_headers(headers)
+        if self._state == _OUT:
+            self._state = _ANSWERED
+            limiter, budget, sent_at = self._limiter, self._budget, self._sent_at
+            if (
+                told is not None
+                and status != 429
+                and not self._probe
+                and limiter.scopes.routes.get(self.route) is budget
+                and budget.window.ordinary(sent_at, limiter.time(), told)
+            ):
+                limiter.finished()
+            else:
+                limiter.learn(budget, self.route, sent_at, self._probe, self._turn, status, told)
+        return told
+
+    def release(self, *, sent: bool = True) -> None:
+        """Done with it, whatever happened; the second time it does nothing.
+
+        Args:
+            sent: False if the request provably never left: then it was not counted.
+        """
+        if self._state == _OUT:
+            window, limiter = self._budget.window, self._limiter
+            if sent:
+                window.lost(limiter.now(), self._probe)
+            else:
+                window.unsent(self._probe)
+            limiter.finished()
+        self._state = _OVER
+
+
+class Place(Slot):
+    """A slot that somebody waits for."""
+
+    __slots__ = ("asked_at", "deadline", "future", "order")
+
+    def __init__(self, limiter: Limiter, budget: Budget, route: str, policy: Policy, order: int) -> None:
+        super().__init__(limiter, budget, route, policy)
+        self.future: asyncio.Future[None] | None = None
         self.asked_at: float = 0.0
         self.deadline: float = inf
-        self.order: int = 0
+        self.order: int = order
 
     @property
     def waits(self) -> bool:
         """Whether its turn has not come yet, and somebody still wants it."""
         return self._state == _WAITS and (self.future is None or not self.future.done())
 
-    def before(self, other: Slot) -> bool:
+    def before(self, other: Place) -> bool:
         """Whether this one's turn comes first."""
         mine, others = self.policy.priority, other.policy.priority
         return mine > others or (mine == others and self.order < other.order)
 
     def go(self, now: float) -> None:
-        """Its turn has come."""
-        self._state = _OUT
-        self._sent_at = now
-        window = self._budget.window
-        self._probe = window.sent(now)
-        self._turn = window.turn
-        self._limiter.in_flight += 1
-        if self.policy.max_rate is not None:
-            self._limiter.bucket(self.policy.max_rate).take()
+        """Its turn has come: wake who waits for it."""
+        super().go(now)
         if self.future is not None:
             self.future.set_result(None)
 
@@ -101,37 +152,6 @@ class Slot:
         else:
             self.release(sent=False)
 
-    def answered(self, status: int, headers: Mapping[str, str]) -> RateLimit | None:
-        """The headers of the answer are in.
-
-        Args:
-            status: of the response; 429 makes everybody on this budget stop.
-            headers: of the response.
-
-        Returns:
-            What they said of the budget, `None` if nothing.
-        """
-        told = read_headers(headers)
-        if self._state == _OUT:
-            self._state = _ANSWERED
-            self._limiter.learn(self._budget, self, self._sent_at, self._probe, self._turn, status, told)
-        return told
-
-    def release(self, *, sent: bool = True) -> None:
-        """Done with it, whatever happened; the second time it does nothing.
-
-        Args:
-            sent: False if the request provably never left: then it was not counted.
-        """
-        if self._state == _OUT:
-            window, limiter = self._budget.window, self._limiter
-            if sent:
-                window.lost(limiter.now(), self._probe)
-            else:
-                window.unsent(self._probe)
-            limiter.finished()
-        self._state = _OVER
-
 
 class Limiter:
     """All budgets of one credential on one event loop.
@@ -143,14 +163,17 @@ class Limiter:
     def __init__(self, *, random: Callable[[], float] = dice) -> None:
         self._random = random
         self._loop: asyncio.AbstractEventLoop | None = None
+        self.time: Callable[[], float] = monotonic
+        """The loop's, once it is in use on one."""
         self._reset()
 
     def _reset(self) -> None:
         self.busy: set[Budget] = set()
         """Budgets that somebody waits for."""
         self.in_flight: int = 0
-        self._scopes: Scopes[Budget] = Scopes(self._budget)
-        self._scopes.free.window.free()
+        self.scopes: Scopes[Budget] = Scopes(self._budget)
+        """Which route draws on which budget."""
+        self.scopes.free.window.free()
         self._buckets: dict[tuple[float, float], Bucket] = {}
         self._order = 0
 
@@ -172,10 +195,14 @@ class Limiter:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._bind(loop)
-        budget = self._scopes.of(route)
+        budget = self.scopes.routes.get(route, self.scopes.common)
         if budget.waiting:
             return None
         now = loop.time()
+        plain = not (policy.reserve or policy.max_concurrency or policy.max_rate or policy.pace == "smooth")
+        if plain and budget.window.slip(now):
+            self.in_flight += 1
+            return Slot(self, budget, route, policy, _OUT, now, budget.window.turn)
         if budget.when(now, policy) > now:
             return None
         slot = Slot(self, budget, route, policy)
@@ -205,12 +232,11 @@ class Limiter:
         slot = self.try_acquire(route, policy)
         if slot is not None:
             return slot
-        loop, budget = self.loop, self._scopes.of(route)
+        loop, budget = self.loop, self.scopes.of(route)
         if policy.max_wait is not None:
             max_wait = policy.max_wait if max_wait is None else min(max_wait, policy.max_wait)
-        slot = Slot(self, budget, route, policy)
         self._order += 1
-        slot.order = self._order
+        slot = Place(self, budget, route, policy, self._order)
         budget.enter(slot)
         budget.pump()
         if not slot.waits:
@@ -229,10 +255,10 @@ class Limiter:
         return slot
 
     def _consider(
-        self, slot: Slot, max_wait: float | None, on_wait: Callable[[RateLimitWait], object] | None
+        self, slot: Place, max_wait: float | None, on_wait: Callable[[RateLimitWait], object] | None
     ) -> asyncio.TimerHandle | None:
         """Whether waiting is worth it: tell the observer, set the alarm; too long raises at once."""
-        budget, now = self._scopes.of(slot.route), self.now()
+        budget, now = self.scopes.of(slot.route), self.now()
         try:
             reason, expected = budget.expected(now, slot.policy)
             if max_wait is not None and expected is not None and expected > max_wait:
@@ -251,7 +277,7 @@ class Limiter:
     @property
     def status(self) -> RateLimitStatus:
         """The common budget as it is known now; `waiting`, `in_flight` and `throttled` count every route."""
-        window, budgets = self._scopes.common.window, self._scopes.all()
+        window, budgets = self.scopes.common.window, self.scopes.all()
         known = window.floor is not None
         return RateLimitStatus(
             limit=window.limit,
@@ -296,17 +322,13 @@ class Limiter:
         return found
 
     def learn(
-        self, budget: Budget, slot: Slot, sent_at: float, probe: bool, turn: int, status: int, told: RateLimit | None
+        self, budget: Budget, route: str, sent_at: float, probe: bool, turn: int, status: int, told: RateLimit | None
     ) -> None:
         """An answer is in: sort its route, tell its budget, wake who may go now."""
-        now = self.loop.time()
+        now = self.time()
         window = budget.window
-        if (
-            told is not None
-            and (told.exempt or told.limit is not None)
-            and (told.exempt or told.limit != window.limit or not self._scopes.knows(slot.route, budget))
-        ):
-            target = self._scopes.learn(slot.route, told, sent_at, now)
+        if told is not None and (told.exempt or told.limit is not None):
+            target = self.scopes.learn(route, told, sent_at, now)
             if target is not budget:
                 window.unsent(probe)
                 self._rehome()
@@ -337,7 +359,7 @@ class Limiter:
         """Routes were sorted anew: let everybody wait for the right budget."""
         for budget in tuple(self.busy):
             for slot in budget.everybody():
-                slot.move(self._scopes.of(slot.route))
+                slot.move(self.scopes.of(slot.route))
 
     def _bind(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._loop is not None:
@@ -345,6 +367,7 @@ class Limiter:
                 raise ClientStateError("the request budget is in use on another event loop; use one client per loop")
             self._reset()
         self._loop = loop
+        self.time = loop.time
 
 
 class Limiters:

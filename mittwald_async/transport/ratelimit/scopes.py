@@ -34,11 +34,12 @@ class Scopes(Generic[B]):
     afterwards. The budget with the most routes is the common one; between equals, the larger.
     """
 
-    __slots__ = ("_before", "_changed_at", "_changed_by", "_make", "_routes", "common", "free", "own")
+    __slots__ = ("_before", "_changed_at", "_changed_by", "_make", "common", "free", "own", "routes")
 
     def __init__(self, make: Callable[[], B]) -> None:
         self._make = make
-        self._routes: dict[str, B] = {}
+        self.routes: dict[str, B] = {}
+        """The budget of each route that has shown its limit."""
         self._before: int | None = None
         self._changed_by = ""
         self._changed_at = 0.0
@@ -50,15 +51,11 @@ class Scopes(Generic[B]):
 
     def of(self, route: str) -> B:
         """The budget that a call on this route draws on."""
-        return self._routes.get(route, self.common)
+        return self.routes.get(route, self.common)
 
     def all(self) -> list[B]:
         """Every budget there is."""
         return [self.common, self.free, *self.own]
-
-    def knows(self, route: str, budget: B) -> bool:
-        """Whether this route is known to count to this budget, which is none for exempt routes."""
-        return self._routes.get(route) is budget and budget is not self.free
 
     def learn(self, route: str, told: RateLimit, sent_at: float, now: float) -> B | None:
         """Sort a route by what its answer says.
@@ -66,13 +63,13 @@ class Scopes(Generic[B]):
         Returns:
             The budget the answer speaks of; `None` if it should teach nothing (too old, or no room left).
         """
-        known = self._routes.get(route)
+        known = self.routes.get(route)
         if told.exempt:
-            if known is None and len(self._routes) >= MOST_ROUTES:
+            if known is None and len(self.routes) >= MOST_ROUTES:
                 return None
-            self._routes[route] = self.free
+            self.routes[route] = self.free
             return self.free
-        if known is None and len(self._routes) >= MOST_ROUTES:
+        if known is None and len(self.routes) >= MOST_ROUTES:
             return self.common if told.limit in (None, self.common.window.limit) else None
         if told.limit is None:
             return self.common if known is None or known is self.free else known
@@ -88,20 +85,20 @@ class Scopes(Generic[B]):
         budget = self._with(limit)
         if budget is None:
             return None
-        self._routes[route] = budget
+        self.routes[route] = budget
         if budget is not self.common:
             self._elect(budget)
         return budget
 
     def _moved(self, route: str, limit: int) -> B | None:
         """A route with a budget of its own shows another limit: its budget changed, or it joins one that is there."""
-        mine = self._routes[route]
+        mine = self.routes[route]
         if not any(b.window.limit == limit for b in (self.common, *self.own)):
             return mine
         budget = self._with(limit)
         if budget is not None:
-            self._routes[route] = budget
-            if mine not in self._routes.values():
+            self.routes[route] = budget
+            if mine not in self.routes.values():
                 self.own.remove(mine)
         return budget
 
@@ -109,12 +106,12 @@ class Scopes(Generic[B]):
         """A route of the common budget shows another limit than before."""
         if sent_at < self._changed_at:
             return None  # An answer from before the change.
-        if limit == self._before and route != self._changed_by and self._changed_by in self._routes:
+        if limit == self._before and route != self._changed_by and self._changed_by in self.routes:
             alone = self._make()
             alone.window.limit = self.common.window.limit
             if len(self.own) < MOST_SCOPES:
                 self.own.append(alone)
-                self._routes[self._changed_by] = alone
+                self.routes[self._changed_by] = alone
             self._before = None
         else:
             self._before, self._changed_by = self.common.window.limit, route
@@ -139,7 +136,7 @@ class Scopes(Generic[B]):
 
     def _elect(self, rival: B) -> None:
         """Make the rival the common budget if more routes draw on it."""
-        routes = list(self._routes.values())
+        routes = list(self.routes.values())
         mine, theirs = routes.count(self.common), routes.count(rival)
         larger = (rival.window.limit or 0) > (self.common.window.limit or 0)
         if theirs > mine or (theirs == mine and larger):
@@ -150,6 +147,6 @@ class Scopes(Generic[B]):
 
     def _merge(self, gone: B) -> None:
         self.own.remove(gone)
-        for route, budget in self._routes.items():
+        for route, budget in self.routes.items():
             if budget is gone:
-                self._routes[route] = self.common
+                self.routes[route] = self.common

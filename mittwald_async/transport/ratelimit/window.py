@@ -41,7 +41,7 @@ _EVEN, _HURRY = 2.0, 0.2
 the window: so what remains lasts, and shows everybody when the window ends."""
 _QUIET = 0.25
 """With fewer calls of others for each of our own, they are taken for gone as far as the pace goes."""
-_LEAST_TAIL, _MOST_TAIL = 0.005, 0.05
+_LEAST_TAIL, _MOST_TAIL = 0.005, 0.07
 """Part of the limit that is left to others at the end."""
 _CHUNK = 4
 """Calls of our own from one look at the share of others to the next."""
@@ -54,8 +54,6 @@ _HEADERLESS = 3
 """Opening calls answered without headers before the budget is taken for gone."""
 _BATCH = 8
 """Answers beyond those under way, of which the least tells how many calls others made: enough for calls that overtook."""
-_SHORT, _STEP = 10.0, 0.25
-"""In windows shorter than this a whole second is too much to wait when somebody else may have emptied the window."""
 
 
 class Window:
@@ -81,12 +79,13 @@ class Window:
         "_mark_at",
         "_mark_turn",
         "_must_probe",
-        "_opened_at",
+        "_opened_by",
         "_probe_at",
         "_proof",
         "_random",
         "_ratio",
         "_regular",
+        "_steady",
         "_stop_from",
         "_stop_until",
         "_strikes",
@@ -127,7 +126,7 @@ class Window:
         self._random = random
         self._told_end = inf
         self._floor_at = 0.0
-        self._opened_at = 0.0
+        self._opened_by = -inf
         self._base = 0
         self._last_own = 0
         self._last_foreign = 0
@@ -161,6 +160,7 @@ class Window:
         self._strikes = 0
         self._due = -inf
         self._gap = 0.0
+        self._steady = False
 
     def free(self) -> None:
         """No budget is in force here: everything may go until an answer says otherwise."""
@@ -236,11 +236,31 @@ class Window:
             self._gap = min(self._gap, _SOON)
         return min(self._due + self._gap, end)
 
+    @property
+    def _untold(self) -> bool:
+        """Whether windows are so short that the reset in whole seconds does not show when the next one begins."""
+        return self.others > 0 and self.period <= 2 * ROUNDING
+
     def _ajar(self, spare: int) -> float:
         """How long before the end a lone client takes one of the last so many calls."""
         return (_DOOR_OPEN + _DOOR_LENGTH * (spare - 1) / self._door) * self.period
 
     # -- what happens to a call -------------------------------------------------------------------------------------
+
+    def slip(self, now: float) -> bool:
+        """Count one more call in if nothing at all stands in its way: `when` and `sent` for the ordinary case, in a
+        window that is known, wide and ours alone. False: nothing was counted, ask them."""
+        if (
+            not self._steady
+            or self.floor is None
+            or self.floor - self.in_flight <= self._door
+            or now >= self._told_end + self.edge.offset
+        ):
+            return False
+        self.in_flight += 1
+        self.turn += 1
+        self._gap, self._due = 0.0, now
+        return True
 
     def sent(self, now: float) -> bool:
         """A call goes out. True: it goes alone, everybody waits for what it brings."""
@@ -260,14 +280,44 @@ class Window:
 
     def lost(self, now: float, probe: bool) -> None:
         """No answer came; the server may or may not have counted it."""
+        self._steady = False
         self._over(probe)
         self._uncertain += 1
         self._uncertain_at = now
+
+    def ordinary(self, sent_at: float, now: float, told: RateLimit) -> bool:
+        """Take in an answer that only says that a window ours alone goes on as expected: what `answered` comes to
+        then, without its questions. False: it says more, and nothing was taken in; tell `answered`."""
+        floor, told_end, remaining, reset = self.floor, self._told_end, told.remaining, told.reset
+        if (
+            not self._steady
+            or floor is None
+            or remaining is None
+            or not reset
+            or self.limit is None
+            or told.limit != self.limit
+            or (remaining > floor and sent_at >= self._floor_at)
+            or self.limit - remaining - self._base - self.own - self.in_flight > self.foreign
+            or not self._opened_by <= sent_at <= told_end
+            or sent_at + reset > told_end + ROUNDING + _SLACK
+        ):
+            return False
+        self.in_flight -= 1
+        self.own += 1
+        if remaining < floor or sent_at >= self._floor_at:
+            self.floor, self._floor_at = remaining, now
+        if now + reset < told_end:
+            self._told_end = self._honest_end = now + reset
+        return True
 
     def answered(
         self, sent_at: float, now: float, told: RateLimit | None, probe: bool, turn: int | None = None
     ) -> None:
         """An answer other than a 429 is in; `turn`: the number it was sent under."""
+        self._take_in(sent_at, now, told, probe, turn)
+        self._see_whether_steady()
+
+    def _take_in(self, sent_at: float, now: float, told: RateLimit | None, probe: bool, turn: int | None) -> None:
         self._over(probe)
         if sent_at >= self._stop_from:
             self._must_probe = False
@@ -281,8 +331,9 @@ class Window:
             self._begin(now, told.limit, remaining, reset, sent_at=sent_at, first=True)
         elif sent_at + reset > self._told_end + ROUNDING + _SLACK:
             self._begin(now, told.limit, remaining, reset, sent_at=sent_at)
-        elif sent_at < self._opened_at and now + reset < self._told_end - ROUNDING - _SLACK:
-            self.own += 1  # It belongs to the window before; whether this one counted it too, nobody knows.
+        elif sent_at < self._opened_by:  # Probably of the window before; whether this one counted it, nobody knows.
+            self._uncertain += 1
+            self._uncertain_at = now
             return
         else:
             self._same_or_risen(sent_at, now, told.limit, remaining, reset)
@@ -293,6 +344,7 @@ class Window:
 
     def refused(self, sent_at: float, now: float, told: RateLimit | None, probe: bool) -> None:
         """A 429 is in: everybody stops."""
+        self._steady = False
         self._over(probe)
         self.throttled += 1
         if sent_at < self._stop_from:
@@ -308,7 +360,7 @@ class Window:
         if self.floor is not None:
             after = sent_at - self._told_end
             if 0 <= after < ROUNDING:
-                self.edge.too_early(after, _STEP if self.others and self.period < _SHORT else ROUNDING)
+                self.edge.too_early(after, min(ROUNDING, self.period / 2) if self.others else ROUNDING)
             elif after < 0 and self._could_be_empty(now):
                 self.floor, self._floor_at = 0, now
                 self._look_for_others(0, now)
@@ -321,6 +373,13 @@ class Window:
         self._stop_until = self._backed_off(now)
 
     # -- inside -----------------------------------------------------------------------------------------------------
+
+    def _see_whether_steady(self) -> None:
+        """Whether this is the ordinary case, in which most questions need not be asked for every call: alone for long
+        enough to know it, nothing lost, refused or being tried. Only what is no part of that case can end it."""
+        self._steady = self._proof >= _PROOF and not (
+            self.others or self._last_foreign or self._uncertain or self._must_probe
+        )
 
     def _over(self, probe: bool) -> None:
         self.in_flight -= 1
@@ -350,7 +409,8 @@ class Window:
         self.period = max(self.period, reset)
         self.edge.plan(self.own, self.period, not self.others)
         self.limit = limit or max(remaining, self.limit or 0)
-        self.floor, self._floor_at, self._opened_at = remaining, now, now
+        self.floor, self._floor_at = remaining, now
+        self._opened_by = sent_at
         self._honest_end = now + reset
         self._told_end = self._foreseen(before, sent_at + reset - ROUNDING)
         self._door = min(_MOST_DOOR, max(_LEAST_DOOR, int(_DOOR * self.limit)))
@@ -368,7 +428,8 @@ class Window:
 
     def _same_or_risen(self, sent_at: float, now: float, limit: int | None, remaining: int, reset: float) -> None:
         floor = self.floor or 0
-        if remaining > floor and sent_at >= self._floor_at and now >= self.end - _SLACK:
+        risen = remaining > floor and sent_at >= self._floor_at
+        if risen and (now >= self.end - _SLACK or (self._untold and limit == self.limit)):
             self._begin(now, limit, remaining, reset, sent_at=sent_at)
             return
         self.own += 1
