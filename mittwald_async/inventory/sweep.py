@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ import msgspec
 from .. import codec
 from ..errors import AuthenticationError, ConfigurationError, MittwaldError, StatusError
 from ..fanout import fan_out_items
-from ..operation import Operation, Page, Result
+from ..operation import Operation, Page, Paging, Result, Sender
 from ..operations import OPERATIONS
 from ..paging import Pages
 from .catalog import Resource, chosen
@@ -120,6 +120,51 @@ class _Backlog:
         if rows:
             self._rows -= rows
             self._less.set()
+
+
+class _Pages:
+    """The pages of a list. Most lists have one: it is asked for without what reading ahead needs."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        operation: Operation[Any],
+        path: tuple[str, ...],
+        query: dict[str, object],
+        size: int | None,
+    ) -> None:
+        self._make = partial(Pages[Any], sender, operation, path)
+        self._paging = operation.paging or Paging()
+        self._query = query
+        self._size = size
+        self.total: int | None = None
+        """Items of the whole list, as told last."""
+
+    async def arriving(self) -> AsyncGenerator[Page[Any], None]:
+        query = self._query
+        if not self._paging.limit or (self._paging.totals and self._paging.skip):
+            page = await self._make(query)
+            self.total = page.total
+            yield page
+            if self._complete(page):
+                return
+            query = {**query, "skip": page.skip + len(page.items)}
+        # One page ahead is enough: it is the many lists at once that keep the budget busy.
+        rest = self._make(query).with_options(ahead=1)
+        async with aclosing(rest.pages()) as stream:
+            async for page in stream:
+                yield page
+                self.total = rest.total
+        self.total = rest.total
+
+    def _complete(self, page: Page[Any]) -> bool:
+        """Nothing comes after the first page. A short page without a total may be a cap of the server's if it is round."""
+        count = len(page.items)
+        if not self._paging.limit or not count:
+            return True
+        if page.total is not None:
+            return page.skip + count >= page.total
+        return self._size is not None and count < self._size and count % 10 != 0
 
 
 class Sweep:
@@ -251,15 +296,12 @@ class Sweep:
         position = self._start(unit, operation)
         if position:
             query["skip"] = position
-        # One page ahead is enough: it is the many lists at once that keep the budget busy. None where the first page
-        # may show that the list is the wrong one.
         doubtful = unit.route.scope == "account" and not self.plan.target.whole and not position
-        pages = Pages[Any](self._client.sender, operation, tuple(path.values()), query)
-        pages = pages.with_options(ahead=0 if doubtful else 1)
         # A list that shrinks while it is read has moved its items to earlier places, some of them behind our back.
         told: int | None = None
-        async with aclosing(pages.pages()) as stream:
-            async for page in stream:
+        pages = _Pages(self._client.sender, operation, tuple(path.values()), query, unit.route.page_size)
+        async with aclosing(pages.arriving()) as arriving:
+            async for page in arriving:
                 if doubtful and not position and self.frontier.outweighed(unit, _further(page)):
                     raise _OutweighedError
                 slipped = await self._slipped(unit, position, told, page.total)
