@@ -240,7 +240,7 @@ class Frontier:
 
     def _take(self) -> Unit | None:
         for lane in self.lanes.values():
-            if not self._ready(lane):
+            if lane.next == len(lane.due) or not self._ready(lane):
                 continue
             while lane.next < len(lane.due):
                 owner = lane.due[lane.next]

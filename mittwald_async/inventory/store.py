@@ -343,18 +343,22 @@ class Store:
     def _table(self, resource: Resource) -> None:
         """Make the table, or add the columns that a newer version of the model has."""
         name = resource.name
-        self._db.execute(
-            f'CREATE TABLE IF NOT EXISTS "{name}" (sweep INTEGER NOT NULL, key TEXT NOT NULL, id TEXT, '
-            "customer_id TEXT, project_id TEXT, operation TEXT NOT NULL, fetched_at TEXT NOT NULL, "
-            "drifted INTEGER NOT NULL, data TEXT NOT NULL, UNIQUE (sweep, key))"
-        )
+        columns = {
+            column.name: f'"{column.name}" GENERATED ALWAYS AS '
+            f"""(json_extract(data, '$."{column.wire}"')) VIRTUAL"""
+            for column in plain_columns(resource)
+        }
         present = {row[1] for row in self._db.execute(f'PRAGMA table_xinfo("{name}")')}
-        for column in plain_columns(resource):
-            if column.name not in present:
-                self._db.execute(
-                    f'ALTER TABLE "{name}" ADD COLUMN "{column.name}" GENERATED ALWAYS AS '
-                    f"""(json_extract(data, '$."{column.wire}"')) VIRTUAL"""
-                )
+        if not present:
+            self._db.execute(
+                f'CREATE TABLE "{name}" (sweep INTEGER NOT NULL, key TEXT NOT NULL, id TEXT, '
+                "customer_id TEXT, project_id TEXT, operation TEXT NOT NULL, fetched_at TEXT NOT NULL, "
+                f"drifted INTEGER NOT NULL, data TEXT NOT NULL, {''.join(f'{c}, ' for c in columns.values())}"
+                "UNIQUE (sweep, key))"
+            )
+        else:
+            for missing in columns.keys() - present:
+                self._db.execute(f'ALTER TABLE "{name}" ADD COLUMN {columns[missing]}')
         self._insert[name] = (
             f'INSERT OR REPLACE INTO "{name}" ({", ".join(_FIXED)}) VALUES ({",".join("?" * len(_FIXED))})'
         )

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from datetime import UTC, datetime
 from functools import cache, partial
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import msgspec
 
 from .. import codec
-from ..errors import AuthenticationError, ConfigurationError, MittwaldError, StatusError
+from ..errors import AuthenticationError, ConfigurationError, MittwaldError, StatusError, TransportError
 from ..fanout import fan_out_items
-from ..operation import Operation, Page, Paging, Result, Sender
+from ..operation import Operation, Page, Paging, Response, Result, Sender
 from ..operations import OPERATIONS
 from ..paging import Pages
+from ..paging.sizes import PageSizes, sizes_of
+from ..structs import UNSET
 from .catalog import Resource, chosen
 from .frontier import Frontier, ListId, Unit
 from .items import Reader, owners
@@ -27,6 +29,8 @@ from .rows import Failure, Row
 if TYPE_CHECKING:
     from ..client import Mittwald
     from ..transport.pipeline import CallNext, Request
+
+T = TypeVar("T")
 
 CONCURRENCY = 32
 """Lists under way at once. Enough to spend a budget of 3000 per 600 s many times over at 50 ms a request."""
@@ -122,6 +126,41 @@ class _Backlog:
             self._less.set()
 
 
+class _Counted:
+    """A sender that counts the attempts of its calls."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self.page_sizes: PageSizes = sizes_of(sender)
+        self.requests: int = 0
+
+    async def response(
+        self,
+        operation: Operation[T],
+        path: Sequence[object] = (),
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, object] | None = None,
+        body: object = UNSET,
+    ) -> Response[T]:
+        try:
+            answer = await self._sender.response(operation, path, query, headers, body)
+        except (StatusError, TransportError) as error:
+            self.requests += len(error.attempts)
+            raise
+        self.requests += len(answer.attempts) or 1
+        return answer
+
+    async def value(
+        self,
+        operation: Operation[T],
+        path: Sequence[object] = (),
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, object] | None = None,
+        body: object = UNSET,
+    ) -> T:
+        return (await self.response(operation, path, query, headers, body)).data
+
+
 class _Pages:
     """The pages of a list. Most lists have one: it is asked for without what reading ahead needs."""
 
@@ -180,7 +219,6 @@ class Sweep:
     Attributes:
         plan: what is asked for.
         failures: lists that could not be had so far.
-        requests: requests sent so far, retries included.
         rows: rows delivered so far, by resource.
         drifted: rows that deviate from the document.
         spent: whether it ended because `max_requests` were used up.
@@ -199,7 +237,6 @@ class Sweep:
         self.failures: list[Failure] = []
         self.rows: dict[str, int] = {step.resource: 0 for step in plan.steps if step.delivered or parents}
         self.drifted: int = 0
-        self.requests: int = 0
         self.spent: bool = False
         self._delivered = frozenset(self.rows)
         self._bounds = bounds or Bounds()
@@ -209,18 +246,26 @@ class Sweep:
         self._backlog = _Backlog()
         self._long_lists = anyio.Semaphore(LONG_LISTS)
         self.frontier: Frontier = Frontier(plan, self._earlier.done)
-        self._client = client.with_options(
-            middleware=(*client.options.middleware, self._count), priority=min(PRIORITY, client.options.priority)
-        )
-
-    async def _count(self, request: Request, call_next: CallNext) -> Any:
-        """Counts attempts, since a repeated request costs as much as a first one."""
+        self._admitted = 0
         most = self._bounds.max_requests
-        if most is not None and self.requests >= most:
+        guards = () if most is None else (partial(self._admit, most),)
+        clone = client.with_options(
+            middleware=(*client.options.middleware, *guards), priority=min(PRIORITY, client.options.priority)
+        )
+        self._sender = _Counted(clone.sender)
+
+    @property
+    def requests(self) -> int:
+        """Requests sent so far. A repeated one counts again, since it costs as much."""
+        return max(self._admitted, self._sender.requests)
+
+    async def _admit(self, most: int, request: Request, call_next: CallNext) -> Any:
+        """Lets so many attempts pass and no more."""
+        if self._admitted >= most:
             self.spent = True
             self.frontier.stop()
             raise RequestsSpentError(f"{most} requests are used up")
-        self.requests += 1
+        self._admitted += 1
         return await call_next(request)
 
     def __aiter__(self) -> AsyncGenerator[Row, None]:
@@ -287,7 +332,7 @@ class Sweep:
         query: dict[str, object] = {**filters}
         before: set[str] = set()
         if unit.route.single:
-            item = bytes(await self._client.sender.value(operation, tuple(path.values())))
+            item = bytes(await self._sender.value(operation, tuple(path.values())))
             await self._backlog.room(1)
             rows = self._deliver(unit, reader.rows([item], 0, datetime.now(UTC)))
             self._backlog.taken(1 - len(rows))
@@ -299,7 +344,7 @@ class Sweep:
         doubtful = unit.route.scope == "account" and not self.plan.target.whole and not position
         # A list that shrinks while it is read has moved its items to earlier places, some of them behind our back.
         told: int | None = None
-        pages = _Pages(self._client.sender, operation, tuple(path.values()), query, unit.route.page_size)
+        pages = _Pages(self._sender, operation, tuple(path.values()), query, unit.route.page_size)
         async with aclosing(pages.arriving()) as arriving:
             async for page in arriving:
                 if doubtful and not position and self.frontier.outweighed(unit, _further(page)):
@@ -352,7 +397,7 @@ class Sweep:
             path, filters = unit.route.arguments(unit.owner.id)
             count = min(position, before - total)
             query: dict[str, object] = {**filters, "skip": position - count, "limit": count}
-            window = Pages[Any](self._client.sender, operation, tuple(path.values()), query).with_options(ahead=0)
+            window = Pages[Any](self._sender, operation, tuple(path.values()), query).with_options(ahead=0)
             items = await window.collect(count)
             if window.total is None or window.total >= total:
                 break
