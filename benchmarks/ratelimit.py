@@ -11,7 +11,7 @@ one per cent of it. 429s that remain are those of the first moments, when somebo
 
 What misses, all of it among the hard cases and in windows of a few seconds, where a reset in whole seconds says little:
 rounded to the nearest second, one caller uses 80 % if windows begin with a first call, and four 90 %, because what is told
-depends on when it is asked; of sliding windows 70 to 80 %; next to somebody without limiter four of ours see up to 1 % of
+depends on when it is asked; of sliding windows 70 to 80 %, and in company up to 6 % of 429s, also in long ones; next to somebody without limiter four of ours see up to 1 % of
 429s, a window emptied between two calls. Fewer than some ten calls per client and window cannot be shared evenly.
 """
 
