@@ -206,6 +206,8 @@ class Mittwald(Groups):
         if shared.session is not None and shared.session.loop is not asyncio.get_running_loop():
             raise shared.unusable()
         session, shared.session, shared.closed = shared.session, None, True
+        while shared.waiting:
+            shared.waiting.pop().reschedule(asyncio.get_running_loop().time())
         if session is not None:
             await session.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import traceback
 from collections.abc import Sequence
@@ -88,6 +89,8 @@ def run(arguments: Sequence[str]) -> int:
 def _explain(error: Exception) -> int:
     if isinstance(error, (ConfigurationError, InvalidArgumentError, StoreError)):
         return _say(str(error), USAGE)
+    if isinstance(error, sqlite3.Error):
+        return _say(f"the inventory's file: {error}; if it is damaged, choose another name", USAGE)
     if isinstance(error, MittwaldError):
         way = next((way for kind, way in _WAYS_OUT if isinstance(error, kind)), None)
         return _say(f"{error} ({way})" if way else str(error), FAILED)

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..client import Mittwald
-from ..errors import MittwaldError
+from ..errors import ConfigurationError, MittwaldError
 from ..inventory import (
     Bounds,
     Job,
@@ -30,7 +30,6 @@ from ..inventory import (
     target as make_target,
 )
 from ..inventory.catalog import catalog
-from ..inventory.sinks import Sink
 from .demo import demo_client
 from .progress import display
 from .shared import INTERRUPTED, LISTS_FAILED, OK, SPENT, BaseUrl, Json, TokenFile, client, duration, err, out, run
@@ -95,30 +94,39 @@ def sweep(
     part = make_target(customer or None, project or None)
     if explain:
         return _explain(make_plan(asked, part, _known(out_path)), as_json)
-    sink = sink_for(out_path, format, [one.name for one in asked])
+    # What an interrupted sweep was of is known by its file alone.
+    sink = sink_for(out_path, format, [] if resume and not resource else [one.name for one in asked])
     bounds = Bounds(concurrency=concurrency, max_requests=max_requests, strict=strict)
     source = demo_client(reserve, token_file) if demo else client(token_file, base_url, reserve=reserve)
     job = Job(sink, asked, part, resume=resume, bounds=bounds, source="demo" if demo else None)
+    again = _again(out_path, format, demo=demo)
     try:
-        return run(_sweep, job, source, as_json)
+        delivered = {step.resource for step in job.plan.steps if step.delivered}
+        other = bool(resource) and delivered != {one.name for one in asked}
+        if resume and (other or ((customer or project) and job.plan.target != part)):
+            raise ConfigurationError(
+                f"{out_path}: the interrupted sweep was of something else; leave -r, --customer and --project out to go "
+                "on with it, or leave --resume out to begin anew"
+            )
+        return run(_sweep, job, source, again, as_json)
     except KeyboardInterrupt:
-        err.print(f"interrupted; go on with: {_again(out_path)}")
+        err.print(f"interrupted; go on with: {again}")
         return INTERRUPTED
     except MittwaldError:
         if job.sweep is not None:
-            err.print(f"stopped; once that is settled, go on with: {_again(out_path)}")
+            err.print(f"stopped; once that is settled, go on with: {again}")
         raise
     finally:
         job.close()
 
 
-async def _sweep(job: Job, source: AbstractAsyncContextManager[Mittwald], as_json: bool) -> int:
+async def _sweep(job: Job, source: AbstractAsyncContextManager[Mittwald], again: str, as_json: bool) -> int:
     async with source as mw, display(mw, job, as_json=as_json) as watch:
         summary = await job.run(mw, watch)
     if as_json:
         typer.echo(msgspec.json.encode({"event": "summary", **msgspec.to_builtins(summary)}).decode())
     else:
-        _print_summary(summary, job.sink)
+        _print_summary(summary, job, again)
     if summary.failures:
         return LISTS_FAILED
     return SPENT if summary.resumable else OK
@@ -188,7 +196,7 @@ def _explain(found: Plan, as_json: bool) -> int:
     return OK
 
 
-def _total(found: Plan, least: float) -> str:
+def _price(found: Plan) -> str:
     per: dict[str, int] = {}
     for step in found.open:
         per[step.owner] = per.get(step.owner, 0) + 1
@@ -196,7 +204,11 @@ def _total(found: Plan, least: float) -> str:
     parts += [
         f"{count} per {owner}" if owner != "account" else f"{count} lists by pages" for owner, count in per.items()
     ]
-    text = "total: " + " + ".join(parts)
+    return " + ".join(parts)
+
+
+def _total(found: Plan, least: float) -> str:
+    text = f"total: {_price(found)}"
     if found.open:
         return text + "; exact once an inventory exists (--from)"
     wait = f"at least {duration(least)} at 3000 requests per 10 minutes" if least else "within one window of the budget"
@@ -217,7 +229,15 @@ def _list(as_json: bool) -> int:
     return OK
 
 
-def _print_summary(summary: Summary, sink: Sink) -> None:
+def _compared(job: Job, requests: int) -> str:
+    """How the requests sent compare with what was planned; nothing where an earlier run had a part in it."""
+    if job.resumed:
+        return ""
+    exact = not job.plan.open and job.plan.requests == requests
+    return " (as planned)" if exact else f" (planned: {_price(job.plan)})"
+
+
+def _print_summary(summary: Summary, job: Job, again: str) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("resource")
     table.add_column("rows", justify="right")
@@ -225,7 +245,8 @@ def _print_summary(summary: Summary, sink: Sink) -> None:
         table.add_row(name, f"{count:,}")
     out.print(table)
     total = sum(summary.rows.values())
-    out.print(f"{total:,} rows, {summary.requests:,} requests, {duration(summary.seconds)} → {escape(summary.path)}")
+    sent = f"{summary.requests:,} requests{_compared(job, summary.requests)}"
+    out.print(f"{total:,} rows, {sent}, {duration(summary.seconds)} → {escape(summary.path)}")
     if summary.drifted:
         out.print(f"{summary.drifted:,} rows deviate from the document and are kept as they came")
     for failure in summary.failures[:20]:
@@ -235,9 +256,11 @@ def _print_summary(summary: Summary, sink: Sink) -> None:
     for own in summary.nothing_of:
         err.print(f"nothing at all was found of {escape(own)}; is the id right?")
     if summary.resumable:
-        err.print(f"not complete; go on with: {_again(sink.path)}")
+        err.print(f"not complete; go on with: {again}")
 
 
-def _again(path: Path) -> str:
+def _again(path: Path, format: str | None, *, demo: bool) -> str:
     """The command that goes on."""
-    return f"mittwald-async sweep --resume --out {escape(shlex.quote(str(path)))}"
+    options = ["--demo"] if demo else []
+    options += ["--format", format] if format else []
+    return escape(shlex.join(["mittwald-async", "sweep", "--resume", *options, "--out", str(path)]))

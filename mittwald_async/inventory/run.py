@@ -84,7 +84,7 @@ class Job:
         self.sink = sink
         self._resources = resources
         self._target = target
-        self._resume = resume
+        self.resumed: bool = resume
         self._bounds = bounds
         self._source = source
         self.store: Store = _opened(sink, resume)
@@ -92,7 +92,7 @@ class Job:
         self.sweep: Sweep | None = None
 
     def _planned(self) -> Plan:
-        unfinished = self.store.unfinished() if self._resume else None
+        unfinished = self.store.unfinished() if self.resumed else None
         if unfinished is not None:
             self._resources = chosen(unfinished.resources)
             self._target = unfinished.target
@@ -124,7 +124,7 @@ class Job:
 
     def _prepare(self, client: Mittwald) -> Sweep:
         tables = _with_joins(self._resources, self.plan)
-        unfinished = self.store.unfinished() if self._resume else None
+        unfinished = self.store.unfinished() if self.resumed else None
         source = self._source or client.base_url
         if unfinished is None:
             self.store.begin(tables, [r.name for r in self._resources], self._target, self._known, source)

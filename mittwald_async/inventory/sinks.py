@@ -103,6 +103,8 @@ def _check_writable(sink: Sink) -> None:
         raise ConfigurationError(f"{sink.path}: no such folder: {folder}")
     if sink.one_file and sink.path.is_dir():
         raise ConfigurationError(f"{sink.path}: is a folder")
+    if sink.one_file and sink.path.exists() and not sink.path.is_file():
+        raise ConfigurationError(f"{sink.path}: is a device or pipe; results are renamed into place, name a file")
     if not sink.one_file and sink.path.exists() and not sink.path.is_dir():
         raise ConfigurationError(f"{sink.path}: is a file; {sink.format} of several resources needs a folder")
     if not os.access(folder, os.W_OK):

@@ -22,6 +22,8 @@ _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*", re.ASCII)
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_FRAMING = frozenset(("content-length", "transfer-encoding"))
+"""Headers that would make the server wait for bytes that never come, or take the rest for the next request."""
 _FORBIDDEN_IN_HEADERS = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -240,6 +242,8 @@ def header_values(headers: Mapping[str, object], known: Mapping[str, Parameter])
         name = wire if parameter is None else parameter.name
         if not _TOKEN.fullmatch(wire):
             raise InvalidArgumentError(name, f"{wire!r} is no header name")
+        if wire.lower() in _FRAMING:
+            raise InvalidArgumentError(name, "says how the body is framed, which follows from the body")
         if isinstance(value, (list, tuple)):
             items = cast("Iterable[object]", value)
             text = ", ".join(scalar(item, name) for item in items)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -154,6 +155,8 @@ class Shared:
         self.session: Session | None = None
         self.limiter: Limiter | None = None
         self.closed: bool = False
+        self.waiting: set[asyncio.Timeout] = set()
+        """Calls that wait for the budget or before they are repeated; to be ended when the client is closed."""
 
     def unusable(self) -> ClientStateError:
         """Why no call can be made here, and what to do about it."""

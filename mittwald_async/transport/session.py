@@ -368,6 +368,8 @@ class Session:
         if url.scheme == "http" and "proxy_headers" in arguments:
             # Without TLS there is no CONNECT that could carry them: they go with the request.
             arguments["headers"] = CIMultiDict([*headers.items(), *arguments.pop("proxy_headers").items()])
+        if not self._owned:
+            arguments["raise_for_status"] = False  # a session of the caller's may raise, and would hide the answer
         if self._guarded:
             arguments["middlewares"] = (_Once(), *getattr(self.session, "_middlewares", ()))
         return arguments

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -79,6 +80,10 @@ def test_explain_and_plan_send_nothing_and_tell_the_price_once_it_is_known(comma
     command("sweep", "-r", "project", "-r", "cronjob")
     code, out, _ = command("plan", "-r", "project", "-r", "cronjob")
     assert "total: 13 requests, within one window" in out
+    _, out, _ = command("sweep", "-r", "project", "-r", "cronjob")
+    assert "13 requests (as planned)" in out
+    _, out, _ = command("sweep", "-r", "project", "-r", "cronjob", "-o", "fresh.sqlite")
+    assert "13 requests (planned: 1 lists by pages + 1 per project)" in out
     code, out, _ = command("plan", "--json", "-r", "project", "-r", "cronjob")
     found = json.loads(out)
     assert (code, found["requests"], found["exact"]) == (0, 13, True)
@@ -118,6 +123,43 @@ def test_used_up_requests_are_exit_code_4_and_resume_goes_on(command: Command) -
     code, out, _ = command("sweep", "--resume")
     assert code == 0
     assert "8 requests" in out
+
+
+@pytest.mark.parametrize("to", [("-o", "jobs.csv"), ("-o", "jobs", "--format", "csv"), ("-o", "my jobs.jsonl")])
+def test_the_command_that_is_told_goes_on(command: Command, to: tuple[str, ...]) -> None:
+    code, _, err = command("sweep", "-r", "cronjob", "--max-requests", "5", *to)
+    assert code == 4
+    told = shlex.split(err.partition("go on with: mittwald-async ")[2])
+    code, _, err = command(*told)
+    assert (code, err) == (0, "")
+    assert Path(to[1]).exists()
+
+
+def test_going_on_with_something_else_than_was_begun_is_refused(command: Command) -> None:
+    assert command("sweep", "-r", "cronjob", "--max-requests", "5")[0] == 4
+    for other in (("-r", "domain"), ("--project", "p-1")):
+        code, _, err = command("sweep", "--resume", *other)
+        assert code == 2
+        assert "was of something else" in err
+    assert command("sweep", "--resume", "-r", "cronjob")[0] == 0
+
+
+def test_a_damaged_file_is_one_line(command: Command) -> None:
+    assert command("sweep", "-r", "project", "-r", "domain")[0] == 0
+    path = Path("inventory.sqlite")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8192] + bytes(range(256)) * ((len(whole) - 8192) // 256))
+    code, _, err = command("sweep", "-r", "project")
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1
+    assert "damaged" in err or "malformed" in err
+
+
+def test_a_device_is_not_replaced(command: Command) -> None:
+    os.mkfifo("rows.jsonl")
+    code, _, err = command("sweep", "-r", "project", "-o", "rows.jsonl")
+    assert code == 2
+    assert "is a device or pipe" in err
 
 
 def test_parts_of_an_account(command: Command) -> None:

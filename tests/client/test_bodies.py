@@ -19,6 +19,7 @@ from mittwald_async.errors import (
     MaybeSentError,
     NotFoundError,
     NotSentError,
+    RateLimitError,
 )
 from mittwald_async.operation import Body, Parameter, Result
 from mittwald_async.transport.pipeline import CallNext, Pipeline, Request
@@ -94,6 +95,35 @@ async def test_a_login_without_a_server_is_tried_as_often_as_allowed() -> None:
             await client.sender.value(GET_PROJECT, ("p-1",))
         assert caught.value.operation_id == "user-authenticate"
         assert clock.sleeps[:2] == [0.25, 0.5]
+
+
+async def test_a_login_refused_for_its_rate_is_repeated() -> None:
+    """A 429 was not executed; a sweep must not end because a token was renewed in a busy moment."""
+    soon, later = reply(429, headers={"Retry-After": "7"}), reply(429, headers={"Retry-After": "999"})
+    async with serving(reply(429), reply(429), soon, reply(200, TOKENS), reply(200, {})) as server:
+        clock = Clock()
+        login = PasswordLogin("me@example.org", "password-for-tests")
+        async with Mittwald(credentials=login, base_url=server.url, clock=clock) as client:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert clock.sleeps[:3] == [1.0, 2.0, 7.0]
+        server.then(later)
+        fresh = PasswordLogin("me@example.org", "password-for-tests")
+        async with Mittwald(credentials=fresh, base_url=server.url, clock=clock) as client:
+            with pytest.raises(RateLimitError, match="user-authenticate"):
+                await client.sender.value(GET_PROJECT, ("p-1",))
+        assert len(server.seen) == 6
+
+
+async def test_a_login_that_breaks_off_is_told_as_what_it_is() -> None:
+    async def hangs_up(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with serving(hangs_up) as server:
+        login = PasswordLogin("me@example.org", "password-for-tests")
+        async with Mittwald(credentials=login, base_url=server.url) as client:
+            with pytest.raises(MaybeSentError, match="user-authenticate POST"):
+                await client.sender.value(GET_PROJECT, ("p-1",))
+        assert len(server.seen) == 1
 
 
 async def test_a_login_that_hangs_meets_the_deadline() -> None:

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from mittwald_async import Mittwald, Options, Pool
-from mittwald_async.errors import ClientStateError, ConfigurationError
+from mittwald_async.errors import ClientStateError, ConfigurationError, NotFoundError
 from mittwald_async.transport.events import Event
 
 from .tools import GET_PROJECT, TOKEN, Clock, reply, serving, shared, talking
@@ -33,6 +33,25 @@ async def test_a_closed_client_says_so_and_cannot_be_opened_again() -> None:
         with pytest.raises(ClientStateError, match="closed"):
             await client.__aenter__()
         assert "closed" in repr(client)
+
+
+@pytest.mark.parametrize("status", [200, 503])
+async def test_closing_ends_the_calls_that_wait(status: int) -> None:
+    """For the next window of the budget, or before a repetition: up to minutes."""
+    limits = {"X-RateLimit-Limit": "1", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "60"}
+    answer = reply(200, {}, headers=limits) if status == 200 else reply(503, headers={"Retry-After": "60"})
+    async with serving(reply(200, {}, headers=limits if status == 200 else None), answer) as server:
+        client = await Mittwald(TOKEN, base_url=server.url).__aenter__()
+        await client.sender.value(GET_PROJECT, ("p-1",))
+        calls = [asyncio.ensure_future(client.sender.value(GET_PROJECT, ("p-1",))) for _ in range(3)]
+        while len(server.seen) < (1 if status == 200 else 4):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        await client.close()
+        async with asyncio.timeout(2):
+            ended = await asyncio.gather(*calls, return_exceptions=True)
+        assert [str(end).partition(":")[0] for end in ended] == ["the client is closed"] * 3
+        assert all(isinstance(end, ClientStateError) for end in ended)
 
 
 async def test_a_client_is_opened_once() -> None:
@@ -65,6 +84,13 @@ async def test_a_session_that_was_handed_in_is_used_and_left_open() -> None:
         assert not session.closed
         async with session.get(server.url) as response:
             assert response.status == 200
+    async with (
+        serving(reply(404, {"message": "gone"})) as server,
+        aiohttp.ClientSession(raise_for_status=True) as session,
+        Mittwald(TOKEN, base_url=server.url, session=session) as client,
+    ):
+        with pytest.raises(NotFoundError, match="gone"):
+            await client.sender.value(GET_PROJECT, ("p-1",))
     with pytest.raises(ConfigurationError, match="closed"):
         async with Mittwald(TOKEN, base_url=server.url, session=session):
             pass

@@ -244,6 +244,14 @@ async def test_any_route_is_a_route_or_is_refused() -> None:
         assert len(server.seen) == 2
 
 
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding"])
+async def test_a_header_cannot_change_where_the_body_ends(name: str) -> None:
+    async with talking(reply(200)) as (client, server, _):
+        with pytest.raises(InvalidArgumentError, match="framed"):
+            await client.request("POST", "/v2/x", headers={name: "5"}, body=b"x")
+        assert server.seen == []
+
+
 async def test_middleware_cannot_lead_to_a_url_that_is_none() -> None:
     async def astray(request: Request, call_next: CallNext) -> Answer:
         return await call_next(msgspec.structs.replace(request, url="/v2/relative"))

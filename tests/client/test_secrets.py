@@ -15,7 +15,7 @@ from mittwald_async import Mittwald
 from mittwald_async.errors import ConfigurationError, MittwaldError
 from mittwald_async.transport.session import Hidden
 
-from .tools import GET_PROJECT, TOKEN, Seen, reply, shared, talking
+from .tools import GET_PROJECT, TOKEN, Seen, reply, serving, shared, talking
 
 
 def frames_of_ours(error: BaseException) -> list[tuple[str, dict[str, Any]]]:
@@ -42,6 +42,15 @@ async def hang_up(seen: Seen, writer: asyncio.StreamWriter) -> None:
 
 async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:
     await asyncio.sleep(30)
+
+
+async def test_a_token_that_is_a_word_does_not_garble_messages() -> None:
+    async with (
+        serving(reply(403, {"message": "your token may not"})) as server,
+        Mittwald("token", base_url=server.url) as client,
+    ):
+        with pytest.raises(MittwaldError, match="your token may not"):
+            await client.sender.value(GET_PROJECT, ("p-1",))
 
 
 @pytest.mark.parametrize(
