@@ -10,19 +10,25 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from .frame import Settings, Table, report, surroundings
 
 
-def names() -> list[str]:
-    """Every module of this folder that has a `run`; helper modules start with an underscore or share a name's prefix."""
+def benchmarks() -> dict[str, ModuleType]:
+    """Every module of this folder that has a `run`, by its name or its `NAME`; the others are helpers."""
     here = Path(__file__).parent
-    found = [m.name for m in pkgutil.iter_modules([str(here)]) if not m.name.startswith("_")]
-    return sorted(name for name in found if hasattr(importlib.import_module(f"{__package__}.{name}"), "run"))
+    found = [
+        importlib.import_module(f"{__package__}.{m.name}")
+        for m in pkgutil.iter_modules([str(here)])
+        if not m.name.startswith("_")
+    ]
+    runnable = {getattr(m, "NAME", m.__name__.rpartition(".")[2]): m for m in found if hasattr(m, "run")}
+    return dict(sorted(runnable.items()))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    known = names()
+    known = benchmarks()
     parser = argparse.ArgumentParser("python -m benchmarks", description="How fast, and compared to what.")
     parser.add_argument("name", nargs="*", help=f"which ones, all by default: {', '.join(known)}")
     parser.add_argument("--quick", action="store_true", help="small sizes, under a minute altogether: a smoke test")
@@ -36,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     tables: dict[str, Sequence[Table]] = {}
     for name in chosen.name or known:
         begin = time.perf_counter()
-        tables[name] = importlib.import_module(f"{__package__}.{name}").run(settings)
+        tables[name] = known[name].run(settings)
         print("\n\n".join(table.text() for table in tables[name]))
         print(f"\n({name}: {time.perf_counter() - begin:.1f} s)\n", flush=True)
     if chosen.json:

@@ -13,6 +13,9 @@ from typing import Any
 
 from .frame import Measured, Settings, Table, installed, missing
 
+NAME = "import"
+"""The module cannot have this name."""
+
 _PROBE = """
 import json, sys, time
 def held():

@@ -12,7 +12,15 @@ import sys
 
 from demo import connected, options, run
 
-from mittwald_async import AttemptEnded, CallEnded, CallStarted, Event, RetryScheduled, WaitedForBudget
+from mittwald_async import (
+    AttemptEnded,
+    CallEnded,
+    CallStarted,
+    Event,
+    RetryScheduled,
+    WaitedForBudget,
+    WaitingForBudget,
+)
 
 try:
     from opentelemetry import metrics, trace
@@ -44,6 +52,8 @@ class Telemetry:
             case CallStarted():
                 facts = {"http.request.method": event.method, "url.full": event.url}
                 self._spans[event.call] = self._tracer.start_span(name, kind=trace.SpanKind.CLIENT, attributes=facts)
+            case WaitingForBudget():
+                self._spans[event.call].add_event("waits for the budget", {"reason": event.reason})
             case WaitedForBudget():
                 self._waits.record(event.seconds, {"operation": name})
                 self._spans[event.call].add_event("waited for the budget", {"seconds": event.seconds})

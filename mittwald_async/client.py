@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -202,6 +203,8 @@ class Mittwald(Groups):
         shared = self._shared
         if not self._owner:
             raise ClientStateError("a clone shares the pool of its client: close that one")
+        if shared.session is not None and shared.session.loop is not asyncio.get_running_loop():
+            raise shared.unusable()
         session, shared.session, shared.closed = shared.session, None, True
         if session is not None:
             await session.close()
@@ -402,7 +405,7 @@ def find(operation_id: str) -> Operation[Any]:
 def _base(given: str | None) -> URL:
     text = given or os.environ.get(BASE_URL_VARIABLE) or DEFAULT_BASE_URL
     url: URL | None = None
-    with suppress(ValueError):
+    with suppress(ValueError, TypeError):
         url = URL(text)
     if url is None or url.scheme not in ("http", "https") or not url.host or url.query_string or url.fragment:
         raise ConfigurationError(f"base_url: {text!r} is not like https://api.mittwald.de")

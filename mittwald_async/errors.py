@@ -45,7 +45,11 @@ _BODY_IN_MESSAGE = 200
 
 
 class MittwaldError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package. They can be pickled, so that worker processes can hand them on."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The default calls the class with `args` only and fails on every class that needs more.
+        return _revived, (type(self), self.args), self.__dict__.copy()
 
 
 class ConfigurationError(MittwaldError, ValueError):
@@ -142,6 +146,12 @@ class Issue:
         return f"Issue(path={self.path!r}, message={self.message!r}, type={self.type!r})"
 
 
+def _revived(kind: type[MittwaldError], args: tuple[Any, ...]) -> MittwaldError:
+    error = kind.__new__(kind, *args)
+    error.args = args  # a TimeoutError leaves that to its __init__
+    return error
+
+
 class StatusError(MittwaldError):
     """The server answered with an error.
 
@@ -182,6 +192,13 @@ class StatusError(MittwaldError):
         self.body = body
         self.attempts = attempts
         self.issues = issues
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        revive, made, state = super().__reduce__()
+        copy = getattr(self.headers, "copy", None)
+        if copy is not None:
+            state["headers"] = copy()  # headers come as a proxy, which cannot be pickled
+        return revive, made, state
 
     def __str__(self) -> str:
         head = " ".join(part for part in (str(self.status or ""), self.type) if part)

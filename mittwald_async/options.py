@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import ssl
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard, cast
 
 import msgspec
 from msgspec import UNSET
@@ -91,18 +92,33 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
                 _above(name, value)
         _at_least("max_retries", self.max_retries, 0)
         _at_least("max_retry_wait", self.max_retry_wait, 0)
-        if not 0 <= self.reserve < 1:
+        _whole("max_retries", self.max_retries)
+        _whole("priority", self.priority)
+        if not _is_number(self.reserve) or not 0 <= self.reserve < 1:
             raise ConfigurationError(f"reserve: {self.reserve!r} is not a share between 0 and 1")
-        if self.max_rate is not None and not all(part > 0 and math.isfinite(part) for part in self.max_rate):
-            raise ConfigurationError(f"max_rate: {self.max_rate!r} is not (calls, seconds) above 0")
+        if self.max_rate is not None:
+            pair = cast("object", self.max_rate)
+            parts = cast("Sequence[object]", pair) if isinstance(pair, tuple | list) else ()
+            if len(parts) != 2 or not all(_is_number(part) and 0 < part < math.inf for part in parts):
+                raise ConfigurationError(f"max_rate: {pair!r} is not (calls, seconds) above 0")
         if self.pace not in ("burst", "smooth"):
             raise ConfigurationError(f'pace: {self.pace!r} is neither "burst" nor "smooth"')
         if self.max_concurrency is not None:
+            _whole("max_concurrency", self.max_concurrency)
             _at_least("max_concurrency", self.max_concurrency, 1)
         if self.consistency not in ("session", "off"):
             raise ConfigurationError(f'consistency: {self.consistency!r} is neither "session" nor "off"')
         check_headers(self.headers)
         check_headers({"user_agent": self.user_agent or "", "after": self.after or ""})
+        for name, functions in (("middleware", self.middleware), ("observers", self.observers)):
+            for function in functions:
+                if not callable(function):
+                    raise ConfigurationError(f"{name}: {function!r} cannot be called")
+        for observer in self.observers:
+            if inspect.iscoroutinefunction(observer):
+                raise ConfigurationError(
+                    f"observers: {observer!r} is async; nobody would await it, use a plain function"
+                )
 
     def merged(self, changes: Mapping[str, Any]) -> Options:
         """A copy with the changes that are not `UNSET`; headers are merged, everything else is replaced."""
@@ -121,15 +137,26 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 def check_headers(headers: Mapping[str, str]) -> None:
     """Refuse names and values that would break out of a header line."""
     for name, value in headers.items():
+        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+            raise ConfigurationError(f"header {name!r}: the value must be text, not {type(value).__name__}")
         if any(c in name or c in value for c in "\r\n\0") or not name:
             raise ConfigurationError(f"header {name!r}: line breaks and NUL bytes cannot be sent")
 
 
 def _above(name: str, value: float) -> None:
-    if not (value > 0 and math.isfinite(value)):
+    if not (_is_number(value) and 0 < value < math.inf):
         raise ConfigurationError(f"{name}: {value!r} is not a number of seconds above 0 (None means no bound)")
 
 
 def _at_least(name: str, value: float, least: int) -> None:
-    if not value >= least:
-        raise ConfigurationError(f"{name}: {value!r} is less than {least}")
+    if not (_is_number(value) and value >= least):
+        raise ConfigurationError(f"{name}: {value!r} is no number of at least {least}")
+
+
+def _whole(name: str, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ConfigurationError(f"{name}: {value!r} is no whole number")
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -6,7 +6,7 @@ class for each (`OneOf`), and the codec asks the stand-in's plan which variant a
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeAlias, final
+from typing import Any, ClassVar, TypeAlias, cast, final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -51,7 +51,16 @@ class Unknown:
         return isinstance(other, Unknown) and bool(self.value == other.value)
 
     def __hash__(self) -> int:
-        return hash(repr(self.value))
+        return hash(_hashable(self.value))
+
+
+def _hashable(value: Any) -> object:
+    """Something that is equal, and hence has the same hash, where JSON values are equal: order of keys is nothing."""
+    if isinstance(value, dict):
+        return frozenset((key, _hashable(part)) for key, part in cast("dict[str, Any]", value).items())
+    if isinstance(value, list):
+        return tuple(map(_hashable, cast("list[object]", value)))
+    return value
 
 
 class _Anything(type):

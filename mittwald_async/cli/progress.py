@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TextIO
 
 import msgspec
 from rich.console import Group, RenderableType
@@ -74,14 +76,19 @@ def _eta(due: int, rate: float, budget: RateLimitStatus) -> float | None:
     return max(working, budget.resets_in + seconds_for(over, (budget.limit, 600.0)))
 
 
-@contextmanager
-def display(mw: Mittwald, job: Job, *, as_json: bool) -> Generator[Callable[[Sweep], None]]:
+@asynccontextmanager
+async def display(mw: Mittwald, job: Job, *, as_json: bool) -> AsyncGenerator[Callable[[Sweep], None]]:
     """Show progress until the block ends; gives the function to call with the sweep after every step."""
     begin = time.monotonic()
-    if as_json:
-        yield _Lines(mw, begin, _json_line, sys.stdout.write)
-    elif not err.is_terminal:
-        yield _Lines(mw, begin, _plain_line, sys.stderr.write)
+    if as_json or not err.is_terminal:
+        lines = _Lines(mw, begin, *((_json_line, sys.stdout) if as_json else (_plain_line, sys.stderr)))
+        # By the clock as well as by steps: waiting for the budget takes minutes in which there is no step.
+        clock = asyncio.create_task(lines.by_the_clock(job))
+        try:
+            yield lines
+        finally:
+            clock.cancel()
+            await asyncio.wait([clock])
     else:
         with Live(console=err, refresh_per_second=4, transient=True) as live:
             screen = _Screen(mw, begin, live)
@@ -92,17 +99,25 @@ def display(mw: Mittwald, job: Job, *, as_json: bool) -> Generator[Callable[[Swe
 class _Lines:
     """A line every few seconds."""
 
-    def __init__(
-        self, mw: Mittwald, begin: float, line: Callable[[State, float], str], write: Callable[[str], object]
-    ) -> None:
-        self._mw, self._begin, self._line, self._write = mw, begin, line, write
+    def __init__(self, mw: Mittwald, begin: float, line: Callable[[State, float], str], stream: TextIO) -> None:
+        self._mw, self._begin, self._line, self._stream = mw, begin, line, stream
         self._last = begin
 
     def __call__(self, sweep: Sweep) -> None:
         now = time.monotonic()
         if now - self._last >= _LINE_SECONDS:
             self._last = now
-            self._write(self._line(observe(self._mw, sweep, now - self._begin), now - self._begin) + "\n")
+            self._stream.write(self._line(observe(self._mw, sweep, now - self._begin), now - self._begin) + "\n")
+            # Whoever follows the output through a pipe wants to see it now.
+            self._stream.flush()
+
+    async def by_the_clock(self, job: Job) -> None:
+        """Lines also while nothing comes in. Ends without a word when nobody reads them any more."""
+        with suppress(OSError):
+            while True:
+                await asyncio.sleep(_LINE_SECONDS / 5)
+                if job.sweep is not None:
+                    self(job.sweep)
 
 
 def _json_line(state: State, seconds: float) -> str:

@@ -48,7 +48,8 @@ def client(token_file: Path | None, base_url: str | None, **options: Any) -> Mit
     """
     if token_file is not None:
         try:
-            token = token_file.read_text(encoding="utf-8").strip()
+            # Editors of some systems begin a text file with a byte order mark.
+            token = token_file.read_text(encoding="utf-8-sig").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not text"
             raise ConfigurationError(f"--token-file {token_file}: {reason}") from None

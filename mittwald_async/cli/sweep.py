@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..client import Mittwald
+from ..errors import MittwaldError
 from ..inventory import (
     Bounds,
     Job,
@@ -100,16 +102,19 @@ def sweep(
     try:
         return run(_sweep, job, source, as_json)
     except KeyboardInterrupt:
-        err.print(f"interrupted; go on with: mittwald-async sweep --resume --out {escape(str(out_path))}")
+        err.print(f"interrupted; go on with: {_again(out_path)}")
         return INTERRUPTED
+    except MittwaldError:
+        if job.sweep is not None:
+            err.print(f"stopped; once that is settled, go on with: {_again(out_path)}")
+        raise
     finally:
         job.close()
 
 
 async def _sweep(job: Job, source: AbstractAsyncContextManager[Mittwald], as_json: bool) -> int:
-    async with source as mw:
-        with display(mw, job, as_json=as_json) as watch:
-            summary = await job.run(mw, watch)
+    async with source as mw, display(mw, job, as_json=as_json) as watch:
+        summary = await job.run(mw, watch)
     if as_json:
         typer.echo(msgspec.json.encode({"event": "summary", **msgspec.to_builtins(summary)}).decode())
     else:
@@ -227,5 +232,12 @@ def _print_summary(summary: Summary, sink: Sink) -> None:
         err.print(f"failed: {escape(str(failure))}")
     if len(summary.failures) > 20:
         err.print(f"… and {len(summary.failures) - 20} more, in the table `failures`")
+    for own in summary.nothing_of:
+        err.print(f"nothing at all was found of {escape(own)}; is the id right?")
     if summary.resumable:
-        err.print(f"not complete; go on with: mittwald-async sweep --resume --out {escape(str(sink.path))}")
+        err.print(f"not complete; go on with: {_again(sink.path)}")
+
+
+def _again(path: Path) -> str:
+    """The command that goes on."""
+    return f"mittwald-async sweep --resume --out {escape(shlex.quote(str(path)))}"

@@ -26,7 +26,7 @@ class Route:
         self.path: dict[str, Parameter] = by_place["path"]
         self.query: dict[str, Parameter] = by_place["query"]
         self.headers: dict[str, Parameter] = {wire.lower(): parameter for wire, parameter in by_place["header"].items()}
-        self.needs_query = any(parameter.required for parameter in self.query.values())
+        self.needs_query: bool = any(parameter.required for parameter in self.query.values())
         self.success: int = operation.results[0].status if operation.results else 204
         self.is_list: bool = operation.paging is not None
         self.unscoped: bool = self.is_list and "{" not in operation.path and operation.secured

@@ -29,6 +29,8 @@ _being_written: set[Path] = set()
 
 async def save(transfer: Transfer, target: Path, sha256: str | None, *, resume: bool, overwrite: bool) -> Path:
     """Bring a transfer to disk; see `Download.save`."""
+    if not target.name:
+        raise InvalidArgumentError("path", f"{target} is a directory: name the file")
     part = Part(target, transfer.source, sha256)
     with _alone(part.path):
         await anyio.to_thread.run_sync(part.check, overwrite)
@@ -122,7 +124,11 @@ class Part:
             raise InvalidArgumentError("path", f"{self.target.parent} is no directory")
         if self.target.is_dir():
             raise InvalidArgumentError("path", f"{self.target} is a directory: name the file")
-        if not overwrite and self.target.exists():
+        if not self.target.exists():
+            return
+        if not self.target.is_file():  # the rename at the end would replace a device like /dev/null itself
+            raise InvalidArgumentError("path", f"{self.target} is no regular file")
+        if not overwrite:
             raise InvalidArgumentError("path", f"{self.target} exists: pass overwrite=True to replace it")
 
     def mark(self) -> Mark | None:

@@ -169,6 +169,8 @@ class _Part:
                 yield chunk
         else:
             async for chunk in self._source:
+                if not isinstance(chunk, bytes | bytearray | memoryview):  # pyright: ignore[reportUnnecessaryIsInstance]
+                    raise InvalidArgumentError(self.name, f"the iterable gave {type(chunk).__name__}, not bytes")
                 yield bytes(chunk)
 
     def _piece(self, path: Path, start: int) -> bytes:

@@ -170,13 +170,30 @@ class Frontier:
         others = [route for route in lane.spare if self._can_feed(lane, route)]
         if not others or not (unit.route.scope == "account" or unit.route.by_filter):
             return False
-        lane.route, lane.spare = others[0], others[1:]
+        self._switch(lane, others[0])
+        return True
+
+    def outweighed(self, unit: Unit, further: int) -> bool:
+        """The list of the whole account turns out to have so many further pages. True: fewer lists take its place."""
+        lane = self.lanes[unit.resource.name]
+        target = self._target
+        given = {"customer": target.customers, "project": target.projects}
+        for route in lane.spare:
+            owners = given.get(route.scope)
+            if owners is not None and len(owners) < further and not route.last_resort:
+                self._switch(lane, route)
+                return True
+        return False
+
+    def _switch(self, lane: Lane, route: Route) -> None:
+        """List this resource through another route from now on."""
+        lane.spare = [spare for spare in lane.spare if spare != route]
+        lane.route = route
         lane.due, lane.next = [], 0
         lane.known.clear()
         self._begin(lane)
         if not lane.fed:
             self._catch_up(lane)
-        return True
 
     def _can_feed(self, lane: Lane, route: Route) -> bool:
         probe = Lane(lane.step, lane.resource, route, [])
@@ -210,9 +227,12 @@ class Frontier:
             if self._stopped:
                 raise StopAsyncIteration
             self._settle()
+            before = sum(lane.next for lane in self.lanes.values())
             unit = self._take()
             if unit is not None:
                 return unit
+            if before != sum(lane.next for lane in self.lanes.values()):
+                continue  # Lists of an earlier run were passed over: what waits for them may be due or complete now.
             if all(lane.complete for lane in self.lanes.values()):
                 raise StopAsyncIteration
             self._news = anyio.Event()

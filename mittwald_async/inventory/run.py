@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from ..client import Mittwald
 
 _BATCHES_AT_ONCE = 64
-"""Pages written in one transaction; a killed sweep asks for at most these again."""
+"""Batches written in one transaction; a killed sweep asks for at most these again."""
+
+_ROWS_AT_ONCE = 5_000
+"""Rows written in one transaction; they are in memory until then."""
 
 _SECONDS_AT_ONCE = 0.25
 """Pages are written at least this often."""
@@ -47,6 +50,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     path: str
     resumable: bool
+    nothing_of: tuple[str, ...] = ()
+    """Customers or projects asked for of which there is no row at all: perhaps a mistyped id."""
 
 
 class Job:
@@ -144,10 +149,12 @@ class Job:
 
     async def _write_all(self, sweep: Sweep, watch: Callable[[Sweep], None] | None) -> None:
         pending: list[Batch] = []
+        rows = 0
         last = time.monotonic()
 
         async def flush() -> None:
-            nonlocal last
+            nonlocal last, rows
+            rows = 0
             if pending:
                 taken = pending.copy()
                 pending.clear()
@@ -159,7 +166,9 @@ class Job:
         try:
             async for batch in sweep.batches():
                 pending.append(batch)
-                if len(pending) >= _BATCHES_AT_ONCE or time.monotonic() - last > _SECONDS_AT_ONCE:
+                rows += len(batch.rows)
+                full = len(pending) >= _BATCHES_AT_ONCE or rows >= _ROWS_AT_ONCE
+                if full or time.monotonic() - last > _SECONDS_AT_ONCE:
                     await flush()
         finally:
             with anyio.CancelScope(shield=True):
@@ -184,6 +193,7 @@ class Job:
             seconds=seconds,
             path=str(self.sink.path),
             resumable=state != "done",
+            nothing_of=tuple(self.store.nothing_of(self._target)),
         )
 
     def close(self) -> None:

@@ -4,8 +4,8 @@ Rows and the progress of the list they came from are written in one transaction,
 a file that says exactly which lists are still to be asked. Several sweeps live in one file.
 
 Tables: one for each resource (fixed columns, the item as JSON in `data`, and a virtual column for each plain property of
-its model), `sweeps`, `lists`, `failures`. Views: `v_<resource>` joins the rows of the last sweep with their project and
-customer.
+its model), `sweeps`, `lists`, `failures`. Views: `v_<resource>` joins the rows of the last sweep that was asked for the
+resource and got to its end with their project and customer.
 """
 
 from __future__ import annotations
@@ -63,6 +63,13 @@ CREATE TABLE IF NOT EXISTS failures (
     at TEXT NOT NULL
 );
 """
+
+_LATEST = (
+    "SELECT s.id FROM sweeps s ORDER BY "
+    "NOT EXISTS (SELECT 1 FROM json_each(s.resources) e WHERE e.value = '{name}'), s.state = 'running', s.id DESC LIMIT 1"
+)
+"""The sweep a view shows: the last that was asked for the resource, ended rather than under way. Not the last one that has
+rows of it, or things that are gone would stay for ever."""
 
 _FIXED = ("sweep", "key", "id", "customer_id", "project_id", "operation", "fetched_at", "drifted", "data")
 _APPLICATION_ID = 0x6D77_6173
@@ -291,6 +298,21 @@ class Store:
             for name in self.tables()
         }
 
+    def nothing_of(self, target: Target) -> list[str]:
+        """Customers or projects that were asked for and of which this sweep has no row: gone, or a mistyped id."""
+        column, asked = ("customer_id", target.customers) if target.customers else ("project_id", target.projects or ())
+        tables = self.tables()
+
+        def missing(own: str) -> bool:
+            return not any(
+                self._db.execute(
+                    f'SELECT 1 FROM "{name}" WHERE sweep = ? AND {column} = ? LIMIT 1', (self.sweep_id, own)
+                ).fetchone()
+                for name in tables
+            )
+
+        return [own for own in asked if missing(own)]
+
     def known(self) -> Known:
         """Counts of the last sweep of a whole account, for planning the next."""
         last = self.last()
@@ -352,7 +374,7 @@ class Store:
             self._db.execute(f'DROP VIEW IF EXISTS "v_{name}"')
             self._db.execute(
                 f'CREATE VIEW "v_{name}" AS SELECT {picked} FROM "{name}" r{joins}'
-                f' WHERE r.sweep = (SELECT max(sweep) FROM "{name}")'
+                f" WHERE r.sweep = ({_LATEST.format(name=name)})"
             )
 
     def _transaction(self) -> _Transaction:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from datetime import UTC, datetime
 from functools import cache
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import msgspec
 
 from .. import codec
-from ..errors import ConfigurationError, MittwaldError, StatusError
+from ..errors import AuthenticationError, ConfigurationError, MittwaldError, StatusError
 from ..fanout import fan_out_items
 from ..operation import Operation, Page, Result
 from ..operations import OPERATIONS
@@ -30,8 +31,14 @@ if TYPE_CHECKING:
 CONCURRENCY = 32
 """Lists under way at once. Enough to spend a budget of 3000 per 600 s many times over at 50 ms a request."""
 
-MOST_WAITING = 20_000
-"""Rows that may wait for a slow consumer before no further page is asked for."""
+MOST_WAITING = 10_000
+"""Rows that may wait for a slow consumer before no further ones are made."""
+
+ROWS_AT_ONCE = 1_000
+"""Rows of one batch: a page can hold ten times as many, and rows take more memory than their JSON."""
+
+LONG_LISTS = 2
+"""Lists of the whole account under way at once: each holds two pages, which can be several megabytes."""
 
 PRIORITY = -10
 """Below the default of 0: interactive calls of the same client come first."""
@@ -40,8 +47,19 @@ _REFUSALS = frozenset({400, 403, 404})
 """Answers to a list of the whole account that mean "not with these credentials": narrower lists may be allowed."""
 
 
+_LOOKS_BACK = 5
+"""So often a place in a list is looked at again while the list goes on shrinking."""
+
+_UNAUTHORISED_IN_A_ROW = 3
+"""So many lists in a row answered with 401, and the token itself is taken to be no longer good."""
+
+
 class RequestsSpentError(MittwaldError):
     """`max_requests` is used up."""
+
+
+class _OutweighedError(Exception):
+    """A list is left for cheaper ones."""
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -88,18 +106,20 @@ class _Backlog:
         self._rows = 0
         self._less = anyio.Event()
 
-    async def room(self) -> None:
-        """Wait until fewer rows wait than are allowed to."""
-        while self._rows >= MOST_WAITING:
-            self._less = anyio.Event()
+    async def room(self, rows: int) -> None:
+        """Wait until so many more rows may wait, and count them in. A lone batch is never too many."""
+        while self._rows and self._rows + rows > MOST_WAITING:
+            # One event for everybody who waits: a new one would leave those behind who wait for the old one.
+            if self._less.is_set():
+                self._less = anyio.Event()
             await self._less.wait()
+        self._rows += rows
 
-    def add(self, batch: Batch) -> None:
-        self._rows += len(batch.rows)
-
-    def taken(self, batch: Batch) -> None:
-        self._rows -= len(batch.rows)
-        self._less.set()
+    def taken(self, rows: int) -> None:
+        """Rows that were counted in have gone."""
+        if rows:
+            self._rows -= rows
+            self._less.set()
 
 
 class Sweep:
@@ -139,7 +159,10 @@ class Sweep:
         self._delivered = frozenset(self.rows)
         self._bounds = bounds or Bounds()
         self._earlier = earlier or Earlier()
+        self._unauthorised = _UNAUTHORISED_IN_A_ROW - 1
+        """401s in a row; the first answer of all being one is enough."""
         self._backlog = _Backlog()
+        self._long_lists = anyio.Semaphore(LONG_LISTS)
         self.frontier: Frontier = Frontier(plan, self._earlier.done)
         self._client = client.with_options(
             middleware=(*client.options.middleware, self._count), priority=min(PRIORITY, client.options.priority)
@@ -168,13 +191,14 @@ class Sweep:
         """Pages of all lists as they come. What is under way is bounded however slow the consumer.
 
         Raises:
+            AuthenticationError: the token is not good, or no longer: asking for the rest would only spend requests.
             MittwaldError: with `strict`, the first failure.
         """
         async with aclosing(
             fan_out_items(self.frontier, self._list, limit=self._bounds.concurrency, on_error="raise")
         ) as merged:
             async for _, batch in merged:
-                self._backlog.taken(batch)
+                self._backlog.taken(len(batch.rows))
                 if batch.failure is not None:
                     self.failures.append(batch.failure)
                 for row in batch.rows:
@@ -186,48 +210,112 @@ class Sweep:
         """One list, page by page. Ends with a batch that is done or a failure, or silently when requests are spent."""
         failed = False
         try:
-            async with aclosing(self._pages(unit)) as batches:
+            async with self._turn(unit), aclosing(self._pages(unit)) as batches:
                 async for batch in batches:
-                    self._backlog.add(batch)
+                    self._unauthorised = 0
                     yield batch
-                    await self._backlog.room()
-        except RequestsSpentError:
+        except (RequestsSpentError, _OutweighedError):
             return
         except MittwaldError as error:
             if isinstance(error.__cause__, RequestsSpentError):
                 return
             status = error.status if isinstance(error, StatusError) else _status_of(error)
+            unauthorised = status == 401 or isinstance(error, AuthenticationError)
+            self._unauthorised = self._unauthorised + 1 if unauthorised else 0
             if status in _REFUSALS and self.frontier.refused(unit):
                 return
-            if self._bounds.strict:
+            if self._bounds.strict or self._unauthorised >= _UNAUTHORISED_IN_A_ROW:
                 raise
             failed = True
             yield Batch(unit, [], 0, False, _failure(unit, status, error))
         finally:
             self.frontier.ended(unit, failed=failed)
 
+    def _turn(self, unit: Unit) -> AbstractAsyncContextManager[object]:
+        """Lists of the whole account take turns."""
+        return self._long_lists if unit.route.scope == "account" else nullcontext()
+
     async def _pages(self, unit: Unit) -> AsyncGenerator[Batch, None]:
         reader = Reader(unit, self.frontier.customer_of)
         operation = raw_operation(unit.route.operation_id)
         path, filters = unit.route.arguments(unit.owner.id)
         query: dict[str, object] = {**filters}
-        recent: set[str] = set()
+        before: set[str] = set()
         if unit.route.single:
             item = bytes(await self._client.sender.value(operation, tuple(path.values())))
-            rows = reader.rows([item], 0, datetime.now(UTC))
-            yield Batch(unit, self._deliver(unit, rows, recent), 1, True)
+            await self._backlog.room(1)
+            rows = self._deliver(unit, reader.rows([item], 0, datetime.now(UTC)))
+            self._backlog.taken(1 - len(rows))
+            yield Batch(unit, rows, 1, True)
             return
         position = self._start(unit, operation)
         if position:
             query["skip"] = position
-        # One page ahead is enough: it is the many lists at once that keep the budget busy.
-        pages = Pages[Any](self._client.sender, operation, tuple(path.values()), query).with_options(ahead=1)
+        # One page ahead is enough: it is the many lists at once that keep the budget busy. None where the first page
+        # may show that the list is the wrong one.
+        doubtful = unit.route.scope == "account" and not self.plan.target.whole and not position
+        pages = Pages[Any](self._client.sender, operation, tuple(path.values()), query)
+        pages = pages.with_options(ahead=0 if doubtful else 1)
+        # A list that shrinks while it is read has moved its items to earlier places, some of them behind our back.
+        told: int | None = None
         async with aclosing(pages.pages()) as stream:
             async for page in stream:
-                rows = reader.rows(_raw_items(page), position, datetime.now(UTC))
-                position += len(rows)
-                yield Batch(unit, self._deliver(unit, rows, recent), position, False)
+                if doubtful and not position and self.frontier.outweighed(unit, _further(page)):
+                    raise _OutweighedError
+                slipped = await self._slipped(unit, position, told, page.total)
+                fetched_at, keys = datetime.now(UTC), set[str]()
+                async for rows, count in self._parts(unit, reader, [*slipped, *page.items], position, fetched_at):
+                    fresh = self._new(rows, before, keys)
+                    yield Batch(unit, fresh, position + max(0, count - len(slipped)), False)
+                before, told = keys, page.total
+                position += len(page.items)
+        slipped = await self._slipped(unit, position, told, pages.total)
+        async for rows, _ in self._parts(unit, reader, slipped, position, datetime.now(UTC)):
+            yield Batch(unit, self._new(rows, before, set()), position, False)
         yield Batch(unit, [], position, True)
+
+    def _new(self, rows: list[Row], before: set[str], keys: set[str]) -> list[Row]:
+        """Lists move while they are read: an item may come again on the next page, or in between."""
+        fresh: list[Row] = []
+        for row in rows:
+            if row.key not in before and row.key not in keys:
+                fresh.append(row)
+            keys.add(row.key)
+        self._backlog.taken(len(rows) - len(fresh))
+        return fresh
+
+    async def _parts(
+        self, unit: Unit, reader: Reader, items: list[Any], position: int, fetched_at: datetime
+    ) -> AsyncGenerator[tuple[list[Row], int], None]:
+        """The rows of a page in parts, each once there is room for it, and how many items are done with it."""
+        for start in range(0, len(items), ROWS_AT_ONCE):
+            part = items[start : start + ROWS_AT_ONCE]
+            await self._backlog.room(len(part))
+            rows = self._deliver(unit, reader.rows(_raw_items(part), position + start, fetched_at))
+            self._backlog.taken(len(part) - len(rows))
+            yield rows, start + len(part)
+
+    async def _slipped(self, unit: Unit, position: int, before: int | None, total: int | None) -> list[Any]:
+        """Items that went from places still to be read to places already read, as others before them were deleted.
+
+        Seen by the total: it was `before` with the last page and is `total` now. What is deleted and added in equal
+        numbers between two pages stays unseen.
+        """
+        operation = raw_operation(unit.route.operation_id)
+        can_look = operation.paging is not None and operation.paging.skip and unit.resource.key is not None
+        items: list[Any] = []
+        for _ in range(_LOOKS_BACK):
+            if not (can_look and position and before is not None and total is not None and total < before):
+                break
+            path, filters = unit.route.arguments(unit.owner.id)
+            count = min(position, before - total)
+            query: dict[str, object] = {**filters, "skip": position - count, "limit": count}
+            window = Pages[Any](self._client.sender, operation, tuple(path.values()), query).with_options(ahead=0)
+            items = await window.collect(count)
+            if window.total is None or window.total >= total:
+                break
+            total = window.total
+        return items
 
     def _start(self, unit: Unit, operation: Operation[Any]) -> int:
         """Where an interrupted list goes on: one page before where it was, because lists move."""
@@ -236,19 +324,18 @@ class Sweep:
         known = self._earlier.positions.get((unit.resource.name, unit.route.operation_id, unit.owner.id), 0)
         return max(0, known // unit.route.page_size - 1) * unit.route.page_size
 
-    def _deliver(self, unit: Unit, rows: list[Row], recent: set[str]) -> list[Row]:
+    def _deliver(self, unit: Unit, rows: list[Row]) -> list[Row]:
         """Feed further lists with these rows and keep those that were asked for."""
         name = unit.resource.name
         rows = [row for row in rows if self.plan.target.admits(row.customer_id, row.project_id)]
         if self.frontier.feeds(name):
             self.frontier.found(name, owners(rows))
-        if name not in self._delivered:
-            return []
-        # Lists move while they are read: an item may come again on the next page.
-        fresh = [row for row in rows if row.key not in recent]
-        recent.clear()
-        recent.update(row.key for row in rows)
-        return fresh
+        return rows if name in self._delivered else []
+
+
+def _further(page: Page[Any]) -> int:
+    """Pages after this one, as far as the server tells."""
+    return ceil(page.total / len(page.items)) - 1 if page.total and page.items else 0
 
 
 def _failure(unit: Unit, status: int | None, error: MittwaldError) -> Failure:
@@ -280,8 +367,8 @@ def raw_operation(operation_id: str) -> Operation[Any]:
     return msgspec.structs.replace(operation, results=raw)
 
 
-def _raw_items(page: Page[Any]) -> Iterable[bytes]:
-    for item in page.items:
+def _raw_items(items: Iterable[Any]) -> Iterable[bytes]:
+    for item in items:
         yield bytes(item) if isinstance(item, msgspec.Raw) else codec.encode(item)
 
 

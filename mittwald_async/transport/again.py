@@ -114,9 +114,11 @@ def follow(call: Call, answer: Answer, shared: Shared) -> str:
     if call.hops >= MAX_HOPS:
         return f"more than {MAX_HOPS} redirects"
     target: URL | None = None
-    with suppress(ValueError):
-        target = call.url.join(URL(place, encoded=place.isascii()))
-    if target is None or target.scheme not in ("http", "https") or not target.host or not target.port:
+    with suppress(ValueError):  # raised by some of the questions, too: the port is looked at late
+        named = call.url.join(URL(place, encoded=place.isascii()))
+        if named.scheme in ("http", "https") and named.host and named.port:
+            target = named
+    if target is None:
         return "the redirect's location is not a usable URL"
     content = call.content
     turned = (status == 303 and call.method != "HEAD") or (status in (301, 302) and call.method == "POST")

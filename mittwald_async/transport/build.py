@@ -28,7 +28,7 @@ _FORBIDDEN_IN_HEADERS = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 class Content:
     """A body ready to go: bytes, or a way to open a stream of them."""
 
-    __slots__ = ("content_type", "data", "open", "repeatable", "size", "started")
+    __slots__ = ("content_type", "data", "failure", "open", "repeatable", "size", "started")
 
     def __init__(
         self,
@@ -46,6 +46,8 @@ class Content:
         self.repeatable: bool = repeatable
         self.started: bool = False
         """A stream's first byte was asked for."""
+        self.failure: Exception | None = None
+        """What the stream's source raised. The HTTP client would tell of a broken connection instead."""
 
     def payload(self) -> bytes | AsyncIterator[bytes]:
         """What is handed to the HTTP client, anew for every attempt."""
@@ -54,8 +56,12 @@ class Content:
     async def _stream(self, open: Callable[[], AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
         # Opened late: an attempt that never got a connection has not used up a stream that can be read once.
         self.started = True
-        async for chunk in open():
-            yield chunk
+        try:
+            async for chunk in open():
+                yield chunk
+        except Exception as problem:
+            self.failure = problem
+            raise
 
 
 class Plan:

@@ -40,6 +40,10 @@ _BODY_LIMIT = 1 << 16
 Scope: TypeAlias = str
 
 
+_ANY: Scope = "any group"
+"""Every write. A blank keeps it apart from ids."""
+
+
 class Written:
     """One write: its event, when it ran, and by which task."""
 
@@ -87,9 +91,10 @@ class Memory:
             named = True
             self._collect(scope, now, found)
         if not named:
-            self._collect(_group(group), now, found)
+            # A route that is in no document may list anything, and a write to one may have changed anything.
+            self._collect(_group(group) if group else _ANY, now, found)
             if group:
-                self._collect(_group(""), now, found)  # writes to routes that are in no document
+                self._collect(_group(""), now, found)
         elif listing:
             self._collect(_unplaced(group), now, found)
         if not found:
@@ -104,7 +109,7 @@ class Memory:
 
     def reached(self, ids: Iterable[str], group: str, event: str) -> None:
         """A request of this group got its answer after waiting for the event."""
-        for scope in (*ids, _group(group), _unplaced(group)):
+        for scope in (*ids, _group(group), _unplaced(group), _ANY):
             for write in self.scopes.get(scope, ()):
                 if write.event == event:
                     write.reached.add(group)
@@ -136,7 +141,7 @@ class Memory:
         task = asyncio.current_task()
         write = Written(event, started, now, None if task is None else weakref.ref(task))
         placed = any(name in _ROOTS for name in names) or len(around) > len(ids)
-        scopes = dict.fromkeys((*around, *made, _group(group)))
+        scopes = dict.fromkeys((*around, *made, _group(group), _ANY))
         if not placed:
             scopes[_unplaced(group)] = None
         for scope in scopes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
@@ -28,6 +29,7 @@ _BYTES = (bytes, bytearray, memoryview)
 _PLANS: dict[int, Plan] = {}
 """By identity of the operation, which the plan keeps alive. Only for operations of the document: there are finitely many."""
 _METHOD = re.compile("[A-Za-z]{1,20}")
+_WHOLE_URL = re.compile("https?://", re.I)
 _NOT_IN_URLS = re.compile("[\x00-\x20\x7f]")
 
 
@@ -60,6 +62,18 @@ def _decoder(operation: Operation[Any], status: int) -> Callable[[bytes], Any] |
     if len(documented) != 1 or documented[0].content_type != JSON or documented[0].type in ("None", "bytes", "str"):
         return None
     return codec.strict_decoder(documented[0].type)
+
+
+def usable(text: str, name: str) -> URL:
+    """A whole URL that a request can go to."""
+    url: URL | None = None
+    with suppress(ValueError):  # raised by the questions, too: the port is looked at late
+        read = URL(text, encoded=text.isascii())
+        if read.scheme in ("http", "https") and read.host and read.port:
+            url = read
+    if url is None:
+        raise InvalidArgumentError(name, "is not a usable URL")
+    return url
 
 
 class Outgoing:
@@ -101,17 +115,19 @@ class Outgoing:
         shared = self.shared
         if not _METHOD.fullmatch(method):
             raise InvalidArgumentError("method", f"{method!r} is no HTTP method")
-        if "://" not in url and not url.startswith("/"):
+        absolute = _WHOLE_URL.match(url) is not None
+        if not absolute and not url.startswith("/"):
             raise InvalidArgumentError("path", f"{url!r} must begin with / (or be a whole URL)")
         if _NOT_IN_URLS.search(url):
             raise InvalidArgumentError("path", "white space and control characters must be percent-encoded")
+        url = url.split("#", 1)[0]  # never sent, and would swallow the query
         pairs = query_pairs(query, {}) if query else []
         if pairs:
             url += ("&" if "?" in url else "?") + urlencode(pairs, quote_via=quote, safe="")
+        whole = usable(url if absolute else shared.base + url, "path")
         operation: Operation[bytes] = Operation(
             operation_id="", method=method.upper(), path=url.split("?", 1)[0], group="", name="request", tag=""
         )
-        whole = URL(url if "://" in url else shared.base + url, encoded=url.isascii())
         # The pieces of the path stand in for its ids: reads of one's own writes work here, too.
         call = Call(Plan(operation, loose=True), whole, tuple(whole.path.split("/")), query, shared.clock.now())
         call.away = not shared.own(whole)

@@ -32,7 +32,7 @@ from .again import Again, after_error, after_status, follow
 from .answers import event_id, status_error
 from .build import Content
 from .call import Call
-from .outgoing import JSON, Outgoing, content_type_of, decoded, plan_of
+from .outgoing import JSON, Outgoing, content_type_of, decoded, plan_of, usable
 from .ratelimit import Slot
 from .retry import jitter
 from .session import LATE, Answer, Session, StreamAnswer
@@ -61,6 +61,20 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 CallNext: TypeAlias = Callable[[Request], Awaitable[Answer]]
 Middleware: TypeAlias = Callable[[Request, CallNext], Awaitable[Answer]]
+
+
+class _Free:
+    """In place of a slot where a request leaves the API: another origin costs nothing of the budget, and what it says of
+    budgets must not stop the calls to the API."""
+
+    __slots__ = ()
+    answered: None = None
+
+    def release(self, *, sent: bool = True) -> None:
+        """There is nothing to give back."""
+
+
+_FREE = _Free()
 
 
 class Pipeline(Outgoing):
@@ -175,7 +189,7 @@ class Pipeline(Outgoing):
                     call.secret = credentials.current()
                     if call.secret is None:
                         await self._sign(call)
-                slot = limiter.try_acquire(call.plan.route, self._policy)
+                slot = _FREE if call.away else limiter.try_acquire(call.plan.route, self._policy)
                 if slot is None:
                     slot = await self._slot(call)
                 if call.waited:
@@ -212,7 +226,7 @@ class Pipeline(Outgoing):
             shared.quota.give(call.cost)
         elif shared.quota.tokens < shared.quota.capacity:
             shared.quota.give()
-        if self._remembers and (not call.plan.safe or call.event is not None):
+        if self._remembers and not call.away and (not call.plan.safe or call.event is not None):
             self._learn(call, answer)
         if call.observers is not None:
             self._finish(call, answer)
@@ -255,27 +269,31 @@ class Pipeline(Outgoing):
         if late.expired():
             raise CallTimeoutError(LATE)
 
-    async def _guarded(self, session: Session, call: Call, slot: Slot, stream: bool) -> Answer:
+    async def _guarded(self, session: Session, call: Call, slot: Slot | _Free, stream: bool) -> Answer:
         """An attempt through middleware, or one whose body is left on the wire: the deadline is held from outside."""
         timeout = self._limits(None) if stream else self._rest(call)
         call.sent = False
+        streams: list[StreamAnswer] = []
 
         async def send(request: Request) -> Answer:
-            url, headers, content = call.url, self._headers(call), call.content
+            url, headers, content, answered = call.url, self._headers(call), call.content, slot.answered
             if request is not given:
-                url = URL(request.url, encoded=True)
+                url = usable(request.url, "url")
                 if request.body is not given.body:
                     kind = content_type_of(call, request.headers)
                     content = None if request.body is None else Content(kind, request.body)
                 if call.away or not self.shared.own(url):
-                    headers = self._foreign_headers
+                    headers, answered = self._foreign_headers, None
                 elif request.headers is not given.headers or content is not call.content:
                     headers = headers.copy()
                     headers.update(request.headers)
                     if content is not None:
                         headers["Content-Type"] = content.content_type
             call.sent = True
-            return await session.exchange(request.method, url, headers, content, timeout, slot.answered, stream)
+            answer = await session.exchange(request.method, url, headers, content, timeout, answered, stream)
+            if isinstance(answer, StreamAnswer):
+                streams.append(answer)
+            return answer
 
         content = call.content
         given = Request(
@@ -289,8 +307,20 @@ class Pipeline(Outgoing):
         run: CallNext = send
         for middleware in reversed(self._middleware):
             run = _bound(middleware, run)
-        async with self._in_time(call):
-            return await run(given)
+        taken: object = None
+        try:
+            async with self._in_time(call):
+                answer = await run(given)
+            if not isinstance(answer, Answer):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+                raise ClientStateError(
+                    f"a middleware returned {type(answer).__name__}, no answer: return what call_next gave"
+                )
+            taken = answer
+            return answer
+        finally:
+            for opened in streams:
+                if opened is not taken:  # the middleware failed, or made up its mind: nobody will read this body
+                    opened.close()
 
     # -- after an attempt -------------------------------------------------------------------------------------------
 
@@ -304,11 +334,13 @@ class Pipeline(Outgoing):
             error = failure
             again = after_error(call, failure, options, shared)
         elif 200 <= answer.status < 300:
+            if isinstance(answer, StreamAnswer):
+                answer.close()  # its body is still on the wire, and nobody is going to read it
             self._next_event(call)
             self._ended_attempt(call, answer.status, None, "waited for the write of another task")
             return
         else:
-            error = status_error(answer.status, answer.headers, answer.body)
+            error = status_error(answer.status, answer.headers, _sealed(answer.body, call.secret))
             again = await self._after_status(call, answer, error)
         if again is not None and again.wait and options.timeout is not None:
             # A wait that runs over the deadline: the error at hand says more than a timeout later.
@@ -475,6 +507,11 @@ def _bound(middleware: Middleware, run: CallNext) -> CallNext:
         return await middleware(request, run)
 
     return bound
+
+
+def _sealed(body: bytes, secret: Secret | None) -> bytes:
+    """An error's body without the token, should the server repeat it."""
+    return body if secret is None else body.replace(secret.reveal().encode(), b"***")
 
 
 def _told(error: MittwaldError) -> str:

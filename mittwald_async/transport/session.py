@@ -11,7 +11,7 @@ import base64
 import platform
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from types import CoroutineType
+from functools import cache
 from typing import Any, NamedTuple
 from urllib.request import getproxies, proxy_bypass
 
@@ -44,6 +44,7 @@ _CHUNK = 1 << 16
 _BODIED = frozenset(("POST", "PUT", "PATCH"))
 _NO_TYPE = ("Content-Type",)
 _SWITCH = "_retry_connection"
+_BARE = "_request"
 _NEVER_WRITTEN = "closing transport"
 """aiohttp's writer says this when it finds the connection closed before handing it the first byte."""
 
@@ -200,8 +201,10 @@ class Proxies:
         return arguments
 
 
+@cache
 def default_tls() -> ssl.SSLContext:
-    """A verifying context for HTTP/1.1. Reads the trust store: tens of milliseconds, so it is called in a thread."""
+    """A verifying context for HTTP/1.1, shared by all clients: reading the trust store takes tens of milliseconds (so it is
+    called in a thread) and most of a megabyte."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
@@ -211,9 +214,9 @@ def _watched_by(watch: Watch) -> type[aiohttp.ClientRequest]:
     """Requests that tell the watch which connection they go out on."""
 
     class WatchedRequest(aiohttp.ClientRequest):
-        def send(self, conn: aiohttp.connector.Connection) -> CoroutineType[Any, Any, aiohttp.ClientResponse]:
+        def send(self, conn: aiohttp.connector.Connection) -> Any:
             watch.sent(conn)
-            return aiohttp.ClientRequest.send(self, conn)
+            return aiohttp.ClientRequest.send(self, conn)  # awaited by the session: no frame of our own in between
 
     return WatchedRequest
 
@@ -238,8 +241,9 @@ class Session:
         self._proxies = proxies
         self._guarded = guarded
         self._plain = not guarded and not proxies
+        # Of our own pool what `request` wraps is called: the wrapper serves `async with`, which is not used here.
+        self._request = _BARE if owned and hasattr(session, _BARE) else "request"
         self._watch = watch
-        self._request: Callable[..., Any] = session.request
 
     @classmethod
     async def open(cls, pool: Pool, external: aiohttp.ClientSession | None, secure: bool) -> Session:
@@ -309,10 +313,11 @@ class Session:
             self._watch.begin(task, within, silence)
         try:
             arrived: aiohttp.ClientResponse
+            request: Callable[..., Any] = getattr(self.session, self._request)
             if self._plain and content is None and method not in _BODIED:
-                arrived = await self._request(method, url, headers=headers, allow_redirects=False, timeout=timeout)
+                arrived = await request(method, url, headers=headers, allow_redirects=False, timeout=timeout)
             else:
-                arrived = await self._request(
+                arrived = await request(
                     method,
                     url,
                     allow_redirects=False,
@@ -351,6 +356,8 @@ class Session:
         finally:
             if task is not None:
                 self._watch.end(task)
+        if content is not None and content.failure is not None:
+            raise content.failure
         raise problem
 
     def _arguments(self, method: str, url: URL, headers: CIMultiDict[str], content: Content | None) -> dict[str, Any]:

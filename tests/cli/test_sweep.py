@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from mittwald_async.cli import progress
+
 from .conftest import ROOT, Command
 
 
@@ -164,6 +166,35 @@ def test_a_wrong_token_is_named_but_never_shown(command: Command, tmp_path: Path
     assert code == 1
     assert "MITTWALD_API_TOKEN or --token-file" in err
     assert "wrong-token-for-tests" not in err
+
+
+def test_a_token_refused_in_a_sweep_is_one_line_and_says_how_to_go_on(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("wrong-token-for-tests\n")
+    code, _, err = command("sweep", "-r", "project", "--token-file", "token", "-o", "my rows.sqlite")
+    assert code == 1
+    assert "MITTWALD_API_TOKEN or --token-file" in err
+    assert "go on with: mittwald-async sweep --resume --out 'my rows.sqlite'" in err
+    assert command("sweep", "--resume", "-o", "my rows.sqlite")[0] == 0
+
+
+def test_a_token_file_may_begin_with_a_byte_order_mark(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("token\n", encoding="utf-8-sig")
+    assert command("limits", "--token-file", "token")[0] == 0
+
+
+def test_ids_of_which_nothing_was_found_are_named(command: Command) -> None:
+    code, _, err = command("sweep", "-r", "domain", "--project", "no-such-project")
+    assert code == 0
+    assert "nothing at all was found of no-such-project" in err
+
+
+def test_lines_come_while_nothing_else_does(command: Command, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_LINE_SECONDS", 0.1)
+    with faults(server, {"operation": "cronjob-list-cronjobs", "delay": 1.5}):
+        code, out, _ = command("sweep", "--json", "-r", "project", "-r", "cronjob")
+    events = [json.loads(line) for line in out.splitlines()]
+    assert code == 0
+    assert sum(event["event"] == "progress" and event["rows"]["cronjob"] == 0 for event in events) >= 4
 
 
 def test_no_server_is_one_line(command: Command) -> None:

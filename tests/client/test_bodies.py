@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from mittwald_async import Mittwald, Operation, PasswordLogin
+from mittwald_async.clock import SystemClock
 from mittwald_async.errors import (
     AuthenticationError,
     CallTimeoutError,
     ClientStateError,
+    InvalidArgumentError,
     MaybeSentError,
     NotFoundError,
     NotSentError,
@@ -200,6 +202,59 @@ async def test_a_middleware_cannot_replace_a_stream() -> None:
     async with talking(reply(200), middleware=[cached]) as (client, _, _):
         with pytest.raises(ClientStateError, match="middleware"):
             await client.file.get_file("f-1")
+
+
+OCTETS = {"Content-Type": "application/octet-stream"}
+LONG = reply(200, b"0123456789" * 200_000, headers=OCTETS)
+
+
+async def test_a_download_that_waits_for_the_writes_of_others_leaves_no_connection_behind() -> None:
+    written = (reply(200, {"id": "f-1"}, headers={"ETag": f"ev-{n}"}) for n in range(4))
+    async with talking(reply(200, {}), *written, LONG) as (client, server, _):
+        shared(client).clock = SystemClock()
+        await client.sender.value(GET_PROJECT, ("p-0",))
+        await asyncio.gather(*(client.request("POST", "/v2/files/f-1") for _ in range(4)))
+        assert len(await client.file.get_file("f-1")) == 2_000_000
+        assert len(server.seen) == 9
+        assert idle_only(client)
+
+
+async def test_a_middleware_that_loses_a_stream_leaves_no_connection_behind() -> None:
+    async def fails(request: Request, call_next: CallNext) -> Answer:
+        await call_next(request)
+        raise LookupError("after the answer")
+
+    async def replaces(request: Request, call_next: CallNext) -> Answer:
+        await call_next(request)
+        return Answer(200, {}, b"x")
+
+    async def asks_twice(request: Request, call_next: CallNext) -> Answer:
+        await call_next(request)
+        return await call_next(request)
+
+    async with talking(LONG) as (client, _, _):
+        with pytest.raises(LookupError):
+            await client.with_options(middleware=[fails]).file.get_file("f-1")
+        with pytest.raises(ClientStateError):
+            await client.with_options(middleware=[replaces]).file.get_file("f-1")
+        assert len(await client.with_options(middleware=[asks_twice]).file.get_file("f-1")) == 2_000_000
+        assert idle_only(client)
+
+
+async def test_an_upload_fails_with_the_error_of_its_source() -> None:
+    async def gives_up() -> AsyncIterator[bytes]:
+        yield b"one "
+        raise LookupError("the source failed")
+
+    async def gives_text() -> AsyncIterator[Any]:
+        yield "text"
+
+    async with talking(reply(200, {"id": "f-1"})) as (client, _, _):
+        with pytest.raises(LookupError, match="the source failed"):
+            await client.sender.value(UPLOAD, body={"file": gives_up()})
+        with pytest.raises(InvalidArgumentError, match="str, not bytes"):
+            await client.sender.value(UPLOAD, body={"file": gives_text()})
+        assert idle_only(client)
 
 
 async def test_waiters_are_at_hand() -> None:

@@ -228,7 +228,7 @@ async def test_memory_is_bounded() -> None:
 
 async def test_old_scopes_go_when_new_ones_come() -> None:
     memory = memory_with(("ev-1", "p-1", 0, 1), ("ev-2", "p-2", EXPIRY + 5, EXPIRY + 6))
-    assert len(memory) == 2  # p-2 and the group
+    assert len(memory) == 3  # p-2, the group, and any group
 
 
 async def test_a_thing_created_here_belongs_to_where_it_was_created() -> None:
@@ -269,6 +269,14 @@ async def test_raw_routes_take_part() -> None:
         server.then(reply(200, []))
         await client.sender.value(LIST_PROJECTS)
         assert events(server) == [None, "ev-1", "ev-1", None, "ev-1"]
+
+
+async def test_a_raw_list_sees_what_a_method_wrote() -> None:
+    async with talking(created("p-1", "ev-1"), reply(200, [])) as (client, server, _):
+        await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
+        await client.request("GET", "/v2/projects")
+        await client.request("GET", "/v2/projects/p-2")
+        assert events(server) == [None, "ev-1", None]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -56,6 +58,30 @@ async def test_each_status_has_its_class(status: int, kind: type[StatusError]) -
             assert (error.type, error.message, error.trace_id) == ("SomeError", "told so", "trace-7")
             assert str(error).startswith(f"{status} SomeError: told so (project-get-project GET http://")
             assert str(error).endswith("[trace trace-7]")
+
+
+async def test_errors_can_be_handed_to_another_process() -> None:
+    made: list[MittwaldError] = [
+        InvalidArgumentError("limit", "is no number"),
+        ResponseDecodeError("no JSON", operation_id="x", json_path="$", body=b"<"),
+        errors.PagingError("a page failed", resume="token"),
+        errors.OperationFailed("failed", state="error", last={"id": 1}),
+        errors.WaitTimeout("late", last=1),
+        errors.RateLimitError("slow down", retry_after=5.0, status=429),
+    ]
+    issue = {"type": "required", "message": "missing", "path": "description"}
+    async with talking(reply(400, {"type": "ValidationError", "validationErrors": [issue]})) as (client, _, _):
+        with pytest.raises(BadRequestError) as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        made.append(caught.value)
+    for error in made:
+        for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+            assert type(again) is type(error)
+            assert str(again) == str(error)
+            assert again.args == error.args
+            assert set(vars(again)) == set(vars(error))
+    again = pickle.loads(pickle.dumps(made[-1]))
+    assert again.headers["CONTENT-TYPE"] == "application/json"
 
 
 async def test_validation_errors_name_their_places() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from mittwald_async import Mittwald, Options, Pool
 from mittwald_async.errors import ClientStateError, ConfigurationError
+from mittwald_async.transport.events import Event
 
 from .tools import GET_PROJECT, TOKEN, Clock, reply, serving, shared, talking
 
@@ -51,6 +52,9 @@ def test_another_loop_is_told_from_its_own() -> None:
     with asyncio.Runner() as first, asyncio.Runner() as second:
         client = first.run(open_one())
         second.run(use(client))
+        with pytest.raises(ClientStateError, match="another event loop"):
+            second.run(client.close())
+        assert "open>" in repr(client), "a close that fails leaves it as it was"
         first.run(client.close())
 
 
@@ -98,6 +102,10 @@ def test_defaults_are_the_same_everywhere() -> None:
         assert (default or getattr(plain, name)) == getattr(plain, name), name
 
 
+async def _observes(event: Event) -> None:
+    """An observer that nobody would await."""
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
@@ -115,7 +123,24 @@ def test_defaults_are_the_same_everywhere() -> None:
         ({"base_url": "api.mittwald.de"}, "base_url"),
         ({"base_url": "https://user:pw@api.mittwald.de"}, "credentials do not belong"),
         ({"base_url": "https://["}, "base_url"),
+        ({"base_url": 5}, "base_url"),
         ({"token": ""}, "token"),
+        ({"timeout": "5"}, "timeout"),
+        ({"timeout": True}, "timeout"),
+        ({"max_retries": None}, "max_retries"),
+        ({"max_retries": 1.5}, "max_retries"),
+        ({"max_retry_wait": None}, "max_retry_wait"),
+        ({"reserve": "0.5"}, "reserve"),
+        ({"max_rate": 5}, "max_rate"),
+        ({"max_rate": (1, 2, 3)}, "max_rate"),
+        ({"max_rate": ("a", 1)}, "max_rate"),
+        ({"max_concurrency": 1.5}, "max_concurrency"),
+        ({"priority": "high"}, "priority"),
+        ({"headers": {"X": 1}}, "X"),
+        ({"user_agent": 5}, "user_agent"),
+        ({"middleware": [5]}, "middleware"),
+        ({"observers": [None]}, "observers"),
+        ({"observers": [_observes]}, "plain function"),
     ],
 )
 def test_what_cannot_work_is_refused_at_once(options: dict[str, Any], named: str) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
+import msgspec
 import pytest
 
-from mittwald_async.errors import RedirectError
+from mittwald_async.errors import RateLimitError, RedirectError
+from mittwald_async.transport.pipeline import CallNext, Request
+from mittwald_async.transport.session import Answer
 
 from .tools import CREATE_PROJECT, GET_PROJECT, TOKEN, Seen, idle_only, reply, serving, talking
 
@@ -61,6 +65,44 @@ async def test_a_whole_url_of_another_origin_gets_no_token() -> None:
         assert "x-access-token" in server.seen[0].headers
 
 
+@pytest.mark.parametrize("way", ["url", "redirect", "middleware"])
+@pytest.mark.parametrize("status", [200, 429])
+async def test_another_origin_says_nothing_of_our_budget(way: str, status: int) -> None:
+    """Else whoever serves a download could stop the whole client."""
+
+    def told(status: int, remaining: int) -> bytes:
+        limits = {"X-RateLimit-Limit": "3000", "X-RateLimit-Remaining": str(remaining), "X-RateLimit-Reset": "600"}
+        return reply(status, {}, headers={} if status == 429 else limits)
+
+    async with serving(told(status, 0)) as other, talking(told(200, 2999), max_retries=0) as (client, server, _):
+        await client.request("GET", "/v2/first")
+
+        async def divert(request: Request, call_next: CallNext) -> Answer:
+            return await call_next(msgspec.structs.replace(request, url=other.url))
+
+        sent, place = client, other.url
+        if way == "redirect":
+            server.then(to(other.url))
+            place = "/v2/away"
+        elif way == "middleware":
+            sent, place = client.with_options(middleware=[divert]), "/v2/away"
+        with contextlib.suppress(RateLimitError):
+            await sent.request("GET", place)
+        assert len(other.seen) == 1
+        assert client.rate_limit.remaining is not None
+        assert client.rate_limit.remaining >= 2998
+        assert client.rate_limit.throttled == 0
+        server.then(told(200, 2998))
+        await client.with_options(max_wait=0.1).request("GET", "/v2/last")
+
+
+async def test_an_etag_of_another_origin_is_no_event() -> None:
+    async with serving(reply(201, {}, headers={"ETag": "theirs"})) as other, talking(reply(200)) as (client, server, _):
+        await client.request("POST", other.url + "/v2/projects/p-1")
+        await client.request("GET", "/v2/projects/p-1")
+        assert "if-event-reached" not in server.seen[0].headers
+
+
 async def test_five_hops_and_no_more() -> None:
     async with talking(to("/v2/round")) as (client, server, clock):
         with pytest.raises(RedirectError, match="more than 5 redirects") as caught:
@@ -77,6 +119,7 @@ async def test_five_hops_and_no_more() -> None:
         ("", "names no location"),
         ("ftp://h/x", "not a usable"),
         ("http://[", "not a usable"),
+        ("http://host:99999/", "not a usable"),
         ("javascript:alert(1)", "not a usable"),
     ],
 )

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from mittwald_async import Mittwald, Page
-from mittwald_async.errors import InvalidArgumentError, MaybeSentError, NotFoundError, ServerError
+from mittwald_async.errors import ClientStateError, InvalidArgumentError, MaybeSentError, NotFoundError, ServerError
 from mittwald_async.transport.events import (
     AttemptEnded,
     CallEnded,
@@ -40,6 +40,16 @@ async def test_middleware_runs_around_every_attempt_and_never_sees_the_token() -
         assert [r.attempt for r in seen] == [1, 2]
         assert TOKEN not in repr(seen)
         assert all(s.headers["x-access-token"] == TOKEN for s in server.seen)
+
+
+async def test_a_middleware_that_forgets_to_return_the_answer_is_told() -> None:
+    async def forgets(request: Request, call_next: CallNext) -> Any:
+        await call_next(request)
+
+    async with talking(reply(200, {}), middleware=[forgets]) as (client, server, _):
+        with pytest.raises(ClientStateError, match="middleware returned NoneType"):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert len(server.seen) == 1
 
 
 async def test_the_first_middleware_is_outermost() -> None:
@@ -221,6 +231,26 @@ async def test_any_route_with_any_body() -> None:
         assert server.seen[3].body == b"a=b+c"
         with pytest.raises(InvalidArgumentError, match="mapping"):
             await client.request("POST", "/x", body="a", headers={"content-type": "application/x-www-form-urlencoded"})
+
+
+async def test_any_route_is_a_route_or_is_refused() -> None:
+    async with talking(reply(200)) as (client, server, _):
+        await client.request("GET", "/v2/x?next=https://elsewhere.example/")
+        await client.request("GET", "/v2/x#part", query={"limit": 1})
+        assert [seen.target for seen in server.seen] == ["/v2/x?next=https://elsewhere.example/", "/v2/x?limit=1"]
+        for bad in ("https://", "https://host:99999/", "ftp://host/x"):
+            with pytest.raises(InvalidArgumentError, match="path"):
+                await client.request("GET", bad)
+        assert len(server.seen) == 2
+
+
+async def test_middleware_cannot_lead_to_a_url_that_is_none() -> None:
+    async def astray(request: Request, call_next: CallNext) -> Answer:
+        return await call_next(msgspec.structs.replace(request, url="/v2/relative"))
+
+    async with talking(reply(200), middleware=[astray]) as (client, _, _):
+        with pytest.raises(InvalidArgumentError, match="url: is not a usable URL"):
+            await client.sender.value(GET_PROJECT, ("p-1",))
 
 
 async def test_bodies_keep_null_where_it_is_a_value_and_are_sent_only_if_there_is_something() -> None:

@@ -45,7 +45,17 @@ async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [reply(500), reply(401), reply(404), reply(200, b"<html>"), reply(308), hang_up, silence]
+    "answer",
+    [
+        reply(500),
+        reply(401),
+        reply(401, {"type": "E", "message": f"{TOKEN} is bad"}),
+        reply(404),
+        reply(200, b"<html>"),
+        reply(308),
+        hang_up,
+        silence,
+    ],
 )
 async def test_no_failure_shows_the_token(answer: bytes | Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)

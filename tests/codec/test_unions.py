@@ -163,3 +163,9 @@ def test_recursive_unions_are_bounded_by_depth_only() -> None:
     deep = b'{"left":' * 20_000 + b"{}" + b"}" * 20_000
     with pytest.raises(ResponseDecodeError, match="nested too deeply"):
         codec.loads("made_up.Tree", deep)
+
+
+def test_unknown_values_that_are_equal_have_the_same_hash() -> None:
+    one, other = Unknown({"a": 1, "b": [{"c": 2}]}), Unknown({"b": [{"c": 2.0}], "a": 1})
+    assert one == other
+    assert len({one, other, Unknown({"a": 1}), Unknown([1])}) == 3

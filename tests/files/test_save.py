@@ -239,6 +239,19 @@ async def test_a_place_that_cannot_be_written_to(tmp_path: Path, path: str, said
         await host.download().save(tmp_path / "x", sha256="1")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="there are no pipes in the file system")
+async def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    host = Host(CONTENT)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InvalidArgumentError, match="no regular file"):
+        await host.download().save(pipe)
+    with pytest.raises(InvalidArgumentError, match="name the file"):
+        await host.download().save("")
+    assert pipe.is_fifo()
+    assert host.requests == []
+
+
 async def test_two_at_once_into_one_file(target: Path) -> None:
     host = Host(CONTENT)
     ended = await asyncio.gather(*(host.download().save(target) for _ in range(2)), return_exceptions=True)

@@ -51,6 +51,33 @@ def test_plain_properties_are_columns_and_views_join(path: Path) -> None:
     db.close()
 
 
+def test_views_show_the_last_sweep_even_where_it_found_nothing_and_not_one_under_way(path: Path) -> None:
+    with begun(path) as store:
+        store.write([*PROJECTS, *DOMAINS], [])
+        store.finish("done", 2)
+        store.begin(TABLES, ["project", "domain"], ALL, Known(), "https://api.example")
+        store.write(PROJECTS[:1], [])
+        with sqlite3.connect(path) as db:
+            assert db.execute("SELECT count(*) FROM v_project").fetchone() == (3,)
+            assert db.execute("SELECT count(*) FROM v_domain").fetchone() == (2,)
+        store.finish("done", 2)
+        assert db.execute("SELECT count(*) FROM v_project").fetchone() == (1,)
+        assert db.execute("SELECT count(*) FROM v_domain").fetchone() == (0,)
+        # A sweep of other things does not take these away, though it may need projects for their ids.
+        store.begin(TABLES, ["dns_zone"], ALL, Known(), "https://api.example")
+        store.finish("done", 2)
+        assert db.execute("SELECT count(*) FROM v_project").fetchone() == (1,)
+        db.close()
+
+
+def test_what_was_asked_for_and_has_no_row_is_told(path: Path) -> None:
+    with begun(path) as store:
+        store.write([*PROJECTS, *DOMAINS], [])
+        assert store.nothing_of(ALL) == []
+        assert store.nothing_of(Target(customers=("c-1", "c-2"))) == ["c-2"]
+        assert store.nothing_of(Target(projects=("p-9", "p-8", "p-0"))) == ["p-8"]
+
+
 def test_the_same_thing_twice_is_one_row(path: Path) -> None:
     with begun(path) as store:
         store.write(DOMAINS, [])

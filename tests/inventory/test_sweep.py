@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing, asynccontextmanager
+from datetime import datetime
 from typing import Any
 
+import anyio
 import pytest
 
 from mittwald_async import Mittwald
 from mittwald_async.emulator import Emulator, Fault, Transitions
-from mittwald_async.errors import ConfigurationError, PermissionDeniedError, ServerError
+from mittwald_async.errors import AuthenticationError, ConfigurationError, PermissionDeniedError, ServerError
 from mittwald_async.inventory import (
     Bounds,
     Known,
@@ -22,8 +25,11 @@ from mittwald_async.inventory import (
     default_resources,
     sweep,
 )
+from mittwald_async.inventory.items import Reader
 from mittwald_async.models import domain as domain_models
 from mittwald_async.models import project as project_models
+
+ENGINE = importlib.import_module("mittwald_async.inventory.sweep")
 
 KINDS = {"customer_order": "order", "conversation_message": "message", "ssh_key": "user_ssh_key"}
 """What the emulator calls a resource, where the names differ."""
@@ -158,6 +164,33 @@ async def test_strict_stops_at_the_first_failure() -> None:
             await rows_of(sweep(mw, resources=["cronjob"], bounds=Bounds(strict=True)))
 
 
+async def test_a_token_that_is_no_good_ends_the_sweep_with_the_first_answer() -> None:
+    async with (
+        account(seed=1, customers=2, projects=5) as (api, _),
+        Mittwald("wrong-token-for-tests", base_url=api.url) as mw,
+    ):
+        with pytest.raises(AuthenticationError):
+            await rows_of(sweep(mw, bounds=Bounds(concurrency=1)))
+        assert len(api.requests) <= 2
+
+
+async def test_a_token_that_expires_on_the_way_does_not_spend_requests_on_all_other_lists() -> None:
+    async with account(seed=1, customers=2, projects=40) as (api, mw):
+        api.inject(Fault(operation="*", status=401, after=30))
+        with pytest.raises(AuthenticationError):
+            await rows_of(sweep(mw, bounds=Bounds(concurrency=4)))
+        assert len(api.requests) < 30 + 20
+
+
+async def test_a_single_list_that_answers_401_is_a_failure_like_others() -> None:
+    async with account(seed=1, customers=2, projects=5) as (api, mw):
+        api.inject(Fault(operation="cronjob-list-cronjobs", status=401, count=2))
+        asked = sweep(mw, resources=["project", "cronjob", "dns_zone"], bounds=Bounds(concurrency=1))
+        found = await rows_of(asked)
+        assert {failure.status for failure in asked.failures} == {401}
+        assert {row.id for row in found["dns_zone"]} == ids(api, "dns_zone")
+
+
 async def test_a_forbidden_list_without_a_narrower_one_is_a_failure() -> None:
     async with account(seed=1, customers=2, projects=5) as (api, mw):
         api.inject(Fault(operation="customer-list-customers", status=403))
@@ -212,6 +245,85 @@ async def test_pages_of_a_long_list_are_all_read() -> None:
         found = await rows_of(sweep(mw, resources=["project", "domain"]))
         assert {row.id for row in found["project"]} == ids(api, "project")
         assert {row.id for row in found["domain"]} == ids(api, "domain")
+
+
+async def test_a_long_list_of_the_account_is_left_for_the_few_that_are_needed() -> None:
+    async with account(seed=1, customers=2, projects=30, max_limit={"app-list-appinstallations-for-user": 7}) as (
+        api,
+        mw,
+    ):
+        chosen = [project.id for project in (await mw.project.list_projects(limit=2)).items]
+        api.core.log.clear()
+        found = await rows_of(sweep(mw, projects=chosen, resources=["app_installation"]))
+        expected = [item.id for project in chosen for item in await mw.app.list_appinstallations(project).collect()]
+        assert sorted(str(row.id) for row in found["app_installation"]) == sorted(expected)
+        sent = Counter(entry.operation_id for entry in api.requests if entry.status == 200)
+        assert sent["app-list-appinstallations-for-user"] == 1
+
+
+async def test_many_lists_that_wait_for_a_slow_consumer_all_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ENGINE, "MOST_WAITING", 10)
+    monkeypatch.setattr(ENGINE, "ROWS_AT_ONCE", 4, raising=False)
+    async with account(seed=1, customers=2, projects=20, max_limit={"*": 7}) as (api, mw):
+        asked = sweep(mw, resources=["project", "dns_zone", "cronjob", "mysql_database", "domain"])
+        found: dict[str, set[str | None]] = {name: set() for name in asked.rows}
+        with anyio.fail_after(20):
+            async with aclosing(asked.batches()) as batches:
+                async for batch in batches:
+                    assert len(batch.rows) <= 7
+                    found[batch.unit.resource.name].update(row.id for row in batch.rows)
+                    await anyio.sleep(0.02)
+        for name, listed in found.items():
+            assert listed == ids(api, name), name
+
+
+async def test_a_page_of_many_rows_comes_in_parts_and_no_more_are_made_than_may_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ENGINE, "MOST_WAITING", 12)
+    monkeypatch.setattr(ENGINE, "ROWS_AT_ONCE", 5)
+    made = 0
+    original = Reader.rows
+
+    def counting(self: Reader, items: Iterable[bytes], position: int, fetched_at: datetime) -> list[Row]:
+        nonlocal made
+        rows = original(self, items, position, fetched_at)
+        made += len(rows)
+        return rows
+
+    monkeypatch.setattr(Reader, "rows", counting)
+    async with account(seed=1, customers=2, projects=30) as (api, mw):
+        asked = sweep(mw, resources=["project", "domain", "ingress", "mail_address", "dns_zone"])
+        taken = 0
+        async with aclosing(asked.batches()) as batches:
+            async for batch in batches:
+                assert len(batch.rows) <= 5
+                taken += len(batch.rows)
+                await anyio.sleep(0.005)
+                assert made - taken <= 12
+        assert taken == sum(api.world.counts()[name] for name in asked.rows)
+
+
+@pytest.mark.parametrize("last_page", [False, True])
+async def test_what_moves_up_when_others_are_deleted_is_not_missed(last_page: bool) -> None:
+    async with account(seed=1, customers=2, projects=30, lag=0.0, max_limit={"*": 20}) as (_, mw):
+        listed = await mw.mail.list_mail_addresses_for_user().collect()
+        # One item on the last page, or many after the first.
+        kept = [item.id for item in (listed[:41] if last_page else listed)]
+        for item in listed[len(kept) :]:
+            await mw.mail.delete_mail_address(item.id)
+        found: list[str | None] = []
+        gone = 0
+        async with aclosing(sweep(mw, resources=["mail_address"]).batches()) as batches:
+            async for batch in batches:
+                if batch.rows and batch.unit.resource.name == "mail_address":
+                    found += [row.id for row in batch.rows]
+                    for own in kept[gone : gone + 2]:
+                        await mw.mail.delete_mail_address(own)
+                    gone += 2
+        assert gone > 4
+        assert len(set(found)) == len(found)
+        assert set(kept[gone:]) <= set(found)
 
 
 async def test_unknown_fields_and_values_are_kept_and_items_that_do_not_fit_are_counted() -> None:

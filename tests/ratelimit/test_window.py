@@ -22,10 +22,10 @@ def opened(remaining: int = 99, reset: float = 10, limit: int = 100, at: float =
 
 
 def alone() -> Window:
-    """A lone client that has made 25 calls and knows that it is alone; 83 of now 100 remain."""
-    window = opened(remaining=107, limit=108)
-    for used in range(24):
-        window.answered(0.0, 0.0, told(106 - used, 10, 108 if used < 23 else 100), window.sent(0.0))
+    """A lone client that has made 65 calls and knows that it is alone; 83 of now 100 remain."""
+    window = opened(remaining=147, limit=148)
+    for used in range(64):
+        window.answered(0.0, 0.0, told(146 - used, 10, 148 if used < 63 else 100), window.sent(0.0))
     assert (window.floor, window.limit, window.foreign) == (83, 100, 0)
     return window
 
@@ -57,13 +57,15 @@ def test_a_first_call_that_is_lost_is_followed_by_another() -> None:
 
 def test_in_flight_counts_against_the_remainder() -> None:
     window = alone()
-    for _ in range(81):  # 83 remain, two of them stay for newcomers until the last twentieth of the window.
+    for _ in range(81):  # 83 remain, two of them are spread over what is left of the window.
         assert window.when(1.0) == 1.0
         window.sent(1.0)
     assert window.available() == 2
-    assert near(window.when(1.0), window.end - 0.5)
+    assert near(window.when(1.0), window.end - 10 * (0.05 + 0.9 / 2))
+    assert window.when(5.1) == 5.1
+    window.sent(5.1)
+    assert near(window.when(5.1), window.end - 10 * 0.05)
     assert window.when(9.6) == 9.6
-    window.sent(9.6)
     window.sent(9.6)
     assert window.available() == 0
     assert window.when(9.6) == window.end
@@ -136,7 +138,7 @@ def test_a_new_window_is_known_by_its_later_end_even_if_others_emptied_it() -> N
 
 def test_the_reserve_is_left_untouched() -> None:
     window = alone()
-    for _ in range(31):  # 83 remain, 50 are kept, and two more for newcomers.
+    for _ in range(31):  # 83 remain, 50 are kept, and the last two are spread.
         assert window.when(1.0, reserve=0.5) == 1.0
         window.sent(1.0)
     assert window.when(9.9, reserve=0.5) == 9.9
@@ -160,7 +162,11 @@ def test_others_are_noticed_from_what_falls_beyond_our_own_use() -> None:
     assert window.others == 1
     assert window.when(2.0) <= 2.0
     window.sent(2.0)
-    assert near(window.when(2.0), 2.0 + (window.end - 2.0) / (72 - 1 - 1))
+    # 71 remain, one is left to the other, one more may be its next; and half the pace that would use it all.
+    assert near(window.when(2.0), 2.0 + 2 * (window.end - 2.0) / (71 - 1 - 1))
+    window.answered(2.0, 2.1, told(71, 8), False)
+    window.sent(8.5)  # In the last fifth of the window the pace uses it all.
+    assert near(window.when(8.5), 8.5 + (window.end - 8.5) / (70 - 1 - 1))
 
 
 def test_calls_of_our_own_under_way_are_never_taken_for_others() -> None:
@@ -173,12 +179,20 @@ def test_calls_of_our_own_under_way_are_never_taken_for_others() -> None:
 
 def test_a_newcomer_to_a_used_window_goes_gently_until_it_knows_better() -> None:
     window, at = opened(remaining=49), 0.0
-    for used in range(24):
-        if used < 23:
-            assert window.others == 1
+    for used in range(8):
+        assert window.others == (1 if used < 7 else 0)
         at = max(at, window.when(at))
         window.answered(at, at, told(48 - used, 10 - int(at)), window.sent(at))
     assert window.others == 0
+    assert window.when(at) == at
+
+
+def test_somebody_who_comes_after_others_have_finished_is_not_kept_for_long() -> None:
+    window, at = opened(remaining=2500, reset=599, limit=3000), 0.0
+    for used in range(8):
+        at = max(at, window.when(at))
+        window.answered(at, at, told(2499 - used, 599 - int(at), 3000), window.sent(at))
+    assert 1.5 < at <= 2.0  # A quarter of a second from one to the next.
     assert window.when(at) == at
 
 
@@ -268,15 +282,69 @@ def test_headers_that_stop_coming_end_the_budget() -> None:
     assert window.when(at) == at
 
 
-def test_whoever_opened_late_looks_earlier_next_time() -> None:
-    window = alone()
-    window.answered(11.2, 11.3, told(20, 10), window.sent(11.2))  # It began at 11 in truth, as the next one will at 21.
-    window.answered(11.4, 11.5, told(3, 10), window.sent(11.4))
-    assert window.others > 3
-    assert window.when(11.6) == window.end
-    assert 20.8 < window.end < 21.1  # 59 of 100 went to others: with one more client, 0.8 · 10 · (1 - √0.4) sooner.
-    window.answered(21.1, 21.2, told(97, 10), window.sent(21.1))
-    assert window.floor == 97
+def in_company(at: float = 0.0) -> Window:
+    """A window whose end was seen to be at 10, as whole seconds tell it; others took ten of its 100 calls."""
+    window = opened(remaining=99, reset=10, at=at)
+    window.answered(at + 0.1, at + 0.1, told(88, 10), window.sent(at + 0.1))
+    window.answered(at + 4.0, at + 4.0, told(50, 6), window.sent(at + 4.0))
+    assert window.others
+    return window
+
+
+def test_whoever_comes_late_counts_the_end_from_that_of_earlier_windows() -> None:
+    window = in_company()
+    assert near(window.end, 10 + 10 / 600)
+    window.answered(10.7, 10.7, told(40, 10), window.sent(10.7))  # By itself that would be 20.7.
+    assert near(window.end, 20 + 10 / 600)
+    window.answered(35.7, 35.7, told(40, 5), window.sent(35.7))  # A window went by without us: 40 rather than 40.7.
+    assert near(window.end, 40 + 10 / 600)
+
+
+def test_an_end_that_what_is_told_rules_out_is_not_believed() -> None:
+    window = in_company()
+    window.answered(13.5, 13.5, told(40, 10), window.sent(13.5))  # Between 22.5 and 23.5: windows begin with a call.
+    assert near(window.end, 23.5 + 10 / 600)
+
+
+def test_a_refusal_at_an_end_counted_ahead_ends_counting_ahead() -> None:
+    window = in_company()
+    window.answered(10.7, 10.7, told(40, 10), window.sent(10.7))
+    window.refused(20.1, 20.2, None, window.sent(20.1))
+    assert near(window.when(20.2), 20.7 + 10 / 600)
+    assert window.edge.offset < 0.1  # It was not the rounding.
+    window.answered(20.8, 20.8, told(60, 10), window.sent(20.8))
+    assert near(window.end, 30.8 + 10 / 600)
+
+
+def test_how_many_others_is_told_by_what_falls_for_each_call_of_ours() -> None:
+    window = in_company()
+    for step in range(1, 13):  # Of every four calls, three are not ours.
+        at = 4.0 + step / 10
+        probe = window.sent(at)
+        window.answered(at, at, told(50 - 4 * step, 6), probe, window.turn)
+    assert window.others == 3
+
+
+def test_when_others_fall_silent_the_pace_uses_what_is_left() -> None:
+    window = in_company()
+    for step in range(1, 10):
+        at = 4.0 + step / 10
+        probe = window.sent(at)
+        window.answered(at, at, told(50 - step, 6), probe, window.turn)
+    assert window.others == 1  # Until a window has gone by without them.
+    window.sent(5.0)
+    assert near(window.when(5.0), 5.0 + (window.end - 5.0) / (41 - 1 - 1))
+
+
+def test_a_refusal_while_the_rest_fell_fast_means_that_nothing_is_left() -> None:
+    window = in_company()
+    for step in range(1, 6):  # 32 calls in 0.4 s.
+        at = 4.0 + step / 10
+        probe = window.sent(at)
+        window.answered(at, at, told(50 - 8 * step + 8, 6), probe, window.turn)
+    assert window.floor == 18
+    window.refused(4.7, 4.7, None, window.sent(4.7))
+    assert window.when(4.7) == window.end
 
 
 def test_edge_trusts_then_waits_then_halves() -> None:

@@ -21,6 +21,7 @@ from mittwald_async import (
     Unknown,
     UnsetType,
     WaitedForBudget,
+    WaitingForBudget,
     inventory,
 )
 from mittwald_async.errors import BadRequestError, Issue, OperationFailed, PagingError, RateLimitError, StatusError
@@ -108,6 +109,8 @@ def events(event: Event) -> str:
     match event:
         case CallStarted():
             return event.url
+        case WaitingForBudget():
+            return event.reason
         case WaitedForBudget():
             return str(event.seconds)
         case AttemptEnded():

@@ -11,9 +11,8 @@ other processes change behind our back. Two facts carry everything:
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from math import inf
+from math import ceil, inf
 from random import random as dice
 
 from ...operation import RateLimit
@@ -24,19 +23,31 @@ PATIENCE = 5.0
 
 _SLACK = 0.05
 """Seconds by which two instants may differ through scheduling alone."""
-_PROOF = 24
+_PROOF = 64
 """Answers without a trace of others that make us believe to be alone."""
+_SUSPICION = 8
+"""The same for somebody who finds a window begun: either others are there, or they were and have finished."""
+_SOON, _PLENTY = 0.25, 64
+"""Seconds between these answers at most, if more than so many calls remain."""
 _CAUTION = 16
 """Until then no more than this part of what remains is under way, so that many newcomers together do no harm."""
-_DOOR = 2
-"""Calls that a lone client leaves of its window, so that a newcomer can get in and be noticed."""
-_DOOR_OPEN = 0.05
-"""The last part of a window, in which it takes these too."""
+_DOOR, _LEAST_DOOR, _MOST_DOOR = 0.02, 2, 8
+"""Part of the limit (and fewest, most calls) that a lone client spreads over what is left of its window, so that a
+newcomer can get in and is noticed."""
+_DOOR_OPEN, _DOOR_LENGTH = 0.05, 0.9
+"""The part of a window at its end in which the last of them goes, and the part over which they are spread."""
+_EVEN, _HURRY = 2.0, 0.2
+"""In company calls are this much further apart than what is left would allow for one client, but for the last part of
+the window: so what remains lasts, and shows everybody when the window ends."""
+_QUIET = 0.25
+"""With fewer calls of others for each of our own, they are taken for gone as far as the pace goes."""
+_LEAST_TAIL, _MOST_TAIL = 0.005, 0.05
+"""Part of the limit that is left to others at the end."""
+_CHUNK = 4
+"""Calls of our own from one look at the share of others to the next."""
 _MOST_OTHERS = 32
 _FEW = 4
 """With fewer calls of our own, a window says nothing about others."""
-_TRUST = 0.8
-"""Part of a lateness that was only reckoned by which the next window is opened sooner."""
 _FIRST_STEP, _LAST_STEP = 1.0, 60.0
 """Seconds of the shortest and the longest back-off."""
 _HEADERLESS = 3
@@ -45,8 +56,6 @@ _BATCH = 8
 """Answers beyond those under way, of which the least tells how many calls others made: enough for calls that overtook."""
 _SHORT, _STEP = 10.0, 0.25
 """In windows shorter than this a whole second is too much to wait when somebody else may have emptied the window."""
-_SHY = 4
-"""Windows in which no early look is taken after one that was refused."""
 
 
 class Window:
@@ -59,28 +68,36 @@ class Window:
         "_batch_size",
         "_before",
         "_blind",
+        "_door",
         "_due",
+        "_fall",
         "_floor_at",
         "_gap",
         "_headerless",
+        "_honest_end",
         "_last_foreign",
         "_last_own",
-        "_lead",
+        "_mark",
+        "_mark_at",
+        "_mark_turn",
         "_must_probe",
         "_opened_at",
         "_probe_at",
         "_proof",
         "_random",
-        "_shy",
+        "_ratio",
+        "_regular",
         "_steady",
         "_stop_from",
         "_stop_until",
         "_strikes",
         "_suspect",
+        "_tail",
         "_told_end",
         "_turn_base",
         "_uncertain",
         "_uncertain_at",
+        "_weight",
         "edge",
         "floor",
         "foreign",
@@ -116,7 +133,7 @@ class Window:
         self._last_own = 0
         self._last_foreign = 0
         self._proof = 0
-        self.turn = 0
+        self.turn: int = 0
         """Calls sent so far: the number of the latest one."""
         self._turn_base = 0
         self._before = 0
@@ -124,8 +141,16 @@ class Window:
         self._batch_size = 0
         self._batch_low = inf
         self._suspect = False
-        self._lead = 0.0
-        self._shy = 0
+        self._honest_end = inf
+        self._regular = True
+        self._door = _LEAST_DOOR
+        self._tail = 0
+        self._weight = 0.0
+        self._mark: int | None = None
+        self._mark_at = 0.0
+        self._mark_turn = 0
+        self._ratio: float | None = None
+        self._fall = 0.0
         self._uncertain = 0
         self._uncertain_at = 0.0
         self._blind = False
@@ -148,7 +173,7 @@ class Window:
     @property
     def end(self) -> float:
         """When the window ends, as far as is known."""
-        return self._told_end + self.edge.offset - self._lead
+        return self._told_end + self.edge.offset
 
     @property
     def gap(self) -> float:
@@ -185,7 +210,7 @@ class Window:
             if self._blind and not self._must_probe:
                 return now
             return now if self._probe_at is None else self._probe_at + PATIENCE
-        end = self._told_end + self.edge.offset - self._lead
+        end = self._told_end + self.edge.offset
         if now >= end or self._must_probe:
             return now if self._probe_at is None else self._probe_at + PATIENCE
         spare = floor - self.in_flight - self._uncertain
@@ -196,18 +221,26 @@ class Window:
         if self.others or smooth:
             return self._paced(now, end, spare)
         self._gap = 0.0
-        if spare <= _DOOR and now < (shut := end - _DOOR_OPEN * self.period):
+        if spare <= self._door and now < (shut := end - self._ajar(spare)):
             return shut
         if self._proof < _PROOF and self.in_flight >= max(1, floor // _CAUTION):
             return inf
         return now
 
     def _paced(self, now: float, end: float, spare: int) -> float:
-        spare -= self.others
+        if self.others:
+            spare -= self._tail + int(self._weight * self.in_flight)
         if spare < 1:
             return end
-        self._gap = (end - now) / spare
+        left = end - now
+        self._gap = (_EVEN if self._weight >= _QUIET and left > _HURRY * self.period else 1.0) * left / spare
+        if self._suspect and spare > _PLENTY:
+            self._gap = min(self._gap, _SOON)
         return min(self._due + self._gap, end)
+
+    def _ajar(self, spare: int) -> float:
+        """How long before the end a lone client takes one of the last so many calls."""
+        return (_DOOR_OPEN + _DOOR_LENGTH * (spare - 1) / self._door) * self.period
 
     # -- what happens to a call -------------------------------------------------------------------------------------
 
@@ -217,7 +250,7 @@ class Window:
         if (
             not self._steady
             or self.floor is None
-            or self.floor - self.in_flight <= _DOOR
+            or self.floor - self.in_flight <= self._door
             or now >= self._told_end + self.edge.offset
         ):
             return False
@@ -232,7 +265,7 @@ class Window:
         self.turn += 1
         due = self._due + self._gap
         self._due = due if now - due < self._gap else now
-        end = self._told_end + self.edge.offset - self._lead
+        end = self._told_end + self.edge.offset
         if self._must_probe or (not self._blind if self.floor is None else now >= end):
             self._probe_at = now
             return True
@@ -270,8 +303,9 @@ class Window:
         self.own += 1
         if remaining < floor or sent_at >= self._floor_at:
             self.floor, self._floor_at = remaining, now
-        if now + reset < told_end:
-            self._told_end = now + reset
+        if now + reset < self._honest_end:
+            self._honest_end = now + reset
+            self._told_end = min(told_end, self._honest_end)
         return True
 
     def answered(
@@ -292,9 +326,9 @@ class Window:
         remaining, reset = told.remaining, told.reset
         self._headerless = 0
         if self.floor is None:
-            self._begin(now, told.limit, remaining, reset, first=True)
+            self._begin(now, told.limit, remaining, reset, sent_at=sent_at, first=True)
         elif sent_at + reset > self._told_end + ROUNDING + _SLACK:
-            self._begin(now, told.limit, remaining, reset)
+            self._begin(now, told.limit, remaining, reset, sent_at=sent_at)
         elif sent_at < self._opened_at and now + reset < self._told_end - ROUNDING - _SLACK:
             self.own += 1  # It belongs to the window before; whether this one counted it too, nobody knows.
             return
@@ -303,9 +337,7 @@ class Window:
         if sent_at >= self._uncertain_at:
             self.own += self._uncertain
             self._uncertain = 0
-        self._look_for_others(remaining, turn)
-        if self._opened_at == now and self.own == 1 and self.others and not self._shy:
-            self._lead = self._lateness(remaining)
+        self._look_for_others(remaining, now, turn)
 
     def refused(self, sent_at: float, now: float, told: RateLimit | None, probe: bool) -> None:
         """A 429 is in: everybody stops."""
@@ -316,19 +348,19 @@ class Window:
             return  # Sent before the pause began: the same refusal once more.
         self._stop_from = now
         self._must_probe = True
-        if self._lead and sent_at >= self.end:
-            self._lead, self._shy = 0.0, _SHY
+        if self._told_end < self._honest_end and sent_at >= self._told_end:
+            self._told_end, self._regular = self._honest_end, False
         if told is not None and told.reset is not None:
-            self._told_end = now + told.reset
+            self._told_end = self._honest_end = now + told.reset
             self.limit = told.limit or self.limit
             self.floor, self._floor_at = 0, now
         if self.floor is not None:
             after = sent_at - self._told_end
             if 0 <= after < ROUNDING:
                 self.edge.too_early(after, _STEP if self.others and self.period < _SHORT else ROUNDING)
-            elif after < 0 and self._could_be_empty():
+            elif after < 0 and self._could_be_empty(now):
                 self.floor, self._floor_at = 0, now
-                self._look_for_others(0)
+                self._look_for_others(0, now)
             else:
                 self._stop_until = self._backed_off(now)
                 return
@@ -343,7 +375,7 @@ class Window:
         """Whether this is the ordinary case, in which most questions need not be asked for every call: alone for long
         enough to know it, nothing lost, refused or being tried. Only what is no part of that case can end it."""
         self._steady = self._proof >= _PROOF and not (
-            self.others or self._last_foreign or self._uncertain or self._lead or self._must_probe
+            self.others or self._last_foreign or self._uncertain or self._must_probe
         )
 
     def _over(self, probe: bool) -> None:
@@ -362,8 +394,11 @@ class Window:
             if self._headerless >= _HEADERLESS:
                 self.floor, self._blind, self._uncertain, self.others = None, True, 0, 0
 
-    def _begin(self, now: float, limit: int | None, remaining: int, reset: float, first: bool = False) -> None:
+    def _begin(
+        self, now: float, limit: int | None, remaining: int, reset: float, *, sent_at: float, first: bool = False
+    ) -> None:
         """This answer is the first of a window."""
+        before = inf if first or not self.others else self._told_end
         if not first:
             self.edge.open(now - self._told_end)
             if self.foreign or self.own >= _FEW:
@@ -372,7 +407,10 @@ class Window:
         self.edge.plan(self.own, self.period, not self.others)
         self.limit = limit or max(remaining, self.limit or 0)
         self.floor, self._floor_at, self._opened_at = remaining, now, now
-        self._told_end = now + reset
+        self._honest_end = now + reset
+        self._told_end = self._foreseen(before, sent_at + reset - ROUNDING)
+        self._door = min(_MOST_DOOR, max(_LEAST_DOOR, int(_DOOR * self.limit)))
+        self._mark = None
         self._blind = False
         self.own, self.foreign = 1, 0
         self._base = self.limit - remaining - 1 if first else 0
@@ -380,8 +418,6 @@ class Window:
         self._batch, self._batch_size, self._batch_low = 0, 0, inf
         if first:
             self._suspect = self._base > 0
-        self._shy = max(0, self._shy - 1)
-        self._lead = 0.0
         self._due = now
         if reset == 0:
             self.edge.rounded_down()
@@ -389,10 +425,8 @@ class Window:
     def _same_or_risen(self, sent_at: float, now: float, limit: int | None, remaining: int, reset: float) -> None:
         floor = self.floor or 0
         if remaining > floor and sent_at >= self._floor_at and now >= self.end - _SLACK:
-            self._begin(now, limit, remaining, reset)
+            self._begin(now, limit, remaining, reset, sent_at=sent_at)
             return
-        if self._lead and sent_at >= self.end:
-            self._lead = 0.0
         self.own += 1
         if remaining < floor or sent_at >= self._floor_at:
             self.floor, self._floor_at = remaining, now
@@ -401,24 +435,28 @@ class Window:
         if reset == 0:
             self.edge.rounded_down()
         after = sent_at - self._told_end
+        self._honest_end = min(self._honest_end, now + reset)
         self._told_end = min(self._told_end, now + reset)
         if after > self.edge.offset:
             self.edge.still_running(after)
 
-    def _lateness(self, remaining: int) -> float:
-        """How much sooner than told the next window opens, judging by what others took of this one before we came.
+    def _foreseen(self, before: float, earliest: float) -> float:
+        """The end of this window, counted from that of the one before where windows follow each other evenly.
 
-        Where n clients pace themselves, what remains falls as (1 - t / period) to the power of n.
+        In company a client may come late in every window and so never see for itself when it ends; but the earliest
+        end ever told tells that of every later window too. It is believed where what was told now allows it.
         """
-        spent = 1 - math.pow(remaining / (self.limit or 1), 1 / (self.others + 1))
-        return min(_TRUST * spent * self.period, ROUNDING)
+        if not self._regular or before == inf or self.period < ROUNDING:
+            return self._honest_end
+        windows = max(1, ceil((earliest - before) / self.period))
+        return min(self._honest_end, before + windows * self.period)
 
     def _new_limit(self, limit: int, remaining: int) -> None:
         """The limit changed within a window: what others took so far stays what it was."""
         self.limit = limit
         self._base = limit - remaining - self.own - self.in_flight - self._uncertain - self.foreign
 
-    def _look_for_others(self, remaining: int, turn: int | None = None) -> None:
+    def _look_for_others(self, remaining: int, now: float, turn: int | None = None) -> None:
         """Count what fell beyond anything we can have caused.
 
         Calls under way hide as many of others. But a server takes calls about in the order of sending, so what fell
@@ -437,21 +475,47 @@ class Window:
         if surely > self.foreign:
             self.foreign = surely
         if self.foreign or self._last_foreign:
-            self._proof = 0
-            if self._last_own >= _FEW and self._last_foreign:
+            self._proof, self._suspect = 0, False
+            if turn is not None:
+                self._compare(remaining, now, turn)
+            if self._ratio is not None:
+                ratio = self._ratio
+            elif self._last_own >= _FEW and self._last_foreign:
                 ratio = self._last_foreign / self._last_own
             else:
                 ratio = self.foreign / max(1, self.own)
-            self.others = min(_MOST_OTHERS, max(1, round(ratio)))
+            self._believe(min(_MOST_OTHERS, max(1, round(ratio))))
         else:
+            self._ratio = None
             self._proof += 1
-            self._suspect = self._suspect and self._proof < _PROOF
-            self.others = 1 if self._suspect else 0
+            self._suspect = self._suspect and self._proof < _SUSPICION
+            self._believe(1 if self._suspect else 0)
 
-    def _could_be_empty(self) -> bool:
+    def _believe(self, others: int) -> None:
+        limit = self.limit or 0
+        self.others = others
+        self._weight = min(others, self._ratio) if self._ratio is not None else others
+        self._tail = min(others + int(_LEAST_TAIL * limit), max(1, int(_MOST_TAIL * limit))) if others else 0
+
+    def _compare(self, remaining: int, now: float, turn: int) -> None:
+        """How many calls of others there were for each of our own lately, and how fast what remains fell."""
+        if turn <= self._turn_base:
+            return
+        if self._mark is None:
+            self._mark, self._mark_at, self._mark_turn = remaining, now, turn
+            return
+        ours, fell = turn - self._mark_turn, self._mark - remaining
+        if ours < _CHUNK or now <= self._mark_at:
+            return
+        ratio = max(0.0, fell / ours - 1)
+        self._ratio = ratio if self._ratio is None else (self._ratio + ratio) / 2
+        self._fall = fell / (now - self._mark_at)
+        self._mark, self._mark_at, self._mark_turn = remaining, now, turn
+
+    def _could_be_empty(self, now: float) -> bool:
         """Whether others may have taken what we believed to be left."""
         left = (self.floor or 0) - self.in_flight
-        return left <= max(self.others, 0.05 * (self.limit or 0))
+        return left <= max(self.others, 0.05 * (self.limit or 0), 2 * self._fall * (now - self._floor_at))
 
     def _backed_off(self, now: float) -> float:
         """The end of the next back-off step, not beyond the end of the window."""

@@ -1,0 +1,101 @@
+"""Whatever is asked, every operation answers, and never with 500: made-up paths, queries and bodies, and those that once
+made trouble."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mittwald_async.emulator.facts import PLACEHOLDER
+from mittwald_async.operations import OPERATIONS
+
+from .inputs import Request, request_for
+from .talk import Talk
+
+IDS = sorted(OPERATIONS)
+CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.json"))
+
+ODD = st.sampled_from(["-1", "0", "7", "true", "null", "2026-01-01", "1e9", "ä", "%", "p-000000"])
+QUIET = settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
+)
+TEXT = st.text(max_size=12)
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@pytest.fixture(scope="module")
+def talk() -> Talk:
+    return Talk(customers=2, projects=3)
+
+
+def answer(talk: Talk, method: str, url: str, body: Any) -> int:
+    """The status of one request; a handler that fails is the emulator's 500."""
+
+    async def ask() -> int:
+        return (await talk.say(method, url, body)).status
+
+    return asyncio.run(ask())
+
+
+@pytest.fixture(scope="module")
+def valid(talk: Talk) -> dict[str, Request]:
+    """A valid request of every operation, with ids that exist."""
+
+    async def made() -> dict[str, Request]:
+        found: dict[str, Request] = {}
+        for operation_id, route in talk.core.routes.by_id.items():
+            if "logout" not in operation_id:
+                found[operation_id] = await request_for(talk, route)
+        return found
+
+    return asyncio.run(made())
+
+
+@QUIET
+@given(data=st.data())
+def test_a_valid_request_with_one_odd_value_is_answered(
+    talk: Talk, valid: dict[str, Request], data: st.DataObject
+) -> None:
+    request = valid[data.draw(st.sampled_from(sorted(valid)))]
+    body: dict[str, Any] | None = document(request)
+    url = request.url
+    if body is not None and data.draw(st.booleans()):
+        body[data.draw(st.sampled_from(sorted(body)) if body else TEXT)] = data.draw(JSON)
+    else:
+        wires = [p.wire for p in request.route.operation.parameters if p.where == "query"]
+        wire = data.draw(st.sampled_from(wires) if wires else TEXT)
+        url += ("&" if "?" in url else "?") + f"{quote(wire)}={quote(data.draw(ODD | TEXT))}"
+    assert answer(talk, request.method, url, body) != 500, (request.method, url, body)
+
+
+def document(request: Request) -> dict[str, Any] | None:
+    """The body, where it is a JSON object."""
+    found: Any = json.loads(request.body) if request.headers.get("content-type", "").endswith("json") else None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else None
+
+
+@QUIET
+@given(operation=st.sampled_from(IDS), value=TEXT.filter(lambda text: text not in ("", ".", "..")), body=JSON)
+def test_made_up_ids_and_bodies_are_answered(talk: Talk, operation: str, value: str, body: Any) -> None:
+    found = OPERATIONS[operation]
+    path = PLACEHOLDER.sub(lambda _: quote(value, safe=""), found.path)
+    assert answer(talk, found.method, path, body) != 500
+
+
+@pytest.mark.parametrize("case", CORPUS, ids=lambda path: path.stem)
+def test_what_once_made_trouble_is_answered(talk: Talk, case: Path) -> None:
+    found = json.loads(case.read_text(encoding="utf-8"))
+    assert answer(talk, found["method"], found["url"], found["body"]) != 500

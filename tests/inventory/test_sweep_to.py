@@ -1,0 +1,90 @@
+"""`sweep_to`: an inventory in a file with one call, going on by itself where it was interrupted."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from mittwald_async import Mittwald, inventory
+from mittwald_async.emulator import Emulator, Fault
+from mittwald_async.errors import ConfigurationError
+
+WANTED = ("project", "domain", "mysql_database")
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[Emulator]:
+    async with Emulator(seed=7, lag=0.0, drift=0.0) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+async def mw(api: Emulator) -> AsyncIterator[Mittwald]:
+    async with Mittwald(api.token, base_url=api.url, max_retries=0) as client:
+        yield client
+
+
+def sweeps(file: Path) -> list[str]:
+    database = sqlite3.connect(file)
+    try:
+        return [state for (state,) in database.execute("SELECT state FROM sweeps ORDER BY id")]
+    finally:
+        database.close()
+
+
+class Killed(Exception):
+    """What a test interrupts a sweep with."""
+
+
+async def interrupted(mw: Mittwald, file: Path) -> None:
+    """Die after everything is written and before the books are closed, as a killed process can."""
+
+    def die(sweep: inventory.Sweep) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        await inventory.sweep_to(mw, file, resources=WANTED, watch=die)
+    assert sweeps(file) == ["running"]
+
+
+async def test_every_call_is_a_sweep_of_its_own(mw: Mittwald, tmp_path: Path) -> None:
+    file = tmp_path / "inventory.sqlite"
+    for number in (1, 2):
+        summary = await inventory.sweep_to(mw, file, resources=WANTED)
+        assert summary.rows["project"] == 20
+        assert sweeps(file) == ["done"] * number
+
+
+async def test_it_goes_on_with_an_interrupted_sweep(mw: Mittwald, tmp_path: Path) -> None:
+    file = tmp_path / "inventory.sqlite"
+    whole = await inventory.sweep_to(mw, tmp_path / "whole.sqlite", resources=WANTED)
+    await interrupted(mw, file)
+    summary = await inventory.sweep_to(mw, file, resources=["customer"])  # the file knows what was asked for
+    assert summary.rows == whole.rows
+    assert sweeps(file) == ["done"]
+
+
+async def test_it_can_be_told_to_begin_anew(mw: Mittwald, tmp_path: Path) -> None:
+    file = tmp_path / "inventory.sqlite"
+    await interrupted(mw, file)
+    await inventory.sweep_to(mw, file, resources=WANTED, resume=False)
+    assert sweeps(file) == ["running", "done"]
+
+
+async def test_a_list_that_keeps_failing_does_not_hold_up_the_next_night(
+    api: Emulator, mw: Mittwald, tmp_path: Path
+) -> None:
+    file = tmp_path / "inventory.sqlite"
+    api.inject(Fault(operation="domain-list-domains", status=503))
+    for number in (1, 2):
+        summary = await inventory.sweep_to(mw, file, resources=WANTED)
+        assert [failure.resource for failure in summary.failures] == ["domain"]
+        assert sweeps(file) == ["incomplete"] * number
+
+
+async def test_with_nothing_to_resume_it_says_so(mw: Mittwald, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="nothing to resume"):
+        await inventory.sweep_to(mw, tmp_path / "inventory.sqlite", resume=True)
