@@ -297,8 +297,9 @@ class Window:
         self.own += 1
         if remaining < floor or sent_at >= self._floor_at:
             self.floor, self._floor_at = remaining, now
-        if now + reset < told_end:
-            self._told_end = self._honest_end = now + reset
+        if now + reset < self._honest_end:
+            self._honest_end = now + reset
+            self._told_end = min(told_end, self._honest_end)
         return True
 
     def answered(
