@@ -59,8 +59,10 @@ class Pages(Generic[T]):
     ) -> None:
         given = dict(query) if query else {}
         self._sizes = sizes_of(sender)
-        self._limit = _whole(given, "limit", 1)
-        skip, page = _whole(given, "skip", 0), _whole(given, "page", 0)
+        limit, skip, page = given.pop("limit", None), given.pop("skip", None), given.pop("page", None)
+        self._limit = None if limit is None else _whole(limit, "limit", 1)
+        skip = None if skip is None else _whole(skip, "skip", 0)
+        page = None if page is None else _whole(page, "page", 0)
         self._origin = skip or 0
         numbered = None
         if skip is None and page is not None:
@@ -227,13 +229,10 @@ class Pages(Generic[T]):
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-def _whole(query: dict[str, object], name: str, least: int) -> int | None:
-    """Take a paging parameter out of the query."""
-    value = query.pop(name, None)
-    if value is None or value is UNSET:
+def _whole(value: object, name: str, least: int) -> int | None:
+    """The value of a paging parameter."""
+    if value is UNSET:
         return None
-    if type(value) is int and value >= least:
-        return value
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise InvalidArgumentError(name, f"must be a whole number, {least} or more, not {value!r}")
     return value

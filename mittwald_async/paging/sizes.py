@@ -34,6 +34,8 @@ class PageSizes:
 
     def size(self, operation: Operation[object], asked: int | None = None) -> int:
         """Items to ask for: the caller's number or the most the document suggests, but no more than is known to work."""
+        if asked and not self._caps:
+            return asked
         paging = operation.paging or Paging()
         wanted = asked or paging.max_limit or max(paging.default_limit or 0, _USUAL)
         return min(wanted, self._caps.get(operation.operation_id, wanted))

@@ -96,7 +96,7 @@ class Fetch:
         items: Any = data if paging.items is None else member(data, paging.items)
         if items is None or items is UNSET:
             items = []
-        if not isinstance(cast("object", items), list):
+        if items.__class__ is not list:
             where = "$" if paging.items is None else f"$.{paging.items}"
             operation_id = self.operation.operation_id
             raise ResponseDecodeError("a list was expected", operation_id=operation_id, json_path=where, body=b"")
@@ -418,6 +418,7 @@ def _count(text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        return max(0, int(text))
+        number = int(text)
     except ValueError:
         return None
+    return number if number > 0 else 0

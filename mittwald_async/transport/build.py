@@ -130,15 +130,17 @@ class Plan:
                 for value, name, piece in zip(path, self.path_names, self.pieces[1:], strict=True)
             )
         if query:
-            parts = [
-                f"{wire}={value}"
-                if type(value) is int or (type(value) is str and _PLAIN_VALUE.fullmatch(value))
-                else encoded(wire, value, self.query)
-                for wire, value in query.items()
-                if value is not None and value is not UNSET
-            ]
-            if parts:
-                text = f"{text}?{'&'.join(filter(None, parts))}"
+            mark = "?"
+            for wire, value in query.items():
+                if value is None or value is UNSET:
+                    continue
+                if type(value) is int or (type(value) is str and _PLAIN_VALUE.fullmatch(value)):
+                    text = f"{text}{mark}{wire}={value}"
+                elif pair := encoded(wire, value, self.query):
+                    text = f"{text}{mark}{pair}"
+                else:
+                    continue
+                mark = "&"
         return text
 
 

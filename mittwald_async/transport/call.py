@@ -68,11 +68,13 @@ class Call:
     attempts: tuple[Attempt, ...] = ()
 
     def __init__(
-        self, plan: Plan, url: URL, path: Sequence[object], query: Mapping[str, object] | None, started: float
+        self, plan: Plan, text: str, path: Sequence[object], query: Mapping[str, object] | None, started: float
     ) -> None:
         self.plan: Plan = plan
         self.method: str = plan.method
-        self.url: URL = url
+        self.text: str = text
+        """The URL, encoded."""
+        self.url: URL = URL(text, encoded=True)
         self.path: Sequence[object] = path
         self.query: Mapping[str, object] | None = query
         self.started: float = started
@@ -104,7 +106,7 @@ class Call:
     @property
     def shown_url(self) -> str:
         """The URL as it may be shown."""
-        text = str(self.url)
+        text = str(self.url) if self.hops else self.text
         return masked(text) if self.plan.masks or self.hops else text
 
     def watch(self, observers: Sequence[Observer]) -> None:

@@ -104,8 +104,7 @@ class Outgoing:
 
     def _call(self, plan: Plan, path: Sequence[object], query: Mapping[str, object] | None) -> Call:
         shared = self.shared
-        url = URL(shared.base + plan.target(path, query), encoded=True)
-        call = Call(plan, url, path, query, self.shared.clock.now())
+        call = Call(plan, shared.base + plan.target(path, query), path, query, shared.clock.now())
         if plan.accept is not JSON:
             call.extra = {"Accept": plan.accept}
         return call
@@ -129,7 +128,8 @@ class Outgoing:
             operation_id="", method=method.upper(), path=url.split("?", 1)[0], group="", name="request", tag=""
         )
         # The pieces of the path stand in for its ids: reads of one's own writes work here, too.
-        call = Call(Plan(operation, loose=True), whole, tuple(whole.path.split("/")), query, shared.clock.now())
+        plan = Plan(operation, loose=True)
+        call = Call(plan, str(whole), tuple(whole.path.split("/")), query, shared.clock.now())
         call.away = not shared.own(whole)
         return call
 

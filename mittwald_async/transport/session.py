@@ -44,6 +44,7 @@ _CHUNK = 1 << 16
 _BODIED = frozenset(("POST", "PUT", "PATCH"))
 _NO_TYPE = ("Content-Type",)
 _SWITCH = "_retry_connection"
+_BARE = "_request"
 _NEVER_WRITTEN = "closing transport"
 """aiohttp's writer says this when it finds the connection closed before handing it the first byte."""
 
@@ -240,8 +241,9 @@ class Session:
         self._proxies = proxies
         self._guarded = guarded
         self._plain = not guarded and not proxies
+        # Of our own pool what `request` wraps is called: the wrapper serves `async with`, which is not used here.
+        self._request = _BARE if owned and hasattr(session, _BARE) else "request"
         self._watch = watch
-        self._request: Callable[..., Any] = session.request
 
     @classmethod
     async def open(cls, pool: Pool, external: aiohttp.ClientSession | None, secure: bool) -> Session:
@@ -311,10 +313,11 @@ class Session:
             self._watch.begin(task, within, silence)
         try:
             arrived: aiohttp.ClientResponse
+            request: Callable[..., Any] = getattr(self.session, self._request)
             if self._plain and content is None and method not in _BODIED:
-                arrived = await self._request(method, url, headers=headers, allow_redirects=False, timeout=timeout)
+                arrived = await request(method, url, headers=headers, allow_redirects=False, timeout=timeout)
             else:
-                arrived = await self._request(
+                arrived = await request(
                     method,
                     url,
                     allow_redirects=False,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import inf
 
 from mittwald_async.operation import RateLimit
-from mittwald_async.transport.ratelimit.edge import Edge
+from mittwald_async.transport.ratelimit.edge import Edge, counted_on
+from mittwald_async.transport.ratelimit.share import Share
 from mittwald_async.transport.ratelimit.window import PATIENCE, Window
 from tests.support.clock import near
 
@@ -391,3 +392,28 @@ def test_edge_learns_from_what_passes_by() -> None:
     assert edge.offset == 1.0
     edge.open(0.3)
     assert (edge.low, edge.high) == (0.3, 0.3)
+
+
+def test_an_end_is_counted_on_from_an_earlier_one() -> None:
+    assert counted_on(before=10, told=20.7, earliest=19.7, period=10) == 20
+    assert counted_on(before=10, told=40.7, earliest=39.7, period=10) == 40
+    assert counted_on(before=10, told=23.5, earliest=22.5, period=10) == 23.5  # 20 cannot be, 30 is later than told.
+    assert counted_on(before=inf, told=20.7, earliest=19.7, period=10) == 20.7
+    assert counted_on(before=10, told=10.5, earliest=9.5, period=0.5) == 10.5
+
+
+def test_the_share_of_others_is_looked_at_every_four_calls() -> None:
+    share = Share()
+    share.see(100, 0.0, 1)
+    share.see(91, 0.3, 4)  # Only three calls later.
+    unknown = share.ratio
+    assert unknown is None
+    share.see(88, 0.4, 5)
+    assert (share.ratio, share.fall) == (2.0, 30.0)  # Twelve fell, four were ours.
+    share.see(84, 0.8, 9)
+    assert near(share.fall, 10.0)
+    assert share.ratio == 1.0  # None of others, halfway.
+    share.new_window()
+    share.see(199, 1.0, 10)
+    share.see(191, 1.4, 14)
+    assert share.ratio == 1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil, inf
+
 ROUNDING = 1.0
 """Rounding to whole seconds moves the end by no more than this."""
 
@@ -85,3 +87,20 @@ class Edge:
         if alone and self.high - self.low > max(_FINE, period * _CHEAP) and self._calls >= _TRIALS_APART:
             self._trial = (self.low + self.high) / 2
         self._settle()
+
+
+def counted_on(before: float, told: float, earliest: float, period: float) -> float:
+    """The end of a window, counted on from that of an earlier one where windows follow each other evenly.
+
+    In company a client may come late in every window and so never see for itself when it ends; but the earliest end
+    ever told tells that of every later window too. It is believed where what was told now allows it.
+
+    Args:
+        before: the end of the earlier window; `inf` if not known.
+        told: the end as told now: it cannot be later.
+        earliest: nor earlier than this, however the reset was rounded.
+        period: seconds that a window lasts.
+    """
+    if before == inf or period < ROUNDING:
+        return told
+    return min(told, before + max(1, ceil((earliest - before) / period)) * period)

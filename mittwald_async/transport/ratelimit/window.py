@@ -12,11 +12,12 @@ other processes change behind our back. Two facts carry everything:
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil, inf
+from math import inf
 from random import random as dice
 
 from ...operation import RateLimit
-from .edge import ROUNDING, Edge
+from .edge import ROUNDING, Edge, counted_on
+from .share import Share
 
 PATIENCE = 5.0
 """Seconds a call that everybody waits for may take before another one is tried beside it."""
@@ -43,8 +44,6 @@ _QUIET = 0.25
 """With fewer calls of others for each of our own, they are taken for gone as far as the pace goes."""
 _LEAST_TAIL, _MOST_TAIL = 0.005, 0.07
 """Part of the limit that is left to others at the end."""
-_CHUNK = 4
-"""Calls of our own from one look at the share of others to the next."""
 _MOST_OTHERS = 32
 _FEW = 4
 """With fewer calls of our own, a window says nothing about others."""
@@ -68,23 +67,19 @@ class Window:
         "_blind",
         "_door",
         "_due",
-        "_fall",
         "_floor_at",
         "_gap",
         "_headerless",
         "_honest_end",
         "_last_foreign",
         "_last_own",
-        "_mark",
-        "_mark_at",
-        "_mark_turn",
         "_must_probe",
         "_opened_by",
         "_probe_at",
         "_proof",
         "_random",
-        "_ratio",
         "_regular",
+        "_share",
         "_steady",
         "_stop_from",
         "_stop_until",
@@ -144,11 +139,7 @@ class Window:
         self._door = _LEAST_DOOR
         self._tail = 0
         self._weight = 0.0
-        self._mark: int | None = None
-        self._mark_at = 0.0
-        self._mark_turn = 0
-        self._ratio: float | None = None
-        self._fall = 0.0
+        self._share = Share()
         self._uncertain = 0
         self._uncertain_at = 0.0
         self._blind = False
@@ -306,8 +297,9 @@ class Window:
         self.own += 1
         if remaining < floor or sent_at >= self._floor_at:
             self.floor, self._floor_at = remaining, now
-        if now + reset < told_end:
-            self._told_end = self._honest_end = now + reset
+        if now + reset < self._honest_end:
+            self._honest_end = now + reset
+            self._told_end = min(told_end, self._honest_end)
         return True
 
     def answered(
@@ -412,9 +404,11 @@ class Window:
         self.floor, self._floor_at = remaining, now
         self._opened_by = sent_at
         self._honest_end = now + reset
-        self._told_end = self._foreseen(before, sent_at + reset - ROUNDING)
+        self._told_end = self._honest_end
+        if self._regular:
+            self._told_end = counted_on(before, self._honest_end, sent_at + reset - ROUNDING, self.period)
         self._door = min(_MOST_DOOR, max(_LEAST_DOOR, int(_DOOR * self.limit)))
-        self._mark = None
+        self._share.new_window()
         self._blind = False
         self.own, self.foreign = 1, 0
         self._base = self.limit - remaining - 1 if first else 0
@@ -445,17 +439,6 @@ class Window:
         if after > self.edge.offset:
             self.edge.still_running(after)
 
-    def _foreseen(self, before: float, earliest: float) -> float:
-        """The end of this window, counted from that of the one before where windows follow each other evenly.
-
-        In company a client may come late in every window and so never see for itself when it ends; but the earliest
-        end ever told tells that of every later window too. It is believed where what was told now allows it.
-        """
-        if not self._regular or before == inf or self.period < ROUNDING:
-            return self._honest_end
-        windows = max(1, ceil((earliest - before) / self.period))
-        return min(self._honest_end, before + windows * self.period)
-
     def _new_limit(self, limit: int, remaining: int) -> None:
         """The limit changed within a window: what others took so far stays what it was."""
         self.limit = limit
@@ -481,17 +464,17 @@ class Window:
             self.foreign = surely
         if self.foreign or self._last_foreign:
             self._proof, self._suspect = 0, False
-            if turn is not None:
-                self._compare(remaining, now, turn)
-            if self._ratio is not None:
-                ratio = self._ratio
+            if turn is not None and turn > self._turn_base:
+                self._share.see(remaining, now, turn)
+            if self._share.ratio is not None:
+                ratio = self._share.ratio
             elif self._last_own >= _FEW and self._last_foreign:
                 ratio = self._last_foreign / self._last_own
             else:
                 ratio = self.foreign / max(1, self.own)
             self._believe(min(_MOST_OTHERS, max(1, round(ratio))))
         else:
-            self._ratio = None
+            self._share.ratio = None
             self._proof += 1
             self._suspect = self._suspect and self._proof < _SUSPICION
             self._believe(1 if self._suspect else 0)
@@ -499,28 +482,14 @@ class Window:
     def _believe(self, others: int) -> None:
         limit = self.limit or 0
         self.others = others
-        self._weight = min(others, self._ratio) if self._ratio is not None else others
+        ratio = self._share.ratio
+        self._weight = others if ratio is None else min(others, ratio)
         self._tail = min(others + int(_LEAST_TAIL * limit), max(1, int(_MOST_TAIL * limit))) if others else 0
-
-    def _compare(self, remaining: int, now: float, turn: int) -> None:
-        """How many calls of others there were for each of our own lately, and how fast what remains fell."""
-        if turn <= self._turn_base:
-            return
-        if self._mark is None:
-            self._mark, self._mark_at, self._mark_turn = remaining, now, turn
-            return
-        ours, fell = turn - self._mark_turn, self._mark - remaining
-        if ours < _CHUNK or now <= self._mark_at:
-            return
-        ratio = max(0.0, fell / ours - 1)
-        self._ratio = ratio if self._ratio is None else (self._ratio + ratio) / 2
-        self._fall = fell / (now - self._mark_at)
-        self._mark, self._mark_at, self._mark_turn = remaining, now, turn
 
     def _could_be_empty(self, now: float) -> bool:
         """Whether others may have taken what we believed to be left."""
         left = (self.floor or 0) - self.in_flight
-        return left <= max(self.others, 0.05 * (self.limit or 0), 2 * self._fall * (now - self._floor_at))
+        return left <= max(self.others, 0.05 * (self.limit or 0), 2 * self._share.fall * (now - self._floor_at))
 
     def _backed_off(self, now: float) -> float:
         """The end of the next back-off step, not beyond the end of the window."""
