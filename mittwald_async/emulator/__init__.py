@@ -53,6 +53,9 @@ class Emulator:
         unknown = set(options) - set(Options.__struct_fields__)
         if unknown:
             raise OptionError(f"unknown options: {', '.join(sorted(unknown))}")
+        if options.get("clock") == "virtual":
+            # A read that waits for its write would wait for ever: nobody advances the clock meanwhile.
+            options.setdefault("lag", 0.0)
         if isinstance(options.get("state"), os.PathLike):
             options["state"] = os.fspath(options["state"])
         self.options: Options = Options(

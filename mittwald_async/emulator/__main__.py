@@ -69,8 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--lag",
         type=float,
-        default=default.lag,
-        help="seconds until writes are visible, 0: at once (default: %(default)s)",
+        help=f"seconds until writes are visible, 0: at once (default: {default.lag}; 0 with a virtual clock)",
     )
     add(
         "--drift", type=float, default=default.drift, help="share of answers with unknown fields (default: %(default)s)"
@@ -101,6 +100,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _lag(given: float | None, clock: str) -> float:
+    """With a virtual clock, a read that waits for its write would wait for ever: nobody advances the clock meanwhile."""
+    if given is not None:
+        return given
+    return 0.0 if clock == "virtual" else Options().lag
+
+
 def _options(given: argparse.Namespace) -> Options:
     sizes = {name: value for name in ("seed", "customers", "projects") if (value := getattr(given, name)) is not None}
     if given.state is not None and sizes:
@@ -111,7 +117,7 @@ def _options(given: argparse.Namespace) -> Options:
         **sizes,
         token=given.token,
         rate_limit=_rate(given.rate_limit),
-        lag=given.lag,
+        lag=_lag(given.lag, given.clock),
         drift=given.drift,
         clock=given.clock,
         transitions=Transitions(unit=given.transitions, length=given.transition_length, failing=given.failing),

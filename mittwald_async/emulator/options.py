@@ -55,7 +55,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     rate_limit_on_429: bool = False
     """True: a 429 carries the headers as well; the real one does not."""
     lag: float = 0.25
-    """Seconds until a write is visible to reads that do not ask for it; 0 switches the trait off."""
+    """Seconds until a write is visible to reads that do not ask for it; 0 switches the trait off. `Emulator` and the
+    command line take 0 where nothing is said and the clock is virtual."""
     permission_lag: float = 0.0
     """Seconds after the event is reached for which a created thing is still 403 or 404."""
     event_wait: float = 10.0

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from mittwald_async.emulator import Emulator
 from mittwald_async.emulator.clock import EPOCH, EmulatorClock
 
 
@@ -62,3 +63,9 @@ async def test_a_cancelled_sleeper_is_forgotten() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert clock.sleepers == 0
+
+
+def test_with_a_virtual_clock_writes_are_visible_at_once_unless_a_lag_is_asked_for() -> None:
+    assert Emulator(clock="virtual").options.lag == 0
+    assert Emulator(clock="virtual", lag=0.5).options.lag == 0.5
+    assert Emulator().options.lag > 0
