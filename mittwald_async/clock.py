@@ -23,7 +23,7 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's own clock."""
 
-    now = staticmethod(time.monotonic)
+    now: staticmethod[[], float] = staticmethod(time.monotonic)
 
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(max(0.0, seconds))

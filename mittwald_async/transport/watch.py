@@ -44,9 +44,9 @@ class Watched:
     __slots__ = ("cancelling", "connection", "deadline", "silence")
 
     def __init__(self, deadline: float, cancelling: int, silence: float | None) -> None:
-        self.deadline = deadline
-        self.cancelling = cancelling
-        self.silence = silence
+        self.deadline: float = deadline
+        self.cancelling: int = cancelling
+        self.silence: float | None = silence
         """Seconds without a byte that are too many; `None` where somebody else sees to that."""
         self.connection: Connection | None = None
 
