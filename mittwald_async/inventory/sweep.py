@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from datetime import UTC, datetime
-from functools import cache, partial
-from math import ceil
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import msgspec
 
-from .. import codec
-from ..errors import AuthenticationError, ConfigurationError, MittwaldError, StatusError, TransportError
+from ..errors import AuthenticationError, ConfigurationError, MittwaldError, StatusError
 from ..fanout import fan_out_items
-from ..operation import Operation, Page, Paging, Response, Result, Sender
-from ..operations import OPERATIONS
+from ..operation import Operation
 from ..paging import Pages
-from ..paging.sizes import PageSizes, sizes_of
-from ..structs import UNSET
 from .catalog import Resource, chosen
 from .frontier import Frontier, ListId, Unit
 from .items import Reader, owners
+from .lists import Counted, ListPages, further_pages, raw_items, raw_operation
 from .plan import Known, Plan, Target, make_plan, target
 from .rows import Failure, Row
 
 if TYPE_CHECKING:
     from ..client import Mittwald
     from ..transport.pipeline import CallNext, Request
-
-T = TypeVar("T")
 
 CONCURRENCY = 32
 """Lists under way at once. Enough to spend a budget of 3000 per 600 s many times over at 50 ms a request."""
@@ -126,86 +120,6 @@ class _Backlog:
             self._less.set()
 
 
-class _Counted:
-    """A sender that counts the attempts of its calls."""
-
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
-        self.page_sizes: PageSizes = sizes_of(sender)
-        self.requests: int = 0
-
-    async def response(
-        self,
-        operation: Operation[T],
-        path: Sequence[object] = (),
-        query: Mapping[str, object] | None = None,
-        headers: Mapping[str, object] | None = None,
-        body: object = UNSET,
-    ) -> Response[T]:
-        try:
-            answer = await self._sender.response(operation, path, query, headers, body)
-        except (StatusError, TransportError) as error:
-            self.requests += len(error.attempts)
-            raise
-        self.requests += len(answer.attempts) or 1
-        return answer
-
-    async def value(
-        self,
-        operation: Operation[T],
-        path: Sequence[object] = (),
-        query: Mapping[str, object] | None = None,
-        headers: Mapping[str, object] | None = None,
-        body: object = UNSET,
-    ) -> T:
-        return (await self.response(operation, path, query, headers, body)).data
-
-
-class _Pages:
-    """The pages of a list. Most lists have one: it is asked for without what reading ahead needs."""
-
-    def __init__(
-        self,
-        sender: Sender,
-        operation: Operation[Any],
-        path: tuple[str, ...],
-        query: dict[str, object],
-        size: int | None,
-    ) -> None:
-        self._make = partial(Pages[Any], sender, operation, path)
-        self._paging = operation.paging or Paging()
-        self._query = query
-        self._size = size
-        self.total: int | None = None
-        """Items of the whole list, as told last."""
-
-    async def arriving(self) -> AsyncGenerator[Page[Any], None]:
-        query = self._query
-        if not self._paging.limit or (self._paging.totals and self._paging.skip):
-            page = await self._make(query)
-            self.total = page.total
-            yield page
-            if self._complete(page):
-                return
-            query = {**query, "skip": page.skip + len(page.items)}
-        # One page ahead is enough: it is the many lists at once that keep the budget busy.
-        rest = self._make(query).with_options(ahead=1)
-        async with aclosing(rest.pages()) as stream:
-            async for page in stream:
-                yield page
-                self.total = rest.total
-        self.total = rest.total
-
-    def _complete(self, page: Page[Any]) -> bool:
-        """Nothing comes after the first page. A short page without a total may be a cap of the server's if it is round."""
-        count = len(page.items)
-        if not self._paging.limit or not count:
-            return True
-        if page.total is not None:
-            return page.skip + count >= page.total
-        return self._size is not None and count < self._size and count % 10 != 0
-
-
 class Sweep:
     """A sweep under way: `async for row in sweep`, and its books.
 
@@ -252,7 +166,7 @@ class Sweep:
         clone = client.with_options(
             middleware=(*client.options.middleware, *guards), priority=min(PRIORITY, client.options.priority)
         )
-        self._sender = _Counted(clone.sender)
+        self._sender = Counted(clone.sender)
 
     @property
     def requests(self) -> int:
@@ -344,10 +258,10 @@ class Sweep:
         doubtful = unit.route.scope == "account" and not self.plan.target.whole and not position
         # A list that shrinks while it is read has moved its items to earlier places, some of them behind our back.
         told: int | None = None
-        pages = _Pages(self._sender, operation, tuple(path.values()), query, unit.route.page_size)
+        pages = ListPages(self._sender, operation, tuple(path.values()), query, unit.route.page_size)
         async with aclosing(pages.arriving()) as arriving:
             async for page in arriving:
-                if doubtful and not position and self.frontier.outweighed(unit, _further(page)):
+                if doubtful and not position and self.frontier.outweighed(unit, further_pages(page)):
                     raise _OutweighedError
                 slipped = await self._slipped(unit, position, told, page.total)
                 fetched_at, keys = datetime.now(UTC), set[str]()
@@ -378,7 +292,7 @@ class Sweep:
         for start in range(0, len(items), ROWS_AT_ONCE):
             part = items[start : start + ROWS_AT_ONCE]
             await self._backlog.room(len(part))
-            rows = self._deliver(unit, reader.rows(_raw_items(part), position + start, fetched_at))
+            rows = self._deliver(unit, reader.rows(raw_items(part), position + start, fetched_at))
             self._backlog.taken(len(part) - len(rows))
             yield rows, start + len(part)
 
@@ -420,11 +334,6 @@ class Sweep:
         return rows if name in self._delivered else []
 
 
-def _further(page: Page[Any]) -> int:
-    """Pages after this one, as far as the server tells."""
-    return ceil(page.total / len(page.items)) - 1 if page.total and page.items else 0
-
-
 def _failure(unit: Unit, status: int | None, error: MittwaldError) -> Failure:
     return Failure(
         resource=unit.resource.name,
@@ -441,22 +350,6 @@ def _failure(unit: Unit, status: int | None, error: MittwaldError) -> Failure:
 def _status_of(error: MittwaldError) -> int | None:
     """The status of what a paging error was caused by."""
     return error.__cause__.status if isinstance(error.__cause__, StatusError) else None
-
-
-@cache
-def raw_operation(operation_id: str) -> Operation[Any]:
-    """The operation with its items left as JSON, so that nothing the server sent is lost."""
-    operation = OPERATIONS[operation_id]
-    if operation.paging is not None and operation.paging.items is not None:
-        return operation
-    kind = "Raw" if operation.paging is None else "list[Raw]"
-    raw = (Result(status=200, type=kind, content_type="application/json"),)
-    return msgspec.structs.replace(operation, results=raw)
-
-
-def _raw_items(items: Iterable[Any]) -> Iterable[bytes]:
-    for item in items:
-        yield bytes(item) if isinstance(item, msgspec.Raw) else codec.encode(item)
 
 
 def sweep(
