@@ -104,6 +104,9 @@ async def official(url: str, token: str, plan: Plan, out: Written) -> None:
     async def ask(resource: str, route: Route, owner: str | None) -> list[str]:
         operation = OPERATIONS[route.operation_id]
         module = _official_module(operation.tag, route.operation_id)
+        if module is None:
+            out.failed[route.operation_id] = "no such operation"
+            return []
         path, query = route.arguments(owner)
         arguments: dict[str, Any] = {_snake(name): value for name, value in {**path, **query}.items()}
         found: list[str] = []
@@ -128,6 +131,7 @@ async def official(url: str, token: str, plan: Plan, out: Written) -> None:
 
 
 def _official_module(tag: str, operation_id: str) -> Any:
+    """The module of an operation, `None` where the SDK does not have it."""
     folder = tag.lower().replace("/", "").replace(" ", "_")
     names = (folder, folder.replace("_", ""), "sshsftp_user")
     for name in names:
@@ -135,7 +139,7 @@ def _official_module(tag: str, operation_id: str) -> Any:
             return importlib.import_module(f"mittwald_api_client.api.{name}.{operation_id.replace('-', '_')}")
         except ModuleNotFoundError:
             continue
-    raise RuntimeError(f"the official SDK has no {operation_id}")
+    return None
 
 
 def _snake(name: str) -> str:
