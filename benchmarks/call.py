@@ -175,7 +175,7 @@ Results: TypeAlias = dict[int, dict[str, tuple[Measured, Measured]]]
 
 async def measure(settings: Settings) -> tuple[Results, float]:
     """CPU and rate of everybody at each number of tasks, and what the server could do."""
-    rounds = settings.pick(7, 2)
+    rounds = settings.pick(7, 1)
     found: Results = {}
     async with responder(page()) as url:
         most = await capacity(url, settings.pick(40_000, 4_000))

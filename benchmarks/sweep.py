@@ -100,7 +100,7 @@ async def _requests(projects: int) -> Table:
 
 async def _under_budget(projects: int, settings: Settings) -> Table:
     """Windows of a scaled budget; the ideal is their sum and the rest at the speed of a window."""
-    limit, period = settings.pick(1200, 60), float(settings.pick(4, 2))
+    limit, period = settings.pick(1200, 60), float(settings.pick(4, 1))
     table = Table(
         f"a sweep of {projects:,} projects under {limit:,} requests per {period:.0f} s",
         ("sweep", "requests", "seconds", "ideal", "× ideal", "429s"),
