@@ -42,7 +42,7 @@ def run(settings: Settings) -> list[Table]:
     )
     for customers, projects in sizes:
         table.add(projects, *asyncio.run(_measured(customers, projects, settings.pick(12_000, 1_500))))
-    table.notes.append("issue: 3,000 pages a second on one core; a million objects ready within 15 s and 1,500 MB")
+    table.notes.append("aim: 3,000 pages a second on one core; a million objects ready within 15 s and 1,500 MB")
     return [table]
 
 
