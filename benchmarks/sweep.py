@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import re
 import resource as system
 import subprocess
 import sys
@@ -215,6 +216,11 @@ async def _measure_memory(url: str) -> None:
 
 def _peak() -> float:
     """The most memory this process has had, in MB."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Not ru_maxrss: on Linux a new program inherits that of the process it was started from.
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        return int(found[1]) / 1024 if found else 0.0
     most = system.getrusage(system.RUSAGE_SELF).ru_maxrss
     return most / (1024 * 1024 if sys.platform == "darwin" else 1024)
 
