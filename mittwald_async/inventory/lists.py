@@ -92,18 +92,31 @@ class ListPages:
         self._paging = operation.paging or Paging()
         self._query = query
         self._size = size
+        self._first: Page[Any] | None = None
         self.total: int | None = None
         """Items of the whole list, as told last."""
 
+    async def only(self) -> Page[Any] | None:
+        """The page of a list that has one. `None` where there are more: `arriving` gives them all, and does not ask for
+        the first again."""
+        first = await self._ask()
+        return first if first is not None and self._complete(first) else None
+
+    async def _ask(self) -> Page[Any] | None:
+        """The first page, where it tells whether it is the only one."""
+        if self._first is None and (not self._paging.limit or (self._paging.totals and self._paging.skip)):
+            self._first = await self._make(self._query)
+            self.total = self._first.total
+        return self._first
+
     async def arriving(self) -> AsyncGenerator[Page[Any], None]:
         query = self._query
-        if not self._paging.limit or (self._paging.totals and self._paging.skip):
-            page = await self._make(query)
-            self.total = page.total
-            yield page
-            if self._complete(page):
+        first = await self._ask()
+        if first is not None:
+            yield first
+            if self._complete(first):
                 return
-            query = {**query, "skip": page.skip + len(page.items)}
+            query = {**query, "skip": first.skip + len(first.items)}
         # One page ahead is enough: it is the many lists at once that keep the budget busy.
         rest = self._make(query).with_options(ahead=1)
         async with aclosing(rest.pages()) as stream:

@@ -259,6 +259,13 @@ class Sweep:
         # A list that shrinks while it is read has moved its items to earlier places, some of them behind our back.
         told: int | None = None
         pages = ListPages(self._sender, operation, tuple(path.values()), query, unit.route.page_size)
+        only = None if position or doubtful else await pages.only()
+        if only is not None and len(only.items) <= ROWS_AT_ONCE:
+            await self._backlog.room(len(only.items))
+            rows = self._deliver(unit, reader.rows(raw_items(only.items), 0, datetime.now(UTC)))
+            self._backlog.taken(len(only.items) - len(rows))
+            yield Batch(unit, self._new(rows, before, set()), len(only.items), True)
+            return
         async with aclosing(pages.arriving()) as arriving:
             async for page in arriving:
                 if doubtful and not position and self.frontier.outweighed(unit, further_pages(page)):
