@@ -4,6 +4,10 @@
 pydantic's `validate_python` get parsed JSON, so parsing is not in their time; all others start from the bytes. Structs
 decode fastest where properties come in the document's order, as they do here; the row with reversed keys is the worst
 case.
+
+The official SDK's `from_dict` takes 23.8 times as long as ours for a page of projects (2026-11-21; aim: 25), 27.7 times
+with the parsing it needs before. What ours spends is msgspec's own decoding; plain strings instead of date-times and enums
+would save some 6 % of it and lose the types.
 """
 
 from __future__ import annotations
