@@ -186,7 +186,7 @@ async def _memory(settings: Settings) -> Table:
         "memory of a sweep as the account grows", ("projects", "rows", "seconds", "MB over idle", "MB per 100,000 rows")
     )
     first: tuple[int, float] | None = None
-    for projects in (60, 600) if settings.quick else (60, 600, 6_000, 60_000):
+    for projects in (60, 600) if settings.quick else (60, 600, 6_000, 75_000):
         async with emulator(projects) as url:
             found = await _child(url)
         slope = None
