@@ -17,8 +17,10 @@ from ..errors import CallTimeoutError, DownloadError, MittwaldError, StatusError
 from ..operation import Operation
 
 BREAKS = 5
-"""Times in a row that a broken connection is taken up again; counted anew after `PROGRESS` bytes."""
+"""Times in a row that a broken connection is taken up again; counted anew after progress."""
 PROGRESS = 1 << 20
+_PROGRESS_SHARE = 0.1
+"""Progress is `PROGRESS` bytes, or this share of what is missing if that is less."""
 _BACKOFF, _BACKOFF_CAP = 0.5, 20.0
 """Seconds: full jitter up to `0.5 * 2**n`, at most 20, between one break and the next try."""
 
@@ -216,7 +218,8 @@ class Transfer:
     async def _mend(self, broken: MittwaldError, rewind: Rewind | None) -> bool:
         """Connect again after a break; True: from the start, and the consumer forgot what it had."""
         reached, validator = self.position, self.validator
-        if reached - self._counted_from >= PROGRESS:
+        missing = PROGRESS if self.size is None else _PROGRESS_SHARE * (self.size - self._counted_from)
+        if 0 < reached - self._counted_from >= min(PROGRESS, missing):
             self._breaks = 0
         self._counted_from = reached
         await self._reconnect(broken, reached, validator is not None or rewind is not None or not reached)
@@ -235,7 +238,7 @@ class Transfer:
             await self.aclose()
             self._breaks += 1
             if self._breaks > BREAKS or not possible:
-                raise broken
+                raise _given_up(broken, self._breaks, reached, self.size)
             _log.info("a download broke after %d bytes (%s); taking it up again", reached, type(broken).__name__)
             await self._clock.sleep(random.uniform(0, min(_BACKOFF_CAP, _BACKOFF * 2**self._breaks)))
             try:
@@ -244,6 +247,16 @@ class Transfer:
                 raise
             except TransportError as problem:
                 broken = problem
+
+
+def _given_up(broken: MittwaldError, breaks: int, reached: int, size: int | None) -> MittwaldError:
+    """The error of the last break, which tells how far the download came."""
+    whole = "" if size is None else f" of {size}"
+    if isinstance(broken, TransportError):
+        broken.message += f", at byte {reached}{whole}"
+        if breaks > 1:
+            broken.message += f", {breaks} times without much progress"
+    return broken
 
 
 def _validator(headers: Mapping[str, str]) -> str | None:

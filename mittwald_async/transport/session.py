@@ -11,8 +11,9 @@ import base64
 import platform
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
@@ -120,7 +121,13 @@ class StreamAnswer(Answer):
         except (aiohttp.ClientError, OSError) as error:
             problem = classify(error)
         if problem is not None:
+            rest = _left_in(self._response)
             self.close()
+            if rest:
+                yield rest
+            if self.response is not None:
+                problem.operation_id, problem.method = self.response.operation_id, self.response.method
+                problem.url = self.url
             raise problem
 
     def close(self) -> None:
@@ -382,6 +389,15 @@ def _drop(response: aiohttp.ClientResponse | None) -> None:
     """Close the connection of an answer that was not read to its end."""
     if response is not None:
         response.close()
+
+
+def _left_in(response: aiohttp.ClientResponse) -> bytes:
+    """What arrived of a body before it broke off and was not read yet. aiohttp has it, but answers every question with
+    the error, for as long as it knows of one."""
+    with suppress(aiohttp.ClientError, OSError):
+        response.content.set_exception(cast("Any", None))
+        return response.content.read_nowait()
+    return b""
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> Answer:

@@ -15,8 +15,10 @@ import pytest_asyncio
 
 from mittwald_async import Mittwald
 from mittwald_async.errors import DownloadError, MaybeSentError, RateLimitError
-from mittwald_async.files import File
+from mittwald_async.files import Download, File
 
+from ..client.tools import Act, Seen, serving
+from .host import HandClock
 from .web import Web, checksum, content
 
 SIZE = 3_000_001
@@ -157,3 +159,40 @@ def test_a_large_file_goes_through_in_constant_memory(tmp_path: Path) -> None:
     )
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout)["above_idle_mb"] < 64
+
+
+def halving(whole: bytes) -> Act:
+    """Every answer ends in the middle of what it announced, with the connection."""
+
+    async def act(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        start = int(seen.headers.get("range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        rest = whole[start:]
+        head = f'HTTP/1.1 {206 if start else 200} X\r\nETag: "v1"\r\nContent-Length: {len(rest)}\r\n'
+        if start:
+            head += f"Content-Range: bytes {start}-{len(whole) - 1}/{len(whole)}\r\n"
+        writer.write(head.encode() + b"\r\n" + rest[: (len(rest) + 1) // 2])
+        writer.close()
+
+    return act
+
+
+@pytest.mark.parametrize("size", [2_000, 300_000])
+async def test_a_server_that_ends_every_answer_half_way_is_read_to_the_end(size: int, tmp_path: Path) -> None:
+    """The end of the connection arrives together with the bytes before it: they count."""
+    whole = content(0, size)
+    async with serving(halving(whole)) as server, Mittwald("token-for-tests", base_url=server.url) as mw:
+        saved = await Download.of_url(mw.sender, f"{server.url}/x", clock=HandClock()).save(tmp_path / "x")
+        assert saved.read_bytes() == whole
+        assert len(server.seen) <= size.bit_length() + 1
+
+
+async def test_a_server_that_gives_nothing_is_given_up_and_the_error_says_where(tmp_path: Path) -> None:
+    async def nothing(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'HTTP/1.1 200 OK\r\nETag: "v1"\r\nContent-Length: 9\r\n\r\n')
+        writer.close()
+
+    async with serving(nothing) as server, Mittwald("token-for-tests", base_url=server.url) as mw:
+        download = Download.of_url(mw.sender, f"{server.url}/x?sig=hidden", clock=HandClock())
+        with pytest.raises(MaybeSentError, match=r"at byte 0 of 9, 6 times without much progress: GET .*sig=\*\*\*"):
+            await download.save(tmp_path / "x")
+        assert len(server.seen) == 6
