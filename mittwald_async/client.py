@@ -25,7 +25,7 @@ from .transport.build import arguments, near
 from .transport.call import Shared
 from .transport.pipeline import Middleware, Pipeline
 from .transport.ratelimit import Limiters, RateLimitStatus
-from .transport.session import Session, StreamAnswer
+from .transport.session import Session, StreamAnswer, check_session
 
 if TYPE_CHECKING:
     from typing import Self
@@ -115,7 +115,7 @@ class Mittwald(Groups):
         Raises:
             ConfigurationError: an option, the token or the base URL cannot work.
         """
-        secret = Secret(token) if isinstance(token, str) else token
+        secret = token if token is None or isinstance(token, Secret) else Secret(token)
         del token
         options = Options(
             timeout=timeout,
@@ -131,12 +131,17 @@ class Mittwald(Groups):
             max_concurrency=max_concurrency,
             max_wait=max_wait,
             priority=priority,
-            headers=dict(headers or {}),
+            headers={} if headers is None else headers,
             user_agent=user_agent,
-            middleware=tuple(middleware),
-            observers=tuple(observers),
+            middleware=cast("tuple[Middleware, ...]", middleware),
+            observers=cast("tuple[Observer, ...]", observers),
             after=after,
         )
+        check_session(session)
+        if pool is not None and not isinstance(pool, Pool):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+            raise ConfigurationError(f"pool: must be a Pool, not {type(pool).__name__}")
+        if not callable(getattr(clock, "now", None)) or not callable(getattr(clock, "sleep", None)):
+            raise ConfigurationError(f"clock: {type(clock).__name__} has no now() and sleep()")
         self._session = session
         self._pool = pool or Pool()
         self._page_sizes = PageSizes()
@@ -343,6 +348,7 @@ class Mittwald(Groups):
             InvalidArgumentError: no such operation or parameter; the message names near misses.
         """
         operation = find(operation_id)
+        _check_mappings(path=path, query=query, headers=headers)
         values = arguments(operation, path or {}, query or {}, headers or {})
         return await self._pipeline.value(operation, values, query, headers, body)
 
@@ -365,6 +371,7 @@ class Mittwald(Groups):
             headers: for this request.
             body: bytes as they are, text, or anything that becomes JSON.
         """
+        _check_mappings(query=query, headers=headers)
         return await self._pipeline.request(method, path, query, headers, body)
 
 
@@ -396,12 +403,24 @@ def find(operation_id: str) -> Operation[Any]:
     """The operation with this id."""
     from .operations import OPERATIONS
 
+    if not isinstance(operation_id, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+        raise InvalidArgumentError("operation_id", f"must be text, not {type(operation_id).__name__}")
     operation = OPERATIONS.get(operation_id)
     if operation is None:
         raise InvalidArgumentError(
             "operation_id", f"there is no operation {operation_id!r}{near(operation_id, OPERATIONS)}"
         )
     return operation
+
+
+def _check_mappings(**given: object) -> None:
+    for name, value in given.items():
+        if value is None:
+            continue
+        kind = type(value).__name__
+        names = list(cast("Mapping[object, object]", value)) if isinstance(value, Mapping) else [None]
+        if not all(isinstance(key, str) for key in names):
+            raise InvalidArgumentError(name, f"must be a mapping of names to values, not {kind}")
 
 
 def _base(given: str | None) -> URL:

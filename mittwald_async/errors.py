@@ -35,7 +35,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from .operation import Attempt
@@ -146,6 +146,12 @@ class Issue:
         return f"Issue(path={self.path!r}, message={self.message!r}, type={self.type!r})"
 
 
+def copied(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Headers that can be pickled: as they come they are a view, which cannot."""
+    copy = getattr(headers, "copy", None)
+    return headers if copy is None else cast("Mapping[str, str]", copy())
+
+
 def _revived(kind: type[MittwaldError], args: tuple[Any, ...]) -> MittwaldError:
     error = kind.__new__(kind, *args)
     error.args = args  # a TimeoutError leaves that to its __init__
@@ -195,9 +201,7 @@ class StatusError(MittwaldError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         revive, made, state = super().__reduce__()
-        copy = getattr(self.headers, "copy", None)
-        if copy is not None:
-            state["headers"] = copy()  # headers come as a proxy, which cannot be pickled
+        state["headers"] = copied(self.headers)
         return revive, made, state
 
     def __str__(self) -> str:

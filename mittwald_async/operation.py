@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, Protocol
 import msgspec
 from typing_extensions import TypeVar
 
+from .errors import copied
 from .structs import UNSET
 
 T = TypeVar("T", default=Any)
@@ -160,6 +161,16 @@ class Response(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """The event a write produced; hand it to another process as `after=`."""
     rate_limit: RateLimit | None = None
     attempts: tuple[Attempt, ...] = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Headers come as a view, which can be neither pickled nor copied; its copy can, and knows no case either.
+        fields = msgspec.structs.asdict(self)
+        fields["headers"] = copied(self.headers)
+        return _revived, (type(self), fields)
+
+
+def _revived(kind: type[Response[Any]], fields: dict[str, Any]) -> Response[Any]:
+    return kind(**fields)
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import ssl
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, TypeGuard, cast
 
 import msgspec
 from msgspec import UNSET
@@ -16,6 +17,25 @@ from .errors import ConfigurationError
 if TYPE_CHECKING:
     from .transport.events import Event
     from .transport.pipeline import Middleware
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_FORBIDDEN_IN_HEADERS = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+_SECRET_HEADER = re.compile("token|secret|password|key|auth|cookie|session|signature", re.I)
+_FRAMING = frozenset(
+    (
+        "connection",
+        "content-length",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+"""Headers that would make the server wait for bytes that never come, take the rest for the next request, or take the
+request for another's."""
 
 Observer: TypeAlias = "Callable[[Event], object]"
 
@@ -41,6 +61,11 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
         _at_least("pool.connections", self.connections, 0)
         _above("pool.keepalive", self.keepalive)
         _at_least("pool.dns_ttl", self.dns_ttl, 0)
+        _whole("pool.connections", self.connections)
+        _truth("pool.compressed", self.compressed)
+        _truth("pool.trust_env", self.trust_env)
+        if self.tls is not None and not isinstance(self.tls, ssl.SSLContext):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+            raise ConfigurationError(f"pool.tls: must be an ssl.SSLContext, not {type(self.tls).__name__}")
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +118,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         _at_least("max_retries", self.max_retries, 0)
         _at_least("max_retry_wait", self.max_retry_wait, 0)
         _whole("max_retries", self.max_retries)
+        _truth("strict", self.strict)
         _whole("priority", self.priority)
         if not _is_number(self.reserve) or not 0 <= self.reserve < 1:
             raise ConfigurationError(f"reserve: {self.reserve!r} is not a share between 0 and 1")
@@ -108,12 +134,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             _at_least("max_concurrency", self.max_concurrency, 1)
         if self.consistency not in ("session", "off"):
             raise ConfigurationError(f'consistency: {self.consistency!r} is neither "session" nor "off"')
-        check_headers(self.headers)
-        check_headers({"user_agent": self.user_agent or "", "after": self.after or ""})
-        for name, functions in (("middleware", self.middleware), ("observers", self.observers)):
-            for function in functions:
-                if not callable(function):
-                    raise ConfigurationError(f"{name}: {function!r} cannot be called")
+        msgspec.structs.force_setattr(self, "headers", _checked_headers(self.headers))
+        for name in ("user_agent", "after"):
+            text = getattr(self, name)
+            if text is not None and (not isinstance(text, str) or header_flaw(name, text)):
+                raise ConfigurationError(f"{name}: {text!r} cannot be sent in a header")
+        for name in ("middleware", "observers"):
+            msgspec.structs.force_setattr(self, name, _functions(name, getattr(self, name)))
         for observer in self.observers:
             if inspect.iscoroutinefunction(observer):
                 raise ConfigurationError(
@@ -123,24 +150,70 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     def merged(self, changes: Mapping[str, Any]) -> Options:
         """A copy with the changes that are not `UNSET`; headers are merged, everything else is replaced."""
         given = {name: value for name, value in changes.items() if value is not UNSET}
-        if "headers" in given:
+        if isinstance(given.get("headers"), Mapping):
             # A header given anew replaces the old one however either is spelled.
-            new = {name.lower() for name in given["headers"]}
+            new = {str(name).lower() for name in given["headers"]}
             kept = {name: value for name, value in self.headers.items() if name.lower() not in new}
             given["headers"] = {**kept, **given["headers"]}
-        for name in ("middleware", "observers"):
-            if name in given:
-                given[name] = tuple(given[name])
         return msgspec.structs.replace(self, **given)
 
 
-def check_headers(headers: Mapping[str, str]) -> None:
-    """Refuse names and values that would break out of a header line."""
-    for name, value in headers.items():
-        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-            raise ConfigurationError(f"header {name!r}: the value must be text, not {type(value).__name__}")
-        if any(c in name or c in value for c in "\r\n\0") or not name:
-            raise ConfigurationError(f"header {name!r}: line breaks and NUL bytes cannot be sent")
+class Hidden(str):
+    """A header value whose `repr` tells nothing: it may stand in the locals of any frame of a traceback."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+    def __getitem__(self, key: SupportsIndex | slice) -> Hidden:
+        return Hidden(super().__getitem__(key))  # tools that shorten long texts for display show the piece
+
+
+def hidden(name: str, value: str) -> str:
+    """The value of a header as it may lie about: sealed where the name sounds like a secret."""
+    return Hidden(value) if _SECRET_HEADER.search(name) else value
+
+
+def header_flaw(name: str, value: str) -> str:
+    """What keeps a header from being sent; empty if nothing does."""
+    if not _HEADER_NAME.fullmatch(name):
+        return f"{name!r} is no header name"
+    if name.lower() in _FRAMING:
+        return "says how the request is framed and where it goes, which is not the caller's to say"
+    if _FORBIDDEN_IN_HEADERS.search(value):
+        return "line breaks, control characters and lone surrogates cannot be sent in a header"
+    return ""
+
+
+def _checked_headers(headers: object) -> dict[str, str]:
+    if not isinstance(headers, Mapping):
+        raise ConfigurationError(f"headers: must be a mapping of names to values, not {type(headers).__name__}")
+    checked: dict[str, str] = {}
+    for name, value in cast("Mapping[object, object]", headers).items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            what = type(value).__name__ if isinstance(name, str) else f"named by {type(name).__name__}"
+            raise ConfigurationError(f"headers: {name!r} must be text, not {what}")
+        flaw = header_flaw(name, value)
+        if flaw:
+            raise ConfigurationError(f"headers: {name!r}: {flaw}")
+        checked[name] = hidden(name, value)
+    return checked
+
+
+def _functions(name: str, given: object) -> tuple[object, ...]:
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes):
+        raise ConfigurationError(f"{name}: must be an iterable of functions, not {type(given).__name__}")
+    functions = tuple(cast("Iterable[object]", given))
+    for function in functions:
+        if not callable(function):
+            raise ConfigurationError(f"{name}: {function!r} cannot be called")
+    return functions
+
+
+def _truth(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{name}: {value!r} is neither True nor False")
 
 
 def _above(name: str, value: float) -> None:

@@ -29,6 +29,7 @@ from .sealed import (
     granted,
     refusal,
     sealed,
+    text_flaw,
 )
 
 TOKEN_VARIABLE = "MITTWALD_API_TOKEN"  # noqa: S105 - the variable's name
@@ -108,6 +109,12 @@ class StaticToken:
         return False
 
 
+def _check(what: str, value: object) -> None:
+    flaw = text_flaw(value.reveal() if isinstance(value, Secret) else value)
+    if flaw:
+        raise ConfigurationError(f"{what} {flaw}")
+
+
 class _Session(Renewable):
     """A login that came with a refresh token. The API takes each refresh token once; when it does not take it (any more),
     the login is repeated where the credentials permit."""
@@ -176,11 +183,11 @@ class PasswordLogin(_Session):
         """
         secret = password if isinstance(password, Secret) else Secret(password)
         del password
+        _check("email: the e-mail address", email)
+        _check("the password", secret)
+        if second_factor is not None and not callable(second_factor):
+            raise ConfigurationError(f"second_factor: must be a function, not {type(second_factor).__name__}")
         super().__init__(digest("user", email.strip().lower()), wall)
-        if not email.strip():
-            raise ConfigurationError("the e-mail address is empty")
-        if not secret.reveal():
-            raise ConfigurationError("the password is empty")
         self._email = email.strip()
         self._password = secret
         self._second_factor = second_factor
@@ -244,9 +251,9 @@ class AccessTokenRetrievalKey(_Session):
         """
         secret = key if isinstance(key, Secret) else Secret(key)
         del key
+        _check("user_id: the user id that an access token retrieval key needs", user_id)
+        _check("the access token retrieval key", secret)
         super().__init__(digest("user-id", user_id.strip()), wall)
-        if not user_id.strip() or not secret.reveal().strip():
-            raise ConfigurationError("an access token retrieval key needs the user id and the key")
         self._user_id = user_id.strip()
         self._key: Secret | None = secret
 
@@ -285,9 +292,9 @@ class ExtensionInstanceSecret(Renewable):
         """
         held = secret if isinstance(secret, Secret) else Secret(secret)
         del secret
+        _check("extension_instance_id: the id of the extension instance", extension_instance_id)
+        _check("the secret of the extension instance", held)
         super().__init__(digest("extension-instance", extension_instance_id.strip()), wall)
-        if not extension_instance_id.strip() or not held.reveal().strip():
-            raise ConfigurationError("an extension instance needs its id and its secret")
         self._instance_id = extension_instance_id.strip()
         self._secret = held
 
@@ -320,6 +327,8 @@ class TokenSource(Renewable):
             identity: equal for sources whose tokens belong to one user, so that their clients share one request budget.
             wall: seconds since 1970.
         """
+        if not callable(source):
+            raise ConfigurationError(f"source: must be an async function, not {type(source).__name__}")
         super().__init__(digest("source", identity if identity is not None else f"{id(source):x}"), wall)
         self._source = source
 

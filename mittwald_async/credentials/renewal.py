@@ -91,7 +91,7 @@ class Renewable(ABC):
         self._flight: asyncio.Task[Grant] | None = None
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(identity={self.identity!r})"
+        return f"{type(self).__name__}(identity={getattr(self, 'identity', None)!r})"
 
     @abstractmethod
     async def _obtain(self, exchange: Exchange) -> Grant:

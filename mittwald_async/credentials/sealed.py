@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, NoReturn, Protocol, TypeAlias, cast, final
@@ -21,6 +22,7 @@ MARGIN = 60.0
 _MARGIN_SHARE = 0.1
 
 _log = logging.getLogger("mittwald_async.credentials")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @final
@@ -46,7 +48,7 @@ class Secret:
         return format("Secret(***)", spec)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self.reveal().encode(), other.reveal().encode())
+        return isinstance(other, Secret) and hmac.compare_digest(_bytes(self.reveal()), _bytes(other.reveal()))
 
     def __hash__(self) -> int:
         return hash(self.reveal())
@@ -134,8 +136,22 @@ def flaw_of(text: object) -> str:
     return ""
 
 
+def _bytes(text: str) -> bytes:
+    """Never fails: the error would carry the text."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def text_flaw(text: object) -> str:
+    """What keeps `text` from being part of a login; empty if nothing does."""
+    if not isinstance(text, str):
+        return f"is no text but {type(text).__name__}"
+    if not text.strip():
+        return "is empty"
+    return "holds a character that cannot be sent (a lone surrogate)" if _SURROGATE.search(text) else ""
+
+
 def digest(kind: str, text: str) -> str:
-    return hashlib.sha256(f"mittwald_async:{kind}:{text}".encode()).hexdigest()[:24]
+    return hashlib.sha256(_bytes(f"mittwald_async:{kind}:{text}")).hexdigest()[:24]
 
 
 def sealed(**fields: str | Secret) -> Secret:

@@ -90,7 +90,7 @@ def fan_out(
         Exception (while iterating): what `source` raises, after the outcomes of the items before it; with
             `on_error="raise"` also the first error of `func`. A group of one is raised as that one.
     """
-    _check(source, func, limit, on_error)
+    _check(source, func, limit, on_error, progress)
     crew = Each(source, func, ordered=ordered, limit=limit, window=2 * limit, on_error=on_error, progress=progress)
     return FanOut(crew)
 
@@ -120,7 +120,7 @@ def fan_out_items(
         InvalidArgumentError: an argument cannot be used.
         Exception (while iterating): as for `fan_out`.
     """
-    _check(source, func, limit, on_error)
+    _check(source, func, limit, on_error, progress)
     return FanOutItems(Merged(source, func, limit=limit, window=_ELEMENTS, on_error=on_error, progress=progress))
 
 
@@ -140,7 +140,7 @@ async def gather_bounded(
         InvalidArgumentError: an argument cannot be used.
         Exception: the first error of `func` or `source`; calls still under way are cancelled.
     """
-    _check(source, func, limit, "raise")
+    _check(source, func, limit, "raise", progress)
     fan = FanOut(Each(source, func, ordered=True, limit=limit, window=None, on_error="raise", progress=progress))
     try:
         return [outcome.value() async for outcome in fan]
@@ -148,11 +148,13 @@ async def gather_bounded(
         await fan.aclose()
 
 
-def _check(source: object, func: object, limit: object, on_error: object) -> None:
+def _check(source: object, func: object, limit: object, on_error: object, progress: object) -> None:
     if not isinstance(source, Iterable | AsyncIterable):
         raise InvalidArgumentError("source", f"must be an iterable or async iterable, not {type(source).__name__}")
     if not callable(func):
         raise InvalidArgumentError("func", f"must be callable, not {type(func).__name__}")
+    if progress is not None and not callable(progress):
+        raise InvalidArgumentError("progress", f"must be callable, not {type(progress).__name__}")
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         raise InvalidArgumentError("limit", f"must be a whole number, 1 or more, not {limit!r}")
     if on_error not in ("collect", "raise"):

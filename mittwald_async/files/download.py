@@ -61,7 +61,8 @@ class Download:
         Raises:
             InvalidArgumentError: the URL is not absolute http(s), or the checksum is none.
         """
-        if not url.lower().startswith(("https://", "http://")):
+        whole = isinstance(url, str) and url.lower().startswith(("https://", "http://"))  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+        if not whole:
             raise InvalidArgumentError("url", "must be absolute and start with https:// or http://")
         return cls(sender, None, url=url, sha256=sha256, clock=clock)
 
@@ -114,7 +115,7 @@ class Download:
         """
         transfer = self._transfer()
         try:
-            return await _save(transfer, path, sha256 or self.sha256, resume, overwrite)
+            return await _save(transfer, path, self.sha256 if sha256 is None else sha256, resume, overwrite)
         finally:
             await transfer.aclose()
 
@@ -227,7 +228,7 @@ class DownloadStream:
     ) -> Path:
         """Write the file to disk; see `Download.save`."""
         self._use()
-        return await _save(self._transfer, path, sha256 or self._sha256, resume, overwrite)
+        return await _save(self._transfer, path, self._sha256 if sha256 is None else sha256, resume, overwrite)
 
     async def aclose(self) -> None:
         """Drop the connection. `async with` does it."""
@@ -245,16 +246,19 @@ async def _save(
 ) -> Path:
     from .saving import save  # keeps what only files on disk need out of the generated modules' import
 
-    return await save(transfer, Path(path), sha256 and checked_sha256(sha256), resume=resume, overwrite=overwrite)
+    if not isinstance(path, str | os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+        raise InvalidArgumentError("path", f"must be text or a path object, not {type(path).__name__}")
+    checksum = None if sha256 is None else checked_sha256(sha256)
+    return await save(transfer, Path(path), checksum, resume=resume, overwrite=overwrite)
 
 
-def checked_sha256(text: str) -> str:
+def checked_sha256(text: object) -> str:
     """A checksum in lower case.
 
     Raises:
         InvalidArgumentError: not 64 hexadecimal digits.
     """
-    if len(text) != 64 or not set(text) <= set(string.hexdigits):
+    if not isinstance(text, str) or len(text) != 64 or not set(text) <= set(string.hexdigits):
         raise InvalidArgumentError("sha256", "must be 64 hexadecimal digits")
     return text.lower()
 

@@ -144,8 +144,8 @@ class Pages(Generic[T]):
             PagingError: a page after the first could not be had; `.items` are those before it, `.resume` continues.
             MittwaldError: the first page could not be had.
         """
-        if max_items is not None and max_items < 0:
-            raise InvalidArgumentError("max_items", f"must be 0 or more, not {max_items}")
+        if max_items is not None:
+            _whole(max_items, "max_items", 0)
         items: list[T] = []
         if max_items == 0:
             return items
@@ -239,12 +239,13 @@ def _whole(value: object, name: str, least: int) -> int | None:
 
 
 def _checked_ahead(ahead: int) -> int:
-    if ahead < 0:
-        raise InvalidArgumentError("ahead", f"must be 0 or more, not {ahead}")
+    _whole(ahead, "ahead", 0)
     return ahead
 
 
-def _read_mark(token: str) -> _Mark | None:
+def _read_mark(token: object) -> _Mark | None:
+    if not isinstance(token, str):
+        return None
     try:
         padded = token + "=" * (-len(token) % 4)
         mark = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=_Mark)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote, unquote_plus
 
 import msgspec
+from multidict import CIMultiDict
 
 from ..errors import (
     AuthenticationError,
@@ -18,9 +20,16 @@ from ..errors import (
     shown,
 )
 
+if TYPE_CHECKING:
+    from ..credentials import Secret
+
 _TELLING = "token|secret|password|passwd|code|key|signature|sig|auth"
 _SECRET_NAME = re.compile(_TELLING, re.I)
-_SECRET_VALUE = re.compile(rf"([?&][^=&#]*(?:{_TELLING})[^=&#]*=)[^&#]*", re.I)
+_SECRET_PAIR = re.compile(rf"(?:{_TELLING})[^=&;#]*=", re.I)
+_PAIR = re.compile("(?<=[?&])[^&]+")
+_UNPACKED = frozenset(("", "identity", "gzip", "deflate", "br", "zstd"))
+_REAL_TOKEN = 12
+"""Characters from which on a token is looked for in errors."""
 _NOT_REACHED = "FailedPrecondition"
 
 
@@ -30,10 +39,35 @@ def is_secret(name: str) -> bool:
 
 
 def masked(url: str) -> str:
-    """The URL without user info and with the values of secret-sounding query parameters replaced."""
+    """The URL without user info and fragment, and with the values of secret-sounding query parameters replaced."""
     if "@" in url:
         url = re.sub(r"^([a-z+.-]+://)[^/?#]*@", r"\1", url, flags=re.I)
-    return _SECRET_VALUE.sub(r"\1***", url) if "?" in url else url
+    url = url.partition("#")[0]
+    return _PAIR.sub(_masked_pair, url) if "?" in url else url
+
+
+def _masked_pair(pair: re.Match[str]) -> str:
+    # As the server reads it: a name may be percent-encoded, and a value may be a URL with a query of its own.
+    if not _SECRET_PAIR.search(unquote_plus(pair[0])):
+        return pair[0]
+    name, separator, _ = pair[0].partition("=")
+    return f"{name}=***" if separator else "***"
+
+
+def sealed(text: str, secret: Secret | None) -> str:
+    """Text of the server's without the token, should it repeat it. What is short is a stand-in for tests, and may be a
+    word of the message."""
+    if secret is None or len(secret.reveal()) < _REAL_TOKEN:
+        return text
+    return text.replace(secret.reveal(), "***").replace(quote(secret.reveal(), safe=""), "***")
+
+
+def sealed_answer(headers: Mapping[str, str], body: bytes, secret: Secret | None) -> tuple[Mapping[str, str], bytes]:
+    """Headers and body of an error without the token."""
+    if any(value != sealed(value, secret) for value in headers.values()):
+        headers = CIMultiDict([(name, sealed(value, secret)) for name, value in headers.items()])
+    text = body.decode("latin-1")
+    return headers, body if text == sealed(text, secret) else sealed(text, secret).encode("latin-1")
 
 
 def event_id(method: str, status: int, headers: Mapping[str, str]) -> str | None:
@@ -43,6 +77,18 @@ def event_id(method: str, status: int, headers: Mapping[str, str]) -> str | None
     return headers.get("etag") or None
 
 
+def packed(headers: Mapping[str, str]) -> str:
+    """Why a body cannot be read, where it is packed in a way that nobody here unpacks; mostly nothing.
+
+    Packings that were asked for are unpacked by the HTTP client, which leaves the header in place."""
+    named = headers.get("Content-Encoding", "")
+    if named.strip().lower() in _UNPACKED:
+        return ""
+    return (
+        f"the body is packed as Content-Encoding {named[:100]!r}, which cannot be unpacked here and was not asked for"
+    )
+
+
 def status_error(status: int, headers: Mapping[str, str], body: bytes) -> StatusError:
     """The error an answer means. Bodies that are no JSON, or another JSON than documented, never hide the status."""
     told = _json_object(body)
@@ -50,7 +96,7 @@ def status_error(status: int, headers: Mapping[str, str], body: bytes) -> Status
     message = _text(told.get("message"))
     issues = tuple(_issues(told.get("validationErrors")))
     if not message and not issues:
-        message = shown(body)
+        message = (packed(headers) if body else "") or shown(body)
     cls = error_class(status)
     if status == 412:
         # Without a type (a proxy ate the body) nothing says that waiting helps.

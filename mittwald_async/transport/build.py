@@ -16,15 +16,12 @@ from msgspec import UNSET
 
 from ..errors import InvalidArgumentError
 from ..operation import Operation, Parameter
+from ..options import header_flaw, hidden
 from .answers import is_secret
 
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*", re.ASCII)
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-_FRAMING = frozenset(("content-length", "transfer-encoding"))
-"""Headers that would make the server wait for bytes that never come, or take the rest for the next request."""
-_FORBIDDEN_IN_HEADERS = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Content:
@@ -86,6 +83,7 @@ class Plan:
         "route",
         "safe",
         "scopes",
+        "secret_parts",
     )
 
     def __init__(self, operation: Operation[Any], loose: bool = False) -> None:
@@ -107,7 +105,11 @@ class Plan:
             by_place["path"][w].name if w in by_place["path"] else w for w in wires
         )
         self.query: dict[str, Parameter] = by_place["query"]
-        self.masks: bool = loose or any(is_secret(name) for name in self.query)
+        self.secret_parts: tuple[int, ...] = tuple(
+            place for place, wire in enumerate(wires) if wire.lower().endswith("token")
+        )
+        """Path arguments that are secrets themselves; the id of a token is none."""
+        self.masks: bool = loose or bool(self.secret_parts) or any(is_secret(name) for name in self.query)
         self.headers: dict[str, Parameter] = {name.lower(): parameter for name, parameter in by_place["header"].items()}
         self.cookies: dict[str, Parameter] = by_place["cookie"]
         properties = operation.body.properties if operation.body else ()
@@ -242,18 +244,15 @@ def header_values(headers: Mapping[str, object], known: Mapping[str, Parameter])
             continue
         parameter = known.get(wire.lower())
         name = wire if parameter is None else parameter.name
-        if not _TOKEN.fullmatch(wire):
-            raise InvalidArgumentError(name, f"{wire!r} is no header name")
-        if wire.lower() in _FRAMING:
-            raise InvalidArgumentError(name, "says how the body is framed, which follows from the body")
         if isinstance(value, (list, tuple)):
             items = cast("Iterable[object]", value)
             text = ", ".join(scalar(item, name) for item in items)
         else:
             text = scalar(value, name)
-        if _FORBIDDEN_IN_HEADERS.search(text):
-            raise InvalidArgumentError(name, "line breaks and control characters cannot be sent in a header")
-        sent[wire] = text
+        flaw = header_flaw(wire, text)
+        if flaw:
+            raise InvalidArgumentError(name, flaw)
+        sent[wire] = hidden(wire, text)
     return sent
 
 

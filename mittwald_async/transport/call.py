@@ -16,8 +16,8 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ClientStateError
 from ..operation import Attempt
 from . import events
-from .answers import masked
-from .build import Content, Plan
+from .answers import masked, sealed
+from .build import Content, Plan, segment
 from .consistency import Memory
 from .retry import Quota
 
@@ -106,8 +106,13 @@ class Call:
     @property
     def shown_url(self) -> str:
         """The URL as it may be shown."""
-        text = str(self.url) if self.hops else self.text
-        return masked(text) if self.plan.masks or self.hops else text
+        if not (self.hops or self.plan.masks):
+            return self.text
+        text = sealed(masked(str(self.url) if self.hops else self.text), self.secret)
+        for place in self.plan.secret_parts:
+            part = segment(self.path[place], "path")
+            text = text.replace(f"/{part}", "/***")
+        return text
 
     def watch(self, observers: Sequence[Observer]) -> None:
         """Tell these observers, and the log, from now on."""

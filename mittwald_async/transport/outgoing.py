@@ -14,13 +14,14 @@ from yarl import URL
 
 from .. import codec
 from ..credentials import Secret
-from ..errors import CallTimeoutError, InvalidArgumentError
+from ..errors import CallTimeoutError, InvalidArgumentError, ResponseDecodeError
 from ..operation import Operation
-from ..options import Options
+from ..options import Hidden, Options
+from .answers import packed
 from .build import Content, Plan, cookie_header, form, header_values, query_pairs, spread
 from .call import Call, Shared
 from .ratelimit import Policy
-from .session import LATE, USER_AGENT, Hidden, Limits, limits
+from .session import LATE, USER_AGENT, Answer, Limits, limits
 
 JSON = "application/json"
 _JSON_TYPES = frozenset((JSON, "application/json; charset=utf-8", "application/json;charset=utf-8"))
@@ -41,9 +42,10 @@ def plan_of(operation: Operation[Any]) -> Plan:
     return plan
 
 
-def decoded(plan: Plan, status: int, content_type: str | None, body: bytes, strict: bool) -> Any:
+def decoded(plan: Plan, answer: Answer, strict: bool) -> Any:
     """The value of a successful answer. Nearly all of them are JSON as documented and take the short way; the long way
     tells what is wrong with the others."""
+    status, body, content_type = answer.status, answer.body, answer.headers.get("Content-Type")
     if content_type in _JSON_TYPES:
         try:
             decoder = plan.decoders[status]
@@ -54,6 +56,10 @@ def decoded(plan: Plan, status: int, content_type: str | None, body: bytes, stri
                 return decoder(body)
             except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
                 pass
+    problem = packed(answer.headers) if body else ""
+    if problem:
+        operation_id = plan.operation.operation_id
+        raise ResponseDecodeError(problem, operation_id=operation_id, json_path="$", body=body)
     return codec.decode(plan.operation, status, content_type, body, strict=strict)
 
 
@@ -64,10 +70,18 @@ def _decoder(operation: Operation[Any], status: int) -> Callable[[bytes], Any] |
     return codec.strict_decoder(documented[0].type)
 
 
+def check_method(method: object) -> None:
+    """Refuse what is no HTTP method."""
+    if not isinstance(method, str):
+        raise InvalidArgumentError("method", f"must be text, not {type(method).__name__}")
+    if not _METHOD.fullmatch(method):
+        raise InvalidArgumentError("method", f"{method!r} is no HTTP method")
+
+
 def usable(text: str, name: str) -> URL:
     """A whole URL that a request can go to."""
     url: URL | None = None
-    with suppress(ValueError):  # raised by the questions, too: the port is looked at late
+    with suppress(ValueError, TypeError, AttributeError):  # raised by the questions, too: the port is looked at late
         read = URL(text, encoded=text.isascii())
         if read.scheme in ("http", "https") and read.host and read.port:
             url = read
@@ -112,8 +126,9 @@ class Outgoing:
     def _loose(self, method: str, url: str, query: Mapping[str, object] | None = None) -> Call:
         """A call of a route that is in no document: a path under the base URL, or a whole URL."""
         shared = self.shared
-        if not _METHOD.fullmatch(method):
-            raise InvalidArgumentError("method", f"{method!r} is no HTTP method")
+        check_method(method)
+        if not isinstance(url, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+            raise InvalidArgumentError("path", f"must be text, not {type(url).__name__}")
         absolute = _WHOLE_URL.match(url) is not None
         if not absolute and not url.startswith("/"):
             raise InvalidArgumentError("path", f"{url!r} must begin with / (or be a whole URL)")

@@ -21,6 +21,7 @@ from ..credentials import Secret
 from ..errors import (
     CallTimeoutError,
     ClientStateError,
+    InvalidArgumentError,
     MittwaldError,
     NotSentError,
     StatusError,
@@ -29,10 +30,10 @@ from ..errors import (
 from ..operation import Attempt, Operation, Response
 from . import events
 from .again import Again, after_error, after_status, follow
-from .answers import event_id, status_error
-from .build import Content
+from .answers import event_id, sealed_answer, status_error
+from .build import Content, header_values
 from .call import Call
-from .outgoing import JSON, Outgoing, content_type_of, decoded, plan_of, usable
+from .outgoing import JSON, Outgoing, check_method, content_type_of, decoded, plan_of, usable
 from .ratelimit import Slot
 from .retry import jitter, retry_after
 from .session import LATE, Answer, Session, StreamAnswer
@@ -61,10 +62,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 CallNext: TypeAlias = Callable[[Request], Awaitable[Answer]]
 Middleware: TypeAlias = Callable[[Request, CallNext], Awaitable[Answer]]
-
-
-_REAL_TOKEN = 12
-"""Characters from which on a token is looked for in errors."""
 
 
 class _Free:
@@ -104,7 +101,7 @@ class Pipeline(Outgoing):
         if body is not UNSET:
             await self._add_body(call, body)
         answer = await self._perform(call)
-        value = decoded(call.plan, answer.status, answer.headers.get("Content-Type"), answer.body, self.options.strict)
+        value = decoded(call.plan, answer, self.options.strict)
         return cast("T", value)
 
     async def response(
@@ -122,8 +119,7 @@ class Pipeline(Outgoing):
         if body is not UNSET:
             await self._add_body(call, body)
         answer = await self._perform(call)
-        data = decoded(call.plan, answer.status, answer.headers.get("Content-Type"), answer.body, self.options.strict)
-        return self._response(call, answer, data)
+        return self._response(call, answer, decoded(call.plan, answer, self.options.strict))
 
     async def request(
         self,
@@ -299,6 +295,7 @@ class Pipeline(Outgoing):
         async def send(request: Request) -> Answer:
             url, headers, content, answered = call.url, self._headers(call), call.content, slot.answered
             if request is not given:
+                check_changed(request)
                 url = usable(request.url, "url")
                 if request.body is not given.body:
                     kind = content_type_of(call, request.headers)
@@ -307,7 +304,7 @@ class Pipeline(Outgoing):
                     headers, answered = self._foreign_headers, None
                 elif request.headers is not given.headers or content is not call.content:
                     headers = headers.copy()
-                    headers.update(request.headers)
+                    headers.update(header_values(request.headers, {}))
                     if content is not None:
                         headers["Content-Type"] = content.content_type
             call.sent = True
@@ -361,7 +358,7 @@ class Pipeline(Outgoing):
             self._ended_attempt(call, answer.status, None, "waited for the write of another task")
             return
         else:
-            error = status_error(answer.status, answer.headers, _sealed(answer.body, call.secret))
+            error = status_error(answer.status, *sealed_answer(answer.headers, answer.body, call.secret))
             again = await self._after_status(call, answer, error)
         if again is not None and again.wait and options.timeout is not None:
             # A wait that runs over the deadline: the error at hand says more than a timeout later.
@@ -530,19 +527,26 @@ class Pipeline(Outgoing):
         )
 
 
+def check_changed(request: object) -> None:
+    """Refuse what no request can be made of."""
+    if not isinstance(request, Request):
+        raise ClientStateError(
+            f"a middleware gave {type(request).__name__} to call_next, no request: use msgspec.structs.replace"
+        )
+    check_method(request.method)
+    if request.body is not None and not isinstance(request.body, bytes):  # pyright: ignore[reportUnnecessaryIsInstance] - middleware may be untyped
+        raise InvalidArgumentError("body", f"must be bytes or None, not {type(request.body).__name__}")
+    if not isinstance(request.headers, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - middleware may be untyped
+        raise InvalidArgumentError(
+            "headers", f"must be a mapping of names to values, not {type(request.headers).__name__}"
+        )
+
+
 def _bound(middleware: Middleware, run: CallNext) -> CallNext:
     async def bound(request: Request) -> Answer:
         return await middleware(request, run)
 
     return bound
-
-
-def _sealed(body: bytes, secret: Secret | None) -> bytes:
-    """An error's body without the token, should the server repeat it. What is short is a stand-in for tests, and may be
-    a word of the message."""
-    if secret is None or len(secret.reveal()) < _REAL_TOKEN:
-        return body
-    return body.replace(secret.reveal().encode(), b"***")
 
 
 def _told(error: MittwaldError) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import platform
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
@@ -32,7 +33,7 @@ from ..errors import (
     TransportError,
 )
 from ..operation import RateLimit, Response
-from ..options import Pool
+from ..options import Hidden, Pool
 from .build import Content
 from .watch import COARSE, Watch
 
@@ -72,15 +73,6 @@ def limits(total: float | None, connect: float | None, read: float | None) -> Li
     if not watched or read is None or read < COARSE:
         return Limits(timers, total if watched else None, None, timers)
     return Limits(timers, total, read, aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=None))
-
-
-class Hidden(str):
-    """A header value whose `repr` tells nothing: it may stand in the locals of any frame of a traceback."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
 
 
 class Answer:
@@ -150,9 +142,9 @@ def classify(error: Exception) -> TransportError:
     if isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
         return NotSentError("the URL cannot be used")
     if isinstance(error, aiohttp.ClientResponseError):
-        return MaybeSentError(
-            f"the answer is not HTTP: {error.message.splitlines()[0] if error.message else 'garbage'}"
-        )
+        # What is quoted is the server's, and might be our own request.
+        said = re.split(r"\s(?:b?['\"]|\n)|\n", error.message, maxsplit=1)[0].rstrip(" :")
+        return MaybeSentError(f"the answer is not HTTP: {said or 'garbage'}")
     if isinstance(error, aiohttp.ClientPayloadError):
         return MaybeSentError("the body of the answer broke off")
     if isinstance(error, aiohttp.ServerDisconnectedError):
@@ -226,6 +218,12 @@ def _watched_by(watch: Watch) -> type[aiohttp.ClientRequest]:
             return aiohttp.ClientRequest.send(self, conn)  # awaited by the session: no frame of our own in between
 
     return WatchedRequest
+
+
+def check_session(session: object) -> None:
+    """Refuse what is no aiohttp session; `None` stands for a pool of our own."""
+    if session is not None and not isinstance(session, aiohttp.ClientSession):
+        raise ConfigurationError(f"session: must be an aiohttp.ClientSession, not {type(session).__name__}")
 
 
 class Session:

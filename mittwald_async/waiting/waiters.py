@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 OnChange: TypeAlias = Callable[[str, T], object] | None
 
+_FOR_EVER = 1e9
 _TIMEOUT = 600.0
 """Seconds; the longest of these things usually take a few minutes."""
 
@@ -191,8 +192,12 @@ class Waiters:
             failed: whether it never will; looked at first.
             timeout, on_change: as for all. The state is the value's `status` or `phase`, or the value itself.
         """
+        for name, function in (("poll", poll), ("done", done), ("failed", failed)):
+            if not callable(function):
+                raise InvalidArgumentError(name, f"must be callable, not {type(function).__name__}")
         kind: Kind[T] = Kind("condition", lambda key: poll(), state=_shown_state, done=done, failed=failed)
-        return await self._poller(kind).wait((), _checked(timeout), on_change)
+        _check(timeout, on_change)
+        return await self._poller(kind).wait((), timeout, on_change)
 
     async def _wait(
         self,
@@ -204,9 +209,9 @@ class Waiters:
         shared: object = None,
     ) -> T:
         for part in key:
-            if not part:
-                raise InvalidArgumentError("id", "must not be empty")
-        _checked(timeout)
+            if not isinstance(part, str) or not part:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+                raise InvalidArgumentError("id", f"must be text and not empty, not {part!r}")
+        _check(timeout, on_change)
         share = shared or make
         poller = cast("Poller[T] | None", self._pollers.get(share))
         if poller is None:
@@ -231,10 +236,11 @@ class Waiters:
         return status.resets_in / max(1, status.remaining)
 
 
-def _checked(timeout: float | None) -> float | None:
-    if timeout is not None and not timeout >= 0:
+def _check(timeout: object, on_change: object) -> None:
+    if timeout is not None and (not isinstance(timeout, int | float) or not 0 <= timeout < _FOR_EVER):
         raise InvalidArgumentError("timeout", f"must be 0 or more seconds, or None, not {timeout!r}")
-    return timeout
+    if on_change is not None and not callable(on_change):
+        raise InvalidArgumentError("on_change", f"must be callable, not {type(on_change).__name__}")
 
 
 def _shown_state(value: object) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mittwald_async import errors
+from mittwald_async import Pages, errors
 from mittwald_async.errors import (
     BadRequestError,
     ConsistencyError,
@@ -21,7 +21,7 @@ from mittwald_async.errors import (
 from mittwald_async.transport.answers import masked, status_error
 from mittwald_async.transport.session import ERROR_BODY_LIMIT
 
-from .tools import CREATE_PROJECT, GET_PROJECT, idle_only, reply, talking
+from .tools import CREATE_PROJECT, GET_PROJECT, LIST_PROJECTS, idle_only, reply, talking
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,31 @@ async def test_errors_can_be_handed_to_another_process() -> None:
             assert set(vars(again)) == set(vars(error))
     again = pickle.loads(pickle.dumps(made[-1]))
     assert again.headers["CONTENT-TYPE"] == "application/json"
+
+
+async def test_whole_answers_can_be_handed_to_another_process() -> None:
+    async with talking(reply(200, [{"id": "p-1"}], headers={"X-Twice": "a"})) as (client, _, _):
+        response = await client.sender.response(LIST_PROJECTS)
+        page = await Pages[Any](client.sender, LIST_PROJECTS)
+    for again in (pickle.loads(pickle.dumps(response)), copy.copy(response), copy.deepcopy(response)):
+        assert again == response
+        assert again.headers["x-TWICE"] == "a"
+    revived = pickle.loads(pickle.dumps(page))
+    assert revived == page
+    assert revived.response.attempts == page.response.attempts
+
+
+@pytest.mark.parametrize("status", [200, 502])
+async def test_a_packing_that_nobody_asked_for_is_called_by_its_name(status: int) -> None:
+    body = b"\x04\x22\x4d\x18" * 4
+    async with talking(reply(status, body, headers={"Content-Encoding": "lz4"}), max_retries=0) as (client, _, _):
+        with pytest.raises(
+            (ResponseDecodeError, errors.ServerError), match="packed as Content-Encoding 'lz4'"
+        ) as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert getattr(caught.value, "body", None) == body
+        if status == 200:
+            assert (await client.request("GET", "/v2/x")).data == body
 
 
 async def test_validation_errors_name_their_places() -> None:
@@ -174,6 +199,25 @@ async def test_arguments_are_refused_before_anything_is_sent() -> None:
             await client.request("GET", "/v2/projects/a b")
         with pytest.raises(InvalidArgumentError, match="method"):
             await client.request("GET /", "/v2/projects")
+        for header in ("Content-Length", "Host", "connection"):
+            with pytest.raises(InvalidArgumentError, match=f"{header}: .*framed"):
+                await client.request("GET", "/v2/projects", headers={header: "1"})
+        wrong: list[tuple[str, dict[str, Any]]] = [
+            ("method", {"method": 5}),
+            ("path", {"path": None}),
+            ("query", {"query": 5}),
+            ("query", {"query": {5: 5}}),
+            ("headers", {"headers": [("a", "b")]}),
+        ]
+        for name, arguments in wrong:
+            with pytest.raises(InvalidArgumentError, match=f"^{name}: must be"):
+                await client.request(**dict[str, Any](method="GET", path="/v2/x") | arguments)
+            if name in ("query", "headers"):
+                with pytest.raises(InvalidArgumentError, match=f"^{name}: must be"):
+                    await client.call("project-list-projects", **arguments)
+        nothing: Any = None
+        with pytest.raises(InvalidArgumentError, match="operation_id: must be text"):
+            await client.call(nothing)
         assert server.seen == []
 
 
@@ -181,7 +225,11 @@ async def test_arguments_are_refused_before_anything_is_sent() -> None:
     ("url", "shown"),
     [
         ("https://h/p?token=abc&x=1", "https://h/p?token=***&x=1"),
-        ("https://h/p?a=1&accessToken=abc&client_secret=d#f", "https://h/p?a=1&accessToken=***&client_secret=***#f"),
+        ("https://h/p?a=1&accessToken=abc&client_secret=d#f", "https://h/p?a=1&accessToken=***&client_secret=***"),
+        ("https://h/p?to%6Ben=abc&%74oken=abc&x=1", "https://h/p?to%6Ben=***&%74oken=***&x=1"),
+        ("https://h/p?next=https%3A%2F%2Fx%3Ftoken%3Dabc&a=1;token=abc", "https://h/p?next=***&a=***"),
+        ("https://h/p#access_token=abc", "https://h/p"),
+        ("https://h/p?monkey", "https://h/p?monkey"),
         ("https://user:pw@h/p", "https://h/p"),
         ("https://h/mail/a@b", "https://h/mail/a@b"),
         ("https://h/p?q=a@b", "https://h/p?q=a@b"),

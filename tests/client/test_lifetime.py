@@ -128,6 +128,9 @@ def test_defaults_are_the_same_everywhere() -> None:
         assert (default or getattr(plain, name)) == getattr(plain, name), name
 
 
+FRAMING = ("Content-Length", "transfer-encoding", "Host", "CONNECTION", "Keep-Alive", "TE", "Trailer", "Upgrade")
+
+
 async def _observes(event: Event) -> None:
     """An observer that nobody would await."""
 
@@ -167,14 +170,42 @@ async def _observes(event: Event) -> None:
         ({"middleware": [5]}, "middleware"),
         ({"observers": [None]}, "observers"),
         ({"observers": [_observes]}, "plain function"),
+        ({"middleware": 5}, "middleware: must be an iterable"),
+        ({"observers": print}, "observers: must be an iterable"),
+        ({"headers": 5}, "headers: must be a mapping"),
+        ({"headers": {5: "x"}}, "headers"),
+        ({"strict": "yes"}, "strict"),
+        ({"session": 5}, "session: must be an aiohttp.ClientSession, not int"),
+        ({"pool": 5}, "pool: must be a Pool, not int"),
+        ({"clock": 5}, "clock"),
+        ({"token": 5}, "token is no text but int"),
+        ({"token": "lone surrogate \udc80"}, "token"),
+        *(({"headers": {name: "x"}}, f"{name}.*framed") for name in FRAMING),
+        ({"headers": {"A Name": "x"}}, "is no header name"),
+        ({"headers": {"X": "a\x00b"}}, "control characters"),
+        ({"headers": {"X": "\udc80"}}, "surrogates"),
     ],
 )
 def test_what_cannot_work_is_refused_at_once(options: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigurationError, match=named):
         Mittwald(**dict[str, Any](token=TOKEN) | options)
+    if options.keys() <= set(Options.__struct_fields__):
+        with pytest.raises(ConfigurationError, match=named):
+            Mittwald(TOKEN).with_options(**options)
 
 
-@pytest.mark.parametrize("options", [{"connections": -1}, {"keepalive": 0}, {"dns_ttl": -1}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"connections": -1},
+        {"connections": 1.5},
+        {"keepalive": 0},
+        {"dns_ttl": -1},
+        {"compressed": 5},
+        {"trust_env": "no"},
+        {"tls": True},
+    ],
+)
 def test_a_pool_that_cannot_work_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         Pool(**options)

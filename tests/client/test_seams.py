@@ -52,6 +52,39 @@ async def test_a_middleware_that_forgets_to_return_the_answer_is_told() -> None:
         assert len(server.seen) == 1
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"headers": {"Content-Length": "5"}}, "Content-Length: .*framed"),
+        ({"headers": {"X": "a\r\nY: b"}}, "X: line breaks"),
+        ({"headers": None}, "headers: must be a mapping"),
+        ({"method": "GET /"}, "method"),
+        ({"method": None}, "method"),
+        ({"url": None}, "url"),
+        ({"body": "text"}, "body: must be bytes"),
+    ],
+)
+async def test_what_middleware_changes_is_checked_like_what_callers_give(changes: dict[str, Any], said: str) -> None:
+    async def change(request: Request, call_next: CallNext) -> Answer:
+        return await call_next(msgspec.structs.replace(request, **changes))
+
+    async with talking(reply(200, {}), middleware=[change]) as (client, server, _):
+        with pytest.raises(InvalidArgumentError, match=said):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert server.seen == []
+
+
+async def test_a_middleware_that_asks_for_nothing_is_told() -> None:
+    async def forgets(request: Request, call_next: Any) -> Answer:
+        answer: Answer = await call_next(None)
+        return answer
+
+    async with talking(reply(200, {}), middleware=[forgets]) as (client, server, _):
+        with pytest.raises(ClientStateError, match="gave NoneType to call_next"):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert server.seen == []
+
+
 async def test_the_first_middleware_is_outermost() -> None:
     order: list[str] = []
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from mittwald_async import Mittwald
+from mittwald_async import Mittwald, Operation
 from mittwald_async.errors import ConfigurationError, MittwaldError
-from mittwald_async.transport.session import Hidden
+from mittwald_async.operation import Parameter, Result
+from mittwald_async.options import Hidden
 
 from .tools import GET_PROJECT, TOKEN, Seen, reply, serving, shared, talking
 
@@ -60,6 +61,11 @@ async def test_a_token_that_is_a_word_does_not_garble_messages() -> None:
         reply(401),
         reply(401, {"type": "E", "message": f"{TOKEN} is bad"}),
         reply(404),
+        reply(404, headers={"X-Debug": f"you sent {TOKEN}"}),
+        reply(503, headers={"Set-Cookie": f"session={TOKEN}"}),
+        reply(308, headers={"Location": f"ftp://elsewhere/?x={TOKEN}"}),
+        reply(307, headers={"Location": f"/v2/again?x={TOKEN}"}),
+        f"{TOKEN} was in your request\r\n\r\n".encode(),
         reply(200, b"<html>"),
         reply(308),
         hang_up,
@@ -84,6 +90,42 @@ async def test_no_failure_shows_the_token(answer: bytes | Callable[..., Any], ca
         assert TOKEN not in caplog.text
 
 
+GET_RULES: Operation[Any] = Operation(
+    operation_id="file-get-file-upload-token-rules",
+    method="GET",
+    path="/v2/file-upload-tokens/{fileUploadToken}/rules",
+    group="file",
+    name="get_file_upload_token_rules",
+    tag="File",
+    parameters=(Parameter(name="token", wire="fileUploadToken", where="path", type="str", required=True),),
+    results=(Result(status=200, type="Any", content_type="application/json"),),
+)
+
+
+async def test_a_secret_that_is_part_of_the_path_is_in_no_message(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with talking(reply(404)) as (client, server, _):
+        with pytest.raises(MittwaldError, match=r"/v2/file-upload-tokens/\*\*\*/rules"):
+            await client.sender.value(GET_RULES, ("hush hush",))
+        assert "hush" not in caplog.text
+        assert server.seen[0].target == "/v2/file-upload-tokens/hush%20hush/rules"
+
+
+async def test_headers_of_the_callers_that_sound_secret_are_sent_and_not_shown() -> None:
+    own = {"Authorization": "Bearer hush-hush", "Cookie": "a=hush-hush", "X-Trace": "t-1"}
+    async with talking(reply(404), headers=own) as (client, server, _):
+        assert "hush-hush" not in repr(client.options)
+        assert "t-1" in repr(client.options)
+        with pytest.raises(MittwaldError) as caught:
+            await client.request("GET", "/v2/x", headers={"X-Api-Key": "hush-hush"})
+        for name, variables in frames_of_ours(caught.value):
+            for variable, value in variables.items():
+                if variable != "headers" or name not in ("Mittwald.request", "Pipeline.request"):
+                    assert "hush-hush" not in repr(value), f"{variable} in {name}"
+        sent = server.seen[0].headers
+        assert (sent["authorization"], sent["x-api-key"]) == ("Bearer hush-hush", "hush-hush")
+
+
 async def test_no_object_shows_the_token() -> None:
     async with talking(reply(200, {})) as (client, _, _):
         await client.sender.value(GET_PROJECT, ("p-1",))
@@ -105,3 +147,4 @@ def test_a_token_that_cannot_be_used_is_not_shown() -> None:
 def test_a_hidden_value_is_sent_but_not_shown() -> None:
     hidden = Hidden("value")
     assert (hidden, str(hidden), repr(hidden)) == ("value", "value", "'***'")
+    assert repr(hidden[:2]) == "'***'", "tools cut what is long before they show it"

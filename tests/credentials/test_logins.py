@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 
-from mittwald_async.credentials import AccessTokenRetrievalKey, ExtensionInstanceSecret, PasswordLogin, Secret
+from mittwald_async.credentials import (
+    AccessTokenRetrievalKey,
+    ExtensionInstanceSecret,
+    PasswordLogin,
+    Secret,
+    StaticToken,
+    TokenSource,
+)
 from mittwald_async.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -258,7 +267,31 @@ def test_empty_credentials_are_refused_at_once() -> None:
         PasswordLogin(" ", "x")
     with pytest.raises(ConfigurationError, match="password"):
         PasswordLogin("a@example.com", Secret(""))
-    with pytest.raises(ConfigurationError, match="user id and the key"):
+    with pytest.raises(ConfigurationError, match="access token retrieval key is empty"):
         AccessTokenRetrievalKey("user", " ")
-    with pytest.raises(ConfigurationError, match="id and its secret"):
+    with pytest.raises(ConfigurationError, match="the extension instance is empty"):
         ExtensionInstanceSecret("", Secret("x"))
+
+
+NOTHING_TO_LOG_IN_WITH: list[tuple[str, Callable[[Any], object]]] = [
+    ("email", lambda given: PasswordLogin(given, "x")),
+    ("password", lambda given: PasswordLogin("a@example.com", given)),
+    (
+        "second_factor",
+        lambda given: PasswordLogin("a@example.com", "x", second_factor=given if given is not None else cast("Any", 5)),
+    ),
+    ("user_id", lambda given: AccessTokenRetrievalKey(given, "x")),
+    ("key", lambda given: AccessTokenRetrievalKey("u", given)),
+    ("extension_instance_id", lambda given: ExtensionInstanceSecret(given, "x")),
+    ("secret", lambda given: ExtensionInstanceSecret("i", given)),
+    ("token", StaticToken),
+    ("source", lambda given: TokenSource(given)),
+]
+
+
+@pytest.mark.parametrize(("name", "make"), NOTHING_TO_LOG_IN_WITH, ids=[name for name, _ in NOTHING_TO_LOG_IN_WITH])
+@pytest.mark.parametrize("given", [5, None, b"x", ["x"], "lone surrogate \udc80"])
+def test_what_is_no_text_is_refused_at_once_by_name(name: str, make: Callable[[Any], object], given: object) -> None:
+    with pytest.raises(ConfigurationError, match=name) as caught:
+        make(given)
+    assert "surrogate \udc80" not in str(caught.value)

@@ -9,11 +9,12 @@ import pickle
 import traceback
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 
+from mittwald_async import Mittwald
 from mittwald_async.credentials import (
     AccessTokenRetrievalKey,
     Answer,
@@ -141,6 +142,10 @@ def test_a_token_that_is_refused_at_the_door_shows_in_no_frame() -> None:
         lambda: StaticToken(f"{WORD}\n"),
         lambda: StaticToken.from_environment({"MITTWALD_API_TOKEN": f"{WORD}\n"}),
         lambda: resolve(f"{WORD}\n", None),
+        lambda: resolve(f"{WORD}\udc80", None),
+        lambda: resolve(cast("str", WORD.encode()), None),
+        lambda: PasswordLogin("ada@example.com", f"{WORD}\udc80"),
+        lambda: Mittwald(cast("str", WORD.encode())),
         lambda: resolve(WORD, StaticToken("other")),
         lambda: PasswordLogin("", WORD),
         lambda: ExtensionInstanceSecret("", WORD),

@@ -8,10 +8,11 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from mittwald_async import Download
 from mittwald_async.errors import DownloadError, InvalidArgumentError, MaybeSentError, NotFoundError
 from mittwald_async.files import saving
 from mittwald_async.files.transfer import Transfer
@@ -235,8 +236,15 @@ async def test_a_place_that_cannot_be_written_to(tmp_path: Path, path: str, said
     with pytest.raises(InvalidArgumentError, match=said):
         await host.download().save(tmp_path / path)
     assert host.requests == []
-    with pytest.raises(InvalidArgumentError, match="64 hexadecimal"):
-        await host.download().save(tmp_path / "x", sha256="1")
+    wrong: list[Any] = ["1", "", 5, b"0" * 64]
+    for value in wrong:
+        with pytest.raises(InvalidArgumentError, match="sha256: must be 64 hexadecimal"):
+            await host.download().save(tmp_path / "x", sha256=value)
+        with pytest.raises(InvalidArgumentError, match=r"path: must be text or a path object|is a directory"):
+            await host.download().save(value if value != "1" else cast("Any", 5))
+        with pytest.raises(InvalidArgumentError, match="url: must be absolute"):
+            Download.of_url(host, value)
+    assert host.requests == []
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no pipes in the file system")

@@ -336,8 +336,16 @@ class TestSmallQuestions:
         server.sent.clear()
         assert await pages_of(server).collect(max_items=1500) == list(range(1500))
         assert len(server.sent) == 2
-        with pytest.raises(InvalidArgumentError, match="max_items"):
-            await pages_of(server).collect(-1)
+        wrong: list[Any] = [-1, "x", 1.5, float("nan"), True]
+        for value in wrong:
+            with pytest.raises(InvalidArgumentError, match="max_items: must be a whole number, 0 or more"):
+                await pages_of(server).collect(value)
+            with pytest.raises(InvalidArgumentError, match="ahead: must be a whole number, 0 or more"):
+                pages_of(server).with_options(ahead=value)
+        no_tokens: list[Any] = [None, 5, b"x"]
+        for value in no_tokens:
+            with pytest.raises(InvalidArgumentError, match="token: is not a resume token"):
+                pages_of(server).resume(value)
 
     async def test_collect_counts_what_is_left_after_dropping_duplicates(self) -> None:
         server = ListServer([*things(10), *things(30)[5:]])

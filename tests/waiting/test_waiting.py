@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -547,4 +547,22 @@ class TestAnythingElse:
             await account.waiters().until(poll, done=lambda value: value / 0 > 1)
         with pytest.raises(InvalidArgumentError):
             await account.waiters().until(poll, done=lambda value: True, timeout=-1)
+        wrong: list[tuple[str, dict[str, Any]]] = [
+            ("timeout", {"timeout": "x"}),
+            ("timeout", {"timeout": float("nan")}),
+            ("timeout", {"timeout": 10**400}),
+            ("on_change", {"on_change": 5}),
+        ]
+        for name, options in wrong:
+            with pytest.raises(InvalidArgumentError, match=name):
+                await account.waiters().until(poll, done=lambda value: True, **options)
+            with pytest.raises(InvalidArgumentError, match=name):
+                await account.waiters().project_ready("p-1", **options)
+        for options in ({"poll": 5, "done": bool}, {"poll": poll, "done": 5}):
+            with pytest.raises(InvalidArgumentError, match="must be callable"):
+                await account.waiters().until(**cast("dict[str, Any]", options))
+        missing_ids: list[Any] = ["", None, 5]
+        for missing in missing_ids:
+            with pytest.raises(InvalidArgumentError, match="id: must be text and not empty"):
+                await account.waiters().project_ready(missing)
         assert others() == []
