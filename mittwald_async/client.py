@@ -193,6 +193,9 @@ class Mittwald(Groups):
             raise shared.unusable()
         secure = shared.base_url.scheme == "https"
         session = await Session.open(self._pool, self._session, secure)
+        if shared.session is not None or shared.closed:  # another task was faster
+            await session.close()
+            raise shared.unusable() if shared.closed else ClientStateError("the client is open already: use it")
         identity = None if shared.credentials is None else shared.credentials.identity
         shared.limiter = Limiters.shared((str(shared.origin), identity))
         shared.session = session

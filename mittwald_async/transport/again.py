@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import NamedTuple
+from urllib.parse import quote
 
 from yarl import URL
 
@@ -20,6 +22,7 @@ LAG_WAIT = 0.25
 UNREACHED_FOR = 120.0
 """Seconds a not yet reached event is asked for where the call has no deadline."""
 
+_NOT_IN_URLS = re.compile("[\x00-\x20\x7f]")
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
@@ -115,6 +118,7 @@ def follow(call: Call, answer: Answer, shared: Shared) -> str:
         return f"more than {MAX_HOPS} redirects"
     target: URL | None = None
     with suppress(ValueError):  # raised by some of the questions, too: the port is looked at late
+        place = _NOT_IN_URLS.sub(lambda found: quote(found[0]), place)  # would end the request's first line
         named = call.url.join(URL(place, encoded=place.isascii()))
         if named.scheme in ("http", "https") and named.host and named.port:
             target = named

@@ -83,7 +83,7 @@ def usable(text: str, name: str) -> URL:
     url: URL | None = None
     with suppress(ValueError, TypeError, AttributeError):  # raised by the questions, too: the port is looked at late
         read = URL(text, encoded=text.isascii())
-        if read.scheme in ("http", "https") and read.host and read.port:
+        if not _NOT_IN_URLS.search(text) and read.scheme in ("http", "https") and read.host and read.port:
             url = read
     if url is None:
         raise InvalidArgumentError(name, "is not a usable URL")

@@ -261,6 +261,8 @@ class Pipeline(Outgoing):
     async def _while_open(self) -> AsyncGenerator[None, None]:
         """Wait, but not for a client that is closed meanwhile."""
         shared = self.shared
+        if shared.closed:
+            raise shared.unusable()
         waiting = asyncio.timeout(None)
         try:
             async with waiting:

@@ -257,6 +257,11 @@ class Session:
         if external is not None:
             if external.closed:
                 raise ConfigurationError("the aiohttp session handed in is closed")
+            loop = asyncio.get_running_loop()
+            if getattr(external, "_loop", loop) is not loop:
+                raise ConfigurationError(
+                    "the aiohttp session handed in belongs to another event loop: make it on this one"
+                )
             return cls(external, watch, owned=False, proxies=Proxies(False), guarded=True)
         tls = pool.tls
         if tls is None and secure:
@@ -287,8 +292,14 @@ class Session:
 
     async def close(self) -> None:
         """Close the pool if it is ours."""
-        if self._owned:
-            await self.session.close()
+        if not self._owned:
+            return
+        # aiohttp forgets a body that is being read when it closes the connection below: its reader would wait for ever.
+        for connection in tuple(getattr(self.session.connector, "_acquired", ())):
+            body = getattr(connection, "_payload", None)
+            if body is not None:
+                body.set_exception(aiohttp.ClientConnectionError("the client was closed"))
+        await self.session.close()
 
     async def exchange(
         self,

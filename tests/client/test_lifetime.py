@@ -13,7 +13,7 @@ from mittwald_async import Mittwald, Options, Pool
 from mittwald_async.errors import ClientStateError, ConfigurationError, NotFoundError
 from mittwald_async.transport.events import Event
 
-from .tools import GET_PROJECT, TOKEN, Clock, reply, serving, shared, talking
+from .tools import GET_PROJECT, TOKEN, Clock, Seen, reply, serving, shared, talking
 
 
 async def test_a_client_says_that_it_is_not_open() -> None:
@@ -58,6 +58,52 @@ async def test_a_client_is_opened_once() -> None:
     async with talking(reply(200, {})) as (client, _, _):
         with pytest.raises(ClientStateError, match="open already"):
             await client.__aenter__()
+
+
+async def test_of_two_tasks_that_open_a_client_at_once_one_is_told() -> None:
+    client = Mittwald(TOKEN, base_url="https://127.0.0.1:1")
+    first, second = await asyncio.gather(client.__aenter__(), client.__aenter__(), return_exceptions=True)
+    assert first is client
+    assert isinstance(second, ClientStateError)
+    await client.close()
+
+
+@pytest.mark.parametrize("body", [b"Content-Length: 1000\r\n\r\nbegin", b"\r\nwhatever comes until the end"])
+async def test_closing_ends_the_reading_of_a_body(body: bytes) -> None:
+    async def half(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n" + body)
+        await asyncio.sleep(30)
+
+    async def read(client: Mittwald, url: str) -> bytes:
+        return await client.download(url + "/export.tar")
+
+    async with talking(half, timeout=None, read_timeout=None) as (client, server, _):
+        tasks = [
+            asyncio.ensure_future(read(client, server.url)),
+            asyncio.ensure_future(client.sender.value(GET_PROJECT, ("p-1",))),
+        ]
+        while len(server.seen) < 2:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.01)
+        await client.close()
+        for task in tasks:
+            with pytest.raises(ClientStateError, match="the client is closed"):
+                await asyncio.wait_for(task, 5)
+
+
+def test_a_session_of_another_loop_is_refused() -> None:
+    async def make() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession()
+
+    async def use(session: aiohttp.ClientSession) -> None:
+        with pytest.raises(ConfigurationError, match="belongs to another event loop"):
+            async with Mittwald(TOKEN, session=session):
+                pass
+
+    with asyncio.Runner() as one, asyncio.Runner() as other:
+        session = one.run(make())
+        other.run(use(session))
+        one.run(session.close())
 
 
 def test_another_loop_is_told_from_its_own() -> None:

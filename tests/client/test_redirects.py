@@ -29,6 +29,13 @@ async def test_a_redirect_stub_leads_to_the_real_route() -> None:
         assert [a.reason for a in response.attempts] == ["redirected", "ok"]
 
 
+@pytest.mark.parametrize(("place", "target"), [("/v2/a b", "/v2/a%20b"), ("/v2/a%2Fb?c=d e", "/v2/a%2Fb?c=d%20e")])
+async def test_a_place_with_blanks_does_not_end_the_request_line(place: str, target: str) -> None:
+    async with talking(to(place), reply(200, {})) as (client, server, _):
+        await client.request("GET", "/v2/old")
+        assert [seen.target for seen in server.seen] == ["/v2/old", target]
+
+
 @pytest.mark.parametrize(("status", "method"), [(307, "POST"), (308, "POST"), (303, "GET"), (301, "GET"), (302, "GET")])
 async def test_method_and_body_of_a_write(status: int, method: str) -> None:
     async with talking(to("/v2/new", status), reply(201, {"id": "1"})) as (client, server, _):

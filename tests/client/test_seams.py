@@ -61,6 +61,7 @@ async def test_a_middleware_that_forgets_to_return_the_answer_is_told() -> None:
         ({"method": "GET /"}, "method"),
         ({"method": None}, "method"),
         ({"url": None}, "url"),
+        ({"url": "http://127.0.0.1/a HTTP/1.1"}, "url"),
         ({"body": "text"}, "body: must be bytes"),
     ],
 )
