@@ -10,6 +10,7 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from mittwald_async import Mittwald, MittwaldError
@@ -24,6 +25,18 @@ def options(description: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo", action="store_true", help="use a made-up account: no token, no network")
     return parser
+
+
+def day(text: str) -> datetime:
+    """A date on the command line, midnight UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def add_today(parser: argparse.ArgumentParser) -> None:
+    """`--on`: another day to count from, since the made-up account does not grow older."""
+    parser.add_argument(
+        "--on", type=day, default=datetime.now(UTC), metavar="DATE", help="count from this day (default: today)"
+    )
 
 
 @asynccontextmanager

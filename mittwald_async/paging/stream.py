@@ -75,6 +75,16 @@ class Fetch:
         """Whether this window is the page that the caller asked for by its number."""
         return self.numbered is not None and self.numbered[:2] == (start, size)
 
+    def start_told(self, start: int, page: Page[Any]) -> int:
+        """Where the page that was asked for by its number starts: only the server knows whether it counts from 0 or from 1,
+        and how long its pages are. A place that is neither is not believed, for what lies before it would be lost.
+        """
+        if self.numbered is None:
+            return start
+        _, size, number = self.numbered
+        places = {count * long for count in (number - 1, number) for long in (size, page.limit or size)}
+        return page.skip if page.skip in places else start
+
     def aligned(self, at: int, size: int) -> int:
         """Where a page has to start to contain item `at`. Skips are whole pages, as the API wants them."""
         return at - at % size
@@ -288,7 +298,7 @@ class PageStream(Generic[T]):
             self._done = True
             return None
         if first and self._fetch.asks_by_number(start, self._size) and not self._resumed:
-            start = self._at = page.skip  # only the server knows what it counts page numbers from
+            start = self._at = self._fetch.start_told(start, page)
             self._next = start + self._size
         # A total that the page itself exceeds tells nothing, so it must not end the list.
         self._total = page.total if page.total is not None and page.total >= start + count else None

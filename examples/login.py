@@ -1,0 +1,62 @@
+"""Log in with e-mail and password; the code of the second factor is asked for only if the account has one.
+
+The session is renewed while the program runs. For anything that runs by itself, an API token is the better choice.
+
+    python examples/login.py kim@example.org
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+
+from demo import options, run
+
+from mittwald_async import Mittwald, PasswordLogin
+from mittwald_async.emulator import Emulator
+
+
+async def who_am_i(mw: Mittwald) -> None:
+    user = await mw.user.get_user("self")
+    print(f"logged in as {user.person.first_name} {user.person.last_name}")
+    async for session in mw.user.list_sessions():
+        print(f"session since {session.created:%Y-%m-%d %H:%M}")
+
+
+def code() -> str:
+    """Runs in a thread of its own: a slow typist holds up nothing else."""
+    print("code of the second factor: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
+async def demonstrated() -> None:
+    """An account that asks for a second factor, and an owner who knows all the answers."""
+    async with Emulator(seed=7, mfa=True) as api:
+        async with Mittwald(api.token, base_url=api.url) as mw:
+            email = (await mw.user.get_user("self")).email or ""
+
+        def answer() -> str:
+            print("asked for the second factor")
+            return "123456"
+
+        login = PasswordLogin(email, "password-for-tests", second_factor=answer)
+        async with Mittwald(credentials=login, base_url=api.url) as mw:
+            await who_am_i(mw)
+
+
+async def main(arguments: argparse.Namespace) -> None:
+    if arguments.demo:
+        await demonstrated()
+        return
+    if arguments.email is None:
+        sys.exit("whose account? name the e-mail address (or try --demo)")
+    login = PasswordLogin(arguments.email, getpass.getpass("password: "), second_factor=code)
+    async with Mittwald(credentials=login) as mw:
+        await who_am_i(mw)
+
+
+if __name__ == "__main__":
+    parser = options(__doc__)
+    parser.add_argument("email", nargs="?", help="of the account")
+    run(main, parser)
