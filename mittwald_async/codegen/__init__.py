@@ -8,5 +8,5 @@ different for users).
 
 from __future__ import annotations
 
-GENERATOR_VERSION = "1.0"
+GENERATOR_VERSION = "1.1"
 """Goes up when the same document yields different output."""
