@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import GENERATOR_VERSION
-from .changes import compare, outline
+from .changes import compare
 from .compiler import Compiled, compile_document
 from .config import DEFAULT_PATH, Config, load_config
 from .load import load
+from .outline import outline
 from .problems import DocumentError
 from .write import difference, present, replace
 
@@ -66,7 +67,7 @@ def _run(spec: str, out: Path, check: bool, config: Config) -> int:
         print(*differing, sep="\n")
         return 1
     replace(out, made.files)
-    print(f"{out}: {len(differing)} files changed")
+    print(f"{out}: {len(made.files)} files written")
     return 0
 
 
@@ -78,10 +79,7 @@ def _report(made: Compiled, old: dict[str, str], differing: list[str]) -> None:
     for finding in made.findings:
         print(f"finding: {finding}")
     if old and differing:
-        changed = {line.partition(": ")[2] for line in differing}
-        before = outline({name: text for name, text in old.items() if name in changed})
-        after = outline({name: text for name, text in made.files.items() if name in changed})
-        print(*(compare(before, after) or ["no change for users"]), sep="\n")
+        print(*(compare(outline(old), outline(made.files)) or ["no change for users"]), sep="\n")
 
 
 if __name__ == "__main__":

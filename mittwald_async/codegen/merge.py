@@ -83,7 +83,7 @@ class Merger:
         found = self.whole(schema, pointer)
         if found.get("nullable") is True or None in found.get("enum", []):
             return True
-        alternatives: list[Json] = next((found[word] for word in _UNIONS if word in found), [])
+        alternatives: list[Json] = [part for word in _UNIONS for part in found.get(word, [])]
         return any(self.allows_null(part, pointer) for part in alternatives)
 
     def _check(self, schema: Json, pointer: str) -> None:
