@@ -7,6 +7,7 @@ Exit codes: 0 done or nothing to do, 1 `--check` found differences, 2 the docume
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from .config import DEFAULT_PATH, Config, load_config
 from .load import load
 from .outline import outline
 from .problems import DocumentError
-from .write import difference, present, replace
+from .write import difference, present, recover, replace
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -26,6 +27,9 @@ PACKAGE = Path(__file__).resolve().parents[1]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and give its exit code."""
     options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of the document may be in any alphabet
     try:
         config = load_config(options.config)
         return _run(options.spec or config.document, options.out, options.check, config)
@@ -57,6 +61,8 @@ def _run(spec: str, out: Path, check: bool, config: Config) -> int:
     if not out.is_dir():
         raise DocumentError(f"{out} is no directory")
     made = compile_document(load(spec), config)
+    if not check:
+        recover(out)
     old = present(out)
     differing = difference(old, made.files)
     _report(made, old, differing)

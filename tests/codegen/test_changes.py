@@ -84,19 +84,19 @@ def test_an_operation_that_only_changed_its_id_is_named() -> None:
     assert changes(get(), get("/y")) == [BREAKING, "~ operation shop-x: route: GET /x -> GET /y"]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ({}, {"deprecated": True}, [OTHER, "deprecated"]),
-        ({"security": [{"key": []}]}, {}, [OTHER, "needs no token"]),
-        ({}, {"tags": ["Other"]}, [BREAKING, "method: mw.shop.x -> mw.other.shop_x"]),
-        ({}, {"parameters": [parameter("q", required=True)]}, [BREAKING, "+ query q: str, required"]),
-        ({}, {"parameters": [parameter("q")]}, [OTHER, "+ query q: str"]),
-        ({"parameters": [parameter("q")]}, {}, [BREAKING, "- query q"]),
-        ({}, {"responses": ok(also={"404": {}})}, [OTHER, "documented errors added: 404"]),
-        ({}, {"responses": ok(also={"202": {}})}, [BREAKING, "+ result 202: None"]),
-    ],
-)
+OPERATIONS: list[tuple[Json, Json, list[str]]] = [
+    ({}, {"deprecated": True}, [OTHER, "deprecated"]),
+    ({"security": [{"key": []}]}, {}, [OTHER, "needs no token"]),
+    ({}, {"tags": ["Other"]}, [BREAKING, "method: mw.shop.x -> mw.other.shop_x"]),
+    ({}, {"parameters": [parameter("q", required=True)]}, [BREAKING, "+ query q: str, required"]),
+    ({}, {"parameters": [parameter("q")]}, [OTHER, "+ query q: str"]),
+    ({"parameters": [parameter("q")]}, {}, [BREAKING, "- query q"]),
+    ({}, {"responses": ok(also={"404": {}})}, [OTHER, "documented errors added: 404"]),
+    ({}, {"responses": ok(also={"202": {}})}, [BREAKING, "+ result 202: None"]),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "said"), OPERATIONS)
 def test_changes_of_an_operation(old: Json, new: Json, said: list[str]) -> None:
     heading, what = said
     assert changes(get(**old), get(**new))[:2] == [heading, f"~ operation shop-x: {what}"]
