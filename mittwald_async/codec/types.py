@@ -82,6 +82,8 @@ def _evaluate(node: ast.expr, module: ModuleType | None) -> Any:
             return _union(_evaluate(left, module), _evaluate(right, module))
         case ast.Constant(value=value):
             return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))):
+            return -value
         case _:
             raise ValueError(f"{type(node).__name__} has no place in a type")
 

@@ -7,17 +7,19 @@ Exit codes: 0 done or nothing to do, 1 `--check` found differences, 2 the docume
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from . import GENERATOR_VERSION
-from .changes import compare, outline
+from .changes import compare
 from .compiler import Compiled, compile_document
 from .config import DEFAULT_PATH, Config, load_config
 from .load import load
+from .outline import outline
 from .problems import DocumentError
-from .write import difference, present, replace
+from .write import difference, present, recover, replace
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -25,6 +27,9 @@ PACKAGE = Path(__file__).resolve().parents[1]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and give its exit code."""
     options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of the document may be in any alphabet
     try:
         config = load_config(options.config)
         return _run(options.spec or config.document, options.out, options.check, config)
@@ -56,6 +61,8 @@ def _run(spec: str, out: Path, check: bool, config: Config) -> int:
     if not out.is_dir():
         raise DocumentError(f"{out} is no directory")
     made = compile_document(load(spec), config)
+    if not check:
+        recover(out)
     old = present(out)
     differing = difference(old, made.files)
     _report(made, old, differing)
@@ -66,7 +73,7 @@ def _run(spec: str, out: Path, check: bool, config: Config) -> int:
         print(*differing, sep="\n")
         return 1
     replace(out, made.files)
-    print(f"{out}: {len(differing)} files changed")
+    print(f"{out}: {len(made.files)} files written")
     return 0
 
 
@@ -78,10 +85,7 @@ def _report(made: Compiled, old: dict[str, str], differing: list[str]) -> None:
     for finding in made.findings:
         print(f"finding: {finding}")
     if old and differing:
-        changed = {line.partition(": ")[2] for line in differing}
-        before = outline({name: text for name, text in old.items() if name in changed})
-        after = outline({name: text for name, text in made.files.items() if name in changed})
-        print(*(compare(before, after) or ["no change for users"]), sep="\n")
+        print(*(compare(outline(old), outline(made.files)) or ["no change for users"]), sep="\n")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ class Bodies:
             where="body",
             type=made.inner if isinstance(made, ir.Nullable) else made,
             required=field.required,
-            nullable=isinstance(made, ir.Nullable),
+            nullable=isinstance(made, ir.Nullable) or made == ir.NONE,
             limits=field.limits,
             default=field.default,
             deprecated=field.deprecated,

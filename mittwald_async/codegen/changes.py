@@ -1,170 +1,145 @@
-"""What is different for users between two outputs of the generator, read from the generated files themselves."""
+"""What is different for users between two outputs of the generator, most serious first."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
 
-Members = dict[str, str]
-"""A thing's parts: name and how it is described."""
-
-
-@dataclass
-class Outline:
-    """Operations by id and models by dotted name, each with its parts."""
-
-    operations: dict[str, Members] = field(default_factory=dict[str, Members])
-    models: dict[str, Members] = field(default_factory=dict[str, Members])
+from .outline import Facts, Outline, Parts
 
 
-def outline(files: Mapping[str, str]) -> Outline:
-    """Read generated files (text by path relative to the package)."""
-    found = Outline()
-    for path, text in files.items():
-        folder, _, name = path.rpartition("/")
-        if name in ("__init__.py", "groups.py"):
-            continue
-        if folder == "api":
-            _read_group(ast.parse(text), found)
-        elif folder == "models":
-            _read_domain(ast.parse(text), name.removesuffix(".py"), found)
-    return found
+@dataclass(frozen=True)
+class Change:
+    """One line. `breaking`: code that type-checked or worked before may not any more."""
+
+    line: str
+    breaking: bool = False
 
 
 def compare(old: Outline, new: Outline) -> list[str]:
-    """Lines that begin with `+` (added), `-` (removed) or `~` (changed)."""
-    lines = _compare("operation", old.operations, new.operations)
-    return lines + _compare("model", old.models, new.models)
-
-
-# ---- reading ----
-
-
-def _read_group(tree: ast.Module, found: Outline) -> None:
-    for node in tree.body:
-        if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Call):
-            facts = {keyword.arg or "": keyword.value for keyword in node.value.keywords}
-            operation_id = str(ast.literal_eval(facts.pop("operation_id")))
-            members: Members = {}
-            for key, value in facts.items():
-                if key in ("parameters", "results"):
-                    members.update(_records(value))
-                elif key == "body" and isinstance(value, ast.Call):
-                    members.update(_body(value))
-                elif key != "name":
-                    members[key] = ast.unparse(value)
-            found.operations[operation_id] = members
-
-
-def _records(node: ast.expr) -> Iterable[tuple[str, str]]:
-    """Parameters and results: named after where they are and what they are called there."""
-    for record in node.elts if isinstance(node, ast.Tuple) else []:
-        if isinstance(record, ast.Call):
-            facts = {keyword.arg or "": ast.unparse(keyword.value) for keyword in record.keywords}
-            facts.pop("name", None)
-            if "status" in facts:
-                yield (
-                    f"result {facts.pop('status')} {facts.pop('content_type', '').strip(chr(39))}".strip(),
-                    facts["type"],
-                )
-            else:
-                where, wire = facts.pop("where").strip("'"), facts.pop("wire").strip("'")
-                yield f"{where} {wire}", ", ".join(f"{key}={value}" for key, value in facts.items())
-
-
-def _body(node: ast.Call) -> Iterable[tuple[str, str]]:
-    for keyword in node.keywords:
-        if keyword.arg == "properties":
-            yield from _records(keyword.value)
-        elif keyword.arg != "flat":
-            yield f"body {keyword.arg}", ast.unparse(keyword.value)
-
-
-def _read_domain(tree: ast.Module, domain: str, found: Outline) -> None:
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef):
-            found.models[f"{domain}.{node.name}"] = dict(_fields(node))
-        elif isinstance(node, ast.AnnAssign):
-            _alias(node, domain, found)
-        elif isinstance(node, ast.If):
-            for inner in node.body:
-                if isinstance(inner, ast.AnnAssign):
-                    _alias(inner, domain, found)
-
-
-def _alias(node: ast.AnnAssign, domain: str, found: Outline) -> None:
-    if node.value is not None:
-        found.models[f"{domain}.{ast.unparse(node.target)}"] = {"is": ast.unparse(node.value)}
-
-
-def _fields(node: ast.ClassDef) -> Iterable[tuple[str, str]]:
-    for part in node.body:
-        if isinstance(part, ast.AnnAssign):
-            value = "" if part.value is None else f" = {ast.unparse(part.value)}"
-            yield ast.unparse(part.target), ast.unparse(part.annotation) + value
-
-
-# ---- comparing ----
-
-
-def _compare(kind: str, old: Mapping[str, Members], new: Mapping[str, Members]) -> list[str]:
+    """Lines that begin with `+` (added), `-` (removed) or `~` (changed), what breaks code under a heading of its own;
+    nothing if there is no difference."""
+    changes = [*_operations(old, new), *_models(old, new), *_redirects(old, new)]
     lines: list[str] = []
-    for name in sorted(old.keys() | new.keys()):
-        if name not in old:
-            lines.append(f"+ {kind} {name}")
-        elif name not in new:
-            lines.append(f"- {kind} {name}")
-        else:
-            lines += [f"~ {kind} {name}: {change}" for change in _differences(old[name], new[name])]
+    for breaking, heading in ((True, "breaking for users"), (False, "other changes")):
+        found = [change.line for change in changes if change.breaking is breaking]
+        if found:
+            lines += [f"{heading} ({len(found)}):", *found]
     return lines
 
 
-def _differences(old: Members, new: Members) -> list[str]:
-    changes: list[str] = []
+def _operations(old: Outline, new: Outline) -> Iterator[Change]:
+    routes = {parts[""]["route"]: name for name, parts in new.operations.items() if name not in old.operations}
+    for name in sorted(old.operations.keys() | new.operations.keys()):
+        if name not in old.operations:
+            about = new.operations[name][""]
+            yield Change(f"+ operation {name}: {about['method']}, {about['route']}")
+        elif name not in new.operations:
+            about = old.operations[name][""]
+            instead = f", now {routes[about['route']]}" if about["route"] in routes else ""
+            yield Change(f"- operation {name}: {about['method']}, {about['route']}{instead}", breaking=True)
+        else:
+            for change in _differences(old.operations[name], new.operations[name], _of_operation):
+                yield Change(f"~ operation {name}: {change.line}", change.breaking)
+
+
+def _models(old: Outline, new: Outline) -> Iterator[Change]:
+    for name in sorted(old.models.keys() | new.models.keys()):
+        if name not in old.models:
+            yield Change(f"+ model {name}")
+        elif name not in new.models:
+            yield Change(f"- model {name}", breaking=True)
+        else:
+            rules = _Rules(sent=name in new.sent, received=name in new.received, model=True)
+            for change in _differences(old.models[name], new.models[name], rules):
+                yield Change(f"~ model {name}: {change.line}", change.breaking)
+
+
+def _redirects(old: Outline, new: Outline) -> Iterator[Change]:
+    for route in sorted(old.redirects | new.redirects):
+        if route not in old.redirects:
+            yield Change(f"+ redirect {route}")
+        elif route not in new.redirects:
+            yield Change(f"- redirect {route}", breaking=True)
+
+
+# ---- one thing ----
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """Who is hurt by what: the sender by what is demanded, the reader by what is no longer promised."""
+
+    sent: bool
+    received: bool
+    model: bool = False
+
+
+_of_operation = _Rules(sent=True, received=False)
+
+
+def _differences(old: Parts, new: Parts, rules: _Rules) -> Iterator[Change]:
     for name in sorted(old.keys() | new.keys()):
         if name not in old:
-            changes.append(f"+ {name}: {new[name]}" if name != new[name] else f"+ {name}")
+            facts = new[name]
+            required = facts.get("required") is True
+            told = f"{facts['type']}{', required' if required else ''}" if "type" in facts else ""
+            hurt = (required and rules.sent) or name.startswith("result ")  # one more type to expect
+            yield Change(f"+ {name}: {told}".removesuffix(": "), breaking=hurt)
         elif name not in new:
-            changes.append(f"- {name}")
-        elif old[name] != new[name]:
-            changes.append(f"{name}: {_told(old[name], new[name])}")
-    return changes
+            yield Change(f"- {name}", breaking=True)
+        else:
+            for change in _facts(old[name], new[name], rules):
+                yield Change(f"{name}: {change.line}" if name else change.line, change.breaking)
 
 
-def _told(old: str, new: str) -> str:
-    """Known values that came or went where that is all; else both sides."""
-    before, after = _values(old), _values(new)
-    gone = [repr(value) for value in before if value not in after]
+_YES_NO = {
+    "required": ("now required", "no longer required"),
+    "null": ("may be null now", "no longer null"),
+    "anonymous": ("needs no token", "needs a token"),
+    "deprecated": ("deprecated", "no longer deprecated"),
+    "removed_upstream": ("removed by the provider", "documented by the provider again"),
+}
+
+
+def _facts(old: Facts, new: Facts, rules: _Rules) -> Iterator[Change]:
+    for key in sorted(old.keys() | new.keys()):
+        before, after = old.get(key), new.get(key)
+        if before == after and type(before) is type(after):
+            continue
+        if key in _YES_NO:
+            hurt = False
+            if key in ("required", "null"):
+                hurt = rules.sent if (key == "required") is (after is True) else rules.received
+            yield Change(_YES_NO[key][0 if after is True else 1], breaking=hurt)
+        elif isinstance(before, tuple) or isinstance(after, tuple):
+            yield from _lists(key, cast("tuple[object, ...]", before or ()), cast("tuple[object, ...]", after or ()))
+        elif key == "type":
+            yield _type(str(before), str(after))
+        else:
+            hurt = key in ("method", "route", "name on the wire", "content_type")
+            yield Change(f"{key}: {_shown(before)} -> {_shown(after)}", breaking=hurt)
+
+
+def _lists(key: str, before: tuple[object, ...], after: tuple[object, ...]) -> Iterator[Change]:
     come = [repr(value) for value in after if value not in before]
-    if (gone or come) and _without_values(old) == _without_values(new):
-        parts = [f"value {value} added" for value in come] + [f"value {value} removed" for value in gone]
-        return ", ".join(parts)
-    return f"{old} -> {new}"
+    gone = [repr(value) for value in before if value not in after]
+    if come:
+        yield Change(f"{key} added: {', '.join(come)}")
+    if gone:
+        yield Change(f"{key} removed: {', '.join(gone)}")
 
 
-def _values(text: str) -> list[object]:
-    return [node.value for node in _literals(text)]
+def _type(before: str, after: str) -> Change:
+    """Variants that came, where that is all: who reads a union has to expect unknown ones anyway."""
+    old, new = before.split(" | "), after.split(" | ")
+    come, gone = [option for option in new if option not in old], [option for option in old if option not in new]
+    if len(old) > 1 and len(new) > 1 and "Unknown" in old and "Unknown" in new and (come or gone):
+        told = [f"variant {option} added" for option in come] + [f"variant {option} removed" for option in gone]
+        return Change(", ".join(told), breaking=bool(gone))
+    return Change(f"type {before} -> {after}", breaking=True)
 
 
-def _literals(text: str) -> list[ast.Constant]:
-    try:
-        tree = ast.parse(f"f({text})" if "=" in text else text)
-    except SyntaxError:
-        return []
-    found: list[ast.Constant] = []
-    for node in ast.walk(tree):
-        inside: ast.AST | None = None
-        if isinstance(node, ast.Subscript) and ast.unparse(node.value).startswith("Literal"):
-            inside = node.slice
-        elif isinstance(node, ast.keyword) and node.arg == "enum":
-            inside = node.value
-        if inside is not None:
-            found += [part for part in ast.walk(inside) if isinstance(part, ast.Constant)]
-    return found
-
-
-def _without_values(text: str) -> str:
-    for node in _literals(text):
-        text = text.replace(f"{node.value!r}, ", "").replace(f", {node.value!r}", "").replace(repr(node.value), "")
-    return text.replace("(,)", "()").replace(",)", ")")
+def _shown(value: object) -> str:
+    return "none" if value is None else str(value)

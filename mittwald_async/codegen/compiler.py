@@ -29,6 +29,13 @@ class Compiled:
 
 def compile_document(document: Document, config: Config) -> Compiled:
     """Turn a document into the text of every generated file, or raise `DocumentError`."""
+    try:
+        return _compile(document, config)
+    except RecursionError:
+        raise DocumentError("schemas are nested too deeply", "#/components/schemas") from None
+
+
+def _compile(document: Document, config: Config) -> Compiled:
     findings = Findings()
     root = corrected(document.root, config.corrections, findings)
     schemas = Schemas(root, config, findings)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .problems import DocumentError
+from .shape import is_array, is_object
 
 DEFAULT_PATH = Path(__file__).with_name("mittwald.toml")
 
@@ -21,6 +22,8 @@ class Correction:
     """`set`, `remove` (the node itself) or `discard` (one value out of a list)."""
     reason: str
     value: Any = None
+    unless: str = ""
+    """Pointer of something that, once the document has it, makes the correction wrong."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,24 @@ def load_config(path: Path = DEFAULT_PATH) -> Config:
         raise DocumentError(f"configuration {path.name} cannot be read: {error}") from error
     api = data.pop("api", {})
     entries = data.pop("correction", [])
+    if not is_object(api) or not is_array(entries):
+        raise DocumentError(f"configuration {path.name} needs one table [api] and tables [[correction]]")
     unknown = sorted([*data, *(set(api) - _DOCUMENT_KEYS)])
     if unknown:
         raise DocumentError(f"configuration {path.name} has an unknown key {unknown[0]!r}")
+    wrong = sorted(key for key, value in api.items() if not isinstance(value, str))
+    if wrong:
+        raise DocumentError(f"configuration {path.name}: {wrong[0]} must be a text")
+    try:
+        str(api.get("reference", "")).format(tag="", operation_id="")
+    except (LookupError, ValueError) as error:
+        raise DocumentError(f"configuration {path.name}: reference knows {{tag}} and {{operation_id}} only") from error
     return Config(**api, corrections=tuple(_correction(entry, path.name) for entry in entries))
 
 
-def _correction(entry: dict[str, Any], where: str) -> Correction:
+def _correction(entry: object, where: str) -> Correction:
+    if not is_object(entry) or not str(entry.get("pointer")).startswith("#/"):
+        raise DocumentError(f"configuration {where}: a correction needs a pointer that begins with #/: {entry}")
     if not entry.get("reason"):
         raise DocumentError(f"configuration {where}: a correction without a reason: {entry.get('pointer')}")
     if entry.get("action") not in {"set", "remove", "discard"}:

@@ -18,15 +18,26 @@ def corrected(root: Json, corrections: Sequence[Correction], findings: Findings)
         return root
     result = copy.deepcopy(root)
     for correction in corrections:
-        parts = [unescaped(part) for part in correction.pointer.removeprefix("#/").split("/")]
-        holder = result
-        for part in parts[:-1]:
-            holder = _step(holder, part)
-        if _apply(holder, parts[-1], correction):
+        if correction.unless and _found(root, _parts(correction.unless)) is not None:
+            note = f"needed no more: there is {correction.unless} ({correction.reason})"
+            findings.add("correction", correction.pointer, note)
+            continue
+        *way, last = _parts(correction.pointer)
+        if _apply(_found(result, way), last, correction):
             findings.add("corrected", correction.pointer, correction.reason)
         else:
             findings.add("correction", correction.pointer, f"does not apply to this document ({correction.reason})")
     return result
+
+
+def _parts(pointer: str) -> list[str]:
+    return [unescaped(part) for part in pointer.removeprefix("#/").split("/")]
+
+
+def _found(node: Any, parts: Sequence[str]) -> Any:
+    for part in parts:
+        node = _step(node, part)
+    return node
 
 
 def _apply(holder: Any, key: str, correction: Correction) -> bool:
@@ -34,8 +45,9 @@ def _apply(holder: Any, key: str, correction: Correction) -> bool:
         return False
     node = holder
     if correction.action == "set":
+        changed = key not in node or node[key] != correction.value
         node[key] = correction.value
-        return True
+        return changed
     if key not in node:
         return False
     if correction.action == "remove":

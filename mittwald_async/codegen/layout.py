@@ -6,6 +6,7 @@ left alone by the formatter.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
@@ -95,28 +96,48 @@ def declared(name: str, annotation: str, value: Bracket | str | None, indent: in
     return head if value is None else f"{head} = {flat(value)}"
 
 
+_PIECE = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|.""", re.DOTALL)
+"""A string literal, or a letter outside of one."""
+_BRACKETED = re.compile(r"([\w.]+)([\[(])(.*)[\])]", re.DOTALL)
+
+
 def _options(annotation: str) -> list[str]:
     """The alternatives of a union that is not inside brackets."""
+    return _split(annotation, "|")
+
+
+def _split(text: str, mark: str) -> list[str]:
+    """The text cut at a mark where it stands outside of brackets and literals."""
     depth = 0
-    options = [""]
-    for letter in annotation:
-        depth += (letter in "[(") - (letter in "])")
-        if letter == "|" and depth == 0:
-            options.append("")
+    parts = [""]
+    for piece in _PIECE.findall(text):
+        depth += (piece in ("[", "(")) - (piece in ("]", ")"))
+        if piece == mark and depth == 0:
+            parts.append("")
         else:
-            options[-1] += letter
-    return [option.strip() for option in options]
+            parts[-1] += piece
+    return [part.strip() for part in parts]
+
+
+def _bracketed(option: str) -> Node:
+    """`head[a, b]` or `head(a, b)` as something that can be broken; any other text as it is."""
+    found = _BRACKETED.fullmatch(option)
+    if found is None:
+        return option
+    return Bracket(found[1], [_bracketed(part) for part in _split(found[3], ",")], brackets=found[2] + option[-1])
 
 
 def union(start: str, options: Sequence[Node], indent: int = 0) -> str:
     """`start` and the options joined by bars: on one line, in parentheses, or one option per line."""
     margin, inner = INDENT * indent, INDENT * (indent + 1)
     text = " | ".join(flat(option) for option in options)
+    options = [part for option in options for part in ([option] if isinstance(option, Bracket) else _options(option))]
     if len(options) == 1 or len(f"{margin}{start}{text}") <= WIDTH:
         return lay(options[0], indent, before=start) if len(options) == 1 else f"{margin}{start}{text}"
     if len(inner + text) <= WIDTH:
         return f"{margin}{start}(\n{inner}{text}\n{margin})"
-    rows = [lay(option, indent + 1, before="| " if number else "") for number, option in enumerate(options)]
+    nodes = [_bracketed(option) if isinstance(option, str) else option for option in options]
+    rows = [lay(node, indent + 1, before="| " if number else "") for number, node in enumerate(nodes)]
     return "\n".join([f"{margin}{start}(", *rows, f"{margin})"])
 
 

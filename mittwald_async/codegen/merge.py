@@ -20,6 +20,8 @@ _UNDERSTOOD = _ANNOTATIONS | {
     "not", "oneOf", "pattern", "properties", "required", "type", "uniqueItems",
 }  # fmt: skip
 _UNIONS = ("oneOf", "anyOf")
+_DECISIVE = frozenset({"type", "format", "enum", "items", "additionalProperties"})
+"""What two parts of an `allOf` should not say differently."""
 _DEEPEST = 40
 
 
@@ -76,6 +78,14 @@ class Merger:
             found = self.normal(self._resolver.schemas[name], pointer)
         raise DocumentError("a $ref that leads to itself", pointer)
 
+    def allows_null(self, schema: Json, pointer: str) -> bool:
+        """Whether null is a value, by the schema itself or by an alternative of its union."""
+        found = self.whole(schema, pointer)
+        if found.get("nullable") is True or None in found.get("enum", []):
+            return True
+        alternatives: list[Json] = [part for word in _UNIONS for part in found.get(word, [])]
+        return any(self.allows_null(part, pointer) for part in alternatives)
+
     def _check(self, schema: Json, pointer: str) -> None:
         for key in schema:
             if key not in _UNDERSTOOD and not key.startswith("x-"):
@@ -117,6 +127,9 @@ class Merger:
                 if word in one:
                     return self._spread(other, one, pointer, depth)
         merged = {**left, **right}
+        for key in _DECISIVE & left.keys() & right.keys():
+            if left[key] != right[key]:
+                self._findings.add("allOf", pointer, f"{key!r} is said twice: the last one counts")
         if "properties" in left or "properties" in right:
             before, after = objects(left, "properties", pointer), objects(right, "properties", pointer)
             for name in before.keys() & after.keys():

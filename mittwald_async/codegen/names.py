@@ -56,7 +56,8 @@ def snake(text: str) -> str:
 
 def pascal(text: str) -> str:
     """The name in PascalCase; capitals inside a word are kept (`SSLCert`)."""
-    return identifier("".join(word[0].upper() + word[1:] for word in words(text)))
+    name = identifier("".join(word[0].upper() + word[1:] for word in words(text)))
+    return name[0].upper() + name[1:]
 
 
 def class_name(text: str) -> str:
@@ -72,7 +73,7 @@ def identifier(name: str) -> str:
     if not name:
         return "empty"
     if not name[0].isidentifier():
-        name = ("N" if name[1:2].isupper() else "n") + name
+        name = f"n{name}"
     if keyword.iskeyword(name) or name in {"self", "cls"}:
         name += "_"
     return name

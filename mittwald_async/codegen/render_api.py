@@ -58,11 +58,11 @@ class _Group:
 
     def _head(self, stamp: str) -> str:
         checker = _CHECKER_ONLY & self._imports.homes()
-        runtime = ["typing"] if checker else []
-        if checker:
+        if checker - {"typing"}:
             self._imports.name("TYPE_CHECKING")
-        parts = [f'"""Operations of the group `{self._group}`."""', stamp, "from __future__ import annotations"]
         # `typing` gives TYPE_CHECKING at run time; what else is used of it only annotates
+        runtime = ["typing"] if checker else []
+        parts = [f'"""Operations of the group `{self._group}`."""', stamp, "from __future__ import annotations"]
         parts.append("\n".join(self._imports.lines(runtime)))
         parts.append("\n".join(self._imports.lines(["typing_extensions"])))
         parts.append("\n".join(self._imports.lines(self._runtime)))
@@ -243,8 +243,9 @@ class _Group:
         if argument.type == ir.ANY:
             return f"{argument.name}: {annotation} = {self._imports.name('UNSET')}"
         if argument.nullable:
+            value = "" if argument.type == ir.NONE else f"{annotation} | "
             unset = self._imports.name("UnsetType")
-            return f"{argument.name}: {annotation} | {unset} | None = {self._imports.name('UNSET')}"
+            return f"{argument.name}: {value}{unset} | None = {self._imports.name('UNSET')}"
         return f"{argument.name}: {_optional(annotation)} = None"
 
     def _statement(self, operation: ir.Operation, shape: str, body_name: str) -> str:

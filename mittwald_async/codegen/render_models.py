@@ -85,12 +85,15 @@ class _Domain:
         if not prop.required:
             if prop.type == ir.ANY:
                 default = self._imports.name("UNSET")
+            elif prop.type == ir.NONE:
+                annotation = f"{self._imports.name('UnsetType')} | None"
+                default = self._imports.name("UNSET")
             elif isinstance(prop.type, ir.Nullable):
                 annotation = f"{annotation.removesuffix(' | None')} | {self._imports.name('UnsetType')} | None"
                 default = self._imports.name("UNSET")
             else:
                 default = "None"
-                annotation += " | None" if prop.type != ir.NONE else ""
+                annotation += " | None"
         if prop.name != prop.wire:
             arguments: list[Node] = [f"default={default}"] if default else []
             value = Bracket(self._imports.name("field"), [*arguments, f"name={quoted(prop.wire)}"])
@@ -114,7 +117,7 @@ class _Domain:
         start = f"{found.name}: {self._imports.name('TypeAlias')} = "
         distinct = list(dict.fromkeys(texts))
         if cyclic:
-            return f'{INDENT}{start}"{" | ".join(distinct)}"'
+            return f"{INDENT}{start}{quoted(' | '.join(distinct))}"
         return union(start, distinct, 1)
 
     def _at_runtime(self, found: ir.Alias | ir.Union) -> str:

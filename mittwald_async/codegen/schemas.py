@@ -22,6 +22,7 @@ from .shape import names as texts
 _LONG_ENUM = 64
 """Characters; a longer list of values gets a name of its own."""
 
+_PLAIN_TYPES = {"string": ir.STR, "integer": ir.INT, "number": ir.FLOAT, "boolean": ir.BOOL}
 _STRING_FORMATS = {"date-time": ir.DATETIME, "date": ir.DATE, "binary": ir.BYTES}
 _IMPLIED_FORMATS = {"date-time", "date", "binary", "int32", "int64", "float", "double"}
 
@@ -50,7 +51,12 @@ class Schemas:
         self._merger = Merger(self.resolver, findings)
         self._homes: dict[str, Owner] = {}
         self._types: dict[str, ir.Type] = {}
-        self._working: list[str] = []
+        self._working: list[str | None] = []
+        """Schemas whose types are being made, `None` for each step into a part (property, element) of one."""
+        self._combining: dict[int, Owner] = {}
+        """Owners of the `allOf` that types are being made of, by identity of its JSON."""
+        self._promised: dict[int, str] = {}
+        """Names given to such owners, perhaps before there is a declaration, because something inside refers back."""
         self._taken: dict[str, set[str]] = {}
         self._place_components(config)
 
@@ -86,18 +92,23 @@ class Schemas:
         home = self._homes[name]
         reference = ir.Ref(home.domain, home.name)
         if name in self._working:
-            if all("$ref" in self._merger.normal(self.resolver.schemas[other], "") for other in self._working):
+            if None not in self._working[self._working.index(name) :]:
                 raise DocumentError("a $ref that leads to itself", self.resolver.schema_pointer(name))
-            return reference
+            may_be_null = self._merger.allows_null(self.resolver.schemas[name], self.resolver.schema_pointer(name))
+            return nullable(reference) if may_be_null else reference
         self._working.append(name)
         pointer = self.resolver.schema_pointer(name)
         made = self.convert(self.resolver.schemas[name], home, pointer)
         self._working.pop()
         inner = made.inner if isinstance(made, ir.Nullable) else made
         if home.name not in self.declarations.get(home.domain, {}):
+            inner = self._unnamed(inner)
             self._declare(ir.Alias(home.domain, home.name, pointer, inner, schema=name))
-            # a list or mapping is spelled out where it is used: msgspec then sees it without a detour
-            result = reference if isinstance(inner, ir.Primitive | ir.Enum) else inner
+            # a list or mapping is spelled out where it is used: msgspec then sees it without a detour; what may be
+            # anything or null is, too, as an optional property of it is not written `| None`
+            result = (
+                reference if isinstance(inner, ir.Primitive | ir.Enum) and inner not in (ir.ANY, ir.NONE) else inner
+            )
         else:
             result = reference
         self._types[name] = ir.Nullable(result) if isinstance(made, ir.Nullable) else result
@@ -111,9 +122,13 @@ class Schemas:
         """The owner's name, or a free one near it; it is taken from now on."""
         if owner.exact:
             return owner.name
+        if id(owner) in self._promised:
+            return self._promised[id(owner)]
         taken = self._taken.setdefault(owner.domain, set[str]())
         name = free_name(owner.name, [f"{owner.name}Inline"], taken)
         taken.add(name)
+        if any(owner is whole for whole in self._combining.values()):
+            self._promised[id(owner)] = name
         return name
 
     # ---- any schema ----
@@ -121,8 +136,32 @@ class Schemas:
     def convert(self, schema: object, owner: Owner, pointer: str) -> ir.Type:
         """The type of a schema; declarations for inline objects, unions and long enums are made on the way."""
         merged = self._merger.normal(schema, pointer)
-        made = self._plain(merged, owner, pointer)
+        if merged is schema or "$ref" in merged:
+            made = self._plain(merged, owner, pointer)
+        else:
+            made = self._combined(id(schema), merged, owner, pointer)
         return nullable(made) if merged.get("nullable") is True else made
+
+    def _part(self, schema: object, owner: Owner, pointer: str) -> ir.Type:
+        """The type of what is inside: a schema may come back to itself there."""
+        self._working.append(None)
+        made = self.convert(schema, owner, pointer)
+        self._working.pop()
+        return made
+
+    def _combined(self, source: int, merged: Json, owner: Owner, pointer: str) -> ir.Type:
+        """The type of several schemas put together. Their properties were copied here, so a part that refers to the
+        whole would be copied for ever; it becomes a reference to what is being made."""
+        if source in self._combining:
+            whole = self._combining[source]
+            return ir.Ref(whole.domain, self.name_for(whole))
+        self._combining[source] = owner
+        made = self._plain(merged, owner, pointer)
+        del self._combining[source]
+        promised = self._promised.pop(id(owner), None)
+        if promised is not None and promised not in self.declarations.get(owner.domain, {}):
+            return self._declare(ir.Alias(owner.domain, promised, pointer, made))
+        return made
 
     def _plain(self, schema: Json, owner: Owner, pointer: str) -> ir.Type:
         if "$ref" in schema:
@@ -143,10 +182,10 @@ class Schemas:
             return self._object(schema, owner, pointer)
         if kind == "array":
             inner = Owner(owner.domain, owner.name + "Item" if owner.exact else singular(owner.name))
-            return ir.ListOf(self.convert(schema.get("items", {}), inner, f"{pointer}/items"))
+            return ir.ListOf(self._part(schema.get("items", {}), inner, f"{pointer}/items"))
         if kind == "string":
-            return _STRING_FORMATS.get(schema.get("format", ""), ir.STR)
-        return {"integer": ir.INT, "number": ir.FLOAT, "boolean": ir.BOOL}.get(kind, ir.ANY)
+            return _STRING_FORMATS.get(text(schema, "format", pointer) or "", ir.STR)
+        return _PLAIN_TYPES.get(kind, ir.ANY)
 
     def _kind(self, schema: Json, pointer: str) -> str:
         kind = schema.get("type")
@@ -159,7 +198,7 @@ class Schemas:
             return "object"
         if "items" in schema:
             return "array"
-        if schema.get("format") in _STRING_FORMATS:
+        if text(schema, "format", pointer) in _STRING_FORMATS:
             self.findings.add("type", pointer, f"no type, but format {schema['format']}: read as a string")
             return "string"
         return "any"
@@ -172,19 +211,29 @@ class Schemas:
         if not properties and extra is not False:
             if isinstance(extra, dict) and extra:
                 value = Owner(owner.domain, owner.name + "Value" if owner.exact else singular(owner.name))
-                return ir.DictOf(self.convert(cast(Json, extra), value, f"{pointer}/additionalProperties"))
+                return ir.DictOf(self._part(cast(Json, extra), value, f"{pointer}/additionalProperties"))
             return ir.DictOf(ir.ANY)
-        if properties and (extra is True or (isinstance(extra, dict) and extra)):
-            self.findings.add(
-                "mixed", pointer, "declared and free properties together: a plain mapping, so that none is lost"
-            )
-            return ir.DictOf(ir.ANY)
+        if properties and isinstance(extra, dict) and extra:
+            return self._mixed([*properties.values(), cast(Json, extra)], pointer)
+        if properties and extra is not None and extra is not False:
+            self.findings.add("free", pointer, "properties that are not declared are ignored, as everywhere")
         model = ir.Model(owner.domain, self.name_for(owner), pointer, schema=owner.schema)
         model.closed = extra is False
         model.deprecated = schema.get("deprecated") is True
         reference = self._declare(model)
         model.fields = self._fields(schema, properties, Owner(owner.domain, model.name), pointer)
         return reference
+
+    def _mixed(self, parts: list[Json], pointer: str) -> ir.Type:
+        """Declared and free properties together: a mapping, so that none is lost. A struct would have to keep what it
+        does not declare beside itself, and msgspec has no place for that."""
+        self.findings.add(
+            "mixed", pointer, "declared and free properties together: a plain mapping, so that none is lost"
+        )
+        whole = [self._merger.whole(part, pointer) for part in parts]
+        kinds = {str(part.get("type")) for part in whole}
+        alike = len(kinds) == 1 and not any(part.get("nullable") for part in whole)
+        return ir.DictOf(_PLAIN_TYPES.get(kinds.pop(), ir.ANY) if alike else ir.ANY)
 
     def _fields(self, schema: Json, properties: dict[str, Json], owner: Owner, pointer: str) -> tuple[ir.Field, ...]:
         required = set(texts(schema, "required", pointer))
@@ -194,7 +243,7 @@ class Schemas:
         fields: list[ir.Field] = []
         for wire, part in properties.items():
             place = f"{pointer}/properties/{escaped(wire)}"
-            made = self.convert(part, owner.part(wire), place)
+            made = self._part(part, owner.part(wire), place)
             fields.append(
                 ir.Field(
                     name=attributes[wire],
@@ -243,7 +292,7 @@ class Schemas:
         with_null = len(values) != len(listed)
         made: ir.Type
         bases = {type(value).__name__ for value in values}
-        if bases in ({"str"}, {"int"}, {"bool"}):
+        if bases in ({"str"}, {"int"}, {"bool"}) and not any(_too_large(value) for value in values):
             made = ir.Enum(tuple(dict.fromkeys(values)), bases.pop())
             made = self._named_if_long(made, owner, pointer)
         else:
@@ -285,10 +334,12 @@ class Schemas:
         return nullable(made) if with_null else made
 
     def _joined(self, variants: list[ir.Type], owner: Owner, pointer: str) -> ir.Type:
-        if any(variant == ir.ANY for variant in variants):
-            self.findings.add("union", pointer, "one alternative is any JSON value, so the whole union is")
+        if not variants:
             return ir.ANY
         plain = [self._unnamed(variant) for variant in variants]
+        if ir.ANY in plain:
+            self.findings.add("union", pointer, "one alternative is any JSON value, so the whole union is")
+            return ir.ANY
         if all(isinstance(variant, ir.Primitive | ir.Enum) for variant in plain):
             return self._named_if_long(native(cast("list[ir.Primitive | ir.Enum]", plain)), owner, pointer)
         name = self.name_for(owner)
@@ -320,6 +371,11 @@ def native(options: Sequence[ir.Primitive | ir.Enum]) -> ir.Type:
     enums = [ir.Enum(tuple(dict.fromkeys(found)), base) for base, found in values.items()]
     made: list[ir.Type] = [*enums, *(option for option in free if option.name not in values)]
     return made[0] if len(made) == 1 else ir.Either(tuple(made))
+
+
+def _too_large(value: object) -> bool:
+    """An integer that msgspec cannot compare with."""
+    return isinstance(value, int) and not -(2**63) <= value < 2**63
 
 
 def nullable(made: ir.Type) -> ir.Type:

@@ -257,4 +257,4 @@ class Planner:
                 self._findings.add(
                     "ambiguous", pointer, f"several variants are of type {kind}: the first that converts wins"
                 )
-        return steps
+        return [*steps, *((number, ("any",)) for number in numbers if "any" in profiles[number].kinds)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,37 +58,62 @@ def without_stamp(text: str) -> str:
     return before + after.partition("\n\n")[2] if mark else text
 
 
+_NEW, _OLD = ".codegen-new", ".codegen-old"
+
+
 def replace(out: Path, files: Mapping[str, str]) -> None:
     """Put the files in place of the old ones. Everything is written beside first; then folders change names. If that
-    fails halfway, the old ones get their names back."""
-    staging, kept = out / f".codegen-new-{os.getpid()}", out / f".codegen-old-{os.getpid()}"
+    fails halfway, the old ones get their names back; if it is killed halfway, the next run gives them back."""
+    staging, kept = out / _NEW, out / _OLD
     try:
         for name, text in files.items():
             path = staging / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8", newline="\n")
         _swap(out, staging, kept)
+        shutil.rmtree(kept, ignore_errors=True)
     except OSError as error:
         raise DocumentError(f"{out} cannot be written: {error}") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-        shutil.rmtree(kept, ignore_errors=True)
+
+
+def recover(out: Path) -> None:
+    """Undo what a run that was killed has left: old files set aside and new ones not all in place."""
+    try:
+        if (out / _OLD).is_dir():
+            _put_back(out, out / _OLD)
+    except OSError as error:
+        raise DocumentError(f"{out} cannot be restored after a run that was killed: {error}") from error
+    shutil.rmtree(out / _NEW, ignore_errors=True)
 
 
 def _swap(out: Path, staging: Path, kept: Path) -> None:
     kept.mkdir()
-    moved: list[str] = []
+    new: list[Path] = []
     try:
         for name in (*FOLDERS, "operations.py"):
             if (out / name).exists():
                 (out / name).rename(kept / name)
-            moved.append(name)
             if (staging / name).exists():
                 (staging / name).rename(out / name)
-    except OSError:
-        for name in moved:
-            if (kept / name).exists():
-                shutil.rmtree(out / name, ignore_errors=True)
-                (out / name).unlink(missing_ok=True)
-                (kept / name).rename(out / name)
+                new.append(out / name)
+    except BaseException:  # a pressed Ctrl-C among them
+        for path in new:
+            _remove(path)
+        _put_back(out, kept)
         raise
+
+
+def _put_back(out: Path, kept: Path) -> None:
+    for path in sorted(kept.iterdir()):
+        _remove(out / path.name)
+        path.rename(out / path.name)
+    kept.rmdir()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
