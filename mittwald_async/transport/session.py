@@ -1,4 +1,5 @@
-"""The only room that knows aiohttp's client: one exchange over the pool, and what its failures mean.
+"""The only room that knows aiohttp's client (`direct` is a corner of it): one exchange over the pool, and what its
+failures mean.
 
 Every failure leaves here as a `TransportError` raised outside of the `except` block that saw aiohttp's own: neither
 aiohttp's frames (whose locals hold headers) nor its messages (which may hold whole URLs) travel with ours.
@@ -35,6 +36,7 @@ from ..errors import (
 from ..operation import RateLimit, Response
 from ..options import Hidden, Pool
 from .build import Content
+from .direct import BODIED, Direct
 from .watch import COARSE, Watch
 
 ERROR_BODY_LIMIT = 1 << 20
@@ -43,10 +45,10 @@ ERROR_BODY_LIMIT = 1 << 20
 USER_AGENT = f"mittwald-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 
 _CHUNK = 1 << 16
-_BODIED = frozenset(("POST", "PUT", "PATCH"))
+_LONGEST_FIELD = 1 << 15
+"""Bytes of one header of an answer."""
 _NO_TYPE = ("Content-Type",)
 _SWITCH = "_retry_connection"
-_BARE = "_request"
 _NEVER_WRITTEN = "closing transport"
 """aiohttp's writer says this when it finds the connection closed before handing it the first byte."""
 
@@ -209,17 +211,6 @@ def default_tls() -> ssl.SSLContext:
     return context
 
 
-def _watched_by(watch: Watch) -> type[aiohttp.ClientRequest]:
-    """Requests that tell the watch which connection they go out on."""
-
-    class WatchedRequest(aiohttp.ClientRequest):
-        def send(self, conn: aiohttp.connector.Connection) -> Any:
-            watch.sent(conn)
-            return aiohttp.ClientRequest.send(self, conn)  # awaited by the session: no frame of our own in between
-
-    return WatchedRequest
-
-
 def check_session(session: object) -> None:
     """Refuse what is no aiohttp session; `None` stands for a pool of our own."""
     if session is not None and not isinstance(session, aiohttp.ClientSession):
@@ -229,31 +220,28 @@ def check_session(session: object) -> None:
 class Session:
     """A pool of connections on one event loop: our own, or one handed in, which is used and never closed."""
 
-    __slots__ = ("_guarded", "_owned", "_plain", "_proxies", "_request", "_watch", "loop", "session")
+    __slots__ = ("_direct", "_guarded", "_owned", "_proxies", "_watch", "loop", "session")
 
     def __init__(
         self,
         session: aiohttp.ClientSession,
-        watch: Watch,
         *,
         owned: bool,
         proxies: Proxies,
         guarded: bool,
+        direct: Direct | None = None,
     ) -> None:
         self.session: aiohttp.ClientSession = session
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._owned = owned
         self._proxies = proxies
         self._guarded = guarded
-        self._plain = not guarded and not proxies
-        # Of our own pool what `request` wraps is called: the wrapper serves `async with`, which is not used here.
-        self._request = _BARE if owned and hasattr(session, _BARE) else "request"
-        self._watch = watch
+        self._direct = direct
+        self._watch = Watch(self.loop)
 
     @classmethod
     async def open(cls, pool: Pool, external: aiohttp.ClientSession | None, secure: bool) -> Session:
         """Make the pool (TLS is set up in a thread), or take the one handed in."""
-        watch = Watch(asyncio.get_running_loop())
         if external is not None:
             if external.closed:
                 raise ConfigurationError("the aiohttp session handed in is closed")
@@ -262,7 +250,7 @@ class Session:
                 raise ConfigurationError(
                     "the aiohttp session handed in belongs to another event loop: make it on this one"
                 )
-            return cls(external, watch, owned=False, proxies=Proxies(False), guarded=True)
+            return cls(external, owned=False, proxies=Proxies(False), guarded=True)
         tls = pool.tls
         if tls is None and secure:
             tls = await asyncio.to_thread(default_tls)
@@ -277,8 +265,7 @@ class Session:
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=True,
-            max_field_size=32768,
-            request_class=_watched_by(watch),
+            max_field_size=_LONGEST_FIELD,
         )
         if not pool.compressed:
             session.headers["Accept-Encoding"] = "identity"
@@ -288,7 +275,9 @@ class Session:
         switch = hasattr(session, _SWITCH)
         if switch:
             setattr(session, _SWITCH, False)
-        return cls(session, watch, owned=True, proxies=Proxies(pool.trust_env), guarded=not switch)
+        proxies = Proxies(pool.trust_env)
+        direct = None if proxies else Direct.over(session, connector, _LONGEST_FIELD)
+        return cls(session, owned=True, proxies=proxies, guarded=not switch, direct=direct)
 
     async def close(self) -> None:
         """Close the pool if it is ours."""
@@ -317,23 +306,24 @@ class Session:
         problem: TransportError
         response: aiohttp.ClientResponse | None = None
         timeout, within, silence, unread = limits
-        task = None
+        direct = self._direct
+        if direct is not None and (content is not None or not direct.takes(method, url, timeout)):
+            direct = None
+        task = watched = None
         if within is not None:
             task = asyncio.current_task(self.loop)
             assert task is not None
-            if content is None and self._owned:
-                timeout = unread
+            if direct is None:
+                silence = None  # aiohttp sees to that: it knows when a body was sent, until when nothing can be heard
             else:
-                # While a body is sent nothing is heard, for however long that takes; aiohttp knows when it was sent.
-                silence = None
-            self._watch.begin(task, within, silence)
+                timeout = unread
+            watched = self._watch.begin(task, within, silence)
         try:
             arrived: aiohttp.ClientResponse
-            request: Callable[..., Any] = getattr(self.session, self._request)
-            if self._plain and content is None and method not in _BODIED:
-                arrived = await request(method, url, headers=headers, allow_redirects=False, timeout=timeout)
+            if direct is not None:
+                arrived = await direct.request(method, url, headers, timeout, watched)
             else:
-                arrived = await request(
+                arrived = await self.session.request(
                     method,
                     url,
                     allow_redirects=False,
@@ -348,7 +338,9 @@ class Session:
             elif stream:
                 answer = StreamAnswer(arrived)
             else:
-                answer = Answer(status, arrived.headers, await arrived.read())
+                body = arrived.content
+                # Mostly the body came with the head: then there is nothing to wait for.
+                answer = Answer(status, arrived.headers, body.read_nowait() if body.is_eof() else await arrived.read())
             answer.rate_limit = told
             return answer
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -381,7 +373,7 @@ class Session:
         arguments = {"headers": headers, **self._proxies.arguments(url)}
         if content is not None:
             arguments["data"] = content.payload()
-        elif method in _BODIED:
+        elif method in BODIED:
             # Without this aiohttp says of no body at all that it is application/octet-stream.
             arguments["skip_auto_headers"] = _NO_TYPE
         if url.scheme == "http" and "proxy_headers" in arguments:

@@ -49,6 +49,7 @@ class Watched:
         self.silence: float | None = silence
         """Seconds without a byte that are too many; `None` where somebody else sees to that."""
         self.connection: Connection | None = None
+        """What it went out on, as soon as that is known."""
 
     def bound_silence(self) -> None:
         """Set the timer for silence, late by the time the exchange has been under way."""
@@ -73,18 +74,13 @@ class Watch:
     def __len__(self) -> int:
         return len(self._running)
 
-    def begin(self, task: asyncio.Task[Any], seconds: float, silence: float | None = None) -> None:
-        """Cancel the task if it has not called `end` within this time; bound silence once it is `sent`."""
-        self._running[task] = Watched(self._loop.time() + seconds, task.cancelling(), silence)
+    def begin(self, task: asyncio.Task[Any], seconds: float, silence: float | None = None) -> Watched:
+        """Cancel the task if it has not called `end` within this time; bound silence once the connection is known."""
+        watched = self._running[task] = Watched(self._loop.time() + seconds, task.cancelling(), silence)
         if not self._ticking:
             self._ticking = True
             self._loop.call_later(_TICK, self._tick)
-
-    def sent(self, connection: Connection) -> None:
-        """The running task's exchange goes out on this connection."""
-        task = asyncio.current_task(self._loop)
-        if task in self._running:
-            self._running[task].connection = connection
+        return watched
 
     def end(self, task: asyncio.Task[Any]) -> bool:
         """The exchange is over; True if it was this watch that cancelled it, and nobody else."""

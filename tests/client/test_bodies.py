@@ -28,6 +28,8 @@ from mittwald_async.waiting import Waiters
 
 from .tools import GET_PROJECT, TOKEN, Clock, Seen, idle_only, reply, serving, shared, talking
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 TOKENS = {"token": "fetched-token", "refreshToken": "refresh-token", "expires": "2099-01-01T00:00:00Z"}
 
 UPLOAD: Operation[Any] = Operation(

@@ -23,6 +23,8 @@ from mittwald_async.transport.session import ERROR_BODY_LIMIT
 
 from .tools import CREATE_PROJECT, GET_PROJECT, LIST_PROJECTS, idle_only, reply, talking
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 @pytest.mark.parametrize(
     ("status", "kind"),

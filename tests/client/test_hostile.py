@@ -19,6 +19,8 @@ from mittwald_async.transport.build import Content
 
 from .tools import CREATE_PROJECT, GET_PROJECT, Act, Seen, idle_only, reply, talking
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n"
 
 

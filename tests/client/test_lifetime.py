@@ -15,6 +15,8 @@ from mittwald_async.transport.events import Event
 
 from .tools import GET_PROJECT, TOKEN, Clock, Seen, reply, serving, shared, talking
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 async def test_a_client_says_that_it_is_not_open() -> None:
     client = Mittwald(TOKEN, base_url="http://127.0.0.1:1")

@@ -14,6 +14,8 @@ from mittwald_async.transport.session import Answer
 
 from .tools import CREATE_PROJECT, GET_PROJECT, TOKEN, Seen, idle_only, reply, serving, talking
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 def to(place: str, status: int = 308) -> bytes:
     return reply(status, headers={"Location": place})

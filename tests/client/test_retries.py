@@ -21,6 +21,8 @@ from mittwald_async.errors import (
 
 from .tools import CREATE_PROJECT, GET_PROJECT, TOKEN, Clock, Seen, idle_only, reply, serving, shared, talking
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 NEW = {"description": "shop"}
 
 

@@ -24,6 +24,8 @@ from mittwald_async.transport.session import Answer
 
 from .tools import CREATE_PROJECT, GET_PROJECT, LIST_PROJECTS, TOKEN, reply, serving, talking
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 async def test_middleware_runs_around_every_attempt_and_never_sees_the_token() -> None:
     seen: list[Request] = []

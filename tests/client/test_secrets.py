@@ -18,6 +18,8 @@ from mittwald_async.options import Hidden
 
 from .tools import GET_PROJECT, TOKEN, Seen, reply, serving, shared, talking
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 def frames_of_ours(error: BaseException) -> list[tuple[str, dict[str, Any]]]:
     found: list[tuple[str, dict[str, Any]]] = []

@@ -1,0 +1,201 @@
+"""The short way through aiohttp sends the same bytes as the long one, and is taken only where nobody would miss anything.
+
+(`tests/client` runs what servers do to a client over both ways.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from multidict import CIMultiDict
+from yarl import URL
+
+from mittwald_async.errors import CallTimeoutError, ConnectTimeoutError
+from mittwald_async.options import Pool
+from mittwald_async.transport import direct, session
+from mittwald_async.transport.direct import Direct
+from mittwald_async.transport.session import Answer, Session, limits
+
+LIMITS = limits(120.0, 10.0, 60.0)
+NOTHING = b"HTTP/1.1 204 No\r\n\r\n"
+HEADERS = {"User-Agent": "tests", "Accept": "application/json", "X-Access-Token": "token-for-tests"}
+
+
+@asynccontextmanager
+async def hearing(answer: bytes = NOTHING, once: bool = False) -> AsyncGenerator[tuple[str, list[bytes]], None]:
+    """A server that keeps every head it gets, byte by byte; with `once`, it closes each connection after an answer."""
+    heads: list[bytes] = []
+    writers: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                heads.append(await reader.readuntil(b"\r\n\r\n"))
+                writer.write(answer)
+                if once:
+                    break
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", heads
+        for writer in writers:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+@asynccontextmanager
+async def opened(compressed: bool = True) -> AsyncGenerator[Session, None]:
+    made = await Session.open(Pool(compressed=compressed, trust_env=False), None, False)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def send(by: Session, url: str, method: str = "GET", headers: dict[str, str] = HEADERS) -> Answer:
+    return await by.exchange(method, URL(url, encoded=True), CIMultiDict(headers), None, LIMITS, None)
+
+
+def no_way(*_: object) -> None:
+    """In place of `Direct.over`: everything goes the long way."""
+
+
+def shortened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The URLs that go the short way from now on."""
+    taken: list[str] = []
+    request = Direct.request
+
+    async def noted(self: Direct, method: str, url: URL, *rest: Any) -> aiohttp.ClientResponse:
+        taken.append(url.path)
+        return await request(self, method, url, *rest)
+
+    monkeypatch.setattr(Direct, "request", noted)
+    return taken
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS"])
+async def test_both_ways_send_the_same_bytes(method: str, compressed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = shortened(monkeypatch)
+    async with hearing() as (url, heads):
+        async with opened(compressed) as made:
+            await send(made, f"{url}/v2/a%2Fb?limit=20&q=%C3%BC", method)
+            await send(made, f"{url}/v2/x", method, {**HEADERS, "accept-encoding": "gzip", "If-Event-Reached": "e-1"})
+        assert taken == ["/v2/a/b", "/v2/x"]
+        monkeypatch.setattr(Direct, "over", no_way)
+        async with opened(compressed) as made:
+            await send(made, f"{url}/v2/a%2Fb?limit=20&q=%C3%BC", method)
+            await send(made, f"{url}/v2/x", method, {**HEADERS, "accept-encoding": "gzip", "If-Event-Reached": "e-1"})
+    assert len(taken) == 2
+    assert heads[:2] == heads[2:]
+    assert heads[0].startswith(f"{method} /v2/a%2Fb?limit=20&q=%C3%BC HTTP/1.1\r\nHost: 127.0.0.1:".encode())
+
+
+async def test_headers_handed_over_are_not_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with hearing() as (url, _), opened() as made:
+        headers = CIMultiDict(HEADERS)
+        await made.exchange("GET", URL(f"{url}/"), headers, None, LIMITS, None)
+        assert headers == HEADERS
+
+
+async def test_who_replaces_a_sessions_requests_later_gets_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    original: Any = getattr(aiohttp.ClientSession, "_request")  # noqa: B009 - what recorders and mocks replace
+
+    async def recorded(self: aiohttp.ClientSession, method: str, url: URL, **rest: Any) -> aiohttp.ClientResponse:
+        seen.append(url.path)
+        response: aiohttp.ClientResponse = await original(self, method, url, **rest)
+        return response
+
+    taken = shortened(monkeypatch)
+    async with hearing() as (url, heads), opened() as made:
+        await send(made, f"{url}/before")
+        with monkeypatch.context() as patched:
+            patched.setattr(aiohttp.ClientSession, "_request", recorded)
+            await send(made, f"{url}/between")
+        await send(made, f"{url}/after")
+    assert seen == ["/between"]
+    assert taken == ["/before", "/after"]
+    assert len(heads) == 3
+
+
+async def test_who_replaced_them_before_gets_them_too() -> None:
+    original: Any = getattr(aiohttp.ClientSession, "_request")  # noqa: B009
+
+    async def wrapped(*args: Any, **named: Any) -> Any:
+        return await original(*args, **named)
+
+    wrapped.__module__ = original.__module__  # as `functools.wraps` does
+    assert direct.is_aiohttps(original)
+    assert not direct.is_aiohttps(wrapped)
+    assert not direct.is_aiohttps(None)
+
+
+async def test_traced_sessions_sessions_with_middleware_and_other_releases_go_the_long_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def pass_on(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        return await handler(request)
+
+    plain, traced = aiohttp.ClientSession(), aiohttp.ClientSession(trace_configs=[aiohttp.TraceConfig()])
+    between = aiohttp.ClientSession(middlewares=(pass_on,))
+    async with plain, traced, between:
+        ways = [Direct.over(each, each.connector, 8190) for each in (plain, traced, between) if each.connector]
+        assert [way is None for way in ways] == [False, True, True]
+        for release in ("3.15.0", "4.0.0a1", "3.140.0"):
+            monkeypatch.setattr(aiohttp, "__version__", release)
+            assert plain.connector is not None
+            assert Direct.over(plain, plain.connector, 8190) is None
+
+
+async def test_urls_with_credentials_go_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = shortened(monkeypatch)
+    async with hearing() as (url, heads), opened() as made:
+        await send(made, url.replace("//", "//user:word@") + "/x")
+    assert taken == []
+    assert b"\r\nAuthorization: Basic " in heads[0]
+
+
+async def test_a_deadline_ends_a_request_on_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "COARSE", 0.1)
+    monkeypatch.setattr("mittwald_async.transport.watch._TICK", 0.02)
+    taken = shortened(monkeypatch)
+    async with hearing(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal") as (url, _), opened() as made:
+        with pytest.raises(CallTimeoutError):
+            await made.exchange("GET", URL(url), CIMultiDict(), None, limits(0.15, None, None), None)
+        assert taken == ["/"]
+        assert not getattr(made.session.connector, "_acquired")  # noqa: B009 - that no connection is left behind
+
+
+async def test_a_connection_that_takes_too_long_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(*_: Any) -> Any:
+        raise TimeoutError
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "_create_connection", never)
+    ways: tuple[object, ...] = (Direct.over, no_way)
+    for way in ways:
+        monkeypatch.setattr(Direct, "over", way)
+        async with opened() as made:
+            with pytest.raises(ConnectTimeoutError):
+                await send(made, "http://127.0.0.1:1/")
+
+
+async def test_a_connection_the_server_gave_up_meanwhile_is_replaced_unnoticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ways: tuple[object, ...] = (Direct.over, no_way)
+    for way in ways:
+        monkeypatch.setattr(Direct, "over", way)
+        async with hearing(NOTHING, once=True) as (url, heads), opened() as made:
+            for _ in range(3):
+                assert (await send(made, url)).status == 204
+                await asyncio.sleep(0.02)
+            assert len(heads) == 3
