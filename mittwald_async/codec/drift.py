@@ -22,7 +22,7 @@ import msgspec
 
 from ..errors import DriftWarning
 from ..structs import UNSET, OneOf, Unknown, UnsetType
-from .types import bare, is_union, members
+from .hints import bare, is_union, members
 from .unions import NUMBERS, hook, same, steps_of
 
 logger: logging.Logger = logging.getLogger("mittwald_async.codec")

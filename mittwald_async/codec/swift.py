@@ -19,7 +19,8 @@ import msgspec
 from msgspec import convert
 
 from ..structs import OneOf, Test, Unknown
-from .types import bare, holds, is_union, members, variants_of
+from .hints import bare, holds, is_union, members
+from .types import variants_of
 from .unions import CHOOSERS, Chooser
 
 Hook = Callable[[Any, Any], Any]

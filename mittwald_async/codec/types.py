@@ -11,13 +11,15 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from functools import reduce
 from importlib import import_module
-from types import ModuleType, NoneType, UnionType, new_class
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from types import ModuleType, new_class
+from typing import Any, Literal
 
 import msgspec
 
 from ..errors import ConfigurationError
 from ..structs import OneOf, Unknown, UnsetType
+from .hints import either, is_union, members
+from .words import share_words
 
 MODELS = "mittwald_async.models"
 """The package whose modules are the roots of dotted names."""
@@ -64,6 +66,7 @@ def resolve(expression: str, module: str = "") -> Any:
             found = _evaluate(node, import_module(module) if module else None)
         except (SyntaxError, ImportError, AttributeError, TypeError, ValueError) as error:
             raise ConfigurationError(f"{expression!r} is no type of the models: {error}") from error
+        share_words(found)
         _resolved[expression, module] = found
     return found
 
@@ -98,13 +101,9 @@ def _union(left: Any, right: Any) -> Any:
     parts = [part for side in (left, right) for part in (members(side) if is_union(side) else (side,))]
     objects = [part for part in parts if _is_object(part)]
     if len(objects) < 2:
-        return reduce(_or, parts)
+        return reduce(either, parts)
     rest = [part for part in parts if not _is_object(part) and part is not Unknown]
-    return reduce(_or, rest, _stand_in(objects))
-
-
-def _or(left: Any, right: Any) -> Any:
-    return left | right
+    return reduce(either, rest, _stand_in(objects))
 
 
 def _is_object(part: Any) -> bool:
@@ -116,6 +115,7 @@ def _stand_in(variants: list[type]) -> Any:
     flat: list[type] = []
     for variant in variants:
         flat.extend(getattr(variant, "ad_hoc", None) or [variant])
+        share_words(variant)
     ranked = sorted(range(len(flat)), key=lambda index: -len(_required(flat[index])))
     plan = tuple((index, ("keys", _required(flat[index]))) for index in ranked)
     name = "Or".join(variant.__name__ for variant in flat)
@@ -129,41 +129,7 @@ def _required(variant: type) -> tuple[str, ...]:
     return tuple(field.encode_name for field in msgspec.structs.fields(variant) if field.required)
 
 
-def is_union(expected: Any) -> bool:
-    """Whether a type is `A | B`."""
-    return isinstance(expected, UnionType) or get_origin(expected) is Union
-
-
-def members(union: Any) -> tuple[Any, ...]:
-    """The parts of `A | B`, `NoneType` for `None`."""
-    return get_args(union)
-
-
-def bare(expected: Any) -> Any:
-    """A type without the facts annotated to it."""
-    return get_args(expected)[0] if get_origin(expected) is Annotated else expected
-
-
 def variants_of(stand_in: type[OneOf]) -> tuple[Any, ...]:
     """The types a stand-in stands for, in the order its plan counts them."""
     module = stand_in.__module__ if stand_in.__module__ in sys.modules else ""
     return tuple(resolve(part, module) if isinstance(part, str) else part for part in stand_in.variants)
-
-
-def holds(expected: Any, wanted: tuple[Any, ...], seen: set[Any] | None = None) -> bool:
-    """Whether values of a type can contain, at any depth, one of the wanted types; `OneOf` stands for every union.
-
-    What is inside a union's variants is not looked at.
-    """
-    seen = set() if seen is None else seen
-    expected = bare(expected)
-    if expected in (None, NoneType) or expected in seen:
-        return False
-    if expected in wanted or (isinstance(expected, type) and issubclass(expected, OneOf) and OneOf in wanted):
-        return True
-    seen.add(expected)
-    if isinstance(expected, type) and issubclass(expected, msgspec.Struct):
-        return any(holds(field.type, wanted, seen) for field in msgspec.structs.fields(expected))
-    if get_origin(expected) is Literal:
-        return False
-    return any(holds(part, wanted, seen) for part in get_args(expected))

@@ -16,7 +16,7 @@ import msgspec
 
 from ..errors import InvalidArgumentError
 from ..structs import UNSET, OneOf, Unknown
-from .types import holds
+from .hints import holds
 
 
 def _enc_hook(value: Any) -> Any:

@@ -15,7 +15,8 @@ from typing import Any, Literal, cast, get_args, get_origin
 
 import msgspec
 
-from mittwald_async.codec.types import bare, is_union, members, variants_of
+from mittwald_async.codec.hints import bare, is_union, members
+from mittwald_async.codec.types import variants_of
 from mittwald_async.codec.unions import steps_of
 from mittwald_async.structs import OneOf, UnsetType
 

@@ -16,6 +16,7 @@ from mittwald_async import codec
 from mittwald_async.codec.swift import owning_hook
 from mittwald_async.codec.types import variants_of
 from mittwald_async.codec.unions import hook
+from mittwald_async.codec.words import share_words
 from mittwald_async.structs import Model, OneOf
 
 from .making import Maker, domains, of_kind, same
@@ -29,6 +30,7 @@ _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 def through(expected: Any, value: Any) -> Any:
     """Decode strictly and encode again."""
     if expected not in _decoders:
+        share_words(expected)
         _decoders[expected] = msgspec.json.Decoder(expected, dec_hook=owning_hook)
     return json.loads(codec.encode(_decoders[expected].decode(json.dumps(value).encode())))
 
