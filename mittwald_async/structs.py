@@ -37,7 +37,10 @@ class Model(msgspec.Struct, kw_only=True, frozen=True, gc=False, omit_defaults=T
 
 @final
 class Unknown:
-    """A value that fits no documented variant of a union. Its JSON is kept and encodes back unchanged."""
+    """A value that fits no documented variant of a union. Its JSON is kept and encodes back unchanged.
+
+    Two are equal if their JSON is: `true` is not 1, though Python says so; 1 and 1.0 are the same number.
+    """
 
     __slots__ = ("value",)
 
@@ -48,10 +51,20 @@ class Unknown:
         return f"Unknown({self.value!r})"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Unknown) and bool(self.value == other.value)
+        return isinstance(other, Unknown) and _equal(self.value, other.value)
 
     def __hash__(self) -> int:
         return hash(_hashable(self.value))
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, dict) and isinstance(other, dict):
+        left, right = cast("dict[str, Any]", one), cast("dict[str, Any]", other)
+        return left.keys() == right.keys() and all(_equal(part, right[key]) for key, part in left.items())
+    if isinstance(one, list) and isinstance(other, list):
+        first, second = cast("list[Any]", one), cast("list[Any]", other)  # type: ignore[redundant-cast]
+        return len(first) == len(second) and all(map(_equal, first, second))
+    return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)
 
 
 def _hashable(value: Any) -> object:

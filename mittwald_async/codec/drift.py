@@ -10,7 +10,9 @@ becomes `Unknown`, which keeps all of its JSON.
 
 from __future__ import annotations
 
+import inspect
 import logging
+import os
 import re
 import warnings
 from collections.abc import Callable
@@ -23,7 +25,7 @@ import msgspec
 from ..errors import DriftWarning
 from ..structs import UNSET, OneOf, Unknown, UnsetType
 from .hints import bare, is_union, members
-from .unions import NUMBERS, hook, same, steps_of
+from .unions import NUMBERS, hook, keeps_all, same, steps_of
 
 logger: logging.Logger = logging.getLogger("mittwald_async.codec")
 
@@ -186,7 +188,8 @@ def _variant_fit(stand_in: type[OneOf]) -> Fit:
                 continue
             missed: list[Note] = []
             made = _fitter(variant)(value, path, missed)
-            if not missed and type(made) is not Unknown:
+            claimed = bool(suggested) or named is not None
+            if not missed and type(made) is not Unknown and (not claimed or keeps_all(made, value)):
                 return made
             if missed and evidence == "const" and named is None:
                 named = made, missed
@@ -278,7 +281,21 @@ def report(operation_id: str, notes: list[Note]) -> None:
         _reported[place] = None
         message = f"{operation_id}: {place[1]}: {problem}; kept as it came"
         logger.warning(message)
-        warnings.warn(message, DriftWarning, stacklevel=4)
+        warnings.warn(message, DriftWarning, stacklevel=_steps_to_caller())
+
+
+_OURS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
+_LOOP = os.path.join(os.path.dirname(os.__file__), "asyncio", "")
+
+
+def _steps_to_caller() -> int:
+    """The `stacklevel` of whoever called this package: the coroutine that awaits, if the answer is read in its task; else
+    whoever runs the loop.
+    """
+    frame, steps = inspect.currentframe(), 0
+    while frame is not None and frame.f_code.co_filename.startswith((_OURS, _LOOP)):
+        frame, steps = frame.f_back, steps + 1
+    return steps
 
 
 def forget_reports() -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
-from msgspec import ValidationError, convert
+from msgspec import Struct, ValidationError, convert
 
 from ..structs import OneOf, Test, Unknown
 from .types import variants_of
@@ -115,6 +115,13 @@ def make(variant: Any, value: Any) -> Any:
     return convert(value, cast(Any, variant), dec_hook=hook)
 
 
+def keeps_all(made: Any, value: Any) -> bool:
+    """Whether a struct has a field for each property of the object it was made of. Where a variant that claimed the value
+    deviates, a later one must not win by ignoring just what the first was recognized by.
+    """
+    return not isinstance(made, Struct) or value.keys() <= set(made.__struct_encode_fields__)
+
+
 def _general(stand_in: type[OneOf]) -> Chooser:
     steps = steps_of(stand_in)
 
@@ -127,7 +134,7 @@ def _general(stand_in: type[OneOf]) -> Chooser:
                 except ValidationError:
                     claimed = claimed or bool(evidence)
                     continue
-                if type(made) is not Unknown:
+                if type(made) is not Unknown and (not claimed or keeps_all(made, value)):
                     return made
         if claimed:
             raise ValidationError(f"fits no variant of {stand_in.__name__}")

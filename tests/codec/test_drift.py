@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import linecache
 import logging
 import warnings
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
-from mittwald_async import codec
+from mittwald_async import Mittwald, codec
 from mittwald_async.codec import drift
 from mittwald_async.errors import DriftWarning, ResponseDecodeError
 from mittwald_async.structs import UNSET, Unknown
 
 from . import made_up as m
 from .making import same
-from .support import again, decode
+from .support import again, decode, operation
 
 SITE: dict[str, Any] = {"id": "s", "createdAt": "2026-01-02T03:04:05Z", "status": "ready"}
 
@@ -182,11 +185,12 @@ def test_unions_inside_a_deviating_value_are_still_told_apart() -> None:
 def test_a_deviation_deep_inside_a_named_variant() -> None:
     events = [{"type": "UPDATE", "reason": "created", "who": {"id": 1}}, {"type": "MESSAGE", "text": "x"}]
     with pytest.warns(DriftWarning) as told:
-        other, message = decode("list[made_up.Event]", events)
-    assert other == m.Other(type="UPDATE", reason="created")
+        changed, message = decode("list[made_up.Event]", events)
+    assert type(changed) is m.Changed
+    assert codec.dump(changed) == events[0]
     assert type(message) is m.Message
     assert "at" not in codec.dump(message)
-    assert [str(warning.message).split(": ")[1] for warning in told] == ["$[*].at"]
+    assert [str(warning.message).split(": ")[1] for warning in told] == ["$[*].who.id", "$[*].at"]
 
 
 def test_converting_builtins_is_as_tolerant_and_leaves_them_alone() -> None:
@@ -206,3 +210,36 @@ def test_who_makes_the_warning_an_error_gets_it_raised() -> None:
         warnings.simplefilter("error", DriftWarning)
         with pytest.raises(DriftWarning):
             decode("made_up.Owner", {"id": 1})
+
+
+def test_null_for_a_whole_list_is_said() -> None:
+    with pytest.warns(DriftWarning, match=r"test-get: \$: expected array, got null"):
+        assert decode("list[made_up.Site]", None) is None
+    with pytest.raises(ResponseDecodeError, match="expected array, got null"):
+        decode("list[made_up.Site]", None, strict=True)
+
+
+@pytest.mark.parametrize("way", ["decode", "loads", "convert"])
+def test_the_warning_points_at_the_line_that_called_whichever_way_it_took(way: str) -> None:
+    calls = {
+        "decode": lambda: codec.decode(operation("made_up.Owner"), 200, "application/json", b'{"id":1}'),
+        "loads": lambda: codec.loads("made_up.Owner", b'{"id":1}'),
+        "convert": lambda: codec.convert("made_up.Owner", {"id": 1}),
+    }
+    with pytest.warns(DriftWarning) as told:
+        calls[way]()
+    assert told[0].filename == __file__
+    assert linecache.getline(__file__, told[0].lineno).strip().startswith(f'"{way}":')
+
+
+async def test_the_warning_points_at_the_coroutine_that_awaits_the_client() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response([{"id": 5}])
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    async with TestServer(app) as server, Mittwald("token-for-tests", base_url=str(server.make_url("/"))) as mw:
+        with pytest.warns(DriftWarning) as told:
+            await mw.ssh_sftp_user.ssh_user_list_ssh_users("p-1")  # here
+    assert {warning.filename for warning in told} == {__file__}
+    assert {linecache.getline(__file__, warning.lineno).rpartition("#")[2].strip() for warning in told} == {"here"}

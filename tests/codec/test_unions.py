@@ -121,6 +121,19 @@ def test_a_variant_that_does_not_convert_falls_through_to_the_next() -> None:
     assert decode("made_up.Update", {"type": "UPDATE", "reason": "created"}) == m.Other(type="UPDATE", reason="created")
 
 
+def test_no_later_variant_wins_by_ignoring_what_an_earlier_one_was_recognized_by() -> None:
+    odd = {"auto": "yes", "seconds": 3}
+    with pytest.warns(DriftWarning, match=r"\$\.auto: expected boolean, got string"):
+        assert decode("made_up.Ttl", odd) == Unknown(odd)
+    with pytest.raises(ResponseDecodeError, match="expected boolean"):
+        decode("made_up.Ttl", odd, strict=True)
+    with pytest.raises(ResponseDecodeError, match="expected boolean"):
+        codec.convert("made_up.Ttl", odd, strict=True)
+    named = {"type": "UPDATE", "reason": "created", "who": {"id": 5}}
+    with pytest.warns(DriftWarning, match=r"\$\.who\.id: expected string, got number"):
+        assert again("made_up.Update", named) == named
+
+
 def test_successes_that_differ_are_told_apart_by_status() -> None:
     both = operation(
         Result(status=200, type="made_up.Auto", content_type="application/json"),
@@ -169,3 +182,19 @@ def test_unknown_values_that_are_equal_have_the_same_hash() -> None:
     one, other = Unknown({"a": 1, "b": [{"c": 2}]}), Unknown({"b": [{"c": 2.0}], "a": 1})
     assert one == other
     assert len({one, other, Unknown({"a": 1}), Unknown([1])}) == 3
+
+
+def test_unknown_values_are_equal_as_json_is() -> None:
+    assert Unknown({"a": [True, None]}) == Unknown({"a": [True, None]})
+    for one, other in (
+        (True, 1),
+        ({"a": [0]}, {"a": [False]}),
+        ([1], [1, 2]),
+        ({"a": 1}, {"b": 1}),
+        ({"a": None}, {}),
+        ("1", 1),
+        ([], {}),
+    ):
+        assert Unknown(one) != Unknown(other)
+        assert Unknown([other]) != Unknown([one])
+    assert Unknown(1) != 1
