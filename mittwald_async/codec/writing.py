@@ -25,6 +25,7 @@ def _enc_hook(value: Any) -> Any:
     raise NotImplementedError(f"{type(value).__name__} has no form in JSON")
 
 
+_TOO_DEEP = "nested too deeply, or contains itself"
 _encoder = msgspec.json.Encoder(enc_hook=_enc_hook)
 
 
@@ -49,19 +50,34 @@ def encode(value: Any) -> bytes:
     except (TypeError, ValueError, OverflowError, NotImplementedError) as error:
         raise InvalidArgumentError("body", str(error)) from error
     except RecursionError as error:
-        raise InvalidArgumentError("body", "nested too deeply, or contains itself") from error
+        raise InvalidArgumentError("body", _TOO_DEEP) from error
 
 
 def dump(value: Any) -> Any:
-    """A value as builtins: what `encode` would write, parsed again. Date-times become strings; nothing is refused.
+    """A value as builtins: what `encode` would write, parsed again. Date-times become strings, with or without zone.
 
     Args:
         value: as for `encode`.
 
     Returns:
         Dicts by wire name, lists, strings, numbers, booleans, `None`.
+
+    Raises:
+        InvalidArgumentError: a type JSON does not have, or the value contains itself.
     """
-    return msgspec.to_builtins(_without_unset(value), enc_hook=_enc_hook, str_keys=True)
+    try:
+        try:
+            return _to_builtins(value)
+        except (TypeError, NotImplementedError):  # maybe of `UNSET` in a dict or list: only structs leave that out
+            return _to_builtins(_without_unset(value))
+    except (TypeError, NotImplementedError) as error:
+        raise InvalidArgumentError("body", str(error)) from error
+    except RecursionError as error:
+        raise InvalidArgumentError("body", _TOO_DEEP) from error
+
+
+def _to_builtins(value: Any) -> Any:
+    return msgspec.to_builtins(value, enc_hook=_enc_hook, str_keys=True)
 
 
 def _without_unset(value: Any) -> Any:

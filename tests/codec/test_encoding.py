@@ -90,3 +90,18 @@ def test_a_number_keeps_its_form_from_answer_to_request() -> None:
     body = b'{"id":"s","createdAt":"2026-01-02T03:04:05Z","status":"ready","share":%s}'
     for number in (b"5", b"5.5", b"5.0", b"-0.0", b"123456789012345678901234567890"):
         assert codec.encode(codec.loads("made_up.Site", body % number)) == body % number
+
+
+def test_builtins_of_what_has_no_form_in_json_are_an_error_too() -> None:
+    circle: list[Any] = []
+    circle.append(circle)
+    for value in (object(), [UNSET, object()], circle, [UNSET, circle]):
+        with pytest.raises(InvalidArgumentError):
+            codec.dump(value)
+
+
+def test_builtins_are_had_of_values_kept_from_as_deep_as_they_can_be_read() -> None:
+    deep: Any = {}
+    for _ in range(400):
+        deep = {"folders": [deep], "none": None}
+    assert codec.dump(deep) == deep
