@@ -51,7 +51,7 @@ def _page(settings: Settings) -> Table:
         adapter = pydantic_project()
         models = adapter.validate_python(parsed)
         contenders["pydantic, dump_json"] = lambda: adapter.dump_json(models, by_alias=True, exclude_none=True)
-    measured = alternate(contenders, rounds=settings.pick(21, 3))
+    measured = alternate(contenders, rounds=settings.pick(21, 3), span=settings.pick(20, 0))
     return compared(f"Encode {count} projects, {len(body) / 1e6:.2f} MB", measured, limit=LIMIT, ours=OURS)
 
 
@@ -71,5 +71,5 @@ def _body(settings: Settings) -> Table:
         "msgspec alone": lambda: msgspec.json.encode(body),
         "json.dumps": lambda: json.dumps(body, default=str),
     }
-    measured = alternate(contenders, rounds=settings.pick(15, 3), inner=settings.pick(2000, 20))
+    measured = alternate(contenders, rounds=settings.pick(15, 3), span=settings.pick(20, 0))
     return compared("Encode one request body", measured, limit=LIMIT, ours=OURS, unit="µs", scale=1e6)

@@ -88,25 +88,41 @@ def _cell(value: str | float | int | None) -> str:
     return f"{value:,}" if isinstance(value, int) else value
 
 
-def alternate(contenders: Mapping[str, Callable[[], object]], *, rounds: int, inner: int = 1) -> dict[str, Measured]:
-    """Time synchronous contenders in turn.
+def alternate(contenders: Mapping[str, Callable[[], object]], *, rounds: int, span: int) -> dict[str, Measured]:
+    """Time synchronous contenders in turn, in CPU time, which other processes of the machine do not add to.
 
     Args:
         contenders: by name; each call does the same work on the same bytes.
-        rounds: measured rounds after one warm-up of each (at least 3 for a median worth the name).
-        inner: calls per round; the seconds given are per call.
+        rounds: measured rounds (at least 3 for a median worth the name).
+        span: milliseconds that each contender runs per round: it is called as often as that takes, and at least once. With a
+            fixed number of calls the fast ones would be measured with the caches that the garbage collector emptied, and
+            the slow ones with their own.
+
+    Returns:
+        Seconds per call; values with the same index are of the same round.
     """
-    for run in contenders.values():
+    calls: dict[str, int] = {}
+    for name, run in contenders.items():
         run()
+        calls[name] = max(1, round(span / 1000 / max(_seconds(run, 1), 1e-9)))
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, run in contenders.items():
             gc.collect()
-            begin = time.perf_counter()
-            for _ in range(inner):
-                run()
-            seconds[name].append((time.perf_counter() - begin) / inner)
+            seconds[name].append(_seconds(run, calls[name]))
     return {name: Measured(tuple(values)) for name, values in seconds.items()}
+
+
+def _seconds(run: Callable[[], object], calls: int) -> float:
+    begin = time.process_time()
+    for _ in range(calls):
+        run()
+    return (time.process_time() - begin) / calls
+
+
+def ratio(one: Measured, other: Measured) -> float:
+    """How many times as long one takes as the other: the median over rounds, in each of which both ran."""
+    return statistics.median(left / right for left, right in zip(one.values, other.values, strict=True) if right)
 
 
 def compared(
@@ -120,9 +136,9 @@ def compared(
 ) -> Table:
     """A table of times with each one's ratio to the limit, and ours as a multiple of speed over each contender."""
     table = Table(title, ("contender", unit, "spread %", "× limit", f"× {ours}"))
-    floor, own = measured[limit].median, measured[ours].median
+    floor, own = measured[limit], measured[ours]
     for name, m in sorted(measured.items(), key=lambda pair: pair[1].median):
-        table.add(name, m.median * scale, round(m.spread * 100), m.median / floor, m.median / own)
+        table.add(name, m.median * scale, round(m.spread * 100), ratio(m, floor), ratio(m, own))
     return table
 
 
