@@ -5,7 +5,7 @@ pydantic's `validate_python` get parsed JSON, so parsing is not in their time; a
 decode fastest where properties come in the document's order, as they do here; the row with reversed keys is the worst
 case.
 
-The official SDK's `from_dict` takes 26 to 28 times as long as ours for a page of projects, without the parsing it needs
+The official SDK's `from_dict` takes 25.5 to 28 times as long as ours for a page of projects, without the parsing it needs
 before (five runs on 2026-11-22; aim: 25). All contenders are measured warm, each for the same time per round. The first
 decoding after a full collection, whose walk through the heap empties the caches, takes about 1.4 times as long as the
 later ones, while the official SDK does not notice: a single call each gives 19 to 22.
