@@ -227,7 +227,7 @@ class Outgoing:
         headers = headers.copy()
         if content is not None:
             headers["Content-Type"] = content.content_type
-            if content.open is not None and content.size is not None:
+            if content.streams and content.size is not None:
                 headers["Content-Length"] = str(content.size)
         if call.away:
             return headers

@@ -392,8 +392,12 @@ class Pipeline(Outgoing):
             assert credentials is not None
             call.renewed = True
             async with self._in_time(call):
-                if await credentials.refused(call.secret, self.exchange):
-                    return Again("the token was renewed")
+                renewed = await credentials.refused(call.secret, self.exchange)
+            content = call.content
+            if renewed and content is not None and not content.repeatable and content.started:
+                error.message += "; the token was renewed, but the body cannot be sent a second time"
+            elif renewed:
+                return Again("the token was renewed")
             return None
         return after_status(call, answer, error, self.options, shared)
 
