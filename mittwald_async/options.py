@@ -142,7 +142,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("middleware", "observers"):
             msgspec.structs.force_setattr(self, name, _functions(name, getattr(self, name)))
         for observer in self.observers:
-            if inspect.iscoroutinefunction(observer):
+            if inspect.iscoroutinefunction(observer) or inspect.iscoroutinefunction(type(observer).__call__):
                 raise ConfigurationError(
                     f"observers: {observer!r} is async; nobody would await it, use a plain function"
                 )

@@ -120,6 +120,14 @@ class Part:
         self._lock = threading.Lock()
 
     def check(self, overwrite: bool) -> None:
+        try:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                os.stat(self._facts_path)  # the longest name of all
+        except (OSError, ValueError) as problem:
+            reason = getattr(problem, "strerror", None) or problem
+            raise InvalidArgumentError("path", f"{str(self.target)!r} cannot be written to: {reason}") from None
+        if self.path.is_dir():
+            raise InvalidArgumentError("path", f"{self.path} is a directory")
         if not self.target.parent.is_dir():
             raise InvalidArgumentError("path", f"{self.target.parent} is no directory")
         if self.target.is_dir():

@@ -221,12 +221,12 @@ class Transfer:
         missing = PROGRESS if self.size is None else _PROGRESS_SHARE * (self.size - self._counted_from)
         if 0 < reached - self._counted_from >= min(PROGRESS, missing):
             self._breaks = 0
-        self._counted_from = reached
+        # Where the file starts over each time, coming as far as before is no progress.
+        self._counted_from = max(self._counted_from, reached)
         await self._reconnect(broken, reached, validator is not None or rewind is not None or not reached)
         if reached and self.position == reached:
             return False
         if rewind is not None:
-            self._counted_from = 0
             await rewind()
             return True
         if reached and self.validator != validator:

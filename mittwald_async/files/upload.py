@@ -192,6 +192,12 @@ def _described(name: str, file: File) -> _Part:
     """Looks at the disk, so it runs in a worker thread."""
     source, size = file.source, file.size
     filename = file.filename
+    for what, given in (("filename", filename), ("content_type", file.content_type)):
+        flaw = "" if given is None else _flaw(given)
+        if flaw:
+            raise InvalidArgumentError(name, f"{what} {flaw}")
+    if size is not None and (not isinstance(size, int) or size < 0):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+        raise InvalidArgumentError(name, f"size must be a number of bytes, 0 or more, not {size!r}")
     kept: bytes | Path | AsyncIterable[bytes]
     if isinstance(source, bytes | bytearray | memoryview):
         kept = bytes(source)
@@ -213,6 +219,12 @@ def _described(name: str, file: File) -> _Part:
         raise InvalidArgumentError(name, "the content type holds characters that cannot be sent")
     head = f'Content-Disposition: form-data; name="{_quoted(name)}"; filename="{_quoted(filename)}"\r\nContent-Type: {kind}'
     return _Part(name, head.encode(), kept, size)
+
+
+def _flaw(text: object) -> str:
+    if not isinstance(text, str):
+        return f"must be text, not {type(text).__name__}"
+    return "holds a character that cannot be sent" if any("\ud800" <= c <= "\udfff" for c in text) else ""
 
 
 def _file_size(name: str, path: Path) -> int:

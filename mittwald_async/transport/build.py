@@ -24,6 +24,10 @@ _PLAIN_VALUE = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 
+_PIECE = 1 << 20
+"""Bytes of a body that are sent at a time."""
+
+
 class Content:
     """A body ready to go: bytes, or a way to open a stream of them."""
 
@@ -41,7 +45,7 @@ class Content:
         self.content_type: str = content_type
         self.data: bytes = data
         self.open: Callable[[], AsyncIterator[bytes]] | None = open
-        self.size: int | None = size
+        self.size: int | None = len(data) if open is None else size
         self.repeatable: bool = repeatable
         self.started: bool = False
         """A stream's first byte was asked for."""
@@ -49,8 +53,19 @@ class Content:
         """What the stream's source raised. The HTTP client would tell of a broken connection instead."""
 
     def payload(self) -> bytes | AsyncIterator[bytes]:
-        """What is handed to the HTTP client, anew for every attempt."""
-        return self.data if self.open is None else self._stream(self.open)
+        """What is handed to the HTTP client, anew for every attempt. It warns of bytes that are many."""
+        if self.open is not None:
+            return self._stream(self.open)
+        return self._stream(self._pieces) if self.streams else self.data
+
+    @property
+    def streams(self) -> bool:
+        """Goes out piece by piece."""
+        return self.open is not None or len(self.data) > _PIECE
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self.data), _PIECE):
+            yield self.data[start : start + _PIECE]
 
     async def _stream(self, open: Callable[[], AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
         # Opened late: an attempt that never got a connection has not used up a stream that can be read once.

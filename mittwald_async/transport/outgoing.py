@@ -27,6 +27,9 @@ JSON = "application/json"
 _JSON_TYPES = frozenset((JSON, "application/json; charset=utf-8", "application/json;charset=utf-8"))
 _OCTETS = "application/octet-stream"
 _BYTES = (bytes, bytearray, memoryview)
+_LOGIN = 120.0
+"""Seconds for one request for a token. Not the `timeout` of the call that asks first: others, with more time, wait as
+well, and each holds its own."""
 _PLANS: dict[int, Plan] = {}
 """By identity of the operation, which the plan keeps alive. Only for operations of the document: there are finitely many."""
 _METHOD = re.compile("[A-Za-z]{1,20}")
@@ -97,6 +100,7 @@ class Outgoing:
         self.shared: Shared = shared
         self.options: Options = options
         self._whole = self._limits(options.timeout)
+        self._login = self._limits(_LOGIN)
         self._remembers = options.consistency == "session"
         self._after = options.after
         self._observers = options.observers
@@ -223,7 +227,7 @@ class Outgoing:
         headers = headers.copy()
         if content is not None:
             headers["Content-Type"] = content.content_type
-            if content.open is not None and content.size is not None:
+            if content.streams and content.size is not None:
                 headers["Content-Length"] = str(content.size)
         if call.away:
             return headers

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET
+from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from ..credentials import Answer as TokenAnswer
@@ -336,6 +337,8 @@ class Pipeline(Outgoing):
                     f"a middleware returned {type(answer).__name__}, no answer: return what call_next gave"
                 )
             taken = answer
+            if not isinstance(answer.headers, CIMultiDict | CIMultiDictProxy):  # the middleware's own
+                answer.headers = CIMultiDict(answer.headers)
             return answer
         finally:
             for opened in streams:
@@ -389,8 +392,12 @@ class Pipeline(Outgoing):
             assert credentials is not None
             call.renewed = True
             async with self._in_time(call):
-                if await credentials.refused(call.secret, self.exchange):
-                    return Again("the token was renewed")
+                renewed = await credentials.refused(call.secret, self.exchange)
+            content = call.content
+            if renewed and content is not None and not content.repeatable and content.started:
+                error.message += "; the token was renewed, but the body cannot be sent a second time"
+            elif renewed:
+                return Again("the token was renewed")
             return None
         return after_status(call, answer, error, self.options, shared)
 
@@ -510,7 +517,7 @@ class Pipeline(Outgoing):
                     URL(shared.base + path, encoded=True),
                     self._json_headers,
                     Content(JSON, body.reveal().encode()),
-                    self._whole,
+                    self._login,
                     None,
                 )
                 told = retry_after(answer.headers, shared.wall())
@@ -518,6 +525,8 @@ class Pipeline(Outgoing):
                 if answer.status != 429 or tries >= options.max_retries or wait > options.max_retry_wait:
                     break
             except TransportError as error:
+                if shared.session is not session:
+                    raise shared.unusable() from None
                 error.operation_id, error.method, error.url = operation_id, method, shared.base + path
                 if tries >= options.max_retries or not isinstance(error, NotSentError):
                     raise

@@ -64,6 +64,15 @@ OPTIONAL: Operation[Any] = Operation(
 )
 
 
+async def test_a_large_body_goes_out_whole_with_its_length_and_can_be_sent_again() -> None:
+    body = bytes(range(256)) * 10_000
+    async with talking(reply(503, headers={"Retry-After": "0"}), reply(200, {})) as (client, server, _):
+        await client.request("PUT", "/v2/large", body=body)
+        assert [seen.body == body for seen in server.seen] == [True, True]
+        assert server.seen[0].headers["content-length"] == str(len(body))
+        assert "transfer-encoding" not in server.seen[0].headers
+
+
 async def test_a_login_fetches_its_token_once_and_sends_none_to_do_so() -> None:
     async with serving(reply(200, TOKENS), reply(200, {"id": "p-1"})) as server:
         login = PasswordLogin("me@example.org", "password-for-tests")

@@ -64,9 +64,10 @@ async def test_a_client_is_opened_once() -> None:
 
 async def test_of_two_tasks_that_open_a_client_at_once_one_is_told() -> None:
     client = Mittwald(TOKEN, base_url="https://127.0.0.1:1")
-    first, second = await asyncio.gather(client.__aenter__(), client.__aenter__(), return_exceptions=True)
-    assert first is client
-    assert isinstance(second, ClientStateError)
+    opening = [asyncio.ensure_future(client.__aenter__()) for _ in range(2)]
+    opened = await asyncio.gather(*opening, return_exceptions=True)
+    assert client in opened
+    assert [type(result) for result in opened if result is not client] == [ClientStateError]
     await client.close()
 
 
@@ -80,7 +81,7 @@ async def test_closing_ends_the_reading_of_a_body(body: bytes) -> None:
         return await client.download(url + "/export.tar")
 
     async with talking(half, timeout=None, read_timeout=None) as (client, server, _):
-        tasks = [
+        tasks: list[asyncio.Future[Any]] = [
             asyncio.ensure_future(read(client, server.url)),
             asyncio.ensure_future(client.sender.value(GET_PROJECT, ("p-1",))),
         ]
@@ -183,6 +184,11 @@ async def _observes(event: Event) -> None:
     """An observer that nobody would await."""
 
 
+class _Observes:
+    async def __call__(self, event: Event) -> None:
+        """Nor this one."""
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
@@ -218,6 +224,7 @@ async def _observes(event: Event) -> None:
         ({"middleware": [5]}, "middleware"),
         ({"observers": [None]}, "observers"),
         ({"observers": [_observes]}, "plain function"),
+        ({"observers": [_Observes()]}, "plain function"),
         ({"middleware": 5}, "middleware: must be an iterable"),
         ({"observers": print}, "observers: must be an iterable"),
         ({"headers": 5}, "headers: must be a mapping"),

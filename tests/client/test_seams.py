@@ -107,7 +107,7 @@ async def test_the_first_middleware_is_outermost() -> None:
 
 async def test_middleware_can_answer_itself_change_the_body_and_raise() -> None:
     async def cached(request: Request, call_next: CallNext) -> Answer:
-        return Answer(200, {"Content-Type": "application/json"}, b'{"id": "cached"}')
+        return Answer(200, {"content-type": "application/json"}, b'{"id": "cached"}')
 
     async def rewrite(request: Request, call_next: CallNext) -> Answer:
         changed = msgspec.structs.replace(request, body=b'{"description": "changed"}')

@@ -13,7 +13,13 @@ from aiohttp import web
 from mittwald_async import Mittwald
 from mittwald_async.credentials import PasswordLogin, kinds
 from mittwald_async.credentials.sealed import Step
-from mittwald_async.errors import AuthenticationError, MaybeSentError, NotSentError
+from mittwald_async.errors import (
+    AuthenticationError,
+    CallTimeoutError,
+    ClientStateError,
+    MaybeSentError,
+    NotSentError,
+)
 from mittwald_async.operations import OPERATIONS
 
 
@@ -28,6 +34,7 @@ class Api:
         self.calls = 0
         self.tokens_at_login: list[str | None] = []
         self.url = ""
+        self.slow = 0.0
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[Api]:
@@ -51,6 +58,7 @@ class Api:
 
     async def login(self, request: web.Request) -> web.Response:
         self.tokens_at_login.append(request.headers.get("X-Access-Token"))
+        await asyncio.sleep(self.slow)
         if (await request.json())["password"] != self.password:
             return web.json_response({"type": "Unauthorized", "message": "wrong credentials"}, status=401)
         self.logins += 1
@@ -86,6 +94,31 @@ async def test_clones_share_the_login() -> None:
         clone = mw.with_options(timeout=30)
         await asyncio.gather(*(client.request("GET", "/v2/signup/profile") for client in (mw, clone)))
         assert api.logins == 1
+
+
+async def test_an_impatient_caller_does_not_fail_the_login_for_the_others() -> None:
+    api = Api()
+    api.slow = 0.3
+    async with api.running(), Mittwald(credentials=PasswordLogin("a@b.de", api.password), base_url=api.url) as mw:
+        impatient = asyncio.create_task(mw.with_options(timeout=0.1).request("GET", "/v2/signup/profile"))
+        await asyncio.sleep(0)
+        await mw.request("GET", "/v2/signup/profile")
+        with pytest.raises(CallTimeoutError):
+            await impatient
+        assert api.logins == 1
+
+
+async def test_a_client_closed_during_the_login_says_so() -> None:
+    api = Api()
+    api.slow = 30
+    async with api.running():
+        mw = Mittwald(credentials=PasswordLogin("a@b.de", api.password), base_url=api.url)
+        async with mw:
+            call = asyncio.create_task(mw.request("GET", "/v2/signup/profile"))
+            while not api.tokens_at_login:
+                await asyncio.sleep(0.001)
+        with pytest.raises(ClientStateError, match="closed"):
+            await call
 
 
 async def test_a_wrong_password_names_the_login_and_not_the_password() -> None:

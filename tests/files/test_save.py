@@ -336,3 +336,12 @@ def test_a_write_that_outlives_its_task_harms_nothing(target: Path) -> None:
 async def test_a_transfer_that_is_closed_gives_nothing(target: Path) -> None:
     transfer = Transfer(lambda extra: Host(b"").stream(None), {}, "source", Host(b"").clock)
     assert [piece async for piece in transfer.pieces(None)] == []
+
+
+async def test_a_name_that_no_file_can_have_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    host = Host(CONTENT)
+    (tmp_path / "x.part").mkdir()
+    for place, problem in (("n" * 254, "too long"), ("a\0b", "null"), ("x", "x.part is a directory")):
+        with pytest.raises(InvalidArgumentError, match=problem):
+            await host.download().save(tmp_path / place)
+    assert host.requests == []

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from mittwald_async import Mittwald
-from mittwald_async.errors import DownloadError, MaybeSentError, RateLimitError
+from mittwald_async.errors import AuthenticationError, DownloadError, MaybeSentError, RateLimitError
 from mittwald_async.files import Download, File
 
 from ..client.tools import Act, Seen, serving
@@ -140,6 +140,19 @@ async def test_a_file_is_sent_again_and_an_iterator_is_not(server: Web, tmp_path
         assert len(server.requests) == 3
 
 
+async def test_an_iterator_that_is_used_up_does_not_hide_what_the_server_said() -> None:
+    tokens = iter(["first-token-for-tests", "second-token-for-tests"])
+
+    async def vault() -> str:
+        return next(tokens)
+
+    refusal = b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"
+    async with serving(refusal) as server, Mittwald(credentials=vault, base_url=server.url) as mw:
+        with pytest.raises(AuthenticationError, match="the token was renewed, but the body cannot be sent a second"):
+            await mw.file.create_file(token="upload", file=pieces(2))
+        assert len(server.seen) == 1
+
+
 async def test_an_upload_that_lies_about_its_size_is_no_upload(server: Web, mw: Mittwald) -> None:
     with pytest.raises(MaybeSentError):
         await mw.file.create_file(token="upload", file=File(pieces(2), size=200_000))
@@ -184,6 +197,22 @@ async def test_a_server_that_ends_every_answer_half_way_is_read_to_the_end(size:
         saved = await Download.of_url(mw.sender, f"{server.url}/x", clock=HandClock()).save(tmp_path / "x")
         assert saved.read_bytes() == whole
         assert len(server.seen) <= size.bit_length() + 1
+
+
+async def test_a_file_that_starts_over_each_time_is_given_up(tmp_path: Path) -> None:
+    """Without a validator every try starts over: to come as far as before is no progress."""
+
+    async def always_half(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + bytes(1_500_000))
+        await writer.drain()
+        writer.close()
+
+    async with serving(always_half) as server, Mittwald("token-for-tests", base_url=server.url) as mw:
+        download = Download.of_url(mw.sender, f"{server.url}/x", clock=HandClock())
+        with pytest.raises(MaybeSentError, match="6 times without much progress"):
+            await download.save(tmp_path / "x")
+        assert len(server.seen) == 6
+        assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_server_that_gives_nothing_is_given_up_and_the_error_says_where(tmp_path: Path) -> None:

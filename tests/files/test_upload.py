@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from email.message import Message
 from email.parser import BytesParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -158,3 +159,18 @@ async def test_an_empty_file_and_an_empty_form(tmp_path: Path) -> None:
 def test_a_file_shows_no_content() -> None:
     assert repr(File(b"secret-content")) == "File(14 bytes, filename=None, content_type=None)"
     assert "PosixPath" in repr(File(Path("x"))) or "WindowsPath" in repr(File(Path("x")))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"size": -1}, "size"),
+        ({"size": "x"}, "size"),
+        ({"filename": 5}, "filename must be text"),
+        ({"filename": "\udc80"}, "filename holds a character"),
+        ({"content_type": 5}, "content_type must be text"),
+    ],
+)
+async def test_facts_of_a_file_that_cannot_be_sent_are_refused_before(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=f"file: {said}"):
+        await multipart({"file": File(b"x", **options)})
