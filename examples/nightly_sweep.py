@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from demo import connected, options, run
@@ -24,7 +25,7 @@ async def main(arguments: argparse.Namespace) -> None:
     print(f"{sum(summary.rows.values())} rows with {summary.requests} requests in {summary.seconds:.1f} s")
     for failure in summary.failures:
         print(f"failed: {failure}", file=sys.stderr)
-    with sqlite3.connect(out) as database:
+    with closing(sqlite3.connect(out)) as database:
         (sweeps,) = database.execute("SELECT count(*) FROM sweeps").fetchone()
     print(f"{out} holds {sweeps} sweeps")
     if summary.failures:

@@ -32,7 +32,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Same seed, same account."""
     customers: int = 3
     projects: int = 20
-    """Projects of the whole account, spread over the customers."""
+    """Projects of the whole account, spread over the customers. Who has three or more has a server to create others on."""
     foreign: int = 2
     """Projects that exist but belong to somebody else: 403."""
     mfa: bool = False

@@ -3,12 +3,19 @@
     # conftest.py
     pytest_plugins = ["mittwald_async.emulator.pytest_plugin"]
 
+    # test_mine.py; pytest-asyncio, for one, runs async tests
     async def test_of_mine(mittwald_emulator):
         async with Mittwald(mittwald_emulator.token, base_url=mittwald_emulator.url) as mw:
             ...
 
-`mittwald_emulator` is fresh for every test. Override `mittwald_emulator_options` to give it other options. They work with
-any asynchronous pytest plugin, and with synchronous tests: the emulator runs in a thread of its own.
+`mittwald_emulator` is fresh for every test. Nothing lags, nothing fails by chance, and things are ready at once.
+Override `mittwald_emulator_options` for anything else; see `Options` for what there is:
+
+    @pytest.fixture
+    def mittwald_emulator_options():
+        return {"customers": 1, "projects": 3, "rate_limit": (30, 1.0)}
+
+They work with any asynchronous pytest plugin, and with synchronous tests: the emulator runs in a thread of its own.
 """
 
 from __future__ import annotations
@@ -23,16 +30,19 @@ import pytest
 from . import Emulator, Transitions
 
 
+_QUIET: dict[str, Any] = {"lag": 0.0, "drift": 0.0, "transitions": Transitions(length=0.0, failing=0.0)}
+
+
 @pytest.fixture
 def mittwald_emulator_options() -> dict[str, Any]:
-    """What the emulator is made with: nothing lags, nothing fails by chance, no limit but the real budget."""
-    return {"lag": 0.0, "drift": 0.0, "transitions": Transitions(length=0.0, failing=0.0)}
+    """Options of the emulator that differ from those of a quiet one: none."""
+    return {}
 
 
 @pytest.fixture
 def mittwald_emulator(mittwald_emulator_options: dict[str, Any]) -> Iterator[Emulator]:
     """A running emulator with `.url` and `.token`."""
-    with running(Emulator(**mittwald_emulator_options)) as emulator:
+    with running(Emulator(**{**_QUIET, **mittwald_emulator_options})) as emulator:
         yield emulator
 
 

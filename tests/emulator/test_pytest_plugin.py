@@ -31,13 +31,17 @@ class TestWithOtherOptions:
 
     def test_those_are_taken(self, mittwald_emulator):
         assert projects(mittwald_emulator).count(b'"shortId"') == 3
+
+    def test_the_others_stay_quiet(self, mittwald_emulator):
+        options = mittwald_emulator.options
+        assert (options.lag, options.drift, options.transitions.failing) == (0, 0, 0)
 """
 
 
 def test_users_tests_get_an_emulator(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     pytester.makepyfile(USERS_TEST)
-    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=2)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=3)
 
 
 def test_it_runs_in_a_thread() -> None:

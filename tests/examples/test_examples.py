@@ -10,6 +10,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -156,9 +157,8 @@ def test_every_night_adds_a_sweep(tmp_path: Path) -> None:
     for night in (1, 2):
         out = demo("nightly_sweep", "--resource", "project", "--resource", "domain", folder=tmp_path)
         assert out.splitlines()[-1] == f"inventory.sqlite holds {night} sweeps"
-    with sqlite3.connect(tmp_path / "inventory.sqlite") as database:
+    with closing(sqlite3.connect(tmp_path / "inventory.sqlite")) as database:
         (rows,) = database.execute("SELECT count(*) FROM project").fetchone()
-    database.close()
     assert rows == 40
 
 

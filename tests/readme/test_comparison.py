@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import io
 import json
 import pkgutil
 from collections.abc import AsyncIterator
 from importlib import import_module, metadata
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 from uuid import UUID, uuid4
@@ -58,6 +60,28 @@ def test_the_version_and_the_number_of_operations_named() -> None:
     text = README.read_text(encoding="utf-8")
     assert f"`mittwald-api-client` {metadata.version('mittwald-api-client')}" in text
     assert f"{len(modules(sdk('api')))} modules" in text
+
+
+def test_it_reads_neither_the_budget_nor_the_event_of_a_write() -> None:
+    """Its own code: everything but the models and the docstrings of operations."""
+    root = Path(sdk("client").__file__).parent
+    own = [root / "client.py", root / "types.py", root / "errors.py", *(root / "api").rglob("*.py")]
+    text = "\n".join(path.read_text(encoding="utf-8").lower() for path in own)
+    assert [word for word in ("x-ratelimit", "retry-after", "if-event-reached", "etag") if word in text] == []
+
+
+async def test_a_download_is_whole_in_memory_and_calls_may_be_synchronous() -> None:
+    module = sdk("api.file.file_get_file")
+    assert "BytesIO(response.content)" in inspect.getsource(module)
+    assert not inspect.iscoroutinefunction(module.sync)
+
+
+async def test_httpx_gives_up_after_five_seconds_and_repeats_nothing() -> None:
+    httpx = import_module("httpx")
+    async with httpx.AsyncClient() as client:
+        timeout = client.timeout
+        assert (timeout.connect, timeout.read, timeout.write, timeout.pool) == (5, 5, 5, 5)
+    assert inspect.signature(httpx.AsyncHTTPTransport).parameters["retries"].default == 0
 
 
 async def test_it_has_no_timeout(official: Any) -> None:

@@ -8,9 +8,12 @@ import inspect
 import os
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -20,6 +23,7 @@ import pytest
 from mittwald_async import Mittwald
 from mittwald_async.emulator import Emulator, Transitions
 from mittwald_async.emulator.pytest_plugin import running
+from mittwald_async.options import Options
 
 from .blocks import README, Block, blocks
 
@@ -77,7 +81,8 @@ def test_the_tests_shown_pass(block: Block, tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text("".join(for_conftest), encoding="utf-8")
     rest = "".join(line for line in block.text.splitlines(keepends=True) if line not in for_conftest)
     (tmp_path / "test_mine.py").write_text(rest, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto", str(tmp_path)]
+    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     done = subprocess.run(
         command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60
     )
@@ -122,6 +127,43 @@ def test_an_interrupted_sweep_is_resumed_as_shown(api: Emulator, tmp_path: Path)
     done = subprocess.run(command(again), cwd=tmp_path, env=environment, capture_output=True, timeout=60)
     assert done.returncode == 0
     assert (tmp_path / "inventory.sqlite").exists()
+
+
+def test_the_questions_to_an_inventory_are_answered(api: Emulator, tmp_path: Path) -> None:
+    run = [*command("mittwald-async sweep"), "-r", "customer", "-r", "project", "-r", "domain"]
+    run += ["-r", "certificate", "-r", "app_installation"]
+    subprocess.run(
+        run, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, capture_output=True, timeout=60
+    )
+    statements = [line for block in blocks("sql") for line in block.text.splitlines()]
+    assert len(statements) == 3
+    with closing(sqlite3.connect(tmp_path / "inventory.sqlite")) as database:
+        for statement in statements:
+            rows = database.execute(statement).fetchall()
+            assert rows, statement
+            assert all(rows[0]), statement
+
+
+def test_the_extras_are_those_of_the_package() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    table = README.read_text(encoding="utf-8").partition("| extra | for |")[2].partition("\n\n")[0]
+    cells = [line.split("|")[1] for line in table.splitlines()[2:]]
+    assert sorted(re.findall(r"`(\w+)`", " ".join(cells))) == sorted(declared)
+    assert declared["all"] == ["mittwald-async[cli,parquet,speed]"]
+
+
+def test_the_numbers_given_are_the_defaults() -> None:
+    text = " ".join(README.read_text(encoding="utf-8").split())
+    options = Options()
+    assert (
+        f"{options.connect_timeout:g} s connect, {options.read_timeout:g} s read, {options.timeout:g} s in all" in text
+    )
+    assert f"A call takes {options.timeout:g} s at most, waits included" in text
+    assert options.max_retries == 3
+    assert "Up to three times a call is repeated" in text
+    source = (ROOT / "mittwald_async" / "cli" / "demo.py").read_text(encoding="utf-8")
+    ((customers, projects),) = re.findall(r'"--customers", "(\d+)", "--projects", "(\d+)"', source)
+    assert f"a local, made-up account ({customers} customers, {projects} projects)" in text
 
 
 def test_the_two_commands_are_the_ones_that_are_promised() -> None:

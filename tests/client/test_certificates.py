@@ -1,0 +1,99 @@
+"""Over TLS only a server that proves its name is talked to: a certificate nobody vouches for, or of another name, gets
+no request, let alone a token."""
+
+from __future__ import annotations
+
+import importlib.util
+import ssl
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from mittwald_async import Mittwald
+from mittwald_async.errors import ConfigurationError, NotSentError
+from mittwald_async.options import Pool
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("cryptography") is None, reason="cryptography is not installed (extra dev)"
+)
+
+
+def certificate(name: str, folder: Path) -> Path:
+    """A self-signed certificate and its key, valid for a day, in one file."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    who = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(who, who, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = folder / f"{name}.pem"
+    path.write_bytes(signed.public_bytes(pem) + secret)
+    return path
+
+
+@asynccontextmanager
+async def serving(path: Path) -> AsyncGenerator[tuple[str, list[web.Request]]]:
+    """A server with that certificate; gives its URL and the requests it got."""
+    seen: list[web.Request] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.append(request)
+        return web.json_response({})
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        yield f"https://localhost:{runner.addresses[0][1]}", seen
+    finally:
+        await runner.cleanup()
+
+
+async def ask(url: str, pool: Pool) -> None:
+    async with Mittwald("token-for-tests", base_url=url, max_retries=0, pool=pool) as mw:
+        await mw.request("GET", "/v2/projects")
+
+
+@pytest.mark.parametrize(
+    ("name", "vouched"), [("localhost", False), ("elsewhere.example.org", True)], ids=["unknown", "other name"]
+)
+async def test_a_server_that_does_not_prove_its_name_gets_nothing(name: str, vouched: bool, tmp_path: Path) -> None:
+    path = certificate(name, tmp_path)
+    async with serving(path) as (url, seen):
+        tls = ssl.create_default_context(cafile=str(path)) if vouched else None
+        with pytest.raises(NotSentError, match="certificate"):
+            await ask(url, Pool(tls=tls))
+        assert seen == []
+
+
+async def test_a_context_of_ones_own_says_whom_to_trust(tmp_path: Path) -> None:
+    path = certificate("localhost", tmp_path)
+    async with serving(path) as (url, seen):
+        await ask(url, Pool(tls=ssl.create_default_context(cafile=str(path))))
+        assert [request.headers["x-access-token"] for request in seen] == ["token-for-tests"]
+
+
+@pytest.mark.parametrize("switch", [False, True, 0, "off"])
+def test_there_is_no_switch_to_stop_checking(switch: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"ssl\.SSLContext"):
+        Pool(tls=switch)
