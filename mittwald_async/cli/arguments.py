@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from ..errors import ConfigurationError, InvalidArgumentError
-from ..operation import Body, Operation, Parameter
+from ..operation import Operation, Parameter
 from ..structs import UNSET
 from ..transport.build import near
 
@@ -58,7 +58,7 @@ def read_arguments(operation: Operation[Any], given: list[str], body: str | None
     wanted = [*operation.parameters, *(operation.body.properties if operation.body and places["body"] else ())]
     for parameter in wanted:
         if parameter.required and parameter.wire not in places[parameter.where]:
-            raise InvalidArgumentError(parameter.wire, f"required by {operation.operation_id}")
+            raise InvalidArgumentError(typed(parameter, known), f"required by {operation.operation_id}")
     return found
 
 
@@ -72,9 +72,14 @@ def names(operation: Operation[Any]) -> dict[str, Parameter]:
     return known
 
 
+def typed(parameter: Parameter, known: dict[str, Parameter]) -> str:
+    """The name an argument is given by."""
+    return next((name for name, other in known.items() if other is parameter), parameter.name)
+
+
 def _others(name: str, known: dict[str, Parameter]) -> str:
-    wires = list(dict.fromkeys(parameter.wire for parameter in known.values()))
-    return near(name, wires) or (f"; it has {', '.join(wires)}" if wires else "; it has none")
+    every = list(dict.fromkeys(typed(parameter, known) for parameter in known.values()))
+    return near(name, every) or (f"; it has {', '.join(every)}" if every else "; it has none")
 
 
 def _is_json(parameter: Parameter, value: str) -> bool:
@@ -97,7 +102,7 @@ def _value(parameter: Parameter, text: str) -> Any:
             return msgspec.convert(text, kind, strict=False)
         except msgspec.ValidationError:
             raise InvalidArgumentError(parameter.wire, f"{text!r} is no {_WORDS[kind]}") from None
-    if parameter.where == "body" and text[:1] in ("{", "["):
+    if parameter.where == "body" and type_ != "str" and text[:1] in ("{", "["):
         return _decoded(parameter.wire, text)
     return text
 
@@ -113,24 +118,25 @@ def _whole_body(operation: Operation[Any], given: str | None, properties: dict[s
         if body is None:
             raise InvalidArgumentError("--body", f"{operation.operation_id} takes none")
         if body.content_type.startswith("multipart/"):
-            raise InvalidArgumentError("--body", f"this one is made of files: {_example(body)}")
+            raise InvalidArgumentError("--body", f"this one is made of files: {_example(operation)}")
         return _decoded("--body", _read(given))
     if not properties and body is not None and body.required:
-        raise InvalidArgumentError("--body", f"{operation.operation_id} needs one: {_example(body)}")
+        raise InvalidArgumentError("--body", f"{operation.operation_id} needs one: {_example(operation)}")
     return properties or UNSET
 
 
-def _example(body: Body) -> str:
-    if not body.properties:
-        return "--body JSON or --body @FILE"
-    first = [
-        f"{parameter.wire}={'@FILE' if parameter.type == 'bytes' else '…'}"
-        for parameter in body.properties
-        if parameter.required or len(body.properties) == 1
+def _example(operation: Operation[Any]) -> str:
+    """What a body may look like."""
+    properties = operation.body.properties if operation.body is not None else ()
+    known = names(operation)
+    shown = [
+        (parameter, f"{typed(parameter, known)}={'@FILE' if parameter.type == 'bytes' else '…'}")
+        for parameter in properties
     ]
-    if not first:
-        return f"some of {', '.join(f'{parameter.wire}=…' for parameter in body.properties[:8])}"
-    return " ".join(first)
+    if not shown:
+        return "--body JSON or --body @FILE"
+    needed = [text for parameter, text in shown if parameter.required]
+    return " ".join(needed) if needed else f"some of {', '.join(text for _, text in shown[:8])}"
 
 
 def _read(given: str) -> str:

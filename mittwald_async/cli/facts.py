@@ -10,6 +10,7 @@ from ..errors import InvalidArgumentError
 from ..operation import Operation, Parameter
 from ..operations import OPERATIONS
 from ..transport.build import near
+from .arguments import names, typed
 from .output import count, put, put_json, put_table, say
 from .shared import OK, Json
 
@@ -90,11 +91,10 @@ def _method(operation: Operation[Any]) -> str:
 def _show(operation: Operation[Any]) -> int:
     """One operation with its arguments."""
     put(f"{operation.operation_id}{_mark(operation)}\n{operation.method} {operation.path}\n{_method(operation)}\n")
-    body = operation.body
-    rows = [_row(parameter) for parameter in operation.parameters]
-    if body is not None and body.flat:
-        rows += [_row(parameter) for parameter in body.properties]
-    elif body is not None:
+    body, known = operation.body, names(operation)
+    properties = body.properties if body is not None and body.flat else ()
+    rows = [(typed(parameter, known), *_facts(parameter)) for parameter in (*operation.parameters, *properties)]
+    if body is not None and not body.flat:
         rows.append(("--body", "body", body.type, "required" if body.required else ""))
     if rows:
         put("\n")
@@ -102,11 +102,11 @@ def _show(operation: Operation[Any]) -> int:
     return OK
 
 
-def _row(parameter: Parameter) -> tuple[str, str, str, str]:
+def _facts(parameter: Parameter) -> tuple[str, str, str]:
     facts = ["required"] if parameter.required else []
     if parameter.enum:
         facts.append("one of " + ", ".join(map(str, parameter.enum)))
     if parameter.default is not None:
         facts.append(f"default {parameter.default}")
     kind = "file" if parameter.type == "bytes" else parameter.type
-    return parameter.wire, parameter.where, kind, "; ".join(facts)
+    return parameter.where, kind, "; ".join(facts)

@@ -104,6 +104,8 @@ def test_parameters_and_body_properties_are_named_alike(command: Command) -> Non
     code, out, _ = command("call", "project.update_project", f"project_id={project}", "description=a=b [ü]")
     assert (code, out) == (0, "")
     assert first(command, "project-list-projects")["description"] == "a=b [ü]"
+    assert command("call", "project-update-project", f"projectId={project}", "description=[text] {too")[0] == 0
+    assert first(command, "project-list-projects")["description"] == "[text] {too"
     code, out, _ = command(
         *("call", "database-create-mysql-database", f"projectId={project}"),
         'database={"description": "nested", "version": "8.0"}',
@@ -186,6 +188,17 @@ def test_an_operation_is_shown_with_its_arguments(command: Command) -> None:
     assert code == 0
     assert out.splitlines()[:3] == ["file-create-file", "POST /v2/files", "mw.file.create_file"]
     assert ["file", "body", "file", "required"] in [line.split() for line in out.splitlines()]
+
+
+def test_a_property_of_the_body_that_is_named_like_a_parameter_goes_by_its_python_name(command: Command) -> None:
+    _, out, _ = command("operations", "customer-update-customer")
+    assert ["body_customer_id", "body", "str", "required"] in [line.split() for line in out.splitlines()]
+    customer = first(command, "customer-list-customers")["customerId"]
+    code, _, err = command("call", "customer-update-customer", f"customerId={customer}", "name=x")
+    assert (code, err) == (2, "mittwald-async: body_customer_id: required by customer-update-customer\n")
+    given = (f"customerId={customer}", f"body_customer_id={customer}", "name=Ann's")
+    assert command("call", "customer-update-customer", *given)[0] == 0
+    assert first(command, "customer-list-customers")["name"] == "Ann's"
 
 
 def test_every_operation_can_be_found_and_every_argument_has_a_name_of_its_own() -> None:
