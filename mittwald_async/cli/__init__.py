@@ -1,7 +1,8 @@
 """The command line: `mittwald-async`.
 
 Exit codes: 0 done · 1 the API answered with an error · 2 wrong usage, configuration or an unwritable target ·
-3 a sweep finished, but lists failed · 4 a sweep stopped because `--max-requests` were used up · 130 interrupted.
+3 a sweep finished, but lists failed · 4 a sweep stopped because `--max-requests` were used up · 130 interrupted ·
+141 nobody reads the output any more · 143 terminated.
 """
 
 from __future__ import annotations
@@ -14,10 +15,16 @@ __all__ = ["main"]
 def main() -> None:
     """Run the command line on `sys.argv` and exit."""
     try:
+        from .output import make_writable
+
+        make_writable()
         from .app import run
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich", "click"):
             raise
         sys.stderr.write("mittwald-async: the command line needs its extra: pip install 'mittwald-async[cli]'\n")
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
     sys.exit(run(sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import sys
 import traceback
@@ -21,38 +22,44 @@ from ..errors import (
     TransportError,
 )
 from ..inventory import StoreError
-from .call import call, limits, operations
+from .call import call
 from .emulate import emulate
-from .shared import FAILED, INTERRUPTED, USAGE
-from .sweep import plan, sweep
+from .facts import operations
+from .limits import limits
+from .output import forget_output, put, say
+from .plan import plan
+from .shared import EPILOG, FAILED, INTERRUPTED, UNREAD, USAGE, StoppedError
+from .sweep import sweep
+
+_HELP = """Bulk work on the mittwald API: inventories, single calls, the request budget, a local emulator.
+
+[bold]Examples[/bold]
+
+  mittwald-async sweep --demo
+
+  mittwald-async operations mysql user
+
+  mittwald-async call project-list-projects --all
+"""
 
 app: typer.Typer = typer.Typer(
-    name="mittwald-async",
-    help="Bulk work on the mittwald API: inventories, single calls, the request budget, a local emulator.",
-    epilog="--debug shows the traceback of an error. Exit codes: 0 done, 1 API error, 2 usage or configuration, 3 lists failed, 4 --max-requests used up, "
-    "130 interrupted.",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
+    name="mittwald-async", help=_HELP, epilog=EPILOG, rich_markup_mode="rich", pretty_exceptions_enable=False
 )
-app.command()(sweep)
-app.command()(plan)
-app.command(context_settings={"allow_interspersed_args": True})(call)
-app.command()(operations)
-app.command()(limits)
+for command in (sweep, plan, call, operations, limits):
+    app.command(epilog=EPILOG)(command)
 app.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})(emulate)
 
 
 def _version(show: bool) -> None:
     if show:
-        typer.echo(f"mittwald-async {__version__}")
+        put(f"mittwald-async {__version__}\n")
         raise typer.Exit
 
 
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.", metavar="")
     ] = False,
 ) -> None:
     pass
@@ -68,35 +75,61 @@ _WAYS_OUT: tuple[tuple[type[MittwaldError], str], ...] = (
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line and give its exit code. Errors are one line; `--debug` shows the traceback."""
-    debug = "--debug" in arguments
     rest = [argument for argument in arguments if argument != "--debug"]
+    if len(rest) == 2 and rest[0] == "--show-completion":
+        # By itself the option takes the shell it is called from; the script of a named one is had like this.
+        os.environ["_MITTWALD_ASYNC_COMPLETE"] = f"source_{rest[1]}"
     try:
-        result = app(args=rest, prog_name="mittwald-async", standalone_mode=False)
+        result = app(args=rest or ["--help"], prog_name="mittwald-async", standalone_mode=False)
+        sys.stdout.flush()
+    except SystemExit as end:
+        # What click and rich make of it when the reader of a pipe goes away.
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        forget_output()
+        return UNREAD
     except (typer.Abort, KeyboardInterrupt):
-        return _say("interrupted", INTERRUPTED)
+        say("interrupted")
+        return INTERRUPTED
+    except StoppedError as stop:
+        say(str(stop))
+        return stop.code
     except Exception as error:
-        # Usage errors show themselves. They are click's, of which newer typers bring their own copy.
-        show = getattr(error, "show", None)
-        if callable(show):
-            show()
-            return USAGE
-        if debug:
+        if len(rest) < len(arguments):
             traceback.print_exc()
         return _explain(error)
+    if not rest:
+        return USAGE
     return result if isinstance(result, int) else 0
 
 
 def _explain(error: Exception) -> int:
+    line, code = _line(error)
+    say(line, error=True)
+    for note in getattr(error, "__notes__", ()):
+        say(note)
+    return code
+
+
+def _line(error: Exception) -> tuple[str, int]:
+    """What went wrong, with the way out, and the exit code."""
+    # Usage errors are click's, of which newer typers bring their own copy.
+    usage = getattr(error, "format_message", None)
+    if callable(usage):
+        return f"{str(usage()).rstrip('.')}; see `{_command(error)} --help`", USAGE
     if isinstance(error, (ConfigurationError, InvalidArgumentError, StoreError)):
-        return _say(str(error), USAGE)
+        return str(error), USAGE
     if isinstance(error, sqlite3.Error):
-        return _say(f"the inventory's file: {error}; if it is damaged, choose another name", USAGE)
+        return f"the inventory's file: {error}; if it is damaged, choose another name", USAGE
     if isinstance(error, MittwaldError):
         way = next((way for kind, way in _WAYS_OUT if isinstance(error, kind)), None)
-        return _say(f"{error} ({way})" if way else str(error), FAILED)
-    return _say(f"unexpected {type(error).__name__}: {error} (run again with --debug, and please report it)", FAILED)
+        return (f"{error} ({way})" if way else str(error)), FAILED
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else "the output: "
+        return f"{where}{error.strerror or error}", USAGE
+    return f"unexpected {type(error).__name__}: {error} (run again with --debug, and please report it)", FAILED
 
 
-def _say(line: str, code: int) -> int:
-    sys.stderr.write("mittwald-async: " + " ".join(line.split()) + "\n")
-    return code
+def _command(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    return getattr(context, "command_path", None) or "mittwald-async"

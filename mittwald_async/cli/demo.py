@@ -7,13 +7,16 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.abc
 from anyio.streams.text import TextReceiveStream
 
-from ..client import Mittwald
 from ..errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ..client import Mittwald
 
 _START_SECONDS = 30.0
 _SIZE = ("--customers", "25", "--projects", "100")
@@ -33,6 +36,8 @@ def demo_client(reserve: float, token_file: Path | None) -> AbstractAsyncContext
 
 @asynccontextmanager
 async def _demo_client(reserve: float) -> AsyncGenerator[Mittwald]:
+    from ..client import Mittwald
+
     async with demo_server() as (url, token), Mittwald(token, base_url=url, reserve=reserve) as mw:
         yield mw
 

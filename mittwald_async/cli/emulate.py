@@ -22,4 +22,4 @@ def emulate(
     """
     from ..emulator.__main__ import main
 
-    return main(arguments or [])
+    return main(arguments or [], "mittwald-async emulate")

@@ -7,19 +7,21 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import msgspec
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ..client import Mittwald
-from ..inventory import Job, Sweep, seconds_for
+from ..inventory import Job, Sweep
 from ..inventory.frontier import progress
-from ..transport.ratelimit import RateLimitStatus
-from .shared import duration, err
+from .outlook import Outlook, used_up
+from .output import count, duration, err
+
+if TYPE_CHECKING:
+    from ..client import Mittwald
 
 _LINE_SECONDS = 5.0
 """Plain lines and JSON come at least so far apart."""
@@ -34,90 +36,115 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     failures: int
     left: int | None
-    """Requests left in the window."""
+    """Requests left in the window, those kept for others included."""
     limit: int | None
     resets_in: float | None
     waiting: bool
-    """Everything under way waits for the budget."""
+    """Everything under way waits for the next window of the budget."""
+    others: int
+    """Estimate of other clients that draw on the same budget."""
     eta: float | None
-    """Seconds until the lists known so far are done, at the speed so far and within the budget."""
+    """Seconds to go, at the speed so far and within the budget."""
+    eta_at_least: bool
+    """It can only take longer: more lists may be found, or the length of a window has not been seen yet."""
 
 
-def observe(mw: Mittwald, sweep: Sweep, seconds: float) -> State:
-    """Read off how a sweep stands after `seconds`."""
-    budget = mw.rate_limit
-    lists = {name: (ended, found, more) for name, ended, found, more in progress(sweep.frontier.lanes)}
-    ended = sum(done for done, _, _ in lists.values())
-    due = sum(found - done for done, found, _ in lists.values())
-    return State(
-        rows=dict(sweep.rows),
-        lists=lists,
-        requests=sweep.requests,
-        failures=len(sweep.failures),
-        left=budget.remaining,
-        limit=budget.limit,
-        resets_in=budget.resets_in,
-        waiting=budget.waiting > 0 and budget.in_flight == 0,
-        eta=_eta(due, ended / seconds if seconds > 0 else 0.0, budget),
-    )
+class Watch:
+    """Reads off how a sweep stands.
 
+    Args:
+        mw: the client it runs on.
+        job: the sweep.
+    """
 
-def _eta(due: int, rate: float, budget: RateLimitStatus) -> float | None:
-    """Time at the speed so far, and the windows that have to be waited for."""
-    if rate <= 0:
-        return None
-    working = due / rate
-    if budget.limit is None or budget.remaining is None or budget.resets_in is None:
-        return working
-    over = due - budget.remaining
-    if over <= 0:
-        return working
-    # The first wait ends with this window; how long a window is, is not told: the documented 600 s are assumed.
-    return max(working, budget.resets_in + seconds_for(over, (budget.limit, 600.0)))
+    def __init__(self, mw: Mittwald, job: Job) -> None:
+        self._mw, self._job = mw, job
+        self._begin = time.monotonic()
+        self._outlook = Outlook(mw.options.reserve)
+
+    @property
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return time.monotonic() - self._begin
+
+    def look(self) -> State | None:
+        """The sweep at this moment; `None` before it has begun. The more often it is asked, the better the estimates."""
+        budget, sweep = self._mw.rate_limit, self._job.sweep
+        self._outlook.look(time.monotonic(), budget)
+        if sweep is None:
+            return None
+        lanes = sweep.frontier.lanes
+        lists = {name: (ended, found, more) for name, ended, found, more in progress(lanes)}
+        foreseen = {name: lane.step.lists for name, lane in lanes.items()}
+        due = sum(
+            max(found, foreseen[name] or 0 if more else 0) - ended for name, (ended, found, more) in lists.items()
+        )
+        estimate = self._outlook.estimate(
+            self.seconds,
+            sum(ended for ended, _, _ in lists.values()),
+            due,
+            budget,
+            growing=any(more and foreseen[name] is None for name, (_, _, more) in lists.items()),
+        )
+        return State(
+            rows=dict(sweep.rows),
+            lists=lists,
+            requests=sweep.requests,
+            failures=len(sweep.failures),
+            left=budget.remaining,
+            limit=budget.limit,
+            resets_in=budget.resets_in,
+            waiting=used_up(budget, self._mw.options.reserve),
+            others=budget.others,
+            eta=None if estimate is None else round(estimate.seconds, 1),
+            eta_at_least=estimate is not None and estimate.at_least,
+        )
 
 
 @asynccontextmanager
 async def display(mw: Mittwald, job: Job, *, as_json: bool) -> AsyncGenerator[Callable[[Sweep], None]]:
-    """Show progress until the block ends; gives the function to call with the sweep after every step."""
-    begin = time.monotonic()
-    if as_json or not err.is_terminal:
-        lines = _Lines(mw, begin, *((_json_line, sys.stdout) if as_json else (_plain_line, sys.stderr)))
+    """Show progress until the block ends; gives the function to call after every step."""
+    watch = Watch(mw, job)
+    if as_json or not err.is_terminal or err.is_dumb_terminal:
+        lines = _Lines(watch, *((_json_line, sys.stdout) if as_json else (_plain_line, sys.stderr)))
         # By the clock as well as by steps: waiting for the budget takes minutes in which there is no step.
-        clock = asyncio.create_task(lines.by_the_clock(job))
+        clock = asyncio.create_task(lines.by_the_clock())
         try:
             yield lines
         finally:
             clock.cancel()
             await asyncio.wait([clock])
     else:
-        with Live(console=err, refresh_per_second=4, transient=True) as live:
-            screen = _Screen(mw, begin, live)
-            live.get_renderable = screen.render  # type: ignore[method-assign]
-            yield screen
+        with Live(_Screen(watch), console=err, refresh_per_second=4, transient=True):
+            yield lambda _: None
 
 
 class _Lines:
     """A line every few seconds."""
 
-    def __init__(self, mw: Mittwald, begin: float, line: Callable[[State, float], str], stream: TextIO) -> None:
-        self._mw, self._begin, self._line, self._stream = mw, begin, line, stream
-        self._last = begin
+    def __init__(self, watch: Watch, line: Callable[[State, float], str], stream: TextIO) -> None:
+        self._watch, self._line, self._stream = watch, line, stream
+        self._last = 0.0
 
-    def __call__(self, sweep: Sweep) -> None:
-        now = time.monotonic()
-        if now - self._last >= _LINE_SECONDS:
-            self._last = now
-            self._stream.write(self._line(observe(self._mw, sweep, now - self._begin), now - self._begin) + "\n")
+    def __call__(self, _: Sweep) -> None:
+        self.tick()
+
+    def tick(self) -> None:
+        """Write a line if it is time for one."""
+        state, seconds = self._watch.look(), self._watch.seconds
+        if state is not None and seconds - self._last >= _LINE_SECONDS:
+            self._last = seconds
+            self._stream.write(self._line(state, seconds) + "\n")
             # Whoever follows the output through a pipe wants to see it now.
             self._stream.flush()
 
-    async def by_the_clock(self, job: Job) -> None:
-        """Lines also while nothing comes in. Ends without a word when nobody reads them any more."""
+    async def by_the_clock(self) -> None:
+        """Lines also while nothing comes in. Ends without a word when nobody reads them any more: the next step will
+        notice."""
         with suppress(OSError):
             while True:
                 await asyncio.sleep(_LINE_SECONDS / 5)
-                if job.sweep is not None:
-                    self(job.sweep)
+                self.tick()
 
 
 def _json_line(state: State, seconds: float) -> str:
@@ -127,50 +154,71 @@ def _json_line(state: State, seconds: float) -> str:
 
 
 def _plain_line(state: State, seconds: float) -> str:
-    rows = sum(state.rows.values())
-    ended = sum(done for done, _, _ in state.lists.values())
+    return f"{duration(seconds)} {_total(state)}, {_budget(state)}{_to_go(state)}"
+
+
+def _total(state: State) -> str:
+    ended = sum(ended for ended, _, _ in state.lists.values())
     found = sum(found for _, found, _ in state.lists.values())
-    return f"{duration(seconds)} {rows:,} rows, {ended:,} of {found:,} lists, {_budget(state)}{_eta_text(state)}"
+    failed = f" ({state.failures:,} failed)" if state.failures else ""
+    return f"{count(sum(state.rows.values()), 'row')}, {ended:,} of {count(found, 'list')}{failed}"
 
 
 def _budget(state: State) -> str:
-    text = f"{state.requests:,} requests"
+    text = count(state.requests, "request")
     if state.left is not None and state.limit is not None:
         text += f" ({state.left:,} of {state.limit:,} left)"
     if state.waiting and state.resets_in is not None:
         until = time.strftime("%H:%M:%S", time.localtime(time.time() + state.resets_in))
         text += f", waiting for the budget until {until}"
+    elif state.others:
+        text += ", others use the budget too"
     return text
 
 
-def _eta_text(state: State) -> str:
-    return "" if state.eta is None else f", about {duration(state.eta)} to go"
+def _to_go(state: State) -> str:
+    if state.eta is None:
+        return ""
+    return f", {'at least' if state.eta_at_least else 'about'} {duration(state.eta)} to go"
 
 
 class _Screen:
-    """A table of resources with the budget below, drawn anew by the live display."""
+    """How the sweep stands and a table of its resources, drawn anew by the live display and never higher than it."""
 
-    def __init__(self, mw: Mittwald, begin: float, live: Live) -> None:
-        self._mw, self._begin, self._live = mw, begin, live
-        self._sweep: Sweep | None = None
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
 
-    def __call__(self, sweep: Sweep) -> None:
-        self._sweep = sweep
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        state, seconds = self._watch.look(), self._watch.seconds
+        if state is None:
+            yield Text("starting …")
+            return
+        lines = Text(_plain_line(state, seconds)).wrap(console, options.max_width)
+        yield from lines
+        # One line is left for the cursor, one is the table's head.
+        yield from _table(state, options.size.height - len(lines) - 2)
 
-    def render(self) -> RenderableType:
-        if self._sweep is None:
-            return Text("starting …")
-        seconds = time.monotonic() - self._begin
-        state = observe(self._mw, self._sweep, seconds)
-        table = Table(box=None, pad_edge=False)
-        for head in ("resource", "rows", "lists"):
-            table.add_column(head, justify="left" if head == "resource" else "right")
-        for name, (ended, found, more) in state.lists.items():
-            if not found and not more:
-                continue
-            style = "dim" if ended == found and not more else ""
-            table.add_row(
-                name, f"{state.rows.get(name, 0):,}", f"{ended:,}/{found:,}{'+' if more else ''}", style=style
-            )
-        failures = f", {state.failures} failed" if state.failures else ""
-        return Group(table, Text(f"{duration(seconds)} {_budget(state)}{failures}{_eta_text(state)}"))
+
+def _table(state: State, height: int) -> RenderResult:
+    """The resources, as many as there is room for: what is done makes room first."""
+    shown = {name: lists for name, lists in state.lists.items() if lists[1] or lists[2]}
+    done = [name for name, (ended, found, more) in shown.items() if ended == found and not more]
+    surplus = len(shown) - height
+    if surplus > 0:
+        surplus += 1  # For the line that says so.
+    left_out = set(done[:surplus]) if surplus > 0 else set[str]()
+    names = [name for name in shown if name not in left_out][: max(0, height - bool(left_out))]
+    if not names:
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column("resource", no_wrap=True, overflow="ellipsis", ratio=None)
+    for head in ("rows", "lists"):
+        table.add_column(head, justify="right", no_wrap=True)
+    if left_out:
+        rows = sum(state.rows.get(name, 0) for name in left_out)
+        table.add_row(f"({len(left_out)} done)", f"{rows:,}", "", style="dim")
+    for name in names:
+        ended, found, more = shown[name]
+        style = "dim" if name in done else ""
+        table.add_row(name, f"{state.rows.get(name, 0):,}", f"{ended:,}/{found:,}{'+' if more else ''}", style=style)
+    yield table

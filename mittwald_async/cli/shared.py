@@ -1,43 +1,56 @@
-"""What commands share: exit codes, the client made from options, output."""
+"""What commands share: exit codes, options, the client made from them, the event loop."""
 
 from __future__ import annotations
 
+import asyncio
 import os
-import sys
+import signal
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import anyio
 import typer
-from rich.console import Console
 
-from ..client import Mittwald
 from ..errors import ConfigurationError
+from ..operation import Operation
+from .output import err, say
 
-OK, FAILED, USAGE, LISTS_FAILED, SPENT, INTERRUPTED = 0, 1, 2, 3, 4, 130
+if TYPE_CHECKING:
+    from ..client import Mittwald
+
+OK, FAILED, USAGE, LISTS_FAILED, SPENT, INTERRUPTED, UNREAD, TERMINATED = 0, 1, 2, 3, 4, 130, 141, 143
+
+EPILOG = (
+    "Exit codes: 0 done, 1 the API answered with an error, 2 wrong usage or unwritable target, 3 some lists failed, "
+    "4 --max-requests used up, 130 interrupted, 141 nobody reads the output any more, 143 terminated. "
+    "--debug shows where an error comes from."
+)
+
+TOKEN_VARIABLE = "MITTWALD_API_TOKEN"  # noqa: S105
+BASE_URL_VARIABLE = "MITTWALD_API_BASE_URL"
 
 T = TypeVar("T")
 
 BaseUrl = Annotated[
     str | None,
-    typer.Option(
-        "--base-url", envvar="MITTWALD_API_BASE_URL", help="Another server, such as an emulator.", metavar="URL"
-    ),
+    typer.Option("--base-url", envvar=BASE_URL_VARIABLE, help="Another server, such as an emulator.", metavar="URL"),
 ]
 TokenFile = Annotated[
     Path | None,
-    typer.Option(
-        "--token-file", help="File that holds the token; without it MITTWALD_API_TOKEN is used.", metavar="FILE"
-    ),
+    typer.Option("--token-file", help=f"File that holds the token. Without it: {TOKEN_VARIABLE}.", metavar="FILE"),
 ]
-Json = Annotated[bool, typer.Option("--json", help="JSON for machines instead of text for people.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON for machines instead of text for people.", metavar="")]
 
-# Off a terminal there is no width to keep to: whoever reads the output wants whole ids.
-_WIDE = 1000
-out: Console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
-err: Console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class StoppedError(Exception):
+    """The event loop was ended from outside: by Ctrl-C or, with SIGTERM, by the system."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__("terminated" if code == TERMINATED else "interrupted")
+        self.code = code
 
 
 def client(token_file: Path | None, base_url: str | None, **options: Any) -> Mittwald:
@@ -46,32 +59,62 @@ def client(token_file: Path | None, base_url: str | None, **options: Any) -> Mit
     Raises:
         ConfigurationError: no token, or its file cannot be read.
     """
+    # Most of what there is to import: commands that send nothing do without.
+    from ..client import Mittwald
+
     if token_file is not None:
-        try:
-            # Editors of some systems begin a text file with a byte order mark.
-            token = token_file.read_text(encoding="utf-8-sig").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not text"
-            raise ConfigurationError(f"--token-file {token_file}: {reason}") from None
-        if not token:
-            raise ConfigurationError(f"--token-file {token_file}: the file is empty")
+        token = _token_in(token_file)
     else:
-        token = os.environ.get("MITTWALD_API_TOKEN", "")
+        token = os.environ.get(TOKEN_VARIABLE, "").strip()
         if not token:
-            raise ConfigurationError(
-                "no token: set MITTWALD_API_TOKEN or name a file with --token-file (or try --demo)"
-            )
+            raise ConfigurationError(f"no token: set {TOKEN_VARIABLE} or name a file with --token-file")
     return Mittwald(token, base_url=base_url, user_agent="mittwald-async-cli", **options)
 
 
-def run(main: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> T:
-    """Run a coroutine function to its end on an event loop of its own."""
-    return anyio.run(partial(main, *args, **kwargs))
+def client_for(operation: Operation[Any], token_file: Path | None, base_url: str | None) -> Mittwald:
+    """A client for one operation: without a token where there is none and none is needed."""
+    if not operation.secured and token_file is None and not os.environ.get(TOKEN_VARIABLE, "").strip():
+        from ..client import Mittwald
+
+        return Mittwald.anonymous(base_url=base_url, user_agent="mittwald-async-cli")
+    return client(token_file, base_url)
 
 
-def duration(seconds: float) -> str:
-    """`75` as `1:15`, `4000` as `1:06:40`."""
-    whole = max(0, round(seconds))
-    hours, rest = divmod(whole, 3600)
-    minutes, rest = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+def _token_in(path: Path) -> str:
+    try:
+        # Editors of some systems begin a text file with a byte order mark.
+        token = path.read_text(encoding="utf-8-sig").strip()
+        mode = path.stat().st_mode
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise ConfigurationError(f"--token-file {path}: {reason}") from None
+    if not token:
+        raise ConfigurationError(f"--token-file {path}: the file is empty")
+    if len(token.splitlines()) > 1:
+        raise ConfigurationError(f"--token-file {path}: holds more than one line; it must hold the token only")
+    # Only said to people: in a container, secrets are mounted like this and nobody else is there.
+    if os.name == "posix" and mode & 0o077 and err.is_terminal:
+        say(f"others on this machine may read or change {path}; `chmod 600` keeps it yours")
+    return token
+
+
+def run(main: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+    """Run a coroutine function to its end on an event loop of its own.
+
+    Raises:
+        StoppedError: it was not to go on. The coroutine has been cancelled and has cleaned up.
+    """
+    try:
+        return anyio.run(partial(_until_told, main, *args))
+    except KeyboardInterrupt:
+        raise StoppedError(INTERRUPTED) from None
+    except asyncio.CancelledError:
+        raise StoppedError(TERMINATED) from None
+
+
+async def _until_told(main: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+    task = asyncio.current_task()
+    assert task is not None
+    with suppress(NotImplementedError):  # Event loops of some systems cannot.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await main(*args)

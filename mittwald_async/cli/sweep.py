@@ -1,51 +1,44 @@
-"""`sweep` and `plan`: the inventory from the command line."""
+"""`sweep`: the inventory from the command line."""
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import sys
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-from rich.markup import escape
-from rich.table import Table
 
-from ..client import Mittwald
 from ..errors import ConfigurationError, MittwaldError
-from ..inventory import (
-    Bounds,
-    Job,
-    Known,
-    Plan,
-    Store,
-    Summary,
-    chosen,
-    make_plan,
-    seconds_for,
-    sink_for,
-)
-from ..inventory import (
-    target as make_target,
-)
-from ..inventory.catalog import catalog
+from ..inventory import Bounds, Job, Resource, Sink, Summary, Target, chosen, make_plan, sink_for
+from ..inventory import target as make_target
 from .demo import demo_client
+from .output import count, duration, put, put_json, put_table, say
+from .plan import Customers, Projects, Resources, known_from, price, show_plan
 from .progress import display
-from .shared import INTERRUPTED, LISTS_FAILED, OK, SPENT, BaseUrl, Json, TokenFile, client, duration, err, out, run
+from .shared import (
+    BASE_URL_VARIABLE,
+    LISTS_FAILED,
+    OK,
+    SPENT,
+    BaseUrl,
+    Json,
+    StoppedError,
+    TokenFile,
+    client,
+    run,
+)
 
-Resources = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--resource", "-r", help="What to list (repeatable); `all` is everything. See `plan --list`.", metavar="NAME"
-    ),
-]
-Customers = Annotated[
-    list[str] | None, typer.Option("--customer", help="Only of this customer (repeatable).", metavar="ID")
-]
-Projects = Annotated[
-    list[str] | None, typer.Option("--project", help="Only of this project (repeatable).", metavar="ID")
-]
+if TYPE_CHECKING:
+    from ..client import Mittwald
+
+_NAMED = 20
+"""Failures that are named one by one."""
+
 Out = Annotated[
     Path,
     typer.Option(
@@ -62,17 +55,21 @@ def sweep(
     customer: Customers = None,
     project: Projects = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the interrupted or failed sweep of the file.")
+        bool, typer.Option("--resume", help="Go on with the interrupted or failed sweep of the file.", metavar="")
     ] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Print the plan; send nothing.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first list that fails.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Print the plan; send nothing.", metavar="")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop at the first list that fails.", metavar="")] = False,
     max_requests: Annotated[
-        int | None, typer.Option(min=1, help="Stop after so many requests; --resume goes on.")
+        int | None, typer.Option(min=1, help="Stop after so many requests; --resume goes on.", metavar="N")
     ] = None,
-    reserve: Annotated[float, typer.Option(min=0, max=0.95, help="Share of the budget left for others.")] = 0.0,
-    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Lists under way at once.")] = 32,
+    reserve: Annotated[
+        float, typer.Option(min=0, max=0.95, help="Share of the budget left for others.", metavar="SHARE")
+    ] = 0.0,
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=1000, help="Lists under way at once.", metavar="N")
+    ] = Bounds().concurrency,
     demo: Annotated[
-        bool, typer.Option("--demo", help="Sweep a built-in, generated account: no token, no network.")
+        bool, typer.Option("--demo", help="Sweep a built-in, generated account: no token, no network.", metavar="")
     ] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
@@ -92,39 +89,63 @@ def sweep(
     """
     asked = chosen(resource)
     part = make_target(customer or None, project or None)
-    if explain:
-        return _explain(make_plan(asked, part, _known(out_path)), as_json)
     # What an interrupted sweep was of is known by its file alone.
     sink = sink_for(out_path, format, [] if resume and not resource else [one.name for one in asked])
+    if explain:
+        if resume:
+            raise ConfigurationError("--explain shows what a new sweep would ask for; leave --resume out")
+        return show_plan(make_plan(asked, part, known_from(sink.store_path)), as_json)
     bounds = Bounds(concurrency=concurrency, max_requests=max_requests, strict=strict)
+    # An address in the environment stays there, one that was typed has to be typed again.
+    typed_url = base_url if base_url != os.environ.get(BASE_URL_VARIABLE) else None
+    if demo and typed_url is not None:
+        raise ConfigurationError("--demo has a server of its own; leave --base-url out")
+    again = _again(
+        {
+            "--demo": demo,
+            "--format": format,
+            "--strict": strict,
+            "--reserve": reserve or None,
+            "--concurrency": concurrency if concurrency != Bounds().concurrency else None,
+            "--token-file": token_file,
+            "--base-url": typed_url,
+            "--json": as_json,
+            "--out": out_path,
+        }
+    )
     source = demo_client(reserve, token_file) if demo else client(token_file, base_url, reserve=reserve)
     job = Job(sink, asked, part, resume=resume, bounds=bounds, source="demo" if demo else None)
-    again = _again(out_path, format, demo=demo)
     try:
-        delivered = {step.resource for step in job.plan.steps if step.delivered}
-        other = bool(resource) and delivered != {one.name for one in asked}
-        if resume and (other or ((customer or project) and job.plan.target != part)):
-            raise ConfigurationError(
-                f"{out_path}: the interrupted sweep was of something else; leave -r, --customer and --project out to go "
-                "on with it, or leave --resume out to begin anew"
-            )
+        if resume:
+            _check_scope(job, sink, asked if resource else None, part if customer or project else None)
         return run(_sweep, job, source, again, as_json)
-    except KeyboardInterrupt:
-        err.print(f"interrupted; go on with: {again}")
-        return INTERRUPTED
-    except MittwaldError:
+    except StoppedError as stop:
+        say(f"{stop}; go on with: {again}")
+        return stop.code
+    except MittwaldError as error:
         if job.sweep is not None:
-            err.print(f"stopped; once that is settled, go on with: {again}")
+            error.add_note(f"stopped; once that is settled, go on with: {again}")
         raise
     finally:
         job.close()
+
+
+def _check_scope(job: Job, sink: Sink, asked: tuple[Resource, ...] | None, part: Target | None) -> None:
+    """Refuse to go on with something else than was begun."""
+    delivered = {step.resource for step in job.plan.steps if step.delivered}
+    other_resources = asked is not None and delivered != {one.name for one in asked}
+    if other_resources or (part is not None and job.plan.target != part):
+        raise ConfigurationError(
+            f"{sink.path}: the interrupted sweep was of something else; leave -r, --customer and --project out to go "
+            "on with it, or leave --resume out to begin anew"
+        )
 
 
 async def _sweep(job: Job, source: AbstractAsyncContextManager[Mittwald], again: str, as_json: bool) -> int:
     async with source as mw, display(mw, job, as_json=as_json) as watch:
         summary = await job.run(mw, watch)
     if as_json:
-        typer.echo(msgspec.json.encode({"event": "summary", **msgspec.to_builtins(summary)}).decode())
+        put_json({"event": "summary", **msgspec.to_builtins(summary)})
     else:
         _print_summary(summary, job, again)
     if summary.failures:
@@ -132,135 +153,50 @@ async def _sweep(job: Job, source: AbstractAsyncContextManager[Mittwald], again:
     return SPENT if summary.resumable else OK
 
 
-def plan(
-    resource: Resources = None,
-    customer: Customers = None,
-    project: Projects = None,
-    known_from: Annotated[
-        Path, typer.Option("--from", help="Inventory whose counts the plan uses.", metavar="FILE")
-    ] = Path("inventory.sqlite"),
-    list_all: Annotated[
-        bool, typer.Option("--list", help="List every resource there is, and where it comes from.")
-    ] = False,
-    as_json: Json = False,
-) -> int:
-    """Show which lists a sweep would ask for, and what that costs. Nothing is sent.
-
-    [bold]Examples[/bold]
-
-      mittwald-async plan
-
-      mittwald-async plan -r project -r app_installation -r domain
-
-      mittwald-async plan --list
-    """
-    if list_all:
-        return _list(as_json)
-    part = make_target(customer or None, project or None)
-    return _explain(make_plan(chosen(resource), part, _known(known_from)), as_json)
-
-
-def _known(path: Path) -> Known:
-    """Counts of an earlier sweep, if there is one."""
-    if path.suffix not in (".sqlite", ".sqlite3", ".db") or not path.is_file():
-        return Known()
-    with Store(path) as store:
-        return store.known()
-
-
-def _explain(found: Plan, as_json: bool) -> int:
-    least = seconds_for(found.requests)
-    if as_json:
-        steps = [
-            {
-                "resource": step.resource,
-                "operation": step.route.operation_id,
-                "per": step.owner,
-                "delivered": step.delivered,
-                "lists": step.lists,
-                "requests": step.requests,
-            }
-            for step in found.steps
-        ]
-        total = {"requests": found.requests, "exact": not found.open, "seconds_for_budget": least}
-        typer.echo(msgspec.json.encode({"steps": steps, **total}).decode())
-        return OK
-    table = Table(box=None, pad_edge=False)
-    for head in ("resource", "list", "requests"):
-        table.add_column(head, no_wrap=True, justify="right" if head == "requests" else "left")
-    for step in found.steps:
-        name = step.resource if step.delivered else f"({step.resource}, for its ids)"
-        table.add_row(name, step.route.operation_id, step.price)
-    out.print(table)
-    out.print(_total(found, least))
-    return OK
-
-
-def _price(found: Plan) -> str:
-    per: dict[str, int] = {}
-    for step in found.open:
-        per[step.owner] = per.get(step.owner, 0) + 1
-    parts = [f"{found.requests} requests"] if found.requests else []
-    parts += [
-        f"{count} per {owner}" if owner != "account" else f"{count} lists by pages" for owner, count in per.items()
-    ]
-    return " + ".join(parts)
-
-
-def _total(found: Plan, least: float) -> str:
-    text = f"total: {_price(found)}"
-    if found.open:
-        return text + "; exact once an inventory exists (--from)"
-    wait = f"at least {duration(least)} at 3000 requests per 10 minutes" if least else "within one window of the budget"
-    return f"{text}, {wait}"
-
-
-def _list(as_json: bool) -> int:
-    if as_json:
-        typer.echo(msgspec.json.encode([msgspec.to_builtins(one) for one in catalog().values()]).decode())
-        return OK
-    table = Table(box=None, pad_edge=False)
-    for head in ("resource", "default", "lists", "why"):
-        table.add_column(head)
-    for one in catalog().values():
-        lists = ", ".join(f"{route.operation_id} (per {route.scope})" for route in one.routes)
-        table.add_row(one.name, "yes" if one.default else "", lists, one.reason)
-    out.print(table)
-    return OK
-
-
 def _compared(job: Job, requests: int) -> str:
     """How the requests sent compare with what was planned; nothing where an earlier run had a part in it."""
     if job.resumed:
         return ""
     exact = not job.plan.open and job.plan.requests == requests
-    return " (as planned)" if exact else f" (planned: {_price(job.plan)})"
+    return " (as planned)" if exact else f" (planned: {price(job.plan)})"
 
 
 def _print_summary(summary: Summary, job: Job, again: str) -> None:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("resource")
-    table.add_column("rows", justify="right")
-    for name, count in summary.rows.items():
-        table.add_row(name, f"{count:,}")
-    out.print(table)
-    total = sum(summary.rows.values())
-    sent = f"{summary.requests:,} requests{_compared(job, summary.requests)}"
-    out.print(f"{total:,} rows, {sent}, {duration(summary.seconds)} → {escape(summary.path)}")
+    rows = [(name, f"{number:,}") for name, number in summary.rows.items()]
+    put_table(("resource", "rows"), rows, right=("rows",))
+    total = count(sum(summary.rows.values()), "row")
+    sent = f"{count(summary.requests, 'request')}{_compared(job, summary.requests)}"
+    put(f"{total}, {sent}, {duration(summary.seconds)} → {summary.path}\n")
     if summary.drifted:
-        out.print(f"{summary.drifted:,} rows deviate from the document and are kept as they came")
-    for failure in summary.failures[:20]:
-        err.print(f"failed: {escape(str(failure))}")
-    if len(summary.failures) > 20:
-        err.print(f"… and {len(summary.failures) - 20} more, in the table `failures`")
+        put(f"{count(summary.drifted, 'row deviates', 'rows deviate')} from the document, kept as they came\n")
+    for failure in summary.failures[:_NAMED]:
+        say(f"failed: {failure}")
+    if len(summary.failures) > _NAMED:
+        say(f"… and {len(summary.failures) - _NAMED:,} more; {job.sink.store_path} has all in its table `failures`")
     for own in summary.nothing_of:
-        err.print(f"nothing at all was found of {escape(own)}; is the id right?")
+        say(f"nothing at all was found of {own}; is the id right?")
     if summary.resumable:
-        err.print(f"not complete; go on with: {again}")
+        say(f"not complete; go on with: {again}")
 
 
-def _again(path: Path, format: str | None, *, demo: bool) -> str:
-    """The command that goes on."""
-    options = ["--demo"] if demo else []
-    options += ["--format", format] if format else []
-    return escape(shlex.join(["mittwald-async", "sweep", "--resume", *options, "--out", str(path)]))
+def _again(options: dict[str, object]) -> str:
+    """The command that goes on, to be typed as it is."""
+    words = [*_program(), "sweep", "--resume"]
+    for name, value in options.items():
+        if value is True:
+            words.append(name)
+        elif value is not None and value is not False:
+            # A path may begin with a dash.
+            words += [f"{name}={value}"] if str(value).startswith("-") else [name, str(value)]
+    return shlex.join(words)
+
+
+def _program() -> list[str]:
+    """How this program was called, or its name where that finds it."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return [sys.executable, "-m", "mittwald_async.cli"]
+    if called.stem != "mittwald-async":
+        return ["mittwald-async"]
+    found = shutil.which(called.stem)
+    return [called.stem] if found is not None and Path(found).samefile(called) else [str(called)]

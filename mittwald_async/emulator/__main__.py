@@ -19,9 +19,9 @@ from .options import OptionError, Options, Transitions
 from .start import serve
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, program: str = "python -m mittwald_async.emulator") -> int:
     """Run; gives the exit status: 0 after a signal, 2 for options that cannot be."""
-    parser = _parser()
+    parser = _parser(program)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
@@ -50,9 +50,9 @@ def _announce(emulator: Emulator) -> None:
     print(f"token: {emulator.token}", flush=True)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(program: str) -> argparse.ArgumentParser:
     default = Options()
-    parser = argparse.ArgumentParser(prog="python -m mittwald_async.emulator", description="A local mittwald API.")
+    parser = argparse.ArgumentParser(prog=program, description="A local mittwald API.")
     add = parser.add_argument
     add("--host", default=default.host)
     add("--port", type=int, default=8080, help="0: any free port (default: %(default)s)")

@@ -217,7 +217,7 @@ _JUDGED: tuple[_Judged, ...] = (
     ),
     _judged("conversation", "conversation-list-conversations", key="conversationId"),
     _judged("conversation_message", "conversation-list-messages-by-conversation", key=None, parent="conversation"),
-    _judged("conversation_member", "conversation-get-conversation-members", key=None, parent="conversation"),
+    _judged("conversation_member", "conversation-get-conversation-members", key="userId", parent="conversation"),
     _judged("notification", "notifications-list-notifications"),
     _judged("contact_verification", "domain-list-contact-verifications"),
     _judged("own_customer_membership", "customer-list-customer-memberships", only=("account",)),
@@ -256,9 +256,10 @@ NOT_OF_AN_ACCOUNT: Mapping[str, str] = {
     "misc-get-llm-models-experimental": "removed upstream",
     "miscellaneous-list-time-zones": "fixed",
     "project-get-llm-licences-experimental": "removed upstream",
-    "user-list-feedback": "of one user, who must be named",
+    "user-list-feedback": "what a user thinks of mStudio; the user must be named",
 }
-"""Live list operations that are no resource, and why."""
+"""Live list operations that are no resource, and why. Objects that hold an array beside other things, such as the mail
+settings of a project, are no lists."""
 
 _OWNERS: Mapping[str, Scope] = {"customerId": "customer", "projectId": "project"}
 
@@ -358,13 +359,16 @@ def chosen(names: Iterable[str] | None) -> tuple[Resource, ...]:
         ConfigurationError: a name that is none, with the nearest ones.
     """
     known = catalog()
+    if isinstance(names, str):
+        raise ConfigurationError("resources is a list of names, not one string")
     wanted = set(default_resources() if names is None else names)
     if "all" in wanted:
         wanted = (wanted - {"all"}) | set(known)
-    for name in sorted(wanted):
+    for name in sorted(wanted, key=str):
         if name not in known:
-            near = get_close_matches(name, known, n=3) or sorted(known)
-            raise ConfigurationError(f"no resource {name!r}; did you mean {', '.join(near)}?")
+            near = get_close_matches(str(name), known, n=3)
+            way = f"did you mean {', '.join(near)}?" if near else "`mittwald-async plan --list` shows all there are"
+            raise ConfigurationError(f"no resource {name!r}; {way}")
     if not wanted:
         raise ConfigurationError("no resources asked for")
     return tuple(resource for name, resource in known.items() if name in wanted)

@@ -7,7 +7,7 @@ then says "1 per project" instead of a number. Counts come from an earlier sweep
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from math import ceil, inf
 from typing import Literal
 
@@ -35,14 +35,20 @@ class Target(msgspec.Struct, frozen=True):
     def whole(self) -> bool:
         return self.customers is None and self.projects is None
 
-    def admits(self, customer_id: str | None, project_id: str | None) -> bool:
-        """Whether a row belongs to what was asked. What belongs to no customer and no project belongs to every target."""
+    def admits(self, customer_id: str | None, project_id: str | None, owners: Set[str] | None = None) -> bool:
+        """Whether a row belongs to what was asked. What belongs to no customer and no project belongs to every target.
+
+        Args:
+            customer_id: whose row it is.
+            project_id: of which project.
+            owners: the customers of the projects asked for, where they are known.
+        """
         if self.whole or (customer_id is None and project_id is None):
             return True
         if self.projects is not None and project_id is not None:
             return project_id in self.projects
-        # Only the projects that were asked for have told their customer.
-        return self.customers is None or customer_id in self.customers
+        wanted = owners if self.customers is None else self.customers
+        return wanted is None or customer_id in wanted
 
 
 def target(customers: Iterable[str] | None = None, projects: Iterable[str] | None = None) -> Target:
@@ -60,11 +66,15 @@ def target(customers: Iterable[str] | None = None, projects: Iterable[str] | Non
         if isinstance(given, str):
             raise ConfigurationError(f"{what} is a list of ids, not one string")
         unique = tuple(dict.fromkeys(given))
-        if not unique or not all(unique):
-            raise ConfigurationError(f"{what} must name at least one id, and no empty one")
+        if not unique or not all(map(_is_id, unique)):
+            raise ConfigurationError(f"{what} must name at least one id, all of them text and none empty")
         return unique
 
     return Target(ids(customers, "customers"), ids(projects, "projects"))
+
+
+def _is_id(given: object) -> bool:
+    return isinstance(given, str) and bool(given)
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -245,8 +255,15 @@ def _needs(resource: Resource, route: Route, target: Target) -> Iterable[str]:
         yield "project"
     if route.scope == "project" and target.projects is None and resource.empty_without:
         yield resource.empty_without
-    if resource.name != "project" and names_project_only(resource):
+    if resource.name != "project" and (names_project_only(resource) or _mixes_owners(resource, route, target)):
         yield "project"
+
+
+def _mixes_owners(resource: Resource, route: Route, target: Target) -> bool:
+    """Whether a list holds things of customers of whom only those of some projects are asked for: the projects tell whose
+    they are."""
+    owned = any(known.scope in ("customer", "project") for known in resource.routes)
+    return target.projects is not None and route.scope == "account" and owned
 
 
 def _step(resource: Resource, routes: list[Route], sizes: _Sizes, *, delivered: bool) -> Step:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,3 +47,34 @@ def command(
         return code, printed.out, printed.err
 
     return call
+
+
+@contextmanager
+def faults(server: str, *plans: dict[str, Any]) -> Generator[None]:
+    """Let things go wrong in the emulator for a while."""
+    _control(server, "PUT", list(plans))
+    try:
+        yield
+    finally:
+        _control(server, "DELETE", None)
+
+
+def _control(server: str, method: str, body: Any) -> None:
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{server}/__emulator/faults", data, method=method)
+    request.add_header("Content-Type", "application/json")
+    with urllib.request.urlopen(request):
+        pass
+
+
+def environment(server: str) -> dict[str, str]:
+    """For the command line as a process of its own."""
+    return {
+        **os.environ,
+        "MITTWALD_API_TOKEN": "token",
+        "MITTWALD_API_BASE_URL": server,
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+PROGRAM = (sys.executable, "-m", "mittwald_async.cli")

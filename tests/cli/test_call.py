@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import builtins
+import io
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +14,21 @@ from typing import Any
 import pytest
 
 from mittwald_async import cli
+from mittwald_async.cli.app import run
+from mittwald_async.cli.arguments import names
+from mittwald_async.cli.call import call
+from mittwald_async.cli.facts import find, operations
+from mittwald_async.cli.limits import limits
+from mittwald_async.cli.plan import plan
+from mittwald_async.cli.sweep import sweep
+from mittwald_async.operations import OPERATIONS
 
-from .conftest import ROOT, Command
+from .conftest import ROOT, Command, faults
+
+
+def first(command: Command, operation_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(command("call", operation_id)[1])[0]
+    return found
 
 
 def test_an_operation_answers_in_json(command: Command) -> None:
@@ -48,20 +63,33 @@ def test_a_body_comes_from_the_argument_or_a_file(command: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (("nope",), "there is no 'nope'"),
+        (("nope",), "`mittwald-async operations WORD` finds one"),
+        (("project-get-projekt",), "did you mean project-get-project"),
+        ((), "Missing argument 'OPERATION'; see `mittwald-async call --help`"),
+        (("project-get-project", "=a"), "NAME=VALUE"),
+        (("project-get-project", "--all", "projectId=p"), "gives no list"),
+        (("project-update-project", "projectId=p", "description=x", "--body", "{}"), "leave description out"),
+        (("project-create-project", "serverId=s"), "needs one: description=…"),
+        (("file-create-file", "token=t"), "needs one: file=@FILE"),
+        (("file-create-file", "token=t", "file=logo.png"), "give it as @FILE"),
+        (("file-create-file", "token=t", "file=@missing"), "No such file"),
+        (("file-create-file", "token=t", "--body", "{}"), "made of files"),
+        (("project-list-projects", "--out", "missing/x.json"), "--out missing/x.json: No such file"),
         (("project-get-project",), "projectId: required"),
         (("project-get-project", "projectId"), "NAME=VALUE"),
         (("project-get-project", "projectId=a", "projectId=b"), "given twice"),
-        (("project-get-project", "project=a"), "it has projectId"),
-        (("project-list-projects", "limit=many"), "is no int"),
-        (("project-list-projects", "--body", "{"), "no JSON"),
-        (("project-list-projects", "--body", "@missing"), "No such file"),
+        (("project-get-project", "project=a"), "did you mean projectId?"),
+        (("project-list-projects", "limit=many"), "is no whole number"),
+        (("project-list-projects", "limit=1", "--body", "{"), "takes none"),
+        (("project-update-project", "projectId=p", "--body", "{"), "no JSON"),
+        (("project-update-project", "projectId=p", "--body", "@missing"), "No such file"),
     ],
 )
 def test_wrong_arguments_are_named(command: Command, arguments: tuple[str, ...], complaint: str) -> None:
-    code, _, err = command("call", *arguments)
-    assert code == 2
+    code, out, err = command("call", *arguments)
+    assert (code, out) == (2, "")
     assert complaint in err
+    assert len(err.splitlines()) == 1
 
 
 def test_an_error_of_the_api_is_one_line(command: Command) -> None:
@@ -69,6 +97,67 @@ def test_an_error_of_the_api_is_one_line(command: Command) -> None:
     assert code == 1
     assert err.startswith("mittwald-async: 404")
     assert len(err.splitlines()) == 1
+
+
+def test_parameters_and_body_properties_are_named_alike(command: Command) -> None:
+    project = first(command, "project-list-projects")["id"]
+    code, out, _ = command("call", "project.update_project", f"project_id={project}", "description=a=b [ü]")
+    assert (code, out) == (0, "")
+    assert first(command, "project-list-projects")["description"] == "a=b [ü]"
+    assert command("call", "project-update-project", f"projectId={project}", "description=[text] {too")[0] == 0
+    assert first(command, "project-list-projects")["description"] == "[text] {too"
+    code, out, _ = command(
+        *("call", "database-create-mysql-database", f"projectId={project}"),
+        'database={"description": "nested", "version": "8.0"}',
+        'user={"password": "Aa1!aaaaaaaa", "accessLevel": "full"}',
+    )
+    assert code == 0
+    created = json.loads(out)["id"]
+    assert command("call", "database-delete-mysql-database", f"mysqlDatabaseId={created}")[0] == 0
+
+
+def test_a_body_comes_from_standard_input(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = first(command, "project-list-projects")["id"]
+    for given in ("-", "@-"):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps({"description": given})))
+        assert command("call", "project-update-project", f"projectId={project}", "--body", given)[0] == 0
+        assert first(command, "project-list-projects")["description"] == given
+
+
+def test_the_first_page_of_a_list_does_not_pass_for_all_of_it(command: Command) -> None:
+    _, out, err = command("call", "project-list-projects", "limit=2")
+    assert len(json.loads(out)) == 2
+    assert err == "2 items of 12; --all gives every one\n"
+    assert command("call", "project-list-projects")[2] == ""
+
+
+def test_an_answer_is_shown_with_everything_the_server_sent(command: Command, server: str) -> None:
+    body = json.dumps({"id": "p-1", "nobodyKnows": [1, 2.50, None]})
+    with faults(server, {"operation": "project-get-project", "status": 200, "body": body}):
+        code, out, err = command("call", "project-get-project", "projectId=p-1")
+    assert (code, err) == (0, "")
+    assert json.loads(out) == json.loads(body)
+
+
+def test_files_go_up_and_come_down_as_they_are(command: Command) -> None:
+    customer = first(command, "customer-list-customers")["customerId"]
+    _, out, _ = command("call", "customer-request-avatar-upload", f"customerId={customer}")
+    token = json.loads(out)["refId"]
+    content = b"\x89PNG\r\n\x1a\n\x00\xff"
+    Path("my logo.png").write_bytes(content)
+    code, out, _ = command("call", "file-create-file", f"token={token}", "file=@my logo.png")
+    assert code == 0
+    code, out, _ = command("call", "file-get-file", f"fileId={json.loads(out)['id']}", "--out", "back.png")
+    assert (code, out) == (0, "")
+    assert Path("back.png").read_bytes() == content
+
+
+def test_what_needs_no_token_is_called_without_one(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MITTWALD_API_TOKEN")
+    assert command("call", "app-list-apps")[0] == 0
+    code, _, err = command("call", "project-list-projects")
+    assert code == 2
+    assert "set MITTWALD_API_TOKEN" in err
 
 
 def test_operations_are_found_by_words(command: Command) -> None:
@@ -80,14 +169,88 @@ def test_operations_are_found_by_words(command: Command) -> None:
         "/v2/mysql-databases/{mysqlDatabaseId}/users",
         "mw.database.list_mysql_users",
     ]
-    assert "(deprecated)" in command("operations", "--deprecated", "ingress")[1]
-    assert len(json.loads(command("operations", "--json")[1])) > 470
+    assert all(line == line.rstrip() for line in out.splitlines())
+    assert len(json.loads(command("operations", "--json")[1])) > 460
+
+
+def test_what_is_deprecated_or_gone_says_so(command: Command) -> None:
+    _, out, err = command("operations", "ingress", "project")
+    assert "deprecated-ingress-list-ingresses" not in out
+    assert "left out; --deprecated shows" in err
+    assert "deprecated-ingress-list-ingresses (deprecated)" in command("operations", "--deprecated", "ingress")[1]
+    assert "customer-create-category (removed)" in command("operations", "--deprecated", "category")[1]
+    assert "is deprecated and may vanish" in command("call", "deprecated-ingress-list-ingresses", "projectId=p")[2]
+    assert "has been removed from the API" in command("call", "customer-list-of-customer-categories")[2]
+
+
+def test_an_operation_is_shown_with_its_arguments(command: Command) -> None:
+    code, out, _ = command("operations", "file-create-file")
+    assert code == 0
+    assert out.splitlines()[:3] == ["file-create-file", "POST /v2/files", "mw.file.create_file"]
+    assert ["file", "body", "file", "required"] in [line.split() for line in out.splitlines()]
+
+
+def test_a_property_of_the_body_that_is_named_like_a_parameter_goes_by_its_python_name(command: Command) -> None:
+    _, out, _ = command("operations", "customer-update-customer")
+    assert ["body_customer_id", "body", "str", "required"] in [line.split() for line in out.splitlines()]
+    customer = first(command, "customer-list-customers")["customerId"]
+    code, _, err = command("call", "customer-update-customer", f"customerId={customer}", "name=x")
+    assert (code, err) == (2, "mittwald-async: body_customer_id: required by customer-update-customer\n")
+    given = (f"customerId={customer}", f"body_customer_id={customer}", "name=Ann's")
+    assert command("call", "customer-update-customer", *given)[0] == 0
+    assert first(command, "customer-list-customers")["name"] == "Ann's"
+
+
+def test_every_operation_can_be_found_and_every_argument_has_a_name_of_its_own() -> None:
+    for operation in OPERATIONS.values():
+        assert find(operation.operation_id) is operation
+        assert find(f"mw.{operation.group}.{operation.name}") is operation
+        properties = operation.body.properties if operation.body is not None and operation.body.flat else ()
+        every = (*operation.parameters, *properties)
+        reached = set(map(id, names(operation).values()))
+        assert all(id(parameter) in reached for parameter in every), operation.operation_id
+
+
+def test_examples_of_the_help_are_of_commands_operations_and_arguments_that_exist() -> None:
+    for function in (sweep, plan, call, operations, limits):
+        lines = [line.strip() for line in (function.__doc__ or "").splitlines() if "mittwald-async " in line]
+        assert lines, function
+        for line in lines:
+            words = shlex.split(line)[1:]
+            assert words[0] == function.__name__
+            if words[0] == "call":
+                known = names(find(words[1]))
+                given = [word.partition("=")[0] for word in words[2:] if "=" in word]
+                assert all(name in known for name in given), line
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_can_be_shown_for_every_shell(
+    shell: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_MITTWALD_ASYNC_COMPLETE", "")
+    with pytest.raises(SystemExit) as ended:
+        run(["--show-completion", shell])
+    assert ended.value.code == 0
+    assert f"complete_{shell}" in capsys.readouterr().out
+
+
+def test_completion_knows_operations_and_resources(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_MITTWALD_ASYNC_COMPLETE", "complete_bash")
+    for words, completed in (("call project-get-pro", "project-get-project"), ("sweep -r dns", "dns_zone")):
+        monkeypatch.setenv("COMP_WORDS", f"mittwald-async {words}")
+        monkeypatch.setenv("COMP_CWORD", str(len(words.split())))
+        with pytest.raises(SystemExit):
+            run([])
+        assert completed in capsys.readouterr().out.split()
 
 
 def test_limits_are_shown(command: Command) -> None:
     code, out, _ = command("limits")
     assert code == 0
-    assert "of 100000 requests left" in out
+    assert "of 100,000 requests left" in out
     assert json.loads(command("limits", "--json")[1])["limit"] == 100000
 
 

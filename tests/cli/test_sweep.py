@@ -4,47 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import shlex
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Generator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mittwald_async.cli import progress
+from mittwald_async.cli.app import run
 
-from .conftest import ROOT, Command
-
-
-@contextmanager
-def faults(server: str, *plans: dict[str, Any]) -> Generator[None]:
-    """Let things go wrong in the emulator for a while."""
-    control(server, "PUT", list(plans))
-    try:
-        yield
-    finally:
-        control(server, "DELETE", None)
+from .conftest import ROOT, Command, faults
 
 
 def rows(out: str) -> dict[str, str]:
     """The table of a summary."""
     return {line.split()[0]: line.split()[1] for line in out.splitlines()[1:-1]}
-
-
-def control(server: str, method: str, body: Any) -> None:
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{server}/__emulator/faults", data, method=method)
-    request.add_header("Content-Type", "application/json")
-    with urllib.request.urlopen(request):
-        pass
 
 
 def test_a_sweep_writes_the_file_and_prints_a_summary(command: Command) -> None:
@@ -64,11 +41,17 @@ def test_json_output_is_for_machines(command: Command) -> None:
     assert (summary["event"], summary["state"], summary["rows"]) == ("summary", "done", {"project": 12})
 
 
-@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz", "projects.csv", "projects.parquet"])
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz", "projects.csv"])
 def test_the_name_says_the_form(command: Command, name: str) -> None:
     code, _, _ = command("sweep", "-r", "project", "-o", name)
     assert code == 0
     assert [path.name for path in Path().iterdir()] == [name]
+
+
+def test_parquet_by_name(command: Command) -> None:
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    assert command("sweep", "-r", "project", "-o", "projects.parquet")[0] == 0
+    assert [path.name for path in Path().iterdir()] == ["projects.parquet"]
 
 
 def test_explain_and_plan_send_nothing_and_tell_the_price_once_it_is_known(command: Command, server: str) -> None:
@@ -83,7 +66,7 @@ def test_explain_and_plan_send_nothing_and_tell_the_price_once_it_is_known(comma
     _, out, _ = command("sweep", "-r", "project", "-r", "cronjob")
     assert "13 requests (as planned)" in out
     _, out, _ = command("sweep", "-r", "project", "-r", "cronjob", "-o", "fresh.sqlite")
-    assert "13 requests (planned: 1 lists by pages + 1 per project)" in out
+    assert "13 requests (planned: 1 list by pages + 1 per project)" in out
     code, out, _ = command("plan", "--json", "-r", "project", "-r", "cronjob")
     found = json.loads(out)
     assert (code, found["requests"], found["exact"]) == (0, 13, True)
@@ -98,6 +81,38 @@ def test_plan_lists_every_resource_with_its_lists(command: Command) -> None:
     assert len(json.loads(out)) > 60
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        ("-r", "project", "-r", "app_installation", "-r", "domain"),
+        ("-r", "mysql_user", "-r", "volume"),
+        ("-r", "contract", "--customer", "CUSTOMER"),
+        ("-r", "domain", "-r", "cronjob", "--project", "PROJECT"),
+        (),
+    ],
+)
+def test_what_is_planned_is_what_is_sent(command: Command, part: tuple[str, ...]) -> None:
+    asked = [word for word in part if word.islower() and word[0] != "-"]
+    more = [word for name in ("project", "customer", *asked) for word in ("-r", name)] if asked else []
+    assert command("sweep", *more)[0] == 0
+    with closing(sqlite3.connect("inventory.sqlite")) as db:
+        project, customer = db.execute("SELECT id, customer_id FROM project").fetchone()
+    ids = {"PROJECT": project, "CUSTOMER": customer}
+    words = [ids.get(word, word) for word in part]
+    planned = json.loads(command("plan", "--json", *words)[1])
+    sent = json.loads(command("sweep", "--json", *words)[1].splitlines()[-1])
+    assert (planned["exact"], planned["requests"]) == (True, sent["requests"])
+
+
+@pytest.mark.parametrize(("content", "complaint"), [(None, "no such file"), ("hello", "no SQLite database")])
+def test_a_plan_from_no_inventory_is_refused(command: Command, content: str | None, complaint: str) -> None:
+    if content is not None:
+        Path("other.sqlite").write_text(content)
+    code, out, err = command("plan", "--from", "other.sqlite")
+    assert (code, out) == (2, "")
+    assert complaint in err
+
+
 def test_lists_that_fail_make_exit_code_3_and_are_named(command: Command, server: str) -> None:
     with faults(server, {"operation": "cronjob-list-cronjobs", "status": 403, "count": 1}):
         code, _, err = command("sweep", "-r", "project", "-r", "cronjob")
@@ -106,7 +121,7 @@ def test_lists_that_fail_make_exit_code_3_and_are_named(command: Command, server
     assert "--resume" in err
     code, out, _ = command("sweep", "--resume")
     assert code == 0
-    assert "1 requests" in out
+    assert "1 request," in out
 
 
 def test_strict_ends_at_the_first_failure(command: Command, server: str) -> None:
@@ -184,14 +199,20 @@ def test_parts_of_an_account(command: Command) -> None:
         (("--demo", "--token-file", "x"), "leave --token-file out"),
         (("--token-file", "missing"), "No such file"),
         (("--max-requests", "0"), "Invalid value"),
-        (("--bogus",), "No such option"),
+        (("--bogus",), "see `mittwald-async sweep --help`"),
+        (("-r", "nothing like it"), "`mittwald-async plan --list` shows all there are"),
+        (("--explain", "--resume"), "leave --resume out"),
+        (("--demo", "--base-url", "http://localhost"), "leave --base-url out"),
+        (("--base-url", "localhost"), "is not like https://"),
+        (("--reserve", "1"), "0.95"),
+        (("-o", "."), "cannot tell the form"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(command: Command, arguments: tuple[str, ...], complaint: str) -> None:
-    code, _, err = command("sweep", *arguments)
-    assert code == 2
+    code, out, err = command("sweep", *arguments)
+    assert (code, out) == (2, "")
     assert complaint in err
-    assert "Traceback" not in err
+    assert len(err.splitlines()) == 1
     assert list(Path().iterdir()) == []
 
 
@@ -215,8 +236,86 @@ def test_a_token_refused_in_a_sweep_is_one_line_and_says_how_to_go_on(command: C
     code, _, err = command("sweep", "-r", "project", "--token-file", "token", "-o", "my rows.sqlite")
     assert code == 1
     assert "MITTWALD_API_TOKEN or --token-file" in err
-    assert "go on with: mittwald-async sweep --resume --out 'my rows.sqlite'" in err
+    assert "go on with: mittwald-async sweep --resume --token-file token --out 'my rows.sqlite'" in err
     assert command("sweep", "--resume", "-o", "my rows.sqlite")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(b"", "is empty"), (b" \r\n", "is empty"), (b"one\ntwo\n", "more than one line"), (b"\xff\xfe\x00", "not text")],
+)
+def test_a_token_file_that_holds_no_token_is_named(
+    command: Command, tmp_path: Path, content: bytes, complaint: str
+) -> None:
+    (tmp_path / "token").write_bytes(content)
+    code, _, err = command("limits", "--token-file", "token")
+    assert code == 2
+    assert complaint in err
+    assert "one" not in err.replace("more than one line", "")
+
+
+@pytest.mark.parametrize("content", [b"token", b"token\r\n", b"  token\n\n"])
+def test_a_token_file_may_end_as_it_likes(command: Command, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "token").write_bytes(content)
+    assert command("limits", "--token-file", "token")[0] == 0
+
+
+def test_on_a_terminal_a_token_that_others_can_read_is_mentioned(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "token"
+    path.write_text("token\n")
+    path.chmod(0o644)
+    assert command("limits", "--token-file", "token")[2] == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    code, _, err = command("limits", "--token-file", "token")
+    assert (code, "chmod 600" in err) == (0, True)
+    path.chmod(0o600)
+    assert command("limits", "--token-file", "token")[2] == ""
+
+
+def test_the_traceback_of_a_refused_token_does_not_hold_it(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MITTWALD_API_TOKEN", "wrong-token-for-tests")
+    code, _, err = command("sweep", "--debug", "-r", "project")
+    assert code == 1
+    assert "Traceback" in err
+    assert "wrong-token-for-tests" not in err
+
+
+def test_an_error_comes_before_the_way_to_go_on(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MITTWALD_API_TOKEN", "wrong-token-for-tests")
+    error, way = command("sweep", "-r", "project")[2].splitlines()
+    assert error.startswith("mittwald-async: 401")
+    assert way == "stopped; once that is settled, go on with: mittwald-async sweep --resume --out inventory.sqlite"
+
+
+def test_what_a_server_says_cannot_move_the_cursor(command: Command, server: str) -> None:
+    body = json.dumps({"type": "VError", "message": "\x1b[2Jgone\r\nand \u202e back"})
+    with faults(server, {"operation": "cronjob-list-cronjobs", "status": 403, "body": body, "count": 1}):
+        code, _, err = command("sweep", "-r", "project", "-r", "cronjob")
+    assert code == 3
+    assert "gone" in err
+    assert all(character.isprintable() or character == "\n" for character in err)
+
+
+def test_budgets_of_short_windows_are_kept_with_a_reserve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--port", "0", "--customers", "2", "--projects", "30", "--rate-limit", "40/2", "--lag", "0"]
+    command = [sys.executable, "-m", "mittwald_async.emulator", *arguments]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MITTWALD_API_TOKEN", "token")
+    monkeypatch.setattr(progress, "_LINE_SECONDS", 0.2)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        code = run(["sweep", "--json", "-r", "cronjob", "--reserve", "0.5", "--base-url", url])
+        process.terminate()
+    *lines, summary = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (code, summary["requests"], summary["failures"]) == (0, 31, [])
+    # 31 requests at 20 a window: half of the budget is left for others at any time.
+    assert min(line["left"] for line in lines if line["left"] is not None) >= 20 - 1
+    assert any(line["waiting"] for line in lines)
 
 
 def test_a_token_file_may_begin_with_a_byte_order_mark(command: Command, tmp_path: Path) -> None:
@@ -249,63 +348,6 @@ def test_debug_shows_the_traceback(command: Command) -> None:
     code, _, err = command("sweep", "--debug", "-r", "projekt")
     assert code == 2
     assert "Traceback" in err
-
-
-def start(server: str, folder: Path, *arguments: str, out: int | None = None, err: int) -> subprocess.Popen[bytes]:
-    environment = {
-        **os.environ,
-        "MITTWALD_API_TOKEN": "token",
-        "MITTWALD_API_BASE_URL": server,
-        "PYTHONPATH": str(ROOT),
-    }
-    command = [sys.executable, "-m", "mittwald_async.cli", *arguments]
-    return subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=err, text=False)
-
-
-def test_ctrl_c_stops_within_two_seconds_and_says_how_to_go_on(server: str, tmp_path: Path, command: Command) -> None:
-    with faults(server, {"operation": "cronjob-list-cronjobs", "delay": 20}):
-        with start(server, tmp_path, "sweep", "-r", "project", "-r", "cronjob", err=subprocess.PIPE) as process:
-            wait_for_table(tmp_path / "inventory.sqlite", "project")
-            begin = time.monotonic()
-            process.send_signal(signal.SIGINT)
-            _, err = process.communicate(timeout=10)
-        assert time.monotonic() - begin < 2
-        assert process.returncode == 130
-        assert b"go on with: mittwald-async sweep --resume --out inventory.sqlite" in err
-    assert command("sweep", "--resume")[0] == 0
-
-
-def wait_for_table(path: Path, table: str) -> None:
-    for _ in range(500):
-        time.sleep(0.02)
-        if path.exists():
-            with closing(sqlite3.connect(path)) as db:
-                try:
-                    if db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]:
-                        return
-                except sqlite3.OperationalError:
-                    continue
-
-
-def test_on_a_terminal_progress_is_drawn(server: str, tmp_path: Path) -> None:
-    ours, theirs = pty.openpty()
-    with faults(server, {"operation": "cronjob-list-cronjobs", "delay": 0.1}):
-        with start(server, tmp_path, "sweep", "-r", "project", "-r", "cronjob", out=theirs, err=theirs) as process:
-            os.close(theirs)
-            shown = b""
-            while True:
-                try:
-                    piece = os.read(ours, 65536)
-                except OSError:  # The other end is gone.
-                    break
-                if not piece:
-                    break
-                shown += piece
-        os.close(ours)
-    assert process.returncode == 0
-    assert b"\x1b[" in shown
-    assert b"cronjob" in shown
-    assert b"left)" in shown
 
 
 def test_the_demo_needs_no_token_and_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

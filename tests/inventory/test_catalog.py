@@ -65,5 +65,11 @@ def test_names_are_checked_and_near_misses_named() -> None:
     assert len(chosen(["all"])) == len(catalog())
     with pytest.raises(ConfigurationError, match=r"no resource 'domains'; did you mean .*domain"):
         chosen(["domains"])
+    with pytest.raises(ConfigurationError, match=r"no resource 'zzz'; `mittwald-async plan --list` shows"):
+        chosen(["zzz"])
     with pytest.raises(ConfigurationError, match="no resources"):
         chosen([])
+    with pytest.raises(ConfigurationError, match="not one string"):
+        chosen("project")
+    with pytest.raises(ConfigurationError, match="no resource 7"):
+        chosen([7])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]

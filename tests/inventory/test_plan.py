@@ -88,6 +88,14 @@ def test_many_projects_are_found_in_the_accounts_list() -> None:
     assert found.requests == 3
 
 
+def test_of_a_projects_customer_things_only_the_projects_can_tell_whose_they_are() -> None:
+    for name in ("customer", "server", "customer_order", "extension_instance"):
+        steps = {step.resource for step in plan(name, known=ACCOUNT, projects=["p-1", "p-2"]).steps}
+        assert steps == {name, "project"}
+    # What belongs to nobody needs nobody.
+    assert [step.resource for step in plan("app", known=ACCOUNT, projects=["p-1"]).steps] == ["app"]
+
+
 def test_parts_of_an_account_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="not for both"):
         target(customers=["c"], projects=["p"])
@@ -97,6 +105,8 @@ def test_parts_of_an_account_that_make_no_sense_are_refused() -> None:
         target(customers=[""])
     with pytest.raises(ConfigurationError, match="not one string"):
         target(customers="c-1")
+    with pytest.raises(ConfigurationError, match="all of them text"):
+        target(projects=["p-1", 7])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
 
 
 def test_time_is_whole_windows_of_the_budget() -> None:
@@ -115,3 +125,8 @@ def test_a_target_admits_what_belongs_to_it() -> None:
     of_project = target(projects=["p-1"])
     assert of_project.admits("c-1", "p-1")
     assert not of_project.admits("c-1", "p-2")
+    # The customer's own things: everybody's as long as nobody knows whose the projects are.
+    assert of_project.admits("c-2", None)
+    assert of_project.admits("c-1", None, {"c-1"})
+    assert not of_project.admits("c-2", None, {"c-1"})
+    assert of_project.admits(None, None, {"c-1"})
