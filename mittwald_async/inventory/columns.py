@@ -71,8 +71,14 @@ def plain_columns(resource: Resource) -> tuple[Column, ...]:
 
 def names_project_only(resource: Resource) -> bool:
     """Whether its items say which project they belong to but not which customer: the project must tell that."""
-    model = resolve(resource.item_type)
-    if not (isinstance(model, type) and issubclass(model, Model)):
-        return False
-    wires = {field.encode_name for field in msgspec.structs.fields(model)}
+    wires = _wires(resource.item_type)
     return bool(wires & {"projectId", "aggregateReference"}) and "customerId" not in wires
+
+
+@cache
+def _wires(expression: str) -> frozenset[str]:
+    """The properties of a model; none for anything else."""
+    model = resolve(expression)
+    if not (isinstance(model, type) and issubclass(model, Model)):
+        return frozenset()
+    return frozenset(field.encode_name for field in msgspec.structs.fields(model))

@@ -15,11 +15,12 @@ import msgspec
 from ..errors import ConfigurationError
 from .catalog import Resource, catalog, chosen
 from .frontier import Owner
+from .outbox import Batch
 from .plan import Plan, Target, make_plan, target
 from .rows import Failure
 from .sinks import Sink, export, sink_for
 from .store import Progress, State, Store
-from .sweep import Batch, Bounds, Earlier, Sweep
+from .sweep import Bounds, Earlier, Sweep
 
 if TYPE_CHECKING:
     from ..client import Mittwald

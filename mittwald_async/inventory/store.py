@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -237,8 +238,8 @@ class Store:
         """
         try:
             with self._transaction():
-                for resource, of_one in _by_resource(rows):
-                    self._db.executemany(self._insert[resource], (self._values(row) for row in of_one))
+                for resource, records in _records(self.sweep_id, rows).items():
+                    self._db.executemany(self._insert[resource], records)
                 self._db.executemany(
                     "INSERT OR REPLACE INTO lists VALUES (?,?,?,?,?,?)",
                     ((self.sweep_id, p.resource, p.operation, p.owner or "", p.position, p.done) for p in progress),
@@ -249,14 +250,9 @@ class Store:
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: {_reason(error, self.path)}") from error
 
-    def _values(self, row: Row) -> tuple[Any, ...]:
-        at = row.fetched_at.isoformat(timespec="milliseconds")
-        found = (row.key, row.id, row.customer_id, row.project_id, row.operation, at, row.drifted, row.raw.decode())
-        return (self.sweep_id, *found)
-
     def _failure(self, f: Failure) -> tuple[Any, ...]:
-        at = f.at.isoformat(timespec="milliseconds")
-        return (self.sweep_id, f.resource, f.operation, f.owner, f.customer_id, f.project_id, f.status, f.error, at)
+        whose = (f.owner, f.customer_id, f.project_id)
+        return (self.sweep_id, f.resource, f.operation, *whose, f.status, f.error, _stamp(f.at))
 
     def progress(self) -> Iterator[Progress]:
         """How far the lists of this sweep have come."""
@@ -401,15 +397,24 @@ class _Transaction:
             self._db.execute("COMMIT" if kind is None else "ROLLBACK")
 
 
-def _by_resource(rows: Iterable[Row]) -> Iterable[tuple[str, list[Row]]]:
-    grouped: dict[str, list[Row]] = {}
+def _records(sweep: int, rows: Iterable[Row]) -> dict[str, list[tuple[Any, ...]]]:
+    """What is inserted, by resource, in the order of `_FIXED`."""
+    found: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    at, stamp = datetime.min, ""
     for row in rows:
-        grouped.setdefault(row.resource, []).append(row)
-    return grouped.items()
+        if row.fetched_at is not at:  # The rows of a page came at the same moment.
+            at, stamp = row.fetched_at, _stamp(row.fetched_at)
+        head = (sweep, row.key, row.id, row.customer_id, row.project_id, row.operation, stamp)
+        found[row.resource].append((*head, row.drifted, row.raw.decode()))
+    return found
+
+
+def _stamp(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds")
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return _stamp(datetime.now(UTC))
 
 
 def _reason(error: sqlite3.Error, path: Path) -> str:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
-from datetime import datetime
 from typing import Any
 
 import anyio
@@ -30,6 +29,7 @@ from mittwald_async.models import domain as domain_models
 from mittwald_async.models import project as project_models
 
 ENGINE = importlib.import_module("mittwald_async.inventory.sweep")
+OUTBOX = importlib.import_module("mittwald_async.inventory.outbox")
 
 KINDS = {"customer_order": "order", "conversation_message": "message", "ssh_key": "user_ssh_key"}
 """What the emulator calls a resource, where the names differ."""
@@ -262,7 +262,7 @@ async def test_a_long_list_of_the_account_is_left_for_the_few_that_are_needed() 
 
 
 async def test_many_lists_that_wait_for_a_slow_consumer_all_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ENGINE, "MOST_WAITING", 10)
+    monkeypatch.setattr(OUTBOX, "MOST_WAITING", 10)
     monkeypatch.setattr(ENGINE, "ROWS_AT_ONCE", 4, raising=False)
     async with account(seed=1, customers=2, projects=20, max_limit={"*": 7}) as (api, mw):
         asked = sweep(mw, resources=["project", "dns_zone", "cronjob", "mysql_database", "domain"])
@@ -280,14 +280,14 @@ async def test_many_lists_that_wait_for_a_slow_consumer_all_go_on(monkeypatch: p
 async def test_a_page_of_many_rows_comes_in_parts_and_no_more_are_made_than_may_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ENGINE, "MOST_WAITING", 12)
+    monkeypatch.setattr(OUTBOX, "MOST_WAITING", 12)
     monkeypatch.setattr(ENGINE, "ROWS_AT_ONCE", 5)
     made = 0
     original = Reader.rows
 
-    def counting(self: Reader, items: Iterable[bytes], position: int, fetched_at: datetime) -> list[Row]:
+    def counting(self: Reader, *arguments: Any) -> list[Row]:
         nonlocal made
-        rows = original(self, items, position, fetched_at)
+        rows = original(self, *arguments)
         made += len(rows)
         return rows
 
