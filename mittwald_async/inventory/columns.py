@@ -24,7 +24,7 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
     (date, "text"),
     (str, "text"),
 )
-TAKEN = frozenset({"sweep", "key", "id", "customer_id", "project_id", "operation", "fetched_at", "drifted", "data"})
+FIXED = ("sweep", "key", "id", "customer_id", "project_id", "operation", "fetched_at", "drifted", "data")
 """Columns every table has of its own."""
 
 
@@ -60,7 +60,7 @@ def _columns(expression: str) -> tuple[Column, ...]:
     return tuple(
         Column(field.name, field.encode_name, kind)
         for field in msgspec.structs.fields(model)
-        if field.name not in TAKEN and (kind := _kind(hints[field.name])) is not None
+        if field.name not in FIXED and (kind := _kind(hints[field.name])) is not None
     )
 
 

@@ -187,3 +187,18 @@ def test_a_full_disk_says_so_and_keeps_what_was_written(path: Path) -> None:
         with pytest.raises(StoreError, match=r"disk is full.*--resume"):
             store.write(big, [])
         assert store.counts() == {"customer": 0, "dns_zone": 0, "domain": 0, "project": 3}
+
+
+def test_a_damaged_file_is_one_clear_error_when_it_is_read(path: Path) -> None:
+    with begun(path) as store:
+        store.write([row("project", f"p-{n}", id=f"p-{n}", description="x" * 500) for n in range(300)], [])
+    content = bytearray(path.read_bytes())
+    for page in range(len(content) // 3 // 4096 * 4096, len(content), 4096):
+        content[page : page + 100] = b"\xff" * 100
+    path.write_bytes(content)
+    with Store(path) as store:
+        store.sweep_id = 1
+        with pytest.raises(StoreError, match=r"is damaged .*choose another name"):
+            list(store.rows("project"))
+        with pytest.raises(StoreError, match=r"is damaged .*choose another name"):
+            store.nothing_of(Target(customers=("c-9",)))
