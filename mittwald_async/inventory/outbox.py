@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Coroutine
+from contextlib import suppress
 
 import msgspec
 
@@ -64,15 +65,27 @@ class Outbox:
         self._waiting += len(batch.rows) or 1
         self._news.set()
 
-    async def take(self) -> Batch | None:
-        """The next batch; `None` when there will be no more.
+    @property
+    def ended(self) -> bool:
+        """Everything has been taken and no more will come."""
+        return self._error is None and not self._ready and not self._fillers
+
+    async def take(self, patience: float | None = None) -> Batch | None:
+        """The next batch.
+
+        Args:
+            patience: seconds to wait for one at most.
+
+        Returns:
+            The batch; `None` where there is none: it has ended, or none came in time.
 
         Raises:
             Exception: what ended one who filled it.
         """
-        while self._error is None and not self._ready and self._fillers:
-            self._news.clear()
-            await self._news.wait()
+        if not self._ready:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self._more()
         if self._error is not None:
             raise self._error
         if not self._ready:
@@ -81,3 +94,8 @@ class Outbox:
         self._waiting -= len(batch.rows) or 1
         self._less.set()
         return batch
+
+    async def _more(self) -> None:
+        while self._error is None and not self._ready and self._fillers:
+            self._news.clear()
+            await self._news.wait()

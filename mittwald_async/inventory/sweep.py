@@ -152,19 +152,31 @@ class Sweep:
             AuthenticationError: the token is not good, or no longer: asking for the rest would only spend requests.
             MittwaldError: with `strict`, the first failure.
         """
+        async with aclosing(self.batches_and_pauses(None)) as found:
+            async for batch in found:
+                if batch is not None:
+                    yield batch
+
+    async def batches_and_pauses(self, patience: float | None) -> AsyncGenerator[Batch | None, None]:
+        """As `batches`, and `None` whenever none came for `patience` seconds: time to write what has come."""
         workers = Brood()
         try:
             for _ in range(self._bounds.concurrency):
                 workers.start(self._outbox.filled_by(self._work()))
-            while (batch := await self._outbox.take()) is not None:
-                if batch.failure is not None:
-                    self.failures.append(batch.failure)
-                if batch.rows:
-                    self.rows[batch.unit.resource.name] += len(batch.rows)
-                    self.drifted += sum(row.drifted for row in batch.rows)
+            while not self._outbox.ended:
+                batch = await self._outbox.take(patience)
+                if batch is not None:
+                    self._count(batch)
                 yield batch
         finally:
             await workers.close()
+
+    def _count(self, batch: Batch) -> None:
+        if batch.failure is not None:
+            self.failures.append(batch.failure)
+        if batch.rows:
+            self.rows[batch.unit.resource.name] += len(batch.rows)
+            self.drifted += sum(row.drifted for row in batch.rows)
 
     async def _work(self) -> None:
         """Lists one after another, as they become due."""
