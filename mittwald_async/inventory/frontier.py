@@ -59,6 +59,8 @@ class Lane:
     running: int = 0
     ended: int = 0
     known: set[str] = field(default_factory=set[str])
+    refused: Unit | None = None
+    """The list of the whole account that others were to take the place of."""
     fed: bool = False
     """No further owners will be found."""
 
@@ -183,6 +185,7 @@ class Frontier:
         if not others or not (unit.route.scope == "account" or unit.route.by_filter):
             return False
         self._switch(lane, others[0])
+        lane.refused = unit
         return True
 
     def outweighed(self, unit: Unit, further: int) -> bool:
@@ -226,6 +229,16 @@ class Frontier:
             for owner in feeder.due if feeder is not None else ():
                 lane.add(owner)
 
+    def customers(self) -> frozenset[str] | None:
+        """The customers of the projects asked for; `None` where that is not known."""
+        if self._target.projects is None or not self.customer_of:
+            return None
+        return frozenset(self.customer_of.values())
+
+    def unasked(self) -> list[Unit]:
+        """Lists of the whole account that were refused, and in whose place no other list could be asked for."""
+        return [lane.refused for lane in self.lanes.values() if lane.refused is not None and not lane.due]
+
     def stop(self) -> None:
         """Hand out nothing more; what runs may end."""
         self._stopped = True
@@ -266,10 +279,11 @@ class Frontier:
         return None
 
     def _ready(self, lane: Lane) -> bool:
-        """Rows find their customer through their project, so lists that do not start from projects wait for them."""
-        account = lane.route.scope == "account"
-        given = lane.route.scope == "project" and self._target.projects is not None
-        if lane.resource.name in _FIRST or not (account or given):
+        """Rows find their customer through their project, so lists that do not start from projects wait for them. Where
+        projects are given, they tell the customers as well."""
+        account, given = lane.route.scope == "account", self._target.projects is not None
+        first = lane.resource.name == "project" or (lane.resource.name in _FIRST and not given)
+        if first or not (account or (given and lane.route.scope == "project")):
             return True
         projects = self.lanes.get("project")
         return (projects is None or projects.complete) and not (account and self._long >= LONG_LISTS)

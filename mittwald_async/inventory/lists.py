@@ -120,9 +120,8 @@ class Listing:
         return Pages(self._sender, self._operation, self._path, {**self._filters, **window})
 
     async def first(self) -> Page[Any] | None:
-        """The first page, where it tells whether it is the only one. It is asked for once."""
-        paging = self._paging
-        if self._first is None and not self._start and (not paging.limit or (paging.totals and paging.skip)):
+        """The first page, where the rest can be had by place. It is asked for once."""
+        if self._first is None and not self._start and (self._paging.skip or not self._paging.limit):
             self._first = await self._pages()
         return self._first
 
@@ -139,8 +138,10 @@ class Listing:
         if self._first is not None:
             position, told = len(self._first.items), self._first.total
             yield Part(self._first.items, 0, position, False)
-        # One page ahead is enough: it is the many lists at once that keep the budget busy.
-        rest = (self._pages(skip=position) if position else self._pages()).with_options(ahead=1)
+        # One page ahead is enough: it is the many lists at once that keep the budget busy. None where nobody tells
+        # whether there is one: most lists have one page.
+        ahead = 1 if self._paging.totals or told is not None else 0
+        rest = (self._pages(skip=position) if position else self._pages()).with_options(ahead=ahead)
         async with aclosing(rest.pages()) as stream:
             async for page in stream:
                 slipped = await self._slipped(position, told, page.total)

@@ -147,13 +147,10 @@ def _all_rows(store: Store, resources: Iterable[str]) -> Iterator[Row]:
 
 
 def _replace(partial: Path, target: Path) -> None:
-    """Put the finished result in place; a folder's earlier content goes only once the new one is complete."""
-    if partial.is_dir() and target.exists():
-        aside = target.with_name(f".{target.name}.replaced")
-        _discard(aside)
-        target.rename(aside)
-        partial.rename(target)
-        _discard(aside)
+    """Put the finished result in place. In a folder that is there already, only files of the same names are replaced."""
+    if partial.is_dir() and target.is_dir():
+        for table in partial.iterdir():
+            table.replace(target / table.name)
     else:
         partial.replace(target)
 

@@ -63,15 +63,21 @@ class Sweep(msgspec.Struct, frozen=True, kw_only=True):
 class Store:
     """An inventory file, open. Not for several threads at once.
 
+    Args:
+        path: the file; it is made where there is none.
+        writable: false only reads it, also while somebody else writes it or where nobody may: then it has to exist.
+
     Raises:
         StoreError: the file cannot be opened, or is a database of something else. Every method raises it where the file
             is damaged, the disk is full, or another process has it.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, *, writable: bool = True) -> None:
         self.path: Path = Path(path)
+        self._writable = writable
+        uri = f"{self.path.absolute().as_uri()}?mode={'rwc' if writable else 'ro'}"
         with self._told():
-            self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
             try:
                 self._open()
             except BaseException:
@@ -85,6 +91,8 @@ class Store:
         (others,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if owner != APPLICATION_ID and others:
             raise StoreError(f"{self.path}: a database of something else; choose another name")
+        if not self._writable:
+            return
         self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         # WAL: a killed process loses nothing committed, and a commit does not wait for the disk.
         self._db.execute("PRAGMA journal_mode = WAL")
@@ -94,9 +102,10 @@ class Store:
 
     def close(self) -> None:
         """Close the file. The write-ahead log is folded into it."""
-        # While another process reads it, the log stays beside the file; both together are valid.
-        with suppress(sqlite3.Error):
-            self._db.execute("PRAGMA journal_mode = DELETE")
+        if self._writable:
+            # While another process reads it, the log stays beside the file; both together are valid.
+            with suppress(sqlite3.Error):
+                self._db.execute("PRAGMA journal_mode = DELETE")
         self._db.close()
 
     def interrupt(self) -> None:
@@ -154,6 +163,8 @@ class Store:
         """The last sweep begun."""
         columns = "id, state, resources, target, known, started_at, source, requests"
         with self._told():
+            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'sweeps'").fetchone():
+                return None  # An empty file, opened for reading.
             found = self._db.execute(f"SELECT {columns} FROM sweeps ORDER BY id DESC LIMIT 1").fetchone()
         if found is None:
             return None
@@ -330,8 +341,10 @@ def _reason(error: sqlite3.Error, path: Path) -> str:
     match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF:
         case sqlite3.SQLITE_FULL:
             return "the disk is full; what was written so far is kept, free space and go on with --resume"
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM:
-            return f"cannot be written ({error if path.parent.exists() else f'no such folder: {path.parent}'})"
+        case sqlite3.SQLITE_CANTOPEN:
+            return f"cannot be opened ({error if path.parent.exists() else f'no such folder: {path.parent}'})"
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return f"cannot be written ({error})"
         case sqlite3.SQLITE_IOERR:
             return f"cannot be read or written ({error}); what was written so far is kept, go on with --resume"
         case sqlite3.SQLITE_INTERRUPT:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import AuthenticationError, ConfigurationError, MittwaldError, StatusError
+from ..errors import AuthenticationError, ClientStateError, ConfigurationError, MittwaldError, StatusError
 from ..fanout.brood import Brood
 from .catalog import Resource, chosen
 from .frontier import Frontier, ListId, Unit
@@ -111,6 +111,9 @@ class Sweep:
         self._earlier = earlier or Earlier()
         self._unauthorised = _UNAUTHORISED_IN_A_ROW - 1
         """401s in a row; the first answer of all being one is enough."""
+        self._begun = False
+        self._refusals: dict[str, MittwaldError] = {}
+        """What the lists of the whole account were refused with, by resource."""
         self._outbox = Outbox(self._bounds.concurrency)
         self._readers: dict[tuple[str, str], Reader] = {}
         self.frontier: Frontier = Frontier(plan, self._earlier.done)
@@ -159,6 +162,9 @@ class Sweep:
 
     async def batches_and_pauses(self, patience: float | None) -> AsyncGenerator[Batch | None, None]:
         """As `batches`, and `None` whenever none came for `patience` seconds: time to write what has come."""
+        if self._begun:
+            raise ConfigurationError("a sweep is iterated once; make another one")
+        self._begun = True
         workers = Brood()
         try:
             for _ in range(self._bounds.concurrency):
@@ -168,8 +174,21 @@ class Sweep:
                 if batch is not None:
                     self._count(batch)
                 yield batch
+            for batch in self._unasked():
+                self._count(batch)
+                yield batch
         finally:
             await workers.close()
+
+    def _unasked(self) -> list[Batch]:
+        """Failures of lists that were refused and in whose place none could be asked for: nobody knows what is missing."""
+        batches: list[Batch] = []
+        for unit in [] if self.spent else self.frontier.unasked():
+            error = self._refusals[unit.resource.name]
+            if self._bounds.strict:
+                raise error
+            batches.append(Batch(unit, [], 0, False, _failure(unit, _status_of(error), error)))
+        return batches
 
     def _count(self, batch: Batch) -> None:
         if batch.failure is not None:
@@ -196,10 +215,13 @@ class Sweep:
         """Keep the failure of a list, unless others take its place; false then."""
         if isinstance(error.__cause__, RequestsSpentError):
             return False
-        status = error.status if isinstance(error, StatusError) else _status_of(error)
+        if isinstance(error, ClientStateError):
+            raise error
+        status = _status_of(error)
         unauthorised = status == 401 or isinstance(error, AuthenticationError)
         self._unauthorised = self._unauthorised + 1 if unauthorised else 0
         if status in _REFUSALS and self.frontier.refused(unit):
+            self._refusals.setdefault(unit.resource.name, error)
             return False
         if self._bounds.strict or self._unauthorised >= _UNAUTHORISED_IN_A_ROW:
             raise error
@@ -271,7 +293,8 @@ class Sweep:
         """Feed further lists with these rows and keep those that were asked for."""
         name, target = unit.resource.name, self.plan.target
         if not target.whole:
-            rows = [row for row in rows if target.admits(row.customer_id, row.project_id)]
+            customers = self.frontier.customers()
+            rows = [row for row in rows if target.admits(row.customer_id, row.project_id, customers)]
         if self.frontier.feeds(name):
             self.frontier.found(name, owners(rows))
         return rows if name in self._delivered else []
@@ -291,8 +314,9 @@ def _failure(unit: Unit, status: int | None, error: MittwaldError) -> Failure:
 
 
 def _status_of(error: MittwaldError) -> int | None:
-    """The status of what a paging error was caused by."""
-    return error.__cause__.status if isinstance(error.__cause__, StatusError) else None
+    """The status it was answered with; a paging error was caused by one."""
+    cause = error if isinstance(error, StatusError) else error.__cause__
+    return cause.status if isinstance(cause, StatusError) else None
 
 
 def sweep(

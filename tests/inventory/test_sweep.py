@@ -14,7 +14,13 @@ import pytest
 
 from mittwald_async import Mittwald
 from mittwald_async.emulator import Emulator, Fault, Transitions
-from mittwald_async.errors import AuthenticationError, ConfigurationError, PermissionDeniedError, ServerError
+from mittwald_async.errors import (
+    AuthenticationError,
+    ClientStateError,
+    ConfigurationError,
+    PermissionDeniedError,
+    ServerError,
+)
 from mittwald_async.inventory import (
     Bounds,
     Known,
@@ -210,6 +216,48 @@ async def test_a_refused_list_of_the_account_falls_back_to_the_projects_lists() 
         assert asked.failures == []
         assert {row.id for row in found["app_installation"]} == ids(api, "app_installation")
         assert {row.operation for row in found["app_installation"]} == {"app-list-appinstallations"}
+
+
+async def test_refused_lists_are_failures_where_no_others_could_be_asked_for_in_their_place() -> None:
+    async with account(seed=1, customers=2, projects=5) as (api, mw):
+        for operation in ("project-list-projects", "customer-list-customers", "app-list-appinstallations-for-user"):
+            api.inject(Fault(operation=operation, status=403))
+        asked = sweep(mw, resources=["customer", "project", "app_installation"])
+        assert await rows_of(asked) == {}
+        failed = {(failure.resource, failure.status) for failure in asked.failures}
+        assert failed == {("customer", 403), ("project", 403), ("app_installation", 403)}
+        with pytest.raises(PermissionDeniedError):
+            await rows_of(sweep(mw, resources=["project"], bounds=Bounds(strict=True)))
+
+
+async def test_of_some_projects_only_their_own_customers_are_listed() -> None:
+    async with account(seed=2, customers=4, projects=9) as (_, mw):
+        everything = await rows_of(sweep(mw))
+        project = everything["project"][0]
+        found = await rows_of(sweep(mw, projects=[str(project.id)]))
+        for resource in ("customer", "server", "customer_order", "contract", "extension_instance"):
+            whose = {row.customer_id for row in found.get(resource, [])}
+            assert whose <= {project.customer_id}, resource
+        assert [row.id for row in found["customer"]] == [project.customer_id]
+
+
+async def test_a_list_that_tells_no_total_costs_one_request_where_it_is_short() -> None:
+    async with account(seed=1, customers=2, projects=3) as (api, mw):
+        (customer, *_) = (await mw.customer.list_customers()).items
+        found = await rows_of(sweep(mw, resources=["customer_order"], customers=[customer.customer_id]))
+        assert 0 < len(found["customer_order"]) < 10
+        sent = [entry for entry in api.requests if entry.operation_id == "order-list-customer-orders"]
+        assert len(sent) == 1
+
+
+async def test_a_sweep_is_iterated_once_and_with_an_open_client() -> None:
+    async with account(seed=1, customers=1, projects=1) as (api, mw):
+        asked = sweep(mw, resources=["project"])
+        await rows_of(asked)
+        with pytest.raises(ConfigurationError, match="iterated once"):
+            await rows_of(asked)
+        with pytest.raises(ClientStateError):
+            await rows_of(sweep(Mittwald(api.token, base_url=api.url), resources=["project"]))
 
 
 async def test_no_more_requests_than_allowed_retries_included() -> None:
