@@ -1,6 +1,7 @@
 """The same inventory without this package's inventory: bare aiohttp + msgspec, and the official SDK with loops.
 
-Each writes its rows to SQLite, a table per resource, as someone would who needs the result once.
+Each writes its rows to SQLite, ids and JSON, a table per resource, as someone would who needs the result once: no keys, no
+owners, nothing to go on from, a commit per page.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import asyncio
 import importlib
 import json
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,12 @@ class Written:
         self.failed: dict[str, str] = {}
         """Lists that could not be had, by operation."""
 
-    def add(self, resource: str, items: Iterable[str]) -> None:
-        self._db.execute(f'CREATE TABLE IF NOT EXISTS "{resource}" (data TEXT)')
+    def add(self, resource: str, ids: Sequence[str], items: Iterable[str]) -> None:
+        self._db.execute(f'CREATE TABLE IF NOT EXISTS "{resource}" (id TEXT, data TEXT)')
         self._db.execute("BEGIN")
-        found = [(item,) for item in items]
-        self._db.executemany(f'INSERT INTO "{resource}" VALUES (?)', found)
+        self._db.executemany(f'INSERT INTO "{resource}" VALUES (?, ?)', zip(ids, items, strict=True))
         self._db.execute("COMMIT")
-        self.rows += len(found)
+        self.rows += len(ids)
 
     def close(self) -> None:
         self._db.close()
@@ -88,8 +88,9 @@ async def bare(url: str, token: str, plan: Plan, out: Written) -> None:
                     response.raise_for_status()
                     items = decode(await response.read())
                 out.requests += 1
-                out.add(resource, (encode(item).decode() for item in items))
-                found += [str(getattr(item, "id", None) or getattr(item, "customer_id", "")) for item in items]
+                ids = [str(getattr(item, "id", None) or getattr(item, "customer_id", "")) for item in items]
+                out.add(resource, ids, (encode(item).decode() for item in items))
+                found += ids
                 if not route.page_size or len(items) < route.page_size:
                     return found
 
@@ -121,8 +122,9 @@ async def official(url: str, token: str, plan: Plan, out: Written) -> None:
                 return found
             out.requests += 1
             dicts = [item.to_dict() for item in items]
-            out.add(resource, (json.dumps(item) for item in dicts))
-            found += [item.get("id") or item.get("customerId") or "" for item in dicts]
+            ids = [item.get("id") or item.get("customerId") or "" for item in dicts]
+            out.add(resource, ids, (json.dumps(item) for item in dicts))
+            found += ids
             if not route.page_size or len(items) < route.page_size:
                 return found
 

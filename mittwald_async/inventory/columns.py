@@ -24,7 +24,7 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
     (date, "text"),
     (str, "text"),
 )
-TAKEN = frozenset({"sweep", "key", "id", "customer_id", "project_id", "operation", "fetched_at", "drifted", "data"})
+FIXED = ("sweep", "key", "id", "customer_id", "project_id", "operation", "fetched_at", "drifted", "data")
 """Columns every table has of its own."""
 
 
@@ -60,7 +60,7 @@ def _columns(expression: str) -> tuple[Column, ...]:
     return tuple(
         Column(field.name, field.encode_name, kind)
         for field in msgspec.structs.fields(model)
-        if field.name not in TAKEN and (kind := _kind(hints[field.name])) is not None
+        if field.name not in FIXED and (kind := _kind(hints[field.name])) is not None
     )
 
 
@@ -71,8 +71,14 @@ def plain_columns(resource: Resource) -> tuple[Column, ...]:
 
 def names_project_only(resource: Resource) -> bool:
     """Whether its items say which project they belong to but not which customer: the project must tell that."""
-    model = resolve(resource.item_type)
-    if not (isinstance(model, type) and issubclass(model, Model)):
-        return False
-    wires = {field.encode_name for field in msgspec.structs.fields(model)}
+    wires = _wires(resource.item_type)
     return bool(wires & {"projectId", "aggregateReference"}) and "customerId" not in wires
+
+
+@cache
+def _wires(expression: str) -> frozenset[str]:
+    """The properties of a model; none for anything else."""
+    model = resolve(expression)
+    if not (isinstance(model, type) and issubclass(model, Model)):
+        return frozenset()
+    return frozenset(field.encode_name for field in msgspec.structs.fields(model))

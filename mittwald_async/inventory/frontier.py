@@ -2,16 +2,16 @@
 
 One lane for each step of the plan. A lane holds the owners found so far and hands them out once each; it is complete when
 whoever feeds it is complete and all its lists are done. Lanes earlier in the plan go first, so that parents come early and
-the budget never idles while anything is due.
+the budget never idles while anything is due. Any number of workers take lists from it, all in one event loop.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-import anyio
 import msgspec
 
 from .catalog import Resource, Route, catalog
@@ -20,8 +20,14 @@ from .plan import Plan, Step, Target
 ListId: TypeAlias = tuple[str, str, str | None]
 """Resource, operation, id of the owner."""
 
+LONG_LISTS = 2
+"""Lists of the whole account under way at once: each holds two pages, which can be several megabytes."""
 
-class Owner(msgspec.Struct, frozen=True):
+_FIRST = frozenset({"customer", "server", "project"})
+"""Resources that others wait for."""
+
+
+class Owner(msgspec.Struct, frozen=True, gc=False):
     """Whose list: a customer, a project, a parent thing, or (`id` None) the account."""
 
     id: str | None = None
@@ -53,6 +59,8 @@ class Lane:
     running: int = 0
     ended: int = 0
     known: set[str] = field(default_factory=set[str])
+    refused: Unit | None = None
+    """The list of the whole account that others were to take the place of."""
     fed: bool = False
     """No further owners will be found."""
 
@@ -71,7 +79,7 @@ class Lane:
 
 
 class Frontier:
-    """Hands out lists as they become due. One consumer; fed from the same event loop.
+    """Hands out lists as they become due: `async for unit in frontier`, in as many workers as there are.
 
     Args:
         plan: which routes.
@@ -89,10 +97,13 @@ class Frontier:
         """Project to customer, as far as seen."""
         self._incomplete: set[str] = set()
         """Resources of which a list failed: that they were not seen proves nothing."""
-        self._news = anyio.Event()
+        self._long = 0
+        """Lists of the whole account under way."""
+        self._news = asyncio.Event()
         self._stopped = False
         for lane in self.lanes.values():
             self._begin(lane)
+        self._unfed = list(self.lanes.values())
 
     # Feeding
 
@@ -135,10 +146,10 @@ class Frontier:
                 self.customer_of[owner.id] = owner.customer_id
             for lane in lanes:
                 self._feed(lane, owner)
-        self._tell()
+        self._news.set()
 
     def _fed_by(self, resource: str) -> list[Lane]:
-        return [lane for lane in self.lanes.values() if not lane.fed and self.source(lane) == resource]
+        return [lane for lane in self._unfed if not lane.fed and self.source(lane) == resource]
 
     def _feed(self, lane: Lane, owner: Owner) -> None:
         """Turn a thing into the owner of a lane's list: itself, its customer, or its project."""
@@ -160,7 +171,10 @@ class Frontier:
                     self._catch_up(other)
         lane.running -= 1
         lane.ended += 1
-        self._settle()
+        account = unit.route.scope == "account"
+        self._long -= account
+        if account or failed or lane.complete:
+            self._news.set()
 
     def refused(self, unit: Unit) -> bool:
         """The credentials may not use this list of the whole account. True: other lists take its place."""
@@ -171,6 +185,7 @@ class Frontier:
         if not others or not (unit.route.scope == "account" or unit.route.by_filter):
             return False
         self._switch(lane, others[0])
+        lane.refused = unit
         return True
 
     def outweighed(self, unit: Unit, further: int) -> bool:
@@ -193,7 +208,9 @@ class Frontier:
         lane.known.clear()
         self._begin(lane)
         if not lane.fed:
+            self._unfed = [other for other in self.lanes.values() if not other.fed]
             self._catch_up(lane)
+        self._news.set()
 
     def _can_feed(self, lane: Lane, route: Route) -> bool:
         probe = Lane(lane.step, lane.resource, route, [])
@@ -212,10 +229,20 @@ class Frontier:
             for owner in feeder.due if feeder is not None else ():
                 lane.add(owner)
 
+    def customers(self) -> frozenset[str] | None:
+        """The customers of the projects asked for; `None` where that is not known."""
+        if self._target.projects is None or not self.customer_of:
+            return None
+        return frozenset(self.customer_of.values())
+
+    def unasked(self) -> list[Unit]:
+        """Lists of the whole account that were refused, and in whose place no other list could be asked for."""
+        return [lane.refused for lane in self.lanes.values() if lane.refused is not None and not lane.due]
+
     def stop(self) -> None:
         """Hand out nothing more; what runs may end."""
         self._stopped = True
-        self._tell()
+        self._news.set()
 
     # Taking
 
@@ -223,54 +250,54 @@ class Frontier:
         return self
 
     async def __anext__(self) -> Unit:
-        while True:
-            if self._stopped:
-                raise StopAsyncIteration
-            self._settle()
-            before = sum(lane.next for lane in self.lanes.values())
+        while not self._stopped:
             unit = self._take()
             if unit is not None:
                 return unit
-            if before != sum(lane.next for lane in self.lanes.values()):
-                continue  # Lists of an earlier run were passed over: what waits for them may be due or complete now.
             if all(lane.complete for lane in self.lanes.values()):
-                raise StopAsyncIteration
-            self._news = anyio.Event()
+                self._news.set()
+                break
+            self._news.clear()
             await self._news.wait()
+        raise StopAsyncIteration
 
     def _take(self) -> Unit | None:
-        for lane in self.lanes.values():
-            if lane.next == len(lane.due) or not self._ready(lane):
-                continue
-            while lane.next < len(lane.due):
-                owner = lane.due[lane.next]
-                lane.next += 1
-                if (lane.resource.name, lane.route.operation_id, owner.id) in self._skip:
+        passed = True
+        while passed:
+            self._settle()
+            passed = False
+            for lane in self.lanes.values():
+                while lane.next < len(lane.due) and self._ready(lane):
+                    owner = lane.due[lane.next]
+                    lane.next += 1
+                    if (lane.resource.name, lane.route.operation_id, owner.id) not in self._skip:
+                        lane.running += 1
+                        self._long += lane.route.scope == "account"
+                        return Unit(lane.resource, lane.route, owner)
                     lane.ended += 1
-                    continue
-                lane.running += 1
-                return Unit(lane.resource, lane.route, owner)
+                    passed = True  # What waits for this lane may be due or complete now.
         return None
 
     def _ready(self, lane: Lane) -> bool:
-        """Rows find their customer through their project, so lists that do not start from projects wait for them."""
-        given = lane.route.scope == "project" and self._target.projects is not None
-        if lane.resource.name in ("project", "customer", "server") or not (lane.route.scope == "account" or given):
+        """Rows find their customer through their project, so lists that do not start from projects wait for them. Where
+        projects are given, they tell the customers as well."""
+        account, given = lane.route.scope == "account", self._target.projects is not None
+        first = lane.resource.name == "project" or (lane.resource.name in _FIRST and not given)
+        if first or not (account or (given and lane.route.scope == "project")):
             return True
         projects = self.lanes.get("project")
-        return projects is None or projects.complete
+        return (projects is None or projects.complete) and not (account and self._long >= LONG_LISTS)
 
     def _settle(self) -> None:
         """Close lanes whose source is complete, in plan order, so that one pass reaches children's children."""
-        for lane in self.lanes.values():
+        if not self._unfed:
+            return
+        for lane in self._unfed:
             if not lane.fed:
                 source = self.source(lane)
                 feeder = self.lanes.get(source) if source is not None else None
                 lane.fed = feeder is None or feeder.complete
-        self._tell()
-
-    def _tell(self) -> None:
-        self._news.set()
+        self._unfed = [lane for lane in self._unfed if not lane.fed]
 
 
 def progress(lanes: Mapping[str, Lane]) -> Iterable[tuple[str, int, int, bool]]:

@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import cache
 from typing import Any, cast
 
 import msgspec
 
-from .catalog import Resource
-from .frontier import Owner, Unit
+from .catalog import Resource, Route
+from .frontier import Owner
 from .rows import Row, fits
-
-_REFERENCES = ("aggregateReference", "reference", "aggregate", "context")
-"""Properties in which a thing names what it belongs to, as `{aggregate, domain, id}`."""
 
 _REPEATED_KEYS = frozenset({"name", "domain"})
 """Keys that are unique within one list only."""
 
 
-@cache
-def _head_decoder(key: str | None) -> Callable[[Any], Any]:
-    """Reads only what says who an item is; everything else in it is passed over."""
-    fields: list[tuple[str, Any, Any]] = [
-        ("project", Any, msgspec.field(name="projectId", default=None)),
-        ("customer", Any, msgspec.field(name="customerId", default=None)),
-    ]
-    fields += [(f"reference{i}", Any, msgspec.field(name=name, default=None)) for i, name in enumerate(_REFERENCES)]
-    if key is not None and key not in ("projectId", "customerId", *_REFERENCES):
-        fields.append(("own", Any, msgspec.field(name=key, default=None)))
-    head = msgspec.defstruct("Head", fields, gc=False)
-    return msgspec.json.Decoder(head).decode
+class _Head(msgspec.Struct, rename="camel", gc=False):
+    """All that is read of an item: who it is and whose. Any of it may be of another type than the document says."""
+
+    project_id: Any = None
+    customer_id: Any = None
+    aggregate_reference: Any = None
+    reference: Any = None
+    aggregate: Any = None
+    context: Any = None
 
 
-def _reference(value: Any) -> tuple[str | None, str | None]:
-    """Kind and id of what a reference names."""
-    if not isinstance(value, dict):
-        return None, None
-    reference = cast("dict[str, Any]", value)
-    return _text(reference.get("aggregate")) or _text(reference.get("domain")), _text(reference.get("id"))
+_NOTHING = _Head()
 
 
 def _text(value: Any) -> str | None:
@@ -47,72 +35,96 @@ def _text(value: Any) -> str | None:
 
 
 class Reader:
-    """Makes the rows of one list.
+    """Makes rows of the items of one resource's lists.
 
     Args:
-        unit: the list.
-        customer_of: project to customer, as far as known.
+        resource: what they are.
+        route: where they come from.
     """
 
-    def __init__(self, unit: Unit, customer_of: dict[str, str]) -> None:
-        self._unit = unit
-        self._resource: Resource = unit.resource
-        self._customer_of = customer_of
-        self._head = _head_decoder(unit.resource.key)
-        self._fits = fits(unit.route.operation_id)
-        nested = unit.route.scope == "parent" or unit.resource.key in _REPEATED_KEYS
-        self._prefix = f"{unit.owner.id}/" if nested and unit.owner.id else ""
+    def __init__(self, resource: Resource, route: Route) -> None:
+        self._name = resource.name
+        self._operation = route.operation_id
+        self._key = resource.key
+        own: list[tuple[str, Any, Any]] = []
+        if resource.key is not None and resource.key != "customerId":
+            own = [("own", Any, msgspec.field(name=resource.key, default=None))]
+        head = msgspec.defstruct("Head", own, bases=(_Head,), gc=False)
+        self._head = msgspec.json.Decoder(head).decode
+        self._fits = fits(route.operation_id)
+        self._nested = route.scope == "parent" or resource.key in _REPEATED_KEYS
 
-    def rows(self, items: Iterable[bytes], position: int, fetched_at: datetime) -> list[Row]:
-        """Rows of one page whose first item is at `position` of the list."""
-        return [self._row(item, place, fetched_at) for place, item in enumerate(items, position)]
+    def rows(
+        self,
+        items: Iterable[bytes],
+        owner: Owner,
+        customer_of: Mapping[str, str],
+        position: int,
+        fetched_at: datetime,
+    ) -> list[Row]:
+        """Rows of one page.
 
-    def _row(self, raw: bytes, place: int, fetched_at: datetime) -> Row:
+        Args:
+            items: JSON of each.
+            owner: whose list it is.
+            customer_of: project to customer, as far as known.
+            position: place of the first item in the list.
+            fetched_at: when it came.
+        """
+        rows: list[Row] = []
+        prefix = f"{owner.id}/" if self._nested and owner.id else ""
+        for place, raw in enumerate(items, position):
+            head = self._head_of(raw)
+            own = self._own(head)
+            customer, project = self._belongs(head, own, owner)
+            if customer is None:
+                customer = (customer_of.get(project) if project is not None else None) or owner.customer_id
+            rows.append(
+                Row(
+                    resource=self._name,
+                    id=own,
+                    key=f"{prefix}{own}" if own is not None else f"{owner.id or ''}#{place}",
+                    customer_id=customer,
+                    project_id=project,
+                    fetched_at=fetched_at,
+                    operation=self._operation,
+                    raw=raw,
+                    drifted=not self._fits(raw),
+                )
+            )
+        return rows
+
+    def _head_of(self, raw: bytes) -> Any:
         try:
-            head = self._head(raw)
+            return self._head(raw)
         except msgspec.DecodeError:
-            head = None
-        own = self._own(head)
-        customer, project = self._belongs(head, own)
-        return Row(
-            resource=self._resource.name,
-            id=own,
-            key=f"{self._prefix}{own}" if own is not None else f"{self._unit.owner.id or ''}#{place}",
-            customer_id=customer,
-            project_id=project,
-            fetched_at=fetched_at,
-            operation=self._unit.route.operation_id,
-            raw=raw,
-            drifted=not self._fits(raw),
-        )
+            return _NOTHING
 
     def _own(self, head: Any) -> str | None:
-        if head is None or self._resource.key is None:
+        if self._key is None or head is _NOTHING:
             return None
-        if self._resource.key == "customerId":
-            return _text(head.customer)
-        return _text(head.own)
+        return _text(head.customer_id if self._key == "customerId" else head.own)
 
-    def _belongs(self, head: Any, own: str | None) -> tuple[str | None, str | None]:
+    def _belongs(self, head: Any, own: str | None, owner: Owner) -> tuple[str | None, str | None]:
         """Customer and project: what the item says, else whose list it is from."""
-        customer = project = None
-        if head is not None:
-            customer, project = _text(head.customer), _text(head.project)
-            for i in range(len(_REFERENCES)):
-                kind, named = _reference(getattr(head, f"reference{i}"))
+        customer, project = _text(head.customer_id), _text(head.project_id)
+        for named in (head.aggregate_reference, head.reference, head.aggregate, head.context):
+            if isinstance(named, dict):
+                kind, whose = _reference(cast("dict[str, Any]", named))
                 if kind == "project":
-                    project = project or named
+                    project = project or whose
                 elif kind == "customer":
-                    customer = customer or named
-        if self._resource.name == "project":
+                    customer = customer or whose
+        if self._name == "project":
             project = own
-        elif self._resource.name == "customer":
+        elif self._name == "customer":
             customer = own
-        owner = self._unit.owner
-        project = project or owner.project_id
-        if customer is None and project is not None:
-            customer = self._customer_of.get(project)
-        return customer or owner.customer_id, project
+        return customer, project or owner.project_id
+
+
+def _reference(named: dict[str, Any]) -> tuple[str | None, str | None]:
+    """Kind and id of what a reference names, as `{aggregate, domain, id}`."""
+    return _text(named.get("aggregate")) or _text(named.get("domain")), _text(named.get("id"))
 
 
 def owners(rows: Iterable[Row]) -> Iterable[Owner]:

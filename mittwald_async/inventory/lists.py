@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from functools import cache, partial
+from functools import cache
 from math import ceil
 from typing import Any, TypeVar
 
@@ -17,6 +17,10 @@ from ..operations import OPERATIONS
 from ..paging import Pages
 from ..paging.sizes import PageSizes, sizes_of
 from ..structs import UNSET
+from .frontier import Unit
+
+_LOOKS_BACK = 5
+"""So often a place in a list is looked at again while the list goes on shrinking."""
 
 T = TypeVar("T")
 
@@ -32,9 +36,9 @@ def raw_operation(operation_id: str) -> Operation[Any]:
     return msgspec.structs.replace(operation, results=raw)
 
 
-def raw_items(items: Iterable[Any]) -> Iterable[bytes]:
-    for item in items:
-        yield bytes(item) if isinstance(item, msgspec.Raw) else codec.encode(item)
+def raw_items(items: Iterable[Any]) -> list[bytes]:
+    """JSON of each item."""
+    return [bytes(item) if isinstance(item, msgspec.Raw) else codec.encode(item) for item in items]
 
 
 def further_pages(page: Page[Any]) -> int:
@@ -77,53 +81,91 @@ class Counted:
         return (await self.response(operation, path, query, headers, body)).data
 
 
-class ListPages:
-    """The pages of a list. Most lists have one: it is asked for without what reading ahead needs."""
+class Part(msgspec.Struct, frozen=True):
+    """Some items of a list."""
 
-    def __init__(
-        self,
-        sender: Sender,
-        operation: Operation[Any],
-        path: tuple[str, ...],
-        query: dict[str, object],
-        size: int | None,
-    ) -> None:
-        self._make = partial(Pages[Any], sender, operation, path)
-        self._paging = operation.paging or Paging()
-        self._query = query
-        self._size = size
+    items: Sequence[Any]
+    at: int
+    """Place of the first one in the list."""
+    position: int
+    """Items from the start of the list that have been had with these."""
+    done: bool
+    """Nothing comes after them."""
+
+
+class Listing:
+    """One list to be read to its end. Most lists have one page: it is asked for without what reading ahead needs.
+
+    Lists move while they are read. As things are deleted, later ones go to places that have been read already; that shows
+    in the total, and those places are read again. So an item may come twice.
+
+    Args:
+        sender: what sends.
+        unit: which list.
+        start: place of the first item to ask for.
+    """
+
+    def __init__(self, sender: Sender, unit: Unit, start: int = 0) -> None:
+        self._sender = sender
+        self._operation = raw_operation(unit.route.operation_id)
+        self._paging = self._operation.paging or Paging()
+        self._route = unit.route
+        self._keyed = unit.resource.key is not None
+        path, self._filters = unit.route.arguments(unit.owner.id)
+        self._path = tuple(path.values())
+        self._start = start
         self._first: Page[Any] | None = None
-        self.total: int | None = None
-        """Items of the whole list, as told last."""
 
-    async def only(self) -> Page[Any] | None:
-        """The page of a list that has one. `None` where there are more: `arriving` gives them all, and does not ask for
-        the first again."""
-        first = await self._ask()
-        return first if first is not None and self._complete(first) else None
+    def _pages(self, **window: int) -> Pages[Any]:
+        return Pages(self._sender, self._operation, self._path, {**self._filters, **window})
 
-    async def _ask(self) -> Page[Any] | None:
-        """The first page, where it tells whether it is the only one."""
-        if self._first is None and (not self._paging.limit or (self._paging.totals and self._paging.skip)):
-            self._first = await self._make(self._query)
-            self.total = self._first.total
+    async def first(self) -> Page[Any] | None:
+        """The first page, where the rest can be had by place. It is asked for once."""
+        if self._first is None and not self._start and (self._paging.skip or not self._paging.limit):
+            self._first = await self._pages()
         return self._first
 
-    async def arriving(self) -> AsyncGenerator[Page[Any], None]:
-        query = self._query
-        first = await self._ask()
-        if first is not None:
-            yield first
-            if self._complete(first):
-                return
-            query = {**query, "skip": first.skip + len(first.items)}
-        # One page ahead is enough: it is the many lists at once that keep the budget busy.
-        rest = self._make(query).with_options(ahead=1)
+    async def only(self) -> Part | None:
+        """All of a list that has one page. `None` where there may be more: then `parts` gives them all."""
+        if self._route.single:
+            return Part([await self._sender.value(self._operation, self._path)], 0, 1, True)
+        page = await self.first()
+        return Part(page.items, 0, len(page.items), True) if page is not None and self._complete(page) else None
+
+    async def parts(self) -> AsyncGenerator[Part, None]:
+        """Page by page; the last part is `done`, and may be empty."""
+        position, told = self._start, None
+        if self._first is not None:
+            position, told = len(self._first.items), self._first.total
+            yield Part(self._first.items, 0, position, False)
+        # One page ahead is enough: it is the many lists at once that keep the budget busy. None where nobody tells
+        # whether there is one: most lists have one page.
+        ahead = 1 if self._paging.totals or told is not None else 0
+        rest = (self._pages(skip=position) if position else self._pages()).with_options(ahead=ahead)
         async with aclosing(rest.pages()) as stream:
             async for page in stream:
-                yield page
-                self.total = rest.total
-        self.total = rest.total
+                slipped = await self._slipped(position, told, page.total)
+                at, position, told = position, position + len(page.items), page.total
+                yield Part([*slipped, *page.items], at, position, False)
+        yield Part(await self._slipped(position, told, rest.total), position, position, True)
+
+    async def _slipped(self, position: int, before: int | None, total: int | None) -> list[Any]:
+        """Items that went from places still to be read to places already read, as others before them were deleted.
+
+        Seen by the total: it was `before` with the last page and is `total` now. What is deleted and added in equal
+        numbers between two pages stays unseen.
+        """
+        items: list[Any] = []
+        for _ in range(_LOOKS_BACK if self._keyed and self._paging.skip else 0):
+            if not position or before is None or total is None or total >= before:
+                break
+            count = min(position, before - total)
+            window = self._pages(skip=position - count, limit=count).with_options(ahead=0)
+            items = await window.collect(count)
+            if window.total is None or window.total >= total:
+                break
+            total = window.total
+        return items
 
     def _complete(self, page: Page[Any]) -> bool:
         """Nothing comes after the first page. A short page without a total may be a cap of the server's if it is round."""
@@ -132,4 +174,5 @@ class ListPages:
             return True
         if page.total is not None:
             return page.skip + count >= page.total
-        return self._size is not None and count < self._size and count % 10 != 0
+        size = self._route.page_size
+        return size is not None and count < size and count % 10 != 0

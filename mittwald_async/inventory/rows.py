@@ -14,7 +14,7 @@ from ..operations import OPERATIONS
 from .catalog import item_type
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One thing of the account: who it is, whose it is, and the item as the server sent it."""
 
     resource: str

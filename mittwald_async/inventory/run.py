@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +17,12 @@ import msgspec
 from ..errors import ConfigurationError
 from .catalog import Resource, catalog, chosen
 from .frontier import Owner
+from .outbox import Batch
 from .plan import Plan, Target, make_plan, target
 from .rows import Failure
 from .sinks import Sink, export, sink_for
-from .store import Progress, State, Store
-from .sweep import Batch, Bounds, Earlier, Sweep
+from .store import Progress, State, Store, StoreError
+from .sweep import Bounds, Earlier, Sweep
 
 if TYPE_CHECKING:
     from ..client import Mittwald
@@ -31,7 +34,7 @@ _ROWS_AT_ONCE = 5_000
 """Rows written in one transaction; they are in memory until then."""
 
 _SECONDS_AT_ONCE = 0.25
-"""Pages are written at least this often."""
+"""What has come is written at least this often, also while nothing comes: waiting for the budget takes minutes."""
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,70 +112,69 @@ class Job:
             watch: called after every write with the sweep, for showing progress.
         """
         begin = time.monotonic()
-        self.sweep = sweep = self._prepare(client)
-        state: State = "running"
+        self.sweep = sweep = await self._prepare(client)
         try:
             await self._write_all(sweep, watch)
-            state = "incomplete" if sweep.failures or sweep.spent else "done"
-        finally:
-            # Also when cancelled: the books are closed whatever happened, within a moment.
-            with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(self.store.finish, state, sweep.requests)
-        if not sweep.spent:
-            await anyio.to_thread.run_sync(export, self.store, self.sink, [r.name for r in self._resources])
+            state: State = "incomplete" if sweep.failures or sweep.spent else "done"
+            # Before the books are closed: until the result is there, the working file is what can be gone on with.
+            if not sweep.spent:
+                await self._work(export, self.store, self.sink, [r.name for r in self._resources])
+            await self._work(self.store.finish, state, sweep.requests)
+        except BaseException:
+            # Also when cancelled: the books say how far it came, within a moment. What went wrong is told, not this.
+            with anyio.CancelScope(shield=True), suppress(StoreError):
+                await anyio.to_thread.run_sync(self.store.finish, "running", sweep.requests)
+            raise
         return self._summary(sweep, state, time.monotonic() - begin)
 
-    def _prepare(self, client: Mittwald) -> Sweep:
+    async def _prepare(self, client: Mittwald) -> Sweep:
+        # In a thread: the tables need the models of their resources, and the first import of those takes a moment.
+        source = self._source or client.base_url
+        earlier = await anyio.to_thread.run_sync(self._open_books, source)
+        sweep = Sweep(client, self.plan, self._bounds, earlier, parents=True)
+        if earlier is not None:
+            # What was listed before owns further lists still.
+            for name in catalog():
+                if sweep.frontier.feeds(name):
+                    sweep.frontier.found(name, (Owner(*ids) for ids in self.store.owners(name)))
+        return sweep
+
+    def _open_books(self, source: str) -> Earlier | None:
+        """Begin a sweep in the file, or go on with one: then what it has done is given."""
         tables = _with_joins(self._resources, self.plan)
         unfinished = self.store.unfinished() if self.resumed else None
-        source = self._source or client.base_url
         if unfinished is None:
             self.store.begin(tables, [r.name for r in self._resources], self._target, self._known, source)
-            return Sweep(client, self.plan, self._bounds, parents=True)
+            return None
         if unfinished.source != source:
             raise ConfigurationError(f"the interrupted sweep was of {unfinished.source}, not of {source}")
         self.store.reopen(unfinished, tables)
         progress = list(self.store.progress())
-        earlier = Earlier(
+        return Earlier(
             done=frozenset((p.resource, p.operation, p.owner) for p in progress if p.done),
             positions={(p.resource, p.operation, p.owner): p.position for p in progress if not p.done},
         )
-        sweep = Sweep(client, self.plan, self._bounds, earlier, parents=True)
-        self._feed_again(sweep)
-        return sweep
-
-    def _feed_again(self, sweep: Sweep) -> None:
-        """What was listed before owns further lists still."""
-        for name in catalog():
-            if sweep.frontier.feeds(name):
-                sweep.frontier.found(name, (Owner(*ids) for ids in self.store.owners(name)))
 
     async def _write_all(self, sweep: Sweep, watch: Callable[[Sweep], None] | None) -> None:
         pending: list[Batch] = []
-        rows = 0
-        last = time.monotonic()
-
-        async def flush() -> None:
-            nonlocal last, rows
-            rows = 0
-            if pending:
-                taken = pending.copy()
-                pending.clear()
-                await anyio.to_thread.run_sync(self._write, taken)
-            last = time.monotonic()
-            if watch is not None:
-                watch(sweep)
-
+        rows, written = 0, time.monotonic()
         try:
-            async for batch in sweep.batches():
-                pending.append(batch)
-                rows += len(batch.rows)
+            async for batch in sweep.batches_and_pauses(_SECONDS_AT_ONCE):
+                if batch is not None:
+                    pending.append(batch)
+                    rows += len(batch.rows)
                 full = len(pending) >= _BATCHES_AT_ONCE or rows >= _ROWS_AT_ONCE
-                if full or time.monotonic() - last > _SECONDS_AT_ONCE:
-                    await flush()
+                if pending and (full or time.monotonic() - written > _SECONDS_AT_ONCE):
+                    await anyio.to_thread.run_sync(self._write, _emptied(pending))
+                    rows, written = 0, time.monotonic()
+                    if watch is not None:
+                        watch(sweep)
         finally:
-            with anyio.CancelScope(shield=True):
-                await flush()
+            if pending:
+                with anyio.CancelScope(shield=True):
+                    await anyio.to_thread.run_sync(self._write, pending)
+        if watch is not None:
+            watch(sweep)
 
     def _write(self, batches: list[Batch]) -> None:
         self.store.write(
@@ -180,6 +182,19 @@ class Job:
             (_progress(batch) for batch in batches if batch.failure is None),
             (batch.failure for batch in batches if batch.failure is not None),
         )
+
+    async def _work(self, work: Callable[..., object], *arguments: object) -> None:
+        """Work on the file in a thread: it may take long, so a cancellation interrupts it."""
+        task = asyncio.ensure_future(anyio.to_thread.run_sync(partial(work, *arguments)))
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            with anyio.CancelScope(shield=True):
+                while not task.done():
+                    self.store.interrupt()
+                    await asyncio.wait([task], timeout=0.05)
+            task.exception()
+            raise
 
     def _summary(self, sweep: Sweep, state: State, seconds: float) -> Summary:
         delivered = {resource.name for resource in self._resources}
@@ -251,6 +266,13 @@ def _interrupted(sink: Sink) -> bool:
     with Store(sink.store_path) as store:
         last = store.last()
     return last is not None and last.state == "running"
+
+
+def _emptied(batches: list[Batch]) -> list[Batch]:
+    """What is in a list, which is empty afterwards: what is being written is not written again."""
+    taken = batches.copy()
+    batches.clear()
+    return taken
 
 
 def _progress(batch: Batch) -> Progress:

@@ -12,7 +12,7 @@ import importlib
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Literal, cast, get_args
@@ -133,8 +133,12 @@ def export(store: Store, sink: Sink, resources: Iterable[str]) -> None:
                 _TABLES[sink.format](partial / f"{resource}.{sink.format}", resource, store.rows(resource))
         _replace(partial, sink.path)
     except OSError as error:
-        _discard(partial)
-        raise StoreError(f"{sink.path}: {error.strerror or error}") from error
+        raise StoreError(
+            f"{sink.path}: {error.strerror or error}; the rows are in {sink.store_path.name}, go on with --resume"
+        ) from error
+    finally:
+        with suppress(OSError):
+            _discard(partial)
 
 
 def _all_rows(store: Store, resources: Iterable[str]) -> Iterator[Row]:
@@ -143,13 +147,10 @@ def _all_rows(store: Store, resources: Iterable[str]) -> Iterator[Row]:
 
 
 def _replace(partial: Path, target: Path) -> None:
-    """Put the finished result in place; a folder's earlier content goes only once the new one is complete."""
-    if partial.is_dir() and target.exists():
-        aside = target.with_name(f".{target.name}.replaced")
-        _discard(aside)
-        target.rename(aside)
-        partial.rename(target)
-        _discard(aside)
+    """Put the finished result in place. In a folder that is there already, only files of the same names are replaced."""
+    if partial.is_dir() and target.is_dir():
+        for table in partial.iterdir():
+            table.replace(target / table.name)
     else:
         partial.replace(target)
 

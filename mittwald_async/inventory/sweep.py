@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import msgspec
 
-from ..errors import AuthenticationError, ConfigurationError, MittwaldError, StatusError
-from ..fanout import fan_out_items
-from ..operation import Operation
-from ..paging import Pages
+from ..errors import AuthenticationError, ClientStateError, ConfigurationError, MittwaldError, StatusError
+from ..fanout.brood import Brood
 from .catalog import Resource, chosen
 from .frontier import Frontier, ListId, Unit
 from .items import Reader, owners
-from .lists import Counted, ListPages, further_pages, raw_items, raw_operation
+from .lists import Counted, Listing, Part, further_pages, raw_items, raw_operation
+from .outbox import Batch, Outbox
 from .plan import Known, Plan, Target, make_plan, target
 from .rows import Failure, Row
 
@@ -29,24 +27,14 @@ if TYPE_CHECKING:
 CONCURRENCY = 32
 """Lists under way at once. Enough to spend a budget of 3000 per 600 s many times over at 50 ms a request."""
 
-MOST_WAITING = 10_000
-"""Rows that may wait for a slow consumer before no further ones are made."""
-
 ROWS_AT_ONCE = 1_000
 """Rows of one batch: a page can hold ten times as many, and rows take more memory than their JSON."""
-
-LONG_LISTS = 2
-"""Lists of the whole account under way at once: each holds two pages, which can be several megabytes."""
 
 PRIORITY = -10
 """Below the default of 0: interactive calls of the same client come first."""
 
 _REFUSALS = frozenset({400, 403, 404})
 """Answers to a list of the whole account that mean "not with these credentials": narrower lists may be allowed."""
-
-
-_LOOKS_BACK = 5
-"""So often a place in a list is looked at again while the list goes on shrinking."""
 
 _UNAUTHORISED_IN_A_ROW = 3
 """So many lists in a row answered with 401, and the token itself is taken to be no longer good."""
@@ -58,17 +46,6 @@ class RequestsSpentError(MittwaldError):
 
 class _OutweighedError(Exception):
     """A list is left for cheaper ones."""
-
-
-class Batch(msgspec.Struct, frozen=True):
-    """One page of one list: its rows, how far the list has come, and what failed."""
-
-    unit: Unit
-    rows: list[Row]
-    position: int
-    """Items of the list taken so far."""
-    done: bool
-    failure: Failure | None = None
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,29 +72,6 @@ class Earlier(msgspec.Struct, frozen=True, kw_only=True):
     """Lists that need not be asked for again."""
     positions: Mapping[ListId, int] = {}
     """How far unfinished lists had come."""
-
-
-class _Backlog:
-    """Holds lists back while too many rows wait to be taken: pages can be large and the consumer slow."""
-
-    def __init__(self) -> None:
-        self._rows = 0
-        self._less = anyio.Event()
-
-    async def room(self, rows: int) -> None:
-        """Wait until so many more rows may wait, and count them in. A lone batch is never too many."""
-        while self._rows and self._rows + rows > MOST_WAITING:
-            # One event for everybody who waits: a new one would leave those behind who wait for the old one.
-            if self._less.is_set():
-                self._less = anyio.Event()
-            await self._less.wait()
-        self._rows += rows
-
-    def taken(self, rows: int) -> None:
-        """Rows that were counted in have gone."""
-        if rows:
-            self._rows -= rows
-            self._less.set()
 
 
 class Sweep:
@@ -157,8 +111,11 @@ class Sweep:
         self._earlier = earlier or Earlier()
         self._unauthorised = _UNAUTHORISED_IN_A_ROW - 1
         """401s in a row; the first answer of all being one is enough."""
-        self._backlog = _Backlog()
-        self._long_lists = anyio.Semaphore(LONG_LISTS)
+        self._begun = False
+        self._refusals: dict[str, MittwaldError] = {}
+        """What the lists of the whole account were refused with, by resource."""
+        self._outbox = Outbox(self._bounds.concurrency)
+        self._readers: dict[tuple[str, str], Reader] = {}
         self.frontier: Frontier = Frontier(plan, self._earlier.done)
         self._admitted = 0
         most = self._bounds.max_requests
@@ -198,144 +155,146 @@ class Sweep:
             AuthenticationError: the token is not good, or no longer: asking for the rest would only spend requests.
             MittwaldError: with `strict`, the first failure.
         """
-        async with aclosing(
-            fan_out_items(self.frontier, self._list, limit=self._bounds.concurrency, on_error="raise")
-        ) as merged:
-            async for _, batch in merged:
-                self._backlog.taken(len(batch.rows))
-                if batch.failure is not None:
-                    self.failures.append(batch.failure)
-                for row in batch.rows:
-                    self.rows[row.resource] += 1
-                    self.drifted += row.drifted
-                yield batch
-
-    async def _list(self, unit: Unit) -> AsyncIterator[Batch]:
-        """One list, page by page. Ends with a batch that is done or a failure, or silently when requests are spent."""
-        failed = False
-        try:
-            async with self._turn(unit), aclosing(self._pages(unit)) as batches:
-                async for batch in batches:
-                    self._unauthorised = 0
+        async with aclosing(self.batches_and_pauses(None)) as found:
+            async for batch in found:
+                if batch is not None:
                     yield batch
-        except (RequestsSpentError, _OutweighedError):
-            return
-        except MittwaldError as error:
-            if isinstance(error.__cause__, RequestsSpentError):
-                return
-            status = error.status if isinstance(error, StatusError) else _status_of(error)
-            unauthorised = status == 401 or isinstance(error, AuthenticationError)
-            self._unauthorised = self._unauthorised + 1 if unauthorised else 0
-            if status in _REFUSALS and self.frontier.refused(unit):
-                return
-            if self._bounds.strict or self._unauthorised >= _UNAUTHORISED_IN_A_ROW:
-                raise
-            failed = True
-            yield Batch(unit, [], 0, False, _failure(unit, status, error))
+
+    async def batches_and_pauses(self, patience: float | None) -> AsyncGenerator[Batch | None, None]:
+        """As `batches`, and `None` whenever none came for `patience` seconds: time to write what has come."""
+        if self._begun:
+            raise ConfigurationError("a sweep is iterated once; make another one")
+        self._begun = True
+        workers = Brood()
+        try:
+            for _ in range(self._bounds.concurrency):
+                workers.start(self._outbox.filled_by(self._work()))
+            while not self._outbox.ended:
+                batch = await self._outbox.take(patience)
+                if batch is not None:
+                    self._count(batch)
+                yield batch
+            for batch in self._unasked():
+                self._count(batch)
+                yield batch
         finally:
-            self.frontier.ended(unit, failed=failed)
+            await workers.close()
 
-    def _turn(self, unit: Unit) -> AbstractAsyncContextManager[object]:
-        """Lists of the whole account take turns."""
-        return self._long_lists if unit.route.scope == "account" else nullcontext()
+    def _unasked(self) -> list[Batch]:
+        """Failures of lists that were refused and in whose place none could be asked for: nobody knows what is missing."""
+        batches: list[Batch] = []
+        for unit in [] if self.spent else self.frontier.unasked():
+            error = self._refusals[unit.resource.name]
+            if self._bounds.strict:
+                raise error
+            batches.append(Batch(unit, [], 0, False, _failure(unit, _status_of(error), error)))
+        return batches
 
-    async def _pages(self, unit: Unit) -> AsyncGenerator[Batch, None]:
-        reader = Reader(unit, self.frontier.customer_of)
-        operation = raw_operation(unit.route.operation_id)
-        path, filters = unit.route.arguments(unit.owner.id)
-        query: dict[str, object] = {**filters}
-        before: set[str] = set()
-        if unit.route.single:
-            item = bytes(await self._sender.value(operation, tuple(path.values())))
-            await self._backlog.room(1)
-            rows = self._deliver(unit, reader.rows([item], 0, datetime.now(UTC)))
-            self._backlog.taken(1 - len(rows))
-            yield Batch(unit, rows, 1, True)
-            return
-        position = self._start(unit, operation)
-        if position:
-            query["skip"] = position
-        doubtful = unit.route.scope == "account" and not self.plan.target.whole and not position
-        # A list that shrinks while it is read has moved its items to earlier places, some of them behind our back.
-        told: int | None = None
-        pages = ListPages(self._sender, operation, tuple(path.values()), query, unit.route.page_size)
-        only = None if position or doubtful else await pages.only()
-        if only is not None and len(only.items) <= ROWS_AT_ONCE:
-            await self._backlog.room(len(only.items))
-            rows = self._deliver(unit, reader.rows(raw_items(only.items), 0, datetime.now(UTC)))
-            self._backlog.taken(len(only.items) - len(rows))
-            yield Batch(unit, self._new(rows, before, set()), len(only.items), True)
-            return
-        async with aclosing(pages.arriving()) as arriving:
-            async for page in arriving:
-                if doubtful and not position and self.frontier.outweighed(unit, further_pages(page)):
-                    raise _OutweighedError
-                slipped = await self._slipped(unit, position, told, page.total)
-                fetched_at, keys = datetime.now(UTC), set[str]()
-                async for rows, count in self._parts(unit, reader, [*slipped, *page.items], position, fetched_at):
-                    fresh = self._new(rows, before, keys)
-                    yield Batch(unit, fresh, position + max(0, count - len(slipped)), False)
-                before, told = keys, page.total
-                position += len(page.items)
-        slipped = await self._slipped(unit, position, told, pages.total)
-        async for rows, _ in self._parts(unit, reader, slipped, position, datetime.now(UTC)):
-            yield Batch(unit, self._new(rows, before, set()), position, False)
-        yield Batch(unit, [], position, True)
+    def _count(self, batch: Batch) -> None:
+        if batch.failure is not None:
+            self.failures.append(batch.failure)
+        if batch.rows:
+            self.rows[batch.unit.resource.name] += len(batch.rows)
+            self.drifted += sum(row.drifted for row in batch.rows)
 
-    def _new(self, rows: list[Row], before: set[str], keys: set[str]) -> list[Row]:
-        """Lists move while they are read: an item may come again on the next page, or in between."""
-        fresh: list[Row] = []
-        for row in rows:
-            if row.key not in before and row.key not in keys:
-                fresh.append(row)
-            keys.add(row.key)
-        self._backlog.taken(len(rows) - len(fresh))
-        return fresh
+    async def _work(self) -> None:
+        """Lists one after another, as they become due."""
+        async for unit in self.frontier:
+            failed = False
+            try:
+                await self._list(unit)
+                self._unauthorised = 0
+            except (RequestsSpentError, _OutweighedError):
+                pass
+            except MittwaldError as error:
+                failed = self._failed(unit, error)
+            finally:
+                self.frontier.ended(unit, failed=failed)
 
-    async def _parts(
-        self, unit: Unit, reader: Reader, items: list[Any], position: int, fetched_at: datetime
-    ) -> AsyncGenerator[tuple[list[Row], int], None]:
-        """The rows of a page in parts, each once there is room for it, and how many items are done with it."""
-        for start in range(0, len(items), ROWS_AT_ONCE):
-            part = items[start : start + ROWS_AT_ONCE]
-            await self._backlog.room(len(part))
-            rows = self._deliver(unit, reader.rows(raw_items(part), position + start, fetched_at))
-            self._backlog.taken(len(part) - len(rows))
-            yield rows, start + len(part)
+    def _failed(self, unit: Unit, error: MittwaldError) -> bool:
+        """Keep the failure of a list, unless others take its place; false then."""
+        if isinstance(error.__cause__, RequestsSpentError):
+            return False
+        if isinstance(error, ClientStateError):
+            raise error
+        status = _status_of(error)
+        unauthorised = status == 401 or isinstance(error, AuthenticationError)
+        self._unauthorised = self._unauthorised + 1 if unauthorised else 0
+        if status in _REFUSALS and self.frontier.refused(unit):
+            self._refusals.setdefault(unit.resource.name, error)
+            return False
+        if self._bounds.strict or self._unauthorised >= _UNAUTHORISED_IN_A_ROW:
+            raise error
+        self._outbox.put(Batch(unit, [], 0, False, _failure(unit, status, error)))
+        return True
 
-    async def _slipped(self, unit: Unit, position: int, before: int | None, total: int | None) -> list[Any]:
-        """Items that went from places still to be read to places already read, as others before them were deleted.
+    async def _list(self, unit: Unit) -> None:
+        """Read one list to its end and hand over its rows.
 
-        Seen by the total: it was `before` with the last page and is `total` now. What is deleted and added in equal
-        numbers between two pages stays unseen.
+        Raises:
+            MittwaldError: the list cannot be had, or not all of it.
         """
-        operation = raw_operation(unit.route.operation_id)
-        can_look = operation.paging is not None and operation.paging.skip and unit.resource.key is not None
-        items: list[Any] = []
-        for _ in range(_LOOKS_BACK):
-            if not (can_look and position and before is not None and total is not None and total < before):
-                break
-            path, filters = unit.route.arguments(unit.owner.id)
-            count = min(position, before - total)
-            query: dict[str, object] = {**filters, "skip": position - count, "limit": count}
-            window = Pages[Any](self._sender, operation, tuple(path.values()), query).with_options(ahead=0)
-            items = await window.collect(count)
-            if window.total is None or window.total >= total:
-                break
-            total = window.total
-        return items
+        start = self._start(unit)
+        listing = Listing(self._sender, unit, start)
+        if unit.route.scope == "account" and not self.plan.target.whole and not start:
+            first = await listing.first()
+            if first is not None and self.frontier.outweighed(unit, further_pages(first)):
+                raise _OutweighedError
+        only = await listing.only()
+        if only is not None:
+            await self._hand_over(unit, only, set())
+            return
+        before: set[str] = set()
+        async with aclosing(listing.parts()) as parts:
+            async for part in parts:
+                before = await self._hand_over(unit, part, before)
+                self._unauthorised = 0
 
-    def _start(self, unit: Unit, operation: Operation[Any]) -> int:
+    async def _hand_over(self, unit: Unit, part: Part, before: set[str]) -> set[str]:
+        """Make rows of a part of a list, as far as there is room for them at once.
+
+        An item may come again on the next page or in between: those with keys of `before`, the part before this one, are
+        left out. Gives the keys of this part.
+        """
+        keys: set[str] = set()
+        fetched_at = datetime.now(UTC)
+        for start in range(0, len(part.items) or 1, ROWS_AT_ONCE):
+            items = part.items[start : start + ROWS_AT_ONCE]
+            await self._outbox.room(len(items))
+            rows = self._reader(unit).rows(
+                raw_items(items), unit.owner, self.frontier.customer_of, part.at + start, fetched_at
+            )
+            fresh: list[Row] = []
+            for row in rows:
+                if row.key not in before and row.key not in keys:
+                    fresh.append(row)
+                keys.add(row.key)
+            last = start + ROWS_AT_ONCE >= len(part.items)
+            position = part.position if last else part.at
+            self._outbox.put(Batch(unit, self._deliver(unit, fresh), position, part.done and last))
+        return keys
+
+    def _reader(self, unit: Unit) -> Reader:
+        name = (unit.resource.name, unit.route.operation_id)
+        reader = self._readers.get(name)
+        if reader is None:
+            reader = self._readers[name] = Reader(unit.resource, unit.route)
+        return reader
+
+    def _start(self, unit: Unit) -> int:
         """Where an interrupted list goes on: one page before where it was, because lists move."""
-        if operation.paging is None or not operation.paging.skip or not unit.route.page_size:
+        size, paging = unit.route.page_size, raw_operation(unit.route.operation_id).paging
+        if not self._earlier.positions or not size or paging is None or not paging.skip:
             return 0
         known = self._earlier.positions.get((unit.resource.name, unit.route.operation_id, unit.owner.id), 0)
-        return max(0, known // unit.route.page_size - 1) * unit.route.page_size
+        return max(0, known // size - 1) * size
 
     def _deliver(self, unit: Unit, rows: list[Row]) -> list[Row]:
         """Feed further lists with these rows and keep those that were asked for."""
-        name = unit.resource.name
-        rows = [row for row in rows if self.plan.target.admits(row.customer_id, row.project_id)]
+        name, target = unit.resource.name, self.plan.target
+        if not target.whole:
+            customers = self.frontier.customers()
+            rows = [row for row in rows if target.admits(row.customer_id, row.project_id, customers)]
         if self.frontier.feeds(name):
             self.frontier.found(name, owners(rows))
         return rows if name in self._delivered else []
@@ -355,8 +314,9 @@ def _failure(unit: Unit, status: int | None, error: MittwaldError) -> Failure:
 
 
 def _status_of(error: MittwaldError) -> int | None:
-    """The status of what a paging error was caused by."""
-    return error.__cause__.status if isinstance(error.__cause__, StatusError) else None
+    """The status it was answered with; a paging error was caused by one."""
+    cause = error if isinstance(error, StatusError) else error.__cause__
+    return cause.status if isinstance(cause, StatusError) else None
 
 
 def sweep(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 import sqlite3
 import sys
@@ -11,15 +12,29 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.from_thread
 import pytest
 
 from mittwald_async import Mittwald
 from mittwald_async.emulator import Emulator, Fault, Transitions
 from mittwald_async.errors import ConfigurationError
-from mittwald_async.inventory import Bounds, Job, Store, StoreError, Summary, Target, chosen, sink_for, sweep, target
+from mittwald_async.inventory import (
+    Bounds,
+    Job,
+    Store,
+    StoreError,
+    Summary,
+    Sweep,
+    Target,
+    chosen,
+    sink_for,
+    sweep,
+    target,
+)
 
 from .victim import RESOURCES
 
+RUN = importlib.import_module("mittwald_async.inventory.run")
 ROOT = Path(__file__).parents[2]
 
 
@@ -216,3 +231,61 @@ async def test_a_full_disk_ends_the_sweep_with_a_clear_error_and_a_resumable_fil
             with pytest.raises(StoreError, match="disk is full"):
                 await made.run(mw)
         assert (await run(path, mw, resume=True)).state == "done"
+
+
+async def test_an_export_that_fails_can_be_had_again_without_asking_the_server(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    async with account(seed=2, customers=2, projects=3) as (_, mw):
+        with job(path) as made:
+            path.mkdir()  # In the way of the result.
+            with pytest.raises(StoreError, match="Is a directory"):
+                await made.run(mw)
+        path.rmdir()
+        summary = await run(path, mw, resume=True)
+    assert (summary.state, summary.requests) == ("done", 0)
+    assert len(path.read_bytes().splitlines()) == sum(summary.rows.values())
+    assert [entry.name for entry in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+async def test_a_long_export_is_interrupted_at_once_and_can_be_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "rows.jsonl"
+    begun = anyio.Event()
+
+    def endless(store: Store, *_: object) -> None:
+        anyio.from_thread.run_sync(begun.set)
+        while True:
+            list(store.rows("project"))
+
+    async with account(seed=2, customers=2, projects=3) as (_, mw):
+        with monkeypatch.context() as patched:
+            patched.setattr(RUN, "export", endless)
+            with anyio.fail_after(10):
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(run, path, mw)
+                    await begun.wait()
+                    tasks.cancel_scope.cancel()
+        assert not path.exists()
+        summary = await run(path, mw, resume=True)
+    assert (summary.state, summary.requests) == ("done", 0)
+    assert path.exists()
+
+
+async def test_what_has_come_is_written_also_while_the_rest_keeps_one_waiting(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.sqlite"
+    async with account(seed=2, customers=3, projects=5) as (api, mw):
+        api.inject(Fault(operation="dns-list-dns-zones", delay=30))
+        written = anyio.Event()
+
+        def watch(seen: Sweep) -> None:
+            if seen.rows["domain"]:
+                written.set()
+
+        with anyio.fail_after(10), job(path) as made:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(made.run, mw, watch)
+                await written.wait()
+                with closing(sqlite3.connect(path)) as db:
+                    assert db.execute("SELECT count(*) FROM domain").fetchone()[0] > 0
+                tasks.cancel_scope.cancel()

@@ -6,6 +6,11 @@ import csv
 import gzip
 import json
 import os
+import resource
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +23,7 @@ from mittwald_async.inventory.sinks import export
 from .made import DOMAINS, PROJECTS
 
 RESOURCES = ["project", "domain"]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -67,6 +73,19 @@ def test_csv_is_a_folder_of_tables_and_survives_commas_quotes_and_umlauts(store:
     assert [line["domain"] for line in found] == ["müller.example", 'a,b\n"c".example']
     assert [line["connected"] for line in found] == ["true", "false"]
     assert json.loads(found[0]["data"]) == json.loads(DOMAINS[0].raw)
+
+
+def test_what_else_is_in_a_folder_stays_there(store: Store, tmp_path: Path) -> None:
+    sink = sink_for(tmp_path / "docs", "csv", RESOURCES)
+    sink.path.mkdir()
+    (sink.path / "thesis.txt").write_text("years of work")
+    (sink.path / "domain.csv").write_text("the old one")
+    with store:
+        export(store, sink, RESOURCES)
+    assert sorted(path.name for path in sink.path.iterdir()) == ["domain.csv", "project.csv", "thesis.txt"]
+    assert (sink.path / "thesis.txt").read_text() == "years of work"
+    assert (sink.path / "domain.csv").read_text() != "the old one"
+    assert list(tmp_path.glob(".*")) == []
 
 
 def test_one_resource_may_be_one_csv_file(store: Store, tmp_path: Path) -> None:
@@ -125,3 +144,66 @@ def test_a_failed_export_leaves_the_old_file_and_no_partial_one(
         export(store, sink, RESOURCES)
     assert sink.path.read_text() == "the old one"
     assert list(tmp_path.glob(".*partial*")) == []
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Generator[None]:
+    """A disk that is full: what makes a file longer fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("rows.jsonl", None),
+        ("rows.jsonl.gz", None),
+        ("rows.jsonl.zst", None),
+        ("rows.csv", None),
+        ("tables", "csv"),
+        ("rows.parquet", None),
+        ("tables", "parquet"),
+    ],
+)
+def test_where_there_is_no_room_every_form_says_so_and_leaves_what_was_there(
+    store: Store, tmp_path: Path, name: str, form: str | None
+) -> None:
+    if name.endswith(".zst"):
+        pytest.importorskip("backports.zstd", reason="no zstd on this Python")
+    if "parquet" in (form or name):
+        pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    delivered = ["project"] if form is None and "jsonl" not in name else RESOURCES
+    sink = sink_for(tmp_path / name, form, delivered)
+    with store:
+        export(store, sink, delivered)
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        with files_of_at_most(8), pytest.raises(StoreError, match=r"too large.*--resume"):
+            export(store, sink, delivered)
+        assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_where_there_is_no_room_sqlite_says_so_and_keeps_what_was_written(store: Store) -> None:
+    with store:
+        with (
+            files_of_at_most(store.path.stat().st_size),
+            pytest.raises(StoreError, match=r"cannot be .*written.*--resume"),
+        ):
+            store.write([*PROJECTS, *DOMAINS] * 200, [])
+        assert store.counts() == {"domain": 2, "project": 3}
+
+
+def test_a_folder_and_a_file_that_are_read_only_are_refused(tmp_path: Path) -> None:
+    old = tmp_path / "old.sqlite"
+    Store(old).close()
+    old.chmod(0o444)
+    tmp_path.chmod(0o555)
+    command = [sys.executable, "-m", "tests.inventory.unprivileged", str(tmp_path)]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    tmp_path.chmod(0o755)
+    *refused, reading = ran.stdout.splitlines()
+    assert refused == [f"rows.{form}: the folder cannot be written to" for form in ("sqlite", "jsonl", "csv")]
+    assert reading.startswith("old.sqlite: cannot be ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -41,25 +42,23 @@ def test_plain_properties_are_columns_and_views_join(path: Path) -> None:
     with begun(path) as store:
         store.write([*PROJECTS, *DOMAINS], [])
         store.finish("done", 2)
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT domain, connected FROM domain WHERE connected").fetchall() == [("müller.example", 1)]
         found = db.execute("SELECT domain, project, project_short_id FROM v_domain ORDER BY id").fetchall()
         assert found == [("müller.example", "Shop „0“", "p-0"), ('a,b\n"c".example', None, None)]
         assert db.execute("SELECT json_extract(data, '$.extra.kept') FROM domain").fetchone() == (1,)
         indices = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
         assert {"domain_id", "domain_customer_id", "domain_project_id"} <= indices
-    db.close()
 
 
 def test_views_show_the_last_sweep_even_where_it_found_nothing_and_not_one_under_way(path: Path) -> None:
-    with begun(path) as store:
+    with begun(path) as store, closing(sqlite3.connect(path)) as db:
         store.write([*PROJECTS, *DOMAINS], [])
         store.finish("done", 2)
         store.begin(TABLES, ["project", "domain"], ALL, Known(), "https://api.example")
         store.write(PROJECTS[:1], [])
-        with sqlite3.connect(path) as db:
-            assert db.execute("SELECT count(*) FROM v_project").fetchone() == (3,)
-            assert db.execute("SELECT count(*) FROM v_domain").fetchone() == (2,)
+        assert db.execute("SELECT count(*) FROM v_project").fetchone() == (3,)
+        assert db.execute("SELECT count(*) FROM v_domain").fetchone() == (2,)
         store.finish("done", 2)
         assert db.execute("SELECT count(*) FROM v_project").fetchone() == (1,)
         assert db.execute("SELECT count(*) FROM v_domain").fetchone() == (0,)
@@ -67,7 +66,6 @@ def test_views_show_the_last_sweep_even_where_it_found_nothing_and_not_one_under
         store.begin(TABLES, ["dns_zone"], ALL, Known(), "https://api.example")
         store.finish("done", 2)
         assert db.execute("SELECT count(*) FROM v_project").fetchone() == (1,)
-        db.close()
 
 
 def test_what_was_asked_for_and_has_no_row_is_told(path: Path) -> None:
@@ -117,9 +115,8 @@ def test_an_interrupted_sweep_is_found_again_with_what_it_was_planned_from(path:
         assert list(store.owners("cronjob")) == []
         store.finish("done", 1)
         assert store.unfinished() is None
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT count(*) FROM failures").fetchone() == (0,)
-    db.close()
 
 
 def test_a_finished_sweep_tells_the_next_plan_what_to_expect(path: Path) -> None:
@@ -137,31 +134,27 @@ def test_several_sweeps_live_in_one_file_and_views_show_the_last(path: Path) -> 
         with begun(path) as store:
             store.write(PROJECTS[:count], [])
             store.finish("done", 1)
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT sweep, count(*) FROM project GROUP BY sweep").fetchall() == [(1, 3), (2, 2)]
         assert db.execute("SELECT count(*) FROM v_project").fetchone() == (2,)
-    db.close()
 
 
 def test_a_column_a_newer_model_has_is_added_to_an_old_table(path: Path) -> None:
     with begun(path) as store:
         store.finish("done", 0)
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         db.execute("DROP VIEW v_domain")
         db.execute("ALTER TABLE domain DROP COLUMN connected")
-    db.close()
     with begun(path) as store:
         store.write(DOMAINS, [])
         store.finish("done", 0)
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT sum(connected) FROM v_domain").fetchone() == (1,)
-    db.close()
 
 
 def test_a_foreign_database_is_not_touched(path: Path) -> None:
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE accounts (id)")
-    db.close()
     before = path.read_bytes()
     with pytest.raises(StoreError, match="a database of something else"):
         Store(path)
@@ -187,3 +180,42 @@ def test_a_full_disk_says_so_and_keeps_what_was_written(path: Path) -> None:
         with pytest.raises(StoreError, match=r"disk is full.*--resume"):
             store.write(big, [])
         assert store.counts() == {"customer": 0, "dns_zone": 0, "domain": 0, "project": 3}
+
+
+def test_a_damaged_file_is_one_clear_error_when_it_is_read(path: Path) -> None:
+    with begun(path) as store:
+        store.write([row("project", f"p-{n}", id=f"p-{n}", description="x" * 500) for n in range(300)], [])
+    content = bytearray(path.read_bytes())
+    for page in range(len(content) // 3 // 4096 * 4096, len(content), 4096):
+        content[page : page + 100] = b"\xff" * 100
+    path.write_bytes(content)
+    with Store(path) as store:
+        store.sweep_id = 1
+        with pytest.raises(StoreError, match=r"is damaged .*choose another name"):
+            list(store.rows("project"))
+        with pytest.raises(StoreError, match=r"is damaged .*choose another name"):
+            store.nothing_of(Target(customers=("c-9",)))
+
+
+def test_who_only_reads_needs_no_right_to_write_and_may_read_while_another_writes(path: Path) -> None:
+    with begun(path) as store:
+        store.write(PROJECTS, [Progress("project", "project-list-projects", None, 3, True)])
+        with Store(path, writable=False) as reader:
+            assert reader.known() == Known(items={"project": 3}, owners={"project": 3})
+            with pytest.raises(StoreError, match="cannot be written"):
+                reader.finish("done", 1)
+    before = path.read_bytes()
+    with Store(path, writable=False) as reader:
+        assert reader.last() is not None
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_of_an_empty_file_nothing_is_known(path: Path) -> None:
+    path.touch()
+    with Store(path, writable=False) as reader:
+        assert reader.known() == Known()
+    assert path.read_bytes() == b""
+    path.unlink()
+    with pytest.raises(StoreError, match="cannot be opened"):
+        Store(path, writable=False)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
-from datetime import datetime
 from typing import Any
 
 import anyio
@@ -15,7 +14,13 @@ import pytest
 
 from mittwald_async import Mittwald
 from mittwald_async.emulator import Emulator, Fault, Transitions
-from mittwald_async.errors import AuthenticationError, ConfigurationError, PermissionDeniedError, ServerError
+from mittwald_async.errors import (
+    AuthenticationError,
+    ClientStateError,
+    ConfigurationError,
+    PermissionDeniedError,
+    ServerError,
+)
 from mittwald_async.inventory import (
     Bounds,
     Known,
@@ -30,6 +35,7 @@ from mittwald_async.models import domain as domain_models
 from mittwald_async.models import project as project_models
 
 ENGINE = importlib.import_module("mittwald_async.inventory.sweep")
+OUTBOX = importlib.import_module("mittwald_async.inventory.outbox")
 
 KINDS = {"customer_order": "order", "conversation_message": "message", "ssh_key": "user_ssh_key"}
 """What the emulator calls a resource, where the names differ."""
@@ -212,6 +218,48 @@ async def test_a_refused_list_of_the_account_falls_back_to_the_projects_lists() 
         assert {row.operation for row in found["app_installation"]} == {"app-list-appinstallations"}
 
 
+async def test_refused_lists_are_failures_where_no_others_could_be_asked_for_in_their_place() -> None:
+    async with account(seed=1, customers=2, projects=5) as (api, mw):
+        for operation in ("project-list-projects", "customer-list-customers", "app-list-appinstallations-for-user"):
+            api.inject(Fault(operation=operation, status=403))
+        asked = sweep(mw, resources=["customer", "project", "app_installation"])
+        assert await rows_of(asked) == {}
+        failed = {(failure.resource, failure.status) for failure in asked.failures}
+        assert failed == {("customer", 403), ("project", 403), ("app_installation", 403)}
+        with pytest.raises(PermissionDeniedError):
+            await rows_of(sweep(mw, resources=["project"], bounds=Bounds(strict=True)))
+
+
+async def test_of_some_projects_only_their_own_customers_are_listed() -> None:
+    async with account(seed=2, customers=4, projects=9) as (_, mw):
+        everything = await rows_of(sweep(mw))
+        project = everything["project"][0]
+        found = await rows_of(sweep(mw, projects=[str(project.id)]))
+        for resource in ("customer", "server", "customer_order", "contract", "extension_instance"):
+            whose = {row.customer_id for row in found.get(resource, [])}
+            assert whose <= {project.customer_id}, resource
+        assert [row.id for row in found["customer"]] == [project.customer_id]
+
+
+async def test_a_list_that_tells_no_total_costs_one_request_where_it_is_short() -> None:
+    async with account(seed=1, customers=2, projects=3) as (api, mw):
+        (customer, *_) = (await mw.customer.list_customers()).items
+        found = await rows_of(sweep(mw, resources=["customer_order"], customers=[customer.customer_id]))
+        assert 0 < len(found["customer_order"]) < 10
+        sent = [entry for entry in api.requests if entry.operation_id == "order-list-customer-orders"]
+        assert len(sent) == 1
+
+
+async def test_a_sweep_is_iterated_once_and_with_an_open_client() -> None:
+    async with account(seed=1, customers=1, projects=1) as (api, mw):
+        asked = sweep(mw, resources=["project"])
+        await rows_of(asked)
+        with pytest.raises(ConfigurationError, match="iterated once"):
+            await rows_of(asked)
+        with pytest.raises(ClientStateError):
+            await rows_of(sweep(Mittwald(api.token, base_url=api.url), resources=["project"]))
+
+
 async def test_no_more_requests_than_allowed_retries_included() -> None:
     async with account(seed=1, customers=3, projects=20) as (api, mw):
         api.inject(Fault(operation="dns-list-dns-zones", status=503, probability=0.5))
@@ -262,7 +310,7 @@ async def test_a_long_list_of_the_account_is_left_for_the_few_that_are_needed() 
 
 
 async def test_many_lists_that_wait_for_a_slow_consumer_all_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ENGINE, "MOST_WAITING", 10)
+    monkeypatch.setattr(OUTBOX, "MOST_WAITING", 10)
     monkeypatch.setattr(ENGINE, "ROWS_AT_ONCE", 4, raising=False)
     async with account(seed=1, customers=2, projects=20, max_limit={"*": 7}) as (api, mw):
         asked = sweep(mw, resources=["project", "dns_zone", "cronjob", "mysql_database", "domain"])
@@ -280,14 +328,14 @@ async def test_many_lists_that_wait_for_a_slow_consumer_all_go_on(monkeypatch: p
 async def test_a_page_of_many_rows_comes_in_parts_and_no_more_are_made_than_may_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ENGINE, "MOST_WAITING", 12)
+    monkeypatch.setattr(OUTBOX, "MOST_WAITING", 12)
     monkeypatch.setattr(ENGINE, "ROWS_AT_ONCE", 5)
     made = 0
     original = Reader.rows
 
-    def counting(self: Reader, items: Iterable[bytes], position: int, fetched_at: datetime) -> list[Row]:
+    def counting(self: Reader, *arguments: Any) -> list[Row]:
         nonlocal made
-        rows = original(self, items, position, fetched_at)
+        rows = original(self, *arguments)
         made += len(rows)
         return rows
 
