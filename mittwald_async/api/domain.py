@@ -936,7 +936,7 @@ SSL_CREATE_CERTIFICATE_REQUEST: Operation[ssl.CertificateRequestCreateResponse] 
     group="domain",
     name="ssl_create_certificate_request",
     tag="Domain",
-    body=Body(content_type="application/json", type="domain.SslCreateCertificateRequestRequest", required=True),
+    body=Body(content_type="application/json", type="domain.SslCreateCertificateRequest", required=True),
     results=(Result(status=201, type="ssl.CertificateRequestCreateResponse", content_type="application/json"),),
     errors=(400, 404, 409, 412, 429),
 )
@@ -2189,7 +2189,7 @@ class DomainGroup:
 
     async def ssl_create_certificate_request(
         self,
-        body: domain.SslCreateCertificateRequestRequest,
+        body: domain.SslCreateCertificateRequest,
     ) -> ssl.CertificateRequestCreateResponse:
         """Create certificate request (ssl).
 

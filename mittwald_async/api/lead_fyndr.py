@@ -26,7 +26,7 @@ CREATE_LEAD_FYNDR_ACCESS_REQUEST: Operation[leadfyndr.CreateLeadFyndrAccessReque
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
-        type="leadfyndr.CreateLeadFyndrAccessRequestRequest",
+        type="leadfyndr.CreateLeadFyndrAccessRequest",
         required=True,
         flat=True,
         properties=(Parameter(name="domain", wire="domain", where="body", type="str", required=True, min_length=1),),

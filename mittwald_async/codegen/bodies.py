@@ -40,7 +40,7 @@ class Bodies:
         schema = child(content[chosen], "schema", place)
         place += "/schema"
         required = node.get("required") is True
-        named = Owner(owner.domain, f"{owner.name}Request")
+        named = Owner(owner.domain, f"{owner.name.removesuffix('Request')}Request")
         if is_json(chosen):
             content_type = "application/json" if chosen == "*/*" else chosen
             return self._structured(content_type, schema, required, named, place)

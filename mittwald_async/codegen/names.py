@@ -60,6 +60,14 @@ def pascal(text: str) -> str:
     return name[0].upper() + name[1:]
 
 
+def joined(owner: str, part: str) -> str:
+    """The name of a part of something: `Task` and `taskState` are `TaskState`, what says `task` twice says it once."""
+    first, *rest = words(part) or [part]
+    said = words(owner)
+    repeated = bool(rest) and bool(said) and said[-1].lower() == first.lower()
+    return owner + pascal("_".join(rest) if repeated else part)
+
+
 def class_name(text: str) -> str:
     """A schema's own name where it can be a class's name, else that name in PascalCase."""
     usable = text.isidentifier() and text[:1].isupper() and not keyword.iskeyword(text)

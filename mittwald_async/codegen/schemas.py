@@ -13,7 +13,7 @@ from typing import Any, cast
 from . import ir
 from .config import Config
 from .merge import Merger, is_annotation_only, is_deprecated
-from .names import class_name, free_name, pascal, singular, snake
+from .names import class_name, free_name, joined, pascal, singular, snake
 from .problems import DocumentError, Findings, escaped
 from .resolve import Resolver
 from .shape import Json, number, objects, size, text
@@ -35,10 +35,12 @@ class Owner:
     name: str
     exact: bool = False
     """The name is a schema's own and was reserved beforehand."""
+    variant: bool = False
+    """An alternative of a union, whose known values may become one list with those of another."""
     schema: str | None = None
 
     def part(self, prop: str) -> Owner:
-        return Owner(self.domain, self.name + pascal(prop))
+        return Owner(self.domain, joined(self.name, prop))
 
 
 class Schemas:
@@ -303,7 +305,7 @@ class Schemas:
         return nullable(made) if with_null else made
 
     def _named_if_long(self, made: ir.Type, owner: Owner, pointer: str) -> ir.Type:
-        if owner.exact or not isinstance(made, ir.Enum) or made.base == "bool":
+        if owner.exact or owner.variant or not isinstance(made, ir.Enum) or made.base == "bool":
             return made
         if len(", ".join(map(repr, made.values))) <= _LONG_ENUM:
             return made
@@ -325,7 +327,8 @@ class Schemas:
             if is_annotation_only(part) and part.get("nullable"):
                 with_null = True
                 continue
-            made = self.convert(part, Owner(owner.domain, name + pascal(label)), f"{pointer}/{word}/{place}")
+            named = Owner(owner.domain, name + pascal(label), variant=True)
+            made = self.convert(part, named, f"{pointer}/{word}/{place}")
             if isinstance(made, ir.Nullable):
                 with_null, made = True, made.inner
             if made not in variants:

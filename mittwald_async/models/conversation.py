@@ -426,13 +426,10 @@ class ServiceRequestRelocationPayloadDomainDomain(Model, frozen=True, kw_only=Tr
 class ServiceRequestRelocationPayloadEmail(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ServiceRequestRelocationPayload`: `email`."""
 
-    email_inboxes: list[ServiceRequestRelocationPayloadEmailEmailInbox] | None = field(
-        default=None,
-        name="emailInboxes",
-    )
+    email_inboxes: list[ServiceRequestRelocationPayloadEmailInbox] | None = field(default=None, name="emailInboxes")
 
 
-class ServiceRequestRelocationPayloadEmailEmailInbox(Model, frozen=True, kw_only=True):
+class ServiceRequestRelocationPayloadEmailInbox(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ServiceRequestRelocationPayload`: `email.emailInboxes[]`."""
 
     email: str

@@ -27,10 +27,10 @@ class CombinedACustom(Model, frozen=True, kw_only=True):
 class CombinedAManaged(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.CombinedAManaged`."""
 
-    managed_by: CombinedAManagedManagedBy = field(name="managedBy")
+    managed_by: CombinedAManagedBy = field(name="managedBy")
 
 
-class CombinedAManagedManagedByIngressId(Model, frozen=True, kw_only=True):
+class CombinedAManagedByIngressId(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.dns.CombinedAManaged`: `managedBy.variant 1`."""
 
     ingress_id: Annotated[str, Facts(format="uuid")] = field(name="ingressId")
@@ -143,7 +143,7 @@ class ZoneRecordSet(Model, frozen=True, kw_only=True):
 
 
 if TYPE_CHECKING:
-    CombinedAManagedManagedBy: TypeAlias = CombinedAManagedManagedByIngressId | Unknown
+    CombinedAManagedBy: TypeAlias = CombinedAManagedByIngressId | Unknown
     RecordCAA: TypeAlias = RecordUnset | RecordCAAComponent | Unknown
     RecordCNAME: TypeAlias = RecordUnset | RecordCNAMEComponent | Unknown
     RecordCombinedA: TypeAlias = RecordUnset | CombinedACustom | CombinedAManaged | Unknown
@@ -153,10 +153,10 @@ if TYPE_CHECKING:
     RecordTXT: TypeAlias = RecordUnset | RecordTXTComponent | Unknown
 else:
 
-    class CombinedAManagedManagedBy(OneOf):
+    class CombinedAManagedBy(OneOf):
         """In schema `de.mittwald.v1.dns.CombinedAManaged`: `managedBy`."""
 
-        variants = ("CombinedAManagedManagedByIngressId",)
+        variants = ("CombinedAManagedByIngressId",)
         plan = ((0, ("keys", ("ingressId",))),)
 
     class RecordCAA(OneOf):

@@ -457,7 +457,7 @@ if TYPE_CHECKING:
     IngressUpdateIngressTlsRequest: TypeAlias = (
         IngressUpdateIngressTlsRequestAcme | IngressUpdateIngressTlsRequestCertificateId | Unknown
     )
-    SslCreateCertificateRequestRequest: TypeAlias = (
+    SslCreateCertificateRequest: TypeAlias = (
         ssl.CertificateRequestCreateRequest
         | ssl.CertificateRequestCreateWithCSRRequest
         | ssl.CertificateRequestCreateWithDNSRequest
@@ -554,7 +554,7 @@ else:
         variants = ("IngressUpdateIngressTlsRequestAcme", "IngressUpdateIngressTlsRequestCertificateId")
         plan = ((0, ("keys", ("acme",))), (1, ("keys", ("certificateId",))))
 
-    class SslCreateCertificateRequestRequest(OneOf):
+    class SslCreateCertificateRequest(OneOf):
         """In `POST /v2/certificate-requests`: body."""
 
         variants = (

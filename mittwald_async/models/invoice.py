@@ -113,7 +113,7 @@ class InvoiceItem(Model, frozen=True, kw_only=True):
     additional_description: str | None = field(default=None, name="additionalDescription")
     contract_item_id: Annotated[str, Facts(format="uuid")] = field(name="contractItemId")
     description: str
-    item_cancelled_or_corrected_by: list[InvoiceItemItemCancelledOrCorrectedBy] | None = field(
+    item_cancelled_or_corrected_by: list[InvoiceItemCancelledOrCorrectedBy] | None = field(
         default=None,
         name="itemCancelledOrCorrectedBy",
     )
@@ -125,7 +125,7 @@ class InvoiceItem(Model, frozen=True, kw_only=True):
     vat_rate: int | float = field(name="vatRate")
 
 
-class InvoiceItemItemCancelledOrCorrectedBy(Model, frozen=True, kw_only=True):
+class InvoiceItemCancelledOrCorrectedBy(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.invoice.InvoiceItem`: `itemCancelledOrCorrectedBy[]`."""
 
     source_invoice_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="sourceInvoiceId")

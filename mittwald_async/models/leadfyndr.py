@@ -79,7 +79,7 @@ class ContactAddress(Model, frozen=True, kw_only=True):
     zip: Annotated[str, Facts(min_length=1)] | None = None
 
 
-class CreateLeadFyndrAccessRequestRequest(Model, frozen=True, kw_only=True):
+class CreateLeadFyndrAccessRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/lead-fyndr-profile-request`: body."""
 
     domain: Annotated[str, Facts(min_length=1)]

@@ -19,9 +19,6 @@ CreateRelocationRequestArticleType: TypeAlias = (
 CreateRelocationRequestTargetProduct: TypeAlias = (
     Literal["Space-Server", "proSpace", "Agentur-Server", "CMS-Hosting", "Shop-Hosting"] | str
 )
-CreateRelocationRequestTargetProductString2: TypeAlias = (
-    Literal["Space-Server", "proSpace", "Agentur-Server", "CMS-Hosting", "Shop-Hosting"] | str
-)
 
 
 class CreateLegacyTariffChangeRequest(Model, frozen=True, kw_only=True):

@@ -44,14 +44,14 @@ class Task(Model, frozen=True, kw_only=True):
     priority: int
     settings: ScreenshotSettings
     target: Target
-    task_state: TaskTaskState | None = field(default=None, name="taskState")
+    task_state: TaskState | None = field(default=None, name="taskState")
 
 
 if TYPE_CHECKING:
-    TaskTaskState: TypeAlias = LifecycleState | commons.Error | Unknown
+    TaskState: TypeAlias = LifecycleState | commons.Error | Unknown
 else:
 
-    class TaskTaskState(OneOf):
+    class TaskState(OneOf):
         """In schema `de.mittwald.v1.screenshot.Task`: `taskState`."""
 
         variants = ("LifecycleState", "commons.Error")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import json
@@ -24,6 +25,7 @@ from mittwald_async.codegen.config import Config, load_config
 from mittwald_async.codegen.corrections import corrected
 from mittwald_async.codegen.load import load, parse
 from mittwald_async.codegen.problems import Findings
+from mittwald_async.codegen.shape import is_array, is_object
 from mittwald_async.codegen.write import difference, present
 from mittwald_async.operation import Operation
 from mittwald_async.operations import GROUPS, OPERATIONS, REDIRECTS
@@ -86,6 +88,42 @@ def test_names_of_inline_objects_say_where_they_belong() -> None:
         found.name for domain in made().surface.declarations.values() for found in domain.values() if not found.schema
     ]
     assert not [name for name in inline if re.search(r"Response\d|Inline|Item\d|Result\d", name)]
+
+
+def prose(node: Any) -> Iterator[str]:
+    """Descriptions and summaries, whose sentences are the provider's; routes named in them are facts."""
+    if is_object(node):
+        for key, part in node.items():
+            if key in ("description", "summary", "title") and isinstance(part, str):
+                yield without_routes(part)
+            else:
+                yield from prose(part)
+    elif is_array(node):
+        for part in node:
+            yield from prose(part)
+
+
+def without_routes(text: str) -> str:
+    return re.sub(r"((GET|POST|PUT|PATCH|DELETE)[` ]*)?/?[\w-]*(/[\w{}.-]+)+", " . ", text)
+
+
+def shingles(text: str) -> set[tuple[str, ...]]:
+    """Every six words in a row of a sentence."""
+    found: set[tuple[str, ...]] = set()
+    for part in re.split(r"[.:;!?\n]", text.lower()):
+        said = re.findall(r"[a-z0-9]+", part)
+        found |= {tuple(said[start : start + 6]) for start in range(len(said) - 5)}
+    return found
+
+
+def test_no_sentence_of_the_document_is_in_a_docstring() -> None:
+    theirs = set[tuple[str, ...]]().union(*map(shingles, prose(root())))
+    assert len(theirs) > 5000
+    for path, text in made().files.items():
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                ours = shingles(without_routes(ast.get_docstring(node) or ""))
+                assert not ours & theirs, path
 
 
 # ---- requests ----
@@ -291,6 +329,31 @@ def mutated(change: str) -> bytes:
         for entry in paths.values():
             for method in [method for method, node in entry.items() if node.get("deprecated")]:
                 del entry[method]
+    elif change == "anything may be null":
+        for schema in schemas.values():
+            for part in schema.get("properties", {}).values():
+                part["nullable"] = True
+    elif change == "extended instead of repeated":
+        for schema in schemas.values():
+            for name, part in schema.get("properties", {}).items():
+                schema["properties"][name] = {"allOf": [part], "deprecated": True}
+    elif change == "one more alternative":
+        more = {"type": "object", "required": ["brandNew"], "properties": {"brandNew": {"type": "string"}}}
+        for schema in schemas.values():
+            for part in [schema, *schema.get("properties", {}).values()]:
+                for word in ("oneOf", "anyOf"):
+                    if word in part:
+                        part[word] = [*part[word], more, {"nullable": True}]
+    elif change == "free properties":
+        for number, schema in enumerate(schemas.values()):
+            if schema.get("type") == "object":
+                schema["additionalProperties"] = (True, {}, {"type": "string"}, False)[number % 4]
+    elif change == "new parameters":
+        for entry in paths.values():
+            for node in entry.values():
+                for place in ("query", "header", "cookie"):
+                    wanted = {"name": f"X-{place}-class", "in": place, "schema": {"enum": ["a", 1, None]}}
+                    node["parameters"] = [*node.get("parameters", []), wanted]
     elif change == "unused schemas vanish":
         used = set(re.findall(r"#/components/schemas/([^\"]+)", json.dumps(text)))
         for name in set(schemas) - used:
@@ -306,6 +369,11 @@ def mutated(change: str) -> bytes:
         "properties come and go",
         "operations vanish",
         "deprecated operations vanish",
+        "anything may be null",
+        "extended instead of repeated",
+        "one more alternative",
+        "free properties",
+        "new parameters",
         "unused schemas vanish",
     ],
 )

@@ -10,6 +10,7 @@ from mittwald_async.codegen.docstrings import sentence
 from mittwald_async.codegen.names import (
     class_name,
     free_name,
+    joined,
     operation_name,
     pascal,
     singular,
@@ -158,3 +159,18 @@ def test_a_free_name_is_free(taken: list[str], fallbacks: list[str]) -> None:
 )
 def test_the_first_sentence_of_a_docstring_begins_with_what_is_done(name: str, said: str) -> None:
     assert sentence(name) == said
+
+
+@pytest.mark.parametrize(
+    ("owner", "part", "name"),
+    [
+        ("Task", "taskState", "TaskState"),
+        ("CombinedAManaged", "managedBy", "CombinedAManagedBy"),
+        ("PayloadEmail", "emailInboxes", "PayloadEmailInboxes"),
+        ("TargetContainer", "container", "TargetContainerContainer"),
+        ("Order", "orderly", "OrderOrderly"),
+        ("X", "", "XEmpty"),
+    ],
+)
+def test_what_an_owner_says_last_its_part_does_not_say_first(owner: str, part: str, name: str) -> None:
+    assert joined(owner, part) == name
