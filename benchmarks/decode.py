@@ -15,7 +15,7 @@ from __future__ import annotations
 import importlib
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -78,16 +78,15 @@ def contenders(name: str, body: bytes) -> dict[str, Callable[[], object]]:
     return found
 
 
-def run(settings: Settings) -> list[Table]:
+def run(settings: Settings) -> Iterator[Table]:
     count, rounds = settings.pick(1000, 20), settings.pick(11, 3)
-    tables: list[Table] = []
     summary = Table(
         "Per item and per megabyte", ("page", "bytes", "µs per item", "ms per MB", "MB/s", "× orjson.loads", "bar")
     )
     for name, (_, make) in PAGES.items():
         body = page(make, count)
         measured = alternate(contenders(name, body), rounds=rounds, inner=settings.pick(3, 1))
-        tables.append(compared(f"Decode {count} {name}, {len(body) / 1e6:.2f} MB", measured, limit=LIMIT, ours=OURS))
+        yield compared(f"Decode {count} {name}, {len(body) / 1e6:.2f} MB", measured, limit=LIMIT, ours=OURS)
         _summarize(summary, name, body, count, measured)
     for distribution, module in (
         ("mittwald-api-client", "mittwald_api_client"),
@@ -96,7 +95,9 @@ def run(settings: Settings) -> list[Table]:
     ):
         if not installed(module):
             summary.notes.append(missing(distribution))
-    return [summary, *tables, _deep(settings), _drift(settings)]
+    yield summary
+    yield _deep(settings)
+    yield _drift(settings)
 
 
 def _summarize(summary: Table, name: str, body: bytes, count: int, measured: dict[str, Measured]) -> None:
