@@ -35,7 +35,7 @@ def presences(count: int, period: float, seconds: float) -> dict[str, list[tuple
 
 def many_times(settings: Settings, simulator: Simulator) -> Table:
     """Several clients, each case many times."""
-    runs = settings.pick(6, 1)
+    runs = settings.pick(5, 1)
     table = Table(
         f"Several clients, one token (ours, simulated, {runs} runs each)",
         ("window", "clients", "presence", "used %", "least used %", "429 %", "most 429 %", "least slowest"),
@@ -61,20 +61,21 @@ def many_times(settings: Settings, simulator: Simulator) -> Table:
 
 def changing(settings: Settings, simulator: Simulator) -> Table:
     """The limit is cut to a third after four windows and raised again after eight."""
+    limit = settings.pick(600, 60)
     table = Table(
-        "Limit cut to a third and raised again (600/60 s, simulated)",
+        f"Limit cut to a third and raised again ({limit}/60 s, simulated)",
         ("limiter", "cut: used %", "cut: 429s", "most 429s in a window", "raised: used %", "raised: 429s"),
     )
     table.notes.append(
         "both from the window after the change on; the most 429s of one window include the change itself"
     )
-    names = compared(600, 60.0)
-    judge = Judge(600, 60.0, changes=((4.4 * 60, 200), (8.4 * 60, 600)))
+    names, rate = compared(limit, 60.0), limit / 60
+    judge = Judge(limit, 60.0, changes=((4.4 * 60, limit // 3), (8.4 * 60, limit)))
     outcomes = simulator.outcomes([Case(judge, [Client(name)], 12 * 60) for name in names])
     for name, outcome in zip(names, outcomes, strict=True):
-        cut = verdict(outcome.log, begin=300, end=480, rate=200 / 60)
-        raised = verdict(outcome.log, begin=540, end=720, rate=10)
-        most = max(verdict(outcome.log, begin=n * 60, end=n * 60 + 60, rate=10).refused for n in range(4, 12))
+        cut = verdict(outcome.log, begin=300, end=480, rate=rate / 3)
+        raised = verdict(outcome.log, begin=540, end=720, rate=rate)
+        most = max(verdict(outcome.log, begin=n * 60, end=n * 60 + 60, rate=rate).refused for n in range(4, 12))
         table.add(name, cut.used * 100, cut.refused, most, raised.used * 100, raised.refused)
     return table
 
@@ -146,7 +147,7 @@ def hard(settings: Settings, simulator: Simulator) -> Table:
     counts = (1, 4) if not settings.quick else (2,)
     rows, cases = list[tuple[str, str, int]](), list[Case]()
     for window, count in product(windows, counts):
-        times = settings.pick(30 if window[1] < 10 else 12 if window[1] < 600 else 4, 2)
+        times = settings.pick(20 if window[1] < 10 else 8 if window[1] < 600 else 4, 2)
         for name, case in _hard_cases(window, count, times * window[1]).items():
             rows.append((name, f"{window[0]}/{window[1]:g} s", count))
             cases.append(case)

@@ -426,6 +426,16 @@ async def test_patience_with_the_first_call_is_not_held_against_those_who_wait_f
 
 
 @virtual
+async def test_a_reserve_that_is_reached_is_certain_even_for_a_newcomer() -> None:
+    limiter = Limiter()
+    await call(limiter, told=headers(50, 600))
+    take(limiter, 3)
+    with pytest.raises(RateLimitError):
+        await limiter.acquire("r", Policy(reserve=0.5), max_wait=5)
+    assert near(now(), 0)
+
+
+@virtual
 async def test_a_newcomers_few_calls_under_way_are_not_held_against_those_who_wait() -> None:
     limiter = Limiter()
     await call(limiter, told=headers(99))

@@ -202,8 +202,8 @@ def test_a_fresh_client_keeps_few_under_way_at_first() -> None:
     for _ in range(6):
         assert window.when(0.0) == 0.0
         window.sent(0.0)
-    assert window.guessing(0.0)
-    assert window.when(0.0) == PATIENCE  # The next answer lets one go; if none comes, patience ends.
+    assert window.when(0.0) == PATIENCE
+    assert window.guess  # The next answer lets one go; if none comes, patience ends.
     for left in (98, 97, 96):
         window.answered(0.0, 0.1, told(left, 10), False)
     for _ in range(4):  # Four answers so far, the first included: one call more than before.
@@ -276,6 +276,15 @@ def test_a_429_that_says_how_long_is_obeyed() -> None:
     assert near(window.when(1.1), 8.1)
     assert window.sent(8.2)  # One probe.
     assert window.when(8.2) == 8.2 + PATIENCE
+
+
+def test_a_429_that_says_at_once_is_followed_by_a_step_all_the_same() -> None:
+    for claim, wait in ((None, 0.0), (told(0, 0), None)):
+        window = Window(random=lambda: 0.0)
+        for used in range(70):
+            window.answered(0.0, 0.0, told(99 - used, 10), window.sent(0.0))
+        window.refused(1.0, 1.1, claim, window.sent(1.0), wait)
+        assert near(window.when(1.1), 2.1)
 
 
 def test_the_longest_of_several_answers_to_one_burst_counts() -> None:

@@ -82,7 +82,7 @@ class Budget:
             return "queue", 0.0
         if now < window.pause.until:
             return "refused", at - now
-        if window.guessing(now):
+        if window.guess:
             return "opening", None
         if at == inf:
             return "rate", None
@@ -145,7 +145,7 @@ class Budget:
         wake = inf
         for lane in list(self._lanes.values()):
             at = self.when(now, lane.policy)
-            if lane.impatient and at > lane.looked_until + _GLANCE and at != inf and not self.window.guessing(now):
+            if lane.impatient and at > lane.looked_until + _GLANCE and at != inf and not self.window.guess:
                 self._give_up(lane, now, at)
             wake = min(wake, at)
             head = lane.head()

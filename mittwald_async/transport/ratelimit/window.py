@@ -69,6 +69,7 @@ class Window:
         "company",
         "edge",
         "floor",
+        "guess",
         "in_flight",
         "limit",
         "own",
@@ -85,6 +86,8 @@ class Window:
         self.in_flight: int = 0
         self.own: int = 0
         """Our calls known to be over in this window."""
+        self.guess: bool = False
+        """Whether what `when` said last is no more than a guess: the next answer tells, most likely much sooner."""
         self.turn: int = 0
         """Calls sent so far: the number of the latest one."""
         self.throttled: int = 0
@@ -137,22 +140,22 @@ class Window:
         return self.pause.probing or (not self._blind if self.floor is None else now >= self.end)
 
     def when(self, now: float, reserve: float = 0.0, smooth: bool = False) -> float:
-        """The instant from which one more call may go: not after `now` if at once, `inf` if only an answer can tell.
+        """The instant from which one more call may go: not after `now` if at once. `guess` is set where that is only the
+        end of our patience with a call under way.
 
         Args:
             reserve: share of the limit, 0 to 1, that stays untouched.
             smooth: spread what is left over the time left.
         """
         pause, company, floor = self.pause, self.company, self.floor
+        self.guess = False
         if now < pause.until:
             return pause.until
         if floor is None:
-            if self._blind and not pause.probing:
-                return now
-            return now if self._probe_at is None else self._probe_at + PATIENCE
+            return now if self._blind and not pause.probing else self._after_probe(now)
         end = self._told_end + self.edge.offset
         if now >= end or pause.probing:
-            return now if self._probe_at is None else self._probe_at + PATIENCE
+            return self._after_probe(now)
         spare = floor - self.in_flight - self._uncertain
         if reserve:
             spare -= int(reserve * (self.limit or 0))
@@ -164,22 +167,17 @@ class Window:
         door = self._door if not company.foreign else max(self._door, self._for_few(now))
         if spare <= door and now < (shut := end - self._ajar(spare, door)):
             return shut
-        if self._cautious(floor):
+        if company.proof < PROOF and self.in_flight >= max(1, floor // _CAUTION) + company.proof // _GROWTH:
+            self.guess = True
             return max(now, min(self._due + PATIENCE, end))
         return now
 
-    def guessing(self, now: float) -> bool:
-        """Whether what `when` says is only the end of our patience: the next answer tells, most likely much sooner."""
-        if now < self.pause.until:
-            return False
-        if self._probe_at is not None and self.opening(now):
-            return True
-        return self.floor is not None and not self.company.count and not self._gap and self._cautious(self.floor)
-
-    def _cautious(self, floor: int) -> bool:
-        """Whether so many calls are under way that a newcomer waits for answers first."""
-        proof = self.company.proof
-        return proof < PROOF and self.in_flight >= max(1, floor // _CAUTION) + proof // _GROWTH
+    def _after_probe(self, now: float) -> float:
+        """One call goes alone; while it is under way the others wait for its answer."""
+        if self._probe_at is None:
+            return now
+        self.guess = True
+        return self._probe_at + PATIENCE
 
     def _paced(self, now: float, end: float, spare: int) -> float:
         company = self.company
@@ -311,18 +309,18 @@ class Window:
         the reset last known, where by what we know nothing may be left, or where that is near. Otherwise the refusal
         contradicts what we know: some gateway's, or a limit that nobody tells of. To wait for the reset would then cost
         up to ten minutes each time, so everybody stops for a step of exponential back-off and one call probes. Where that
-        was wrong and the window is empty, it costs thirteen more refusals in ten minutes, and no call.
+        was wrong and the window is empty, it costs thirteen more refusals in ten minutes and nothing else.
         """
         self._steady = False
         self._over(probe)
         self.throttled += 1
         pause = self.pause
         known = not pause.begin(sent_at, now)
-        if wait is not None:
+        if wait:
             pause.until = max(pause.until, now + wait)
-        if known or wait is not None:
+        if known or wait:
             return
-        if told is not None and told.reset is not None and not told.remaining:
+        if told is not None and told.reset and not told.remaining:
             self._told_end = self._honest_end = now + told.reset
             self.limit = told.limit or self.limit
             self.floor, self._floor_at = 0, now
