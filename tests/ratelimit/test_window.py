@@ -239,6 +239,19 @@ def test_a_429_near_the_end_of_the_budget_stops_until_the_reset() -> None:
     assert window.when(window.end) > window.end  # One probe, the others wait.
 
 
+def test_what_somebody_alone_has_just_been_told_is_trusted_to_the_last_few_calls() -> None:
+    for left, since, until in ((40, 0.1, 1.0), (5, 0.1, None), (40, 2.0, None), (200, 2.0, 1.0)):
+        window = Window(random=lambda: 0.0)
+        for used in range(70):
+            window.answered(0.0, 0.0, told(999 - used, 600, 1000), window.sent(0.0))
+        for used in range(70, 1000 - left):
+            window.answered(0.0, 0.0, told(999 - used, 600, 1000), window.sent(0.0))
+        assert window.floor == left
+        window.refused(since, since, None, window.sent(since))
+        expected = window.end if until is None else since + until
+        assert near(window.when(since), expected), left
+
+
 def test_a_429_that_contradicts_the_budget_stops_for_one_step() -> None:
     window = alone()
     window.refused(1.0, 1.1, None, window.sent(1.0))

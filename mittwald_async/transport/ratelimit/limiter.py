@@ -161,9 +161,9 @@ class Place(Slot):
 class Limiter:
     """All budgets of one credential on one event loop.
 
-    A 429 stops everybody on its budget: for as long as its `Retry-After` says; else until the reset last known if by then
-    nothing may be left of the window, or if that is near; else, because it contradicts what the answers said, for a step of
-    back-off (1 s, doubling to 60 s, up to half as long again by chance). Then one call goes alone, and with its answer all.
+    A 429 stops everybody on its budget: for as long as its `Retry-After` says; else until the reset last known if
+    that is near or, as far as is known, nothing may be left; else, because it contradicts what the answers said, for a step
+    of back-off (1 s, doubling to 60 s, up to half as long again by chance). Then one call goes alone, then all.
 
     Args:
         random: gives numbers from 0 to 1, for the jitter of back-off.

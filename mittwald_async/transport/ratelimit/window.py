@@ -39,8 +39,9 @@ _DOOR_OPEN, _DOOR_LENGTH = 0.05, 0.9
 _EVEN, _HURRY = 2.0, 0.2
 """In company calls are this much further apart than what is left would allow for one client, but for the last part of
 the window: so what remains lasts, and shows everybody when the window ends."""
-_LITTLE = 0.05
-"""Part of the limit that others may have taken unseen, so that a refusal means that nothing is left."""
+_LITTLE, _STALE = 0.05, 1.0
+"""Part of the limit that others may have taken unseen, so that a refusal means that nothing is left; and the seconds
+after which that is so even for somebody who was alone."""
 _EARLY = 0.02
 """Part of a window that has to pass before what others took of it tells how much they will take."""
 _HEADERLESS = 3
@@ -428,6 +429,6 @@ class Window:
 
     def _could_be_empty(self, now: float) -> bool:
         """Whether others may have taken what we believed to be left."""
-        left = (self.floor or 0) - self.in_flight
-        fallen = 2 * self.company.share.fall * (now - self._floor_at)
-        return left <= max(self.company.count, _LITTLE * (self.limit or 0), fallen)
+        left, age, others = (self.floor or 0) - self.in_flight, now - self._floor_at, self.company.count
+        little = _LITTLE * (self.limit or 0) if others or age > _STALE else self._door
+        return left <= max(others, little, 2 * self.company.share.fall * age)
