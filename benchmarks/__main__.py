@@ -8,7 +8,7 @@ import json
 import pkgutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -39,12 +39,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no benchmark {', '.join(unknown)}; there are: {', '.join(known)}")
     settings = Settings(quick=chosen.quick)
     print("\n".join(f"{key}: {value}" for key, value in surroundings().items()), end="\n\n")
-    tables: dict[str, Sequence[Table]] = {}
+    tables: dict[str, list[Table]] = {}
     for name in chosen.name or known:
         begin = time.perf_counter()
-        tables[name] = known[name].run(settings)
-        print("\n\n".join(table.text() for table in tables[name]))
-        print(f"\n({name}: {time.perf_counter() - begin:.1f} s)\n", flush=True)
+        found: Iterable[Table] = known[name].run(settings)
+        tables[name] = []
+        for table in found:
+            tables[name].append(table)
+            print(table.text(), end="\n\n", flush=True)
+        print(f"({name}: {time.perf_counter() - begin:.1f} s)\n", flush=True)
     if chosen.json:
         chosen.json.write_text(json.dumps(report(tables), indent=2) + "\n", encoding="utf-8")
     return 0

@@ -25,7 +25,7 @@ from __future__ import annotations
 import importlib
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -88,16 +88,15 @@ def contenders(name: str, body: bytes) -> dict[str, Callable[[], object]]:
     return found
 
 
-def run(settings: Settings) -> list[Table]:
+def run(settings: Settings) -> Iterator[Table]:
     count, rounds, span = settings.pick(1000, 20), settings.pick(11, 3), settings.pick(50, 0)
-    tables: list[Table] = []
     summary = Table(
         "Per item and per megabyte", ("page", "bytes", "µs per item", "ms per MB", "MB/s", "× orjson.loads", "bar")
     )
     for name, (_, make) in PAGES.items():
         body = page(make, count)
         measured = alternate(contenders(name, body), rounds=rounds, span=span)
-        tables.append(compared(f"Decode {count} {name}, {len(body) / 1e6:.2f} MB", measured, limit=LIMIT, ours=OURS))
+        yield compared(f"Decode {count} {name}, {len(body) / 1e6:.2f} MB", measured, limit=LIMIT, ours=OURS)
         _summarize(summary, name, body, count, measured)
     for distribution, module in (
         ("mittwald-api-client", "mittwald_api_client"),
@@ -106,7 +105,9 @@ def run(settings: Settings) -> list[Table]:
     ):
         if not installed(module):
             summary.notes.append(missing(distribution))
-    return [summary, *tables, _deep(settings), _drift(settings)]
+    yield summary
+    yield _deep(settings)
+    yield _drift(settings)
 
 
 def _summarize(summary: Table, name: str, body: bytes, count: int, measured: dict[str, Measured]) -> None:

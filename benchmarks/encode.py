@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import msgspec
@@ -23,12 +23,12 @@ OURS = "mittwald_async"
 LIMIT = "orjson.dumps"
 
 
-def run(settings: Settings) -> list[Table]:
-    if not installed("orjson"):
-        table = Table("Encode", ("contender",))
-        table.notes.append(missing("orjson"))
-        return [table]
-    return [_page(settings), _body(settings)]
+def run(settings: Settings) -> Iterator[Table]:
+    if installed("orjson"):
+        yield _page(settings)
+        yield _body(settings)
+    else:
+        yield Table("Encode", ("contender",), notes=[missing("orjson")])
 
 
 def _page(settings: Settings) -> Table:

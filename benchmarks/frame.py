@@ -1,7 +1,7 @@
 """What all benchmarks share: alternating rounds, medians with spread, tables, versions and the machine.
 
-A benchmark is a module of this folder with a docstring and `run(settings) -> list[Table]`. Contenders of one comparison
-run in turn (A B C, A B C, …) in one process, so that a machine whose speed drifts slows all of them. The garbage
+A benchmark is a module of this folder with a docstring and `run(settings)`, which gives its tables one by one as they are
+done, so that a long run shows what it has got. Contenders of one comparison run in turn (A B C, A B C, …) in one process, so that a machine whose speed drifts slows all of them. The garbage
 collector is on, as it is for users, and is run to completion before each measured round. The median is quoted, the spread
 is (max - min) / median.
 """

@@ -13,7 +13,7 @@ import json
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from mittwald_async import Mittwald
@@ -67,9 +67,10 @@ CLIENTS = {
 }
 
 
-def run(settings: Settings) -> list[Table]:
-    count = settings.pick(10_000, 200)
-    return [_objects(settings), asyncio.run(_calls(count)), _clients(settings.pick(100, 5))]
+def run(settings: Settings) -> Iterator[Table]:
+    yield _objects(settings)
+    yield asyncio.run(_calls(settings.pick(10_000, 200)))
+    yield _clients(settings.pick(100, 5))
 
 
 def _kept(make: Callable[[], object]) -> int:

@@ -11,7 +11,7 @@ import asyncio
 import gc
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -37,11 +37,12 @@ OURS = "mittwald_async"
 AIM = 3.5
 
 
-def run(settings: Settings) -> list[Table]:
+def run(settings: Settings) -> Iterator[Table]:
     total = settings.pick(100, 10) * SIZE
     rounds = settings.pick(3, 1)
-    tables = [asyncio.run(_over_a_link(total, milliseconds, rounds)) for milliseconds in (50, 5)]
-    return [*tables, _per_item(settings)]
+    for milliseconds in (50, 5):
+        yield asyncio.run(_over_a_link(total, milliseconds, rounds))
+    yield _per_item(settings)
 
 
 async def _over_a_link(total: int, milliseconds: int, rounds: int) -> Table:

@@ -6,8 +6,10 @@ import math
 import random
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
+Log: TypeAlias = list[tuple[float, str, int]]
+"""Time, caller, status of every call."""
 Kind = Literal["fixed", "first", "sliding"]
 Rounding = Literal["up", "down", "nearest"]
 
@@ -33,8 +35,7 @@ class Judge:
     changes: tuple[tuple[float, int], ...] = ()
     """When the limit becomes what."""
     random: random.Random = field(default_factory=lambda: random.Random(4))
-    log: list[tuple[float, str, int]] = field(default_factory=list[tuple[float, str, int]])
-    """Time, caller, status of every call."""
+    log: Log = field(default_factory=list[tuple[float, str, int]])
     _end: float = -math.inf
     _used: int = 0
     _recent: deque[float] = field(default_factory=deque[float])
@@ -103,7 +104,7 @@ class Verdict:
 
 
 def verdict(
-    log: list[tuple[float, str, int]],
+    log: Log,
     *,
     begin: float,
     end: float,
@@ -117,7 +118,7 @@ def verdict(
     Strangers use the budget as well, but their 429s are their own affair.
     """
     inside = [(at, caller, status) for at, caller, status in log if begin <= at < end]
-    fair_from, fair_until = fair_from or begin, fair_until or end
+    fair_from, fair_until = begin if fair_from is None else fair_from, end if fair_until is None else fair_until
     counts: dict[str, int] = {caller: 0 for _, caller, _ in inside if caller not in strangers}
     for at, caller, status in inside:
         if caller in counts and status != 429 and fair_from <= at < fair_until:

@@ -9,7 +9,11 @@ from typing import Protocol
 
 from aiolimiter import AsyncLimiter
 
-from mittwald_async.transport.ratelimit import Limiter, Policy, Slot
+from mittwald_async.transport.ratelimit import Limiter, Slot
+
+OURS = "mittwald_async"
+NO_LIMITER = "no limiter"
+WAITING = "mittwald_async, each 429 waits for the reset"
 
 
 class Contender(Protocol):
@@ -102,12 +106,11 @@ class Cubic(NoLimiter):
 class Ours:
     """The limiter of this package."""
 
-    def __init__(self, policy: Policy | None = None) -> None:
-        self.limiter = Limiter()
-        self._policy = policy or Policy()
+    def __init__(self) -> None:
+        self._limiter = Limiter()
 
     async def before(self) -> Slot:
-        return self.limiter.try_acquire("r", self._policy) or await self.limiter.acquire("r", self._policy)
+        return self._limiter.try_acquire("r") or await self._limiter.acquire("r")
 
     def after(self, slot: Slot | None, status: int, headers: Mapping[str, str]) -> float:
         if slot is not None:
@@ -116,12 +119,45 @@ class Ours:
         return 0.0
 
 
+class Waiting(Ours):
+    """Ours, but that after any 429 everybody waits for the reset last known, whatever is known to remain."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._reset = self._until = 0.0
+
+    async def before(self) -> Slot:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._until - loop.time())
+            slot = await super().before()
+            if loop.time() >= self._until:
+                return slot
+            slot.release(sent=False)  # Somebody was refused meanwhile.
+
+    def after(self, slot: Slot | None, status: int, headers: Mapping[str, str]) -> float:
+        if status == 429:
+            self._until = self._reset
+        else:
+            self._reset = asyncio.get_running_loop().time() + float(headers["X-RateLimit-Reset"])
+        return super().after(slot, status, headers)
+
+
 def contenders(limit: int, period: float) -> dict[str, Callable[[], Contender]]:
     """All of them, by name, for a budget whose documentation says `limit` per `period`."""
+    return {OURS: Ours, **rivals(limit, period), WAITING: Waiting}
+
+
+def rivals(limit: int, period: float) -> dict[str, Callable[[], Contender]]:
+    """What others do."""
     return {
-        "mittwald_async": Ours,
-        "no limiter": NoLimiter,
+        NO_LIMITER: NoLimiter,
         f"AsyncLimiter({limit}, {period:g})": lambda: Static(limit, period),
         "stop at zero": StopAtZero,
         "cubic": Cubic,
     }
+
+
+def compared(limit: int, period: float) -> list[str]:
+    """Names for a table: ours and what others do."""
+    return [OURS, *rivals(limit, period)]

@@ -1,7 +1,8 @@
 """The enforcing server: a `Judge` behind real sockets, in a process of its own. It knows nothing but the budget.
 
-`python -m benchmarks.ratelimit_server LIMIT PERIOD LATENCY` prints its port. `GET /log` gives the log since the last
-`GET /begin?AT`, which empties it and sets the first window's beginning (`time.monotonic()`, shared by all processes).
+`python -m benchmarks.ratelimit_server LIMIT PERIOD LATENCY` prints its port. Who calls is what a query ends with.
+`GET /log` gives the log since the last `GET /begin?AT`, which empties it and sets the first window's beginning
+(`time.monotonic()`, shared by all processes).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
 
-from .ratelimit_judge import Judge
+from .ratelimit_judge import Judge, Log
 
 _PATIENCE = 5.0
 
@@ -38,19 +39,17 @@ class _Connection(asyncio.Protocol):
         self._buffer += data
         while b"\r\n\r\n" in self._buffer:
             head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
-            lines = head.decode("latin-1").split("\r\n")
-            path = lines[0].split(" ")[1]
-            fields = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:])}
-            asyncio.get_running_loop().call_later(self._latency / 2, self._handle, path, fields.get("x-caller", ""))
+            path = head.decode("latin-1").split(" ", 2)[1]
+            asyncio.get_running_loop().call_later(self._latency / 2, self._handle, path)
 
-    def _handle(self, path: str, caller: str) -> None:
+    def _handle(self, path: str) -> None:
         if path == "/log":
             self._answer(200, {}, json.dumps(self._judge.log).encode())
         elif path.startswith("/begin?"):
             self._judge.restart(float(path.partition("?")[2]))
             self._answer(200, {}, b"{}")
         else:
-            status, headers = self._judge.call(time.monotonic(), caller)
+            status, headers = self._judge.call(time.monotonic(), path.rpartition("=")[2])
             asyncio.get_running_loop().call_later(self._latency / 2, self._answer, status, headers, b"{}")
 
     def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
@@ -85,10 +84,10 @@ def serving(limit: int, period: float, latency: float) -> Generator[str]:
             process.kill()
 
 
-def ask(url: str) -> list[tuple[float, str, int]]:
+def ask(url: str) -> Log:
     """One of the two questions about the log."""
     with urllib.request.urlopen(url, timeout=30) as answer:
-        found: list[tuple[float, str, int]] = [] if answer.status != 200 else list(json.loads(answer.read()))
+        found: Log = [] if answer.status != 200 else list(json.loads(answer.read()))
     return [(at, caller, status) for at, caller, status in found]
 
 

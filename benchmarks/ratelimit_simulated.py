@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import os
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 from tests.support.clock import START, run_virtual
 
-from .ratelimit_judge import Judge, Verdict, verdict
-from .ratelimit_rivals import Contender
+from .ratelimit_judge import Judge, Log, Verdict, verdict
+from .ratelimit_rivals import OURS, Contender, contenders
+
+END = 1e9
+"""Seconds after the start that never come."""
 
 
 @dataclass(frozen=True)
 class Client:
     """One process that calls from `begin` to `end`, seconds after the start."""
 
-    make: Callable[[], Contender]
+    contender: str = OURS
     begin: float = 0.0
-    end: float = float("inf")
+    end: float = END
     tasks: int = 64
     calls: int | None = None
     """Calls to make; `None`: without end."""
     burst_every: float | None = None
     """Calls `tasks` at once every so many seconds and does not listen."""
+    think: float = 0.0
+    """Seconds that each task does something else before each call."""
 
 
 @dataclass(frozen=True)
@@ -38,31 +47,91 @@ class Latency:
         return dice.uniform(self.least, self.most) / 2
 
 
-def simulate(
-    judge: Judge, clients: Sequence[Client], seconds: float, latency: Latency, jitter: float = 0.0, seed: int = 7
-) -> float:
-    """Run until the time is over or every finite job is done; returns the seconds it took. The judge keeps the log.
+@dataclass(frozen=True)
+class Case:
+    """One simulation: until `seconds` are over, or every finite job is done."""
 
-    Args:
-        jitter: seconds by which the judge's clock is off, at random, from call to call.
-        seed: of latency and jitter.
-    """
-    judge.epoch = START
-    judge.silent = (START + judge.silent[0], START + judge.silent[1])
-    judge.changes = tuple((START + at, limit) for at, limit in judge.changes)
-    return run_virtual(_run(judge, clients, seconds, latency, jitter, random.Random(seed)))
+    judge: Judge
+    clients: Sequence[Client]
+    seconds: float
+    latency: Latency = field(default_factory=Latency)
+    jitter: float = 0.0
+    """Seconds by which the judge's clock is off, at random, from call to call."""
+    seed: int = 7
+    """Of latency and jitter."""
 
 
-async def _run(
-    judge: Judge, clients: Sequence[Client], seconds: float, latency: Latency, jitter: float, dice: random.Random
-) -> float:
+@dataclass(frozen=True)
+class Outcome:
+    """What the judge saw."""
+
+    took: float
+    log: Log
+
+    @property
+    def refused(self) -> int:
+        return sum(status == 429 for _, _, status in self.log)
+
+
+def simulated(case: Case) -> Outcome:
+    """Simulate one case. Instants of the log count from the start."""
+    judge = replace(
+        case.judge,
+        epoch=START,
+        silent=(START + case.judge.silent[0], START + case.judge.silent[1]),
+        changes=tuple((START + at, limit) for at, limit in case.judge.changes),
+        log=[],
+        random=random.Random(4),
+    )
+    random.seed(case.seed)  # Back-off of the contenders.
+    took = run_virtual(_run(judge, case, random.Random(case.seed)))
+    return Outcome(took, [(at - START, caller, status) for at, caller, status in judge.log])
+
+
+class Simulator:
+    """Runs many cases on all cores."""
+
+    def __init__(self, pool: ProcessPoolExecutor) -> None:
+        self._pool = pool
+
+    def outcomes(self, cases: Sequence[Case]) -> list[Outcome]:
+        return list(self._pool.map(simulated, cases))
+
+    def judged(self, cases: Sequence[Case]) -> list[Verdict]:
+        """Cases of clients without end."""
+        return [judged(case, outcome) for case, outcome in zip(cases, self.outcomes(cases), strict=True)]
+
+
+@contextmanager
+def simulating() -> Generator[Simulator]:
+    fresh = multiprocessing.get_context("spawn")  # A fork would keep the other processes' pipes open.
+    with ProcessPoolExecutor(os.cpu_count(), fresh) as pool:
+        yield Simulator(pool)
+
+
+def judged(case: Case, outcome: Outcome) -> Verdict:
+    """Fairness is counted while all are there, from one window after the last one came."""
+    judge, clients = case.judge, case.clients
+    return verdict(
+        outcome.log,
+        strangers={str(number) for number, client in enumerate(clients) if client.burst_every is not None},
+        begin=0.0,
+        end=case.seconds,
+        rate=judge.limit / judge.period,
+        fair_from=max(client.begin for client in clients) + judge.period,
+        fair_until=min(min(client.end for client in clients), case.seconds),
+    )
+
+
+async def _run(judge: Judge, case: Case, dice: random.Random) -> float:
     loop = asyncio.get_running_loop()
-    finite = [c for c in clients if c.calls is not None]
+    finite = [client for client in case.clients if client.calls is not None]
+    known = contenders(case.judge.limit, case.judge.period)
 
     async def send(name: str) -> tuple[int, dict[str, str]]:
-        await asyncio.sleep(latency.half(dice))
-        status, headers = judge.call(loop.time() + dice.uniform(-jitter, jitter), name)
-        await asyncio.sleep(latency.half(dice))
+        await asyncio.sleep(case.latency.half(dice))
+        status, headers = judge.call(loop.time() + dice.uniform(-case.jitter, case.jitter), name)
+        await asyncio.sleep(case.latency.half(dice))
         return status, dict(headers)
 
     async def task(contender: Contender, client: Client, name: str, left: list[int]) -> None:
@@ -70,49 +139,28 @@ async def _run(
             left[0] -= 1
             status = 429
             while status == 429 and loop.time() < START + client.end:
+                await asyncio.sleep(client.think)
                 slot = await contender.before()
                 status, headers = await send(name)
                 pause = contender.after(slot, status, headers)
                 if pause:
                     await asyncio.sleep(pause)
 
-    async def run(client: Client, name: str) -> None:
+    async def act(client: Client, name: str) -> None:
         await asyncio.sleep(client.begin)
         if client.burst_every is not None:
             while loop.time() < START + client.end:
                 await asyncio.gather(*(send(name) for _ in range(client.tasks)))
                 await asyncio.sleep(client.burst_every)
-        contender, left = client.make(), [client.calls if client.calls is not None else 1 << 60]
+            return
+        contender, left = known[client.contender](), [client.calls if client.calls is not None else 1 << 60]
         await asyncio.gather(*(task(contender, client, name, left) for _ in range(client.tasks)))
 
-    running = [loop.create_task(run(client, str(number))) for number, client in enumerate(clients)]
-    waited = [t for t, client in zip(running, clients, strict=True) if client.calls is not None] if finite else running
-    await asyncio.wait(waited, timeout=seconds)
+    running = [loop.create_task(act(client, str(number))) for number, client in enumerate(case.clients)]
+    waited = [t for t, client in zip(running, case.clients, strict=True) if client.calls is not None]
+    await asyncio.wait(waited if finite else running, timeout=case.seconds)
     took = loop.time() - START
     for one in running:
         one.cancel()
     await asyncio.gather(*running, return_exceptions=True)
     return took
-
-
-def judged(
-    judge: Judge,
-    clients: Sequence[Client],
-    windows: int,
-    latency: Latency | None = None,
-    jitter: float = 0.0,
-    seed: int = 7,
-) -> Verdict:
-    """Clients without end for so many windows, fairness counted while all are there."""
-    rate, seconds = judge.limit / judge.period, windows * judge.period
-    simulate(judge, clients, seconds, latency or Latency(), jitter, seed)
-    rude = {str(number) for number, client in enumerate(clients) if client.burst_every is not None}
-    return verdict(
-        judge.log,
-        strangers=rude,
-        begin=START,
-        end=START + seconds,
-        rate=rate,
-        fair_from=START + max(c.begin for c in clients) + judge.period,
-        fair_until=START + min(min(c.end for c in clients), seconds),
-    )

@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from math import ceil
 from pathlib import Path
@@ -44,14 +44,12 @@ ACCOUNT_WIDE = ("project", "app_installation", "domain", "ingress", "mail_addres
 """Lists that come in large pages: rows without many requests, for watching memory."""
 
 
-def run(settings: Settings) -> list[Table]:
+def run(settings: Settings) -> Iterator[Table]:
     projects = settings.pick(1000, 12)
-    return [
-        asyncio.run(_requests(projects)),
-        asyncio.run(_under_budget(projects, settings)),
-        asyncio.run(_without_budget(projects, settings)),
-        asyncio.run(_memory(settings)),
-    ]
+    yield asyncio.run(_requests(projects))
+    yield asyncio.run(_under_budget(projects, settings))
+    yield asyncio.run(_without_budget(projects, settings))
+    yield asyncio.run(_memory(settings))
 
 
 @asynccontextmanager

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from mittwald_async.operation import RateLimit
 from mittwald_async.transport.ratelimit import headers as room
 from mittwald_async.transport.ratelimit import read_headers
+from mittwald_async.transport.ratelimit.headers import EXEMPT, read_pause
+
+CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
+"""Headers that are easily read wrong: `told` is limit, remaining and reset; `pause` what a 429 asks for."""
+
+
+def saved(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 @pytest.mark.parametrize("case", [str.lower, str.upper, str.title, str])
@@ -58,7 +70,7 @@ def test_more_remaining_than_the_limit_is_the_limit() -> None:
 
 
 def test_a_limit_of_nothing_is_not_believed() -> None:
-    assert read_headers({"X-RateLimit-Limit": "0", "X-RateLimit-Remaining": "0"}) == RateLimit(None, 0)
+    assert read_headers({"X-RateLimit-Limit": "0", "X-RateLimit-Remaining": "0"}) is None
 
 
 def test_nonsense_is_logged_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,15 +81,45 @@ def test_nonsense_is_logged_once(caplog: pytest.LogCaptureFixture, monkeypatch: 
     assert [record.getMessage() for record in caplog.records] == ["ignoring X-RateLimit-Limit: 'lots' (said once)"]
 
 
+@pytest.mark.parametrize("case", CORPUS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("mapping", [dict[str, str], CIMultiDict[str]])
+def test_what_is_easily_read_wrong_is_read_right(case: Path, mapping: Callable[[Any], Mapping[str, str]]) -> None:
+    found = saved(case)
+    told = found["told"]
+    expected = EXEMPT if told == "exempt" else told and RateLimit(*told)
+    assert read_headers(mapping(found["headers"])) == expected
+    assert read_pause(mapping(found["headers"])) == found["pause"]
+
+
+def test_however_much_nonsense_comes_each_header_is_complained_of_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_complained", set[str]())
+    with caplog.at_level(logging.WARNING, "mittwald_async.ratelimit"):
+        for path in CORPUS * 2:
+            read_headers(saved(path)["headers"])
+    assert len(caplog.records) == 3
+    assert all(len(record.getMessage()) < 200 for record in caplog.records)
+
+
 _NAME = st.sampled_from(
-    ["X-RateLimit-Limit", "x-ratelimit-remaining", "X-RATELIMIT-RESET", "X-RateLimit-Exempt", "Date"]
+    ["X-RateLimit-Limit", "x-ratelimit-remaining", "X-RATELIMIT-RESET", "X-RateLimit-Exempt", "Retry-After", "Date"]
 )
 
 
+def with_corpus(test: Callable[[dict[str, str]], None]) -> Callable[[dict[str, str]], None]:
+    """The saved headers first, then whatever hypothesis makes up."""
+    for path in CORPUS:
+        test = example(headers=saved(path)["headers"])(test)
+    return test
+
+
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.dictionaries(_NAME, st.text(max_size=30) | st.integers().map(str) | st.floats().map(str)))
+@given(headers=st.dictionaries(_NAME, st.text(max_size=30) | st.integers().map(str) | st.floats().map(str)))
+@with_corpus
 def test_whatever_comes_is_read_without_harm(headers: dict[str, str]) -> None:
-    told = read_headers(headers)
+    told, pause = read_headers(headers), read_pause(headers)
+    assert pause is None or 0 <= pause <= room.MOST_SECONDS
     if told is not None:
         assert told.limit is None or 0 < told.limit <= room.MOST_REQUESTS
         assert told.remaining is None or 0 <= told.remaining <= room.MOST_REQUESTS

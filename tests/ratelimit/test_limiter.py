@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from threading import Barrier
 
 import pytest
 
@@ -409,3 +411,191 @@ def test_a_loop_that_ends_leaves_nothing_behind() -> None:
 
     asyncio.run(main())
     assert limiter.busy == set()
+
+
+@virtual
+async def test_patience_with_the_first_call_is_not_held_against_those_who_wait_for_it() -> None:
+    limiter = Limiter()
+    first = await limiter.acquire("r")
+    # Each one that comes looks at the queue anew; that the first answer may take five seconds is no reason to give up.
+    tasks = [asyncio.create_task(limiter.acquire("r", Policy(max_wait=2))) for _ in range(3)]
+    await asyncio.sleep(0.1)
+    first.answered(200, {})
+    assert [slot.policy.max_wait for slot in await asyncio.gather(*tasks)] == [2, 2, 2]
+    assert near(now(), 0.1)
+
+
+@virtual
+async def test_a_reserve_that_is_reached_is_certain_even_for_a_newcomer() -> None:
+    limiter = Limiter()
+    await call(limiter, told=headers(50, 600))
+    take(limiter, 3)
+    with pytest.raises(RateLimitError):
+        await limiter.acquire("r", Policy(reserve=0.5), max_wait=5)
+    assert near(now(), 0)
+
+
+@virtual
+async def test_a_newcomers_few_calls_under_way_are_not_held_against_those_who_wait() -> None:
+    limiter = Limiter()
+    await call(limiter, told=headers(99))
+    held = take(limiter, 6)
+    assert limiter.try_acquire("r") is None
+    task = asyncio.create_task(limiter.acquire("r", Policy(max_wait=1)))
+    another = asyncio.create_task(limiter.acquire("r", Policy(max_wait=1)))
+    await asyncio.sleep(0.5)
+    for slot in held:
+        slot.answered(200, headers(93))
+    await asyncio.gather(task, another)
+    assert near(now(), 0.5)
+
+
+@virtual
+async def test_a_wait_that_is_just_short_enough_is_waited() -> None:
+    limiter = await opened(remaining=20, reset=10)
+    smooth = Policy(pace="smooth")
+    (await limiter.acquire("r", smooth)).release(sent=False)
+    begin = now()  # About half a second from one call to the next.
+    (await limiter.acquire("r", smooth, max_wait=0.5)).release(sent=False)
+    assert 0.4 < now() - begin < 0.5
+    with pytest.raises(RateLimitError):
+        await limiter.acquire("r", smooth, max_wait=0.4)
+
+
+@virtual
+async def test_whoever_waits_for_the_next_window_is_told_which_one_it_will_be() -> None:
+    limiter, seen = await opened(remaining=50, reset=10), list[RateLimitWait]()
+    policy = Policy(reserve=1.0)  # Nothing of this window.
+    tasks = [asyncio.create_task(limiter.acquire("r", policy, on_wait=seen.append)) for _ in range(231)]
+    await asyncio.sleep(0)
+    waits = [wait.expected or 0 for wait in seen]
+    assert near(waits[0], 10 + 10 / 600)
+    assert near(waits[114], waits[0])  # 115 calls fit into each window.
+    assert near(waits[115], waits[0] + 10)
+    assert near(waits[230], waits[0] + 20)
+    for task in tasks:
+        task.cancel()
+
+
+@virtual
+async def test_each_may_have_a_patience_of_its_own_without_a_queue_of_its_own() -> None:
+    limiter, went = Limiter(), list[int]()
+    first = await limiter.acquire("r")
+
+    async def caller(number: int) -> None:
+        slot = await limiter.acquire("r", Policy(max_wait=60 + number))
+        went.append(number)
+        slot.release(sent=False)
+
+    tasks = [asyncio.create_task(caller(n)) for n in range(3000)]
+    await asyncio.sleep(0)
+    waiting = limiter.scopes.common.everybody()
+    assert [slot.policy.max_wait for slot in waiting] == [60 + n for n in range(3000)]
+    assert len({slot.terms for slot in waiting}) == 1
+    for slot in waiting:
+        slot.move(limiter.scopes.common)
+    first.answered(200, {})
+    await asyncio.gather(*tasks)
+    assert went == list(range(3000))
+
+
+@virtual
+async def test_a_429_that_says_how_long_stops_everybody_so_long() -> None:
+    limiter = await opened()
+    slot = await limiter.acquire("r")
+    slot.answered(429, {"Retry-After": "4"})
+    slot.release()
+    await call(limiter, told=headers(49))
+    assert near(now(), 4.0)
+
+
+@virtual
+async def test_the_reserve_is_kept_in_both_paces() -> None:
+    for pace in ("burst", "smooth"):
+        limiter = await opened(remaining=35)  # Of a hundred, ninety as of now.
+        policy = Policy(reserve=0.2, pace="smooth" if pace == "smooth" else "burst")
+        begin, went = now(), 0
+        left = 35
+        while now() < begin + 9.9:
+            try:
+                slot = await limiter.acquire("r", policy, max_wait=max(0.01, begin + 9.9 - now()))
+            except RateLimitError:
+                break
+            went, left = went + 1, left - 1
+            slot.answered(200, headers(left, max(1, int(begin + 10.99 - now())), 100))
+            slot.release()
+        assert went == 35 - 20, pace
+        await asyncio.sleep(30)
+
+
+@virtual
+async def test_a_rate_and_a_concurrency_hold_together() -> None:
+    limiter, most, went = Limiter(), 0, list[float]()
+    await call(limiter)
+    policy = Policy(max_rate=(10, 1), max_concurrency=2)
+
+    async def caller() -> None:
+        nonlocal most
+        slot = await limiter.acquire("r", policy)
+        went.append(now())
+        most = max(most, limiter.in_flight)
+        await asyncio.sleep(0.5)
+        slot.answered(200, {})
+        slot.release()
+
+    await asyncio.gather(*(caller() for _ in range(12)))
+    assert most == 2
+    assert near(went[-1], 2.5 + 0.1, 0.05)  # Two at a time, half a second each: slower than the rate.
+    assert all(later - sooner > 0.0999 for sooner, later in pairwise(sorted(went)))
+
+
+@virtual
+async def test_without_headers_nothing_ever_waits_after_the_first_answer() -> None:
+    limiter = Limiter()
+    await call(limiter)
+    slots = take(limiter, 1000)
+    assert len(slots) == 1000
+    for slot in slots:
+        slot.answered(200, {})
+        slot.release()
+    assert len(take(limiter, 1000)) == 1000
+    assert near(now(), 0)
+
+
+@virtual
+async def test_a_limit_of_one_lets_one_call_through_per_window() -> None:
+    limiter, went = Limiter(), list[float]()
+    end = 0.0
+    for _ in range(4):
+        slot = await limiter.acquire("r")
+        went.append(now())
+        end = now() + 10
+        slot.answered(200, headers(0, 10, 1))
+        slot.release()
+    assert [round(at) for at in went] == [0, 10, 20, 30]
+    assert end < 41
+
+
+@virtual
+async def test_a_limit_of_nothing_stops_nobody() -> None:
+    limiter = Limiter()
+    for _ in range(5):
+        await call(limiter, told=headers(0, 600, 0))
+    assert near(now(), 0)
+
+
+def test_two_loops_in_two_threads_have_a_budget_each() -> None:
+    async def use(number: int) -> tuple[int, int | None]:
+        limiter = Limiters.shared(("origin", "me"))
+        await call(limiter, told=headers(number))
+        met.wait(5)  # Both are in use at the same time.
+        return id(limiter), limiter.status.remaining
+
+    def thread(number: int) -> tuple[int, int | None]:
+        return asyncio.run(use(number))
+
+    met = Barrier(2)
+    with ThreadPoolExecutor(2) as threads:
+        one, two = threads.map(thread, (7, 9))
+    assert one[0] != two[0]
+    assert (one[1], two[1]) == (7, 9)

@@ -27,7 +27,7 @@ def alone() -> Window:
     window = opened(remaining=147, limit=148)
     for used in range(64):
         window.answered(0.0, 0.0, told(146 - used, 10, 148 if used < 63 else 100), window.sent(0.0))
-    assert (window.floor, window.limit, window.foreign) == (83, 100, 0)
+    assert (window.floor, window.limit, window.company.foreign) == (83, 100, 0)
     return window
 
 
@@ -91,7 +91,7 @@ def test_an_answer_without_headers_may_have_cost_a_call_until_a_younger_one_tell
     assert window.available() == 81
     window.answered(1.3, 1.4, told(82, 9), window.sent(1.3))  # Neither had been counted.
     assert window.available() == 82
-    assert window.foreign == 0
+    assert window.company.foreign == 0
 
 
 def test_a_call_that_was_never_sent_costs_nothing() -> None:
@@ -133,8 +133,8 @@ def test_a_new_window_is_known_by_its_later_end_even_if_others_emptied_it() -> N
     window = alone()
     window.answered(11.2, 11.3, told(40, 10), window.sent(11.2))
     assert window.floor == 40
-    assert window.foreign == 59
-    assert window.others >= 1
+    assert window.company.foreign == 59
+    assert window.company.count >= 1
 
 
 def test_the_reserve_is_left_untouched() -> None:
@@ -159,8 +159,8 @@ def test_smooth_spreads_what_is_left_over_the_time_left() -> None:
 def test_others_are_noticed_from_what_falls_beyond_our_own_use() -> None:
     window = alone()
     window.answered(1.0, 1.1, told(72, 9), window.sent(1.0))  # 83 became 72 through one call of ours: ten of others.
-    assert window.foreign == 10
-    assert window.others == 1
+    assert window.company.foreign == 10
+    assert window.company.count == 1
     assert window.when(2.0) <= 2.0
     window.sent(2.0)
     # 71 remain, one is left to the other, one more may be its next; and half the pace that would use it all.
@@ -175,16 +175,16 @@ def test_calls_of_our_own_under_way_are_never_taken_for_others() -> None:
     for _ in range(10):
         window.sent(1.0)
     window.answered(1.0, 1.1, told(73, 9), False)
-    assert window.foreign == 0
+    assert window.company.foreign == 0
 
 
 def test_a_newcomer_to_a_used_window_goes_gently_until_it_knows_better() -> None:
     window, at = opened(remaining=49), 0.0
     for used in range(8):
-        assert window.others == (1 if used < 7 else 0)
+        assert window.company.count == (1 if used < 7 else 0)
         at = max(at, window.when(at))
         window.answered(at, at, told(48 - used, 10 - int(at)), window.sent(at))
-    assert window.others == 0
+    assert window.company.count == 0
     assert window.when(at) == at
 
 
@@ -202,15 +202,31 @@ def test_a_fresh_client_keeps_few_under_way_at_first() -> None:
     for _ in range(6):
         assert window.when(0.0) == 0.0
         window.sent(0.0)
-    assert window.when(0.0) == inf
+    assert window.when(0.0) == PATIENCE
+    assert window.guess  # The next answer lets one go; if none comes, patience ends.
+    for left in (98, 97, 96):
+        window.answered(0.0, 0.1, told(left, 10), False)
+    for _ in range(4):  # Four answers so far, the first included: one call more than before.
+        assert window.when(0.1) == 0.1
+        window.sent(0.1)
+    assert window.when(0.1) == 0.1 + PATIENCE
+
+
+def test_a_newcomers_call_that_hangs_keeps_nobody_for_long() -> None:
+    window = opened(remaining=9, limit=10)
+    window.sent(0.0)  # One at a time, of so few; and this one hangs.
+    assert window.when(1.0) == PATIENCE
+    assert window.when(PATIENCE) == PATIENCE
+    window.sent(PATIENCE + 0.1)
+    assert window.when(6.0) == window.end  # Then the next window comes sooner.
 
 
 def test_a_changed_limit_is_taken_over_within_the_window() -> None:
     window = alone()
     window.answered(1.0, 1.1, told(16, 9, limit=33), window.sent(1.0))
-    assert (window.limit, window.floor, window.foreign) == (33, 16, 0)
+    assert (window.limit, window.floor, window.company.foreign) == (33, 16, 0)
     window.answered(1.2, 1.3, told(82, 9, limit=100), window.sent(1.2))
-    assert (window.limit, window.floor, window.foreign) == (100, 82, 0)
+    assert (window.limit, window.floor, window.company.foreign) == (100, 82, 0)
 
 
 def test_a_429_near_the_end_of_the_budget_stops_until_the_reset() -> None:
@@ -223,6 +239,19 @@ def test_a_429_near_the_end_of_the_budget_stops_until_the_reset() -> None:
     assert window.when(window.end) > window.end  # One probe, the others wait.
 
 
+def test_what_somebody_alone_has_just_been_told_is_trusted_to_the_last_few_calls() -> None:
+    for left, since, until in ((40, 0.1, 1.0), (5, 0.1, None), (40, 2.0, None), (200, 2.0, 1.0)):
+        window = Window(random=lambda: 0.0)
+        for used in range(70):
+            window.answered(0.0, 0.0, told(999 - used, 600, 1000), window.sent(0.0))
+        for used in range(70, 1000 - left):
+            window.answered(0.0, 0.0, told(999 - used, 600, 1000), window.sent(0.0))
+        assert window.floor == left
+        window.refused(since, since, None, window.sent(since))
+        expected = window.end if until is None else since + until
+        assert near(window.when(since), expected), left
+
+
 def test_a_429_that_contradicts_the_budget_stops_for_one_step() -> None:
     window = alone()
     window.refused(1.0, 1.1, None, window.sent(1.0))
@@ -231,6 +260,83 @@ def test_a_429_that_contradicts_the_budget_stops_for_one_step() -> None:
     assert window.when(2.2) == 2.2 + PATIENCE
     window.answered(2.2, 2.3, told(82, 8), True)
     assert window.when(2.3) == 2.3
+
+
+def test_a_429_shortly_before_the_reset_waits_for_it() -> None:
+    window = alone()
+    window.refused(8.0, 8.1, None, window.sent(8.0))  # A step of one second, and less than two are left.
+    assert window.when(8.1) == window.end
+
+
+def test_a_429_that_contradicts_the_budget_costs_seconds_instead_of_minutes() -> None:
+    window, at = Window(random=lambda: 0.0), 0.0
+    for used in range(70):
+        window.answered(at, at, told(2999 - used, 600, 3000), window.sent(at))
+    steps: list[float] = []
+    for _ in range(14):
+        at = window.when(at)
+        window.refused(at, at, None, window.sent(at))
+        steps.append(window.when(at) - at)
+    # Doubling up to a minute; then the reset is less than two steps away.
+    assert [round(step) for step in steps[:10]] == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
+    assert steps[-2] == 60
+    assert window.when(at) == window.end
+
+
+def test_a_429_that_says_how_long_is_obeyed() -> None:
+    window = alone()
+    window.refused(1.0, 1.1, None, window.sent(1.0), 7.0)
+    assert near(window.when(1.1), 8.1)
+    assert window.sent(8.2)  # One probe.
+    assert window.when(8.2) == 8.2 + PATIENCE
+
+
+def test_a_429_that_says_at_once_is_followed_by_a_step_all_the_same() -> None:
+    for claim, wait in ((None, 0.0), (told(0, 0), None)):
+        window = Window(random=lambda: 0.0)
+        for used in range(70):
+            window.answered(0.0, 0.0, told(99 - used, 10), window.sent(0.0))
+        window.refused(1.0, 1.1, claim, window.sent(1.0), wait)
+        assert near(window.when(1.1), 2.1)
+
+
+def test_the_longest_of_several_answers_to_one_burst_counts() -> None:
+    window = alone()
+    for _ in range(3):
+        window.sent(1.0)
+    for seconds in (2.0, 5.0, 3.0):
+        window.refused(1.0, 1.1, None, False, seconds)
+    assert near(window.when(1.2), 6.1)
+
+
+def test_a_429_that_says_that_much_remains_is_not_about_the_budget() -> None:
+    window = alone()
+    window.refused(1.0, 1.1, told(82, 9), window.sent(1.0))
+    assert near(window.when(1.1), 2.1)
+
+
+def test_a_window_that_never_ends_is_probed_once_per_step() -> None:
+    window, at, steps = alone(), 0.0, list[float]()
+    window.refused(9.9, 9.9, told(0, 1), window.sent(9.9))
+    for _ in range(9):
+        steps.append(window.when(at) - at)
+        at = window.when(at)
+        assert window.sent(at)
+        assert window.when(at) > at
+        window.refused(at, at, None, True)
+    assert sum(steps[1:4]) > 2
+    assert steps[-1] == 60
+
+
+def test_what_rises_within_a_window_is_believed_from_a_younger_answer_only() -> None:
+    window = alone()
+    window.sent(1.0)
+    window.answered(1.2, 1.3, told(60, 9), window.sent(1.2))
+    window.answered(1.0, 1.4, told(82, 9), False)  # Sent before the other was in.
+    assert window.floor == 60
+    window.answered(1.5, 1.6, told(70, 9), window.sent(1.5))  # Somebody's calls were given back.
+    assert window.floor == 70
+    assert window.when(1.6) <= 2.0
 
 
 def test_back_off_doubles_from_one_second_to_sixty() -> None:
@@ -288,7 +394,7 @@ def in_company(at: float = 0.0) -> Window:
     window = opened(remaining=99, reset=10, at=at)
     window.answered(at + 0.1, at + 0.1, told(88, 10), window.sent(at + 0.1))
     window.answered(at + 4.0, at + 4.0, told(50, 6), window.sent(at + 4.0))
-    assert window.others
+    assert window.company.count
     return window
 
 
@@ -333,7 +439,7 @@ def test_how_many_others_is_told_by_what_falls_for_each_call_of_ours() -> None:
         at = 4.0 + step / 10
         probe = window.sent(at)
         window.answered(at, at, told(50 - 4 * step, 6), probe, window.turn)
-    assert window.others == 3
+    assert window.company.count == 3
 
 
 def test_when_others_fall_silent_the_pace_uses_what_is_left() -> None:
@@ -342,7 +448,7 @@ def test_when_others_fall_silent_the_pace_uses_what_is_left() -> None:
         at = 4.0 + step / 10
         probe = window.sent(at)
         window.answered(at, at, told(50 - step, 6), probe, window.turn)
-    assert window.others == 1  # Until a window has gone by without them.
+    assert window.company.count == 1  # Until a window has gone by without them.
     window.sent(5.0)
     assert near(window.when(5.0), 5.0 + (window.end - 5.0) / (41 - 1 - 1))
 
@@ -413,7 +519,7 @@ def test_the_share_of_others_is_looked_at_every_four_calls() -> None:
     share.see(84, 0.8, 9)
     assert near(share.fall, 10.0)
     assert share.ratio == 1.0  # None of others, halfway.
-    share.new_window()
+    share.restart()
     share.see(199, 1.0, 10)
     share.see(191, 1.4, 14)
     assert share.ratio == 1.0

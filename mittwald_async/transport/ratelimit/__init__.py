@@ -1,7 +1,7 @@
 """Uses the whole request budget and never more, also together with others who draw on it.
 
-`headers` reads, `window` computes, `edge` learns how the reset is rounded, `share` how
-much others take, `scopes` sorts routes, `budget` queues,
+`headers` reads, `window` computes, `edge` learns how the reset is rounded, `company` and `share` how
+much others take, `pause` stops after a 429, `scopes` sorts routes, `budget` queues,
 `bucket` is the static ceiling, `limiter` is what callers hold.
 """
 

@@ -25,7 +25,7 @@ Reason = Literal["opening", "window", "refused", "pace", "rate", "concurrency", 
 
 
 class Lane:
-    """Those who wait under one policy, first come first served. Places given up stay until passed or tidied."""
+    """Those who wait on the same terms, first come first served. Places given up stay until passed or tidied."""
 
     __slots__ = ("alive", "impatient", "looked_until", "policy", "queue")
 
@@ -74,19 +74,19 @@ class Budget:
         return at
 
     def expected(self, now: float, policy: Policy) -> tuple[Reason, float | None]:
-        """Why a call would have to wait and for how many seconds; `None` where nobody can tell."""
+        """Why a call that is in the queue has to wait, and for how many seconds; `None` where nobody can tell."""
         window, at = self.window, self.when(now, policy)
         if at == inf and policy.max_concurrency is not None and self._limiter.in_flight >= policy.max_concurrency:
             return "concurrency", None
         if at <= now:
             return "queue", 0.0
-        if now < window.stopped_until:
+        if now < window.pause.until:
             return "refused", at - now
-        if window.opening(now) or window.floor is None:
+        if window.guess:
             return "opening", None
         if at == inf:
-            return ("rate" if policy.max_rate is not None else "opening"), None
-        ahead = sum(lane.alive for other, lane in self._lanes.items() if other.priority >= policy.priority)
+            return "rate", None
+        ahead = sum(lane.alive for other, lane in self._lanes.items() if other.priority >= policy.priority) - 1
         if window.gap and at < window.end:
             return "pace", at - now + ahead * window.gap
         return "window", at - now + (ahead // max(1, window.limit or 1)) * window.period
@@ -94,10 +94,10 @@ class Budget:
     # -- the queue --------------------------------------------------------------------------------------------------
 
     def enter(self, slot: Place) -> None:
-        """Wait at the end of the lane of its policy."""
-        lane = self._lanes.get(slot.policy)
+        """Wait at the end of the lane of its terms."""
+        lane = self._lanes.get(slot.terms)
         if lane is None:
-            lane = self._lanes[slot.policy] = Lane(slot.policy)
+            lane = self._lanes[slot.terms] = Lane(slot.terms)
         lane.queue.append(slot)
         lane.alive += 1
         self.waiting += 1
@@ -106,11 +106,11 @@ class Budget:
     def leave(self, slot: Place) -> None:
         """It waits no longer: cancelled, or too late."""
         self.waiting -= 1
-        lane = self._lanes.get(slot.policy)
+        lane = self._lanes.get(slot.terms)
         if lane is not None:
             lane.left()
             if not lane.alive:
-                del self._lanes[slot.policy]
+                del self._lanes[slot.terms]
         if not self.waiting:
             self._rest()
 
@@ -130,11 +130,11 @@ class Budget:
             if slot is None:
                 self._wake_at(wake)
                 return
-            lane = self._lanes[slot.policy]
+            lane = self._lanes[slot.terms]
             lane.queue.popleft()
             lane.alive -= 1
             if not lane.alive:
-                del self._lanes[slot.policy]
+                del self._lanes[slot.terms]
             self.waiting -= 1
             slot.go(now)
         self._rest()
@@ -145,7 +145,7 @@ class Budget:
         wake = inf
         for lane in list(self._lanes.values()):
             at = self.when(now, lane.policy)
-            if lane.impatient and at > lane.looked_until + _GLANCE and at != inf:
+            if lane.impatient and at > lane.looked_until + _GLANCE and at != inf and not self.window.guess:
                 self._give_up(lane, now, at)
             wake = min(wake, at)
             head = lane.head()
@@ -155,7 +155,7 @@ class Budget:
 
     def impatient(self, slot: Place) -> None:
         """This one has a deadline; it is told as soon as it is known to be too early."""
-        self._lanes[slot.policy].impatient = True
+        self._lanes[slot.terms].impatient = True
 
     def _give_up(self, lane: Lane, now: float, at: float) -> None:
         """Fail those whose patience ends before anybody's turn comes. Looked at once per half second of delay."""

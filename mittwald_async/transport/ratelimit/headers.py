@@ -16,6 +16,7 @@ _LIMIT, _REMAINING, _RESET, _EXEMPT = (
     istr("X-RateLimit-Reset"),
     istr("X-RateLimit-Exempt"),
 )
+_RETRY = istr("Retry-After")
 _NAMES = {name.lower(): name for name in (_LIMIT, _REMAINING, _RESET, _EXEMPT)}
 
 MOST_REQUESTS = 10_000_000
@@ -57,14 +58,27 @@ def read_headers(headers: Mapping[str, str]) -> RateLimit | None:
     if exempt is not None and exempt.strip().lower() in ("yes", "true", "1"):
         return EXEMPT
     most, left = _count(_LIMIT, limit), _count(_REMAINING, remaining)
-    if most == 0:
-        most = None  # A budget of nothing cannot be told from a mistake, and believing it would stop the world.
+    if most == 0:  # A budget of nothing cannot be told from a mistake, and believing it would stop the world.
+        most = left = None
+        _nonsense(_LIMIT, "0")
     if most is not None and left is not None and left > most:
         left = most
-    until = _seconds(reset)
+    until = _seconds(_RESET, reset)
     if most is None and left is None and until is None:
         return None
     return RateLimit(most, left, until)
+
+
+def read_pause(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a refusal asks everybody to wait; `None` where it says nothing, or not in seconds.
+
+    Args:
+        headers: of any case.
+    """
+    text = headers.get(_RETRY)
+    if text is None:
+        text = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
+    return _seconds(_RETRY, text)
 
 
 def _count(name: str, text: str | None) -> int | None:
@@ -80,7 +94,7 @@ def _count(name: str, text: str | None) -> int | None:
     return None
 
 
-def _seconds(text: str | None) -> float | None:
+def _seconds(name: str, text: str | None) -> float | None:
     if text is None:
         return None
     if len(text) <= 5 and text.isdigit() and text.isascii():
@@ -88,12 +102,12 @@ def _seconds(text: str | None) -> float | None:
     else:
         bare = text.strip()
         if len(bare) > 20 or not bare.isascii() or not bare.replace(".", "", 1).isdigit():
-            _nonsense(_RESET, text)
+            _nonsense(name, text)
             return None
         number = float(bare)
     if number <= MOST_SECONDS:
         return number
-    _nonsense(_RESET, text)
+    _nonsense(name, text)
     return None
 
 

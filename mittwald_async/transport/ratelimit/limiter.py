@@ -10,11 +10,13 @@ from time import monotonic
 from typing import ClassVar
 from weakref import WeakValueDictionary
 
+from msgspec.structs import replace
+
 from ...errors import ClientStateError, RateLimitError
 from ...operation import RateLimit
 from .bucket import Bucket
 from .budget import Budget, too_long
-from .headers import read_headers
+from .headers import read_headers, read_pause
 from .policy import DEFAULT, Policy, RateLimitStatus, RateLimitWait
 from .scopes import Scopes
 
@@ -79,7 +81,8 @@ class Slot:
             ):
                 limiter.finished()
             else:
-                limiter.learn(budget, self.route, sent_at, self._probe, self._turn, status, told)
+                wait = read_pause(headers) if status == 429 else None
+                limiter.learn(budget, self.route, sent_at, self._probe, self._turn, status, told, wait)
         return told
 
     def release(self, *, sent: bool = True) -> None:
@@ -101,7 +104,7 @@ class Slot:
 class Place(Slot):
     """A slot that somebody waits for."""
 
-    __slots__ = ("asked_at", "deadline", "future", "order")
+    __slots__ = ("asked_at", "deadline", "future", "order", "terms")
 
     def __init__(self, limiter: Limiter, budget: Budget, route: str, policy: Policy, order: int) -> None:
         super().__init__(limiter, budget, route, policy)
@@ -109,6 +112,8 @@ class Place(Slot):
         self.asked_at: float = 0.0
         self.deadline: float = inf
         self.order: int = order
+        self.terms: Policy = policy if policy.max_wait is None else replace(policy, max_wait=None)
+        """Whoever waits on the same terms waits in the same lane; each has a patience of its own."""
 
     @property
     def waits(self) -> bool:
@@ -155,6 +160,10 @@ class Place(Slot):
 
 class Limiter:
     """All budgets of one credential on one event loop.
+
+    A 429 stops everybody on its budget: for as long as its `Retry-After` says; else until the reset last known if
+    that is near or, as far as is known, nothing may be left; else, because it contradicts what the answers said, for a step
+    of back-off (1 s, doubling to 60 s, up to half as long again by chance). Then one call goes alone, then all.
 
     Args:
         random: gives numbers from 0 to 1, for the jitter of back-off.
@@ -286,8 +295,8 @@ class Limiter:
             in_flight=self.in_flight,
             waiting=sum(b.waiting for b in budgets),
             throttled=sum(b.window.throttled for b in budgets),
-            others=window.others,
-            taken_by_others=window.foreign,
+            others=window.company.count,
+            taken_by_others=window.company.foreign,
         )
 
     # -- for slots and budgets --------------------------------------------------------------------------------------
@@ -322,7 +331,15 @@ class Limiter:
         return found
 
     def learn(
-        self, budget: Budget, route: str, sent_at: float, probe: bool, turn: int, status: int, told: RateLimit | None
+        self,
+        budget: Budget,
+        route: str,
+        sent_at: float,
+        probe: bool,
+        turn: int,
+        status: int,
+        told: RateLimit | None,
+        wait: float | None = None,
     ) -> None:
         """An answer is in: sort its route, tell its budget, wake who may go now."""
         now = self.time()
@@ -340,7 +357,7 @@ class Limiter:
         if told is not None and told.exempt:
             window.unsent(probe)
         elif status == 429:
-            window.refused(sent_at, now, told, probe)
+            window.refused(sent_at, now, told, probe, wait)
         else:
             window.answered(sent_at, now, told, probe, turn)
         self.finished()

@@ -16,22 +16,21 @@ from math import inf
 from random import random as dice
 
 from ...operation import RateLimit
+from .company import PROOF, Company
 from .edge import ROUNDING, Edge, counted_on
-from .share import Share
+from .pause import Pause
+from .share import QUIET
 
 PATIENCE = 5.0
 """Seconds a call that everybody waits for may take before another one is tried beside it."""
 
 _SLACK = 0.05
 """Seconds by which two instants may differ through scheduling alone."""
-_PROOF = 64
-"""Answers without a trace of others that make us believe to be alone."""
-_SUSPICION = 8
-"""The same for somebody who finds a window begun: either others are there, or they were and have finished."""
 _SOON, _PLENTY = 0.25, 64
 """Seconds between these answers at most, if more than so many calls remain."""
-_CAUTION = 16
-"""Until then no more than this part of what remains is under way, so that many newcomers together do no harm."""
+_CAUTION, _GROWTH = 16, 4
+"""A newcomer has a sixteenth of what remains under way, and one call more for every fourth answer without a trace of
+others, so that many newcomers together do no harm."""
 _DOOR, _LEAST_DOOR, _MOST_DOOR = 0.02, 2, 8
 """Part of the limit (and fewest, most calls) that a lone client spreads over what is left of its window, so that a
 newcomer can get in and is noticed."""
@@ -40,30 +39,19 @@ _DOOR_OPEN, _DOOR_LENGTH = 0.05, 0.9
 _EVEN, _HURRY = 2.0, 0.2
 """In company calls are this much further apart than what is left would allow for one client, but for the last part of
 the window: so what remains lasts, and shows everybody when the window ends."""
-_QUIET = 0.25
-"""With fewer calls of others for each of our own, they are taken for gone as far as the pace goes."""
-_LEAST_TAIL, _MOST_TAIL = 0.005, 0.07
-"""Part of the limit that is left to others at the end."""
-_MOST_OTHERS = 32
-_FEW = 4
-"""With fewer calls of our own, a window says nothing about others."""
-_FIRST_STEP, _LAST_STEP = 1.0, 60.0
-"""Seconds of the shortest and the longest back-off."""
+_LITTLE, _STALE = 0.05, 1.0
+"""Part of the limit that others may have taken unseen, so that a refusal means that nothing is left; and the seconds
+after which that is so even for somebody who was alone."""
+_EARLY = 0.02
+"""Part of a window that has to pass before what others took of it tells how much they will take."""
 _HEADERLESS = 3
 """Opening calls answered without headers before the budget is taken for gone."""
-_BATCH = 8
-"""Answers beyond those under way, of which the least tells how many calls others made: enough for calls that overtook."""
 
 
 class Window:
     """The picture of one budget. Calls go through `sent`, then exactly one of `answered`, `refused`, `lost`, `unsent`."""
 
     __slots__ = (
-        "_base",
-        "_batch",
-        "_batch_low",
-        "_batch_size",
-        "_before",
         "_blind",
         "_door",
         "_due",
@@ -71,33 +59,22 @@ class Window:
         "_gap",
         "_headerless",
         "_honest_end",
-        "_last_foreign",
-        "_last_own",
-        "_must_probe",
         "_opened_by",
+        "_ours",
         "_probe_at",
-        "_proof",
-        "_random",
         "_regular",
-        "_share",
         "_steady",
-        "_stop_from",
-        "_stop_until",
-        "_strikes",
-        "_suspect",
-        "_tail",
         "_told_end",
-        "_turn_base",
         "_uncertain",
         "_uncertain_at",
-        "_weight",
+        "company",
         "edge",
         "floor",
-        "foreign",
+        "guess",
         "in_flight",
         "limit",
-        "others",
         "own",
+        "pause",
         "period",
         "throttled",
         "turn",
@@ -110,45 +87,28 @@ class Window:
         self.in_flight: int = 0
         self.own: int = 0
         """Our calls known to be over in this window."""
-        self.foreign: int = 0
-        """Calls in this window that cannot have been ours."""
-        self.others: int = 0
-        """How many clients of our own kind would explain that; 0: alone."""
+        self.guess: bool = False
+        """Whether what `when` said last is no more than a guess: the next answer tells, most likely much sooner."""
+        self.turn: int = 0
+        """Calls sent so far: the number of the latest one."""
         self.throttled: int = 0
         self.period: float = 0.0
         """The longest time left that was ever told: about the length of a window."""
         self.edge: Edge = Edge()
-        self._random = random
+        self.company: Company = Company()
+        self.pause: Pause = Pause(random)
         self._told_end = inf
-        self._floor_at = 0.0
-        self._opened_by = -inf
-        self._base = 0
-        self._last_own = 0
-        self._last_foreign = 0
-        self._proof = 0
-        self.turn: int = 0
-        """Calls sent so far: the number of the latest one."""
-        self._turn_base = 0
-        self._before = 0
-        self._batch = 0
-        self._batch_size = 0
-        self._batch_low = inf
-        self._suspect = False
         self._honest_end = inf
         self._regular = True
+        self._floor_at = 0.0
+        self._opened_by = -inf
+        self._ours = 0
         self._door = _LEAST_DOOR
-        self._tail = 0
-        self._weight = 0.0
-        self._share = Share()
         self._uncertain = 0
         self._uncertain_at = 0.0
         self._blind = False
         self._headerless = 0
         self._probe_at: float | None = None
-        self._must_probe = False
-        self._stop_from = -inf
-        self._stop_until = -inf
-        self._strikes = 0
         self._due = -inf
         self._gap = 0.0
         self._steady = False
@@ -169,11 +129,6 @@ class Window:
         """Seconds between two calls while they are paced, else 0."""
         return self._gap
 
-    @property
-    def stopped_until(self) -> float:
-        """The end of the pause after a 429; in the past where there is none."""
-        return self._stop_until
-
     def available(self, reserve: float = 0.0) -> int | None:
         """Calls that may still go in this window; `None` where nothing is known."""
         if self.floor is None:
@@ -183,58 +138,72 @@ class Window:
 
     def opening(self, now: float) -> bool:
         """Whether one call has to go alone now: nothing is known, the window is over, or a pause just ended."""
-        return self._must_probe or (not self._blind if self.floor is None else now >= self.end)
+        return self.pause.probing or (not self._blind if self.floor is None else now >= self.end)
 
     def when(self, now: float, reserve: float = 0.0, smooth: bool = False) -> float:
-        """The instant from which one more call may go: not after `now` if at once, `inf` if only an answer can tell.
+        """The instant from which one more call may go: not after `now` if at once. `guess` is set where that is only the
+        end of our patience with a call under way.
 
         Args:
             reserve: share of the limit, 0 to 1, that stays untouched.
             smooth: spread what is left over the time left.
         """
-        if now < self._stop_until:
-            return self._stop_until
-        floor = self.floor
+        pause, company, floor = self.pause, self.company, self.floor
+        self.guess = False
+        if now < pause.until:
+            return pause.until
         if floor is None:
-            if self._blind and not self._must_probe:
-                return now
-            return now if self._probe_at is None else self._probe_at + PATIENCE
+            return now if self._blind and not pause.probing else self._after_probe(now)
         end = self._told_end + self.edge.offset
-        if now >= end or self._must_probe:
-            return now if self._probe_at is None else self._probe_at + PATIENCE
+        if now >= end or pause.probing:
+            return self._after_probe(now)
         spare = floor - self.in_flight - self._uncertain
         if reserve:
             spare -= int(reserve * (self.limit or 0))
         if spare < 1:
             return end
-        if self.others or smooth:
+        if company.count or smooth:
             return self._paced(now, end, spare)
         self._gap = 0.0
-        if spare <= self._door and now < (shut := end - self._ajar(spare)):
+        door = self._door if not company.foreign else max(self._door, self._for_few(now))
+        if spare <= door and now < (shut := end - self._ajar(spare, door)):
             return shut
-        if self._proof < _PROOF and self.in_flight >= max(1, floor // _CAUTION):
-            return inf
+        if company.proof < PROOF and self.in_flight >= max(1, floor // _CAUTION) + company.proof // _GROWTH:
+            self.guess = True
+            return max(now, min(self._due + PATIENCE, end))
         return now
 
+    def _after_probe(self, now: float) -> float:
+        """One call goes alone; while it is under way the others wait for its answer."""
+        if self._probe_at is None:
+            return now
+        self.guess = True
+        return self._probe_at + PATIENCE
+
     def _paced(self, now: float, end: float, spare: int) -> float:
-        if self.others:
-            spare -= self._tail + int(self._weight * self.in_flight)
+        company = self.company
+        if company.count:
+            spare -= company.tail + int(company.weight * self.in_flight)
         if spare < 1:
             return end
         left = end - now
-        self._gap = (_EVEN if self._weight >= _QUIET and left > _HURRY * self.period else 1.0) * left / spare
-        if self._suspect and spare > _PLENTY:
+        self._gap = (_EVEN if company.weight >= QUIET and left > _HURRY * self.period else 1.0) * left / spare
+        if company.suspect and spare > _PLENTY:
             self._gap = min(self._gap, _SOON)
         return min(self._due + self._gap, end)
 
     @property
     def _untold(self) -> bool:
         """Whether windows are so short that the reset in whole seconds does not show when the next one begins."""
-        return self.others > 0 and self.period <= 2 * ROUNDING
+        return self.company.count > 0 and self.period <= 2 * ROUNDING
 
-    def _ajar(self, spare: int) -> float:
-        """How long before the end a lone client takes one of the last so many calls."""
-        return (_DOOR_OPEN + _DOOR_LENGTH * (spare - 1) / self._door) * self.period
+    def _ajar(self, spare: int, door: float) -> float:
+        """How long before the end a lone client takes one of the last so many calls, if it spreads so many."""
+        return (_DOOR_OPEN + _DOOR_LENGTH * (spare - 1) / door) * self.period
+
+    def _for_few(self, now: float) -> float:
+        """What others of no great demand will have taken of the whole window if they go on like that."""
+        return self.company.foreign * self.period / max(now - self._opened_by, _EARLY * self.period)
 
     # -- what happens to a call -------------------------------------------------------------------------------------
 
@@ -260,7 +229,7 @@ class Window:
         due = self._due + self._gap
         self._due = due if now - due < self._gap else now
         end = self._told_end + self.edge.offset
-        if self._must_probe or (not self._blind if self.floor is None else now >= end):
+        if self.pause.probing or (not self._blind if self.floor is None else now >= end):
             self._probe_at = now
             return True
         return False
@@ -285,10 +254,10 @@ class Window:
             or floor is None
             or remaining is None
             or not reset
-            or self.limit is None
+            or told.limit is None
             or told.limit != self.limit
             or (remaining > floor and sent_at >= self._floor_at)
-            or self.limit - remaining - self._base - self.own - self.in_flight > self.foreign
+            or self._ours - remaining > self.own + self.in_flight
             or not self._opened_by <= sent_at <= told_end
             or sent_at + reset > told_end + ROUNDING + _SLACK
         ):
@@ -311,9 +280,7 @@ class Window:
 
     def _take_in(self, sent_at: float, now: float, told: RateLimit | None, probe: bool, turn: int | None) -> None:
         self._over(probe)
-        if sent_at >= self._stop_from:
-            self._must_probe = False
-            self._strikes = 0
+        self.pause.passed(sent_at)
         if told is None or told.remaining is None or told.reset is None:
             self._headers_missing(now, probe)
             return
@@ -332,45 +299,59 @@ class Window:
         if sent_at >= self._uncertain_at:
             self.own += self._uncertain
             self._uncertain = 0
-        self._look_for_others(remaining, now, turn)
+        self._look_around(remaining, now, turn)
 
-    def refused(self, sent_at: float, now: float, told: RateLimit | None, probe: bool) -> None:
-        """A 429 is in: everybody stops."""
+    def refused(
+        self, sent_at: float, now: float, told: RateLimit | None, probe: bool, wait: float | None = None
+    ) -> None:
+        """A 429 is in: everybody stops.
+
+        For as long as the server says (`wait` seconds, or a reset beside nothing remaining); if it says nothing, until
+        the reset last known, where by what we know nothing may be left, or where that is near. Otherwise the refusal
+        contradicts what we know: some gateway's, or a limit that nobody tells of. To wait for the reset would then cost
+        up to ten minutes each time, so everybody stops for a step of exponential back-off and one call probes. Where that
+        was wrong and the window is empty, it costs thirteen more refusals in ten minutes and nothing else.
+        """
         self._steady = False
         self._over(probe)
         self.throttled += 1
-        if sent_at < self._stop_from:
-            return  # Sent before the pause began: the same refusal once more.
-        self._stop_from = now
-        self._must_probe = True
-        if self._told_end < self._honest_end and sent_at >= self._told_end:
-            self._told_end, self._regular = self._honest_end, False
-        if told is not None and told.reset is not None:
+        pause = self.pause
+        known = not pause.begin(sent_at, now)
+        if wait:
+            pause.until = max(pause.until, now + wait)
+        if known or wait:
+            return
+        if told is not None and told.reset and not told.remaining:
             self._told_end = self._honest_end = now + told.reset
             self.limit = told.limit or self.limit
             self.floor, self._floor_at = 0, now
-        if self.floor is not None:
-            after = sent_at - self._told_end
-            if 0 <= after < ROUNDING:
-                self.edge.too_early(after, min(ROUNDING, self.period / 2) if self.others else ROUNDING)
-            elif after < 0 and self._could_be_empty(now):
-                self.floor, self._floor_at = 0, now
-                self._look_for_others(0, now)
-            else:
-                self._stop_until = self._backed_off(now)
-                return
-            if self.end > now:
-                self._stop_until = self.end
-                return
-        self._stop_until = self._backed_off(now)
+        elif self._told_end < self._honest_end and sent_at >= self._told_end:
+            self._told_end, self._regular = self._honest_end, False
+        if self.floor is None:
+            pause.back_off(now, inf)
+            return
+        after = sent_at - self._told_end
+        if 0 <= after < ROUNDING:
+            self.edge.too_early(after, min(ROUNDING, self.period / 2) if self.company.count else ROUNDING)
+        elif after < 0 and self._could_be_empty(now):
+            self.floor, self._floor_at = 0, now
+            self._look_around(0, now)
+        else:
+            pause.back_off(now, self.end)
+            return
+        if self.end > now:
+            pause.until = self.end
+        else:
+            pause.back_off(now, inf)
 
     # -- inside -----------------------------------------------------------------------------------------------------
 
     def _see_whether_steady(self) -> None:
         """Whether this is the ordinary case, in which most questions need not be asked for every call: alone for long
         enough to know it, nothing lost, refused or being tried. Only what is no part of that case can end it."""
-        self._steady = self._proof >= _PROOF and not (
-            self.others or self._last_foreign or self._uncertain or self._must_probe
+        company = self.company
+        self._steady = company.proof >= PROOF and not (
+            company.count or company.foreign or company.last_foreign or self._uncertain or self.pause.probing
         )
 
     def _over(self, probe: bool) -> None:
@@ -387,19 +368,20 @@ class Window:
         if probe:
             self._headerless += 1
             if self._headerless >= _HEADERLESS:
-                self.floor, self._blind, self._uncertain, self.others = None, True, 0, 0
+                self.floor, self._blind, self._uncertain = None, True, 0
+                self.company = Company()
 
     def _begin(
         self, now: float, limit: int | None, remaining: int, reset: float, *, sent_at: float, first: bool = False
     ) -> None:
         """This answer is the first of a window."""
-        before = inf if first or not self.others else self._told_end
+        company = self.company
+        before = inf if first or not company.count else self._told_end
         if not first:
             self.edge.open(now - self._told_end)
-            if self.foreign or self.own >= _FEW:
-                self._last_own, self._last_foreign = self.own, self.foreign
+        company.new_window(self.own, self.in_flight, self.turn)
         self.period = max(self.period, reset)
-        self.edge.plan(self.own, self.period, not self.others)
+        self.edge.plan(self.own, self.period, not company.count)
         self.limit = limit or max(remaining, self.limit or 0)
         self.floor, self._floor_at = remaining, now
         self._opened_by = sent_at
@@ -408,14 +390,11 @@ class Window:
         if self._regular:
             self._told_end = counted_on(before, self._honest_end, sent_at + reset - ROUNDING, self.period)
         self._door = min(_MOST_DOOR, max(_LEAST_DOOR, int(_DOOR * self.limit)))
-        self._share.new_window()
         self._blind = False
-        self.own, self.foreign = 1, 0
-        self._base = self.limit - remaining - 1 if first else 0
-        self._turn_base, self._before = self.turn, 1 + self.in_flight
-        self._batch, self._batch_size, self._batch_low = 0, 0, inf
+        self.own = 1
+        self._ours = remaining + 1 if first else self.limit
         if first:
-            self._suspect = self._base > 0
+            company.suspect = self._ours < self.limit
         self._due = now
         if reset == 0:
             self.edge.rounded_down()
@@ -442,59 +421,14 @@ class Window:
     def _new_limit(self, limit: int, remaining: int) -> None:
         """The limit changed within a window: what others took so far stays what it was."""
         self.limit = limit
-        self._base = limit - remaining - self.own - self.in_flight - self._uncertain - self.foreign
+        self._ours = remaining + self.own + self.in_flight + self._uncertain + self.company.foreign
 
-    def _look_for_others(self, remaining: int, now: float, turn: int | None = None) -> None:
-        """Count what fell beyond anything we can have caused.
-
-        Calls under way hide as many of others. But a server takes calls about in the order of sending, so what fell
-        beyond the calls sent up to this one is probably not ours; until we know to be alone, the least that a few
-        answers say is believed.
-        """
-        if turn is not None and turn > self._turn_base and self._proof < _PROOF:
-            probably = (self.limit or 0) - remaining - self._base - self._before - (turn - self._turn_base)
-            self._batch_low = min(self._batch_low, probably)
-            self._batch += 1
-            self._batch_size = max(self._batch_size, _BATCH + self.in_flight)
-            if self._batch >= self._batch_size:
-                self.foreign = max(self.foreign, int(self._batch_low))
-                self._batch, self._batch_size, self._batch_low = 0, 0, inf
-        surely = (self.limit or 0) - remaining - self._base - self.own - self.in_flight - self._uncertain
-        if surely > self.foreign:
-            self.foreign = surely
-        if self.foreign or self._last_foreign:
-            self._proof, self._suspect = 0, False
-            if turn is not None and turn > self._turn_base:
-                self._share.see(remaining, now, turn)
-            if self._share.ratio is not None:
-                ratio = self._share.ratio
-            elif self._last_own >= _FEW and self._last_foreign:
-                ratio = self._last_foreign / self._last_own
-            else:
-                ratio = self.foreign / max(1, self.own)
-            self._believe(min(_MOST_OTHERS, max(1, round(ratio))))
-        else:
-            self._share.ratio = None
-            self._proof += 1
-            self._suspect = self._suspect and self._proof < _SUSPICION
-            self._believe(1 if self._suspect else 0)
-
-    def _believe(self, others: int) -> None:
-        limit = self.limit or 0
-        self.others = others
-        ratio = self._share.ratio
-        self._weight = others if ratio is None else min(others, ratio)
-        self._tail = min(others + int(_LEAST_TAIL * limit), max(1, int(_MOST_TAIL * limit))) if others else 0
+    def _look_around(self, remaining: int, now: float, turn: int | None = None) -> None:
+        gone, own = self._ours - remaining, self.own + self._uncertain
+        self.company.look(self.limit or 0, gone, own, self.in_flight, remaining, now, turn)
 
     def _could_be_empty(self, now: float) -> bool:
         """Whether others may have taken what we believed to be left."""
-        left = (self.floor or 0) - self.in_flight
-        return left <= max(self.others, 0.05 * (self.limit or 0), 2 * self._share.fall * (now - self._floor_at))
-
-    def _backed_off(self, now: float) -> float:
-        """The end of the next back-off step, not beyond the end of the window."""
-        step = min(_LAST_STEP, _FIRST_STEP * 2.0**self._strikes * (1 + self._random() / 2))
-        self._strikes = min(self._strikes + 1, 16)
-        if self.floor is not None and self.end > now:
-            return min(now + step, self.end)
-        return now + step
+        left, age, others = (self.floor or 0) - self.in_flight, now - self._floor_at, self.company.count
+        little = _LITTLE * (self.limit or 0) if others or age > _STALE else self._door
+        return left <= max(others, little, 2 * self.company.share.fall * age)
