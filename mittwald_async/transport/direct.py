@@ -75,6 +75,8 @@ class Direct:
             given, headers = headers, CIMultiDict(self._headers)
             headers.update(given)
         request = aiohttp.ClientRequest(method, url, headers=headers, loop=self._loop, session=self._session, traces=[])
+        if watched is not None:
+            watched.request = request
         try:
             connection = await self._connector.connect(request, traces=[], timeout=timeout)
         except TimeoutError as error:
@@ -89,8 +91,6 @@ class Direct:
         )
         try:
             response = await request.send(connection)
-            if watched is not None:
-                watched.connection = connection
             try:
                 return await response.start(connection)
             except BaseException:

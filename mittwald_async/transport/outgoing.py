@@ -114,7 +114,8 @@ class Outgoing:
             max_concurrency=options.max_concurrency,
         )
         agent = f"{options.user_agent} {USER_AGENT}" if options.user_agent else USER_AGENT
-        self._base_headers = CIMultiDict({"User-Agent": agent, "Accept": JSON, **options.headers})
+        self._base_headers = CIMultiDict({"User-Agent": agent, "Accept": JSON})
+        self._base_headers.update(options.headers)
         self._foreign_headers = CIMultiDict({"User-Agent": agent, "Accept": "*/*"})
         self._json_headers = CIMultiDict({"User-Agent": agent, "Accept": JSON, "Content-Type": JSON})
         self._secret: Secret | None = None
@@ -123,7 +124,7 @@ class Outgoing:
     def _call(self, plan: Plan, path: Sequence[object], query: Mapping[str, object] | None) -> Call:
         shared = self.shared
         call = Call(plan, shared.base + plan.target(path, query), path, query, shared.clock.now())
-        if plan.accept is not JSON:
+        if plan.accept != JSON:
             call.extra = {"Accept": plan.accept}
         return call
 

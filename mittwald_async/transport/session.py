@@ -37,7 +37,7 @@ from ..operation import RateLimit, Response
 from ..options import Hidden, Pool
 from .build import Content
 from .direct import BODIED, Direct
-from .watch import COARSE, Watch
+from .watch import COARSE, Watch, Watched
 
 ERROR_BODY_LIMIT = 1 << 20
 """Bytes of an error's body that are read; the rest is left on the wire and the connection is closed."""
@@ -48,7 +48,6 @@ _CHUNK = 1 << 16
 _LONGEST_FIELD = 1 << 15
 """Bytes of one header of an answer."""
 _NO_TYPE = ("Content-Type",)
-_SWITCH = "_retry_connection"
 _NEVER_WRITTEN = "closing transport"
 """aiohttp's writer says this when it finds the connection closed before handing it the first byte."""
 
@@ -220,7 +219,7 @@ def check_session(session: object) -> None:
 class Session:
     """A pool of connections on one event loop: our own, or one handed in, which is used and never closed."""
 
-    __slots__ = ("_direct", "_guarded", "_owned", "_proxies", "_watch", "loop", "session")
+    __slots__ = ("_direct", "_owned", "_proxies", "_watch", "loop", "session")
 
     def __init__(
         self,
@@ -228,14 +227,12 @@ class Session:
         *,
         owned: bool,
         proxies: Proxies,
-        guarded: bool,
         direct: Direct | None = None,
     ) -> None:
         self.session: aiohttp.ClientSession = session
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._owned = owned
         self._proxies = proxies
-        self._guarded = guarded
         self._direct = direct
         self._watch = Watch(self.loop)
 
@@ -250,7 +247,7 @@ class Session:
                 raise ConfigurationError(
                     "the aiohttp session handed in belongs to another event loop: make it on this one"
                 )
-            return cls(external, owned=False, proxies=Proxies(False), guarded=True)
+            return cls(external, owned=False, proxies=Proxies(False))
         tls = pool.tls
         if tls is None and secure:
             tls = await asyncio.to_thread(default_tls)
@@ -269,15 +266,9 @@ class Session:
         )
         if not pool.compressed:
             session.headers["Accept-Encoding"] = "identity"
-        # aiohttp sends an idempotent request a second time, unasked and untold, when a kept connection turns out to
-        # be closed. Retries are counted and told here, so that one is switched off; where the switch is missing,
-        # a guard does it at a higher price per call.
-        switch = hasattr(session, _SWITCH)
-        if switch:
-            setattr(session, _SWITCH, False)
         proxies = Proxies(pool.trust_env)
         direct = None if proxies else Direct.over(session, connector, _LONGEST_FIELD)
-        return cls(session, owned=True, proxies=proxies, guarded=not switch, direct=direct)
+        return cls(session, owned=True, proxies=proxies, direct=direct)
 
     async def close(self) -> None:
         """Close the pool if it is ours."""
@@ -313,10 +304,10 @@ class Session:
         if within is not None:
             task = asyncio.current_task(self.loop)
             assert task is not None
-            if direct is None:
-                silence = None  # aiohttp sees to that: it knows when a body was sent, until when nothing can be heard
-            else:
+            if content is None:
                 timeout = unread
+            else:
+                silence = None  # aiohttp sees to that: it knows when a body was sent, until when nothing can be heard
             watched = self._watch.begin(task, within, silence)
         try:
             arrived: aiohttp.ClientResponse
@@ -328,7 +319,7 @@ class Session:
                     url,
                     allow_redirects=False,
                     timeout=timeout,
-                    **self._arguments(method, url, headers, content),
+                    **self._arguments(method, url, headers, content, watched),
                 )
             response = arrived
             status = arrived.status
@@ -368,9 +359,12 @@ class Session:
             raise content.failure
         raise problem
 
-    def _arguments(self, method: str, url: URL, headers: CIMultiDict[str], content: Content | None) -> dict[str, Any]:
+    def _arguments(
+        self, method: str, url: URL, headers: CIMultiDict[str], content: Content | None, watched: Watched | None
+    ) -> dict[str, Any]:
         """What aiohttp's request takes beyond the usual."""
         arguments = {"headers": headers, **self._proxies.arguments(url)}
+        arguments["middlewares"] = (_Once(watched), *getattr(self.session, "_middlewares", ()))
         if content is not None:
             arguments["data"] = content.payload()
         elif method in BODIED:
@@ -381,8 +375,6 @@ class Session:
             arguments["headers"] = CIMultiDict([*headers.items(), *arguments.pop("proxy_headers").items()])
         if not self._owned:
             arguments["raise_for_status"] = False  # a session of the caller's may raise, and would hide the answer
-        if self._guarded:
-            arguments["middlewares"] = (_Once(), *getattr(self.session, "_middlewares", ()))
         return arguments
 
 
@@ -419,18 +411,25 @@ async def _bounded(response: aiohttp.ClientResponse) -> Answer:
 
 
 class _Once:
-    """aiohttp middleware that refuses the hidden second sending of one call with the error of the first."""
+    """aiohttp middleware around a request: sees what goes out, and that it goes out once.
 
-    __slots__ = ("_failure",)
+    aiohttp sends an idempotent request a second time, unasked and untold, when a kept connection turns out to be closed.
+    Retries are counted and told in the pipeline, so that one is refused with the error of the first.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_failure", "_watched")
+
+    def __init__(self, watched: Watched | None) -> None:
         self._failure: BaseException | None = None
+        self._watched = watched
 
     async def __call__(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         if self._failure is not None:
             raise self._failure
+        if self._watched is not None:
+            self._watched.request = request
         try:
             return await handler(request)
         except BaseException as error:

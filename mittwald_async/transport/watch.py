@@ -30,7 +30,7 @@ class Wire(Sized, Protocol):
 
 
 class Connection(Protocol):
-    """What an exchange goes out on."""
+    """What a request went out on."""
 
     @property
     def protocol(self) -> Wire | None:
@@ -41,19 +41,22 @@ class Connection(Protocol):
 class Watched:
     """One exchange."""
 
-    __slots__ = ("cancelling", "connection", "deadline", "silence")
+    __slots__ = ("cancelling", "deadline", "request", "silence")
 
     def __init__(self, deadline: float, cancelling: int, silence: float | None) -> None:
         self.deadline: float = deadline
         self.cancelling: int = cancelling
         self.silence: float | None = silence
         """Seconds without a byte that are too many; `None` where somebody else sees to that."""
-        self.connection: Connection | None = None
-        """What it went out on, as soon as that is known."""
+        self.request: object = None
+        """The HTTP client's, as soon as there is one."""
 
     def bound_silence(self) -> None:
         """Set the timer for silence, late by the time the exchange has been under way."""
-        wire = None if self.connection is None else self.connection.protocol
+        # A request has a response once it was sent, and that a connection until all of it has come in.
+        response: object = getattr(self.request, "response", None)
+        connection: Connection | None = getattr(response, "connection", None)
+        wire = None if connection is None else connection.protocol
         # Where an answer has come in, the timer was stopped for good: it must not tick on an idle connection.
         if wire is not None and not len(wire):
             wire.read_timeout, self.silence = self.silence, None
@@ -75,7 +78,7 @@ class Watch:
         return len(self._running)
 
     def begin(self, task: asyncio.Task[Any], seconds: float, silence: float | None = None) -> Watched:
-        """Cancel the task if it has not called `end` within this time; bound silence once the connection is known."""
+        """Cancel the task if it has not called `end` within this time; bound silence once its `request` was sent."""
         watched = self._running[task] = Watched(self._loop.time() + seconds, task.cancelling(), silence)
         if not self._ticking:
             self._ticking = True

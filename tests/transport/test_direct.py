@@ -16,7 +16,7 @@ import pytest
 from multidict import CIMultiDict
 from yarl import URL
 
-from mittwald_async.errors import CallTimeoutError, ConnectTimeoutError
+from mittwald_async.errors import CallTimeoutError, ConnectTimeoutError, ReadTimeoutError
 from mittwald_async.options import Pool
 from mittwald_async.transport import direct, session
 from mittwald_async.transport.direct import Direct
@@ -173,6 +173,20 @@ async def test_a_deadline_ends_a_request_on_the_short_way(monkeypatch: pytest.Mo
             await made.exchange("GET", URL(url), CIMultiDict(), None, limits(0.15, None, None), None)
         assert taken == ["/"]
         assert not getattr(made.session.connector, "_acquired")  # noqa: B009 - that no connection is left behind
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_silence_is_bounded_for_a_session_handed_in(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "COARSE", 0.1)
+    monkeypatch.setattr("mittwald_async.transport.watch._TICK", 0.02)
+    async with (
+        hearing(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal") as (url, _),
+        aiohttp.ClientSession() as own,
+    ):
+        made = await Session.open(Pool(), own, False)
+        with pytest.raises(ReadTimeoutError):
+            await made.exchange(method, URL(url), CIMultiDict(), None, limits(60.0, None, 0.15), None)
+        assert not getattr(own.connector, "_acquired")  # noqa: B009
 
 
 async def test_a_connection_that_takes_too_long_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
