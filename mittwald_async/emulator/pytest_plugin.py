@@ -29,7 +29,6 @@ import pytest
 
 from . import Emulator, Transitions
 
-
 _QUIET: dict[str, Any] = {"lag": 0.0, "drift": 0.0, "transitions": Transitions(length=0.0, failing=0.0)}
 
 
