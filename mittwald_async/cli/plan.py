@@ -78,7 +78,7 @@ def known_from(path: Path) -> Known:
     """Counts of an earlier sweep, if there is one."""
     if not path.is_file():
         return Known()
-    with Store(path) as store:
+    with Store(path, writable=False) as store:
         return store.known()
 
 

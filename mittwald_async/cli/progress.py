@@ -211,7 +211,7 @@ def _table(state: State, height: int) -> RenderResult:
     if not names:
         return
     table = Table(box=None, pad_edge=False)
-    table.add_column("resource", no_wrap=True, overflow="ellipsis", ratio=None)
+    table.add_column("resource", no_wrap=True, overflow="ellipsis")
     for head in ("rows", "lists"):
         table.add_column(head, justify="right", no_wrap=True)
     if left_out:

@@ -104,6 +104,52 @@ def test_what_is_planned_is_what_is_sent(command: Command, part: tuple[str, ...]
     assert (planned["exact"], planned["requests"]) == (True, sent["requests"])
 
 
+def test_a_plan_only_reads_the_inventory_also_while_somebody_writes_it(command: Command) -> None:
+    assert command("sweep", "-r", "project")[0] == 0
+    path = Path("inventory.sqlite")
+    before = path.read_bytes()
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        assert "total: 1 request," in command("plan", "-r", "project")[1]
+        assert "total: 1 request," in command("sweep", "--explain", "-r", "project")[1]
+        db.execute("ROLLBACK")
+    assert path.read_bytes() == before
+    Path("empty.sqlite").touch()
+    assert "1 per page" in command("plan", "-r", "project", "--from", "empty.sqlite")[1]
+    assert Path("empty.sqlite").read_bytes() == b""
+
+
+def test_a_sweep_of_some_projects_has_nothing_of_other_customers(command: Command) -> None:
+    assert command("sweep", "-r", "project")[0] == 0
+    with closing(sqlite3.connect("inventory.sqlite")) as db:
+        project, customer = db.execute("SELECT id, customer_id FROM project").fetchone()
+    assert command("sweep", "--project", project, "-o", "one.sqlite")[0] == 0
+    with closing(sqlite3.connect("one.sqlite")) as db:
+        assert db.execute("SELECT id FROM customer").fetchall() == [(customer,)]
+        for table in ("customer_order", "server", "invoice", "contract", "extension_instance", "domain"):
+            assert set(db.execute(f"SELECT customer_id FROM {table}")) <= {(customer,), (None,)}
+
+
+def test_a_folder_of_tables_keeps_what_else_is_in_it(command: Command) -> None:
+    folder = Path("papers")
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("precious")
+    code, _, err = command("sweep", "-r", "project", "--format", "csv", "-o", "papers")
+    assert (folder / "thesis.txt").read_text() == "precious"
+    assert (code, (folder / "project.csv").exists()) == (0, True), err
+
+
+def test_refused_lists_are_never_passed_over_in_silence(command: Command, server: str) -> None:
+    with faults(server, {"status": 403}):
+        code, _, err = command("sweep", "-r", "project", "-r", "domain", "-r", "customer")
+    assert code == 3
+    assert {line.split()[1].rstrip(":") for line in err.splitlines() if line.startswith("failed: ")} == {
+        "project",
+        "domain",
+        "customer",
+    }
+
+
 @pytest.mark.parametrize(("content", "complaint"), [(None, "no such file"), ("hello", "no SQLite database")])
 def test_a_plan_from_no_inventory_is_refused(command: Command, content: str | None, complaint: str) -> None:
     if content is not None:
