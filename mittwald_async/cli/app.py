@@ -98,6 +98,8 @@ def run(arguments: Sequence[str]) -> int:
         if len(rest) < len(arguments):
             traceback.print_exc()
         return _explain(error)
+    if result == INTERRUPTED:  # What typer makes of Ctrl-C where no event loop runs.
+        say("interrupted")
     if not rest:
         return USAGE
     return result if isinstance(result, int) else 0

@@ -48,8 +48,9 @@ Json = Annotated[bool, typer.Option("--json", help="JSON for machines instead of
 class StoppedError(Exception):
     """The event loop was ended from outside: by Ctrl-C or, with SIGTERM, by the system."""
 
-    def __init__(self, code: int) -> None:
-        super().__init__("terminated" if code == TERMINATED else "interrupted")
+    def __init__(self, code: int, way_on: str = "") -> None:
+        word = "terminated" if code == TERMINATED else "interrupted"
+        super().__init__(f"{word}; {way_on}" if way_on else word)
         self.code = code
 
 

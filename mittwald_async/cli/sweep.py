@@ -120,8 +120,8 @@ def sweep(
             _check_scope(job, sink, asked if resource else None, part if customer or project else None)
         return run(_sweep, job, source, again, as_json)
     except StoppedError as stop:
-        say(f"{stop}; go on with: {again}")
-        return stop.code
+        begun = job.store.unfinished() is not None
+        raise StoppedError(stop.code, f"go on with: {again}" if begun else "nothing had been asked for yet") from None
     except MittwaldError as error:
         if job.sweep is not None:
             error.add_note(f"stopped; once that is settled, go on with: {again}")

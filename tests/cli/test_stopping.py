@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from mittwald_async.cli import plan, sweep
+
 from .conftest import PROGRAM, Command, environment, faults
 
 SLOW = {"operation": "cronjob-list-cronjobs", "delay": 20}
@@ -60,6 +62,22 @@ def test_a_sweep_stops_at_once_and_tells_the_command_that_goes_on(
     assert again.returncode == 0
     with closing(sqlite3.connect(out)) as db:
         assert db.execute("SELECT state FROM sweeps").fetchall() == [("done",)]
+
+
+def test_a_sweep_that_had_not_begun_does_not_tell_to_go_on(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep, "_sweep", stopped)
+    assert command("sweep", "-r", "project") == (130, "", "interrupted; nothing had been asked for yet\n")
+
+
+def test_ctrl_c_is_told_also_where_nothing_is_sent(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(plan, "make_plan", stopped)
+    assert command("plan") == (130, "", "interrupted\n")
 
 
 def test_what_was_asked_to_go_on_with_is_told_as_it_was_typed(command: Command, server: str, tmp_path: Path) -> None:
