@@ -78,6 +78,8 @@ def read_pause(headers: Mapping[str, str]) -> float | None:
     text = headers.get(_RETRY)
     if text is None:
         text = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
+    if text is None or not text.strip()[:1].isdigit():
+        return None  # A date, most likely; whoever repeats the call reads it, with a clock.
     return _seconds(_RETRY, text)
 
 
