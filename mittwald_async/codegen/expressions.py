@@ -106,6 +106,10 @@ class Expressions:
             return f"{name('Annotated')}[{text}, {name('Facts')}({_facts(limits)})]"
         return text
 
+    def _element(self, made: ir.Type, limits: ir.Limits) -> str:
+        """What is inside a list or mapping; limits are written down in models only."""
+        return self.of(made, None if self.domain is None else limits)
+
     def _plain(self, made: ir.Type) -> str:
         name = self.imports.name
         match made:
@@ -122,9 +126,9 @@ class Expressions:
                 values = ", ".join(quoted(value) for value in made.values)
                 return f"{name('Literal')}[{values}] | {name(made.base)}"
             case ir.ListOf():
-                return f"{name('Sequence' if self.argument else 'list')}[{self.of(made.item)}]"
+                return f"{name('Sequence' if self.argument else 'list')}[{self._element(made.item, made.limits)}]"
             case ir.DictOf():
-                return f"{name('Mapping' if self.argument else 'dict')}[{name('str')}, {self.of(made.value)}]"
+                return f"{name('Mapping' if self.argument else 'dict')}[{name('str')}, {self._element(made.value, made.limits)}]"
             case ir.Ref():
                 return made.name if made.domain == self.domain else f"{self.imports.domain(made.domain)}.{made.name}"
             case ir.Either():

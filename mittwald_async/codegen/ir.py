@@ -22,13 +22,32 @@ class Enum:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What the document says of a value beyond its type."""
+
+    format: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str | None = None
+
+    def __bool__(self) -> bool:
+        return self != Limits()
+
+
+@dataclass(frozen=True)
 class ListOf:
     item: Type
+    limits: Limits = field(default=Limits(), compare=False)
+    """Of each element."""
 
 
 @dataclass(frozen=True)
 class DictOf:
     value: Type
+    limits: Limits = field(default=Limits(), compare=False)
+    """Of each value."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +79,6 @@ Type: TypeAlias = Primitive | Enum | ListOf | DictOf | Ref | Nullable | Either
 STR, INT, FLOAT, BOOL = Primitive("str"), Primitive("int"), Primitive("float"), Primitive("bool")
 BYTES, NONE, ANY = Primitive("bytes"), Primitive("None"), Primitive("Any")
 DATETIME, DATE = Primitive("datetime"), Primitive("date")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the document says of a value beyond its type."""
-
-    format: str | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    min_length: int | None = None
-    max_length: int | None = None
-    pattern: str | None = None
-
-    def __bool__(self) -> bool:
-        return self != Limits()
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,8 @@ def lay(node: Node, indent: int = 0, before: str = "", after: str = "") -> str:
     if not node.items or len(line) <= WIDTH:
         return line
     lines = [f"{margin}{before}{node.head}{node.brackets[0]}"]
-    lines += [lay(item, indent + 1, after=",") for item in node.items]
+    alone = bool(node.head) and node.brackets == "[]" and len(node.items) == 1  # a comma would make it a tuple
+    lines += [lay(item, indent + 1, after="" if alone else ",") for item in node.items]
     lines.append(f"{margin}{node.brackets[1]}{node.tail}{after}")
     return "\n".join(lines)
 
@@ -86,7 +87,8 @@ def declared(name: str, annotation: str, value: Bracket | str | None, indent: in
         return f"{start} = (\n{lay(value, indent + 1)}\n{margin})"
     options = _options(annotation)
     if len(options) == 1:
-        return line
+        after = "" if value is None else f" = {flat(value)}"
+        return lay(_bracketed(annotation), indent, before=f"{name}: ", after=after)
     wrapped = (
         union("", options, indent)
         if len(f"{margin}{INDENT}{annotation}") > WIDTH

@@ -161,7 +161,7 @@ def _type(node: ast.expr) -> Facts:
     values: list[object] = []
     for option in _options(node):
         if isinstance(option, ast.Subscript) and _is(option.value, "Annotated"):
-            inner, *metadata = option.slice.elts if isinstance(option.slice, ast.Tuple) else [option.slice]
+            inner, *metadata = _inside(option)
             within = _type(inner)
             options.append(str(within.pop("type")))
             values += cast("tuple[object, ...]", within.pop("values", ()))
@@ -171,18 +171,40 @@ def _type(node: ast.expr) -> Facts:
         elif ast.unparse(option) == "None":
             facts["null"] = True
         elif not _is(option, "UnsetType"):
+            bare = _Bare()
+            option = bare.visit(option)
+            facts |= bare.facts
             known = [
                 part for part in ast.walk(option) if isinstance(part, ast.Subscript) and _is(part.value, "Literal")
             ]
             for literal in known:
-                listed = literal.slice.elts if isinstance(literal.slice, ast.Tuple) else [literal.slice]
-                values += [ast.literal_eval(part) for part in listed]
+                values += [ast.literal_eval(part) for part in _inside(literal)]
             if not (isinstance(option, ast.Subscript) and _is(option.value, "Literal")):
                 options.append(_WITH_VALUES.sub("", ast.unparse(option)))
     return {"type": " | ".join(dict.fromkeys(options)), **({"values": tuple(values)} if values else {}), **facts}
 
 
 _WITH_VALUES = re.compile(r"""Literal_?\[(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\]'"])*\] \| """)
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes out what `Annotated` says of elements and values, and remembers it."""
+
+    def __init__(self) -> None:
+        self.facts: Facts = {}
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        if not _is(node.value, "Annotated"):
+            return node
+        inner, *metadata = _inside(node)
+        for record in metadata:
+            self.facts |= {f"{key} of each": value for call in _calls(record) for key, value in _facts(call).items()}
+        return inner
+
+
+def _inside(node: ast.Subscript) -> list[ast.expr]:
+    return node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
 
 
 def _options(node: ast.expr) -> list[ast.expr]:

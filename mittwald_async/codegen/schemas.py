@@ -151,6 +151,9 @@ class Schemas:
         self._working.pop()
         return made
 
+    def _element(self, schema: Json, owner: Owner, pointer: str) -> tuple[ir.Type, ir.Limits]:
+        return self._part(schema, owner, pointer), self.limits(schema, pointer)
+
     def _combined(self, source: int, merged: Json, owner: Owner, pointer: str) -> ir.Type:
         """The type of several schemas put together. Their properties were copied here, so a part that refers to the
         whole would be copied for ever; it becomes a reference to what is being made."""
@@ -184,7 +187,7 @@ class Schemas:
             return self._object(schema, owner, pointer)
         if kind == "array":
             inner = Owner(owner.domain, owner.name + "Item" if owner.exact else singular(owner.name))
-            return ir.ListOf(self._part(schema.get("items", {}), inner, f"{pointer}/items"))
+            return ir.ListOf(*self._element(schema.get("items", {}), inner, f"{pointer}/items"))
         if kind == "string":
             return _STRING_FORMATS.get(text(schema, "format", pointer) or "", ir.STR)
         return _PLAIN_TYPES.get(kind, ir.ANY)
@@ -213,7 +216,7 @@ class Schemas:
         if not properties and extra is not False:
             if isinstance(extra, dict) and extra:
                 value = Owner(owner.domain, owner.name + "Value" if owner.exact else singular(owner.name))
-                return ir.DictOf(self._part(cast(Json, extra), value, f"{pointer}/additionalProperties"))
+                return ir.DictOf(*self._element(cast(Json, extra), value, f"{pointer}/additionalProperties"))
             return ir.DictOf(ir.ANY)
         if properties and isinstance(extra, dict) and extra:
             return self._mixed([*properties.values(), cast(Json, extra)], pointer)

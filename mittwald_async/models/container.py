@@ -441,7 +441,7 @@ class VolumeResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.VolumeResponse`."""
 
     id: Annotated[str, Facts(format="uuid")]
-    linked_services: list[str] | None = field(default=None, name="linkedServices")
+    linked_services: list[Annotated[str, Facts(format="uuid")]] | None = field(default=None, name="linkedServices")
     name: str
     orphaned: bool
     stack_id: Annotated[str, Facts(format="uuid")] = field(name="stackId")

@@ -161,7 +161,10 @@ class InvoiceGetFileAccessTokenResult(Model, frozen=True, kw_only=True):
 class InvoiceUpdateInvoiceSettingsRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/customers/{customerId}/invoice-settings`: body."""
 
-    additional_email_recipients: list[str] | None = field(default=None, name="additionalEmailRecipients")
+    additional_email_recipients: list[Annotated[str, Facts(format="email")]] | None = field(
+        default=None,
+        name="additionalEmailRecipients",
+    )
     invoice_period: Annotated[int, Facts(minimum=0)] = field(name="invoicePeriod")
     payment_settings: invoice.PaymentSettings = field(name="paymentSettings")
     printed_invoices: bool | None = field(default=None, name="printedInvoices")
@@ -277,7 +280,10 @@ class TerminateContractResult(Model, frozen=True, kw_only=True):
 
     contract_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contractId")
     explanation: str | None = None
-    items_scheduled_for_termination: list[str] | None = field(default=None, name="itemsScheduledForTermination")
+    items_scheduled_for_termination: list[Annotated[str, Facts(format="uuid")]] | None = field(
+        default=None,
+        name="itemsScheduledForTermination",
+    )
     reason: str | None = None
     termination_target_date: datetime | None = field(default=None, name="terminationTargetDate")
 

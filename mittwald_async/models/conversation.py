@@ -119,7 +119,10 @@ class ConversationPreferences(Model, frozen=True, kw_only=True):
 class ConversationPreferencesPreferredUsers(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ConversationPreferences`: `preferredUsers`."""
 
-    category_user_pairs: dict[str, str] | None = field(default=None, name="categoryUserPairs")
+    category_user_pairs: dict[str, Annotated[str, Facts(format="uuid")]] | None = field(
+        default=None,
+        name="categoryUserPairs",
+    )
     fallback: Annotated[str, Facts(format="uuid")] | None = None
 
 
@@ -144,7 +147,7 @@ class CreateConversationResult(Model, frozen=True, kw_only=True):
 class CreateMessageRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/conversations/{conversationId}/messages`: body."""
 
-    file_ids: list[str] | None = field(default=None, name="fileIds")
+    file_ids: list[Annotated[str, Facts(format="uuid")]] | None = field(default=None, name="fileIds")
     message_content: Annotated[str, Facts(max_length=8000)] | None = field(default=None, name="messageContent")
 
 

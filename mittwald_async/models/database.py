@@ -154,7 +154,7 @@ class MySqlDatabase(Model, frozen=True, kw_only=True):
     created_at: datetime = field(name="createdAt")
     description: str
     external_hostname: str = field(name="externalHostname")
-    finalizers: list[str] | None = None
+    finalizers: list[Annotated[str, Facts(min_length=1)]] | None = None
     hostname: str
     id: Annotated[str, Facts(format="uuid")]
     is_ready: bool = field(name="isReady")
@@ -226,7 +226,7 @@ class RedisDatabase(Model, frozen=True, kw_only=True):
     configuration: RedisDatabaseConfiguration | None = None
     created_at: datetime = field(name="createdAt")
     description: str
-    finalizers: list[str] | None = None
+    finalizers: list[Annotated[str, Facts(min_length=1)]] | None = None
     hostname: str
     id: Annotated[str, Facts(format="uuid")]
     name: str
@@ -243,7 +243,7 @@ class RedisDatabase(Model, frozen=True, kw_only=True):
 class RedisDatabaseConfiguration(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.database.RedisDatabaseConfiguration`."""
 
-    additional_flags: list[str] | None = field(default=None, name="additionalFlags")
+    additional_flags: list[Annotated[str, Facts(min_length=1)]] | None = field(default=None, name="additionalFlags")
     max_memory: str | None = field(default=None, name="maxMemory")
     max_memory_policy: str | None = field(default=None, name="maxMemoryPolicy")
     persistent: bool | None = None

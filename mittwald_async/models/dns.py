@@ -19,8 +19,8 @@ CombinedAManagedARecord: TypeAlias = str
 class CombinedACustom(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.CombinedACustom`."""
 
-    a: Annotated[list[CombinedAManagedARecord], Facts(max_length=10)]
-    aaaa: Annotated[list[CombinedAManagedAAAARecord], Facts(max_length=10)]
+    a: Annotated[list[Annotated[CombinedAManagedARecord, Facts(format="ipv4")]], Facts(max_length=10)]
+    aaaa: Annotated[list[Annotated[CombinedAManagedAAAARecord, Facts(format="ipv6")]], Facts(max_length=10)]
     settings: RecordSettings
 
 
@@ -103,7 +103,7 @@ class RecordSettings(Model, frozen=True, kw_only=True):
 class RecordTXTComponent(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordTXTComponent`."""
 
-    entries: Annotated[list[str], Facts(max_length=20)]
+    entries: Annotated[list[Annotated[str, Facts(max_length=2048)]], Facts(max_length=20)]
     settings: RecordSettings
 
 

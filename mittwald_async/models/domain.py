@@ -187,7 +187,7 @@ class DeprecatedDomainCheckDomainRegistrabilityResult(Model, frozen=True, kw_onl
 class DeprecatedDomainDeclareNameserversRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/domains/{domainId}/nameservers`: body."""
 
-    nameservers: Annotated[list[str], Facts(min_length=2)] | None = None
+    nameservers: Annotated[list[Annotated[str, Facts(format="idn-hostname")]], Facts(min_length=2)] | None = None
 
 
 class DeprecatedDomainDeclareProcessChangeAuthcodeRequest(Model, frozen=True, kw_only=True):
@@ -270,7 +270,7 @@ class Domain(Model, frozen=True, kw_only=True):
     domain: Annotated[str, Facts(format="naked-domain")]
     domain_id: Annotated[str, Facts(format="uuid")] = field(name="domainId")
     handles: DomainHandles
-    nameservers: list[str]
+    nameservers: list[Annotated[str, Facts(format="idn-hostname")]]
     processes: list[Process] | None = None
     project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
     scheduled_deletion_date: datetime | None = field(default=None, name="scheduledDeletionDate")
@@ -420,7 +420,7 @@ class UpdateDomainContactResult(Model, frozen=True, kw_only=True):
 class UpdateDomainNameserversRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/domains/{domainId}/nameservers`: body."""
 
-    nameservers: Annotated[list[str], Facts(min_length=2)] | None = None
+    nameservers: Annotated[list[Annotated[str, Facts(format="idn-hostname")]], Facts(min_length=2)] | None = None
 
 
 class UpdateDomainProjectIdRequest(Model, frozen=True, kw_only=True):

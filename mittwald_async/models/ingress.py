@@ -68,14 +68,14 @@ class IngressDeprecated(Model, frozen=True, kw_only=True):
 class IngressDeprecatedIps(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.ingress.IngressDeprecated`: `ips`."""
 
-    v4: list[str]
+    v4: list[Annotated[str, Facts(format="ipv4")]]
 
 
 class IngressIps(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.ingress.Ingress`: `ips`."""
 
-    v4: list[str]
-    v6: list[str]
+    v4: list[Annotated[str, Facts(format="ipv4")]]
+    v6: list[Annotated[str, Facts(format="ipv6")]]
 
 
 class ListIngressesCompatibleWithCertificateIDRequest(Model, frozen=True, kw_only=True):

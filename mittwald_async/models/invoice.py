@@ -145,7 +145,10 @@ class InvoiceItemReference(Model, frozen=True, kw_only=True):
 class InvoiceSettings(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.InvoiceSettings`."""
 
-    additional_email_recipients: list[str] | None = field(default=None, name="additionalEmailRecipients")
+    additional_email_recipients: list[Annotated[str, Facts(format="email")]] | None = field(
+        default=None,
+        name="additionalEmailRecipients",
+    )
     debit_payment_stop_until: datetime | None = field(default=None, name="debitPaymentStopUntil")
     id: str
     invoice_period: int | None = field(default=None, name="invoicePeriod")

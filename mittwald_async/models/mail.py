@@ -58,14 +58,17 @@ class CreateForwardAddress(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mail.CreateForwardAddress`."""
 
     address: Annotated[str, Facts(format="idn-email")]
-    forward_addresses: list[str] = field(name="forwardAddresses")
+    forward_addresses: list[Annotated[str, Facts(format="idn-email")]] = field(name="forwardAddresses")
 
 
 class CreateMailAddress(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mail.CreateMailAddress`."""
 
     address: Annotated[str, Facts(format="idn-email")]
-    forward_addresses: list[str] | None = field(default=None, name="forwardAddresses")
+    forward_addresses: list[Annotated[str, Facts(format="idn-email")]] | None = field(
+        default=None,
+        name="forwardAddresses",
+    )
     is_catch_all: bool = field(name="isCatchAll")
     mailbox: CreateMailAddressMailbox
 
@@ -118,13 +121,17 @@ class DeprecatedMailMailaddressUpdateAddressRequest(Model, frozen=True, kw_only=
 class DeprecatedMailProjectsettingUpdateBlacklistRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/projects/{projectId}/mailsettings/blacklist`: body."""
 
-    blacklist: list[str]
+    blacklist: list[
+        Annotated[str, Facts(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$")]
+    ]
 
 
 class DeprecatedMailProjectsettingUpdateWhitelistRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/projects/{projectId}/mailsettings/whitelist`: body."""
 
-    whitelist: list[str]
+    whitelist: list[
+        Annotated[str, Facts(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$")]
+    ]
 
 
 class DeprecatedMailUpdateMailAddressAutoresponderRequest(Model, frozen=True, kw_only=True):
@@ -153,7 +160,7 @@ class DeprecatedMailUpdateMailAddressCatchallRequest(Model, frozen=True, kw_only
 class DeprecatedMailUpdateMailAddressForwardAddressesRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/mail-addresses/{mailAddressId}/forward-addresses`: body."""
 
-    forward_addresses: list[str] = field(name="forwardAddresses")
+    forward_addresses: list[Annotated[str, Facts(format="idn-email")]] = field(name="forwardAddresses")
 
 
 class DeprecatedMailUpdateMailAddressPasswordRequest(Model, frozen=True, kw_only=True):
@@ -186,13 +193,17 @@ class DeprecatedMailUpdateMailAddressSpamProtectionRequestSpamProtection(Model, 
 class DeprecatedMailUpdateProjectMailSettingRequestBlacklist(Model, frozen=True, kw_only=True):
     """In `PUT /v2/projects/{projectId}/mail-settings/{mailSetting}`: body, `variant 1`."""
 
-    blacklist: list[str]
+    blacklist: list[
+        Annotated[str, Facts(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$")]
+    ]
 
 
 class DeprecatedMailUpdateProjectMailSettingRequestWhitelist(Model, frozen=True, kw_only=True):
     """In `PUT /v2/projects/{projectId}/mail-settings/{mailSetting}`: body, `variant 2`."""
 
-    whitelist: list[str]
+    whitelist: list[
+        Annotated[str, Facts(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$")]
+    ]
 
 
 class Error(Model, frozen=True, kw_only=True):
@@ -205,9 +216,13 @@ class Error(Model, frozen=True, kw_only=True):
 class ListProjectMailSettingsResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/projects/{projectId}/mail-settings`: result 200."""
 
-    blacklist: list[str]
+    blacklist: list[
+        Annotated[str, Facts(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$")]
+    ]
     project_id: str = field(name="projectId")
-    whitelist: list[str]
+    whitelist: list[
+        Annotated[str, Facts(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$")]
+    ]
 
 
 class MailAddress(Model, frozen=True, kw_only=True):
@@ -216,7 +231,7 @@ class MailAddress(Model, frozen=True, kw_only=True):
     address: Annotated[str, Facts(format="idn-email")]
     archive: MailAddressArchive
     auto_responder: MailAddressAutoResponder = field(name="autoResponder")
-    forward_addresses: list[str] = field(name="forwardAddresses")
+    forward_addresses: list[Annotated[str, Facts(format="idn-email")]] = field(name="forwardAddresses")
     id: Annotated[str, Facts(format="uuid")]
     is_archived: bool = field(name="isArchived")
     is_backup_in_progress: bool = field(name="isBackupInProgress")
@@ -349,7 +364,7 @@ class UpdateMailAddressCatchAllRequest(Model, frozen=True, kw_only=True):
 class UpdateMailAddressForwardAddressesRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/mail-addresses/{mailAddressId}/forward-addresses`: body."""
 
-    forward_addresses: list[str] = field(name="forwardAddresses")
+    forward_addresses: list[Annotated[str, Facts(format="idn-email")]] = field(name="forwardAddresses")
 
 
 class UpdateMailAddressPasswordRequest(Model, frozen=True, kw_only=True):
@@ -382,13 +397,17 @@ class UpdateMailAddressSpamProtectionRequestSpamProtection(Model, frozen=True, k
 class UpdateProjectMailSettingRequestBlacklist(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/projects/{projectId}/mail-settings/{mailSetting}`: body, `variant 1`."""
 
-    blacklist: list[str]
+    blacklist: list[
+        Annotated[str, Facts(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$")]
+    ]
 
 
 class UpdateProjectMailSettingRequestWhitelist(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/projects/{projectId}/mail-settings/{mailSetting}`: body, `variant 2`."""
 
-    whitelist: list[str]
+    whitelist: list[
+        Annotated[str, Facts(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$")]
+    ]
 
 
 if TYPE_CHECKING:

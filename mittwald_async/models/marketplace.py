@@ -674,7 +674,7 @@ class ExtensionOrderExtensionRequestProjectId(Model, frozen=True, kw_only=True):
 class ExtensionPatchExtensionRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/contributors/{contributorId}/extensions/{extensionId}`: body."""
 
-    assets: list[str] | None = None
+    assets: list[Annotated[str, Facts(format="uuid")]] | None = None
     deprecation: ExtensionDeprecation | None = None
     description: str | None = None
     detailed_descriptions: DetailedDescriptions | UnsetType | None = field(default=UNSET, name="detailedDescriptions")

@@ -117,7 +117,10 @@ class ConfirmMfaRequest(Model, frozen=True, kw_only=True):
 class ConfirmMfaResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/credentials/mfa`: result 200."""
 
-    recovery_codes_list: Annotated[list[str], Facts(min_length=20, max_length=20)] = field(name="recoveryCodesList")
+    recovery_codes_list: Annotated[
+        list[Annotated[str, Facts(min_length=16, max_length=16)]],
+        Facts(min_length=20, max_length=20),
+    ] = field(name="recoveryCodesList")
 
 
 class ConfirmPasswordResetRequest(Model, frozen=True, kw_only=True):
@@ -571,7 +574,10 @@ class ResetRecoverycodesRequest(Model, frozen=True, kw_only=True):
 class ResetRecoverycodesResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/credentials/mfa`: result 200."""
 
-    recovery_codes_list: Annotated[list[str], Facts(min_length=20, max_length=20)] = field(name="recoveryCodesList")
+    recovery_codes_list: Annotated[
+        list[Annotated[str, Facts(min_length=16, max_length=16)]],
+        Facts(min_length=20, max_length=20),
+    ] = field(name="recoveryCodesList")
 
 
 class SupportCodeRequestResult(Model, frozen=True, kw_only=True):

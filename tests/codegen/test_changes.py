@@ -35,6 +35,7 @@ def test_nothing_changed() -> None:
 
 NEEDED: Json = {"required!": True}
 NULL: Json = {"nullable": True}
+LIST: Json = {"type": "array", "items": TEXT}
 VALUES: Json = {"enum": ["a", "b"]}
 
 
@@ -50,6 +51,7 @@ VALUES: Json = {"enum": ["a", "b"]}
         (TEXT | VALUES, TEXT | {"enum": ["b", "]|'", "a"]}, 'x: values added: "]|\'"', False, False),
         (TEXT | {"maxLength": 9}, TEXT | {"maxLength": 8}, "x: max_length: 9 -> 8", False, False),
         (TEXT, TEXT | {"format": "uuid"}, "x: format: none -> uuid", False, False),
+        (LIST, {"type": "array", "items": TEXT | {"maxLength": 8}}, "x: max_length of each: none -> 8", False, False),
     ],
 )
 def test_who_is_hurt_by_what(old: Json, new: Json, said: str, hurts_sender: bool, hurts_reader: bool) -> None:

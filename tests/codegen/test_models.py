@@ -290,3 +290,22 @@ def test_schemas_without_a_dot_have_a_domain_too(tmp_path: Path) -> None:
     package = Package(document({"Thing": obj(x=INT), "deep.er.Thing": obj(y=INT)}), tmp_path)
     comes_back(package.models("common").Thing, {"x": 1})
     comes_back(package.models("deep_er").Thing, {"y": 1})
+
+
+def test_limits_of_elements_and_values_are_on_their_type(tmp_path: Path) -> None:
+    mail: Json = {"type": "string", "format": "email", "nullable": True}
+    fields = obj(
+        ["mails"],
+        mails={"type": "array", "items": mail, "maxItems": 3},
+        ports={"type": "object", "additionalProperties": {"type": "integer", "maximum": 65535}},
+        long={"type": "array", "items": {"type": "string", "pattern": "^" + "[a-z0-9.-]+" * 9 + "$"}},
+    )
+    package = Package(document({"shop.a.X": fields}), tmp_path)
+    made = package.models("a").X
+    hints = typing.get_type_hints(made, include_extras=True)
+    (items, whole) = typing.get_args(hints["mails"])
+    (element, _) = typing.get_args(typing.get_args(items)[0])
+    assert (whole, element.__metadata__) == (Facts(max_length=3), (Facts(format="email"),))
+    (values, _) = typing.get_args(hints["ports"])
+    assert typing.get_args(values)[1].__metadata__ == (Facts(maximum=65535),)
+    comes_back(made, {"mails": ["a@example.org", None], "ports": {"x": 99999}, "long": ["a"]})

@@ -61,24 +61,6 @@ def test_operations_load_a_group_when_one_of_them_is_looked_at() -> None:
     assert of("api", names) == ["article"]
 
 
-def test_everything_at_once_is_small() -> None:
-    code = """
-import resource, sys
-def used():
-    with open('/proc/self/statm') as statm:
-        return int(statm.read().split()[1]) * resource.getpagesize() / 1e6
-before = used()
-from importlib import import_module
-from mittwald_async.operations import GROUPS
-from mittwald_async import models
-for name in GROUPS: import_module('mittwald_async.api.' + name)
-for name in models.__all__: getattr(models, name)
-assert used() - before < 60, used() - before
-"""
-    if sys.platform == "linux":
-        assert len(of("api", loaded(code))) == len(GROUPS)
-
-
 def test_the_surface_is_whole() -> None:
     assert (len(OPERATIONS), len(GROUPS), len(REDIRECTS)) == (576, 24, 109)
     assert OPERATIONS["project-list-projects"].paged
