@@ -4,7 +4,10 @@ To msgspec `Literal["ready", "pending"] | str` is `str`, so every value is copie
 of the few words the document knows. The members of an enum class it looks up without a copy, and for a word that is none
 it takes whatever the class's `_missing_` gives. So while msgspec reads a struct's fields, which it does once, their open
 enums are enum classes whose members are plain strings and whose `_missing_` is `str`. Values stay what they are: `str`,
-for known words and for new ones. Before and after, everyone who reads the annotations finds `Literal[…] | str`.
+for known words and for new ones. Before and after, everyone who reads the annotations finds `Literal[…] | str`; that
+moment of a first decoding is the only one in which another thread could find something else.
+
+A page of 1000 projects takes 1.43 MB instead of 1.86, and 3 to 18 % less time (`benchmarks/decode.py`).
 """
 
 from __future__ import annotations

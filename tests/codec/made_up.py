@@ -164,7 +164,18 @@ class Timed(Model, frozen=True):
     at: datetime
 
 
+class Preview(Model, frozen=True):
+    total: int
+
+
+class DetailedPreview(Model, frozen=True):
+    machine: int
+    storage: int
+    total: int
+
+
 if TYPE_CHECKING:
+    AnyPreview: TypeAlias = Preview | DetailedPreview | Unknown
     Tree: TypeAlias = Leaf | Branch | Hub | Unknown
     Moment: TypeAlias = Switched | Timed | Unknown
     Wide: TypeAlias = Kind | Second | Third | Fourth | Fifth | Sixth | Switched | Timed | Rest | Unknown
@@ -179,6 +190,10 @@ if TYPE_CHECKING:
     Graded: TypeAlias = Level | Flag | Unknown
     Boxed: TypeAlias = list[Auto] | list[Seconds] | Unknown
 else:
+
+    class AnyPreview(OneOf):
+        variants = ("Preview", "DetailedPreview")
+        plan = ((1, ("keys", ("machine", "storage", "total"))), (0, ("keys", ("total",))))
 
     class Tree(OneOf):
         variants = ("Leaf", "Branch", "Hub")

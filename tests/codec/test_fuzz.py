@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mittwald_async import codec
 from mittwald_async.errors import DriftWarning, ResponseDecodeError
 
-from .making import Maker
+from .making import Maker, same
 from .support import operation
 
 EXPRESSIONS = (
@@ -27,22 +27,30 @@ EXPRESSIONS = (
     "made_up.Graded",
     "made_up.Mixed | None",
     "dict[str, made_up.Ttl]",
+    "list[made_up.AnyPreview]",
     "made_up.Owner | made_up.Auto",
     "int | float",
     "datetime",
 )
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
 
-JSON: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(["id", "type", "record", "ttl", "auto", "entries"]) | st.text(max_size=4), inner, max_size=4
-        )
-    ),
-    max_leaves=12,
-)
+
+def json_with(keys: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
+    """Any JSON whose objects have such keys."""
+    return st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
+        max_leaves=12,
+    )
+
+
+JSON = json_with(st.sampled_from(["id", "type", "record", "ttl", "auto", "entries"]) | st.text(max_size=4))
+STRANGE = json_with(st.text(max_size=4).map(lambda text: "?" + text))
+"""With properties that no struct has, which may be lost."""
 QUIET = settings(
     max_examples=200,
     deadline=None,
@@ -69,6 +77,18 @@ def _keys(part: Any) -> list[Any]:
     return list(range(len(part))) if part.__class__ is list else []
 
 
+def _places(value: Any) -> list[tuple[Any, Any]]:
+    """Every place in JSON: the object or array, and the key or index."""
+    places: list[tuple[Any, Any]] = []
+    waiting: list[Any] = [value]
+    while waiting:
+        part = waiting.pop()
+        for key in _keys(part):
+            places.append((part, key))
+            waiting.append(part[key])
+    return places
+
+
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
 def test_bodies_that_once_were_trouble(path: Path) -> None:
     for expression in EXPRESSIONS:
@@ -93,17 +113,44 @@ def test_arbitrary_json(expression: str, value: Any) -> None:
 def test_fitting_json_with_one_value_replaced(data: st.DataObject) -> None:
     expression = data.draw(st.sampled_from(EXPRESSIONS))
     value = Maker(lambda n: data.draw(st.integers(0, n - 1))).make(codec.resolve(expression))
-    places: list[tuple[Any, Any]] = []
-    waiting: list[Any] = [value]
-    while waiting:
-        part = waiting.pop()
-        for key in _keys(part):
-            places.append((part, key))
-            waiting.append(part[key])
+    places = _places(value)
     if places:
         owner, key = data.draw(st.sampled_from(places))
         owner[key] = data.draw(JSON)
     survive(expression, json.dumps(value).encode())
+
+
+def assert_nothing_lost(came: Any, back: Any) -> None:
+    """Of what came all is there, but for `null` of optional properties, properties nobody knows, and notation."""
+    if came.__class__ is dict and back.__class__ is dict:
+        assert back.keys() <= came.keys()
+        for key, part in came.items():
+            if key in back:
+                assert_nothing_lost(part, back[key])
+            else:
+                assert part is None or key.startswith("?"), f"{key}: {part!r} is lost"
+    elif came.__class__ is list and back.__class__ is list:
+        assert len(came) == len(back)
+        for part, other in zip(came, back, strict=True):
+            assert_nothing_lost(part, other)
+    else:
+        assert same(came, back)
+
+
+@given(st.data())
+@QUIET
+def test_whatever_replaces_one_value_nothing_is_lost(data: st.DataObject) -> None:
+    expression = data.draw(st.sampled_from(EXPRESSIONS))
+    whole = [Maker(lambda n: data.draw(st.integers(0, n - 1))).make(codec.resolve(expression))]
+    owner, key = data.draw(st.sampled_from(_places(whole)))
+    owner[key] = data.draw(STRANGE)
+    body = json.dumps(whole[0]).encode()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DriftWarning)
+        value = codec.loads(expression, body)
+        converted = codec.convert(expression, json.loads(body))
+    assert repr(converted) == repr(value)
+    assert_nothing_lost(whole[0], json.loads(codec.encode(value)))
 
 
 @given(st.data())
