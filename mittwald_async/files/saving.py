@@ -5,6 +5,7 @@ All file work happens in worker threads, in pieces of about a megabyte, together
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import os
@@ -73,8 +74,12 @@ async def _receive(transfer: Transfer, part: Part) -> None:
         keep = transfer.validator is not None
         raise
     finally:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(part.close, pending, keep)
+        try:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(part.close, pending, keep)
+        except asyncio.CancelledError:  # the shield holds only anyio's off, and a thread not begun does not begin
+            part.close(pending, keep and transfer.validator is not None)
+            raise
 
 
 @contextlib.contextmanager

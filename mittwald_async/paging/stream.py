@@ -16,7 +16,7 @@ import msgspec
 from multidict import istr
 from typing_extensions import TypeVar
 
-from ..errors import PagingError, ResponseDecodeError
+from ..errors import ClientStateError, PagingError, ResponseDecodeError
 from ..fanout.brood import Brood
 from ..operation import Operation, Page, Paging, Response, Sender
 from ..structs import UNSET
@@ -227,7 +227,7 @@ class PageStream(Generic[T]):
             holding: the caller still has the page before; it counts among those in memory.
         """
         if self._busy:
-            raise RuntimeError("this list is already being read by another task; give each task its own iterator")
+            raise ClientStateError("this list is already being read by another task; give each task its own iterator")
         self._busy = True
         try:
             while not self._done:

@@ -193,7 +193,14 @@ class Proxies:
         proxy = self._known.get(url.scheme) or self._known.get("all")
         if not proxy or proxy_bypass(f"{url.host}:{url.port}"):
             return {}
-        address = URL(proxy if "://" in proxy else f"http://{proxy}")
+        address: URL | None = None
+        with suppress(ValueError):  # raised by the questions, too: the port is looked at late
+            named = URL(proxy if "://" in proxy else f"http://{proxy}")
+            address = named if named.scheme in ("http", "https") and named.host and named.port else None
+        if address is None:
+            raise ValueError(
+                f"the environment's proxy for {url.scheme} is no http proxy; Pool(trust_env=False) does without"
+            )
         arguments: dict[str, Any] = {"proxy": address.with_user(None)}
         if address.user is not None:
             pair = base64.b64encode(f"{address.user}:{address.password or ''}".encode()).decode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
@@ -237,10 +238,13 @@ class Waiters:
 
 
 def _check(timeout: object, on_change: object) -> None:
-    if timeout is not None and (not isinstance(timeout, int | float) or not 0 <= timeout < _FOR_EVER):
+    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+    if timeout is not None and not (number and 0 <= cast("float", timeout) < _FOR_EVER):
         raise InvalidArgumentError("timeout", f"must be 0 or more seconds, or None, not {timeout!r}")
     if on_change is not None and not callable(on_change):
         raise InvalidArgumentError("on_change", f"must be callable, not {type(on_change).__name__}")
+    if inspect.iscoroutinefunction(on_change):
+        raise InvalidArgumentError("on_change", "is async; nobody would await it, use a plain function")
 
 
 def _shown_state(value: object) -> str:

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from mittwald_async import Mittwald, Options, Pool
-from mittwald_async.errors import ClientStateError, ConfigurationError, NotFoundError
+from mittwald_async.errors import ClientStateError, ConfigurationError, NotFoundError, NotSentError
 from mittwald_async.transport.events import Event
 
 from .tools import GET_PROJECT, TOKEN, Clock, Seen, reply, serving, shared, talking
@@ -317,6 +317,15 @@ async def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPa
         async with Mittwald(TOKEN, base_url=proxy.url, pool=Pool(trust_env=False)) as client:
             await client.sender.value(GET_PROJECT, ("p-1",))
         assert proxy.seen[1].target == "/v2/projects/p-1"
+
+
+@pytest.mark.parametrize("proxy", ["socks5://user:hush@127.0.0.1:1080", "http://user:hush@[", "http://:80", "h:99999"])
+async def test_a_proxy_that_is_no_http_proxy_is_told(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    async with Mittwald(TOKEN, base_url="http://api.invalid", max_retries=0) as client:
+        with pytest.raises(NotSentError, match="the environment's proxy for http is no http proxy") as caught:
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert "hush" not in str(caught.value)
 
 
 async def test_tls_is_set_up_for_https_and_off_the_loop() -> None:

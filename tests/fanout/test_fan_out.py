@@ -298,6 +298,8 @@ async def test_progress_is_told_and_may_stop_it() -> None:
         ({"limit": 0}, "limit"),
         ({"limit": 1.5}, "limit"),
         ({"on_error": "ignore"}, "on_error"),
+        ({"progress": 5}, "progress: must be callable"),
+        ({"progress": asyncio.sleep}, "progress: is async"),
     ],
 )
 def test_bad_arguments_are_refused_when_it_is_called(arguments: dict[str, Any], name: str) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import anyio.to_thread
 import pytest
 
 from mittwald_async import Download
@@ -345,3 +348,28 @@ async def test_a_name_that_no_file_can_have_is_refused_before_anything_is_sent(t
         with pytest.raises(InvalidArgumentError, match=problem):
             await host.download().save(tmp_path / place)
     assert host.requests == []
+
+
+@pytest.mark.parametrize("validator", ['"v1"', None])
+async def test_a_cancellation_at_the_very_end_leaves_no_open_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, validator: str | None
+) -> None:
+    """A task cancelled while the last piece of work waits for a thread: that work is never begun."""
+    host = Host(CONTENT)
+    host.plan = [{"headers": {"ETag": validator}}]
+    run_sync = anyio.to_thread.run_sync
+
+    async def cancelled(work: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        if work.__name__ == "close":
+            raise asyncio.CancelledError
+        return await run_sync(work, *args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(anyio.to_thread, "run_sync", cancelled)
+        with pytest.raises(asyncio.CancelledError):
+            await host.download().save(tmp_path / "x")
+    gc.collect()  # an open file would say so
+    left = {"x.part", "x.part.json"} if validator else set[str]()
+    assert {path.name for path in tmp_path.iterdir()} == left
+    await host.download().save(tmp_path / "x")
+    assert (tmp_path / "x").read_bytes() == CONTENT

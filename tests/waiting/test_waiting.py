@@ -551,6 +551,8 @@ class TestAnythingElse:
             ("timeout", {"timeout": "x"}),
             ("timeout", {"timeout": float("nan")}),
             ("timeout", {"timeout": 10**400}),
+            ("timeout", {"timeout": True}),
+            ("on_change: is async", {"on_change": poll}),
             ("on_change", {"on_change": 5}),
         ]
         for name, options in wrong:
