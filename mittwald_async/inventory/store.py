@@ -44,6 +44,8 @@ class Progress(msgspec.Struct, frozen=True):
     position: int
     """Items taken from the start of the list."""
     done: bool
+    total: int | None = None
+    """Items the list had then, where that was told."""
 
 
 class Sweep(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,8 +213,11 @@ class Store:
             for resource, records in _records(self.sweep_id, rows).items():
                 self._db.executemany(self._insert[resource], records)
             self._db.executemany(
-                "INSERT OR REPLACE INTO lists VALUES (?,?,?,?,?,?)",
-                [(self.sweep_id, p.resource, p.operation, p.owner or "", p.position, p.done) for p in progress],
+                "INSERT OR REPLACE INTO lists VALUES (?,?,?,?,?,?,?)",
+                [
+                    (self.sweep_id, p.resource, p.operation, p.owner or "", p.position, p.done, p.total)
+                    for p in progress
+                ],
             )
             self._db.executemany(
                 "INSERT INTO failures VALUES (?,?,?,?,?,?,?,?,?)", [self._failure(failure) for failure in failures]
@@ -224,10 +229,10 @@ class Store:
 
     def progress(self) -> Iterator[Progress]:
         """How far the lists of this sweep have come."""
-        for resource, operation, owner, position, done in self._select(
-            "resource, operation, owner, position, done", "lists"
+        for resource, operation, owner, position, done, total in self._select(
+            "resource, operation, owner, position, done, total", "lists"
         ):
-            yield Progress(resource, operation, owner or None, position, bool(done))
+            yield Progress(resource, operation, owner or None, position, bool(done), total)
 
     def owners(self, resource: str) -> Iterator[tuple[str | None, str | None, str | None]]:
         """`(id, customer_id, project_id)` of the rows of this sweep, in the order they were written."""
