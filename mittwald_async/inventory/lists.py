@@ -81,14 +81,23 @@ class Counted:
         return (await self.response(operation, path, query, headers, body)).data
 
 
+class Mark(msgspec.Struct, frozen=True, gc=False):
+    """How far a list has come."""
+
+    position: int = 0
+    """Items from its start that have been had."""
+    total: int | None = None
+    """Items it had then, where that was told: as it shrinks, items move to places before the position."""
+
+
 class Part(msgspec.Struct, frozen=True):
     """Some items of a list."""
 
     items: Sequence[Any]
     at: int
     """Place of the first one in the list."""
-    position: int
-    """Items from the start of the list that have been had with these."""
+    mark: Mark
+    """How far the list has come with these."""
     done: bool
     """Nothing comes after them."""
 
@@ -102,10 +111,10 @@ class Listing:
     Args:
         sender: what sends.
         unit: which list.
-        start: place of the first item to ask for.
+        start: where to go on.
     """
 
-    def __init__(self, sender: Sender, unit: Unit, start: int = 0) -> None:
+    def __init__(self, sender: Sender, unit: Unit, start: Mark) -> None:
         self._sender = sender
         self._operation = raw_operation(unit.route.operation_id)
         self._paging = self._operation.paging or Paging()
@@ -121,40 +130,43 @@ class Listing:
 
     async def first(self) -> Page[Any] | None:
         """The first page, where the rest can be had by place. It is asked for once."""
-        if self._first is None and not self._start and (self._paging.skip or not self._paging.limit):
+        if self._first is None and not self._start.position and (self._paging.skip or not self._paging.limit):
             self._first = await self._pages()
         return self._first
 
     async def only(self) -> Part | None:
         """All of a list that has one page. `None` where there may be more: then `parts` gives them all."""
         if self._route.single:
-            return Part([await self._sender.value(self._operation, self._path)], 0, 1, True)
+            return Part([await self._sender.value(self._operation, self._path)], 0, Mark(1), True)
         page = await self.first()
-        return Part(page.items, 0, len(page.items), True) if page is not None and self._complete(page) else None
+        if page is None or not self._complete(page):
+            return None
+        return Part(page.items, 0, Mark(len(page.items), page.total), True)
 
     async def parts(self) -> AsyncGenerator[Part, None]:
         """Page by page; the last part is `done`, and may be empty."""
-        position, told = self._start, None
+        mark = self._start
         if self._first is not None:
-            position, told = len(self._first.items), self._first.total
-            yield Part(self._first.items, 0, position, False)
+            mark = Mark(len(self._first.items), self._first.total)
+            yield Part(self._first.items, 0, mark, False)
         # One page ahead is enough: it is the many lists at once that keep the budget busy. None where nobody tells
         # whether there is one: most lists have one page.
-        ahead = 1 if self._paging.totals or told is not None else 0
-        rest = (self._pages(skip=position) if position else self._pages()).with_options(ahead=ahead)
+        ahead = 1 if self._paging.totals or mark.total is not None else 0
+        rest = (self._pages(skip=mark.position) if mark.position else self._pages()).with_options(ahead=ahead)
         async with aclosing(rest.pages()) as stream:
             async for page in stream:
-                slipped = await self._slipped(position, told, page.total)
-                at, position, told = position, position + len(page.items), page.total
-                yield Part([*slipped, *page.items], at, position, False)
-        yield Part(await self._slipped(position, told, rest.total), position, position, True)
+                slipped = await self._slipped(mark, page.total)
+                at, mark = mark.position, Mark(mark.position + len(page.items), page.total)
+                yield Part([*slipped, *page.items], at, mark, False)
+        yield Part(await self._slipped(mark, rest.total), mark.position, mark, True)
 
-    async def _slipped(self, position: int, before: int | None, total: int | None) -> list[Any]:
+    async def _slipped(self, mark: Mark, total: int | None) -> list[Any]:
         """Items that went from places still to be read to places already read, as others before them were deleted.
 
-        Seen by the total: it was `before` with the last page and is `total` now. What is deleted and added in equal
+        Seen by the total: it was the mark's with the last page and is `total` now. What is deleted and added in equal
         numbers between two pages stays unseen.
         """
+        position, before = mark.position, mark.total
         items: list[Any] = []
         for _ in range(_LOOKS_BACK if self._keyed and self._paging.skip else 0):
             if not position or before is None or total is None or total >= before:

@@ -10,6 +10,7 @@ from contextlib import suppress
 import msgspec
 
 from .frontier import Unit
+from .lists import Mark
 from .rows import Failure, Row
 
 MOST_WAITING = 10_000
@@ -22,8 +23,8 @@ class Batch(msgspec.Struct, frozen=True):
 
     unit: Unit
     rows: list[Row]
-    position: int
-    """Items of the list taken so far."""
+    mark: Mark | None
+    """How far the list has come with it; `None`: no further than before."""
     done: bool
     failure: Failure | None = None
 

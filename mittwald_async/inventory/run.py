@@ -16,7 +16,8 @@ import msgspec
 
 from ..errors import ConfigurationError
 from .catalog import Resource, catalog, chosen
-from .frontier import Owner
+from .frontier import Owner, Unit
+from .lists import Mark
 from .outbox import Batch
 from .plan import Plan, Target, make_plan, target
 from .rows import Failure
@@ -152,7 +153,7 @@ class Job:
         progress = list(self.store.progress())
         return Earlier(
             done=frozenset((p.resource, p.operation, p.owner) for p in progress if p.done),
-            positions={(p.resource, p.operation, p.owner): p.position for p in progress if not p.done},
+            marks={(p.resource, p.operation, p.owner): Mark(p.position, p.total) for p in progress if not p.done},
         )
 
     async def _write_all(self, sweep: Sweep, watch: Callable[[Sweep], None] | None) -> None:
@@ -179,7 +180,7 @@ class Job:
     def _write(self, batches: list[Batch]) -> None:
         self.store.write(
             (row for batch in batches for row in batch.rows),
-            (_progress(batch) for batch in batches if batch.failure is None),
+            (_progress(batch.unit, batch.mark, batch.done) for batch in batches if batch.mark is not None),
             (batch.failure for batch in batches if batch.failure is not None),
         )
 
@@ -275,9 +276,8 @@ def _emptied(batches: list[Batch]) -> list[Batch]:
     return taken
 
 
-def _progress(batch: Batch) -> Progress:
-    unit = batch.unit
-    return Progress(unit.resource.name, unit.route.operation_id, unit.owner.id, batch.position, batch.done)
+def _progress(unit: Unit, mark: Mark, done: bool) -> Progress:
+    return Progress(unit.resource.name, unit.route.operation_id, unit.owner.id, mark.position, done, mark.total)
 
 
 def _with_joins(resources: Sequence[Resource], plan: Plan) -> list[Resource]:

@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS lists (
     owner TEXT NOT NULL,
     position INTEGER NOT NULL,
     done INTEGER NOT NULL,
+    total INTEGER,
     PRIMARY KEY (sweep, resource, operation, owner)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS failures (

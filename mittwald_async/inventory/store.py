@@ -44,6 +44,8 @@ class Progress(msgspec.Struct, frozen=True):
     position: int
     """Items taken from the start of the list."""
     done: bool
+    total: int | None = None
+    """Items the list had then, where that was told."""
 
 
 class Sweep(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,9 +77,9 @@ class Store:
     def __init__(self, path: Path | str, *, writable: bool = True) -> None:
         self.path: Path = Path(path)
         self._writable = writable
-        uri = f"{self.path.absolute().as_uri()}?mode={'rwc' if writable else 'ro'}"
+        name = str(self.path) if writable else f"{self.path.absolute().as_uri()}?mode=ro"
         with self._told():
-            self._db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(name, uri=not writable, isolation_level=None, check_same_thread=False)
             try:
                 self._open()
             except BaseException:
@@ -211,8 +213,11 @@ class Store:
             for resource, records in _records(self.sweep_id, rows).items():
                 self._db.executemany(self._insert[resource], records)
             self._db.executemany(
-                "INSERT OR REPLACE INTO lists VALUES (?,?,?,?,?,?)",
-                [(self.sweep_id, p.resource, p.operation, p.owner or "", p.position, p.done) for p in progress],
+                "INSERT OR REPLACE INTO lists VALUES (?,?,?,?,?,?,?)",
+                [
+                    (self.sweep_id, p.resource, p.operation, p.owner or "", p.position, p.done, p.total)
+                    for p in progress
+                ],
             )
             self._db.executemany(
                 "INSERT INTO failures VALUES (?,?,?,?,?,?,?,?,?)", [self._failure(failure) for failure in failures]
@@ -224,20 +229,20 @@ class Store:
 
     def progress(self) -> Iterator[Progress]:
         """How far the lists of this sweep have come."""
-        for resource, operation, owner, position, done in self._select(
-            "resource, operation, owner, position, done", "lists"
+        for resource, operation, owner, position, done, total in self._select(
+            "resource, operation, owner, position, done, total", "lists"
         ):
-            yield Progress(resource, operation, owner or None, position, bool(done))
+            yield Progress(resource, operation, owner or None, position, bool(done), total)
 
     def owners(self, resource: str) -> Iterator[tuple[str | None, str | None, str | None]]:
         """`(id, customer_id, project_id)` of the rows of this sweep, in the order they were written."""
         if resource in self._insert:
-            yield from self._select("id, customer_id, project_id", resource, "ORDER BY rowid")
+            yield from self._in_order("id, customer_id, project_id", resource)
 
     def rows(self, resource: str) -> Iterator[Row]:
         """The rows of this sweep, in the order they were written."""
-        for key, own, customer, project, operation, at, drifted, data in self._select(
-            "key, id, customer_id, project_id, operation, fetched_at, drifted, data", resource, "ORDER BY rowid"
+        for key, own, customer, project, operation, at, drifted, data in self._in_order(
+            "key, id, customer_id, project_id, operation, fetched_at, drifted, data", resource
         ):
             yield Row(
                 resource=resource,
@@ -292,6 +297,14 @@ class Store:
         with self._told():
             yield from self._db.execute(
                 f'SELECT {columns} FROM "{table}" WHERE sweep = ? {rest}', (sweep or self.sweep_id, *values)
+            )
+
+    def _in_order(self, columns: str, table: str) -> Iterator[Any]:
+        """What a resource's table has of this sweep, in the order it was written."""
+        with self._told():
+            # The + keeps SQLite from using an index, after which it would sort whole rows.
+            yield from self._db.execute(
+                f'SELECT {columns} FROM "{table}" WHERE +sweep = ? ORDER BY rowid', (self.sweep_id,)
             )
 
     @contextmanager

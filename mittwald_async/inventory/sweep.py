@@ -15,7 +15,7 @@ from ..fanout.brood import Brood
 from .catalog import Resource, chosen
 from .frontier import Frontier, ListId, Unit
 from .items import Reader, owners
-from .lists import Counted, Listing, Part, further_pages, raw_items, raw_operation
+from .lists import Counted, Listing, Mark, Part, further_pages, raw_items, raw_operation
 from .outbox import Batch, Outbox
 from .plan import Known, Plan, Target, make_plan, target
 from .rows import Failure, Row
@@ -70,7 +70,7 @@ class Earlier(msgspec.Struct, frozen=True, kw_only=True):
 
     done: frozenset[ListId] = frozenset()
     """Lists that need not be asked for again."""
-    positions: Mapping[ListId, int] = {}
+    marks: Mapping[ListId, Mark] = {}
     """How far unfinished lists had come."""
 
 
@@ -187,7 +187,7 @@ class Sweep:
             error = self._refusals[unit.resource.name]
             if self._bounds.strict:
                 raise error
-            batches.append(Batch(unit, [], 0, False, _failure(unit, _status_of(error), error)))
+            batches.append(Batch(unit, [], None, False, _failure(unit, _status_of(error), error)))
         return batches
 
     def _count(self, batch: Batch) -> None:
@@ -225,7 +225,7 @@ class Sweep:
             return False
         if self._bounds.strict or self._unauthorised >= _UNAUTHORISED_IN_A_ROW:
             raise error
-        self._outbox.put(Batch(unit, [], 0, False, _failure(unit, status, error)))
+        self._outbox.put(Batch(unit, [], None, False, _failure(unit, status, error)))
         return True
 
     async def _list(self, unit: Unit) -> None:
@@ -236,7 +236,7 @@ class Sweep:
         """
         start = self._start(unit)
         listing = Listing(self._sender, unit, start)
-        if unit.route.scope == "account" and not self.plan.target.whole and not start:
+        if unit.route.scope == "account" and not self.plan.target.whole and not start.position:
             first = await listing.first()
             if first is not None and self.frontier.outweighed(unit, further_pages(first)):
                 raise _OutweighedError
@@ -270,8 +270,7 @@ class Sweep:
                     fresh.append(row)
                 keys.add(row.key)
             last = start + ROWS_AT_ONCE >= len(part.items)
-            position = part.position if last else part.at
-            self._outbox.put(Batch(unit, self._deliver(unit, fresh), position, part.done and last))
+            self._outbox.put(Batch(unit, self._deliver(unit, fresh), part.mark if last else None, part.done and last))
         return keys
 
     def _reader(self, unit: Unit) -> Reader:
@@ -281,13 +280,13 @@ class Sweep:
             reader = self._readers[name] = Reader(unit.resource, unit.route)
         return reader
 
-    def _start(self, unit: Unit) -> int:
+    def _start(self, unit: Unit) -> Mark:
         """Where an interrupted list goes on: one page before where it was, because lists move."""
         size, paging = unit.route.page_size, raw_operation(unit.route.operation_id).paging
-        if not self._earlier.positions or not size or paging is None or not paging.skip:
-            return 0
-        known = self._earlier.positions.get((unit.resource.name, unit.route.operation_id, unit.owner.id), 0)
-        return max(0, known // size - 1) * size
+        if not self._earlier.marks or not size or paging is None or not paging.skip:
+            return Mark()
+        mark = self._earlier.marks.get((unit.resource.name, unit.route.operation_id, unit.owner.id), Mark())
+        return Mark(max(0, mark.position // size - 1) * size, mark.total)
 
     def _deliver(self, unit: Unit, rows: list[Row]) -> list[Row]:
         """Feed further lists with these rows and keep those that were asked for."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 import anyio.from_thread
+import msgspec
 import pytest
 
 from mittwald_async import Mittwald
@@ -21,6 +22,8 @@ from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory import (
     Bounds,
     Job,
+    Plan,
+    Step,
     Store,
     StoreError,
     Summary,
@@ -289,3 +292,28 @@ async def test_what_has_come_is_written_also_while_the_rest_keeps_one_waiting(tm
                 with closing(sqlite3.connect(path)) as db:
                     assert db.execute("SELECT count(*) FROM domain").fetchone()[0] > 0
                 tasks.cancel_scope.cancel()
+
+
+async def test_what_moves_up_between_two_runs_is_not_missed(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.sqlite"
+
+    async def part(mw: Mittwald, **options: Any) -> Summary:
+        with job(path, resources=["mail_address"], **options) as made:
+            made.plan = Plan(tuple(map(_in_pages_of_ten, made.plan.steps)), made.plan.target)
+            return await made.run(mw)
+
+    async with account(seed=1, customers=2, projects=30, lag=0.0, max_limit={"*": 10}) as (_, mw):
+        listed = [item.id for item in await mw.mail.list_mail_addresses_for_user().collect()]
+        taken = (await part(mw, bounds=Bounds(max_requests=9))).rows["mail_address"]
+        assert 40 <= taken < len(listed)
+        for own in listed[: taken - 10]:
+            await mw.mail.delete_mail_address(own)
+        second = await part(mw, resume=True)
+        assert second.state == "done"
+    with closing(sqlite3.connect(path)) as db:
+        found = {own for (own,) in db.execute("SELECT id FROM mail_address")}
+    assert found == set(listed)
+
+
+def _in_pages_of_ten(step: Step) -> Step:
+    return msgspec.structs.replace(step, route=msgspec.structs.replace(step.route, page_size=10))

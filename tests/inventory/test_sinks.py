@@ -27,11 +27,11 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    found = Store(tmp_path / "rows.sqlite")
-    found.begin(chosen(RESOURCES), RESOURCES, Target(), Known(), "https://api.example")
-    found.write([*PROJECTS, *DOMAINS], [])
-    return found
+def store(tmp_path: Path) -> Generator[Store]:
+    with Store(tmp_path / "rows.sqlite") as found:
+        found.begin(chosen(RESOURCES), RESOURCES, Target(), Known(), "https://api.example")
+        found.write([*PROJECTS, *DOMAINS], [])
+        yield found
 
 
 def lines(data: bytes) -> list[dict[str, Any]]:
