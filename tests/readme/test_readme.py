@@ -23,6 +23,7 @@ import pytest
 from mittwald_async import Mittwald
 from mittwald_async.emulator import Emulator, Transitions
 from mittwald_async.emulator.pytest_plugin import running
+from mittwald_async.inventory.catalog import catalog
 from mittwald_async.options import Options
 
 from .blocks import README, Block, blocks
@@ -175,6 +176,8 @@ def test_the_numbers_given_are_the_defaults() -> None:
     source = (ROOT / "mittwald_async" / "cli" / "demo.py").read_text(encoding="utf-8")
     ((customers, projects),) = re.findall(r'"--customers", "(\d+)", "--projects", "(\d+)"', source)
     assert f"a local, made-up account ({customers} customers, {projects} projects)" in text
+    kinds = sum(resource.default for resource in catalog().values())
+    assert f"lists {kinds} kinds of things in it" in text
 
 
 def test_the_two_commands_are_the_ones_that_are_promised() -> None:
