@@ -18,7 +18,6 @@ from typing import Any, Literal, Protocol, TypeAlias
 import msgspec
 
 from ..operation import Operation
-from ..structs import UNSET
 from .clock import EmulatorClock
 from .options import Transitions
 
@@ -281,10 +280,6 @@ class Call:
 
         self.quiet: bool = False
         """True: the emulator itself looks, to remember how things were; not a read that counts."""
-
-    @property
-    def has_body(self) -> bool:
-        return self.body is not UNSET
 
     def wrote(
         self, *, project_id: str | None = None, customer_id: str | None = None, created: Iterable[str] = ()

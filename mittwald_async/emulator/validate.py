@@ -70,14 +70,19 @@ class Checker:
         return parsed
 
     def body(self, route: Route, data: bytes, content_type: str, *, strict: bool = True) -> Any:
-        """The body's value, `UNSET` if there is none. Raises Fail (400), unless not `strict`: then it is taken as it is."""
+        """The body's value, `UNSET` if there is none. Raises Fail (400), unless not `strict`: then it is taken as it is.
+
+        JSON that may be left out counts as an object without properties.
+        """
         body = route.operation.body
         if body is None:
             return UNSET
         if not data:
             if body.required and strict:
                 _complain([Issue("body", "is required", "required")])
-            return UNSET
+            if "json" not in body.content_type:
+                return UNSET
+            data = b"{}"
         if body.content_type.startswith("multipart/"):
             value, issues = _multipart(data, content_type)
         elif body.content_type == "application/x-www-form-urlencoded":

@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 import pytest
 
+from mittwald_async import UNSET
 from mittwald_async.emulator import Emulator, OptionError, Options, Transitions
 from mittwald_async.emulator.calls import (
     HANDLERS,
@@ -213,7 +214,7 @@ async def test_handlers_answer_in_every_way() -> None:
     for reply in replies:
 
         def handler(call: Call, reply: Reply = reply) -> Reply:
-            assert not call.has_body
+            assert call.body is UNSET
             return reply
 
         talk.core.handlers["project-get-project"] = handler

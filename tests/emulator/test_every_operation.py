@@ -49,6 +49,19 @@ async def test_a_valid_request_is_answered_as_documented(operation_id: str) -> N
         assert document.complaints(operation.method, operation.path, answer.status, answer.json) == []
 
 
+@pytest.mark.parametrize("operation_id", [name for name, operation in OPERATIONS.items() if operation.body is not None])
+async def test_a_request_without_its_body_is_answered(operation_id: str) -> None:
+    """Refused where the body says what is to be done; else as if it were empty, which changes nothing by itself."""
+    operation = OPERATIONS[operation_id]
+    talk = Talk()
+    request = await request_for(talk, talk.core.routes.by_id[operation_id])
+    answer = await sent(talk, request, request.url, b"")
+    assert answer.status != 500, answer
+    if operation.body is not None and operation.body.required:
+        assert answer.status == 400
+        assert issues(answer) == {"body"}
+
+
 def takes_anything(shape: Shape | None) -> bool:
     return shape is None or shape == ANY or (isinstance(shape, Record | Fixed) and not shape.fields)
 

@@ -23,6 +23,7 @@ import pytest
 from mittwald_async import Mittwald
 from mittwald_async.emulator import Emulator, Transitions
 from mittwald_async.emulator.pytest_plugin import running
+from mittwald_async.inventory.catalog import catalog
 from mittwald_async.options import Options
 
 from .blocks import README, Block, blocks
@@ -103,10 +104,21 @@ def command(line: str) -> list[str]:
     return [sys.executable, "-m", "mittwald_async.cli", *words[1:]]
 
 
+async def some_project() -> str:
+    async with Mittwald() as mw:
+        found = await mw.project.list_projects().first()
+    assert found is not None
+    return found.short_id
+
+
+SILENT = ("update", "--out projects.json")
+"""Commands that have nothing to say where all is well."""
+
+
 @pytest.mark.parametrize("line", [line for line in COMMANDS if "--resume" not in line])
 def test_a_command_works(line: str, api: Emulator, tmp_path: Path) -> None:
     done = subprocess.run(
-        command(line),
+        command(line.replace("p-xxxxxx", asyncio.run(some_project()))),
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
@@ -114,7 +126,7 @@ def test_a_command_works(line: str, api: Emulator, tmp_path: Path) -> None:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip()
+    assert done.stdout.strip() or any(word in line for word in SILENT)
 
 
 def test_an_interrupted_sweep_is_resumed_as_shown(api: Emulator, tmp_path: Path) -> None:
@@ -158,12 +170,14 @@ def test_the_numbers_given_are_the_defaults() -> None:
     assert (
         f"{options.connect_timeout:g} s connect, {options.read_timeout:g} s read, {options.timeout:g} s in all" in text
     )
-    assert f"A call takes {options.timeout:g} s at most, waits included" in text
+    assert f"A call takes {options.timeout:g} s at most, waits between attempts included" in text
     assert options.max_retries == 3
     assert "Up to three times a call is repeated" in text
     source = (ROOT / "mittwald_async" / "cli" / "demo.py").read_text(encoding="utf-8")
     ((customers, projects),) = re.findall(r'"--customers", "(\d+)", "--projects", "(\d+)"', source)
     assert f"a local, made-up account ({customers} customers, {projects} projects)" in text
+    kinds = sum(resource.default for resource in catalog().values())
+    assert f"lists {kinds} kinds of things in it" in text
 
 
 def test_the_two_commands_are_the_ones_that_are_promised() -> None:

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import assert_type
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Any, assert_type
 
 from mittwald_async import Download, Mittwald, Outcome, Page, Pages, Response, fan_out, fan_out_items, gather_bounded
 from mittwald_async.models import app, backup, database, domain, file, project, user
@@ -55,6 +56,13 @@ async def downloads(mw: Mittwald) -> None:
             assert_type(chunk, bytes)
 
 
+async def downloads_by_address(mw: Mittwald) -> None:
+    download = mw.download("https://backups.example.org/1", sha256="0" * 64)
+    assert_type(download, Download)
+    assert_type(await download.save("backup.tar"), Path)
+    mw.download(7)  # type: ignore[arg-type]
+
+
 async def uploads(mw: Mittwald) -> None:
     assert_type(await mw.file.create_file(token="upload", file=b"content"), file.FileMeta)
     await mw.file.create_file(token="upload", file=7)  # type: ignore[arg-type]
@@ -68,6 +76,13 @@ async def whole_answers(mw: Mittwald) -> None:
     many = await mw.response_of(mw.project.list_projects, limit=10)
     assert_type(many, Response[Page[project.ProjectListItem]])
     assert_type(await mw.request("GET", "/v2/projects"), Response[bytes])
+    assert_type(await mw.response_of(mw.project.delete_project, "p-1"), Response[None])
+
+
+async def by_id(mw: Mittwald) -> None:
+    assert_type(await mw.call("project-get-project", path={"projectId": "p-1"}), Any)
+    assert_type(Mittwald.anonymous(), Mittwald)
+    await mw.call(project="p-1")  # type: ignore[call-arg]
 
 
 async def arguments_of_whole_answers_are_checked(mw: Mittwald) -> None:
@@ -86,6 +101,18 @@ async def fanned_out(mw: Mittwald) -> None:
         assert_type(owner, str)
         assert_type(installation, app.AppInstallation)
     assert_type(await gather_bounded(["p-1", "p-2"], mw.project.get_project), list[project.Project])
+
+
+async def fanned_out_over_any_source(mw: Mittwald) -> None:
+    async def ids() -> AsyncIterator[str]:
+        yield "p-1"
+
+    async for done in fan_out(ids(), mw.project.get_project, limit=8):
+        assert_type(done, Outcome[str, project.Project])
+    async for one in fan_out({"p-1", "p-2"}, mw.project.delete_project):
+        assert_type(one, Outcome[str, None])
+    async for number in fan_out([1, 2], mw.project.get_project):  # type: ignore[arg-type]
+        print(number)
 
 
 async def waited_for(mw: Mittwald) -> None:

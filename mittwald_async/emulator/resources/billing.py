@@ -269,7 +269,7 @@ def _terminated(call: Call, *, cancel: bool) -> Reply:
         return Value({"contractId": id, "isCancelled": True})
     if "termination" in value:
         raise Fail.refused("a termination is scheduled already")
-    body: dict[str, Any] = call.body if call.has_body and call.body else {}
+    body: dict[str, Any] = call.body
     target = body.get("terminationTargetDate", value["baseItem"]["nextPossibleTerminationDate"])
     termination: dict[str, Any] = {
         "scheduledAtDate": world.now(),
@@ -308,7 +308,7 @@ def _put_item(call: Call, change: Any) -> dict[str, Any]:
 @handles("contract-terminate-contract-item")
 def terminate_item(call: Call) -> Reply:
     world = world_of(call)
-    body: dict[str, Any] = call.body if call.has_body and call.body else {}
+    body: dict[str, Any] = call.body
     target: list[str] = []
 
     def change(entry: dict[str, Any]) -> dict[str, Any]:

@@ -246,7 +246,7 @@ def _termination(call: Call, pending: bool) -> Reply:
 
 @handles("extension-schedule-extension-termination")
 def schedule_termination(call: Call) -> Reply:
-    if call.has_body and call.body.get("instantTermination"):
+    if call.body.get("instantTermination"):
         world = world_of(call)
         key = _key(call)
         world.remove("extension_instance", key)

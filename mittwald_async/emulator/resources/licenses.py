@@ -55,7 +55,7 @@ def get_license(call: Call) -> Reply:
 def rotate_key(call: Call) -> Reply:
     world = world_of(call)
     key = located(call, "license", "licenseId")
-    external = call.body.get("externalKey") if call.has_body and call.body else None
+    external = call.body.get("externalKey")
     world.created += 1
     reference = {"externalKey": external} if external else {"key": f"elts-key-new-{world.created}"}
     world.change("license", key, keyReference=reference)

@@ -155,7 +155,7 @@ def _me(call: Call) -> dict[str, Any]:
 @handles("conversation-create-conversation")
 def create_conversation(call: Call) -> Reply:
     world = world_of(call)
-    body: dict[str, Any] = call.body if call.has_body else {}
+    body: dict[str, Any] = call.body
     id = world.new_id("conversation")
     value: dict[str, Any] = {
         "conversationId": id,
