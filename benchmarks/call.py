@@ -50,6 +50,8 @@ TOKEN = "token-for-benchmarks"
 LIMIT = "aiohttp + msgspec"
 OURS = "mittwald_async"
 PIPELINE = "mittwald_async, pipeline only"
+HANDED = "mittwald_async, session handed in"
+HANDED_PIPELINE = "mittwald_async, session handed in, pipeline only"
 SDK = "official SDK, async"
 TASKS = (1, 16, 64, 256)
 
@@ -97,11 +99,15 @@ async def contenders(url: str) -> AsyncGenerator[dict[str, Get], None]:
         session = await stack.enter_async_context(
             aiohttp.ClientSession(headers={"X-Access-Token": TOKEN}, connector=aiohttp.TCPConnector(limit=max(TASKS)))
         )
+        own = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=max(TASKS))))
+        guest = await stack.enter_async_context(Mittwald(TOKEN, base_url=url, session=own))
         decoder = msgspec.json.Decoder(list[ProjectListItem])
         found: dict[str, Get] = {
             LIMIT: lambda: _bare(session, url, decoder.decode),
             OURS: lambda: _list(client),
             PIPELINE: lambda: client.sender.value(LIST_PROJECTS, (), {"limit": 20}),
+            HANDED: lambda: _list(guest),
+            HANDED_PIPELINE: lambda: guest.sender.value(LIST_PROJECTS, (), {"limit": 20}),
             "aiohttp + json": lambda: _bare(session, url, json.loads),
         }
         if installed("httpx") and installed("pydantic"):

@@ -370,8 +370,12 @@ class Session:
         self, method: str, url: URL, headers: CIMultiDict[str], content: Content | None, watched: Watched | None
     ) -> dict[str, Any]:
         """What aiohttp's request takes beyond the usual."""
-        arguments = {"headers": headers, **self._proxies.arguments(url)}
-        arguments["middlewares"] = (_Once(watched), *getattr(self.session, "_middlewares", ()))
+        arguments: dict[str, Any] = {
+            "headers": headers,
+            "middlewares": (_Once(watched), *getattr(self.session, "_middlewares", ())),
+        }
+        if self._proxies:
+            arguments.update(self._proxies.arguments(url))
         if content is not None:
             arguments["data"] = content.payload()
         elif method in BODIED:

@@ -18,9 +18,12 @@ from mittwald_async import Mittwald
 from mittwald_async.errors import ConfigurationError, NotSentError
 from mittwald_async.options import Pool
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("cryptography") is None, reason="cryptography is not installed (extra dev)"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        importlib.util.find_spec("cryptography") is None, reason="cryptography is not installed (extra dev)"
+    ),
+    pytest.mark.usefixtures("both_ways"),
+]
 
 
 def certificate(name: str, folder: Path) -> Path:

@@ -203,6 +203,7 @@ async def test_a_static_token_refused_is_final() -> None:
         assert len(server.seen) == 1
 
 
+@pytest.mark.parametrize("both_ways", ["the short way"], indirect=True)  # once is seconds enough
 async def test_ten_thousand_calls_share_one_token_refresh() -> None:
     asked = 0
 
