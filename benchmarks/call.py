@@ -3,22 +3,27 @@
 Everybody fetches the same bytes from the same static server in another process. CPU is the client process's own (user
 and system), per call. The limit is bare aiohttp, used as its documentation shows, with a msgspec decode of the same body
 into the same models. Ours is measured twice: as users call it (`mw.project.list_projects`, which makes a `Page`), and
-the pipeline alone (`mw.call`'s way, which gives the list). Ratios are medians of the rounds' ratios: contenders of one
-round run within a second of each other, so a machine that others use as well slows them alike.
+the pipeline alone (`mw.call`'s way, which gives the list). Both again over an aiohttp session handed in: those requests
+go through its public `request`, while a pool of our own is used directly (see `transport/direct.py`). Ratios are medians
+of the rounds' ratios: contenders of one round run within a second of each other, so a machine that others use as well
+slows them alike.
 
-Where the time goes, in parts of the limit (64 tasks, asyncio's loop; 1.00 was 106 µs of a shared 2-core machine):
+Where the time goes, in parts of the limit (64 tasks, asyncio's loop; measured on 2026-11-22, 1.00 was 140 µs of a 2-core
+machine that others used as well; medians of 36 rounds, each ± 0.015):
 
-| step, each with those above it                                              | CPU  |
-|-----------------------------------------------------------------------------|-----:|
-| aiohttp without timers of its own, without cookies, with prebuilt headers   | 0.88 |
-| one exchange: deadline and silence watched by one timer, failures sorted    | 0.89 |
-| the request budget: slot, three headers read and learned from               | 0.97 |
-| a call: URL, credentials, events of one's own writes, retry loop, decoding  | 1.08 |
-| the whole answer: `Response` with its attempt                               | 1.09 |
-| a list: `Pages`, its first window, the `Page` with its totals               | 1.19 |
+| step, each with those above it                                               | CPU  |
+|------------------------------------------------------------------------------|-----:|
+| aiohttp's request, connection, sending, head and body of the answer; decode  | 0.71 |
+| one exchange: deadline and silence watched by one timer, failures sorted     | 0.74 |
+| the request budget: slot, three headers read and learned from                | 0.81 |
+| a call: URL, credentials, events of one's own writes, retry loop, `Response` | 0.90 |
+| a list: `Pages`, its first window, the `Page` with its totals                | 0.98 |
 
-Over stub answers, everything warm, a call costs 8 µs beside decoding (20 µs), the budget's 2.3 µs among them, and a page
-6 µs more. In the real mix each of these costs about 1.5 times that: between two calls the kernel and the parser have
+Over a session handed in the call is 1.07 and the list 1.19: what `ClientSession.request` considers for others costs
+what the whole pipeline does.
+
+Over stub answers, everything warm, a call costs 7 µs beside decoding (20 µs), the budget's 2.2 µs among them, and a page
+5 µs more. In the real mix each of these costs about 1.5 times that: between two calls the kernel and the parser have
 taken the caches.
 """
 
