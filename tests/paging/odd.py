@@ -118,7 +118,7 @@ class OddServer(ListServer):
     def _changed(self, quirk: Quirk, items: list[Any]) -> list[Any]:
         if quirk.again:
             return self._last
-        if quirk.more and items:
+        if quirk.more and items and items[0] in self.items:
             start = self.items.index(items[0])
             return self.items[start : start + len(items) + quirk.more]
         return items if quirk.give is None else items[: quirk.give]
