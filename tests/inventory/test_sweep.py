@@ -392,6 +392,20 @@ async def test_an_item_of_another_shape_is_stored_raw_and_counted() -> None:
         assert json.loads(row.raw) == {"id": "p-odd", "description": 7}
 
 
+async def test_a_reserve_of_the_budget_is_left_to_others() -> None:
+    async with (
+        account(seed=1, customers=2, projects=5, rate_limit=(60, 0.5)) as (api, _),
+        Mittwald(api.token, base_url=api.url, reserve=0.5) as mw,
+    ):
+        asked = sweep(mw, bounds=Bounds(concurrency=1))
+        async with aclosing(asked.batches()) as batches:
+            left = [mw.rate_limit.remaining or 0 async for _ in batches]
+        assert asked.requests > 60
+        # One that was sent as a window ended may count in the next.
+        assert min(left) >= 29
+        assert {entry.status for entry in api.requests} == {200}
+
+
 async def test_leaving_early_leaves_nothing_running() -> None:
     async with account(seed=1, customers=3, projects=20) as (api, mw):
         rows = aiter(sweep(mw))
