@@ -45,8 +45,8 @@ _HELP = """Bulk work on the mittwald API: inventories, single calls, the request
 app: typer.Typer = typer.Typer(
     name="mittwald-async", help=_HELP, epilog=EPILOG, rich_markup_mode="rich", pretty_exceptions_enable=False
 )
-for command in (sweep, plan, call, operations, limits):
-    app.command(epilog=EPILOG)(command)
+for _command in (sweep, plan, call, operations, limits):
+    app.command(epilog=EPILOG)(_command)
 app.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})(emulate)
 
 
