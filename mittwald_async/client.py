@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mappi
 from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, TypeVar, cast, overload
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -175,6 +175,9 @@ class Mittwald(Groups):
             return "<Mittwald, not made yet>"
         state = "closed" if shared.closed else "open" if shared.session else "not open"
         return f"<Mittwald {shared.base}, {state}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client is neither copied nor pickled: with_options makes clones, a process makes its own")
 
     # -- lifetime ---------------------------------------------------------------------------------------------------
 
@@ -435,4 +438,6 @@ def _base(given: str | None) -> URL:
         raise ConfigurationError(f"base_url: {text!r} is not like https://api.mittwald.de")
     if url.raw_user or url.raw_password:
         raise ConfigurationError("base_url: credentials do not belong into the URL; use token=… or credentials=…")
+    if url.path.rstrip("/").endswith("/v2"):
+        raise ConfigurationError(f"base_url: leave out the /v2 of {text!r}, every path begins with it")
     return url

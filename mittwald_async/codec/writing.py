@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from math import isfinite
 from types import NoneType
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -48,9 +48,28 @@ def encode(value: Any) -> bytes:
     except _Refused as refused:
         raise refused.told() from None
     except (TypeError, ValueError, OverflowError, NotImplementedError) as error:
-        raise InvalidArgumentError("body", str(error)) from error
+        raise InvalidArgumentError(_place(value).lstrip(".") or "body", str(error)) from error
     except RecursionError as error:
         raise InvalidArgumentError("body", _TOO_DEEP) from error
+
+
+def _place(value: Any) -> str:
+    """Steps to what msgspec refused; it does not tell."""
+    steps: list[tuple[str, Any]] = []
+    if isinstance(value, dict):
+        steps = [(f".{key}", part) for key, part in cast("dict[object, Any]", value).items()]
+    elif isinstance(value, list | tuple):
+        steps = [(f"[{index}]", part) for index, part in enumerate(cast("Sequence[Any]", value))]
+    elif isinstance(value, msgspec.Struct):
+        steps = [(f".{field.encode_name}", getattr(value, field.name)) for field in msgspec.structs.fields(value)]
+    for step, part in steps:
+        if part is UNSET:
+            continue
+        try:
+            _encoder.encode(_sendable(part))
+        except (TypeError, ValueError, OverflowError, NotImplementedError):
+            return step + _place(part)
+    return ""
 
 
 def dump(value: Any) -> Any:

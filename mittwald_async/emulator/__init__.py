@@ -121,18 +121,26 @@ class Emulator:
         return list(self.core.log)
 
     def inject(self, *faults: Fault) -> None:
-        """Let things go wrong from now on. Raises OptionError for a plan that cannot be."""
-        self.core.faults.add(*faults)
+        """Let things go wrong from now on.
+
+        Raises:
+            OptionError: a plan that cannot be, or whose operation does not exist.
+        """
+        self.core.faults.add(*parsed(faults))
 
     def advance(self, seconds: float) -> None:
         """Move the emulator's clock forward."""
         self.core.clock.advance(seconds)
 
     def configure(self, **traits: Any) -> None:
-        """Change options of traits while it runs. Raises OptionError."""
-        from .control import changed
+        """Change options of traits while it runs: `lag`, `rate_limit`, `drift` and so on. For faults there is `inject`.
 
-        self.core.configure(changed(self.core.options, traits))
+        Raises:
+            OptionError: a value that cannot be, or an option that only a new emulator can take, such as `projects`.
+        """
+        from .control import retuned
+
+        self.core.configure(retuned(self.core.options, traits))
 
     def reset(self) -> None:
         """Start over with the options it was made with."""

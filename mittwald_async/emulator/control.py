@@ -113,6 +113,7 @@ class Control:
 
     def _replace_faults(self, _query: Mapping[str, str], body: Any) -> Any:
         faults = parsed(body)
+        self._core.faults.check(*faults)
         self._core.faults.clear()
         self._core.faults.add(*faults)
         return self._core.faults.dump()
@@ -130,10 +131,7 @@ class Control:
         return msgspec.to_builtins(self._core.options.transitions)
 
     def _traits(self, _query: Mapping[str, str], body: Any) -> Any:
-        wrong = set(body) - TRAITS
-        if wrong:
-            raise OptionError(f"no traits: {', '.join(sorted(wrong))}; there are {', '.join(sorted(TRAITS))}")
-        self._core.configure(changed(self._core.options, body))
+        self._core.configure(retuned(self._core.options, body))
         values = msgspec.to_builtins(self._core.options)
         return {name: values[name] for name in sorted(TRAITS)}
 
@@ -160,6 +158,14 @@ class Control:
     def _load(self, _query: Mapping[str, str], body: Any) -> Any:
         self._core.load(body)
         return self._status({}, None)
+
+
+def retuned(options: Options, traits: dict[str, Any]) -> Options:
+    """Options with some traits set that can change in the middle. Raises OptionError."""
+    wrong = set(traits) - TRAITS
+    if wrong:
+        raise OptionError(f"no traits: {', '.join(sorted(wrong))}; there are {', '.join(sorted(TRAITS))}")
+    return changed(options, traits)
 
 
 def changed(options: Options, changes: dict[str, Any]) -> Options:

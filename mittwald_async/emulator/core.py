@@ -74,19 +74,24 @@ class Core:
         self.counts: Counter[tuple[str, int]] = Counter()
         self.number: int = 0
         self.world: World = World(options, self.clock)
-        self._begin()
+        self._begin(self._planned(options))
 
-    def _begin(self) -> None:
-        """Everything that a reset makes anew beside world, clock and faults."""
+    def _begin(self, faults: Faults) -> None:
+        """Everything that a reset makes anew beside world and clock."""
         options = self.options
         self.generator: Generator = Generator(self.shapes, options.seed)
         self.tokens: auth.TokenStore = auth.TokenStore(options, self.clock)
         self.limits: RateLimits = RateLimits(options)
         self.events: Events = Events(options, self.clock)
         self.drift: Drift = Drift(options)
-        self.faults: Faults = Faults(options.seed if options.fault_seed is None else options.fault_seed)
-        self.faults.add(*parsed(options.faults))
+        self.faults: Faults = faults
         self._main_token()
+
+    def _planned(self, options: Options) -> Faults:
+        seed = options.seed if options.fault_seed is None else options.fault_seed
+        faults = Faults(seed, (route.operation for route in self.routes.by_id.values()))
+        faults.add(*parsed(options.faults))
+        return faults
 
     def _main_token(self) -> None:
         """The main user's token, which every emulator starts with."""
@@ -101,13 +106,14 @@ class Core:
 
     def reset(self, options: Options | None = None) -> None:
         """Start over: state, tokens, budgets, events, faults, log. A virtual clock begins anew, a real one goes on."""
+        faults = self._planned(options or self.options)  # first: refused ones change nothing
         self.options = options or self.options
         self.clock.restart()
         self.world = World(self.options, self.clock)
         self.log = deque(maxlen=self.options.log_size)
         self.counts.clear()
         self.number = 0
-        self._begin()
+        self._begin(faults)
 
     def configure(self, options: Options) -> None:
         """Take traits from other options; state and budgets stay."""

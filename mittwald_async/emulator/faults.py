@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
@@ -23,7 +25,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One plan. What is not set does not happen; several effects of one plan happen together."""
 
     operation: str = "*"
-    """Operation id, or a glob over ids or over `METHOD /path/{template}`."""
+    """Operation id, or a glob over ids or over `METHOD /path/{template}`. One that means no operation is an error."""
     probability: float = 1.0
     """Share of the matching requests, by the plan's own dice."""
     count: int | None = None
@@ -104,16 +106,29 @@ class _Plan:
 class Faults:
     """The plans of one emulator; the first that strikes is the one that happens."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, operations: Iterable[Operation[Any]]) -> None:
         self._seed = seed
+        self._operations = {operation.operation_id: operation for operation in operations}
         self._plans: list[_Plan] = []
         self._by_operation: dict[str, tuple[_Plan, ...]] = {}
 
     def add(self, *faults: Fault) -> None:
-        """Raises OptionError for a plan that cannot be."""
+        """All of them or none. Raises OptionError for a plan that cannot be, or would never happen."""
+        self.check(*faults)
         for fault in faults:
-            self._plans.append(_Plan(fault.checked(), self._seed, len(self._plans)))
+            self._plans.append(_Plan(fault, self._seed, len(self._plans)))
         self._by_operation.clear()
+
+    def check(self, *faults: Fault) -> None:
+        """Raises what `add` would."""
+        known = self._operations
+        for fault in faults:
+            pattern = fault.checked().operation
+            if pattern in known or any(matches(pattern, operation) for operation in known.values()):
+                continue
+            near = get_close_matches(pattern, known, n=3)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise OptionError(f"fault: no operation is {pattern!r}{hint}")
 
     def clear(self) -> None:
         """Nothing goes wrong any more."""

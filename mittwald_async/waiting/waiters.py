@@ -192,12 +192,25 @@ class Waiters:
             done: whether what it gave ends the wait.
             failed: whether it never will; looked at first.
             timeout, on_change: as for all. The state is the value's `status` or `phase`, or the value itself.
+
+        Raises:
+            InvalidArgumentError: an argument cannot be used: `done` and `failed` are plain functions, `poll` is not.
+            WaitTimeout, OperationFailed: as for all; and whatever the functions raise.
         """
         for name, function in (("poll", poll), ("done", done), ("failed", failed)):
             if not callable(function):
                 raise InvalidArgumentError(name, f"must be callable, not {type(function).__name__}")
-        kind: Kind[T] = Kind("condition", lambda key: poll(), state=_shown_state, done=done, failed=failed)
         _check(timeout, on_change)
+
+        async def get(key: Key) -> T:
+            asked = poll()
+            if not inspect.isawaitable(asked):
+                raise InvalidArgumentError("poll", f"has to return an awaitable, not {type(asked).__name__}")
+            return await asked
+
+        kind: Kind[T] = Kind(
+            "condition", get, state=_shown_state, done=_told("done", done), failed=_told("failed", failed)
+        )
         return await self._poller(kind).wait((), timeout, on_change)
 
     async def _wait(
@@ -245,6 +258,20 @@ def _check(timeout: object, on_change: object) -> None:
         raise InvalidArgumentError("on_change", f"must be callable, not {type(on_change).__name__}")
     if inspect.iscoroutinefunction(on_change):
         raise InvalidArgumentError("on_change", "is async; nobody would await it, use a plain function")
+
+
+def _told(name: str, judge: Callable[[T], bool]) -> Callable[[T], bool]:
+    """The function, whose verdict is looked at: a coroutine is true, whatever it would come to."""
+
+    def verdict(value: T) -> bool:
+        found: object = judge(value)
+        if inspect.isawaitable(found):
+            if inspect.iscoroutine(found):
+                found.close()
+            raise InvalidArgumentError(name, "is async; nobody would await it, use a plain function")
+        return bool(found)
+
+    return verdict
 
 
 def _shown_state(value: object) -> str:

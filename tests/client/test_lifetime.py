@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import inspect
+import pickle
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -145,6 +148,14 @@ async def test_a_session_that_was_handed_in_is_used_and_left_open() -> None:
             pass
 
 
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
+async def test_a_client_is_not_copied_and_says_what_to_do_instead(duplicate: Callable[[object], object]) -> None:
+    async with talking(reply(200, {})) as (client, _, _):
+        for one in (client, client.with_options(priority=1)):
+            with pytest.raises(TypeError, match="with_options makes clones"):
+                duplicate(one)
+
+
 async def test_a_clone_shares_everything_but_its_options() -> None:
     async with talking(reply(200, {})) as (client, server, _):
         clone = client.with_options(timeout=5, headers={"X-One": "1"})
@@ -207,6 +218,7 @@ class _Observes:
         ({"base_url": "https://user:pw@api.mittwald.de"}, "credentials do not belong"),
         ({"base_url": "https://["}, "base_url"),
         ({"base_url": 5}, "base_url"),
+        ({"base_url": "https://api.mittwald.de/v2/"}, "leave out the /v2"),
         ({"token": ""}, "token"),
         ({"timeout": "5"}, "timeout"),
         ({"timeout": True}, "timeout"),

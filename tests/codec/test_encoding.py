@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -57,8 +57,11 @@ def test_what_is_written(value: Any, text: str) -> None:
         (m.Site(id="s", created_at=WHEN, status="x", share=float("nan")), "share"),
         (Unknown({"n": float("nan")}), "n"),
         (UNSET, "body"),
-        ({"x": object()}, "body"),
-        ({"x": {1: {(1, 2): 3}}}, "body"),
+        (object(), "body"),
+        ({"x": object()}, "x"),
+        ({"a": UNSET, "x": {1: {(1, 2): 3}}}, "x.1"),
+        ([UNSET, 1, {"at": (2, 3j)}], "[2].at[1]"),
+        ({"site": m.Site(id=cast("Any", object()), created_at=WHEN, status="x")}, "site.id"),
     ],
 )
 def test_what_is_refused(value: Any, parameter: str) -> None:

@@ -87,6 +87,15 @@ async def test_it_is_there_between_enter_and_exit() -> None:
             await session.get(f"{url}/v2/projects")
 
 
+@pytest.mark.parametrize("name", ["faults", "projects", "seed", "token", "lagg"])
+def test_options_that_would_change_nothing_any_more_are_refused_in_the_middle(name: str) -> None:
+    talk = Talk()
+    before = talk.core.options
+    with pytest.raises(OptionError, match=f"no traits: {name}; there are auth, .*lag, "):
+        talk.emulator.configure(**{name: getattr(before, name, 1)})
+    assert talk.core.options is before
+
+
 async def test_a_reset_forgets_what_happened() -> None:
     talk = Talk()
     project = await talk.project()

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from mittwald_async.emulator import Emulator, Fault, OptionError
+from mittwald_async.emulator import Emulator, Fault, OptionError, Options
 from mittwald_async.emulator.faults import matches, parsed
 from mittwald_async.operations import OPERATIONS
 
@@ -147,6 +147,39 @@ async def test_a_reset_before_the_answer_leaves_the_world_alone() -> None:
 def test_plans_that_cannot_be_are_refused(plan: Any, problem: str) -> None:
     with pytest.raises(OptionError, match=problem):
         parsed(plan)
+
+
+@pytest.mark.parametrize("operation", ["project-list-project", "projekt-*", "GET /v2/projekts", "get /v2/projects"])
+async def test_a_fault_that_would_never_happen_is_refused_and_changes_nothing(operation: str) -> None:
+    """A typo would make a test of an outage pass without any."""
+    typo = Fault(operation=operation, status=500)
+    async with served() as (emulator, session):
+        with pytest.raises(OptionError, match="no operation is"):
+            emulator.inject(Fault(operation="project-*"), typo)
+        assert emulator.core.faults.dump() == []
+        before = emulator.world
+        with pytest.raises(OptionError, match="no operation is"):
+            emulator.core.reset(Options(faults=(typo,)))
+        assert emulator.world is before
+        emulator.inject(Fault(operation="GET /v2/projects", status=500, count=1))
+        async with session.put("/__emulator/faults", json=[{"operation": operation, "status": 500}]) as response:
+            assert response.status == 400
+        assert [plan["operation"] for plan in emulator.core.faults.dump()] == ["GET /v2/projects"]
+
+
+def test_a_fault_with_a_typo_is_told_what_was_meant() -> None:
+    with pytest.raises(OptionError, match="did you mean project-list-projects"):
+        _ = Emulator(faults=[Fault(operation="project-list-project", status=500)]).core
+
+
+async def test_a_running_emulator_takes_plans_as_json_values_as_well() -> None:
+    plan: Any = {"operation": "project-list-projects", "status": 500}
+    typo: Any = {"stauts": 500}
+    async with served() as (emulator, _):
+        emulator.inject(plan)
+        with pytest.raises(OptionError, match="unknown stauts"):
+            emulator.inject(typo)
+        assert [found["status"] for found in emulator.core.faults.dump()] == [500]
 
 
 def test_plans_are_read_from_json_and_told_with_their_hits() -> None:

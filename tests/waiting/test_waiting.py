@@ -541,6 +541,12 @@ class TestAnythingElse:
         async def poll() -> int:
             return 7
 
+        async def verdict(value: int) -> bool:
+            return value > 7
+
+        def hidden(value: int) -> Any:
+            return verdict(value)
+
         with pytest.raises(WaitTimeout, match="'7'"):
             await account.waiters().until(poll, done=lambda value: value > 7, timeout=3)
         with pytest.raises(ZeroDivisionError):
@@ -560,6 +566,15 @@ class TestAnythingElse:
                 await account.waiters().until(poll, done=lambda value: True, **options)
             with pytest.raises(InvalidArgumentError, match=name):
                 await account.waiters().project_ready("p-1", **options)
+        wrong_functions: list[tuple[str, dict[str, Any]]] = [
+            ("done: is async", {"poll": poll, "done": verdict}),
+            ("done: is async", {"poll": poll, "done": hidden}),
+            ("failed: is async", {"poll": poll, "done": bool, "failed": verdict}),
+            ("poll: has to return an awaitable, not int", {"poll": lambda: 5, "done": bool}),
+        ]
+        for problem, functions in wrong_functions:
+            with pytest.raises(InvalidArgumentError, match=problem):
+                await account.waiters().until(**functions)
         for options in ({"poll": 5, "done": bool}, {"poll": poll, "done": 5}):
             with pytest.raises(InvalidArgumentError, match="must be callable"):
                 await account.waiters().until(**cast("dict[str, Any]", options))
