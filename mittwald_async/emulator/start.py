@@ -35,7 +35,7 @@ def build(options: Options) -> Core:
 
 
 def _facts(locations: dict[str, str]) -> Facts:
-    """Loaded once per process, unless somebody has locations of his own."""
+    """Loaded once per process, unless somebody has locations of their own."""
     from ..operations import OPERATIONS, REDIRECTS
     from .core import Facts
 
