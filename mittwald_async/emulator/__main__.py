@@ -15,7 +15,7 @@ import msgspec
 
 from . import Emulator
 from .faults import parsed
-from .options import OptionError, Options, Transitions
+from .options import OptionError, Options, Transitions, usual_lag
 from .start import serve
 
 
@@ -100,13 +100,6 @@ def _parser(program: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _lag(given: float | None, clock: str) -> float:
-    """With a virtual clock, a read that waits for its write would wait for ever: nobody advances the clock meanwhile."""
-    if given is not None:
-        return given
-    return 0.0 if clock == "virtual" else Options().lag
-
-
 def _options(given: argparse.Namespace) -> Options:
     sizes = {name: value for name in ("seed", "customers", "projects") if (value := getattr(given, name)) is not None}
     if given.state is not None and sizes:
@@ -117,7 +110,7 @@ def _options(given: argparse.Namespace) -> Options:
         **sizes,
         token=given.token,
         rate_limit=_rate(given.rate_limit),
-        lag=_lag(given.lag, given.clock),
+        lag=usual_lag(given.clock) if given.lag is None else given.lag,
         drift=given.drift,
         clock=given.clock,
         transitions=Transitions(unit=given.transitions, length=given.transition_length, failing=given.failing),
