@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
 import ssl
@@ -12,11 +11,18 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, TypeGu
 import msgspec
 from msgspec import UNSET
 
+from .callbacks import is_async
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
     from .transport.events import Event
     from .transport.pipeline import Middleware
+
+TOKEN_VARIABLE = "MITTWALD_API_TOKEN"  # noqa: S105 - the variable's name
+"""Environment variable that holds the access token; other clients of this API read the same one."""
+BASE_URL_VARIABLE = "MITTWALD_API_BASE_URL"
+"""Environment variable that holds the API's address."""
+DEFAULT_BASE_URL = "https://api.mittwald.de"
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _FORBIDDEN_IN_HEADERS = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
@@ -142,7 +148,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("middleware", "observers"):
             msgspec.structs.force_setattr(self, name, _functions(name, getattr(self, name)))
         for observer in self.observers:
-            if inspect.iscoroutinefunction(observer) or inspect.iscoroutinefunction(type(observer).__call__):
+            if is_async(observer):
                 raise ConfigurationError(
                     f"observers: {observer!r} is async; nobody would await it, use a plain function"
                 )

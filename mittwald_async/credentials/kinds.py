@@ -13,7 +13,9 @@ from urllib.parse import quote
 
 import anyio.to_thread
 
+from ..callbacks import is_async
 from ..errors import AuthenticationError, ConfigurationError
+from ..options import TOKEN_VARIABLE
 from .renewal import Credentials, Renewable
 from .sealed import (
     Answer,
@@ -31,9 +33,6 @@ from .sealed import (
     sealed,
     text_flaw,
 )
-
-TOKEN_VARIABLE = "MITTWALD_API_TOKEN"  # noqa: S105 - the variable's name
-"""Environment variable that holds the access token; other clients of this API read the same one."""
 
 _log = logging.getLogger("mittwald_async.credentials")
 
@@ -217,16 +216,12 @@ class PasswordLogin(_Session):
                 "a function that gives the code",
                 operation_id=_SIGN_IN.operation_id,
             )
-        said = ask() if _is_async(ask) else await anyio.to_thread.run_sync(ask, abandon_on_cancel=True)
+        said = ask() if is_async(ask) else await anyio.to_thread.run_sync(ask, abandon_on_cancel=True)
         code = Secret(_text(await said if inspect.isawaitable(said) else said))
         del said
         if not code.reveal():
             raise AuthenticationError(f"{_SECOND_FACTOR.what} failed: the callback gave no code")
         return code
-
-
-def _is_async(function: Callable[..., object]) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
 def _text(value: object) -> str:

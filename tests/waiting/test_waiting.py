@@ -541,6 +541,10 @@ class TestAnythingElse:
         async def poll() -> int:
             return 7
 
+        class Awaited:
+            async def __call__(self, state: str, value: int) -> None:
+                """Nobody would await this."""
+
         with pytest.raises(WaitTimeout, match="'7'"):
             await account.waiters().until(poll, done=lambda value: value > 7, timeout=3)
         with pytest.raises(ZeroDivisionError):
@@ -553,6 +557,7 @@ class TestAnythingElse:
             ("timeout", {"timeout": 10**400}),
             ("timeout", {"timeout": True}),
             ("on_change: is async", {"on_change": poll}),
+            ("on_change: is async", {"on_change": Awaited()}),
             ("on_change", {"on_change": 5}),
         ]
         for name, options in wrong:
