@@ -17,11 +17,11 @@ from yarl import URL
 from .api.groups import Groups
 from .clock import SYSTEM_CLOCK, Clock
 from .credentials import Credentials, Secret, resolve
-from .errors import ClientStateError, ConfigurationError, InvalidArgumentError
+from .errors import ClientStateError, ConfigurationError, InvalidArgumentError, near
 from .operation import Operation, Page, Response, Sender
-from .options import Observer, Options, Pool
+from .options import BASE_URL_VARIABLE, DEFAULT_BASE_URL, Observer, Options, Pool
 from .paging import PageSizes
-from .transport.build import arguments, near
+from .transport.build import arguments
 from .transport.call import Shared
 from .transport.pipeline import Middleware, Pipeline
 from .transport.ratelimit import Limiters, RateLimitStatus
@@ -39,9 +39,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-DEFAULT_BASE_URL = "https://api.mittwald.de"
-BASE_URL_VARIABLE = "MITTWALD_API_BASE_URL"
 
 
 class Mittwald(Groups):

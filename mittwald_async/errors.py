@@ -34,7 +34,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -365,3 +365,11 @@ def shown(body: bytes) -> str:
     """The beginning of a body as one line of text, for messages."""
     text = " ".join(body[: _BODY_IN_MESSAGE * 4].decode("utf-8", "replace").split())
     return text[:_BODY_IN_MESSAGE] + ("…" if len(text) > _BODY_IN_MESSAGE else "")
+
+
+def near(wrong: str, right: Iterable[str]) -> str:
+    """`; did you mean …?` for a name that does not exist, or nothing where none is like it."""
+    import difflib  # not what a program that makes no mistakes should wait for
+
+    found = difflib.get_close_matches(wrong, list(right), n=3)
+    return f"; did you mean {' or '.join(found)}?" if found else ""
