@@ -204,7 +204,11 @@ class Mittwald(Groups):
         await self.close()
 
     async def close(self) -> None:
-        """Close the pool. Calls under way fail. An aiohttp session that was handed in stays open."""
+        """Close the pool. Calls under way fail. An aiohttp session that was handed in stays open.
+
+        Raises:
+            ClientStateError: it is a clone, or was opened on another event loop that still runs.
+        """
         shared = self._shared
         if not self._owner:
             raise ClientStateError("a clone shares the pool of its client: close that one")
@@ -342,7 +346,15 @@ class Mittwald(Groups):
         headers: Mapping[str, object] | None = None,
         body: object = UNSET,
     ) -> Any:
-        """Any operation by its id, with the names of the wire; decoded as its method would.
+        """Any operation by its id, with the names of the wire.
+
+        Args:
+            operation_id: as the document and `OPERATIONS` have it.
+            path, query, headers: values by wire name; `None` is left out of the last two.
+            body: a mapping by wire name, or whatever the operation takes whole.
+
+        Returns:
+            The decoded answer; of a list that comes in pages, the one page that `query` asks for.
 
         Raises:
             InvalidArgumentError: no such operation or parameter; the message names near misses.
@@ -370,6 +382,10 @@ class Mittwald(Groups):
             query: added to the path; lists are repeated, `None` is left out.
             headers: for this request.
             body: bytes as they are, text, or anything that becomes JSON.
+
+        Raises:
+            InvalidArgumentError: method, path or a value cannot be sent.
+            StatusError, TransportError: as any call.
         """
         _check_mappings(query=query, headers=headers)
         return await self._pipeline.request(method, path, query, headers, body)
@@ -400,7 +416,11 @@ class _Anonymous(Mittwald):
 
 
 def find(operation_id: str) -> Operation[Any]:
-    """The operation with this id."""
+    """The operation with this id.
+
+    Raises:
+        InvalidArgumentError: there is none; the message names near misses.
+    """
     from .operations import OPERATIONS
 
     if not isinstance(operation_id, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped

@@ -169,6 +169,7 @@ class StatusError(MittwaldError):
         operation_id, method, url: what was called; secret query values are masked.
         headers, body: the answer itself; `body` may be cut.
         attempts: every try that was made.
+        issues: the complaints of a validation error, place by place.
     """
 
     def __init__(

@@ -51,7 +51,6 @@ _NO_TYPE = ("Content-Type",)
 _NEVER_WRITTEN = "closing transport"
 """aiohttp's writer says this when it finds the connection closed before handing it the first byte."""
 
-
 LATE = "the call took longer than timeout"
 
 

@@ -28,6 +28,7 @@ T = TypeVar("T")
 OnChange: TypeAlias = Callable[[str, T], object] | None
 
 _FOR_EVER = 1e9
+"""Seconds, thirty years: what is longer is a mistake, or too long for a timer."""
 _TIMEOUT = 600.0
 """Seconds; the longest of these things usually take a few minutes."""
 
