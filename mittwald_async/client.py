@@ -23,7 +23,8 @@ from .options import BASE_URL_VARIABLE, DEFAULT_BASE_URL, Observer, Options, Poo
 from .paging import PageSizes
 from .transport.build import arguments
 from .transport.call import Shared
-from .transport.pipeline import Middleware, Pipeline
+from .transport.middleware import Middleware
+from .transport.pipeline import Pipeline
 from .transport.ratelimit import Limiters, RateLimitStatus
 from .transport.session import Session, StreamAnswer, check_session
 

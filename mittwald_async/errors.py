@@ -35,7 +35,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+
+from .headers import copied
 
 if TYPE_CHECKING:
     from .operation import Attempt
@@ -144,12 +146,6 @@ class Issue:
 
     def __repr__(self) -> str:
         return f"Issue(path={self.path!r}, message={self.message!r}, type={self.type!r})"
-
-
-def copied(headers: Mapping[str, str]) -> Mapping[str, str]:
-    """Headers that can be pickled: as they come they are a view, which cannot."""
-    copy = getattr(headers, "copy", None)
-    return headers if copy is None else cast("Mapping[str, str]", copy())
 
 
 def _revived(kind: type[MittwaldError], args: tuple[Any, ...]) -> MittwaldError:

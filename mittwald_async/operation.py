@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, Protocol
 import msgspec
 from typing_extensions import TypeVar
 
-from .errors import copied
+from .headers import copied
 from .structs import UNSET
 
 T = TypeVar("T", default=Any)

@@ -19,7 +19,7 @@ import anyio.to_thread
 import msgspec
 
 from ..errors import DownloadError, InvalidArgumentError
-from .download import verify
+from .checksum import verify
 from .transfer import Mark, Transfer
 
 PIECE = 1 << 20

@@ -13,7 +13,7 @@ from ..errors import ConsistencyError, RateLimitError, StatusError, TransportErr
 from ..options import Options
 from . import retry
 from .call import Call, Shared
-from .session import Answer
+from .middleware import Answer
 
 MAX_HOPS = 5
 """Redirects that one call follows."""

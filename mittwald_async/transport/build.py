@@ -15,8 +15,8 @@ import msgspec
 from msgspec import UNSET
 
 from ..errors import InvalidArgumentError, near
+from ..headers import header_flaw, hidden
 from ..operation import Operation, Parameter
-from ..options import header_flaw, hidden
 from .answers import is_secret
 
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*", re.ASCII)
