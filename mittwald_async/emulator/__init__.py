@@ -90,7 +90,7 @@ class Emulator:
     def core(self) -> Core:
         """The behaviour without the socket; built on first use."""
         if self._core is None:
-            from .start import build
+            from .start import build  # loads every operation, which options alone do not need
 
             self._core = build(self.options)
         return self._core

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import logging
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +18,6 @@ import msgspec
 from . import Emulator
 from .faults import parsed
 from .options import OptionError, Options, Transitions, usual_lag
-from .start import serve
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "python -m mittwald_async.emulator") -> int:
@@ -32,6 +33,18 @@ def main(arguments: Sequence[str] | None = None, program: str = "python -m mittw
         print(f"mittwald_async.emulator: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+async def serve(options: Options, ready: Callable[[Emulator], None]) -> None:
+    """Run until SIGINT or SIGTERM; `ready` is called once the port is open. Raises OptionError."""
+    async with Emulator.of(options) as emulator:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError, RuntimeError):
+                loop.add_signal_handler(number, stop.set)
+        ready(emulator)
+        await stop.wait()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
