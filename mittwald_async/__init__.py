@@ -56,9 +56,9 @@ if TYPE_CHECKING:
     from .transport.events import RetryScheduled as RetryScheduled
     from .transport.events import WaitedForBudget as WaitedForBudget
     from .transport.events import WaitingForBudget as WaitingForBudget
-    from .transport.pipeline import CallNext as CallNext
-    from .transport.pipeline import Middleware as Middleware
-    from .transport.pipeline import Request as Request
+    from .transport.middleware import CallNext as CallNext
+    from .transport.middleware import Middleware as Middleware
+    from .transport.middleware import Request as Request
     from .transport.ratelimit import RateLimitStatus as RateLimitStatus
 
 _WHERE = {
@@ -66,7 +66,7 @@ _WHERE = {
     "Attempt": "operation",
     "AttemptEnded": "transport.events",
     "CallEnded": "transport.events",
-    "CallNext": "transport.pipeline",
+    "CallNext": "transport.middleware",
     "CallStarted": "transport.events",
     "Credentials": "credentials",
     "Download": "files",
@@ -74,7 +74,7 @@ _WHERE = {
     "Event": "transport.events",
     "ExtensionInstanceSecret": "credentials",
     "File": "files",
-    "Middleware": "transport.pipeline",
+    "Middleware": "transport.middleware",
     "Mittwald": "client",
     "MittwaldError": "errors",
     "Operation": "operation",
@@ -87,7 +87,7 @@ _WHERE = {
     "Progress": "fanout",
     "RateLimit": "operation",
     "RateLimitStatus": "transport.ratelimit",
-    "Request": "transport.pipeline",
+    "Request": "transport.middleware",
     "Response": "operation",
     "RetryScheduled": "transport.events",
     "Secret": "credentials",

@@ -17,13 +17,14 @@ from yarl import URL
 from .api.groups import Groups
 from .clock import SYSTEM_CLOCK, Clock
 from .credentials import Credentials, Secret, resolve
-from .errors import ClientStateError, ConfigurationError, InvalidArgumentError
+from .errors import ClientStateError, ConfigurationError, InvalidArgumentError, near
 from .operation import Operation, Page, Response, Sender
-from .options import Observer, Options, Pool
+from .options import BASE_URL_VARIABLE, DEFAULT_BASE_URL, Observer, Options, Pool
 from .paging import PageSizes
-from .transport.build import arguments, near
+from .transport.build import arguments
 from .transport.call import Shared
-from .transport.pipeline import Middleware, Pipeline
+from .transport.middleware import Middleware
+from .transport.pipeline import Pipeline
 from .transport.ratelimit import Limiters, RateLimitStatus
 from .transport.session import Session, StreamAnswer, check_session
 
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-DEFAULT_BASE_URL = "https://api.mittwald.de"
-BASE_URL_VARIABLE = "MITTWALD_API_BASE_URL"
 
 
 class Mittwald(Groups):
@@ -210,7 +208,11 @@ class Mittwald(Groups):
         await self.close()
 
     async def close(self) -> None:
-        """Close the pool. Calls under way fail. An aiohttp session that was handed in stays open."""
+        """Close the pool. Calls under way fail. An aiohttp session that was handed in stays open.
+
+        Raises:
+            ClientStateError: it is a clone, or was opened on another event loop that still runs.
+        """
         shared = self._shared
         if not self._owner:
             raise ClientStateError("a clone shares the pool of its client: close that one")
@@ -348,7 +350,15 @@ class Mittwald(Groups):
         headers: Mapping[str, object] | None = None,
         body: object = UNSET,
     ) -> Any:
-        """Any operation by its id, with the names of the wire; decoded as its method would.
+        """Any operation by its id, with the names of the wire.
+
+        Args:
+            operation_id: as the document and `OPERATIONS` have it.
+            path, query, headers: values by wire name; `None` is left out of the last two.
+            body: a mapping by wire name, or whatever the operation takes whole.
+
+        Returns:
+            The decoded answer; of a list that comes in pages, the one page that `query` asks for.
 
         Raises:
             InvalidArgumentError: no such operation or parameter; the message names near misses.
@@ -376,6 +386,10 @@ class Mittwald(Groups):
             query: added to the path; lists are repeated, `None` is left out.
             headers: for this request.
             body: bytes as they are, text, or anything that becomes JSON.
+
+        Raises:
+            InvalidArgumentError: method, path or a value cannot be sent.
+            StatusError, TransportError: as any call.
         """
         _check_mappings(query=query, headers=headers)
         return await self._pipeline.request(method, path, query, headers, body)
@@ -406,7 +420,11 @@ class _Anonymous(Mittwald):
 
 
 def find(operation_id: str) -> Operation[Any]:
-    """The operation with this id."""
+    """The operation with this id.
+
+    Raises:
+        InvalidArgumentError: there is none; the message names near misses.
+    """
     from .operations import OPERATIONS
 
     if not isinstance(operation_id, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped

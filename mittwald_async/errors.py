@@ -34,8 +34,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .headers import copied
 
 if TYPE_CHECKING:
     from .operation import Attempt
@@ -146,12 +148,6 @@ class Issue:
         return f"Issue(path={self.path!r}, message={self.message!r}, type={self.type!r})"
 
 
-def copied(headers: Mapping[str, str]) -> Mapping[str, str]:
-    """Headers that can be pickled: as they come they are a view, which cannot."""
-    copy = getattr(headers, "copy", None)
-    return headers if copy is None else cast("Mapping[str, str]", copy())
-
-
 def _revived(kind: type[MittwaldError], args: tuple[Any, ...]) -> MittwaldError:
     error = kind.__new__(kind, *args)
     error.args = args  # a TimeoutError leaves that to its __init__
@@ -169,6 +165,7 @@ class StatusError(MittwaldError):
         operation_id, method, url: what was called; secret query values are masked.
         headers, body: the answer itself; `body` may be cut.
         attempts: every try that was made.
+        issues: the complaints of a validation error, place by place.
     """
 
     def __init__(
@@ -365,3 +362,11 @@ def shown(body: bytes) -> str:
     """The beginning of a body as one line of text, for messages."""
     text = " ".join(body[: _BODY_IN_MESSAGE * 4].decode("utf-8", "replace").split())
     return text[:_BODY_IN_MESSAGE] + ("…" if len(text) > _BODY_IN_MESSAGE else "")
+
+
+def near(wrong: str, right: Iterable[str]) -> str:
+    """`; did you mean …?` for a name that does not exist, or nothing where none is like it."""
+    import difflib  # not what a program that makes no mistakes should wait for
+
+    found = difflib.get_close_matches(wrong, list(right), n=3)
+    return f"; did you mean {' or '.join(found)}?" if found else ""

@@ -12,7 +12,7 @@ from typing import Any, Generic, Literal, Protocol
 import msgspec
 from typing_extensions import TypeVar
 
-from .errors import copied
+from .headers import copied
 from .structs import UNSET
 
 T = TypeVar("T", default=Any)
@@ -126,9 +126,13 @@ class RateLimit(msgspec.Struct, frozen=True):
     """What one response said of the request budget. Seconds are counted from the moment it arrived."""
 
     limit: int | None = None
+    """Requests per window."""
     remaining: int | None = None
+    """Requests left in this window."""
     reset: float | None = None
+    """Seconds until the next window."""
     exempt: bool = False
+    """True: this route draws on no budget."""
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -180,8 +184,11 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     total: int | None = None
     """Items in the whole list, where the server tells."""
     limit: int | None = None
+    """Items asked for; `None` for a list that comes whole."""
     skip: int = 0
+    """Items of the list before these."""
     response: Response[Any]
+    """The answer the page came in."""
 
     def __len__(self) -> int:
         return len(self.items)

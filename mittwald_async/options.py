@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-import inspect
 import math
-import re
 import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard, cast
 
 import msgspec
 from msgspec import UNSET
 
+from .callbacks import is_async
 from .errors import ConfigurationError
+from .headers import header_flaw, hidden
 
 if TYPE_CHECKING:
     from .transport.events import Event
-    from .transport.pipeline import Middleware
+    from .transport.middleware import Middleware
 
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-_FORBIDDEN_IN_HEADERS = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
-_SECRET_HEADER = re.compile("token|secret|password|key|auth|cookie|session|signature", re.I)
-_FRAMING = frozenset(
-    (
-        "connection",
-        "content-length",
-        "host",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    )
-)
-"""Headers that would make the server wait for bytes that never come, take the rest for the next request, or take the
-request for another's."""
+TOKEN_VARIABLE = "MITTWALD_API_TOKEN"  # noqa: S105 - the variable's name
+"""Environment variable that holds the access token; other clients of this API read the same one."""
+BASE_URL_VARIABLE = "MITTWALD_API_BASE_URL"
+"""Environment variable that holds the API's address."""
+DEFAULT_BASE_URL = "https://api.mittwald.de"
 
 Observer: TypeAlias = "Callable[[Event], object]"
 
@@ -142,7 +129,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("middleware", "observers"):
             msgspec.structs.force_setattr(self, name, _functions(name, getattr(self, name)))
         for observer in self.observers:
-            if inspect.iscoroutinefunction(observer) or inspect.iscoroutinefunction(type(observer).__call__):
+            if is_async(observer):
                 raise ConfigurationError(
                     f"observers: {observer!r} is async; nobody would await it, use a plain function"
                 )
@@ -156,34 +143,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             kept = {name: value for name, value in self.headers.items() if name.lower() not in new}
             given["headers"] = {**kept, **given["headers"]}
         return msgspec.structs.replace(self, **given)
-
-
-class Hidden(str):
-    """A header value whose `repr` tells nothing: it may stand in the locals of any frame of a traceback."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'***'"
-
-    def __getitem__(self, key: SupportsIndex | slice) -> Hidden:
-        return Hidden(super().__getitem__(key))  # tools that shorten long texts for display show the piece
-
-
-def hidden(name: str, value: str) -> str:
-    """The value of a header as it may lie about: sealed where the name sounds like a secret."""
-    return Hidden(value) if _SECRET_HEADER.search(name) else value
-
-
-def header_flaw(name: str, value: str) -> str:
-    """What keeps a header from being sent; empty if nothing does."""
-    if not _HEADER_NAME.fullmatch(name):
-        return f"{name!r} is no header name"
-    if name.lower() in _FRAMING:
-        return "says how the request is framed and where it goes, which is not the caller's to say"
-    if _FORBIDDEN_IN_HEADERS.search(value):
-        return "line breaks, control characters and lone surrogates cannot be sent in a header"
-    return ""
 
 
 def _checked_headers(headers: object) -> dict[str, str]:

@@ -22,6 +22,7 @@ from ..errors import (
     TransportError,
 )
 from ..inventory import StoreError
+from ..options import TOKEN_VARIABLE
 from .call import call
 from .emulate import emulate
 from .facts import operations
@@ -66,7 +67,7 @@ def _root(
 
 
 _WAYS_OUT: tuple[tuple[type[MittwaldError], str], ...] = (
-    (AuthenticationError, "check MITTWALD_API_TOKEN or --token-file"),
+    (AuthenticationError, f"check {TOKEN_VARIABLE} or --token-file"),
     (PermissionDeniedError, "the token's user may not do this"),
     (RateLimitError, "the request budget is used up; `mittwald-async limits` shows when it is back"),
     (TransportError, "check the network, proxies and --base-url"),

@@ -8,10 +8,9 @@ from typing import Any
 
 import msgspec
 
-from ..errors import ConfigurationError, InvalidArgumentError
+from ..errors import ConfigurationError, InvalidArgumentError, near
 from ..operation import Operation, Parameter
 from ..structs import UNSET
-from ..transport.build import near
 
 _PLAIN: dict[str, Any] = {"int": int, "float": float, "int | float": float, "bool": bool}
 

@@ -6,10 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import InvalidArgumentError
+from ..errors import InvalidArgumentError, near
 from ..operation import Operation, Parameter
 from ..operations import OPERATIONS
-from ..transport.build import near
 from .arguments import names, typed
 from .output import count, put, put_json, put_table, say
 from .shared import OK, Json

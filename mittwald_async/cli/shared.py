@@ -16,6 +16,7 @@ import typer
 
 from ..errors import ConfigurationError
 from ..operation import Operation
+from ..options import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from .output import err, say
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ EPILOG = (
     "4 --max-requests used up, 130 interrupted, 141 nobody reads the output any more, 143 terminated. "
     "--debug shows where an error comes from."
 )
-
-TOKEN_VARIABLE = "MITTWALD_API_TOKEN"  # noqa: S105
-BASE_URL_VARIABLE = "MITTWALD_API_BASE_URL"
 
 T = TypeVar("T")
 

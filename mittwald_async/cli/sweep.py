@@ -16,12 +16,12 @@ import typer
 from ..errors import ConfigurationError, MittwaldError
 from ..inventory import Bounds, Job, Resource, Sink, Summary, Target, chosen, make_plan, sink_for
 from ..inventory import target as make_target
+from ..options import BASE_URL_VARIABLE
 from .demo import demo_client
 from .output import count, duration, put, put_json, put_table, say
 from .plan import Customers, Projects, Resources, known_from, price, show_plan
 from .progress import display
 from .shared import (
-    BASE_URL_VARIABLE,
     LISTS_FAILED,
     OK,
     SPENT,

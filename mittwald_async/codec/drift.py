@@ -18,13 +18,13 @@ import warnings
 from collections.abc import Callable
 from datetime import date, datetime
 from types import NoneType
-from typing import Any, Literal, cast, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
 from ..errors import DriftWarning
 from ..structs import UNSET, OneOf, Unknown, UnsetType
-from .hints import bare, is_union, members
+from .hints import bare, is_stand_in, is_struct, is_union, members
 from .unions import NUMBERS, hook, keeps_all, same, steps_of
 
 logger: logging.Logger = logging.getLogger("mittwald_async.codec")
@@ -109,13 +109,13 @@ def _fitter(expected: Any) -> Fit:
 def _build(expected: Any) -> Fit:
     if expected in (Any, object):
         return lambda value, path, notes: value
-    if isinstance(expected, type) and issubclass(expected, msgspec.Struct):
+    if is_struct(expected):
         return _StructFit(expected)
-    if isinstance(expected, type) and issubclass(expected, OneOf):
+    if is_stand_in(expected):
         return _variant_fit(expected)
     if is_union(expected):
         return _union_fit(expected)
-    origin = cast(Any, get_origin(expected) or expected)
+    origin = get_origin(expected) or expected
     if origin is list:
         return _list_fit(get_args(expected))
     if origin is dict:

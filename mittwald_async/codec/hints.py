@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin
 
 import msgspec
 
 from ..structs import OneOf
+
+
+def is_struct(expected: Any) -> TypeGuard[type[msgspec.Struct]]:
+    """Whether a type is a struct."""
+    return isinstance(expected, type) and issubclass(expected, msgspec.Struct)
+
+
+def is_stand_in(expected: Any) -> TypeGuard[type[OneOf]]:
+    """Whether a type stands for a union."""
+    return isinstance(expected, type) and issubclass(expected, OneOf)
 
 
 def is_union(expected: Any) -> bool:
@@ -39,10 +49,10 @@ def holds(expected: Any, wanted: tuple[Any, ...], seen: set[Any] | None = None) 
     expected = bare(expected)
     if expected in (None, NoneType) or expected in seen:
         return False
-    if expected in wanted or (isinstance(expected, type) and issubclass(expected, OneOf) and OneOf in wanted):
+    if expected in wanted or (is_stand_in(expected) and OneOf in wanted):
         return True
     seen.add(expected)
-    if isinstance(expected, type) and issubclass(expected, msgspec.Struct):
+    if is_struct(expected):
         return any(holds(field.type, wanted, seen) for field in msgspec.structs.fields(expected))
     if get_origin(expected) is Literal:
         return False

@@ -13,6 +13,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from ..structs import OneOf, Unknown
+from .hints import is_stand_in
 from .swift import by_constant, by_key, hook_for
 
 Read = Callable[[Any], Any]
@@ -21,7 +22,7 @@ Read = Callable[[Any], Any]
 def decoder_of(expected: Any) -> Read:
     """The fastest strict decoder of a type: from JSON bytes to a value, raising what msgspec raises."""
     inner: Any = (get_args(expected) or (None,))[0]
-    if get_origin(expected) is list and isinstance(inner, type) and issubclass(inner, OneOf) and by_constant(inner)[1]:
+    if get_origin(expected) is list and is_stand_in(inner) and by_constant(inner)[1]:
         return _list_of(inner)
     return msgspec.json.Decoder(expected, dec_hook=hook_for(expected)).decode
 
@@ -55,7 +56,7 @@ def _reader(stand_in: type[OneOf]) -> Read:
 
 
 def _variant_reader(variant: Any, plain: Read) -> Read:
-    if not (isinstance(variant, type) and issubclass(variant, OneOf)):
+    if not is_stand_in(variant):
         return decoder_of(variant)
     inner = _reader(variant)
 

@@ -19,7 +19,7 @@ import msgspec
 from msgspec import convert
 
 from ..structs import OneOf, Test, Unknown
-from .hints import bare, holds, is_union, members
+from .hints import bare, holds, is_stand_in, is_struct, is_union, members
 from .types import variants_of
 from .unions import CHOOSERS, Chooser
 
@@ -28,14 +28,6 @@ Hook = Callable[[Any, Any], Any]
 
 INLINE = 6
 """Up to so many variants told apart by a constant are compared one by one; a table costs one more call."""
-
-
-def _is_struct(expected: Any) -> bool:
-    return isinstance(expected, type) and issubclass(expected, msgspec.Struct)
-
-
-def _is_stand_in(expected: Any) -> bool:
-    return isinstance(expected, type) and issubclass(expected, OneOf)
 
 
 class _Source:
@@ -72,7 +64,7 @@ class _Source:
     def place(self, depth: int, expected: Any, target: str) -> None:
         """Put the variants of unions inside `target` in place, where a value of the type holds any."""
         expected = bare(expected)
-        if _is_stand_in(expected):
+        if is_stand_in(expected):
             self.add(depth, f"{target} = {self.name(_late(expected))}(None, {target})")
             return
         part = self.name(None)
@@ -81,7 +73,7 @@ class _Source:
             inner = next(part for part in members(expected) if part is not NoneType and holds(part, (OneOf,)))
             self.add(depth, f"if {part} is not None:")
             self.place(depth + 1, inner, target)
-        elif _is_struct(expected):
+        elif is_struct(expected):
             self.add(depth, f"if {part}.__class__ is dict:")
             for field in msgspec.structs.fields(expected):
                 if holds(field.type, (OneOf,)):
@@ -100,10 +92,10 @@ def _contains_itself(expected: Any, above: tuple[Any, ...] = ()) -> bool:
     expected = bare(expected)
     if expected in above:
         return True
-    if _is_struct(expected):
+    if is_struct(expected):
         parts = [field.type for field in msgspec.structs.fields(expected)]
         return any(_contains_itself(part, (*above, expected)) for part in parts)
-    return any(_contains_itself(part, above) for part in get_args(expected) if not _is_stand_in(expected))
+    return any(_contains_itself(part, above) for part in get_args(expected) if not is_stand_in(expected))
 
 
 def _late(stand_in: Any) -> Hook:
@@ -132,7 +124,7 @@ def by_key(stand_in: type[OneOf], start: int = 0) -> list[tuple[str, Any]]:
     tests: list[tuple[Any, tuple[str, ...]]] = []
     for index, test in stand_in.plan[start:]:
         keys, variant = _required_keys(test), variants[index]
-        if not keys or not _is_struct(variant):
+        if not keys or not is_struct(variant):
             break
         if not {field.encode_name for field in msgspec.structs.fields(variant) if field.required}.issuperset(keys):
             break
@@ -205,7 +197,7 @@ def _by_table(name: str, table: dict[str, Any], others: Hook, careful: Chooser) 
 
 def _make(source: _Source, depth: int, variant: Any, careful: Chooser) -> None:
     """Return the value as a variant; a union within a union that cannot place it leaves it to the careful way."""
-    if _is_stand_in(variant):
+    if is_stand_in(variant):
         source.add(depth, f"made = {source.name(_late(variant))}(None, value)")
         source.add(depth, f"return {source.name(careful)}(value) if made.__class__ is Unknown else made")
     else:
@@ -242,7 +234,7 @@ class _Swift(dict[Any, Hook]):
     """Choosers by stand-in, compiled on first use."""
 
     def __missing__(self, expected: Any) -> Hook:
-        if not _is_stand_in(expected):
+        if not is_stand_in(expected):
             return lambda expected, value: CHOOSERS[expected](value)
         _writing.add(expected)
         try:
@@ -272,7 +264,7 @@ def _met(expected: Any, seen: set[Any]) -> set[Any]:
     if expected in seen:
         return set()
     seen.add(expected)
-    if _is_stand_in(expected):
+    if is_stand_in(expected):
         return {expected}
-    parts = [field.type for field in msgspec.structs.fields(expected)] if _is_struct(expected) else get_args(expected)
+    parts = [field.type for field in msgspec.structs.fields(expected)] if is_struct(expected) else get_args(expected)
     return set[Any]().union(*(_met(part, seen) for part in parts))

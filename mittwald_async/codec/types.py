@@ -18,7 +18,7 @@ import msgspec
 
 from ..errors import ConfigurationError
 from ..structs import OneOf, Unknown, UnsetType
-from .hints import either, is_union, members
+from .hints import either, is_stand_in, is_struct, is_union, members
 from .words import share_words
 
 MODELS = "mittwald_async.models"
@@ -107,7 +107,7 @@ def _union(left: Any, right: Any) -> Any:
 
 
 def _is_object(part: Any) -> bool:
-    return isinstance(part, type) and issubclass(part, (msgspec.Struct, OneOf))
+    return is_struct(part) or is_stand_in(part)
 
 
 def _stand_in(variants: list[type]) -> Any:
@@ -124,7 +124,7 @@ def _stand_in(variants: list[type]) -> Any:
 
 
 def _required(variant: type) -> tuple[str, ...]:
-    if not issubclass(variant, msgspec.Struct):
+    if not is_struct(variant):
         return ()
     return tuple(field.encode_name for field in msgspec.structs.fields(variant) if field.required)
 

@@ -10,11 +10,12 @@ deviates from the document: that is an error here, and the tolerant way (`drift`
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from msgspec import Struct, ValidationError, convert
 
 from ..structs import OneOf, Test, Unknown
+from .hints import is_stand_in
 from .types import variants_of
 
 Chooser = Callable[[Any], Any]
@@ -110,9 +111,9 @@ def steps_of(stand_in: type[OneOf]) -> tuple[Step, ...]:
 
 def make(variant: Any, value: Any) -> Any:
     """Convert builtins to one variant, strictly."""
-    if isinstance(variant, type) and issubclass(variant, OneOf):
+    if is_stand_in(variant):
         return CHOOSERS[variant](value)
-    return convert(value, cast(Any, variant), dec_hook=hook)
+    return convert(value, variant, dec_hook=hook)
 
 
 def keeps_all(made: Any, value: Any) -> bool:

@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
-from .hints import bare, either, is_union, members
+from .hints import bare, either, is_struct, is_union, members
 
 _Fields = dict[type[msgspec.Struct], dict[str, Any]]
 
@@ -43,7 +43,7 @@ def share_words(expected: Any) -> None:
 
 def _collect(expected: Any, met: _Fields) -> None:
     expected = bare(expected)
-    if not (isinstance(expected, type) and issubclass(expected, msgspec.Struct)):
+    if not is_struct(expected):
         for part in get_args(expected):
             _collect(part, met)
     elif expected not in _shared and expected not in met:

@@ -11,6 +11,7 @@ FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
 def is_json(content_type: str) -> bool:
+    """JSON, by whatever name."""
     base = content_type.partition(";")[0].strip().lower()
     return base in {"application/json", "*/*", "text/json"} or base.endswith("+json")
 
@@ -22,11 +23,14 @@ def is_text(content_type: str) -> bool:
 
 
 class Bodies:
+    """Reads the request bodies of one document."""
+
     def __init__(self, schemas: Schemas, findings: Findings) -> None:
         self._schemas = schemas
         self._findings = findings
 
     def read(self, operation: Json, owner: Owner, pointer: str) -> ir.Body | None:
+        """The body of an operation; `owner` names what is declared inside. `None`: it takes none."""
         if "requestBody" not in operation:
             return None
         node = self._schemas.resolver.follow(operation["requestBody"], pointer)

@@ -39,6 +39,7 @@ class Calls:
         self._groups: dict[str, str] = {}
 
     def read(self) -> None:
+        """Read every path; raises DocumentError for one that cannot be made a method."""
         for path, item in child(self._root, "paths", "#").items():
             pointer = pointer_of("paths", path)
             if not path.startswith("/"):

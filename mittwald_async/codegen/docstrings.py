@@ -21,7 +21,7 @@ _ERRORS = {
     429: "RateLimitError",
 }
 _MANY_VALUES = 12
-
+"""Known values that are listed."""
 
 _VERBS = re.compile(
     "abort|accept|add|authenticate|call|cancel|change|check|confirm|consent|copy|count|create|declare|decline|delete"

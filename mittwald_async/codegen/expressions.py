@@ -47,6 +47,7 @@ class Imports:
         return self._use(home, name)
 
     def domain(self, domain: str) -> str:
+        """The local name of a domain module."""
         return self._use(self.package, domain)
 
     def _use(self, home: str, name: str) -> str:
@@ -69,6 +70,7 @@ class Imports:
         return lines
 
     def homes(self) -> set[str]:
+        """Modules that names were taken from."""
         return {home for home, _ in self.used}
 
 
@@ -98,6 +100,7 @@ class Expressions:
     """Types of arguments: any sequence will do for a list, a file is an `Upload`."""
 
     def of(self, made: ir.Type, limits: ir.Limits | None = None) -> str:
+        """The type as an annotation, with its limits as metadata."""
         if isinstance(made, ir.Nullable):
             return f"{self.of(made.inner, limits)} | None"
         text = self._plain(made)

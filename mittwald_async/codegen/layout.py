@@ -30,15 +30,18 @@ class Bracket:
 Node: TypeAlias = "str | Bracket"
 
 
-def call(head: str, *items: Node, tail: str = "") -> Bracket:
-    return Bracket(head, items, tail)
+def call(head: str, *items: Node) -> Bracket:
+    """`head(items)`."""
+    return Bracket(head, items)
 
 
 def tuple_of(items: Sequence[Node]) -> Bracket:
+    """`(items)`."""
     return Bracket("", items, tuple_=True)
 
 
 def flat(node: Node) -> str:
+    """The node on one line, however long."""
     if isinstance(node, str):
         return node
     inner = ", ".join(flat(item) for item in node.items)

@@ -22,11 +22,14 @@ _TIMEOUT = 60.0
 _DEADLINE = 300.0
 """Seconds for the whole document."""
 _MAX_BYTES = 64 * 1024 * 1024
+"""A document of some megabytes is large; a gzip bomb is larger."""
 _GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
 class Document:
+    """A document as it was read, and the checksum of its bytes (unpacked)."""
+
     root: Json
     sha256: str
 
@@ -34,15 +37,18 @@ class Document:
 def load(source: str) -> Document:
     """Read and check a document.
 
-    Arguments:
+    Args:
         source: a path, or a URL beginning with http:// or https://. What is compressed with gzip is unpacked.
+
+    Raises:
+        DocumentError: it cannot be had, or is no OpenAPI 3.0 document.
     """
     raw = _fetch(source) if source.startswith(("http://", "https://")) else _read(Path(source))
     return parse(_unpacked(raw, source) if raw.startswith(_GZIP) else raw, source)
 
 
 def parse(raw: bytes, source: str) -> Document:
-    """Check bytes and read them as an OpenAPI 3.0 document."""
+    """Check bytes and read them as an OpenAPI 3.0 document; `source` is what errors call them."""
     try:
         root: object = json.loads(
             raw, object_pairs_hook=_no_double_keys, parse_constant=_no_number, parse_float=_finite

@@ -23,6 +23,7 @@ _UNIONS = ("oneOf", "anyOf")
 _DECISIVE = frozenset({"type", "format", "enum", "items", "additionalProperties"})
 """What two parts of an `allOf` should not say differently."""
 _DEEPEST = 40
+"""Steps of references and `allOf` within each other; more lead in a circle."""
 
 
 def structure(schema: Json) -> Json:
@@ -31,6 +32,7 @@ def structure(schema: Json) -> Json:
 
 
 def is_annotation_only(schema: Json) -> bool:
+    """Whether the schema only describes, and any value fits."""
     return not structure(schema)
 
 
@@ -48,6 +50,8 @@ def _says_nothing_new(schema: Json) -> bool:
 
 
 class Merger:
+    """Puts the schemas of one document together where several describe one value."""
+
     def __init__(self, resolver: Resolver, findings: Findings) -> None:
         self._resolver = resolver
         self._findings = findings

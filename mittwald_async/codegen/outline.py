@@ -19,6 +19,8 @@ _LISTS = {"enum": "values", "errors": "documented errors"}
 
 @dataclass
 class Outline:
+    """What a package offers, and what its models are for."""
+
     operations: dict[str, Parts] = field(default_factory=dict[str, Parts])
     """By id."""
     models: dict[str, Parts] = field(default_factory=dict[str, Parts])
@@ -228,13 +230,13 @@ def _names(facts: Facts) -> set[str]:
 def _reached(start: Iterable[str], models: Mapping[str, Parts]) -> set[str]:
     """Models that are part of the given ones, at any depth; names without a dot are of the same domain."""
     found: set[str] = set()
-    todo = list(start)
-    while todo:
-        name = todo.pop()
+    ahead = list(start)
+    while ahead:
+        name = ahead.pop()
         if name not in found and name in models:
             found.add(name)
             domain = name.partition(".")[0]
             for facts in models[name].values():
                 mentioned = re.findall(r"[\w.]+", str(facts.get("type", "")))
-                todo += [part if "." in part else f"{domain}.{part}" for part in mentioned]
+                ahead += [part if "." in part else f"{domain}.{part}" for part in mentioned]
     return found

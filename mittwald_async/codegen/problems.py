@@ -33,9 +33,11 @@ class Findings:
     _seen: set[Finding] = field(default_factory=set[Finding])
 
     def add(self, kind: str, pointer: str, note: str) -> None:
+        """Note one; `kind` is a word to look for."""
         self._seen.add(Finding(kind, pointer, note))
 
     def sorted(self) -> list[Finding]:
+        """By kind, then by place."""
         return sorted(self._seen)
 
 

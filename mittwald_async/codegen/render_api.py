@@ -24,10 +24,12 @@ _CHECKER_ONLY = {"builtins", "collections.abc", "datetime", "typing", "..models"
 
 
 def constant_name(method: str) -> str:
+    """The name of an operation's record."""
     return method.upper()
 
 
 def group_class(group: str) -> str:
+    """The name of a group's class."""
     return f"{pascal(group)}Group"
 
 
@@ -37,6 +39,8 @@ def render_group(group: str, operations: Sequence[ir.Operation], config: Config,
 
 
 class _Group:
+    """One module in the making."""
+
     def __init__(self, group: str, operations: Sequence[ir.Operation], config: Config) -> None:
         self._group = group
         self._operations = operations
@@ -264,10 +268,9 @@ class _Group:
                 keyword = True
             elif node is not None:
                 arguments.append(named(name, node) if keyword else node)
-        if shape == "pages":
-            return lay(Bracket(self._imports.name("Pages"), ["self._sender", *arguments]), 2, before="return ")
-        if shape == "download":
-            return lay(Bracket(self._imports.name("Download"), ["self._sender", *arguments]), 2, before="return ")
+        if shape != "value":
+            made = self._imports.name("Pages" if shape == "pages" else "Download")
+            return lay(Bracket(made, ["self._sender", *arguments]), 2, before="return ")
         before = "" if self._outcome(operation) == "None" else "return "
         return lay(Bracket("await self._sender.value", arguments), 2, before=before)
 

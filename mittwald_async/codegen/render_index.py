@@ -1,4 +1,4 @@
-"""The modules that hold everything together: `operations.py` and the two package files."""
+"""The modules that hold everything together: `operations.py`, `api/groups.py` and the two package files."""
 
 from __future__ import annotations
 
@@ -82,7 +82,6 @@ _API = '''"""Methods, one module per group of operations. A module is loaded whe
 
 from __future__ import annotations
 '''
-
 
 _GROUPS = '''"""The groups as attributes: each is imported and made when it is first used."""
 

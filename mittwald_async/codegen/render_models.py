@@ -18,6 +18,8 @@ def render_domain(domain: str, declarations: Mapping[str, ir.Declaration], stamp
 
 
 class _Domain:
+    """One module in the making."""
+
     def __init__(self, domain: str, declarations: Mapping[str, ir.Declaration], runtime: str) -> None:
         self._structs = f"{runtime or '.'}.structs"
         self._domain = domain

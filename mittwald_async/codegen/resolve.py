@@ -8,15 +8,20 @@ from .problems import DocumentError, pointer_of, unescaped
 from .shape import Json, child, is_object, mapping, objects
 
 _SCHEMAS = "#/components/schemas/"
+_LONGEST = 20
+"""References that lead to references; more lead in a circle."""
 
 
 class Resolver:
+    """Finds what references of one document lead to."""
+
     def __init__(self, root: Json) -> None:
         self.root: Json = root
         self.schemas: dict[str, Json] = objects(child(root, "components", "#"), "schemas", "#/components")
 
     @staticmethod
     def schema_pointer(name: str) -> str:
+        """Where a named schema stands."""
         return pointer_of("components", "schemas", name)
 
     def schema_name(self, reference: object, pointer: str) -> str:
@@ -32,7 +37,7 @@ class Resolver:
 
     def follow(self, node: object, pointer: str) -> Json:
         """A node of the document that may be a `$ref` (parameters, responses, bodies, headers)."""
-        for _ in range(20):
+        for _ in range(_LONGEST):
             found = mapping(node, pointer)
             reference = found.get("$ref")
             if reference is None:

@@ -17,11 +17,14 @@ _TOTAL_NAMES = ("totalCount", "total")
 
 
 class Results:
+    """Reads the responses of one document."""
+
     def __init__(self, schemas: Schemas, findings: Findings) -> None:
         self._schemas = schemas
         self._findings = findings
 
     def read(self, responses: dict[str, Json], owner: Owner, pointer: str) -> tuple[ir.Result, ...]:
+        """The successes of an operation, by status; `owner` names what is declared inside."""
         found: list[ir.Result] = []
         successes = sorted(status for status in responses if status.startswith("2"))
         if not successes and "default" in responses and not any(status.startswith("3") for status in responses):
@@ -67,6 +70,7 @@ class Results:
     def paging(
         self, results: tuple[ir.Result, ...], responses: dict[str, Json], arguments: tuple[ir.Argument, ...]
     ) -> ir.Paging | None:
+        """How an operation's list comes; `None` where its success is no list."""
         if len({result.type for result in results}) != 1:
             return None
         made = results[0].type

@@ -79,6 +79,7 @@ class Schemas:
 
     @property
     def domains(self) -> Sequence[str]:
+        """Where named schemas go, sorted."""
         return sorted({home.domain for home in self._homes.values()})
 
     def convert_components(self) -> None:
@@ -385,6 +386,7 @@ def _too_large(value: object) -> bool:
 
 
 def nullable(made: ir.Type) -> ir.Type:
+    """The type with null as a value; what has it already stays as it is."""
     return made if isinstance(made, ir.Nullable) or made in (ir.ANY, ir.NONE) else ir.Nullable(made)
 
 

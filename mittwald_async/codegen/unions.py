@@ -21,7 +21,6 @@ Declarations = Mapping[str, Mapping[str, ir.Declaration]]
 _KINDS = {"str": "string", "datetime": "string", "date": "string", "bytes": "string", "int": "integer", "float": "number",
           "bool": "boolean", "None": "null"}  # fmt: skip
 
-
 OBJECT = frozenset({"object"})
 
 
@@ -45,11 +44,14 @@ class Profile:
 
 
 class Planner:
+    """Makes the plans of all unions of one document."""
+
     def __init__(self, declarations: Declarations, findings: Findings) -> None:
         self._declarations = declarations
         self._findings = findings
 
     def plan_all(self) -> None:
+        """Fill in the plans of all unions and aliases."""
         for domain in self._declarations.values():
             for declaration in domain.values():
                 if isinstance(declaration, ir.Union):
@@ -73,6 +75,7 @@ class Planner:
     # ---- profiles ----
 
     def profile(self, made: ir.Type, depth: int = 0) -> Profile:
+        """What JSON of a type looks like; `depth` models further in, less is told."""
         if isinstance(made, ir.Nullable):
             inner = self.profile(made.inner, depth)
             return Profile(inner.kinds | {"null"})

@@ -13,7 +13,9 @@ from urllib.parse import quote
 
 import anyio.to_thread
 
+from ..callbacks import is_async
 from ..errors import AuthenticationError, ConfigurationError
+from ..options import TOKEN_VARIABLE
 from .renewal import Credentials, Renewable
 from .sealed import (
     Answer,
@@ -22,6 +24,7 @@ from .sealed import (
     Grant,
     Secret,
     Step,
+    as_secret,
     digest,
     expiry_in,
     flaw_of,
@@ -31,9 +34,6 @@ from .sealed import (
     sealed,
     text_flaw,
 )
-
-TOKEN_VARIABLE = "MITTWALD_API_TOKEN"  # noqa: S105 - the variable's name
-"""Environment variable that holds the access token; other clients of this API read the same one."""
 
 _log = logging.getLogger("mittwald_async.credentials")
 
@@ -67,7 +67,7 @@ class StaticToken:
         Raises:
             ConfigurationError: empty, padded with white space, or not printable ASCII.
         """
-        secret = token if isinstance(token, Secret) else Secret(token)
+        secret = as_secret(token)
         del token
         self._token = secret
         self.identity: str = digest("token", secret.reveal())
@@ -154,6 +154,7 @@ class _Session(Renewable):
 
 
 SecondFactor: TypeAlias = Callable[[], str | Awaitable[str]]
+"""A function that gives the one-time or recovery code, at once or when awaited."""
 
 
 @final
@@ -181,7 +182,7 @@ class PasswordLogin(_Session):
         Raises:
             ConfigurationError: e-mail or password is empty.
         """
-        secret = password if isinstance(password, Secret) else Secret(password)
+        secret = as_secret(password)
         del password
         _check("email: the e-mail address", email)
         _check("the password", secret)
@@ -217,16 +218,12 @@ class PasswordLogin(_Session):
                 "a function that gives the code",
                 operation_id=_SIGN_IN.operation_id,
             )
-        said = ask() if _is_async(ask) else await anyio.to_thread.run_sync(ask, abandon_on_cancel=True)
+        said = ask() if is_async(ask) else await anyio.to_thread.run_sync(ask, abandon_on_cancel=True)
         code = Secret(_text(await said if inspect.isawaitable(said) else said))
         del said
         if not code.reveal():
             raise AuthenticationError(f"{_SECOND_FACTOR.what} failed: the callback gave no code")
         return code
-
-
-def _is_async(function: Callable[..., object]) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
 
 
 def _text(value: object) -> str:
@@ -249,7 +246,7 @@ class AccessTokenRetrievalKey(_Session):
         Raises:
             ConfigurationError: user id or key is empty.
         """
-        secret = key if isinstance(key, Secret) else Secret(key)
+        secret = as_secret(key)
         del key
         _check("user_id: the user id that an access token retrieval key needs", user_id)
         _check("the access token retrieval key", secret)
@@ -290,7 +287,7 @@ class ExtensionInstanceSecret(Renewable):
         Raises:
             ConfigurationError: id or secret is empty.
         """
-        held = secret if isinstance(secret, Secret) else Secret(secret)
+        held = as_secret(secret)
         del secret
         _check("extension_instance_id: the id of the extension instance", extension_instance_id)
         _check("the secret of the extension instance", held)
@@ -355,7 +352,7 @@ def _unpacked(given: object) -> tuple[Secret, object] | str:
     flaw = flaw_of(token.reveal() if isinstance(token, Secret) else token)
     if flaw:
         return flaw
-    return token if isinstance(token, Secret) else Secret(cast("str", token)), expires
+    return as_secret(cast("str | Secret", token)), expires
 
 
 def resolve(
@@ -369,11 +366,11 @@ def resolve(
         ConfigurationError: both are given, neither is and the environment holds none, or a token cannot be used.
     """
     if token is not None:
-        sealed = token if isinstance(token, Secret) else Secret(token)
+        secret = as_secret(token)
         del token
         if credentials is not None:
             raise ConfigurationError("token and credentials are both given: pass one of them")
-        return StaticToken(sealed)
+        return StaticToken(secret)
     if credentials is None:
         return StaticToken.from_environment(environ)
     if isinstance(credentials, Credentials):

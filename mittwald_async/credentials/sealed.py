@@ -63,6 +63,11 @@ class Secret:
         raise TypeError("a Secret is not pickled: build the credentials in the process that uses them")
 
 
+def as_secret(text: str | Secret) -> Secret:
+    """The text as a secret, a secret as it is. (Callers `del` their own name for the text.)"""
+    return text if isinstance(text, Secret) else Secret(text)
+
+
 @final
 class Answer:
     """What came back on a request for a token, whatever its status.
@@ -151,6 +156,7 @@ def text_flaw(text: object) -> str:
 
 
 def digest(kind: str, text: str) -> str:
+    """What tells credentials apart and does not tell them."""
     return hashlib.sha256(_bytes(f"mittwald_async:{kind}:{text}")).hexdigest()[:24]
 
 
@@ -203,6 +209,7 @@ def expiry_in(values: Mapping[str, Any], wall: float) -> float | None:
 
 
 def granted(token: Secret, refresh: Secret | None, expires: float | None, wall: float) -> Grant:
+    """A token that is renewed in time; `expires` and `wall`, the present, in seconds since 1970."""
     if expires is None:
         return Grant(token, refresh)
     margin = min(MARGIN, _MARGIN_SHARE * (expires - wall))

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from .faults import Fault, parsed
-from .options import OptionError, Options, Transitions
+from .options import OptionError, Options, Transitions, usual_lag
 
 if TYPE_CHECKING:
     from .core import Core
@@ -53,9 +53,7 @@ class Emulator:
         unknown = set(options) - set(Options.__struct_fields__)
         if unknown:
             raise OptionError(f"unknown options: {', '.join(sorted(unknown))}")
-        if options.get("clock") == "virtual":
-            # A read that waits for its write would wait for ever: nobody advances the clock meanwhile.
-            options.setdefault("lag", 0.0)
+        options.setdefault("lag", usual_lag(options.get("clock")))
         if isinstance(options.get("state"), os.PathLike):
             options["state"] = os.fspath(options["state"])
         self.options: Options = Options(
@@ -92,7 +90,7 @@ class Emulator:
     def core(self) -> Core:
         """The behaviour without the socket; built on first use."""
         if self._core is None:
-            from .start import build
+            from .start import build  # loads every operation, which options alone do not need
 
             self._core = build(self.options)
         return self._core

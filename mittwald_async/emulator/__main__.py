@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import logging
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,8 +17,7 @@ import msgspec
 
 from . import Emulator
 from .faults import parsed
-from .options import OptionError, Options, Transitions
-from .start import serve
+from .options import OptionError, Options, Transitions, usual_lag
 
 
 def main(arguments: Sequence[str] | None = None, program: str = "python -m mittwald_async.emulator") -> int:
@@ -32,6 +33,18 @@ def main(arguments: Sequence[str] | None = None, program: str = "python -m mittw
         print(f"mittwald_async.emulator: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+async def serve(options: Options, ready: Callable[[Emulator], None]) -> None:
+    """Run until SIGINT or SIGTERM; `ready` is called once the port is open. Raises OptionError."""
+    async with Emulator.of(options) as emulator:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError, RuntimeError):
+                loop.add_signal_handler(number, stop.set)
+        ready(emulator)
+        await stop.wait()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -100,13 +113,6 @@ def _parser(program: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _lag(given: float | None, clock: str) -> float:
-    """With a virtual clock, a read that waits for its write would wait for ever: nobody advances the clock meanwhile."""
-    if given is not None:
-        return given
-    return 0.0 if clock == "virtual" else Options().lag
-
-
 def _options(given: argparse.Namespace) -> Options:
     sizes = {name: value for name in ("seed", "customers", "projects") if (value := getattr(given, name)) is not None}
     if given.state is not None and sizes:
@@ -117,7 +123,7 @@ def _options(given: argparse.Namespace) -> Options:
         **sizes,
         token=given.token,
         rate_limit=_rate(given.rate_limit),
-        lag=_lag(given.lag, given.clock),
+        lag=usual_lag(given.clock) if given.lag is None else given.lag,
         drift=given.drift,
         clock=given.clock,
         transitions=Transitions(unit=given.transitions, length=given.transition_length, failing=given.failing),

@@ -13,13 +13,15 @@ A handler is a plain function: no waiting, no HTTP. It works with plain JSON val
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
 from ..operation import Operation
 from .clock import EmulatorClock
-from .options import Transitions
+
+if TYPE_CHECKING:
+    from .state import World
 
 
 class Lazy(Protocol):
@@ -186,44 +188,6 @@ class Account(msgspec.Struct, frozen=True):
     """Set: login asks for a second factor, and this is it."""
 
 
-class World(Protocol):
-    """The account's state. `state.World(options, clock)` builds it."""
-
-    main_user: str
-    """Id of the user that the emulator's own token belongs to."""
-    transitions: Transitions
-    """Assigned by the control API."""
-
-    def account(self, *, email: str | None = None, user_id: str | None = None) -> Account | None:
-        """A user by address or id."""
-        ...
-
-    def extension_secret(self, extension_instance_id: str) -> tuple[str, Identity] | None:
-        """Secret of an extension instance, and who its token is; `None`: there is no such instance."""
-        ...
-
-    def check(self, name: str, value: str, identity: Identity) -> None:
-        """Raise Fail (404, 403) if the path parameter `name` is of a kind the world keeps and `value` is none of its
-        ids, or one that this caller may not see. Called before operations without a handler only."""
-        ...
-
-    def sample(self, name: str) -> str | None:
-        """An existing id for a path parameter of this name, for tests and examples; `None`: no such kind."""
-        ...
-
-    def counts(self) -> dict[str, int]:
-        """Objects by kind."""
-        ...
-
-    def dump(self) -> Any:
-        """The whole state as JSON values; what was only generated and never touched needs not be in it."""
-        ...
-
-    def load(self, dumped: Any) -> None:
-        """Replace the state. Raises ValueError, LookupError or TypeError if it cannot be read."""
-        ...
-
-
 class Call:
     """One request that passed all checks."""
 
@@ -252,7 +216,7 @@ class Call:
         headers: Mapping[str, str],
         body: Any,
         identity: Identity,
-        world: Any,
+        world: World,
         tokens: Tokens,
         clock: EmulatorClock,
         generated: Callable[..., Any],
@@ -267,8 +231,7 @@ class Call:
         self.body: Any = body
         """JSON values; `UNSET` if none; multipart: dict of str and Part; anything else: bytes."""
         self.identity: Identity = identity
-        self.world: Any = world
-        """`state.World`."""
+        self.world: World = world
         self.tokens: Tokens = tokens
         self.clock: EmulatorClock = clock
         self.generated: Callable[..., Any] = generated
@@ -277,7 +240,6 @@ class Call:
         self.write: Write | None = None
         self.pure: bool = operation.method == "GET" or operation.paging is not None
         """True: nothing was changed, so no event is made. Set it in POSTs that only read."""
-
         self.quiet: bool = False
         """True: the emulator itself looks, to remember how things were; not a read that counts."""
 

@@ -15,8 +15,6 @@ from ..operation import Operation
 from .options import OptionError
 
 HTML = "<html><head><title>{status}</title></head><body><h1>{status}</h1><hr>proxy</body></html>"
-
-
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PRINTABLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 

@@ -33,7 +33,7 @@ def answer_generically(call: Call) -> Reply:
     if result.type == "bytes":
         return _content(call, key)
     if result.type == "str" and not (result.content_type or "").startswith("application/json"):
-        return Content("\n".join(_words(call, key)).encode() + b"\n", result.content_type or "text/plain")
+        return Content("\n".join(_words(key)).encode() + b"\n", result.content_type or "text/plain")
     if operation.paging is not None and result.type.startswith("list["):
         item = result.type[5:-1]
         return Listing([call.generated(item, *key, number, known=_without_id(known)) for number in range(_ITEMS)])
@@ -45,10 +45,10 @@ def _content(call: Call, key: tuple[str, ...]) -> Content:
     content_type = call.operation.results[0].content_type or "application/octet-stream"
     if content_type.startswith("image/"):
         return Content(_PICTURE, "image/svg+xml")
-    return Content("\n".join(_words(call, key)).encode(), content_type)
+    return Content("\n".join(_words(key)).encode(), content_type)
 
 
-def _words(call: Call, key: tuple[str, ...]) -> list[str]:
+def _words(key: tuple[str, ...]) -> list[str]:
     dice = Dice(" ".join(key))
     return [" ".join(dice.word() for _ in range(8)) for _ in range(16)]
 

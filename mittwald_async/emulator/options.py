@@ -115,3 +115,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             raise OptionError("mfa contradicts auth=False: without credentials there is no second factor")
         if self.permission_lag and not self.lag:
             raise OptionError("permission_lag needs lag: without lagging events permissions do not lag")
+
+
+def usual_lag(clock: object) -> float:
+    """The lag where none is asked for: with a virtual clock, a read that waits for its write would wait for ever, since
+    nobody advances the clock meanwhile."""
+    return 0.0 if clock == "virtual" else Options().lag

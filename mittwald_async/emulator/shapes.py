@@ -16,28 +16,17 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 import msgspec
 
 from ..operation import Parameter
-from ..structs import OneOf, Unknown, UnsetType
+from ..structs import Facts, OneOf, Unknown, UnsetType
 
 ScalarKind = Literal["str", "int", "float", "bool", "null", "bytes", "any"]
 
 
-class Limits(msgspec.Struct, frozen=True):
-    """What is said of a value beyond its type."""
-
-    format: str | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    min_length: int | None = None
-    max_length: int | None = None
-    pattern: str | None = None
-
-
-NO_LIMITS = Limits()
+NO_LIMITS = Facts()
 
 
 class Scalar(msgspec.Struct, frozen=True):
     kind: ScalarKind
-    limits: Limits = NO_LIMITS
+    limits: Facts = NO_LIMITS
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -48,7 +37,7 @@ class Words(msgspec.Struct, frozen=True):
 
 class Many(msgspec.Struct, frozen=True):
     item: Shape
-    limits: Limits = NO_LIMITS
+    limits: Facts = NO_LIMITS
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -112,8 +101,8 @@ _SCALARS: dict[Any, Shape] = {
     bytes: Scalar("bytes"),
     type(None): NULL,
     None: NULL,
-    datetime: Scalar("str", Limits(format="date-time")),
-    date: Scalar("str", Limits(format="date")),
+    datetime: Scalar("str", Facts(format="date-time")),
+    date: Scalar("str", Facts(format="date")),
     Any: ANY,
     object: ANY,
     dict: Table(ANY),
@@ -142,7 +131,7 @@ class Shapes:
     def parameter(self, parameter: Parameter) -> Shape:
         """The shape of a parameter or flat body property, with what the facts say of its values."""
         shape = self.expression("bytes" if parameter.type == "Upload" else parameter.type)
-        limits = Limits(
+        limits = Facts(
             parameter.format,
             parameter.minimum,
             parameter.maximum,
@@ -197,17 +186,17 @@ class Shapes:
         return known
 
 
-def limited(shape: Shape, limits: Limits) -> Shape:
+def limited(shape: Shape, limits: Facts) -> Shape:
     """The shape with limits put where they belong."""
     if limits == NO_LIMITS:
         return shape
     if isinstance(shape, Scalar):
         merged = {name: value for name, value in msgspec.structs.asdict(shape.limits).items() if value is not None}
         merged |= {name: value for name, value in msgspec.structs.asdict(limits).items() if value is not None}
-        return Scalar(shape.kind, Limits(**merged))
+        return Scalar(shape.kind, Facts(**merged))
     if isinstance(shape, Many):
-        own = Limits(min_length=limits.min_length, max_length=limits.max_length)
-        return Many(limited(shape.item, Limits(format=limits.format, pattern=limits.pattern)), own)
+        own = Facts(min_length=limits.min_length, max_length=limits.max_length)
+        return Many(limited(shape.item, Facts(format=limits.format, pattern=limits.pattern)), own)
     if isinstance(shape, Choice):
         return Choice(tuple(limited(option, limits) for option in shape.options))
     return shape
@@ -234,14 +223,14 @@ def _takes_null(shape: Shape) -> bool:
     return shape is NULL or (isinstance(shape, Choice) and any(_takes_null(option) for option in shape.options))
 
 
-def _limits(facts: Iterable[Any]) -> Limits:
+def _limits(facts: Iterable[Any]) -> Facts:
     known = {
         name: getattr(fact, name)
         for fact in facts
-        for name in Limits.__struct_fields__
+        for name in Facts.__struct_fields__
         if getattr(fact, name, None) is not None
     }
-    return Limits(**known)
+    return Facts(**known)
 
 
 def _models(name: str) -> Any:

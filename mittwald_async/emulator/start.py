@@ -1,29 +1,20 @@
-"""From options to a running emulator: facts are loaded, a state file is read, the process serves until it is told to stop."""
+"""From options to a core: facts are loaded, a state file is read."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
-from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from ..operations import OPERATIONS, REDIRECTS
+from .core import Core, Facts
 from .options import OptionError, Options
-
-if TYPE_CHECKING:
-    from . import Emulator
-    from .core import Core, Facts
-
-_shared: Facts | None = None
 
 
 def build(options: Options) -> Core:
     """A core over all documented operations, continued from the state file if there is one. Raises OptionError."""
-    from .core import Core
-
     core = Core(options, _facts(options.redirects))
     if options.state is not None:
         dumped = _read(Path(options.state))
@@ -35,16 +26,13 @@ def build(options: Options) -> Core:
 
 
 def _facts(locations: dict[str, str]) -> Facts:
-    """Loaded once per process, unless somebody has locations of his own."""
-    from ..operations import OPERATIONS, REDIRECTS
-    from .core import Facts
+    return Facts(OPERATIONS.values(), REDIRECTS, locations) if locations else _documented()
 
-    global _shared
-    if locations:
-        return Facts(OPERATIONS.values(), REDIRECTS, locations)
-    if _shared is None:
-        _shared = Facts(OPERATIONS.values(), REDIRECTS)
-    return _shared
+
+@cache
+def _documented() -> Facts:
+    """Loaded once per process."""
+    return Facts(OPERATIONS.values(), REDIRECTS)
 
 
 def _read(path: Path) -> Any:
@@ -54,17 +42,3 @@ def _read(path: Path) -> Any:
         raise OptionError(f"cannot read state file {path}: {error.strerror}") from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise OptionError(f"cannot use state file {path}: not JSON") from None
-
-
-async def serve(options: Options, ready: Callable[[Emulator], None]) -> None:
-    """Run until SIGINT or SIGTERM; `ready` is called once the port is open. Raises OptionError."""
-    from . import Emulator
-
-    async with Emulator.of(options) as emulator:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError, RuntimeError):
-                loop.add_signal_handler(number, stop.set)
-        ready(emulator)
-        await stop.wait()

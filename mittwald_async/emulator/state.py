@@ -45,6 +45,7 @@ class World:
         self.clock = clock
         self.options = options
         self.transitions: Transitions = options.transitions
+        """Assigned anew while it runs, see `Core.configure`."""
         self.courses: Courses = Courses()
         self.counting = True
         """False while the emulator itself looks: such reads do not move anything on."""
@@ -105,7 +106,7 @@ class World:
         return position < len(gone) and gone[position] == number
 
     def find(self, kind: str, id: str, identity: Identity | None = None) -> Key:
-        """The key of an object this caller may see. Raises Fail: 404 if there is none, 403 if it is not his."""
+        """The key of an object this caller may see. Raises Fail: 404 if there is none, 403 if it is not theirs."""
         self.settle()
         key = self.key(kind, id)
         if key is None:
@@ -326,7 +327,7 @@ class World:
         self.touched(kind, key)
 
     def open_customer(self, number: int) -> None:
-        """The caller has joined a foreign customer: it shows among his own."""
+        """The caller has joined a foreign customer: it shows among their own."""
         self.opened.add(number)
         self.born["customer"].append(number)
         self.touched("customer")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, Generic, TypeVar
 
+from ..callbacks import is_async
 from ..errors import InvalidArgumentError
 from .crew import Crew, Each, Merged, OnError
 from .outcome import Outcome, Progress
@@ -156,7 +156,7 @@ def _check(source: object, func: object, limit: object, on_error: object, progre
         raise InvalidArgumentError("func", f"must be callable, not {type(func).__name__}")
     if progress is not None and not callable(progress):
         raise InvalidArgumentError("progress", f"must be callable, not {type(progress).__name__}")
-    if inspect.iscoroutinefunction(progress):
+    if progress is not None and is_async(progress):
         raise InvalidArgumentError("progress", "is async; nobody would await it, use a plain function")
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         raise InvalidArgumentError("limit", f"must be a whole number, 1 or more, not {limit!r}")

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import string
 from collections.abc import AsyncIterator, Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, final
 
 from ..clock import SYSTEM_CLOCK, Clock
-from ..errors import ClientStateError, DownloadError, InvalidArgumentError
+from ..errors import ClientStateError, InvalidArgumentError
 from ..operation import Operation, Sender
+from .checksum import checked_sha256, verify
 from .transfer import StreamResponse, StreamSender, Transfer, header
 
 
@@ -250,20 +250,3 @@ async def _save(
         raise InvalidArgumentError("path", f"must be text or a path object, not {type(path).__name__}")
     checksum = None if sha256 is None else checked_sha256(sha256)
     return await save(transfer, Path(path), checksum, resume=resume, overwrite=overwrite)
-
-
-def checked_sha256(text: object) -> str:
-    """A checksum in lower case.
-
-    Raises:
-        InvalidArgumentError: not 64 hexadecimal digits.
-    """
-    if not isinstance(text, str) or len(text) != 64 or not set(text) <= set(string.hexdigits):
-        raise InvalidArgumentError("sha256", "must be 64 hexadecimal digits")
-    return text.lower()
-
-
-def verify(expected: str, found: str) -> None:
-    """Compare checksums; raises DownloadError where they differ."""
-    if found != expected:
-        raise DownloadError(f"the checksum differs: expected sha256 {expected}, the file has {found}")

@@ -19,13 +19,14 @@ import anyio.to_thread
 import msgspec
 
 from ..errors import DownloadError, InvalidArgumentError
-from .download import verify
+from .checksum import verify
 from .transfer import Mark, Transfer
 
 PIECE = 1 << 20
 """Bytes collected before a worker thread is bothered with them."""
 
 _being_written: set[Path] = set()
+"""Part files of downloads under way in this process."""
 
 
 async def save(transfer: Transfer, target: Path, sha256: str | None, *, resume: bool, overwrite: bool) -> Path:
@@ -125,6 +126,7 @@ class Part:
         self._lock = threading.Lock()
 
     def check(self, overwrite: bool) -> None:
+        """Refuse a target that cannot be written, or must not; raises InvalidArgumentError."""
         try:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 os.stat(self._facts_path)  # the longest name of all
@@ -154,9 +156,8 @@ class Part:
         if facts.source != self._source or (facts.size is not None and position > facts.size):
             return None
         if position == facts.size:
-            position -= (
-                1  # asking for nothing is an error to servers; the last byte tells as well that the file is the same
-            )
+            # Asking for nothing is an error to servers; the last byte tells as well that the file is the same.
+            position -= 1
         if position <= 0:
             return None
         if self._sha256 is not None:
@@ -238,6 +239,7 @@ class Part:
 
 
 def write_all(file: FileIO, piece: bytes) -> None:
+    """Write until nothing is left: an unbuffered file may take less at a time."""
     left = memoryview(piece)
     while left:
         left = left[file.write(left) :]

@@ -9,13 +9,12 @@ default — is judged in `_JUDGED`, each with its reason.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from functools import cache
 from typing import Literal
 
 import msgspec
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, near
 from ..operation import Operation
 from ..operations import OPERATIONS
 
@@ -366,9 +365,8 @@ def chosen(names: Iterable[str] | None) -> tuple[Resource, ...]:
         wanted = (wanted - {"all"}) | set(known)
     for name in sorted(wanted, key=str):
         if name not in known:
-            near = get_close_matches(str(name), known, n=3)
-            way = f"did you mean {', '.join(near)}?" if near else "`mittwald-async plan --list` shows all there are"
-            raise ConfigurationError(f"no resource {name!r}; {way}")
+            way = near(str(name), known) or "; `mittwald-async plan --list` shows all there are"
+            raise ConfigurationError(f"no resource {name!r}{way}")
     if not wanted:
         raise ConfigurationError("no resources asked for")
     return tuple(resource for name, resource in known.items() if name in wanted)

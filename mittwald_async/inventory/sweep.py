@@ -22,7 +22,7 @@ from .rows import Failure, Row
 
 if TYPE_CHECKING:
     from ..client import Mittwald
-    from ..transport.pipeline import CallNext, Request
+    from ..transport.middleware import CallNext, Request
 
 CONCURRENCY = 32
 """Lists under way at once. Enough to spend a budget of 3000 per 600 s many times over at 50 ms a request."""

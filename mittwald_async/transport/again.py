@@ -13,10 +13,12 @@ from ..errors import ConsistencyError, RateLimitError, StatusError, TransportErr
 from ..options import Options
 from . import retry
 from .call import Call, Shared
-from .session import Answer
+from .middleware import Answer
 
 MAX_HOPS = 5
+"""Redirects that one call follows."""
 LAG_TRIES = 4
+"""Repetitions of a 403 or 404 that is taken for lag."""
 LAG_WAIT = 0.25
 """Seconds before the first repetition of a 403 or 404 that is taken for lag; doubles each time."""
 UNREACHED_FOR = 120.0

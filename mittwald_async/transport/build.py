@@ -14,15 +14,14 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import UNSET
 
-from ..errors import InvalidArgumentError
+from ..errors import InvalidArgumentError, near
+from ..headers import header_flaw, hidden
 from ..operation import Operation, Parameter
-from ..options import header_flaw, hidden
 from .answers import is_secret
 
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*", re.ASCII)
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
-
 
 _PIECE = 1 << 20
 """Bytes of a body that are sent at a time."""
@@ -286,14 +285,6 @@ def spread(body: Mapping[str, object], nullable: frozenset[str]) -> dict[str, ob
 def form(body: Mapping[str, object]) -> bytes:
     """A body for `application/x-www-form-urlencoded`."""
     return urlencode(query_pairs(body, {})).encode()
-
-
-def near(wrong: str, right: Iterable[str]) -> str:
-    """`; did you mean …?` for a name that does not exist, or nothing where none is like it."""
-    import difflib
-
-    found = difflib.get_close_matches(wrong, list(right), n=3, cutoff=0.6)
-    return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
 def arguments(

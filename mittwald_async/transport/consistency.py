@@ -35,13 +35,14 @@ TOGETHER = 8
 """Concurrent events kept per scope."""
 
 _ROOTS = frozenset(("projectId", "customerId", "serverId", "stackId", "conversationId", "extensionInstanceId"))
+"""Path parameters of what other things belong to: a write that names one is placed."""
 _BODY_LIMIT = 1 << 16
+"""Bytes of an answer that is searched for ids: what was created is named in short ones."""
 
 Scope: TypeAlias = str
 
-
 _ANY: Scope = "any group"
-"""Every write. A blank keeps it apart from ids."""
+"""Every write. A blank keeps this and the next two apart from ids."""
 
 
 class Written:
@@ -63,6 +64,8 @@ class Written:
 
 
 class _Created:
+    """Something created here: when, and within which scopes."""
+
     __slots__ = ("at", "within")
 
     def __init__(self, at: float, within: tuple[Scope, ...]) -> None:
@@ -207,9 +210,10 @@ def created_ids(body: bytes) -> tuple[str, ...]:
 
 
 def _group(group: str) -> Scope:
-    # A blank keeps these apart from ids.
+    """Every write of a group."""
     return f"group {group}"
 
 
 def _unplaced(group: str) -> Scope:
+    """Writes of a group of which nobody knows whose thing they changed."""
     return f"unplaced {group}"

@@ -15,13 +15,15 @@ from yarl import URL
 from .. import codec
 from ..credentials import Secret
 from ..errors import CallTimeoutError, InvalidArgumentError, ResponseDecodeError
+from ..headers import Hidden
 from ..operation import Operation
-from ..options import Hidden, Options
+from ..options import Options
 from .answers import packed
 from .build import Content, Plan, cookie_header, form, header_values, query_pairs, spread
 from .call import Call, Shared
+from .middleware import Answer
 from .ratelimit import Policy
-from .session import LATE, USER_AGENT, Answer, Limits, limits
+from .session import LATE, USER_AGENT, Limits, limits
 
 JSON = "application/json"
 _JSON_TYPES = frozenset((JSON, "application/json; charset=utf-8", "application/json;charset=utf-8"))

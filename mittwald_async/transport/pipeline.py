@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeVar, cast
 
-import msgspec
 from msgspec import UNSET
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
@@ -34,35 +33,15 @@ from .again import Again, after_error, after_status, follow
 from .answers import event_id, sealed_answer, status_error
 from .build import Content, header_values
 from .call import Call
+from .middleware import Answer, CallNext, Middleware, Request
 from .outgoing import JSON, Outgoing, check_method, content_type_of, decoded, plan_of, usable
 from .ratelimit import Slot
 from .retry import jitter, retry_after
-from .session import LATE, Answer, Session, StreamAnswer
+from .session import LATE, Session, StreamAnswer
 
 T = TypeVar("T")
 
 _log = events.logger
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt as middleware sees it. The access token is added later and is not in here.
-
-    To change it: `msgspec.structs.replace(request, headers={**request.headers, "X-Trace": "1"})`.
-    """
-
-    operation_id: str | None
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    """Sent in addition to those of the client."""
-    body: bytes | None
-    """`None` where nothing is sent, and for streamed bodies."""
-    attempt: int
-    """Counted from 1."""
-
-
-CallNext: TypeAlias = Callable[[Request], Awaitable[Answer]]
-Middleware: TypeAlias = Callable[[Request, CallNext], Awaitable[Answer]]
 
 
 class _Free:

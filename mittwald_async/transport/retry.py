@@ -15,10 +15,12 @@ from email.utils import parsedate_to_datetime
 from ..errors import CallTimeoutError, NotSentError, TransportError
 
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
+"""Methods that do no harm a second time."""
 STATUSES = frozenset((408, 429, 500, 502, 503, 504))
+"""Answers that may be better the next time."""
 
-BASE = 0.5
-CAP = 20.0
+BASE, CAP = 0.5, 20.0
+"""Seconds: the longest sleep before the first retry, doubled from retry to retry, and the longest of all."""
 BUDGET = 60.0
 """Seconds all jittered sleeps of one call may take together."""
 
@@ -66,7 +68,9 @@ class Quota:
     __slots__ = ("capacity", "tokens")
 
     RETRY = 5
+    """Price of a retry."""
     TIMEOUT = 10
+    """Price of a retry after a timeout, which has cost the server more."""
 
     def __init__(self, capacity: int = 500) -> None:
         self.capacity: int = capacity

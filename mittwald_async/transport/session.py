@@ -33,10 +33,12 @@ from ..errors import (
     ReadTimeoutError,
     TransportError,
 )
+from ..headers import Hidden
 from ..operation import RateLimit, Response
-from ..options import Hidden, Pool
+from ..options import Pool
 from .build import Content
 from .direct import BODIED, Direct
+from .middleware import Answer
 from .watch import COARSE, Watch, Watched
 
 ERROR_BODY_LIMIT = 1 << 20
@@ -50,7 +52,6 @@ _LONGEST_FIELD = 1 << 15
 _NO_TYPE = ("Content-Type",)
 _NEVER_WRITTEN = "closing transport"
 """aiohttp's writer says this when it finds the connection closed before handing it the first byte."""
-
 
 LATE = "the call took longer than timeout"
 
@@ -74,23 +75,6 @@ def limits(total: float | None, connect: float | None, read: float | None) -> Li
     if not watched or read is None or read < COARSE:
         return Limits(timers, total if watched else None, None, timers)
     return Limits(timers, total, read, aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=None))
-
-
-class Answer:
-    """What one exchange brought: status, headers and the body as it came."""
-
-    __slots__ = ("body", "cut", "headers", "rate_limit", "status")
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes = b"", cut: bool = False) -> None:
-        self.status: int = status
-        self.headers: Mapping[str, str] = headers
-        self.body: bytes = body
-        self.cut: bool = cut
-        """The body is longer than what was read of it."""
-        self.rate_limit: RateLimit | None = None
-
-    def __repr__(self) -> str:
-        return f"<Answer {self.status}, {len(self.body)} bytes{' of more' if self.cut else ''}>"
 
 
 class StreamAnswer(Answer):

@@ -34,9 +34,8 @@ T = TypeVar("T")
 Key = tuple[str, ...]
 """What a thing is asked for by; the last part is its id."""
 
-FIRST_INTERVAL = 1.0
-LONGEST_INTERVAL = 15.0
-_GROWTH = 1.5
+FIRST_INTERVAL, LONGEST_INTERVAL, _GROWTH = 1.0, 15.0, 1.5
+"""Seconds from the first poll of a watch to its second, at most between two, and how much longer each wait is."""
 _JITTER = 0.2
 """Part of the interval by which polls are moved at random, so that waiters of many processes do not march in step."""
 GRACE = 30.0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 import random
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
+from ..callbacks import is_async
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ClientStateError, InvalidArgumentError
 from . import kinds
@@ -28,6 +28,7 @@ T = TypeVar("T")
 OnChange: TypeAlias = Callable[[str, T], object] | None
 
 _FOR_EVER = 1e9
+"""Seconds, thirty years: what is longer is a mistake, or too long for a timer."""
 _TIMEOUT = 600.0
 """Seconds; the longest of these things usually take a few minutes."""
 
@@ -256,7 +257,7 @@ def _check(timeout: object, on_change: object) -> None:
         raise InvalidArgumentError("timeout", f"must be 0 or more seconds, or None, not {timeout!r}")
     if on_change is not None and not callable(on_change):
         raise InvalidArgumentError("on_change", f"must be callable, not {type(on_change).__name__}")
-    if inspect.iscoroutinefunction(on_change):
+    if on_change is not None and is_async(on_change):
         raise InvalidArgumentError("on_change", "is async; nobody would await it, use a plain function")
 
 

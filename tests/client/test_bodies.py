@@ -22,8 +22,8 @@ from mittwald_async.errors import (
     RateLimitError,
 )
 from mittwald_async.operation import Body, Parameter, Result
-from mittwald_async.transport.pipeline import CallNext, Pipeline, Request
-from mittwald_async.transport.session import Answer
+from mittwald_async.transport.middleware import Answer, CallNext, Request
+from mittwald_async.transport.pipeline import Pipeline
 from mittwald_async.waiting import Waiters
 
 from .tools import GET_PROJECT, TOKEN, Clock, Seen, idle_only, reply, serving, shared, talking

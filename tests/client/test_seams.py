@@ -19,8 +19,7 @@ from mittwald_async.transport.events import (
     WaitedForBudget,
     WaitingForBudget,
 )
-from mittwald_async.transport.pipeline import CallNext, Request
-from mittwald_async.transport.session import Answer
+from mittwald_async.transport.middleware import Answer, CallNext, Request
 
 from .tools import CREATE_PROJECT, GET_PROJECT, LIST_PROJECTS, TOKEN, reply, serving, talking
 

@@ -18,8 +18,8 @@ import msgspec
 import pytest
 
 from mittwald_async.emulator import Emulator, OptionError, Options
-from mittwald_async.emulator.__main__ import main
-from mittwald_async.emulator.start import build, serve
+from mittwald_async.emulator.__main__ import main, serve
+from mittwald_async.emulator.start import build
 
 
 @contextmanager

@@ -160,7 +160,7 @@ async def test_event_ids_follow_from_the_seed_and_begin_anew_after_a_reset() -> 
     first, same, other = Talk(), Talk(), Talk(seed=1)
     ids = [talk.core.events.wrote([], None) for talk in (first, same, other)]
     assert ids[0] == ids[1] != ids[2]
-    first.core.events.reset()
+    first.emulator.reset()
     assert first.core.events.wrote([], None) == ids[0]
 
 

@@ -81,5 +81,5 @@ async def test_without_a_limit_there_are_no_headers() -> None:
 async def test_a_reset_fills_the_budget() -> None:
     talk = Talk(rate_limit=(1, 600.0))
     await talk.get("/v2/projects")
-    talk.core.limits.reset()
+    talk.emulator.reset()
     assert (await talk.get("/v2/projects")).status == 200

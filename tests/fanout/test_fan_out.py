@@ -290,6 +290,11 @@ async def test_progress_is_told_and_may_stop_it() -> None:
     assert others() == []
 
 
+class _Awaited:
+    async def __call__(self, step: Progress) -> None:
+        """Nobody would await this."""
+
+
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [
@@ -300,6 +305,7 @@ async def test_progress_is_told_and_may_stop_it() -> None:
         ({"on_error": "ignore"}, "on_error"),
         ({"progress": 5}, "progress: must be callable"),
         ({"progress": asyncio.sleep}, "progress: is async"),
+        ({"progress": _Awaited()}, "progress: is async"),
     ],
 )
 def test_bad_arguments_are_refused_when_it_is_called(arguments: dict[str, Any], name: str) -> None:

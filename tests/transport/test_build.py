@@ -24,7 +24,6 @@ from mittwald_async.transport.build import (
     cookie_header,
     form,
     header_values,
-    near,
     query_pairs,
     scalar,
     segment,
@@ -185,7 +184,6 @@ def test_a_name_that_does_not_exist_says_what_was_meant() -> None:
         arguments(OPERATION, {"thingId": "1"}, {"searchTerm": "x"}, {})
     found = arguments(OPERATION, {"partId": "2", "thingId": "1"}, {"searchTerm": "x"}, {"X-Any": "1", "IF-MATCH": "y"})
     assert found == ("1", "2")
-    assert near("zzz", ["abc"]) == ""
 
 
 async def test_a_stream_is_opened_when_its_first_byte_is_asked_for() -> None:

@@ -20,7 +20,8 @@ from mittwald_async.errors import CallTimeoutError, ConnectTimeoutError, ReadTim
 from mittwald_async.options import Pool
 from mittwald_async.transport import direct, session
 from mittwald_async.transport.direct import Direct
-from mittwald_async.transport.session import Answer, Session, limits
+from mittwald_async.transport.middleware import Answer
+from mittwald_async.transport.session import Session, limits
 
 LIMITS = limits(120.0, 10.0, 60.0)
 NOTHING = b"HTTP/1.1 204 No\r\n\r\n"

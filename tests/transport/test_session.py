@@ -16,7 +16,8 @@ from mittwald_async.errors import (
     ReadTimeoutError,
     TransportError,
 )
-from mittwald_async.transport.session import Answer, classify
+from mittwald_async.transport.middleware import Answer
+from mittwald_async.transport.session import classify
 from mittwald_async.transport.watch import Watch
 from tests.support.clock import virtual
 

@@ -547,6 +547,10 @@ class TestAnythingElse:
         def hidden(value: int) -> Any:
             return verdict(value)
 
+        class Awaited:
+            async def __call__(self, state: str, value: int) -> None:
+                """Nobody would await this."""
+
         with pytest.raises(WaitTimeout, match="'7'"):
             await account.waiters().until(poll, done=lambda value: value > 7, timeout=3)
         with pytest.raises(ZeroDivisionError):
@@ -559,6 +563,7 @@ class TestAnythingElse:
             ("timeout", {"timeout": 10**400}),
             ("timeout", {"timeout": True}),
             ("on_change: is async", {"on_change": poll}),
+            ("on_change: is async", {"on_change": Awaited()}),
             ("on_change", {"on_change": 5}),
         ]
         for name, options in wrong:

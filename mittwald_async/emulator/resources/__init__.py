@@ -1,6 +1,8 @@
-"""The stateful handlers, one module per family of resources. Importing this registers all of them."""
+"""The stateful handlers, one module per family of resources; `register` makes them known."""
 
 from __future__ import annotations
+
+from importlib import import_module
 
 KIND_OF_PARAMETER = {
     "appId": "app",
@@ -53,60 +55,37 @@ KIND_OF_PARAMETER = {
 """Which kind of object a path parameter names."""
 
 
-def register() -> None:
-    """Import every family; once is enough, more does no harm."""
-    from . import (
-        access,
-        apps,
-        articles,
-        backups,
-        billing,
-        certificates,
-        containers,
-        cronjobs,
-        customers,
-        databases,
-        dns,
-        domains,
-        extensions,
-        files,
-        filesystem,
-        installations,
-        licenses,
-        mail,
-        memberships,
-        messages,
-        orders,
-        platform,
-        projects,
-        storage,
-        users,
-    )
+_FAMILIES = (
+    "access",
+    "apps",
+    "articles",
+    "backups",
+    "billing",
+    "certificates",
+    "containers",
+    "cronjobs",
+    "customers",
+    "databases",
+    "dns",
+    "domains",
+    "extensions",
+    "files",
+    "filesystem",
+    "installations",
+    "licenses",
+    "mail",
+    "memberships",
+    "messages",
+    "orders",
+    "platform",
+    "projects",
+    "storage",
+    "users",
+)
 
-    _ = (
-        access,
-        apps,
-        articles,
-        backups,
-        billing,
-        certificates,
-        containers,
-        cronjobs,
-        customers,
-        databases,
-        dns,
-        domains,
-        extensions,
-        files,
-        filesystem,
-        installations,
-        licenses,
-        mail,
-        memberships,
-        messages,
-        orders,
-        platform,
-        projects,
-        storage,
-        users,
-    )
+
+def register() -> None:
+    """Import every family; once is enough, more does no harm. (Not on import: the families need the world, which needs
+    this module.)"""
+    for family in _FAMILIES:
+        import_module(f"{__name__}.{family}")

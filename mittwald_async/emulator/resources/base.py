@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ..calls import Call, Fail, Listing, Nothing, Value
 from ..listing import Key, Keys
@@ -17,9 +17,9 @@ Scope = tuple[str, Key] | None
 
 
 def world_of(call: Call) -> World:
-    world = cast("World", call.world)
-    world.counting = not call.quiet
-    return world
+    """The state, with its reads counted unless the emulator itself looks."""
+    call.world.counting = not call.quiet
+    return call.world
 
 
 def located(call: Call, kind: str, parameter: str) -> Key:

@@ -156,13 +156,6 @@ class Events:
                 event.created, event.before = frozenset(), None
         self._pending = [event for event in self._pending if event.arrives > arrived]
 
-    def reset(self) -> None:
-        """Forget all events; ids start anew."""
-        self._count = 0
-        self._known.clear()
-        self.recent.clear()
-        self._pending.clear()
-
 
 class NotReached(Fail):
     """The 412 that may be repeated."""

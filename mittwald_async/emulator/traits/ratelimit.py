@@ -21,7 +21,6 @@ LOGIN = frozenset(
 """Operations that hand out tokens: they have a limit of their own, per remote address."""
 
 EXEMPT = {"X-RateLimit-Exempt": "yes"}
-BODY = b'{"type":"RateLimitError","message":"too many requests"}'
 
 
 class _Window:
@@ -67,11 +66,6 @@ class RateLimits:
             "X-RateLimit-Remaining": str(limit - window.used),
             "X-RateLimit-Reset": str(ceil(period - (now - window.began))),
         }
-
-    def reset(self) -> None:
-        """Everybody starts with a full budget."""
-        self._windows.clear()
-        self.refused = 0
 
     def dump(self) -> dict[str, Any]:
         """Requests used by window, for the control API."""

@@ -6,14 +6,11 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 from ...errors import RateLimitError
 from .policy import Policy
 from .window import Window
-
-if TYPE_CHECKING:
-    from .limiter import Limiter, Place
 
 _FEW = 64
 """Below this many abandoned places a lane is not tidied up."""
@@ -24,6 +21,56 @@ _GLANCE = 0.5
 Reason = Literal["opening", "window", "refused", "pace", "rate", "concurrency", "queue"]
 
 
+class Waiting(Protocol):
+    """Somebody in the queue, as far as the queue has to know."""
+
+    route: str
+    policy: Policy
+    terms: Policy
+    """The policy without the patience: whoever waits on the same terms waits in the same lane."""
+    order: int
+    """Counted up in the order of coming."""
+    asked_at: float
+    deadline: float
+
+    @property
+    def waits(self) -> bool:
+        """Whether its turn has not come yet, and somebody still wants it."""
+        ...
+
+    def go(self, now: float) -> None:
+        """Its turn has come."""
+        ...
+
+    def fail(self, error: RateLimitError) -> None:
+        """Its turn comes too late."""
+        ...
+
+    def move(self, budget: Budget) -> None:
+        """Wait for another budget from now on."""
+        ...
+
+
+class Keeper(Protocol):
+    """Who keeps the budgets of one credential, as far as each of them has to know."""
+
+    busy: set[Budget]
+    in_flight: int
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop all of them are in use on."""
+        ...
+
+    def now(self) -> float:
+        """The loop's time."""
+        ...
+
+    def under_ceilings(self, now: float, policy: Policy) -> float:
+        """`now` if the policy's own ceilings allow a call, else `inf`."""
+        ...
+
+
 class Lane:
     """Those who wait on the same terms, first come first served. Places given up stay until passed or tidied."""
 
@@ -31,12 +78,12 @@ class Lane:
 
     def __init__(self, policy: Policy) -> None:
         self.policy: Policy = policy
-        self.queue: deque[Place] = deque()
+        self.queue: deque[Waiting] = deque()
         self.alive: int = 0
         self.impatient: bool = False
         self.looked_until: float = -inf
 
-    def head(self) -> Place | None:
+    def head(self) -> Waiting | None:
         """The first who still waits."""
         queue = self.queue
         while queue:
@@ -56,12 +103,12 @@ class Lane:
 class Budget:
     """A window and its queue."""
 
-    __slots__ = ("_lanes", "_limiter", "_timer", "_timer_at", "waiting", "window")
+    __slots__ = ("_keeper", "_lanes", "_timer", "_timer_at", "waiting", "window")
 
-    def __init__(self, limiter: Limiter, random: Callable[[], float]) -> None:
+    def __init__(self, keeper: Keeper, random: Callable[[], float]) -> None:
         self.window: Window = Window(random)
         self.waiting: int = 0
-        self._limiter = limiter
+        self._keeper = keeper
         self._lanes: dict[Policy, Lane] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = inf
@@ -70,13 +117,13 @@ class Budget:
         """The instant from which a call under this policy may go; `inf`: an answer or a ceiling will tell."""
         at = self.window.when(now, policy.reserve, policy.pace == "smooth")
         if at <= now and (policy.max_concurrency is not None or policy.max_rate is not None):
-            return self._limiter.under_ceilings(now, policy)
+            return self._keeper.under_ceilings(now, policy)
         return at
 
     def expected(self, now: float, policy: Policy) -> tuple[Reason, float | None]:
         """Why a call that is in the queue has to wait, and for how many seconds; `None` where nobody can tell."""
         window, at = self.window, self.when(now, policy)
-        if at == inf and policy.max_concurrency is not None and self._limiter.in_flight >= policy.max_concurrency:
+        if at == inf and policy.max_concurrency is not None and self._keeper.in_flight >= policy.max_concurrency:
             return "concurrency", None
         if at <= now:
             return "queue", 0.0
@@ -93,7 +140,7 @@ class Budget:
 
     # -- the queue --------------------------------------------------------------------------------------------------
 
-    def enter(self, slot: Place) -> None:
+    def enter(self, slot: Waiting) -> None:
         """Wait at the end of the lane of its terms."""
         lane = self._lanes.get(slot.terms)
         if lane is None:
@@ -101,9 +148,9 @@ class Budget:
         lane.queue.append(slot)
         lane.alive += 1
         self.waiting += 1
-        self._limiter.busy.add(self)
+        self._keeper.busy.add(self)
 
-    def leave(self, slot: Place) -> None:
+    def leave(self, slot: Waiting) -> None:
         """It waits no longer: cancelled, or too late."""
         self.waiting -= 1
         lane = self._lanes.get(slot.terms)
@@ -114,7 +161,7 @@ class Budget:
         if not self.waiting:
             self._rest()
 
-    def everybody(self) -> list[Place]:
+    def everybody(self) -> list[Waiting]:
         """Take all who wait out of the queue, in the order of their coming, to be entered elsewhere."""
         slots = sorted((s for lane in self._lanes.values() for s in lane.queue if s.waits), key=lambda s: s.order)
         self._lanes.clear()
@@ -125,7 +172,7 @@ class Budget:
     def pump(self) -> None:
         """Let go whoever may go, one wake-up per slot; then set the timer for the next."""
         while self.waiting:
-            now = self._limiter.now()
+            now = self._keeper.now()
             slot, wake = self._next(now)
             if slot is None:
                 self._wake_at(wake)
@@ -139,9 +186,10 @@ class Budget:
             slot.go(now)
         self._rest()
 
-    def _next(self, now: float) -> tuple[Place | None, float]:
+    def _next(self, now: float) -> tuple[Waiting | None, float]:
         """The one whose turn it is, else the instant to look again."""
-        best: Place | None = None
+        best: Waiting | None = None
+        rank = (0, 0)
         wake = inf
         for lane in list(self._lanes.values()):
             at = self.when(now, lane.policy)
@@ -149,11 +197,11 @@ class Budget:
                 self._give_up(lane, now, at)
             wake = min(wake, at)
             head = lane.head()
-            if at <= now and head is not None and (best is None or head.before(best)):
-                best = head
+            if at <= now and head is not None and (best is None or (-lane.policy.priority, head.order) < rank):
+                best, rank = head, (-lane.policy.priority, head.order)
         return best, wake
 
-    def impatient(self, slot: Place) -> None:
+    def impatient(self, slot: Waiting) -> None:
         """This one has a deadline; it is told as soon as it is known to be too early."""
         self._lanes[slot.terms].impatient = True
 
@@ -171,7 +219,7 @@ class Budget:
             self._timer = None
         self._timer_at = at
         if at != inf:
-            self._timer = self._limiter.loop.call_at(at, self._ring)
+            self._timer = self._keeper.loop.call_at(at, self._ring)
 
     def _ring(self) -> None:
         self._timer, self._timer_at = None, inf
@@ -179,7 +227,7 @@ class Budget:
 
     def _rest(self) -> None:
         self._wake_at(inf)
-        self._limiter.busy.discard(self)
+        self._keeper.busy.discard(self)
 
 
 def too_long(expected: float | None, allowed: float) -> RateLimitError:

@@ -120,11 +120,6 @@ class Place(Slot):
         """Whether its turn has not come yet, and somebody still wants it."""
         return self._state == _WAITS and (self.future is None or not self.future.done())
 
-    def before(self, other: Place) -> bool:
-        """Whether this one's turn comes first."""
-        mine, others = self.policy.priority, other.policy.priority
-        return mine > others or (mine == others and self.order < other.order)
-
     def go(self, now: float) -> None:
         """Its turn has come: wake who waits for it."""
         super().go(now)

@@ -1,0 +1,48 @@
+"""What middleware is handed and gives back: an attempt about to be made, and what it brought."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from ..operation import RateLimit
+
+
+class Answer:
+    """What one exchange brought: status, headers and the body as it came."""
+
+    __slots__ = ("body", "cut", "headers", "rate_limit", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes = b"", cut: bool = False) -> None:
+        self.status: int = status
+        self.headers: Mapping[str, str] = headers
+        self.body: bytes = body
+        self.cut: bool = cut
+        """The body is longer than what was read of it."""
+        self.rate_limit: RateLimit | None = None
+
+    def __repr__(self) -> str:
+        return f"<Answer {self.status}, {len(self.body)} bytes{' of more' if self.cut else ''}>"
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt as middleware sees it. The access token is added later and is not in here.
+
+    To change it: `msgspec.structs.replace(request, headers={**request.headers, "X-Trace": "1"})`.
+    """
+
+    operation_id: str | None
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    """Sent in addition to those of the client."""
+    body: bytes | None
+    """`None` where nothing is sent, and for streamed bodies."""
+    attempt: int
+    """Counted from 1."""
+
+
+CallNext: TypeAlias = Callable[[Request], Awaitable[Answer]]
+Middleware: TypeAlias = Callable[[Request, CallNext], Awaitable[Answer]]
