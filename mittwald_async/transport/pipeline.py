@@ -208,6 +208,8 @@ class Pipeline(Outgoing):
                             call.content,
                             self._whole if not call.waited else self._rest(call),
                             slot.answered,
+                            False,
+                            call.unsent,
                         )
                 except TransportError as error:
                     failure = error
@@ -313,7 +315,9 @@ class Pipeline(Outgoing):
                 elif call.content is not None:
                     headers.popall("Content-Length", None)
             call.sent = True
-            answer = await session.exchange(request.method, url, headers, content, timeout, answered, stream)
+            answer = await session.exchange(
+                request.method, url, headers, content, timeout, answered, stream, call.unsent
+            )
             if isinstance(answer, StreamAnswer):
                 streams.append(answer)
             return answer
