@@ -132,6 +132,10 @@ class Call:
         """The limiter holds the next attempt back."""
         self.tell(events.WaitingForBudget, reason=wait.reason, expected=wait.expected)
 
+    def unsent(self) -> None:
+        """The running attempt ended before it had a connection."""
+        self.sent = False
+
     def note(self, status: int | None, reason: str, now: float, waited: float = 0.0) -> None:
         """Keep what the running attempt ended in."""
         attempt = Attempt(number=self.number, status=status, reason=reason, seconds=now - self.begun, waited=waited)

@@ -68,15 +68,14 @@ class Direct:
         )
 
     async def request(
-        self, method: str, url: URL, headers: CIMultiDict[str], timeout: aiohttp.ClientTimeout, watched: Watched | None
+        self, method: str, url: URL, headers: CIMultiDict[str], timeout: aiohttp.ClientTimeout, watched: Watched
     ) -> aiohttp.ClientResponse:
         """Send, and give the answer as soon as its head is in."""
         if self._headers:
             given, headers = headers, CIMultiDict(self._headers)
             headers.update(given)
         request = aiohttp.ClientRequest(method, url, headers=headers, loop=self._loop, session=self._session, traces=[])
-        if watched is not None:
-            watched.request = request
+        watched.request = request
         try:
             connection = await self._connector.connect(request, traces=[], timeout=timeout)
         except TimeoutError as error:

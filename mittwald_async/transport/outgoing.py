@@ -229,9 +229,7 @@ class Outgoing:
             return headers
         headers = headers.copy()
         if content is not None:
-            headers["Content-Type"] = content.content_type
-            if content.streams and content.size is not None:
-                headers["Content-Length"] = str(content.size)
+            frame(headers, content)
         if call.away:
             return headers
         if call.event is not None:
@@ -247,6 +245,14 @@ class Outgoing:
         self._secret = secret
         self._signed = headers
         return headers
+
+
+def frame(headers: CIMultiDict[str], content: Content) -> None:
+    """Say of a body what it is, and of one that goes out in pieces how long."""
+    headers["Content-Type"] = content.content_type
+    headers.popall("Content-Length", None)
+    if content.streams and content.size is not None:
+        headers["Content-Length"] = str(content.size)
 
 
 def content_type_of(call: Call, headers: Mapping[str, str]) -> str:

@@ -34,7 +34,7 @@ from .answers import event_id, sealed_answer, status_error
 from .build import Content, header_values
 from .call import Call
 from .middleware import Answer, CallNext, Middleware, Request
-from .outgoing import JSON, Outgoing, check_method, content_type_of, decoded, plan_of, usable
+from .outgoing import JSON, Outgoing, check_method, content_type_of, decoded, frame, plan_of, usable
 from .ratelimit import Slot
 from .retry import jitter, retry_after
 from .session import LATE, Session, StreamAnswer
@@ -187,6 +187,8 @@ class Pipeline(Outgoing):
                             call.content,
                             self._whole if not call.waited else self._rest(call),
                             slot.answered,
+                            False,
+                            call.unsent,
                         )
                 except TransportError as error:
                     failure = error
@@ -283,14 +285,18 @@ class Pipeline(Outgoing):
                     kind = content_type_of(call, request.headers)
                     content = None if request.body is None else Content(kind, request.body)
                 if call.away or not self.shared.own(url):
-                    headers, answered = self._foreign_headers, None
+                    headers, answered = self._foreign_headers.copy(), None
                 elif request.headers is not given.headers or content is not call.content:
                     headers = headers.copy()
                     headers.update(header_values(request.headers, {}))
-                    if content is not None:
-                        headers["Content-Type"] = content.content_type
+                if content is not None:
+                    frame(headers, content)
+                elif call.content is not None:
+                    headers.popall("Content-Length", None)
             call.sent = True
-            answer = await session.exchange(request.method, url, headers, content, timeout, answered, stream)
+            answer = await session.exchange(
+                request.method, url, headers, content, timeout, answered, stream, call.unsent
+            )
             if isinstance(answer, StreamAnswer):
                 streams.append(answer)
             return answer

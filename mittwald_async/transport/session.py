@@ -207,6 +207,20 @@ def check_session(session: object) -> None:
         raise ConfigurationError(f"session: must be an aiohttp.ClientSession, not {type(session).__name__}")
 
 
+class Connections(aiohttp.TCPConnector):
+    """A pool that gives out no connection on which an answer has come that nobody asked for.
+
+    aiohttp would take it for the answer of the next request, which is another call's, and so on for all that follow.
+    """
+
+    async def connect(self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout) -> Any:
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            if not len(connection.protocol or ()):  # answers that wait to be taken
+                return connection
+            connection.close()
+
+
 class Session:
     """A pool of connections on one event loop: our own, or one handed in, which is used and never closed."""
 
@@ -242,7 +256,7 @@ class Session:
         tls = pool.tls
         if tls is None and secure:
             tls = await asyncio.to_thread(default_tls)
-        connector = aiohttp.TCPConnector(
+        connector = Connections(
             limit=pool.connections,
             limit_per_host=0,
             keepalive_timeout=pool.keepalive,
@@ -281,18 +295,22 @@ class Session:
         limits: Limits,
         answered: Callable[[int, Mapping[str, str]], RateLimit | None] | None,
         stream: bool = False,
+        unsent: Callable[[], None] | None = None,
     ) -> Answer:
         """Send once and read the answer: redirects are not followed, an error's body is read up to a limit.
 
-        `answered` hears status and headers before the body is read."""
+        `answered` hears status and headers before the body is read; `unsent`, that the exchange ended, was cancelled or
+        ran out of time before it had a connection."""
         problem: TransportError
         response: aiohttp.ClientResponse | None = None
         timeout, within, silence, unread = limits
         direct = self._direct
         if direct is not None and (content is not None or not direct.takes(method, url, timeout)):
             direct = None
-        task = watched = None
-        if within is not None:
+        watching = within is not None
+        if within is None:
+            watched = Watched(None)
+        else:
             task = asyncio.current_task(self.loop)
             assert task is not None
             if content is None:
@@ -332,8 +350,10 @@ class Session:
                 problem = MaybeSentError(problem.message)
         except asyncio.CancelledError:
             _drop(response)
-            late, task = task, None
-            if late is None or not self._watch.end(late):
+            if unsent is not None and watched.never_sent:
+                unsent()
+            late, watching = watching and self._watch.end(watched), False
+            if not late:
                 raise
             problem = CallTimeoutError(LATE)
         except RuntimeError:
@@ -344,14 +364,16 @@ class Session:
             _drop(response)
             raise
         finally:
-            if task is not None:
-                self._watch.end(task)
+            if watching:
+                self._watch.end(watched)
+        if unsent is not None and watched.never_sent:
+            unsent()
         if content is not None and content.failure is not None:
             raise content.failure
         raise problem
 
     def _arguments(
-        self, method: str, url: URL, headers: CIMultiDict[str], content: Content | None, watched: Watched | None
+        self, method: str, url: URL, headers: CIMultiDict[str], content: Content | None, watched: Watched
     ) -> dict[str, Any]:
         """What aiohttp's request takes beyond the usual."""
         arguments: dict[str, Any] = {
@@ -414,7 +436,7 @@ class _Once:
 
     __slots__ = ("_failure", "_watched")
 
-    def __init__(self, watched: Watched | None) -> None:
+    def __init__(self, watched: Watched) -> None:
         self._failure: BaseException | None = None
         self._watched = watched
 
@@ -423,8 +445,7 @@ class _Once:
     ) -> aiohttp.ClientResponse:
         if self._failure is not None:
             raise self._failure
-        if self._watched is not None:
-            self._watched.request = request
+        self._watched.request = request
         try:
             return await handler(request)
         except BaseException as error:

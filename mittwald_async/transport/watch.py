@@ -1,7 +1,7 @@
 """Deadlines for many exchanges from one timer.
 
 A timer per exchange (aiohttp's `total`) costs about 5 µs of a call of 100 µs, and so do the two that bound silence (its
-`sock_read`). Here a call's deadline is one entry in a dict, and one timer looks at all of them every half second; only
+`sock_read`). Here a call's deadline is one entry in a set, and one timer looks at all of them every half second; only
 exchanges that it still finds under way then get a timer for silence. Limits shorter than `COARSE` are left to exact
 timers.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sized
+from math import inf
 from typing import Any, Protocol
 
 COARSE = 5.0
@@ -39,17 +40,25 @@ class Connection(Protocol):
 
 
 class Watched:
-    """One exchange."""
+    """One exchange. (A task may have several, one inside another: where a session's own middleware makes calls.)"""
 
-    __slots__ = ("cancelling", "deadline", "request", "silence")
+    __slots__ = ("cancelling", "deadline", "late", "request", "silence", "task")
 
-    def __init__(self, deadline: float, cancelling: int, silence: float | None) -> None:
+    def __init__(self, task: asyncio.Task[Any] | None, deadline: float = inf, silence: float | None = None) -> None:
+        self.task: asyncio.Task[Any] | None = task
         self.deadline: float = deadline
-        self.cancelling: int = cancelling
+        self.cancelling: int = 0 if task is None else task.cancelling()
         self.silence: float | None = silence
         """Seconds without a byte that are too many; `None` where somebody else sees to that."""
+        self.late: bool = False
+        """The watch has cancelled it."""
         self.request: object = None
         """The HTTP client's, as soon as there is one."""
+
+    @property
+    def never_sent(self) -> bool:
+        """Nothing of it can have left: it still waited for a connection. (A request has a response once it was sent.)"""
+        return self.request is not None and getattr(self.request, "response", self) is None
 
     def bound_silence(self) -> None:
         """Set the timer for silence, late by the time the exchange has been under way."""
@@ -66,12 +75,11 @@ class Watched:
 class Watch:
     """The running exchanges of one event loop and when they are to end."""
 
-    __slots__ = ("_late", "_loop", "_running", "_ticking")
+    __slots__ = ("_loop", "_running", "_ticking")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._running: dict[asyncio.Task[Any], Watched] = {}
-        self._late: set[asyncio.Task[Any]] = set()
+        self._running: set[Watched] = set()
         self._ticking = False
 
     def __len__(self) -> int:
@@ -79,28 +87,27 @@ class Watch:
 
     def begin(self, task: asyncio.Task[Any], seconds: float, silence: float | None = None) -> Watched:
         """Cancel the task if it has not called `end` within this time; bound silence once its `request` was sent."""
-        watched = self._running[task] = Watched(self._loop.time() + seconds, task.cancelling(), silence)
+        watched = Watched(task, self._loop.time() + seconds, silence)
+        self._running.add(watched)
         if not self._ticking:
             self._ticking = True
             self._loop.call_later(_TICK, self._tick)
         return watched
 
-    def end(self, task: asyncio.Task[Any]) -> bool:
+    def end(self, watched: Watched) -> bool:
         """The exchange is over; True if it was this watch that cancelled it, and nobody else."""
-        watched = self._running.pop(task)
-        if not self._late or task not in self._late:
-            return False
-        self._late.discard(task)
-        return task.uncancel() <= watched.cancelling
+        self._running.discard(watched)
+        task = watched.task
+        return watched.late and task is not None and task.uncancel() <= watched.cancelling
 
     def _tick(self) -> None:
         now = self._loop.time()
-        for task, watched in self._running.items():
+        for watched in self._running:
             if watched.silence is not None:
                 watched.bound_silence()
-            if watched.deadline <= now and task not in self._late:
-                self._late.add(task)
-                task.cancel()
+            if watched.deadline <= now and not watched.late and watched.task is not None:
+                watched.late = True
+                watched.task.cancel()
         self._ticking = bool(self._running)
         if self._ticking:
             self._loop.call_later(_TICK, self._tick)

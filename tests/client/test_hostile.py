@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from mittwald_async import Pool
 from mittwald_async.errors import (
+    CallTimeoutError,
     MaybeSentError,
     MittwaldError,
     ReadTimeoutError,
@@ -223,3 +225,69 @@ async def test_a_stream_that_was_begun_is_not_sent_a_second_time(monkeypatch: py
         with pytest.raises(ServerError):
             await client.request("PUT", "/v2/x", body=b"")
         assert [seen.body for seen in server.seen] == [b"one two"]
+
+
+async def test_an_answer_nobody_asked_for_is_not_the_next_calls() -> None:
+    async def one_too_many(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(reply(200, {"id": "p-1"}))
+        await asyncio.sleep(0.05)
+        writer.write(reply(408, {"message": "nobody asked"}))  # as servers say before they close an idle connection
+        told.set()
+
+    told = asyncio.Event()
+    async with talking(one_too_many, reply(200, {"id": "p-2"})) as (client, server, _):
+        assert await client.sender.value(GET_PROJECT, ("p-1",)) == {"id": "p-1"}
+        await told.wait()
+        await asyncio.sleep(0.05)
+        response = await client.sender.response(GET_PROJECT, ("p-2",))
+        assert response.data == {"id": "p-2"}
+        assert len(response.attempts) == 1
+        assert [seen.connection for seen in server.seen] == [1, 2]
+        assert idle_only(client)
+
+
+@pytest.mark.parametrize("timeout", [30.0, None])
+async def test_calls_cancelled_before_they_had_a_connection_cost_nothing_of_the_budget(timeout: float | None) -> None:
+    async def hold(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        if len(server.seen) > 70:
+            await forever.wait()
+        told = {"X-RateLimit-Limit": "200", "X-RateLimit-Reset": "600"}
+        writer.write(reply(200, {}, headers={**told, "X-RateLimit-Remaining": str(200 - len(server.seen))}))
+
+    forever = asyncio.Event()
+    async with talking(hold, pool=Pool(connections=5), timeout=timeout) as (client, server, _):
+        for _ in range(70):  # until it believes to be alone
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        storm = [asyncio.create_task(client.sender.value(GET_PROJECT, ("p-1",))) for _ in range(200)]
+        while len(server.seen) < 75:
+            await asyncio.sleep(0.01)
+        for task in storm:
+            task.cancel()
+        await asyncio.gather(*storm, return_exceptions=True)
+        assert client.rate_limit.remaining == 125
+        assert client.rate_limit.in_flight == client.rate_limit.waiting == 0
+        forever.set()
+
+
+@pytest.mark.parametrize("timeout", [0.3, 0.6])
+async def test_calls_that_run_out_of_time_before_they_had_a_connection_cost_nothing(
+    timeout: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hold(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        if len(server.seen) > 70:
+            await forever.wait()
+        told = {"X-RateLimit-Limit": "200", "X-RateLimit-Reset": "600"}
+        writer.write(reply(200, {}, headers={**told, "X-RateLimit-Remaining": str(200 - len(server.seen))}))
+
+    monkeypatch.setattr(session, "COARSE", 0.5)  # one of them by aiohttp's timer, one by the watch
+    monkeypatch.setattr(watch, "_TICK", 0.02)
+    forever = asyncio.Event()
+    async with talking(hold, pool=Pool(connections=5)) as (client, server, _):
+        for _ in range(70):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        hurried = client.with_options(timeout=timeout)
+        storm = [asyncio.create_task(hurried.sender.value(GET_PROJECT, ("p-1",))) for _ in range(20)]
+        ended = await asyncio.gather(*storm, return_exceptions=True)
+        assert {type(each) for each in ended} == {CallTimeoutError}
+        assert client.rate_limit.remaining == 200 - len(server.seen)
+        forever.set()

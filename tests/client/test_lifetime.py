@@ -156,6 +156,23 @@ async def test_a_client_is_not_copied_and_says_what_to_do_instead(duplicate: Cal
                 duplicate(one)
 
 
+async def test_the_middleware_of_a_session_handed_in_may_call_the_client() -> None:
+    async def first_asks(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        if request.url.path == "/v2/projects/p-1":
+            await clients[0].sender.value(GET_PROJECT, ("p-2",))
+        return await handler(request)
+
+    clients: list[Mittwald] = []
+    async with (
+        serving(reply(200, {"id": "p"})) as server,
+        aiohttp.ClientSession(middlewares=(first_asks,)) as session,
+        Mittwald(TOKEN, base_url=server.url, session=session) as client,
+    ):
+        clients.append(client)
+        assert await client.sender.value(GET_PROJECT, ("p-1",)) == {"id": "p"}
+        assert [seen.target for seen in server.seen] == ["/v2/projects/p-2", "/v2/projects/p-1"]
+
+
 async def test_a_clone_shares_everything_but_its_options() -> None:
     async with talking(reply(200, {})) as (client, server, _):
         clone = client.with_options(timeout=5, headers={"X-One": "1"})

@@ -133,6 +133,28 @@ async def test_middleware_can_answer_itself_change_the_body_and_raise() -> None:
         assert len(caught.value.attempts) == 4
 
 
+@pytest.mark.parametrize("size", [10, 3_000_000])
+async def test_middleware_may_put_a_body_of_another_length_in_place_of_a_large_one(size: int) -> None:
+    async def other(request: Request, call_next: CallNext) -> Answer:
+        return await call_next(msgspec.structs.replace(request, body=b"y" * size))
+
+    async with talking(reply(201, {}), middleware=[other], read_timeout=2.0, max_retries=0) as (client, server, _):
+        for large in (b"x" * 2_000_000, b"x"):
+            assert (await client.request("POST", "/v2/x", body=large)).status == 201
+        assert [len(seen.body) for seen in server.seen] == [size, size]
+        assert {seen.headers["content-length"] for seen in server.seen} == {str(size)}
+
+
+async def test_middleware_may_take_a_large_body_away() -> None:
+    async def none(request: Request, call_next: CallNext) -> Answer:
+        return await call_next(msgspec.structs.replace(request, body=None))
+
+    async with talking(reply(201, {}), middleware=[none], read_timeout=2.0, max_retries=0) as (client, server, _):
+        assert (await client.request("POST", "/v2/x", body=b"x" * 2_000_000)).status == 201
+        assert server.seen[0].body == b""
+        assert server.seen[0].headers.get("content-length") in (None, "0")
+
+
 async def test_middleware_that_leads_elsewhere_takes_no_token_along() -> None:
     async with serving(reply(200, {})) as other, talking(reply(200, {})) as (client, _, _):
 

@@ -79,15 +79,15 @@ async def test_the_watch_ends_what_takes_too_long_and_nothing_else() -> None:
     async def exchange(name: str, takes: float) -> None:
         task = asyncio.current_task()
         assert task is not None
-        watch.begin(task, 10)
+        watched = watch.begin(task, 10)
         try:
             await asyncio.sleep(takes)
         except asyncio.CancelledError:
-            if not watch.end(task):
+            if not watch.end(watched):
                 raise
             late.append(name)
         else:
-            assert not watch.end(task)
+            assert not watch.end(watched)
 
     begun = loop.time()
     await asyncio.gather(exchange("short", 5), exchange("long", 100), exchange("medium", 9.9))

@@ -32,6 +32,8 @@ class Waiting(Protocol):
     """Counted up in the order of coming."""
     asked_at: float
     deadline: float
+    lane: Lane | None
+    """Where it was entered last."""
 
     @property
     def waits(self) -> bool:
@@ -145,6 +147,7 @@ class Budget:
         lane = self._lanes.get(slot.terms)
         if lane is None:
             lane = self._lanes[slot.terms] = Lane(slot.terms)
+        slot.lane = lane
         lane.queue.append(slot)
         lane.alive += 1
         self.waiting += 1
@@ -152,12 +155,13 @@ class Budget:
 
     def leave(self, slot: Waiting) -> None:
         """It waits no longer: cancelled, or too late."""
-        self.waiting -= 1
         lane = self._lanes.get(slot.terms)
-        if lane is not None:
-            lane.left()
-            if not lane.alive:
-                del self._lanes[slot.terms]
+        if lane is None or lane is not slot.lane:
+            return  # Given up in the moment in which all others were entered anew: it was not counted with them.
+        self.waiting -= 1
+        lane.left()
+        if not lane.alive:
+            del self._lanes[slot.terms]
         if not self.waiting:
             self._rest()
 

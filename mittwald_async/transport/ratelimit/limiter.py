@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from ...errors import ClientStateError, RateLimitError
 from ...operation import RateLimit
 from .bucket import Bucket
-from .budget import Budget, too_long
+from .budget import Budget, Lane, too_long
 from .headers import read_headers, read_pause
 from .policy import DEFAULT, Policy, RateLimitStatus, RateLimitWait
 from .scopes import Scopes
@@ -104,11 +104,13 @@ class Slot:
 class Place(Slot):
     """A slot that somebody waits for."""
 
-    __slots__ = ("asked_at", "deadline", "future", "order", "terms")
+    __slots__ = ("asked_at", "deadline", "future", "lane", "order", "terms")
 
     def __init__(self, limiter: Limiter, budget: Budget, route: str, policy: Policy, order: int) -> None:
         super().__init__(limiter, budget, route, policy)
         self.future: asyncio.Future[None] | None = None
+        self.lane: Lane | None = None
+        """Where it was entered last."""
         self.asked_at: float = 0.0
         self.deadline: float = inf
         self.order: int = order
