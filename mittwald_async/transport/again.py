@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import quote
@@ -12,6 +11,7 @@ from yarl import URL
 from ..errors import ConsistencyError, RateLimitError, StatusError, TransportError
 from ..options import Options
 from . import retry
+from .build import NOT_IN_URLS
 from .call import Call, Shared
 from .middleware import Answer
 
@@ -24,7 +24,6 @@ LAG_WAIT = 0.25
 UNREACHED_FOR = 120.0
 """Seconds a not yet reached event is asked for where the call has no deadline."""
 
-_NOT_IN_URLS = re.compile("[\x00-\x20\x7f]")
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
@@ -37,8 +36,7 @@ class Again(NamedTuple):
 
 def after_error(call: Call, error: TransportError, options: Options, shared: Shared) -> Again | None:
     """A failed connection. `None`: give up."""
-    content = call.content
-    if content is not None and not content.repeatable and content.started:
+    if call.content is not None and call.content.spent:
         return None
     if not retry.repeats_error(call.method, error):
         return None
@@ -48,8 +46,7 @@ def after_error(call: Call, error: TransportError, options: Options, shared: Sha
 
 def after_status(call: Call, answer: Answer, error: StatusError, options: Options, shared: Shared) -> Again | None:
     """An error status. `None`: give up. (401 and redirects are handled before.)"""
-    content = call.content
-    if content is not None and not content.repeatable and content.started:
+    if call.content is not None and call.content.spent:
         return None
     status = answer.status
     if isinstance(error, ConsistencyError):
@@ -120,15 +117,14 @@ def follow(call: Call, answer: Answer, shared: Shared) -> str:
         return f"more than {MAX_HOPS} redirects"
     target: URL | None = None
     with suppress(ValueError):  # raised by some of the questions, too: the port is looked at late
-        place = _NOT_IN_URLS.sub(lambda found: quote(found[0]), place)  # would end the request's first line
+        place = NOT_IN_URLS.sub(lambda found: quote(found[0]), place)  # would end the request's first line
         named = call.url.join(URL(place, encoded=place.isascii()))
         if named.scheme in ("http", "https") and named.host and named.port:
             target = named
     if target is None:
         return "the redirect's location is not a usable URL"
-    content = call.content
     turned = (status == 303 and call.method != "HEAD") or (status in (301, 302) and call.method == "POST")
-    if not turned and content is not None and not content.repeatable and content.started:
+    if not turned and call.content is not None and call.content.spent:
         return "the body cannot be sent a second time"
     if turned:
         call.method = "GET"

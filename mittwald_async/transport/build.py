@@ -6,6 +6,7 @@ import enum
 import math
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -13,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 from msgspec import UNSET
+from yarl import URL
 
 from ..errors import InvalidArgumentError, near
 from ..headers import header_flaw, hidden
@@ -22,6 +24,10 @@ from .answers import is_secret
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*", re.ASCII)
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+
+_METHOD = re.compile("[A-Za-z]{1,20}")
+NOT_IN_URLS = re.compile("[\x00-\x20\x7f]")
+"""What would end a request's first line, or a URL in it."""
 
 _PIECE = 1 << 20
 """Bytes of a body that are sent at a time."""
@@ -56,6 +62,11 @@ class Content:
         if self.open is not None:
             return self._stream(self.open)
         return self._stream(self._pieces) if self.streams else self.data
+
+    @property
+    def spent(self) -> bool:
+        """Cannot be sent a second time."""
+        return not self.repeatable and self.started
 
     @property
     def streams(self) -> bool:
@@ -166,6 +177,26 @@ def _accept(operation: Operation[Any]) -> str:
         # Errors are JSON as well; a JSON operation without a body still wants to be told what went wrong.
         return "application/json"
     return ", ".join([*kinds, "application/json;q=0.9"])
+
+
+def check_method(method: object) -> None:
+    """Refuse what is no HTTP method."""
+    if not isinstance(method, str):
+        raise InvalidArgumentError("method", f"must be text, not {type(method).__name__}")
+    if not _METHOD.fullmatch(method):
+        raise InvalidArgumentError("method", f"{method!r} is no HTTP method")
+
+
+def usable(text: str, name: str) -> URL:
+    """A whole URL that a request can go to."""
+    url: URL | None = None
+    with suppress(ValueError, TypeError, AttributeError):  # raised by the questions, too: the port is looked at late
+        read = URL(text, encoded=text.isascii())
+        if not NOT_IN_URLS.search(text) and read.scheme in ("http", "https") and read.host and read.port:
+            url = read
+    if url is None:
+        raise InvalidArgumentError(name, "is not a usable URL")
+    return url
 
 
 def segment(value: object, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -46,3 +46,17 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 CallNext: TypeAlias = Callable[[Request], Awaitable[Answer]]
 Middleware: TypeAlias = Callable[[Request, CallNext], Awaitable[Answer]]
+
+
+def around(middleware: Sequence[Middleware], send: CallNext) -> CallNext:
+    """What sends, with middleware around it, the first one outermost."""
+    for function in reversed(middleware):
+        send = _bound(function, send)
+    return send
+
+
+def _bound(middleware: Middleware, run: CallNext) -> CallNext:
+    async def bound(request: Request) -> Answer:
+        return await middleware(request, run)
+
+    return bound

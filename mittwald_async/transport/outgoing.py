@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 import msgspec
 from multidict import CIMultiDict
-from yarl import URL
 
 from .. import codec
 from ..credentials import Secret
@@ -19,7 +17,18 @@ from ..headers import Hidden
 from ..operation import Operation
 from ..options import Options
 from .answers import packed
-from .build import Content, Plan, cookie_header, form, header_values, query_pairs, spread
+from .build import (
+    NOT_IN_URLS,
+    Content,
+    Plan,
+    check_method,
+    cookie_header,
+    form,
+    header_values,
+    query_pairs,
+    spread,
+    usable,
+)
 from .call import Call, Shared
 from .middleware import Answer
 from .ratelimit import Policy
@@ -33,10 +42,9 @@ _LOGIN = 120.0
 """Seconds for one request for a token. Not the `timeout` of the call that asks first: others, with more time, wait as
 well, and each holds its own."""
 _PLANS: dict[int, Plan] = {}
-"""By identity of the operation, which the plan keeps alive. Only for operations of the document: there are finitely many."""
-_METHOD = re.compile("[A-Za-z]{1,20}")
+"""By identity of the operation, which the plan keeps alive. There are finitely many: those of the document, and copies that
+read it otherwise, one for each."""
 _WHOLE_URL = re.compile("https?://", re.I)
-_NOT_IN_URLS = re.compile("[\x00-\x20\x7f]")
 
 
 def plan_of(operation: Operation[Any]) -> Plan:
@@ -73,26 +81,6 @@ def _decoder(operation: Operation[Any], status: int) -> Callable[[bytes], Any] |
     if len(documented) != 1 or documented[0].content_type != JSON or documented[0].type in ("None", "bytes", "str"):
         return None
     return codec.strict_decoder(documented[0].type)
-
-
-def check_method(method: object) -> None:
-    """Refuse what is no HTTP method."""
-    if not isinstance(method, str):
-        raise InvalidArgumentError("method", f"must be text, not {type(method).__name__}")
-    if not _METHOD.fullmatch(method):
-        raise InvalidArgumentError("method", f"{method!r} is no HTTP method")
-
-
-def usable(text: str, name: str) -> URL:
-    """A whole URL that a request can go to."""
-    url: URL | None = None
-    with suppress(ValueError, TypeError, AttributeError):  # raised by the questions, too: the port is looked at late
-        read = URL(text, encoded=text.isascii())
-        if not _NOT_IN_URLS.search(text) and read.scheme in ("http", "https") and read.host and read.port:
-            url = read
-    if url is None:
-        raise InvalidArgumentError(name, "is not a usable URL")
-    return url
 
 
 class Outgoing:
@@ -139,7 +127,7 @@ class Outgoing:
         absolute = _WHOLE_URL.match(url) is not None
         if not absolute and not url.startswith("/"):
             raise InvalidArgumentError("path", f"{url!r} must begin with / (or be a whole URL)")
-        if _NOT_IN_URLS.search(url):
+        if NOT_IN_URLS.search(url):
             raise InvalidArgumentError("path", "white space and control characters must be percent-encoded")
         url = url.split("#", 1)[0]  # never sent, and would swallow the query
         pairs = query_pairs(query, {}) if query else []
@@ -186,7 +174,7 @@ class Outgoing:
 
     async def _content(self, content_type: str, body: object) -> Content:
         if content_type == "multipart/form-data":
-            from ..files import multipart
+            from ..files import multipart  # only who uploads needs it
 
             parts = await multipart(cast("dict[str, Any]", body))
             return Content(parts.content_type, open=parts.open, size=parts.size, repeatable=parts.repeatable)
