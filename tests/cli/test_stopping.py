@@ -21,6 +21,13 @@ from .conftest import PROGRAM, Command, environment, faults
 
 SLOW = {"operation": "cronjob-list-cronjobs", "delay": 20}
 
+HEEDING = (
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
+)
+"""Runs a command that hears Ctrl-C. What a shell starts in the background ignores it, and so does all that it starts."""
+
 
 def wait_for_rows(path: Path, table: str) -> None:
     for _ in range(500):
@@ -44,7 +51,7 @@ def test_a_sweep_stops_at_once_and_tells_the_command_that_goes_on(
     command = [*PROGRAM, "sweep", "-r", "project", "-r", "cronjob", "--out", out.name, "--reserve", "0.1"]
     with faults(server, SLOW):
         with subprocess.Popen(
-            command, cwd=tmp_path, env=environment(server), stderr=subprocess.PIPE, text=True
+            [*HEEDING, *command], cwd=tmp_path, env=environment(server), stderr=subprocess.PIPE, text=True
         ) as process:
             wait_for_rows(out, "project")
             begin = time.monotonic()
