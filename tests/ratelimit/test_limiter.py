@@ -503,10 +503,13 @@ async def test_each_may_have_a_patience_of_its_own_without_a_queue_of_its_own() 
 async def test_a_429_that_says_how_long_stops_everybody_so_long() -> None:
     limiter = await opened()
     slot = await limiter.acquire("r")
+    assert limiter.status.paused == 0
     slot.answered(429, {"Retry-After": "4"})
     slot.release()
+    assert near(limiter.status.paused, 4.0)
     await call(limiter, told=headers(49))
     assert near(now(), 4.0)
+    assert limiter.status.paused == 0
 
 
 @virtual

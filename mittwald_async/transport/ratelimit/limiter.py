@@ -294,6 +294,7 @@ class Limiter:
             throttled=sum(b.window.throttled for b in budgets),
             others=window.company.count,
             taken_by_others=window.company.foreign,
+            paused=max(0.0, max(b.window.pause.until for b in budgets) - self.now()),
         )
 
     # -- for slots and budgets --------------------------------------------------------------------------------------

@@ -48,6 +48,8 @@ class RateLimitStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Estimate of other clients drawing on the same budget."""
     taken_by_others: int
     """Calls in this window that were not ours."""
+    paused: float = 0.0
+    """Seconds until calls go on after a 429; 0 where nothing was refused lately."""
 
 
 class RateLimitWait(msgspec.Struct, frozen=True, kw_only=True):
