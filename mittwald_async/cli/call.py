@@ -12,6 +12,7 @@ import typer
 from .. import codec
 from ..errors import ConfigurationError, InvalidArgumentError
 from ..files import Download
+from ..inventory.lists import left_as_json
 from ..operation import Operation
 from ..operations import OPERATIONS
 from ..paging import Pages
@@ -93,7 +94,7 @@ async def _call(
         if any(result.type == "bytes" for result in operation.results):
             await _download(Download(*sent), out_path)
             return OK
-        operation = _raw(operation)
+        operation = left_as_json(operation)
         if operation.paging is not None:
             pages = Pages[Any](mw.sender, operation, path, given.query, given.headers, given.body)
             result: Any = await pages.collect() if all_pages else await _first_page(pages)
@@ -101,18 +102,6 @@ async def _call(
             result = await mw.sender.value(operation, path, given.query, given.headers, given.body)
     _show(result, out_path)
     return OK
-
-
-def _raw(operation: Operation[Any]) -> Operation[Any]:
-    """The operation with its answer left as JSON, so that everything the server sent is shown."""
-    if operation.paging is not None and operation.paging.items is not None:
-        return operation
-    kind = "Raw" if operation.paging is None else "list[Raw]"
-    results = tuple(
-        msgspec.structs.replace(result, type=kind) if result.content_type == "application/json" else result
-        for result in operation.results
-    )
-    return msgspec.structs.replace(operation, results=results)
 
 
 async def _first_page(pages: Pages[Any]) -> list[Any]:

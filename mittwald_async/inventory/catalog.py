@@ -70,6 +70,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
     def route(self, scope: Scope) -> Route | None:
+        """The first route of a scope, if there is one."""
         return next((route for route in self.routes if route.scope == scope), None)
 
     @property
@@ -79,6 +80,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Judged(msgspec.Struct, frozen=True):
+    """What the document does not tell of a resource."""
+
     name: str
     operations: tuple[str, ...]
     key: str | None = "id"

@@ -12,7 +12,7 @@ import msgspec
 
 from .. import codec
 from ..errors import StatusError, TransportError
-from ..operation import Operation, Page, Paging, Response, Result, Sender
+from ..operation import Operation, Page, Paging, Response, Sender
 from ..operations import OPERATIONS
 from ..paging import Pages
 from ..paging.sizes import PageSizes, sizes_of
@@ -25,15 +25,23 @@ _LOOKS_BACK = 5
 T = TypeVar("T")
 
 
-@cache
-def raw_operation(operation_id: str) -> Operation[Any]:
-    """The operation with its items left as JSON, so that nothing the server sent is lost."""
-    operation = OPERATIONS[operation_id]
+def left_as_json(operation: Operation[Any]) -> Operation[Any]:
+    """The operation with its answer, or the items of its list, left as JSON: so nothing the server sent is lost. Lists that
+    come wrapped in an object are read as they are."""
     if operation.paging is not None and operation.paging.items is not None:
         return operation
     kind = "Raw" if operation.paging is None else "list[Raw]"
-    raw = (Result(status=200, type=kind, content_type="application/json"),)
-    return msgspec.structs.replace(operation, results=raw)
+    results = tuple(
+        msgspec.structs.replace(result, type=kind) if result.content_type == "application/json" else result
+        for result in operation.results
+    )
+    return msgspec.structs.replace(operation, results=results)
+
+
+@cache
+def raw_operation(operation_id: str) -> Operation[Any]:
+    """The operation of this id, left as JSON; the same one each time."""
+    return left_as_json(OPERATIONS[operation_id])
 
 
 def raw_items(items: Iterable[Any]) -> list[bytes]:

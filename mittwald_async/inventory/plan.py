@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from math import ceil, inf
-from typing import Literal
 
 import msgspec
 
@@ -19,7 +18,6 @@ from .columns import names_project_only
 
 BUDGET = (3000, 600.0)
 """Requests and seconds of one window, as seen by third parties for a user's token."""
-
 
 GUESSED_ITEMS = 10
 """Items of a resource that a project is taken to have where nobody has counted: rather too many."""
@@ -33,6 +31,7 @@ class Target(msgspec.Struct, frozen=True):
 
     @property
     def whole(self) -> bool:
+        """Whether nothing is left out."""
         return self.customers is None and self.projects is None
 
     def admits(self, customer_id: str | None, project_id: str | None, owners: Set[str] | None = None) -> bool:
@@ -86,9 +85,6 @@ class Known(msgspec.Struct, frozen=True):
     """Projects that have at least one item, by resource (for `Resource.empty_without`)."""
 
 
-Owners = Literal["account", "customer", "project", "parent"]
-
-
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One resource of a plan: which list, for whom, at which price."""
 
@@ -135,6 +131,7 @@ class Plan(msgspec.Struct, frozen=True):
         return tuple(step for step in self.steps if step.requests is None)
 
     def step(self, resource: str) -> Step | None:
+        """The step of a resource, if it is in the plan."""
         return next((step for step in self.steps if step.resource == resource), None)
 
 
@@ -145,6 +142,9 @@ def seconds_for(requests: int, budget: tuple[int, float] = BUDGET, left: int | N
         requests: how many.
         budget: requests per seconds.
         left: what remains of the current window; all of it by default.
+
+    Returns:
+        Seconds; 0 where nothing has to be waited for.
     """
     limit, period = budget
     over = requests - (limit if left is None else left)
@@ -225,6 +225,9 @@ def make_plan(resources: Iterable[Resource], target: Target, known: Known | None
         resources: what to deliver.
         target: for which part of the account.
         known: counts from an earlier sweep or from asking.
+
+    Returns:
+        The steps in the order of the catalog, those included that are only asked for the ids of others.
     """
     wanted = {resource.name: resource for resource in resources}
     sizes = _Sizes(target, known or Known())

@@ -48,8 +48,8 @@ class Progress(msgspec.Struct, frozen=True):
     """Items the list had then, where that was told."""
 
 
-class Sweep(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the `sweeps` table."""
+class Begun(msgspec.Struct, frozen=True, kw_only=True):
+    """A sweep as the file knows it: one line of its table `sweeps`."""
 
     id: int
     state: State
@@ -156,12 +156,12 @@ class Store:
             make_table(self._db, resource)
             self._insert[resource.name] = insertion(resource.name)
 
-    def unfinished(self) -> Sweep | None:
+    def unfinished(self) -> Begun | None:
         """The last sweep, if it was interrupted or has failures."""
         last = self.last()
         return last if last is not None and last.state != "done" else None
 
-    def last(self) -> Sweep | None:
+    def last(self) -> Begun | None:
         """The last sweep begun."""
         columns = "id, state, resources, target, known, started_at, source, requests"
         with self._told():
@@ -171,7 +171,7 @@ class Store:
         if found is None:
             return None
         number, state, resources, target, known, started, source, requests = found
-        return Sweep(
+        return Begun(
             id=number,
             state=state,
             resources=tuple(json.loads(resources)),
@@ -182,7 +182,7 @@ class Store:
             requests=requests,
         )
 
-    def reopen(self, sweep: Sweep, needed: Iterable[Resource]) -> None:
+    def reopen(self, sweep: Begun, needed: Iterable[Resource]) -> None:
         """Go on with a sweep: its failed lists will be asked again."""
         self.sweep_id = sweep.id
         with self._transaction():
