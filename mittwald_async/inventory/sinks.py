@@ -164,6 +164,9 @@ def _discard(path: Path) -> None:
 
 # JSON Lines
 
+_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
+"""Line ends in JSON are only ever between its values: a server may lay out what it sends."""
+
 
 def _write_jsonl(path: Path, suffix: str, rows: Iterable[Row]) -> None:
     encode = msgspec.json.Encoder().encode
@@ -176,7 +179,7 @@ def _write_jsonl(path: Path, suffix: str, rows: Iterable[Row]) -> None:
                 "project_id": row.project_id,
                 "fetched_at": row.fetched_at,
                 "operation": row.operation,
-                "data": msgspec.Raw(row.raw),
+                "data": msgspec.Raw(row.raw.translate(_ONE_LINE)),
             }
             out.write(encode(head) + b"\n")
 
@@ -214,10 +217,32 @@ def _zstd() -> Any:
 def _records(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
     """Fixed columns, the model's plain properties, the item as JSON."""
     for row in rows:
-        item = msgspec.json.decode(row.raw)
-        properties = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
+        properties = _properties(row.raw)
         plain = [properties.get(column.wire) for column in columns]
         yield (row.id, row.customer_id, row.project_id, row.fetched_at, row.operation, *plain, row.raw.decode())
+
+
+def _properties(raw: bytes) -> dict[str, Any]:
+    """What an item says. Where something is no value of Python's, such as the number 1e999, all else is read still."""
+    try:
+        item = msgspec.json.decode(raw)
+    except msgspec.DecodeError:
+        item = {name: _value(part) for name, part in _parts(raw).items()}
+    return cast("dict[str, Any]", item) if isinstance(item, dict) else {}
+
+
+def _parts(raw: bytes) -> dict[str, msgspec.Raw]:
+    try:
+        return msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError:
+        return {}
+
+
+def _value(raw: msgspec.Raw) -> Any:
+    try:
+        return msgspec.json.decode(raw)
+    except msgspec.DecodeError:
+        return None
 
 
 def _write_csv(path: Path, resource: str, rows: Iterable[Row]) -> None:
@@ -265,9 +290,22 @@ def _as_is(value: Any) -> Any:
     return value
 
 
-def _only(*kinds: type) -> Callable[[Any], Any]:
-    """Values of these exact types pass, all else becomes null: the item itself stays whole in `data`."""
-    return lambda value: value if type(value) in kinds else None
+# Values that are of a column's type pass, all else becomes null: the item itself stays whole in `data`.
+
+
+def _only(kind: type) -> Callable[[Any], Any]:
+    return lambda value: value if type(value) is kind else None
+
+
+def _int(value: Any) -> int | None:
+    return value if type(value) is int and -(2**63) <= value < 2**63 else None
+
+
+def _float(value: Any) -> float | None:
+    try:
+        return float(value) if type(value) in (int, float) else None
+    except OverflowError:
+        return None
 
 
 def _time(value: Any) -> datetime | None:
@@ -280,8 +318,8 @@ def _time(value: Any) -> datetime | None:
 _READERS: dict[str, Callable[[Any], Any]] = {
     "text": _only(str),
     "bool": _only(bool),
-    "int": _only(int),
-    "float": _only(float, int),
+    "int": _int,
+    "float": _float,
     "time": _time,
 }
 

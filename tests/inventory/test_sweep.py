@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import anyio
@@ -30,6 +31,7 @@ from mittwald_async.inventory import (
     default_resources,
     sweep,
 )
+from mittwald_async.inventory.frontier import Owner
 from mittwald_async.inventory.items import Reader
 from mittwald_async.models import domain as domain_models
 from mittwald_async.models import project as project_models
@@ -390,6 +392,21 @@ async def test_an_item_of_another_shape_is_stored_raw_and_counted() -> None:
         (row,) = (await rows_of(asked))["project"]
         assert (row.id, row.drifted, asked.drifted) == ("p-odd", True, 1)
         assert json.loads(row.raw) == {"id": "p-odd", "description": 7}
+
+
+def test_what_is_no_utf8_is_replaced_and_counted() -> None:
+    resource = catalog()["project"]
+    reader = Reader(resource, resource.routes[0])
+    sent = [b'{"id":"p-1","description":"M\xfcller"}', b'{"id":"p-\xff"}', '{"id":"p-3","x":"Müller"}'.encode()]
+    rows = reader.rows(sent, Owner(), {}, 0, datetime.now(UTC))
+    assert [json.loads(row.raw) for row in rows] == [
+        {"id": "p-1", "description": "M\ufffdller"},
+        {"id": "p-\ufffd"},
+        {"id": "p-3", "x": "Müller"},
+    ]
+    assert [row.id for row in rows] == ["p-1", "p-\ufffd", "p-3"]
+    assert [row.drifted for row in rows][:2] == [True, True]
+    assert rows[2].raw is sent[2]
 
 
 async def test_a_reserve_of_the_budget_is_left_to_others() -> None:
