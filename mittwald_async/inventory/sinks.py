@@ -12,7 +12,7 @@ import importlib
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Literal, cast, get_args
@@ -123,14 +123,15 @@ def export(store: Store, sink: Sink, resources: Iterable[str]) -> None:
     try:
         _discard(partial)
         if sink.format == "jsonl":
-            _write_jsonl(partial, sink.path.suffix, _all_rows(store, resources))
+            with closing(_all_rows(store, resources)) as rows:
+                _write_jsonl(partial, sink.path.suffix, rows)
         elif sink.one_file:
             (resource,) = resources
-            _TABLES[sink.format](partial, resource, store.rows(resource))
+            _write_table(store, sink.format, partial, resource)
         else:
             partial.mkdir()
             for resource in resources:
-                _TABLES[sink.format](partial / f"{resource}.{sink.format}", resource, store.rows(resource))
+                _write_table(store, sink.format, partial / f"{resource}.{sink.format}", resource)
         _replace(partial, sink.path)
     except OSError as error:
         raise StoreError(
@@ -141,9 +142,14 @@ def export(store: Store, sink: Sink, resources: Iterable[str]) -> None:
             _discard(partial)
 
 
-def _all_rows(store: Store, resources: Iterable[str]) -> Iterator[Row]:
+def _all_rows(store: Store, resources: Iterable[str]) -> Generator[Row]:
     for resource in resources:
         yield from store.rows(resource)
+
+
+def _write_table(store: Store, format: Format, path: Path, resource: str) -> None:
+    with closing(store.rows(resource)) as rows:
+        _TABLES[format](path, resource, rows)
 
 
 def _replace(partial: Path, target: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import gzip
 import json
 import os
@@ -221,6 +222,21 @@ def test_where_there_is_no_room_every_form_says_so_and_leaves_what_was_there(
         with files_of_at_most(8), pytest.raises(StoreError, match=r"too large.*--resume"):
             export(store, sink, delivered)
         assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
+def test_a_disk_that_gets_full_on_the_way_leaves_nothing_open_in_the_file(
+    store: Store, tmp_path: Path, name: str
+) -> None:
+    store.write([row("project", f"m-{number}", description="long" * 50) for number in range(500)], [])
+    unraisable: list[object] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "unraisablehook", unraisable.append)
+        with files_of_at_most(8), pytest.raises(StoreError, match="too large"):
+            export(store, sink_for(tmp_path / name), ["project"])
+        store.close()
+        gc.collect()
+    assert unraisable == []
 
 
 def test_where_there_is_no_room_sqlite_says_so_and_keeps_what_was_written(store: Store) -> None:

@@ -82,9 +82,10 @@ async def test_it_does_not_go_on_with_what_was_not_asked_for(mw: Mittwald, tmp_p
 async def test_told_to_go_on_it_refuses_another_part_and_needs_not_be_told_which(mw: Mittwald, tmp_path: Path) -> None:
     file = tmp_path / "inventory.sqlite"
     await interrupted(mw, file)
-    for other in ({"resources": ["customer"]}, {"projects": ["p-1"]}):
-        with pytest.raises(ConfigurationError, match="was of something else"):
-            await inventory.sweep_to(mw, file, resume=True, **other)
+    with pytest.raises(ConfigurationError, match="was of something else"):
+        await inventory.sweep_to(mw, file, resume=True, resources=["customer"])
+    with pytest.raises(ConfigurationError, match="was of something else"):
+        await inventory.sweep_to(mw, file, resume=True, projects=["p-1"])
     assert set((await inventory.sweep_to(mw, file, resume=True)).rows) == set(WANTED)
 
 
