@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from ..errors import ConfigurationError, MittwaldError
-from ..inventory import Bounds, Job, Resource, Sink, Summary, Target, chosen, make_plan, sink_for
+from ..inventory import Bounds, Job, Summary, chosen, make_plan, sink_for
 from ..inventory import target as make_target
 from ..options import BASE_URL_VARIABLE
 from .demo import demo_client
@@ -117,7 +117,7 @@ def sweep(
     job = Job(sink, asked, part, resume=resume, bounds=bounds, source="demo" if demo else None)
     try:
         if resume:
-            _check_scope(job, sink, asked if resource else None, part if customer or project else None)
+            job.check(asked if resource else None, part if customer or project else None)
         return run(_sweep, job, source, again, as_json)
     except StoppedError as stop:
         begun = job.store.unfinished() is not None
@@ -128,17 +128,6 @@ def sweep(
         raise
     finally:
         job.close()
-
-
-def _check_scope(job: Job, sink: Sink, asked: tuple[Resource, ...] | None, part: Target | None) -> None:
-    """Refuse to go on with something else than was begun."""
-    delivered = {step.resource for step in job.plan.steps if step.delivered}
-    other_resources = asked is not None and delivered != {one.name for one in asked}
-    if other_resources or (part is not None and job.plan.target != part):
-        raise ConfigurationError(
-            f"{sink.path}: the interrupted sweep was of something else; leave -r, --customer and --project out to go "
-            "on with it, or leave --resume out to begin anew"
-        )
 
 
 async def _sweep(job: Job, source: AbstractAsyncContextManager[Mittwald], again: str, as_json: bool) -> int:

@@ -95,6 +95,8 @@ class Frontier:
         }
         self.customer_of: dict[str, str] = {}
         """Project to customer, as far as seen."""
+        self._customers: dict[str, Owner] = {}
+        """Customers seen, in case that a list which starts late needs them."""
         self._incomplete: set[str] = set()
         """Resources of which a list failed: that they were not seen proves nothing."""
         self._long = 0
@@ -136,7 +138,7 @@ class Frontier:
 
     def feeds(self, resource: str) -> bool:
         """Whether anybody needs to hear of this resource's things."""
-        return resource == "project" or bool(self._fed_by(resource))
+        return resource in ("customer", "project") or bool(self._fed_by(resource))
 
     def found(self, resource: str, owners: Iterable[Owner]) -> None:
         """Things were listed: the lists they own become due."""
@@ -144,6 +146,8 @@ class Frontier:
         for owner in owners:
             if resource == "project" and owner.id is not None and owner.customer_id is not None:
                 self.customer_of[owner.id] = owner.customer_id
+            elif resource == "customer" and owner.id is not None:
+                self._customers[owner.id] = owner
             for lane in lanes:
                 self._feed(lane, owner)
         self._news.set()
@@ -223,11 +227,10 @@ class Frontier:
         source = self.source(lane)
         if source == "project":
             for project, customer in self.customer_of.items():
-                lane.add(Owner(project, customer, project))
+                self._feed(lane, Owner(project, customer, project))
         elif source == "customer":
-            feeder = next((other for other in self.lanes.values() if self.source(other) == "customer"), None)
-            for owner in feeder.due if feeder is not None else ():
-                lane.add(owner)
+            for owner in self._customers.values():
+                self._feed(lane, owner)
 
     def customers(self) -> frozenset[str] | None:
         """The customers of the projects asked for; `None` where that is not known."""

@@ -73,7 +73,8 @@ class Reader:
         """
         rows: list[Row] = []
         prefix = f"{owner.id}/" if self._nested and owner.id else ""
-        for place, raw in enumerate(items, position):
+        for place, sent in enumerate(items, position):
+            raw = _utf8(sent)
             head = self._head_of(raw)
             own = self._own(head)
             customer, project = self._belongs(head, own, owner)
@@ -89,7 +90,7 @@ class Reader:
                     fetched_at=fetched_at,
                     operation=self._operation,
                     raw=raw,
-                    drifted=not self._fits(raw),
+                    drifted=raw is not sent or not self._fits(raw),
                 )
             )
         return rows
@@ -120,6 +121,17 @@ class Reader:
         elif self._name == "customer":
             customer = own
         return customer, project or owner.project_id
+
+
+def _utf8(raw: bytes) -> bytes:
+    """JSON as it came; what is no UTF-8 in it, which nobody could read again, is replaced by U+FFFD."""
+    if raw.isascii():
+        return raw
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode(errors="replace").encode()
+    return raw
 
 
 def _reference(named: dict[str, Any]) -> tuple[str | None, str | None]:

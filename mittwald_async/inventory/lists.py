@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from .. import codec
-from ..errors import StatusError, TransportError
+from ..errors import ResponseDecodeError, StatusError, TransportError
 from ..operation import Operation, Page, Paging, Response, Sender
 from ..operations import OPERATIONS
 from ..paging import Pages
@@ -74,6 +74,9 @@ class Counted:
             answer = await self._sender.response(operation, path, query, headers, body)
         except (StatusError, TransportError) as error:
             self.requests += len(error.attempts)
+            raise
+        except ResponseDecodeError:
+            self.requests += 1
             raise
         self.requests += len(answer.attempts) or 1
         return answer

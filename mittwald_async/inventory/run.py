@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
-import anyio.to_thread
 import msgspec
 
 from ..errors import ConfigurationError
@@ -27,6 +27,8 @@ from .sweep import Bounds, Earlier, Sweep
 
 if TYPE_CHECKING:
     from ..client import Mittwald
+
+R = TypeVar("R")
 
 _BATCHES_AT_ONCE = 64
 """Batches written in one transaction; a killed sweep asks for at most these again."""
@@ -71,7 +73,7 @@ class Job:
             another source is refused.
 
     Raises:
-        ConfigurationError: there is nothing to resume, or an interrupted sweep would be overwritten.
+        ConfigurationError: there is nothing to resume.
         StoreError: the file cannot be written.
     """
 
@@ -92,6 +94,8 @@ class Job:
         self._bounds = bounds
         self._source = source
         self.store: Store = _opened(sink, resume)
+        self._thread = ThreadPoolExecutor(1, "inventory")
+        """The only one that works on the file while the sweep runs: opening, writing and closing come after each other."""
         self.plan: Plan = self._planned()
         self.sweep: Sweep | None = None
 
@@ -104,6 +108,20 @@ class Job:
         else:
             self._known = self.store.known()
         return make_plan(self._resources, self._target, self._known)
+
+    def check(self, resources: Sequence[Resource] | None, part: Target | None) -> None:
+        """Make sure that what is gone on with is what was asked for, as far as that was said.
+
+        Raises:
+            ConfigurationError: the interrupted sweep was of other resources or another part of the account.
+        """
+        of = {resource.name for resource in self._resources}
+        others = resources is not None and of != {resource.name for resource in resources}
+        if others or (part is not None and self._target != part):
+            raise ConfigurationError(
+                f"{self.sink.path}: the interrupted sweep was of something else; leave resources, customers and projects "
+                "out to go on with it, or do not resume, to begin anew"
+            )
 
     async def run(self, client: Mittwald, watch: Callable[[Sweep], None] | None = None) -> Summary:
         """Sweep until done, interrupted or out of requests. An interrupted sweep is left resumable.
@@ -119,19 +137,19 @@ class Job:
             state: State = "incomplete" if sweep.failures or sweep.spent else "done"
             # Before the books are closed: until the result is there, the working file is what can be gone on with.
             if not sweep.spent:
-                await self._work(export, self.store, self.sink, [r.name for r in self._resources])
-            await self._work(self.store.finish, state, sweep.requests)
+                await self._long_work(export, self.store, self.sink, [r.name for r in self._resources])
+            await self._long_work(self.store.finish, state, sweep.requests)
         except BaseException:
             # Also when cancelled: the books say how far it came, within a moment. What went wrong is told, not this.
             with anyio.CancelScope(shield=True), suppress(StoreError):
-                await anyio.to_thread.run_sync(self.store.finish, "running", sweep.requests)
+                await self._work(self.store.finish, "running", sweep.requests)
             raise
         return self._summary(sweep, state, time.monotonic() - begin)
 
     async def _prepare(self, client: Mittwald) -> Sweep:
         # In a thread: the tables need the models of their resources, and the first import of those takes a moment.
         source = self._source or client.base_url
-        earlier = await anyio.to_thread.run_sync(self._open_books, source)
+        earlier = await self._work(self._open_books, source)
         sweep = Sweep(client, self.plan, self._bounds, earlier, parents=True)
         if earlier is not None:
             # What was listed before owns further lists still.
@@ -160,20 +178,21 @@ class Job:
         pending: list[Batch] = []
         rows, written = 0, time.monotonic()
         try:
-            async for batch in sweep.batches_and_pauses(_SECONDS_AT_ONCE):
-                if batch is not None:
-                    pending.append(batch)
-                    rows += len(batch.rows)
-                full = len(pending) >= _BATCHES_AT_ONCE or rows >= _ROWS_AT_ONCE
-                if pending and (full or time.monotonic() - written > _SECONDS_AT_ONCE):
-                    await anyio.to_thread.run_sync(self._write, _emptied(pending))
-                    rows, written = 0, time.monotonic()
-                    if watch is not None:
-                        watch(sweep)
+            async with aclosing(sweep.batches_and_pauses(_SECONDS_AT_ONCE)) as batches:
+                async for batch in batches:
+                    if batch is not None:
+                        pending.append(batch)
+                        rows += len(batch.rows)
+                    full = len(pending) >= _BATCHES_AT_ONCE or rows >= _ROWS_AT_ONCE
+                    if pending and (full or time.monotonic() - written > _SECONDS_AT_ONCE):
+                        await self._work(self._write, _emptied(pending))
+                        rows, written = 0, time.monotonic()
+                        if watch is not None:
+                            watch(sweep)
         finally:
             if pending:
                 with anyio.CancelScope(shield=True):
-                    await anyio.to_thread.run_sync(self._write, pending)
+                    await self._work(self._write, pending)
         if watch is not None:
             watch(sweep)
 
@@ -184,17 +203,27 @@ class Job:
             (batch.failure for batch in batches if batch.failure is not None),
         )
 
-    async def _work(self, work: Callable[..., object], *arguments: object) -> None:
-        """Work on the file in a thread: it may take long, so a cancellation interrupts it."""
-        task = asyncio.ensure_future(anyio.to_thread.run_sync(partial(work, *arguments)))
+    async def _work(self, work: Callable[..., R], *arguments: object) -> R:
+        """Work on the file in the thread. However the task is cancelled, it ends after that work: nobody may close the file
+        under it."""
+        return await self._in_thread(partial(work, *arguments), lambda: None)
+
+    async def _long_work(self, work: Callable[..., object], *arguments: object) -> None:
+        """As `_work`, but a cancellation interrupts it."""
+        await self._in_thread(partial(work, *arguments), self.store.interrupt)
+
+    async def _in_thread(self, work: Callable[[], R], hurry: Callable[[], None]) -> R:
+        # A future of the thread's and no task: who cancels every task there is does not cancel this.
+        done = asyncio.get_running_loop().run_in_executor(self._thread, work)
         try:
-            await asyncio.shield(task)
+            return await asyncio.shield(done)
         except asyncio.CancelledError:
             with anyio.CancelScope(shield=True):
-                while not task.done():
-                    self.store.interrupt()
-                    await asyncio.wait([task], timeout=0.05)
-            task.exception()
+                while not done.done():
+                    hurry()
+                    with suppress(asyncio.CancelledError):  # Once more: the first one is raised below.
+                        await asyncio.wait([done], timeout=0.05)
+            done.exception()
             raise
 
     def _summary(self, sweep: Sweep, state: State, seconds: float) -> Summary:
@@ -214,6 +243,7 @@ class Job:
 
     def close(self) -> None:
         """Close the file; the working file of an export that is complete goes away."""
+        self._thread.shutdown()
         finished = self.store.unfinished() is None
         self.store.close()
         if finished and self.sink.format != "sqlite":
@@ -240,33 +270,38 @@ async def sweep_to(
         resources: names from `catalog()`, or `all`; the default set if not given.
         customers: ids; only what belongs to them.
         projects: ids; only what belongs to them.
-        resume: true goes on with the file's last sweep, which was interrupted or has failures; false begins a new one.
-            `None` goes on with one that was interrupted and begins a new one otherwise.
+        resume: true goes on with the file's last sweep, which was interrupted or has failures; what was asked for then need
+            not be said again. False begins a new one. `None` goes on with one that was interrupted and was of the same
+            resources and part of the account, and begins a new one otherwise.
         bounds: concurrency, most requests, whether the first failure is raised.
         watch: called after every write with the sweep, for showing progress.
 
     Raises:
-        ConfigurationError: a resource or form that does not exist, customers and projects at once, nothing to resume.
+        ConfigurationError: a resource or form that does not exist, customers and projects at once, nothing to resume, or a
+            sweep of something else.
         StoreError: the file cannot be written.
         MittwaldError: with `bounds.strict`, the first failure.
     """
-    asked = chosen(resources)
-    sink = sink_for(path, resources=[resource.name for resource in asked])
-    again = _interrupted(sink) if resume is None else resume
-    job = Job(sink, asked, target(customers, projects), resume=again, bounds=bounds)
+    asked, part = chosen(resources), target(customers, projects)
+    sink = sink_for(path, resources=[] if resume and resources is None else [resource.name for resource in asked])
+    again = _interrupted(sink, asked, part) if resume is None else resume
+    job = Job(sink, asked, part, resume=again, bounds=bounds)
     try:
+        job.check(None if resources is None else asked, None if customers is projects is None else part)
         return await job.run(client, watch)
     finally:
         job.close()
 
 
-def _interrupted(sink: Sink) -> bool:
-    """Whether the last sweep of the file did not get to its end."""
+def _interrupted(sink: Sink, asked: Sequence[Resource], part: Target) -> bool:
+    """Whether the last sweep of the file was of the same and did not get to its end."""
     if not sink.store_path.exists():
         return False
     with Store(sink.store_path) as store:
         last = store.last()
-    return last is not None and last.state == "running"
+    if last is None or last.state != "running":
+        return False
+    return set(last.resources) == {resource.name for resource in asked} and last.target == part
 
 
 def _emptied(batches: list[Batch]) -> list[Batch]:
@@ -292,6 +327,8 @@ def _opened(sink: Sink, resume: bool) -> Store:
         raise ConfigurationError(f"{sink.path}: there is nothing to resume; run without --resume")
     store = Store(path)
     if resume and store.unfinished() is None:
+        # Killed as it made the file, a sweep has not said yet what it is of.
+        state = "its last sweep is complete" if store.last() else "no sweep had begun in it"
         store.close()
-        raise ConfigurationError(f"{sink.path}: its last sweep is complete, there is nothing to resume")
+        raise ConfigurationError(f"{sink.path}: {state}, there is nothing to resume; run without --resume")
     return store

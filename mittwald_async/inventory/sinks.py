@@ -12,7 +12,7 @@ import importlib
 import os
 import shutil
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Literal, cast, get_args
@@ -123,14 +123,15 @@ def export(store: Store, sink: Sink, resources: Iterable[str]) -> None:
     try:
         _discard(partial)
         if sink.format == "jsonl":
-            _write_jsonl(partial, sink.path.suffix, _all_rows(store, resources))
+            with closing(_all_rows(store, resources)) as rows:
+                _write_jsonl(partial, sink.path.suffix, rows)
         elif sink.one_file:
             (resource,) = resources
-            _TABLES[sink.format](partial, resource, store.rows(resource))
+            _write_table(store, sink.format, partial, resource)
         else:
             partial.mkdir()
             for resource in resources:
-                _TABLES[sink.format](partial / f"{resource}.{sink.format}", resource, store.rows(resource))
+                _write_table(store, sink.format, partial / f"{resource}.{sink.format}", resource)
         _replace(partial, sink.path)
     except OSError as error:
         raise StoreError(
@@ -141,9 +142,14 @@ def export(store: Store, sink: Sink, resources: Iterable[str]) -> None:
             _discard(partial)
 
 
-def _all_rows(store: Store, resources: Iterable[str]) -> Iterator[Row]:
+def _all_rows(store: Store, resources: Iterable[str]) -> Generator[Row]:
     for resource in resources:
         yield from store.rows(resource)
+
+
+def _write_table(store: Store, format: Format, path: Path, resource: str) -> None:
+    with closing(store.rows(resource)) as rows:
+        _TABLES[format](path, resource, rows)
 
 
 def _replace(partial: Path, target: Path) -> None:
@@ -164,6 +170,9 @@ def _discard(path: Path) -> None:
 
 # JSON Lines
 
+_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
+"""Line ends in JSON are only ever between its values: a server may lay out what it sends."""
+
 
 def _write_jsonl(path: Path, suffix: str, rows: Iterable[Row]) -> None:
     encode = msgspec.json.Encoder().encode
@@ -176,7 +185,7 @@ def _write_jsonl(path: Path, suffix: str, rows: Iterable[Row]) -> None:
                 "project_id": row.project_id,
                 "fetched_at": row.fetched_at,
                 "operation": row.operation,
-                "data": msgspec.Raw(row.raw),
+                "data": msgspec.Raw(row.raw.translate(_ONE_LINE)),
             }
             out.write(encode(head) + b"\n")
 
@@ -214,10 +223,32 @@ def _zstd() -> Any:
 def _records(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[tuple[Any, ...]]:
     """Fixed columns, the model's plain properties, the item as JSON."""
     for row in rows:
-        item = msgspec.json.decode(row.raw)
-        properties = cast("dict[str, Any]", item) if isinstance(item, dict) else {}
+        properties = _properties(row.raw)
         plain = [properties.get(column.wire) for column in columns]
         yield (row.id, row.customer_id, row.project_id, row.fetched_at, row.operation, *plain, row.raw.decode())
+
+
+def _properties(raw: bytes) -> dict[str, Any]:
+    """What an item says. Where something is no value of Python's, such as the number 1e999, all else is read still."""
+    try:
+        item = msgspec.json.decode(raw)
+    except msgspec.DecodeError:
+        item = {name: _value(part) for name, part in _parts(raw).items()}
+    return cast("dict[str, Any]", item) if isinstance(item, dict) else {}
+
+
+def _parts(raw: bytes) -> dict[str, msgspec.Raw]:
+    try:
+        return msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    except msgspec.DecodeError:
+        return {}
+
+
+def _value(raw: msgspec.Raw) -> Any:
+    try:
+        return msgspec.json.decode(raw)
+    except msgspec.DecodeError:
+        return None
 
 
 def _write_csv(path: Path, resource: str, rows: Iterable[Row]) -> None:
@@ -265,9 +296,22 @@ def _as_is(value: Any) -> Any:
     return value
 
 
-def _only(*kinds: type) -> Callable[[Any], Any]:
-    """Values of these exact types pass, all else becomes null: the item itself stays whole in `data`."""
-    return lambda value: value if type(value) in kinds else None
+# Values that are of a column's type pass, all else becomes null: the item itself stays whole in `data`.
+
+
+def _only(kind: type) -> Callable[[Any], Any]:
+    return lambda value: value if type(value) is kind else None
+
+
+def _int(value: Any) -> int | None:
+    return value if type(value) is int and -(2**63) <= value < 2**63 else None
+
+
+def _float(value: Any) -> float | None:
+    try:
+        return float(value) if type(value) in (int, float) else None
+    except OverflowError:
+        return None
 
 
 def _time(value: Any) -> datetime | None:
@@ -280,8 +324,8 @@ def _time(value: Any) -> datetime | None:
 _READERS: dict[str, Callable[[Any], Any]] = {
     "text": _only(str),
     "bool": _only(bool),
-    "int": _only(int),
-    "float": _only(float, int),
+    "int": _int,
+    "float": _float,
     "time": _time,
 }
 

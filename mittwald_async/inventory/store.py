@@ -239,8 +239,8 @@ class Store:
         if resource in self._insert:
             yield from self._in_order("id, customer_id, project_id", resource)
 
-    def rows(self, resource: str) -> Iterator[Row]:
-        """The rows of this sweep, in the order they were written."""
+    def rows(self, resource: str) -> Generator[Row]:
+        """The rows of this sweep, in the order they were written. Who stops before their end closes it, before the file."""
         for key, own, customer, project, operation, at, drifted, data in self._in_order(
             "key, id, customer_id, project_id, operation, fetched_at, drifted, data", resource
         ):

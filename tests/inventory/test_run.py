@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import random
 import sqlite3
 import sys
+import threading
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
-import anyio.from_thread
 import msgspec
 import pytest
 
@@ -177,6 +178,48 @@ async def test_cancelled_it_is_resumable_within_a_moment(tmp_path: Path) -> None
         assert (await run(path, mw, resume=True)).state == "done"
 
 
+@pytest.mark.parametrize("everything", [False, True])
+async def test_a_task_that_is_cancelled_while_a_thread_writes_does_not_close_the_file_under_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, everything: bool
+) -> None:
+    path = tmp_path / "inventory.sqlite"
+    loop = asyncio.get_running_loop()
+    begun, go_on = asyncio.Event(), threading.Event()
+    write = Store.write
+
+    def slow(store: Store, *arguments: Any) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        assert go_on.wait(20)
+        write(store, *arguments)
+
+    async with account(seed=2, customers=3, projects=6) as (_, mw):
+        await run(tmp_path / "undisturbed.sqlite", mw)
+        with monkeypatch.context() as patched:
+            patched.setattr(Store, "write", slow)
+            others = asyncio.all_tasks()
+            task = asyncio.create_task(run(path, mw))
+            await begun.wait()
+            for _ in range(3):  # Somebody is impatient, or ends a program by cancelling whatever there is.
+                for each in (asyncio.all_tasks() - others) if everything else {task}:
+                    each.cancel()
+                for _ in range(5):
+                    await asyncio.sleep(0)
+            assert not task.done()
+            go_on.set()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        # The server is of this program as well: it may have lost connections.
+        assert (await run(path, mw.with_options(max_retries=3), resume=True)).state == "done"
+    assert content(path) == content(tmp_path / "undisturbed.sqlite")
+
+
+async def test_a_file_no_sweep_had_begun_in_says_so_when_resumed(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.sqlite"
+    Store(path).close()  # As after a kill in the first moment.
+    with pytest.raises(ConfigurationError, match="no sweep had begun in it"), job(path, resume=True):
+        pass
+
+
 async def test_failed_lists_are_asked_again_when_resuming(tmp_path: Path) -> None:
     path = tmp_path / "inventory.sqlite"
     async with account(seed=2, customers=3, projects=6) as (api, mw):
@@ -255,9 +298,10 @@ async def test_a_long_export_is_interrupted_at_once_and_can_be_gone_on_with(
 ) -> None:
     path = tmp_path / "rows.jsonl"
     begun = anyio.Event()
+    loop = asyncio.get_running_loop()
 
     def endless(store: Store, *_: object) -> None:
-        anyio.from_thread.run_sync(begun.set)
+        loop.call_soon_threadsafe(begun.set)
         while True:
             list(store.rows("project"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import gzip
 import json
 import os
@@ -14,13 +15,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from mittwald_async.errors import ConfigurationError
-from mittwald_async.inventory import Known, Sink, Store, StoreError, Target, chosen, sink_for
+from mittwald_async.inventory import Known, Row, Sink, Store, StoreError, Target, chosen, sink_for, sinks
 from mittwald_async.inventory.sinks import export
 
-from .made import DOMAINS, PROJECTS
+from .made import DOMAINS, PROJECTS, row
 
 RESOURCES = ["project", "domain"]
 ROOT = Path(__file__).parents[2]
@@ -109,6 +111,42 @@ def test_parquet_keeps_types_and_nulls_what_does_not_fit(store: Store, tmp_path:
     assert projects.column("created_at").to_pylist() == [None, None, None]
 
 
+def sent(*bodies: str) -> list[Row]:
+    """Projects as a server may spell them."""
+    return [msgspec.structs.replace(row("project", f"o-{n}"), raw=body.encode()) for n, body in enumerate(bodies)]
+
+
+def test_json_lines_are_one_line_each_however_the_server_lays_out_its_json(store: Store, tmp_path: Path) -> None:
+    store.write(sent('{\r\n  "id": "o-0",\n  "description": "a\\nb"\n}'), [])
+    sink = sink_for(tmp_path / "rows.jsonl")
+    export(store, sink, ["project"])
+    found = [json.loads(line) for line in sink.path.read_bytes().split(b"\n") if line]
+    assert len(found) == 4
+    assert found[-1]["data"] == {"id": "o-0", "description": "a\nb"}
+
+
+def test_numbers_no_column_can_hold_are_left_out_of_it_and_stay_in_the_item(store: Store, tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    odd = ("1e999", str(2**70), "1" + "0" * 5000)
+    items = [f'{{"description":"odd","webStorageUsageInBytes":{number}}}' for number in odd]
+    store.write(sent(*items, '"no object"', "[1e999]", '{"webStorageUsageInBytes":7}'), [])
+    for form in ("csv", "parquet"):
+        export(store, sink_for(tmp_path / form, form, ["project"]), ["project"])
+    table = parquet.read_table(tmp_path / "parquet" / "project.parquet").to_pylist()[3:]
+    assert [line["web_storage_usage_in_bytes"] for line in table] == [None] * 5 + [7]
+    assert [line["description"] for line in table] == ["odd"] * 3 + [None] * 3
+    assert [line["data"] for line in table[:3]] == items
+    with (tmp_path / "csv" / "project.csv").open(encoding="utf-8", newline="") as text:
+        lines = list(csv.DictReader(text))[3:]
+    assert [line["data"] for line in lines[:3]] == items
+    assert [line["description"] for line in lines] == ["odd"] * 3 + [""] * 3
+
+
+def test_whole_numbers_fit_a_column_of_fractions_however_large() -> None:
+    read = sinks._READERS["float"]  # pyright: ignore[reportPrivateUsage]
+    assert [read(value) for value in (2**53 + 1, 0.5, 10**400, True, "1")] == [float(2**53 + 1), 0.5, None, None, None]
+
+
 @pytest.mark.parametrize(
     ("name", "form", "resources", "complaint"),
     [
@@ -184,6 +222,21 @@ def test_where_there_is_no_room_every_form_says_so_and_leaves_what_was_there(
         with files_of_at_most(8), pytest.raises(StoreError, match=r"too large.*--resume"):
             export(store, sink, delivered)
         assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
+def test_a_disk_that_gets_full_on_the_way_leaves_nothing_open_in_the_file(
+    store: Store, tmp_path: Path, name: str
+) -> None:
+    store.write([row("project", f"m-{number}", description="long" * 50) for number in range(500)], [])
+    unraisable: list[object] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "unraisablehook", unraisable.append)
+        with files_of_at_most(8), pytest.raises(StoreError, match="too large"):
+            export(store, sink_for(tmp_path / name), ["project"])
+        store.close()
+        gc.collect()
+    assert unraisable == []
 
 
 def test_where_there_is_no_room_sqlite_says_so_and_keeps_what_was_written(store: Store) -> None:

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import anyio
@@ -30,6 +31,7 @@ from mittwald_async.inventory import (
     default_resources,
     sweep,
 )
+from mittwald_async.inventory.frontier import Owner
 from mittwald_async.inventory.items import Reader
 from mittwald_async.models import domain as domain_models
 from mittwald_async.models import project as project_models
@@ -218,6 +220,35 @@ async def test_a_refused_list_of_the_account_falls_back_to_the_projects_lists() 
         assert {row.operation for row in found["app_installation"]} == {"app-list-appinstallations"}
 
 
+async def test_a_refused_list_of_the_account_falls_back_to_the_customers_lists() -> None:
+    async with account(seed=5, customers=4, projects=12) as (api, mw):
+        everything = await rows_of(sweep(mw))
+        project = everything["project"][0]
+        api.inject(Fault(operation="order-list-orders", status=403))
+        asked = sweep(mw)  # Other lists start from the customers as well.
+        found = await rows_of(asked)
+        assert asked.failures == []
+        assert {row.id for row in found["customer_order"]} == {row.id for row in everything["customer_order"]}
+        asked = sweep(mw, resources=["customer", "customer_order"])  # No other does.
+        found = await rows_of(asked)
+        assert asked.failures == []
+        assert {row.id for row in found["customer_order"]} == {row.id for row in everything["customer_order"]}
+        asked = sweep(mw, resources=["project", "customer_order"], projects=[str(project.id)])
+        found = await rows_of(asked)
+        assert asked.failures == []
+        theirs = {row.id for row in everything["customer_order"] if row.customer_id == project.customer_id}
+        assert {row.id for row in found["customer_order"]} == theirs
+
+
+async def test_answers_that_are_no_json_count_as_requests() -> None:
+    async with account(seed=1, customers=2, projects=5) as (api, mw):
+        api.inject(Fault(operation="dns-list-dns-zones", status=200, html=True))
+        asked = sweep(mw, resources=["project", "dns_zone"])
+        await rows_of(asked)
+        assert len(asked.failures) == 5
+        assert asked.requests == len(api.requests)
+
+
 async def test_refused_lists_are_failures_where_no_others_could_be_asked_for_in_their_place() -> None:
     async with account(seed=1, customers=2, projects=5) as (api, mw):
         for operation in ("project-list-projects", "customer-list-customers", "app-list-appinstallations-for-user"):
@@ -390,6 +421,21 @@ async def test_an_item_of_another_shape_is_stored_raw_and_counted() -> None:
         (row,) = (await rows_of(asked))["project"]
         assert (row.id, row.drifted, asked.drifted) == ("p-odd", True, 1)
         assert json.loads(row.raw) == {"id": "p-odd", "description": 7}
+
+
+def test_what_is_no_utf8_is_replaced_and_counted() -> None:
+    resource = catalog()["project"]
+    reader = Reader(resource, resource.routes[0])
+    sent = [b'{"id":"p-1","description":"M\xfcller"}', b'{"id":"p-\xff"}', '{"id":"p-3","x":"Müller"}'.encode()]
+    rows = reader.rows(sent, Owner(), {}, 0, datetime.now(UTC))
+    assert [json.loads(row.raw) for row in rows] == [
+        {"id": "p-1", "description": "M\ufffdller"},
+        {"id": "p-\ufffd"},
+        {"id": "p-3", "x": "Müller"},
+    ]
+    assert [row.id for row in rows] == ["p-1", "p-\ufffd", "p-3"]
+    assert [row.drifted for row in rows][:2] == [True, True]
+    assert rows[2].raw is sent[2]
 
 
 async def test_a_reserve_of_the_budget_is_left_to_others() -> None:

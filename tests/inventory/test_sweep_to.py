@@ -62,9 +62,39 @@ async def test_it_goes_on_with_an_interrupted_sweep(mw: Mittwald, tmp_path: Path
     file = tmp_path / "inventory.sqlite"
     whole = await inventory.sweep_to(mw, tmp_path / "whole.sqlite", resources=WANTED)
     await interrupted(mw, file)
-    summary = await inventory.sweep_to(mw, file, resources=["customer"])  # the file knows what was asked for
+    summary = await inventory.sweep_to(mw, file, resources=reversed(WANTED))
     assert summary.rows == whole.rows
     assert sweeps(file) == ["done"]
+
+
+async def test_it_does_not_go_on_with_what_was_not_asked_for(mw: Mittwald, tmp_path: Path) -> None:
+    file = tmp_path / "inventory.sqlite"
+    await interrupted(mw, file)
+    summary = await inventory.sweep_to(mw, file, resources=["customer"])
+    assert summary.rows == {"customer": 3}
+    assert sweeps(file) == ["running", "done"]
+    await interrupted(mw, other := tmp_path / "other.sqlite")
+    project = (await mw.project.list_projects()).items[0].id
+    summary = await inventory.sweep_to(mw, other, resources=WANTED, projects=[project])
+    assert summary.rows["project"] == 1
+
+
+async def test_told_to_go_on_it_refuses_another_part_and_needs_not_be_told_which(mw: Mittwald, tmp_path: Path) -> None:
+    file = tmp_path / "inventory.sqlite"
+    await interrupted(mw, file)
+    with pytest.raises(ConfigurationError, match="was of something else"):
+        await inventory.sweep_to(mw, file, resume=True, resources=["customer"])
+    with pytest.raises(ConfigurationError, match="was of something else"):
+        await inventory.sweep_to(mw, file, resume=True, projects=["p-1"])
+    assert set((await inventory.sweep_to(mw, file, resume=True)).rows) == set(WANTED)
+
+
+async def test_one_table_is_gone_on_with_by_its_name_alone(mw: Mittwald, tmp_path: Path) -> None:
+    file = tmp_path / "domains.csv"
+    part = await inventory.sweep_to(mw, file, resources=["domain"], bounds=inventory.Bounds(max_requests=1))
+    assert part.resumable
+    assert (await inventory.sweep_to(mw, file, resume=True)).state == "done"
+    assert file.exists()
 
 
 async def test_it_can_be_told_to_begin_anew(mw: Mittwald, tmp_path: Path) -> None:
