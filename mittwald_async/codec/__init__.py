@@ -18,6 +18,7 @@ import msgspec
 from ..errors import ResponseDecodeError, shown
 from ..operation import Operation, Result
 from .drift import fit, forget_reports, render, report
+from .lenient import parse
 from .probe import decoder_of
 from .types import resolve
 from .unions import hook
@@ -133,16 +134,37 @@ def _rescue(operation_id: str, expression: str, body: bytes, error: Exception, s
     if not body.strip():
         raise _failed("the body is empty", operation_id, body) from error
     try:
-        value = msgspec.json.decode(body.removeprefix(_BOM))
-        return _keep(operation_id, resolve(expression), value, error, strict, body)
+        value, forgiven = _builtins(body.removeprefix(_BOM))
+        return _keep(operation_id, resolve(expression), value, error, strict, body, forgiven)
     except RecursionError as deep:
         raise _failed("nested too deeply", operation_id, body) from deep
     except (msgspec.MsgspecError, UnicodeError) as malformed:
         raise _failed(f"{malformed} in {shown(body)!r}", operation_id, body) from malformed
 
 
-def _keep(operation_id: str, expected: Any, value: Any, error: Exception, strict: bool, body: bytes) -> Any:
+def _builtins(text: bytes) -> tuple[Any, str | None]:
+    """JSON as builtins, and what had to be forgiven in it."""
+    try:
+        return msgspec.json.decode(text), None
+    except msgspec.DecodeError as malformed:
+        try:
+            return parse(text), f"{malformed} (read all the same, with U+FFFD for halves of characters)"
+        except ValueError:
+            raise malformed from None
+
+
+def _keep(
+    operation_id: str,
+    expected: Any,
+    value: Any,
+    error: Exception,
+    strict: bool,
+    body: bytes,
+    forgiven: str | None = None,
+) -> Any:
     kept, notes = fit(expected, value)
+    if forgiven is not None:
+        notes = [(None, forgiven), *notes]
     if notes and strict:
         path, problem = notes[0]
         raise ResponseDecodeError(problem, operation_id=operation_id, json_path=render(path), body=body) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mittwald_async import codec
-from mittwald_async.errors import ConfigurationError, ResponseDecodeError
+from mittwald_async.errors import ConfigurationError, DriftWarning, ResponseDecodeError
 from mittwald_async.operation import Result
 
 from . import made_up as m
@@ -81,10 +81,8 @@ def test_json_with_a_suffix_or_a_byte_order_mark() -> None:
         b'{"id": "1"',
         b'{"id": "1"}]',
         b'{"id": "\xff"}',
-        b'{"id": "\\ud800"}',
         b'{"id": 1',
         b"nul",
-        b'{"id": 1e999}',
         b'{"id": NaN}',
         b"[" * 200_000,
         b'{"id":' * 200_000,
@@ -100,6 +98,31 @@ def test_what_is_no_json_is_always_an_error(expression: str, body: bytes, strict
     assert caught.value.operation_id == "test-get"
     assert caught.value.body == body
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        (
+            b'[{"note": "cut in a smiley \\ud83d"}, {"note": "\\ud83d\\ude00"}]',
+            [{"note": "cut in a smiley \ufffd"}, {"note": "\U0001f600"}],
+        ),
+        (b'[{"a\\udc00": ["\\udfff", ["\\ud800"]]}]', [{"a\ufffd": ["\ufffd", ["\ufffd"]]}]),
+        (b'[{"size": 1e999}, {"size": -1e999}, {"size": 1.5}]', [{"size": "1e999"}, {"size": "-1e999"}, {"size": 1.5}]),
+    ],
+)
+def test_half_a_character_or_an_endless_number_costs_no_more_than_itself(body: bytes, kept: object) -> None:
+    with pytest.warns(DriftWarning, match=r"\$: .*(malformed|out of range)"):
+        assert codec.decode(operation("Any"), 200, "application/json", body) == kept
+    with pytest.raises(ResponseDecodeError):
+        codec.decode(operation("Any"), 200, "application/json", body, strict=True)
+
+
+def test_the_other_items_of_a_list_with_half_a_character_are_structs_as_ever() -> None:
+    body = b'[{"id": "1", "name": "\\ud800"}, {"id": "2", "name": "whole"}]'
+    with pytest.warns(DriftWarning):
+        found = codec.decode(operation("list[made_up.Owner]"), 200, "application/json", body)
+    assert [owner.id for owner in found] == ["1", "2"]
 
 
 def test_json_that_is_nested_deeply_inside_a_free_property() -> None:
