@@ -33,6 +33,11 @@ def test_the_window_that_has_to_be_waited_for_ends_when_the_server_says() -> Non
     assert Outlook().estimate(10, 20, 40, budget(10, 7)) == Estimate(7 + 15, at_least=False)
 
 
+def test_slow_lists_take_longer_than_the_windows_they_need() -> None:
+    # 15 fit now; the other 5 could go in a second from now. But at 100 s each, all 20 take 2000 s.
+    assert Outlook().estimate(1000, 10, 20, budget(15, 1)) == Estimate(2000, at_least=False)
+
+
 def test_how_long_further_windows_are_is_not_assumed_but_seen() -> None:
     outlook = Outlook()
     outlook.look(0, budget(90, 30))

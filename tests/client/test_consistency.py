@@ -203,6 +203,13 @@ async def _sequential(memory: Memory) -> None:
     _wrote(memory, "ev-2", "p-1", 2, 3)
 
 
+async def test_of_ones_own_writes_the_last_is_waited_for_alone() -> None:
+    memory = memory_with(("ev-1", "p-1", 0, 1), ("ev-2", "p-2", 2, 3))
+    assert memory.events(("p-1", "p-2"), "project", False, 10) == ["ev-2"]
+    assert memory.events(("p-2", "p-1"), "project", False, 10) == ["ev-2"]
+    assert memory.events(("p-1",), "project", False, 10) == ["ev-1"]
+
+
 async def test_events_expire() -> None:
     memory = memory_with(("ev-1", "p-1", 0, 1))
     assert memory.events(("p-1",), "project", False, EXPIRY) == ["ev-1"]

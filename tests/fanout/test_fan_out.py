@@ -290,6 +290,15 @@ async def test_progress_is_told_and_may_stop_it() -> None:
     assert others() == []
 
 
+async def test_of_errors_at_once_the_first_is_raised() -> None:
+    async def fail(item: int) -> int:
+        raise NotFoundError(f"no {item}", status=404)
+
+    with pytest.raises(NotFoundError, match="no 0"):
+        [outcome async for outcome in fan_out(range(5), fail, on_error="raise")]
+    assert others() == []
+
+
 class _Awaited:
     async def __call__(self, step: Progress) -> None:
         """Nobody would await this."""
