@@ -80,6 +80,9 @@ class Seen(NamedTuple):
     connection: int
 
 
+_TURNS = 3
+"""Of the loop, from accepting a connection to serving it, and from closing one to its being closed."""
+
 Act: TypeAlias = Callable[[Seen, asyncio.StreamWriter], Awaitable[None]]
 Answer: TypeAlias = bytes | Act
 
@@ -135,7 +138,7 @@ async def _read(reader: asyncio.StreamReader, number: int) -> Seen:
     if "content-length" in headers:
         body = await reader.readexactly(int(headers["content-length"]))
     elif headers.get("transfer-encoding") == "chunked":
-        while size := int(await reader.readline(), 16):
+        while size := int(await reader.readuntil(b"\r\n"), 16):
             body += (await reader.readexactly(size + 2))[:-2]
         await reader.readline()
     return Seen(method, target, headers, body, number)
@@ -151,6 +154,7 @@ async def serving(*script: Answer) -> AsyncGenerator[Server, None]:
         task = asyncio.ensure_future(server.serve(reader, writer))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+        task.add_done_callback(lambda _: writer.close())  # also where it is cancelled before it has begun
 
     listening = await asyncio.start_server(connected, "127.0.0.1", 0)
     server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
@@ -158,11 +162,15 @@ async def serving(*script: Answer) -> AsyncGenerator[Server, None]:
         yield server
     finally:
         listening.close()
+        for _ in range(_TURNS):  # connections of callers who have given up may be about to come in
+            await asyncio.sleep(0)
         for task in tuple(tasks):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await listening.wait_closed()
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
 
 
 class Clock:
