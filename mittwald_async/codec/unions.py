@@ -149,7 +149,7 @@ class _Choosers(dict[type, Chooser]):
 
     def __missing__(self, expected: type) -> Chooser:
         if not issubclass(expected, OneOf):
-            raise NotImplementedError(f"no JSON becomes {expected!r}")
+            raise LookupError(f"no JSON becomes {expected!r}")
         chooser = self[expected] = _general(expected)
         return chooser
 

@@ -22,7 +22,7 @@ from .hints import holds
 def _enc_hook(value: Any) -> Any:
     if type(value) is Unknown:
         return value.value
-    raise NotImplementedError(f"{type(value).__name__} has no form in JSON")
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 _TOO_DEEP = "nested too deeply, or contains itself"
@@ -47,7 +47,7 @@ def encode(value: Any) -> bytes:
         return _encoder.encode(_sendable(value))
     except _Refused as refused:
         raise refused.told() from None
-    except (TypeError, ValueError, OverflowError, NotImplementedError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidArgumentError(_place(value).lstrip(".") or "body", str(error)) from error
     except RecursionError as error:
         raise InvalidArgumentError("body", _TOO_DEEP) from error
@@ -67,7 +67,7 @@ def _place(value: Any) -> str:
             continue
         try:
             _encoder.encode(_sendable(part))
-        except (TypeError, ValueError, OverflowError, NotImplementedError):
+        except (TypeError, ValueError, OverflowError):
             return step + _place(part)
     return ""
 
@@ -87,9 +87,9 @@ def dump(value: Any) -> Any:
     try:
         try:
             return _to_builtins(value)
-        except (TypeError, NotImplementedError):  # maybe of `UNSET` in a dict or list: only structs leave that out
+        except TypeError:  # maybe of `UNSET` in a dict or list: only structs leave that out
             return _to_builtins(_without_unset(value))
-    except (TypeError, NotImplementedError) as error:
+    except TypeError as error:
         raise InvalidArgumentError("body", str(error)) from error
     except RecursionError as error:
         raise InvalidArgumentError("body", _TOO_DEEP) from error
