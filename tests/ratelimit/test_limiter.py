@@ -1,36 +1,21 @@
-"""The limiter on a loop with virtual time: queueing, waking, cancelling, ceilings, several clients."""
+"""The limiter on a loop with virtual time: queueing, waking, cancelling, ceilings."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from threading import Barrier
 
 import pytest
 
-from mittwald_async.errors import ClientStateError, RateLimitError
-from mittwald_async.transport.ratelimit import Limiter, Limiters, Policy, RateLimitWait, Slot
-from tests.support.clock import START, near, run_virtual, virtual
+from mittwald_async.errors import RateLimitError
+from mittwald_async.transport.ratelimit import Limiter, Policy, RateLimitWait, Slot
+from tests.support.clock import START, near, virtual
 
-
-def headers(remaining: int, reset: int = 10, limit: int = 100) -> dict[str, str]:
-    return {
-        "x-ratelimit-limit": str(limit),
-        "x-ratelimit-remaining": str(remaining),
-        "x-ratelimit-reset": str(reset),
-    }
+from .calls import call, headers
 
 
 def now() -> float:
     return asyncio.get_running_loop().time() - START
-
-
-async def call(limiter: Limiter, status: int = 200, told: dict[str, str] | None = None, route: str = "r") -> None:
-    slot = await limiter.acquire(route)
-    slot.answered(status, told or {})
-    slot.release()
 
 
 async def opened(remaining: int = 50, reset: int = 10) -> Limiter:
@@ -370,50 +355,6 @@ async def test_a_first_call_that_hangs_does_not_stop_the_world() -> None:
 
 
 @virtual
-async def test_clients_of_one_token_share_one_limiter_as_long_as_somebody_holds_it() -> None:
-    one, two = Limiters.shared(("origin", "me")), Limiters.shared(("origin", "me"))
-    assert one is two
-    assert Limiters.shared(("origin", "you")) is not one
-    await call(one, told=headers(7))
-    del one, two
-    gc.collect()
-    assert Limiters.shared(("origin", "me")).status.limit is None
-
-
-def test_another_loop_gets_another_limiter_and_a_closed_loop_is_forgotten() -> None:
-    limiter = Limiter()
-
-    async def use() -> Limiter:
-        await limiter.acquire("r")
-        return Limiters.shared("key")
-
-    first = run_virtual(use())
-    assert run_virtual(use()) is not first
-    assert limiter.in_flight == 1
-
-
-def test_two_loops_at_a_time_are_refused() -> None:
-    limiter = Limiter()
-    with asyncio.Runner() as one, asyncio.Runner() as two:
-        one.run(call(limiter))
-        with pytest.raises(ClientStateError, match="another event loop"):
-            two.run(call(limiter))
-
-
-def test_a_loop_that_ends_leaves_nothing_behind() -> None:
-    limiter = Limiter()
-
-    async def main() -> None:
-        await limiter.acquire("r")
-        for _ in range(3):
-            asyncio.get_running_loop().create_task(limiter.acquire("r", Policy(max_rate=(1, 100))))
-        await asyncio.sleep(0.1)
-
-    asyncio.run(main())
-    assert limiter.busy == set()
-
-
-@virtual
 async def test_patience_with_the_first_call_is_not_held_against_those_who_wait_for_it() -> None:
     limiter = Limiter()
     first = await limiter.acquire("r")
@@ -585,20 +526,3 @@ async def test_a_limit_of_nothing_stops_nobody() -> None:
     for _ in range(5):
         await call(limiter, told=headers(0, 600, 0))
     assert near(now(), 0)
-
-
-def test_two_loops_in_two_threads_have_a_budget_each() -> None:
-    async def use(number: int) -> tuple[int, int | None]:
-        limiter = Limiters.shared(("origin", "me"))
-        await call(limiter, told=headers(number))
-        met.wait(5)  # Both are in use at the same time.
-        return id(limiter), limiter.status.remaining
-
-    def thread(number: int) -> tuple[int, int | None]:
-        return asyncio.run(use(number))
-
-    met = Barrier(2)
-    with ThreadPoolExecutor(2) as threads:
-        one, two = threads.map(thread, (7, 9))
-    assert one[0] != two[0]
-    assert (one[1], two[1]) == (7, 9)

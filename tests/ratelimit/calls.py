@@ -1,0 +1,19 @@
+"""Calls that a limiter lets through, and what a server says to them."""
+
+from __future__ import annotations
+
+from mittwald_async.transport.ratelimit import Limiter
+
+
+def headers(remaining: int, reset: int = 10, limit: int = 100) -> dict[str, str]:
+    return {
+        "x-ratelimit-limit": str(limit),
+        "x-ratelimit-remaining": str(remaining),
+        "x-ratelimit-reset": str(reset),
+    }
+
+
+async def call(limiter: Limiter, status: int = 200, told: dict[str, str] | None = None, route: str = "r") -> None:
+    slot = await limiter.acquire(route)
+    slot.answered(status, told or {})
+    slot.release()
