@@ -20,7 +20,7 @@ import aiohttp
 from mittwald_async import Mittwald
 from mittwald_async.api.project import LIST_PROJECTS
 from mittwald_async.codec import strict_decoder
-from mittwald_async.operation import Operation, Response
+from mittwald_async.operation import Operation, Response, Sender
 from mittwald_async.paging import Pages
 from mittwald_async.structs import UNSET
 
@@ -103,23 +103,13 @@ async def _loop(session: aiohttp.ClientSession, url: str) -> int:
             return count
 
 
-class _Local:
+class _Local(Sender):
     """A sender that decodes prebuilt pages instead of fetching them."""
 
     def __init__(self, bodies: Sequence[bytes]) -> None:
         self._bodies = bodies
         self._headers = {"X-Pagination-TotalCount": str(len(bodies) * SIZE), "X-Pagination-Limit": str(SIZE)}
         self._decode = strict_decoder("list[project.ProjectListItem]")
-
-    async def value(
-        self,
-        operation: Operation[T],
-        path: Sequence[object] = (),
-        query: Mapping[str, object] | None = None,
-        headers: Mapping[str, object] | None = None,
-        body: object = UNSET,
-    ) -> T:
-        return (await self.response(operation, path, query, headers, body)).data
 
     async def response(
         self,

@@ -207,7 +207,7 @@ class Sender(Protocol):
         body: object = UNSET,
     ) -> T:
         """Send and give the decoded result."""
-        ...
+        return (await self.response(operation, path, query, headers, body)).data
 
     async def response(
         self,

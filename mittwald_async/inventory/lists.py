@@ -54,7 +54,7 @@ def further_pages(page: Page[Any]) -> int:
     return ceil(page.total / len(page.items)) - 1 if page.total and page.items else 0
 
 
-class Counted:
+class Counted(Sender):
     """A sender that counts the attempts of its calls."""
 
     def __init__(self, sender: Sender) -> None:
@@ -80,16 +80,6 @@ class Counted:
             raise
         self.requests += len(answer.attempts) or 1
         return answer
-
-    async def value(
-        self,
-        operation: Operation[T],
-        path: Sequence[object] = (),
-        query: Mapping[str, object] | None = None,
-        headers: Mapping[str, object] | None = None,
-        body: object = UNSET,
-    ) -> T:
-        return (await self.response(operation, path, query, headers, body)).data
 
 
 class Mark(msgspec.Struct, frozen=True, gc=False):

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from mittwald_async.errors import BadRequestError, Issue
-from mittwald_async.operation import Operation, Paging, Response
+from mittwald_async.operation import Operation, Paging, Response, Sender
 from mittwald_async.paging import Pages
 from mittwald_async.structs import UNSET
 
@@ -43,7 +43,7 @@ def listing(paging: Paging | None, name: str = "list-things") -> Operation[Any]:
     )
 
 
-class ListServer:
+class ListServer(Sender):
     """Answers list operations from `items`.
 
     Attributes:
@@ -73,16 +73,6 @@ class ListServer:
         self.sent: list[dict[str, object]] = []
         self.running = 0
         self.most_running = 0
-
-    async def value(
-        self,
-        operation: Operation[T],
-        path: Sequence[object] = (),
-        query: Mapping[str, object] | None = None,
-        headers: Mapping[str, object] | None = None,
-        body: object = UNSET,
-    ) -> T:
-        return (await self.response(operation, path, query, headers, body)).data
 
     async def response(
         self,

@@ -16,7 +16,7 @@ from mittwald_async.api.domain import DomainGroup
 from mittwald_async.api.project import ProjectGroup
 from mittwald_async.client import Mittwald
 from mittwald_async.errors import ClientStateError, NotFoundError
-from mittwald_async.operation import Operation, Response
+from mittwald_async.operation import Operation, Response, Sender
 from mittwald_async.structs import UNSET
 from mittwald_async.waiting import Waiters
 from tests.support.clock import VirtualClock
@@ -24,7 +24,7 @@ from tests.support.clock import VirtualClock
 T = TypeVar("T")
 
 
-class Account:
+class Account(Sender):
     """Sender and client at once.
 
     Attributes:
@@ -66,16 +66,6 @@ class Account:
 
     def asked_for(self, operation_id: str) -> list[float]:
         return [at for at, asked, _ in self.asked if asked == operation_id]
-
-    async def value(
-        self,
-        operation: Operation[T],
-        path: Sequence[object] = (),
-        query: Mapping[str, object] | None = None,
-        headers: Mapping[str, object] | None = None,
-        body: object = UNSET,
-    ) -> T:
-        return (await self.response(operation, path, query, headers, body)).data
 
     async def response(
         self,
