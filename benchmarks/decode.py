@@ -32,7 +32,7 @@ import msgspec
 
 from mittwald_async import codec
 from mittwald_async.errors import DriftWarning
-from mittwald_async.operation import Operation, Result
+from mittwald_async.runtime.operation import Operation, Result
 
 from .frame import Measured, Settings, Table, alternate, compared, installed, missing, ratio
 from .payloads import PAGES, folder, page, project, reordered

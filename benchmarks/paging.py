@@ -20,9 +20,9 @@ import aiohttp
 from mittwald_async import Mittwald
 from mittwald_async.api.project import LIST_PROJECTS
 from mittwald_async.codec import strict_decoder
-from mittwald_async.operation import Operation, Response, Sender
-from mittwald_async.paging import Pages
-from mittwald_async.structs import UNSET
+from mittwald_async.runtime.operation import Operation, Response, Sender
+from mittwald_async.runtime.paging import Pages
+from mittwald_async.runtime.structs import UNSET
 
 from .frame import Measured, Settings, Table
 from .paging_server import SIZE, body, slow_list

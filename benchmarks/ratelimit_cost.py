@@ -13,7 +13,7 @@ from functools import partial
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from mittwald_async.transport.ratelimit import Limiter
+from mittwald_async.runtime.ratelimit import Limiter
 
 from .frame import Measured, Settings, Table
 

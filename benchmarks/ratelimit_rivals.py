@@ -9,7 +9,7 @@ from typing import Protocol
 
 from aiolimiter import AsyncLimiter
 
-from mittwald_async.transport.ratelimit import Limiter, Slot
+from mittwald_async.runtime.ratelimit import Limiter, Slot
 
 OURS = "mittwald_async"
 NO_LIMITER = "no limiter"

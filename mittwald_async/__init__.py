@@ -16,93 +16,93 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
-    from . import errors as errors
     from . import inventory as inventory
     from . import models as models
     from . import operations as operations
     from .client import Mittwald as Mittwald
-    from .credentials import AccessTokenRetrievalKey as AccessTokenRetrievalKey
-    from .credentials import Credentials as Credentials
-    from .credentials import ExtensionInstanceSecret as ExtensionInstanceSecret
-    from .credentials import PasswordLogin as PasswordLogin
-    from .credentials import Secret as Secret
-    from .credentials import StaticToken as StaticToken
-    from .credentials import TokenSource as TokenSource
     from .errors import DriftWarning as DriftWarning
     from .errors import MittwaldError as MittwaldError
-    from .fanout import Outcome as Outcome
-    from .fanout import Progress as Progress
-    from .fanout import fan_out as fan_out
-    from .fanout import fan_out_items as fan_out_items
-    from .fanout import gather_bounded as gather_bounded
-    from .files import Download as Download
-    from .files import File as File
-    from .files import Upload as Upload
-    from .operation import Attempt as Attempt
-    from .operation import Operation as Operation
-    from .operation import Page as Page
-    from .operation import RateLimit as RateLimit
-    from .operation import Response as Response
-    from .options import Options as Options
-    from .options import Pool as Pool
-    from .paging import Pages as Pages
-    from .structs import UNSET as UNSET
-    from .structs import Unknown as Unknown
-    from .structs import UnsetType as UnsetType
-    from .transport.events import AttemptEnded as AttemptEnded
-    from .transport.events import CallEnded as CallEnded
-    from .transport.events import CallStarted as CallStarted
-    from .transport.events import Event as Event
-    from .transport.events import RetryScheduled as RetryScheduled
-    from .transport.events import WaitedForBudget as WaitedForBudget
-    from .transport.events import WaitingForBudget as WaitingForBudget
-    from .transport.middleware import CallNext as CallNext
-    from .transport.middleware import Middleware as Middleware
-    from .transport.middleware import Request as Request
-    from .transport.ratelimit import RateLimitStatus as RateLimitStatus
+    from .runtime import errors as errors
+    from .runtime.concurrency import Outcome as Outcome
+    from .runtime.concurrency import Progress as Progress
+    from .runtime.concurrency import fan_out as fan_out
+    from .runtime.concurrency import fan_out_items as fan_out_items
+    from .runtime.concurrency import gather_bounded as gather_bounded
+    from .runtime.credentials import AccessTokenRetrievalKey as AccessTokenRetrievalKey
+    from .runtime.credentials import Credentials as Credentials
+    from .runtime.credentials import ExtensionInstanceSecret as ExtensionInstanceSecret
+    from .runtime.credentials import PasswordLogin as PasswordLogin
+    from .runtime.credentials import Secret as Secret
+    from .runtime.credentials import StaticToken as StaticToken
+    from .runtime.credentials import TokenSource as TokenSource
+    from .runtime.files import Download as Download
+    from .runtime.files import File as File
+    from .runtime.files import Upload as Upload
+    from .runtime.operation import Attempt as Attempt
+    from .runtime.operation import Operation as Operation
+    from .runtime.operation import Page as Page
+    from .runtime.operation import RateLimit as RateLimit
+    from .runtime.operation import Response as Response
+    from .runtime.options import Options as Options
+    from .runtime.options import Pool as Pool
+    from .runtime.paging import Pages as Pages
+    from .runtime.ratelimit import RateLimitStatus as RateLimitStatus
+    from .runtime.structs import UNSET as UNSET
+    from .runtime.structs import Unknown as Unknown
+    from .runtime.structs import UnsetType as UnsetType
+    from .runtime.transport.events import AttemptEnded as AttemptEnded
+    from .runtime.transport.events import CallEnded as CallEnded
+    from .runtime.transport.events import CallStarted as CallStarted
+    from .runtime.transport.events import Event as Event
+    from .runtime.transport.events import RetryScheduled as RetryScheduled
+    from .runtime.transport.events import WaitedForBudget as WaitedForBudget
+    from .runtime.transport.events import WaitingForBudget as WaitingForBudget
+    from .runtime.transport.middleware import CallNext as CallNext
+    from .runtime.transport.middleware import Middleware as Middleware
+    from .runtime.transport.middleware import Request as Request
 
 _WHERE = {
-    "AccessTokenRetrievalKey": "credentials",
-    "Attempt": "operation",
-    "AttemptEnded": "transport.events",
-    "CallEnded": "transport.events",
-    "CallNext": "transport.middleware",
-    "CallStarted": "transport.events",
-    "Credentials": "credentials",
-    "Download": "files",
-    "DriftWarning": "errors",
-    "Event": "transport.events",
-    "ExtensionInstanceSecret": "credentials",
-    "File": "files",
-    "Middleware": "transport.middleware",
+    "AccessTokenRetrievalKey": "runtime.credentials",
+    "Attempt": "runtime.operation",
+    "AttemptEnded": "runtime.transport.events",
+    "CallEnded": "runtime.transport.events",
+    "CallNext": "runtime.transport.middleware",
+    "CallStarted": "runtime.transport.events",
+    "Credentials": "runtime.credentials",
+    "Download": "runtime.files",
+    "DriftWarning": "runtime.errors",
+    "Event": "runtime.transport.events",
+    "ExtensionInstanceSecret": "runtime.credentials",
+    "File": "runtime.files",
+    "Middleware": "runtime.transport.middleware",
     "Mittwald": "client",
     "MittwaldError": "errors",
-    "Operation": "operation",
-    "Options": "options",
-    "Outcome": "fanout",
-    "Page": "operation",
-    "Pages": "paging",
-    "PasswordLogin": "credentials",
-    "Pool": "options",
-    "Progress": "fanout",
-    "RateLimit": "operation",
-    "RateLimitStatus": "transport.ratelimit",
-    "Request": "transport.middleware",
-    "Response": "operation",
-    "RetryScheduled": "transport.events",
-    "Secret": "credentials",
-    "StaticToken": "credentials",
-    "TokenSource": "credentials",
-    "UNSET": "structs",
-    "Unknown": "structs",
-    "UnsetType": "structs",
-    "Upload": "files",
-    "WaitedForBudget": "transport.events",
-    "WaitingForBudget": "transport.events",
+    "Operation": "runtime.operation",
+    "Options": "runtime.options",
+    "Outcome": "runtime.concurrency",
+    "Page": "runtime.operation",
+    "Pages": "runtime.paging",
+    "PasswordLogin": "runtime.credentials",
+    "Pool": "runtime.options",
+    "Progress": "runtime.concurrency",
+    "RateLimit": "runtime.operation",
+    "RateLimitStatus": "runtime.ratelimit",
+    "Request": "runtime.transport.middleware",
+    "Response": "runtime.operation",
+    "RetryScheduled": "runtime.transport.events",
+    "Secret": "runtime.credentials",
+    "StaticToken": "runtime.credentials",
+    "TokenSource": "runtime.credentials",
+    "UNSET": "runtime.structs",
+    "Unknown": "runtime.structs",
+    "UnsetType": "runtime.structs",
+    "Upload": "runtime.files",
+    "WaitedForBudget": "runtime.transport.events",
+    "WaitingForBudget": "runtime.transport.events",
     "errors": "",
-    "fan_out": "fanout",
-    "fan_out_items": "fanout",
-    "gather_bounded": "fanout",
+    "fan_out": "runtime.concurrency",
+    "fan_out_items": "runtime.concurrency",
+    "gather_bounded": "runtime.concurrency",
     "inventory": "",
     "models": "",
     "operations": "",

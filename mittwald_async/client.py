@@ -15,27 +15,27 @@ from msgspec import UNSET, UnsetType
 from yarl import URL
 
 from .api.groups import Groups
-from .clock import SYSTEM_CLOCK, Clock
-from .credentials import Credentials, Secret, resolve
-from .errors import ClientStateError, ConfigurationError, InvalidArgumentError, near
-from .operation import Operation, Page, Response, Sender
-from .options import BASE_URL_VARIABLE, DEFAULT_BASE_URL, Observer, Options, Pool
-from .paging import PageSizes
-from .transport.build import arguments
-from .transport.call import Shared
-from .transport.middleware import Middleware
-from .transport.pipeline import Pipeline
-from .transport.ratelimit import Limiters, RateLimitStatus
-from .transport.session import Session, StreamAnswer, check_session
+from .runtime.clock import SYSTEM_CLOCK, Clock
+from .runtime.credentials import Credentials, Secret, resolve
+from .runtime.errors import ClientStateError, ConfigurationError, InvalidArgumentError, near
+from .runtime.operation import Operation, Page, Response, Sender
+from .runtime.options import BASE_URL_VARIABLE, DEFAULT_BASE_URL, Observer, Options, Pool
+from .runtime.paging import PageSizes
+from .runtime.ratelimit import Limiters, RateLimitStatus
+from .runtime.transport.call import Shared
+from .runtime.transport.encoding import arguments
+from .runtime.transport.middleware import Middleware
+from .runtime.transport.pipeline import Pipeline
+from .runtime.transport.session import Session, StreamAnswer, check_session
 
 if TYPE_CHECKING:
     from typing import Self
 
     import aiohttp
 
-    from .credentials.kinds import TokenCallable
-    from .files import Download
-    from .paging import Pages
+    from .runtime.credentials.kinds import TokenCallable
+    from .runtime.files import Download
+    from .runtime.paging import Pages
     from .waiting import Waiters
 
 P = ParamSpec("P")
@@ -290,7 +290,7 @@ class Mittwald(Groups):
         Raises:
             InvalidArgumentError: the URL or the checksum cannot be used.
         """
-        from .files import Download
+        from .runtime.files import Download
 
         return Download.of_url(self._pipeline, url, sha256=sha256)
 

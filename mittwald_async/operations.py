@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
-from .operation import Operation, Redirect
+from mittwald_async.runtime.operation import Operation, Redirect
 
 _INDEX: dict[str, tuple[str, str]] = {
     "ai-hosting-customer-accept-model-terms": ("ai_hosting", "CUSTOMER_ACCEPT_MODEL_TERMS"),

@@ -5,3 +5,6 @@
 # Do not edit: change the generator or its configuration and run it again.
 
 from __future__ import annotations
+
+MODELS = f"{__name__.rpartition('.')[0]}.models"
+"""The package that the type expressions of operations name modules of."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from ..models import aihosting
@@ -21,6 +23,7 @@ CUSTOMER_ACCEPT_MODEL_TERMS: Operation[None] = Operation(
     group="ai_hosting",
     name="customer_accept_model_terms",
     tag="AI hosting",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429),
@@ -32,6 +35,7 @@ CUSTOMER_CREATE_KEY: Operation[aihosting.Key] = Operation(
     group="ai_hosting",
     name="customer_create_key",
     tag="AI hosting",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -54,6 +58,7 @@ CUSTOMER_DELETE_KEY: Operation[None] = Operation(
     group="ai_hosting",
     name="customer_delete_key",
     tag="AI hosting",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="key_id", wire="keyId", where="path", type="str", required=True),
@@ -68,6 +73,7 @@ CUSTOMER_GET_DETAILED_MODELS: Operation[list[aihosting.CustomerDetailedModel]] =
     group="ai_hosting",
     name="customer_get_detailed_models",
     tag="AI hosting",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -82,6 +88,7 @@ CUSTOMER_GET_KEY: Operation[aihosting.Key] = Operation(
     group="ai_hosting",
     name="customer_get_key",
     tag="AI hosting",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="key_id", wire="keyId", where="path", type="str", required=True),
@@ -96,6 +103,7 @@ CUSTOMER_GET_KEYS: Operation[list[aihosting.Key]] = Operation(
     group="ai_hosting",
     name="customer_get_keys",
     tag="AI hosting",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[aihosting.Key]", content_type="application/json"),),
     errors=(400, 403, 404, 429),
@@ -108,6 +116,7 @@ CUSTOMER_GET_USAGE: Operation[aihosting.PlanOptions] = Operation(
     group="ai_hosting",
     name="customer_get_usage",
     tag="AI hosting",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="top_usage_count", wire="topUsageCount", where="query", type="int"),
@@ -122,6 +131,7 @@ CUSTOMER_UPDATE_KEY: Operation[aihosting.Key] = Operation(
     group="ai_hosting",
     name="customer_update_key",
     tag="AI hosting",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="key_id", wire="keyId", where="path", type="str", required=True),
@@ -147,6 +157,7 @@ GET_MODELS: Operation[list[aihosting.Model]] = Operation(
     group="ai_hosting",
     name="get_models",
     tag="AI hosting",
+    models=MODELS,
     results=(Result(status=200, type="list[aihosting.Model]", content_type="application/json"),),
     errors=(400, 403, 404, 429),
     paging=Paging(),
@@ -158,6 +169,7 @@ PROJECT_CREATE_KEY: Operation[aihosting.Key] = Operation(
     group="ai_hosting",
     name="project_create_key",
     tag="AI hosting",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -179,6 +191,7 @@ PROJECT_DELETE_KEY: Operation[None] = Operation(
     group="ai_hosting",
     name="project_delete_key",
     tag="AI hosting",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="key_id", wire="keyId", where="path", type="str", required=True),
@@ -193,6 +206,7 @@ PROJECT_GET_DETAILED_MODELS: Operation[list[aihosting.ProjectDetailedModel]] = O
     group="ai_hosting",
     name="project_get_detailed_models",
     tag="AI hosting",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -207,6 +221,7 @@ PROJECT_GET_KEY: Operation[aihosting.Key] = Operation(
     group="ai_hosting",
     name="project_get_key",
     tag="AI hosting",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="key_id", wire="keyId", where="path", type="str", required=True),
@@ -221,6 +236,7 @@ PROJECT_GET_KEYS: Operation[list[aihosting.Key]] = Operation(
     group="ai_hosting",
     name="project_get_keys",
     tag="AI hosting",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[aihosting.Key]", content_type="application/json"),),
     errors=(400, 403, 404, 429),
@@ -233,6 +249,7 @@ PROJECT_GET_USAGE: Operation[aihosting.ProjectGetUsageResult] = Operation(
     group="ai_hosting",
     name="project_get_usage",
     tag="AI hosting",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="aihosting.ProjectGetUsageResult", content_type="application/json"),),
     errors=(400, 403, 404, 429),
@@ -244,6 +261,7 @@ PROJECT_LINK_CONTAINER: Operation[None] = Operation(
     group="ai_hosting",
     name="project_link_container",
     tag="AI hosting",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="key_id", wire="keyId", where="path", type="str", required=True),
@@ -269,6 +287,7 @@ PROJECT_UPDATE_KEY: Operation[aihosting.Key] = Operation(
     group="ai_hosting",
     name="project_update_key",
     tag="AI hosting",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="key_id", wire="keyId", where="path", type="str", required=True),

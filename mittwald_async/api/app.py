@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 from typing_extensions import deprecated
 
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +27,7 @@ DEPRECATED_APP_INSTALLATION_EXECUTE_ACTION: Operation[None] = Operation(
     group="app",
     name="deprecated_app_installation_execute_action",
     tag="App",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="app_installation_id", wire="appInstallationId", where="path", type="str", required=True),
@@ -47,6 +50,7 @@ DEPRECATED_APP_LINK_DATABASE: Operation[None] = Operation(
     group="app",
     name="deprecated_app_link_database",
     tag="App",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(
@@ -86,6 +90,7 @@ DEPRECATED_APP_REPLACE_DATABASE: Operation[None] = Operation(
     group="app",
     name="deprecated_app_replace_database",
     tag="App",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="app_installation_id", wire="appInstallationId", where="path", type="str", required=True),
@@ -125,6 +130,7 @@ GET_APP: Operation[app.App] = Operation(
     group="app",
     name="get_app",
     tag="App",
+    models=MODELS,
     parameters=(Parameter(name="app_id", wire="appId", where="path", type="str", required=True, format="uuid"),),
     results=(Result(status=200, type="app.App", content_type="application/json"),),
     errors=(404, 429),
@@ -136,6 +142,7 @@ GET_APP_INSTALLATION_SYSTEM_SOFTWARE: Operation[list[app.SystemSoftware]] = Oper
     group="app",
     name="get_app_installation_system_software",
     tag="App",
+    models=MODELS,
     parameters=(
         Parameter(name="app_installation_id", wire="appInstallationId", where="path", type="str", required=True),
         Parameter(name="tag_filter", wire="tagFilter", where="query", type="str"),
@@ -151,6 +158,7 @@ GET_APPINSTALLATION: Operation[app.AppInstallation] = Operation(
     group="app",
     name="get_appinstallation",
     tag="App",
+    models=MODELS,
     parameters=(
         Parameter(name="app_installation_id", wire="appInstallationId", where="path", type="str", required=True),
     ),
@@ -164,6 +172,7 @@ GET_APPVERSION: Operation[app.AppVersion] = Operation(
     group="app",
     name="get_appversion",
     tag="App",
+    models=MODELS,
     parameters=(
         Parameter(name="app_id", wire="appId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="app_version_id", wire="appVersionId", where="path", type="str", required=True, format="uuid"),
@@ -178,6 +187,7 @@ GET_INSTALLED_SYSTEMSOFTWARE_FOR_APPINSTALLATION: Operation[list[app.SystemSoftw
     group="app",
     name="get_installed_systemsoftware_for_appinstallation",
     tag="App",
+    models=MODELS,
     parameters=(
         Parameter(name="app_installation_id", wire="appInstallationId", where="path", type="str", required=True),
         Parameter(name="tag_filter", wire="tagFilter", where="query", type="str"),
@@ -193,6 +203,7 @@ GET_MISSING_DEPENDENCIES_FOR_APPINSTALLATION: Operation[app.GetMissingDependenci
     group="app",
     name="get_missing_dependencies_for_appinstallation",
     tag="App",
+    models=MODELS,
     parameters=(
         Parameter(name="app_installation_id", wire="appInstallationId", where="path", type="str", required=True),
         Parameter(
@@ -216,6 +227,7 @@ GET_SYSTEMSOFTWARE: Operation[app.SystemSoftware] = Operation(
     group="app",
     name="get_systemsoftware",
     tag="App",
+    models=MODELS,
     parameters=(
         Parameter(
             name="system_software_id",
@@ -236,6 +248,7 @@ GET_SYSTEMSOFTWAREVERSION: Operation[app.SystemSoftwareVersion] = Operation(
     group="app",
     name="get_systemsoftwareversion",
     tag="App",
+    models=MODELS,
     parameters=(
         Parameter(
             name="system_software_id",
@@ -264,6 +277,7 @@ LINK_DATABASE: Operation[None] = Operation(
     group="app",
     name="link_database",
     tag="App",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="app_installation_id", wire="appInstallationId", where="path", type="str", required=True),
@@ -296,6 +310,7 @@ LIST_APPINSTALLATIONS: Operation[list[app.AppInstallation]] = Operation(
     group="app",
     name="list_appinstallations",
     tag="App",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="app_ids", wire="appIds", where="query", type="list[str]"),
@@ -322,6 +337,7 @@ LIST_APPINSTALLATIONS_FOR_USER: Operation[list[app.AppInstallation]] = Operation
     group="app",
     name="list_appinstallations_for_user",
     tag="App",
+    models=MODELS,
     parameters=(
         Parameter(name="app_ids", wire="appIds", where="query", type="list[str]"),
         Parameter(name="search_term", wire="searchTerm", where="query", type="str"),
@@ -347,6 +363,7 @@ LIST_APPS: Operation[list[app.App]] = Operation(
     group="app",
     name="list_apps",
     tag="App",
+    models=MODELS,
     secured=False,
     parameters=(
         Parameter(name="limit", wire="limit", where="query", type="int", minimum=0),
@@ -364,6 +381,7 @@ LIST_APPVERSIONS: Operation[list[app.AppVersion]] = Operation(
     group="app",
     name="list_appversions",
     tag="App",
+    models=MODELS,
     parameters=(
         Parameter(name="app_id", wire="appId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="version_range", wire="versionRange", where="query", type="str"),
@@ -380,6 +398,7 @@ LIST_SYSTEMSOFTWARES: Operation[list[app.SystemSoftware]] = Operation(
     group="app",
     name="list_systemsoftwares",
     tag="App",
+    models=MODELS,
     parameters=(
         Parameter(name="limit", wire="limit", where="query", type="int", minimum=0),
         Parameter(name="skip", wire="skip", where="query", type="int", default=0),
@@ -396,6 +415,7 @@ LIST_SYSTEMSOFTWAREVERSIONS: Operation[list[app.SystemSoftwareVersion]] = Operat
     group="app",
     name="list_systemsoftwareversions",
     tag="App",
+    models=MODELS,
     parameters=(
         Parameter(
             name="system_software_id",
@@ -419,6 +439,7 @@ LIST_UPDATE_CANDIDATES_FOR_APPVERSION: Operation[list[app.AppVersion]] = Operati
     group="app",
     name="list_update_candidates_for_appversion",
     tag="App",
+    models=MODELS,
     parameters=(
         Parameter(name="app_id", wire="appId", where="path", type="str", required=True, format="uuid"),
         Parameter(
@@ -442,6 +463,7 @@ PATCH_APPINSTALLATION: Operation[None] = Operation(
     group="app",
     name="patch_appinstallation",
     tag="App",
+    models=MODELS,
     parameters=(
         Parameter(name="app_installation_id", wire="appInstallationId", where="path", type="str", required=True),
     ),
@@ -481,6 +503,7 @@ REQUEST_APPINSTALLATION: Operation[app.RequestAppinstallationResult] = Operation
     group="app",
     name="request_appinstallation",
     tag="App",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -531,6 +554,7 @@ REQUEST_APPINSTALLATION_COPY: Operation[app.RequestAppinstallationCopyResult] = 
     group="app",
     name="request_appinstallation_copy",
     tag="App",
+    models=MODELS,
     parameters=(
         Parameter(
             name="app_installation_id",
@@ -563,6 +587,7 @@ RETRIEVE_STATUS: Operation[app.AppInstallationStatus] = Operation(
     group="app",
     name="retrieve_status",
     tag="App",
+    models=MODELS,
     parameters=(
         Parameter(name="app_installation_id", wire="appInstallationId", where="path", type="str", required=True),
     ),
@@ -576,6 +601,7 @@ SET_DATABASE_USERS: Operation[None] = Operation(
     group="app",
     name="set_database_users",
     tag="App",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="app_installation_id", wire="appInstallationId", where="path", type="str", required=True),
@@ -606,6 +632,7 @@ UNINSTALL_APPINSTALLATION: Operation[None] = Operation(
     group="app",
     name="uninstall_appinstallation",
     tag="App",
+    models=MODELS,
     parameters=(
         Parameter(name="app_installation_id", wire="appInstallationId", where="path", type="str", required=True),
     ),
@@ -619,6 +646,7 @@ UNLINK_DATABASE: Operation[None] = Operation(
     group="app",
     name="unlink_database",
     tag="App",
+    models=MODELS,
     parameters=(
         Parameter(name="app_installation_id", wire="appInstallationId", where="path", type="str", required=True),
         Parameter(name="database_id", wire="databaseId", where="path", type="str", required=True, format="uuid"),

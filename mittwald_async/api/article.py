@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..operation import Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
+from mittwald_async.runtime.operation import Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +25,7 @@ GET_ARTICLE: Operation[article.ReadableArticle] = Operation(
     group="article",
     name="get_article",
     tag="Article",
+    models=MODELS,
     secured=False,
     parameters=(
         Parameter(name="article_id", wire="articleId", where="path", type="str", required=True),
@@ -38,6 +41,7 @@ LIST_ARTICLES: Operation[list[article.ReadableArticle]] = Operation(
     group="article",
     name="list_articles",
     tag="Article",
+    models=MODELS,
     secured=False,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="query", type="str"),

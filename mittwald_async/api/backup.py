@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 from typing_extensions import deprecated
 
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +28,7 @@ CREATE_PROJECT_BACKUP: Operation[backup.ProjectBackup] = Operation(
     group="backup",
     name="create_project_backup",
     tag="Backup",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -47,6 +50,7 @@ CREATE_PROJECT_BACKUP_EXPORT: Operation[None] = Operation(
     group="backup",
     name="create_project_backup_export",
     tag="Backup",
+    models=MODELS,
     parameters=(Parameter(name="project_backup_id", wire="projectBackupId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -68,6 +72,7 @@ CREATE_PROJECT_BACKUP_SCHEDULE: Operation[backup.ProjectBackupSchedule] = Operat
     group="backup",
     name="create_project_backup_schedule",
     tag="Backup",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -90,6 +95,7 @@ DELETE_PROJECT_BACKUP: Operation[None] = Operation(
     group="backup",
     name="delete_project_backup",
     tag="Backup",
+    models=MODELS,
     parameters=(Parameter(name="project_backup_id", wire="projectBackupId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(403, 404, 429),
@@ -101,6 +107,7 @@ DELETE_PROJECT_BACKUP_EXPORT: Operation[None] = Operation(
     group="backup",
     name="delete_project_backup_export",
     tag="Backup",
+    models=MODELS,
     parameters=(Parameter(name="project_backup_id", wire="projectBackupId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(403, 404, 429),
@@ -112,6 +119,7 @@ DELETE_PROJECT_BACKUP_SCHEDULE: Operation[None] = Operation(
     group="backup",
     name="delete_project_backup_schedule",
     tag="Backup",
+    models=MODELS,
     parameters=(
         Parameter(
             name="project_backup_schedule_id",
@@ -132,6 +140,7 @@ DEPRECATED_BACKUP_REPLACE_PROJECT_BACKUP_EXPIRATION_TIME: Operation[None] = Oper
     group="backup",
     name="deprecated_backup_replace_project_backup_expiration_time",
     tag="Backup",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="project_backup_id", wire="projectBackupId", where="path", type="str", required=True),),
     body=Body(
@@ -151,6 +160,7 @@ DEPRECATED_BACKUP_UPDATE_PROJECT_BACKUP_DESCRIPTION: Operation[None] = Operation
     group="backup",
     name="deprecated_backup_update_project_backup_description",
     tag="Backup",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="project_backup_id", wire="projectBackupId", where="path", type="str", required=True),),
     body=Body(
@@ -170,6 +180,7 @@ GET_PROJECT_BACKUP: Operation[backup.ProjectBackup] = Operation(
     group="backup",
     name="get_project_backup",
     tag="Backup",
+    models=MODELS,
     parameters=(Parameter(name="project_backup_id", wire="projectBackupId", where="path", type="str", required=True),),
     results=(Result(status=200, type="backup.ProjectBackup", content_type="application/json"),),
     errors=(403, 404, 429),
@@ -181,6 +192,7 @@ GET_PROJECT_BACKUP_DATABASE_DUMPS: Operation[backup.GetProjectBackupDatabaseDump
     group="backup",
     name="get_project_backup_database_dumps",
     tag="Backup",
+    models=MODELS,
     parameters=(Parameter(name="project_backup_id", wire="projectBackupId", where="path", type="str", required=True),),
     results=(Result(status=200, type="backup.GetProjectBackupDatabaseDumpsResult", content_type="application/json"),),
     errors=(403, 404, 429, 502, 503),
@@ -192,6 +204,7 @@ GET_PROJECT_BACKUP_DIRECTORIES: Operation[backup.ProjectBackupPath] = Operation(
     group="backup",
     name="get_project_backup_directories",
     tag="Backup",
+    models=MODELS,
     parameters=(
         Parameter(name="project_backup_id", wire="projectBackupId", where="path", type="str", required=True),
         Parameter(name="directory", wire="directory", where="query", type="str"),
@@ -206,6 +219,7 @@ GET_PROJECT_BACKUP_SCHEDULE: Operation[backup.ProjectBackupSchedule] = Operation
     group="backup",
     name="get_project_backup_schedule",
     tag="Backup",
+    models=MODELS,
     parameters=(
         Parameter(
             name="project_backup_schedule_id",
@@ -226,6 +240,7 @@ LIST_PROJECT_BACKUP_SCHEDULES: Operation[list[backup.ProjectBackupSchedule]] = O
     group="backup",
     name="list_project_backup_schedules",
     tag="Backup",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[backup.ProjectBackupSchedule]", content_type="application/json"),),
     errors=(429,),
@@ -238,6 +253,7 @@ LIST_PROJECT_BACKUPS: Operation[list[backup.ProjectBackup]] = Operation(
     group="backup",
     name="list_project_backups",
     tag="Backup",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="search_term", wire="searchTerm", where="query", type="str"),
@@ -266,6 +282,7 @@ REQUEST_PROJECT_BACKUP_RESTORE: Operation[None] = Operation(
     group="backup",
     name="request_project_backup_restore",
     tag="Backup",
+    models=MODELS,
     parameters=(Parameter(name="project_backup_id", wire="projectBackupId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -296,6 +313,7 @@ REQUEST_PROJECT_BACKUP_RESTORE_PATH_DEPRECATED: Operation[None] = Operation(
     group="backup",
     name="request_project_backup_restore_path_deprecated",
     tag="Backup",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="project_backup_id", wire="projectBackupId", where="path", type="str", required=True),),
     body=Body(
@@ -318,6 +336,7 @@ UPDATE_PROJECT_BACKUP: Operation[None] = Operation(
     group="backup",
     name="update_project_backup",
     tag="Backup",
+    models=MODELS,
     parameters=(Parameter(name="project_backup_id", wire="projectBackupId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -338,6 +357,7 @@ UPDATE_PROJECT_BACKUP_SCHEDULE: Operation[None] = Operation(
     group="backup",
     name="update_project_backup_schedule",
     tag="Backup",
+    models=MODELS,
     parameters=(
         Parameter(
             name="project_backup_schedule_id",

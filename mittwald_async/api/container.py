@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Literal
 
 from typing_extensions import deprecated
 
-from ..files import Download
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
-from ..structs import UNSET, UnsetType
+from mittwald_async.runtime.files import Download
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+from mittwald_async.runtime.structs import UNSET, UnsetType
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +29,7 @@ ADD_TEMPLATE_COMPONENT: Operation[None] = Operation(
     group="container",
     name="add_template_component",
     tag="Container",
+    models=MODELS,
     parameters=(Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),),
     body=Body(
         content_type="application/json",
@@ -53,6 +56,7 @@ CALL_PULL_IMAGE_WEBHOOK_FOR_SERVICE: Operation[None] = Operation(
     group="container",
     name="call_pull_image_webhook_for_service",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="token", wire="token", where="query", type="str", required=True),
@@ -67,6 +71,7 @@ CREATE_REGISTRY: Operation[container.Registry] = Operation(
     group="container",
     name="create_registry",
     tag="Container",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -89,6 +94,7 @@ CREATE_STACK: Operation[container.StackResponse] = Operation(
     group="container",
     name="create_stack",
     tag="Container",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -115,6 +121,7 @@ DECLARE_STACK: Operation[container.StackResponse] = Operation(
     group="container",
     name="declare_stack",
     tag="Container",
+    models=MODELS,
     parameters=(Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),),
     body=Body(
         content_type="application/json",
@@ -141,6 +148,7 @@ DELETE_REGISTRY: Operation[None] = Operation(
     group="container",
     name="delete_registry",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="registry_id", wire="registryId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -154,6 +162,7 @@ DELETE_STACK: Operation[None] = Operation(
     group="container",
     name="delete_stack",
     tag="Container",
+    models=MODELS,
     parameters=(Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429, 500),
@@ -165,6 +174,7 @@ DELETE_VOLUME: Operation[None] = Operation(
     group="container",
     name="delete_volume",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="volume_id", wire="volumeId", where="path", type="str", required=True, format="uuid"),
@@ -179,6 +189,7 @@ DEPRECATED_CONTAINER_GET_TEMPLATE_ICON: Operation[bytes] = Operation(
     group="container",
     name="deprecated_container_get_template_icon",
     tag="Container",
+    models=MODELS,
     deprecated=True,
     secured=False,
     parameters=(Parameter(name="template_id", wire="templateId", where="path", type="str", required=True),),
@@ -197,6 +208,7 @@ DEPRECATED_CONTAINER_SET_STACK_UPDATE_SCHEDULE: Operation[None] = Operation(
     group="container",
     name="deprecated_container_set_stack_update_schedule",
     tag="Container",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),),
     body=Body(
@@ -226,6 +238,7 @@ DEPRECATED_CONTAINER_VALIDATE_CONTAINER_REGISTRY_URI: Operation[
     group="container",
     name="deprecated_container_validate_container_registry_uri",
     tag="Container",
+    models=MODELS,
     deprecated=True,
     body=Body(
         content_type="application/json",
@@ -252,6 +265,7 @@ DEPRECATED_CONTAINER_VALIDATE_REGISTRY_CREDENTIALS: Operation[
     group="container",
     name="deprecated_container_validate_registry_credentials",
     tag="Container",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="registry_id", wire="registryId", where="path", type="str", required=True, format="uuid"),
@@ -272,6 +286,7 @@ GET_CONTAINER_IMAGE_CONFIG: Operation[container.ContainerImageConfig] = Operatio
     group="container",
     name="get_container_image_config",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="image_reference", wire="imageReference", where="query", type="str", required=True),
         Parameter(
@@ -300,6 +315,7 @@ GET_REGISTRY: Operation[container.Registry] = Operation(
     group="container",
     name="get_registry",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="registry_id", wire="registryId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -313,6 +329,7 @@ GET_SERVICE: Operation[container.ServiceResponse] = Operation(
     group="container",
     name="get_service",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="service_id", wire="serviceId", where="path", type="str", required=True),
@@ -327,6 +344,7 @@ GET_SERVICE_LOGS: Operation[str] = Operation(
     group="container",
     name="get_service_logs",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="service_id", wire="serviceId", where="path", type="str", required=True),
@@ -342,6 +360,7 @@ GET_STACK: Operation[container.StackResponse] = Operation(
     group="container",
     name="get_stack",
     tag="Container",
+    models=MODELS,
     parameters=(Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),),
     results=(Result(status=200, type="container.StackResponse", content_type="application/json"),),
     errors=(400, 403, 429, 500),
@@ -353,6 +372,7 @@ GET_TEMPLATE: Operation[container.Template] = Operation(
     group="container",
     name="get_template",
     tag="Container",
+    models=MODELS,
     secured=False,
     parameters=(Parameter(name="template_id", wire="templateId", where="path", type="str", required=True),),
     results=(Result(status=200, type="container.Template", content_type="application/json"),),
@@ -365,6 +385,7 @@ GET_TEMPLATE_ASSET: Operation[bytes] = Operation(
     group="container",
     name="get_template_asset",
     tag="Container",
+    models=MODELS,
     secured=False,
     parameters=(
         Parameter(name="template_id", wire="templateId", where="path", type="str", required=True),
@@ -385,6 +406,7 @@ GET_VOLUME: Operation[container.VolumeResponse] = Operation(
     group="container",
     name="get_volume",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="volume_id", wire="volumeId", where="path", type="str", required=True, format="uuid"),
@@ -399,6 +421,7 @@ LIST_ACCESSIBLE_SERVICES: Operation[list[container.ServiceResponse]] = Operation
     group="container",
     name="list_accessible_services",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="search_term", wire="searchTerm", where="query", type="str"),
         Parameter(
@@ -423,6 +446,7 @@ LIST_REGISTRIES: Operation[list[container.Registry]] = Operation(
     group="container",
     name="list_registries",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="has_credentials", wire="hasCredentials", where="query", type="bool"),
@@ -441,6 +465,7 @@ LIST_SELF_STACKS: Operation[list[container.StackResponse]] = Operation(
     group="container",
     name="list_self_stacks",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="search_term", wire="searchTerm", where="query", type="str"),
         Parameter(name="limit", wire="limit", where="query", type="int", default=1000, minimum=0),
@@ -458,6 +483,7 @@ LIST_SERVICES: Operation[list[container.ServiceResponse]] = Operation(
     group="container",
     name="list_services",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="stack_id", wire="stackId", where="query", type="str", format="uuid"),
@@ -492,6 +518,7 @@ LIST_STACK_VOLUMES: Operation[list[container.VolumeResponse]] = Operation(
     group="container",
     name="list_stack_volumes",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="search_term", wire="searchTerm", where="query", type="str"),
@@ -517,6 +544,7 @@ LIST_STACKS: Operation[list[container.StackResponse]] = Operation(
     group="container",
     name="list_stacks",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="search_term", wire="searchTerm", where="query", type="str"),
@@ -535,6 +563,7 @@ LIST_TEMPLATE_STATISTICS: Operation[container.TemplateStatsListResponse] = Opera
     group="container",
     name="list_template_statistics",
     tag="Container",
+    models=MODELS,
     deprecated=True,
     secured=False,
     parameters=(
@@ -551,6 +580,7 @@ LIST_TEMPLATES: Operation[list[container.Template]] = Operation(
     group="container",
     name="list_templates",
     tag="Container",
+    models=MODELS,
     secured=False,
     parameters=(
         Parameter(name="category", wire="category", where="query", type="str"),
@@ -572,6 +602,7 @@ LIST_VOLUMES: Operation[list[container.VolumeResponse]] = Operation(
     group="container",
     name="list_volumes",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="stack_id", wire="stackId", where="query", type="str", format="uuid"),
@@ -598,6 +629,7 @@ PULL_IMAGE_FOR_SERVICE: Operation[None] = Operation(
     group="container",
     name="pull_image_for_service",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="service_id", wire="serviceId", where="path", type="str", required=True),
@@ -613,6 +645,7 @@ RECREATE_SERVICE: Operation[None] = Operation(
     group="container",
     name="recreate_service",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="service_id", wire="serviceId", where="path", type="str", required=True),
@@ -627,6 +660,7 @@ RESTART_SERVICE: Operation[None] = Operation(
     group="container",
     name="restart_service",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="service_id", wire="serviceId", where="path", type="str", required=True),
@@ -641,6 +675,7 @@ ROTATE_PULL_IMAGE_WEBHOOK_FOR_SERVICE: Operation[container.ServicePullImageWebho
     group="container",
     name="rotate_pull_image_webhook_for_service",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="service_id", wire="serviceId", where="path", type="str", required=True),
@@ -655,6 +690,7 @@ START_SERVICE: Operation[None] = Operation(
     group="container",
     name="start_service",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="service_id", wire="serviceId", where="path", type="str", required=True),
@@ -669,6 +705,7 @@ STOP_SERVICE: Operation[None] = Operation(
     group="container",
     name="stop_service",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="service_id", wire="serviceId", where="path", type="str", required=True),
@@ -683,6 +720,7 @@ UPDATE_REGISTRY: Operation[None] = Operation(
     group="container",
     name="update_registry",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="registry_id", wire="registryId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -712,6 +750,7 @@ UPDATE_STACK: Operation[container.StackResponse] = Operation(
     group="container",
     name="update_stack",
     tag="Container",
+    models=MODELS,
     parameters=(
         Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="recreate", wire="recreate", where="query", type="bool"),

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 from typing_extensions import deprecated
 
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +28,7 @@ CANCEL_CONTRACT_ITEM_TERMINATION: Operation[contract.CancelContractItemTerminati
     group="contract",
     name="cancel_contract_item_termination",
     tag="Contract",
+    models=MODELS,
     parameters=(
         Parameter(name="contract_id", wire="contractId", where="path", type="str", required=True),
         Parameter(
@@ -47,6 +50,7 @@ CANCEL_CONTRACT_TARIFF_CHANGE: Operation[contract.CancelContractTariffChangeResu
     group="contract",
     name="cancel_contract_tariff_change",
     tag="Contract",
+    models=MODELS,
     parameters=(
         Parameter(name="contract_id", wire="contractId", where="path", type="str", required=True),
         Parameter(
@@ -68,6 +72,7 @@ CANCEL_CONTRACT_TERMINATION: Operation[contract.CancelContractTerminationResult]
     group="contract",
     name="cancel_contract_termination",
     tag="Contract",
+    models=MODELS,
     parameters=(Parameter(name="contract_id", wire="contractId", where="path", type="str", required=True),),
     results=(Result(status=200, type="contract.CancelContractTerminationResult", content_type="application/json"),),
     errors=(400, 404, 412, 429),
@@ -79,6 +84,7 @@ DEPRECATED_CONTRACT_GET_DETAIL_OF_CONTRACT_BY_AI_HOSTING: Operation[contract.Con
     group="contract",
     name="deprecated_contract_get_detail_of_contract_by_ai_hosting",
     tag="Contract",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="contract.Contract", content_type="application/json"),),
@@ -93,6 +99,7 @@ DEPRECATED_CONTRACT_GET_NEXT_TERMINATION_DATE_FOR_ITEM: Operation[
     group="contract",
     name="deprecated_contract_get_next_termination_date_for_item",
     tag="Contract",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="contract_id", wire="contractId", where="path", type="str", required=True, format="uuid"),
@@ -121,6 +128,7 @@ DEPRECATED_INVOICE_DETAIL_OF_INVOICE: Operation[invoice.Invoice] = Operation(
     group="contract",
     name="deprecated_invoice_detail_of_invoice",
     tag="Contract",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
@@ -136,6 +144,7 @@ GET_BASE_ITEM_OF_CONTRACT: Operation[contract.ContractItem] = Operation(
     group="contract",
     name="get_base_item_of_contract",
     tag="Contract",
+    models=MODELS,
     parameters=(Parameter(name="contract_id", wire="contractId", where="path", type="str", required=True),),
     results=(Result(status=200, type="contract.ContractItem", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -147,6 +156,7 @@ GET_DETAIL_OF_CONTRACT: Operation[contract.Contract] = Operation(
     group="contract",
     name="get_detail_of_contract",
     tag="Contract",
+    models=MODELS,
     parameters=(Parameter(name="contract_id", wire="contractId", where="path", type="str", required=True),),
     results=(Result(status=200, type="contract.Contract", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -158,6 +168,7 @@ GET_DETAIL_OF_CONTRACT_BY_AI_HOSTING: Operation[contract.Contract] = Operation(
     group="contract",
     name="get_detail_of_contract_by_ai_hosting",
     tag="Contract",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="ai_hosting_id", wire="aiHostingId", where="path", type="str", required=True),
@@ -172,6 +183,7 @@ GET_DETAIL_OF_CONTRACT_BY_CERTIFICATE: Operation[contract.Contract] = Operation(
     group="contract",
     name="get_detail_of_contract_by_certificate",
     tag="Contract",
+    models=MODELS,
     parameters=(
         Parameter(name="certificate_id", wire="certificateId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -185,6 +197,7 @@ GET_DETAIL_OF_CONTRACT_BY_DOMAIN: Operation[contract.Contract] = Operation(
     group="contract",
     name="get_detail_of_contract_by_domain",
     tag="Contract",
+    models=MODELS,
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     results=(Result(status=200, type="contract.Contract", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -196,6 +209,7 @@ GET_DETAIL_OF_CONTRACT_BY_LEAD_FYNDR: Operation[contract.Contract] = Operation(
     group="contract",
     name="get_detail_of_contract_by_lead_fyndr",
     tag="Contract",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="contract.Contract", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -207,6 +221,7 @@ GET_DETAIL_OF_CONTRACT_BY_LICENSE: Operation[contract.Contract] = Operation(
     group="contract",
     name="get_detail_of_contract_by_license",
     tag="Contract",
+    models=MODELS,
     parameters=(Parameter(name="license_id", wire="licenseId", where="path", type="str", required=True),),
     results=(Result(status=200, type="contract.Contract", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -218,6 +233,7 @@ GET_DETAIL_OF_CONTRACT_BY_MAIL_ADDRESS: Operation[contract.Contract] = Operation
     group="contract",
     name="get_detail_of_contract_by_mail_address",
     tag="Contract",
+    models=MODELS,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -231,6 +247,7 @@ GET_DETAIL_OF_CONTRACT_BY_PROJECT: Operation[contract.Contract] = Operation(
     group="contract",
     name="get_detail_of_contract_by_project",
     tag="Contract",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="contract.Contract", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -242,6 +259,7 @@ GET_DETAIL_OF_CONTRACT_BY_SERVER: Operation[contract.Contract] = Operation(
     group="contract",
     name="get_detail_of_contract_by_server",
     tag="Contract",
+    models=MODELS,
     parameters=(Parameter(name="server_id", wire="serverId", where="path", type="str", required=True),),
     results=(Result(status=200, type="contract.Contract", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -253,6 +271,7 @@ GET_DETAIL_OF_CONTRACT_ITEM: Operation[contract.ContractItem] = Operation(
     group="contract",
     name="get_detail_of_contract_item",
     tag="Contract",
+    models=MODELS,
     parameters=(
         Parameter(name="contract_id", wire="contractId", where="path", type="str", required=True),
         Parameter(
@@ -274,6 +293,7 @@ INVOICE_DETAIL: Operation[invoice.Invoice] = Operation(
     group="contract",
     name="invoice_detail",
     tag="Contract",
+    models=MODELS,
     parameters=(Parameter(name="invoice_id", wire="invoiceId", where="path", type="str", required=True),),
     results=(Result(status=200, type="invoice.Invoice", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -285,6 +305,7 @@ INVOICE_GET_DETAIL_OF_INVOICE_SETTINGS: Operation[invoice.InvoiceSettings] = Ope
     group="contract",
     name="invoice_get_detail_of_invoice_settings",
     tag="Contract",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="invoice.InvoiceSettings", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -296,6 +317,7 @@ INVOICE_GET_FILE_ACCESS_TOKEN: Operation[contract.InvoiceGetFileAccessTokenResul
     group="contract",
     name="invoice_get_file_access_token",
     tag="Contract",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="invoice_id", wire="invoiceId", where="path", type="str", required=True),
@@ -310,6 +332,7 @@ INVOICE_LIST_CUSTOMER_INVOICES: Operation[list[invoice.Invoice]] = Operation(
     group="contract",
     name="invoice_list_customer_invoices",
     tag="Contract",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="invoice_types", wire="invoiceTypes", where="query", type="list[str]"),
@@ -332,6 +355,7 @@ INVOICE_UPDATE_INVOICE_SETTINGS: Operation[invoice.InvoiceSettings] = Operation(
     group="contract",
     name="invoice_update_invoice_settings",
     tag="Contract",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -369,6 +393,7 @@ LIST_CONTRACTS: Operation[list[contract.Contract]] = Operation(
     group="contract",
     name="list_contracts",
     tag="Contract",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="limit", wire="limit", where="query", type="int", default=1000, minimum=0),
@@ -386,6 +411,7 @@ ORDER_CREATE_ORDER: Operation[contract.OrderCreateOrderResult] = Operation(
     group="contract",
     name="order_create_order",
     tag="Contract",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="contract.OrderCreateOrderRequest",
@@ -426,6 +452,7 @@ ORDER_CREATE_TARIFF_CHANGE: Operation[contract.OrderCreateTariffChangeResult] = 
     group="contract",
     name="order_create_tariff_change",
     tag="Contract",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="contract.OrderCreateTariffChangeRequest",
@@ -457,6 +484,7 @@ ORDER_GET_ORDER: Operation[order.CustomerOrder] = Operation(
     group="contract",
     name="order_get_order",
     tag="Contract",
+    models=MODELS,
     parameters=(Parameter(name="order_id", wire="orderId", where="path", type="str", required=True),),
     results=(Result(status=200, type="order.CustomerOrder", content_type="application/json"),),
     errors=(429,),
@@ -468,6 +496,7 @@ ORDER_LIST_CUSTOMER_ORDERS: Operation[list[order.CustomerOrder]] = Operation(
     group="contract",
     name="order_list_customer_orders",
     tag="Contract",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="limit", wire="limit", where="query", type="int", minimum=0),
@@ -488,6 +517,7 @@ ORDER_LIST_ORDERS: Operation[list[order.CustomerOrder]] = Operation(
     group="contract",
     name="order_list_orders",
     tag="Contract",
+    models=MODELS,
     parameters=(
         Parameter(name="includes_status", wire="includesStatus", where="query", type="list[order.OrderStatus]"),
         Parameter(name="excludes_status", wire="excludesStatus", where="query", type="list[order.OrderStatus]"),
@@ -508,6 +538,7 @@ ORDER_LIST_PROJECT_ORDERS: Operation[list[order.CustomerOrder]] = Operation(
     group="contract",
     name="order_list_project_orders",
     tag="Contract",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="limit", wire="limit", where="query", type="int", minimum=0),
@@ -528,6 +559,7 @@ ORDER_PREVIEW_ORDER: Operation[contract.OrderPreviewOrderResult] = Operation(
     group="contract",
     name="order_preview_order",
     tag="Contract",
+    models=MODELS,
     secured=False,
     body=Body(
         content_type="application/json",
@@ -569,6 +601,7 @@ ORDER_PREVIEW_TARIFF_CHANGE: Operation[contract.OrderPreviewTariffChangeResult] 
     group="contract",
     name="order_preview_tariff_change",
     tag="Contract",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="contract.OrderPreviewTariffChangeRequest",
@@ -600,6 +633,7 @@ TERMINATE_CONTRACT: Operation[contract.TerminateContractResult] = Operation(
     group="contract",
     name="terminate_contract",
     tag="Contract",
+    models=MODELS,
     parameters=(Parameter(name="contract_id", wire="contractId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -622,6 +656,7 @@ TERMINATE_CONTRACT_ITEM: Operation[contract.TerminateContractItemResult] = Opera
     group="contract",
     name="terminate_contract_item",
     tag="Contract",
+    models=MODELS,
     parameters=(
         Parameter(name="contract_id", wire="contractId", where="path", type="str", required=True),
         Parameter(

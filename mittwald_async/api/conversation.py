@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +25,7 @@ CREATE_CONVERSATION: Operation[conversation.CreateConversationResult] = Operatio
     group="conversation",
     name="create_conversation",
     tag="Conversation",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="conversation.CreateConversationRequest",
@@ -58,6 +61,7 @@ CREATE_MESSAGE: Operation[conversation.CreateMessageResult] = Operation(
     group="conversation",
     name="create_message",
     tag="Conversation",
+    models=MODELS,
     parameters=(
         Parameter(
             name="conversation_id",
@@ -88,6 +92,7 @@ GET_CATEGORY: Operation[conversation.Category] = Operation(
     group="conversation",
     name="get_category",
     tag="Conversation",
+    models=MODELS,
     secured=False,
     parameters=(
         Parameter(name="category_id", wire="categoryId", where="path", type="str", required=True, format="uuid"),
@@ -102,6 +107,7 @@ GET_CONVERSATION: Operation[conversation.Conversation] = Operation(
     group="conversation",
     name="get_conversation",
     tag="Conversation",
+    models=MODELS,
     parameters=(
         Parameter(
             name="conversation_id",
@@ -122,6 +128,7 @@ GET_CONVERSATION_MEMBERS: Operation[list[conversation.ConversationMembersItem]] 
     group="conversation",
     name="get_conversation_members",
     tag="Conversation",
+    models=MODELS,
     parameters=(
         Parameter(
             name="conversation_id",
@@ -143,6 +150,7 @@ GET_CONVERSATION_PREFERENCES_OF_CUSTOMER: Operation[conversation.ConversationPre
     group="conversation",
     name="get_conversation_preferences_of_customer",
     tag="Conversation",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -156,6 +164,7 @@ GET_FILE_ACCESS_TOKEN: Operation[conversation.GetFileAccessTokenResult] = Operat
     group="conversation",
     name="get_file_access_token",
     tag="Conversation",
+    models=MODELS,
     parameters=(
         Parameter(
             name="conversation_id",
@@ -177,6 +186,7 @@ LIST_CATEGORIES: Operation[list[conversation.Category]] = Operation(
     group="conversation",
     name="list_categories",
     tag="Conversation",
+    models=MODELS,
     secured=False,
     results=(Result(status=200, type="list[conversation.Category]", content_type="application/json"),),
     errors=(429,),
@@ -189,6 +199,7 @@ LIST_CONVERSATIONS: Operation[list[conversation.Conversation]] = Operation(
     group="conversation",
     name="list_conversations",
     tag="Conversation",
+    models=MODELS,
     parameters=(
         Parameter(name="full_text_search", wire="fullTextSearch", where="query", type="str"),
         Parameter(name="status", wire="status", where="query", type="list[str]"),
@@ -209,6 +220,7 @@ LIST_MESSAGES_BY_CONVERSATION: Operation[list[conversation.ListMessagesByConvers
     group="conversation",
     name="list_messages_by_conversation",
     tag="Conversation",
+    models=MODELS,
     parameters=(
         Parameter(
             name="conversation_id",
@@ -232,6 +244,7 @@ REQUEST_FILE_UPLOAD: Operation[conversation.RequestFileUploadResult] = Operation
     group="conversation",
     name="request_file_upload",
     tag="Conversation",
+    models=MODELS,
     parameters=(
         Parameter(
             name="conversation_id",
@@ -253,6 +266,7 @@ SET_CONVERSATION_STATUS: Operation[conversation.SetConversationStatusResult] = O
     group="conversation",
     name="set_conversation_status",
     tag="Conversation",
+    models=MODELS,
     parameters=(
         Parameter(
             name="conversation_id",
@@ -289,6 +303,7 @@ UPDATE_CONVERSATION: Operation[conversation.UpdateConversationResult] = Operatio
     group="conversation",
     name="update_conversation",
     tag="Conversation",
+    models=MODELS,
     parameters=(
         Parameter(
             name="conversation_id",
@@ -320,6 +335,7 @@ UPDATE_MESSAGE: Operation[conversation.UpdateMessageResult] = Operation(
     group="conversation",
     name="update_message",
     tag="Conversation",
+    models=MODELS,
     parameters=(
         Parameter(
             name="conversation_id",

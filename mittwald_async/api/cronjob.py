@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import deprecated
 
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,6 +27,7 @@ ABORT_EXECUTION: Operation[None] = Operation(
     group="cronjob",
     name="abort_execution",
     tag="Cronjob",
+    models=MODELS,
     removed_upstream=True,
     parameters=(
         Parameter(name="cronjob_id", wire="cronjobId", where="path", type="str", required=True),
@@ -40,6 +43,7 @@ CREATE_CRONJOB: Operation[cronjob.CreateCronjobResult] = Operation(
     group="cronjob",
     name="create_cronjob",
     tag="Cronjob",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -92,6 +96,7 @@ CREATE_EXECUTION: Operation[cronjob.CreateExecutionResult] = Operation(
     group="cronjob",
     name="create_execution",
     tag="Cronjob",
+    models=MODELS,
     parameters=(Parameter(name="cronjob_id", wire="cronjobId", where="path", type="str", required=True),),
     results=(Result(status=201, type="cronjob.CreateExecutionResult", content_type="application/json"),),
     errors=(404, 412, 429),
@@ -103,6 +108,7 @@ DELETE_CRONJOB: Operation[None] = Operation(
     group="cronjob",
     name="delete_cronjob",
     tag="Cronjob",
+    models=MODELS,
     parameters=(Parameter(name="cronjob_id", wire="cronjobId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 412, 429),
@@ -114,6 +120,7 @@ DEPRECATED_CRONJOB_REPLACE_CRONJOB_APP_INSTALLATION_ID: Operation[None] = Operat
     group="cronjob",
     name="deprecated_cronjob_replace_cronjob_app_installation_id",
     tag="Cronjob",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="cronjob_id", wire="cronjobId", where="path", type="str", required=True),),
     body=Body(
@@ -142,6 +149,7 @@ DEPRECATED_CRONJOB_UPDATE_CRONJOB_APP_ID: Operation[None] = Operation(
     group="cronjob",
     name="deprecated_cronjob_update_cronjob_app_id",
     tag="Cronjob",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="cronjob_id", wire="cronjobId", where="path", type="str", required=True),),
     body=Body(
@@ -164,6 +172,7 @@ GET_CRONJOB: Operation[cronjob.Cronjob] = Operation(
     group="cronjob",
     name="get_cronjob",
     tag="Cronjob",
+    models=MODELS,
     parameters=(Parameter(name="cronjob_id", wire="cronjobId", where="path", type="str", required=True),),
     results=(Result(status=200, type="cronjob.Cronjob", content_type="application/json"),),
     errors=(404, 429),
@@ -175,6 +184,7 @@ GET_EXECUTION: Operation[cronjob.CronjobExecution] = Operation(
     group="cronjob",
     name="get_execution",
     tag="Cronjob",
+    models=MODELS,
     parameters=(
         Parameter(name="cronjob_id", wire="cronjobId", where="path", type="str", required=True),
         Parameter(name="execution_id", wire="executionId", where="path", type="str", required=True),
@@ -189,6 +199,7 @@ GET_EXECUTION_ANALYSIS: Operation[cronjob.CronjobExecutionAnalysis] = Operation(
     group="cronjob",
     name="get_execution_analysis",
     tag="Cronjob",
+    models=MODELS,
     parameters=(
         Parameter(name="cronjob_id", wire="cronjobId", where="path", type="str", required=True),
         Parameter(name="execution_id", wire="executionId", where="path", type="str", required=True),
@@ -203,6 +214,7 @@ LIST_CRONJOBS: Operation[list[cronjob.Cronjob]] = Operation(
     group="cronjob",
     name="list_cronjobs",
     tag="Cronjob",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="include_service_cronjobs", wire="includeServiceCronjobs", where="query", type="bool"),
@@ -222,6 +234,7 @@ LIST_EXECUTIONS: Operation[list[cronjob.CronjobExecution]] = Operation(
     group="cronjob",
     name="list_executions",
     tag="Cronjob",
+    models=MODELS,
     parameters=(
         Parameter(name="cronjob_id", wire="cronjobId", where="path", type="str", required=True),
         Parameter(name="since", wire="since", where="query", type="datetime"),
@@ -250,6 +263,7 @@ UPDATE_CRONJOB: Operation[None] = Operation(
     group="cronjob",
     name="update_cronjob",
     tag="Cronjob",
+    models=MODELS,
     parameters=(Parameter(name="cronjob_id", wire="cronjobId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import deprecated
 
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +28,7 @@ ACCEPT_CUSTOMER_INVITE: Operation[None] = Operation(
     group="customer",
     name="accept_customer_invite",
     tag="Customer",
+    models=MODELS,
     parameters=(
         Parameter(
             name="customer_invite_id",
@@ -53,6 +56,7 @@ CREATE_CATEGORY: Operation[customer.CreateCategoryResult] = Operation(
     group="customer",
     name="create_category",
     tag="Customer",
+    models=MODELS,
     removed_upstream=True,
     body=Body(
         content_type="application/json",
@@ -89,6 +93,7 @@ CREATE_CUSTOMER: Operation[customer.CreateCustomerResult] = Operation(
     group="customer",
     name="create_customer",
     tag="Customer",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="customer.CreateCustomerRequest",
@@ -110,6 +115,7 @@ CREATE_CUSTOMER_INVITE: Operation[membership.CustomerInvite] = Operation(
     group="customer",
     name="create_customer_invite",
     tag="Customer",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -140,6 +146,7 @@ CREATE_RECOMMENDATION_SUGGESTION: Operation[customer.CreateRecommendationSuggest
     group="customer",
     name="create_recommendation_suggestion",
     tag="Customer",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -160,6 +167,7 @@ CREATE_WALLET: Operation[customer.CreateWalletResult] = Operation(
     group="customer",
     name="create_wallet",
     tag="Customer",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=200, type="customer.CreateWalletResult", content_type="application/json"),),
@@ -172,6 +180,7 @@ DECLINE_CUSTOMER_INVITE: Operation[None] = Operation(
     group="customer",
     name="decline_customer_invite",
     tag="Customer",
+    models=MODELS,
     parameters=(
         Parameter(
             name="customer_invite_id",
@@ -192,6 +201,7 @@ DELETE_CATEGORY: Operation[dict[str, Any]] = Operation(
     group="customer",
     name="delete_category",
     tag="Customer",
+    models=MODELS,
     removed_upstream=True,
     parameters=(Parameter(name="category_id", wire="categoryId", where="path", type="str", required=True),),
     results=(Result(status=200, type="dict[str, Any]", content_type="application/json"),),
@@ -203,6 +213,7 @@ DELETE_CUSTOMER: Operation[customer.DeleteCustomerResult] = Operation(
     group="customer",
     name="delete_customer",
     tag="Customer",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="customer.DeleteCustomerResult", content_type="application/json"),),
     errors=(404, 412, 429),
@@ -214,6 +225,7 @@ DELETE_CUSTOMER_INVITE: Operation[None] = Operation(
     group="customer",
     name="delete_customer_invite",
     tag="Customer",
+    models=MODELS,
     parameters=(
         Parameter(
             name="customer_invite_id",
@@ -234,6 +246,7 @@ DELETE_CUSTOMER_MEMBERSHIP: Operation[None] = Operation(
     group="customer",
     name="delete_customer_membership",
     tag="Customer",
+    models=MODELS,
     parameters=(
         Parameter(
             name="customer_membership_id",
@@ -254,6 +267,7 @@ DEPRECATED_CUSTOMER_LEAVE_CUSTOMER: Operation[None] = Operation(
     group="customer",
     name="deprecated_customer_leave_customer",
     tag="Customer",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
@@ -266,6 +280,7 @@ GET_CUSTOMER: Operation[customer.Customer] = Operation(
     group="customer",
     name="get_customer",
     tag="Customer",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="customer.Customer", content_type="application/json"),),
     errors=(401, 403, 404, 429),
@@ -277,6 +292,7 @@ GET_CUSTOMER_CATEGORY: Operation[customer.Category] = Operation(
     group="customer",
     name="get_customer_category",
     tag="Customer",
+    models=MODELS,
     removed_upstream=True,
     parameters=(Parameter(name="category_id", wire="categoryId", where="path", type="str", required=True),),
     results=(Result(status=200, type="customer.Category", content_type="application/json"),),
@@ -288,6 +304,7 @@ GET_CUSTOMER_INVITE: Operation[membership.CustomerInvite] = Operation(
     group="customer",
     name="get_customer_invite",
     tag="Customer",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_invite_id", wire="customerInviteId", where="path", type="str", required=True),
     ),
@@ -301,6 +318,7 @@ GET_CUSTOMER_MEMBERSHIP: Operation[membership.CustomerMembership] = Operation(
     group="customer",
     name="get_customer_membership",
     tag="Customer",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_membership_id", wire="customerMembershipId", where="path", type="str", required=True),
     ),
@@ -314,6 +332,7 @@ GET_CUSTOMER_TOKEN_INVITE: Operation[membership.CustomerInvite] = Operation(
     group="customer",
     name="get_customer_token_invite",
     tag="Customer",
+    models=MODELS,
     parameters=(Parameter(name="token", wire="token", where="header", type="str", required=True),),
     results=(Result(status=200, type="membership.CustomerInvite", content_type="application/json"),),
     errors=(404, 429),
@@ -325,6 +344,7 @@ GET_WALLET: Operation[customer.GetWalletResult] = Operation(
     group="customer",
     name="get_wallet",
     tag="Customer",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="customer.GetWalletResult", content_type="application/json"),),
     errors=(400, 404, 409, 412, 429),
@@ -336,6 +356,7 @@ IS_CUSTOMER_LEGALLY_COMPETENT: Operation[customer.IsCustomerLegallyCompetentResu
     group="customer",
     name="is_customer_legally_competent",
     tag="Customer",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="customer.IsCustomerLegallyCompetentResult", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -347,6 +368,7 @@ LIST_CUSTOMER_INVITES: Operation[list[membership.CustomerInvite]] = Operation(
     group="customer",
     name="list_customer_invites",
     tag="Customer",
+    models=MODELS,
     parameters=(
         Parameter(name="limit", wire="limit", where="query", type="int", default=1000, minimum=0),
         Parameter(name="skip", wire="skip", where="query", type="int", default=0),
@@ -363,6 +385,7 @@ LIST_CUSTOMER_MEMBERSHIPS: Operation[list[membership.CustomerMembership]] = Oper
     group="customer",
     name="list_customer_memberships",
     tag="Customer",
+    models=MODELS,
     parameters=(
         Parameter(name="has_expiry", wire="hasExpiry", where="query", type="bool"),
         Parameter(
@@ -387,6 +410,7 @@ LIST_CUSTOMERS: Operation[list[customer.Customer]] = Operation(
     group="customer",
     name="list_customers",
     tag="Customer",
+    models=MODELS,
     parameters=(
         Parameter(name="role", wire="role", where="query", type="str"),
         Parameter(name="search", wire="search", where="query", type="str"),
@@ -405,6 +429,7 @@ LIST_INVITES_FOR_CUSTOMER: Operation[list[membership.CustomerInvite]] = Operatio
     group="customer",
     name="list_invites_for_customer",
     tag="Customer",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="search_term", wire="searchTerm", where="query", type="str"),
@@ -423,6 +448,7 @@ LIST_MEMBERSHIPS_FOR_CUSTOMER: Operation[list[membership.CustomerMembership]] = 
     group="customer",
     name="list_memberships_for_customer",
     tag="Customer",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="has_expiry", wire="hasExpiry", where="query", type="bool"),
@@ -449,6 +475,7 @@ LIST_OF_CUSTOMER_CATEGORIES: Operation[customer.ListOfCustomerCategoriesResult] 
     group="customer",
     name="list_of_customer_categories",
     tag="Customer",
+    models=MODELS,
     removed_upstream=True,
     results=(Result(status=200, type="customer.ListOfCustomerCategoriesResult", content_type="application/json"),),
 )
@@ -459,6 +486,7 @@ REMOVE_AVATAR: Operation[None] = Operation(
     group="customer",
     name="remove_avatar",
     tag="Customer",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 429, 500),
@@ -470,6 +498,7 @@ REQUEST_AVATAR_UPLOAD: Operation[customer.RequestAvatarUploadResult] = Operation
     group="customer",
     name="request_avatar_upload",
     tag="Customer",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=200, type="customer.RequestAvatarUploadResult", content_type="application/json"),),
@@ -482,6 +511,7 @@ RESEND_CUSTOMER_INVITE_MAIL: Operation[None] = Operation(
     group="customer",
     name="resend_customer_invite_mail",
     tag="Customer",
+    models=MODELS,
     parameters=(
         Parameter(
             name="customer_invite_id",
@@ -502,6 +532,7 @@ UPDATE_CATEGORY: Operation[customer.UpdateCategoryResult] = Operation(
     group="customer",
     name="update_category",
     tag="Customer",
+    models=MODELS,
     removed_upstream=True,
     parameters=(Parameter(name="category_id", wire="categoryId", where="path", type="str", required=True),),
     body=Body(
@@ -539,6 +570,7 @@ UPDATE_CUSTOMER: Operation[customer.UpdateCustomerResult] = Operation(
     group="customer",
     name="update_customer",
     tag="Customer",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -562,6 +594,7 @@ UPDATE_CUSTOMER_MEMBERSHIP: Operation[None] = Operation(
     group="customer",
     name="update_customer_membership",
     tag="Customer",
+    models=MODELS,
     parameters=(
         Parameter(
             name="customer_membership_id",

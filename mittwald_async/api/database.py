@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 from typing_extensions import deprecated
 
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from ..models import database
@@ -23,6 +25,7 @@ COPY_MYSQL_DATABASE: Operation[database.CopyMysqlDatabaseResult] = Operation(
     group="database",
     name="copy_mysql_database",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="mysql_database_id", wire="mysqlDatabaseId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -50,6 +53,7 @@ CREATE_MYSQL_DATABASE: Operation[database.CreateMysqlDatabaseResult] = Operation
     group="database",
     name="create_mysql_database",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -83,6 +87,7 @@ CREATE_MYSQL_USER: Operation[database.CreateMysqlUserResult] = Operation(
     group="database",
     name="create_mysql_user",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="mysql_database_id", wire="mysqlDatabaseId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -115,6 +120,7 @@ CREATE_REDIS_DATABASE: Operation[database.CreateRedisDatabaseResult] = Operation
     group="database",
     name="create_redis_database",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -142,6 +148,7 @@ DELETE_MYSQL_DATABASE: Operation[None] = Operation(
     group="database",
     name="delete_mysql_database",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="mysql_database_id", wire="mysqlDatabaseId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 412, 429, 500, 503),
@@ -153,6 +160,7 @@ DELETE_MYSQL_USER: Operation[None] = Operation(
     group="database",
     name="delete_mysql_user",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="mysql_user_id", wire="mysqlUserId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
@@ -164,6 +172,7 @@ DELETE_REDIS_DATABASE: Operation[None] = Operation(
     group="database",
     name="delete_redis_database",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="redis_database_id", wire="redisDatabaseId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 412, 429, 500, 503),
@@ -175,6 +184,7 @@ DEPRECATED_DATABASE_REPLACE_MYSQL_USER: Operation[None] = Operation(
     group="database",
     name="deprecated_database_replace_mysql_user",
     tag="Database",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="mysql_user_id", wire="mysqlUserId", where="path", type="str", required=True),),
     body=Body(
@@ -206,6 +216,7 @@ DEPRECATED_DATABASE_UPDATE_MYSQL_DATABASE_DEFAULT_CHARSET: Operation[None] = Ope
     group="database",
     name="deprecated_database_update_mysql_database_default_charset",
     tag="Database",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="mysql_database_id", wire="mysqlDatabaseId", where="path", type="str", required=True),),
     body=Body(
@@ -233,6 +244,7 @@ DEPRECATED_DATABASE_UPDATE_MYSQL_DATABASE_DESCRIPTION: Operation[None] = Operati
     group="database",
     name="deprecated_database_update_mysql_database_description",
     tag="Database",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="mysql_database_id", wire="mysqlDatabaseId", where="path", type="str", required=True),),
     body=Body(
@@ -252,6 +264,7 @@ DEPRECATED_DATABASE_UPDATE_MYSQL_USER_PASSWORD: Operation[None] = Operation(
     group="database",
     name="deprecated_database_update_mysql_user_password",
     tag="Database",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="mysql_user_id", wire="mysqlUserId", where="path", type="str", required=True),),
     body=Body(
@@ -271,6 +284,7 @@ DEPRECATED_DATABASE_UPDATE_REDIS_DATABASE_CONFIGURATION: Operation[None] = Opera
     group="database",
     name="deprecated_database_update_redis_database_configuration",
     tag="Database",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="redis_database_id", wire="redisDatabaseId", where="path", type="str", required=True),),
     body=Body(
@@ -296,6 +310,7 @@ DEPRECATED_DATABASE_UPDATE_REDIS_DATABASE_DESCRIPTION: Operation[None] = Operati
     group="database",
     name="deprecated_database_update_redis_database_description",
     tag="Database",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="redis_database_id", wire="redisDatabaseId", where="path", type="str", required=True),),
     body=Body(
@@ -315,6 +330,7 @@ DISABLE_MYSQL_USER: Operation[None] = Operation(
     group="database",
     name="disable_mysql_user",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="mysql_user_id", wire="mysqlUserId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
@@ -326,6 +342,7 @@ ENABLE_MYSQL_USER: Operation[None] = Operation(
     group="database",
     name="enable_mysql_user",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="mysql_user_id", wire="mysqlUserId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
@@ -337,6 +354,7 @@ GET_MYSQL_DATABASE: Operation[database.MySqlDatabase] = Operation(
     group="database",
     name="get_mysql_database",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="mysql_database_id", wire="mysqlDatabaseId", where="path", type="str", required=True),),
     results=(Result(status=200, type="database.MySqlDatabase", content_type="application/json"),),
     errors=(400, 404, 429, 500),
@@ -348,6 +366,7 @@ GET_MYSQL_USER: Operation[database.MySqlUser] = Operation(
     group="database",
     name="get_mysql_user",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="mysql_user_id", wire="mysqlUserId", where="path", type="str", required=True),),
     results=(Result(status=200, type="database.MySqlUser", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -359,6 +378,7 @@ GET_MYSQL_USER_PHP_MY_ADMIN_URL: Operation[database.PhpMyAdminURL] = Operation(
     group="database",
     name="get_mysql_user_php_my_admin_url",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="mysql_user_id", wire="mysqlUserId", where="path", type="str", required=True),),
     results=(Result(status=200, type="database.PhpMyAdminURL", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -370,6 +390,7 @@ GET_REDIS_DATABASE: Operation[database.RedisDatabase] = Operation(
     group="database",
     name="get_redis_database",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="redis_database_id", wire="redisDatabaseId", where="path", type="str", required=True),),
     results=(Result(status=200, type="database.RedisDatabase", content_type="application/json"),),
     errors=(400, 404, 429, 500),
@@ -381,6 +402,7 @@ LIST_MYSQL_CHARSETS: Operation[list[database.MySqlCharacterSettings]] = Operatio
     group="database",
     name="list_mysql_charsets",
     tag="Database",
+    models=MODELS,
     secured=False,
     parameters=(Parameter(name="version", wire="version", where="query", type="str"),),
     results=(Result(status=200, type="list[database.MySqlCharacterSettings]", content_type="application/json"),),
@@ -394,6 +416,7 @@ LIST_MYSQL_DATABASES: Operation[list[database.MySqlDatabase]] = Operation(
     group="database",
     name="list_mysql_databases",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[database.MySqlDatabase]", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -406,6 +429,7 @@ LIST_MYSQL_USERS: Operation[list[database.MySqlUser]] = Operation(
     group="database",
     name="list_mysql_users",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="mysql_database_id", wire="mysqlDatabaseId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[database.MySqlUser]", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -418,6 +442,7 @@ LIST_MYSQL_VERSIONS: Operation[list[database.MySqlVersion]] = Operation(
     group="database",
     name="list_mysql_versions",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="query", type="str"),),
     results=(Result(status=200, type="list[database.MySqlVersion]", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -430,6 +455,7 @@ LIST_REDIS_DATABASES: Operation[list[database.RedisDatabase]] = Operation(
     group="database",
     name="list_redis_databases",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[database.RedisDatabase]", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -442,6 +468,7 @@ LIST_REDIS_VERSIONS: Operation[list[database.RedisVersion]] = Operation(
     group="database",
     name="list_redis_versions",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="query", type="str"),),
     results=(Result(status=200, type="list[database.RedisVersion]", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -454,6 +481,7 @@ PATCH_MYSQL_DATABASE: Operation[None] = Operation(
     group="database",
     name="patch_mysql_database",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="mysql_database_id", wire="mysqlDatabaseId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -480,6 +508,7 @@ PATCH_REDIS_DATABASE: Operation[None] = Operation(
     group="database",
     name="patch_redis_database",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="redis_database_id", wire="redisDatabaseId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -506,6 +535,7 @@ UPDATE_MYSQL_USER: Operation[None] = Operation(
     group="database",
     name="update_mysql_user",
     tag="Database",
+    models=MODELS,
     parameters=(Parameter(name="mysql_user_id", wire="mysqlUserId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",

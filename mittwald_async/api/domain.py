@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from typing_extensions import deprecated
 
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +28,7 @@ ABORT_DOMAIN_DECLARATION: Operation[None] = Operation(
     group="domain",
     name="abort_domain_declaration",
     tag="Domain",
+    models=MODELS,
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
@@ -37,6 +40,7 @@ CANCEL_SCHEDULED_DELETION: Operation[None] = Operation(
     group="domain",
     name="cancel_scheduled_deletion",
     tag="Domain",
+    models=MODELS,
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
@@ -48,6 +52,7 @@ CHECK_DOMAIN_REGISTRABILITY: Operation[domain.CheckDomainRegistrabilityResult] =
     group="domain",
     name="check_domain_registrability",
     tag="Domain",
+    models=MODELS,
     secured=False,
     body=Body(
         content_type="application/json",
@@ -68,6 +73,7 @@ CHECK_DOMAIN_TRANSFERABILITY: Operation[domain.CheckDomainTransferabilityResult]
     group="domain",
     name="check_domain_transferability",
     tag="Domain",
+    models=MODELS,
     secured=False,
     body=Body(
         content_type="application/json",
@@ -89,6 +95,7 @@ CREATE_DOMAIN_AUTH_CODE: Operation[domain.CreateDomainAuthCodeResult] = Operatio
     group="domain",
     name="create_domain_auth_code",
     tag="Domain",
+    models=MODELS,
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     results=(Result(status=201, type="domain.CreateDomainAuthCodeResult", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -100,6 +107,7 @@ CREATE_SCHEDULED_DELETION: Operation[None] = Operation(
     group="domain",
     name="create_scheduled_deletion",
     tag="Domain",
+    models=MODELS,
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -121,6 +129,7 @@ DELETE_DOMAIN: Operation[domain.DeleteDomainResult] = Operation(
     group="domain",
     name="delete_domain",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),
         Parameter(name="transit", wire="transit", where="query", type="bool"),
@@ -136,6 +145,7 @@ DEPRECATED_DNS_RECORD_A_SET_CUSTOM: Operation[None] = Operation(
     group="domain",
     name="deprecated_dns_record_a_set_custom",
     tag="Domain",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="zone_id", wire="zoneId", where="path", type="str", required=True, format="uuid"),),
     body=Body(content_type="application/json", type="domain.DeprecatedDnsRecordASetCustomRequest", required=True),
@@ -149,6 +159,7 @@ DEPRECATED_DNS_RECORD_A_SET_MANAGED_BY_INGRESS: Operation[None] = Operation(
     group="domain",
     name="deprecated_dns_record_a_set_managed_by_ingress",
     tag="Domain",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="zone_id", wire="zoneId", where="path", type="str", required=True, format="uuid"),),
     body=Body(
@@ -167,6 +178,7 @@ DEPRECATED_DNS_RECORD_CNAME_SET: Operation[None] = Operation(
     group="domain",
     name="deprecated_dns_record_cname_set",
     tag="Domain",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="zone_id", wire="zoneId", where="path", type="str", required=True, format="uuid"),),
     body=Body(content_type="application/json", type="domain.DeprecatedDnsRecordCnameSetRequest", required=True),
@@ -180,6 +192,7 @@ DEPRECATED_DNS_RECORD_MX_SET_CUSTOM: Operation[None] = Operation(
     group="domain",
     name="deprecated_dns_record_mx_set_custom",
     tag="Domain",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="zone_id", wire="zoneId", where="path", type="str", required=True, format="uuid"),),
     body=Body(content_type="application/json", type="domain.DeprecatedDnsRecordMxSetCustomRequest", required=True),
@@ -193,6 +206,7 @@ DEPRECATED_DNS_RECORD_MX_SET_MANAGED: Operation[None] = Operation(
     group="domain",
     name="deprecated_dns_record_mx_set_managed",
     tag="Domain",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="zone_id", wire="zoneId", where="path", type="str", required=True, format="uuid"),),
     body=Body(
@@ -211,6 +225,7 @@ DEPRECATED_DNS_RECORD_SRV_SET: Operation[None] = Operation(
     group="domain",
     name="deprecated_dns_record_srv_set",
     tag="Domain",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="zone_id", wire="zoneId", where="path", type="str", required=True, format="uuid"),),
     body=Body(content_type="application/json", type="domain.DeprecatedDnsRecordSrvSetRequest", required=True),
@@ -224,6 +239,7 @@ DEPRECATED_DNS_RECORD_TXT_SET: Operation[None] = Operation(
     group="domain",
     name="deprecated_dns_record_txt_set",
     tag="Domain",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="zone_id", wire="zoneId", where="path", type="str", required=True, format="uuid"),),
     body=Body(content_type="application/json", type="domain.DeprecatedDnsRecordTxtSetRequest", required=True),
@@ -237,6 +253,7 @@ DEPRECATED_DOMAIN_CHANGE_OWNERC_OF_DOMAIN: Operation[domain.DeprecatedDomainChan
     group="domain",
     name="deprecated_domain_change_ownerc_of_domain",
     tag="Domain",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     body=Body(
@@ -267,6 +284,7 @@ DEPRECATED_DOMAIN_CHANGE_PROJECT_OF_DOMAIN: Operation[None] = Operation(
     group="domain",
     name="deprecated_domain_change_project_of_domain",
     tag="Domain",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     body=Body(
@@ -287,6 +305,7 @@ DEPRECATED_DOMAIN_CHECK_DOMAIN_REGISTRABILITY: Operation[domain.DeprecatedDomain
         group="domain",
         name="deprecated_domain_check_domain_registrability",
         tag="Domain",
+        models=MODELS,
         deprecated=True,
         secured=False,
         body=Body(
@@ -315,6 +334,7 @@ DEPRECATED_DOMAIN_DECLARE_NAMESERVERS: Operation[None] = Operation(
     group="domain",
     name="deprecated_domain_declare_nameservers",
     tag="Domain",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     body=Body(
@@ -336,6 +356,7 @@ DEPRECATED_DOMAIN_DECLARE_PROCESS_CHANGE_AUTHCODE: Operation[
     group="domain",
     name="deprecated_domain_declare_process_change_authcode",
     tag="Domain",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     body=Body(
@@ -365,6 +386,7 @@ DEPRECATED_DOMAIN_DECLARE_PROCESS_CHANGE_HANDLES: Operation[
     group="domain",
     name="deprecated_domain_declare_process_change_handles",
     tag="Domain",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     body=Body(
@@ -399,6 +421,7 @@ DEPRECATED_DOMAIN_GET_HANDLE_FIELDS: Operation[domain.DeprecatedDomainGetHandleF
     group="domain",
     name="deprecated_domain_get_handle_fields",
     tag="Domain",
+    models=MODELS,
     deprecated=True,
     secured=False,
     parameters=(
@@ -421,6 +444,7 @@ DEPRECATED_DOMAIN_GET_SCREENSHOT_FOR_DOMAIN: Operation[domain.DeprecatedDomainGe
     group="domain",
     name="deprecated_domain_get_screenshot_for_domain",
     tag="Domain",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True, format="uuid"),),
     body=Body(
@@ -445,6 +469,7 @@ DEPRECATED_DOMAIN_LIST_DOMAINS: Operation[list[domain.Domain]] = Operation(
     group="domain",
     name="deprecated_domain_list_domains",
     tag="Domain",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
@@ -463,6 +488,7 @@ DEPRECATED_INGRESS_LIST_INGRESSES: Operation[list[ingress.IngressDeprecated]] = 
     group="domain",
     name="deprecated_ingress_list_ingresses",
     tag="Domain",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[ingress.IngressDeprecated]", content_type="application/json"),),
@@ -476,6 +502,7 @@ DEPRECATED_INGRESS_PATHS: Operation[None] = Operation(
     group="domain",
     name="deprecated_ingress_paths",
     tag="Domain",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="ingress_id", wire="ingressId", where="path", type="str", required=True, format="uuid"),
@@ -491,6 +518,7 @@ DEPRECATED_INGRESS_TLS: Operation[dict[str, Any]] = Operation(
     group="domain",
     name="deprecated_ingress_tls",
     tag="Domain",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="ingress_id", wire="ingressId", where="path", type="str", required=True, format="uuid"),
@@ -506,6 +534,7 @@ DNS_CREATE_DNS_ZONE: Operation[domain.DnsCreateDnsZoneResult] = Operation(
     group="domain",
     name="dns_create_dns_zone",
     tag="Domain",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="domain.DnsCreateDnsZoneRequest",
@@ -533,6 +562,7 @@ DNS_DELETE_DNS_ZONE: Operation[None] = Operation(
     group="domain",
     name="dns_delete_dns_zone",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="dns_zone_id", wire="dnsZoneId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -546,6 +576,7 @@ DNS_GET_DNS_ZONE: Operation[dns.Zone] = Operation(
     group="domain",
     name="dns_get_dns_zone",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="dns_zone_id", wire="dnsZoneId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -559,6 +590,7 @@ DNS_GET_ZONE_FILE: Operation[str] = Operation(
     group="domain",
     name="dns_get_zone_file",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="dns_zone_id", wire="dnsZoneId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -572,6 +604,7 @@ DNS_LIST_DNS_ZONES: Operation[list[dns.Zone]] = Operation(
     group="domain",
     name="dns_list_dns_zones",
     tag="Domain",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[dns.Zone]", content_type="application/json"),),
     errors=(400, 429),
@@ -584,6 +617,7 @@ DNS_SET_RECORD_SET_MANAGED: Operation[domain.DnsSetRecordSetManagedResult] = Ope
     group="domain",
     name="dns_set_record_set_managed",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="dns_zone_id", wire="dnsZoneId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="record_set", wire="recordSet", where="path", type="str", required=True, enum=("a", "mx")),
@@ -599,6 +633,7 @@ DNS_UPDATE_RECORD_SET: Operation[None] = Operation(
     group="domain",
     name="dns_update_record_set",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="dns_zone_id", wire="dnsZoneId", where="path", type="str", required=True, format="uuid"),
         Parameter(
@@ -621,6 +656,7 @@ GET_CONTACT_VERIFICATION: Operation[domain.ContactVerification] = Operation(
     group="domain",
     name="get_contact_verification",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(
             name="contact_verification_id",
@@ -641,6 +677,7 @@ GET_DOMAIN: Operation[domain.Domain] = Operation(
     group="domain",
     name="get_domain",
     tag="Domain",
+    models=MODELS,
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     results=(Result(status=200, type="domain.Domain", content_type="application/json"),),
     errors=(400, 403, 404, 429),
@@ -652,6 +689,7 @@ GET_LATEST_SCREENSHOT: Operation[domain.GetLatestScreenshotResult] = Operation(
     group="domain",
     name="get_latest_screenshot",
     tag="Domain",
+    models=MODELS,
     parameters=(Parameter(name="domain_name", wire="domainName", where="query", type="str", required=True),),
     results=(Result(status=200, type="domain.GetLatestScreenshotResult", content_type="application/json"),),
     errors=(404, 429),
@@ -663,6 +701,7 @@ INGRESS_CREATE_INGRESS: Operation[domain.IngressCreateIngressResult] = Operation
     group="domain",
     name="ingress_create_ingress",
     tag="Domain",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="domain.IngressCreateIngressRequest",
@@ -684,6 +723,7 @@ INGRESS_DELETE_INGRESS: Operation[None] = Operation(
     group="domain",
     name="ingress_delete_ingress",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="ingress_id", wire="ingressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -697,6 +737,7 @@ INGRESS_GET_INGRESS: Operation[ingress.Ingress] = Operation(
     group="domain",
     name="ingress_get_ingress",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="ingress_id", wire="ingressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -710,6 +751,7 @@ INGRESS_INGRESS_VERIFY_OWNERSHIP: Operation[dict[str, Any]] = Operation(
     group="domain",
     name="ingress_ingress_verify_ownership",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="ingress_id", wire="ingressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -723,6 +765,7 @@ INGRESS_LIST_INGRESSES: Operation[list[ingress.Ingress]] = Operation(
     group="domain",
     name="ingress_list_ingresses",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="query", type="str"),
         Parameter(name="certificate_id", wire="certificateId", where="query", type="str", format="uuid"),
@@ -744,6 +787,7 @@ INGRESS_LIST_INGRESSES_COMPATIBLE_WITH_CERTIFICATE: Operation[list[ingress.Ingre
     group="domain",
     name="ingress_list_ingresses_compatible_with_certificate",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="limit", wire="limit", where="query", type="int", default=10000, minimum=0),
         Parameter(name="skip", wire="skip", where="query", type="int", default=0),
@@ -765,6 +809,7 @@ INGRESS_REQUEST_INGRESS_ACME_CERTIFICATE_ISSUANCE: Operation[None] = Operation(
     group="domain",
     name="ingress_request_ingress_acme_certificate_issuance",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="ingress_id", wire="ingressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -778,6 +823,7 @@ INGRESS_UPDATE_INGRESS_PATHS: Operation[None] = Operation(
     group="domain",
     name="ingress_update_ingress_paths",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="ingress_id", wire="ingressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -792,6 +838,7 @@ INGRESS_UPDATE_INGRESS_TLS: Operation[dict[str, Any]] = Operation(
     group="domain",
     name="ingress_update_ingress_tls",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="ingress_id", wire="ingressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -806,6 +853,7 @@ LIST_CONTACT_VERIFICATIONS: Operation[list[domain.ContactVerification]] = Operat
     group="domain",
     name="list_contact_verifications",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="value", wire="value", where="query", type="str"),
         Parameter(
@@ -827,6 +875,7 @@ LIST_DOMAINS: Operation[list[domain.Domain]] = Operation(
     group="domain",
     name="list_domains",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="query", type="str"),
         Parameter(name="domain_search_name", wire="domainSearchName", where="query", type="str"),
@@ -846,6 +895,7 @@ LIST_TLD_CONTACT_SCHEMAS: Operation[domain.ListTldContactSchemasResult] = Operat
     group="domain",
     name="list_tld_contact_schemas",
     tag="Domain",
+    models=MODELS,
     secured=False,
     parameters=(Parameter(name="tld", wire="tld", where="path", type="str", required=True),),
     results=(Result(status=200, type="domain.ListTldContactSchemasResult", content_type="application/json"),),
@@ -858,6 +908,7 @@ LIST_TLDS: Operation[list[domain.TopLevel]] = Operation(
     group="domain",
     name="list_tlds",
     tag="Domain",
+    models=MODELS,
     secured=False,
     results=(Result(status=200, type="list[domain.TopLevel]", content_type="application/json"),),
     errors=(429,),
@@ -870,6 +921,7 @@ MIGRATION_LIST_MIGRATIONS_BY_PROJECT_ID: Operation[list[domainmigration.Migratio
     group="domain",
     name="migration_list_migrations_by_project_id",
     tag="Domain",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[domainmigration.Migration]", content_type="application/json"),),
     errors=(400, 429),
@@ -882,6 +934,7 @@ RESEND_CONTACT_VERIFICATION_EMAIL: Operation[None] = Operation(
     group="domain",
     name="resend_contact_verification_email",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(
             name="contact_verification_id",
@@ -902,6 +955,7 @@ RESEND_DOMAIN_EMAIL: Operation[None] = Operation(
     group="domain",
     name="resend_domain_email",
     tag="Domain",
+    models=MODELS,
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 412, 429),
@@ -913,6 +967,7 @@ SSL_CHECK_REPLACE_CERTIFICATE: Operation[ssl.CheckReplaceCertificateResponse] = 
     group="domain",
     name="ssl_check_replace_certificate",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="certificate_id", wire="certificateId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -936,6 +991,7 @@ SSL_CREATE_CERTIFICATE_REQUEST: Operation[ssl.CertificateRequestCreateResponse] 
     group="domain",
     name="ssl_create_certificate_request",
     tag="Domain",
+    models=MODELS,
     body=Body(content_type="application/json", type="domain.SslCreateCertificateRequest", required=True),
     results=(Result(status=201, type="ssl.CertificateRequestCreateResponse", content_type="application/json"),),
     errors=(400, 404, 409, 412, 429),
@@ -947,6 +1003,7 @@ SSL_DELETE_CERTIFICATE: Operation[None] = Operation(
     group="domain",
     name="ssl_delete_certificate",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="certificate_id", wire="certificateId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -960,6 +1017,7 @@ SSL_DELETE_CERTIFICATE_REQUEST: Operation[None] = Operation(
     group="domain",
     name="ssl_delete_certificate_request",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(
             name="certificate_request_id",
@@ -980,6 +1038,7 @@ SSL_GET_CERTIFICATE: Operation[ssl.Certificate] = Operation(
     group="domain",
     name="ssl_get_certificate",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="certificate_id", wire="certificateId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -993,6 +1052,7 @@ SSL_GET_CERTIFICATE_REQUEST: Operation[ssl.CertificateRequest] = Operation(
     group="domain",
     name="ssl_get_certificate_request",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(
             name="certificate_request_id",
@@ -1013,6 +1073,7 @@ SSL_LIST_CERTIFICATE_REQUESTS: Operation[list[ssl.CertificateRequest]] = Operati
     group="domain",
     name="ssl_list_certificate_requests",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="query", type="str"),
         Parameter(name="ingress_id", wire="ingressId", where="query", type="str", format="uuid"),
@@ -1028,6 +1089,7 @@ SSL_LIST_CERTIFICATES: Operation[list[ssl.Certificate]] = Operation(
     group="domain",
     name="ssl_list_certificates",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="query", type="str"),
         Parameter(name="ingress_id", wire="ingressId", where="query", type="str", format="uuid"),
@@ -1043,6 +1105,7 @@ SSL_REPLACE_CERTIFICATE: Operation[None] = Operation(
     group="domain",
     name="ssl_replace_certificate",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="certificate_id", wire="certificateId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -1066,6 +1129,7 @@ SUGGEST: Operation[domain.SuggestedDomains] = Operation(
     group="domain",
     name="suggest",
     tag="Domain",
+    models=MODELS,
     secured=False,
     parameters=(
         Parameter(name="prompt", wire="prompt", where="query", type="str", required=True, max_length=500),
@@ -1082,6 +1146,7 @@ UPDATE_DOMAIN_AUTH_CODE: Operation[domain.UpdateDomainAuthCodeResult] = Operatio
     group="domain",
     name="update_domain_auth_code",
     tag="Domain",
+    models=MODELS,
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -1102,6 +1167,7 @@ UPDATE_DOMAIN_CONTACT: Operation[domain.UpdateDomainContactResult] = Operation(
     group="domain",
     name="update_domain_contact",
     tag="Domain",
+    models=MODELS,
     parameters=(
         Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),
         Parameter(name="contact", wire="contact", where="path", type="str", required=True, enum=("owner",)),
@@ -1133,6 +1199,7 @@ UPDATE_DOMAIN_NAMESERVERS: Operation[None] = Operation(
     group="domain",
     name="update_domain_nameservers",
     tag="Domain",
+    models=MODELS,
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -1151,6 +1218,7 @@ UPDATE_DOMAIN_PROJECT_ID: Operation[None] = Operation(
     group="domain",
     name="update_domain_project_id",
     tag="Domain",
+    models=MODELS,
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 from typing_extensions import deprecated
 
-from ..files import Download, Upload
-from ..operation import Body, Operation, Parameter, Result, Sender
+from mittwald_async.runtime.files import Download, Upload
+from mittwald_async.runtime.operation import Body, Operation, Parameter, Result, Sender
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from ..models import file
@@ -23,6 +25,7 @@ CREATE_FILE: Operation[file.FileMeta] = Operation(
     group="file",
     name="create_file",
     tag="File",
+    models=MODELS,
     parameters=(Parameter(name="token", wire="Token", where="header", type="str", required=True, format="uuid"),),
     body=Body(
         content_type="multipart/form-data",
@@ -41,6 +44,7 @@ DEPRECATED_FILE_GET_FILE_TOKEN_RULES: Operation[file.FileUploadRules] = Operatio
     group="file",
     name="deprecated_file_get_file_token_rules",
     tag="File",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="token", wire="token", where="path", type="str", required=True, format="uuid"),),
     results=(Result(status=200, type="file.FileUploadRules", content_type="application/json"),),
@@ -53,6 +57,7 @@ DEPRECATED_FILE_GET_FILE_TYPE_RULES: Operation[file.FileUploadRules] = Operation
     group="file",
     name="deprecated_file_get_file_type_rules",
     tag="File",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="name", wire="name", where="path", type="str", required=True, enum=("avatar", "conversation")),
@@ -67,6 +72,7 @@ GET_FILE: Operation[bytes] = Operation(
     group="file",
     name="get_file",
     tag="File",
+    models=MODELS,
     parameters=(
         Parameter(name="file_id", wire="fileId", where="path", type="str", required=True),
         Parameter(
@@ -117,6 +123,7 @@ GET_FILE_META: Operation[file.FileMeta] = Operation(
     group="file",
     name="get_file_meta",
     tag="File",
+    models=MODELS,
     parameters=(
         Parameter(name="file_id", wire="fileId", where="path", type="str", required=True),
         Parameter(name="token", wire="token", where="query", type="str"),
@@ -132,6 +139,7 @@ GET_FILE_UPLOAD_TOKEN_RULES: Operation[file.FileUploadRules] = Operation(
     group="file",
     name="get_file_upload_token_rules",
     tag="File",
+    models=MODELS,
     parameters=(
         Parameter(
             name="file_upload_token",
@@ -152,6 +160,7 @@ GET_FILE_UPLOAD_TYPE_RULES: Operation[file.FileUploadRules] = Operation(
     group="file",
     name="get_file_upload_type_rules",
     tag="File",
+    models=MODELS,
     secured=False,
     parameters=(
         Parameter(
@@ -173,6 +182,7 @@ GET_FILE_WITH_NAME: Operation[bytes] = Operation(
     group="file",
     name="get_file_with_name",
     tag="File",
+    models=MODELS,
     parameters=(
         Parameter(name="file_id", wire="fileId", where="path", type="str", required=True),
         Parameter(name="file_name", wire="fileName", where="path", type="str", required=True),

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..operation import Sender
+    from mittwald_async.runtime.operation import Sender
     from .ai_hosting import AiHostingGroup
     from .app import AppGroup
     from .article import ArticleGroup

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +25,7 @@ CREATE_LEAD_FYNDR_ACCESS_REQUEST: Operation[leadfyndr.CreateLeadFyndrAccessReque
     group="lead_fyndr",
     name="create_lead_fyndr_access_request",
     tag="LeadFyndr",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -41,6 +44,7 @@ CREATE_LEADS_EXPORT: Operation[leadfyndr.CreateLeadsExportResult | str] = Operat
     group="lead_fyndr",
     name="create_leads_export",
     tag="LeadFyndr",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -71,6 +75,7 @@ GET_CITIES: Operation[list[leadfyndr.City]] = Operation(
     group="lead_fyndr",
     name="get_cities",
     tag="LeadFyndr",
+    models=MODELS,
     parameters=(Parameter(name="input", wire="input", where="query", type="str", required=True, min_length=3),),
     results=(Result(status=200, type="list[leadfyndr.City]", content_type="application/json"),),
     errors=(400, 403, 404, 429),
@@ -83,6 +88,7 @@ GET_LEAD: Operation[leadfyndr.Lead] = Operation(
     group="lead_fyndr",
     name="get_lead",
     tag="LeadFyndr",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="lead_id", wire="leadId", where="path", type="str", required=True),
@@ -97,6 +103,7 @@ GET_LEAD_FYNDR_PROFILE: Operation[leadfyndr.GetLeadFyndrProfileResult] = Operati
     group="lead_fyndr",
     name="get_lead_fyndr_profile",
     tag="LeadFyndr",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="leadfyndr.GetLeadFyndrProfileResult", content_type="application/json"),),
     errors=(400, 403, 404, 429),
@@ -108,6 +115,7 @@ GET_LEAD_FYNDR_PROFILE_REQUEST: Operation[leadfyndr.ProfileRequest] = Operation(
     group="lead_fyndr",
     name="get_lead_fyndr_profile_request",
     tag="LeadFyndr",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="leadfyndr.ProfileRequest", content_type="application/json"),),
     errors=(400, 403, 404, 429),
@@ -119,6 +127,7 @@ GET_LEAD_FYNDR_PROFILE_TARIFF_OPTIONS: Operation[leadfyndr.TariffOptions] = Oper
     group="lead_fyndr",
     name="get_lead_fyndr_profile_tariff_options",
     tag="LeadFyndr",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="leadfyndr.TariffOptions", content_type="application/json"),),
     errors=(400, 403, 404, 429),
@@ -130,6 +139,7 @@ GET_LEADS_EXPORT_HISTORY: Operation[list[leadfyndr.LeadsExport]] = Operation(
     group="lead_fyndr",
     name="get_leads_export_history",
     tag="LeadFyndr",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="limit", wire="limit", where="query", type="int", minimum=0),
@@ -149,6 +159,7 @@ GET_UNLOCKED_LEAD: Operation[leadfyndr.UnlockedLead] = Operation(
     group="lead_fyndr",
     name="get_unlocked_lead",
     tag="LeadFyndr",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="lead_id", wire="leadId", where="path", type="str", required=True),
@@ -163,6 +174,7 @@ LIST_LEADS: Operation[list[leadfyndr.Lead]] = Operation(
     group="lead_fyndr",
     name="list_leads",
     tag="LeadFyndr",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(
@@ -264,6 +276,7 @@ LIST_UNLOCKED_LEADS: Operation[list[leadfyndr.UnlockedLead]] = Operation(
     group="lead_fyndr",
     name="list_unlocked_leads",
     tag="LeadFyndr",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(
@@ -366,6 +379,7 @@ REMOVE_UNLOCKED_LEAD_RESERVATION: Operation[leadfyndr.RemoveUnlockedLeadReservat
     group="lead_fyndr",
     name="remove_unlocked_lead_reservation",
     tag="LeadFyndr",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="lead_id", wire="leadId", where="path", type="str", required=True),
@@ -382,6 +396,7 @@ RESERVE_UNLOCKED_LEAD: Operation[leadfyndr.ReserveUnlockedLeadResult] = Operatio
     group="lead_fyndr",
     name="reserve_unlocked_lead",
     tag="LeadFyndr",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="lead_id", wire="leadId", where="path", type="str", required=True),
@@ -396,6 +411,7 @@ UNLOCK_LEAD: Operation[leadfyndr.UnlockLeadResult] = Operation(
     group="lead_fyndr",
     name="unlock_lead",
     tag="LeadFyndr",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="lead_id", wire="leadId", where="path", type="str", required=True),

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from ..models import license
@@ -21,6 +23,7 @@ GET_LICENSE: Operation[license.License] = Operation(
     group="license",
     name="get_license",
     tag="License",
+    models=MODELS,
     parameters=(
         Parameter(name="license_id", wire="licenseId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -34,6 +37,7 @@ LIST_LICENSES_FOR_PROJECT: Operation[list[license.License]] = Operation(
     group="license",
     name="list_licenses_for_project",
     tag="License",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="limit", wire="limit", where="query", type="int", default=1000, minimum=0),
@@ -51,6 +55,7 @@ ROTATE_LICENSE_KEY: Operation[license.KeyResponse] = Operation(
     group="license",
     name="rotate_license_key",
     tag="License",
+    models=MODELS,
     parameters=(
         Parameter(name="license_id", wire="licenseId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -71,6 +76,7 @@ VALIDATE_LICENSE_KEY_FOR_PROJECT: Operation[license.ValidateLicenseKeyForProject
     group="license",
     name="validate_license_key_for_project",
     tag="License",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True, format="uuid"),
     ),

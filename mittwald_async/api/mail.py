@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 from typing_extensions import deprecated
 
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +27,7 @@ CREATE_DELIVERYBOX: Operation[mail.CreateDeliveryboxResult] = Operation(
     group="mail",
     name="create_deliverybox",
     tag="Mail",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -46,6 +49,7 @@ CREATE_MAIL_ADDRESS: Operation[mail.CreateMailAddressResult] = Operation(
     group="mail",
     name="create_mail_address",
     tag="Mail",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(content_type="application/json", type="mail.CreateMailAddressRequest", required=True),
     results=(Result(status=201, type="mail.CreateMailAddressResult", content_type="application/json"),),
@@ -58,6 +62,7 @@ DELETE_DELIVERY_BOX: Operation[None] = Operation(
     group="mail",
     name="delete_delivery_box",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="delivery_box_id", wire="deliveryBoxId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -71,6 +76,7 @@ DELETE_MAIL_ADDRESS: Operation[None] = Operation(
     group="mail",
     name="delete_mail_address",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -84,6 +90,7 @@ DEPRECATED_MAIL_DELIVERYBOX_UPDATE_DESCRIPTION: Operation[None] = Operation(
     group="mail",
     name="deprecated_mail_deliverybox_update_description",
     tag="Mail",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True, format="uuid"),),
     body=Body(
@@ -103,6 +110,7 @@ DEPRECATED_MAIL_DELIVERYBOX_UPDATE_PASSWORD: Operation[None] = Operation(
     group="mail",
     name="deprecated_mail_deliverybox_update_password",
     tag="Mail",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True, format="uuid"),),
     body=Body(
@@ -122,6 +130,7 @@ DEPRECATED_MAIL_MAILADDRESS_UPDATE_ADDRESS: Operation[None] = Operation(
     group="mail",
     name="deprecated_mail_mailaddress_update_address",
     tag="Mail",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True, format="uuid"),),
     body=Body(
@@ -143,6 +152,7 @@ DEPRECATED_MAIL_PROJECTSETTING_UPDATE_BLACKLIST: Operation[None] = Operation(
     group="mail",
     name="deprecated_mail_projectsetting_update_blacklist",
     tag="Mail",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
@@ -162,6 +172,7 @@ DEPRECATED_MAIL_PROJECTSETTING_UPDATE_WHITELIST: Operation[None] = Operation(
     group="mail",
     name="deprecated_mail_projectsetting_update_whitelist",
     tag="Mail",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
@@ -181,6 +192,7 @@ DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_AUTORESPONDER: Operation[None] = Operation(
     group="mail",
     name="deprecated_mail_update_mail_address_autoresponder",
     tag="Mail",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
@@ -211,6 +223,7 @@ DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_CATCHALL: Operation[None] = Operation(
     group="mail",
     name="deprecated_mail_update_mail_address_catchall",
     tag="Mail",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
@@ -232,6 +245,7 @@ DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_FORWARD_ADDRESSES: Operation[None] = Operati
     group="mail",
     name="deprecated_mail_update_mail_address_forward_addresses",
     tag="Mail",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
@@ -255,6 +269,7 @@ DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_PASSWORD: Operation[None] = Operation(
     group="mail",
     name="deprecated_mail_update_mail_address_password",
     tag="Mail",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
@@ -276,6 +291,7 @@ DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_QUOTA: Operation[None] = Operation(
     group="mail",
     name="deprecated_mail_update_mail_address_quota",
     tag="Mail",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
@@ -299,6 +315,7 @@ DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_SPAM_PROTECTION: Operation[None] = Operation
     group="mail",
     name="deprecated_mail_update_mail_address_spam_protection",
     tag="Mail",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
@@ -328,6 +345,7 @@ DEPRECATED_MAIL_UPDATE_PROJECT_MAIL_SETTING: Operation[None] = Operation(
     group="mail",
     name="deprecated_mail_update_project_mail_setting",
     tag="Mail",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
@@ -355,6 +373,7 @@ DISABLE_MAIL_ARCHIVE: Operation[None] = Operation(
     group="mail",
     name="disable_mail_archive",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -368,6 +387,7 @@ GET_DELIVERY_BOX: Operation[mail.Deliverybox] = Operation(
     group="mail",
     name="get_delivery_box",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="delivery_box_id", wire="deliveryBoxId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -381,6 +401,7 @@ GET_MAIL_ADDRESS: Operation[mail.MailAddress] = Operation(
     group="mail",
     name="get_mail_address",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -394,6 +415,7 @@ GET_MAIL_RATE_LIMIT: Operation[mailsystem.RateLimit] = Operation(
     group="mail",
     name="get_mail_rate_limit",
     tag="Mail",
+    models=MODELS,
     parameters=(Parameter(name="mail_rate_limit_id", wire="mailRateLimitId", where="path", type="str", required=True),),
     results=(Result(status=200, type="mailsystem.RateLimit", content_type="application/json"),),
     errors=(404, 429),
@@ -405,6 +427,7 @@ LIST_BACKUPS_FOR_MAIL_ADDRESS: Operation[list[mail.MailAddressBackup]] = Operati
     group="mail",
     name="list_backups_for_mail_address",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -419,6 +442,7 @@ LIST_DELIVERY_BOXES: Operation[list[mail.Deliverybox]] = Operation(
     group="mail",
     name="list_delivery_boxes",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="search", wire="search", where="query", type="str"),
@@ -437,6 +461,7 @@ LIST_MAIL_ADDRESSES: Operation[list[mail.MailAddress]] = Operation(
     group="mail",
     name="list_mail_addresses",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="search", wire="search", where="query", type="str"),
@@ -461,6 +486,7 @@ LIST_MAIL_ADDRESSES_FOR_USER: Operation[list[mail.MailAddress]] = Operation(
     group="mail",
     name="list_mail_addresses_for_user",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="query", type="str"),
         Parameter(name="search", wire="search", where="query", type="str"),
@@ -485,6 +511,7 @@ LIST_MAIL_RATE_LIMITS: Operation[list[mailsystem.RateLimit]] = Operation(
     group="mail",
     name="list_mail_rate_limits",
     tag="Mail",
+    models=MODELS,
     results=(Result(status=200, type="list[mailsystem.RateLimit]", content_type="application/json"),),
     errors=(429,),
     paging=Paging(),
@@ -496,6 +523,7 @@ LIST_PROJECT_MAIL_SETTINGS: Operation[mail.ListProjectMailSettingsResult] = Oper
     group="mail",
     name="list_project_mail_settings",
     tag="Mail",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="mail.ListProjectMailSettingsResult", content_type="application/json"),),
     errors=(400, 403, 404, 429, 500, 503),
@@ -507,6 +535,7 @@ RECOVER_MAIL_ADDRESS_EMAILS: Operation[None] = Operation(
     group="mail",
     name="recover_mail_address_emails",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="backup_id", wire="backupId", where="path", type="str", required=True, pattern="^[0-9]{8}$"),
@@ -521,6 +550,7 @@ REQUEST_MAIL_ADDRESS_RATE_LIMIT_CHANGE: Operation[None] = Operation(
     group="mail",
     name="request_mail_address_rate_limit_change",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -543,6 +573,7 @@ UPDATE_DELIVERY_BOX_DESCRIPTION: Operation[None] = Operation(
     group="mail",
     name="update_delivery_box_description",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="delivery_box_id", wire="deliveryBoxId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -563,6 +594,7 @@ UPDATE_DELIVERY_BOX_PASSWORD: Operation[None] = Operation(
     group="mail",
     name="update_delivery_box_password",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="delivery_box_id", wire="deliveryBoxId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -583,6 +615,7 @@ UPDATE_MAIL_ADDRESS_ADDRESS: Operation[None] = Operation(
     group="mail",
     name="update_mail_address_address",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -605,6 +638,7 @@ UPDATE_MAIL_ADDRESS_AUTORESPONDER: Operation[None] = Operation(
     group="mail",
     name="update_mail_address_autoresponder",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -634,6 +668,7 @@ UPDATE_MAIL_ADDRESS_CATCH_ALL: Operation[None] = Operation(
     group="mail",
     name="update_mail_address_catch_all",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -654,6 +689,7 @@ UPDATE_MAIL_ADDRESS_FORWARD_ADDRESSES: Operation[None] = Operation(
     group="mail",
     name="update_mail_address_forward_addresses",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -676,6 +712,7 @@ UPDATE_MAIL_ADDRESS_PASSWORD: Operation[None] = Operation(
     group="mail",
     name="update_mail_address_password",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -696,6 +733,7 @@ UPDATE_MAIL_ADDRESS_QUOTA: Operation[None] = Operation(
     group="mail",
     name="update_mail_address_quota",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -718,6 +756,7 @@ UPDATE_MAIL_ADDRESS_SPAM_PROTECTION: Operation[None] = Operation(
     group="mail",
     name="update_mail_address_spam_protection",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="mail_address_id", wire="mailAddressId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -746,6 +785,7 @@ UPDATE_PROJECT_MAIL_SETTING: Operation[None] = Operation(
     group="mail",
     name="update_project_mail_setting",
     tag="Mail",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(

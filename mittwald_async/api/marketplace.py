@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
-from ..structs import UNSET, UnsetType
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+from mittwald_async.runtime.structs import UNSET, UnsetType
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +27,7 @@ CONTRIBUTOR_CANCEL_VERIFICATION: Operation[None] = Operation(
     group="marketplace",
     name="contributor_cancel_verification",
     tag="Marketplace",
+    models=MODELS,
     parameters=(Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
@@ -36,6 +39,7 @@ CONTRIBUTOR_DELETE_CONTRIBUTOR: Operation[None] = Operation(
     group="marketplace",
     name="contributor_delete_contributor",
     tag="Marketplace",
+    models=MODELS,
     parameters=(Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(404, 412, 429),
@@ -48,6 +52,7 @@ CONTRIBUTOR_EXPRESS_INTEREST_TO_CONTRIBUTE: Operation[marketplace.ContributorExp
         group="marketplace",
         name="contributor_express_interest_to_contribute",
         tag="Marketplace",
+        models=MODELS,
         parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
         body=Body(
             content_type="application/json",
@@ -95,6 +100,7 @@ CONTRIBUTOR_GET_BILLING_INFORMATION: Operation[marketplace.ContributorGetBilling
     group="marketplace",
     name="contributor_get_billing_information",
     tag="Marketplace",
+    models=MODELS,
     parameters=(Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),),
     results=(
         Result(status=200, type="marketplace.ContributorGetBillingInformationResult", content_type="application/json"),
@@ -109,6 +115,7 @@ CONTRIBUTOR_GET_CUSTOMER_BILLING_PORTAL_LINK: Operation[marketplace.ContributorG
         group="marketplace",
         name="contributor_get_customer_billing_portal_link",
         tag="Marketplace",
+        models=MODELS,
         parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
         results=(
             Result(
@@ -127,6 +134,7 @@ CONTRIBUTOR_GET_LOGIN_LINK: Operation[marketplace.ContributorGetLoginLinkResult]
     group="marketplace",
     name="contributor_get_login_link",
     tag="Marketplace",
+    models=MODELS,
     parameters=(Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),),
     results=(Result(status=200, type="marketplace.ContributorGetLoginLinkResult", content_type="application/json"),),
     errors=(400, 403, 404, 429),
@@ -138,6 +146,7 @@ CONTRIBUTOR_LIST_CONTRACT_PARTNERS_OF_CONTRIBUTOR: Operation[list[marketplace.Co
     group="marketplace",
     name="contributor_list_contract_partners_of_contributor",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="extension_id", wire="extensionId", where="query", type="str", format="uuid"),
@@ -164,6 +173,7 @@ CONTRIBUTOR_LIST_INCOMING_INVOICES: Operation[list[marketplace.ContributorListIn
     group="marketplace",
     name="contributor_list_incoming_invoices",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="search", wire="search", where="query", type="str"),
@@ -190,6 +200,7 @@ CONTRIBUTOR_LIST_ONBEHALF_INVOICES: Operation[list[marketplace.ContributorListOn
     group="marketplace",
     name="contributor_list_onbehalf_invoices",
     tag="Marketplace",
+    models=MODELS,
     parameters=(Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),),
     results=(
         Result(
@@ -208,6 +219,7 @@ CONTRIBUTOR_PATCH_CONTRIBUTOR: Operation[marketplace.OwnContributor] = Operation
     group="marketplace",
     name="contributor_patch_contributor",
     tag="Marketplace",
+    models=MODELS,
     parameters=(Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -253,6 +265,7 @@ CONTRIBUTOR_RECEIPT_GET_FILE_ACCESS_TOKEN: Operation[marketplace.ContributorRece
         group="marketplace",
         name="contributor_receipt_get_file_access_token",
         tag="Marketplace",
+        models=MODELS,
         parameters=(
             Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
             Parameter(
@@ -283,6 +296,7 @@ CONTRIBUTOR_REQUEST_DEVIATING_CONTRIBUTOR_AVATAR_UPLOAD: Operation[
     group="marketplace",
     name="contributor_request_deviating_contributor_avatar_upload",
     tag="Marketplace",
+    models=MODELS,
     parameters=(Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),),
     results=(
         Result(
@@ -300,6 +314,7 @@ CONTRIBUTOR_REQUEST_VERIFICATION: Operation[None] = Operation(
     group="marketplace",
     name="contributor_request_verification",
     tag="Marketplace",
+    models=MODELS,
     parameters=(Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
@@ -311,6 +326,7 @@ CONTRIBUTOR_RESET_CONTRIBUTOR_AVATAR: Operation[None] = Operation(
     group="marketplace",
     name="contributor_reset_contributor_avatar",
     tag="Marketplace",
+    models=MODELS,
     parameters=(Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(404, 429),
@@ -324,6 +340,7 @@ CONTRIBUTOR_ROTATE_SECRET_FOR_EXTENSION_INSTANCE: Operation[
     group="marketplace",
     name="contributor_rotate_secret_for_extension_instance",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
@@ -359,6 +376,7 @@ CONTRIBUTOR_UPDATE_BILLING_INFORMATION: Operation[marketplace.ContributorUpdateB
     group="marketplace",
     name="contributor_update_billing_information",
     tag="Marketplace",
+    models=MODELS,
     parameters=(Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -383,6 +401,7 @@ CUSTOMER_GET_PAYMENT_METHOD: Operation[marketplace.CustomerGetPaymentMethodResul
     group="marketplace",
     name="customer_get_payment_method",
     tag="Marketplace",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="marketplace.CustomerGetPaymentMethodResult", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -394,6 +413,7 @@ CUSTOMER_UPDATE_PAYMENT_METHOD: Operation[marketplace.CustomerUpdatePaymentMetho
     group="marketplace",
     name="customer_update_payment_method",
     tag="Marketplace",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -415,6 +435,7 @@ EXTENSION_AUTHENTICATE_INSTANCE: Operation[marketplace.ExtensionAuthenticateInst
     group="marketplace",
     name="extension_authenticate_instance",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(
             name="extension_instance_id",
@@ -453,6 +474,7 @@ EXTENSION_AUTHENTICATE_WITH_SESSION_TOKEN: Operation[marketplace.ExtensionAuthen
         group="marketplace",
         name="extension_authenticate_with_session_token",
         tag="Marketplace",
+        models=MODELS,
         body=Body(
             content_type="application/json",
             type="marketplace.ExtensionAuthenticateWithSessionTokenRequest",
@@ -480,6 +502,7 @@ EXTENSION_CANCEL_EXTENSION_TERMINATION: Operation[marketplace.ExtensionCancelExt
     group="marketplace",
     name="extension_cancel_extension_termination",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(
             name="extension_instance_id",
@@ -508,6 +531,7 @@ EXTENSION_CANCEL_EXTENSION_VARIANT_CHANGE: Operation[marketplace.ExtensionCancel
         group="marketplace",
         name="extension_cancel_extension_variant_change",
         tag="Marketplace",
+        models=MODELS,
         parameters=(
             Parameter(
                 name="extension_instance_id",
@@ -536,6 +560,7 @@ EXTENSION_CHANGE_CONTEXT: Operation[marketplace.ExtensionChangeContextResult] = 
     group="marketplace",
     name="extension_change_context",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
@@ -565,6 +590,7 @@ EXTENSION_CHECK_EXTENSION_IS_CHARGABLE: Operation[marketplace.ExtensionCheckExte
     group="marketplace",
     name="extension_check_extension_is_chargable",
     tag="Marketplace",
+    models=MODELS,
     secured=False,
     parameters=(
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
@@ -587,6 +613,7 @@ EXTENSION_CONSENT_TO_EXTENSION_SCOPES: Operation[None] = Operation(
     group="marketplace",
     name="extension_consent_to_extension_scopes",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(
             name="extension_instance_id",
@@ -618,6 +645,7 @@ EXTENSION_CREATE_CONTRIBUTOR_ONBOARDING_PROCESS: Operation[
     group="marketplace",
     name="extension_create_contributor_onboarding_process",
     tag="Marketplace",
+    models=MODELS,
     parameters=(Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -650,6 +678,7 @@ EXTENSION_CREATE_EXTENSION_INSTANCE: Operation[marketplace.ExtensionCreateExtens
     group="marketplace",
     name="extension_create_extension_instance",
     tag="Marketplace",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="marketplace.ExtensionCreateExtensionInstanceRequest",
@@ -682,6 +711,7 @@ EXTENSION_CREATE_RETRIEVAL_KEY: Operation[marketplace.ExtensionCreateRetrievalKe
     group="marketplace",
     name="extension_create_retrieval_key",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(
             name="extension_instance_id",
@@ -704,6 +734,7 @@ EXTENSION_DELETE_EXTENSION: Operation[None] = Operation(
     group="marketplace",
     name="extension_delete_extension",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
@@ -724,6 +755,7 @@ EXTENSION_DELETE_EXTENSION_INSTANCE: Operation[None] = Operation(
     group="marketplace",
     name="extension_delete_extension_instance",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(
             name="extension_instance_id",
@@ -744,6 +776,7 @@ EXTENSION_DISABLE_EXTENSION_INSTANCE: Operation[None] = Operation(
     group="marketplace",
     name="extension_disable_extension_instance",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(
             name="extension_instance_id",
@@ -764,6 +797,7 @@ EXTENSION_DRY_RUN_WEBHOOK: Operation[marketplace.ExtensionDryRunWebhookResult] =
     group="marketplace",
     name="extension_dry_run_webhook",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
@@ -804,6 +838,7 @@ EXTENSION_ENABLE_EXTENSION_INSTANCE: Operation[None] = Operation(
     group="marketplace",
     name="extension_enable_extension_instance",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(
             name="extension_instance_id",
@@ -824,6 +859,7 @@ EXTENSION_GENERATE_EXTENSION_SECRET: Operation[marketplace.ExtensionGenerateExte
     group="marketplace",
     name="extension_generate_extension_secret",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
@@ -840,6 +876,7 @@ EXTENSION_GENERATE_SESSION_TOKEN: Operation[marketplace.ExtensionGenerateSession
     group="marketplace",
     name="extension_generate_session_token",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(
             name="extension_instance_id",
@@ -863,6 +900,7 @@ EXTENSION_GET_CONTRIBUTOR: Operation[marketplace.ExtensionGetContributorResult] 
     group="marketplace",
     name="extension_get_contributor",
     tag="Marketplace",
+    models=MODELS,
     secured=False,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True, format="uuid"),
@@ -879,6 +917,7 @@ EXTENSION_GET_CUSTOMER_EXTENSION_INSTANCE_ORDERS: Operation[
     group="marketplace",
     name="extension_get_customer_extension_instance_orders",
     tag="Marketplace",
+    models=MODELS,
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(
         Result(
@@ -897,6 +936,7 @@ EXTENSION_GET_EXTENSION: Operation[marketplace.ExtensionGetExtensionResult] = Op
     group="marketplace",
     name="extension_get_extension",
     tag="Marketplace",
+    models=MODELS,
     secured=False,
     parameters=(
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
@@ -911,6 +951,7 @@ EXTENSION_GET_EXTENSION_INSTANCE: Operation[marketplace.ExtensionInstance] = Ope
     group="marketplace",
     name="extension_get_extension_instance",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(
             name="extension_instance_id",
@@ -931,6 +972,7 @@ EXTENSION_GET_EXTENSION_INSTANCE_CONTRACT: Operation[extension.ExtensionInstance
     group="marketplace",
     name="extension_get_extension_instance_contract",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(
             name="extension_instance_id",
@@ -951,6 +993,7 @@ EXTENSION_GET_EXTENSION_INSTANCE_FOR_CUSTOMER: Operation[marketplace.ExtensionIn
     group="marketplace",
     name="extension_get_extension_instance_for_customer",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
@@ -965,6 +1008,7 @@ EXTENSION_GET_EXTENSION_INSTANCE_FOR_PROJECT: Operation[marketplace.ExtensionIns
     group="marketplace",
     name="extension_get_extension_instance_for_project",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
@@ -979,6 +1023,7 @@ EXTENSION_GET_OWN_EXTENSION: Operation[marketplace.OwnExtension] = Operation(
     group="marketplace",
     name="extension_get_own_extension",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
@@ -995,6 +1040,7 @@ EXTENSION_GET_PROJECT_EXTENSION_INSTANCE_ORDERS: Operation[
     group="marketplace",
     name="extension_get_project_extension_instance_orders",
     tag="Marketplace",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(
         Result(
@@ -1013,6 +1059,7 @@ EXTENSION_GET_PUBLIC_KEY: Operation[marketplace.PublicKey] = Operation(
     group="marketplace",
     name="extension_get_public_key",
     tag="Marketplace",
+    models=MODELS,
     secured=False,
     parameters=(
         Parameter(name="serial", wire="serial", where="path", type="str", required=True),
@@ -1036,6 +1083,7 @@ EXTENSION_INVALIDATE_EXTENSION_SECRET: Operation[None] = Operation(
     group="marketplace",
     name="extension_invalidate_extension_secret",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
@@ -1060,6 +1108,7 @@ EXTENSION_LIST_ALL_EXTENSION_INSTANCE_WEBHOOK_EXECUTIONS: Operation[
     group="marketplace",
     name="extension_list_all_extension_instance_webhook_executions",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="extension_id", wire="extensionId", where="query", type="str", format="uuid"),
@@ -1089,6 +1138,7 @@ EXTENSION_LIST_CONTRIBUTORS: Operation[list[marketplace.Contributor]] = Operatio
     group="marketplace",
     name="extension_list_contributors",
     tag="Marketplace",
+    models=MODELS,
     secured=False,
     parameters=(
         Parameter(name="limit", wire="limit", where="query", type="int", minimum=0),
@@ -1108,6 +1158,7 @@ EXTENSION_LIST_EXTENSION_INSTANCES: Operation[list[marketplace.ExtensionInstance
     group="marketplace",
     name="extension_list_extension_instances",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(
             name="context",
@@ -1138,6 +1189,7 @@ EXTENSION_LIST_EXTENSIONS: Operation[list[marketplace.Extension]] = Operation(
     group="marketplace",
     name="extension_list_extensions",
     tag="Marketplace",
+    models=MODELS,
     secured=False,
     parameters=(
         Parameter(
@@ -1175,6 +1227,7 @@ EXTENSION_LIST_OWN_EXTENSIONS: Operation[list[marketplace.OwnExtension]] = Opera
     group="marketplace",
     name="extension_list_own_extensions",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="limit", wire="limit", where="query", type="int", minimum=0),
@@ -1192,6 +1245,7 @@ EXTENSION_LIST_SCOPES: Operation[list[marketplace.ExtensionListScopesItem]] = Op
     group="marketplace",
     name="extension_list_scopes",
     tag="Marketplace",
+    models=MODELS,
     results=(Result(status=200, type="list[marketplace.ExtensionListScopesItem]", content_type="application/json"),),
     errors=(429,),
     paging=Paging(),
@@ -1203,6 +1257,7 @@ EXTENSION_ORDER_EXTENSION: Operation[dict[str, Any]] = Operation(
     group="marketplace",
     name="extension_order_extension",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -1217,6 +1272,7 @@ EXTENSION_PATCH_EXTENSION: Operation[marketplace.OwnExtension] = Operation(
     group="marketplace",
     name="extension_patch_extension",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
@@ -1275,6 +1331,7 @@ EXTENSION_REGISTER_EXTENSION: Operation[marketplace.ExtensionRegisterExtensionRe
     group="marketplace",
     name="extension_register_extension",
     tag="Marketplace",
+    models=MODELS,
     parameters=(Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -1333,6 +1390,7 @@ EXTENSION_REMOVE_ASSET: Operation[None] = Operation(
     group="marketplace",
     name="extension_remove_asset",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
@@ -1348,6 +1406,7 @@ EXTENSION_REMOVE_LOGO: Operation[None] = Operation(
     group="marketplace",
     name="extension_remove_logo",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
@@ -1362,6 +1421,7 @@ EXTENSION_REQUEST_ASSET_UPLOAD: Operation[marketplace.ExtensionRequestAssetUploa
     group="marketplace",
     name="extension_request_asset_upload",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
@@ -1394,6 +1454,7 @@ EXTENSION_REQUEST_EXTENSION_VERIFICATION: Operation[None] = Operation(
     group="marketplace",
     name="extension_request_extension_verification",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
@@ -1408,6 +1469,7 @@ EXTENSION_REQUEST_LOGO_UPLOAD: Operation[marketplace.ExtensionRequestLogoUploadR
     group="marketplace",
     name="extension_request_logo_upload",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
@@ -1423,6 +1485,7 @@ EXTENSION_SCHEDULE_EXTENSION_TERMINATION: Operation[marketplace.ExtensionSchedul
         group="marketplace",
         name="extension_schedule_extension_termination",
         tag="Marketplace",
+        models=MODELS,
         parameters=(
             Parameter(
                 name="extension_instance_id",
@@ -1457,6 +1520,7 @@ EXTENSION_SCHEDULE_EXTENSION_VARIANT_CHANGE: Operation[marketplace.ExtensionSche
         group="marketplace",
         name="extension_schedule_extension_variant_change",
         tag="Marketplace",
+        models=MODELS,
         parameters=(
             Parameter(
                 name="extension_instance_id",
@@ -1490,6 +1554,7 @@ EXTENSION_SET_EXTENSION_PUBLISHED_STATE: Operation[marketplace.ExtensionSetExten
     group="marketplace",
     name="extension_set_extension_published_state",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),
@@ -1520,6 +1585,7 @@ EXTENSION_UPDATE_EXTENSION_INSTANCE_CONTRACT: Operation[dict[str, Any]] = Operat
     group="marketplace",
     name="extension_update_extension_instance_contract",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(
             name="extension_instance_id",
@@ -1546,6 +1612,7 @@ EXTENSION_UPDATE_EXTENSION_PRICING: Operation[marketplace.ExtensionUpdateExtensi
     group="marketplace",
     name="extension_update_extension_pricing",
     tag="Marketplace",
+    models=MODELS,
     parameters=(
         Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),
         Parameter(name="extension_id", wire="extensionId", where="path", type="str", required=True, format="uuid"),

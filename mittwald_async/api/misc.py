@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..files import Upload
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
+from mittwald_async.runtime.files import Upload
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from ..models import aihosting, misc, verification
@@ -22,6 +24,7 @@ GET_LLM_MODELS_EXPERIMENTAL: Operation[list[aihosting.Model]] = Operation(
     group="misc",
     name="get_llm_models_experimental",
     tag="Misc",
+    models=MODELS,
     removed_upstream=True,
     results=(Result(status=200, type="list[aihosting.Model]", content_type="application/json"),),
     errors=(400, 403, 404, 429),
@@ -34,6 +37,7 @@ MISCELLANEOUS_LIST_TIME_ZONES: Operation[list[str]] = Operation(
     group="misc",
     name="miscellaneous_list_time_zones",
     tag="Misc",
+    models=MODELS,
     results=(Result(status=200, type="list[str]", content_type="application/json"),),
     errors=(429,),
     paging=Paging(),
@@ -45,6 +49,7 @@ SERVICETOKEN_AUTHENTICATE_SERVICE: Operation[misc.ServicetokenAuthenticateServic
     group="misc",
     name="servicetoken_authenticate_service",
     tag="Misc",
+    models=MODELS,
     removed_upstream=True,
     parameters=(Parameter(name="access_key_id", wire="accessKeyId", where="path", type="str", required=True),),
     body=Body(
@@ -66,6 +71,7 @@ VERIFICATION_DETECT_PHISHING_EMAIL: Operation[verification.EmailDetectPhishingMa
     group="misc",
     name="verification_detect_phishing_email",
     tag="Misc",
+    models=MODELS,
     secured=False,
     body=Body(
         content_type="multipart/form-data",
@@ -84,6 +90,7 @@ VERIFICATION_VERIFY_ADDRESS: Operation[misc.VerificationVerifyAddressResult] = O
     group="misc",
     name="verification_verify_address",
     tag="Misc",
+    models=MODELS,
     secured=False,
     body=Body(
         content_type="application/json",
@@ -107,6 +114,7 @@ VERIFICATION_VERIFY_COMPANY: Operation[misc.VerificationVerifyCompanyResult] = O
     group="misc",
     name="verification_verify_company",
     tag="Misc",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="misc.VerificationVerifyCompanyRequest",

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from typing_extensions import deprecated
 
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +27,7 @@ NEWSLETTER_GET_INFO: Operation[notification.NewsletterGetInfoResult] = Operation
     group="notification",
     name="newsletter_get_info",
     tag="Notification",
+    models=MODELS,
     results=(Result(status=200, type="notification.NewsletterGetInfoResult", content_type="application/json"),),
     errors=(429,),
 )
@@ -35,6 +38,7 @@ NEWSLETTER_SUBSCRIBE_USER: Operation[notification.NewsletterSubscribeUserResult]
     group="notification",
     name="newsletter_subscribe_user",
     tag="Notification",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="notification.NewsletterSubscribeUserRequest",
@@ -55,6 +59,7 @@ NEWSLETTER_UNSUBSCRIBE_USER: Operation[None] = Operation(
     group="notification",
     name="newsletter_unsubscribe_user",
     tag="Notification",
+    models=MODELS,
     results=(Result(status=204, type="None"),),
     errors=(429,),
 )
@@ -66,6 +71,7 @@ NOTIFICATIONS_COUNT_UNREAD_NOTIFICATIONS: Operation[notification.NotificationsCo
         group="notification",
         name="notifications_count_unread_notifications",
         tag="Notification",
+        models=MODELS,
         results=(
             Result(
                 status=200,
@@ -83,6 +89,7 @@ NOTIFICATIONS_LIST_NOTIFICATIONS: Operation[list[messaging.Notification]] = Oper
     group="notification",
     name="notifications_list_notifications",
     tag="Notification",
+    models=MODELS,
     parameters=(
         Parameter(name="status", wire="status", where="query", type="str", enum=("unread", "read")),
         Parameter(name="severity", wire="severity", where="query", type="list[str]"),
@@ -103,6 +110,7 @@ NOTIFICATIONS_READ_ALL_NOTIFICATIONS: Operation[notification.NotificationsReadAl
     group="notification",
     name="notifications_read_all_notifications",
     tag="Notification",
+    models=MODELS,
     parameters=(
         Parameter(name="severities", wire="severities", where="query", type="list[str]"),
         Parameter(name="reference_id", wire="referenceId", where="query", type="str", format="uuid"),
@@ -128,6 +136,7 @@ NOTIFICATIONS_READ_ALL_NOTIFICATIONS_DEPRECATED: Operation[
     group="notification",
     name="notifications_read_all_notifications_deprecated",
     tag="Notification",
+    models=MODELS,
     deprecated=True,
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(
@@ -146,6 +155,7 @@ NOTIFICATIONS_READ_NOTIFICATION: Operation[notification.NotificationsReadNotific
     group="notification",
     name="notifications_read_notification",
     tag="Notification",
+    models=MODELS,
     parameters=(
         Parameter(
             name="notification_id",

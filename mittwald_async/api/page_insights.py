@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from datetime import date
@@ -23,6 +25,7 @@ GET_PERFORMANCE_DATA: Operation[page_insights.GetPerformanceDataResult] = Operat
     group="page_insights",
     name="get_performance_data",
     tag="Page Insights",
+    models=MODELS,
     parameters=(
         Parameter(name="domain", wire="domain", where="query", type="str", required=True),
         Parameter(name="path", wire="path", where="query", type="str", required=True),
@@ -38,6 +41,7 @@ GET_STRACE_DATA: Operation[page_insights.GetStraceDataResult] = Operation(
     group="page_insights",
     name="get_strace_data",
     tag="Page Insights",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="strace_id", wire="straceId", where="path", type="str", required=True, format="uuid"),
@@ -52,6 +56,7 @@ LIST_PERFORMANCE_DATA_FOR_PROJECT: Operation[list[page_insights.ListPerformanceD
     group="page_insights",
     name="list_performance_data_for_project",
     tag="Page Insights",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True, format="uuid"),
         Parameter(name="domain", wire="domain", where="query", type="str"),
@@ -73,6 +78,7 @@ SCHEDULE_STRACE: Operation[page_insights.ScheduleStraceResult] = Operation(
     group="page_insights",
     name="schedule_strace",
     tag="Page Insights",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True, format="uuid"),
     ),

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 from typing_extensions import deprecated
 
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
-from ..structs import UNSET, UnsetType
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+from mittwald_async.runtime.structs import UNSET, UnsetType
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,6 +28,7 @@ ACCEPT_PROJECT_INVITE: Operation[None] = Operation(
     group="project",
     name="accept_project_invite",
     tag="Project",
+    models=MODELS,
     parameters=(
         Parameter(
             name="project_invite_id",
@@ -53,6 +56,7 @@ CREATE_LLM_BETA_LICENCE_EXPERIMENTAL: Operation[aihosting.Licence] = Operation(
     group="project",
     name="create_llm_beta_licence_experimental",
     tag="Project",
+    models=MODELS,
     removed_upstream=True,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
@@ -75,6 +79,7 @@ CREATE_PROJECT: Operation[project.CreateProjectResult] = Operation(
     group="project",
     name="create_project",
     tag="Project",
+    models=MODELS,
     parameters=(Parameter(name="server_id", wire="serverId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -93,6 +98,7 @@ CREATE_PROJECT_INVITE: Operation[membership.ProjectInvite] = Operation(
     group="project",
     name="create_project_invite",
     tag="Project",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -123,6 +129,7 @@ DECLINE_PROJECT_INVITE: Operation[None] = Operation(
     group="project",
     name="decline_project_invite",
     tag="Project",
+    models=MODELS,
     parameters=(
         Parameter(
             name="project_invite_id",
@@ -143,6 +150,7 @@ DELETE_PROJECT: Operation[None] = Operation(
     group="project",
     name="delete_project",
     tag="Project",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 412, 429, 500),
@@ -154,6 +162,7 @@ DELETE_PROJECT_AVATAR: Operation[None] = Operation(
     group="project",
     name="delete_project_avatar",
     tag="Project",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 429),
@@ -165,6 +174,7 @@ DELETE_PROJECT_INVITE: Operation[None] = Operation(
     group="project",
     name="delete_project_invite",
     tag="Project",
+    models=MODELS,
     parameters=(
         Parameter(
             name="project_invite_id",
@@ -185,6 +195,7 @@ DELETE_PROJECT_MEMBERSHIP: Operation[None] = Operation(
     group="project",
     name="delete_project_membership",
     tag="Project",
+    models=MODELS,
     parameters=(
         Parameter(
             name="project_membership_id",
@@ -205,6 +216,7 @@ DELETE_SERVER_AVATAR: Operation[None] = Operation(
     group="project",
     name="delete_server_avatar",
     tag="Project",
+    models=MODELS,
     parameters=(Parameter(name="server_id", wire="serverId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 429),
@@ -216,6 +228,7 @@ DEPRECATED_PROJECT_LEAVE_PROJECT: Operation[None] = Operation(
     group="project",
     name="deprecated_project_leave_project",
     tag="Project",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
@@ -228,6 +241,7 @@ DEPRECATED_PROJECT_UPDATE_PROJECT_DESCRIPTION: Operation[None] = Operation(
     group="project",
     name="deprecated_project_update_project_description",
     tag="Project",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
@@ -247,6 +261,7 @@ DEPRECATED_PROJECT_UPDATE_SERVER_DESCRIPTION: Operation[None] = Operation(
     group="project",
     name="deprecated_project_update_server_description",
     tag="Project",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="server_id", wire="serverId", where="path", type="str", required=True),),
     body=Body(
@@ -266,6 +281,7 @@ DEPRECATED_STORAGESPACE_REPLACE_PROJECT_NOTIFICATION_THRESHOLD: Operation[None] 
     group="project",
     name="deprecated_storagespace_replace_project_notification_threshold",
     tag="Project",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
@@ -292,6 +308,7 @@ DEPRECATED_STORAGESPACE_REPLACE_SERVER_NOTIFICATION_THRESHOLD: Operation[None] =
     group="project",
     name="deprecated_storagespace_replace_server_notification_threshold",
     tag="Project",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="server_id", wire="serverId", where="path", type="str", required=True),),
     body=Body(
@@ -318,6 +335,7 @@ GET_LLM_LICENCE_EXPERIMENTAL: Operation[aihosting.Licence] = Operation(
     group="project",
     name="get_llm_licence_experimental",
     tag="Project",
+    models=MODELS,
     removed_upstream=True,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
@@ -333,6 +351,7 @@ GET_LLM_LICENCES_EXPERIMENTAL: Operation[list[aihosting.Licence]] = Operation(
     group="project",
     name="get_llm_licences_experimental",
     tag="Project",
+    models=MODELS,
     removed_upstream=True,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[aihosting.Licence]", content_type="application/json"),),
@@ -346,6 +365,7 @@ GET_PROJECT: Operation[project.Project] = Operation(
     group="project",
     name="get_project",
     tag="Project",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="project.Project", content_type="application/json"),),
     errors=(403, 429),
@@ -357,6 +377,7 @@ GET_PROJECT_INVITE: Operation[membership.ProjectInvite] = Operation(
     group="project",
     name="get_project_invite",
     tag="Project",
+    models=MODELS,
     parameters=(Parameter(name="project_invite_id", wire="projectInviteId", where="path", type="str", required=True),),
     results=(Result(status=200, type="membership.ProjectInvite", content_type="application/json"),),
     errors=(404, 429),
@@ -368,6 +389,7 @@ GET_PROJECT_MEMBERSHIP: Operation[membership.ProjectMembership] = Operation(
     group="project",
     name="get_project_membership",
     tag="Project",
+    models=MODELS,
     parameters=(
         Parameter(name="project_membership_id", wire="projectMembershipId", where="path", type="str", required=True),
     ),
@@ -381,6 +403,7 @@ GET_PROJECT_TOKEN_INVITE: Operation[membership.ProjectInvite] = Operation(
     group="project",
     name="get_project_token_invite",
     tag="Project",
+    models=MODELS,
     parameters=(Parameter(name="token", wire="token", where="header", type="str", required=True),),
     results=(Result(status=200, type="membership.ProjectInvite", content_type="application/json"),),
     errors=(404, 429),
@@ -392,6 +415,7 @@ GET_SELF_MEMBERSHIP_FOR_PROJECT: Operation[membership.ProjectMembership] = Opera
     group="project",
     name="get_self_membership_for_project",
     tag="Project",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="membership.ProjectMembership", content_type="application/json"),),
     errors=(403, 404, 429),
@@ -403,6 +427,7 @@ GET_SERVER: Operation[project.Server] = Operation(
     group="project",
     name="get_server",
     tag="Project",
+    models=MODELS,
     parameters=(Parameter(name="server_id", wire="serverId", where="path", type="str", required=True),),
     results=(Result(status=200, type="project.Server", content_type="application/json"),),
     errors=(403, 404, 429),
@@ -414,6 +439,7 @@ LIST_CUSTOMER_PROJECTS: Operation[list[project.ProjectListItem]] = Operation(
     group="project",
     name="list_customer_projects",
     tag="Project",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),
         Parameter(name="search_term", wire="searchTerm", where="query", type="str"),
@@ -441,6 +467,7 @@ LIST_INVITES_FOR_PROJECT: Operation[list[membership.ProjectInvite]] = Operation(
     group="project",
     name="list_invites_for_project",
     tag="Project",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="search_term", wire="searchTerm", where="query", type="str"),
@@ -459,6 +486,7 @@ LIST_MEMBERSHIPS_FOR_PROJECT: Operation[list[membership.ProjectMembership]] = Op
     group="project",
     name="list_memberships_for_project",
     tag="Project",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="has_expiry", wire="hasExpiry", where="query", type="bool"),
@@ -487,6 +515,7 @@ LIST_PROJECT_ACTIVITIES: Operation[list[activitylog.LogEntry]] = Operation(
     group="project",
     name="list_project_activities",
     tag="Project",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="aggregate_name", wire="aggregateName", where="query", type="str"),
@@ -512,6 +541,7 @@ LIST_PROJECT_INVITES: Operation[list[membership.ProjectInvite]] = Operation(
     group="project",
     name="list_project_invites",
     tag="Project",
+    models=MODELS,
     parameters=(
         Parameter(name="limit", wire="limit", where="query", type="int", default=1000, minimum=0),
         Parameter(name="skip", wire="skip", where="query", type="int", default=0),
@@ -528,6 +558,7 @@ LIST_PROJECT_MEMBERSHIPS: Operation[list[membership.ProjectMembership]] = Operat
     group="project",
     name="list_project_memberships",
     tag="Project",
+    models=MODELS,
     parameters=(
         Parameter(name="has_expiry", wire="hasExpiry", where="query", type="bool"),
         Parameter(name="is_inherited", wire="isInherited", where="query", type="bool"),
@@ -553,6 +584,7 @@ LIST_PROJECTS: Operation[list[project.ProjectListItem]] = Operation(
     group="project",
     name="list_projects",
     tag="Project",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="query", type="str"),
         Parameter(name="server_id", wire="serverId", where="query", type="str", format="uuid"),
@@ -581,6 +613,7 @@ LIST_SERVERS: Operation[list[project.Server]] = Operation(
     group="project",
     name="list_servers",
     tag="Project",
+    models=MODELS,
     parameters=(
         Parameter(name="customer_id", wire="customerId", where="query", type="str"),
         Parameter(name="search_term", wire="searchTerm", where="query", type="str"),
@@ -608,6 +641,7 @@ REQUEST_PROJECT_AVATAR_UPLOAD: Operation[project.RequestProjectAvatarUploadResul
     group="project",
     name="request_project_avatar_upload",
     tag="Project",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="project.RequestProjectAvatarUploadResult", content_type="application/json"),),
     errors=(400, 403, 429),
@@ -619,6 +653,7 @@ REQUEST_SERVER_AVATAR_UPLOAD: Operation[project.RequestServerAvatarUploadResult]
     group="project",
     name="request_server_avatar_upload",
     tag="Project",
+    models=MODELS,
     parameters=(Parameter(name="server_id", wire="serverId", where="path", type="str", required=True),),
     results=(Result(status=200, type="project.RequestServerAvatarUploadResult", content_type="application/json"),),
     errors=(400, 403, 429),
@@ -630,6 +665,7 @@ RESEND_PROJECT_INVITE_MAIL: Operation[None] = Operation(
     group="project",
     name="resend_project_invite_mail",
     tag="Project",
+    models=MODELS,
     parameters=(
         Parameter(
             name="project_invite_id",
@@ -650,6 +686,7 @@ STORAGESPACE_GET_PROJECT_STATISTICS: Operation[storagespace.Statistics] = Operat
     group="project",
     name="storagespace_get_project_statistics",
     tag="Project",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="storagespace.Statistics", content_type="application/json"),),
     errors=(400, 403, 404, 429, 500),
@@ -661,6 +698,7 @@ STORAGESPACE_GET_SERVER_STATISTICS: Operation[storagespace.Statistics] = Operati
     group="project",
     name="storagespace_get_server_statistics",
     tag="Project",
+    models=MODELS,
     parameters=(Parameter(name="server_id", wire="serverId", where="path", type="str", required=True),),
     results=(Result(status=200, type="storagespace.Statistics", content_type="application/json"),),
     errors=(400, 403, 404, 429, 500),
@@ -672,6 +710,7 @@ STORAGESPACE_UPDATE_PROJECT_STATISTICS: Operation[None] = Operation(
     group="project",
     name="storagespace_update_project_statistics",
     tag="Project",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -697,6 +736,7 @@ STORAGESPACE_UPDATE_SERVER_STATISTICS: Operation[None] = Operation(
     group="project",
     name="storagespace_update_server_statistics",
     tag="Project",
+    models=MODELS,
     parameters=(Parameter(name="server_id", wire="serverId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -722,6 +762,7 @@ UPDATE_LLM_LICENCE_EXPERIMENTAL: Operation[aihosting.Licence] = Operation(
     group="project",
     name="update_llm_licence_experimental",
     tag="Project",
+    models=MODELS,
     removed_upstream=True,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
@@ -747,6 +788,7 @@ UPDATE_PROJECT: Operation[None] = Operation(
     group="project",
     name="update_project",
     tag="Project",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -764,6 +806,7 @@ UPDATE_PROJECT_MEMBERSHIP: Operation[None] = Operation(
     group="project",
     name="update_project_membership",
     tag="Project",
+    models=MODELS,
     parameters=(
         Parameter(
             name="project_membership_id",
@@ -801,6 +844,7 @@ UPDATE_SERVER: Operation[None] = Operation(
     group="project",
     name="update_server",
     tag="Project",
+    models=MODELS,
     parameters=(Parameter(name="server_id", wire="serverId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",

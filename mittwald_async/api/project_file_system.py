@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..files import Download
-from ..operation import Operation, Parameter, Result, Sender
+from mittwald_async.runtime.files import Download
+from mittwald_async.runtime.operation import Operation, Parameter, Result, Sender
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +25,7 @@ GET_DIRECTORIES: Operation[project.FilesystemDirectoryListing] = Operation(
     group="project_file_system",
     name="get_directories",
     tag="Project File System",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="directory", wire="directory", where="query", type="str"),
@@ -42,6 +45,7 @@ GET_DISK_USAGE: Operation[project.FilesystemUsagesDisk] = Operation(
     group="project_file_system",
     name="get_disk_usage",
     tag="Project File System",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="directory", wire="directory", where="query", type="str"),
@@ -56,6 +60,7 @@ GET_FILE_CONTENT: Operation[bytes] = Operation(
     group="project_file_system",
     name="get_file_content",
     tag="Project File System",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="file", wire="file", where="query", type="str"),
@@ -71,6 +76,7 @@ GET_JWT: Operation[project.FsApiJwt] = Operation(
     group="project_file_system",
     name="get_jwt",
     tag="Project File System",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="project.FsApiJwt", content_type="application/json"),),
     errors=(401, 403, 404, 429, 502, 503),
@@ -82,6 +88,7 @@ LIST_FILES: Operation[project.FilesystemDirectoryListing] = Operation(
     group="project_file_system",
     name="list_files",
     tag="Project File System",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="file", wire="file", where="query", type="str"),

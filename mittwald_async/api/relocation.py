@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..operation import Body, Operation, Parameter, Result, Sender
+from mittwald_async.runtime.operation import Body, Operation, Parameter, Result, Sender
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +24,7 @@ CREATE_LEGACY_TARIFF_CHANGE: Operation[relocation.CreateLegacyTariffChangeResult
     group="relocation",
     name="create_legacy_tariff_change",
     tag="Relocation",
+    models=MODELS,
     secured=False,
     body=Body(
         content_type="application/json",
@@ -50,6 +53,7 @@ CREATE_RELOCATION: Operation[None] = Operation(
     group="relocation",
     name="create_relocation",
     tag="Relocation",
+    models=MODELS,
     secured=False,
     body=Body(
         content_type="application/json",

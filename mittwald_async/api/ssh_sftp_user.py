@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +26,7 @@ SFTP_USER_CREATE_SFTP_USER: Operation[sshuser.SftpUser] = Operation(
     group="ssh_sftp_user",
     name="sftp_user_create_sftp_user",
     tag="SSH/SFTP User",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -61,6 +64,7 @@ SFTP_USER_DELETE_SFTP_USER: Operation[None] = Operation(
     group="ssh_sftp_user",
     name="sftp_user_delete_sftp_user",
     tag="SSH/SFTP User",
+    models=MODELS,
     parameters=(Parameter(name="sftp_user_id", wire="sftpUserId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(403, 429),
@@ -72,6 +76,7 @@ SFTP_USER_GET_SFTP_USER: Operation[sshuser.SftpUser] = Operation(
     group="ssh_sftp_user",
     name="sftp_user_get_sftp_user",
     tag="SSH/SFTP User",
+    models=MODELS,
     parameters=(Parameter(name="sftp_user_id", wire="sftpUserId", where="path", type="str", required=True),),
     results=(Result(status=200, type="sshuser.SftpUser", content_type="application/json"),),
     errors=(403, 404, 429),
@@ -83,6 +88,7 @@ SFTP_USER_LIST_SFTP_USERS: Operation[list[sshuser.SftpUser]] = Operation(
     group="ssh_sftp_user",
     name="sftp_user_list_sftp_users",
     tag="SSH/SFTP User",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="limit", wire="limit", where="query", type="int", default=1000, minimum=0),
@@ -100,6 +106,7 @@ SFTP_USER_UPDATE_SFTP_USER: Operation[None] = Operation(
     group="ssh_sftp_user",
     name="sftp_user_update_sftp_user",
     tag="SSH/SFTP User",
+    models=MODELS,
     parameters=(Parameter(name="sftp_user_id", wire="sftpUserId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -125,6 +132,7 @@ SSH_USER_CREATE_SSH_USER: Operation[sshuser.SshUser] = Operation(
     group="ssh_sftp_user",
     name="ssh_user_create_ssh_user",
     tag="SSH/SFTP User",
+    models=MODELS,
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -153,6 +161,7 @@ SSH_USER_DELETE_SSH_USER: Operation[None] = Operation(
     group="ssh_sftp_user",
     name="ssh_user_delete_ssh_user",
     tag="SSH/SFTP User",
+    models=MODELS,
     parameters=(Parameter(name="ssh_user_id", wire="sshUserId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(403, 429),
@@ -164,6 +173,7 @@ SSH_USER_GET_SSH_USER: Operation[sshuser.SshUser] = Operation(
     group="ssh_sftp_user",
     name="ssh_user_get_ssh_user",
     tag="SSH/SFTP User",
+    models=MODELS,
     parameters=(Parameter(name="ssh_user_id", wire="sshUserId", where="path", type="str", required=True),),
     results=(Result(status=200, type="sshuser.SshUser", content_type="application/json"),),
     errors=(403, 404, 429),
@@ -175,6 +185,7 @@ SSH_USER_LIST_SSH_USERS: Operation[list[sshuser.SshUser]] = Operation(
     group="ssh_sftp_user",
     name="ssh_user_list_ssh_users",
     tag="SSH/SFTP User",
+    models=MODELS,
     parameters=(
         Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),
         Parameter(name="limit", wire="limit", where="query", type="int", default=1000, minimum=0),
@@ -192,6 +203,7 @@ SSH_USER_UPDATE_SSH_USER: Operation[None] = Operation(
     group="ssh_sftp_user",
     name="ssh_user_update_ssh_user",
     tag="SSH/SFTP User",
+    models=MODELS,
     parameters=(Parameter(name="ssh_user_id", wire="sshUserId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",

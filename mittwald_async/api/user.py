@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from typing_extensions import deprecated
 
-from ..operation import Body, Operation, Paging, Parameter, Result, Sender
-from ..paging import Pages
-from ..structs import UNSET
+from mittwald_async.runtime.operation import Body, Operation, Paging, Parameter, Result, Sender
+from mittwald_async.runtime.paging import Pages
+from mittwald_async.runtime.structs import UNSET
+
+from . import MODELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +29,7 @@ ADD_PHONE_NUMBER: Operation[None] = Operation(
     group="user",
     name="add_phone_number",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -45,6 +48,7 @@ AUTHENTICATE: Operation[user.AuthenticateResult | user.AuthenticateAccepted | No
     group="user",
     name="authenticate",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="cookie_only", wire="cookieOnly", where="query", type="bool"),),
     body=Body(
         content_type="application/json",
@@ -70,6 +74,7 @@ AUTHENTICATE_MFA: Operation[user.AuthenticateMfaResult | None] = Operation(
     group="user",
     name="authenticate_mfa",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="cookie_only", wire="cookieOnly", where="query", type="bool"),),
     body=Body(
         content_type="application/json",
@@ -103,6 +108,7 @@ AUTHENTICATE_WITH_ACCESS_TOKEN_RETRIEVAL_KEY: Operation[user.AuthenticateWithAcc
     group="user",
     name="authenticate_with_access_token_retrieval_key",
     tag="User",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="user.AuthenticateWithAccessTokenRetrievalKeyRequest",
@@ -133,6 +139,7 @@ CHANGE_EMAIL: Operation[None] = Operation(
     group="user",
     name="change_email",
     tag="User",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="user.ChangeEmailRequest",
@@ -150,6 +157,7 @@ CHANGE_PASSWORD: Operation[user.ChangePasswordResult | user.ChangePasswordAccept
     group="user",
     name="change_password",
     tag="User",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="user.ChangePasswordRequest",
@@ -181,6 +189,7 @@ CONFIRM_MFA: Operation[user.ConfirmMfaResult] = Operation(
     group="user",
     name="confirm_mfa",
     tag="User",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="user.ConfirmMfaRequest",
@@ -208,6 +217,7 @@ CONFIRM_PASSWORD_RESET: Operation[None] = Operation(
     group="user",
     name="confirm_password_reset",
     tag="User",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="user.ConfirmPasswordResetRequest",
@@ -237,6 +247,7 @@ CREATE_ACCESS_TOKEN_RETRIEVAL_KEY: Operation[user.CreateAccessTokenRetrievalKeyR
     group="user",
     name="create_access_token_retrieval_key",
     tag="User",
+    models=MODELS,
     removed_upstream=True,
     body=Body(content_type="application/json", type="Any"),
     results=(Result(status=201, type="user.CreateAccessTokenRetrievalKeyResult", content_type="application/json"),),
@@ -248,6 +259,7 @@ CREATE_API_TOKEN: Operation[user.CreateApiTokenResult] = Operation(
     group="user",
     name="create_api_token",
     tag="User",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="user.CreateApiTokenRequest",
@@ -269,6 +281,7 @@ CREATE_FEEDBACK: Operation[dict[str, Any]] = Operation(
     group="user",
     name="create_feedback",
     tag="User",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="user.CreateFeedbackRequest",
@@ -291,6 +304,7 @@ CREATE_SSH_KEY: Operation[dict[str, Any]] = Operation(
     group="user",
     name="create_ssh_key",
     tag="User",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="user.CreateSshKeyRequest",
@@ -311,6 +325,7 @@ DELETE_API_TOKEN: Operation[None] = Operation(
     group="user",
     name="delete_api_token",
     tag="User",
+    models=MODELS,
     parameters=(
         Parameter(name="api_token_id", wire="apiTokenId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -324,6 +339,7 @@ DELETE_SSH_KEY: Operation[None] = Operation(
     group="user",
     name="delete_ssh_key",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="ssh_key_id", wire="sshKeyId", where="path", type="str", required=True, format="uuid"),),
     results=(Result(status=204, type="None"),),
     errors=(429,),
@@ -335,6 +351,7 @@ DELETE_USER: Operation[user.DeleteUserAccepted | None] = Operation(
     group="user",
     name="delete_user",
     tag="User",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="user.DeleteUserRequest",
@@ -365,6 +382,7 @@ DEPRECATED_USER_CHANGE_EMAIL: Operation[None] = Operation(
     group="user",
     name="deprecated_user_change_email",
     tag="User",
+    models=MODELS,
     deprecated=True,
     body=Body(
         content_type="application/json",
@@ -383,6 +401,7 @@ DEPRECATED_USER_CHECK_TOKEN: Operation[user.DeprecatedUserCheckTokenResult] = Op
     group="user",
     name="deprecated_user_check_token",
     tag="User",
+    models=MODELS,
     deprecated=True,
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=200, type="user.DeprecatedUserCheckTokenResult", content_type="application/json"),),
@@ -395,6 +414,7 @@ DEPRECATED_USER_CONFIRM_PASSWORD_RESET: Operation[None] = Operation(
     group="user",
     name="deprecated_user_confirm_password_reset",
     tag="User",
+    models=MODELS,
     deprecated=True,
     body=Body(
         content_type="application/json",
@@ -417,6 +437,7 @@ DEPRECATED_USER_CREATE_ISSUE: Operation[dict[str, Any]] = Operation(
     group="user",
     name="deprecated_user_create_issue",
     tag="User",
+    models=MODELS,
     deprecated=True,
     body=Body(
         content_type="application/json",
@@ -440,6 +461,7 @@ DEPRECATED_USER_DELETE_API_TOKEN: Operation[None] = Operation(
     group="user",
     name="deprecated_user_delete_api_token",
     tag="User",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="api_token_id", wire="apiTokenId", where="path", type="str", required=True, format="uuid"),
@@ -454,6 +476,7 @@ DEPRECATED_USER_DELETE_SSH_KEY: Operation[None] = Operation(
     group="user",
     name="deprecated_user_delete_ssh_key",
     tag="User",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="ssh_key_id", wire="sshKeyId", where="path", type="str", required=True, format="uuid"),),
     results=(Result(status=200, type="None"),),
@@ -466,6 +489,7 @@ DEPRECATED_USER_DISABLE_MFA: Operation[dict[str, Any]] = Operation(
     group="user",
     name="deprecated_user_disable_mfa",
     tag="User",
+    models=MODELS,
     deprecated=True,
     body=Body(
         content_type="application/json",
@@ -494,6 +518,7 @@ DEPRECATED_USER_EDIT_API_TOKEN: Operation[None] = Operation(
     group="user",
     name="deprecated_user_edit_api_token",
     tag="User",
+    models=MODELS,
     deprecated=True,
     parameters=(
         Parameter(name="api_token_id", wire="apiTokenId", where="path", type="str", required=True, format="uuid"),
@@ -518,6 +543,7 @@ DEPRECATED_USER_EDIT_SSH_KEY: Operation[None] = Operation(
     group="user",
     name="deprecated_user_edit_ssh_key",
     tag="User",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="ssh_key_id", wire="sshKeyId", where="path", type="str", required=True, format="uuid"),),
     body=Body(
@@ -540,6 +566,7 @@ DEPRECATED_USER_GET_OWN_ACCOUNT: Operation[signup.Account] = Operation(
     group="user",
     name="deprecated_user_get_own_account",
     tag="User",
+    models=MODELS,
     deprecated=True,
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=200, type="signup.Account", content_type="application/json"),),
@@ -552,6 +579,7 @@ DEPRECATED_USER_INIT_PASSWORD_RESET: Operation[None] = Operation(
     group="user",
     name="deprecated_user_init_password_reset",
     tag="User",
+    models=MODELS,
     deprecated=True,
     body=Body(
         content_type="application/json",
@@ -570,6 +598,7 @@ DEPRECATED_USER_LOGOUT: Operation[None] = Operation(
     group="user",
     name="deprecated_user_logout",
     tag="User",
+    models=MODELS,
     deprecated=True,
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=200, type="None"),),
@@ -582,6 +611,7 @@ DEPRECATED_USER_RESEND_VERIFICATION_EMAIL: Operation[None] = Operation(
     group="user",
     name="deprecated_user_resend_verification_email",
     tag="User",
+    models=MODELS,
     deprecated=True,
     body=Body(
         content_type="application/json",
@@ -603,6 +633,7 @@ DEPRECATED_USER_SERVICE_AVATAR_REMOVE: Operation[None] = Operation(
     group="user",
     name="deprecated_user_service_avatar_remove",
     tag="User",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
@@ -616,6 +647,7 @@ DEPRECATED_USER_SERVICE_AVATAR_REQUEST_UPLOAD: Operation[user.DeprecatedUserServ
         group="user",
         name="deprecated_user_service_avatar_request_upload",
         tag="User",
+        models=MODELS,
         deprecated=True,
         parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True, format="uuid"),),
         body=Body(content_type="application/json", type="dict[str, Any]"),
@@ -636,6 +668,7 @@ DEPRECATED_USER_SERVICE_FEEDBACK_CREATE: Operation[dict[str, Any]] = Operation(
     group="user",
     name="deprecated_user_service_feedback_create",
     tag="User",
+    models=MODELS,
     deprecated=True,
     body=Body(
         content_type="application/json",
@@ -666,6 +699,7 @@ DEPRECATED_USER_SERVICE_FEEDBACK_LIST: Operation[list[user.UserFeedback]] = Oper
     group="user",
     name="deprecated_user_service_feedback_list",
     tag="User",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="subject", wire="subject", where="query", type="str"),),
     results=(Result(status=200, type="list[user.UserFeedback]", content_type="application/json"),),
@@ -679,6 +713,7 @@ DEPRECATED_USER_SERVICE_ISSUE_NEW: Operation[None] = Operation(
     group="user",
     name="deprecated_user_service_issue_new",
     tag="User",
+    models=MODELS,
     deprecated=True,
     body=Body(
         content_type="application/json",
@@ -701,6 +736,7 @@ DEPRECATED_USER_SERVICE_PERSONAL_INFORMATION_UPDATE: Operation[None] = Operation
     group="user",
     name="deprecated_user_service_personal_information_update",
     tag="User",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True, format="uuid"),),
     body=Body(
@@ -722,6 +758,7 @@ DEPRECATED_USER_SERVICE_PERSONALIZED_SETTINGS_GET: Operation[
     group="user",
     name="deprecated_user_service_personalized_settings_get",
     tag="User",
+    models=MODELS,
     deprecated=True,
     results=(
         Result(
@@ -739,6 +776,7 @@ DEPRECATED_USER_SERVICE_PERSONALIZED_SETTINGS_UPDATE: Operation[None] = Operatio
     group="user",
     name="deprecated_user_service_personalized_settings_update",
     tag="User",
+    models=MODELS,
     deprecated=True,
     body=Body(
         content_type="application/json",
@@ -757,6 +795,7 @@ DEPRECATED_USER_SERVICE_PHONE_NUMBER_ADD: Operation[None] = Operation(
     group="user",
     name="deprecated_user_service_phone_number_add",
     tag="User",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True, format="uuid"),),
     body=Body(
@@ -776,6 +815,7 @@ DEPRECATED_USER_SERVICE_PHONE_NUMBER_REMOVE: Operation[None] = Operation(
     group="user",
     name="deprecated_user_service_phone_number_remove",
     tag="User",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
@@ -788,6 +828,7 @@ DEPRECATED_USER_SERVICE_PHONE_NUMBER_VERIFY: Operation[None] = Operation(
     group="user",
     name="deprecated_user_service_phone_number_verify",
     tag="User",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True, format="uuid"),),
     body=Body(
@@ -810,6 +851,7 @@ DEPRECATED_USER_SERVICE_USER_GET: Operation[user.User] = Operation(
     group="user",
     name="deprecated_user_service_user_get",
     tag="User",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     results=(Result(status=200, type="user.User", content_type="application/json"),),
@@ -822,6 +864,7 @@ DEPRECATED_USER_SERVICE_USER_GET_OWN: Operation[user.User] = Operation(
     group="user",
     name="deprecated_user_service_user_get_own",
     tag="User",
+    models=MODELS,
     deprecated=True,
     results=(Result(status=200, type="user.User", content_type="application/json"),),
     errors=(429,),
@@ -833,6 +876,7 @@ DEPRECATED_USER_TERMINATE_ALL_SESSIONS: Operation[None] = Operation(
     group="user",
     name="deprecated_user_terminate_all_sessions",
     tag="User",
+    models=MODELS,
     deprecated=True,
     results=(Result(status=200, type="None"),),
     errors=(429,),
@@ -844,6 +888,7 @@ DEPRECATED_USER_TERMINATE_SESSION: Operation[None] = Operation(
     group="user",
     name="deprecated_user_terminate_session",
     tag="User",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="token_id", wire="tokenId", where="path", type="str", required=True),),
     results=(Result(status=200, type="None"),),
@@ -856,6 +901,7 @@ DEPRECATED_USER_UPDATE_ACCOUNT: Operation[None] = Operation(
     group="user",
     name="deprecated_user_update_account",
     tag="User",
+    models=MODELS,
     deprecated=True,
     body=Body(
         content_type="application/json",
@@ -874,6 +920,7 @@ DEPRECATED_USER_VERIFY_EMAIL: Operation[None] = Operation(
     group="user",
     name="deprecated_user_verify_email",
     tag="User",
+    models=MODELS,
     deprecated=True,
     body=Body(
         content_type="application/json",
@@ -895,6 +942,7 @@ DISABLE_MFA: Operation[None] = Operation(
     group="user",
     name="disable_mfa",
     tag="User",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="user.DisableMfaRequest",
@@ -922,6 +970,7 @@ EDIT_API_TOKEN: Operation[None] = Operation(
     group="user",
     name="edit_api_token",
     tag="User",
+    models=MODELS,
     parameters=(
         Parameter(name="api_token_id", wire="apiTokenId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -945,6 +994,7 @@ EDIT_SSH_KEY: Operation[None] = Operation(
     group="user",
     name="edit_ssh_key",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="ssh_key_id", wire="sshKeyId", where="path", type="str", required=True, format="uuid"),),
     body=Body(
         content_type="application/json",
@@ -966,6 +1016,7 @@ GET_API_TOKEN: Operation[signup.ApiToken] = Operation(
     group="user",
     name="get_api_token",
     tag="User",
+    models=MODELS,
     parameters=(
         Parameter(name="api_token_id", wire="apiTokenId", where="path", type="str", required=True, format="uuid"),
     ),
@@ -979,6 +1030,7 @@ GET_CURRENT_SESSION_STATUS: Operation[user.GetCurrentSessionStatusResult] = Oper
     group="user",
     name="get_current_session_status",
     tag="User",
+    models=MODELS,
     results=(Result(status=200, type="user.GetCurrentSessionStatusResult", content_type="application/json"),),
     errors=(429,),
 )
@@ -989,6 +1041,7 @@ GET_MFA_STATUS: Operation[user.GetMfaStatusResult] = Operation(
     group="user",
     name="get_mfa_status",
     tag="User",
+    models=MODELS,
     results=(Result(status=200, type="user.GetMfaStatusResult", content_type="application/json"),),
     errors=(429,),
 )
@@ -999,6 +1052,7 @@ GET_OWN_EMAIL: Operation[user.GetOwnEmailResult] = Operation(
     group="user",
     name="get_own_email",
     tag="User",
+    models=MODELS,
     results=(Result(status=200, type="user.GetOwnEmailResult", content_type="application/json"),),
     errors=(404, 429),
 )
@@ -1009,6 +1063,7 @@ GET_PASSWORD_UPDATED_AT: Operation[user.GetPasswordUpdatedAtResult] = Operation(
     group="user",
     name="get_password_updated_at",
     tag="User",
+    models=MODELS,
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=200, type="user.GetPasswordUpdatedAtResult", content_type="application/json"),),
     errors=(429,),
@@ -1020,6 +1075,7 @@ GET_PERSONALIZED_SETTINGS: Operation[user.GetPersonalizedSettingsResult] = Opera
     group="user",
     name="get_personalized_settings",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     results=(Result(status=200, type="user.GetPersonalizedSettingsResult", content_type="application/json"),),
     errors=(429,),
@@ -1031,6 +1087,7 @@ GET_POLL_STATUS: Operation[poll.UserPollSettings] = Operation(
     group="user",
     name="get_poll_status",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     results=(Result(status=200, type="poll.UserPollSettings", content_type="application/json"),),
     errors=(400, 404, 429),
@@ -1042,6 +1099,7 @@ GET_SESSION: Operation[signup.UserSession] = Operation(
     group="user",
     name="get_session",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="token_id", wire="tokenId", where="path", type="str", required=True),),
     results=(Result(status=200, type="signup.UserSession", content_type="application/json"),),
     errors=(404, 429),
@@ -1053,6 +1111,7 @@ GET_SSH_KEY: Operation[user.GetSshKeyResult] = Operation(
     group="user",
     name="get_ssh_key",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="ssh_key_id", wire="sshKeyId", where="path", type="str", required=True, format="uuid"),),
     results=(Result(status=200, type="user.GetSshKeyResult", content_type="application/json"),),
     errors=(404, 429),
@@ -1064,6 +1123,7 @@ GET_USER: Operation[user.User] = Operation(
     group="user",
     name="get_user",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     results=(Result(status=200, type="user.User", content_type="application/json"),),
     errors=(403, 404, 412),
@@ -1075,6 +1135,7 @@ INIT_MFA: Operation[user.InitMfaResult] = Operation(
     group="user",
     name="init_mfa",
     tag="User",
+    models=MODELS,
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=200, type="user.InitMfaResult", content_type="application/json"),),
     errors=(400, 429),
@@ -1086,6 +1147,7 @@ INIT_PASSWORD_RESET: Operation[dict[str, Any]] = Operation(
     group="user",
     name="init_password_reset",
     tag="User",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="user.InitPasswordResetRequest",
@@ -1103,6 +1165,7 @@ LIST_API_TOKENS: Operation[list[signup.ApiToken]] = Operation(
     group="user",
     name="list_api_tokens",
     tag="User",
+    models=MODELS,
     parameters=(
         Parameter(name="limit", wire="limit", where="query", type="int", minimum=0),
         Parameter(name="skip", wire="skip", where="query", type="int", default=0),
@@ -1119,6 +1182,7 @@ LIST_FEEDBACK: Operation[list[user.UserFeedback]] = Operation(
     group="user",
     name="list_feedback",
     tag="User",
+    models=MODELS,
     parameters=(
         Parameter(name="user_id", wire="userId", where="path", type="str", required=True),
         Parameter(name="subject", wire="subject", where="query", type="str"),
@@ -1134,6 +1198,7 @@ LIST_SESSIONS: Operation[list[signup.UserSession]] = Operation(
     group="user",
     name="list_sessions",
     tag="User",
+    models=MODELS,
     parameters=(
         Parameter(name="limit", wire="limit", where="query", type="int", minimum=0),
         Parameter(name="skip", wire="skip", where="query", type="int", default=0),
@@ -1150,6 +1215,7 @@ LIST_SSH_KEYS: Operation[list[signup.SshKey]] = Operation(
     group="user",
     name="list_ssh_keys",
     tag="User",
+    models=MODELS,
     parameters=(
         Parameter(name="limit", wire="limit", where="query", type="int", minimum=0),
         Parameter(name="skip", wire="skip", where="query", type="int", default=0),
@@ -1166,6 +1232,7 @@ LOGOUT: Operation[None] = Operation(
     group="user",
     name="logout",
     tag="User",
+    models=MODELS,
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
@@ -1177,6 +1244,7 @@ OAUTH_GET_AUTHORIZATION: Operation[None] = Operation(
     group="user",
     name="oauth_get_authorization",
     tag="User",
+    models=MODELS,
     parameters=(
         Parameter(name="grant_consent", wire="grant_consent", where="query", type="bool"),
         Parameter(name="grant_type", wire="grant_type", where="query", type="str", enum=("authorization_code",)),
@@ -1204,6 +1272,7 @@ OAUTH_RETRIEVE_ACCESS_TOKEN: Operation[user.OauthRetrieveAccessTokenResult] = Op
     group="user",
     name="oauth_retrieve_access_token",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="authorization", wire="Authorization", where="header", type="str"),),
     body=Body(
         content_type="application/x-www-form-urlencoded",
@@ -1234,6 +1303,7 @@ PASSWORD_VALIDATION_GET_PASSWORD_POLICY: Operation[policy.Policy] = Operation(
     group="user",
     name="password_validation_get_password_policy",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="password_policy", wire="passwordPolicy", where="path", type="str", required=True),),
     results=(Result(status=200, type="policy.Policy", content_type="application/json"),),
     errors=(429,),
@@ -1245,6 +1315,7 @@ PASSWORD_VALIDATION_GET_PASSWORD_POLICY_V2_DEPRECATED: Operation[policy.Policy] 
     group="user",
     name="password_validation_get_password_policy_v2_deprecated",
     tag="User",
+    models=MODELS,
     deprecated=True,
     parameters=(Parameter(name="path", wire="path", where="path", type="str", required=True),),
     results=(Result(status=200, type="policy.Policy", content_type="application/json"),),
@@ -1257,6 +1328,7 @@ POST_POLL_STATUS: Operation[poll.UserPollSettings] = Operation(
     group="user",
     name="post_poll_status",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -1285,6 +1357,7 @@ REFRESH_SESSION: Operation[user.RefreshSessionResult] = Operation(
     group="user",
     name="refresh_session",
     tag="User",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="user.RefreshSessionRequest",
@@ -1302,6 +1375,7 @@ REGISTER: Operation[user.RegisterResult] = Operation(
     group="user",
     name="register",
     tag="User",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="user.RegisterRequest",
@@ -1323,6 +1397,7 @@ REMOVE_AVATAR: Operation[None] = Operation(
     group="user",
     name="remove_avatar",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
@@ -1334,6 +1409,7 @@ REMOVE_PHONE_NUMBER: Operation[None] = Operation(
     group="user",
     name="remove_phone_number",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 412, 429),
@@ -1345,6 +1421,7 @@ REQUEST_AVATAR_UPLOAD: Operation[user.RequestAvatarUploadResult] = Operation(
     group="user",
     name="request_avatar_upload",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=200, type="user.RequestAvatarUploadResult", content_type="application/json"),),
@@ -1357,6 +1434,7 @@ RESEND_VERIFICATION_EMAIL: Operation[None] = Operation(
     group="user",
     name="resend_verification_email",
     tag="User",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="user.ResendVerificationEmailRequest",
@@ -1377,6 +1455,7 @@ RESET_RECOVERYCODES: Operation[user.ResetRecoverycodesResult] = Operation(
     group="user",
     name="reset_recoverycodes",
     tag="User",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="user.ResetRecoverycodesRequest",
@@ -1404,6 +1483,7 @@ SUPPORT_CODE_REQUEST: Operation[user.SupportCodeRequestResult] = Operation(
     group="user",
     name="support_code_request",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="force_recreate", wire="forceRecreate", where="query", type="bool"),),
     results=(Result(status=200, type="user.SupportCodeRequestResult", content_type="application/json"),),
     errors=(429,),
@@ -1415,6 +1495,7 @@ TERMINATE_ALL_SESSIONS: Operation[None] = Operation(
     group="user",
     name="terminate_all_sessions",
     tag="User",
+    models=MODELS,
     results=(Result(status=204, type="None"),),
     errors=(429,),
 )
@@ -1425,6 +1506,7 @@ TERMINATE_SESSION: Operation[None] = Operation(
     group="user",
     name="terminate_session",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="token_id", wire="tokenId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(404, 429),
@@ -1436,6 +1518,7 @@ UPDATE_ACCOUNT: Operation[None] = Operation(
     group="user",
     name="update_account",
     tag="User",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="user.UpdateAccountRequest",
@@ -1453,6 +1536,7 @@ UPDATE_PERSONAL_INFORMATION: Operation[None] = Operation(
     group="user",
     name="update_personal_information",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -1471,6 +1555,7 @@ UPDATE_PERSONALIZED_SETTINGS: Operation[None] = Operation(
     group="user",
     name="update_personalized_settings",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -1498,6 +1583,7 @@ VERIFY_EMAIL: Operation[None] = Operation(
     group="user",
     name="verify_email",
     tag="User",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="user.VerifyEmailRequest",
@@ -1518,6 +1604,7 @@ VERIFY_PHONE_NUMBER: Operation[None] = Operation(
     group="user",
     name="verify_phone_number",
     tag="User",
+    models=MODELS,
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     body=Body(
         content_type="application/json",
@@ -1539,6 +1626,7 @@ VERIFY_REGISTRATION: Operation[dict[str, Any]] = Operation(
     group="user",
     name="verify_registration",
     tag="User",
+    models=MODELS,
     body=Body(
         content_type="application/json",
         type="user.VerifyRegistrationRequest",

@@ -22,14 +22,14 @@ from ..errors import (
     TransportError,
 )
 from ..inventory import StoreError
-from ..options import TOKEN_VARIABLE
+from ..runtime.options import TOKEN_VARIABLE
 from .call import call
+from .common import EPILOG, FAILED, INTERRUPTED, UNREAD, USAGE, StoppedError
 from .emulate import emulate
-from .facts import operations
 from .limits import limits
+from .operations import operations
 from .output import forget_output, put, say
 from .plan import plan
-from .shared import EPILOG, FAILED, INTERRUPTED, UNREAD, USAGE, StoppedError
 from .sweep import sweep
 
 _HELP = """Bulk work on the mittwald API: inventories, single calls, the request budget, a local emulator.

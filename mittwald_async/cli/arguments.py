@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from ..errors import ConfigurationError, InvalidArgumentError, near
-from ..operation import Operation, Parameter
-from ..structs import UNSET
+from ..runtime.errors import ConfigurationError, InvalidArgumentError, near
+from ..runtime.operation import Operation, Parameter
+from ..runtime.structs import UNSET
 
 _PLAIN: dict[str, Any] = {"int": int, "float": float, "int | float": float, "bool": bool}
 

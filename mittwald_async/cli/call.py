@@ -9,18 +9,18 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from .. import codec
-from ..errors import ConfigurationError, InvalidArgumentError
-from ..files import Download
-from ..inventory.lists import left_as_json
-from ..operation import Operation
+from ..inventory.list_reader import left_as_json
 from ..operations import OPERATIONS
-from ..paging import Pages
-from ..transport.build import arguments as in_path_order
+from ..runtime import codec
+from ..runtime.errors import ConfigurationError, InvalidArgumentError
+from ..runtime.files import Download
+from ..runtime.operation import Operation
+from ..runtime.paging import Pages
+from ..runtime.transport.encoding import arguments as in_path_order
 from .arguments import Arguments, read_arguments
-from .facts import find
+from .common import OK, BaseUrl, TokenFile, client_for, run
+from .operations import find
 from .output import count, put, say
-from .shared import OK, BaseUrl, TokenFile, client_for, run
 
 
 def _operations(incomplete: str) -> list[str]:

@@ -13,7 +13,7 @@ import anyio
 import anyio.abc
 from anyio.streams.text import TextReceiveStream
 
-from ..errors import ConfigurationError
+from ..runtime.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from ..client import Mittwald

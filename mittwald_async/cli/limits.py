@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from ..errors import AuthenticationError, StatusError
+from ..runtime.errors import AuthenticationError, StatusError
+from .common import OK, BaseUrl, Json, TokenFile, client, run
 from .output import count, duration, put, put_json
-from .shared import OK, BaseUrl, Json, TokenFile, client, run
 
 
 def limits(token_file: TokenFile = None, base_url: BaseUrl = None, as_json: Json = False) -> int:

@@ -8,11 +8,11 @@ from typing import Annotated
 import msgspec
 import typer
 
-from ..errors import ConfigurationError
 from ..inventory import Known, Plan, Store, catalog, chosen, make_plan, seconds_for
 from ..inventory import target as make_target
+from ..runtime.errors import ConfigurationError
+from .common import OK, Json
 from .output import count, duration, put, put_json, put_table
-from .shared import OK, Json
 
 _DEFAULT = Path("inventory.sqlite")
 

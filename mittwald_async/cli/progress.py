@@ -17,7 +17,7 @@ from rich.text import Text
 
 from ..inventory import Job, Sweep
 from ..inventory.frontier import progress
-from .outlook import Outlook, used_up
+from .eta import Outlook, used_up
 from .output import count, duration, err
 
 if TYPE_CHECKING:

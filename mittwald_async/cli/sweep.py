@@ -16,12 +16,8 @@ import typer
 from ..errors import ConfigurationError, MittwaldError
 from ..inventory import Bounds, Job, Summary, chosen, make_plan, sink_for
 from ..inventory import target as make_target
-from ..options import BASE_URL_VARIABLE
-from .demo import demo_client
-from .output import count, duration, put, put_json, put_table, say
-from .plan import Customers, Projects, Resources, known_from, price, show_plan
-from .progress import display
-from .shared import (
+from ..runtime.options import BASE_URL_VARIABLE
+from .common import (
     LISTS_FAILED,
     OK,
     SPENT,
@@ -32,6 +28,10 @@ from .shared import (
     client,
     run,
 )
+from .demo import demo_client
+from .output import count, duration, put, put_json, put_table, say
+from .plan import Customers, Projects, Resources, known_from, price, show_plan
+from .progress import display
 
 if TYPE_CHECKING:
     from ..client import Mittwald

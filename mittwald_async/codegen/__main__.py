@@ -16,9 +16,9 @@ from . import GENERATOR_VERSION
 from .changes import compare
 from .compiler import Compiled, compile_document
 from .config import DEFAULT_PATH, Config, load_config
+from .errors import DocumentError
 from .load import load
-from .outline import outline
-from .problems import DocumentError
+from .public_surface import outline
 from .write import difference, present, recover, replace
 
 PACKAGE = Path(__file__).resolve().parents[1]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from . import ir
-from .problems import DocumentError, Findings, escaped
+from .errors import DocumentError, Findings, escaped
+from .json_access import Json, child, objects
 from .schemas import Owner, Schemas
-from .shape import Json, child, objects
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from . import ir
 from .bodies import Bodies
 from .config import Config
+from .errors import DocumentError, Findings, escaped, pointer_of
+from .json_access import Json, child, children, names, objects
 from .names import free_name, operation_name, pascal, snake, squashed
-from .problems import DocumentError, Findings, escaped, pointer_of
 from .results import Results
 from .schemas import Owner, Schemas
-from .shape import Json, child, children, names, objects
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _PATH_KEYS = {*METHODS, "parameters", "summary", "description", "servers", "$ref"}

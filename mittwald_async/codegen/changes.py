@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
-from .outline import Facts, Outline, Parts
+from .public_surface import Facts, Outline, Parts
 
 
 @dataclass(frozen=True)

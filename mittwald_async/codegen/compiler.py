@@ -8,13 +8,13 @@ from . import GENERATOR_VERSION, ir
 from .calls import Calls
 from .config import Config
 from .corrections import corrected
+from .errors import DocumentError, Finding, Findings
+from .json_access import child
 from .load import Document
-from .problems import DocumentError, Finding, Findings
 from .render_api import render_group
 from .render_index import render_api_package, render_groups, render_models_package, render_operations
 from .render_models import render_domain
 from .schemas import Schemas
-from .shape import child
 from .unions import Planner
 
 

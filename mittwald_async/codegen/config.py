@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .problems import DocumentError
-from .shape import is_array, is_object
+from .errors import DocumentError
+from .json_access import is_array, is_object
 
 DEFAULT_PATH = Path(__file__).with_name("mittwald.toml")
 
@@ -38,8 +38,8 @@ class Config:
     """Models module of schemas whose names have no dot."""
     default_group: str = "default"
     """Group of operations without a tag."""
-    runtime: str = ""
-    """Package that has `operation`, `paging`, `files`, `structs`; empty: the one that is generated into."""
+    runtime: str = "mittwald_async.runtime"
+    """Package that has `operation`, `paging`, `files`, `structs`."""
     reference: str = ""
     """Link to an operation's reference page; `{tag}` and `{operation_id}` are filled in."""
     removed_marker: str = "x-removed-upstream"

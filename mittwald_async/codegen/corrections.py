@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .config import Correction
-from .problems import Findings, unescaped
-from .shape import Json, is_array, is_object
+from .errors import Findings, unescaped
+from .json_access import Json, is_array, is_object
 
 
 def corrected(root: Json, corrections: Sequence[Correction], findings: Findings) -> Json:

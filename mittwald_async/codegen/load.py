@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .problems import DocumentError
-from .shape import Json, is_object
+from .errors import DocumentError
+from .json_access import Json, is_object
 
 _TIMEOUT = 60.0
 """Seconds for connecting and for each wait for more bytes."""

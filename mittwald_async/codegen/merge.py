@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .errors import DocumentError, Findings
+from .json_access import Json, children, mapping, names, objects
 from .names import words
-from .problems import DocumentError, Findings
 from .resolve import Resolver
-from .shape import Json, children, mapping, names, objects
 
 _ANNOTATIONS = frozenset(
     {"description", "title", "example", "examples", "deprecated", "nullable", "default", "readOnly", "writeOnly",

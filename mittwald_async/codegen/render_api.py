@@ -46,8 +46,8 @@ class _Group:
         self._operations = operations
         self._config = config
         methods = frozenset(operation.name for operation in operations)
-        homes = {name: f"{config.runtime or '.'}.{module}" for name, module in _RUNTIME.items()}
-        self._imports = Imports(methods, homes, package="..models")
+        homes = {name: f"{config.runtime}.{module}" for name, module in _RUNTIME.items()}
+        self._imports = Imports(methods, {**homes, "MODELS": "."}, package="..models")
         self._runtime = sorted(set(homes.values()))
         self._values = Expressions(self._imports)
         self._inputs = Expressions(self._imports, argument=True)
@@ -70,6 +70,7 @@ class _Group:
         parts.append("\n".join(self._imports.lines(runtime)))
         parts.append("\n".join(self._imports.lines(["typing_extensions"])))
         parts.append("\n".join(self._imports.lines(self._runtime)))
+        parts.append("\n".join(self._imports.lines(["."])))
         text = "\n\n".join(part for part in parts if part) + "\n"
         block = [
             self._imports.lines(sorted(checker - {"typing", "..models"})),
@@ -94,6 +95,7 @@ class _Group:
                 ("tag", operation.tag),
             )
         ]
+        items.append(f"models={self._imports.name('MODELS')}")
         items += [f"{flag}=True" for flag in ("deprecated", "removed_upstream") if getattr(operation, flag)]
         items += [] if operation.secured else ["secured=False"]
         if operation.arguments:

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
-from {runtime}operation import Operation, Redirect
+from {runtime}.operation import Operation, Redirect
 
 {index}
 
@@ -81,6 +81,9 @@ _API = '''"""Methods, one module per group of operations. A module is loaded whe
 {stamp}
 
 from __future__ import annotations
+
+MODELS = f"{{__name__.rpartition('.')[0]}}.models"
+"""The package that the type expressions of operations name modules of."""
 '''
 
 _GROUPS = '''"""The groups as attributes: each is imported and made when it is first used."""
@@ -113,7 +116,7 @@ _PROPERTY = '''
         return {name}(self.sender)'''
 
 
-def render_operations(surface: ir.Surface, stamp: str, runtime: str = "") -> str:
+def render_operations(surface: ir.Surface, stamp: str, runtime: str) -> str:
     """The text of `operations.py`."""
     by_id = sorted(surface.operations, key=lambda operation: operation.operation_id)
     entries: list[Node] = [
@@ -123,7 +126,7 @@ def render_operations(surface: ir.Surface, stamp: str, runtime: str = "") -> str
     group_entries: list[Node] = [f"{quoted(group)}: {quoted(group_class(group))}" for group in groups]
     return _OPERATIONS.format(
         stamp=stamp,
-        runtime=f"{runtime}.",
+        runtime=runtime,
         index=lay(Bracket("", entries, brackets="{}"), before="_INDEX: dict[str, tuple[str, str]] = "),
         groups=lay(Bracket("", group_entries, brackets="{}"), before="GROUPS: Mapping[str, str] = "),
         redirects=lay(
@@ -145,7 +148,7 @@ def render_models_package(domains: Sequence[str], stamp: str) -> str:
     return _MODELS.format(stamp=stamp, imports=imports or "    pass", everything=everything)
 
 
-def render_groups(surface: ir.Surface, stamp: str, runtime: str = "") -> str:
+def render_groups(surface: ir.Surface, stamp: str, runtime: str) -> str:
     """The text of `api/groups.py`."""
     groups = sorted({operation.group: operation.tag for operation in surface.operations}.items())
     names = sorted([(group, group_class(group)) for group, _ in groups])
@@ -153,7 +156,7 @@ def render_groups(surface: ir.Surface, stamp: str, runtime: str = "") -> str:
     properties = "\n".join(
         _PROPERTY.format(group=group, name=group_class(group), tag=in_docstring(tag)) for group, tag in groups
     )
-    return _GROUPS.format(stamp=stamp, runtime=runtime or ".", imports=imports, properties=properties)
+    return _GROUPS.format(stamp=stamp, runtime=runtime, imports=imports, properties=properties)
 
 
 def render_api_package(stamp: str) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from . import ir
 from .expressions import Expressions, Imports, refs
 from .layout import INDENT, WIDTH, Bracket, Node, declared, in_docstring, lay, literal, quoted, tuple_of, union
-from .places import place_of
+from .location import place_of
 
 _STRUCTS = ("UNSET", "Facts", "Model", "OneOf", "Unknown", "UnsetType")
 
 
-def render_domain(domain: str, declarations: Mapping[str, ir.Declaration], stamp: str, runtime: str = "") -> str:
+def render_domain(domain: str, declarations: Mapping[str, ir.Declaration], stamp: str, runtime: str) -> str:
     """The text of `models/<domain>.py`."""
     return _Domain(domain, declarations, runtime).render(stamp)
 
@@ -21,7 +21,7 @@ class _Domain:
     """One module in the making."""
 
     def __init__(self, domain: str, declarations: Mapping[str, ir.Declaration], runtime: str) -> None:
-        self._structs = f"{runtime or '.'}.structs"
+        self._structs = f"{runtime}.structs"
         self._domain = domain
         self._all = [declarations[name] for name in sorted(declarations)]
         hidden = {prop.name for found in self._all if isinstance(found, ir.Model) for prop in found.fields}
@@ -54,7 +54,8 @@ class _Domain:
         groups = [
             lines(["builtins", "collections.abc", "datetime", "typing"]),
             lines(["msgspec"]),
-            [*lines([self._structs]), *lines(["."])],
+            lines([self._structs]),
+            lines(["."]),
         ]
         imports = "\n\n".join("\n".join(group) for group in groups if group)
         parts = [f'"""Models of the domain `{self._domain}`."""', stamp, "from __future__ import annotations", imports]

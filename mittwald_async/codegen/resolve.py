@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .problems import DocumentError, pointer_of, unescaped
-from .shape import Json, child, is_object, mapping, objects
+from .errors import DocumentError, pointer_of, unescaped
+from .json_access import Json, child, is_object, mapping, objects
 
 _SCHEMAS = "#/components/schemas/"
 _LONGEST = 20

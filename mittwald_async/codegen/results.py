@@ -6,9 +6,9 @@ from typing import cast
 
 from . import ir
 from .bodies import is_json, is_text
-from .problems import Findings, escaped
+from .errors import Findings, escaped
+from .json_access import Json, child, objects
 from .schemas import Owner, Schemas
-from .shape import Json, child, objects
 
 _SUFFIXES = {"201": "Created", "202": "Accepted"}
 """Names of what a second success gives back."""

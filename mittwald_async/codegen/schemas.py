@@ -12,12 +12,12 @@ from typing import Any, cast
 
 from . import ir
 from .config import Config
+from .errors import DocumentError, Findings, escaped
+from .json_access import Json, number, objects, size, text
+from .json_access import names as texts
 from .merge import Merger, is_annotation_only, is_deprecated
 from .names import class_name, free_name, joined, pascal, singular, snake
-from .problems import DocumentError, Findings, escaped
 from .resolve import Resolver
-from .shape import Json, number, objects, size, text
-from .shape import names as texts
 
 _LONG_ENUM = 64
 """Characters; a longer list of values gets a name of its own."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import ir
+from .errors import Findings
 from .ir import Test
-from .problems import Findings
 
 Declarations = Mapping[str, Mapping[str, ir.Declaration]]
 

@@ -18,9 +18,9 @@ from .options import OptionError, Options, Transitions, usual_lag
 
 if TYPE_CHECKING:
     from .core import Core
+    from .http_messages import Entry
     from .server import Server
     from .state import World
-    from .wire import Entry
 
 __all__ = ["Emulator", "Fault", "OptionError", "Options", "Transitions"]
 
@@ -90,7 +90,7 @@ class Emulator:
     def core(self) -> Core:
         """The behaviour without the socket; built on first use."""
         if self._core is None:
-            from .start import build  # loads every operation, which options alone do not need
+            from .factory import build  # loads every operation, which options alone do not need
 
             self._core = build(self.options)
         return self._core

@@ -12,25 +12,25 @@ from typing import Any
 
 import msgspec
 
-from ..operation import Operation, Redirect
-from ..structs import UNSET
+from ..runtime.operation import Operation, Redirect
+from ..runtime.structs import UNSET
 from . import resources
-from .calls import HANDLERS, Call, Content, Fail, Handler, Identity, Listing, Nothing, Reply, Value
+from .behaviours import auth, paging
+from .behaviours.consistency import Events, View
+from .behaviours.drift import Drift
+from .behaviours.ratelimit import RateLimits
 from .clock import EmulatorClock
-from .facts import Route, Routes, Stub
 from .faults import Faults, parsed
 from .generate import Generator
 from .generic import answer_generically, enums_of
+from .handlers import HANDLERS, Call, Content, Fail, Handler, Identity, Listing, Nothing, Reply, Value
+from .http_messages import JSON, Answer, Entry, Incoming, created, encode, failed, no_route, ranged
 from .options import Options
 from .resources.exports import exported
+from .routes import Route, Routes, Stub
 from .shapes import Shapes
 from .state import World
-from .traits import auth, paging
-from .traits.consistency import Events, View
-from .traits.drift import Drift
-from .traits.ratelimit import RateLimits
 from .validate import Checker
-from .wire import JSON, Answer, Entry, Incoming, created, encode, failed, no_route, ranged
 
 log: logging.Logger = logging.getLogger("mittwald_async.emulator")
 DUMP_VERSION = 1

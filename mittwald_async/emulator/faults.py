@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from ..operation import Operation
+from ..runtime.operation import Operation
 from .options import OptionError
 
 HTML = "<html><head><title>{status}</title></head><body><h1>{status}</h1><hr>proxy</body></html>"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ..structs import Facts
+from ..runtime.structs import Facts
 from .clock import EPOCH
 from .shapes import Choice, Fixed, Many, Record, Scalar, Shape, Shapes, Table, Words
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .calls import Call, Content, Listing, Nothing, Reply, Value
-from .facts import Route
 from .generate import Dice
+from .handlers import Call, Content, Listing, Nothing, Reply, Value
+from .routes import Route
 from .shapes import Many, Record, Shapes, words_of
 
 _ITEMS = 3

@@ -14,8 +14,8 @@ from aiohttp import web
 from .control import Control
 from .core import Core
 from .faults import Fault
+from .http_messages import Answer, Incoming
 from .options import OptionError
-from .wire import Answer, Incoming
 
 MAX_BODY = 64 * 1024 * 1024
 """Bytes of the largest request body taken; above it 413."""

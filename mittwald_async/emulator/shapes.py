@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 
 import msgspec
 
-from ..operation import Parameter
-from ..structs import Facts, OneOf, Unknown, UnsetType
+from ..runtime.operation import Parameter
+from ..runtime.structs import Facts, OneOf, Unknown, UnsetType
 
 ScalarKind = Literal["str", "int", "float", "bool", "null", "bytes", "any"]
 

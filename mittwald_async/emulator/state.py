@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 
-from . import calls, resources
+from . import handlers as calls
+from . import resources
 from .account import KINDS, Account
-from .calls import Fail, Identity
 from .clock import EmulatorClock
 from .dump import dumped, restored
+from .handlers import Fail, Identity
 from .lifecycle import Course, Courses, Step, Subject
 from .listing import Key, Keys, Shown
 from .options import Options, Transitions

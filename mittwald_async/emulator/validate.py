@@ -12,10 +12,10 @@ from uuid import UUID
 
 import msgspec
 
-from ..operation import Body, Parameter
-from ..structs import UNSET, Facts
-from .calls import Fail, Issue, Part
-from .facts import Route
+from ..runtime.operation import Body, Parameter
+from ..runtime.structs import UNSET, Facts
+from .handlers import Fail, Issue, Part
+from .routes import Route
 from .shapes import Choice, Field, Fixed, Many, Record, Scalar, Shape, Shapes, Table, Words
 
 _MOST_ISSUES = 20

@@ -1,9 +1,9 @@
 """Everything an account has, as rows: what to list, how cheaply, doing it, where it goes, picking up again."""
 
 from .catalog import Resource, Route, catalog, chosen, default_resources
+from .job import Job, Summary, sweep_to
 from .plan import Known, Plan, Step, Target, make_plan, seconds_for, target
 from .rows import Failure, Row
-from .run import Job, Summary, sweep_to
 from .sinks import Sink, sink_for
 from .store import Store, StoreError
 from .sweep import Bounds, RequestsSpentError, Sweep, sweep

@@ -14,9 +14,9 @@ from typing import Literal
 
 import msgspec
 
-from ..errors import ConfigurationError, near
-from ..operation import Operation
 from ..operations import OPERATIONS
+from ..runtime.errors import ConfigurationError, near
+from ..runtime.operation import Operation
 
 Scope = Literal["account", "customer", "project", "parent"]
 

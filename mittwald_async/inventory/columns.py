@@ -10,7 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from ..codec import resolve
-from ..structs import Model, UnsetType
+from ..runtime.structs import Model, UnsetType
 from .catalog import Resource
 
 Kind = Literal["text", "bool", "int", "float", "time"]

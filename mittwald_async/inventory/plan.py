@@ -12,7 +12,7 @@ from math import ceil, inf
 
 import msgspec
 
-from ..errors import ConfigurationError
+from ..runtime.errors import ConfigurationError
 from .catalog import Resource, Route, Scope, catalog
 from .columns import names_project_only
 

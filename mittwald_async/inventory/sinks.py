@@ -19,7 +19,7 @@ from typing import IO, Any, Literal, cast, get_args
 
 import msgspec
 
-from ..errors import ConfigurationError
+from ..runtime.errors import ConfigurationError
 from .catalog import catalog
 from .columns import Column, plain_columns
 from .rows import Row

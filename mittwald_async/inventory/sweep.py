@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..errors import AuthenticationError, ClientStateError, ConfigurationError, MittwaldError, StatusError
-from ..fanout.brood import Brood
+from ..runtime.concurrency.tasks import Brood
+from .buffer import Batch, Outbox
 from .catalog import Resource, chosen
 from .frontier import Frontier, ListId, Unit
-from .items import Reader, owners
-from .lists import Counted, Listing, Mark, Part, further_pages, raw_items, raw_operation
-from .outbox import Batch, Outbox
+from .list_reader import Counted, Listing, Mark, Part, further_pages, raw_items, raw_operation
 from .plan import Known, Plan, Target, make_plan, target
+from .row_reader import Reader, owners
 from .rows import Failure, Row
 
 if TYPE_CHECKING:
     from ..client import Mittwald
-    from ..transport.middleware import CallNext, Request
+    from ..runtime.transport.middleware import CallNext, Request
 
 CONCURRENCY = 32
 """Lists under way at once. Enough to spend a budget of 3000 per 600 s many times over at 50 ms a request."""

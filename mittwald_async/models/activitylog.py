@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import field
 
-from ..structs import UNSET, Model, OneOf, Unknown, UnsetType
+from mittwald_async.runtime.structs import UNSET, Model, OneOf, Unknown, UnsetType
 
 DatabaseDescriptionSetName: TypeAlias = (
     Literal["database.mysql-description-set", "database.redis-description-set"] | str

@@ -11,8 +11,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from ..structs import Facts
-from ..structs import Model as Model_
+from mittwald_async.runtime.structs import Facts
+from mittwald_async.runtime.structs import Model as Model_
 
 DetailedModelStatus: TypeAlias = Literal["active", "needApproval", "deprecated"] | str
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from ..structs import Facts, Model
+from mittwald_async.runtime.structs import Facts, Model
 
 Salutation: TypeAlias = Literal["mr", "ms", "other"] | str
 

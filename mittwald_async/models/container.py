@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from ..structs import UNSET, Facts, Model, UnsetType
+from mittwald_async.runtime.structs import UNSET, Facts, Model, UnsetType
 
 ServiceSortOrder: TypeAlias = Literal["descriptionAsc", "descriptionDesc"] | str
 ServiceStatus: TypeAlias = Literal["running", "stopped", "error", "creating", "starting", "stopping"] | str

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from ..structs import Facts, Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Facts, Model, OneOf, Unknown
 
 CategoryReferenceTypeItem: TypeAlias = (
     Literal["unspecified", "server", "project", "organisation", "extensionInstance"] | str

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from ..structs import Facts, Model
+from mittwald_async.runtime.structs import Facts, Model
 
 DatabaseStatus: TypeAlias = Literal["pending", "ready", "migrating", "importing", "error"] | str
 DatabaseUserStatus: TypeAlias = Literal["pending", "ready", "error", "terminating", "disabled"] | str

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from ..structs import Facts, Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Facts, Model, OneOf, Unknown
 
 CombinedAManagedAAAARecord: TypeAlias = str
 CombinedAManagedARecord: TypeAlias = str

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from msgspec import field
 
-from ..structs import Facts, Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Facts, Model, OneOf, Unknown
+
 from . import dns, ingress, ssl
 
 ContactVerificationStatus: TypeAlias = Literal["created", "pending", "completed", "failed"] | str

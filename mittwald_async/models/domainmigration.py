@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field as field_
 
-from ..structs import Facts, Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Facts, Model, OneOf, Unknown
 
 DNSRecordType: TypeAlias = Literal["A", "AAAA", "TXT", "MX", "CNAME", "SRV", "CAA", "NS"] | str
 DomainMigrationWarningReason: TypeAlias = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import field
 
-from ..structs import Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Model, OneOf, Unknown
 
 
 class OneTimePaymentFeeStrategy(Model, frozen=True, kw_only=True):

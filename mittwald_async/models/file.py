@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from ..structs import Facts, Model
+from mittwald_async.runtime.structs import Facts, Model
 
 GetFileUploadTypeRulesFileUploadType: TypeAlias = (
     Literal["avatar", "extensionAssetImage", "extensionAssetVideo", "anchorIcon", "conversation"] | str

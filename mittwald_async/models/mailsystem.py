@@ -10,7 +10,7 @@ from typing import Annotated
 
 from msgspec import field
 
-from ..structs import Facts, Model
+from mittwald_async.runtime.structs import Facts, Model
 
 
 class RateLimit(Model, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from ..structs import Facts, Model
+from mittwald_async.runtime.structs import Facts, Model
 
 CustomerInheritedRoles: TypeAlias = Literal["notset", "owner", "member", "accountant"] | str
 CustomerRoles: TypeAlias = Literal["notset", "owner", "member", "accountant"] | str

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import field
 
-from ..structs import Model
+from mittwald_async.runtime.structs import Model
 
 
 class ServicetokenAuthenticateServiceRequest(Model, frozen=True, kw_only=True):

@@ -10,7 +10,8 @@ from typing import Annotated
 
 from msgspec import field
 
-from ..structs import Facts, Model
+from mittwald_async.runtime.structs import Facts, Model
+
 from . import messaging
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from msgspec import field
 
-from ..structs import UNSET, Facts, Model, OneOf, Unknown, UnsetType
+from mittwald_async.runtime.structs import UNSET, Facts, Model, OneOf, Unknown, UnsetType
+
 from . import strace
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import field
 
-from ..structs import Model
+from mittwald_async.runtime.structs import Model
 
 
 class UserPollSettings(Model, frozen=True, kw_only=True):

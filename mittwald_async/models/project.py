@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from ..structs import UNSET, Facts, Model, OneOf, Unknown, UnsetType
+from mittwald_async.runtime.structs import UNSET, Facts, Model, OneOf, Unknown, UnsetType
+
 from . import membership
 
 DeprecatedProjectReadinessStatus: TypeAlias = Literal["creating", "ready", "unready"] | str

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import field
 
-from ..structs import Facts, Model
+from mittwald_async.runtime.structs import Facts, Model
+
 from . import commons
 
 

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import field
 
-from ..structs import Model
+from mittwald_async.runtime.structs import Model
 
 StatisticsCategoryKind: TypeAlias = (
     Literal["webspace", "projectBackup", "mailAddress", "mysqlDatabase", "redisDatabase", "containerVolume"] | str

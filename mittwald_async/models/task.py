@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ..structs import Model
+from mittwald_async.runtime.structs import Model
 
 
 class AggregateReference(Model, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from msgspec import field
 
-from ..structs import Facts, Model
+from mittwald_async.runtime.structs import Facts, Model
 
 
 class ConfigExpiration(Model, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-from ..structs import Model
+from mittwald_async.runtime.structs import Model
 
 EmailOrigin: TypeAlias = Literal["IS_MITTWALD", "IS_NOT_MITTWALD", "COULD_BE_MITTWALD"] | str
 

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, Generic, TypeVar
 
-from ..clock import Clock
 from ..errors import (
     ConsistencyError,
     MittwaldError,
@@ -25,9 +24,10 @@ from ..errors import (
     TransportError,
     WaitTimeout,
 )
-from ..fanout import gather_bounded
-from ..fanout.brood import Brood
-from ..paging import Pages
+from ..runtime.clock import Clock
+from ..runtime.concurrency import gather_bounded
+from ..runtime.concurrency.tasks import Brood
+from ..runtime.paging import Pages
 
 T = TypeVar("T")
 

@@ -7,10 +7,10 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-from ..callbacks import is_async
-from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ClientStateError, InvalidArgumentError
-from . import kinds
+from ..runtime.callbacks import is_async
+from ..runtime.clock import SYSTEM_CLOCK, Clock
+from . import waitables as kinds
 from .poller import GRACE, Key, Kind, Poller
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from mittwald_async import cli
 from mittwald_async.cli.app import run
 from mittwald_async.cli.arguments import names
 from mittwald_async.cli.call import call
-from mittwald_async.cli.facts import find, operations
 from mittwald_async.cli.limits import limits
+from mittwald_async.cli.operations import find, operations
 from mittwald_async.cli.plan import plan
 from mittwald_async.cli.sweep import sweep
 from mittwald_async.operations import OPERATIONS

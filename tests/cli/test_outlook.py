@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mittwald_async.cli.outlook import Estimate, Outlook, used_up
-from mittwald_async.transport.ratelimit import RateLimitStatus
+from mittwald_async.cli.eta import Estimate, Outlook, used_up
+from mittwald_async.runtime.ratelimit import RateLimitStatus
 
 
 def budget(remaining: int | None, resets_in: float | None, limit: int | None = 100, **more: Any) -> RateLimitStatus:

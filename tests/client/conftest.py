@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mittwald_async.transport.direct import Direct
+from mittwald_async.runtime._accel.fast_path import Direct
 
 
 @pytest.fixture(params=["the short way", "the long way"])

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from mittwald_async import Mittwald, Operation, PasswordLogin
-from mittwald_async.clock import SystemClock
 from mittwald_async.errors import (
     AuthenticationError,
     CallTimeoutError,
@@ -21,9 +20,10 @@ from mittwald_async.errors import (
     NotSentError,
     RateLimitError,
 )
-from mittwald_async.operation import Body, Parameter, Result
-from mittwald_async.transport.middleware import Answer, CallNext, Request
-from mittwald_async.transport.pipeline import Pipeline
+from mittwald_async.runtime.clock import SystemClock
+from mittwald_async.runtime.operation import Body, Parameter, Result
+from mittwald_async.runtime.transport.middleware import Answer, CallNext, Request
+from mittwald_async.runtime.transport.pipeline import Pipeline
 from mittwald_async.waiting import Waiters
 
 from .tools import GET_PROJECT, TOKEN, Clock, Seen, idle_only, reply, serving, shared, talking

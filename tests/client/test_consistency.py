@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from mittwald_async.clock import SystemClock
 from mittwald_async.errors import ConsistencyError, NotFoundError, PermissionDeniedError, RefusedError
-from mittwald_async.transport.consistency import CAPACITY, EXPIRY, Memory, created_ids
+from mittwald_async.runtime.clock import SystemClock
+from mittwald_async.runtime.transport.consistency import CAPACITY, EXPIRY, Memory, created_ids
 
 from .tools import (
     CREATE_PROJECT,

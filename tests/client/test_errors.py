@@ -18,8 +18,8 @@ from mittwald_async.errors import (
     ResponseDecodeError,
     StatusError,
 )
-from mittwald_async.transport.answers import masked, status_error
-from mittwald_async.transport.session import ERROR_BODY_LIMIT
+from mittwald_async.runtime.transport.responses import masked, status_error
+from mittwald_async.runtime.transport.session import ERROR_BODY_LIMIT
 
 from .tools import CREATE_PROJECT, GET_PROJECT, LIST_PROJECTS, idle_only, reply, talking
 

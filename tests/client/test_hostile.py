@@ -16,8 +16,9 @@ from mittwald_async.errors import (
     ResponseDecodeError,
     ServerError,
 )
-from mittwald_async.transport import session, watch
-from mittwald_async.transport.build import Content
+from mittwald_async.runtime.transport import deadlines as watch
+from mittwald_async.runtime.transport import session
+from mittwald_async.runtime.transport.encoding import Content
 
 from .tools import CREATE_PROJECT, GET_PROJECT, Act, Seen, idle_only, reply, talking
 
@@ -212,7 +213,7 @@ async def test_a_stream_that_was_begun_is_not_sent_a_second_time(monkeypatch: py
         yield b"one "
         yield b"two"
 
-    from mittwald_async.transport.pipeline import Pipeline
+    from mittwald_async.runtime.transport.pipeline import Pipeline
 
     async with talking(reply(503), reply(200, {})) as (client, server, _):
         sender = client.sender

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from mittwald_async import Event, Mittwald, WaitedForBudget, WaitingForBudget
-from mittwald_async.clock import SystemClock
 from mittwald_async.errors import (
     AuthenticationError,
     BadRequestError,
@@ -18,6 +17,7 @@ from mittwald_async.errors import (
     RateLimitError,
     ServerError,
 )
+from mittwald_async.runtime.clock import SystemClock
 
 from .tools import CREATE_PROJECT, GET_PROJECT, TOKEN, Clock, Seen, idle_only, reply, serving, shared, talking
 

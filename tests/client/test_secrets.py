@@ -13,8 +13,8 @@ import pytest
 
 from mittwald_async import Mittwald, Operation
 from mittwald_async.errors import ConfigurationError, MittwaldError
-from mittwald_async.headers import Hidden
-from mittwald_async.operation import Parameter, Result
+from mittwald_async.runtime.headers import Hidden
+from mittwald_async.runtime.operation import Parameter, Result
 
 from .tools import GET_PROJECT, TOKEN, Seen, reply, serving, shared, talking
 

@@ -14,7 +14,8 @@ import pytest
 
 from mittwald_async import Mittwald, Pool
 from mittwald_async.errors import MittwaldError
-from mittwald_async.transport import session, watch
+from mittwald_async.runtime.transport import deadlines as watch
+from mittwald_async.runtime.transport import session
 
 from .tools import TOKEN, Seen, reply, serving, shared, talking
 

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, TypeAlias
 
 from mittwald_async import Mittwald, Operation
-from mittwald_async.operation import Body, Paging, Parameter, Result
-from mittwald_async.transport.call import Shared
+from mittwald_async.runtime.operation import Body, Paging, Parameter, Result
+from mittwald_async.runtime.transport.call import Shared
 
 TOKEN = "token-for-tests"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.structs import UNSET, Model, OneOf, Unknown, UnsetType
+from mittwald_async.runtime.structs import UNSET, Model, OneOf, Unknown, UnsetType
 
 Status: TypeAlias = Literal["pending", "ready"] | str
 

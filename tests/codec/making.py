@@ -15,10 +15,10 @@ from typing import Any, Literal, cast, get_args, get_origin
 
 import msgspec
 
-from mittwald_async.codec.hints import bare, is_union, members
-from mittwald_async.codec.types import variants_of
-from mittwald_async.codec.unions import steps_of
-from mittwald_async.structs import OneOf, UnsetType
+from mittwald_async.runtime.codec.types import variants_of
+from mittwald_async.runtime.codec.typing_utils import bare, is_union, members
+from mittwald_async.runtime.codec.unions import steps_of
+from mittwald_async.runtime.structs import OneOf, UnsetType
 
 from . import made_up
 

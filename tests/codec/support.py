@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from mittwald_async import codec
-from mittwald_async.operation import Operation, Result
+from mittwald_async.runtime.operation import Operation, Result
 
 
 def operation(*results: Result | str, operation_id: str = "test-get", path: str = "/v2/tests") -> Operation[Any]:
@@ -18,6 +18,7 @@ def operation(*results: Result | str, operation_id: str = "test-get", path: str 
         group="test",
         name="get",
         tag="Test",
+        models="mittwald_async.models",
         results=tuple(
             Result(status=200, type=result, content_type="application/json") if isinstance(result, str) else result
             for result in results

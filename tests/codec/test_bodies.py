@@ -6,7 +6,7 @@ import pytest
 
 from mittwald_async import codec
 from mittwald_async.errors import ConfigurationError, DriftWarning, ResponseDecodeError
-from mittwald_async.operation import Result
+from mittwald_async.runtime.operation import Result
 
 from . import made_up as m
 from .support import operation

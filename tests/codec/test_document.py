@@ -16,7 +16,7 @@ from typing import Any, cast
 import pytest
 
 from mittwald_async import codec
-from mittwald_async.structs import Model
+from mittwald_async.runtime.structs import Model
 
 from .making import same
 

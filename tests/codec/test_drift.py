@@ -13,9 +13,9 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from mittwald_async import Mittwald, codec
-from mittwald_async.codec import drift
 from mittwald_async.errors import DriftWarning, ResponseDecodeError
-from mittwald_async.structs import UNSET, Unknown
+from mittwald_async.runtime.codec import tolerant as drift
+from mittwald_async.runtime.structs import UNSET, Unknown
 
 from . import made_up as m
 from .making import same

@@ -11,7 +11,7 @@ import pytest
 
 from mittwald_async import codec
 from mittwald_async.errors import InvalidArgumentError
-from mittwald_async.structs import UNSET, Unknown
+from mittwald_async.runtime.structs import UNSET, Unknown
 
 from . import made_up as m
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from mittwald_async import codec
 from mittwald_async.models import activitylog, dns, project
-from mittwald_async.structs import Unknown
+from mittwald_async.runtime.structs import Unknown
 
 from .support import again, decode
 

@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mittwald_async import codec
-from mittwald_async.codec.swift import owning_hook
-from mittwald_async.codec.types import variants_of
-from mittwald_async.codec.unions import hook
-from mittwald_async.codec.words import share_words
-from mittwald_async.structs import Model, OneOf
+from mittwald_async.runtime._accel.compiled_unions import owning_hook
+from mittwald_async.runtime._accel.interned_enums import share_words
+from mittwald_async.runtime.codec.types import variants_of
+from mittwald_async.runtime.codec.unions import hook
+from mittwald_async.runtime.structs import Model, OneOf
 
 from .making import Maker, domains, of_kind, same
 

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from mittwald_async import codec
-from mittwald_async.codec import swift, unions
-from mittwald_async.codec.unions import compile_test
 from mittwald_async.errors import DriftWarning, ResponseDecodeError
-from mittwald_async.operation import Result
-from mittwald_async.structs import Unknown
+from mittwald_async.runtime._accel import compiled_unions as swift
+from mittwald_async.runtime.codec import unions
+from mittwald_async.runtime.codec.unions import compile_test
+from mittwald_async.runtime.operation import Result
+from mittwald_async.runtime.structs import Unknown
 
 from . import made_up as m
 from .support import again, decode, operation

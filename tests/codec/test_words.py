@@ -13,10 +13,10 @@ import msgspec
 import pytest
 
 from mittwald_async import codec
-from mittwald_async.codec import words
-from mittwald_async.codec.words import share_words
 from mittwald_async.errors import DriftWarning
-from mittwald_async.structs import UNSET, Model, UnsetType
+from mittwald_async.runtime._accel import interned_enums as words
+from mittwald_async.runtime._accel.interned_enums import share_words
+from mittwald_async.runtime.structs import UNSET, Model, UnsetType
 
 from . import made_up
 from .support import decode

@@ -13,13 +13,13 @@ from typing import Any
 
 from mittwald_async.codegen.compiler import Compiled, compile_document
 from mittwald_async.codegen.config import Config
+from mittwald_async.codegen.json_access import is_object
 from mittwald_async.codegen.load import Document
-from mittwald_async.codegen.shape import is_object
-from mittwald_async.structs import UNSET
+from mittwald_async.runtime.structs import UNSET
 
 Json = dict[str, Any]
 
-CONFIG = Config(prefix="shop.", runtime="mittwald_async", reference="https://docs.example/{tag}/{operation_id}")
+CONFIG = Config(prefix="shop.", reference="https://docs.example/{tag}/{operation_id}")
 
 
 def document(

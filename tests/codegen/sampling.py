@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mittwald_async.codegen.shape import is_object
+from mittwald_async.codegen.json_access import is_object
 
 Json = dict[str, Any]
 

@@ -11,9 +11,9 @@ import pytest
 
 from mittwald_async.codegen.compiler import compile_document
 from mittwald_async.codegen.config import Config
+from mittwald_async.codegen.errors import DocumentError, escaped, pointer_of, unescaped
+from mittwald_async.codegen.json_access import is_array, is_object
 from mittwald_async.codegen.load import Document
-from mittwald_async.codegen.problems import DocumentError, escaped, pointer_of, unescaped
-from mittwald_async.codegen.shape import is_array, is_object
 
 from .documents import INT, TEXT, Json, body, compiled, document, obj, ok, operation, parameter, ref
 

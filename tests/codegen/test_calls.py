@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from mittwald_async.files import Download
-from mittwald_async.operation import Body, Paging, Parameter, Redirect, Result
-from mittwald_async.paging import Pages
+from mittwald_async.runtime.files import Download
+from mittwald_async.runtime.operation import Body, Paging, Parameter, Redirect, Result
+from mittwald_async.runtime.paging import Pages
 
 from .documents import (
     CONFIG,

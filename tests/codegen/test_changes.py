@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mittwald_async.codegen.changes import compare
-from mittwald_async.codegen.outline import outline
+from mittwald_async.codegen.public_surface import outline
 
 from .documents import INT, TEXT, Json, body, compiled, document, obj, ok, operation, parameter, ref
 

@@ -23,12 +23,12 @@ from mittwald_async.codegen.__main__ import PACKAGE
 from mittwald_async.codegen.compiler import Compiled, compile_document
 from mittwald_async.codegen.config import Config, load_config
 from mittwald_async.codegen.corrections import corrected
+from mittwald_async.codegen.errors import Findings
+from mittwald_async.codegen.json_access import is_array, is_object
 from mittwald_async.codegen.load import load, parse
-from mittwald_async.codegen.problems import Findings
-from mittwald_async.codegen.shape import is_array, is_object
 from mittwald_async.codegen.write import difference, present
-from mittwald_async.operation import Operation
 from mittwald_async.operations import GROUPS, OPERATIONS, REDIRECTS
+from mittwald_async.runtime.operation import Operation
 
 from .documents import Json, Recorder, given
 from .sampling import Choice, Sampler

@@ -20,8 +20,8 @@ import pytest
 from mittwald_async.codegen.__main__ import main
 from mittwald_async.codegen.config import Correction, load_config
 from mittwald_async.codegen.corrections import corrected
+from mittwald_async.codegen.errors import DocumentError, Findings
 from mittwald_async.codegen.load import load
-from mittwald_async.codegen.problems import DocumentError, Findings
 
 from .documents import INT, TEXT, Json, document, obj, ok, operation
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mittwald_async.codegen.__main__ import PACKAGE
 from mittwald_async.codegen.config import Config
 from mittwald_async.codegen.layout import WIDTH, Bracket, assigned, call, flat, lay, literal, named, quoted, union
-from mittwald_async.codegen.places import place_of
+from mittwald_async.codegen.location import place_of
 
 from .documents import INT, TEXT, Json, body, compiled, document, obj, ok, operation, parameter, ref
 

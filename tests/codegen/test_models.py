@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from mittwald_async.codec import dump
-from mittwald_async.codec.unions import hook
-from mittwald_async.structs import UNSET, Facts, Unknown
+from mittwald_async.runtime.codec.unions import hook
+from mittwald_async.runtime.structs import UNSET, Facts, Unknown
 
 from .documents import INT, TEXT, Json, Package, document, obj, ref
 

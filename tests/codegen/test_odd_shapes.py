@@ -11,12 +11,12 @@ import msgspec
 import pytest
 
 from mittwald_async.codec import convert, dump
-from mittwald_async.codec.types import resolve
-from mittwald_async.codec.unions import hook
 from mittwald_async.codegen.compiler import compile_document
+from mittwald_async.codegen.errors import DocumentError
 from mittwald_async.codegen.load import Document
-from mittwald_async.codegen.problems import DocumentError
-from mittwald_async.structs import UNSET
+from mittwald_async.runtime.codec.types import resolve
+from mittwald_async.runtime.codec.unions import hook
+from mittwald_async.runtime.structs import UNSET
 
 from .documents import (
     CONFIG,
@@ -45,7 +45,7 @@ class Shapes:
 
     def comes_back(self, name: str, value: Any) -> Any:
         """The value that JSON becomes, checked to become the same JSON again."""
-        made = msgspec.convert(value, resolve(name, self.module.__name__), dec_hook=hook)
+        made = msgspec.convert(value, resolve(name, module=self.module.__name__), dec_hook=hook)
         assert json.dumps(dump(made), sort_keys=True) == json.dumps(value, sort_keys=True)
         return made
 

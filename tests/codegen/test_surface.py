@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, assert_type
 import pytest
 
 from mittwald_async.codec import dump, strict_decoder
-from mittwald_async.files import Download
 from mittwald_async.models import dns, domain, project
 from mittwald_async.operations import GROUPS, OPERATIONS, REDIRECTS
-from mittwald_async.paging import Pages
-from mittwald_async.structs import Unknown
+from mittwald_async.runtime.files import Download
+from mittwald_async.runtime.paging import Pages
+from mittwald_async.runtime.structs import Unknown
 
 if TYPE_CHECKING:
     from mittwald_async.api.domain import DomainGroup

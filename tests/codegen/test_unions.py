@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from mittwald_async.codec import dump
-from mittwald_async.codec.unions import hook
 from mittwald_async.codegen import ir
-from mittwald_async.codegen.problems import Findings
+from mittwald_async.codegen.errors import Findings
 from mittwald_async.codegen.unions import Planner
-from mittwald_async.structs import Unknown
+from mittwald_async.runtime.codec.unions import hook
+from mittwald_async.runtime.structs import Unknown
 
 from .documents import INT, TEXT, Json, Package, document, obj, ref
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from mittwald_async.credentials import Answer, Secret
+from mittwald_async.runtime.credentials import Answer, Secret
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC).timestamp()
 

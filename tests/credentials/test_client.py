@@ -11,8 +11,6 @@ import pytest
 from aiohttp import web
 
 from mittwald_async import Mittwald
-from mittwald_async.credentials import PasswordLogin, kinds
-from mittwald_async.credentials.sealed import Step
 from mittwald_async.errors import (
     AuthenticationError,
     CallTimeoutError,
@@ -21,6 +19,8 @@ from mittwald_async.errors import (
     NotSentError,
 )
 from mittwald_async.operations import OPERATIONS
+from mittwald_async.runtime.credentials import PasswordLogin, kinds
+from mittwald_async.runtime.credentials.token_exchange import Step
 
 
 class Api:

@@ -8,14 +8,6 @@ from typing import Any, cast
 
 import pytest
 
-from mittwald_async.credentials import (
-    AccessTokenRetrievalKey,
-    ExtensionInstanceSecret,
-    PasswordLogin,
-    Secret,
-    StaticToken,
-    TokenSource,
-)
 from mittwald_async.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -25,6 +17,14 @@ from mittwald_async.errors import (
     RedirectError,
     ServerError,
     StatusError,
+)
+from mittwald_async.runtime.credentials import (
+    AccessTokenRetrievalKey,
+    ExtensionInstanceSecret,
+    PasswordLogin,
+    Secret,
+    StaticToken,
+    TokenSource,
 )
 
 from .desk import INSTANCE, REFRESH, RETRIEVE, SECOND_FACTOR, SIGN_IN, Desk

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mittwald_async.credentials import PasswordLogin, Secret, TokenSource
 from mittwald_async.errors import (
     AuthenticationError,
     ClientStateError,
@@ -18,6 +17,7 @@ from mittwald_async.errors import (
     MaybeSentError,
     TransportError,
 )
+from mittwald_async.runtime.credentials import PasswordLogin, Secret, TokenSource
 
 from .desk import REFRESH, SIGN_IN, Desk, never
 

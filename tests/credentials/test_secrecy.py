@@ -15,7 +15,8 @@ import msgspec
 import pytest
 
 from mittwald_async import Mittwald
-from mittwald_async.credentials import (
+from mittwald_async.errors import MittwaldError
+from mittwald_async.runtime.credentials import (
     AccessTokenRetrievalKey,
     Answer,
     Credentials,
@@ -26,7 +27,6 @@ from mittwald_async.credentials import (
     TokenSource,
     resolve,
 )
-from mittwald_async.errors import MittwaldError
 
 from .desk import INSTANCE, REFRESH, RETRIEVE, SECOND_FACTOR, SIGN_IN, Desk, Reply
 

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from mittwald_async.credentials import Answer, Credentials, PasswordLogin, Secret, StaticToken, TokenSource, resolve
 from mittwald_async.errors import ConfigurationError
+from mittwald_async.runtime.credentials import (
+    Answer,
+    Credentials,
+    PasswordLogin,
+    Secret,
+    StaticToken,
+    TokenSource,
+    resolve,
+)
 
 from .desk import Desk, never
 

@@ -7,8 +7,8 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from mittwald_async.emulator.calls import HANDLERS
-from mittwald_async.emulator.facts import PLACEHOLDER, Route
+from mittwald_async.emulator.handlers import HANDLERS
+from mittwald_async.emulator.routes import PLACEHOLDER, Route
 from mittwald_async.emulator.shapes import Shape
 
 from .talk import Talk

@@ -8,7 +8,7 @@ import msgspec
 
 from mittwald_async.emulator import Emulator, Transitions
 from mittwald_async.emulator.core import Core
-from mittwald_async.emulator.wire import Answer, Incoming
+from mittwald_async.emulator.http_messages import Answer, Incoming
 
 CALM: dict[str, Any] = {
     "lag": 0.0,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mittwald_async.emulator.calls import Identity
+from mittwald_async.emulator.handlers import Identity
 
 from .talk import Talk
 

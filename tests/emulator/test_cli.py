@@ -19,7 +19,7 @@ import pytest
 
 from mittwald_async.emulator import Emulator, OptionError, Options
 from mittwald_async.emulator.__main__ import main, serve
-from mittwald_async.emulator.start import build
+from mittwald_async.emulator.factory import build
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mittwald_async.emulator.traits.consistency import Events, View
+from mittwald_async.emulator.behaviours.consistency import Events, View
 
 from .talk import Heard, Talk
 
@@ -165,7 +165,7 @@ async def test_event_ids_follow_from_the_seed_and_begin_anew_after_a_reset() -> 
 
 
 async def test_old_events_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mittwald_async.emulator.traits.consistency._REMEMBERED", 5)
+    monkeypatch.setattr("mittwald_async.emulator.behaviours.consistency._REMEMBERED", 5)
     talk = lagging(event_wait=0.0)
     events: Events = talk.core.events
     oldest = events.wrote([], None)

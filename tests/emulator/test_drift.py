@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
+from mittwald_async.emulator.behaviours.drift import FIELD, WORD, Drift
 from mittwald_async.emulator.options import Options
-from mittwald_async.emulator.traits.drift import FIELD, WORD, Drift
 
 from .talk import Talk
 

@@ -13,7 +13,8 @@ import pytest
 
 from mittwald_async import UNSET
 from mittwald_async.emulator import Emulator, OptionError, Options, Transitions
-from mittwald_async.emulator.calls import (
+from mittwald_async.emulator.generic import answer_generically
+from mittwald_async.emulator.handlers import (
     HANDLERS,
     Account,
     Call,
@@ -26,7 +27,6 @@ from mittwald_async.emulator.calls import (
     Value,
     handles,
 )
-from mittwald_async.emulator.generic import answer_generically
 
 from .inputs import request_for
 from .talk import CALM, Heard, Talk

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from mittwald_async.emulator.behaviours.auth import OPEN
 from mittwald_async.emulator.shapes import ANY, Fixed, Record, Shape
-from mittwald_async.emulator.traits.auth import OPEN
 from mittwald_async.operations import OPERATIONS
 
 from . import document

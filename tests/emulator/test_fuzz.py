@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mittwald_async.emulator.facts import PLACEHOLDER
+from mittwald_async.emulator.routes import PLACEHOLDER
 from mittwald_async.operations import OPERATIONS
 
 from .inputs import Request, request_for

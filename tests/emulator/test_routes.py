@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from mittwald_async.emulator.facts import PLACEHOLDER, Route, Routes, Stub
-from mittwald_async.operation import Operation, Redirect
+from mittwald_async.emulator.routes import PLACEHOLDER, Route, Routes, Stub
 from mittwald_async.operations import OPERATIONS, REDIRECTS
+from mittwald_async.runtime.operation import Operation, Redirect
 
 from .talk import Talk
 

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import msgspec
 import pytest
 
-from mittwald_async.emulator.calls import Fail, Issue, Part
-from mittwald_async.emulator.facts import Route
 from mittwald_async.emulator.generate import Generator
+from mittwald_async.emulator.handlers import Fail, Issue, Part
+from mittwald_async.emulator.routes import Route
 from mittwald_async.emulator.shapes import (
     Choice,
     Field,
@@ -24,8 +24,8 @@ from mittwald_async.emulator.shapes import (
     words_of,
 )
 from mittwald_async.emulator.validate import Checker, check
-from mittwald_async.operation import Body, Operation, Parameter
-from mittwald_async.structs import UNSET, Facts
+from mittwald_async.runtime.operation import Body, Operation, Parameter
+from mittwald_async.runtime.structs import UNSET, Facts
 
 from .inputs import multipart
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mittwald_async.errors import InvalidArgumentError, NotFoundError, PagingError
-from mittwald_async.fanout import Outcome, Progress, fan_out, fan_out_items, gather_bounded
+from mittwald_async.runtime.concurrency import Outcome, Progress, fan_out, fan_out_items, gather_bounded
 from tests.paging.server import ListServer, pages_of
 from tests.support.clock import near, run_virtual, virtual
 

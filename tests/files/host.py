@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from mittwald_async.errors import MaybeSentError, StatusError, TransportError
-from mittwald_async.files import Download
-from mittwald_async.operation import Operation, Parameter, Result
+from mittwald_async.runtime.files import Download
+from mittwald_async.runtime.operation import Operation, Parameter, Result
 
 GET_FILE: Operation[bytes] = Operation(
     operation_id="file-get-file",

@@ -17,7 +17,7 @@ from mittwald_async.errors import (
     ReadTimeoutError,
     ServerError,
 )
-from mittwald_async.files import Download
+from mittwald_async.runtime.files import Download
 
 from .host import GET_FILE, Host
 

@@ -17,8 +17,8 @@ import pytest
 
 from mittwald_async import Download
 from mittwald_async.errors import DownloadError, InvalidArgumentError, MaybeSentError, NotFoundError
-from mittwald_async.files import saving
-from mittwald_async.files.transfer import Transfer
+from mittwald_async.runtime.files import saving
+from mittwald_async.runtime.files.transfer import Transfer
 
 from .host import Host
 

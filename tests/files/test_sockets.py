@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from mittwald_async import Mittwald
 from mittwald_async.errors import AuthenticationError, DownloadError, MaybeSentError, RateLimitError
-from mittwald_async.files import Download, File
+from mittwald_async.runtime.files import Download, File
 
 from ..client.tools import Act, Seen, serving
 from .host import HandClock

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from mittwald_async.errors import InvalidArgumentError, MaybeSentError
-from mittwald_async.files import File, MultipartBody, Upload, multipart
-from mittwald_async.structs import UNSET
+from mittwald_async.runtime.files import File, MultipartBody, Upload, multipart
+from mittwald_async.runtime.structs import UNSET
 
 
 async def sent(body: MultipartBody) -> bytes:

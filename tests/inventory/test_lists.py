@@ -7,7 +7,7 @@ import pytest
 
 from mittwald_async.inventory import catalog
 from mittwald_async.inventory.frontier import Owner, Unit
-from mittwald_async.inventory.lists import Listing, Mark, raw_items
+from mittwald_async.inventory.list_reader import Listing, Mark, raw_items
 from tests.paging.server import ListServer
 
 

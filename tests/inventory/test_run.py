@@ -38,7 +38,7 @@ from mittwald_async.inventory import (
 
 from .victim import RESOURCES
 
-RUN = importlib.import_module("mittwald_async.inventory.run")
+RUN = importlib.import_module("mittwald_async.inventory.job")
 ROOT = Path(__file__).parents[2]
 
 

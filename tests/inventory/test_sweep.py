@@ -32,12 +32,12 @@ from mittwald_async.inventory import (
     sweep,
 )
 from mittwald_async.inventory.frontier import Owner
-from mittwald_async.inventory.items import Reader
+from mittwald_async.inventory.row_reader import Reader
 from mittwald_async.models import domain as domain_models
 from mittwald_async.models import project as project_models
 
 ENGINE = importlib.import_module("mittwald_async.inventory.sweep")
-OUTBOX = importlib.import_module("mittwald_async.inventory.outbox")
+OUTBOX = importlib.import_module("mittwald_async.inventory.buffer")
 
 KINDS = {"customer_order": "order", "conversation_message": "message", "ssh_key": "user_ssh_key"}
 """What the emulator calls a resource, where the names differ."""

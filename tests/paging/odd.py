@@ -9,8 +9,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from mittwald_async.errors import BadRequestError, Issue, PagingError, ServerError
-from mittwald_async.operation import Operation, Paging, Response
-from mittwald_async.paging import Pages
+from mittwald_async.runtime.operation import Operation, Paging, Response
+from mittwald_async.runtime.paging import Pages
 
 from .server import ListServer, Thing, listing
 

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from mittwald_async.errors import BadRequestError, Issue
-from mittwald_async.operation import Operation, Paging, Response, Sender
-from mittwald_async.paging import Pages
-from mittwald_async.structs import UNSET
+from mittwald_async.runtime.operation import Operation, Paging, Response, Sender
+from mittwald_async.runtime.paging import Pages
+from mittwald_async.runtime.structs import UNSET
 
 T = TypeVar("T")
 

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mittwald_async.errors import InvalidArgumentError, PagingError, ServerError
-from mittwald_async.operation import Paging
-from mittwald_async.paging import Pages
+from mittwald_async.runtime.operation import Paging
+from mittwald_async.runtime.paging import Pages
 from tests.support.clock import near, run_virtual, virtual
 
 from .server import NUMBERED, SKIPPED, UNTOLD, ListServer, Thing, pages_of

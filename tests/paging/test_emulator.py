@@ -13,8 +13,8 @@ from mittwald_async import Mittwald
 from mittwald_async.emulator import Emulator
 from mittwald_async.emulator.faults import Fault
 from mittwald_async.errors import NotFoundError, PagingError
-from mittwald_async.fanout import fan_out, fan_out_items
-from mittwald_async.operation import Page
+from mittwald_async.runtime.concurrency import fan_out, fan_out_items
+from mittwald_async.runtime.operation import Page
 
 
 @asynccontextmanager

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from mittwald_async.errors import BadRequestError, InvalidArgumentError, Issue, NotFoundError, ResponseDecodeError
-from mittwald_async.operation import Page, Paging
-from mittwald_async.paging import Pages, PageSizes
-from mittwald_async.structs import UNSET
+from mittwald_async.runtime.operation import Page, Paging
+from mittwald_async.runtime.paging import Pages, PageSizes
+from mittwald_async.runtime.structs import UNSET
 
 from .server import NUMBERED, SKIPPED, UNTOLD, WHOLE, ListServer, Thing, Wrapped, listing, pages_of, things
 

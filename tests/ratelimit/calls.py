@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mittwald_async.transport.ratelimit import Limiter
+from mittwald_async.runtime.ratelimit import Limiter
 
 
 def headers(remaining: int, reset: int = 10, limit: int = 100) -> dict[str, str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mittwald_async.operation import RateLimit
-from mittwald_async.transport.ratelimit.company import PROOF, Company
-from mittwald_async.transport.ratelimit.share import Share
-from mittwald_async.transport.ratelimit.window import Window
+from mittwald_async.runtime.operation import RateLimit
+from mittwald_async.runtime.ratelimit.consumption import Share
+from mittwald_async.runtime.ratelimit.contention import PROOF, Company
+from mittwald_async.runtime.ratelimit.window import Window
 from tests.support.clock import near
 
 

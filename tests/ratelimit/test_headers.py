@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from mittwald_async.operation import RateLimit
-from mittwald_async.transport.ratelimit import headers as room
-from mittwald_async.transport.ratelimit import read_headers
-from mittwald_async.transport.ratelimit.headers import EXEMPT, read_pause
+from mittwald_async.runtime.operation import RateLimit
+from mittwald_async.runtime.ratelimit import headers as room
+from mittwald_async.runtime.ratelimit import read_headers
+from mittwald_async.runtime.ratelimit.headers import EXEMPT, read_pause
 
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
 """Headers that are easily read wrong: `told` is limit, remaining and reset; `pause` what a 429 asks for."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from mittwald_async.errors import RateLimitError
-from mittwald_async.transport.ratelimit import Limiter, Policy, RateLimitWait, Slot
+from mittwald_async.runtime.ratelimit import Limiter, Policy, RateLimitWait, Slot
 from tests.support.clock import START, near, virtual
 
 from .calls import call, headers

@@ -10,7 +10,7 @@ from threading import Barrier
 import pytest
 
 from mittwald_async.errors import ClientStateError
-from mittwald_async.transport.ratelimit import Limiter, Limiters, Policy
+from mittwald_async.runtime.ratelimit import Limiter, Limiters, Policy
 from tests.support.clock import run_virtual, virtual
 
 from .calls import call, headers

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import pytest
 
 from mittwald_async.errors import RateLimitError
-from mittwald_async.transport.ratelimit import Limiter, Policy, Slot
+from mittwald_async.runtime.ratelimit import Limiter, Policy, Slot
 from tests.support.clock import run_virtual, virtual
 
 

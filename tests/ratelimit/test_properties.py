@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mittwald_async.operation import RateLimit
-from mittwald_async.transport.ratelimit import Limiter, Policy, Slot
-from mittwald_async.transport.ratelimit.window import Window
+from mittwald_async.runtime.operation import RateLimit
+from mittwald_async.runtime.ratelimit import Limiter, Policy, Slot
+from mittwald_async.runtime.ratelimit.window import Window
 from tests.support.clock import run_virtual
 
 _calm = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mittwald_async.operation import RateLimit
-from mittwald_async.transport.ratelimit import scopes as room
-from mittwald_async.transport.ratelimit.scopes import Scopes
+from mittwald_async.runtime.operation import RateLimit
+from mittwald_async.runtime.ratelimit import route_budgets as room
+from mittwald_async.runtime.ratelimit.route_budgets import Scopes
 
 
 class Picture:

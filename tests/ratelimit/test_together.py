@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mittwald_async.transport.ratelimit import Limiter
+from mittwald_async.runtime.ratelimit import Limiter
 from tests.support.clock import START, run_virtual
 
 

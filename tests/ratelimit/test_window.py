@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from math import inf
 
-from mittwald_async.operation import RateLimit
-from mittwald_async.transport.ratelimit.edge import Edge, counted_on
-from mittwald_async.transport.ratelimit.share import Share
-from mittwald_async.transport.ratelimit.window import PATIENCE, Window
+from mittwald_async.runtime.operation import RateLimit
+from mittwald_async.runtime.ratelimit.consumption import Share
+from mittwald_async.runtime.ratelimit.reset_skew import Edge, counted_on
+from mittwald_async.runtime.ratelimit.window import PATIENCE, Window
 from tests.support.clock import near
 
 

@@ -16,8 +16,8 @@ from yarl import URL
 
 from mittwald_async import UNSET
 from mittwald_async.errors import InvalidArgumentError
-from mittwald_async.operation import Operation, Parameter, Result
-from mittwald_async.transport.build import (
+from mittwald_async.runtime.operation import Operation, Parameter, Result
+from mittwald_async.runtime.transport.encoding import (
     Content,
     Plan,
     arguments,

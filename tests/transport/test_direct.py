@@ -18,10 +18,11 @@ from yarl import URL
 
 from mittwald_async.errors import CallTimeoutError, ConnectTimeoutError, ReadTimeoutError
 from mittwald_async.options import Pool
-from mittwald_async.transport import direct, session
-from mittwald_async.transport.direct import Direct
-from mittwald_async.transport.middleware import Answer
-from mittwald_async.transport.session import Session, limits
+from mittwald_async.runtime._accel import fast_path as direct
+from mittwald_async.runtime._accel.fast_path import Direct
+from mittwald_async.runtime.transport import session
+from mittwald_async.runtime.transport.middleware import Answer
+from mittwald_async.runtime.transport.session import Session, limits
 
 LIMITS = limits(120.0, 10.0, 60.0)
 NOTHING = b"HTTP/1.1 204 No\r\n\r\n"
@@ -167,7 +168,7 @@ async def test_urls_with_credentials_go_the_long_way(monkeypatch: pytest.MonkeyP
 
 async def test_a_deadline_ends_a_request_on_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "COARSE", 0.1)
-    monkeypatch.setattr("mittwald_async.transport.watch._TICK", 0.02)
+    monkeypatch.setattr("mittwald_async.runtime.transport.deadlines._TICK", 0.02)
     taken = shortened(monkeypatch)
     async with hearing(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal") as (url, _), opened() as made:
         with pytest.raises(CallTimeoutError):
@@ -179,7 +180,7 @@ async def test_a_deadline_ends_a_request_on_the_short_way(monkeypatch: pytest.Mo
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_silence_is_bounded_for_a_session_handed_in(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "COARSE", 0.1)
-    monkeypatch.setattr("mittwald_async.transport.watch._TICK", 0.02)
+    monkeypatch.setattr("mittwald_async.runtime.transport.deadlines._TICK", 0.02)
     async with (
         hearing(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal") as (url, _),
         aiohttp.ClientSession() as own,

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
-from mittwald_async.transport.middleware import Answer
-from mittwald_async.transport.session import Session
+from mittwald_async.runtime.transport.middleware import Answer
+from mittwald_async.runtime.transport.session import Session
 from tests.client.tools import GET_PROJECT, reply, talking
 
 

@@ -14,7 +14,7 @@ from mittwald_async.errors import (
     ReadTimeoutError,
     TransportError,
 )
-from mittwald_async.transport.retry import Quota, jitter, repeats_error, repeats_status, retry_after
+from mittwald_async.runtime.transport.retry import Quota, jitter, repeats_error, repeats_status, retry_after
 
 NOW = datetime(2024, 5, 1, 12, 0, 0, tzinfo=UTC)
 

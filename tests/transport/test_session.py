@@ -16,9 +16,9 @@ from mittwald_async.errors import (
     ReadTimeoutError,
     TransportError,
 )
-from mittwald_async.transport.middleware import Answer
-from mittwald_async.transport.session import classify
-from mittwald_async.transport.watch import Watch
+from mittwald_async.runtime.transport.deadlines import Watch
+from mittwald_async.runtime.transport.middleware import Answer
+from mittwald_async.runtime.transport.session import classify
 from tests.support.clock import virtual
 
 KEY = mock.Mock(host="h", port=443, ssl=True)

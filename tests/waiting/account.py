@@ -16,8 +16,8 @@ from mittwald_async.api.domain import DomainGroup
 from mittwald_async.api.project import ProjectGroup
 from mittwald_async.client import Mittwald
 from mittwald_async.errors import ClientStateError, NotFoundError
-from mittwald_async.operation import Operation, Response, Sender
-from mittwald_async.structs import UNSET
+from mittwald_async.runtime.operation import Operation, Response, Sender
+from mittwald_async.runtime.structs import UNSET
 from mittwald_async.waiting import Waiters
 from tests.support.clock import VirtualClock
 

@@ -15,7 +15,7 @@ from mittwald_async.emulator import Emulator
 from mittwald_async.emulator.faults import Fault
 from mittwald_async.emulator.options import Transitions
 from mittwald_async.errors import OperationFailed
-from mittwald_async.fanout import gather_bounded
+from mittwald_async.runtime.concurrency import gather_bounded
 from mittwald_async.waiting import Waiters
 
 

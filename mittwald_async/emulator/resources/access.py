@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..account import Account, kind, spread
-from ..calls import Call, Nothing, Reply, Value, handles
+from ..handlers import Call, Nothing, Reply, Value, handles
 from ..names import FIRST_NAMES, slug
 from .base import given, located, remove, scope_of, shown, whole, world_of
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from ..account import Account, kind
-from ..calls import Call, Fail, Reply, handles
+from ..handlers import Call, Fail, Reply, handles
 from ..listing import Key
 from .base import Test, equal, filtered, located, shown, whole, world_of
 

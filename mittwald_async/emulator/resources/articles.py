@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..account import Account, kind
-from ..calls import Call, Fail, Reply, handles
+from ..handlers import Call, Fail, Reply, handles
 from .base import Test, equal, filtered, search, shown, world_of
 
 MACHINES = {

@@ -9,8 +9,8 @@ from hashlib import sha256
 from typing import Any
 
 from ..account import DAY, Account, iso, kind, spread
-from ..calls import Call, Fail, Nothing, Reply, Value, handles
 from ..clock import EPOCH
+from ..handlers import Call, Fail, Nothing, Reply, Value, handles
 from ..lifecycle import Step
 from ..listing import Key
 from ..state import World

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..calls import Call, Fail, Listing, Nothing, Value
+from ..handlers import Call, Fail, Listing, Nothing, Value
 from ..listing import Key, Keys
 
 if TYPE_CHECKING:

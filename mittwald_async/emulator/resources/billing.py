@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..account import DAY, Account, iso, kind, spread
-from ..calls import Call, Fail, Reply, Value, handles
 from ..clock import EPOCH
+from ..handlers import Call, Fail, Reply, Value, handles
 from ..listing import Key
 from ..state import World
 from .base import Sort, descending, equal, filtered, given, located, scope_of, search, shown, whole, world_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..account import Account, iso, kind, same_as
-from ..calls import Call, Fail, Nothing, Reply, Value, handles
 from ..clock import EPOCH
+from ..handlers import Call, Fail, Nothing, Reply, Value, handles
 from ..listing import Key
 from ..state import World
 from .base import Test, asked_scope, filtered, known, located, remove, shown, unfit, world_of

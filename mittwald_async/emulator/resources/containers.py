@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..account import Account, kind, spread
-from ..calls import Call, Content, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, Content, Fail, Nothing, Reply, Value, handles
 from ..lifecycle import Step
 from ..listing import Key
 from ..names import IMAGES

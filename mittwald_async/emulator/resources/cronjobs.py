@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..account import Account, iso, kind, spread
-from ..calls import Call, Fail, Nothing, Reply, Value, handles
 from ..clock import EPOCH
+from ..handlers import Call, Fail, Nothing, Reply, Value, handles
 from ..lifecycle import Step
 from ..listing import Key
 from ..names import CRONJOBS

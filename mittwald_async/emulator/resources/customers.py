@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..account import Account, kind
-from ..calls import Call, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, Fail, Nothing, Reply, Value, handles
 from ..ids import Dice
 from ..listing import Key
 from ..names import CITIES, FIRST_NAMES, STREETS, SURNAMES, slug

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..account import Account, kind, same_as, spread
-from ..calls import Call, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, Fail, Nothing, Reply, Value, handles
 from ..lifecycle import Step
 from ..listing import Key
 from ..state import World

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..account import Account, kind, same_as
-from ..calls import Call, Content, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, Content, Fail, Nothing, Reply, Value, handles
 from ..listing import Key
 from ..state import World
 from .base import located, remove, scope_of, shown, unfit, whole, world_of

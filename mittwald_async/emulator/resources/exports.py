@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from ..calls import Content, Fail
+from ..handlers import Content, Fail
 
 if TYPE_CHECKING:
     from ..state import World

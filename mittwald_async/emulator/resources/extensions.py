@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..account import Account, kind, spread
-from ..calls import Call, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, Fail, Nothing, Reply, Value, handles
 from ..listing import Key
 from ..state import World
 from .base import Sort, Test, descending, equal, filtered, known, located, search, shown, unfit, world_of

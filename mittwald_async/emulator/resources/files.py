@@ -6,7 +6,7 @@ from base64 import b64encode
 from typing import Any
 
 from ..account import Account, kind
-from ..calls import Call, Content, Fail, Part, Reply, Value, handles
+from ..handlers import Call, Content, Fail, Part, Reply, Value, handles
 from ..listing import Key
 from ..state import World
 from .base import located, unfit, world_of

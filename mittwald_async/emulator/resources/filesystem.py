@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from ..calls import Call, Content, Fail, Reply, Value, handles
+from ..handlers import Call, Content, Fail, Reply, Value, handles
 from .base import located, unfit, world_of
 
 Tree: TypeAlias = dict[str, "Tree | bytes"]

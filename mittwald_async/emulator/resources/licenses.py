@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..account import DAY, Account, iso, kind, spread
-from ..calls import Call, Reply, Value, handles
 from ..clock import EPOCH
+from ..handlers import Call, Reply, Value, handles
 from ..state import World
 from .base import located, scope_of, shown, whole, world_of
 

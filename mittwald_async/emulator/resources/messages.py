@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..account import Account, kind, spread
-from ..calls import Call, Fail, Listing, Reply, Value, handles
+from ..handlers import Call, Fail, Listing, Reply, Value, handles
 from ..listing import Key
 from ..names import CONVERSATIONS
 from ..state import World

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..calls import Call, Fail, Listing, Nothing, Reply, Value, handles
+from ..handlers import Call, Fail, Listing, Nothing, Reply, Value, handles
 from ..names import TLDS, slug
 from .base import given, located, world_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..calls import Call, Nothing, Reply, Value, handles
+from ..handlers import Call, Nothing, Reply, Value, handles
 from ..listing import Key
 from ..state import World
 from .base import located, world_of

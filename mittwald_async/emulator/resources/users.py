@@ -7,10 +7,10 @@ import hashlib
 from typing import Any
 
 from ..account import Account, kind
-from ..calls import Call, Fail, Identity, Listing, Nothing, Reply, Token, Value, handles
+from ..handlers import Call, Fail, Identity, Listing, Nothing, Reply, Token, Value, handles
 from ..listing import Key
-from ..moments import seconds_of
 from ..state import MFA_CODE, World
+from ..timestamps import seconds_of
 from ..views import view
 from .base import given, located, unfit, whole, world_of
 

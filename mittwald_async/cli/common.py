@@ -1,0 +1,119 @@
+"""What commands share: exit codes, options, the client made from them, the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import anyio
+import typer
+
+from ..runtime.errors import ConfigurationError
+from ..runtime.operation import Operation
+from ..runtime.options import BASE_URL_VARIABLE, TOKEN_VARIABLE
+from .output import err, say
+
+if TYPE_CHECKING:
+    from ..client import Mittwald
+
+OK, FAILED, USAGE, LISTS_FAILED, SPENT, INTERRUPTED, UNREAD, TERMINATED = 0, 1, 2, 3, 4, 130, 141, 143
+
+EPILOG = (
+    "Exit codes: 0 done, 1 the API answered with an error, 2 wrong usage or unwritable target, 3 some lists failed, "
+    "4 --max-requests used up, 130 interrupted, 141 nobody reads the output any more, 143 terminated. "
+    "--debug shows where an error comes from."
+)
+
+T = TypeVar("T")
+
+BaseUrl = Annotated[
+    str | None,
+    typer.Option("--base-url", envvar=BASE_URL_VARIABLE, help="Another server, such as an emulator.", metavar="URL"),
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option("--token-file", help=f"File that holds the token. Without it: {TOKEN_VARIABLE}.", metavar="FILE"),
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON for machines instead of text for people.", metavar="")]
+
+
+class StoppedError(Exception):
+    """The event loop was ended from outside: by Ctrl-C or, with SIGTERM, by the system."""
+
+    def __init__(self, code: int, way_on: str = "") -> None:
+        word = "terminated" if code == TERMINATED else "interrupted"
+        super().__init__(f"{word}; {way_on}" if way_on else word)
+        self.code = code
+
+
+def client(token_file: Path | None, base_url: str | None, **options: Any) -> Mittwald:
+    """A client, not yet opened. The token comes from a file or the environment, never from an argument.
+
+    Raises:
+        ConfigurationError: no token, or its file cannot be read.
+    """
+    # Most of what there is to import: commands that send nothing do without.
+    from ..client import Mittwald
+
+    if token_file is not None:
+        token = _token_in(token_file)
+    else:
+        token = os.environ.get(TOKEN_VARIABLE, "").strip()
+        if not token:
+            raise ConfigurationError(f"no token: set {TOKEN_VARIABLE} or name a file with --token-file")
+    return Mittwald(token, base_url=base_url, user_agent="mittwald-async-cli", **options)
+
+
+def client_for(operation: Operation[Any], token_file: Path | None, base_url: str | None) -> Mittwald:
+    """A client for one operation: without a token where there is none and none is needed."""
+    if not operation.secured and token_file is None and not os.environ.get(TOKEN_VARIABLE, "").strip():
+        from ..client import Mittwald
+
+        return Mittwald.anonymous(base_url=base_url, user_agent="mittwald-async-cli")
+    return client(token_file, base_url)
+
+
+def _token_in(path: Path) -> str:
+    try:
+        # Editors of some systems begin a text file with a byte order mark.
+        token = path.read_text(encoding="utf-8-sig").strip()
+        mode = path.stat().st_mode
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise ConfigurationError(f"--token-file {path}: {reason}") from None
+    if not token:
+        raise ConfigurationError(f"--token-file {path}: the file is empty")
+    if len(token.splitlines()) > 1:
+        raise ConfigurationError(f"--token-file {path}: holds more than one line; it must hold the token only")
+    # Only said to people: in a container, secrets are mounted like this and nobody else is there.
+    if os.name == "posix" and mode & 0o077 and err.is_terminal:
+        say(f"others on this machine may read or change {path}; `chmod 600` keeps it yours")
+    return token
+
+
+def run(main: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+    """Run a coroutine function to its end on an event loop of its own.
+
+    Raises:
+        StoppedError: it was not to go on. The coroutine has been cancelled and has cleaned up.
+    """
+    try:
+        return anyio.run(partial(_until_told, main, *args))
+    except KeyboardInterrupt:
+        raise StoppedError(INTERRUPTED) from None
+    except asyncio.CancelledError:
+        raise StoppedError(TERMINATED) from None
+
+
+async def _until_told(main: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+    task = asyncio.current_task()
+    assert task is not None
+    with suppress(NotImplementedError):  # Event loops of some systems cannot.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await main(*args)

@@ -1,0 +1,96 @@
+"""Requests and answers as the core sees them, and the answers that need no handler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from .behaviours.consistency import NotReached, item_id
+from .faults import Fault
+from .handlers import Call, Content, Fail, Reply, Value
+
+JSON = "application/json"
+encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+
+
+class Incoming(msgspec.Struct, frozen=True):
+    """A request as it came. `path` is raw: still escaped, without the query."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    """Case-insensitive or with lower-case keys."""
+    body: bytes = b""
+    remote: str = ""
+
+
+class Answer:
+    """What goes back. `fault` is what still has to happen to it on the wire."""
+
+    __slots__ = ("body", "fault", "headers", "status")
+
+    def __init__(self, status: int, headers: dict[str, str], body: bytes = b"", fault: Fault | None = None) -> None:
+        self.status: int = status
+        self.headers: dict[str, str] = headers
+        self.body: bytes = body
+        self.fault: Fault | None = fault
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One remembered request."""
+
+    number: int
+    at: float
+    """Unix seconds of the emulator's clock."""
+    method: str
+    path: str
+    query: str
+    operation_id: str | None
+    status: int
+
+
+def no_route(allowed: frozenset[str]) -> Fail:
+    """What is said where nothing is routed; `allowed` are the methods that are."""
+    if allowed:
+        return Fail(405, "MethodNotAllowed", "this route does not know the method")
+    return Fail(404, "NotFound", "there is no such route")
+
+
+def failed(failure: Fail, headers: dict[str, str]) -> Answer:
+    """An error in the API's shape."""
+    body: dict[str, Any] = {"type": failure.type, "message": failure.message}
+    if failure.issues:
+        body["validationErrors"] = [{"message": i.message, "path": i.path, "type": i.type} for i in failure.issues]
+    if isinstance(failure, NotReached):
+        body["params"] = {"traceId": failure.trace_id}
+    return Answer(failure.status, {**headers, "Content-Type": JSON}, encode(body))
+
+
+def created(call: Call, reply: Reply) -> list[str]:
+    """Ids that came into being with this write."""
+    created = list(call.write.created) if call.write is not None else []
+    if isinstance(reply, Value) and call.operation.method == "POST":
+        new = item_id(reply.data)
+        if isinstance(new, str) and new not in call.path.values():
+            created.append(new)
+    return created
+
+
+def ranged(content: Content, headers: dict[str, str], wanted: str | None) -> Answer:
+    """The bytes, or the one range asked for."""
+    data = content.data
+    headers["Accept-Ranges"] = "bytes"
+    unit, _, span = (wanted or "").partition("=")
+    first, dash, last = span.partition("-")
+    if unit != "bytes" or not dash or not (first or last) or not (first + last).isdigit():
+        return Answer(content.status, headers, data)
+    start = int(first) if first else max(len(data) - int(last), 0)
+    end = min(int(last), len(data) - 1) if first and last else len(data) - 1
+    if start > end:
+        headers["Content-Range"] = f"bytes */{len(data)}"
+        return Answer(416, headers)
+    headers["Content-Range"] = f"bytes {start}-{end}/{len(data)}"
+    return Answer(206, headers, data[start : end + 1])

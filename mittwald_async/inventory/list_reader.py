@@ -1,0 +1,191 @@
+"""Reading one list: its pages with items left as JSON, and what it costs in requests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from functools import cache
+from math import ceil
+from typing import Any, TypeVar
+
+import msgspec
+
+from ..operations import OPERATIONS
+from ..runtime import codec
+from ..runtime.errors import ResponseDecodeError, StatusError, TransportError
+from ..runtime.operation import Operation, Page, Paging, Response, Sender
+from ..runtime.paging import Pages
+from ..runtime.paging.sizes import PageSizes, sizes_of
+from ..runtime.structs import UNSET
+from .frontier import Unit
+
+_LOOKS_BACK = 5
+"""So often a place in a list is looked at again while the list goes on shrinking."""
+
+T = TypeVar("T")
+
+
+def left_as_json(operation: Operation[Any]) -> Operation[Any]:
+    """The operation with its answer, or the items of its list, left as JSON: so nothing the server sent is lost. Lists that
+    come wrapped in an object are read as they are."""
+    if operation.paging is not None and operation.paging.items is not None:
+        return operation
+    kind = "Raw" if operation.paging is None else "list[Raw]"
+    results = tuple(
+        msgspec.structs.replace(result, type=kind) if result.content_type == "application/json" else result
+        for result in operation.results
+    )
+    return msgspec.structs.replace(operation, results=results)
+
+
+@cache
+def raw_operation(operation_id: str) -> Operation[Any]:
+    """The operation of this id, left as JSON; the same one each time."""
+    return left_as_json(OPERATIONS[operation_id])
+
+
+def raw_items(items: Iterable[Any]) -> list[bytes]:
+    """JSON of each item."""
+    return [bytes(item) if isinstance(item, msgspec.Raw) else codec.encode(item) for item in items]
+
+
+def further_pages(page: Page[Any]) -> int:
+    """Pages after this one, as far as the server tells."""
+    return ceil(page.total / len(page.items)) - 1 if page.total and page.items else 0
+
+
+class Counted(Sender):
+    """A sender that counts the attempts of its calls."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self.page_sizes: PageSizes = sizes_of(sender)
+        self.requests: int = 0
+
+    async def response(
+        self,
+        operation: Operation[T],
+        path: Sequence[object] = (),
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, object] | None = None,
+        body: object = UNSET,
+    ) -> Response[T]:
+        try:
+            answer = await self._sender.response(operation, path, query, headers, body)
+        except (StatusError, TransportError) as error:
+            self.requests += len(error.attempts)
+            raise
+        except ResponseDecodeError:
+            self.requests += 1
+            raise
+        self.requests += len(answer.attempts) or 1
+        return answer
+
+
+class Mark(msgspec.Struct, frozen=True, gc=False):
+    """How far a list has come."""
+
+    position: int = 0
+    """Items from its start that have been had."""
+    total: int | None = None
+    """Items it had then, where that was told: as it shrinks, items move to places before the position."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Some items of a list."""
+
+    items: Sequence[Any]
+    at: int
+    """Place of the first one in the list."""
+    mark: Mark
+    """How far the list has come with these."""
+    done: bool
+    """Nothing comes after them."""
+
+
+class Listing:
+    """One list to be read to its end. Most lists have one page: it is asked for without what reading ahead needs.
+
+    Lists move while they are read. As things are deleted, later ones go to places that have been read already; that shows
+    in the total, and those places are read again. So an item may come twice.
+
+    Args:
+        sender: what sends.
+        unit: which list.
+        start: where to go on.
+    """
+
+    def __init__(self, sender: Sender, unit: Unit, start: Mark) -> None:
+        self._sender = sender
+        self._operation = raw_operation(unit.route.operation_id)
+        self._paging = self._operation.paging or Paging()
+        self._route = unit.route
+        self._keyed = unit.resource.key is not None
+        path, self._filters = unit.route.arguments(unit.owner.id)
+        self._path = tuple(path.values())
+        self._start = start
+        self._first: Page[Any] | None = None
+
+    def _pages(self, **window: int) -> Pages[Any]:
+        return Pages(self._sender, self._operation, self._path, {**self._filters, **window})
+
+    async def first(self) -> Page[Any] | None:
+        """The first page, where the rest can be had by place. It is asked for once."""
+        if self._first is None and not self._start.position and (self._paging.skip or not self._paging.limit):
+            self._first = await self._pages()
+        return self._first
+
+    async def only(self) -> Part | None:
+        """All of a list that has one page. `None` where there may be more: then `parts` gives them all."""
+        if self._route.single:
+            return Part([await self._sender.value(self._operation, self._path)], 0, Mark(1), True)
+        page = await self.first()
+        if page is None or not self._complete(page):
+            return None
+        return Part(page.items, 0, Mark(len(page.items), page.total), True)
+
+    async def parts(self) -> AsyncGenerator[Part, None]:
+        """Page by page; the last part is `done`, and may be empty."""
+        mark = self._start
+        if self._first is not None:
+            mark = Mark(len(self._first.items), self._first.total)
+            yield Part(self._first.items, 0, mark, False)
+        # One page ahead is enough: it is the many lists at once that keep the budget busy. None where nobody tells
+        # whether there is one: most lists have one page.
+        ahead = 1 if self._paging.totals or mark.total is not None else 0
+        rest = (self._pages(skip=mark.position) if mark.position else self._pages()).with_options(ahead=ahead)
+        async with aclosing(rest.pages()) as stream:
+            async for page in stream:
+                slipped = await self._slipped(mark, page.total)
+                at, mark = mark.position, Mark(mark.position + len(page.items), page.total)
+                yield Part([*slipped, *page.items], at, mark, False)
+        yield Part(await self._slipped(mark, rest.total), mark.position, mark, True)
+
+    async def _slipped(self, mark: Mark, total: int | None) -> list[Any]:
+        """Items that went from places still to be read to places already read, as others before them were deleted.
+
+        Seen by the total: it was the mark's with the last page and is `total` now. What is deleted and added in equal
+        numbers between two pages stays unseen.
+        """
+        position, before = mark.position, mark.total
+        items: list[Any] = []
+        for _ in range(_LOOKS_BACK if self._keyed and self._paging.skip else 0):
+            if not position or before is None or total is None or total >= before:
+                break
+            count = min(position, before - total)
+            window = self._pages(skip=position - count, limit=count).with_options(ahead=0)
+            items = await window.collect(count)
+            if window.total is None or window.total >= total:
+                break
+            total = window.total
+        return items
+
+    def _complete(self, page: Page[Any]) -> bool:
+        """Nothing comes after the first page. A short page without a total may be a cap of the server's if it is round."""
+        count = len(page.items)
+        if not self._paging.limit or not count:
+            return True
+        if page.total is not None:
+            return page.skip + count >= page.total
+        size = self._route.page_size
+        return size is not None and count < size and count % 10 != 0

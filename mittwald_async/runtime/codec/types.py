@@ -1,0 +1,147 @@
+"""From type expressions to types: `list[project.ProjectListItem]` is looked up when it is first needed.
+
+Only the domain modules an expression names are imported, so a program that lists projects never loads the mail models.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import reduce
+from importlib import import_module
+from types import ModuleType, new_class
+from typing import Any, Literal
+
+import msgspec
+
+from .._accel.interned_enums import share_words
+from ..errors import ConfigurationError
+from ..structs import OneOf, Unknown, UnsetType
+from .typing_utils import either, is_stand_in, is_struct, is_union, members
+
+_NAMES: Mapping[str, Any] = {
+    "Any": Any,
+    "Literal": Literal,
+    "None": None,
+    "Raw": msgspec.Raw,
+    "Unknown": Unknown,
+    "UnsetType": UnsetType,
+    "bool": bool,
+    "bytes": bytes,
+    "date": date,
+    "datetime": datetime,
+    "dict": dict,
+    "float": float,
+    "int": int,
+    "list": list,
+    "str": str,
+}
+
+_resolved: dict[tuple[str, str, str], Any] = {}
+
+
+def resolve(expression: str, *, models: str = "", module: str = "") -> Any:
+    """The type an expression stands for.
+
+    Args:
+        expression: for example `str`, `list[project.ProjectListItem]`, `user.A | user.B`. Domain modules of the models
+            are the roots of dotted names; they are imported on first use.
+        models: the package that has the domain modules, such as `mittwald_async.models`; empty for none.
+        module: name of a module whose own names come first; empty for none.
+
+    Returns:
+        A type that decoders and `convert` take. A union that no decoder can tell apart comes as a stand-in (`OneOf`).
+
+    Raises:
+        ConfigurationError: the expression is no type expression or names something that does not exist.
+    """
+    key = (expression, models, module)
+    found = _resolved.get(key)
+    if found is None:
+        try:
+            node = ast.parse(expression, mode="eval").body
+            found = _Evaluator(models, import_module(module) if module else None).evaluate(node)
+        except (SyntaxError, ImportError, AttributeError, TypeError, ValueError) as error:
+            raise ConfigurationError(f"{expression!r} is no type of the models: {error}") from error
+        share_words(found)
+        _resolved[key] = found
+    return found
+
+
+class _Evaluator:
+    """Evaluates the syntax tree of a type expression."""
+
+    def __init__(self, models: str, module: ModuleType | None) -> None:
+        self._models = models
+        self._module = module
+
+    def evaluate(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Name(id=name):
+                return self._named(name)
+            case ast.Attribute(value=owner, attr=name):
+                return getattr(self.evaluate(owner), name)
+            case ast.Subscript(value=outer, slice=ast.Tuple(elts=parts)):
+                return self.evaluate(outer)[tuple(self.evaluate(part) for part in parts)]
+            case ast.Subscript(value=outer, slice=part):
+                return self.evaluate(outer)[self.evaluate(part)]
+            case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+                return _union(self.evaluate(left), self.evaluate(right))
+            case ast.Constant(value=value):
+                return value
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))):
+                return -value
+            case _:
+                raise ValueError(f"{type(node).__name__} is not allowed in a type")
+
+    def _named(self, name: str) -> Any:
+        if self._module is not None and hasattr(self._module, name):
+            return getattr(self._module, name)
+        if name in _NAMES:
+            return _NAMES[name]
+        if not self._models:
+            raise ValueError(f"{name} is not a builtin type, and no models package is given")
+        return import_module(f"{self._models}.{name}")
+
+
+def _union(left: Any, right: Any) -> Any:
+    parts = [part for side in (left, right) for part in (members(side) if is_union(side) else (side,))]
+    objects = [part for part in parts if _is_object(part)]
+    if len(objects) < 2:
+        return reduce(either, parts)
+    rest = [part for part in parts if not _is_object(part) and part is not Unknown]
+    return reduce(either, rest, _stand_in(objects))
+
+
+def _is_object(part: Any) -> bool:
+    return is_struct(part) or is_stand_in(part)
+
+
+def _stand_in(variants: list[type]) -> Any:
+    """A stand-in for structs nobody planned: the one that requires most goes first."""
+    flat: list[type] = []
+    for variant in variants:
+        flat.extend(getattr(variant, "ad_hoc", None) or [variant])
+        share_words(variant)
+    ranked = sorted(range(len(flat)), key=lambda index: -len(_required(flat[index])))
+    plan = tuple((index, ("keys", _required(flat[index]))) for index in ranked)
+    name = "Or".join(variant.__name__ for variant in flat)
+    body = {"variants": tuple(flat), "plan": plan, "ad_hoc": flat}
+    return new_class(name, (OneOf,), exec_body=lambda namespace: namespace.update(body))
+
+
+def _required(variant: type) -> tuple[str, ...]:
+    if not is_struct(variant):
+        return ()
+    return tuple(field.encode_name for field in msgspec.structs.fields(variant) if field.required)
+
+
+def variants_of(stand_in: type[OneOf]) -> tuple[Any, ...]:
+    """The types a stand-in stands for, in the order its plan counts them."""
+    module = stand_in.__module__ if stand_in.__module__ in sys.modules else ""
+    models = module.rpartition(".")[0]
+    return tuple(
+        resolve(part, models=models, module=module) if isinstance(part, str) else part for part in stand_in.variants
+    )

@@ -1,0 +1,406 @@
+"""Everything this package raises on purpose.
+
+    ApiClientError
+    ├── ConfigurationError(ValueError)          an option, token or base URL that cannot work
+    ├── ClientStateError(RuntimeError)          used before opening, after closing, or on another event loop
+    ├── InvalidArgumentError(ValueError)        refused before anything was sent: names the parameter
+    ├── TransportError                          no usable answer came
+    │   ├── NotSentError                        the request provably did not reach the server
+    │   │   └── ConnectTimeoutError
+    │   ├── MaybeSentError                      the server may have acted on it
+    │   │   └── ReadTimeoutError
+    │   └── CallTimeoutError                    `timeout` passed: attempts and waits between them together
+    ├── StatusError                             the server answered with an error
+    │   ├── BadRequestError            400      .issues
+    │   ├── AuthenticationError        401      also: credentials could not be turned into a token
+    │   ├── PermissionDeniedError      403
+    │   ├── NotFoundError              404
+    │   ├── ConflictError              409
+    │   ├── PreconditionError          412
+    │   │   ├── ConsistencyError                the awaited event was not reached in time: may be repeated
+    │   │   └── RefusedError                    the request itself is refused: final
+    │   ├── UnprocessableError         422
+    │   ├── RateLimitError             429      .retry_after; also raised unsent when the wait would be too long
+    │   ├── RedirectError              3xx      too many hops, or a redirect that leads nowhere
+    │   └── ServerError                5xx
+    ├── ResponseDecodeError                     the body is not what the document says: .operation_id .json_path .body
+    ├── DownloadError                           a file did not arrive whole, or its checksum differs
+    ├── PagingError                             a page could not be had: .resume continues from there
+    ├── OperationFailed                    a waited-for thing reached a failed state: .state .last
+    └── WaitTimeout                        a waited-for thing did not get ready in time: .last
+
+`DriftWarning` is a warning: a body deviates from the document and was kept as it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .headers import copied
+
+if TYPE_CHECKING:
+    from .operation import Attempt
+
+_BODY_IN_MESSAGE = 200
+"""Characters of a non-JSON error body that a message shows."""
+
+__all__ = [
+    "ApiClientError",
+    "AuthenticationError",
+    "BadRequestError",
+    "CallTimeoutError",
+    "ClientStateError",
+    "ConfigurationError",
+    "ConflictError",
+    "ConnectTimeoutError",
+    "ConsistencyError",
+    "DownloadError",
+    "DriftWarning",
+    "InvalidArgumentError",
+    "Issue",
+    "MaybeSentError",
+    "NotFoundError",
+    "NotSentError",
+    "OperationFailed",
+    "PagingError",
+    "PermissionDeniedError",
+    "PreconditionError",
+    "RateLimitError",
+    "ReadTimeoutError",
+    "RedirectError",
+    "RefusedError",
+    "ResponseDecodeError",
+    "ServerError",
+    "StatusError",
+    "TransportError",
+    "UnprocessableError",
+    "WaitTimeout",
+    "error_class",
+]
+
+
+class ApiClientError(Exception):
+    """Base of all errors of this package. They can be pickled, so that worker processes can hand them on."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The default calls the class with `args` only and fails on every class that needs more.
+        return _revived, (type(self), self.args), self.__dict__.copy()
+
+
+class ConfigurationError(ApiClientError, ValueError):
+    """An option, token or base URL that cannot work. The message says what to change."""
+
+
+class ClientStateError(ApiClientError, RuntimeError):
+    """The client is not open here: not yet, not any more, or not on this event loop."""
+
+
+class InvalidArgumentError(ApiClientError, ValueError):
+    """An argument that cannot be sent. Nothing went out.
+
+    Attributes:
+        parameter: the argument's name.
+    """
+
+    def __init__(self, parameter: str, problem: str) -> None:
+        super().__init__(f"{parameter}: {problem}")
+        self.parameter = parameter
+
+
+class TransportError(ApiClientError):
+    """No usable answer came.
+
+    Attributes:
+        operation_id, method, url: what was called.
+        attempts: every try that was made.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation_id: str | None = None,
+        method: str = "",
+        url: str = "",
+        attempts: tuple[Attempt, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.operation_id = operation_id
+        self.method = method
+        self.url = url
+        self.attempts = attempts
+
+    def __str__(self) -> str:
+        where = f"{self.operation_id or ''} {self.method} {self.url}".strip()
+        tries = f" (after {len(self.attempts)} attempts)" if len(self.attempts) > 1 else ""
+        return f"{self.message}{tries}: {where}" if where else f"{self.message}{tries}"
+
+
+class NotSentError(TransportError):
+    """The request provably did not reach the server; repeating it is safe for every method."""
+
+
+class ConnectTimeoutError(NotSentError, TimeoutError):
+    """No connection within `connect_timeout`."""
+
+
+class MaybeSentError(TransportError):
+    """The connection broke after sending began: the server may or may not have acted."""
+
+
+class ReadTimeoutError(MaybeSentError, TimeoutError):
+    """Nothing arrived for `read_timeout` seconds."""
+
+
+class CallTimeoutError(TransportError, TimeoutError):
+    """The deadline of the whole call passed, attempts and the waits between them included.
+
+    Waits for the request budget are not: `max_wait` bounds those."""
+
+
+class Issue:
+    """One complaint of a validation error.
+
+    Attributes:
+        path: where in the request, dotted; empty where the server names no place.
+        message: what is wrong there.
+        type: the rule that failed.
+        context: further facts the server gave.
+    """
+
+    __slots__ = ("context", "message", "path", "type")
+
+    def __init__(self, path: str, message: str, type: str = "", context: Mapping[str, Any] | None = None) -> None:
+        self.path: str = path
+        self.message: str = message
+        self.type: str = type
+        self.context: Mapping[str, Any] = context or {}
+
+    def __repr__(self) -> str:
+        return f"Issue(path={self.path!r}, message={self.message!r}, type={self.type!r})"
+
+
+def _revived(kind: type[ApiClientError], args: tuple[Any, ...]) -> ApiClientError:
+    error = kind.__new__(kind, *args)
+    error.args = args  # a TimeoutError leaves that to its __init__
+    return error
+
+
+class StatusError(ApiClientError):
+    """The server answered with an error.
+
+    Attributes:
+        status: HTTP status; `None` only on a `RateLimitError` or `AuthenticationError` raised before sending.
+        type: the error's type as the server names it, empty where the body has none.
+        message: the server's message, or the beginning of a body that is not JSON.
+        trace_id: the server's id of this request, for support.
+        operation_id, method, url: what was called; secret query values are masked.
+        headers, body: the answer itself; `body` may be cut.
+        attempts: every try that was made.
+        issues: the complaints of a validation error, place by place.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        status: int | None = None,
+        type: str = "",
+        trace_id: str | None = None,
+        operation_id: str | None = None,
+        method: str = "",
+        url: str = "",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        attempts: tuple[Attempt, ...] = (),
+        issues: tuple[Issue, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.type = type
+        self.trace_id = trace_id
+        self.operation_id = operation_id
+        self.method = method
+        self.url = url
+        self.headers: Mapping[str, str] = headers or {}
+        self.body = body
+        self.attempts = attempts
+        self.issues = issues
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        revive, made, state = super().__reduce__()
+        state["headers"] = copied(self.headers)
+        return revive, made, state
+
+    def __str__(self) -> str:
+        head = " ".join(part for part in (str(self.status or ""), self.type) if part)
+        text = f"{head}: {self.message}" if head and self.message else head or self.message
+        if self.issues:
+            text += " [" + "; ".join(f"{i.path}: {i.message}" if i.path else i.message for i in self.issues) + "]"
+        where = f"{self.operation_id or ''} {self.method} {self.url}".strip()
+        if where:
+            text += f" ({where})"
+        if len(self.attempts) > 1:
+            text += f" after {len(self.attempts)} attempts"
+        if self.trace_id:
+            text += f" [trace {self.trace_id}]"
+        return text
+
+
+class BadRequestError(StatusError):
+    """400: the request is malformed; `.issues` names the places where the server tells."""
+
+
+class AuthenticationError(StatusError):
+    """401, or credentials that could not be turned into a token. The message names what failed, never a secret."""
+
+
+class PermissionDeniedError(StatusError):
+    """403."""
+
+
+class NotFoundError(StatusError):
+    """404."""
+
+
+class ConflictError(StatusError):
+    """409."""
+
+
+class PreconditionError(StatusError):
+    """412."""
+
+
+class ConsistencyError(PreconditionError):
+    """412 because the awaited event was not reached in time. Repeating later may succeed."""
+
+
+class RefusedError(PreconditionError):
+    """412 because the request itself is refused. Repeating does not help."""
+
+
+class UnprocessableError(StatusError):
+    """422."""
+
+
+class RateLimitError(StatusError):
+    """429, or a wait for the budget longer than allowed.
+
+    Attributes:
+        retry_after: seconds until a new try makes sense; `None` where nobody knows.
+    """
+
+    def __init__(self, message: str = "", *, retry_after: float | None = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.retry_after = retry_after
+
+
+class RedirectError(StatusError):
+    """A redirect that was not followed: too many hops, no usable location, or not allowed."""
+
+
+class ServerError(StatusError):
+    """5xx."""
+
+
+_BY_STATUS: dict[int, type[StatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    412: PreconditionError,
+    422: UnprocessableError,
+    429: RateLimitError,
+}
+
+
+def error_class(status: int) -> type[StatusError]:
+    """The class for a status; families without a class of their own are `StatusError`, `RedirectError`, `ServerError`."""
+    found = _BY_STATUS.get(status)
+    if found is not None:
+        return found
+    if status >= 500:
+        return ServerError
+    return RedirectError if 300 <= status < 400 else StatusError
+
+
+class ResponseDecodeError(ApiClientError):
+    """The body of a successful answer is not what the document says.
+
+    Attributes:
+        operation_id: what was called.
+        json_path: where the body deviates, like `$.items[3].name`; `$` where it is no JSON at all.
+        body: the body.
+    """
+
+    def __init__(self, problem: str, *, operation_id: str | None, json_path: str, body: bytes) -> None:
+        super().__init__(f"{operation_id or 'response'}: cannot decode at {json_path}: {problem}")
+        self.operation_id = operation_id
+        self.json_path = json_path
+        self.body = body
+
+
+class DownloadError(ApiClientError):
+    """A file did not arrive whole, or its checksum differs."""
+
+
+class PagingError(ApiClientError):
+    """A page could not be had; the cause is chained.
+
+    Attributes:
+        resume: token for `Pages.resume`, which goes on with the first item not yet delivered.
+        items: what `Pages.collect` had gathered by then; empty where items were handed out one by one.
+    """
+
+    def __init__(self, message: str, *, resume: str) -> None:
+        super().__init__(message)
+        self.resume = resume
+        self.items: tuple[Any, ...] = ()
+
+
+class OperationFailed(ApiClientError):
+    """A waited-for thing reached a state it does not leave.
+
+    Attributes:
+        state: that state.
+        last: the object as last read.
+    """
+
+    def __init__(self, message: str, *, state: str, last: Any = None) -> None:
+        super().__init__(message)
+        self.state = state
+        self.last = last
+
+
+class WaitTimeout(ApiClientError, TimeoutError):
+    """A waited-for thing did not get ready in time.
+
+    Attributes:
+        last: the object as last read, `None` if it was never seen.
+    """
+
+    def __init__(self, message: str, *, last: Any = None) -> None:
+        super().__init__(message)
+        self.last = last
+
+
+class DriftWarning(UserWarning):
+    """A response deviates from the document; it was kept as it came."""
+
+
+def shown(body: bytes) -> str:
+    """The beginning of a body as one line of text, for messages."""
+    text = " ".join(body[: _BODY_IN_MESSAGE * 4].decode("utf-8", "replace").split())
+    return text[:_BODY_IN_MESSAGE] + ("…" if len(text) > _BODY_IN_MESSAGE else "")
+
+
+def near(wrong: str, right: Iterable[str]) -> str:
+    """`; did you mean …?` for a name that does not exist, or nothing where none is like it."""
+    import difflib  # not what a program that makes no mistakes should wait for
+
+    found = difflib.get_close_matches(wrong, list(right), n=3)
+    return f"; did you mean {' or '.join(found)}?" if found else ""

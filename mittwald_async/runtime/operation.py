@@ -1,0 +1,223 @@
+"""The records every room speaks in: what an operation is, what goes out, what comes back.
+
+Facts about the API (`Operation` and its parts) are written by the generator and never change at run time.
+`Sender` is the only thing a generated method knows of the client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, Literal, Protocol
+
+import msgspec
+from typing_extensions import TypeVar
+
+from .headers import copied
+from .structs import UNSET
+
+T = TypeVar("T", default=Any)
+
+Location = Literal["path", "query", "header", "cookie", "body"]
+
+
+class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One argument of an operation: its names on both sides and what is known of its values."""
+
+    name: str
+    """The Python argument."""
+    wire: str
+    """The name on the wire."""
+    where: Location
+    type: str
+    """Type expression, domain modules of `models` as roots: `str`, `list[str]`, `project.VisitorSpec`."""
+    required: bool = False
+    nullable: bool = False
+    """`None` is a value of its own and is sent as `null` (body properties only)."""
+    default: Any = None
+    """What the server assumes when nothing is sent. Never sent unasked."""
+    enum: tuple[Any, ...] = ()
+    format: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    min_length: int | None = None
+    """Least number of characters, or of elements of an array."""
+    max_length: int | None = None
+    pattern: str | None = None
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The request body: either spread over keyword arguments (`properties`) or one `body` argument."""
+
+    content_type: str
+    type: str
+    required: bool = False
+    flat: bool = False
+    """The properties are keyword arguments of the method; otherwise the method has one argument `body`."""
+    properties: tuple[Parameter, ...] = ()
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One documented success: `type` is `"None"` where nothing comes back, `"bytes"` for a stream, `"str"` for text."""
+
+    status: int
+    type: str
+    content_type: str | None = None
+
+
+class Paging(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a list comes in pages. All flags off: the list comes whole, as one page."""
+
+    limit: bool = False
+    skip: bool = False
+    page: bool = False
+    default_limit: int | None = None
+    """Items per page when no limit is sent; `None`: the document states none."""
+    max_limit: int | None = None
+    totals: bool = False
+    """Answers carry `X-Pagination-*` headers."""
+    items: str | None = None
+    """Wire name of the property that holds the array; `None`: the body is the array."""
+    total: str | None = None
+    """Wire name of a total beside a wrapped array."""
+
+    @property
+    def paged(self) -> bool:
+        return self.limit
+
+
+class Operation(msgspec.Struct, Generic[T], frozen=True, kw_only=True, omit_defaults=True, weakref=True):
+    """One operation of the API, as documented. `T` is what a call results in (the items' list for a list)."""
+
+    operation_id: str
+    method: str
+    path: str
+    """Template with `{wireName}` placeholders, starting with `/`."""
+    group: str
+    name: str
+    tag: str
+    models: str = ""
+    """The package whose modules the type expressions name, such as `mittwald_async.models`."""
+    deprecated: bool = False
+    removed_upstream: bool = False
+    secured: bool = True
+    """False: the document lets it be called without credentials."""
+    parameters: tuple[Parameter, ...] = ()
+    body: Body | None = None
+    results: tuple[Result, ...] = ()
+    errors: tuple[int, ...] = ()
+    """Documented error statuses."""
+    paging: Paging | None = None
+    """Set for every operation whose success is a list, also where the list comes whole."""
+
+    @property
+    def paged(self) -> bool:
+        """True where the server cuts the list into pages."""
+        return self.paging is not None and self.paging.paged
+
+
+class Redirect(msgspec.Struct, frozen=True, kw_only=True):
+    """A route that only answers `308`: deprecated, without an operation id, reachable through `Mittwald.request`."""
+
+    method: str
+    path: str
+    tag: str
+    removed_upstream: bool = False
+
+
+class RateLimit(msgspec.Struct, frozen=True):
+    """What one response said of the request budget. Seconds are counted from the moment it arrived."""
+
+    limit: int | None = None
+    """Requests per window."""
+    remaining: int | None = None
+    """Requests left in this window."""
+    reset: float | None = None
+    """Seconds until the next window."""
+    exempt: bool = False
+    """True: this route draws on no budget."""
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """One try of a call: what it ended in and how long was slept after it."""
+
+    number: int
+    """Counted from 1."""
+    status: int | None
+    """HTTP status, `None` where no answer came."""
+    reason: str
+    """Why it was repeated, or `ok`, or the error's text."""
+    seconds: float
+    """From sending to the end of this attempt."""
+    waited: float = 0.0
+    """Seconds slept before the next attempt."""
+
+
+class Response(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """A whole answer: the decoded value and everything around it."""
+
+    data: T
+    status: int
+    headers: Mapping[str, str]
+    """Case-insensitive."""
+    method: str
+    url: str
+    """Without credentials; values of secret query parameters are masked."""
+    operation_id: str | None = None
+    event_id: str | None = None
+    """The event a write produced; hand it to another process as `after=`."""
+    rate_limit: RateLimit | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Headers come as a view, which can be neither pickled nor copied; its copy can, and knows no case either.
+        fields = msgspec.structs.asdict(self)
+        fields["headers"] = copied(self.headers)
+        return _revived, (type(self), fields)
+
+
+def _revived(kind: type[Response[Any]], fields: dict[str, Any]) -> Response[Any]:
+    return kind(**fields)
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """One page of a list."""
+
+    items: list[T]
+    total: int | None = None
+    """Items in the whole list, where the server tells."""
+    limit: int | None = None
+    """Items asked for; `None` for a list that comes whole."""
+    skip: int = 0
+    """Items of the list before these."""
+    response: Response[Any]
+    """The answer the page came in."""
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+class Sender(Protocol):
+    """How generated code sends. Values go by wire name; `None` and `UNSET` mean "not given" except for nullable body
+    properties, where `None` is sent as `null`."""
+
+    async def value(
+        self,
+        operation: Operation[T],
+        path: Sequence[object] = (),
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, object] | None = None,
+        body: object = UNSET,
+    ) -> T:
+        """Send and give the decoded result."""
+        return (await self.response(operation, path, query, headers, body)).data
+
+    async def response(
+        self,
+        operation: Operation[T],
+        path: Sequence[object] = (),
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, object] | None = None,
+        body: object = UNSET,
+    ) -> Response[T]:
+        """Send and give the result with everything around it."""
+        ...

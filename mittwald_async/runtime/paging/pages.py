@@ -1,0 +1,254 @@
+"""`Pages`: what a list operation gives before anything is sent, and what can be done with it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, Generic
+
+import msgspec
+from typing_extensions import TypeVar
+
+from ..errors import InvalidArgumentError, PagingError
+from ..operation import Operation, Page, Response, Sender
+from ..structs import UNSET
+from .sizes import sizes_of
+from .stream import Fetch, ItemStream, PageStream, with_falling_size
+
+T = TypeVar("T", default=Any)
+
+_AHEAD = 4
+"""Pages fetched ahead unless told otherwise."""
+
+
+class _Mark(msgspec.Struct, frozen=True):
+    """What a resume token says: which list, and the first item not yet delivered."""
+
+    list: str
+    at: int
+
+
+class Pages(Generic[T]):
+    """A list that has not been asked for yet. Nothing is sent before it is awaited or iterated.
+
+    It may be used any number of times; every use asks the server anew.
+
+    Args (given by generated code; `ahead` and `unique` by `with_options`):
+        ahead: pages fetched while the current one is used, 0 or more. At most `ahead + 1` pages are in memory.
+        unique: leave out items whose `id` has been delivered before. Remembers every id.
+
+    Attributes:
+        total: items in the whole list as last told by the server, `None` before the first answer or if it never tells.
+    """
+
+    __slots__ = ("_ahead", "_at", "_fetch", "_limit", "_origin", "_resumed", "_sizes", "_unique")
+
+    def __init__(
+        self,
+        sender: Sender,
+        operation: Operation[Any],
+        path: Sequence[object] = (),
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, object] | None = None,
+        body: object = UNSET,
+        *,
+        ahead: int = _AHEAD,
+        unique: bool = False,
+    ) -> None:
+        given = dict(query) if query else {}
+        self._sizes = sizes_of(sender)
+        limit, skip, page = given.pop("limit", None), given.pop("skip", None), given.pop("page", None)
+        self._limit = None if limit is None else _whole(limit, "limit", 1)
+        skip = None if skip is None else _whole(skip, "skip", 0)
+        page = None if page is None else _whole(page, "page", 0)
+        self._origin = skip or 0
+        numbered = None
+        if skip is None and page is not None:
+            size = self._size_of_numbered_page(operation)
+            self._origin = (max(page, 1) - 1) * size
+            numbered = (self._origin, size, page)
+        self._fetch: Fetch = Fetch(sender, operation, path, given, headers, body, numbered)
+        self._at = self._origin
+        self._resumed = False
+        self._ahead = ahead if ahead == _AHEAD else _checked_ahead(ahead)
+        self._unique = unique
+
+    def __repr__(self) -> str:
+        known = "" if self.total is None else f", total={self.total}"
+        return f"Pages({self._fetch.operation.operation_id}{known})"
+
+    @property
+    def total(self) -> int | None:
+        return self._fetch.total
+
+    def with_options(self, *, ahead: int | None = None, unique: bool | None = None) -> Pages[T]:
+        """The same list, read differently; see the class for what the options mean.
+
+        Raises:
+            InvalidArgumentError: `ahead` is negative.
+        """
+        changed = self._copy()
+        if ahead is not None:
+            changed._ahead = _checked_ahead(ahead)
+        if unique is not None:
+            changed._unique = unique
+        return changed
+
+    def resume(self, token: str) -> Pages[T]:
+        """The rest of this list, from where a `PagingError` interrupted it.
+
+        Args:
+            token: the `.resume` of that error. It may be stored and used by another process.
+
+        Raises:
+            InvalidArgumentError: the token is none, or is of another list or of other arguments.
+        """
+        mark = _read_mark(token)
+        if mark is None:
+            raise InvalidArgumentError("token", "is not a resume token of a PagingError")
+        if mark.list != self._fingerprint():
+            raise InvalidArgumentError("token", f"is of another list than {self!r} or of other arguments")
+        rest = self._copy()
+        rest._at = mark.at
+        rest._resumed = True
+        return rest
+
+    def __await__(self) -> Generator[Any, Any, Page[T]]:
+        return with_falling_size(self._fetch, self._sizes, self._at, self._size(None)).__await__()
+
+    def __aiter__(self) -> ItemStream[T]:
+        return ItemStream(self._stream())
+
+    def pages(self) -> PageStream[T]:
+        """Iterate page by page. The first page comes even if it is empty.
+
+        Raises (while iterating): as for the items, see `collect`.
+        """
+        return self._stream()
+
+    async def response(self) -> Response[Page[T]]:
+        """The first page with everything around it: status, headers, rate limit, attempts."""
+        page = await self
+        return msgspec.structs.replace(page.response, data=page)
+
+    async def collect(self, max_items: int | None = None) -> list[T]:
+        """All items as a list.
+
+        Args:
+            max_items: stop after this many, 0 or more. No more pages are fetched than that needs.
+
+        Raises:
+            InvalidArgumentError: `max_items` is negative.
+            PagingError: a page after the first could not be had; `.items` are those before it, `.resume` continues.
+            ApiClientError: the first page could not be had.
+        """
+        if max_items is not None:
+            _whole(max_items, "max_items", 0)
+        items: list[T] = []
+        if max_items == 0:
+            return items
+        stream = self._stream(at_most=max_items)
+        try:
+            while max_items is None or len(items) < max_items:
+                page = await stream.next(need=None if max_items is None else max_items - len(items))
+                if page is None:
+                    break
+                items += page.items
+        except PagingError as error:
+            error.items = tuple(items)
+            raise
+        finally:
+            await stream.aclose()
+        return items if max_items is None else items[:max_items]
+
+    async def first(self) -> T | None:
+        """The first item, `None` if there is none. Asks for one item only, where the list takes a limit."""
+        page = await with_falling_size(self._fetch, self._sizes, self._at, self._size(1))
+        return page.items[0] if page.items else None
+
+    async def count(self) -> int:
+        """How many items the whole list has, wherever `skip` or `page` start.
+
+        One small request where the server tells totals; else the list is read through.
+        """
+        paging = self._fetch.paging
+        if not paging.limit or paging.totals or paging.total:
+            page = await with_falling_size(self._fetch, self._sizes, 0, 1)
+            if page.total is not None:
+                return page.total
+            if not paging.limit or not page.items:
+                return len(page.items)
+        counted = self._copy()
+        counted._at = counted._origin = 0
+        found = 0
+        async for page in counted.pages():
+            found += len(page.items)
+        return found
+
+    def _size_of_numbered_page(self, operation: Operation[Any]) -> int:
+        """What a page number counts in: the caller's limit, or pages as the server cuts them unasked."""
+        paging = operation.paging
+        if self._limit is None and paging is not None:
+            self._limit = paging.default_limit
+        return self._limit or self._sizes.size(operation)
+
+    def _size(self, at_most: int | None) -> int:
+        size = self._sizes.size(self._fetch.operation, self._limit)
+        return size if at_most is None else min(size, at_most)
+
+    def _stream(self, at_most: int | None = None) -> PageStream[T]:
+        return PageStream(
+            self._fetch,
+            self._sizes,
+            at=self._at,
+            size=self._size(at_most if self._limit is None else None),
+            ahead=self._ahead,
+            unique=self._unique,
+            resumed=self._resumed,
+            mark=self._mark,
+        )
+
+    def _copy(self) -> Pages[T]:
+        copy: Pages[T] = Pages.__new__(Pages)
+        for name in Pages.__slots__:
+            setattr(copy, name, getattr(self, name))
+        copy._fetch = self._fetch.copy()
+        return copy
+
+    def _mark(self, at: int) -> str:
+        mark = msgspec.json.encode(_Mark(self._fingerprint(), at))
+        return base64.urlsafe_b64encode(mark).rstrip(b"=").decode()
+
+    def _fingerprint(self) -> str:
+        """Tells lists apart without telling their arguments."""
+        fetch = self._fetch
+        arguments = ([str(part) for part in fetch.path], sorted(fetch.filters.items()), fetch.body)
+        said = repr((fetch.operation.operation_id, arguments))
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _whole(value: object, name: str, least: int) -> int | None:
+    """The value of a paging parameter."""
+    if value is UNSET:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise InvalidArgumentError(name, f"must be a whole number, {least} or more, not {value!r}")
+    return value
+
+
+def _checked_ahead(ahead: int) -> int:
+    _whole(ahead, "ahead", 0)
+    return ahead
+
+
+def _read_mark(token: object) -> _Mark | None:
+    if not isinstance(token, str):
+        return None
+    try:
+        padded = token + "=" * (-len(token) % 4)
+        mark = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=_Mark)
+    except (binascii.Error, msgspec.DecodeError, ValueError):
+        return None
+    return mark if mark.at >= 0 else None

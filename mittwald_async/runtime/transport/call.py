@@ -1,0 +1,184 @@
+"""One call on its way, and what all calls of a client share."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from yarl import URL
+
+from ..clock import SYSTEM_CLOCK, Clock
+from ..errors import ClientStateError
+from ..operation import Attempt
+from . import events
+from .consistency import Memory
+from .encoding import Content, Plan, segment
+from .responses import masked, sealed
+from .retry import Quota
+
+if TYPE_CHECKING:
+    from ..credentials import Credentials, Secret
+    from ..options import Observer
+    from ..ratelimit import Limiter, RateLimitWait
+    from .session import Session
+
+_numbers = count(1)
+_ID = re.compile(r"(?!.*\bv\d+\b)(?=.*\d).{3,}")
+"""A piece of a path in no document that looks like an id: it has a digit that is no version."""
+
+
+class Call:
+    """One call: what is sent, and what has become of it so far. Most fields stay at their defaults."""
+
+    number: int = 0
+    """Attempts made, the running one included."""
+    retries: int = 0
+    """Repetitions that count against `max_retries`."""
+    slept: float = 0.0
+    """Seconds slept from the jitter budget."""
+    held: float = 0.0
+    """Seconds waited for the request budget."""
+    lag_tries: int = 0
+    hops: int = 0
+    ident: int = 0
+    """Number of a call that somebody hears of."""
+    away: bool = False
+    """A redirect has left the API's origin: no credentials any more."""
+    renewed: bool = False
+    """A refused token was already renewed once."""
+    waited: bool = False
+    """Time has passed before the running attempt."""
+    cost: int = 0
+    """What the last retry took from the quota."""
+    sent: bool = True
+    """The running attempt has reached the HTTP client."""
+    observers: Sequence[Observer] | None = None
+    """Who hears of this call; `None`: nobody, not even the log."""
+    event: str | None = None
+    further: Sequence[str] = ()
+    """Further events to wait for, in turn."""
+    extra: dict[str, str] | None = None
+    content: Content | None = None
+    secret: Secret | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+    def __init__(
+        self, plan: Plan, text: str, path: Sequence[object], query: Mapping[str, object] | None, started: float
+    ) -> None:
+        self.plan: Plan = plan
+        self.method: str = plan.method
+        self.text: str = text
+        """The URL, encoded."""
+        self.url: URL = URL(text, encoded=True)
+        self.path: Sequence[object] = path
+        self.query: Mapping[str, object] | None = query
+        self.started: float = started
+        self.begun: float = started
+        """When the running attempt began."""
+
+    def __repr__(self) -> str:
+        return f"<Call {self.plan.route}, attempt {self.number}>"
+
+    @property
+    def operation_id(self) -> str | None:
+        return self.plan.operation.operation_id or None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids in path and query: what the call is about."""
+        found = [value if isinstance(value, str) else str(value) for value in self.path]
+        if self.plan.loose:
+            found = [piece for piece in found if _ID.fullmatch(piece)]
+        if self.query:
+            found += [value for name, value in self.query.items() if name.endswith("Id") and isinstance(value, str)]
+        return tuple(found)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The parameters that `ids` came under."""
+        return (*self.plan.scopes, *(name for name in self.query or () if name.endswith("Id")))
+
+    @property
+    def shown_url(self) -> str:
+        """The URL as it may be shown."""
+        if not (self.hops or self.plan.masks):
+            return self.text
+        text = sealed(masked(str(self.url) if self.hops else self.text), self.secret)
+        for place in self.plan.secret_parts:
+            part = segment(self.path[place], "path")
+            text = text.replace(f"/{part}", "/***")
+        return text
+
+    def watch(self, observers: Sequence[Observer]) -> None:
+        """Tell these observers, and the log, from now on."""
+        self.observers = observers
+        self.ident = next(_numbers)
+        self.tell(events.CallStarted)
+
+    def tell(self, kind: Callable[..., events.Event], **facts: Any) -> None:
+        """Let whoever listens hear of it."""
+        if self.observers is not None:
+            what = kind(
+                call=self.ident, operation_id=self.operation_id, method=self.method, url=self.shown_url, **facts
+            )
+            events.tell(self.observers, what)
+
+    def waits_for_budget(self, wait: RateLimitWait) -> None:
+        """The limiter holds the next attempt back."""
+        self.tell(events.WaitingForBudget, reason=wait.reason, expected=wait.expected)
+
+    def unsent(self) -> None:
+        """The running attempt ended before it had a connection."""
+        self.sent = False
+
+    def note(self, status: int | None, reason: str, now: float, waited: float = 0.0) -> None:
+        """Keep what the running attempt ended in."""
+        attempt = Attempt(number=self.number, status=status, reason=reason, seconds=now - self.begun, waited=waited)
+        self.attempts = (*self.attempts, attempt)
+
+
+class Shared:
+    """What a client and its clones have in common."""
+
+    def __init__(
+        self,
+        base_url: URL,
+        credentials: Credentials | None,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        chance: Callable[[], float] = random.random,
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.base_url: URL = base_url
+        self.base: str = str(base_url).rstrip("/")
+        self.origin: URL = base_url.origin()
+        self.credentials: Credentials | None = credentials
+        self.clock: Clock = clock
+        self.chance: Callable[[], float] = chance
+        self.wall: Callable[[], datetime] = wall
+        self.memory: Memory = Memory()
+        self.quota: Quota = Quota()
+        self.session: Session | None = None
+        self.limiter: Limiter | None = None
+        self.closed: bool = False
+        self.waiting: set[asyncio.Timeout] = set()
+        """Calls that wait for the budget or before they are repeated; to be ended when the client is closed."""
+
+    def unusable(self) -> ClientStateError:
+        """Why no call can be made here, and what to do about it."""
+        if self.closed:
+            return ClientStateError("the client is closed: make a new one, `async with Mittwald(…) as mw:`")
+        if self.session is None:
+            return ClientStateError("the client is not open: use it inside `async with Mittwald(…) as mw:`")
+        return ClientStateError(
+            "the client was opened on another event loop: open one per loop, inside the coroutine that uses it"
+        )
+
+    def own(self, url: URL) -> bool:
+        """Does the URL lead to the API's own scheme, host and port?"""
+        return url.origin() == self.origin

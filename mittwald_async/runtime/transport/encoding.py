@@ -1,0 +1,342 @@
+"""From arguments to what is sent: URL, headers and body. Pure; refuses what cannot be sent before anything is."""
+
+from __future__ import annotations
+
+import enum
+import math
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, cast
+from urllib.parse import quote, urlencode
+
+import msgspec
+from msgspec import UNSET
+from yarl import URL
+
+from ..errors import InvalidArgumentError, near
+from ..headers import header_flaw, hidden
+from ..operation import Operation, Parameter
+from .responses import is_secret
+
+_PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*", re.ASCII)
+_PLAIN_VALUE = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
+_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+
+_METHOD = re.compile("[A-Za-z]{1,20}")
+NOT_IN_URLS = re.compile("[\x00-\x20\x7f]")
+"""What would end a request's first line, or a URL in it."""
+
+_PIECE = 1 << 20
+"""Bytes of a body that are sent at a time."""
+
+
+class Content:
+    """A body ready to go: bytes, or a way to open a stream of them."""
+
+    __slots__ = ("content_type", "data", "failure", "open", "repeatable", "size", "started")
+
+    def __init__(
+        self,
+        content_type: str,
+        data: bytes = b"",
+        *,
+        open: Callable[[], AsyncIterator[bytes]] | None = None,
+        size: int | None = None,
+        repeatable: bool = True,
+    ) -> None:
+        self.content_type: str = content_type
+        self.data: bytes = data
+        self.open: Callable[[], AsyncIterator[bytes]] | None = open
+        self.size: int | None = len(data) if open is None else size
+        self.repeatable: bool = repeatable
+        self.started: bool = False
+        """A stream's first byte was asked for."""
+        self.failure: Exception | None = None
+        """What the stream's source raised. The HTTP client would tell of a broken connection instead."""
+
+    def payload(self) -> bytes | AsyncIterator[bytes]:
+        """What is handed to the HTTP client, anew for every attempt. It warns of bytes that are many."""
+        if self.open is not None:
+            return self._stream(self.open)
+        return self._stream(self._pieces) if self.streams else self.data
+
+    @property
+    def spent(self) -> bool:
+        """Cannot be sent a second time."""
+        return not self.repeatable and self.started
+
+    @property
+    def streams(self) -> bool:
+        """Goes out piece by piece."""
+        return self.open is not None or len(self.data) > _PIECE
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        for start in range(0, len(self.data), _PIECE):
+            yield self.data[start : start + _PIECE]
+
+    async def _stream(self, open: Callable[[], AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
+        # Opened late: an attempt that never got a connection has not used up a stream that can be read once.
+        self.started = True
+        try:
+            async for chunk in open():
+                yield chunk
+        except Exception as problem:
+            self.failure = problem
+            raise
+
+
+class Plan:
+    """What can be known of an operation before it is called. Made once per operation."""
+
+    __slots__ = (
+        "accept",
+        "body_names",
+        "cookies",
+        "decoders",
+        "headers",
+        "loose",
+        "masks",
+        "method",
+        "nullable",
+        "operation",
+        "path_names",
+        "pieces",
+        "query",
+        "route",
+        "safe",
+        "scopes",
+        "secret_parts",
+    )
+
+    def __init__(self, operation: Operation[Any], loose: bool = False) -> None:
+        self.operation: Operation[Any] = operation
+        self.loose: bool = loose
+        self.decoders: dict[int, Callable[[bytes], Any] | None] = {}
+        """By status, for JSON answers as documented; `None` for all others."""
+        self.method: str = operation.method
+        self.route: str = f"{operation.method} {operation.path}"
+        self.safe: bool = operation.method in ("GET", "HEAD", "OPTIONS")
+        parts = _PLACEHOLDER.split(operation.path)
+        self.pieces: tuple[str, ...] = tuple(parts[0::2])
+        wires: list[str] = parts[1::2]
+        self.scopes: tuple[str, ...] = tuple(wires)
+        by_place: dict[str, dict[str, Parameter]] = {"path": {}, "query": {}, "header": {}, "cookie": {}, "body": {}}
+        for parameter in operation.parameters:
+            by_place[parameter.where][parameter.wire] = parameter
+        self.path_names: tuple[str, ...] = tuple(
+            by_place["path"][w].name if w in by_place["path"] else w for w in wires
+        )
+        self.query: dict[str, Parameter] = by_place["query"]
+        self.secret_parts: tuple[int, ...] = tuple(
+            place for place, wire in enumerate(wires) if wire.lower().endswith("token")
+        )
+        """Path arguments that are secrets themselves; the id of a token is none."""
+        self.masks: bool = loose or bool(self.secret_parts) or any(is_secret(name) for name in self.query)
+        self.headers: dict[str, Parameter] = {name.lower(): parameter for name, parameter in by_place["header"].items()}
+        self.cookies: dict[str, Parameter] = by_place["cookie"]
+        properties = operation.body.properties if operation.body else ()
+        self.body_names: dict[str, Parameter] = {p.wire: p for p in properties}
+        self.nullable: frozenset[str] = frozenset(p.wire for p in properties if p.nullable)
+        self.accept: str = _accept(operation)
+
+    def target(self, path: Sequence[object], query: Mapping[str, object] | None) -> str:
+        """Path and query, percent-encoded."""
+        if len(path) != len(self.path_names):
+            missing = self.path_names[len(path)] if len(path) < len(self.path_names) else "path"
+            raise InvalidArgumentError(missing, f"{len(self.path_names)} path arguments are needed, {len(path)} given")
+        if len(path) == 1:
+            text = self.pieces[0] + segment(path[0], self.path_names[0]) + self.pieces[1]
+        elif not path:
+            text = self.pieces[0]
+        else:
+            text = self.pieces[0] + "".join(
+                segment(value, name) + piece
+                for value, name, piece in zip(path, self.path_names, self.pieces[1:], strict=True)
+            )
+        if query:
+            mark = "?"
+            for wire, value in query.items():
+                if value is None or value is UNSET:
+                    continue
+                if type(value) is int or (type(value) is str and _PLAIN_VALUE.fullmatch(value)):
+                    text = f"{text}{mark}{wire}={value}"
+                elif pair := encoded(wire, value, self.query):
+                    text = f"{text}{mark}{pair}"
+                else:
+                    continue
+                mark = "&"
+        return text
+
+
+def _accept(operation: Operation[Any]) -> str:
+    kinds = dict.fromkeys(result.content_type for result in operation.results if result.content_type)
+    if not kinds or any("json" in kind for kind in kinds):
+        # Errors are JSON as well; a JSON operation without a body still wants to be told what went wrong.
+        return "application/json"
+    return ", ".join([*kinds, "application/json;q=0.9"])
+
+
+def check_method(method: object) -> None:
+    """Refuse what is no HTTP method."""
+    if not isinstance(method, str):
+        raise InvalidArgumentError("method", f"must be text, not {type(method).__name__}")
+    if not _METHOD.fullmatch(method):
+        raise InvalidArgumentError("method", f"{method!r} is no HTTP method")
+
+
+def usable(text: str, name: str) -> URL:
+    """A whole URL that a request can go to."""
+    url: URL | None = None
+    with suppress(ValueError, TypeError, AttributeError):  # raised by the questions, too: the port is looked at late
+        read = URL(text, encoded=text.isascii())
+        if not NOT_IN_URLS.search(text) and read.scheme in ("http", "https") and read.host and read.port:
+            url = read
+    if url is None:
+        raise InvalidArgumentError(name, "is not a usable URL")
+    return url
+
+
+def segment(value: object, name: str) -> str:
+    """One path segment. What would change the path's meaning is encoded; what cannot be encoded is refused."""
+    text = value if type(value) is str else scalar(value, name)
+    if _PLAIN_SEGMENT.fullmatch(text):
+        return text
+    if text in ("", ".", ".."):
+        raise InvalidArgumentError(name, f"{text!r} cannot be part of a path")
+    if "\0" in text:
+        raise InvalidArgumentError(name, "a NUL byte cannot be part of a path")
+    return _quoted(text, name)
+
+
+def _quoted(text: str, name: str) -> str:
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError:
+        raise InvalidArgumentError(name, "lone surrogates cannot be sent") from None
+
+
+def scalar(value: object, name: str) -> str:
+    """A single value as text: RFC 3339 times, `true`/`false`, numbers without exponent."""
+    match value:
+        case enum.Enum():
+            return scalar(value.value, name)
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float() | Decimal():
+            return _number(value, name)
+        case datetime():
+            if value.tzinfo is None or value.utcoffset() is None:
+                raise InvalidArgumentError(name, "a datetime without time zone is ambiguous; add tzinfo")
+            return value.isoformat().replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case _ if hasattr(value, "hex") and hasattr(value, "urn"):  # uuid.UUID, without importing it
+            return str(value)
+        case _:
+            raise InvalidArgumentError(name, f"{type(value).__name__} cannot be sent here")
+
+
+def _number(value: float | Decimal, name: str) -> str:
+    if not math.isfinite(value):
+        raise InvalidArgumentError(name, f"{value} is not a number that can be sent")
+    text = format(Decimal(repr(value)) if isinstance(value, float) else value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def encoded(wire: str, value: object, known: Mapping[str, Parameter]) -> str:
+    """One query parameter, percent-encoded; empty for an empty list."""
+    return urlencode(query_pairs({wire: value}, known), quote_via=quote, safe="")
+
+
+def query_pairs(query: Mapping[str, object], known: Mapping[str, Parameter]) -> list[tuple[str, str]]:
+    """Names and values; lists are repeated, `None` and `UNSET` are left out."""
+    pairs: list[tuple[str, str]] = []
+    for wire, value in query.items():
+        if value is None or value is UNSET:
+            continue
+        parameter = known.get(wire)
+        name = wire if parameter is None else parameter.name
+        if type(value) is str:
+            pairs.append((wire, _sendable(value, name)))
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            items = cast("Iterable[object]", value)
+            pairs.extend((wire, _sendable(scalar(item, name), name)) for item in items)
+        elif isinstance(value, (dict, msgspec.Struct)):
+            pairs.append((wire, msgspec.json.encode(value).decode()))
+        else:
+            pairs.append((wire, _sendable(scalar(value, name), name)))
+    return pairs
+
+
+def _sendable(text: str, name: str) -> str:
+    if not text.isascii():
+        _quoted(text, name)
+    return text
+
+
+def header_values(headers: Mapping[str, object], known: Mapping[str, Parameter]) -> dict[str, str]:
+    """Header names and values as they are sent; `None` and `UNSET` are left out."""
+    sent: dict[str, str] = {}
+    for wire, value in headers.items():
+        if value is None or value is UNSET:
+            continue
+        parameter = known.get(wire.lower())
+        name = wire if parameter is None else parameter.name
+        if isinstance(value, (list, tuple)):
+            items = cast("Iterable[object]", value)
+            text = ", ".join(scalar(item, name) for item in items)
+        else:
+            text = scalar(value, name)
+        flaw = header_flaw(wire, text)
+        if flaw:
+            raise InvalidArgumentError(name, flaw)
+        sent[wire] = hidden(wire, text)
+    return sent
+
+
+def cookie_header(cookies: Mapping[str, object]) -> str:
+    """The one `Cookie` header; values are percent-encoded, so nothing in them can start another cookie."""
+    return "; ".join(f"{wire}={_quoted(scalar(value, wire), wire)}" for wire, value in cookies.items())
+
+
+def spread(body: Mapping[str, object], nullable: frozenset[str]) -> dict[str, object]:
+    """The properties that are sent: `UNSET` never, `None` only where null is a value of its own."""
+    return {
+        wire: value for wire, value in body.items() if value is not UNSET and (value is not None or wire in nullable)
+    }
+
+
+def form(body: Mapping[str, object]) -> bytes:
+    """A body for `application/x-www-form-urlencoded`."""
+    return urlencode(query_pairs(body, {})).encode()
+
+
+def arguments(
+    operation: Operation[Any],
+    path: Mapping[str, object],
+    query: Mapping[str, object],
+    headers: Mapping[str, object],
+) -> tuple[object, ...]:
+    """Check names against the operation and bring the path's values into order."""
+    where = (("path", path), ("query", query), ("header", headers))
+    for place, given in where:
+        places = (place, "cookie") if place == "header" else (place,)
+        known = {p.wire: p for p in operation.parameters if p.where in places}
+        for name in given:
+            if place != "header" and name not in known:
+                raise InvalidArgumentError(
+                    name, f"{operation.operation_id} has no such {place} parameter{near(name, known)}"
+                )
+        folded = {name.lower(): value for name, value in given.items()}
+        for wire, parameter in known.items():
+            value = folded.get(wire.lower()) if place == "header" else given.get(wire)
+            if parameter.required and (value is None or value is UNSET):
+                raise InvalidArgumentError(wire, f"{operation.operation_id} needs this {place} parameter")
+    return tuple(path[wire] for wire in _PLACEHOLDER.findall(operation.path))

@@ -1,0 +1,136 @@
+"""What follows an attempt that did not succeed: another one, or the error. Decides; sleeps and sends nothing."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import NamedTuple
+from urllib.parse import quote
+
+from yarl import URL
+
+from ..errors import ConsistencyError, RateLimitError, StatusError, TransportError
+from ..options import Options
+from . import retry
+from .call import Call, Shared
+from .encoding import NOT_IN_URLS
+from .middleware import Answer
+
+MAX_HOPS = 5
+"""Redirects that one call follows."""
+LAG_TRIES = 4
+"""Repetitions of a 403 or 404 that is taken for lag."""
+LAG_WAIT = 0.25
+"""Seconds before the first repetition of a 403 or 404 that is taken for lag; doubles each time."""
+UNREACHED_FOR = 120.0
+"""Seconds a not yet reached event is asked for where the call has no deadline."""
+
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+
+
+class Again(NamedTuple):
+    """Repeat after `wait` seconds."""
+
+    reason: str
+    wait: float = 0.0
+
+
+def after_error(call: Call, error: TransportError, options: Options, shared: Shared) -> Again | None:
+    """A failed connection. `None`: give up."""
+    if call.content is not None and call.content.spent:
+        return None
+    if not retry.repeats_error(call.method, error):
+        return None
+    cost = retry.Quota.TIMEOUT if isinstance(error, TimeoutError) else retry.Quota.RETRY
+    return _counted(call, error.message, options, shared, cost)
+
+
+def after_status(call: Call, answer: Answer, error: StatusError, options: Options, shared: Shared) -> Again | None:
+    """An error status. `None`: give up. (401 and redirects are handled before.)"""
+    if call.content is not None and call.content.spent:
+        return None
+    status = answer.status
+    if isinstance(error, ConsistencyError):
+        return _unreached(call, options, shared)
+    if status in (403, 404):
+        return _lag(call, status, options, shared)
+    if not retry.repeats_status(call.method, status):
+        return None
+    told = retry.retry_after(answer.headers, shared.wall())
+    if isinstance(error, RateLimitError):
+        error.retry_after = told
+    if told is not None and told > options.max_retry_wait:
+        return None
+    return _counted(call, f"status {status}", options, shared, 0 if status == 429 else retry.Quota.RETRY, told)
+
+
+def _counted(
+    call: Call, reason: str, options: Options, shared: Shared, cost: int, told: float | None = None
+) -> Again | None:
+    """A repetition that counts: against the number of retries, the sleeping budget and the client's quota."""
+    if call.retries >= options.max_retries:
+        return None
+    wait = told
+    if wait is None:
+        wait = retry.jitter(call.retries, shared.chance())
+        if call.slept + wait > retry.BUDGET:
+            return None
+        call.slept += wait
+    if cost and not shared.quota.take(cost):
+        return None
+    call.cost = cost
+    call.retries += 1
+    return Again(reason, wait)
+
+
+def _unreached(call: Call, options: Options, shared: Shared) -> Again | None:
+    """The event is on its way and the request was not executed, so repeating is right for every method."""
+    if options.timeout is None and shared.clock.now() - call.started > UNREACHED_FOR:
+        return None
+    # The server has already held the request for up to 10 s: come back soon.
+    return Again("event not reached", 0.1 + 0.4 * shared.chance())
+
+
+def _lag(call: Call, status: int, options: Options, shared: Shared) -> Again | None:
+    """Permissions follow a little after the event; only for things this client created moments ago."""
+    if options.consistency == "off" or call.lag_tries >= LAG_TRIES:
+        return None
+    if not shared.memory.fresh(call.ids, shared.clock.now()):
+        return None
+    wait = LAG_WAIT * 2.0**call.lag_tries * (0.75 + 0.5 * shared.chance())
+    call.lag_tries += 1
+    return Again(f"status {status} on something just created", wait)
+
+
+def follow(call: Call, answer: Answer, shared: Shared) -> str:
+    """Point the call at the place a redirect names. Gives why that is not possible, or nothing.
+
+    307 and 308 keep method and body; 303 becomes a GET, and so does a POST on 301 and 302, as everywhere. Once the
+    way has left the API's scheme, host or port, credentials and the caller's headers stay behind for good.
+    """
+    status = answer.status
+    place = answer.headers.get("Location", "").strip()
+    if status not in _REDIRECTS:
+        return "the answer is neither a success nor an error"
+    if not place:
+        return "the redirect names no location"
+    if call.hops >= MAX_HOPS:
+        return f"more than {MAX_HOPS} redirects"
+    target: URL | None = None
+    with suppress(ValueError):  # raised by some of the questions, too: the port is looked at late
+        place = NOT_IN_URLS.sub(lambda found: quote(found[0]), place)  # would end the request's first line
+        named = call.url.join(URL(place, encoded=place.isascii()))
+        if named.scheme in ("http", "https") and named.host and named.port:
+            target = named
+    if target is None:
+        return "the redirect's location is not a usable URL"
+    turned = (status == 303 and call.method != "HEAD") or (status in (301, 302) and call.method == "POST")
+    if not turned and call.content is not None and call.content.spent:
+        return "the body cannot be sent a second time"
+    if turned:
+        call.method = "GET"
+        call.content = None
+    call.url = target.with_user(None) if target.raw_user or target.raw_password else target
+    call.hops += 1
+    if not shared.own(call.url):
+        call.away = True
+    return ""
