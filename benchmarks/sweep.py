@@ -31,7 +31,7 @@ from typing import Any
 import msgspec
 
 from mittwald_async import Mittwald
-from mittwald_async.inventory import Job, Known, chosen, make_plan, sink_for, target
+from mittwald_async.inventory import Known, SweepJob, chosen, make_plan, sink_for, target
 
 from .frame import Measured, Settings, Table, installed, missing
 from .sweep_rivals import Written, bare, official
@@ -77,7 +77,7 @@ def refused(url: str) -> int:
 
 async def _job(url: str, path: Path, resources: tuple[str, ...] | None = None) -> tuple[int, int]:
     """One sweep of ours; requests and rows."""
-    job = Job(sink_for(path), chosen(resources), target())
+    job = SweepJob(sink_for(path), chosen(resources), target())
     try:
         async with Mittwald(TOKEN, base_url=url) as mw:
             summary = await job.run(mw)

@@ -17,7 +17,7 @@ from yarl import URL
 from .api.groups import Groups
 from .runtime.clock import SYSTEM_CLOCK, Clock
 from .runtime.credentials import Credentials, Secret, resolve
-from .runtime.errors import ClientStateError, ConfigurationError, InvalidArgumentError, near
+from .runtime.errors import ClientStateError, ConfigurationError, InvalidArgumentError, did_you_mean
 from .runtime.operation import Operation, Page, Response, Sender
 from .runtime.options import BASE_URL_VARIABLE, DEFAULT_BASE_URL, Observer, Options, Pool
 from .runtime.paging import PageSizes
@@ -26,7 +26,7 @@ from .runtime.transport.call import Shared
 from .runtime.transport.encoding import arguments
 from .runtime.transport.middleware import Middleware
 from .runtime.transport.pipeline import Pipeline
-from .runtime.transport.session import Session, StreamAnswer, check_session
+from .runtime.transport.session import Session, StreamedResponse, check_session
 
 if TYPE_CHECKING:
     from typing import Self
@@ -406,7 +406,7 @@ class _Whole:
         self.streamed: Response[None] | None = None
 
     @asynccontextmanager
-    async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[StreamAnswer, None]:
+    async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[StreamedResponse, None]:
         async with self._sender.stream(*args, **kwargs) as answer:
             self.streamed = answer.response
             yield answer
@@ -432,7 +432,7 @@ def find(operation_id: str) -> Operation[Any]:
     operation = OPERATIONS.get(operation_id)
     if operation is None:
         raise InvalidArgumentError(
-            "operation_id", f"there is no operation {operation_id!r}{near(operation_id, OPERATIONS)}"
+            "operation_id", f"there is no operation {operation_id!r}{did_you_mean(operation_id, OPERATIONS)}"
         )
     return operation
 

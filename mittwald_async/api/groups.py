@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mittwald_async.runtime.operation import Sender
+
     from .ai_hosting import AiHostingGroup
     from .app import AppGroup
     from .article import ArticleGroup

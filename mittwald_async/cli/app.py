@@ -28,7 +28,7 @@ from .common import EPILOG, FAILED, INTERRUPTED, UNREAD, USAGE, StoppedError
 from .emulate import emulate
 from .limits import limits
 from .operations import operations
-from .output import forget_output, put, say
+from .output import emit, forget_output, message
 from .plan import plan
 from .sweep import sweep
 
@@ -53,7 +53,7 @@ app.command(context_settings={"ignore_unknown_options": True, "help_option_names
 
 def _version(show: bool) -> None:
     if show:
-        put(f"mittwald-async {__version__}\n")
+        emit(f"mittwald-async {__version__}\n")
         raise typer.Exit
 
 
@@ -90,17 +90,17 @@ def run(arguments: Sequence[str]) -> int:
         forget_output()
         return UNREAD
     except (typer.Abort, KeyboardInterrupt):
-        say("interrupted")
+        message("interrupted")
         return INTERRUPTED
     except StoppedError as stop:
-        say(str(stop))
+        message(str(stop))
         return stop.code
     except Exception as error:
         if len(rest) < len(arguments):
             traceback.print_exc()
         return _explain(error)
     if result == INTERRUPTED:  # What typer makes of Ctrl-C where no event loop runs.
-        say("interrupted")
+        message("interrupted")
     if not rest:
         return USAGE
     return result if isinstance(result, int) else 0
@@ -108,9 +108,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def _explain(error: Exception) -> int:
     line, code = _line(error)
-    say(line, error=True)
+    message(line, error=True)
     for note in getattr(error, "__notes__", ()):
-        say(note)
+        message(note)
     return code
 
 

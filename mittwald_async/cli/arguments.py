@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ..runtime.errors import ConfigurationError, InvalidArgumentError, near
+from ..runtime.errors import ConfigurationError, InvalidArgumentError, did_you_mean
 from ..runtime.operation import Operation, Parameter
 from ..runtime.structs import UNSET
 
@@ -78,7 +78,7 @@ def typed(parameter: Parameter, known: dict[str, Parameter]) -> str:
 
 def _others(name: str, known: dict[str, Parameter]) -> str:
     every = list(dict.fromkeys(typed(parameter, known) for parameter in known.values()))
-    return near(name, every) or (f"; it has {', '.join(every)}" if every else "; it has none")
+    return did_you_mean(name, every) or (f"; it has {', '.join(every)}" if every else "; it has none")
 
 
 def _is_json(parameter: Parameter, value: str) -> bool:

@@ -20,7 +20,7 @@ from ..runtime.transport.encoding import arguments as in_path_order
 from .arguments import Arguments, read_arguments
 from .common import OK, BaseUrl, TokenFile, client_for, run
 from .operations import find
-from .output import count, put, say
+from .output import count, emit, message
 
 
 def _operations(incomplete: str) -> list[str]:
@@ -71,9 +71,9 @@ def call(
     """
     operation = find(operation_id)
     if operation.removed_upstream:
-        say(f"{operation.operation_id} has been removed from the API; it will probably answer 404")
+        message(f"{operation.operation_id} has been removed from the API; it will probably answer 404")
     elif operation.deprecated:
-        say(f"{operation.operation_id} is deprecated and may vanish")
+        message(f"{operation.operation_id} is deprecated and may vanish")
     if all_pages and operation.paging is None:
         raise InvalidArgumentError("--all", f"{operation.operation_id} gives no list")
     given = read_arguments(operation, arguments or [], body)
@@ -107,7 +107,7 @@ async def _call(
 async def _first_page(pages: Pages[Any]) -> list[Any]:
     page = await pages
     if page.total is not None and page.total > page.skip + len(page.items):
-        say(f"{count(len(page.items), 'item')} of {page.total:,}; --all gives every one")
+        message(f"{count(len(page.items), 'item')} of {page.total:,}; --all gives every one")
     return page.items
 
 
@@ -119,7 +119,7 @@ async def _download(download: Download, out_path: Path | None) -> None:
         raise ConfigurationError("the answer is a file; write it to one with --out, or send it on through a pipe")
     async with download as stream:
         async for chunk in stream:
-            put(chunk)
+            emit(chunk)
 
 
 def _show(result: Any, out_path: Path | None) -> None:
@@ -133,7 +133,7 @@ def _show(result: Any, out_path: Path | None) -> None:
     else:
         content = msgspec.json.format(codec.encode(result), indent=2) + b"\n"
     if out_path is None:
-        put(content)
+        emit(content)
         return
     try:
         out_path.write_bytes(content)

@@ -17,7 +17,7 @@ import typer
 from ..runtime.errors import ConfigurationError
 from ..runtime.operation import Operation
 from ..runtime.options import BASE_URL_VARIABLE, TOKEN_VARIABLE
-from .output import err, say
+from .output import err, message
 
 if TYPE_CHECKING:
     from ..client import Mittwald
@@ -93,7 +93,7 @@ def _token_in(path: Path) -> str:
         raise ConfigurationError(f"--token-file {path}: holds more than one line; it must hold the token only")
     # Only said to people: in a container, secrets are mounted like this and nobody else is there.
     if os.name == "posix" and mode & 0o077 and err.is_terminal:
-        say(f"others on this machine may read or change {path}; `chmod 600` keeps it yours")
+        message(f"others on this machine may read or change {path}; `chmod 600` keeps it yours")
     return token
 
 

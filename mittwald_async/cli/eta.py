@@ -16,7 +16,7 @@ _LAST, _LAST_SHARE = 10, 0.08
 """Requests, and their share of all, that the limiter keeps for the end of a window or for others."""
 
 
-class Estimate(msgspec.Struct, frozen=True):
+class Eta(msgspec.Struct, frozen=True):
     """Time to go."""
 
     seconds: float
@@ -24,7 +24,7 @@ class Estimate(msgspec.Struct, frozen=True):
     """More lists may be found, or nobody knows yet how long a window is: it can only take longer."""
 
 
-class Outlook:
+class EtaEstimator:
     """Learns from looks at the budget, taken often, how long a window is and how much time went by waiting.
 
     Args:
@@ -53,7 +53,7 @@ class Outlook:
 
     def estimate(
         self, seconds: float, ended: int, due: int, budget: RateLimitStatus, *, growing: bool = False
-    ) -> Estimate | None:
+    ) -> Eta | None:
         """The time to go.
 
         Args:
@@ -71,15 +71,15 @@ class Outlook:
             return None
         each = working / ended
         if budget.limit is None or budget.remaining is None or budget.resets_in is None:
-            return Estimate(due * each, growing)
+            return Eta(due * each, growing)
         kept = int(self._reserve * budget.limit)
         usable = max(1, budget.limit - kept)
         over = due - max(0, budget.remaining - kept)
         if over <= 0:
-            return Estimate(due * each, growing)
+            return Eta(due * each, growing)
         between = ceil(over / usable) - 1
         in_windows = budget.resets_in + between * self._window + (over - between * usable) * each
-        return Estimate(max(due * each, in_windows), growing or (between > 0 and not self._whole))
+        return Eta(max(due * each, in_windows), growing or (between > 0 and not self._whole))
 
 
 def idle(budget: RateLimitStatus) -> bool:

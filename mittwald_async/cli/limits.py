@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..runtime.errors import AuthenticationError, StatusError
 from .common import OK, BaseUrl, Json, TokenFile, client, run
-from .output import count, duration, put, put_json
+from .output import count, duration, emit, put_json
 
 
 def limits(token_file: TokenFile = None, base_url: BaseUrl = None, as_json: Json = False) -> int:
@@ -34,9 +34,9 @@ async def _limits(token_file: Path | None, base_url: str | None, as_json: bool) 
     if as_json:
         put_json(status)
     elif status.limit is None or status.remaining is None:
-        put("the server names no limit\n")
+        emit("the server names no limit\n")
     else:
-        put(f"{status.remaining:,} of {count(status.limit, 'request')} left{_full_again(status.resets_in)}\n")
+        emit(f"{status.remaining:,} of {count(status.limit, 'request')} left{_full_again(status.resets_in)}\n")
     return OK
 
 

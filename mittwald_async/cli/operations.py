@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from ..operations import OPERATIONS
-from ..runtime.errors import InvalidArgumentError, near
+from ..runtime.errors import InvalidArgumentError, did_you_mean
 from ..runtime.operation import Operation, Parameter
 from .arguments import names, typed
 from .common import OK, Json
-from .output import count, put, put_json, put_table, say
+from .output import count, emit, message, put_json, put_table
 
 
 def find(name: str) -> Operation[Any]:
@@ -25,7 +25,7 @@ def find(name: str) -> Operation[Any]:
         group, _, method = name.removeprefix("mw.").partition(".")
         found = next((one for one in OPERATIONS.values() if (one.group, one.name) == (group, method)), None)
     if found is None:
-        words = near(name, OPERATIONS) or "; `mittwald-async operations WORD` finds one"
+        words = did_you_mean(name, OPERATIONS) or "; `mittwald-async operations WORD` finds one"
         raise InvalidArgumentError("OPERATION", f"there is no {name!r}{words}")
     return found
 
@@ -64,9 +64,9 @@ def operations(
         rows = [(one.operation_id + _mark(one), f"{one.method} {one.path}", _method(one)) for one in found]
         put_table(("operation", "request", "method"), rows)
     else:
-        say(f"no operation has {' and '.join(map(repr, wanted))}")
+        message(f"no operation has {' and '.join(map(repr, wanted))}")
     if hidden and wanted:
-        say(f"{count(hidden, 'deprecated one')} left out; --deprecated shows {'it' if hidden == 1 else 'them'}")
+        message(f"{count(hidden, 'deprecated one')} left out; --deprecated shows {'it' if hidden == 1 else 'them'}")
     return OK
 
 
@@ -89,14 +89,14 @@ def _method(operation: Operation[Any]) -> str:
 
 def _show(operation: Operation[Any]) -> int:
     """One operation with its arguments."""
-    put(f"{operation.operation_id}{_mark(operation)}\n{operation.method} {operation.path}\n{_method(operation)}\n")
+    emit(f"{operation.operation_id}{_mark(operation)}\n{operation.method} {operation.path}\n{_method(operation)}\n")
     body, known = operation.body, names(operation)
     properties = body.properties if body is not None and body.flat else ()
     rows = [(typed(parameter, known), *_facts(parameter)) for parameter in (*operation.parameters, *properties)]
     if body is not None and not body.flat:
         rows.append(("--body", "body", body.type, "required" if body.required else ""))
     if rows:
-        put("\n")
+        emit("\n")
         put_table(("argument", "in", "type", ""), rows)
     return OK
 

@@ -19,7 +19,7 @@ _WIDE = 10_000
 err: Console = Console(stderr=True, highlight=False)
 
 
-def put(content: str | bytes) -> None:
+def emit(content: str | bytes) -> None:
     """Write a result as it is."""
     if isinstance(content, bytes):
         sys.stdout.flush()
@@ -33,7 +33,7 @@ def put(content: str | bytes) -> None:
 def put_json(value: object, *, indent: int = 0) -> None:
     """Write a value as JSON, by default on a line of its own. Always UTF-8, whatever the terminal speaks."""
     encoded = msgspec.json.encode(value)
-    put((msgspec.json.format(encoded, indent=indent) if indent else encoded) + b"\n")
+    emit((msgspec.json.format(encoded, indent=indent) if indent else encoded) + b"\n")
 
 
 def put_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
@@ -47,10 +47,10 @@ def put_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seq
         table.add_row(*(Text(cell) for cell in row))
     with console.capture() as drawn:
         console.print(table)
-    put("".join(line.rstrip() + "\n" for line in drawn.get().splitlines()))
+    emit("".join(line.rstrip() + "\n" for line in drawn.get().splitlines()))
 
 
-def say(line: str, *, error: bool = False) -> None:
+def message(line: str, *, error: bool = False) -> None:
     """Say something about a result, on one line of stderr; errors begin with the program's name."""
     # What servers answer gets in here: nothing of it may move the cursor or colour the terminal.
     plain = "".join(character if character.isprintable() else " " for character in line)

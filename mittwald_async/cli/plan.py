@@ -12,7 +12,7 @@ from ..inventory import Known, Plan, Store, catalog, chosen, make_plan, seconds_
 from ..inventory import target as make_target
 from ..runtime.errors import ConfigurationError
 from .common import OK, Json
-from .output import count, duration, put, put_json, put_table
+from .output import count, duration, emit, put_json, put_table
 
 _DEFAULT = Path("inventory.sqlite")
 
@@ -108,7 +108,7 @@ def show_plan(found: Plan, as_json: bool) -> int:
         for step in found.steps
     ]
     put_table(("resource", "list", "requests"), rows, right=("requests",))
-    put(_total(found, least) + "\n")
+    emit(_total(found, least) + "\n")
     return OK
 
 

@@ -15,9 +15,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ..inventory import Job, Sweep
+from ..inventory import Sweep, SweepJob
 from ..inventory.frontier import progress
-from .eta import Outlook, used_up
+from .eta import EtaEstimator, used_up
 from .output import count, duration, err
 
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ class Watch:
         job: the sweep.
     """
 
-    def __init__(self, mw: Mittwald, job: Job) -> None:
+    def __init__(self, mw: Mittwald, job: SweepJob) -> None:
         self._mw, self._job = mw, job
         self._begin = time.monotonic()
-        self._outlook = Outlook(mw.options.reserve)
+        self._outlook = EtaEstimator(mw.options.reserve)
 
     @property
     def seconds(self) -> float:
@@ -102,7 +102,7 @@ class Watch:
 
 
 @asynccontextmanager
-async def display(mw: Mittwald, job: Job, *, as_json: bool) -> AsyncGenerator[Callable[[Sweep], None]]:
+async def display(mw: Mittwald, job: SweepJob, *, as_json: bool) -> AsyncGenerator[Callable[[Sweep], None]]:
     """Show progress until the block ends; gives the function to call after every step."""
     watch = Watch(mw, job)
     if as_json or not err.is_terminal or err.is_dumb_terminal:

@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from ..errors import ConfigurationError, MittwaldError
-from ..inventory import Bounds, Job, Summary, chosen, make_plan, sink_for
+from ..inventory import Bounds, Summary, SweepJob, chosen, make_plan, sink_for
 from ..inventory import target as make_target
 from ..runtime.options import BASE_URL_VARIABLE
 from .common import (
@@ -29,7 +29,7 @@ from .common import (
     run,
 )
 from .demo import demo_client
-from .output import count, duration, put, put_json, put_table, say
+from .output import count, duration, emit, message, put_json, put_table
 from .plan import Customers, Projects, Resources, known_from, price, show_plan
 from .progress import display
 
@@ -114,7 +114,7 @@ def sweep(
         }
     )
     source = demo_client(reserve, token_file) if demo else client(token_file, base_url, reserve=reserve)
-    job = Job(sink, asked, part, resume=resume, bounds=bounds, source="demo" if demo else None)
+    job = SweepJob(sink, asked, part, resume=resume, bounds=bounds, source="demo" if demo else None)
     try:
         if resume:
             job.check(asked if resource else None, part if customer or project else None)
@@ -130,7 +130,7 @@ def sweep(
         job.close()
 
 
-async def _sweep(job: Job, source: AbstractAsyncContextManager[Mittwald], again: str, as_json: bool) -> int:
+async def _sweep(job: SweepJob, source: AbstractAsyncContextManager[Mittwald], again: str, as_json: bool) -> int:
     async with source as mw, display(mw, job, as_json=as_json) as watch:
         summary = await job.run(mw, watch)
     if as_json:
@@ -142,7 +142,7 @@ async def _sweep(job: Job, source: AbstractAsyncContextManager[Mittwald], again:
     return SPENT if summary.resumable else OK
 
 
-def _compared(job: Job, requests: int) -> str:
+def _compared(job: SweepJob, requests: int) -> str:
     """How the requests sent compare with what was planned; nothing where an earlier run had a part in it."""
     if job.resumed:
         return ""
@@ -150,22 +150,22 @@ def _compared(job: Job, requests: int) -> str:
     return " (as planned)" if exact else f" (planned: {price(job.plan)})"
 
 
-def _print_summary(summary: Summary, job: Job, again: str) -> None:
+def _print_summary(summary: Summary, job: SweepJob, again: str) -> None:
     rows = [(name, f"{number:,}") for name, number in summary.rows.items()]
     put_table(("resource", "rows"), rows, right=("rows",))
     total = count(sum(summary.rows.values()), "row")
     sent = f"{count(summary.requests, 'request')}{_compared(job, summary.requests)}"
-    put(f"{total}, {sent}, {duration(summary.seconds)} → {summary.path}\n")
+    emit(f"{total}, {sent}, {duration(summary.seconds)} → {summary.path}\n")
     if summary.drifted:
-        put(f"{count(summary.drifted, 'row deviates', 'rows deviate')} from the document, kept as they came\n")
+        emit(f"{count(summary.drifted, 'row deviates', 'rows deviate')} from the document, kept as they came\n")
     for failure in summary.failures[:_NAMED]:
-        say(f"failed: {failure}")
+        message(f"failed: {failure}")
     if len(summary.failures) > _NAMED:
-        say(f"… and {len(summary.failures) - _NAMED:,} more; {job.sink.store_path} has all in its table `failures`")
+        message(f"… and {len(summary.failures) - _NAMED:,} more; {job.sink.store_path} has all in its table `failures`")
     for own in summary.nothing_of:
-        say(f"nothing at all was found of {own}; is the id right?")
+        message(f"nothing at all was found of {own}; is the id right?")
     if summary.resumable:
-        say(f"not complete; go on with: {again}")
+        message(f"not complete; go on with: {again}")
 
 
 def _again(options: dict[str, object]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
-from .public_surface import Facts, Outline, Parts
+from .public_surface import Constraints, Outline, Parts
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ _YES_NO = {
 }
 
 
-def _facts(old: Facts, new: Facts, rules: _Rules) -> Iterator[Change]:
+def _facts(old: Constraints, new: Constraints, rules: _Rules) -> Iterator[Change]:
     for key in sorted(old.keys() | new.keys()):
         before, after = old.get(key), new.get(key)
         if before == after and type(before) is type(after):

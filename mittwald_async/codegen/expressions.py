@@ -106,7 +106,7 @@ class Expressions:
         text = self._plain(made)
         if limits and made != ir.ANY and not isinstance(made, ir.Enum):
             name = self.imports.name
-            return f"{name('Annotated')}[{text}, {name('Facts')}({_facts(limits)})]"
+            return f"{name('Annotated')}[{text}, {name('Constraints')}({_facts(limits)})]"
         return text
 
     def _element(self, made: ir.Type, limits: ir.Limits) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-Facts = dict[str, object]
+Constraints = dict[str, object]
 """What is known of one part: `type`, `required`, `null`, `values` and so on; a fact that does not hold is not there."""
-Parts = dict[str, Facts]
+Parts = dict[str, Constraints]
 """Parts of an operation or model by name; facts of the whole are under the empty name."""
 
 _LISTS = {"enum": "values", "errors": "documented errors"}
@@ -81,13 +81,13 @@ def _read_group(tree: ast.Module, found: Outline, inputs: set[str], outputs: set
             found.operations[operation_id] = parts
 
 
-def _parameter(record: ast.Call) -> tuple[str, Facts]:
+def _parameter(record: ast.Call) -> tuple[str, Constraints]:
     facts = _facts(record)
     del facts["name"]
     return f"{facts.pop('where')} {facts.pop('wire')}", facts
 
 
-def _body(node: ast.expr | None) -> Iterator[tuple[str, Facts]]:
+def _body(node: ast.expr | None) -> Iterator[tuple[str, Constraints]]:
     for call in _calls(node):
         properties = next((part.value for part in call.keywords if part.arg == "properties"), None)
         call.keywords = [part for part in call.keywords if part.arg not in ("properties", "flat")]
@@ -96,8 +96,8 @@ def _body(node: ast.expr | None) -> Iterator[tuple[str, Facts]]:
             yield _parameter(record)
 
 
-def _facts(record: ast.Call) -> Facts:
-    found: Facts = {_LISTS.get(key, key): ast.literal_eval(value) for key, value in _keywords(record).items()}
+def _facts(record: ast.Call) -> Constraints:
+    found: Constraints = {_LISTS.get(key, key): ast.literal_eval(value) for key, value in _keywords(record).items()}
     if "nullable" in found:
         found["null"] = found.pop("nullable")
     return found
@@ -140,7 +140,7 @@ def _read_domain(tree: ast.Module, domain: str) -> Iterator[tuple[str, Parts]]:
             yield f"{domain}.{ast.unparse(node.target)}", {"": facts}
 
 
-def _field(node: ast.AnnAssign) -> Facts:
+def _field(node: ast.AnnAssign) -> Constraints:
     facts = _type(node.annotation)
     value = node.value
     default: ast.expr | None = value
@@ -155,11 +155,11 @@ def _field(node: ast.AnnAssign) -> Facts:
     return facts
 
 
-def _type(node: ast.expr) -> Facts:
+def _type(node: ast.expr) -> Constraints:
     """Facts of an annotation: the bare type, whether null is a value, known values, what `Annotated` says."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):  # a quoted alias
         node = ast.parse(node.value, mode="eval").body
-    facts: Facts = {}
+    facts: Constraints = {}
     options: list[str] = []
     values: list[object] = []
     for option in _options(node):
@@ -194,7 +194,7 @@ class _Bare(ast.NodeTransformer):
     """Takes out what `Annotated` says of elements and values, and remembers it."""
 
     def __init__(self) -> None:
-        self.facts: Facts = {}
+        self.facts: Constraints = {}
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
@@ -224,7 +224,7 @@ def _is(node: ast.expr, name: str) -> bool:
 # ---- what is used where ----
 
 
-def _names(facts: Facts) -> set[str]:
+def _names(facts: Constraints) -> set[str]:
     return set(re.findall(r"\w+\.\w+", str(facts.get("type", ""))))
 
 

@@ -97,6 +97,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from {runtime}.operation import Sender
+
 {imports}
 
 

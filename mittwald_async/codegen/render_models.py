@@ -9,7 +9,7 @@ from .expressions import Expressions, Imports, refs
 from .layout import INDENT, WIDTH, Bracket, Node, declared, in_docstring, lay, literal, quoted, tuple_of, union
 from .location import place_of
 
-_STRUCTS = ("UNSET", "Facts", "Model", "OneOf", "Unknown", "UnsetType")
+_STRUCTS = ("UNSET", "Constraints", "Model", "UnionStandIn", "Unknown", "UnsetType")
 
 
 def render_domain(domain: str, declarations: Mapping[str, ir.Declaration], stamp: str, runtime: str) -> str:
@@ -125,7 +125,7 @@ class _Domain:
 
     def _at_runtime(self, found: ir.Alias | ir.Union) -> str:
         options = found.variants if isinstance(found, ir.Union) else (found.type,)
-        lines = [f"{INDENT}class {found.name}({self._imports.name('OneOf')}):"]
+        lines = [f"{INDENT}class {found.name}({self._imports.name('UnionStandIn')}):"]
         lines.append(f'{INDENT * 2}"""{in_docstring(place_of(found.schema, found.pointer))}"""')
         lines.append("")
         variants = tuple_of([quoted(self._text.of(option)) for option in options])

@@ -24,7 +24,7 @@ from .faults import Faults, parsed
 from .generate import Generator
 from .generic import answer_generically, enums_of
 from .handlers import HANDLERS, Call, Content, Fail, Handler, Identity, Listing, Nothing, Reply, Value
-from .http_messages import JSON, Answer, Entry, Incoming, created, encode, failed, no_route, ranged
+from .http_messages import JSON, EmulatedResponse, Entry, Incoming, created, encode, failed, no_route, ranged
 from .options import Options
 from .resources.exports import exported
 from .routes import Route, Routes, Stub
@@ -122,7 +122,7 @@ class Core:
         for trait in (self.tokens, self.limits, self.events, self.drift):
             trait.options = options
 
-    async def answer(self, request: Incoming) -> Answer:
+    async def answer(self, request: Incoming) -> EmulatedResponse:
         """Answer any request; never raises."""
         self.number += 1
         found = self.routes.find(request.method, request.path)
@@ -134,7 +134,7 @@ class Core:
         else:
             target, path = found
             if isinstance(target, Stub):
-                answer = Answer(308, {"location": target.target(path, request.query)})
+                answer = EmulatedResponse(308, {"location": target.target(path, request.query)})
             else:
                 operation_id = target.operation.operation_id
                 answer = await self._operation(target, path, request)
@@ -153,7 +153,7 @@ class Core:
             )
         return answer
 
-    async def _operation(self, route: Route, path: dict[str, str], request: Incoming) -> Answer:
+    async def _operation(self, route: Route, path: dict[str, str], request: Incoming) -> EmulatedResponse:
         fault = self.faults.strike(route.operation)
         if fault is None:
             return await self._served(route, path, request)
@@ -161,7 +161,7 @@ class Core:
             await self.clock.sleep(fault.delay)
         spoilt = fault.status is not None or fault.reset == "before"
         if spoilt and not fault.executed:
-            answer = Answer(fault.status or 500, {})
+            answer = EmulatedResponse(fault.status or 500, {})
         else:
             answer = await self._served(route, path, request)
         if fault.status is not None:
@@ -175,7 +175,7 @@ class Core:
         answer.fault = fault
         return answer
 
-    async def _served(self, route: Route, path: dict[str, str], request: Incoming) -> Answer:
+    async def _served(self, route: Route, path: dict[str, str], request: Incoming) -> EmulatedResponse:
         headers: dict[str, str] = {}
         try:
             return await self._carried_out(route, path, request, headers)
@@ -187,7 +187,7 @@ class Core:
 
     async def _carried_out(
         self, route: Route, path: dict[str, str], request: Incoming, headers: dict[str, str]
-    ) -> Answer:
+    ) -> EmulatedResponse:
         operation = route.operation
         identity = auth.identify(self.tokens, route, request.headers, self.main)
         passes, budget = self.limits.take(route, identity, request.remote, self.clock.now())
@@ -216,7 +216,7 @@ class Core:
             view.refuse(path.values())
             before = view.before(request.path) if operation.method == "GET" else None
             if before is not None:
-                return Answer(200, {**headers, "Content-Type": JSON}, before)
+                return EmulatedResponse(200, {**headers, "Content-Type": JSON}, before)
         earlier = self._before(call, request.path) if self.events.on and not call.pure else None
         reply = self._handler(route)(call)
         if isinstance(reply, Fail):
@@ -232,7 +232,9 @@ class Core:
             handler = self.handlers[route.operation.operation_id] = answer_generically
         return handler
 
-    def _rendered(self, route: Route, reply: Reply, call: Call, view: View, headers: dict[str, str]) -> Answer:
+    def _rendered(
+        self, route: Route, reply: Reply, call: Call, view: View, headers: dict[str, str]
+    ) -> EmulatedResponse:
         if isinstance(reply, Listing):
             if not view.whole:
                 reply = Listing(view.without_new(reply.items), reply.extra)
@@ -241,17 +243,17 @@ class Core:
             if self.drift.hits():
                 items = self.drift.change(items, enums_of(route, self.shapes))
             headers["Content-Type"] = JSON
-            return Answer(route.success, headers, encode(paging.wrapped(route.operation, items, reply)))
+            return EmulatedResponse(route.success, headers, encode(paging.wrapped(route.operation, items, reply)))
         if isinstance(reply, Value):
             data = reply.data
             if self.drift.hits():
                 data = self.drift.change(data, enums_of(route, self.shapes))
             headers.update(reply.headers)
             headers["Content-Type"] = JSON
-            return Answer(reply.status or route.success, headers, encode(data))
+            return EmulatedResponse(reply.status or route.success, headers, encode(data))
         if isinstance(reply, Nothing):
             headers.update(reply.headers)
-            return Answer(reply.status or route.success, headers)
+            return EmulatedResponse(reply.status or route.success, headers)
         assert isinstance(reply, Content)
         headers.update(reply.headers)
         headers["Content-Type"] = reply.content_type
@@ -286,7 +288,7 @@ class Core:
             return None
         return (raw_path, encode(reply.data)) if isinstance(reply, Value) else None
 
-    def download(self, backup_id: str, wanted: str | None) -> Answer:
+    def download(self, backup_id: str, wanted: str | None) -> EmulatedResponse:
         """What is behind an export's download URL: no token, no budget, ranges as asked for."""
         try:
             content = exported(self.world, backup_id)

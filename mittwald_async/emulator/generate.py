@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ..runtime.structs import Facts
+from ..runtime.structs import Constraints
 from .clock import EPOCH
 from .shapes import Choice, Fixed, Many, Record, Scalar, Shape, Shapes, Table, Words
 
@@ -171,14 +171,14 @@ def _scalar(shape: Scalar, dice: Dice, name: str) -> Any:
             return {}
 
 
-def _between(limits: Facts, dice: Dice) -> float:
+def _between(limits: Constraints, dice: Dice) -> float:
     low = limits.minimum if limits.minimum is not None else min(0.0, limits.maximum or 0.0)
     high = limits.maximum if limits.maximum is not None else low + 100
     span = max(int(high - low), 0)
     return low + dice.number(min(span, 2**31) + 1)
 
 
-def _text(limits: Facts, dice: Dice, name: str) -> str:
+def _text(limits: Constraints, dice: Dice, name: str) -> str:
     text = (
         _patterned(limits.pattern, dice)
         if limits.pattern

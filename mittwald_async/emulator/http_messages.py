@@ -27,7 +27,7 @@ class Incoming(msgspec.Struct, frozen=True):
     remote: str = ""
 
 
-class Answer:
+class EmulatedResponse:
     """What goes back. `fault` is what still has to happen to it on the wire."""
 
     __slots__ = ("body", "fault", "headers", "status")
@@ -59,14 +59,14 @@ def no_route(allowed: frozenset[str]) -> Fail:
     return Fail(404, "NotFound", "there is no such route")
 
 
-def failed(failure: Fail, headers: dict[str, str]) -> Answer:
+def failed(failure: Fail, headers: dict[str, str]) -> EmulatedResponse:
     """An error in the API's shape."""
     body: dict[str, Any] = {"type": failure.type, "message": failure.message}
     if failure.issues:
         body["validationErrors"] = [{"message": i.message, "path": i.path, "type": i.type} for i in failure.issues]
     if isinstance(failure, NotReached):
         body["params"] = {"traceId": failure.trace_id}
-    return Answer(failure.status, {**headers, "Content-Type": JSON}, encode(body))
+    return EmulatedResponse(failure.status, {**headers, "Content-Type": JSON}, encode(body))
 
 
 def created(call: Call, reply: Reply) -> list[str]:
@@ -79,18 +79,18 @@ def created(call: Call, reply: Reply) -> list[str]:
     return created
 
 
-def ranged(content: Content, headers: dict[str, str], wanted: str | None) -> Answer:
+def ranged(content: Content, headers: dict[str, str], wanted: str | None) -> EmulatedResponse:
     """The bytes, or the one range asked for."""
     data = content.data
     headers["Accept-Ranges"] = "bytes"
     unit, _, span = (wanted or "").partition("=")
     first, dash, last = span.partition("-")
     if unit != "bytes" or not dash or not (first or last) or not (first + last).isdigit():
-        return Answer(content.status, headers, data)
+        return EmulatedResponse(content.status, headers, data)
     start = int(first) if first else max(len(data) - int(last), 0)
     end = min(int(last), len(data) - 1) if first and last else len(data) - 1
     if start > end:
         headers["Content-Range"] = f"bytes */{len(data)}"
-        return Answer(416, headers)
+        return EmulatedResponse(416, headers)
     headers["Content-Range"] = f"bytes {start}-{end}/{len(data)}"
-    return Answer(206, headers, data[start : end + 1])
+    return EmulatedResponse(206, headers, data[start : end + 1])

@@ -14,7 +14,7 @@ from aiohttp import web
 from .control import Control
 from .core import Core
 from .faults import Fault
-from .http_messages import Answer, Incoming
+from .http_messages import EmulatedResponse, Incoming
 from .options import OptionError
 
 MAX_BODY = 64 * 1024 * 1024
@@ -80,7 +80,7 @@ class Server:
             return await self._spoilt(request, answer, answer.fault)
         return _plain(answer)
 
-    async def _spoilt(self, request: web.BaseRequest, answer: Answer, fault: Fault) -> web.StreamResponse:
+    async def _spoilt(self, request: web.BaseRequest, answer: EmulatedResponse, fault: Fault) -> web.StreamResponse:
         """Carry out what the fault does to the connection."""
         if fault.reset == "before":
             _reset(request.transport)
@@ -109,7 +109,7 @@ class Server:
         return response
 
 
-def _plain(answer: Answer) -> web.Response:
+def _plain(answer: EmulatedResponse) -> web.Response:
     if answer.status in _NO_BODY:
         answer.headers.pop("Content-Type", None)
         return web.Response(status=answer.status, headers=answer.headers)

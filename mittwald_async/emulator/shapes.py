@@ -16,17 +16,17 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 import msgspec
 
 from ..runtime.operation import Parameter
-from ..runtime.structs import Facts, OneOf, Unknown, UnsetType
+from ..runtime.structs import Constraints, UnionStandIn, Unknown, UnsetType
 
 ScalarKind = Literal["str", "int", "float", "bool", "null", "bytes", "any"]
 
 
-NO_LIMITS = Facts()
+NO_LIMITS = Constraints()
 
 
 class Scalar(msgspec.Struct, frozen=True):
     kind: ScalarKind
-    limits: Facts = NO_LIMITS
+    limits: Constraints = NO_LIMITS
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class Words(msgspec.Struct, frozen=True):
 
 class Many(msgspec.Struct, frozen=True):
     item: Shape
-    limits: Facts = NO_LIMITS
+    limits: Constraints = NO_LIMITS
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -101,8 +101,8 @@ _SCALARS: dict[Any, Shape] = {
     bytes: Scalar("bytes"),
     type(None): NULL,
     None: NULL,
-    datetime: Scalar("str", Facts(format="date-time")),
-    date: Scalar("str", Facts(format="date")),
+    datetime: Scalar("str", Constraints(format="date-time")),
+    date: Scalar("str", Constraints(format="date")),
     Any: ANY,
     object: ANY,
     dict: Table(ANY),
@@ -131,7 +131,7 @@ class Shapes:
     def parameter(self, parameter: Parameter) -> Shape:
         """The shape of a parameter or flat body property, with what the facts say of its values."""
         shape = self.expression("bytes" if parameter.type == "Upload" else parameter.type)
-        limits = Facts(
+        limits = Constraints(
             parameter.format,
             parameter.minimum,
             parameter.maximum,
@@ -165,7 +165,7 @@ class Shapes:
             if hint not in self._records:
                 self._records[hint] = Record(hint, self)
             return self._records[hint]
-        if isinstance(hint, type) and issubclass(hint, OneOf):
+        if isinstance(hint, type) and issubclass(hint, UnionStandIn):
             return self._stand_in(hint)
         return ANY
 
@@ -177,7 +177,7 @@ class Shapes:
         shapes = tuple(self.of(m) for m in wanted)
         return shapes[0] if len(shapes) == 1 else Choice(shapes)
 
-    def _stand_in(self, hint: type[OneOf]) -> Shape:
+    def _stand_in(self, hint: type[UnionStandIn]) -> Shape:
         known = self._choices.get(hint)
         if known is None:
             namespace = vars(importlib.import_module(hint.__module__))
@@ -186,17 +186,17 @@ class Shapes:
         return known
 
 
-def limited(shape: Shape, limits: Facts) -> Shape:
+def limited(shape: Shape, limits: Constraints) -> Shape:
     """The shape with limits put where they belong."""
     if limits == NO_LIMITS:
         return shape
     if isinstance(shape, Scalar):
         merged = {name: value for name, value in msgspec.structs.asdict(shape.limits).items() if value is not None}
         merged |= {name: value for name, value in msgspec.structs.asdict(limits).items() if value is not None}
-        return Scalar(shape.kind, Facts(**merged))
+        return Scalar(shape.kind, Constraints(**merged))
     if isinstance(shape, Many):
-        own = Facts(min_length=limits.min_length, max_length=limits.max_length)
-        return Many(limited(shape.item, Facts(format=limits.format, pattern=limits.pattern)), own)
+        own = Constraints(min_length=limits.min_length, max_length=limits.max_length)
+        return Many(limited(shape.item, Constraints(format=limits.format, pattern=limits.pattern)), own)
     if isinstance(shape, Choice):
         return Choice(tuple(limited(option, limits) for option in shape.options))
     return shape
@@ -223,14 +223,14 @@ def _takes_null(shape: Shape) -> bool:
     return shape is NULL or (isinstance(shape, Choice) and any(_takes_null(option) for option in shape.options))
 
 
-def _limits(facts: Iterable[Any]) -> Facts:
+def _limits(facts: Iterable[Any]) -> Constraints:
     known = {
         name: getattr(fact, name)
         for fact in facts
-        for name in Facts.__struct_fields__
+        for name in Constraints.__struct_fields__
         if getattr(fact, name, None) is not None
     }
-    return Facts(**known)
+    return Constraints(**known)
 
 
 def _models(name: str) -> Any:

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from ..runtime.operation import Body, Parameter
-from ..runtime.structs import UNSET, Facts
+from ..runtime.structs import UNSET, Constraints
 from .handlers import Fail, Issue, Part
 from .routes import Route
 from .shapes import Choice, Field, Fixed, Many, Record, Scalar, Shape, Shapes, Table, Words
@@ -295,7 +295,7 @@ def _check_scalar(shape: Scalar, value: Any, path: str, issues: list[Issue]) -> 
             issues.append(Issue(path, f"must be <= {limits.maximum:g}", "maximum"))
 
 
-def _check_length(limits: Facts, value: str | list[Any], path: str, issues: list[Issue], what: str) -> None:
+def _check_length(limits: Constraints, value: str | list[Any], path: str, issues: list[Issue], what: str) -> None:
     if limits.min_length is not None and len(value) < limits.min_length:
         issues.append(Issue(path, f"must have at least {limits.min_length} {what}", "minLength"))
     if limits.max_length is not None and len(value) > limits.max_length:

@@ -1,7 +1,7 @@
 """Everything an account has, as rows: what to list, how cheaply, doing it, where it goes, picking up again."""
 
 from .catalog import Resource, Route, catalog, chosen, default_resources
-from .job import Job, Summary, sweep_to
+from .job import Summary, SweepJob, sweep_to
 from .plan import Known, Plan, Step, Target, make_plan, seconds_for, target
 from .rows import Failure, Row
 from .sinks import Sink, sink_for
@@ -11,7 +11,7 @@ from .sweep import Bounds, RequestsSpentError, Sweep, sweep
 __all__ = [
     "Bounds",
     "Failure",
-    "Job",
+    "SweepJob",
     "Known",
     "Plan",
     "RequestsSpentError",

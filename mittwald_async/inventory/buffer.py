@@ -29,7 +29,7 @@ class Batch(msgspec.Struct, frozen=True):
     failure: Failure | None = None
 
 
-class Outbox:
+class RowBuffer:
     """Batches that wait to be taken.
 
     Args:

@@ -3,7 +3,7 @@
 A *resource* is a kind of thing (`domain`, `mysql_database`); a *route* is one operation that lists it, for the whole account,
 for one customer, for one project, or below another thing. Routes, their parameters and page sizes are derived from
 `OPERATIONS`; what the document does not tell — which lists are equivalent, what identifies a row, what an inventory wants by
-default — is judged in `_JUDGED`, each with its reason.
+default — is judged in `RESOURCE_SPECS`, each with its reason.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 
 from ..operations import OPERATIONS
-from ..runtime.errors import ConfigurationError, near
+from ..runtime.errors import ConfigurationError, did_you_mean
 from ..runtime.operation import Operation
 
 Scope = Literal["account", "customer", "project", "parent"]
@@ -64,7 +64,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     """Wire name of the property that identifies an item; `None`: items have none and are numbered within their list."""
     parent: str | None = None
     """Resource whose items own the lists, for routes of scope `parent`."""
-    empty_without: str | None = None
+    requires: str | None = None
     """Where a project has nothing of this resource, it has nothing of ours either: its list need not be asked for."""
     default: bool = False
     reason: str = ""
@@ -79,14 +79,14 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
         return item_type(OPERATIONS[self.routes[0].operation_id])
 
 
-class _Judged(msgspec.Struct, frozen=True):
+class ResourceSpec(msgspec.Struct, frozen=True):
     """What the document does not tell of a resource."""
 
     name: str
     operations: tuple[str, ...]
     key: str | None = "id"
     parent: str | None = None
-    empty_without: str | None = None
+    requires: str | None = None
     last: str | None = None
     """Operation for credentials that are refused all others."""
     default: bool = False
@@ -95,11 +95,11 @@ class _Judged(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-def _judged(name: str, *operations: str, **facts: object) -> _Judged:
-    return msgspec.convert({"name": name, "operations": operations, **facts}, _Judged)
+def _judged(name: str, *operations: str, **facts: object) -> ResourceSpec:
+    return msgspec.convert({"name": name, "operations": operations, **facts}, ResourceSpec)
 
 
-_JUDGED: tuple[_Judged, ...] = (
+RESOURCE_SPECS: tuple[ResourceSpec, ...] = (
     # Order is the order of a sweep where nothing else decides: what others hang below comes first.
     _judged("customer", "customer-list-customers", key="customerId", last="customer-get-customer", default=True),
     _judged("server", "project-list-servers", default=True),
@@ -122,7 +122,7 @@ _JUDGED: tuple[_Judged, ...] = (
         "container-list-volumes",
         "container-list-stack-volumes",
         parent="stack",
-        empty_without="stack",
+        requires="stack",
         default=True,
         reason="a volume belongs to a stack; per project is never more requests than per stack",
     ),
@@ -282,7 +282,7 @@ def page_size(operation: Operation) -> int | None:
     return paging.max_limit or max(paging.default_limit or 0, ASSUMED_PAGE)
 
 
-def _routes(judged: _Judged) -> Iterable[Route]:
+def _routes(judged: ResourceSpec) -> Iterable[Route]:
     for operation_id in judged.operations:
         operation = OPERATIONS.get(operation_id)
         if operation is None:
@@ -301,7 +301,7 @@ def _routes(judged: _Judged) -> Iterable[Route]:
                 yield Route(operation_id, "project", "contextId", True, size, also=(("context", "project"),))
 
 
-def _last_resort(judged: _Judged) -> Iterable[Route]:
+def _last_resort(judged: ResourceSpec) -> Iterable[Route]:
     operation = OPERATIONS.get(judged.last or "")
     if operation is not None:
         wire = next(p.wire for p in operation.parameters if p.where == "path")
@@ -315,7 +315,7 @@ def _last_resort(judged: _Judged) -> Iterable[Route]:
         )
 
 
-def _resource(judged: _Judged) -> Resource | None:
+def _resource(judged: ResourceSpec) -> Resource | None:
     chosen: dict[Scope, Route] = {}
     for route in _routes(judged):
         # The first operation named for a scope wins; a path says whose list it is more plainly than a filter does.
@@ -329,7 +329,7 @@ def _resource(judged: _Judged) -> Resource | None:
         routes=(*chosen.values(), *_last_resort(judged)),
         key=judged.key,
         parent=judged.parent if "parent" in chosen else None,
-        empty_without=judged.empty_without,
+        requires=judged.requires,
         default=judged.default,
         reason=judged.reason,
     )
@@ -337,13 +337,13 @@ def _resource(judged: _Judged) -> Resource | None:
 
 def judged_operations() -> frozenset[str]:
     """Operation ids of every list that is a resource's, used or not."""
-    return frozenset(operation for judged in _JUDGED for operation in judged.operations)
+    return frozenset(operation for judged in RESOURCE_SPECS for operation in judged.operations)
 
 
 @cache
 def catalog() -> Mapping[str, Resource]:
     """Every resource by name, parents before children. A resource all of whose operations have vanished is left out."""
-    return {found.name: found for judged in _JUDGED if (found := _resource(judged)) is not None}
+    return {found.name: found for judged in RESOURCE_SPECS if (found := _resource(judged)) is not None}
 
 
 def default_resources() -> tuple[str, ...]:
@@ -368,7 +368,7 @@ def chosen(names: Iterable[str] | None) -> tuple[Resource, ...]:
         wanted = (wanted - {"all"}) | set(known)
     for name in sorted(wanted, key=str):
         if name not in known:
-            way = near(str(name), known) or "; `mittwald-async plan --list` shows all there are"
+            way = did_you_mean(str(name), known) or "; `mittwald-async plan --list` shows all there are"
             raise ConfigurationError(f"no resource {name!r}{way}")
     if not wanted:
         raise ConfigurationError("no resources asked for")

@@ -132,7 +132,7 @@ class Frontier:
         if scope == "customer" and target.customers is None:
             return "customer" if target.projects is None else "project"
         if scope == "project" and target.projects is None:
-            having = lane.resource.empty_without
+            having = lane.resource.requires
             return having if having in self.lanes and having not in self._incomplete else "project"
         return None
 
@@ -171,7 +171,7 @@ class Frontier:
         if failed and unit.resource.name not in self._incomplete:
             self._incomplete.add(unit.resource.name)
             for other in self.lanes.values():
-                if other.resource.empty_without == unit.resource.name and not other.fed:
+                if other.resource.requires == unit.resource.name and not other.fed:
                     self._catch_up(other)
         lane.running -= 1
         lane.ended += 1
@@ -192,7 +192,7 @@ class Frontier:
         lane.refused = unit
         return True
 
-    def outweighed(self, unit: Unit, further: int) -> bool:
+    def cheaper_route(self, unit: Unit, further: int) -> bool:
         """The list of the whole account turns out to have so many further pages. True: fewer lists take its place."""
         lane = self.lanes[unit.resource.name]
         target = self._target

@@ -22,8 +22,8 @@ from .list_reader import Mark
 from .plan import Plan, Target, make_plan, target
 from .rows import Failure
 from .sinks import Sink, export, sink_for
-from .store import Progress, State, Store, StoreError
-from .sweep import Bounds, Earlier, Sweep
+from .store import State, Store, StoreError, SweepProgress
+from .sweep import Bounds, Checkpoint, Sweep
 
 if TYPE_CHECKING:
     from ..client import Mittwald
@@ -60,7 +60,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Customers or projects asked for of which there is no row at all: perhaps a mistyped id."""
 
 
-class Job:
+class SweepJob:
     """One run of a sweep into a sink.
 
     Args:
@@ -158,7 +158,7 @@ class Job:
                     sweep.frontier.found(name, (Owner(*ids) for ids in self.store.owners(name)))
         return sweep
 
-    def _open_books(self, source: str) -> Earlier | None:
+    def _open_books(self, source: str) -> Checkpoint | None:
         """Begin a sweep in the file, or go on with one: then what it has done is given."""
         tables = _with_joins(self._resources, self.plan)
         unfinished = self.store.unfinished() if self.resumed else None
@@ -169,7 +169,7 @@ class Job:
             raise ConfigurationError(f"the interrupted sweep was of {unfinished.source}, not of {source}")
         self.store.reopen(unfinished, tables)
         progress = list(self.store.progress())
-        return Earlier(
+        return Checkpoint(
             done=frozenset((p.resource, p.operation, p.owner) for p in progress if p.done),
             marks={(p.resource, p.operation, p.owner): Mark(p.position, p.total) for p in progress if not p.done},
         )
@@ -285,7 +285,7 @@ async def sweep_to(
     asked, part = chosen(resources), target(customers, projects)
     sink = sink_for(path, resources=[] if resume and resources is None else [resource.name for resource in asked])
     again = _interrupted(sink, asked, part) if resume is None else resume
-    job = Job(sink, asked, part, resume=again, bounds=bounds)
+    job = SweepJob(sink, asked, part, resume=again, bounds=bounds)
     try:
         job.check(None if resources is None else asked, None if customers is projects is None else part)
         return await job.run(client, watch)
@@ -311,8 +311,8 @@ def _emptied(batches: list[Batch]) -> list[Batch]:
     return taken
 
 
-def _progress(unit: Unit, mark: Mark, done: bool) -> Progress:
-    return Progress(unit.resource.name, unit.route.operation_id, unit.owner.id, mark.position, done, mark.total)
+def _progress(unit: Unit, mark: Mark, done: bool) -> SweepProgress:
+    return SweepProgress(unit.resource.name, unit.route.operation_id, unit.owner.id, mark.position, done, mark.total)
 
 
 def _with_joins(resources: Sequence[Resource], plan: Plan) -> list[Resource]:

@@ -82,7 +82,7 @@ class Known(msgspec.Struct, frozen=True):
     items: Mapping[str, int] = {}
     """Items in the account, by resource."""
     owners: Mapping[str, int] = {}
-    """Projects that have at least one item, by resource (for `Resource.empty_without`)."""
+    """Projects that have at least one item, by resource (for `Resource.requires`)."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,7 +172,7 @@ class _Sizes:
             return 1
         if route.scope == "parent":
             return self._share(resource.parent or "")
-        return self.scoped(route.scope, resource.empty_without)
+        return self.scoped(route.scope, resource.requires)
 
     def scoped(self, scope: Scope, having: str | None = None) -> float:
         target = self._target
@@ -256,8 +256,8 @@ def _needs(resource: Resource, route: Route, target: Target) -> Iterable[str]:
         yield "customer" if target.projects is None else "project"
     elif route.scope == "project" and target.projects is None:
         yield "project"
-    if route.scope == "project" and target.projects is None and resource.empty_without:
-        yield resource.empty_without
+    if route.scope == "project" and target.projects is None and resource.requires:
+        yield resource.requires
     if resource.name != "project" and (names_project_only(resource) or _mixes_owners(resource, route, target)):
         yield "project"
 

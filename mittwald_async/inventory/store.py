@@ -35,7 +35,7 @@ class StoreError(MittwaldError):
     """The inventory file cannot be read or written. The message says why."""
 
 
-class Progress(msgspec.Struct, frozen=True):
+class SweepProgress(msgspec.Struct, frozen=True):
     """How far one list has come."""
 
     resource: str
@@ -48,7 +48,7 @@ class Progress(msgspec.Struct, frozen=True):
     """Items the list had then, where that was told."""
 
 
-class Begun(msgspec.Struct, frozen=True, kw_only=True):
+class SweepRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A sweep as the file knows it: one line of its table `sweeps`."""
 
     id: int
@@ -156,12 +156,12 @@ class Store:
             make_table(self._db, resource)
             self._insert[resource.name] = insertion(resource.name)
 
-    def unfinished(self) -> Begun | None:
+    def unfinished(self) -> SweepRecord | None:
         """The last sweep, if it was interrupted or has failures."""
         last = self.last()
         return last if last is not None and last.state != "done" else None
 
-    def last(self) -> Begun | None:
+    def last(self) -> SweepRecord | None:
         """The last sweep begun."""
         columns = "id, state, resources, target, known, started_at, source, requests"
         with self._told():
@@ -171,7 +171,7 @@ class Store:
         if found is None:
             return None
         number, state, resources, target, known, started, source, requests = found
-        return Begun(
+        return SweepRecord(
             id=number,
             state=state,
             resources=tuple(json.loads(resources)),
@@ -182,7 +182,7 @@ class Store:
             requests=requests,
         )
 
-    def reopen(self, sweep: Begun, needed: Iterable[Resource]) -> None:
+    def reopen(self, sweep: SweepRecord, needed: Iterable[Resource]) -> None:
         """Go on with a sweep: its failed lists will be asked again."""
         self.sweep_id = sweep.id
         with self._transaction():
@@ -203,7 +203,7 @@ class Store:
 
     # Rows
 
-    def write(self, rows: Iterable[Row], progress: Iterable[Progress], failures: Iterable[Failure] = ()) -> None:
+    def write(self, rows: Iterable[Row], progress: Iterable[SweepProgress], failures: Iterable[Failure] = ()) -> None:
         """Write rows, the progress of their lists, and failures: all of it or nothing.
 
         Raises:
@@ -227,12 +227,12 @@ class Store:
         whose = (f.owner, f.customer_id, f.project_id)
         return (self.sweep_id, f.resource, f.operation, *whose, f.status, f.error, _stamp(f.at))
 
-    def progress(self) -> Iterator[Progress]:
+    def progress(self) -> Iterator[SweepProgress]:
         """How far the lists of this sweep have come."""
         for resource, operation, owner, position, done, total in self._select(
             "resource, operation, owner, position, done, total", "lists"
         ):
-            yield Progress(resource, operation, owner or None, position, bool(done), total)
+            yield SweepProgress(resource, operation, owner or None, position, bool(done), total)
 
     def owners(self, resource: str) -> Iterator[tuple[str | None, str | None, str | None]]:
         """`(id, customer_id, project_id)` of the rows of this sweep, in the order they were written."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..errors import AuthenticationError, ClientStateError, ConfigurationError, MittwaldError, StatusError
-from ..runtime.concurrency.tasks import Brood
-from .buffer import Batch, Outbox
+from ..runtime.concurrency.tasks import TaskSet
+from .buffer import Batch, RowBuffer
 from .catalog import Resource, chosen
 from .frontier import Frontier, ListId, Unit
 from .list_reader import Counted, Listing, Mark, Part, further_pages, raw_items, raw_operation
@@ -65,7 +65,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigurationError("max_requests: at least 1")
 
 
-class Earlier(msgspec.Struct, frozen=True, kw_only=True):
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """What an interrupted run of the same sweep has done, by resource, operation and owner."""
 
     done: frozenset[ListId] = frozenset()
@@ -97,7 +97,7 @@ class Sweep:
         client: Mittwald,
         plan: Plan,
         bounds: Bounds | None = None,
-        earlier: Earlier | None = None,
+        earlier: Checkpoint | None = None,
         *,
         parents: bool = False,
     ) -> None:
@@ -108,13 +108,13 @@ class Sweep:
         self.spent: bool = False
         self._delivered = frozenset(self.rows)
         self._bounds = bounds or Bounds()
-        self._earlier = earlier or Earlier()
+        self._earlier = earlier or Checkpoint()
         self._unauthorised = _UNAUTHORISED_IN_A_ROW - 1
         """401s in a row; the first answer of all being one is enough."""
         self._begun = False
         self._refusals: dict[str, MittwaldError] = {}
         """What the lists of the whole account were refused with, by resource."""
-        self._outbox = Outbox(self._bounds.concurrency)
+        self._outbox = RowBuffer(self._bounds.concurrency)
         self._readers: dict[tuple[str, str], Reader] = {}
         self.frontier: Frontier = Frontier(plan, self._earlier.done)
         self._admitted = 0
@@ -165,7 +165,7 @@ class Sweep:
         if self._begun:
             raise ConfigurationError("a sweep is iterated once; make another one")
         self._begun = True
-        workers = Brood()
+        workers = TaskSet()
         try:
             for _ in range(self._bounds.concurrency):
                 workers.start(self._outbox.filled_by(self._work()))
@@ -238,7 +238,7 @@ class Sweep:
         listing = Listing(self._sender, unit, start)
         if unit.route.scope == "account" and not self.plan.target.whole and not start.position:
             first = await listing.first()
-            if first is not None and self.frontier.outweighed(unit, further_pages(first)):
+            if first is not None and self.frontier.cheaper_route(unit, further_pages(first)):
                 raise _OutweighedError
         only = await listing.only()
         if only is not None:

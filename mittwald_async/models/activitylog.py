@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import UNSET, Model, OneOf, Unknown, UnsetType
+from mittwald_async.runtime.structs import UNSET, Model, UnionStandIn, Unknown, UnsetType
 
 DatabaseDescriptionSetName: TypeAlias = (
     Literal["database.mysql-description-set", "database.redis-description-set"] | str
@@ -1020,7 +1020,7 @@ if TYPE_CHECKING:
     )
 else:
 
-    class LogEntryAction(OneOf):
+    class LogEntryAction(UnionStandIn):
         """In schema `de.mittwald.v1.activitylog.LogEntry`: `action`."""
 
         variants = (

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts
+from mittwald_async.runtime.structs import Constraints
 from mittwald_async.runtime.structs import Model as Model_
 
 DetailedModelStatus: TypeAlias = Literal["active", "needApproval", "deprecated"] | str
@@ -31,7 +31,7 @@ class CustomerCreateKeyRequest(Model_, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/ai-hosting-keys`: body."""
 
     create_webui_container: bool | None = field(default=None, name="createWebuiContainer")
-    name: Annotated[str, Facts(min_length=5)]
+    name: Annotated[str, Constraints(min_length=5)]
     project_id: str | None = field(default=None, name="projectId")
 
 
@@ -56,7 +56,7 @@ class CustomerUpdateKeyRequest(Model_, frozen=True, kw_only=True):
     """In `PUT /v2/customers/{customerId}/ai-hosting-keys/{keyId}`: body."""
 
     create_webui_container: bool | None = field(default=None, name="createWebuiContainer")
-    name: Annotated[str, Facts(min_length=5)] | None = None
+    name: Annotated[str, Constraints(min_length=5)] | None = None
     project_id: str | None = field(default=None, name="projectId")
 
 
@@ -133,24 +133,24 @@ class PlanOptionsTopUsage(Model_, frozen=True, kw_only=True):
 class PlanUsage(Model_, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.PlanUsage`."""
 
-    available: Annotated[int, Facts(minimum=-1)]
-    plan_limit: Annotated[int, Facts(minimum=-1)] = field(name="planLimit")
-    used: Annotated[int, Facts(minimum=0)]
+    available: Annotated[int, Constraints(minimum=-1)]
+    plan_limit: Annotated[int, Constraints(minimum=-1)] = field(name="planLimit")
+    used: Annotated[int, Constraints(minimum=0)]
 
 
 class PlanUsageBig(Model_, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.PlanUsageBig`."""
 
-    available: Annotated[int, Facts(minimum=-1)]
-    plan_limit: Annotated[int, Facts(minimum=-1)] = field(name="planLimit")
-    used: Annotated[int, Facts(minimum=0)]
+    available: Annotated[int, Constraints(minimum=-1)]
+    plan_limit: Annotated[int, Constraints(minimum=-1)] = field(name="planLimit")
+    used: Annotated[int, Constraints(minimum=0)]
 
 
 class ProjectCreateKeyRequest(Model_, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/ai-hosting-keys`: body."""
 
     create_webui_container: bool | None = field(default=None, name="createWebuiContainer")
-    name: Annotated[str, Facts(min_length=5)]
+    name: Annotated[str, Constraints(min_length=5)]
 
 
 class ProjectDetailedModel(Model_, frozen=True, kw_only=True):
@@ -191,7 +191,7 @@ class ProjectUpdateKeyRequest(Model_, frozen=True, kw_only=True):
     """In `PUT /v2/projects/{projectId}/ai-hosting-keys/{keyId}`: body."""
 
     create_webui_container: bool | None = field(default=None, name="createWebuiContainer")
-    name: Annotated[str, Facts(min_length=5)] | None = None
+    name: Annotated[str, Constraints(min_length=5)] | None = None
 
 
 class RateLimit(Model_, frozen=True, kw_only=True):
@@ -204,5 +204,5 @@ class RateLimit(Model_, frozen=True, kw_only=True):
 class TokenUsage(Model_, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.TokenUsage`."""
 
-    plan_limit: Annotated[int, Facts(minimum=-1)] = field(name="planLimit")
-    used: Annotated[int, Facts(minimum=0)]
+    plan_limit: Annotated[int, Constraints(minimum=-1)] = field(name="planLimit")
+    used: Annotated[int, Constraints(minimum=0)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
 
 from . import fee as fee_
 
@@ -49,7 +49,7 @@ class AppInstallation(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.AppInstallation`."""
 
     app_external_version: str = field(name="appExternalVersion")
-    app_id: Annotated[str, Facts(format="uuid")] = field(name="appId")
+    app_id: Annotated[str, Constraints(format="uuid")] = field(name="appId")
     app_name: str = field(name="appName")
     app_version: VersionStatus = field(name="appVersion")
     created_at: datetime = field(name="createdAt")
@@ -58,7 +58,7 @@ class AppInstallation(Model, frozen=True, kw_only=True):
     description: str
     disabled: bool
     hostname: str | None = None
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     installation_path: str = field(name="installationPath")
     last_error: str | None = field(default=None, name="lastError")
     linked_databases: list[LinkedDatabase] = field(name="linkedDatabases")
@@ -66,8 +66,8 @@ class AppInstallation(Model, frozen=True, kw_only=True):
     phase: Phase
     ports: list[AppInstallationPort] | None = None
     project_description: str = field(name="projectDescription")
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
-    screenshot_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="screenshotId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
+    screenshot_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="screenshotId")
     screenshot_ref: str | None = field(default=None, name="screenshotRef")
     short_id: str = field(name="shortId")
     system_software: list[InstalledSystemSoftware] = field(name="systemSoftware")
@@ -110,7 +110,7 @@ class AppJobImages(Model, frozen=True, kw_only=True):
 class AppVersion(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.AppVersion`."""
 
-    app_id: Annotated[str, Facts(format="uuid")] = field(name="appId")
+    app_id: Annotated[str, Constraints(format="uuid")] = field(name="appId")
     backend_path_template: str | None = field(default=None, name="backendPathTemplate")
     breaking_note: BreakingNote | None = field(default=None, name="breakingNote")
     databases: list[DatabaseDependency] | None = None
@@ -118,7 +118,7 @@ class AppVersion(Model, frozen=True, kw_only=True):
     doc_root: str = field(name="docRoot")
     doc_root_user_editable: bool = field(name="docRootUserEditable")
     external_version: str = field(name="externalVersion")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     internal_version: str = field(name="internalVersion")
     recommended: bool | None = None
     request_handler: RequestHandlerRequirement | None = field(default=None, name="requestHandler")
@@ -132,7 +132,7 @@ class AppVersion(Model, frozen=True, kw_only=True):
 class BreakingNote(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.BreakingNote`."""
 
-    faq_link: Annotated[str, Facts(format="uri")] = field(name="faqLink")
+    faq_link: Annotated[str, Constraints(format="uri")] = field(name="faqLink")
 
 
 class CronjobCommand(Model, frozen=True, kw_only=True):
@@ -149,7 +149,7 @@ class DatabaseDependency(Model, frozen=True, kw_only=True):
     description: str
     kind: Literal["mysql"] | str
     parameters: dict[str, str] | None = None
-    version: Annotated[str, Facts(format="uuid")]
+    version: Annotated[str, Constraints(format="uuid")]
 
 
 class DefaultCronjob(Model, frozen=True, kw_only=True):
@@ -166,7 +166,7 @@ class DefaultCronjob(Model, frozen=True, kw_only=True):
 class DeprecatedAppLinkDatabaseRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/appinstallations/{appInstallationId}/databases`: body."""
 
-    database_id: Annotated[str, Facts(format="uuid")] = field(name="databaseId")
+    database_id: Annotated[str, Constraints(format="uuid")] = field(name="databaseId")
     database_user_ids: dict[str, str] | None = field(default=None, name="databaseUserIds")
     purpose: Literal["primary", "cache", "custom"] | str
 
@@ -175,8 +175,8 @@ class DeprecatedAppReplaceDatabaseRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/app-installations/{appInstallationId}/database/replace`: body."""
 
     database_user_ids: dict[str, str] | None = field(default=None, name="databaseUserIds")
-    new_database_id: Annotated[str, Facts(format="uuid")] = field(name="newDatabaseId")
-    old_database_id: Annotated[str, Facts(format="uuid")] = field(name="oldDatabaseId")
+    new_database_id: Annotated[str, Constraints(format="uuid")] = field(name="newDatabaseId")
+    old_database_id: Annotated[str, Constraints(format="uuid")] = field(name="oldDatabaseId")
 
 
 class DesiredSystemSoftware(Model, frozen=True, kw_only=True):
@@ -208,7 +208,7 @@ class InstalledSystemSoftware(Model, frozen=True, kw_only=True):
 
     external_version: str = field(name="externalVersion")
     name: str
-    system_software_id: Annotated[str, Facts(format="uuid")] = field(name="systemSoftwareId")
+    system_software_id: Annotated[str, Constraints(format="uuid")] = field(name="systemSoftwareId")
     system_software_version: VersionStatus = field(name="systemSoftwareVersion")
     update_available: bool = field(name="updateAvailable")
     update_policy: SystemSoftwareUpdatePolicy = field(name="updatePolicy")
@@ -217,7 +217,7 @@ class InstalledSystemSoftware(Model, frozen=True, kw_only=True):
 class LinkDatabaseRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/app-installations/{appInstallationId}/database`: body."""
 
-    database_id: Annotated[str, Facts(format="uuid")] = field(name="databaseId")
+    database_id: Annotated[str, Constraints(format="uuid")] = field(name="databaseId")
     database_user_ids: dict[str, str] | None = field(default=None, name="databaseUserIds")
     purpose: Literal["primary", "cache", "custom"] | str
 
@@ -225,7 +225,7 @@ class LinkDatabaseRequest(Model, frozen=True, kw_only=True):
 class LinkedDatabase(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.LinkedDatabase`."""
 
-    database_id: Annotated[str, Facts(format="uuid")] = field(name="databaseId")
+    database_id: Annotated[str, Constraints(format="uuid")] = field(name="databaseId")
     database_user_ids: dict[str, str] | None = field(default=None, name="databaseUserIds")
     kind: Literal["mysql", "redis"] | str
     purpose: Literal["primary", "cache", "custom"] | str
@@ -234,7 +234,7 @@ class LinkedDatabase(Model, frozen=True, kw_only=True):
 class PatchAppinstallationRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/app-installations/{appInstallationId}`: body."""
 
-    app_version_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="appVersionId")
+    app_version_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="appVersionId")
     custom_document_root: str | None = field(default=None, name="customDocumentRoot")
     databases: dict[str, PatchLinkedDatabase] | None = None
     description: str | None = None
@@ -248,7 +248,10 @@ class PatchLinkedDatabase(Model, frozen=True, kw_only=True):
 
     database_user_ids: dict[str, str] | None = field(default=None, name="databaseUserIds")
     purpose: Literal["primary", "cache", "custom"] | str | None = None
-    replaces_database_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="replacesDatabaseId")
+    replaces_database_id: Annotated[str, Constraints(format="uuid")] | None = field(
+        default=None,
+        name="replacesDatabaseId",
+    )
 
 
 class RequestAppinstallationCopyRequest(Model, frozen=True, kw_only=True):
@@ -257,19 +260,19 @@ class RequestAppinstallationCopyRequest(Model, frozen=True, kw_only=True):
     description: str
     domain: str | None = None
     installation_path: str | None = field(default=None, name="installationPath")
-    target_project_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="targetProjectId")
+    target_project_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="targetProjectId")
 
 
 class RequestAppinstallationCopyResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/app-installations/{appInstallationId}/actions/copy`: result 201."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
 
 
 class RequestAppinstallationRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/app-installations`: body."""
 
-    app_version_id: Annotated[str, Facts(format="uuid")] = field(name="appVersionId")
+    app_version_id: Annotated[str, Constraints(format="uuid")] = field(name="appVersionId")
     description: str
     installation_path: str | None = field(default=None, name="installationPath")
     system_software: dict[str, DesiredSystemSoftware] | None = field(default=None, name="systemSoftware")
@@ -280,7 +283,7 @@ class RequestAppinstallationRequest(Model, frozen=True, kw_only=True):
 class RequestAppinstallationResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/app-installations`: result 201."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
 
 
 class RequestHandlerRequirement(Model, frozen=True, kw_only=True):
@@ -317,7 +320,7 @@ class SystemSoftware(Model, frozen=True, kw_only=True):
 class SystemSoftwareDependency(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.SystemSoftwareDependency`."""
 
-    system_software_id: Annotated[str, Facts(format="uuid")] = field(name="systemSoftwareId")
+    system_software_id: Annotated[str, Constraints(format="uuid")] = field(name="systemSoftwareId")
     version_range: str = field(name="versionRange")
 
 
@@ -327,7 +330,7 @@ class SystemSoftwareVersion(Model, frozen=True, kw_only=True):
     expiry_date: datetime | None = field(default=None, name="expiryDate")
     external_version: str = field(name="externalVersion")
     fee: fee_.FeeStrategy | None = None
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     internal_version: str = field(name="internalVersion")
     recommended: bool | None = None
     system_software_dependencies: list[SystemSoftwareDependency] | None = field(
@@ -377,7 +380,7 @@ if TYPE_CHECKING:
     ActionCapabilities: TypeAlias = list[Action] | Unknown
 else:
 
-    class ActionCapabilities(OneOf):
+    class ActionCapabilities(UnionStandIn):
         """Schema `de.mittwald.v1.app.ActionCapabilities`."""
 
         variants = ("list[Action]",)

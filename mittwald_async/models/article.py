@@ -10,14 +10,14 @@ from typing import Annotated, Literal
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 
 class ArticleAddons(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.article.ArticleAddons`."""
 
     hidden: bool | None = None
-    key: Annotated[str, Facts(min_length=1)]
+    key: Annotated[str, Constraints(min_length=1)]
     type: str | None = None
     value: str
     value_merge_type: Literal["add", "set"] | str | None = field(default=None, name="valueMergeType")
@@ -27,7 +27,7 @@ class ArticleAttributes(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.article.ArticleAttributes`."""
 
     customer_editable: bool | None = field(default=None, name="customerEditable")
-    key: Annotated[str, Facts(min_length=1)]
+    key: Annotated[str, Constraints(min_length=1)]
     merge_type: Literal["add", "set"] | str | None = field(default=None, name="mergeType")
     readonly: bool | None = None
     required: bool | None = None
@@ -38,10 +38,10 @@ class ArticleAttributes(Model, frozen=True, kw_only=True):
 class ArticleTag(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.article.ArticleTag`."""
 
-    description: Annotated[str, Facts(min_length=1)] | None = None
-    hex_color: Annotated[str, Facts(min_length=1)] | None = field(default=None, name="hexColor")
-    id: Annotated[str, Facts(min_length=1)]
-    name: Annotated[str, Facts(min_length=1)] | None = None
+    description: Annotated[str, Constraints(min_length=1)] | None = None
+    hex_color: Annotated[str, Constraints(min_length=1)] | None = field(default=None, name="hexColor")
+    id: Annotated[str, Constraints(min_length=1)]
+    name: Annotated[str, Constraints(min_length=1)] | None = None
 
 
 class ArticleTemplate(Model, frozen=True, kw_only=True):
@@ -51,11 +51,11 @@ class ArticleTemplate(Model, frozen=True, kw_only=True):
     addons: list[ArticleAddons] | None = None
     attributes: list[ArticleAttributes] | None = None
     description: str | None = None
-    id: Annotated[str, Facts(min_length=1)]
+    id: Annotated[str, Constraints(min_length=1)]
     is_managed_by_domain: bool = field(name="isManagedByDomain")
     is_recurring: bool = field(name="isRecurring")
     modifier_articles: list[ReadableModifierArticleOptions] | None = field(default=None, name="modifierArticles")
-    name: Annotated[str, Facts(min_length=3)]
+    name: Annotated[str, Constraints(min_length=3)]
     type: Literal["miscellaneous", "base", "additional", "modifier", "setup_fee"] | str
 
 
@@ -63,14 +63,14 @@ class ReadableArticle(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.article.ReadableArticle`."""
 
     addons: list[ArticleAddons] | None = None
-    article_id: Annotated[str, Facts(min_length=3)] = field(name="articleId")
+    article_id: Annotated[str, Constraints(min_length=3)] = field(name="articleId")
     attributes: list[ArticleAttributes] | None = None
     balance_addon_key: str | None = field(default=None, name="balanceAddonKey")
-    contract_duration_in_month: Annotated[int | float, Facts(minimum=0, maximum=42)] = field(
+    contract_duration_in_month: Annotated[int | float, Constraints(minimum=0, maximum=42)] = field(
         name="contractDurationInMonth",
     )
     description: str | None = None
-    forced_invoicing_period_in_month: Annotated[int | float, Facts(minimum=0)] | None = field(
+    forced_invoicing_period_in_month: Annotated[int | float, Constraints(minimum=0)] | None = field(
         default=None,
         name="forcedInvoicingPeriodInMonth",
     )
@@ -78,7 +78,7 @@ class ReadableArticle(Model, frozen=True, kw_only=True):
     hide_on_invoice: bool | None = field(default=None, name="hideOnInvoice")
     machine_type: ReadableArticleMachineType | None = field(default=None, name="machineType")
     modifier_articles: list[ReadableModifierArticleOptions] | None = field(default=None, name="modifierArticles")
-    name: Annotated[str, Facts(min_length=3)]
+    name: Annotated[str, Constraints(min_length=3)]
     orderable: Literal["full", "forbidden", "internal", "beta_testing", "deprecated"] | str
     possible_article_changes: list[ReadableChangeArticleOptions] | None = field(
         default=None,
@@ -100,7 +100,7 @@ class ReadableArticleMachineType(Model, frozen=True, kw_only=True):
 class ReadableBookableArticleOptions(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.article.ReadableBookableArticleOptions`."""
 
-    article_id: Annotated[str, Facts(min_length=1)] = field(name="articleId")
+    article_id: Annotated[str, Constraints(min_length=1)] = field(name="articleId")
     info: ReadableBookableArticleOptionsInfo | None = None
     max_article_count: int | float | None = field(default=None, name="maxArticleCount")
 
@@ -116,7 +116,7 @@ class ReadableBookableArticleOptionsInfo(Model, frozen=True, kw_only=True):
 class ReadableChangeArticleOptions(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.article.ReadableChangeArticleOptions`."""
 
-    article_id: Annotated[str, Facts(min_length=1)] = field(name="articleId")
+    article_id: Annotated[str, Constraints(min_length=1)] = field(name="articleId")
     info: ReadableChangeArticleOptionsInfo | None = None
 
 
@@ -131,9 +131,9 @@ class ReadableChangeArticleOptionsInfo(Model, frozen=True, kw_only=True):
 class ReadableModifierArticleOptions(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.article.ReadableModifierArticleOptions`."""
 
-    article_id: Annotated[str, Facts(min_length=1)] = field(name="articleId")
+    article_id: Annotated[str, Constraints(min_length=1)] = field(name="articleId")
     info: ReadableModifierArticleOptionsInfo | None = None
-    max_article_count: Annotated[int | float, Facts(minimum=1)] = field(name="maxArticleCount")
+    max_article_count: Annotated[int | float, Constraints(minimum=1)] = field(name="maxArticleCount")
 
 
 class ReadableModifierArticleOptionsInfo(Model, frozen=True, kw_only=True):

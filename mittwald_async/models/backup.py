@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 BackupSortOrder: TypeAlias = Literal["oldestFirst", "newestFirst"] | str
 ProjectBackupRestorePhase: TypeAlias = Literal["running", "completed"] | str
@@ -87,9 +87,9 @@ class ProjectBackup(Model, frozen=True, kw_only=True):
     description: str | None = None
     expires_at: datetime | None = field(default=None, name="expiresAt")
     export: ProjectBackupExport | None = None
-    id: Annotated[str, Facts(format="uuid")]
-    parent_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="parentId")
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    id: Annotated[str, Constraints(format="uuid")]
+    parent_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="parentId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     requested_at: datetime = field(name="requestedAt")
     restore: ProjectBackupRestore | None = None
     restore_path: ProjectBackupRestorePathDeprecated | None = field(default=None, name="restorePath")
@@ -99,7 +99,7 @@ class ProjectBackup(Model, frozen=True, kw_only=True):
 class ProjectBackupExport(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.ProjectBackupExport`."""
 
-    download_url: Annotated[str, Facts(format="url")] | None = field(default=None, name="downloadURL")
+    download_url: Annotated[str, Constraints(format="url")] | None = field(default=None, name="downloadURL")
     expires_at: datetime | None = field(default=None, name="expiresAt")
     format: str
     phase: Literal["Pending", "Exporting", "Failed", "Completed", "Expired"] | str | None = None
@@ -133,14 +133,14 @@ class ProjectBackupRestoreDatabase(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.ProjectBackupRestoreDatabase`."""
 
     database_backup_dump: str = field(name="databaseBackupDump")
-    target_database_id: Annotated[str, Facts(format="uuid")] = field(name="targetDatabaseId")
+    target_database_id: Annotated[str, Constraints(format="uuid")] = field(name="targetDatabaseId")
 
 
 class ProjectBackupRestoreDatabaseRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.ProjectBackupRestoreDatabaseRequest`."""
 
     database_backup_dump: str = field(name="databaseBackupDump")
-    target_database_id: Annotated[str, Facts(format="uuid")] = field(name="targetDatabaseId")
+    target_database_id: Annotated[str, Constraints(format="uuid")] = field(name="targetDatabaseId")
 
 
 class ProjectBackupRestorePath(Model, frozen=True, kw_only=True):
@@ -190,9 +190,9 @@ class ProjectBackupSchedule(Model, frozen=True, kw_only=True):
 
     created_at: datetime | None = field(default=None, name="createdAt")
     description: str | None = None
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     is_system_backup: bool = field(name="isSystemBackup")
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     schedule: str
     ttl: str | None = None
     updated_at: datetime | None = field(default=None, name="updatedAt")

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 Salutation: TypeAlias = Literal["mr", "ms", "other"] | str
 
@@ -35,7 +35,7 @@ class Contact(Model, frozen=True, kw_only=True):
     salutation: Salutation
     company: str | None = None
     address: Address
-    email_address: Annotated[str, Facts(format="email")] | None = field(default=None, name="emailAddress")
+    email_address: Annotated[str, Constraints(format="email")] | None = field(default=None, name="emailAddress")
     phone_numbers: list[str] | None = field(default=None, name="phoneNumbers")
     use_formal_term: bool | None = field(default=None, name="useFormalTerm")
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import UNSET, Facts, Model, UnsetType
+from mittwald_async.runtime.structs import UNSET, Constraints, Model, UnsetType
 
 ServiceSortOrder: TypeAlias = Literal["descriptionAsc", "descriptionDesc"] | str
 ServiceStatus: TypeAlias = Literal["running", "stopped", "error", "creating", "starting", "stopping"] | str
@@ -163,8 +163,8 @@ class Registry(Model, frozen=True, kw_only=True):
 
     credentials: RegistryCredentials | None = None
     description: str
-    id: Annotated[str, Facts(format="uuid")]
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    id: Annotated[str, Constraints(format="uuid")]
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     uri: str
 
 
@@ -207,7 +207,7 @@ class ServicePullImageWebhookResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.ServicePullImageWebhookResponse`."""
 
     token: str
-    webhook_url: Annotated[str, Facts(format="uri")] = field(name="webhookUrl")
+    webhook_url: Annotated[str, Constraints(format="uri")] = field(name="webhookUrl")
 
 
 class ServiceRequest(Model, frozen=True, kw_only=True):
@@ -231,10 +231,10 @@ class ServiceResponse(Model, frozen=True, kw_only=True):
     deploy: Deploy | None = None
     deployed_state: ServiceState = field(name="deployedState")
     description: str
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     message: str | None = None
     pending_state: ServiceState = field(name="pendingState")
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     requires_recreate: bool = field(name="requiresRecreate")
     restart_policy: Literal["no", "always", "on-failure", "unless-stopped"] | str | None = field(
         default=None,
@@ -242,7 +242,7 @@ class ServiceResponse(Model, frozen=True, kw_only=True):
     )
     service_name: str = field(name="serviceName")
     short_id: str = field(name="shortId")
-    stack_id: Annotated[str, Facts(format="uuid")] = field(name="stackId")
+    stack_id: Annotated[str, Constraints(format="uuid")] = field(name="stackId")
     status: ServiceStatus
     status_set_at: datetime = field(name="statusSetAt")
     template_id: str | None = field(default=None, name="templateId")
@@ -272,9 +272,9 @@ class StackResponse(Model, frozen=True, kw_only=True):
 
     description: str
     disabled: bool
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     prefix: str
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     services: list[ServiceResponse] | None = None
     template_id: str | None = field(default=None, name="templateId")
     update_schedule: StackResponseUpdateSchedule | UnsetType | None = field(default=UNSET, name="updateSchedule")
@@ -440,10 +440,13 @@ class VolumeRequest(Model, frozen=True, kw_only=True):
 class VolumeResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.container.VolumeResponse`."""
 
-    id: Annotated[str, Facts(format="uuid")]
-    linked_services: list[Annotated[str, Facts(format="uuid")]] | None = field(default=None, name="linkedServices")
+    id: Annotated[str, Constraints(format="uuid")]
+    linked_services: list[Annotated[str, Constraints(format="uuid")]] | None = field(
+        default=None,
+        name="linkedServices",
+    )
     name: str
     orphaned: bool
-    stack_id: Annotated[str, Facts(format="uuid")] = field(name="stackId")
+    stack_id: Annotated[str, Constraints(format="uuid")] = field(name="stackId")
     storage_usage_in_bytes: int = field(name="storageUsageInBytes")
     storage_usage_in_bytes_set_at: datetime = field(name="storageUsageInBytesSetAt")

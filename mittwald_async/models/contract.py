@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
 
 from . import commons, invoice, order
 
@@ -54,7 +54,7 @@ class AggregateReference(Model, frozen=True, kw_only=True):
 class Article(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.contract.Article`."""
 
-    amount: Annotated[int, Facts(minimum=1)]
+    amount: Annotated[int, Constraints(minimum=1)]
     article_template_id: str = field(name="articleTemplateId")
     description: str | None = None
     id: str
@@ -65,23 +65,23 @@ class Article(Model, frozen=True, kw_only=True):
 class CancelContractItemTerminationResult(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/contracts/{contractId}/items/{contractItemId}/termination`: result 200."""
 
-    contract_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contractId")
-    contract_item_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contractItemId")
+    contract_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="contractId")
+    contract_item_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="contractItemId")
     is_cancelled: bool | None = field(default=None, name="isCancelled")
 
 
 class CancelContractTariffChangeResult(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/contracts/{contractId}/items/{contractItemId}/tariff-change`: result 200."""
 
-    contract_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contractId")
-    contract_item_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contractItemId")
+    contract_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="contractId")
+    contract_item_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="contractItemId")
     is_cancelled: bool | None = field(default=None, name="isCancelled")
 
 
 class CancelContractTerminationResult(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/contracts/{contractId}/termination`: result 200."""
 
-    contract_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contractId")
+    contract_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="contractId")
     is_cancelled: bool | None = field(default=None, name="isCancelled")
 
 
@@ -90,7 +90,7 @@ class Contact(Model, frozen=True, kw_only=True):
 
     address: commons.Address
     company: str | None = None
-    email_address: Annotated[str, Facts(format="email")] | None = field(default=None, name="emailAddress")
+    email_address: Annotated[str, Constraints(format="email")] | None = field(default=None, name="emailAddress")
     first_name: str | None = field(default=None, name="firstName")
     last_name: str | None = field(default=None, name="lastName")
     phone_numbers: list[str] | None = field(default=None, name="phoneNumbers")
@@ -104,7 +104,7 @@ class Contract(Model, frozen=True, kw_only=True):
 
     additional_items: list[ContractItem] | None = field(default=None, name="additionalItems")
     base_item: ContractItem = field(name="baseItem")
-    contract_id: Annotated[str, Facts(format="uuid")] = field(name="contractId")
+    contract_id: Annotated[str, Constraints(format="uuid")] = field(name="contractId")
     contract_number: str = field(name="contractNumber")
     customer_id: str = field(name="customerId")
     termination: Termination | None = None
@@ -116,23 +116,26 @@ class ContractItem(Model, frozen=True, kw_only=True):
     activation_date: datetime | None = field(default=None, name="activationDate")
     aggregate_reference: AggregateReference | None = field(default=None, name="aggregateReference")
     articles: list[Article]
-    contract_period: Annotated[int | float, Facts(minimum=0)] = field(name="contractPeriod")
+    contract_period: Annotated[int | float, Constraints(minimum=0)] = field(name="contractPeriod")
     description: str
     free_trial_days: int | float | None = field(default=None, name="freeTrialDays")
-    group_by_project_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="groupByProjectId")
+    group_by_project_id: Annotated[str, Constraints(format="uuid")] | None = field(
+        default=None,
+        name="groupByProjectId",
+    )
     invoice_stop: datetime | None = field(default=None, name="invoiceStop")
     invoicing_period: int | float | None = field(default=None, name="invoicingPeriod")
     is_activated: bool = field(name="isActivated")
     is_base_item: bool = field(name="isBaseItem")
     is_in_free_trial: bool | None = field(default=None, name="isInFreeTrial")
     is_inclusive: bool | None = field(default=None, name="isInclusive")
-    item_id: Annotated[str, Facts(format="uuid")] = field(name="itemId")
+    item_id: Annotated[str, Constraints(format="uuid")] = field(name="itemId")
     next_possible_downgrade_date: datetime | None = field(default=None, name="nextPossibleDowngradeDate")
     next_possible_termination_date: datetime | None = field(default=None, name="nextPossibleTerminationDate")
     next_possible_upgrade_date: datetime | None = field(default=None, name="nextPossibleUpgradeDate")
     order_date: datetime | None = field(default=None, name="orderDate")
-    order_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="orderId")
-    replaced_by_item: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="replacedByItem")
+    order_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="orderId")
+    replaced_by_item: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="replacedByItem")
     tariff_change: TariffChange | None = field(default=None, name="tariffChange")
     termination: Termination | None = None
     total_price: Price = field(name="totalPrice")
@@ -141,7 +144,7 @@ class ContractItem(Model, frozen=True, kw_only=True):
 class DeprecatedContractGetNextTerminationDateForItemResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/contracts/{contractId}/items/{contractItemId}/next-termination-dates`: result 200."""
 
-    contract_item_id: Annotated[str, Facts(format="uuid")] = field(name="contractItemId")
+    contract_item_id: Annotated[str, Constraints(format="uuid")] = field(name="contractItemId")
     next_termination_date: datetime = field(name="nextTerminationDate")
 
 
@@ -162,16 +165,16 @@ class InvoiceGetFileAccessTokenResult(Model, frozen=True, kw_only=True):
 class InvoiceUpdateInvoiceSettingsRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/customers/{customerId}/invoice-settings`: body."""
 
-    additional_email_recipients: list[Annotated[str, Facts(format="email")]] | None = field(
+    additional_email_recipients: list[Annotated[str, Constraints(format="email")]] | None = field(
         default=None,
         name="additionalEmailRecipients",
     )
-    invoice_period: Annotated[int, Facts(minimum=0)] = field(name="invoicePeriod")
+    invoice_period: Annotated[int, Constraints(minimum=0)] = field(name="invoicePeriod")
     payment_settings: invoice.PaymentSettings = field(name="paymentSettings")
     printed_invoices: bool | None = field(default=None, name="printedInvoices")
     recipient: invoice.Recipient | None = None
     recipient_same_as_owner: bool | None = field(default=None, name="recipientSameAsOwner")
-    target_day: Annotated[int, Facts(minimum=0, maximum=28)] | None = field(default=None, name="targetDay")
+    target_day: Annotated[int, Constraints(minimum=0, maximum=28)] | None = field(default=None, name="targetDay")
 
 
 class OrderCreateOrderRequest(Model, frozen=True, kw_only=True):
@@ -261,8 +264,8 @@ class TerminateContractItemRequest(Model, frozen=True, kw_only=True):
 class TerminateContractItemResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/contracts/{contractId}/items/{contractItemId}/termination`: result 201."""
 
-    contract_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contractId")
-    contract_item_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contractItemId")
+    contract_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="contractId")
+    contract_item_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="contractItemId")
     explanation: str | None = None
     reason: str | None = None
     termination_target_date: datetime | None = field(default=None, name="terminationTargetDate")
@@ -279,9 +282,9 @@ class TerminateContractRequest(Model, frozen=True, kw_only=True):
 class TerminateContractResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/contracts/{contractId}/termination`: result 201."""
 
-    contract_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contractId")
+    contract_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="contractId")
     explanation: str | None = None
-    items_scheduled_for_termination: list[Annotated[str, Facts(format="uuid")]] | None = field(
+    items_scheduled_for_termination: list[Annotated[str, Constraints(format="uuid")]] | None = field(
         default=None,
         name="itemsScheduledForTermination",
     )
@@ -349,7 +352,7 @@ if TYPE_CHECKING:
     )
 else:
 
-    class OrderCreateOrderRequestOrderData(OneOf):
+    class OrderCreateOrderRequestOrderData(UnionStandIn):
         """In `POST /v2/orders`: body, `orderData`."""
 
         variants = (
@@ -373,7 +376,7 @@ else:
             (5, ("keys", ("mailAddressId",))),
         )
 
-    class OrderCreateTariffChangeRequestTariffChangeData(OneOf):
+    class OrderCreateTariffChangeRequestTariffChangeData(UnionStandIn):
         """In `POST /v2/tariff-changes`: body, `tariffChangeData`."""
 
         variants = (
@@ -389,7 +392,7 @@ else:
             (3, ("keys", ("contractId", "monthlyTokens", "requestsPerMinute"))),
         )
 
-    class OrderPreviewOrderRequestOrderData(OneOf):
+    class OrderPreviewOrderRequestOrderData(UnionStandIn):
         """In `POST /v2/order-previews`: body, `orderData`."""
 
         variants = (
@@ -413,7 +416,7 @@ else:
             (5, ("keys", ("mailAddressId",))),
         )
 
-    class OrderPreviewOrderResult(OneOf):
+    class OrderPreviewOrderResult(UnionStandIn):
         """In `POST /v2/order-previews`: result 200."""
 
         variants = (
@@ -458,7 +461,7 @@ else:
             (6, ("keys", ("totalPrice",))),
         )
 
-    class OrderPreviewTariffChangeRequestTariffChangeData(OneOf):
+    class OrderPreviewTariffChangeRequestTariffChangeData(UnionStandIn):
         """In `POST /v2/tariff-change-previews`: body, `tariffChangeData`."""
 
         variants = (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
 
 CategoryReferenceTypeItem: TypeAlias = (
     Literal["unspecified", "server", "project", "organisation", "extensionInstance"] | str
@@ -49,7 +49,7 @@ class BasicConversation(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.BasicConversation`."""
 
     category: Category | None = None
-    conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
+    conversation_id: Annotated[str, Constraints(format="uuid")] = field(name="conversationId")
     created_at: datetime = field(name="createdAt")
     last_message_at: datetime | None = field(default=None, name="lastMessageAt")
     main_user: User = field(name="mainUser")
@@ -66,7 +66,7 @@ class BasicConversation(Model, frozen=True, kw_only=True):
 class Category(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.Category`."""
 
-    category_id: Annotated[str, Facts(format="uuid")] = field(name="categoryId")
+    category_id: Annotated[str, Constraints(format="uuid")] = field(name="categoryId")
     name: str
     reference_type: list[CategoryReferenceTypeItem] = field(name="referenceType")
 
@@ -75,7 +75,7 @@ class Conversation(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.Conversation`."""
 
     category: Category | None = None
-    conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
+    conversation_id: Annotated[str, Constraints(format="uuid")] = field(name="conversationId")
     created_at: datetime = field(name="createdAt")
     last_message_at: datetime | None = field(default=None, name="lastMessageAt")
     main_user: User = field(name="mainUser")
@@ -112,26 +112,26 @@ class ConversationMembersItem(Model, frozen=True, kw_only=True):
 class ConversationPreferences(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.ConversationPreferences`."""
 
-    customer_id: Annotated[str, Facts(format="uuid")] = field(name="customerId")
+    customer_id: Annotated[str, Constraints(format="uuid")] = field(name="customerId")
     preferred_users: ConversationPreferencesPreferredUsers = field(name="preferredUsers")
 
 
 class ConversationPreferencesPreferredUsers(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.ConversationPreferences`: `preferredUsers`."""
 
-    category_user_pairs: dict[str, Annotated[str, Facts(format="uuid")]] | None = field(
+    category_user_pairs: dict[str, Annotated[str, Constraints(format="uuid")]] | None = field(
         default=None,
         name="categoryUserPairs",
     )
-    fallback: Annotated[str, Facts(format="uuid")] | None = None
+    fallback: Annotated[str, Constraints(format="uuid")] | None = None
 
 
 class CreateConversationRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/conversations`: body."""
 
     category_id: str | None = field(default=None, name="categoryId")
-    main_user_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="mainUserId")
-    message_content: Annotated[str, Facts(max_length=8000)] | None = field(default=None, name="messageContent")
+    main_user_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="mainUserId")
+    message_content: Annotated[str, Constraints(max_length=8000)] | None = field(default=None, name="messageContent")
     notification_roles: list[NotificationRole] | None = field(default=None, name="notificationRoles")
     related_to: RelatedAggregateReference | None = field(default=None, name="relatedTo")
     shared_with: ShareableAggregateReference | None = field(default=None, name="sharedWith")
@@ -141,28 +141,28 @@ class CreateConversationRequest(Model, frozen=True, kw_only=True):
 class CreateConversationResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/conversations`: result 201."""
 
-    conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
+    conversation_id: Annotated[str, Constraints(format="uuid")] = field(name="conversationId")
 
 
 class CreateMessageRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/conversations/{conversationId}/messages`: body."""
 
-    file_ids: list[Annotated[str, Facts(format="uuid")]] | None = field(default=None, name="fileIds")
-    message_content: Annotated[str, Facts(max_length=8000)] | None = field(default=None, name="messageContent")
+    file_ids: list[Annotated[str, Constraints(format="uuid")]] | None = field(default=None, name="fileIds")
+    message_content: Annotated[str, Constraints(max_length=8000)] | None = field(default=None, name="messageContent")
 
 
 class CreateMessageResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/conversations/{conversationId}/messages`: result 201."""
 
-    conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
-    message_id: Annotated[str, Facts(format="uuid")] = field(name="messageId")
+    conversation_id: Annotated[str, Constraints(format="uuid")] = field(name="conversationId")
+    message_id: Annotated[str, Constraints(format="uuid")] = field(name="messageId")
 
 
 class DeletedFile(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.DeletedFile`."""
 
     deletion_date: datetime = field(name="deletionDate")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     name: str
     status: Literal["deleted"] | str
     type: str
@@ -178,10 +178,10 @@ class Error(Model, frozen=True, kw_only=True):
 class GenericServiceRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.GenericServiceRequest`."""
 
-    conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
+    conversation_id: Annotated[str, Constraints(format="uuid")] = field(name="conversationId")
     created_at: datetime = field(name="createdAt")
-    files: Annotated[list[File], Facts(max_length=0)] | None = None
-    message_id: Annotated[str, Facts(format="uuid")] = field(name="messageId")
+    files: Annotated[list[File], Constraints(max_length=0)] | None = None
+    message_id: Annotated[str, Constraints(format="uuid")] = field(name="messageId")
     type: Literal["SERVICE_REQUEST"] | str
 
 
@@ -205,7 +205,7 @@ class GenericStatusUpdateMeta(Model, frozen=True, kw_only=True):
 class GetConversationIdResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.GetConversationIdResponse`."""
 
-    conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
+    conversation_id: Annotated[str, Constraints(format="uuid")] = field(name="conversationId")
     short_id: str = field(name="shortId")
 
 
@@ -228,13 +228,13 @@ class Group(Model, frozen=True, kw_only=True):
 class Message(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.Message`."""
 
-    conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
+    conversation_id: Annotated[str, Constraints(format="uuid")] = field(name="conversationId")
     created_at: datetime = field(name="createdAt")
     created_by: User | None = field(default=None, name="createdBy")
     files: list[File] | None = None
     internal: bool | None = None
     message_content: str | None = field(default=None, name="messageContent")
-    message_id: Annotated[str, Facts(format="uuid")] = field(name="messageId")
+    message_id: Annotated[str, Constraints(format="uuid")] = field(name="messageId")
     type: Literal["MESSAGE"] | str
 
 
@@ -297,7 +297,7 @@ class RelatedAggregateReferenceUser(Model, frozen=True, kw_only=True):
 class RequestFileUploadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/conversations/{conversationId}/files`: result 201."""
 
-    conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
+    conversation_id: Annotated[str, Constraints(format="uuid")] = field(name="conversationId")
     rules: RequestFileUploadResultRules
     upload_token: str = field(name="uploadToken")
 
@@ -343,7 +343,7 @@ class RequestFileUploadResultRulesPropertiesImageDimensionsMin(Model, frozen=Tru
 class RequestedFile(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.RequestedFile`."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     status: Literal["requested"] | str
 
 
@@ -373,10 +373,10 @@ class ResubmissionStatusUpdateMeta(Model, frozen=True, kw_only=True):
 class ServiceRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.ServiceRequest`."""
 
-    conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
+    conversation_id: Annotated[str, Constraints(format="uuid")] = field(name="conversationId")
     created_at: datetime = field(name="createdAt")
-    files: Annotated[list[File], Facts(max_length=0)] | None = None
-    message_id: Annotated[str, Facts(format="uuid")] = field(name="messageId")
+    files: Annotated[list[File], Constraints(max_length=0)] | None = None
+    message_id: Annotated[str, Constraints(format="uuid")] = field(name="messageId")
     type: Literal["SERVICE_REQUEST"] | str
     message_content: Literal["relocation", "call", "mailSendLimitIncrease"] | str = field(name="messageContent")
     meta: ServiceRequestMeta
@@ -385,8 +385,8 @@ class ServiceRequest(Model, frozen=True, kw_only=True):
 class ServiceRequestMailSendLimitIncreasePayload(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.ServiceRequestMailSendLimitIncreasePayload`."""
 
-    mail_address_id: Annotated[str, Facts(format="uuid")] = field(name="mailAddressId")
-    rate_limit_id: Annotated[str, Facts(format="uuid")] = field(name="rateLimitId")
+    mail_address_id: Annotated[str, Constraints(format="uuid")] = field(name="mailAddressId")
+    rate_limit_id: Annotated[str, Constraints(format="uuid")] = field(name="rateLimitId")
 
 
 class ServiceRequestRelocationPayload(Model, frozen=True, kw_only=True):
@@ -400,7 +400,7 @@ class ServiceRequestRelocationPayload(Model, frozen=True, kw_only=True):
     redirectus_key: int = field(name="redirectusKey")
     source: ServiceRequestRelocationPayloadSource
     target: ServiceRequestRelocationPayloadTarget
-    user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
+    user_id: Annotated[str, Constraints(format="uuid")] = field(name="userId")
 
 
 class ServiceRequestRelocationPayloadContact(Model, frozen=True, kw_only=True):
@@ -477,7 +477,7 @@ class SetConversationStatusRequest(Model, frozen=True, kw_only=True):
 class SetConversationStatusResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/conversations/{conversationId}/status`: result 200."""
 
-    conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
+    conversation_id: Annotated[str, Constraints(format="uuid")] = field(name="conversationId")
 
 
 class ShareableAggregateReferenceCustomer(Model, frozen=True, kw_only=True):
@@ -515,7 +515,7 @@ class ShareableAggregateReferenceUser(Model, frozen=True, kw_only=True):
 class UpdateConversationRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/conversations/{conversationId}`: body."""
 
-    category_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="categoryId")
+    category_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="categoryId")
     related_to: RelatedAggregateReference | None = field(default=None, name="relatedTo")
     title: str | None = None
 
@@ -523,7 +523,7 @@ class UpdateConversationRequest(Model, frozen=True, kw_only=True):
 class UpdateConversationResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/conversations/{conversationId}`: result 200."""
 
-    conversation_id: Annotated[str, Facts(format="uuid")] = field(name="conversationId")
+    conversation_id: Annotated[str, Constraints(format="uuid")] = field(name="conversationId")
 
 
 class UpdateMessageRequest(Model, frozen=True, kw_only=True):
@@ -535,13 +535,13 @@ class UpdateMessageRequest(Model, frozen=True, kw_only=True):
 class UpdateMessageResult(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/conversations/{conversationId}/messages/{messageId}`: result 200."""
 
-    message_id: Annotated[str, Facts(format="uuid")] = field(name="messageId")
+    message_id: Annotated[str, Constraints(format="uuid")] = field(name="messageId")
 
 
 class UploadedFile(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.UploadedFile`."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     name: str
     status: Literal["uploaded"] | str
     type: str
@@ -585,19 +585,19 @@ if TYPE_CHECKING:
     )
 else:
 
-    class CategoryReferenceType(OneOf):
+    class CategoryReferenceType(UnionStandIn):
         """Schema `de.mittwald.v1.conversation.CategoryReferenceType`."""
 
         variants = ("list[CategoryReferenceTypeItem]",)
         plan = ((0, ("kind", "array")),)
 
-    class ConversationMembers(OneOf):
+    class ConversationMembers(UnionStandIn):
         """Schema `de.mittwald.v1.conversation.ConversationMembers`."""
 
         variants = ("list[ConversationMembersItem]",)
         plan = ((0, ("kind", "array")),)
 
-    class File(OneOf):
+    class File(UnionStandIn):
         """Schema `de.mittwald.v1.conversation.File`."""
 
         variants = ("RequestedFile", "UploadedFile", "DeletedFile")
@@ -607,7 +607,7 @@ else:
             (2, ("const", "status", ("deleted",))),
         )
 
-    class ListMessagesByConversationItem(OneOf):
+    class ListMessagesByConversationItem(UnionStandIn):
         """In `GET /v2/conversations/{conversationId}/messages`: result 200, `[]`."""
 
         variants = ("Message", "StatusUpdate", "ServiceRequest")
@@ -617,7 +617,7 @@ else:
             (2, ("const", "type", ("SERVICE_REQUEST",))),
         )
 
-    class RelatedAggregateReference(OneOf):
+    class RelatedAggregateReference(UnionStandIn):
         """Schema `de.mittwald.v1.conversation.RelatedAggregateReference`."""
 
         variants = (
@@ -639,7 +639,7 @@ else:
             (6, ("const", "aggregate", ("container",))),
         )
 
-    class ServiceRequestMeta(OneOf):
+    class ServiceRequestMeta(UnionStandIn):
         """In schema `de.mittwald.v1.conversation.ServiceRequest`: `meta`."""
 
         variants = ("ServiceRequestRelocationPayload", "ServiceRequestMailSendLimitIncreasePayload")
@@ -648,7 +648,7 @@ else:
             (1, ("keys", ("mailAddressId", "rateLimitId"))),
         )
 
-    class ShareableAggregateReference(OneOf):
+    class ShareableAggregateReference(UnionStandIn):
         """Schema `de.mittwald.v1.conversation.ShareableAggregateReference`."""
 
         variants = (
@@ -664,7 +664,7 @@ else:
             (3, ("const", "aggregate", ("placementgroup",))),
         )
 
-    class StatusUpdate(OneOf):
+    class StatusUpdate(UnionStandIn):
         """Schema `de.mittwald.v1.conversation.StatusUpdate`."""
 
         variants = ("ResubmissionStatusUpdate", "GenericStatusUpdate")

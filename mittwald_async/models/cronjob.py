@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
 
 ConcurrencyPolicy: TypeAlias = Literal["allow", "forbid", "replace"] | str
 CronjobExecutionSortOrder: TypeAlias = Literal["oldestFirst", "newestFirst", "slowestFirst", "fastestFirst"] | str
@@ -23,21 +23,24 @@ CronjobExecutionStatus: TypeAlias = (
 class AppInstallationPatchTarget(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.cronjob.AppInstallationPatchTarget`."""
 
-    app_installation_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="appInstallationId")
+    app_installation_id: Annotated[str, Constraints(format="uuid")] | None = field(
+        default=None,
+        name="appInstallationId",
+    )
     destination: AppInstallationPatchTargetDestination | None = None
 
 
 class AppInstallationTarget(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.cronjob.AppInstallationTarget`."""
 
-    app_installation_id: Annotated[str, Facts(format="uuid")] = field(name="appInstallationId")
+    app_installation_id: Annotated[str, Constraints(format="uuid")] = field(name="appInstallationId")
     destination: AppInstallationTargetDestination
 
 
 class CreateCronjobResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/cronjobs`: result 201."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
 
 
 class CreateExecutionResult(Model, frozen=True, kw_only=True):
@@ -56,17 +59,19 @@ class Cronjob(Model, frozen=True, kw_only=True):
     created_at: datetime = field(name="createdAt")
     description: str
     destination: CronjobDestination | None = None
-    email: Annotated[str, Facts(format="email")] | None = None
-    failed_execution_alert_threshold: Annotated[int, Facts(minimum=1)] = field(name="failedExecutionAlertThreshold")
-    id: Annotated[str, Facts(format="uuid")]
+    email: Annotated[str, Constraints(format="email")] | None = None
+    failed_execution_alert_threshold: Annotated[int, Constraints(minimum=1)] = field(
+        name="failedExecutionAlertThreshold",
+    )
+    id: Annotated[str, Constraints(format="uuid")]
     interval: str
     latest_execution: CronjobExecution | None = field(default=None, name="latestExecution")
     next_execution_time: datetime | None = field(default=None, name="nextExecutionTime")
-    project_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="projectId")
     short_id: str = field(name="shortId")
     target: CronjobTarget | None = None
     time_zone: str | None = field(default=None, name="timeZone")
-    timeout: Annotated[int, Facts(minimum=1, maximum=86400)]
+    timeout: Annotated[int, Constraints(minimum=1, maximum=86400)]
     updated_at: datetime = field(name="updatedAt")
 
 
@@ -99,7 +104,7 @@ class CronjobExecution(Model, frozen=True, kw_only=True):
 class CronjobExecutionAbortedBy(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.cronjob.CronjobExecution`: `abortedBy`."""
 
-    id: Annotated[str, Facts(format="uuid")] | None = None
+    id: Annotated[str, Constraints(format="uuid")] | None = None
 
 
 class CronjobExecutionAnalysis(Model, frozen=True, kw_only=True):
@@ -111,27 +116,30 @@ class CronjobExecutionAnalysis(Model, frozen=True, kw_only=True):
 class CronjobExecutionTriggeredBy(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.cronjob.CronjobExecution`: `triggeredBy`."""
 
-    id: Annotated[str, Facts(format="uuid")] | None = None
+    id: Annotated[str, Constraints(format="uuid")] | None = None
 
 
 class CronjobRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.cronjob.CronjobRequest`."""
 
     active: bool
-    app_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="appId")
-    app_installation_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="appInstallationId")
+    app_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="appId")
+    app_installation_id: Annotated[str, Constraints(format="uuid")] | None = field(
+        default=None,
+        name="appInstallationId",
+    )
     concurrency_policy: ConcurrencyPolicy | None = field(default=None, name="concurrencyPolicy")
     description: str
     destination: CronjobRequestDestination | None = None
-    email: Annotated[str, Facts(format="email")] | None = None
-    failed_execution_alert_threshold: Annotated[int, Facts(minimum=1, maximum=80)] | None = field(
+    email: Annotated[str, Constraints(format="email")] | None = None
+    failed_execution_alert_threshold: Annotated[int, Constraints(minimum=1, maximum=80)] | None = field(
         default=None,
         name="failedExecutionAlertThreshold",
     )
     interval: str
     target: CronjobRequestTarget | None = None
     time_zone: str | None = field(default=None, name="timeZone")
-    timeout: Annotated[int, Facts(minimum=1, maximum=86400)]
+    timeout: Annotated[int, Constraints(minimum=1, maximum=86400)]
 
 
 class CronjobUrl(Model, frozen=True, kw_only=True):
@@ -143,14 +151,17 @@ class CronjobUrl(Model, frozen=True, kw_only=True):
 class DeprecatedCronjobReplaceCronjobAppInstallationIdRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/cronjobs/{cronjobId}/app-installation-id`: body."""
 
-    app_installation_id: Annotated[str, Facts(format="uuid")] = field(name="appInstallationId")
+    app_installation_id: Annotated[str, Constraints(format="uuid")] = field(name="appInstallationId")
 
 
 class DeprecatedCronjobUpdateCronjobAppIdRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/cronjobs/{cronjobId}/app-installation-id`: body."""
 
-    app_id: Annotated[str, Facts(format="uuid")] = field(name="appId")
-    app_installation_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="appInstallationId")
+    app_id: Annotated[str, Constraints(format="uuid")] = field(name="appId")
+    app_installation_id: Annotated[str, Constraints(format="uuid")] | None = field(
+        default=None,
+        name="appInstallationId",
+    )
 
 
 class ServiceCronjobRequest(Model, frozen=True, kw_only=True):
@@ -159,15 +170,15 @@ class ServiceCronjobRequest(Model, frozen=True, kw_only=True):
     active: bool
     concurrency_policy: ConcurrencyPolicy | None = field(default=None, name="concurrencyPolicy")
     description: str
-    email: Annotated[str, Facts(format="email")] | None = None
-    failed_execution_alert_threshold: Annotated[int, Facts(minimum=1)] | None = field(
+    email: Annotated[str, Constraints(format="email")] | None = None
+    failed_execution_alert_threshold: Annotated[int, Constraints(minimum=1)] | None = field(
         default=None,
         name="failedExecutionAlertThreshold",
     )
     interval: str
     target: ServiceTarget | None = None
     time_zone: str | None = field(default=None, name="timeZone")
-    timeout: Annotated[int, Facts(minimum=1, maximum=86400)]
+    timeout: Annotated[int, Constraints(minimum=1, maximum=86400)]
 
 
 class ServicePatchTarget(Model, frozen=True, kw_only=True):
@@ -175,7 +186,7 @@ class ServicePatchTarget(Model, frozen=True, kw_only=True):
 
     command: str | None = None
     service_identifier: str | None = field(default=None, name="serviceIdentifier")
-    stack_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="stackId")
+    stack_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="stackId")
 
 
 class ServiceTarget(Model, frozen=True, kw_only=True):
@@ -183,7 +194,7 @@ class ServiceTarget(Model, frozen=True, kw_only=True):
 
     command: str
     service_identifier: str = field(name="serviceIdentifier")
-    stack_id: Annotated[str, Facts(format="uuid")] = field(name="stackId")
+    stack_id: Annotated[str, Constraints(format="uuid")] = field(name="stackId")
 
 
 class ServiceTargetResponse(Model, frozen=True, kw_only=True):
@@ -191,7 +202,7 @@ class ServiceTargetResponse(Model, frozen=True, kw_only=True):
 
     command: str
     service_short_id: str = field(name="serviceShortId")
-    stack_id: Annotated[str, Facts(format="uuid")] = field(name="stackId")
+    stack_id: Annotated[str, Constraints(format="uuid")] = field(name="stackId")
 
 
 class UpdateCronjobRequest(Model, frozen=True, kw_only=True):
@@ -201,15 +212,15 @@ class UpdateCronjobRequest(Model, frozen=True, kw_only=True):
     concurrency_policy: ConcurrencyPolicy | None = field(default=None, name="concurrencyPolicy")
     description: str | None = None
     destination: UpdateCronjobRequestDestination | None = None
-    email: Annotated[str, Facts(format="email")] | None = None
-    failed_execution_alert_threshold: Annotated[int, Facts(minimum=0)] | None = field(
+    email: Annotated[str, Constraints(format="email")] | None = None
+    failed_execution_alert_threshold: Annotated[int, Constraints(minimum=0)] | None = field(
         default=None,
         name="failedExecutionAlertThreshold",
     )
     interval: str | None = None
     target: UpdateCronjobRequestTarget | None = None
     time_zone: str | None = field(default=None, name="timeZone")
-    timeout: Annotated[int, Facts(minimum=1, maximum=86400)] | None = None
+    timeout: Annotated[int, Constraints(minimum=1, maximum=86400)] | None = None
 
 
 if TYPE_CHECKING:
@@ -223,31 +234,31 @@ if TYPE_CHECKING:
     UpdateCronjobRequestTarget: TypeAlias = AppInstallationTarget | ServiceTarget | Unknown
 else:
 
-    class AppInstallationPatchTargetDestination(OneOf):
+    class AppInstallationPatchTargetDestination(UnionStandIn):
         """In schema `de.mittwald.v1.cronjob.AppInstallationPatchTarget`: `destination`."""
 
         variants = ("CronjobUrl", "CronjobCommand")
         plan = ((1, ("keys", ("interpreter", "path"))), (0, ("keys", ("url",))))
 
-    class AppInstallationTargetDestination(OneOf):
+    class AppInstallationTargetDestination(UnionStandIn):
         """In schema `de.mittwald.v1.cronjob.AppInstallationTarget`: `destination`."""
 
         variants = ("CronjobUrl", "CronjobCommand")
         plan = ((1, ("keys", ("interpreter", "path"))), (0, ("keys", ("url",))))
 
-    class CronjobDestination(OneOf):
+    class CronjobDestination(UnionStandIn):
         """In schema `de.mittwald.v1.cronjob.Cronjob`: `destination`."""
 
         variants = ("CronjobUrl", "CronjobCommand")
         plan = ((1, ("keys", ("interpreter", "path"))), (0, ("keys", ("url",))))
 
-    class CronjobRequestDestination(OneOf):
+    class CronjobRequestDestination(UnionStandIn):
         """In schema `de.mittwald.v1.cronjob.CronjobRequest`: `destination`."""
 
         variants = ("CronjobUrl", "CronjobCommand")
         plan = ((1, ("keys", ("interpreter", "path"))), (0, ("keys", ("url",))))
 
-    class CronjobRequestTarget(OneOf):
+    class CronjobRequestTarget(UnionStandIn):
         """In schema `de.mittwald.v1.cronjob.CronjobRequest`: `target`."""
 
         variants = ("AppInstallationTarget", "ServiceTarget")
@@ -256,7 +267,7 @@ else:
             (0, ("keys", ("appInstallationId", "destination"))),
         )
 
-    class CronjobTarget(OneOf):
+    class CronjobTarget(UnionStandIn):
         """In schema `de.mittwald.v1.cronjob.Cronjob`: `target`."""
 
         variants = ("AppInstallationTarget", "ServiceTargetResponse")
@@ -265,13 +276,13 @@ else:
             (0, ("keys", ("appInstallationId", "destination"))),
         )
 
-    class UpdateCronjobRequestDestination(OneOf):
+    class UpdateCronjobRequestDestination(UnionStandIn):
         """In `PATCH /v2/cronjobs/{cronjobId}`: body, `destination`."""
 
         variants = ("CronjobUrl", "CronjobCommand")
         plan = ((1, ("keys", ("interpreter", "path"))), (0, ("keys", ("url",))))
 
-    class UpdateCronjobRequestTarget(OneOf):
+    class UpdateCronjobRequestTarget(UnionStandIn):
         """In `PATCH /v2/cronjobs/{cronjobId}`: body, `target`."""
 
         variants = ("AppInstallationTarget", "ServiceTarget")

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 from . import commons, membership
 
@@ -43,10 +43,10 @@ class Contact(Model, frozen=True, kw_only=True):
 
     address: commons.Address
     company: str | None = None
-    email_address: Annotated[str, Facts(format="email")] | None = field(default=None, name="emailAddress")
+    email_address: Annotated[str, Constraints(format="email")] | None = field(default=None, name="emailAddress")
     first_name: str | None = field(default=None, name="firstName")
     last_name: str | None = field(default=None, name="lastName")
-    leitweg_id: Annotated[str, Facts(max_length=46)] | None = field(default=None, name="leitwegId")
+    leitweg_id: Annotated[str, Constraints(max_length=46)] | None = field(default=None, name="leitwegId")
     phone_numbers: list[str] | None = field(default=None, name="phoneNumbers")
     salutation: commons.Salutation
     title: str | None = None
@@ -66,7 +66,7 @@ class CreateCategoryResult(Model, frozen=True, kw_only=True):
 class CreateCustomerInviteRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/invites`: body."""
 
-    mail_address: Annotated[str, Facts(format="email")] = field(name="mailAddress")
+    mail_address: Annotated[str, Constraints(format="email")] = field(name="mailAddress")
     membership_expires_at: datetime | None = field(default=None, name="membershipExpiresAt")
     message: str | None = None
     role: membership.CustomerRoles
@@ -85,7 +85,7 @@ class CreateCustomerResult(Model, frozen=True, kw_only=True):
 
     customer_id: str = field(name="customerId")
     customer_number: str = field(name="customerNumber")
-    name: Annotated[str, Facts(max_length=80)]
+    name: Annotated[str, Constraints(max_length=80)]
 
 
 class CreateRecommendationSuggestionRequest(Model, frozen=True, kw_only=True):
@@ -126,10 +126,10 @@ class Customer(Model, frozen=True, kw_only=True):
         default=None,
         name="levelOfUndeliverableDunningNotice",
     )
-    member_count: Annotated[int, Facts(minimum=0)] = field(name="memberCount")
+    member_count: Annotated[int, Constraints(minimum=0)] = field(name="memberCount")
     name: str
     owner: Contact | None = None
-    project_count: Annotated[int, Facts(minimum=0)] = field(name="projectCount")
+    project_count: Annotated[int, Constraints(minimum=0)] = field(name="projectCount")
     vat_id: str | None = field(default=None, name="vatId")
     vat_id_validation_state: Literal["valid", "invalid", "pending", "unspecified"] | str | None = field(
         default=None,
@@ -181,7 +181,7 @@ class ListOfCustomerCategoriesResult(Model, frozen=True, kw_only=True):
 class RequestAvatarUploadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/avatar`: result 200."""
 
-    ref_id: Annotated[str, Facts(format="uuid")] = field(name="refId")
+    ref_id: Annotated[str, Constraints(format="uuid")] = field(name="refId")
     rules: RequestAvatarUploadResultRules
 
 
@@ -254,4 +254,4 @@ class UpdateCustomerResult(Model, frozen=True, kw_only=True):
 
     customer_id: str = field(name="customerId")
     customer_number: str = field(name="customerNumber")
-    name: Annotated[str, Facts(max_length=80)]
+    name: Annotated[str, Constraints(max_length=80)]

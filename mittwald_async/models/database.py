@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 DatabaseStatus: TypeAlias = Literal["pending", "ready", "migrating", "importing", "error"] | str
 DatabaseUserStatus: TypeAlias = Literal["pending", "ready", "error", "terminating", "disabled"] | str
@@ -34,8 +34,8 @@ class CopyMysqlDatabaseRequest(Model, frozen=True, kw_only=True):
 class CopyMysqlDatabaseResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/mysql-databases/{mysqlDatabaseId}/actions/copy`: result 201."""
 
-    id: Annotated[str, Facts(format="uuid")]
-    user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
+    id: Annotated[str, Constraints(format="uuid")]
+    user_id: Annotated[str, Constraints(format="uuid")] = field(name="userId")
 
 
 class CreateMySqlDatabase(Model, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class CreateMySqlUser(Model, frozen=True, kw_only=True):
 
     access_ip_mask: str | None = field(default=None, name="accessIpMask")
     access_level: Literal["full", "readonly"] | str = field(name="accessLevel")
-    database_id: Annotated[str, Facts(format="uuid")] = field(name="databaseId")
+    database_id: Annotated[str, Constraints(format="uuid")] = field(name="databaseId")
     description: str
     external_access: bool | None = field(default=None, name="externalAccess")
     password: str
@@ -76,14 +76,14 @@ class CreateMysqlDatabaseRequest(Model, frozen=True, kw_only=True):
 class CreateMysqlDatabaseResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/mysql-databases`: result 201."""
 
-    id: Annotated[str, Facts(format="uuid")]
-    user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
+    id: Annotated[str, Constraints(format="uuid")]
+    user_id: Annotated[str, Constraints(format="uuid")] = field(name="userId")
 
 
 class CreateMysqlUserResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/mysql-databases/{mysqlDatabaseId}/users`: result 201."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
 
 
 class CreateRedisDatabaseRequest(Model, frozen=True, kw_only=True):
@@ -97,7 +97,7 @@ class CreateRedisDatabaseRequest(Model, frozen=True, kw_only=True):
 class CreateRedisDatabaseResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/redis-databases`: result 201."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
 
 
 class DeprecatedDatabaseReplaceMysqlUserRequest(Model, frozen=True, kw_only=True):
@@ -154,14 +154,14 @@ class MySqlDatabase(Model, frozen=True, kw_only=True):
     created_at: datetime = field(name="createdAt")
     description: str
     external_hostname: str = field(name="externalHostname")
-    finalizers: list[Annotated[str, Facts(min_length=1)]] | None = None
+    finalizers: list[Annotated[str, Constraints(min_length=1)]] | None = None
     hostname: str
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     is_ready: bool = field(name="isReady")
     is_shared: bool = field(name="isShared")
     main_user: MySqlUser | None = field(default=None, name="mainUser")
     name: str
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     status: DatabaseStatus
     status_set_at: datetime = field(name="statusSetAt")
     storage_usage_in_bytes: int = field(name="storageUsageInBytes")
@@ -176,11 +176,11 @@ class MySqlUser(Model, frozen=True, kw_only=True):
     access_ip_mask: str | None = field(default=None, name="accessIpMask")
     access_level: Literal["full", "readonly"] | str = field(name="accessLevel")
     created_at: datetime = field(name="createdAt")
-    database_id: Annotated[str, Facts(format="uuid")] = field(name="databaseId")
+    database_id: Annotated[str, Constraints(format="uuid")] = field(name="databaseId")
     description: str | None = None
     disabled: bool
     external_access: bool = field(name="externalAccess")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     main_user: bool = field(name="mainUser")
     name: str
     password_updated_at: datetime = field(name="passwordUpdatedAt")
@@ -226,12 +226,12 @@ class RedisDatabase(Model, frozen=True, kw_only=True):
     configuration: RedisDatabaseConfiguration | None = None
     created_at: datetime = field(name="createdAt")
     description: str
-    finalizers: list[Annotated[str, Facts(min_length=1)]] | None = None
+    finalizers: list[Annotated[str, Constraints(min_length=1)]] | None = None
     hostname: str
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     name: str
     port: int
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     status: DatabaseStatus
     status_set_at: datetime = field(name="statusSetAt")
     storage_usage_in_bytes: int = field(name="storageUsageInBytes")
@@ -243,7 +243,10 @@ class RedisDatabase(Model, frozen=True, kw_only=True):
 class RedisDatabaseConfiguration(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.database.RedisDatabaseConfiguration`."""
 
-    additional_flags: list[Annotated[str, Facts(min_length=1)]] | None = field(default=None, name="additionalFlags")
+    additional_flags: list[Annotated[str, Constraints(min_length=1)]] | None = field(
+        default=None,
+        name="additionalFlags",
+    )
     max_memory: str | None = field(default=None, name="maxMemory")
     max_memory_policy: str | None = field(default=None, name="maxMemoryPolicy")
     persistent: bool | None = None

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 
 class Domain(Model, frozen=True, kw_only=True):
@@ -18,11 +18,11 @@ class Domain(Model, frozen=True, kw_only=True):
 
     auth_code: str | None = field(default=None, name="authCode")
     domain_owner_data: str | None = field(default=None, name="domainOwnerData")
-    name: Annotated[str, Facts(min_length=1)]
+    name: Annotated[str, Constraints(min_length=1)]
 
 
 class EmailInbox(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.directus.EmailInbox`."""
 
-    email: Annotated[str, Facts(min_length=1)]
-    password: Annotated[str, Facts(min_length=1)]
+    email: Annotated[str, Constraints(min_length=1)]
+    password: Annotated[str, Constraints(min_length=1)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
 
 CombinedAManagedAAAARecord: TypeAlias = str
 CombinedAManagedARecord: TypeAlias = str
@@ -19,8 +19,8 @@ CombinedAManagedARecord: TypeAlias = str
 class CombinedACustom(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.CombinedACustom`."""
 
-    a: Annotated[list[Annotated[CombinedAManagedARecord, Facts(format="ipv4")]], Facts(max_length=10)]
-    aaaa: Annotated[list[Annotated[CombinedAManagedAAAARecord, Facts(format="ipv6")]], Facts(max_length=10)]
+    a: Annotated[list[Annotated[CombinedAManagedARecord, Constraints(format="ipv4")]], Constraints(max_length=10)]
+    aaaa: Annotated[list[Annotated[CombinedAManagedAAAARecord, Constraints(format="ipv6")]], Constraints(max_length=10)]
     settings: RecordSettings
 
 
@@ -33,35 +33,35 @@ class CombinedAManaged(Model, frozen=True, kw_only=True):
 class CombinedAManagedByIngressId(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.dns.CombinedAManaged`: `managedBy.variant 1`."""
 
-    ingress_id: Annotated[str, Facts(format="uuid")] = field(name="ingressId")
+    ingress_id: Annotated[str, Constraints(format="uuid")] = field(name="ingressId")
 
 
 class RecordCAAComponent(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordCAAComponent`."""
 
-    records: Annotated[list[RecordCAARecord], Facts(min_length=1)]
+    records: Annotated[list[RecordCAARecord], Constraints(min_length=1)]
     settings: RecordSettings
 
 
 class RecordCAARecord(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordCAARecord`."""
 
-    flags: Annotated[int, Facts(minimum=0, maximum=255)]
+    flags: Annotated[int, Constraints(minimum=0, maximum=255)]
     tag: Literal["issue", "issuewild", "iodef"] | str
-    value: Annotated[str, Facts(format="idn-dnsname")]
+    value: Annotated[str, Constraints(format="idn-dnsname")]
 
 
 class RecordCNAMEComponent(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordCNAMEComponent`."""
 
-    fqdn: Annotated[str, Facts(format="idn-dnsname", min_length=1, max_length=255)]
+    fqdn: Annotated[str, Constraints(format="idn-dnsname", min_length=1, max_length=255)]
     settings: RecordSettings
 
 
 class RecordMXCustom(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordMXCustom`."""
 
-    records: Annotated[list[RecordMXRecord], Facts(min_length=1, max_length=10)]
+    records: Annotated[list[RecordMXRecord], Constraints(min_length=1, max_length=10)]
     settings: RecordSettings
 
 
@@ -74,24 +74,24 @@ class RecordMXManaged(Model, frozen=True, kw_only=True):
 class RecordMXRecord(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordMXRecord`."""
 
-    fqdn: Annotated[str, Facts(format="idn-dnsname", min_length=1, max_length=255)]
-    priority: Annotated[int, Facts(minimum=0, maximum=100)]
+    fqdn: Annotated[str, Constraints(format="idn-dnsname", min_length=1, max_length=255)]
+    priority: Annotated[int, Constraints(minimum=0, maximum=100)]
 
 
 class RecordSRVComponent(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordSRVComponent`."""
 
-    records: Annotated[list[RecordSRVRecord], Facts(min_length=1)]
+    records: Annotated[list[RecordSRVRecord], Constraints(min_length=1)]
     settings: RecordSettings
 
 
 class RecordSRVRecord(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordSRVRecord`."""
 
-    fqdn: Annotated[str, Facts(format="idn-dnsname", min_length=1, max_length=255)]
-    port: Annotated[int, Facts(minimum=0, maximum=65535)]
-    priority: Annotated[int, Facts(minimum=0, maximum=65535)] | None = None
-    weight: Annotated[int, Facts(minimum=0, maximum=65535)] | None = None
+    fqdn: Annotated[str, Constraints(format="idn-dnsname", min_length=1, max_length=255)]
+    port: Annotated[int, Constraints(minimum=0, maximum=65535)]
+    priority: Annotated[int, Constraints(minimum=0, maximum=65535)] | None = None
+    weight: Annotated[int, Constraints(minimum=0, maximum=65535)] | None = None
 
 
 class RecordSettings(Model, frozen=True, kw_only=True):
@@ -103,7 +103,7 @@ class RecordSettings(Model, frozen=True, kw_only=True):
 class RecordTXTComponent(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordTXTComponent`."""
 
-    entries: Annotated[list[Annotated[str, Facts(max_length=2048)]], Facts(max_length=20)]
+    entries: Annotated[list[Annotated[str, Constraints(max_length=2048)]], Constraints(max_length=20)]
     settings: RecordSettings
 
 
@@ -120,14 +120,14 @@ class TtlAuto(Model, frozen=True, kw_only=True):
 class TtlSeconds(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.TtlSeconds`."""
 
-    seconds: Annotated[int, Facts(minimum=60, maximum=86400)]
+    seconds: Annotated[int, Constraints(minimum=60, maximum=86400)]
 
 
 class Zone(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.Zone`."""
 
     domain: str
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     record_set: ZoneRecordSet = field(name="recordSet")
 
 
@@ -153,25 +153,25 @@ if TYPE_CHECKING:
     RecordTXT: TypeAlias = RecordUnset | RecordTXTComponent | Unknown
 else:
 
-    class CombinedAManagedBy(OneOf):
+    class CombinedAManagedBy(UnionStandIn):
         """In schema `de.mittwald.v1.dns.CombinedAManaged`: `managedBy`."""
 
         variants = ("CombinedAManagedByIngressId",)
         plan = ((0, ("keys", ("ingressId",))),)
 
-    class RecordCAA(OneOf):
+    class RecordCAA(UnionStandIn):
         """Schema `de.mittwald.v1.dns.RecordCAA`."""
 
         variants = ("RecordUnset", "RecordCAAComponent")
         plan = ((1, ("keys", ("records", "settings"))), (0, ("some", ())), (0, ("only", ())))
 
-    class RecordCNAME(OneOf):
+    class RecordCNAME(UnionStandIn):
         """Schema `de.mittwald.v1.dns.RecordCNAME`."""
 
         variants = ("RecordUnset", "RecordCNAMEComponent")
         plan = ((1, ("keys", ("fqdn", "settings"))), (0, ("some", ())), (0, ("only", ())))
 
-    class RecordCombinedA(OneOf):
+    class RecordCombinedA(UnionStandIn):
         """Schema `de.mittwald.v1.dns.RecordCombinedA`."""
 
         variants = ("RecordUnset", "CombinedACustom", "CombinedAManaged")
@@ -182,7 +182,7 @@ else:
             (0, ("only", ())),
         )
 
-    class RecordMX(OneOf):
+    class RecordMX(UnionStandIn):
         """Schema `de.mittwald.v1.dns.RecordMX`."""
 
         variants = ("RecordUnset", "RecordMXManaged", "RecordMXCustom")
@@ -193,19 +193,19 @@ else:
             (0, ("only", ())),
         )
 
-    class RecordSRV(OneOf):
+    class RecordSRV(UnionStandIn):
         """Schema `de.mittwald.v1.dns.RecordSRV`."""
 
         variants = ("RecordUnset", "RecordSRVComponent")
         plan = ((1, ("keys", ("records", "settings"))), (0, ("some", ())), (0, ("only", ())))
 
-    class RecordSettingsTtl(OneOf):
+    class RecordSettingsTtl(UnionStandIn):
         """In schema `de.mittwald.v1.dns.RecordSettings`: `ttl`."""
 
         variants = ("TtlSeconds", "TtlAuto")
         plan = ((0, ("keys", ("seconds",))), (1, ("keys", ("auto",))))
 
-    class RecordTXT(OneOf):
+    class RecordTXT(UnionStandIn):
         """Schema `de.mittwald.v1.dns.RecordTXT`."""
 
         variants = ("RecordUnset", "RecordTXTComponent")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
 
 from . import dns, ingress, ssl
 
@@ -54,7 +54,7 @@ class AuthCode2(Model, frozen=True, kw_only=True):
 class CheckDomainRegistrabilityRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/domain-registrable`: body."""
 
-    domain: Annotated[str, Facts(format="naked-domain")]
+    domain: Annotated[str, Constraints(format="naked-domain")]
 
 
 class CheckDomainRegistrabilityResult(Model, frozen=True, kw_only=True):
@@ -68,7 +68,7 @@ class CheckDomainTransferabilityRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/domain-transferable`: body."""
 
     auth_code: str | None = field(default=None, name="authCode")
-    domain: Annotated[str, Facts(format="naked-domain")]
+    domain: Annotated[str, Constraints(format="naked-domain")]
 
 
 class CheckDomainTransferabilityResult(Model, frozen=True, kw_only=True):
@@ -90,7 +90,7 @@ class CheckDomainTransferabilityResultReasons(Model, frozen=True, kw_only=True):
 class ContactVerification(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.ContactVerification`."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     status: ContactVerificationStatus
     type_data: ContactVerificationTypeData = field(name="typeData")
 
@@ -157,7 +157,7 @@ class DeprecatedDnsRecordMxSetManagedRequest(Model, frozen=True, kw_only=True):
 class DeprecatedDomainChangeOwnercOfDomainRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/domains/{domainId}/handles/ownerc`: body."""
 
-    owner_c: Annotated[list[HandleField], Facts(min_length=1)] = field(name="ownerC")
+    owner_c: Annotated[list[HandleField], Constraints(min_length=1)] = field(name="ownerC")
 
 
 class DeprecatedDomainChangeOwnercOfDomainResult(Model, frozen=True, kw_only=True):
@@ -170,13 +170,13 @@ class DeprecatedDomainChangeOwnercOfDomainResult(Model, frozen=True, kw_only=Tru
 class DeprecatedDomainChangeProjectOfDomainRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/domains/{domainId}/projectId`: body."""
 
-    project_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="projectId")
 
 
 class DeprecatedDomainCheckDomainRegistrabilityRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/domains`: body."""
 
-    domain: Annotated[str, Facts(format="naked-domain")]
+    domain: Annotated[str, Constraints(format="naked-domain")]
 
 
 class DeprecatedDomainCheckDomainRegistrabilityResult(Model, frozen=True, kw_only=True):
@@ -188,13 +188,15 @@ class DeprecatedDomainCheckDomainRegistrabilityResult(Model, frozen=True, kw_onl
 class DeprecatedDomainDeclareNameserversRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/domains/{domainId}/nameservers`: body."""
 
-    nameservers: Annotated[list[Annotated[str, Facts(format="idn-hostname")]], Facts(min_length=2)] | None = None
+    nameservers: (
+        Annotated[list[Annotated[str, Constraints(format="idn-hostname")]], Constraints(min_length=2)] | None
+    ) = None
 
 
 class DeprecatedDomainDeclareProcessChangeAuthcodeRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/domains/{domainId}/declarations/authcode`: body."""
 
-    auth_code: Annotated[str, Facts(min_length=4)] = field(name="authCode")
+    auth_code: Annotated[str, Constraints(min_length=4)] = field(name="authCode")
 
 
 class DeprecatedDomainDeclareProcessChangeAuthcodeResult(Model, frozen=True, kw_only=True):
@@ -207,7 +209,7 @@ class DeprecatedDomainDeclareProcessChangeAuthcodeResult(Model, frozen=True, kw_
 class DeprecatedDomainDeclareProcessChangeHandlesRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/domains/{domainId}/declarations/handles`: body."""
 
-    owner_c: Annotated[list[HandleField], Facts(min_length=1)] = field(name="ownerC")
+    owner_c: Annotated[list[HandleField], Constraints(min_length=1)] = field(name="ownerC")
 
 
 class DeprecatedDomainDeclareProcessChangeHandlesResult(Model, frozen=True, kw_only=True):
@@ -240,14 +242,14 @@ class DeprecatedDomainGetScreenshotForDomainResult(Model, frozen=True, kw_only=T
 class DnsCreateDnsZoneRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/dns-zones`: body."""
 
-    name: Annotated[str, Facts(format="idn-dnsname")]
-    parent_zone_id: Annotated[str, Facts(format="uuid")] = field(name="parentZoneId")
+    name: Annotated[str, Constraints(format="idn-dnsname")]
+    parent_zone_id: Annotated[str, Constraints(format="uuid")] = field(name="parentZoneId")
 
 
 class DnsCreateDnsZoneResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/dns-zones`: result 201."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
 
 
 class DnsSetRecordSetManagedRequest(Model, frozen=True, kw_only=True):
@@ -257,7 +259,7 @@ class DnsSetRecordSetManagedRequest(Model, frozen=True, kw_only=True):
 class DnsSetRecordSetManagedResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/dns-zones/{dnsZoneId}/record-sets/{recordSet}/actions/set-managed`: result 200."""
 
-    ingress_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="ingressId")
+    ingress_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="ingressId")
 
 
 class Domain(Model, frozen=True, kw_only=True):
@@ -268,12 +270,12 @@ class Domain(Model, frozen=True, kw_only=True):
     connected: bool
     contact_hash: str | None = field(default=None, name="contactHash")
     deleted: bool
-    domain: Annotated[str, Facts(format="naked-domain")]
-    domain_id: Annotated[str, Facts(format="uuid")] = field(name="domainId")
+    domain: Annotated[str, Constraints(format="naked-domain")]
+    domain_id: Annotated[str, Constraints(format="uuid")] = field(name="domainId")
     handles: DomainHandles
-    nameservers: list[Annotated[str, Facts(format="idn-hostname")]]
+    nameservers: list[Annotated[str, Constraints(format="idn-hostname")]]
     processes: list[Process] | None = None
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     scheduled_deletion_date: datetime | None = field(default=None, name="scheduledDeletionDate")
     transfer_in_auth_code: str | None = field(default=None, name="transferInAuthCode")
     uses_default_nameserver: bool = field(name="usesDefaultNameserver")
@@ -303,7 +305,7 @@ class HandleField(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.HandleField`."""
 
     name: str
-    value: Annotated[str, Facts(pattern="^[0-9a-zA-ZÀ-ÖØ-öø-ÿ /&()+,.@_-]+$")]
+    value: Annotated[str, Constraints(pattern="^[0-9a-zA-ZÀ-ÖØ-öø-ÿ /&()+,.@_-]+$")]
 
 
 class HandleReadable(Model, frozen=True, kw_only=True):
@@ -316,15 +318,15 @@ class HandleReadable(Model, frozen=True, kw_only=True):
 class IngressCreateIngressRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/ingresses`: body."""
 
-    hostname: Annotated[str, Facts(format="idn-hostname")]
+    hostname: Annotated[str, Constraints(format="idn-hostname")]
     paths: list[ingress.Path]
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
 
 
 class IngressCreateIngressResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/ingresses`: result 201."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     ownership: ingress.Ownership
 
 
@@ -339,7 +341,7 @@ class IngressUpdateIngressTlsRequestAcme(Model, frozen=True, kw_only=True):
 class IngressUpdateIngressTlsRequestCertificateId(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/ingresses/{ingressId}/tls`: body, `variant 2`."""
 
-    certificate_id: Annotated[str, Facts(format="uuid")] = field(name="certificateId")
+    certificate_id: Annotated[str, Constraints(format="uuid")] = field(name="certificateId")
 
 
 class ListTldContactSchemasResult(Model, frozen=True, kw_only=True):
@@ -385,7 +387,7 @@ class TopLevel(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.TopLevel`."""
 
     irtp: bool
-    rgp_days: Annotated[int, Facts(minimum=0)] = field(name="rgpDays")
+    rgp_days: Annotated[int, Constraints(minimum=0)] = field(name="rgpDays")
     tld: str
     transfer_auth_code_required: bool = field(name="transferAuthCodeRequired")
     transfer_authentication: TransferAuthentication = field(name="transferAuthentication")
@@ -394,7 +396,7 @@ class TopLevel(Model, frozen=True, kw_only=True):
 class UpdateDomainAuthCodeRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/domains/{domainId}/auth-code`: body."""
 
-    auth_code: Annotated[str, Facts(min_length=4)] = field(name="authCode")
+    auth_code: Annotated[str, Constraints(min_length=4)] = field(name="authCode")
 
 
 class UpdateDomainAuthCodeResult(Model, frozen=True, kw_only=True):
@@ -408,7 +410,7 @@ class UpdateDomainContactRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/domains/{domainId}/contacts/{contact}`: body."""
 
     avoid_email_confirmation: bool | None = field(default=None, name="avoidEmailConfirmation")
-    contact: Annotated[list[HandleField], Facts(min_length=1)]
+    contact: Annotated[list[HandleField], Constraints(min_length=1)]
 
 
 class UpdateDomainContactResult(Model, frozen=True, kw_only=True):
@@ -421,13 +423,15 @@ class UpdateDomainContactResult(Model, frozen=True, kw_only=True):
 class UpdateDomainNameserversRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/domains/{domainId}/nameservers`: body."""
 
-    nameservers: Annotated[list[Annotated[str, Facts(format="idn-hostname")]], Facts(min_length=2)] | None = None
+    nameservers: (
+        Annotated[list[Annotated[str, Constraints(format="idn-hostname")]], Constraints(min_length=2)] | None
+    ) = None
 
 
 class UpdateDomainProjectIdRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/domains/{domainId}/project-id`: body."""
 
-    project_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="projectId")
 
 
 if TYPE_CHECKING:
@@ -466,7 +470,7 @@ if TYPE_CHECKING:
     )
 else:
 
-    class ContactVerificationTypeData(OneOf):
+    class ContactVerificationTypeData(UnionStandIn):
         """In schema `de.mittwald.v1.domain.ContactVerification`: `typeData`."""
 
         variants = ("ContactVerificationAddressData", "ContactVerificationEmailData", "ContactVerificationNameData")
@@ -476,43 +480,43 @@ else:
             (2, ("const", "type", ("name",))),
         )
 
-    class DeprecatedDnsRecordASetCustomRequest(OneOf):
+    class DeprecatedDnsRecordASetCustomRequest(UnionStandIn):
         """In `PUT /v2/dns/zones/{zoneId}/recordset/acombined/custom`: body."""
 
         variants = ("dns.RecordUnset", "dns.CombinedACustom")
         plan = ((1, ("keys", ("a", "aaaa", "settings"))), (0, ("some", ())), (0, ("only", ())))
 
-    class DeprecatedDnsRecordCnameSetRequest(OneOf):
+    class DeprecatedDnsRecordCnameSetRequest(UnionStandIn):
         """In `PUT /v2/dns/zones/{zoneId}/recordset/cname`: body."""
 
         variants = ("dns.RecordUnset", "dns.RecordCNAMEComponent")
         plan = ((1, ("keys", ("fqdn", "settings"))), (0, ("some", ())), (0, ("only", ())))
 
-    class DeprecatedDnsRecordMxSetCustomRequest(OneOf):
+    class DeprecatedDnsRecordMxSetCustomRequest(UnionStandIn):
         """In `PUT /v2/dns/zones/{zoneId}/recordset/mx/custom`: body."""
 
         variants = ("dns.RecordUnset", "dns.RecordMXCustom")
         plan = ((1, ("keys", ("records", "settings"))), (0, ("some", ())), (0, ("only", ())))
 
-    class DeprecatedDnsRecordSrvSetRequest(OneOf):
+    class DeprecatedDnsRecordSrvSetRequest(UnionStandIn):
         """In `PUT /v2/dns/zones/{zoneId}/recordset/srv`: body."""
 
         variants = ("dns.RecordUnset", "dns.RecordSRVComponent")
         plan = ((1, ("keys", ("records", "settings"))), (0, ("some", ())), (0, ("only", ())))
 
-    class DeprecatedDnsRecordTxtSetRequest(OneOf):
+    class DeprecatedDnsRecordTxtSetRequest(UnionStandIn):
         """In `PUT /v2/dns/zones/{zoneId}/recordset/txt`: body."""
 
         variants = ("dns.RecordUnset", "dns.RecordTXTComponent")
         plan = ((1, ("keys", ("entries", "settings"))), (0, ("some", ())), (0, ("only", ())))
 
-    class DeprecatedIngressTlsRequest(OneOf):
+    class DeprecatedIngressTlsRequest(UnionStandIn):
         """In `PUT /v2/ingresses/{ingressId}/tls`: body."""
 
         variants = ("ingress.TlsAcme", "ingress.TlsCertificate")
         plan = ((0, ("keys", ("acme", "isCreated"))), (1, ("keys", ("certificateId",))))
 
-    class DnsUpdateRecordSetRequest(OneOf):
+    class DnsUpdateRecordSetRequest(UnionStandIn):
         """In `PUT /v2/dns-zones/{dnsZoneId}/record-sets/{recordSet}`: body."""
 
         variants = (
@@ -540,7 +544,7 @@ else:
             (0, ("only", ())),
         )
 
-    class IngressListIngressesCompatibleWithCertificateRequest(OneOf):
+    class IngressListIngressesCompatibleWithCertificateRequest(UnionStandIn):
         """In `POST /v2/actions/list-ingresses-compatible-with-certificate`: body."""
 
         variants = (
@@ -549,13 +553,13 @@ else:
         )
         plan = ((0, ("keys", ("certificate", "projectId"))), (1, ("keys", ("certificateId",))))
 
-    class IngressUpdateIngressTlsRequest(OneOf):
+    class IngressUpdateIngressTlsRequest(UnionStandIn):
         """In `PATCH /v2/ingresses/{ingressId}/tls`: body."""
 
         variants = ("IngressUpdateIngressTlsRequestAcme", "IngressUpdateIngressTlsRequestCertificateId")
         plan = ((0, ("keys", ("acme",))), (1, ("keys", ("certificateId",))))
 
-    class SslCreateCertificateRequest(OneOf):
+    class SslCreateCertificateRequest(UnionStandIn):
         """In `POST /v2/certificate-requests`: body."""
 
         variants = (

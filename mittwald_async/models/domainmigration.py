@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field as field_
 
-from mittwald_async.runtime.structs import Facts, Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
 
 DNSRecordType: TypeAlias = Literal["A", "AAAA", "TXT", "MX", "CNAME", "SRV", "CAA", "NS"] | str
 DomainMigrationWarningReason: TypeAlias = (
@@ -53,7 +53,7 @@ class DNSRecord(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domainmigration.DNSRecord`."""
 
     name: str | None = None
-    ttl: Annotated[int, Facts(minimum=60, maximum=86400)]
+    ttl: Annotated[int, Constraints(minimum=60, maximum=86400)]
     type: DNSRecordType
     value: str
 
@@ -89,9 +89,9 @@ class Migration(Model, frozen=True, kw_only=True):
     created_at: datetime | None = field_(default=None, name="createdAt")
     domains: list[MigrationDomain]
     finished_at: datetime | None = field_(default=None, name="finishedAt")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     p_account: str = field_(name="pAccount")
-    project_id: Annotated[str, Facts(format="uuid")] = field_(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field_(name="projectId")
 
 
 class MigrationData(Model, frozen=True, kw_only=True):
@@ -106,8 +106,8 @@ class MigrationDomain(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.domainmigration.Migration`: `domains[]`."""
 
     coab_data: MigrationDomainCoabData | None = field_(default=None, name="coabData")
-    domain: Annotated[str, Facts(format="idn-hostname")]
-    domain_id: Annotated[str, Facts(format="uuid")] = field_(name="domainId")
+    domain: Annotated[str, Constraints(format="idn-hostname")]
+    domain_id: Annotated[str, Constraints(format="uuid")] = field_(name="domainId")
     state: Literal["pending", "succeeded", "failed"] | str
 
 
@@ -171,7 +171,7 @@ if TYPE_CHECKING:
     CheckMigrationResponseDomain: TypeAlias = MigratableDomain | NonMigratableDomain | Unknown
 else:
 
-    class CheckMigrationResponseDomain(OneOf):
+    class CheckMigrationResponseDomain(UnionStandIn):
         """In schema `de.mittwald.v1.domainmigration.CheckMigrationResponse`: `domains[]`."""
 
         variants = ("MigratableDomain", "NonMigratableDomain")

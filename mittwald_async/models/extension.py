@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Model, UnionStandIn, Unknown
 
 
 class PricePlan(Model, frozen=True, kw_only=True):
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     ExtensionInstanceContract: TypeAlias = SubscriptionBasedContract | Unknown
 else:
 
-    class ExtensionInstanceContract(OneOf):
+    class ExtensionInstanceContract(UnionStandIn):
         """Schema `de.mittwald.v1.extension.ExtensionInstanceContract`."""
 
         variants = ("SubscriptionBasedContract",)

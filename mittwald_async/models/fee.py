@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Model, UnionStandIn, Unknown
 
 
 class OneTimePaymentFeeStrategy(Model, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     FeeStrategy: TypeAlias = OneTimePaymentFeeStrategy | PeriodBasedFeeStrategy | Unknown
 else:
 
-    class FeeStrategy(OneOf):
+    class FeeStrategy(UnionStandIn):
         """Schema `de.mittwald.v1.fee.FeeStrategy`."""
 
         variants = ("OneTimePaymentFeeStrategy", "PeriodBasedFeeStrategy")

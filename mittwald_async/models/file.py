@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 GetFileUploadTypeRulesFileUploadType: TypeAlias = (
     Literal["avatar", "extensionAssetImage", "extensionAssetVideo", "anchorIcon", "conversation"] | str
@@ -28,7 +28,7 @@ class FileMeta(Model, frozen=True, kw_only=True):
 
     friendly_url_deprecated: str = field(name="friendlyURL")
     friendly_url: str = field(name="friendlyUrl")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     mime_type: str = field(name="mimeType")
     name: str
     short_id: str = field(name="shortId")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
 
 IngressDeprecatedDnsValidationError: TypeAlias = (
     Literal[
@@ -37,15 +37,15 @@ class Ingress(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.Ingress`."""
 
     dns_validation_errors: list[IngressDnsValidationError] = field(name="dnsValidationErrors")
-    hostname: Annotated[str, Facts(format="idn-hostname")]
-    id: Annotated[str, Facts(format="uuid")]
+    hostname: Annotated[str, Constraints(format="idn-hostname")]
+    id: Annotated[str, Constraints(format="uuid")]
     ips: IngressIps
     is_default: bool = field(name="isDefault")
     is_domain: bool | None = field(default=None, name="isDomain")
     is_enabled: bool = field(name="isEnabled")
     ownership: Ownership
     paths: list[Path]
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     tls: IngressTls
 
 
@@ -53,42 +53,42 @@ class IngressDeprecated(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.IngressDeprecated`."""
 
     dns_validation_errors: list[IngressDeprecatedDnsValidationError] = field(name="dnsValidationErrors")
-    hostname: Annotated[str, Facts(format="idn-hostname")]
-    id: Annotated[str, Facts(format="uuid")]
+    hostname: Annotated[str, Constraints(format="idn-hostname")]
+    id: Annotated[str, Constraints(format="uuid")]
     ips: IngressDeprecatedIps
     is_default: bool = field(name="isDefault")
     is_domain: bool | None = field(default=None, name="isDomain")
     is_enabled: bool = field(name="isEnabled")
     ownership: Ownership
     paths: list[Path]
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     tls: IngressDeprecatedTls
 
 
 class IngressDeprecatedIps(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.ingress.IngressDeprecated`: `ips`."""
 
-    v4: list[Annotated[str, Facts(format="ipv4")]]
+    v4: list[Annotated[str, Constraints(format="ipv4")]]
 
 
 class IngressIps(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.ingress.Ingress`: `ips`."""
 
-    v4: list[Annotated[str, Facts(format="ipv4")]]
-    v6: list[Annotated[str, Facts(format="ipv6")]]
+    v4: list[Annotated[str, Constraints(format="ipv4")]]
+    v6: list[Annotated[str, Constraints(format="ipv6")]]
 
 
 class ListIngressesCompatibleWithCertificateIDRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.ListIngressesCompatibleWithCertificateIDRequest`."""
 
-    certificate_id: Annotated[str, Facts(format="uuid")] = field(name="certificateId")
+    certificate_id: Annotated[str, Constraints(format="uuid")] = field(name="certificateId")
 
 
 class ListIngressesCompatibleWithCertificateRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.ListIngressesCompatibleWithCertificateRequest`."""
 
     certificate: str
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
 
 
 class Ownership(Model, frozen=True, kw_only=True):
@@ -114,20 +114,20 @@ class TargetContainer(Model, frozen=True, kw_only=True):
 class TargetContainerContainer(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.ingress.TargetContainer`: `container`."""
 
-    id: Annotated[str, Facts(format="uuid")]
-    port_protocol: Annotated[str, Facts(format="docker-network-port")] = field(name="portProtocol")
+    id: Annotated[str, Constraints(format="uuid")]
+    port_protocol: Annotated[str, Constraints(format="docker-network-port")] = field(name="portProtocol")
 
 
 class TargetInstallation(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.TargetInstallation`."""
 
-    installation_id: Annotated[str, Facts(format="uuid")] = field(name="installationId")
+    installation_id: Annotated[str, Constraints(format="uuid")] = field(name="installationId")
 
 
 class TargetUrl(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.TargetUrl`."""
 
-    url: Annotated[str, Facts(format="uri")]
+    url: Annotated[str, Constraints(format="uri")]
 
 
 class TargetUseDefaultPage(Model, frozen=True, kw_only=True):
@@ -153,7 +153,7 @@ class TlsAcmeDeprecated(Model, frozen=True, kw_only=True):
 class TlsCertificate(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.TlsCertificate`."""
 
-    certificate_id: Annotated[str, Facts(format="uuid")] = field(name="certificateId")
+    certificate_id: Annotated[str, Constraints(format="uuid")] = field(name="certificateId")
 
 
 if TYPE_CHECKING:
@@ -162,19 +162,19 @@ if TYPE_CHECKING:
     PathTarget: TypeAlias = TargetUrl | TargetInstallation | TargetUseDefaultPage | TargetContainer | Unknown
 else:
 
-    class IngressDeprecatedTls(OneOf):
+    class IngressDeprecatedTls(UnionStandIn):
         """In schema `de.mittwald.v1.ingress.IngressDeprecated`: `tls`."""
 
         variants = ("TlsAcmeDeprecated", "TlsCertificate")
         plan = ((0, ("keys", ("acme",))), (1, ("keys", ("certificateId",))))
 
-    class IngressTls(OneOf):
+    class IngressTls(UnionStandIn):
         """In schema `de.mittwald.v1.ingress.Ingress`: `tls`."""
 
         variants = ("TlsAcme", "TlsCertificate")
         plan = ((0, ("keys", ("acme", "isCreated"))), (1, ("keys", ("certificateId",))))
 
-    class PathTarget(OneOf):
+    class PathTarget(UnionStandIn):
         """In schema `de.mittwald.v1.ingress.Path`: `target`."""
 
         variants = ("TargetUrl", "TargetInstallation", "TargetUseDefaultPage", "TargetContainer")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
 
 from . import commons
 
@@ -32,24 +32,24 @@ class BankingInformation(Model, frozen=True, kw_only=True):
 class Cancellation(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.Cancellation`."""
 
-    cancellation_id: Annotated[str, Facts(format="uuid")] = field(name="cancellationId")
+    cancellation_id: Annotated[str, Constraints(format="uuid")] = field(name="cancellationId")
     cancelled_at: datetime = field(name="cancelledAt")
     correction_number: str = field(name="correctionNumber")
-    pdf_id: Annotated[str, Facts(format="uuid")] = field(name="pdfId")
+    pdf_id: Annotated[str, Constraints(format="uuid")] = field(name="pdfId")
     reason: str | None = None
 
 
 class ContractInvoiceDefinition(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.ContractInvoiceDefinition`."""
 
-    contract_id: Annotated[str, Facts(format="uuid")] = field(name="contractId")
+    contract_id: Annotated[str, Constraints(format="uuid")] = field(name="contractId")
     items: list[ContractItemInvoiceDefinition]
 
 
 class ContractItemInvoiceDefinition(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.ContractItemInvoiceDefinition`."""
 
-    contract_item_id: Annotated[str, Facts(format="uuid")] = field(name="contractItemId")
+    contract_item_id: Annotated[str, Constraints(format="uuid")] = field(name="contractItemId")
     is_due: bool | None = field(default=None, name="isDue")
     service_date: datetime | None = field(default=None, name="serviceDate")
     service_period: DatePeriod = field(name="servicePeriod")
@@ -59,7 +59,7 @@ class ContractItemInvoiceDefinition(Model, frozen=True, kw_only=True):
 class CorrectionDefinition(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.CorrectionDefinition`."""
 
-    contract_item_id: Annotated[str, Facts(format="uuid")] = field(name="contractItemId")
+    contract_item_id: Annotated[str, Constraints(format="uuid")] = field(name="contractItemId")
     credit_period: DatePeriod = field(name="creditPeriod")
 
 
@@ -82,18 +82,18 @@ class Invoice(Model, frozen=True, kw_only=True):
 
     amount_paid: int | float = field(name="amountPaid")
     cancellation: Cancellation | None = None
-    cancellation_of: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="cancellationOf")
+    cancellation_of: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="cancellationOf")
     currency: str
     customer_id: str = field(name="customerId")
     date: datetime
     groups: list[InvoiceGroup]
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     invoice_number: str = field(name="invoiceNumber")
     invoice_type: Literal["REGULAR", "REISSUE", "CORRECTION", "CANCELLATION"] | str = field(name="invoiceType")
     payment_settings: PaymentSettings | None = field(default=None, name="paymentSettings")
-    pdf_id: Annotated[str, Facts(format="uuid")] = field(name="pdfId")
+    pdf_id: Annotated[str, Constraints(format="uuid")] = field(name="pdfId")
     recipient: Recipient
-    reissued_by: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="reissuedBy")
+    reissued_by: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="reissuedBy")
     status: InvoiceStatus
     total_gross: int | float = field(name="totalGross")
     total_net: int | float = field(name="totalNet")
@@ -103,7 +103,7 @@ class Invoice(Model, frozen=True, kw_only=True):
 class InvoiceGroup(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.invoice.Invoice`: `groups[]`."""
 
-    contract_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contractId")
+    contract_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="contractId")
     description: str | None = None
     items: list[InvoiceItem]
 
@@ -112,13 +112,13 @@ class InvoiceItem(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.InvoiceItem`."""
 
     additional_description: str | None = field(default=None, name="additionalDescription")
-    contract_item_id: Annotated[str, Facts(format="uuid")] = field(name="contractItemId")
+    contract_item_id: Annotated[str, Constraints(format="uuid")] = field(name="contractItemId")
     description: str
     item_cancelled_or_corrected_by: list[InvoiceItemCancelledOrCorrectedBy] | None = field(
         default=None,
         name="itemCancelledOrCorrectedBy",
     )
-    item_id: Annotated[str, Facts(format="uuid")] = field(name="itemId")
+    item_id: Annotated[str, Constraints(format="uuid")] = field(name="itemId")
     price: Price
     reference: InvoiceItemReference | None = None
     service_date: datetime | None = field(default=None, name="serviceDate")
@@ -129,8 +129,8 @@ class InvoiceItem(Model, frozen=True, kw_only=True):
 class InvoiceItemCancelledOrCorrectedBy(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.invoice.InvoiceItem`: `itemCancelledOrCorrectedBy[]`."""
 
-    source_invoice_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="sourceInvoiceId")
-    source_invoice_item_id: Annotated[str, Facts(format="uuid")] | None = field(
+    source_invoice_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="sourceInvoiceId")
+    source_invoice_item_id: Annotated[str, Constraints(format="uuid")] | None = field(
         default=None,
         name="sourceInvoiceItemId",
     )
@@ -139,14 +139,14 @@ class InvoiceItemCancelledOrCorrectedBy(Model, frozen=True, kw_only=True):
 class InvoiceItemReference(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.invoice.InvoiceItem`: `reference`."""
 
-    source_invoice_id: Annotated[str, Facts(format="uuid")] = field(name="sourceInvoiceId")
-    source_invoice_item_id: Annotated[str, Facts(format="uuid")] = field(name="sourceInvoiceItemId")
+    source_invoice_id: Annotated[str, Constraints(format="uuid")] = field(name="sourceInvoiceId")
+    source_invoice_item_id: Annotated[str, Constraints(format="uuid")] = field(name="sourceInvoiceItemId")
 
 
 class InvoiceSettings(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.InvoiceSettings`."""
 
-    additional_email_recipients: list[Annotated[str, Facts(format="email")]] | None = field(
+    additional_email_recipients: list[Annotated[str, Constraints(format="email")]] | None = field(
         default=None,
         name="additionalEmailRecipients",
     )
@@ -197,7 +197,7 @@ class Recipient(Model, frozen=True, kw_only=True):
 
     address: commons.Address
     company: str | None = None
-    email_address: Annotated[str, Facts(format="email")] | None = field(default=None, name="emailAddress")
+    email_address: Annotated[str, Constraints(format="email")] | None = field(default=None, name="emailAddress")
     first_name: str | None = field(default=None, name="firstName")
     last_name: str | None = field(default=None, name="lastName")
     phone_numbers: list[str] | None = field(default=None, name="phoneNumbers")
@@ -210,7 +210,7 @@ if TYPE_CHECKING:
     PaymentSettings: TypeAlias = PaymentSettingsDebit | PaymentSettingsInvoice | Unknown
 else:
 
-    class PaymentSettings(OneOf):
+    class PaymentSettings(UnionStandIn):
         """Schema `de.mittwald.v1.invoice.PaymentSettings`."""
 
         variants = ("PaymentSettingsDebit", "PaymentSettingsInvoice")

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 CreateLeadsExportRequestFieldKey: TypeAlias = (
     Literal[
@@ -46,8 +46,8 @@ class BasicCompany(Model, frozen=True, kw_only=True):
 class BasicMetrics(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.BasicMetrics`."""
 
-    co2: Annotated[int | float, Facts(minimum=0)] | None = None
-    content_loaded: Annotated[int | float, Facts(minimum=0)] | None = field(default=None, name="contentLoaded")
+    co2: Annotated[int | float, Constraints(minimum=0)] | None = None
+    content_loaded: Annotated[int | float, Constraints(minimum=0)] | None = field(default=None, name="contentLoaded")
     desktop: Lighthouse
     mobile: Lighthouse
     time_to_first_byte_ms: int | float | None = field(default=None, name="timeToFirstByteMs")
@@ -72,17 +72,20 @@ class ContactAddress(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.leadfyndr.Contact`: `address`."""
 
     address_prefix: str | None = field(default=None, name="addressPrefix")
-    city: Annotated[str, Facts(min_length=1)] | None = None
-    country_code: Annotated[str, Facts(min_length=2, max_length=2)] | None = field(default=None, name="countryCode")
-    house_number: Annotated[str, Facts(min_length=1)] | None = field(default=None, name="houseNumber")
-    street: Annotated[str, Facts(min_length=1)] | None = None
-    zip: Annotated[str, Facts(min_length=1)] | None = None
+    city: Annotated[str, Constraints(min_length=1)] | None = None
+    country_code: Annotated[str, Constraints(min_length=2, max_length=2)] | None = field(
+        default=None,
+        name="countryCode",
+    )
+    house_number: Annotated[str, Constraints(min_length=1)] | None = field(default=None, name="houseNumber")
+    street: Annotated[str, Constraints(min_length=1)] | None = None
+    zip: Annotated[str, Constraints(min_length=1)] | None = None
 
 
 class CreateLeadFyndrAccessRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/lead-fyndr-profile-request`: body."""
 
-    domain: Annotated[str, Facts(min_length=1)]
+    domain: Annotated[str, Constraints(min_length=1)]
 
 
 class CreateLeadFyndrAccessRequestResult(Model, frozen=True, kw_only=True):
@@ -157,7 +160,7 @@ class Lead(Model, frozen=True, kw_only=True):
     lead_id: str = field(name="leadId")
     main_technology: Technology | None = field(default=None, name="mainTechnology")
     metrics: BasicMetrics
-    potential: Annotated[int | float, Facts(minimum=0, maximum=1)]
+    potential: Annotated[int | float, Constraints(minimum=0, maximum=1)]
     scanned_at: datetime | None = field(default=None, name="scannedAt")
     screenshot: str
     technologies: list[Technology]
@@ -197,23 +200,29 @@ class LeadsExportExporterPerson(Model, frozen=True, kw_only=True):
 class Lighthouse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.Lighthouse`."""
 
-    accessibility: Annotated[int | float, Facts(minimum=0, maximum=1)] | None = None
-    best_practice: Annotated[int | float, Facts(minimum=0, maximum=1)] | None = field(default=None, name="bestPractice")
-    cumulative_layout_shift: Annotated[int | float, Facts(minimum=0)] | None = field(
+    accessibility: Annotated[int | float, Constraints(minimum=0, maximum=1)] | None = None
+    best_practice: Annotated[int | float, Constraints(minimum=0, maximum=1)] | None = field(
+        default=None,
+        name="bestPractice",
+    )
+    cumulative_layout_shift: Annotated[int | float, Constraints(minimum=0)] | None = field(
         default=None,
         name="cumulativeLayoutShift",
     )
-    first_contentful_paint: Annotated[int | float, Facts(minimum=0)] | None = field(
+    first_contentful_paint: Annotated[int | float, Constraints(minimum=0)] | None = field(
         default=None,
         name="firstContentfulPaint",
     )
-    largest_contentful_paint: Annotated[int | float, Facts(minimum=0)] | None = field(
+    largest_contentful_paint: Annotated[int | float, Constraints(minimum=0)] | None = field(
         default=None,
         name="largestContentfulPaint",
     )
-    performance: Annotated[int | float, Facts(minimum=0, maximum=1)] | None = None
-    seo: Annotated[int | float, Facts(minimum=0, maximum=1)] | None = None
-    total_blocking_time: Annotated[int | float, Facts(minimum=0)] | None = field(default=None, name="totalBlockingTime")
+    performance: Annotated[int | float, Constraints(minimum=0, maximum=1)] | None = None
+    seo: Annotated[int | float, Constraints(minimum=0, maximum=1)] | None = None
+    total_blocking_time: Annotated[int | float, Constraints(minimum=0)] | None = field(
+        default=None,
+        name="totalBlockingTime",
+    )
 
 
 class ListLeadsResult(Model, frozen=True, kw_only=True):
@@ -295,17 +304,17 @@ class TariffOptions(Model, frozen=True, kw_only=True):
 class TariffOptionsReservation(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.leadfyndr.TariffOptions`: `reservation`."""
 
-    available: Annotated[int | float, Facts(minimum=0)]
-    tariff_limit: Annotated[int | float, Facts(minimum=0)] = field(name="tariffLimit")
-    used: Annotated[int | float, Facts(minimum=0)]
+    available: Annotated[int | float, Constraints(minimum=0)]
+    tariff_limit: Annotated[int | float, Constraints(minimum=0)] = field(name="tariffLimit")
+    used: Annotated[int | float, Constraints(minimum=0)]
 
 
 class TariffOptionsUnlocked(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.leadfyndr.TariffOptions`: `unlocked`."""
 
-    available: Annotated[int | float, Facts(minimum=0)]
-    tariff_limit: Annotated[int | float, Facts(minimum=0)] = field(name="tariffLimit")
-    used: Annotated[int | float, Facts(minimum=0)]
+    available: Annotated[int | float, Constraints(minimum=0)]
+    tariff_limit: Annotated[int | float, Constraints(minimum=0)] = field(name="tariffLimit")
+    used: Annotated[int | float, Constraints(minimum=0)]
 
 
 class Technology(Model, frozen=True, kw_only=True):
@@ -345,7 +354,7 @@ class UnlockedLead(Model, frozen=True, kw_only=True):
     lead_id: str = field(name="leadId")
     main_technology: Technology | None = field(default=None, name="mainTechnology")
     metrics: DetailMetrics
-    potential: Annotated[int | float, Facts(minimum=0, maximum=1)]
+    potential: Annotated[int | float, Constraints(minimum=0, maximum=1)]
     reservation_allowed: bool | None = field(default=None, name="reservationAllowed")
     reserved_at: datetime | None = field(default=None, name="reservedAt")
     scanned_at: datetime | None = field(default=None, name="scannedAt")

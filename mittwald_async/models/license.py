@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
 
 Kind: TypeAlias = Literal["typo3-elts"] | str
 
@@ -45,7 +45,7 @@ class License(Model, frozen=True, kw_only=True):
 
     description: str
     expiry_date: datetime | None = field(default=None, name="expiryDate")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     key_reference: LicenseKeyReference | None = field(default=None, name="keyReference")
     kind: Kind
     meta: Meta
@@ -91,13 +91,13 @@ if TYPE_CHECKING:
     LicenseKeyReference: TypeAlias = Key | ExternalKey | Unknown
 else:
 
-    class KeyResponseKeyReference(OneOf):
+    class KeyResponseKeyReference(UnionStandIn):
         """In schema `de.mittwald.v1.license.KeyResponse`: `keyReference`."""
 
         variants = ("Key", "ExternalKey")
         plan = ((0, ("keys", ("key",))), (1, ("keys", ("externalKey",))))
 
-    class LicenseKeyReference(OneOf):
+    class LicenseKeyReference(UnionStandIn):
         """In schema `de.mittwald.v1.license.License`: `keyReference`."""
 
         variants = ("Key", "ExternalKey")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
 
 ListMailAddressesForUserSort: TypeAlias = (
     Literal[
@@ -51,21 +51,21 @@ class CreateDeliveryboxRequest(Model, frozen=True, kw_only=True):
 class CreateDeliveryboxResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/delivery-boxes`: result 201."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
 
 
 class CreateForwardAddress(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mail.CreateForwardAddress`."""
 
-    address: Annotated[str, Facts(format="idn-email")]
-    forward_addresses: list[Annotated[str, Facts(format="idn-email")]] = field(name="forwardAddresses")
+    address: Annotated[str, Constraints(format="idn-email")]
+    forward_addresses: list[Annotated[str, Constraints(format="idn-email")]] = field(name="forwardAddresses")
 
 
 class CreateMailAddress(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mail.CreateMailAddress`."""
 
-    address: Annotated[str, Facts(format="idn-email")]
-    forward_addresses: list[Annotated[str, Facts(format="idn-email")]] | None = field(
+    address: Annotated[str, Constraints(format="idn-email")]
+    forward_addresses: list[Annotated[str, Constraints(format="idn-email")]] | None = field(
         default=None,
         name="forwardAddresses",
     )
@@ -78,13 +78,13 @@ class CreateMailAddressMailbox(Model, frozen=True, kw_only=True):
 
     enable_spam_protection: bool = field(name="enableSpamProtection")
     password: str
-    quota_in_bytes: Annotated[int, Facts(minimum=-1)] = field(name="quotaInBytes")
+    quota_in_bytes: Annotated[int, Constraints(minimum=-1)] = field(name="quotaInBytes")
 
 
 class CreateMailAddressResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/mail-addresses`: result 201."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
 
 
 class Deliverybox(Model, frozen=True, kw_only=True):
@@ -92,7 +92,7 @@ class Deliverybox(Model, frozen=True, kw_only=True):
 
     authentication_enabled: bool = field(name="authenticationEnabled")
     description: str
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     name: str
     password_updated_at: datetime = field(name="passwordUpdatedAt")
     project_id: str = field(name="projectId")
@@ -115,14 +115,17 @@ class DeprecatedMailDeliveryboxUpdatePasswordRequest(Model, frozen=True, kw_only
 class DeprecatedMailMailaddressUpdateAddressRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/mailaddresses/{id}/address`: body."""
 
-    address: Annotated[str, Facts(format="idn-email")]
+    address: Annotated[str, Constraints(format="idn-email")]
 
 
 class DeprecatedMailProjectsettingUpdateBlacklistRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/projects/{projectId}/mailsettings/blacklist`: body."""
 
     blacklist: list[
-        Annotated[str, Facts(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$")]
+        Annotated[
+            str,
+            Constraints(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$"),
+        ]
     ]
 
 
@@ -130,7 +133,10 @@ class DeprecatedMailProjectsettingUpdateWhitelistRequest(Model, frozen=True, kw_
     """In `PUT /v2/projects/{projectId}/mailsettings/whitelist`: body."""
 
     whitelist: list[
-        Annotated[str, Facts(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$")]
+        Annotated[
+            str,
+            Constraints(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$"),
+        ]
     ]
 
 
@@ -160,7 +166,7 @@ class DeprecatedMailUpdateMailAddressCatchallRequest(Model, frozen=True, kw_only
 class DeprecatedMailUpdateMailAddressForwardAddressesRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/mail-addresses/{mailAddressId}/forward-addresses`: body."""
 
-    forward_addresses: list[Annotated[str, Facts(format="idn-email")]] = field(name="forwardAddresses")
+    forward_addresses: list[Annotated[str, Constraints(format="idn-email")]] = field(name="forwardAddresses")
 
 
 class DeprecatedMailUpdateMailAddressPasswordRequest(Model, frozen=True, kw_only=True):
@@ -172,7 +178,7 @@ class DeprecatedMailUpdateMailAddressPasswordRequest(Model, frozen=True, kw_only
 class DeprecatedMailUpdateMailAddressQuotaRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/mail-addresses/{mailAddressId}/quota`: body."""
 
-    quota_in_bytes: Annotated[int, Facts(minimum=-1)] = field(name="quotaInBytes")
+    quota_in_bytes: Annotated[int, Constraints(minimum=-1)] = field(name="quotaInBytes")
 
 
 class DeprecatedMailUpdateMailAddressSpamProtectionRequest(Model, frozen=True, kw_only=True):
@@ -187,14 +193,17 @@ class DeprecatedMailUpdateMailAddressSpamProtectionRequestSpamProtection(Model, 
     active: bool
     auto_delete_spam: bool = field(name="autoDeleteSpam")
     folder: Literal["inbox", "spam"] | str
-    relocation_min_spam_score: Annotated[int, Facts(maximum=10)] = field(name="relocationMinSpamScore")
+    relocation_min_spam_score: Annotated[int, Constraints(maximum=10)] = field(name="relocationMinSpamScore")
 
 
 class DeprecatedMailUpdateProjectMailSettingRequestBlacklist(Model, frozen=True, kw_only=True):
     """In `PUT /v2/projects/{projectId}/mail-settings/{mailSetting}`: body, `variant 1`."""
 
     blacklist: list[
-        Annotated[str, Facts(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$")]
+        Annotated[
+            str,
+            Constraints(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$"),
+        ]
     ]
 
 
@@ -202,7 +211,10 @@ class DeprecatedMailUpdateProjectMailSettingRequestWhitelist(Model, frozen=True,
     """In `PUT /v2/projects/{projectId}/mail-settings/{mailSetting}`: body, `variant 2`."""
 
     whitelist: list[
-        Annotated[str, Facts(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$")]
+        Annotated[
+            str,
+            Constraints(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$"),
+        ]
     ]
 
 
@@ -217,27 +229,36 @@ class ListProjectMailSettingsResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/projects/{projectId}/mail-settings`: result 200."""
 
     blacklist: list[
-        Annotated[str, Facts(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$")]
+        Annotated[
+            str,
+            Constraints(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$"),
+        ]
     ]
     project_id: str = field(name="projectId")
     whitelist: list[
-        Annotated[str, Facts(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$")]
+        Annotated[
+            str,
+            Constraints(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$"),
+        ]
     ]
 
 
 class MailAddress(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mail.MailAddress`."""
 
-    address: Annotated[str, Facts(format="idn-email")]
+    address: Annotated[str, Constraints(format="idn-email")]
     archive: MailAddressArchive
     auto_responder: MailAddressAutoResponder = field(name="autoResponder")
-    forward_addresses: list[Annotated[str, Facts(format="idn-email")]] = field(name="forwardAddresses")
-    id: Annotated[str, Facts(format="uuid")]
+    forward_addresses: list[Annotated[str, Constraints(format="idn-email")]] = field(name="forwardAddresses")
+    id: Annotated[str, Constraints(format="uuid")]
     is_archived: bool = field(name="isArchived")
     is_backup_in_progress: bool = field(name="isBackupInProgress")
     is_catch_all: bool = field(name="isCatchAll")
     mailbox: MailAddressMailbox | None = None
-    original_address: Annotated[str, Facts(format="idn-email")] | None = field(default=None, name="originalAddress")
+    original_address: Annotated[str, Constraints(format="idn-email")] | None = field(
+        default=None,
+        name="originalAddress",
+    )
     project_id: str = field(name="projectId")
     rate_limit_change_request: MailAddressRateLimitChangeRequest | None = field(
         default=None,
@@ -287,7 +308,7 @@ class MailAddressMailboxSpamProtection(Model, frozen=True, kw_only=True):
     active: bool
     auto_delete_spam: bool = field(name="autoDeleteSpam")
     folder: Literal["spam", "inbox"] | str
-    relocation_min_spam_score: Annotated[int, Facts(maximum=10)] = field(name="relocationMinSpamScore")
+    relocation_min_spam_score: Annotated[int, Constraints(maximum=10)] = field(name="relocationMinSpamScore")
 
 
 class MailAddressMailboxStorageInBytes(Model, frozen=True, kw_only=True):
@@ -319,7 +340,7 @@ class MailsystemSettings(Model, frozen=True, kw_only=True):
 class RequestMailAddressRateLimitChangeRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/mail-addresses/{mailAddressId}/actions/request-rate-limit-change`: body."""
 
-    rate_limit_id: Annotated[str, Facts(format="uuid")] = field(name="rateLimitId")
+    rate_limit_id: Annotated[str, Constraints(format="uuid")] = field(name="rateLimitId")
 
 
 class UpdateDeliveryBoxDescriptionRequest(Model, frozen=True, kw_only=True):
@@ -337,7 +358,7 @@ class UpdateDeliveryBoxPasswordRequest(Model, frozen=True, kw_only=True):
 class UpdateMailAddressAddressRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/mail-addresses/{mailAddressId}/address`: body."""
 
-    address: Annotated[str, Facts(format="idn-email")]
+    address: Annotated[str, Constraints(format="idn-email")]
 
 
 class UpdateMailAddressAutoresponderRequest(Model, frozen=True, kw_only=True):
@@ -364,7 +385,7 @@ class UpdateMailAddressCatchAllRequest(Model, frozen=True, kw_only=True):
 class UpdateMailAddressForwardAddressesRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/mail-addresses/{mailAddressId}/forward-addresses`: body."""
 
-    forward_addresses: list[Annotated[str, Facts(format="idn-email")]] = field(name="forwardAddresses")
+    forward_addresses: list[Annotated[str, Constraints(format="idn-email")]] = field(name="forwardAddresses")
 
 
 class UpdateMailAddressPasswordRequest(Model, frozen=True, kw_only=True):
@@ -376,7 +397,7 @@ class UpdateMailAddressPasswordRequest(Model, frozen=True, kw_only=True):
 class UpdateMailAddressQuotaRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/mail-addresses/{mailAddressId}/quota`: body."""
 
-    quota_in_bytes: Annotated[int, Facts(minimum=-1)] = field(name="quotaInBytes")
+    quota_in_bytes: Annotated[int, Constraints(minimum=-1)] = field(name="quotaInBytes")
 
 
 class UpdateMailAddressSpamProtectionRequest(Model, frozen=True, kw_only=True):
@@ -391,14 +412,17 @@ class UpdateMailAddressSpamProtectionRequestSpamProtection(Model, frozen=True, k
     active: bool
     auto_delete_spam: bool = field(name="autoDeleteSpam")
     folder: Literal["inbox", "spam"] | str
-    relocation_min_spam_score: Annotated[int, Facts(maximum=10)] = field(name="relocationMinSpamScore")
+    relocation_min_spam_score: Annotated[int, Constraints(maximum=10)] = field(name="relocationMinSpamScore")
 
 
 class UpdateProjectMailSettingRequestBlacklist(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/projects/{projectId}/mail-settings/{mailSetting}`: body, `variant 1`."""
 
     blacklist: list[
-        Annotated[str, Facts(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$")]
+        Annotated[
+            str,
+            Constraints(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$"),
+        ]
     ]
 
 
@@ -406,7 +430,10 @@ class UpdateProjectMailSettingRequestWhitelist(Model, frozen=True, kw_only=True)
     """In `PATCH /v2/projects/{projectId}/mail-settings/{mailSetting}`: body, `variant 2`."""
 
     whitelist: list[
-        Annotated[str, Facts(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$")]
+        Annotated[
+            str,
+            Constraints(pattern="^([a-zA-Z0-9.!#$%&'*\\/=?^_{|}~-]+@[a-zA-Z0-9-*]+(?:\\.([a-zA-Z0-9-]+|\\*))+)$"),
+        ]
     ]
 
 
@@ -422,13 +449,13 @@ if TYPE_CHECKING:
     )
 else:
 
-    class CreateMailAddressRequest(OneOf):
+    class CreateMailAddressRequest(UnionStandIn):
         """In `POST /v2/projects/{projectId}/mail-addresses`: body."""
 
         variants = ("CreateForwardAddress", "CreateMailAddress")
         plan = ((1, ("keys", ("address", "isCatchAll", "mailbox"))), (0, ("keys", ("address", "forwardAddresses"))))
 
-    class DeprecatedMailUpdateProjectMailSettingRequest(OneOf):
+    class DeprecatedMailUpdateProjectMailSettingRequest(UnionStandIn):
         """In `PUT /v2/projects/{projectId}/mail-settings/{mailSetting}`: body."""
 
         variants = (
@@ -437,7 +464,7 @@ else:
         )
         plan = ((0, ("keys", ("blacklist",))), (1, ("keys", ("whitelist",))))
 
-    class UpdateProjectMailSettingRequest(OneOf):
+    class UpdateProjectMailSettingRequest(UnionStandIn):
         """In `PATCH /v2/projects/{projectId}/mail-settings/{mailSetting}`: body."""
 
         variants = ("UpdateProjectMailSettingRequestBlacklist", "UpdateProjectMailSettingRequestWhitelist")

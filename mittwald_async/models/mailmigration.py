@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 
 class AutoResponder(Model, frozen=True, kw_only=True):
@@ -65,7 +65,7 @@ class CheckMigrationIsPossibleErrorCatchAllTargetWithoutAlias(Model, frozen=True
 class CheckMigrationIsPossibleErrorMissingVerifiedIngress(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.CheckMigrationIsPossibleErrorMissingVerifiedIngress`."""
 
-    hostname: Annotated[str, Facts(format="idn-hostname")]
+    hostname: Annotated[str, Constraints(format="idn-hostname")]
 
 
 class CheckMigrationIsPossibleErrorResponse(Model, frozen=True, kw_only=True):
@@ -116,7 +116,7 @@ class Migration(Model, frozen=True, kw_only=True):
     addresses: list[MigrationMailAddress]
     finalizers: MigrationFinalizeJob
     finished: bool
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     mailboxes: list[MigrationMailbox]
     source_coab_project_id: str = field(name="sourceCoabProjectId")
     target_nexus_project_id: str = field(name="targetNexusProjectId")
@@ -154,7 +154,7 @@ class MigrationMailAddress(Model, frozen=True, kw_only=True):
 
     address: str
     finished: bool
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     migration_jobs: MigrationMailAddressMigrationJob = field(name="migrationJobs")
     pre_migration_jobs: MigrationMailAddressPreMigrationJob | None = field(default=None, name="preMigrationJobs")
 
@@ -200,7 +200,7 @@ class MigrationMailbox(Model, frozen=True, kw_only=True):
 
     description: str | None = None
     finished: bool
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     migration_jobs: MigrationMailboxJob = field(name="migrationJobs")
     name: str
 

@@ -10,11 +10,11 @@ from typing import Annotated
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 
 class RateLimit(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailsystem.RateLimit`."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     rate_limit: int = field(name="rateLimit")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import UNSET, Facts, Model, OneOf, Unknown, UnsetType
+from mittwald_async.runtime.structs import UNSET, Constraints, Model, UnionStandIn, Unknown, UnsetType
 
 from . import commons, extension, invoice
 
@@ -54,7 +54,7 @@ class AggregateReferenceFilter(Model, frozen=True, kw_only=True):
 class BackendComponent(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.BackendComponent`. Deprecated."""
 
-    url: Annotated[str, Facts(min_length=1)]
+    url: Annotated[str, Constraints(min_length=1)]
 
 
 class BackendComponents(Model, frozen=True, kw_only=True):
@@ -84,8 +84,8 @@ class ContractPartner(Model, frozen=True, kw_only=True):
 
     contract_partner: ContractPartnerContractPartner = field(name="contractPartner")
     created_at: datetime = field(name="createdAt")
-    extension_id: Annotated[str, Facts(format="uuid")] = field(name="extensionId")
-    extension_instance_id: Annotated[str, Facts(format="uuid")] = field(name="extensionInstanceId")
+    extension_id: Annotated[str, Constraints(format="uuid")] = field(name="extensionId")
+    extension_instance_id: Annotated[str, Constraints(format="uuid")] = field(name="extensionInstanceId")
     parent_customer_id: str = field(name="parentCustomerId")
 
 
@@ -102,14 +102,14 @@ class ContractPartnerContractPartner(Model, frozen=True, kw_only=True):
 class Contributor(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.Contributor`."""
 
-    customer_id: Annotated[str, Facts(format="uuid")] = field(name="customerId")
+    customer_id: Annotated[str, Constraints(format="uuid")] = field(name="customerId")
     description: str | None = None
     descriptions: LocalizedDescription | None = None
     email: str
-    homepage: Annotated[str, Facts(format="uri")] | None = None
-    id: Annotated[str, Facts(format="uuid")]
+    homepage: Annotated[str, Constraints(format="uri")] | None = None
+    id: Annotated[str, Constraints(format="uuid")]
     imprint: ContributorImprint | None = None
-    logo_ref_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="logoRefId")
+    logo_ref_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="logoRefId")
     name: str
     phone: str | None = None
     state: ContributorState
@@ -120,7 +120,7 @@ class Contributor(Model, frozen=True, kw_only=True):
 class ContributorExpressInterestToContributeRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/contributor`: body."""
 
-    deviating_contact_person_user_id: Annotated[str, Facts(format="uuid")] | None = field(
+    deviating_contact_person_user_id: Annotated[str, Constraints(format="uuid")] | None = field(
         default=None,
         name="deviatingContactPersonUserId",
     )
@@ -139,7 +139,7 @@ class ContributorExpressInterestToContributeResult(Model, frozen=True, kw_only=T
 class ContributorGetBillingInformationResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/contributors/{contributorId}/billing-information`: result 200."""
 
-    contributor_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contributorId")
+    contributor_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="contributorId")
     invoice_footer: str | None = field(default=None, name="invoiceFooter")
     onboarding_status: Literal["NOT_STARTED", "STARTED", "SUCCESSFUL"] | str | None = field(
         default=None,
@@ -163,13 +163,13 @@ class ContributorGetLoginLinkResult(Model, frozen=True, kw_only=True):
 class ContributorImprintText(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.ContributorImprint`: `variant 1`."""
 
-    text: Annotated[str, Facts(min_length=1)]
+    text: Annotated[str, Constraints(min_length=1)]
 
 
 class ContributorImprintUrl(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.ContributorImprint`: `variant 2`."""
 
-    url: Annotated[str, Facts(format="uri", min_length=1)]
+    url: Annotated[str, Constraints(format="uri", min_length=1)]
 
 
 class ContributorListIncomingInvoicesItem(Model, frozen=True, kw_only=True):
@@ -180,13 +180,13 @@ class ContributorListIncomingInvoicesItem(Model, frozen=True, kw_only=True):
     customer_name: str = field(name="customerName")
     customer_number: str = field(name="customerNumber")
     date: datetime
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     invoice_number: str = field(name="invoiceNumber")
     invoice_type: Literal["REGULAR", "CORRECTION", "REISSUE", "CANCELLATION"] | str | None = field(
         default=None,
         name="invoiceType",
     )
-    pdf_id: Annotated[str, Facts(format="uuid")] = field(name="pdfId")
+    pdf_id: Annotated[str, Constraints(format="uuid")] = field(name="pdfId")
     recipient: invoice.Recipient
     total_gross: int | float = field(name="totalGross")
     total_net: int | float = field(name="totalNet")
@@ -230,7 +230,7 @@ class ContributorReceiptGetFileAccessTokenResult(Model, frozen=True, kw_only=Tru
 class ContributorRequestDeviatingContributorAvatarUploadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/avatar`: result 200."""
 
-    avatar_ref_id: Annotated[str, Facts(format="uuid")] = field(name="avatarRefId")
+    avatar_ref_id: Annotated[str, Constraints(format="uuid")] = field(name="avatarRefId")
     rules: ContributorRequestDeviatingContributorAvatarUploadResultRules
 
 
@@ -309,7 +309,7 @@ class ContributorRotateSecretForExtensionInstanceResultWebhookResult(Model, froz
 class ContributorSupportInformation(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.Contributor`: `supportInformation`."""
 
-    email: Annotated[str, Facts(format="email")]
+    email: Annotated[str, Constraints(format="email")]
     phone: str | None = None
     inherited: bool
 
@@ -323,7 +323,7 @@ class ContributorUpdateBillingInformationRequest(Model, frozen=True, kw_only=Tru
 class ContributorUpdateBillingInformationResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/contributors/{contributorId}/billing-information`: result 200."""
 
-    contributor_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contributorId")
+    contributor_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="contributorId")
     invoice_footer: str | None = field(default=None, name="invoiceFooter")
 
 
@@ -343,7 +343,7 @@ class CustomerGetPaymentMethodResultCardDetails(Model, frozen=True, kw_only=True
 class CustomerUpdatePaymentMethodRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/customers/{customerId}/payment-method`: body."""
 
-    custom_return_url: Annotated[str, Facts(format="uri")] | None = field(default=None, name="customReturnUrl")
+    custom_return_url: Annotated[str, Constraints(format="uri")] | None = field(default=None, name="customReturnUrl")
 
 
 class CustomerUpdatePaymentMethodResult(Model, frozen=True, kw_only=True):
@@ -355,8 +355,8 @@ class CustomerUpdatePaymentMethodResult(Model, frozen=True, kw_only=True):
 class DescriptionFormats(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.DescriptionFormats`."""
 
-    markdown: Annotated[str, Facts(min_length=1)]
-    plain: Annotated[str, Facts(min_length=1)] | None = None
+    markdown: Annotated[str, Constraints(min_length=1)]
+    plain: Annotated[str, Constraints(min_length=1)] | None = None
 
 
 class DetailedDescriptions(Model, frozen=True, kw_only=True):
@@ -369,10 +369,10 @@ class DetailedDescriptions(Model, frozen=True, kw_only=True):
 class Extension(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.Extension`."""
 
-    assets: Annotated[list[ExtensionAsset], Facts(max_length=4)]
+    assets: Annotated[list[ExtensionAsset], Constraints(max_length=4)]
     blocked: bool
     context: Context
-    contributor_id: Annotated[str, Facts(format="uuid")] = field(name="contributorId")
+    contributor_id: Annotated[str, Constraints(format="uuid")] = field(name="contributorId")
     created_at: datetime = field(name="createdAt")
     deletion_deadline: datetime | None = field(default=None, name="deletionDeadline")
     deprecation: ExtensionDeprecation | None = None
@@ -382,9 +382,9 @@ class Extension(Model, frozen=True, kw_only=True):
     external_frontends: list[ExternalComponent] | None = field(default=None, name="externalFrontends")
     frontend_components: list[ExternalComponent] | None = field(default=None, name="frontendComponents")
     frontend_fragments: dict[str, FrontendFragment] | None = field(default=None, name="frontendFragments")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     is_deletion_scheduled: bool | None = field(default=None, name="isDeletionScheduled")
-    logo_ref_id: Annotated[str, Facts(format="uuid")] = field(name="logoRefId")
+    logo_ref_id: Annotated[str, Constraints(format="uuid")] = field(name="logoRefId")
     name: str
     pricing: ExtensionPricing | None = None
     pricing_details: PricePlanDetails | None = field(default=None, name="pricingDetails")
@@ -394,7 +394,7 @@ class Extension(Model, frozen=True, kw_only=True):
     statistics: ExtensionStatistics
     sub_title: SubTitle = field(name="subTitle")
     support: ExtensionSupport
-    tags: Annotated[list[str], Facts(min_length=0)]
+    tags: Annotated[list[str], Constraints(min_length=0)]
 
 
 class ExtensionAsset(Model, frozen=True, kw_only=True):
@@ -402,7 +402,7 @@ class ExtensionAsset(Model, frozen=True, kw_only=True):
 
     asset_type: Literal["image", "video"] | str = field(name="assetType")
     file_name: str | None = field(default=None, name="fileName")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     index: int
 
 
@@ -436,13 +436,13 @@ class ExtensionAuthenticateWithSessionTokenResult(Model, frozen=True, kw_only=Tr
 class ExtensionCancelExtensionTerminationResult(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/extension-instances/{extensionInstanceId}/termination`: result 200."""
 
-    extension_instance_id: Annotated[str, Facts(format="uuid")] = field(name="extensionInstanceId")
+    extension_instance_id: Annotated[str, Constraints(format="uuid")] = field(name="extensionInstanceId")
 
 
 class ExtensionCancelExtensionVariantChangeResult(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/extension-instances/{extensionInstanceId}/contract/variant-change`: result 200."""
 
-    extension_instance_id: Annotated[str, Facts(format="uuid")] = field(name="extensionInstanceId")
+    extension_instance_id: Annotated[str, Constraints(format="uuid")] = field(name="extensionInstanceId")
 
 
 class ExtensionChangeContextRequest(Model, frozen=True, kw_only=True):
@@ -456,7 +456,7 @@ class ExtensionChangeContextResult(Model, frozen=True, kw_only=True):
 
     cleaning_up_instances: bool = field(name="cleaningUpInstances")
     current_context: Context = field(name="currentContext")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
 
 
 class ExtensionCheckExtensionIsChargableResult(Model, frozen=True, kw_only=True):
@@ -480,7 +480,7 @@ class ExtensionCreateContributorOnboardingProcessRequest(Model, frozen=True, kw_
 class ExtensionCreateContributorOnboardingProcessResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/onboarding-process`: result 201."""
 
-    contributor_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contributorId")
+    contributor_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="contributorId")
     onboarding_link: str | None = field(default=None, name="onboardingLink")
 
 
@@ -489,22 +489,22 @@ class ExtensionCreateExtensionInstanceRequest(Model, frozen=True, kw_only=True):
 
     consented_scopes: list[str] = field(name="consentedScopes")
     context: Context
-    context_id: Annotated[str, Facts(format="uuid")] = field(name="contextId")
-    extension_id: Annotated[str, Facts(format="uuid")] = field(name="extensionId")
+    context_id: Annotated[str, Constraints(format="uuid")] = field(name="contextId")
+    extension_id: Annotated[str, Constraints(format="uuid")] = field(name="extensionId")
     variant_key: str | None = field(default=None, name="variantKey")
 
 
 class ExtensionCreateExtensionInstanceResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/extension-instances`: result 201."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
 
 
 class ExtensionCreateRetrievalKeyResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/extension-instances/{extensionInstanceId}/actions/create-access-token-retrieval-key`: result 200."""
 
     access_token_retrieval_key: str = field(name="accessTokenRetrievalKey")
-    user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
+    user_id: Annotated[str, Constraints(format="uuid")] = field(name="userId")
 
 
 class ExtensionDeleteExtensionRequest(Model, frozen=True, kw_only=True):
@@ -518,7 +518,7 @@ class ExtensionDeprecation(Model, frozen=True, kw_only=True):
 
     deprecated_at: datetime = field(name="deprecatedAt")
     note: str | None = None
-    successor_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="successorId")
+    successor_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="successorId")
 
 
 class ExtensionDryRunWebhookResult(Model, frozen=True, kw_only=True):
@@ -536,7 +536,7 @@ class ExtensionGenerateExtensionSecretResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/secret`: result 200."""
 
     secret: str
-    secret_id: Annotated[str, Facts(format="uuid")] = field(name="secretId")
+    secret_id: Annotated[str, Constraints(format="uuid")] = field(name="secretId")
 
 
 class ExtensionGenerateSessionTokenResult(Model, frozen=True, kw_only=True):
@@ -566,7 +566,7 @@ class ExtensionHealth(Model, frozen=True, kw_only=True):
 
     extension_instances: list[ExtensionInstanceHealth] = field(name="extensionInstances")
     functional: bool
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     inoperable_reason: str | None = field(default=None, name="inoperableReason")
     published: bool
     withdrawal_reason: str | None = field(default=None, name="withdrawalReason")
@@ -583,11 +583,11 @@ class ExtensionInstance(Model, frozen=True, kw_only=True):
     created_at: datetime | None = field(default=None, name="createdAt")
     disabled: bool
     extension_deletion_deadline: datetime | None = field(default=None, name="extensionDeletionDeadline")
-    extension_id: Annotated[str, Facts(format="uuid")] = field(name="extensionId")
+    extension_id: Annotated[str, Constraints(format="uuid")] = field(name="extensionId")
     extension_name: str = field(name="extensionName")
     extension_sub_title: SubTitle | None = field(default=None, name="extensionSubTitle")
     frontend_fragments: dict[str, FrontendFragment] | None = field(default=None, name="frontendFragments")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     next_scheduled_webhook_execution: datetime | None = field(default=None, name="nextScheduledWebhookExecution")
     pending_installation: bool = field(name="pendingInstallation")
     pending_removal: bool = field(name="pendingRemoval")
@@ -601,7 +601,7 @@ class ExtensionInstanceAggregateReference(Model, frozen=True, kw_only=True):
 
     aggregate: str
     domain: str
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
 
 
 class ExtensionInstanceChargeability(Model, frozen=True, kw_only=True):
@@ -622,9 +622,9 @@ class ExtensionInstanceHealth(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.ExtensionInstanceHealth`."""
 
     aggregate_reference: ExtensionInstanceHealthAggregateReference = field(name="aggregateReference")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     instantiation_is_pending: bool = field(name="instantiationIsPending")
-    pending_webhooks_count: Annotated[int, Facts(minimum=0)] = field(name="pendingWebhooksCount")
+    pending_webhooks_count: Annotated[int, Constraints(minimum=0)] = field(name="pendingWebhooksCount")
     removal_is_pending: bool = field(name="removalIsPending")
     webhooks_are_halted: bool = field(name="webhooksAreHalted")
 
@@ -634,7 +634,7 @@ class ExtensionInstanceHealthAggregateReference(Model, frozen=True, kw_only=True
 
     aggregate: str
     domain: str
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
 
 
 class ExtensionInstanceWebhookExecution(Model, frozen=True, kw_only=True):
@@ -642,9 +642,9 @@ class ExtensionInstanceWebhookExecution(Model, frozen=True, kw_only=True):
 
     attempts: int
     contributor_id: str = field(name="contributorId")
-    extension_id: Annotated[str, Facts(format="uuid")] = field(name="extensionId")
-    extension_instance_id: Annotated[str, Facts(format="uuid")] = field(name="extensionInstanceId")
-    id: Annotated[str, Facts(format="uuid")]
+    extension_id: Annotated[str, Constraints(format="uuid")] = field(name="extensionId")
+    extension_instance_id: Annotated[str, Constraints(format="uuid")] = field(name="extensionInstanceId")
+    id: Annotated[str, Constraints(format="uuid")]
     kind: ExtensionInstanceWebhookExecutionKind
     next_scheduled_execution: datetime | None = field(default=None, name="nextScheduledExecution")
     state: ExtensionInstanceWebhookExecutionState
@@ -660,7 +660,7 @@ class ExtensionOrderExtensionRequestCustomerId(Model, frozen=True, kw_only=True)
     """In `POST /v2/extensions/{extensionId}/order`: body, `variant 1`."""
 
     consented_scopes: list[str] = field(name="consentedScopes")
-    customer_id: Annotated[str, Facts(format="uuid")] = field(name="customerId")
+    customer_id: Annotated[str, Constraints(format="uuid")] = field(name="customerId")
     variant_key: str | None = field(default=None, name="variantKey")
 
 
@@ -668,14 +668,14 @@ class ExtensionOrderExtensionRequestProjectId(Model, frozen=True, kw_only=True):
     """In `POST /v2/extensions/{extensionId}/order`: body, `variant 2`."""
 
     consented_scopes: list[str] = field(name="consentedScopes")
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     variant_key: str | None = field(default=None, name="variantKey")
 
 
 class ExtensionPatchExtensionRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/contributors/{contributorId}/extensions/{extensionId}`: body."""
 
-    assets: list[Annotated[str, Facts(format="uuid")]] | None = None
+    assets: list[Annotated[str, Constraints(format="uuid")]] | None = None
     deprecation: ExtensionDeprecation | None = None
     description: str | None = None
     detailed_descriptions: DetailedDescriptions | UnsetType | None = field(default=UNSET, name="detailedDescriptions")
@@ -710,7 +710,7 @@ class ExtensionRegisterExtensionRequest(Model, frozen=True, kw_only=True):
 class ExtensionRegisterExtensionResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions`: result 201."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
 
 
 class ExtensionRequestAssetUploadRequest(Model, frozen=True, kw_only=True):
@@ -722,7 +722,7 @@ class ExtensionRequestAssetUploadRequest(Model, frozen=True, kw_only=True):
 class ExtensionRequestAssetUploadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/assets`: result 200."""
 
-    asset_ref_id: Annotated[str, Facts(format="uuid")] = field(name="assetRefId")
+    asset_ref_id: Annotated[str, Constraints(format="uuid")] = field(name="assetRefId")
     rules: ExtensionRequestAssetUploadResultRules
 
 
@@ -776,7 +776,7 @@ class ExtensionRequestAssetUploadResultRulesPropertiesImageDimensionsMin(Model, 
 class ExtensionRequestLogoUploadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/contributors/{contributorId}/extensions/{extensionId}/logo`: result 200."""
 
-    logo_ref_id: Annotated[str, Facts(format="uuid")] = field(name="logoRefId")
+    logo_ref_id: Annotated[str, Constraints(format="uuid")] = field(name="logoRefId")
     rules: ExtensionRequestLogoUploadResultRules
 
 
@@ -836,7 +836,7 @@ class ExtensionScheduleExtensionTerminationRequest(Model, frozen=True, kw_only=T
 class ExtensionScheduleExtensionTerminationResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/extension-instances/{extensionInstanceId}/termination`: result 201."""
 
-    extension_instance_id: Annotated[str, Facts(format="uuid")] = field(name="extensionInstanceId")
+    extension_instance_id: Annotated[str, Constraints(format="uuid")] = field(name="extensionInstanceId")
 
 
 class ExtensionScheduleExtensionVariantChangeRequest(Model, frozen=True, kw_only=True):
@@ -849,13 +849,16 @@ class ExtensionScheduleExtensionVariantChangeResult(Model, frozen=True, kw_only=
     """In `POST /v2/extension-instances/{extensionInstanceId}/contract/variant-change`: result 201."""
 
     effective_date: datetime | None = field(default=None, name="effectiveDate")
-    extension_instance_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="extensionInstanceId")
+    extension_instance_id: Annotated[str, Constraints(format="uuid")] | None = field(
+        default=None,
+        name="extensionInstanceId",
+    )
 
 
 class ExtensionSecret(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.ExtensionSecret`."""
 
-    secret_id: Annotated[str, Facts(format="uuid")] = field(name="secretId")
+    secret_id: Annotated[str, Constraints(format="uuid")] = field(name="secretId")
     usable_until: datetime | None = field(default=None, name="usableUntil")
 
 
@@ -869,20 +872,20 @@ class ExtensionSetExtensionPublishedStateRequest(Model, frozen=True, kw_only=Tru
 class ExtensionSetExtensionPublishedStateResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/published`: result 200."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     published: bool
 
 
 class ExtensionStatistics(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.ExtensionStatistics`."""
 
-    amount_of_instances: Annotated[int, Facts(minimum=0)] | None = field(default=None, name="amountOfInstances")
+    amount_of_instances: Annotated[int, Constraints(minimum=0)] | None = field(default=None, name="amountOfInstances")
 
 
 class ExtensionSupport(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.Extension`: `support`."""
 
-    email: Annotated[str, Facts(format="email")]
+    email: Annotated[str, Constraints(format="email")]
     phone: str | None = None
     inherited: bool
 
@@ -910,7 +913,7 @@ class ExtensionUpdateExtensionPricingRequestPricePlan(Model, frozen=True, kw_onl
 class ExtensionUpdateExtensionPricingResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/pricing`: result 200."""
 
-    extension_id: Annotated[str, Facts(format="uuid")] = field(name="extensionId")
+    extension_id: Annotated[str, Constraints(format="uuid")] = field(name="extensionId")
     next_possible_price_change: datetime | None = field(default=None, name="nextPossiblePriceChange")
     price_change_consequence: ExtensionUpdateExtensionPricingResultPriceChangeConsequence = field(
         name="priceChangeConsequence",
@@ -973,18 +976,18 @@ class MonthlyPricePlanStrategyItem(Model, frozen=True, kw_only=True):
 class OwnContributor(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.OwnContributor`."""
 
-    contact_person_user_id: Annotated[str, Facts(format="uuid")] = field(name="contactPersonUserId")
+    contact_person_user_id: Annotated[str, Constraints(format="uuid")] = field(name="contactPersonUserId")
     contract_owner: ContractOwner = field(name="contractOwner")
     contributor_number: str = field(name="contributorNumber")
     customer_id: str = field(name="customerId")
     description: str | None = None
     descriptions: LocalizedDescription | None = None
-    email: Annotated[str, Facts(format="email")]
-    homepage: Annotated[str, Facts(format="uri")] | None = None
+    email: Annotated[str, Constraints(format="email")]
+    homepage: Annotated[str, Constraints(format="uri")] | None = None
     id: str
     imprint: ContributorImprint | None = None
     logo_inherited: bool | None = field(default=None, name="logoInherited")
-    logo_ref_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="logoRefId")
+    logo_ref_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="logoRefId")
     name: str
     name_inherited: bool = field(name="nameInherited")
     phone: str | None = None
@@ -998,7 +1001,7 @@ class OwnContributor(Model, frozen=True, kw_only=True):
 class OwnContributorSupportInformation(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.OwnContributor`: `supportInformation`."""
 
-    email: Annotated[str, Facts(format="email")]
+    email: Annotated[str, Constraints(format="email")]
     phone: str | None = None
     inherited: bool
 
@@ -1020,9 +1023,9 @@ class OwnExtension(Model, frozen=True, kw_only=True):
     frontend_components: list[ExternalComponent] | None = field(default=None, name="frontendComponents")
     frontend_fragments: dict[str, FrontendFragment] | None = field(default=None, name="frontendFragments")
     functional: bool
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     is_deletion_scheduled: bool | None = field(default=None, name="isDeletionScheduled")
-    logo_ref_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="logoRefId")
+    logo_ref_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="logoRefId")
     name: str
     pricing: OwnExtensionPricing | None = None
     pricing_details: PricePlanDetails | None = field(default=None, name="pricingDetails")
@@ -1034,7 +1037,7 @@ class OwnExtension(Model, frozen=True, kw_only=True):
     statistics: ExtensionStatistics
     sub_title: SubTitle | None = field(default=None, name="subTitle")
     support: OwnExtensionSupport | None = None
-    tags: Annotated[list[str], Facts(min_length=0)] | None = None
+    tags: Annotated[list[str], Constraints(min_length=0)] | None = None
     verification_requested: bool = field(name="verificationRequested")
     verified: bool
     webhook_urls: WebhookUrls | None = field(default=None, name="webhookUrls")
@@ -1057,7 +1060,7 @@ class OwnExtensionRequestedChangesWebhookUrlsEmpty(Model, frozen=True, kw_only=T
 class OwnExtensionSupport(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.OwnExtension`: `support`."""
 
-    email: Annotated[str, Facts(format="email")]
+    email: Annotated[str, Constraints(format="email")]
     phone: str | None = None
     inherited: bool
 
@@ -1074,30 +1077,30 @@ class PublicKey(Model, frozen=True, kw_only=True):
 
     algorithm: str
     key: str
-    serial: Annotated[str, Facts(format="uuid")]
+    serial: Annotated[str, Constraints(format="uuid")]
 
 
 class SubTitle(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.SubTitle`."""
 
-    de: Annotated[str, Facts(max_length=40)]
-    en: Annotated[str, Facts(max_length=40)] | None = None
+    de: Annotated[str, Constraints(max_length=40)]
+    en: Annotated[str, Constraints(max_length=40)] | None = None
 
 
 class SupportMeta(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.SupportMeta`."""
 
-    email: Annotated[str, Facts(format="email")]
+    email: Annotated[str, Constraints(format="email")]
     phone: str | None = None
 
 
 class UnpublishedExtension(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.UnpublishedExtension`."""
 
-    assets: Annotated[list[ExtensionAsset], Facts(max_length=4)]
+    assets: Annotated[list[ExtensionAsset], Constraints(max_length=4)]
     blocked: bool
     context: Context
-    contributor_id: Annotated[str, Facts(format="uuid")] = field(name="contributorId")
+    contributor_id: Annotated[str, Constraints(format="uuid")] = field(name="contributorId")
     deletion_deadline: datetime | None = field(default=None, name="deletionDeadline")
     deprecation: ExtensionDeprecation | None = None
     description: str | None = None
@@ -1106,9 +1109,9 @@ class UnpublishedExtension(Model, frozen=True, kw_only=True):
     external_frontends: list[ExternalComponent] | None = field(default=None, name="externalFrontends")
     frontend_components: list[ExternalComponent] | None = field(default=None, name="frontendComponents")
     frontend_fragments: dict[str, FrontendFragment] | None = field(default=None, name="frontendFragments")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     is_deletion_scheduled: bool | None = field(default=None, name="isDeletionScheduled")
-    logo_ref_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="logoRefId")
+    logo_ref_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="logoRefId")
     name: str
     pricing: UnpublishedExtensionPricing | None = None
     pricing_details: PricePlanDetails | None = field(default=None, name="pricingDetails")
@@ -1124,7 +1127,7 @@ class UnpublishedExtension(Model, frozen=True, kw_only=True):
 class UnpublishedExtensionSupport(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.UnpublishedExtension`: `support`."""
 
-    email: Annotated[str, Facts(format="email")]
+    email: Annotated[str, Constraints(format="email")]
     phone: str | None = None
     inherited: bool
 
@@ -1138,7 +1141,7 @@ class UrlFrontendFragment(Model, frozen=True, kw_only=True):
 class WebhookUrl(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.WebhookUrl`."""
 
-    url: Annotated[str, Facts(min_length=1)]
+    url: Annotated[str, Constraints(min_length=1)]
 
 
 class WebhookUrls(Model, frozen=True, kw_only=True):
@@ -1169,13 +1172,13 @@ if TYPE_CHECKING:
     UnpublishedExtensionPricing: TypeAlias = list[MonthlyPricePlanStrategyItem] | Unknown
 else:
 
-    class ContributorImprint(OneOf):
+    class ContributorImprint(UnionStandIn):
         """Schema `de.mittwald.v1.marketplace.ContributorImprint`."""
 
         variants = ("ContributorImprintText", "ContributorImprintUrl")
         plan = ((0, ("keys", ("text",))), (1, ("keys", ("url",))))
 
-    class ExtensionGetContributorResult(OneOf):
+    class ExtensionGetContributorResult(UnionStandIn):
         """In `GET /v2/contributors/{contributorId}`: result 200."""
 
         variants = ("Contributor", "OwnContributor")
@@ -1203,7 +1206,7 @@ else:
             (0, ("keys", ("customerId", "email", "id", "name", "state", "supportInformation"))),
         )
 
-    class ExtensionGetExtensionResult(OneOf):
+    class ExtensionGetExtensionResult(UnionStandIn):
         """In `GET /v2/extensions/{extensionId}`: result 200."""
 
         variants = ("Extension", "UnpublishedExtension")
@@ -1231,19 +1234,19 @@ else:
             ),
         )
 
-    class ExtensionOrderExtensionRequest(OneOf):
+    class ExtensionOrderExtensionRequest(UnionStandIn):
         """In `POST /v2/extensions/{extensionId}/order`: body."""
 
         variants = ("ExtensionOrderExtensionRequestCustomerId", "ExtensionOrderExtensionRequestProjectId")
         plan = ((0, ("keys", ("consentedScopes", "customerId"))), (1, ("keys", ("consentedScopes", "projectId"))))
 
-    class ExtensionPricing(OneOf):
+    class ExtensionPricing(UnionStandIn):
         """In schema `de.mittwald.v1.marketplace.Extension`: `pricing`."""
 
         variants = ("list[MonthlyPricePlanStrategyItem]",)
         plan = ((0, ("kind", "array")),)
 
-    class ExtensionUpdateExtensionPricingRequest(OneOf):
+    class ExtensionUpdateExtensionPricingRequest(UnionStandIn):
         """In `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/pricing`: body."""
 
         variants = (
@@ -1252,19 +1255,19 @@ else:
         )
         plan = ((0, ("keys", ("priceInCents",))), (1, ("keys", ("pricePlan",))))
 
-    class MonthlyPricePlanStrategy(OneOf):
+    class MonthlyPricePlanStrategy(UnionStandIn):
         """Schema `de.mittwald.v1.marketplace.MonthlyPricePlanStrategy`."""
 
         variants = ("list[MonthlyPricePlanStrategyItem]",)
         plan = ((0, ("kind", "array")),)
 
-    class OwnExtensionPricing(OneOf):
+    class OwnExtensionPricing(UnionStandIn):
         """In schema `de.mittwald.v1.marketplace.OwnExtension`: `pricing`."""
 
         variants = ("list[MonthlyPricePlanStrategyItem]",)
         plan = ((0, ("kind", "array")),)
 
-    class OwnExtensionRequestedChangesWebhookUrls(OneOf):
+    class OwnExtensionRequestedChangesWebhookUrls(UnionStandIn):
         """In schema `de.mittwald.v1.marketplace.OwnExtension`: `requestedChanges.webhookUrls`."""
 
         variants = ("WebhookUrls", "OwnExtensionRequestedChangesWebhookUrlsEmpty")
@@ -1285,7 +1288,7 @@ else:
             (1, ("only", ())),
         )
 
-    class UnpublishedExtensionPricing(OneOf):
+    class UnpublishedExtensionPricing(UnionStandIn):
         """In schema `de.mittwald.v1.marketplace.UnpublishedExtension`: `pricing`."""
 
         variants = ("list[MonthlyPricePlanStrategyItem]",)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 CustomerInheritedRoles: TypeAlias = Literal["notset", "owner", "member", "accountant"] | str
 CustomerRoles: TypeAlias = Literal["notset", "owner", "member", "accountant"] | str
@@ -21,12 +21,12 @@ ProjectRoles: TypeAlias = Literal["notset", "owner", "emailadmin", "external"] |
 class CustomerInvite(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.membership.CustomerInvite`."""
 
-    avatar_ref_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="avatarRefId")
-    customer_id: Annotated[str, Facts(format="uuid")] = field(name="customerId")
+    avatar_ref_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="avatarRefId")
+    customer_id: Annotated[str, Constraints(format="uuid")] = field(name="customerId")
     customer_name: str = field(name="customerName")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     information: InviteInformation
-    mail_address: Annotated[str, Facts(format="email")] = field(name="mailAddress")
+    mail_address: Annotated[str, Constraints(format="email")] = field(name="mailAddress")
     membership_expires_at: datetime | None = field(default=None, name="membershipExpiresAt")
     message: str | None = None
     role: CustomerRoles
@@ -35,54 +35,54 @@ class CustomerInvite(Model, frozen=True, kw_only=True):
 class CustomerMembership(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.membership.CustomerMembership`."""
 
-    avatar_ref: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="avatarRef")
-    customer_id: Annotated[str, Facts(format="uuid")] = field(name="customerId")
-    email: Annotated[str, Facts(format="email")]
+    avatar_ref: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="avatarRef")
+    customer_id: Annotated[str, Constraints(format="uuid")] = field(name="customerId")
+    email: Annotated[str, Constraints(format="email")]
     expires_at: datetime | None = field(default=None, name="expiresAt")
     first_name: str = field(name="firstName")
-    id: Annotated[str, Facts(format="uuid")]
-    invite_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="inviteId")
+    id: Annotated[str, Constraints(format="uuid")]
+    invite_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="inviteId")
     last_name: str = field(name="lastName")
     member_since: datetime | None = field(default=None, name="memberSince")
     mfa: bool
     role: CustomerRoles
-    user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
+    user_id: Annotated[str, Constraints(format="uuid")] = field(name="userId")
 
 
 class InviteInformation(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.membership.InviteInformation`."""
 
     invitation_token: str | None = field(default=None, name="invitationToken")
-    invited_by: Annotated[str, Facts(format="uuid")] = field(name="invitedBy")
+    invited_by: Annotated[str, Constraints(format="uuid")] = field(name="invitedBy")
 
 
 class ProjectInvite(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.membership.ProjectInvite`."""
 
-    avatar_ref_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="avatarRefId")
-    id: Annotated[str, Facts(format="uuid")]
+    avatar_ref_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="avatarRefId")
+    id: Annotated[str, Constraints(format="uuid")]
     information: InviteInformation
-    mail_address: Annotated[str, Facts(format="email")] = field(name="mailAddress")
+    mail_address: Annotated[str, Constraints(format="email")] = field(name="mailAddress")
     membership_expires_at: datetime | None = field(default=None, name="membershipExpiresAt")
     message: str | None = None
     project_description: str = field(name="projectDescription")
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     role: ProjectRoles
 
 
 class ProjectMembership(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.membership.ProjectMembership`."""
 
-    avatar_ref: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="avatarRef")
-    email: Annotated[str, Facts(format="email")]
+    avatar_ref: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="avatarRef")
+    email: Annotated[str, Constraints(format="email")]
     expires_at: datetime | None = field(default=None, name="expiresAt")
     first_name: str = field(name="firstName")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     inherited: bool
-    invite_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="inviteId")
+    invite_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="inviteId")
     last_name: str = field(name="lastName")
     member_since: datetime | None = field(default=None, name="memberSince")
     mfa: bool
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     role: ProjectRoles
-    user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
+    user_id: Annotated[str, Constraints(format="uuid")] = field(name="userId")

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 NotificationStatus: TypeAlias = Literal["read", "unread"] | str
 
@@ -37,7 +37,7 @@ class Notification(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.messaging.Notification`."""
 
     created_at: datetime = field(name="createdAt")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     read: bool
     reference: AggregateReference
     severity: Literal["success", "info", "warning", "error"] | str

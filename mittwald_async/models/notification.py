@@ -10,7 +10,7 @@ from typing import Annotated
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 from . import messaging
 
@@ -41,11 +41,11 @@ class NewsletterSubscribeUserResult(Model, frozen=True, kw_only=True):
 class NotificationsCountUnreadNotificationsResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/notification-unread-counts`: result 200."""
 
-    error: Annotated[int, Facts(minimum=0)]
-    info: Annotated[int, Facts(minimum=0)]
-    success: Annotated[int, Facts(minimum=0)]
-    total: Annotated[int, Facts(minimum=0)]
-    warning: Annotated[int, Facts(minimum=0)]
+    error: Annotated[int, Constraints(minimum=0)]
+    info: Annotated[int, Constraints(minimum=0)]
+    success: Annotated[int, Constraints(minimum=0)]
+    total: Annotated[int, Constraints(minimum=0)]
+    warning: Annotated[int, Constraints(minimum=0)]
 
 
 class NotificationsReadAllNotificationsDeprecatedResult(Model, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
 
 OrderStatus: TypeAlias = Literal["NEW", "CONFIRMED", "REJECTED", "ABORTED", "EXECUTED"] | str
 OrderType: TypeAlias = Literal["NEW_ORDER", "CONTRACT_CHANGE"] | str
@@ -59,9 +59,9 @@ class ArticleAddons(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.ArticleAddons`."""
 
     hidden: bool | None = None
-    key: Annotated[str, Facts(min_length=1)]
+    key: Annotated[str, Constraints(min_length=1)]
     type: str | None = None
-    value: Annotated[str, Facts(min_length=1)]
+    value: Annotated[str, Constraints(min_length=1)]
     value_merge_type: Literal["add", "set"] | str | None = field(default=None, name="valueMergeType")
 
 
@@ -75,17 +75,17 @@ class AttributeConfiguration(Model, frozen=True, kw_only=True):
 class CustomerOrder(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.CustomerOrder`."""
 
-    contract_change_contract_id: Annotated[str, Facts(format="uuid")] | None = field(
+    contract_change_contract_id: Annotated[str, Constraints(format="uuid")] | None = field(
         default=None,
         name="contractChangeContractId",
     )
-    customer_id: Annotated[str, Facts(min_length=1)] = field(name="customerId")
+    customer_id: Annotated[str, Constraints(min_length=1)] = field(name="customerId")
     due_date: datetime | None = field(default=None, name="dueDate")
     invoicing_period: int | float = field(name="invoicingPeriod")
     items: list[OrderItem]
     order_date: datetime | None = field(default=None, name="orderDate")
-    order_id: Annotated[str, Facts(format="uuid")] = field(name="orderId")
-    order_number: Annotated[str, Facts(min_length=1)] = field(name="orderNumber")
+    order_id: Annotated[str, Constraints(format="uuid")] = field(name="orderId")
+    order_number: Annotated[str, Constraints(min_length=1)] = field(name="orderNumber")
     profile: Profile | None = None
     status: OrderStatus
     summary: OrderSummary
@@ -105,14 +105,14 @@ class DomainOrder(Model, frozen=True, kw_only=True):
     auth_code: str | None = field(default=None, name="authCode")
     domain: str
     handle_data: DomainOrderHandleData = field(name="handleData")
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
 
 
 class DomainOrderHandleData(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.order.DomainOrder`: `handleData`."""
 
     admin_c: list[DomainHandleField] | None = field(default=None, name="adminC")
-    owner_c: Annotated[list[DomainHandleField], Facts(min_length=1)] = field(name="ownerC")
+    owner_c: Annotated[list[DomainHandleField], Constraints(min_length=1)] = field(name="ownerC")
 
 
 class DomainOrderPreview(Model, frozen=True, kw_only=True):
@@ -120,7 +120,7 @@ class DomainOrderPreview(Model, frozen=True, kw_only=True):
 
     auth_code: str | None = field(default=None, name="authCode")
     domain: str
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
 
 
 class DomainOrderPreviewResponse(Model, frozen=True, kw_only=True):
@@ -135,15 +135,15 @@ class DomainOrderPreviewResponse(Model, frozen=True, kw_only=True):
 class ExternalCertificateOrder(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.ExternalCertificateOrder`."""
 
-    certificate_request_id: Annotated[str, Facts(format="uuid")] = field(name="certificateRequestId")
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    certificate_request_id: Annotated[str, Constraints(format="uuid")] = field(name="certificateRequestId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
 
 
 class ExternalCertificateOrderPreview(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.ExternalCertificateOrderPreview`."""
 
-    certificate_request_id: Annotated[str, Facts(format="uuid")] = field(name="certificateRequestId")
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    certificate_request_id: Annotated[str, Constraints(format="uuid")] = field(name="certificateRequestId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
 
 
 class ExternalCertificateOrderPreviewResponse(Model, frozen=True, kw_only=True):
@@ -186,7 +186,7 @@ class InternalServerOrder(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.InternalServerOrder`."""
 
     article_id: str = field(name="articleId")
-    customer_id: Annotated[str, Facts(min_length=1)] = field(name="customerId")
+    customer_id: Annotated[str, Constraints(min_length=1)] = field(name="customerId")
     description: str
     diskspace_in_gib: int | float = field(name="diskspaceInGiB")
     promotion_code: str | None = field(default=None, name="promotionCode")
@@ -229,7 +229,7 @@ class LicenseOrder(Model, frozen=True, kw_only=True):
     description: str
     license_type: Literal["typo3"] | str = field(name="licenseType")
     major_version: int | float = field(name="majorVersion")
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
 
 
 class LicenseOrderPreview(Model, frozen=True, kw_only=True):
@@ -255,14 +255,14 @@ class MachineTypeSpec(Model, frozen=True, kw_only=True):
 class MailArchiveOrder(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.MailArchiveOrder`."""
 
-    mail_address_id: Annotated[str, Facts(format="uuid")] = field(name="mailAddressId")
+    mail_address_id: Annotated[str, Constraints(format="uuid")] = field(name="mailAddressId")
     sync_existing_mails: bool | None = field(default=None, name="syncExistingMails")
 
 
 class MailArchiveOrderPreview(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.MailArchiveOrderPreview`."""
 
-    mail_address_id: Annotated[str, Facts(format="uuid")] = field(name="mailAddressId")
+    mail_address_id: Annotated[str, Constraints(format="uuid")] = field(name="mailAddressId")
     sync_existing_mails: bool | None = field(default=None, name="syncExistingMails")
 
 
@@ -283,7 +283,7 @@ class OrderItem(Model, frozen=True, kw_only=True):
     article_template_name: str | None = field(default=None, name="articleTemplateName")
     attribute_configuration: list[AttributeConfiguration] | None = field(default=None, name="attributeConfiguration")
     is_inclusive: bool = field(name="isInclusive")
-    order_item_id: Annotated[str, Facts(format="uuid")] = field(name="orderItemId")
+    order_item_id: Annotated[str, Constraints(format="uuid")] = field(name="orderItemId")
     predefined_domain_aggregate_id: str | None = field(default=None, name="predefinedDomainAggregateId")
     price: int | float
     reference: Reference | None = None
@@ -300,11 +300,11 @@ class OrderSummary(Model, frozen=True, kw_only=True):
 class Profile(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.Profile`."""
 
-    email: Annotated[str, Facts(format="email")]
+    email: Annotated[str, Constraints(format="email")]
     first_name: str | None = field(default=None, name="firstName")
     last_name: str | None = field(default=None, name="lastName")
     title: Literal["other", "mr", "ms"] | str | None = None
-    user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
+    user_id: Annotated[str, Constraints(format="uuid")] = field(name="userId")
 
 
 class ProjectHostingOrder(Model, frozen=True, kw_only=True):
@@ -340,15 +340,15 @@ class ProjectHostingTariffChange(Model, frozen=True, kw_only=True):
 class Reference(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.Reference`."""
 
-    contract_item_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="contractItemId")
-    offer_item_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="offerItemId")
-    order_item_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="orderItemId")
+    contract_item_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="contractItemId")
+    offer_item_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="offerItemId")
+    order_item_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="orderItemId")
 
 
 class ServerOrder(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.ServerOrder`."""
 
-    customer_id: Annotated[str, Facts(min_length=1)] = field(name="customerId")
+    customer_id: Annotated[str, Constraints(min_length=1)] = field(name="customerId")
     description: str
     diskspace_in_gib: int | float = field(name="diskspaceInGiB")
     machine_type: str = field(name="machineType")
@@ -370,7 +370,7 @@ class ServerOrderPreview(Model, frozen=True, kw_only=True):
 class ServerTariffChange(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.order.ServerTariffChange`."""
 
-    contract_id: Annotated[str, Facts(format="uuid")] = field(name="contractId")
+    contract_id: Annotated[str, Constraints(format="uuid")] = field(name="contractId")
     diskspace_in_gib: int | float = field(name="diskspaceInGiB")
     machine_type: str = field(name="machineType")
 
@@ -381,7 +381,7 @@ if TYPE_CHECKING:
     ProjectHostingTariffChangeSpec: TypeAlias = MachineTypeSpec | HardwareSpec | Unknown
 else:
 
-    class ProjectHostingOrderPreviewSpec(OneOf):
+    class ProjectHostingOrderPreviewSpec(UnionStandIn):
         """In schema `de.mittwald.v1.order.ProjectHostingOrderPreview`: `spec`."""
 
         variants = ("MachineTypeSpec", "HardwareSpec")
@@ -393,7 +393,7 @@ else:
             (0, ("only", ())),
         )
 
-    class ProjectHostingOrderSpec(OneOf):
+    class ProjectHostingOrderSpec(UnionStandIn):
         """In schema `de.mittwald.v1.order.ProjectHostingOrder`: `spec`."""
 
         variants = ("MachineTypeSpec", "HardwareSpec")
@@ -405,7 +405,7 @@ else:
             (0, ("only", ())),
         )
 
-    class ProjectHostingTariffChangeSpec(OneOf):
+    class ProjectHostingTariffChangeSpec(UnionStandIn):
         """In schema `de.mittwald.v1.order.ProjectHostingTariffChange`: `spec`."""
 
         variants = ("MachineTypeSpec", "HardwareSpec")

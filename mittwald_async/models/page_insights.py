@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import UNSET, Facts, Model, OneOf, Unknown, UnsetType
+from mittwald_async.runtime.structs import UNSET, Constraints, Model, UnionStandIn, Unknown, UnsetType
 
 from . import strace
 
@@ -48,7 +48,7 @@ class GetStraceDataResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/projects/{projectId}/straces/{straceId}`: result 200."""
 
     executed_at: datetime = field(name="executedAt")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     result: GetStraceDataResultResult
 
 
@@ -77,14 +77,14 @@ class ScheduleStraceRequest(Model, frozen=True, kw_only=True):
 class ScheduleStraceResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/straces`: result 202."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
 
 
 if TYPE_CHECKING:
     GetStraceDataResultResult: TypeAlias = strace.Error | strace.Data | Unknown
 else:
 
-    class GetStraceDataResultResult(OneOf):
+    class GetStraceDataResultResult(UnionStandIn):
         """In `GET /v2/projects/{projectId}/straces/{straceId}`: result 200, `result`."""
 
         variants = ("strace.Error", "strace.Data")

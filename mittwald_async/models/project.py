@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import UNSET, Facts, Model, OneOf, Unknown, UnsetType
+from mittwald_async.runtime.structs import UNSET, Constraints, Model, UnionStandIn, Unknown, UnsetType
 
 from . import membership
 
@@ -77,7 +77,7 @@ class CreateLlmBetaLicenceExperimentalRequest(Model, frozen=True, kw_only=True):
 class CreateProjectInviteRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/invites`: body."""
 
-    mail_address: Annotated[str, Facts(format="email")] = field(name="mailAddress")
+    mail_address: Annotated[str, Constraints(format="email")] = field(name="mailAddress")
     membership_expires_at: datetime | None = field(default=None, name="membershipExpiresAt")
     message: str | None = None
     role: membership.ProjectRoles
@@ -92,7 +92,7 @@ class CreateProjectRequest(Model, frozen=True, kw_only=True):
 class CreateProjectResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/servers/{serverId}/projects`: result 201."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
 
 
 class DeprecatedProjectUpdateProjectDescriptionRequest(Model, frozen=True, kw_only=True):
@@ -169,7 +169,7 @@ class Project(Model, frozen=True, kw_only=True):
 
     backup_storage_usage_in_bytes: int = field(name="backupStorageUsageInBytes")
     backup_storage_usage_in_bytes_set_at: datetime = field(name="backupStorageUsageInBytesSetAt")
-    cluster_domain: Annotated[str, Facts(format="hostname")] | None = field(default=None, name="clusterDomain")
+    cluster_domain: Annotated[str, Constraints(format="hostname")] | None = field(default=None, name="clusterDomain")
     cluster_id_deprecated: str | None = field(default=None, name="clusterID")
     cluster_id: str | None = field(default=None, name="clusterId")
     created_at: datetime = field(name="createdAt")
@@ -181,17 +181,17 @@ class Project(Model, frozen=True, kw_only=True):
     disabled_at: datetime | None = field(default=None, name="disabledAt")
     enabled: bool
     features: list[ProjectFeature] | None = None
-    id: Annotated[str, Facts(format="uuid")]
-    image_ref_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="imageRefId")
+    id: Annotated[str, Constraints(format="uuid")]
+    image_ref_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="imageRefId")
     is_ready: bool = field(name="isReady")
-    project_hosting_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="projectHostingId")
+    project_hosting_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="projectHostingId")
     readiness: DeprecatedProjectReadinessStatus
     server_group_id: str = field(name="serverGroupId")
-    server_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="serverId")
+    server_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="serverId")
     server_short_id: str | None = field(default=None, name="serverShortId")
     short_id: str = field(name="shortId")
     spec: ProjectSpec | None = None
-    statistics_base_domain: Annotated[str, Facts(format="hostname")] | None = field(
+    statistics_base_domain: Annotated[str, Constraints(format="hostname")] | None = field(
         default=None,
         name="statisticsBaseDomain",
     )
@@ -219,7 +219,7 @@ class ProjectListItem(Model, frozen=True, kw_only=True):
     id: str
     image_ref_id: str | None = field(default=None, name="imageRefId")
     is_ready: bool = field(name="isReady")
-    project_hosting_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="projectHostingId")
+    project_hosting_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="projectHostingId")
     readiness: DeprecatedProjectReadinessStatus
     server_group_id: str = field(name="serverGroupId")
     server_id: str | None = field(default=None, name="serverId")
@@ -241,14 +241,14 @@ class ProjectListItemCustomerMeta(Model, frozen=True, kw_only=True):
 class RequestProjectAvatarUploadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/avatar`: result 200."""
 
-    ref_id: Annotated[str, Facts(format="uuid")] = field(name="refId")
+    ref_id: Annotated[str, Constraints(format="uuid")] = field(name="refId")
     rules: AvatarRules
 
 
 class RequestServerAvatarUploadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/servers/{serverId}/avatar`: result 200."""
 
-    ref_id: Annotated[str, Facts(format="uuid")] = field(name="refId")
+    ref_id: Annotated[str, Constraints(format="uuid")] = field(name="refId")
     rules: AvatarRules
 
 
@@ -261,13 +261,13 @@ class Server(Model, frozen=True, kw_only=True):
     description: str
     disabled_reason: ServerDisableReason | None = field(default=None, name="disabledReason")
     group_id: str = field(name="groupId")
-    id: Annotated[str, Facts(format="uuid")]
-    image_ref_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="imageRefId")
+    id: Annotated[str, Constraints(format="uuid")]
+    image_ref_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="imageRefId")
     is_ready: bool = field(name="isReady")
     machine_type: MachineType = field(name="machineType")
     readiness: DeprecatedServerReadinessStatus
     short_id: str = field(name="shortId")
-    statistics_base_domain: Annotated[str, Facts(format="hostname")] | None = field(
+    statistics_base_domain: Annotated[str, Constraints(format="hostname")] | None = field(
         default=None,
         name="statisticsBaseDomain",
     )
@@ -324,7 +324,7 @@ if TYPE_CHECKING:
     ProjectSpec: TypeAlias = VisitorSpec | HardwareSpec | Unknown
 else:
 
-    class ProjectSpec(OneOf):
+    class ProjectSpec(UnionStandIn):
         """In schema `de.mittwald.v1.project.Project`: `spec`."""
 
         variants = ("VisitorSpec", "HardwareSpec")

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 from . import directus
 
@@ -25,14 +25,14 @@ CreateRelocationRequestTargetProduct: TypeAlias = (
 class CreateLegacyTariffChangeRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/legacy-tariff-change`: body."""
 
-    p_account: Annotated[str, Facts(pattern="^[pr][0-9]{2,8}$")] = field(name="pAccount")
-    target_tariff: Annotated[str, Facts(min_length=1)] = field(name="targetTariff")
+    p_account: Annotated[str, Constraints(pattern="^[pr][0-9]{2,8}$")] = field(name="pAccount")
+    target_tariff: Annotated[str, Constraints(min_length=1)] = field(name="targetTariff")
 
 
 class CreateLegacyTariffChangeResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/legacy-tariff-change`: result 201."""
 
-    message_id: Annotated[str, Facts(format="uuid")] = field(name="messageId")
+    message_id: Annotated[str, Constraints(format="uuid")] = field(name="messageId")
 
 
 class CreateRelocationRequest(Model, frozen=True, kw_only=True):
@@ -61,10 +61,10 @@ class CreateRelocationRequestAdditionalServices(Model, frozen=True, kw_only=True
 class CreateRelocationRequestContact(Model, frozen=True, kw_only=True):
     """In `POST /v2/relocation`: body, `contact`."""
 
-    email: Annotated[str, Facts(format="email", min_length=1)]
-    first_name: Annotated[str, Facts(min_length=1)] = field(name="firstName")
-    last_name: Annotated[str, Facts(min_length=1)] = field(name="lastName")
-    phone_number: Annotated[str, Facts(pattern="|^\\+([0-9]{2,3}|1)-[0-9]{2,5}-[0-9]+$")] | None = field(
+    email: Annotated[str, Constraints(format="email", min_length=1)]
+    first_name: Annotated[str, Constraints(min_length=1)] = field(name="firstName")
+    last_name: Annotated[str, Constraints(min_length=1)] = field(name="lastName")
+    phone_number: Annotated[str, Constraints(pattern="|^\\+([0-9]{2,3}|1)-[0-9]{2,5}-[0-9]+$")] | None = field(
         default=None,
         name="phoneNumber",
     )
@@ -74,30 +74,30 @@ class CreateRelocationRequestPrices(Model, frozen=True, kw_only=True):
     """In `POST /v2/relocation`: body, `prices`."""
 
     positions: list[CreateRelocationRequestPricesPosition]
-    total: Annotated[int | float, Facts(minimum=0)]
+    total: Annotated[int | float, Constraints(minimum=0)]
 
 
 class CreateRelocationRequestPricesPosition(Model, frozen=True, kw_only=True):
     """In `POST /v2/relocation`: body, `prices.positions[]`."""
 
-    name: Annotated[str, Facts(min_length=1)]
-    price: Annotated[int | float, Facts(minimum=0)]
+    name: Annotated[str, Constraints(min_length=1)]
+    price: Annotated[int | float, Constraints(minimum=0)]
 
 
 class CreateRelocationRequestProvider(Model, frozen=True, kw_only=True):
     """In `POST /v2/relocation`: body, `provider`."""
 
-    login_url: Annotated[str, Facts(min_length=1)] = field(name="loginUrl")
+    login_url: Annotated[str, Constraints(min_length=1)] = field(name="loginUrl")
     name: Literal["1und1", "strato"] | str
-    password: Annotated[str, Facts(min_length=1)]
-    source_account: Annotated[str, Facts(min_length=1)] = field(name="sourceAccount")
-    user_name: Annotated[str, Facts(min_length=1)] = field(name="userName")
+    password: Annotated[str, Constraints(min_length=1)]
+    source_account: Annotated[str, Constraints(min_length=1)] = field(name="sourceAccount")
+    user_name: Annotated[str, Constraints(min_length=1)] = field(name="userName")
 
 
 class CreateRelocationRequestTarget(Model, frozen=True, kw_only=True):
     """In `POST /v2/relocation`: body, `target`."""
 
-    organisation: Annotated[str, Facts(min_length=1)]
+    organisation: Annotated[str, Constraints(min_length=1)]
     product: CreateRelocationRequestTargetProduct
-    project_name: Annotated[str, Facts(min_length=1)] = field(name="projectName")
+    project_name: Annotated[str, Constraints(min_length=1)] = field(name="projectName")
     system: Literal["kc", "mstudio"] | str

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
 
 from . import commons
 
@@ -41,7 +41,7 @@ class Task(Model, frozen=True, kw_only=True):
 
     executed_at: datetime | None = field(default=None, name="executedAt")
     file_reference: str | None = field(default=None, name="fileReference")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     priority: int
     settings: ScreenshotSettings
     target: Target
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     TaskState: TypeAlias = LifecycleState | commons.Error | Unknown
 else:
 
-    class TaskState(OneOf):
+    class TaskState(UnionStandIn):
         """In schema `de.mittwald.v1.screenshot.Task`: `taskState`."""
 
         variants = ("LifecycleState", "commons.Error")

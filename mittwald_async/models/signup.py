@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 from . import commons
 
@@ -19,7 +19,7 @@ from . import commons
 class Account(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.signup.Account`."""
 
-    email: Annotated[str, Facts(format="email")] | None = None
+    email: Annotated[str, Constraints(format="email")] | None = None
     mfa_details: AccountMfaDetails | None = field(default=None, name="mfaDetails")
     password_updated_at: datetime | None = field(default=None, name="passwordUpdatedAt")
     person: commons.Person | None = None
@@ -36,7 +36,7 @@ class AccountMfaDetails(Model, frozen=True, kw_only=True):
 class ApiToken(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.signup.ApiToken`."""
 
-    api_token_id: Annotated[str, Facts(format="uuid")] = field(name="apiTokenId")
+    api_token_id: Annotated[str, Constraints(format="uuid")] = field(name="apiTokenId")
     created_at: datetime = field(name="createdAt")
     description: str
     expires_at: datetime | None = field(default=None, name="expiresAt")
@@ -65,7 +65,7 @@ class Location(Model, frozen=True, kw_only=True):
 
     city: str | None = None
     country: str | None = None
-    ip_address: Annotated[str, Facts(format="ipv4")] | None = field(default=None, name="ipAddress")
+    ip_address: Annotated[str, Constraints(format="ipv4")] | None = field(default=None, name="ipAddress")
 
 
 class OAuthClient(Model, frozen=True, kw_only=True):
@@ -83,7 +83,7 @@ class OAuthClient(Model, frozen=True, kw_only=True):
 class Profile(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.signup.Profile`."""
 
-    email: Annotated[str, Facts(format="email")] | None = None
+    email: Annotated[str, Constraints(format="email")] | None = None
     mfa_details: ProfileMfaDetails | None = field(default=None, name="mfaDetails")
     password_updated_at: datetime | None = field(default=None, name="passwordUpdatedAt")
     person: commons.Person | None = None
@@ -104,9 +104,9 @@ class SshKey(Model, frozen=True, kw_only=True):
     comment: str
     created_at: datetime = field(name="createdAt")
     expires_at: datetime | None = field(default=None, name="expiresAt")
-    fingerprint: Annotated[str, Facts(format="hexdump")]
+    fingerprint: Annotated[str, Constraints(format="hexdump")]
     key: str
-    ssh_key_id: Annotated[str, Facts(format="uuid")] = field(name="sshKeyId")
+    ssh_key_id: Annotated[str, Constraints(format="uuid")] = field(name="sshKeyId")
 
 
 class UserSession(Model, frozen=True, kw_only=True):
@@ -116,4 +116,4 @@ class UserSession(Model, frozen=True, kw_only=True):
     device: DeviceInfo
     last_access: datetime | None = field(default=None, name="lastAccess")
     location: Location | None = None
-    token_id: Annotated[str, Facts(format="uuid")] = field(name="tokenId")
+    token_id: Annotated[str, Constraints(format="uuid")] = field(name="tokenId")

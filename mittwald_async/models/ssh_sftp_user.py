@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 from . import sshuser
 
@@ -22,7 +22,7 @@ class SftpUserCreateSftpUserRequest(Model, frozen=True, kw_only=True):
     access_level: Literal["read", "full"] | str | None = field(default=None, name="accessLevel")
     authentication: sshuser.Authentication
     description: str
-    directories: Annotated[list[str], Facts(min_length=1)]
+    directories: Annotated[list[str], Constraints(min_length=1)]
     expires_at: datetime | None = field(default=None, name="expiresAt")
 
 
@@ -32,9 +32,9 @@ class SftpUserUpdateSftpUserRequest(Model, frozen=True, kw_only=True):
     access_level: Literal["read", "full"] | str | None = field(default=None, name="accessLevel")
     active: bool | None = None
     description: str | None = None
-    directories: Annotated[list[str], Facts(min_length=1)] | None = None
+    directories: Annotated[list[str], Constraints(min_length=1)] | None = None
     expires_at: datetime | None = field(default=None, name="expiresAt")
-    password: Annotated[str, Facts(max_length=72)] | None = None
+    password: Annotated[str, Constraints(max_length=72)] | None = None
     public_keys: list[sshuser.PublicKey] | None = field(default=None, name="publicKeys")
 
 
@@ -52,5 +52,5 @@ class SshUserUpdateSshUserRequest(Model, frozen=True, kw_only=True):
     active: bool | None = None
     description: str | None = None
     expires_at: datetime | None = field(default=None, name="expiresAt")
-    password: Annotated[str, Facts(max_length=72)] | None = None
+    password: Annotated[str, Constraints(max_length=72)] | None = None
     public_keys: list[sshuser.PublicKey] | None = field(default=None, name="publicKeys")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model, OneOf, Unknown
+from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
 
 AccessLevel: TypeAlias = Literal["full", "read", "unspecified"] | str
 AuthType: TypeAlias = Literal["password", "publicKey"] | str
@@ -21,7 +21,7 @@ EntityTypes: TypeAlias = Literal["ssh", "sftp"] | str
 class AuthenticationPassword(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.sshuser.Authentication`: `variant 1`."""
 
-    password: Annotated[str, Facts(max_length=72)]
+    password: Annotated[str, Constraints(max_length=72)]
 
 
 class AuthenticationPublicKeys(Model, frozen=True, kw_only=True):
@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     Authentication: TypeAlias = AuthenticationPassword | AuthenticationPublicKeys | Unknown
 else:
 
-    class Authentication(OneOf):
+    class Authentication(UnionStandIn):
         """Schema `de.mittwald.v1.sshuser.Authentication`."""
 
         variants = ("AuthenticationPassword", "AuthenticationPublicKeys")

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 CertificateErrorMessage: TypeAlias = (
     Literal[
@@ -45,18 +45,21 @@ class Certificate(Model, frozen=True, kw_only=True):
 
     ca_bundle: str | None = field(default=None, name="caBundle")
     certificate: str | None = None
-    certificate_order_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="certificateOrderId")
-    certificate_request_id: Annotated[str, Facts(format="uuid")] = field(name="certificateRequestId")
+    certificate_order_id: Annotated[str, Constraints(format="uuid")] | None = field(
+        default=None,
+        name="certificateOrderId",
+    )
+    certificate_request_id: Annotated[str, Constraints(format="uuid")] = field(name="certificateRequestId")
     certificate_type: CertificateType = field(name="certificateType")
     common_name: str | None = field(default=None, name="commonName")
     contact: Contact | None = None
     dns_cert_spec: CertificateDnsCertSpec | None = field(default=None, name="dnsCertSpec")
     dns_names: list[str] | None = field(default=None, name="dnsNames")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     is_expired: bool | None = field(default=None, name="isExpired")
     issuer: str | None = None
     last_expiration_threshold_hit: int | None = field(default=None, name="lastExpirationThresholdHit")
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     valid_from: datetime | None = field(default=None, name="validFrom")
     valid_to: datetime | None = field(default=None, name="validTo")
 
@@ -91,10 +94,10 @@ class CertificateRequest(Model, frozen=True, kw_only=True):
     contact: Contact | None = None
     created_at: datetime = field(name="createdAt")
     dns_names: list[str] | None = field(default=None, name="dnsNames")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     is_completed: bool = field(name="isCompleted")
     issuer: str | None = None
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     valid_from: datetime | None = field(default=None, name="validFrom")
     valid_to: datetime | None = field(default=None, name="validTo")
 
@@ -104,7 +107,7 @@ class CertificateRequestCreateRequest(Model, frozen=True, kw_only=True):
 
     certificate: str
     private_key: str = field(name="privateKey")
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
 
 
 class CertificateRequestCreateResponse(Model, frozen=True, kw_only=True):
@@ -113,7 +116,7 @@ class CertificateRequestCreateResponse(Model, frozen=True, kw_only=True):
     common_name: str | None = field(default=None, name="commonName")
     contact: Contact | None = None
     dns_names: list[str] | None = field(default=None, name="dnsNames")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     issuer: str | None = None
     signing_request: str | None = field(default=None, name="signingRequest")
     valid_from: datetime | None = field(default=None, name="validFrom")
@@ -125,14 +128,14 @@ class CertificateRequestCreateWithCSRRequest(Model, frozen=True, kw_only=True):
 
     common_name: str = field(name="commonName")
     contact: Contact
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
 
 
 class CertificateRequestCreateWithDNSRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ssl.CertificateRequestCreateWithDNSRequest`."""
 
     common_name: str = field(name="commonName")
-    project_id: Annotated[str, Facts(format="uuid")] = field(name="projectId")
+    project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
 
 
 class CheckReplaceCertificateResponse(Model, frozen=True, kw_only=True):
@@ -180,7 +183,7 @@ class Contact(Model, frozen=True, kw_only=True):
 
     city: str | None = None
     company: str | None = None
-    country: Annotated[str, Facts(pattern="^[A-Z]{2}$")] | None = None
+    country: Annotated[str, Constraints(pattern="^[A-Z]{2}$")] | None = None
     organizational_unit: str | None = field(default=None, name="organizationalUnit")
     state: str | None = None
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 from . import commons, signup
 
@@ -31,8 +31,8 @@ class AuthenticateAccepted(Model, frozen=True, kw_only=True):
 class AuthenticateMfaRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/authenticate-mfa`: body."""
 
-    email: Annotated[str, Facts(format="email")]
-    multi_factor_code: Annotated[str, Facts(min_length=6, max_length=16)] = field(name="multiFactorCode")
+    email: Annotated[str, Constraints(format="email")]
+    multi_factor_code: Annotated[str, Constraints(min_length=6, max_length=16)] = field(name="multiFactorCode")
     password: str
 
 
@@ -62,10 +62,10 @@ class AuthenticateResult(Model, frozen=True, kw_only=True):
 class AuthenticateWithAccessTokenRetrievalKeyRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/authenticate-token-retrieval-key`: body."""
 
-    access_token_retrieval_key: Annotated[str, Facts(min_length=37, max_length=37)] = field(
+    access_token_retrieval_key: Annotated[str, Constraints(min_length=37, max_length=37)] = field(
         name="accessTokenRetrievalKey",
     )
-    user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
+    user_id: Annotated[str, Constraints(format="uuid")] = field(name="userId")
 
 
 class AuthenticateWithAccessTokenRetrievalKeyResult(Model, frozen=True, kw_only=True):
@@ -79,7 +79,7 @@ class AuthenticateWithAccessTokenRetrievalKeyResult(Model, frozen=True, kw_only=
 class ChangeEmailRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/credentials/email`: body."""
 
-    email: Annotated[str, Facts(format="email")]
+    email: Annotated[str, Constraints(format="email")]
 
 
 class ChangePasswordAccepted(Model, frozen=True, kw_only=True):
@@ -93,7 +93,7 @@ class ChangePasswordAccepted(Model, frozen=True, kw_only=True):
 class ChangePasswordRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/credentials/password`: body."""
 
-    multi_factor_code: Annotated[str, Facts(min_length=6, max_length=16)] | None = field(
+    multi_factor_code: Annotated[str, Constraints(min_length=6, max_length=16)] | None = field(
         default=None,
         name="multiFactorCode",
     )
@@ -112,15 +112,15 @@ class ChangePasswordResult(Model, frozen=True, kw_only=True):
 class ConfirmMfaRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/credentials/mfa`: body."""
 
-    multi_factor_code: Annotated[str, Facts(min_length=6, max_length=16)] = field(name="multiFactorCode")
+    multi_factor_code: Annotated[str, Constraints(min_length=6, max_length=16)] = field(name="multiFactorCode")
 
 
 class ConfirmMfaResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/credentials/mfa`: result 200."""
 
     recovery_codes_list: Annotated[
-        list[Annotated[str, Facts(min_length=16, max_length=16)]],
-        Facts(min_length=20, max_length=20),
+        list[Annotated[str, Constraints(min_length=16, max_length=16)]],
+        Constraints(min_length=20, max_length=20),
     ] = field(name="recoveryCodesList")
 
 
@@ -128,17 +128,17 @@ class ConfirmPasswordResetRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/credentials/password/confirm-reset`: body."""
 
     password: str
-    token: Annotated[str, Facts(min_length=20, max_length=20)]
-    user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
+    token: Annotated[str, Constraints(min_length=20, max_length=20)]
+    user_id: Annotated[str, Constraints(format="uuid")] = field(name="userId")
 
 
 class CreateAccessTokenRetrievalKeyResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/token-retrieval-key`: result 201."""
 
-    access_token_retrieval_key: Annotated[str, Facts(min_length=37, max_length=37)] = field(
+    access_token_retrieval_key: Annotated[str, Constraints(min_length=37, max_length=37)] = field(
         name="accessTokenRetrievalKey",
     )
-    user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
+    user_id: Annotated[str, Constraints(format="uuid")] = field(name="userId")
 
 
 class CreateApiTokenRequest(Model, frozen=True, kw_only=True):
@@ -146,7 +146,7 @@ class CreateApiTokenRequest(Model, frozen=True, kw_only=True):
 
     description: str
     expires_at: datetime | None = field(default=None, name="expiresAt")
-    roles: Annotated[list[Literal["api_read", "api_write"] | str], Facts(min_length=1)]
+    roles: Annotated[list[Literal["api_read", "api_write"] | str], Constraints(min_length=1)]
 
 
 class CreateApiTokenResult(Model, frozen=True, kw_only=True):
@@ -158,11 +158,11 @@ class CreateApiTokenResult(Model, frozen=True, kw_only=True):
 class CreateFeedbackRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/feedback`: body."""
 
-    message: Annotated[str, Facts(max_length=5000)] | None = None
-    origin: Annotated[str, Facts(max_length=1000)] | None = None
-    subject: Annotated[str, Facts(max_length=100)]
+    message: Annotated[str, Constraints(max_length=5000)] | None = None
+    origin: Annotated[str, Constraints(max_length=1000)] | None = None
+    subject: Annotated[str, Constraints(max_length=100)]
     type: Literal["feedback", "bug"] | str | None = None
-    vote: Annotated[int | float, Facts(minimum=0, maximum=10)] | None = None
+    vote: Annotated[int | float, Constraints(minimum=0, maximum=10)] | None = None
 
 
 class CreateSshKeyRequest(Model, frozen=True, kw_only=True):
@@ -176,7 +176,7 @@ class CustomerMembership(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.user.CustomerMembership`."""
 
     expires_at: datetime | None = field(default=None, name="expiresAt")
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     member_since: datetime = field(name="memberSince")
     role: Literal["owner", "member", "accountant"] | str
 
@@ -192,7 +192,7 @@ class DeleteUserAccepted(Model, frozen=True, kw_only=True):
 class DeleteUserRequest(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/users/self`: body."""
 
-    multi_factor_code: Annotated[str, Facts(min_length=6, max_length=16)] | None = field(
+    multi_factor_code: Annotated[str, Constraints(min_length=6, max_length=16)] | None = field(
         default=None,
         name="multiFactorCode",
     )
@@ -202,13 +202,13 @@ class DeleteUserRequest(Model, frozen=True, kw_only=True):
 class DeprecatedUserChangeEmailRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/signup/email`: body."""
 
-    email: Annotated[str, Facts(format="email")]
+    email: Annotated[str, Constraints(format="email")]
 
 
 class DeprecatedUserCheckTokenResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/credentials/token`: result 200."""
 
-    id: Annotated[str, Facts(format="uuid")]
+    id: Annotated[str, Constraints(format="uuid")]
     public_token: str = field(name="publicToken")
 
 
@@ -216,24 +216,24 @@ class DeprecatedUserConfirmPasswordResetRequest(Model, frozen=True, kw_only=True
     """In `POST /v2/signup/password/reset/confirm`: body."""
 
     password: str
-    token: Annotated[str, Facts(min_length=6, max_length=6)]
-    user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
+    token: Annotated[str, Constraints(min_length=6, max_length=6)]
+    user_id: Annotated[str, Constraints(format="uuid")] = field(name="userId")
 
 
 class DeprecatedUserCreateIssueRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/issues`: body."""
 
-    message: Annotated[str, Facts(max_length=5000)]
+    message: Annotated[str, Constraints(max_length=5000)]
     origin: str | None = None
     subject: str | None = None
     type: Literal["feedback", "bug"] | str
-    vote: Annotated[int | float, Facts(minimum=0, maximum=10)] | None = None
+    vote: Annotated[int | float, Constraints(minimum=0, maximum=10)] | None = None
 
 
 class DeprecatedUserDisableMfaRequest(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/signup/mfa`: body."""
 
-    multi_factor_code: Annotated[str, Facts(min_length=6, max_length=16)] = field(name="multiFactorCode")
+    multi_factor_code: Annotated[str, Constraints(min_length=6, max_length=16)] = field(name="multiFactorCode")
 
 
 class DeprecatedUserEditApiTokenRequest(Model, frozen=True, kw_only=True):
@@ -253,20 +253,20 @@ class DeprecatedUserEditSshKeyRequest(Model, frozen=True, kw_only=True):
 class DeprecatedUserInitPasswordResetRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/signup/password/reset`: body."""
 
-    email: Annotated[str, Facts(format="email")]
+    email: Annotated[str, Constraints(format="email")]
 
 
 class DeprecatedUserResendVerificationEmailRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/signup/email/resend`: body."""
 
-    email: Annotated[str, Facts(format="email")] | None = None
-    user_id: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="userId")
+    email: Annotated[str, Constraints(format="email")] | None = None
+    user_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="userId")
 
 
 class DeprecatedUserServiceAvatarRequestUploadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/user/{userId}/avatar`: result 200."""
 
-    ref_id: Annotated[str, Facts(format="uuid")] = field(name="refId")
+    ref_id: Annotated[str, Constraints(format="uuid")] = field(name="refId")
     rules: DeprecatedUserServiceAvatarRequestUploadResultRules
 
 
@@ -311,16 +311,16 @@ class DeprecatedUserServiceAvatarRequestUploadResultRulesPropertiesImageDimensio
 class DeprecatedUserServiceFeedbackCreateRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/user/feedback`: body."""
 
-    message: Annotated[str, Facts(max_length=5000)] | None = None
-    origin: Annotated[str, Facts(max_length=1000)]
-    subject: Annotated[str, Facts(min_length=1, max_length=100)]
-    vote: Annotated[int | float, Facts(minimum=0, maximum=10)]
+    message: Annotated[str, Constraints(max_length=5000)] | None = None
+    origin: Annotated[str, Constraints(max_length=1000)]
+    subject: Annotated[str, Constraints(min_length=1, max_length=100)]
+    vote: Annotated[int | float, Constraints(minimum=0, maximum=10)]
 
 
 class DeprecatedUserServiceIssueNewRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/user/issues`: body."""
 
-    message: Annotated[str, Facts(max_length=1000000)]
+    message: Annotated[str, Constraints(max_length=1000000)]
     origin: str | None = None
     subject: str | None = None
     type: Literal["feedback", "bug"] | str
@@ -366,14 +366,14 @@ class DeprecatedUserUpdateAccountRequest(Model, frozen=True, kw_only=True):
 class DeprecatedUserVerifyEmailRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/signup/email/verify`: body."""
 
-    email: Annotated[str, Facts(format="email")]
+    email: Annotated[str, Constraints(format="email")]
     token: str | None = None
 
 
 class DisableMfaRequest(Model, frozen=True, kw_only=True):
     """In `DELETE /v2/users/self/credentials/mfa`: body."""
 
-    multi_factor_code: Annotated[str, Facts(min_length=6, max_length=16)] = field(name="multiFactorCode")
+    multi_factor_code: Annotated[str, Constraints(min_length=6, max_length=16)] = field(name="multiFactorCode")
 
 
 class EditApiTokenRequest(Model, frozen=True, kw_only=True):
@@ -395,8 +395,8 @@ class GetCurrentSessionStatusResult(Model, frozen=True, kw_only=True):
 
     is_employee: bool = field(name="isEmployee")
     is_impersonated: bool = field(name="isImpersonated")
-    token_id: Annotated[str, Facts(format="uuid")] = field(name="tokenId")
-    user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
+    token_id: Annotated[str, Constraints(format="uuid")] = field(name="tokenId")
+    user_id: Annotated[str, Constraints(format="uuid")] = field(name="userId")
 
 
 class GetMfaStatusResult(Model, frozen=True, kw_only=True):
@@ -409,7 +409,7 @@ class GetMfaStatusResult(Model, frozen=True, kw_only=True):
 class GetOwnEmailResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/users/self/credentials/email`: result 200."""
 
-    email: Annotated[str, Facts(format="email")]
+    email: Annotated[str, Constraints(format="email")]
 
 
 class GetPasswordUpdatedAtResult(Model, frozen=True, kw_only=True):
@@ -421,7 +421,7 @@ class GetPasswordUpdatedAtResult(Model, frozen=True, kw_only=True):
 class GetPersonalizedSettingsResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/users/{userId}/settings`: result 200."""
 
-    settings_string: Annotated[str, Facts(format="base64")] | None = field(default=None, name="settingsString")
+    settings_string: Annotated[str, Constraints(format="base64")] | None = field(default=None, name="settingsString")
 
 
 class GetSshKeyResult(Model, frozen=True, kw_only=True):
@@ -440,7 +440,7 @@ class InitMfaResult(Model, frozen=True, kw_only=True):
 class InitPasswordResetRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/credentials/actions/init-password-reset`: body."""
 
-    email: Annotated[str, Facts(format="email")]
+    email: Annotated[str, Constraints(format="email")]
 
 
 class ListSshKeysResult(Model, frozen=True, kw_only=True):
@@ -455,7 +455,7 @@ class OauthRetrieveAccessTokenRequest(Model, frozen=True, kw_only=True):
     code: str
     code_verifier: str | None = None
     grant_type: Literal["authorization_code"] | str
-    redirect_uri: Annotated[str, Facts(format="uri")]
+    redirect_uri: Annotated[str, Constraints(format="uri")]
 
 
 class OauthRetrieveAccessTokenResult(Model, frozen=True, kw_only=True):
@@ -479,7 +479,7 @@ class ProjectMembership(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.user.ProjectMembership`."""
 
     expires_at: datetime | None = field(default=None, name="expiresAt")
-    id: Annotated[str, Facts(format="uuid")] | None = None
+    id: Annotated[str, Constraints(format="uuid")] | None = None
     inherited: bool
     member_since: datetime = field(name="memberSince")
     role: Literal["owner", "emailadmin", "external"] | str
@@ -502,7 +502,7 @@ class RefreshSessionResult(Model, frozen=True, kw_only=True):
 class RegisterRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/register`: body."""
 
-    email: Annotated[str, Facts(format="email")]
+    email: Annotated[str, Constraints(format="email")]
     password: str
     person: commons.Person
 
@@ -510,13 +510,13 @@ class RegisterRequest(Model, frozen=True, kw_only=True):
 class RegisterResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/register`: result 201."""
 
-    user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
+    user_id: Annotated[str, Constraints(format="uuid")] = field(name="userId")
 
 
 class RequestAvatarUploadResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/{userId}/avatar`: result 200."""
 
-    ref_id: Annotated[str, Facts(format="uuid")] = field(name="refId")
+    ref_id: Annotated[str, Constraints(format="uuid")] = field(name="refId")
     rules: RequestAvatarUploadResultRules
 
 
@@ -562,22 +562,22 @@ class RequestAvatarUploadResultRulesPropertiesImageDimensionsMin(Model, frozen=T
 class ResendVerificationEmailRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/credentials/email/actions/resend-email`: body."""
 
-    email: Annotated[str, Facts(format="email")]
-    user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
+    email: Annotated[str, Constraints(format="email")]
+    user_id: Annotated[str, Constraints(format="uuid")] = field(name="userId")
 
 
 class ResetRecoverycodesRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/credentials/mfa`: body."""
 
-    multi_factor_code: Annotated[str, Facts(min_length=6, max_length=16)] = field(name="multiFactorCode")
+    multi_factor_code: Annotated[str, Constraints(min_length=6, max_length=16)] = field(name="multiFactorCode")
 
 
 class ResetRecoverycodesResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/credentials/mfa`: result 200."""
 
     recovery_codes_list: Annotated[
-        list[Annotated[str, Facts(min_length=16, max_length=16)]],
-        Facts(min_length=20, max_length=20),
+        list[Annotated[str, Constraints(min_length=16, max_length=16)]],
+        Constraints(min_length=20, max_length=20),
     ] = field(name="recoveryCodesList")
 
 
@@ -603,15 +603,15 @@ class UpdatePersonalInformationRequest(Model, frozen=True, kw_only=True):
 class UpdatePersonalizedSettingsRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/{userId}/settings`: body."""
 
-    settings_string: Annotated[str, Facts(format="base64")] = field(name="settingsString")
+    settings_string: Annotated[str, Constraints(format="base64")] = field(name="settingsString")
 
 
 class User(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.user.User`."""
 
-    avatar_ref: Annotated[str, Facts(format="uuid")] | None = field(default=None, name="avatarRef")
+    avatar_ref: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="avatarRef")
     customer_memberships: dict[str, CustomerMembership] | None = field(default=None, name="customerMemberships")
-    email: Annotated[str, Facts(format="email")] | None = None
+    email: Annotated[str, Constraints(format="email")] | None = None
     employee_information: UserEmployeeInformation | None = field(default=None, name="employeeInformation")
     is_employee: bool | None = field(default=None, name="isEmployee")
     mfa: UserMfa | None = None
@@ -620,7 +620,7 @@ class User(Model, frozen=True, kw_only=True):
     phone_number: str | None = field(default=None, name="phoneNumber")
     project_memberships: dict[str, ProjectMembership] | None = field(default=None, name="projectMemberships")
     registered_at: datetime | None = field(default=None, name="registeredAt")
-    user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
+    user_id: Annotated[str, Constraints(format="uuid")] = field(name="userId")
 
 
 class UserEmployeeInformation(Model, frozen=True, kw_only=True):
@@ -632,11 +632,11 @@ class UserEmployeeInformation(Model, frozen=True, kw_only=True):
 class UserFeedback(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.user.UserFeedback`."""
 
-    id: Annotated[str, Facts(format="uuid")]
-    message: Annotated[str, Facts(max_length=1000)]
-    origin: Annotated[str, Facts(max_length=1000)]
-    subject: Annotated[str, Facts(min_length=1, max_length=100)]
-    vote: Annotated[int | float, Facts(minimum=0, maximum=10)]
+    id: Annotated[str, Constraints(format="uuid")]
+    message: Annotated[str, Constraints(max_length=1000)]
+    origin: Annotated[str, Constraints(max_length=1000)]
+    subject: Annotated[str, Constraints(min_length=1, max_length=100)]
+    vote: Annotated[int | float, Constraints(minimum=0, maximum=10)]
 
 
 class UserMfa(Model, frozen=True, kw_only=True):
@@ -649,20 +649,20 @@ class UserMfa(Model, frozen=True, kw_only=True):
 class VerifyEmailRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/credentials/email/actions/verify-email`: body."""
 
-    email: Annotated[str, Facts(format="email")]
+    email: Annotated[str, Constraints(format="email")]
     token: str | None = None
 
 
 class VerifyPhoneNumberRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/{userId}/actions/verify-phone`: body."""
 
-    code: Annotated[str, Facts(min_length=6, max_length=6)]
+    code: Annotated[str, Constraints(min_length=6, max_length=6)]
     phone_number: str = field(name="phoneNumber")
 
 
 class VerifyRegistrationRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/verify-registration`: body."""
 
-    email: Annotated[str, Facts(format="email")]
-    token: Annotated[str, Facts(min_length=6, max_length=16)]
-    user_id: Annotated[str, Facts(format="uuid")] = field(name="userId")
+    email: Annotated[str, Constraints(format="email")]
+    token: Annotated[str, Constraints(min_length=6, max_length=16)]
+    user_id: Annotated[str, Constraints(format="uuid")] = field(name="userId")

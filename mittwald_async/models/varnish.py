@@ -11,7 +11,7 @@ from typing import Annotated
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Facts, Model
+from mittwald_async.runtime.structs import Constraints, Model
 
 
 class ConfigExpiration(Model, frozen=True, kw_only=True):
@@ -24,7 +24,7 @@ class ConfigExpiration(Model, frozen=True, kw_only=True):
 class ConfigFile(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.varnish.ConfigFile`."""
 
-    content: Annotated[str, Facts(format="bytes")]
+    content: Annotated[str, Constraints(format="bytes")]
     meta: ConfigFileMetadata | None = None
 
 
@@ -48,7 +48,7 @@ class ConfigRevision(Model, frozen=True, kw_only=True):
     expire: int | None = None
     files: list[ConfigFileRef]
     note: str | None = None
-    revision: Annotated[int, Facts(minimum=1)]
+    revision: Annotated[int, Constraints(minimum=1)]
     updated: datetime
 
 
@@ -67,7 +67,7 @@ class ConfigTemplate(Model, frozen=True, kw_only=True):
 class GlobalConfigTemplate(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.varnish.GlobalConfigTemplate`."""
 
-    data: Annotated[str, Facts(format="byte")]
+    data: Annotated[str, Constraints(format="byte")]
     name: str
     updated_at: datetime = field(name="updatedAt")
 

@@ -392,13 +392,13 @@ class DriftWarning(UserWarning):
     """A response deviates from the document; it was kept as it came."""
 
 
-def shown(body: bytes) -> str:
+def body_excerpt(body: bytes) -> str:
     """The beginning of a body as one line of text, for messages."""
     text = " ".join(body[: _BODY_IN_MESSAGE * 4].decode("utf-8", "replace").split())
     return text[:_BODY_IN_MESSAGE] + ("…" if len(text) > _BODY_IN_MESSAGE else "")
 
 
-def near(wrong: str, right: Iterable[str]) -> str:
+def did_you_mean(wrong: str, right: Iterable[str]) -> str:
     """`; did you mean …?` for a name that does not exist, or nothing where none is like it."""
     import difflib  # not what a program that makes no mistakes should wait for
 

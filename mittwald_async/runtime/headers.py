@@ -26,7 +26,7 @@ _FRAMING = frozenset(
 request for another's."""
 
 
-class Hidden(str):
+class RedactedStr(str):
     """A header value whose `repr` tells nothing: it may stand in the locals of any frame of a traceback."""
 
     __slots__ = ()
@@ -34,13 +34,13 @@ class Hidden(str):
     def __repr__(self) -> str:
         return "'***'"
 
-    def __getitem__(self, key: SupportsIndex | slice) -> Hidden:
-        return Hidden(super().__getitem__(key))  # tools that shorten long texts for display show the piece
+    def __getitem__(self, key: SupportsIndex | slice) -> RedactedStr:
+        return RedactedStr(super().__getitem__(key))  # tools that shorten long texts for display show the piece
 
 
-def hidden(name: str, value: str) -> str:
+def redacted(name: str, value: str) -> str:
     """The value of a header as it may lie about: sealed where the name sounds like a secret."""
-    return Hidden(value) if _SECRET_HEADER.search(name) else value
+    return RedactedStr(value) if _SECRET_HEADER.search(name) else value
 
 
 def header_flaw(name: str, value: str) -> str:

@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from .callbacks import is_async
 from .errors import ConfigurationError
-from .headers import header_flaw, hidden
+from .headers import header_flaw, redacted
 
 if TYPE_CHECKING:
     from .transport.events import Event
@@ -156,7 +156,7 @@ def _checked_headers(headers: object) -> dict[str, str]:
         flaw = header_flaw(name, value)
         if flaw:
             raise ConfigurationError(f"headers: {name!r}: {flaw}")
-        checked[name] = hidden(name, value)
+        checked[name] = redacted(name, value)
     return checked
 
 

@@ -1,7 +1,7 @@
 """What generated models are made of: the base struct, `UNSET`, `Unknown`, and stand-ins for unions.
 
 A union of several objects without a discriminator is something msgspec cannot decode. The generator writes a stand-in
-class for each (`OneOf`), and the codec asks the stand-in's plan which variant a JSON value is.
+class for each (`UnionStandIn`), and the codec asks the stand-in's plan which variant a JSON value is.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any, ClassVar, TypeAlias, cast, final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-__all__ = ["UNSET", "Facts", "Model", "OneOf", "Test", "Unknown", "UnsetType"]
+__all__ = ["UNSET", "Constraints", "Model", "UnionStandIn", "Test", "Unknown", "UnsetType"]
 
 
-class Facts(msgspec.Struct, frozen=True, omit_defaults=True):
+class Constraints(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the document says of a value beyond its type, as metadata of `Annotated`. Nothing checks it on decoding:
     servers change such limits without notice. Generators of test data and the emulator read it.
     """
@@ -97,7 +97,7 @@ Test: TypeAlias = tuple[Any, ...]
 """
 
 
-class OneOf(metaclass=_Anything):
+class UnionStandIn(metaclass=_Anything):
     """Stand-in for a union at run time. For type checkers the same name is `A | B | Unknown`."""
 
     variants: ClassVar[tuple[Any, ...]] = ()

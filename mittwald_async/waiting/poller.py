@@ -26,7 +26,7 @@ from ..errors import (
 )
 from ..runtime.clock import Clock
 from ..runtime.concurrency import gather_bounded
-from ..runtime.concurrency.tasks import Brood
+from ..runtime.concurrency.tasks import TaskSet
 from ..runtime.paging import Pages
 
 T = TypeVar("T")
@@ -48,7 +48,7 @@ _AT_ONCE = 16
 _PASSING = (TransportError, ServerError, RateLimitError, ConsistencyError)
 
 
-class Kind(Generic[T]):
+class Waitable(Generic[T]):
     """A kind of thing that can be waited for.
 
     Args:
@@ -83,11 +83,11 @@ class Kind(Generic[T]):
         self.scope: Callable[[T | None], str | None] = scope
 
 
-class Watch(Generic[T]):
+class Waiter(Generic[T]):
     """One waiter: what for, what it saw, and when it looks again."""
 
-    def __init__(self, kind: Kind[T], key: Key, now: float, on_change: Callable[[str, T], object] | None) -> None:
-        self.kind: Kind[T] = kind
+    def __init__(self, kind: Waitable[T], key: Key, now: float, on_change: Callable[[str, T], object] | None) -> None:
+        self.kind: Waitable[T] = kind
         self.key: Key = key
         self.scope: str | None = kind.scope(None) if kind.list is not None else None
         self.listable: bool = True
@@ -173,15 +173,15 @@ class Poller(Generic[T]):
     """
 
     def __init__(
-        self, kind: Kind[T], *, clock: Clock, chance: Callable[[], float], budget: Callable[[], float], grace: float
+        self, kind: Waitable[T], *, clock: Clock, chance: Callable[[], float], budget: Callable[[], float], grace: float
     ) -> None:
         self._kind = kind
         self._clock = clock
         self._chance = chance
         self._budget = budget
         self._grace = grace
-        self._watches: dict[Watch[T], None] = {}
-        self._brood = Brood()
+        self._watches: dict[Waiter[T], None] = {}
+        self._brood = TaskSet()
         self._running: asyncio.Task[None] | None = None
         self._sleeping: asyncio.Task[None] | None = None
         self._not_before = float("-inf")
@@ -201,9 +201,9 @@ class Poller(Generic[T]):
             WaitTimeout: `timeout` seconds passed; the last error of a poll is chained.
             MittwaldError: it is missing for longer than the grace, or cannot be asked for.
         """
-        watch = Watch(self._kind, key, self._clock.now(), on_change)
+        watch = Waiter(self._kind, key, self._clock.now(), on_change)
         self._join(watch)
-        timers = Brood()
+        timers = TaskSet()
         try:
             waited: set[asyncio.Future[Any]] = {watch.result}
             if timeout is not None:
@@ -220,7 +220,7 @@ class Poller(Generic[T]):
                 self._running = None
                 await self._brood.close()
 
-    def _join(self, watch: Watch[T]) -> None:
+    def _join(self, watch: Waiter[T]) -> None:
         self._watches[watch] = None
         if self._running is None or self._running.done():
             self._running = self._brood.start(self._run())
@@ -249,14 +249,14 @@ class Poller(Generic[T]):
             if self._running is asyncio.current_task():
                 self._running = None
 
-    def _pending(self) -> list[Watch[T]]:
+    def _pending(self) -> list[Waiter[T]]:
         return [watch for watch in self._watches if not watch.result.done()]
 
-    async def _round(self, pending: Sequence[Watch[T]], began: float) -> None:
+    async def _round(self, pending: Sequence[Waiter[T]], began: float) -> None:
         """Ask for everything that is due, as cheaply as it goes, and say when to ask again."""
         due = [watch for watch in pending if watch.due - _TOGETHER * watch.interval <= began]
-        asked: dict[Watch[T], None] = dict.fromkeys(due)
-        singles: dict[Key, list[Watch[T]]] = {}
+        asked: dict[Waiter[T], None] = dict.fromkeys(due)
+        singles: dict[Key, list[Waiter[T]]] = {}
         requests = 0
         for scope, group in self._listable(pending, due).items():
             if (pages := await self._ask_list(scope, group)) is None:
@@ -270,14 +270,14 @@ class Poller(Generic[T]):
         await gather_bounded(singles.items(), self._ask_one, limit=_AT_ONCE)
         self._plan(asked, began, requests + len(singles))
 
-    def _unlisted(self, watch: Watch[T]) -> bool:
+    def _unlisted(self, watch: Waiter[T]) -> bool:
         """Not in the list for so long that the thing itself has to say why, now and from now on."""
         if watch.result.done() or not watch.long_missing(self._clock.now(), self._grace):
             return False
         watch.listable = False
         return True
 
-    def _plan(self, asked: dict[Watch[T], None], began: float, requests: int) -> None:
+    def _plan(self, asked: dict[Waiter[T], None], began: float, requests: int) -> None:
         """Slower from poll to poll, and never faster than the polls themselves or the budget allow."""
         now = self._clock.now()
         least = max(now - began, requests * self._budget())
@@ -289,9 +289,9 @@ class Poller(Generic[T]):
             watch.due = now + wait
             watch.interval = min(LONGEST_INTERVAL, watch.interval * _GROWTH)
 
-    def _listable(self, pending: Sequence[Watch[T]], due: Sequence[Watch[T]]) -> dict[str, list[Watch[T]]]:
+    def _listable(self, pending: Sequence[Waiter[T]], due: Sequence[Waiter[T]]) -> dict[str, list[Waiter[T]]]:
         """Things of one scope for which a list is cheaper than asking one by one. Who is not due profits as well."""
-        groups: dict[str, list[Watch[T]]] = {}
+        groups: dict[str, list[Waiter[T]]] = {}
         if self._lists:
             for watch in pending:
                 if watch.scope is not None and watch.listable:
@@ -303,11 +303,11 @@ class Poller(Generic[T]):
             if len({watch.key for watch in group if watch in dues}) > self._list_cost.get(scope, 1)
         }
 
-    async def _ask_list(self, scope: str, group: Sequence[Watch[T]]) -> int | None:
+    async def _ask_list(self, scope: str, group: Sequence[Waiter[T]]) -> int | None:
         """Find the things of `group` in one list. Gives the number of requests, `None` if lists do not work here."""
         assert self._kind.list is not None
         assert self._kind.id is not None
-        wanted: dict[str, list[Watch[T]]] = {}
+        wanted: dict[str, list[Waiter[T]]] = {}
         for watch in group:
             wanted.setdefault(watch.key[-1], []).append(watch)
         pages = 0
@@ -335,7 +335,7 @@ class Poller(Generic[T]):
         self._list_cost[scope] = pages
         return pages
 
-    async def _ask_one(self, single: tuple[Key, list[Watch[T]]]) -> None:
+    async def _ask_one(self, single: tuple[Key, list[Waiter[T]]]) -> None:
         key, watches = single
         try:
             thing = await self._kind.get(key)

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, TypeAlias
 
 from ..runtime.errors import NotFoundError
-from .poller import Key, Kind
+from .poller import Key, Waitable
 
 if TYPE_CHECKING:
     from ..client import Mittwald
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     AnyProject: TypeAlias = Project | ProjectListItem
 
 
-def project(mw: Mittwald) -> Kind[AnyProject]:
+def project(mw: Mittwald) -> Waitable[AnyProject]:
     async def get(key: Key) -> AnyProject:
         return await mw.project.get_project(*key)
 
-    return Kind(
+    return Waitable(
         "project",
         get,
         state=lambda thing: thing.status,
@@ -38,8 +38,8 @@ def project(mw: Mittwald) -> Kind[AnyProject]:
     )
 
 
-def server(mw: Mittwald) -> Kind[Server]:
-    return Kind(
+def server(mw: Mittwald) -> Waitable[Server]:
+    return Waitable(
         "server",
         lambda key: mw.project.get_server(*key),
         state=lambda thing: thing.status,
@@ -50,9 +50,9 @@ def server(mw: Mittwald) -> Kind[Server]:
     )
 
 
-def app_installation(mw: Mittwald) -> Kind[AppInstallation]:
+def app_installation(mw: Mittwald) -> Waitable[AppInstallation]:
     """Ready means that the wanted version runs: right after a change the phase still says ready, of the old one."""
-    return Kind(
+    return Waitable(
         "app installation",
         lambda key: mw.app.get_appinstallation(*key),
         state=lambda thing: thing.phase,
@@ -63,7 +63,7 @@ def app_installation(mw: Mittwald) -> Kind[AppInstallation]:
     )
 
 
-def mysql_database(mw: Mittwald) -> Kind[MySqlDatabase]:
+def mysql_database(mw: Mittwald) -> Waitable[MySqlDatabase]:
     """Of no use without its main user, who comes later."""
 
     def state(thing: MySqlDatabase) -> str:
@@ -71,7 +71,7 @@ def mysql_database(mw: Mittwald) -> Kind[MySqlDatabase]:
             return thing.status
         return "ready" if _user(thing) == "ready" else f"ready, main user {_user(thing)}"
 
-    return Kind(
+    return Waitable(
         "MySQL database",
         lambda key: mw.database.get_mysql_database(*key),
         state=state,
@@ -87,8 +87,8 @@ def _user(thing: MySqlDatabase) -> str:
     return thing.main_user.status if thing.main_user else "missing"
 
 
-def redis_database(mw: Mittwald) -> Kind[RedisDatabase]:
-    return Kind(
+def redis_database(mw: Mittwald) -> Waitable[RedisDatabase]:
+    return Waitable(
         "Redis database",
         lambda key: mw.database.get_redis_database(*key),
         state=lambda thing: thing.status,
@@ -100,9 +100,9 @@ def redis_database(mw: Mittwald) -> Kind[RedisDatabase]:
     )
 
 
-def backup(mw: Mittwald) -> Kind[ProjectBackup]:
+def backup(mw: Mittwald) -> Waitable[ProjectBackup]:
     """The document leaves the states open; its examples capitalise them."""
-    return Kind(
+    return Waitable(
         "backup",
         lambda key: mw.backup.get_project_backup(*key),
         state=lambda thing: thing.status,
@@ -114,11 +114,11 @@ def backup(mw: Mittwald) -> Kind[ProjectBackup]:
     )
 
 
-def backup_export(mw: Mittwald) -> Kind[ProjectBackup]:
+def backup_export(mw: Mittwald) -> Waitable[ProjectBackup]:
     def phase(thing: ProjectBackup) -> str:
         return (thing.export.phase if thing.export else None) or "none"
 
-    return Kind(
+    return Waitable(
         "backup export",
         lambda key: mw.backup.get_project_backup(*key),
         state=phase,
@@ -130,8 +130,8 @@ def backup_export(mw: Mittwald) -> Kind[ProjectBackup]:
     )
 
 
-def order(mw: Mittwald) -> Kind[CustomerOrder]:
-    return Kind(
+def order(mw: Mittwald) -> Waitable[CustomerOrder]:
+    return Waitable(
         "order",
         lambda key: mw.contract.order_get_order(*key),
         state=lambda thing: thing.status,
@@ -142,8 +142,8 @@ def order(mw: Mittwald) -> Kind[CustomerOrder]:
     )
 
 
-def certificate_request(mw: Mittwald) -> Kind[CertificateRequest]:
-    return Kind(
+def certificate_request(mw: Mittwald) -> Waitable[CertificateRequest]:
+    return Waitable(
         "certificate request",
         lambda key: mw.domain.ssl_get_certificate_request(*key),
         state=lambda thing: "completed" if thing.is_completed else "pending",
@@ -155,14 +155,14 @@ def certificate_request(mw: Mittwald) -> Kind[CertificateRequest]:
     )
 
 
-def ingress(mw: Mittwald) -> Kind[Ingress]:
+def ingress(mw: Mittwald) -> Waitable[Ingress]:
     """Either kind of TLS will do: issued on request (`is_created`), or with a certificate of one's own."""
 
     def issued(thing: Ingress) -> bool:
         created = getattr(thing.tls, "is_created", None)
         return bool(created) if created is not None else bool(getattr(thing.tls, "certificate_id", None))
 
-    return Kind(
+    return Waitable(
         "certificate of ingress",
         lambda key: mw.domain.ingress_get_ingress(*key),
         state=lambda thing: "issued" if issued(thing) else "pending",
@@ -174,8 +174,8 @@ def ingress(mw: Mittwald) -> Kind[Ingress]:
     )
 
 
-def service(mw: Mittwald) -> Kind[ServiceResponse]:
-    return Kind(
+def service(mw: Mittwald) -> Waitable[ServiceResponse]:
+    return Waitable(
         "service",
         lambda key: mw.container.get_service(*key),
         state=lambda thing: thing.status,
@@ -186,7 +186,7 @@ def service(mw: Mittwald) -> Kind[ServiceResponse]:
     )
 
 
-def stack(mw: Mittwald) -> Kind[StackResponse]:
+def stack(mw: Mittwald) -> Waitable[StackResponse]:
     """A stack runs when all its services do; one without services has nothing to run."""
 
     def states(thing: StackResponse) -> set[str]:
@@ -195,7 +195,7 @@ def stack(mw: Mittwald) -> Kind[StackResponse]:
     def state(thing: StackResponse) -> str:
         return ", ".join(sorted(states(thing) - {"running"})) or "running"
 
-    return Kind(
+    return Waitable(
         "stack",
         lambda key: mw.container.get_stack(*key),
         state=state,
@@ -206,7 +206,7 @@ def stack(mw: Mittwald) -> Kind[StackResponse]:
     )
 
 
-def migration(mw: Mittwald, project_id: str) -> Kind[Migration]:
+def migration(mw: Mittwald, project_id: str) -> Waitable[Migration]:
     """A migration has no route of its own, so the project's list is all there is."""
 
     async def get(key: Key) -> Migration:
@@ -222,7 +222,7 @@ def migration(mw: Mittwald, project_id: str) -> Kind[Migration]:
     def finished(thing: Migration) -> bool:
         return bool(thing.finished_at)
 
-    return Kind(
+    return Waitable(
         "migration",
         get,
         state=lambda thing: "failed" if failed(thing) else "finished" if finished(thing) else "running",

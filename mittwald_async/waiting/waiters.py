@@ -11,7 +11,7 @@ from ..errors import ClientStateError, InvalidArgumentError
 from ..runtime.callbacks import is_async
 from ..runtime.clock import SYSTEM_CLOCK, Clock
 from . import waitables as kinds
-from .poller import GRACE, Key, Kind, Poller
+from .poller import GRACE, Key, Poller, Waitable
 
 if TYPE_CHECKING:
     from ..client import Mittwald
@@ -171,7 +171,7 @@ class Waiters:
     ) -> Migration:
         """Wait until a domain migration of a project is finished. A domain that failed is a failure."""
 
-        def kind(mw: Mittwald) -> Kind[Migration]:
+        def kind(mw: Mittwald) -> Waitable[Migration]:
             return kinds.migration(mw, project_id)
 
         return await self._wait(
@@ -210,14 +210,14 @@ class Waiters:
                 raise InvalidArgumentError("poll", f"has to return an awaitable, not {type(asked).__name__}")
             return await asked
 
-        kind: Kind[T] = Kind(
+        kind: Waitable[T] = Waitable(
             "condition", get, state=_shown_state, done=_told("done", done), failed=_told("failed", failed)
         )
         return await self._poller(kind).wait((), timeout, on_change)
 
     async def _wait(
         self,
-        make: Callable[[Mittwald], Kind[T]],
+        make: Callable[[Mittwald], Waitable[T]],
         key: Key,
         timeout: float | None,
         on_change: OnChange[T],
@@ -238,7 +238,7 @@ class Waiters:
             if poller.idle:
                 self._pollers.pop(share, None)
 
-    def _poller(self, kind: Kind[T]) -> Poller[T]:
+    def _poller(self, kind: Waitable[T]) -> Poller[T]:
         return Poller(kind, clock=self._clock, chance=self._chance, budget=self._budget, grace=self._grace)
 
     def _budget(self) -> float:

@@ -22,7 +22,7 @@ from mittwald_async.errors import (
 )
 from mittwald_async.runtime.clock import SystemClock
 from mittwald_async.runtime.operation import Body, Parameter, Result
-from mittwald_async.runtime.transport.middleware import Answer, CallNext, Request
+from mittwald_async.runtime.transport.middleware import CallNext, RawResponse, Request
 from mittwald_async.runtime.transport.pipeline import Pipeline
 from mittwald_async.waiting import Waiters
 
@@ -237,8 +237,8 @@ async def test_a_stream_that_breaks_says_so() -> None:
 
 
 async def test_a_middleware_cannot_replace_a_stream() -> None:
-    async def cached(request: Request, call_next: CallNext) -> Answer:
-        return Answer(200, {}, b"x")
+    async def cached(request: Request, call_next: CallNext) -> RawResponse:
+        return RawResponse(200, {}, b"x")
 
     async with talking(reply(200), middleware=[cached]) as (client, _, _):
         with pytest.raises(ClientStateError, match="middleware"):
@@ -261,15 +261,15 @@ async def test_a_download_that_waits_for_the_writes_of_others_leaves_no_connecti
 
 
 async def test_a_middleware_that_loses_a_stream_leaves_no_connection_behind() -> None:
-    async def fails(request: Request, call_next: CallNext) -> Answer:
+    async def fails(request: Request, call_next: CallNext) -> RawResponse:
         await call_next(request)
         raise LookupError("after the answer")
 
-    async def replaces(request: Request, call_next: CallNext) -> Answer:
+    async def replaces(request: Request, call_next: CallNext) -> RawResponse:
         await call_next(request)
-        return Answer(200, {}, b"x")
+        return RawResponse(200, {}, b"x")
 
-    async def asks_twice(request: Request, call_next: CallNext) -> Answer:
+    async def asks_twice(request: Request, call_next: CallNext) -> RawResponse:
         await call_next(request)
         return await call_next(request)
 

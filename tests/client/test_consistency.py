@@ -8,7 +8,7 @@ import pytest
 
 from mittwald_async.errors import ConsistencyError, NotFoundError, PermissionDeniedError, RefusedError
 from mittwald_async.runtime.clock import SystemClock
-from mittwald_async.runtime.transport.consistency import CAPACITY, EXPIRY, Memory, created_ids
+from mittwald_async.runtime.transport.consistency import CAPACITY, EXPIRY, EventLog, created_ids
 
 from .tools import (
     CREATE_PROJECT,
@@ -177,15 +177,15 @@ async def test_each_of_many_writers_reads_its_own_write_and_the_list_waits_for_a
         assert len(server.seen) == start + 1, "but only once"
 
 
-def memory_with(*writes: tuple[str, str, float, float], group: str = "project") -> Memory:
-    memory = Memory()
+def memory_with(*writes: tuple[str, str, float, float], group: str = "project") -> EventLog:
+    memory = EventLog()
     for event, identity, started, done in writes:
         _wrote(memory, event, identity, started, done, group)
     return memory
 
 
 def _wrote(
-    memory: Memory, event: str | None, identity: str, started: float, done: float, group: str = "project"
+    memory: EventLog, event: str | None, identity: str, started: float, done: float, group: str = "project"
 ) -> None:
     memory.wrote(
         event, method="PATCH", group=group, names=("projectId",), ids=(identity,), body=b"", started=started, now=done
@@ -193,12 +193,12 @@ def _wrote(
 
 
 async def test_a_later_write_takes_the_place_of_an_earlier_one() -> None:
-    memory = Memory()
+    memory = EventLog()
     await asyncio.create_task(_sequential(memory))
     assert memory.events(("p-1",), "project", False, 10) == ["ev-2"]
 
 
-async def _sequential(memory: Memory) -> None:
+async def _sequential(memory: EventLog) -> None:
     _wrote(memory, "ev-1", "p-1", 0, 1)
     _wrote(memory, "ev-2", "p-1", 2, 3)
 
@@ -218,7 +218,7 @@ async def test_events_expire() -> None:
 
 
 async def test_memory_is_bounded() -> None:
-    memory = Memory()
+    memory = EventLog()
     for number in range(CAPACITY + 500):
         memory.wrote(
             f"ev-{number}",
@@ -239,7 +239,7 @@ async def test_old_scopes_go_when_new_ones_come() -> None:
 
 
 async def test_a_thing_created_here_belongs_to_where_it_was_created() -> None:
-    memory = Memory()
+    memory = EventLog()
     memory.wrote(
         "ev-1",
         method="POST",
@@ -258,7 +258,7 @@ async def test_a_thing_created_here_belongs_to_where_it_was_created() -> None:
 
 
 async def test_a_change_of_unknown_place_counts_for_the_lists_of_its_group() -> None:
-    memory = Memory()
+    memory = EventLog()
     memory.wrote(
         "ev-1", method="PATCH", group="database", names=("databaseId",), ids=("db-1",), body=b"", started=0, now=1
     )

@@ -64,6 +64,13 @@ def test_groups_are_the_documents_tags() -> None:
 
 
 def test_each_module_can_be_imported_alone() -> None:
-    for module in ("client", "options", "transport.pipeline", "transport.session", "transport.again", "transport.call"):
+    for module in (
+        "client",
+        "options",
+        "runtime.transport.pipeline",
+        "runtime.transport.session",
+        "runtime.transport.retry_decision",
+        "runtime.transport.call",
+    ):
         run(f"import mittwald_async.{module}")
     assert importlib.import_module("mittwald_async.runtime.transport.deadlines").COARSE == 5.0

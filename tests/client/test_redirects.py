@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from mittwald_async.errors import RateLimitError, RedirectError
-from mittwald_async.runtime.transport.middleware import Answer, CallNext, Request
+from mittwald_async.runtime.transport.middleware import CallNext, RawResponse, Request
 
 from .tools import CREATE_PROJECT, GET_PROJECT, TOKEN, Seen, idle_only, reply, serving, talking
 
@@ -85,7 +85,7 @@ async def test_another_origin_says_nothing_of_our_budget(way: str, status: int) 
     async with serving(told(status, 0)) as other, talking(told(200, 2999), max_retries=0) as (client, server, _):
         await client.request("GET", "/v2/first")
 
-        async def divert(request: Request, call_next: CallNext) -> Answer:
+        async def divert(request: Request, call_next: CallNext) -> RawResponse:
             return await call_next(msgspec.structs.replace(request, url=other.url))
 
         sent, place = client, other.url

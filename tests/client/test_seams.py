@@ -19,7 +19,7 @@ from mittwald_async.runtime.transport.events import (
     WaitedForBudget,
     WaitingForBudget,
 )
-from mittwald_async.runtime.transport.middleware import Answer, CallNext, Request
+from mittwald_async.runtime.transport.middleware import CallNext, RawResponse, Request
 
 from .tools import CREATE_PROJECT, GET_PROJECT, LIST_PROJECTS, TOKEN, reply, serving, talking
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("both_ways")
 async def test_middleware_runs_around_every_attempt_and_never_sees_the_token() -> None:
     seen: list[Request] = []
 
-    async def stamp(request: Request, call_next: CallNext) -> Answer:
+    async def stamp(request: Request, call_next: CallNext) -> RawResponse:
         seen.append(request)
         return await call_next(
             msgspec.structs.replace(request, headers={**request.headers, "X-Attempt": str(request.attempt)})
@@ -67,7 +67,7 @@ async def test_a_middleware_that_forgets_to_return_the_answer_is_told() -> None:
     ],
 )
 async def test_what_middleware_changes_is_checked_like_what_callers_give(changes: dict[str, Any], said: str) -> None:
-    async def change(request: Request, call_next: CallNext) -> Answer:
+    async def change(request: Request, call_next: CallNext) -> RawResponse:
         return await call_next(msgspec.structs.replace(request, **changes))
 
     async with talking(reply(200, {}), middleware=[change]) as (client, server, _):
@@ -77,8 +77,8 @@ async def test_what_middleware_changes_is_checked_like_what_callers_give(changes
 
 
 async def test_a_middleware_that_asks_for_nothing_is_told() -> None:
-    async def forgets(request: Request, call_next: Any) -> Answer:
-        answer: Answer = await call_next(None)
+    async def forgets(request: Request, call_next: Any) -> RawResponse:
+        answer: RawResponse = await call_next(None)
         return answer
 
     async with talking(reply(200, {}), middleware=[forgets]) as (client, server, _):
@@ -91,7 +91,7 @@ async def test_the_first_middleware_is_outermost() -> None:
     order: list[str] = []
 
     def named(name: str) -> Any:
-        async def middleware(request: Request, call_next: CallNext) -> Answer:
+        async def middleware(request: Request, call_next: CallNext) -> RawResponse:
             order.append(name)
             answer = await call_next(request)
             order.append(name.upper())
@@ -105,17 +105,17 @@ async def test_the_first_middleware_is_outermost() -> None:
 
 
 async def test_middleware_can_answer_itself_change_the_body_and_raise() -> None:
-    async def cached(request: Request, call_next: CallNext) -> Answer:
-        return Answer(200, {"content-type": "application/json"}, b'{"id": "cached"}')
+    async def cached(request: Request, call_next: CallNext) -> RawResponse:
+        return RawResponse(200, {"content-type": "application/json"}, b'{"id": "cached"}')
 
-    async def rewrite(request: Request, call_next: CallNext) -> Answer:
+    async def rewrite(request: Request, call_next: CallNext) -> RawResponse:
         changed = msgspec.structs.replace(request, body=b'{"description": "changed"}')
         return await call_next(changed)
 
-    async def fail(request: Request, call_next: CallNext) -> Answer:
+    async def fail(request: Request, call_next: CallNext) -> RawResponse:
         raise LookupError("not today")
 
-    async def breaks(request: Request, call_next: CallNext) -> Answer:
+    async def breaks(request: Request, call_next: CallNext) -> RawResponse:
         raise MaybeSentError("the middleware's connection broke")
 
     async with talking(reply(201, {"id": "p-1"})) as (client, server, _):
@@ -135,7 +135,7 @@ async def test_middleware_can_answer_itself_change_the_body_and_raise() -> None:
 
 @pytest.mark.parametrize("size", [10, 3_000_000])
 async def test_middleware_may_put_a_body_of_another_length_in_place_of_a_large_one(size: int) -> None:
-    async def other(request: Request, call_next: CallNext) -> Answer:
+    async def other(request: Request, call_next: CallNext) -> RawResponse:
         return await call_next(msgspec.structs.replace(request, body=b"y" * size))
 
     async with talking(reply(201, {}), middleware=[other], read_timeout=2.0, max_retries=0) as (client, server, _):
@@ -146,7 +146,7 @@ async def test_middleware_may_put_a_body_of_another_length_in_place_of_a_large_o
 
 
 async def test_middleware_may_take_a_large_body_away() -> None:
-    async def none(request: Request, call_next: CallNext) -> Answer:
+    async def none(request: Request, call_next: CallNext) -> RawResponse:
         return await call_next(msgspec.structs.replace(request, body=None))
 
     async with talking(reply(201, {}), middleware=[none], read_timeout=2.0, max_retries=0) as (client, server, _):
@@ -158,7 +158,7 @@ async def test_middleware_may_take_a_large_body_away() -> None:
 async def test_middleware_that_leads_elsewhere_takes_no_token_along() -> None:
     async with serving(reply(200, {})) as other, talking(reply(200, {})) as (client, _, _):
 
-        async def divert(request: Request, call_next: CallNext) -> Answer:
+        async def divert(request: Request, call_next: CallNext) -> RawResponse:
             return await call_next(msgspec.structs.replace(request, url=other.url + "/x"))
 
         await client.with_options(middleware=[divert]).sender.value(GET_PROJECT, ("p-1",))
@@ -310,7 +310,7 @@ async def test_a_header_cannot_change_where_the_body_ends(name: str) -> None:
 
 
 async def test_middleware_cannot_lead_to_a_url_that_is_none() -> None:
-    async def astray(request: Request, call_next: CallNext) -> Answer:
+    async def astray(request: Request, call_next: CallNext) -> RawResponse:
         return await call_next(msgspec.structs.replace(request, url="/v2/relative"))
 
     async with talking(reply(200), middleware=[astray]) as (client, _, _):

@@ -13,7 +13,7 @@ import pytest
 
 from mittwald_async import Mittwald, Operation
 from mittwald_async.errors import ConfigurationError, MittwaldError
-from mittwald_async.runtime.headers import Hidden
+from mittwald_async.runtime.headers import RedactedStr
 from mittwald_async.runtime.operation import Parameter, Result
 
 from .tools import GET_PROJECT, TOKEN, Seen, reply, serving, shared, talking
@@ -147,6 +147,6 @@ def test_a_token_that_cannot_be_used_is_not_shown() -> None:
 
 
 def test_a_hidden_value_is_sent_but_not_shown() -> None:
-    hidden = Hidden("value")
-    assert (hidden, str(hidden), repr(hidden)) == ("value", "value", "'***'")
-    assert repr(hidden[:2]) == "'***'", "tools cut what is long before they show it"
+    redacted = RedactedStr("value")
+    assert (redacted, str(redacted), repr(redacted)) == ("value", "value", "'***'")
+    assert repr(redacted[:2]) == "'***'", "tools cut what is long before they show it"

@@ -84,7 +84,7 @@ _TURNS = 3
 """Of the loop, from accepting a connection to serving it, and from closing one to its being closed."""
 
 Act: TypeAlias = Callable[[Seen, asyncio.StreamWriter], Awaitable[None]]
-Answer: TypeAlias = bytes | Act
+RawResponse: TypeAlias = bytes | Act
 
 
 def reply(status: int = 200, body: object = None, *, headers: Mapping[str, str] | None = None) -> bytes:
@@ -98,14 +98,14 @@ def reply(status: int = 200, body: object = None, *, headers: Mapping[str, str] 
 class Server:
     """Answers by the script; its last answer goes on for ever."""
 
-    def __init__(self, *script: Answer) -> None:
+    def __init__(self, *script: RawResponse) -> None:
         self.script = list(script)
         self.seen: list[Seen] = []
         self.url = ""
         self.open = 0
         self.connections = 0
 
-    def then(self, *script: Answer) -> None:
+    def then(self, *script: RawResponse) -> None:
         """From now on, another script."""
         self.script = list(script)
 
@@ -145,7 +145,7 @@ async def _read(reader: asyncio.StreamReader, number: int) -> Seen:
 
 
 @asynccontextmanager
-async def serving(*script: Answer) -> AsyncGenerator[Server, None]:
+async def serving(*script: RawResponse) -> AsyncGenerator[Server, None]:
     """A server on a free port of the loopback."""
     server = Server(*script)
     tasks: set[asyncio.Task[None]] = set()
@@ -197,7 +197,7 @@ def shared(client: Mittwald) -> Shared:
 
 
 @asynccontextmanager
-async def talking(*script: Answer, **options: Any) -> AsyncGenerator[tuple[Mittwald, Server, Clock], None]:
+async def talking(*script: RawResponse, **options: Any) -> AsyncGenerator[tuple[Mittwald, Server, Clock], None]:
     """A client open to a scripted server; dice always show 0.5."""
     clock = Clock()
     async with serving(*script) as server, Mittwald(TOKEN, base_url=server.url, clock=clock, **options) as client:

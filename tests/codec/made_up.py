@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import UNSET, Model, OneOf, Unknown, UnsetType
+from mittwald_async.runtime.structs import UNSET, Model, UnionStandIn, Unknown, UnsetType
 
 Status: TypeAlias = Literal["pending", "ready"] | str
 
@@ -191,19 +191,19 @@ if TYPE_CHECKING:
     Boxed: TypeAlias = list[Auto] | list[Seconds] | Unknown
 else:
 
-    class AnyPreview(OneOf):
+    class AnyPreview(UnionStandIn):
         variants = ("Preview", "DetailedPreview")
         plan = ((1, ("keys", ("machine", "storage", "total"))), (0, ("keys", ("total",))))
 
-    class Tree(OneOf):
+    class Tree(UnionStandIn):
         variants = ("Leaf", "Branch", "Hub")
         plan = ((0, ("keys", ("leaf",))), (1, ("keys", ("left",))), (2, ("keys", ("hub",))))
 
-    class Moment(OneOf):
+    class Moment(UnionStandIn):
         variants = ("Switched", "Timed")
         plan = ((0, ("keys", ("on",))), (1, ("keys", ("at",))))
 
-    class Wide(OneOf):
+    class Wide(UnionStandIn):
         variants = ("Kind", "Second", "Third", "Fourth", "Fifth", "Sixth", "Moment", "Rest")
         plan = (
             (0, ("const", "kind", ("first", "also first"))),
@@ -216,38 +216,38 @@ else:
             (7, ("keys", ("rest",))),
         )
 
-    class Couple(OneOf):
+    class Couple(UnionStandIn):
         variants = ("Leaf", "Pair")
         plan = ((0, ("keys", ("leaf",))), (1, ("keys", ("first",))))
 
-    class Inside(OneOf):
+    class Inside(UnionStandIn):
         variants = ("Hub", "Branch")
         plan = (
             (0, ("all", (("kind", "object"), ("in", "hub", ("keys", ("name",)))))),
             (1, ("in", "more", ("some", ("leaf", "left")))),
         )
 
-    class Ttl(OneOf):
+    class Ttl(UnionStandIn):
         variants = ("Auto", "Seconds")
         plan = ((0, ("keys", ("auto",))), (1, ("keys", ("seconds",))))
 
-    class Record(OneOf):
+    class Record(UnionStandIn):
         variants = ("Unset", "Mail", "Managed")
         plan = ((1, ("keys", ("entries", "ttl"))), (2, ("keys", ("managed",))), (0, ("only", ())))
 
-    class Update(OneOf):
+    class Update(UnionStandIn):
         variants = ("Changed", "Other")
         plan = ((0, ("const", "reason", ("created",))), (1, ("keys", ("type", "reason"))))
 
-    class Event(OneOf):
+    class Event(UnionStandIn):
         variants = ("Message", "Update")
         plan = ((0, ("const", "type", ("MESSAGE",))), (1, ("const", "type", ("UPDATE",))))
 
-    class Spec(OneOf):
+    class Spec(UnionStandIn):
         variants = ("Lower", "Machine")
         plan = ((1, ("some", ("machine",))), (0, ("any",)))
 
-    class Mixed(OneOf):
+    class Mixed(UnionStandIn):
         variants = ("Owner", "list[Owner]", "str")
         plan = (
             (0, ("all", (("kind", "object"), ("keys", ("id",))))),
@@ -255,10 +255,10 @@ else:
             (2, ("kind", "string")),
         )
 
-    class Graded(OneOf):
+    class Graded(UnionStandIn):
         variants = ("Level", "Flag")
         plan = ((0, ("const", "level", (1, 2))), (1, ("const", "level", (True,))))
 
-    class Boxed(OneOf):
+    class Boxed(UnionStandIn):
         variants = ("list[Auto]", "list[Seconds]")
         plan = ((0, ("all", (("kind", "array"),))), (1, ("kind", "array")))

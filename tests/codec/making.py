@@ -18,7 +18,7 @@ import msgspec
 from mittwald_async.runtime.codec.types import variants_of
 from mittwald_async.runtime.codec.typing_utils import bare, is_union, members
 from mittwald_async.runtime.codec.unions import steps_of
-from mittwald_async.runtime.structs import OneOf, UnsetType
+from mittwald_async.runtime.structs import UnionStandIn, UnsetType
 
 from . import made_up
 
@@ -69,7 +69,7 @@ class Maker:
             return self.make_union(members(expected), depth)
         if isinstance(expected, type) and issubclass(expected, msgspec.Struct):
             return self.make_struct(expected, depth)
-        if isinstance(expected, type) and issubclass(expected, OneOf):
+        if isinstance(expected, type) and issubclass(expected, UnionStandIn):
             return self.make_variant(expected, depth)
         inner: Any = (get_args(expected) or (Any,))[-1]
         count = 0 if depth > DEEP else self.choose(3)
@@ -100,13 +100,13 @@ class Maker:
                 made[field.encode_name] = self.make(expected, depth + 1)
         return made
 
-    def make_variant(self, stand_in: type[OneOf], depth: int) -> Any:
+    def make_variant(self, stand_in: type[UnionStandIn], depth: int) -> Any:
         strange = {"aVariantOfTomorrow": {"deep": [1, None]}}
         if self.unknown and not any(step.check(strange) for step in steps_of(stand_in)):
             return strange
         return self.variant(stand_in, 0 if depth > DEEP else self.choose(len(stand_in.variants)), depth)
 
-    def variant(self, stand_in: type[OneOf], index: int, depth: int = 0) -> Any:
+    def variant(self, stand_in: type[UnionStandIn], index: int, depth: int = 0) -> Any:
         """JSON of one variant, with the constants its plan looks for."""
         made = self.make(variants_of(stand_in)[index], depth + 1)
         for number, test in stand_in.plan:

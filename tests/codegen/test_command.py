@@ -322,7 +322,7 @@ def test_corrections_change_the_document_before_it_is_read(
     )
     assert run(spec, out, "--config", str(config)) == 0
     text = (out / "models" / "order.py").read_text()
-    assert 'id: Annotated[str, Facts(format="uuid")]' in text
+    assert 'id: Annotated[str, Constraints(format="uuid")]' in text
     assert "gone" not in text
     assert 'Literal["new"] | str' in text
     said = capsys.readouterr().out

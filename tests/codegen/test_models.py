@@ -13,7 +13,7 @@ import pytest
 
 from mittwald_async.codec import dump
 from mittwald_async.runtime.codec.unions import hook
-from mittwald_async.runtime.structs import UNSET, Facts, Unknown
+from mittwald_async.runtime.structs import UNSET, Constraints, Unknown
 
 from .documents import INT, TEXT, Json, Package, document, obj, ref
 
@@ -72,9 +72,9 @@ def test_limits_of_a_property_are_on_its_type(tmp_path: Path) -> None:
         name: [part for one in typing.get_args(hint) for part in getattr(one, "__metadata__", ())]
         for name, hint in hints.items()
     }
-    assert facts["amount"] == [Facts(minimum=1, maximum=9)]
-    assert facts["code"] == [Facts(pattern='^["\\d]+$', min_length=2, max_length=3)]
-    assert facts["mail"] == [Facts(format="email")]
+    assert facts["amount"] == [Constraints(minimum=1, maximum=9)]
+    assert facts["code"] == [Constraints(pattern='^["\\d]+$', min_length=2, max_length=3)]
+    assert facts["mail"] == [Constraints(format="email")]
 
 
 def test_names_that_python_or_the_module_use_themselves(tmp_path: Path) -> None:
@@ -305,7 +305,7 @@ def test_limits_of_elements_and_values_are_on_their_type(tmp_path: Path) -> None
     hints = typing.get_type_hints(made, include_extras=True)
     (items, whole) = typing.get_args(hints["mails"])
     (element, _) = typing.get_args(typing.get_args(items)[0])
-    assert (whole, element.__metadata__) == (Facts(max_length=3), (Facts(format="email"),))
+    assert (whole, element.__metadata__) == (Constraints(max_length=3), (Constraints(format="email"),))
     (values, _) = typing.get_args(hints["ports"])
-    assert typing.get_args(values)[1].__metadata__ == (Facts(maximum=65535),)
+    assert typing.get_args(values)[1].__metadata__ == (Constraints(maximum=65535),)
     comes_back(made, {"mails": ["a@example.org", None], "ports": {"x": 99999}, "long": ["a"]})

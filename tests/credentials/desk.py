@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from mittwald_async.runtime.credentials import Answer, Secret
+from mittwald_async.runtime.credentials import Secret, TokenResponse
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC).timestamp()
 
@@ -63,7 +63,7 @@ class Desk:
             name: self.wall.stamp(seconds),
         }
 
-    async def __call__(self, operation_id: str, method: str, path: str, body: Secret) -> Answer:
+    async def __call__(self, operation_id: str, method: str, path: str, body: Secret) -> TokenResponse:
         self.asked.append((operation_id, method, path))
         self.bodies.append(msgspec.json.decode(body.reveal()))
         self.on_ask(operation_id)
@@ -77,9 +77,9 @@ class Desk:
         status, value = reply
         headers = {"Retry-After": "7"} if status == 429 else {}
         text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-        return Answer(status=status, headers=headers, body=Secret(text))
+        return TokenResponse(status=status, headers=headers, body=Secret(text))
 
 
-async def never(operation_id: str, method: str, path: str, body: Secret) -> Answer:
+async def never(operation_id: str, method: str, path: str, body: Secret) -> TokenResponse:
     """An exchange that must not be needed."""
     raise AssertionError(f"{operation_id} was called")

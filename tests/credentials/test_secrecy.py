@@ -18,12 +18,12 @@ from mittwald_async import Mittwald
 from mittwald_async.errors import MittwaldError
 from mittwald_async.runtime.credentials import (
     AccessTokenRetrievalKey,
-    Answer,
     Credentials,
     ExtensionInstanceSecret,
     PasswordLogin,
     Secret,
     StaticToken,
+    TokenResponse,
     TokenSource,
     resolve,
 )
@@ -167,4 +167,4 @@ async def test_a_callable_that_gives_a_bad_token_shows_it_in_no_frame() -> None:
 
 
 def test_an_answer_shows_no_body() -> None:
-    assert repr(Answer(status=200, headers={"Set-Cookie": WORD}, body=Secret(WORD))) == "Answer(status=200)"
+    assert repr(TokenResponse(status=200, headers={"Set-Cookie": WORD}, body=Secret(WORD))) == "Answer(status=200)"

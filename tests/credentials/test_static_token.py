@@ -6,11 +6,11 @@ import pytest
 
 from mittwald_async.errors import ConfigurationError
 from mittwald_async.runtime.credentials import (
-    Answer,
     Credentials,
     PasswordLogin,
     Secret,
     StaticToken,
+    TokenResponse,
     TokenSource,
     resolve,
 )
@@ -103,5 +103,5 @@ async def test_a_class_of_ones_own_is_credentials() -> None:
 
 async def test_the_desk_answers() -> None:
     answer = await Desk()("user-authenticate", "POST", "/v2/authenticate", Secret("{}"))
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, TokenResponse)
     assert answer.status == 200

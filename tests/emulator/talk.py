@@ -8,7 +8,7 @@ import msgspec
 
 from mittwald_async.emulator import Emulator, Transitions
 from mittwald_async.emulator.core import Core
-from mittwald_async.emulator.http_messages import Answer, Incoming
+from mittwald_async.emulator.http_messages import EmulatedResponse, Incoming
 
 CALM: dict[str, Any] = {
     "lag": 0.0,
@@ -22,7 +22,7 @@ CALM: dict[str, Any] = {
 class Heard:
     """An answer, read."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: EmulatedResponse) -> None:
         self.status = answer.status
         self.headers = {name.lower(): value for name, value in answer.headers.items()}
         self.body = answer.body

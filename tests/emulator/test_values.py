@@ -25,7 +25,7 @@ from mittwald_async.emulator.shapes import (
 )
 from mittwald_async.emulator.validate import Checker, check
 from mittwald_async.runtime.operation import Body, Operation, Parameter
-from mittwald_async.runtime.structs import UNSET, Facts
+from mittwald_async.runtime.structs import UNSET, Constraints
 
 from .inputs import multipart
 
@@ -54,27 +54,27 @@ def problems(shape: Shape, value: Any) -> list[tuple[str, str]]:
         (Words((1, 2)), 1, True, "enum"),
         (Many(TEXT), ["a"], "a", "type"),
         (Many(TEXT), [], [1], "type"),
-        (Many(TEXT, Facts(min_length=1)), ["a"], [], "minLength"),
+        (Many(TEXT, Constraints(min_length=1)), ["a"], [], "minLength"),
         (Table(WHOLE), {"a": 1}, {"a": "x"}, "type"),
         (Table(WHOLE), {}, [], "type"),
         (Choice((TEXT, NULL)), None, 1, "type"),
-        (Scalar("str", Facts(min_length=2)), "ab", "a", "minLength"),
-        (Scalar("str", Facts(max_length=2)), "ab", "abc", "maxLength"),
-        (Scalar("str", Facts(pattern="^[A-Z]{2}$")), "DE", "de", "pattern"),
-        (Scalar("str", Facts(format="uuid")), "0b2f3a9c-0000-4000-8000-000000000000", "0b2f", "format"),
+        (Scalar("str", Constraints(min_length=2)), "ab", "a", "minLength"),
+        (Scalar("str", Constraints(max_length=2)), "ab", "abc", "maxLength"),
+        (Scalar("str", Constraints(pattern="^[A-Z]{2}$")), "DE", "de", "pattern"),
+        (Scalar("str", Constraints(format="uuid")), "0b2f3a9c-0000-4000-8000-000000000000", "0b2f", "format"),
         (
-            Scalar("str", Facts(format="uuid")),
+            Scalar("str", Constraints(format="uuid")),
             "0b2f3a9c-0000-4000-8000-000000000000",
             "{0b2f3a9c00004000800000000000000}",
             "format",
         ),
-        (Scalar("str", Facts(format="date-time")), "2026-01-01T00:00:00Z", "2026-01-01", "format"),
-        (Scalar("str", Facts(format="date-time")), "2026-01-01T00:00:00+02:00", "yesterday", "format"),
-        (Scalar("str", Facts(format="date")), "2026-01-01", "2026-13-01", "format"),
-        (Scalar("str", Facts(format="email")), "a@b.example", "a", "format"),
-        (Scalar("str", Facts(format="made-up")), "anything", 1, "type"),
-        (Scalar("int", Facts(minimum=1)), 1, 0, "minimum"),
-        (Scalar("float", Facts(maximum=1.5)), 1.5, 1.6, "maximum"),
+        (Scalar("str", Constraints(format="date-time")), "2026-01-01T00:00:00Z", "2026-01-01", "format"),
+        (Scalar("str", Constraints(format="date-time")), "2026-01-01T00:00:00+02:00", "yesterday", "format"),
+        (Scalar("str", Constraints(format="date")), "2026-01-01", "2026-13-01", "format"),
+        (Scalar("str", Constraints(format="email")), "a@b.example", "a", "format"),
+        (Scalar("str", Constraints(format="made-up")), "anything", 1, "type"),
+        (Scalar("int", Constraints(minimum=1)), 1, 0, "minimum"),
+        (Scalar("float", Constraints(maximum=1.5)), 1.5, 1.6, "maximum"),
         (Fixed({"a": Field("a", TEXT, True)}), {"a": "x"}, {}, "required"),
         (Fixed({"a": Field("a", TEXT, False)}), {}, {"b": 1}, "additionalProperties"),
         (Fixed({}), {}, [], "type"),
@@ -100,7 +100,7 @@ def test_expressions_become_shapes() -> None:
     assert SHAPES.expression("str") == TEXT
     assert SHAPES.expression("list[int]") == Many(WHOLE)
     assert SHAPES.expression("dict[str, float]") == Table(NUMBER)
-    assert SHAPES.expression("datetime | None") == Choice((Scalar("str", Facts(format="date-time")), NULL))
+    assert SHAPES.expression("datetime | None") == Choice((Scalar("str", Constraints(format="date-time")), NULL))
     assert SHAPES.of(Literal["a"] | str) == Words(("a",))
     assert SHAPES.of(complex) == Scalar("any")
     assert SHAPES.of([]) == Scalar("any")
@@ -113,14 +113,14 @@ def parameter(type: str, **facts: Any) -> Parameter:
 
 
 def test_parameters_carry_their_limits() -> None:
-    assert SHAPES.parameter(parameter("int", minimum=1)) == Scalar("int", Facts(minimum=1))
+    assert SHAPES.parameter(parameter("int", minimum=1)) == Scalar("int", Constraints(minimum=1))
     assert SHAPES.parameter(parameter("str", enum=("a", "b"))) == Words(("a", "b"))
     assert SHAPES.parameter(parameter("str", nullable=True)) == Choice((TEXT, NULL))
     assert SHAPES.parameter(parameter("str | None", nullable=True)) == Choice((TEXT, NULL))
     listed = SHAPES.parameter(parameter("list[str]", max_length=3, format="uuid"))
-    assert listed == Many(Scalar("str", Facts(format="uuid")), Facts(max_length=3))
+    assert listed == Many(Scalar("str", Constraints(format="uuid")), Constraints(max_length=3))
     both = SHAPES.parameter(parameter("int | str", maximum=3))
-    assert both == Choice((Scalar("int", Facts(maximum=3)), Scalar("str", Facts(maximum=3))))
+    assert both == Choice((Scalar("int", Constraints(maximum=3)), Scalar("str", Constraints(maximum=3))))
 
 
 def route(*parameters: Parameter, body: Body | None = None) -> Route:
@@ -226,12 +226,12 @@ def test_known_properties_come_back_where_the_type_has_them() -> None:
 @pytest.mark.parametrize(
     "limits",
     [
-        Facts(min_length=40),
-        Facts(max_length=3),
-        Facts(pattern="^[A-Z]{2}$"),
-        Facts(pattern="^nothing-fits-this-[0-9]+$", max_length=5),
+        Constraints(min_length=40),
+        Constraints(max_length=3),
+        Constraints(pattern="^[A-Z]{2}$"),
+        Constraints(pattern="^nothing-fits-this-[0-9]+$", max_length=5),
         *(
-            Facts(format=f)
+            Constraints(format=f)
             for f in (
                 "uuid",
                 "date-time",
@@ -248,7 +248,7 @@ def test_known_properties_come_back_where_the_type_has_them() -> None:
         ),
     ],
 )
-def test_invented_texts_keep_their_limits(limits: Facts) -> None:
+def test_invented_texts_keep_their_limits(limits: Constraints) -> None:
     made = Generator(SHAPES, 3).make(Scalar("str", limits), "x")
     fits = limits.pattern is None or "nothing" not in limits.pattern
     assert (problems(Scalar("str", limits), made) == []) is fits
@@ -257,10 +257,10 @@ def test_invented_texts_keep_their_limits(limits: Facts) -> None:
 def test_invented_numbers_keep_their_limits() -> None:
     generator = Generator(SHAPES, 3)
     for limits in (
-        Facts(minimum=5, maximum=6),
-        Facts(maximum=-3),
-        Facts(minimum=10),
-        Facts(minimum=0, maximum=1e30),
+        Constraints(minimum=5, maximum=6),
+        Constraints(maximum=-3),
+        Constraints(minimum=10),
+        Constraints(minimum=0, maximum=1e30),
     ):
         for number in range(20):
             for shape in (Scalar("int", limits), Scalar("float", limits)):
@@ -269,7 +269,7 @@ def test_invented_numbers_keep_their_limits() -> None:
 
 def test_lists_keep_their_lengths_and_bytes_are_text() -> None:
     generator = Generator(SHAPES, 3)
-    shape = Many(Words(("a",)), Facts(min_length=2, max_length=2))
+    shape = Many(Words(("a",)), Constraints(min_length=2, max_length=2))
     assert generator.make(shape, "x") == ["a", "a"]
     assert isinstance(generator.make(Scalar("bytes"), "x"), str)
 

@@ -35,7 +35,7 @@ def test_about_25_resources_are_on_by_default_and_parents_come_first() -> None:
     names = list(catalog())
     assert 22 <= len(default_resources()) <= 30
     for resource in catalog().values():
-        for needed in (resource.parent, resource.empty_without):
+        for needed in (resource.parent, resource.requires):
             if needed is not None:
                 assert names.index(needed) < names.index(resource.name)
 

@@ -22,13 +22,13 @@ from mittwald_async.emulator import Emulator, Fault, Transitions
 from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory import (
     Bounds,
-    Job,
     Plan,
     Step,
     Store,
     StoreError,
     Summary,
     Sweep,
+    SweepJob,
     Target,
     chosen,
     sink_for,
@@ -53,8 +53,8 @@ async def account(**options: Any) -> AsyncGenerator[tuple[Emulator, Mittwald]]:
 
 
 @contextmanager
-def job(path: Path, *, part: Target | None = None, resources: Any = RESOURCES, **options: Any) -> Generator[Job]:
-    made = Job(sink_for(path, None, resources), chosen(resources), part or target(), **options)
+def job(path: Path, *, part: Target | None = None, resources: Any = RESOURCES, **options: Any) -> Generator[SweepJob]:
+    made = SweepJob(sink_for(path, None, resources), chosen(resources), part or target(), **options)
     try:
         yield made
     finally:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mittwald_async.inventory import Known, Store, StoreError, Target, chosen
-from mittwald_async.inventory.store import Progress
+from mittwald_async.inventory.store import SweepProgress
 
 from .made import DOMAINS, FAILED, PROJECTS, row
 
@@ -30,12 +30,12 @@ def path(tmp_path: Path) -> Path:
 
 def test_rows_come_back_as_they_were_written(path: Path) -> None:
     with begun(path) as store:
-        store.write([*PROJECTS, *DOMAINS], [Progress("project", "project-list-projects", None, 3, True)], [FAILED])
+        store.write([*PROJECTS, *DOMAINS], [SweepProgress("project", "project-list-projects", None, 3, True)], [FAILED])
         store.finish("incomplete", 7)
         assert list(store.rows("project")) == PROJECTS
         assert list(store.rows("domain")) == DOMAINS
         assert store.counts() == {"customer": 0, "dns_zone": 0, "domain": 2, "project": 3}
-        assert list(store.progress()) == [Progress("project", "project-list-projects", None, 3, True)]
+        assert list(store.progress()) == [SweepProgress("project", "project-list-projects", None, 3, True)]
 
 
 def test_plain_properties_are_columns_and_views_join(path: Path) -> None:
@@ -100,7 +100,7 @@ def test_nothing_of_a_write_that_fails_is_in_the_file(path: Path) -> None:
 def test_an_interrupted_sweep_is_found_again_with_what_it_was_planned_from(path: Path) -> None:
     known = Known(items={"project": 3}, owners={"stack": 1})
     with begun(path, known) as store:
-        store.write(PROJECTS, [Progress("project", "project-list-projects", None, 3, False)], [FAILED])
+        store.write(PROJECTS, [SweepProgress("project", "project-list-projects", None, 3, False)], [FAILED])
     with Store(path) as store:
         found = store.unfinished()
         assert found is not None
@@ -121,7 +121,10 @@ def test_an_interrupted_sweep_is_found_again_with_what_it_was_planned_from(path:
 
 def test_a_finished_sweep_tells_the_next_plan_what_to_expect(path: Path) -> None:
     with begun(path) as store:
-        done = [Progress("project", "project-list-projects", None, 3, True), Progress("domain", "x", None, 1, False)]
+        done = [
+            SweepProgress("project", "project-list-projects", None, 3, True),
+            SweepProgress("domain", "x", None, 1, False),
+        ]
         store.write([*PROJECTS, *DOMAINS], done)
         store.finish("done", 2)
         assert store.known() == Known(items={"project": 3}, owners={"project": 3})
@@ -199,7 +202,7 @@ def test_a_damaged_file_is_one_clear_error_when_it_is_read(path: Path) -> None:
 
 def test_who_only_reads_needs_no_right_to_write_and_may_read_while_another_writes(path: Path) -> None:
     with begun(path) as store:
-        store.write(PROJECTS, [Progress("project", "project-list-projects", None, 3, True)])
+        store.write(PROJECTS, [SweepProgress("project", "project-list-projects", None, 3, True)])
         with Store(path, writable=False) as reader:
             assert reader.known() == Known(items={"project": 3}, owners={"project": 3})
             with pytest.raises(StoreError, match="cannot be written"):

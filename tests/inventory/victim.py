@@ -7,7 +7,7 @@ import sys
 import anyio
 
 from mittwald_async import Mittwald
-from mittwald_async.inventory import Bounds, Job, chosen, sink_for, target
+from mittwald_async.inventory import Bounds, SweepJob, chosen, sink_for, target
 
 RESOURCES = (
     "customer",
@@ -23,7 +23,7 @@ RESOURCES = (
 
 
 async def main(url: str, path: str, resume: bool) -> None:
-    job = Job(sink_for(path), chosen(RESOURCES), target(), resume=resume, bounds=Bounds(concurrency=4))
+    job = SweepJob(sink_for(path), chosen(RESOURCES), target(), resume=resume, bounds=Bounds(concurrency=4))
     try:
         async with Mittwald("token", base_url=url) as mw:
             await job.run(mw)

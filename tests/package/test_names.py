@@ -16,13 +16,14 @@ from .fresh import fresh
 
 PUBLIC = (
     "codec",
-    "credentials",
     "emulator",
-    "fanout",
-    "files",
     "inventory",
-    "paging",
-    "transport.ratelimit",
+    "runtime.codec",
+    "runtime.concurrency",
+    "runtime.credentials",
+    "runtime.files",
+    "runtime.paging",
+    "runtime.ratelimit",
     "waiting",
 )
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mittwald_async.runtime.operation import RateLimit
-from mittwald_async.runtime.ratelimit.consumption import Share
-from mittwald_async.runtime.ratelimit.contention import PROOF, Company
+from mittwald_async.runtime.ratelimit.consumption import Consumption
+from mittwald_async.runtime.ratelimit.contention import PROOF, Contention
 from mittwald_async.runtime.ratelimit.window import Window
-from tests.support.clock import near
+from tests.support.clock import did_you_mean
 
 
 class Talk:
@@ -67,7 +67,7 @@ def test_the_next_call_of_somebody_else_makes_us_share_again() -> None:
 
 
 def test_who_was_excused_does_not_count_in_the_next_window() -> None:
-    company = Company()
+    company = Contention()
     company.proof = PROOF
     company.look(3000, gone=11, own=10, in_flight=0, remaining=2989, now=0.0, turn=1)
     assert (company.count, company.foreign) == (1, 1)
@@ -102,16 +102,16 @@ def test_what_few_others_take_of_a_window_is_kept_for_them() -> None:
 
 
 def test_a_stretch_is_quiet_after_sixteen_calls_and_two_seconds() -> None:
-    share = Share()
+    share = Consumption()
     seen = [share.see(1000 - turn, turn / 4, turn) for turn in range(1, 40)]
     assert seen.index(True) == 16
-    quick = Share()
+    quick = Consumption()
     assert not any(quick.see(1000 - turn, turn / 100, turn) for turn in range(1, 100))
 
 
 def test_a_stretch_in_which_others_made_a_quarter_of_our_calls_begins_anew() -> None:
-    share = Share()
+    share = Consumption()
     assert not any(share.see(1000 - turn - turn // 3, turn / 4, turn) for turn in range(1, 200))
     ratio = share.ratio
     assert ratio is not None
-    assert near(ratio, 1 / 3, 0.2)
+    assert did_you_mean(ratio, 1 / 3, 0.2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mittwald_async.runtime.operation import RateLimit
 from mittwald_async.runtime.ratelimit import route_budgets as room
-from mittwald_async.runtime.ratelimit.route_budgets import Scopes
+from mittwald_async.runtime.ratelimit.route_budgets import RouteBudgets
 
 
 class Picture:
@@ -19,7 +19,9 @@ class Pot:
         self.window = Picture()
 
 
-def learn(scopes: Scopes[Pot], route: str, limit: int | None, sent_at: float = 0.0, now: float = 0.0) -> Pot | None:
+def learn(
+    scopes: RouteBudgets[Pot], route: str, limit: int | None, sent_at: float = 0.0, now: float = 0.0
+) -> Pot | None:
     """As the limiter does it: sort, then let the budget read the answer."""
     pot = scopes.learn(route, RateLimit(limit, 1, 1.0), sent_at, now)
     if pot is not None and limit is not None:
@@ -27,9 +29,9 @@ def learn(scopes: Scopes[Pot], route: str, limit: int | None, sent_at: float = 0
     return pot
 
 
-def known() -> Scopes[Pot]:
+def known() -> RouteBudgets[Pot]:
     """Two routes have shown the common limit of 3000."""
-    scopes = Scopes(Pot)
+    scopes = RouteBudgets(Pot)
     assert learn(scopes, "a", 3000) is scopes.common
     assert learn(scopes, "b", 3000) is scopes.common
     return scopes
@@ -65,7 +67,7 @@ def test_exempt_routes_draw_on_nothing_until_they_show_a_limit() -> None:
 
 
 def test_the_larger_budget_is_the_common_one_whoever_came_first() -> None:
-    scopes = Scopes(Pot)
+    scopes = RouteBudgets(Pot)
     login = learn(scopes, "login", 10)
     large = learn(scopes, "a", 3000)
     assert scopes.common is large

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import inf
 
 from mittwald_async.runtime.operation import RateLimit
-from mittwald_async.runtime.ratelimit.consumption import Share
-from mittwald_async.runtime.ratelimit.reset_skew import Edge, counted_on
+from mittwald_async.runtime.ratelimit.consumption import Consumption
+from mittwald_async.runtime.ratelimit.reset_skew import ResetSkew, counted_on
 from mittwald_async.runtime.ratelimit.window import PATIENCE, Window
-from tests.support.clock import near
+from tests.support.clock import did_you_mean
 
 
 def told(remaining: int, reset: float, limit: int = 100) -> RateLimit:
@@ -62,10 +62,10 @@ def test_in_flight_counts_against_the_remainder() -> None:
         assert window.when(1.0) == 1.0
         window.sent(1.0)
     assert window.available() == 2
-    assert near(window.when(1.0), window.end - 10 * (0.05 + 0.9 / 2))
+    assert did_you_mean(window.when(1.0), window.end - 10 * (0.05 + 0.9 / 2))
     assert window.when(5.1) == 5.1
     window.sent(5.1)
-    assert near(window.when(5.1), window.end - 10 * 0.05)
+    assert did_you_mean(window.when(5.1), window.end - 10 * 0.05)
     assert window.when(9.6) == 9.6
     window.sent(9.6)
     assert window.available() == 0
@@ -103,22 +103,22 @@ def test_a_call_that_was_never_sent_costs_nothing() -> None:
 def test_after_the_end_one_call_opens_the_next_window() -> None:
     window = alone()
     end = window.end
-    assert near(end, 10 + 10 / 600)
+    assert did_you_mean(end, 10 + 10 / 600)
     assert window.when(end) == end
     assert window.sent(end)
     assert window.when(end) == end + PATIENCE
     window.answered(end, end + 0.1, told(99, 10), True)
     assert window.floor == 99
     assert window.when(end + 0.1) == end + 0.1
-    assert near(window.end, end + 10.1 + 10 / 600)
+    assert did_you_mean(window.end, end + 10.1 + 10 / 600)
 
 
 def test_the_end_is_the_earliest_that_was_told() -> None:
     window = opened(reset=10)
     window.answered(0.5, 0.6, told(98, 10), window.sent(0.5))
-    assert near(window.end, 10 + 10 / 600)
+    assert did_you_mean(window.end, 10 + 10 / 600)
     window.answered(1.5, 1.6, told(97, 8), window.sent(1.5))
-    assert near(window.end, 9.6 + 10 / 600)
+    assert did_you_mean(window.end, 9.6 + 10 / 600)
 
 
 def test_a_late_answer_of_the_window_before_does_not_spoil_the_new_one() -> None:
@@ -153,7 +153,7 @@ def test_smooth_spreads_what_is_left_over_the_time_left() -> None:
     window = alone()
     assert window.when(1.0, smooth=True) <= 1.0
     window.sent(1.0)
-    assert near(window.when(1.0, smooth=True), 1.0 + (window.end - 1.0) / 82)
+    assert did_you_mean(window.when(1.0, smooth=True), 1.0 + (window.end - 1.0) / 82)
 
 
 def test_others_are_noticed_from_what_falls_beyond_our_own_use() -> None:
@@ -164,10 +164,10 @@ def test_others_are_noticed_from_what_falls_beyond_our_own_use() -> None:
     assert window.when(2.0) <= 2.0
     window.sent(2.0)
     # 71 remain, one is left to the other, one more may be its next; and half the pace that would use it all.
-    assert near(window.when(2.0), 2.0 + 2 * (window.end - 2.0) / (71 - 1 - 1))
+    assert did_you_mean(window.when(2.0), 2.0 + 2 * (window.end - 2.0) / (71 - 1 - 1))
     window.answered(2.0, 2.1, told(71, 8), False)
     window.sent(8.5)  # In the last fifth of the window the pace uses it all.
-    assert near(window.when(8.5), 8.5 + (window.end - 8.5) / (70 - 1 - 1))
+    assert did_you_mean(window.when(8.5), 8.5 + (window.end - 8.5) / (70 - 1 - 1))
 
 
 def test_calls_of_our_own_under_way_are_never_taken_for_others() -> None:
@@ -249,13 +249,13 @@ def test_what_somebody_alone_has_just_been_told_is_trusted_to_the_last_few_calls
         assert window.floor == left
         window.refused(since, since, None, window.sent(since))
         expected = window.end if until is None else since + until
-        assert near(window.when(since), expected), left
+        assert did_you_mean(window.when(since), expected), left
 
 
 def test_a_429_that_contradicts_the_budget_stops_for_one_step() -> None:
     window = alone()
     window.refused(1.0, 1.1, None, window.sent(1.0))
-    assert near(window.when(1.1), 2.1)
+    assert did_you_mean(window.when(1.1), 2.1)
     assert window.sent(2.2)
     assert window.when(2.2) == 2.2 + PATIENCE
     window.answered(2.2, 2.3, told(82, 8), True)
@@ -286,7 +286,7 @@ def test_a_429_that_contradicts_the_budget_costs_seconds_instead_of_minutes() ->
 def test_a_429_that_says_how_long_is_obeyed() -> None:
     window = alone()
     window.refused(1.0, 1.1, None, window.sent(1.0), 7.0)
-    assert near(window.when(1.1), 8.1)
+    assert did_you_mean(window.when(1.1), 8.1)
     assert window.sent(8.2)  # One probe.
     assert window.when(8.2) == 8.2 + PATIENCE
 
@@ -297,7 +297,7 @@ def test_a_429_that_says_at_once_is_followed_by_a_step_all_the_same() -> None:
         for used in range(70):
             window.answered(0.0, 0.0, told(99 - used, 10), window.sent(0.0))
         window.refused(1.0, 1.1, claim, window.sent(1.0), wait)
-        assert near(window.when(1.1), 2.1)
+        assert did_you_mean(window.when(1.1), 2.1)
 
 
 def test_the_longest_of_several_answers_to_one_burst_counts() -> None:
@@ -306,13 +306,13 @@ def test_the_longest_of_several_answers_to_one_burst_counts() -> None:
         window.sent(1.0)
     for seconds in (2.0, 5.0, 3.0):
         window.refused(1.0, 1.1, None, False, seconds)
-    assert near(window.when(1.2), 6.1)
+    assert did_you_mean(window.when(1.2), 6.1)
 
 
 def test_a_429_that_says_that_much_remains_is_not_about_the_budget() -> None:
     window = alone()
     window.refused(1.0, 1.1, told(82, 9), window.sent(1.0))
-    assert near(window.when(1.1), 2.1)
+    assert did_you_mean(window.when(1.1), 2.1)
 
 
 def test_a_window_that_never_ends_is_probed_once_per_step() -> None:
@@ -364,21 +364,21 @@ def test_many_429s_of_one_burst_are_one_refusal() -> None:
         window.sent(1.0)
     for n in range(20):
         window.refused(1.0, 1.1 + n / 100, None, False)
-    assert near(window.when(1.3), 2.1)
+    assert did_you_mean(window.when(1.3), 2.1)
     assert window.throttled == 20
 
 
 def test_a_429_with_headers_is_believed() -> None:
     window = alone()
     window.refused(1.0, 1.1, told(0, 5), window.sent(1.0))
-    assert near(window.when(1.1), 6.1 + 10 / 600)
+    assert did_you_mean(window.when(1.1), 6.1 + 10 / 600)
 
 
 def test_an_opening_that_is_refused_waits_for_the_second_that_rounding_can_hide() -> None:
     window = alone()
     end = window.end
     window.refused(end, end + 0.1, None, window.sent(end))
-    assert near(window.when(end + 0.1), 11.0, 0.02)
+    assert did_you_mean(window.when(end + 0.1), 11.0, 0.02)
 
 
 def test_headers_that_stop_coming_end_the_budget() -> None:
@@ -400,27 +400,27 @@ def in_company(at: float = 0.0) -> Window:
 
 def test_whoever_comes_late_counts_the_end_from_that_of_earlier_windows() -> None:
     window = in_company()
-    assert near(window.end, 10 + 10 / 600)
+    assert did_you_mean(window.end, 10 + 10 / 600)
     window.answered(10.7, 10.7, told(40, 10), window.sent(10.7))  # By itself that would be 20.7.
-    assert near(window.end, 20 + 10 / 600)
+    assert did_you_mean(window.end, 20 + 10 / 600)
     window.answered(35.7, 35.7, told(40, 5), window.sent(35.7))  # A window went by without us: 40 rather than 40.7.
-    assert near(window.end, 40 + 10 / 600)
+    assert did_you_mean(window.end, 40 + 10 / 600)
 
 
 def test_an_end_that_what_is_told_rules_out_is_not_believed() -> None:
     window = in_company()
     window.answered(13.5, 13.5, told(40, 10), window.sent(13.5))  # Between 22.5 and 23.5: windows begin with a call.
-    assert near(window.end, 23.5 + 10 / 600)
+    assert did_you_mean(window.end, 23.5 + 10 / 600)
 
 
 def test_a_refusal_at_an_end_counted_ahead_ends_counting_ahead() -> None:
     window = in_company()
     window.answered(10.7, 10.7, told(40, 10), window.sent(10.7))
     window.refused(20.1, 20.2, None, window.sent(20.1))
-    assert near(window.when(20.2), 20.7 + 10 / 600)
+    assert did_you_mean(window.when(20.2), 20.7 + 10 / 600)
     assert window.edge.offset < 0.1  # It was not the rounding.
     window.answered(20.8, 20.8, told(60, 10), window.sent(20.8))
-    assert near(window.end, 30.8 + 10 / 600)
+    assert did_you_mean(window.end, 30.8 + 10 / 600)
 
 
 def test_in_company_more_calls_than_before_show_that_a_window_began_before_its_end_as_told() -> None:
@@ -450,7 +450,7 @@ def test_when_others_fall_silent_the_pace_uses_what_is_left() -> None:
         window.answered(at, at, told(50 - step, 6), probe, window.turn)
     assert window.company.count == 1  # Until a window has gone by without them.
     window.sent(5.0)
-    assert near(window.when(5.0), 5.0 + (window.end - 5.0) / (41 - 1 - 1))
+    assert did_you_mean(window.when(5.0), 5.0 + (window.end - 5.0) / (41 - 1 - 1))
 
 
 def test_a_refusal_while_the_rest_fell_fast_means_that_nothing_is_left() -> None:
@@ -465,7 +465,7 @@ def test_a_refusal_while_the_rest_fell_fast_means_that_nothing_is_left() -> None
 
 
 def test_edge_trusts_then_waits_then_halves() -> None:
-    edge = Edge()
+    edge = ResetSkew()
     edge.plan(0, 2.0, True)
     assert edge.offset < 0.01
     edge.too_early(0.0)
@@ -485,15 +485,15 @@ def test_edge_trusts_then_waits_then_halves() -> None:
 
 
 def test_edge_gives_a_whole_second_where_that_costs_nothing() -> None:
-    edge = Edge()
+    edge = ResetSkew()
     edge.plan(0, 600.0, True)
     assert edge.offset == 1.0
 
 
 def test_edge_learns_from_what_passes_by() -> None:
-    edge = Edge()
+    edge = ResetSkew()
     edge.still_running(0.4)
-    assert near(edge.offset, 0.5)
+    assert did_you_mean(edge.offset, 0.5)
     edge.rounded_down()
     assert edge.offset == 1.0
     edge.open(0.3)
@@ -509,7 +509,7 @@ def test_an_end_is_counted_on_from_an_earlier_one() -> None:
 
 
 def test_the_share_of_others_is_looked_at_every_four_calls() -> None:
-    share = Share()
+    share = Consumption()
     share.see(100, 0.0, 1)
     share.see(91, 0.3, 4)  # Only three calls later.
     unknown = share.ratio
@@ -517,7 +517,7 @@ def test_the_share_of_others_is_looked_at_every_four_calls() -> None:
     share.see(88, 0.4, 5)
     assert (share.ratio, share.fall) == (2.0, 30.0)  # Twelve fell, four were ours.
     share.see(84, 0.8, 9)
-    assert near(share.fall, 10.0)
+    assert did_you_mean(share.fall, 10.0)
     assert share.ratio == 1.0  # None of others, halfway.
     share.restart()
     share.see(199, 1.0, 10)

@@ -63,13 +63,13 @@ def test_the_commands_that_are_named_work() -> None:
 
 
 def test_the_words_of_waiters_and_resources_are_those_of_the_code() -> None:
-    fields = set(inspect.signature(poller.Kind).parameters)
+    fields = set(inspect.signature(poller.Waitable).parameters)
     words = set(re.findall(r"`(\w+)`", section("A waiter"))) & {"done", "failed", "list", "id", "scope", "state"}
     assert words == {"done", "failed", "list", "id", "scope"}
     assert words <= fields
     catalog = (PACKAGE / "inventory" / "catalog.py").read_text(encoding="utf-8")
     words = set(re.findall(r"`(\w+)`", section("A resource of the inventory")))
-    assert {"only", "parent", "empty_without", "default", "reason", "_JUDGED", "NOT_OF_AN_ACCOUNT"} <= words
+    assert {"only", "parent", "requires", "default", "reason", "RESOURCE_SPECS", "NOT_OF_AN_ACCOUNT"} <= words
     assert [word for word in sorted(words) if not re.search(rf"\b{word}\b", catalog)] == []
 
 

@@ -18,8 +18,8 @@ from mittwald_async import UNSET
 from mittwald_async.errors import InvalidArgumentError
 from mittwald_async.runtime.operation import Operation, Parameter, Result
 from mittwald_async.runtime.transport.encoding import (
+    CompiledOperation,
     Content,
-    Plan,
     arguments,
     cookie_header,
     form,
@@ -125,7 +125,7 @@ def test_lists_repeat_and_absent_values_vanish() -> None:
 
 
 def test_a_target_has_its_path_and_query_encoded() -> None:
-    plan = Plan(OPERATION)
+    plan = CompiledOperation(OPERATION)
     assert plan.target(("t", "p/q"), {"searchTerm": "a&b=c", "n": 5, "tags": ["x", "y"], "no": None, "none": []}) == (
         "/v2/things/t/parts/p%2Fq?searchTerm=a%26b%3Dc&n=5&tags=x&tags=y"
     )
@@ -165,7 +165,7 @@ def test_forms_are_forms() -> None:
 def test_the_accept_header_names_what_is_documented() -> None:
     def accept(*kinds: str | None) -> str:
         results = tuple(Result(status=200, type="Any", content_type=kind) for kind in kinds)
-        return Plan(
+        return CompiledOperation(
             Operation(operation_id="x", method="GET", path="/", group="x", name="x", tag="x", results=results)
         ).accept
 

@@ -21,7 +21,7 @@ from mittwald_async.options import Pool
 from mittwald_async.runtime._accel import fast_path as direct
 from mittwald_async.runtime._accel.fast_path import Direct
 from mittwald_async.runtime.transport import session
-from mittwald_async.runtime.transport.middleware import Answer
+from mittwald_async.runtime.transport.middleware import RawResponse
 from mittwald_async.runtime.transport.session import Session, limits
 
 LIMITS = limits(120.0, 10.0, 60.0)
@@ -62,7 +62,7 @@ async def opened(compressed: bool = True) -> AsyncGenerator[Session, None]:
         await made.close()
 
 
-async def send(by: Session, url: str, method: str = "GET", headers: dict[str, str] = HEADERS) -> Answer:
+async def send(by: Session, url: str, method: str = "GET", headers: dict[str, str] = HEADERS) -> RawResponse:
     return await by.exchange(method, URL(url, encoded=True), CIMultiDict(headers), None, LIMITS, None)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from multidict import CIMultiDict
 
-from mittwald_async.runtime.transport.middleware import Answer
+from mittwald_async.runtime.transport.middleware import RawResponse
 from mittwald_async.runtime.transport.session import Session
 from tests.client.tools import GET_PROJECT, reply, talking
 
@@ -16,7 +16,7 @@ async def test_calls_with_nothing_special_share_their_headers(monkeypatch: pytes
     seen: list[CIMultiDict[str]] = []
     exchange = Session.exchange
 
-    async def noted(self: Session, method: str, url: Any, headers: CIMultiDict[str], *rest: Any) -> Answer:
+    async def noted(self: Session, method: str, url: Any, headers: CIMultiDict[str], *rest: Any) -> RawResponse:
         seen.append(headers)
         return await exchange(self, method, url, headers, *rest)
 

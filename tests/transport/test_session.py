@@ -16,8 +16,8 @@ from mittwald_async.errors import (
     ReadTimeoutError,
     TransportError,
 )
-from mittwald_async.runtime.transport.deadlines import Watch
-from mittwald_async.runtime.transport.middleware import Answer
+from mittwald_async.runtime.transport.deadlines import Deadlines
+from mittwald_async.runtime.transport.middleware import RawResponse
 from mittwald_async.runtime.transport.session import classify
 from tests.support.clock import virtual
 
@@ -66,14 +66,14 @@ def test_each_failure_is_told_as_what_it_means(error: Exception, kind: type[Tran
 
 
 def test_an_answer_shows_its_size_and_nothing_else() -> None:
-    assert repr(Answer(200, {}, b"secret")) == "<Answer 200, 6 bytes>"
-    assert repr(Answer(500, {}, b"secret", cut=True)) == "<Answer 500, 6 bytes of more>"
+    assert repr(RawResponse(200, {}, b"secret")) == "<Answer 200, 6 bytes>"
+    assert repr(RawResponse(500, {}, b"secret", cut=True)) == "<Answer 500, 6 bytes of more>"
 
 
 @virtual
 async def test_the_watch_ends_what_takes_too_long_and_nothing_else() -> None:
     loop = asyncio.get_running_loop()
-    watch = Watch(loop)
+    watch = Deadlines(loop)
     late: list[str] = []
 
     async def exchange(name: str, takes: float) -> None:

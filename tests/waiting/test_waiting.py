@@ -22,7 +22,7 @@ from mittwald_async.errors import (
     WaitTimeout,
 )
 from mittwald_async.waiting import Waiters
-from tests.support.clock import near, virtual
+from tests.support.clock import did_you_mean, virtual
 
 from .account import Account, states, thing
 
@@ -184,8 +184,8 @@ async def test_polls_are_moved_at_random() -> None:
         account.things["x"] = states((0, "pending"), (10, "ready"))
         await account.waiters(chance).project_ready("x")
         firsts.append(account.asked[4][0] - account.asked[3][0])
-    assert near(firsts[0], 3.375 * 0.8)
-    assert near(firsts[2], 3.375 * 1.2)
+    assert did_you_mean(firsts[0], 3.375 * 0.8)
+    assert did_you_mean(firsts[2], 3.375 * 1.2)
 
 
 @virtual
@@ -194,7 +194,7 @@ async def test_a_timeout_tells_what_was_seen_last() -> None:
     account.things["x"] = states((0, "pending"))
     with pytest.raises(WaitTimeout, match="'pending'") as caught:
         await account.waiters().project_ready("x", timeout=42)
-    assert near(account.now, 42)
+    assert did_you_mean(account.now, 42)
     assert caught.value.last.status == "pending"
     assert isinstance(caught.value, TimeoutError)
     assert others() == []
@@ -206,7 +206,7 @@ async def test_a_timeout_ends_a_poll_that_hangs() -> None:
     account.latency = 1000
     with pytest.raises(WaitTimeout, match="never seen") as caught:
         await account.waiters().project_ready("x", timeout=5)
-    assert near(account.now, 5)
+    assert did_you_mean(account.now, 5)
     assert caught.value.last is None
     assert others() == []
 

@@ -21,7 +21,7 @@ from msgspec import convert
 from ..codec.types import variants_of
 from ..codec.typing_utils import bare, holds, is_stand_in, is_struct, is_union, members
 from ..codec.unions import CHOOSERS, Chooser
-from ..structs import OneOf, Test, Unknown
+from ..structs import Test, UnionStandIn, Unknown
 
 Hook = Callable[[Any, Any], Any]
 """A chooser with the signature of a `dec_hook`: it is told what is expected, and need not look."""
@@ -53,7 +53,7 @@ class _Source:
 
     def convert(self, depth: int, variant: Any) -> None:
         """Return the value as a variant that is no stand-in."""
-        if not holds(variant, (OneOf,)):
+        if not holds(variant, (UnionStandIn,)):
             self.add(depth, f"return convert(value, {self.name(variant)})")
         elif _contains_itself(variant):
             self.add(depth, f"return convert(value, {self.name(variant)}, dec_hook={self.name(owning_hook)})")
@@ -70,13 +70,13 @@ class _Source:
         part = self.name(None)
         self.add(depth, f"{part} = {target}")
         if is_union(expected):
-            inner = next(part for part in members(expected) if part is not NoneType and holds(part, (OneOf,)))
+            inner = next(part for part in members(expected) if part is not NoneType and holds(part, (UnionStandIn,)))
             self.add(depth, f"if {part} is not None:")
             self.place(depth + 1, inner, target)
         elif is_struct(expected):
             self.add(depth, f"if {part}.__class__ is dict:")
             for field in msgspec.structs.fields(expected):
-                if holds(field.type, (OneOf,)):
+                if holds(field.type, (UnionStandIn,)):
                     self.add(depth + 1, f"if {field.encode_name!r} in {part}:")
                     self.place(depth + 2, field.type, f"{part}[{field.encode_name!r}]")
         else:
@@ -118,7 +118,7 @@ def _required_keys(test: Test) -> tuple[str, ...]:
             return ()
 
 
-def by_key(stand_in: type[OneOf], start: int = 0) -> list[tuple[str, Any]]:
+def by_key(stand_in: type[UnionStandIn], start: int = 0) -> list[tuple[str, Any]]:
     """Per step, from `start` on, that tests for required keys: the key that says most, and the variant."""
     variants = variants_of(stand_in)
     tests: list[tuple[Any, tuple[str, ...]]] = []
@@ -133,7 +133,7 @@ def by_key(stand_in: type[OneOf], start: int = 0) -> list[tuple[str, Any]]:
     return [(min(keys, key=lambda key: (counted.count(key), key)), variant) for variant, keys in tests]
 
 
-def by_constant(stand_in: type[OneOf]) -> tuple[str, dict[str, Any], int]:
+def by_constant(stand_in: type[UnionStandIn]) -> tuple[str, dict[str, Any], int]:
     """The property that leading steps test for constant strings, the variant per constant, and how many steps."""
     variants = variants_of(stand_in)
     table: dict[str, Any] = {}
@@ -147,7 +147,7 @@ def by_constant(stand_in: type[OneOf]) -> tuple[str, dict[str, Any], int]:
     return name, table, steps
 
 
-def _compile(stand_in: type[OneOf]) -> Hook:
+def _compile(stand_in: type[UnionStandIn]) -> Hook:
     careful = CHOOSERS[stand_in]
     name, table, steps = by_constant(stand_in)
     tries = by_key(stand_in, steps)

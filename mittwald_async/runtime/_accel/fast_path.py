@@ -18,7 +18,7 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from ..transport.deadlines import Watched
+from ..transport.deadlines import Deadline
 
 BODIED = frozenset(("POST", "PUT", "PATCH"))
 """Methods of which aiohttp says without a body, too, of what type it is."""
@@ -68,7 +68,7 @@ class Direct:
         )
 
     async def request(
-        self, method: str, url: URL, headers: CIMultiDict[str], timeout: aiohttp.ClientTimeout, watched: Watched
+        self, method: str, url: URL, headers: CIMultiDict[str], timeout: aiohttp.ClientTimeout, watched: Deadline
     ) -> aiohttp.ClientResponse:
         """Send, and give the answer as soon as its head is in."""
         if self._headers:

@@ -15,9 +15,8 @@ from typing import Any
 
 import msgspec
 
-from ..errors import ResponseDecodeError, shown
+from ..errors import ResponseDecodeError, body_excerpt
 from ..operation import Operation, Result
-from .list_decoder import decoder_of
 from .tolerant import fit, forget_reports, render, report
 from .tolerant_json import parse
 from .types import resolve
@@ -104,6 +103,8 @@ def strict_decoder(type_expr: str, *, models: str = "") -> Callable[[bytes], Any
     key = (models, type_expr)
     decoder = _decoders.get(key)
     if decoder is None:
+        from .list_decoder import decoder_of
+
         decoder = _decoders[key] = decoder_of(resolve(type_expr, models=models))
     return decoder
 
@@ -143,7 +144,7 @@ def _rescue(operation_id: str, expression: str, models: str, body: bytes, error:
     except RecursionError as deep:
         raise _failed("nested too deeply", operation_id, body) from deep
     except (msgspec.MsgspecError, UnicodeError) as malformed:
-        raise _failed(f"{malformed} in {shown(body)!r}", operation_id, body) from malformed
+        raise _failed(f"{malformed} in {body_excerpt(body)!r}", operation_id, body) from malformed
 
 
 def _builtins(text: bytes) -> tuple[Any, str | None]:

@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from .._accel.compiled_unions import by_constant, by_key, hook_for
-from ..structs import OneOf, Unknown
+from ..structs import UnionStandIn, Unknown
 from .typing_utils import is_stand_in
 
 Read = Callable[[Any], Any]
@@ -27,13 +27,13 @@ def decoder_of(expected: Any) -> Read:
     return msgspec.json.Decoder(expected, dec_hook=hook_for(expected)).decode
 
 
-def _list_of(stand_in: type[OneOf]) -> Read:
+def _list_of(stand_in: type[UnionStandIn]) -> Read:
     split = msgspec.json.Decoder(list[msgspec.Raw]).decode
     read = _reader(stand_in)
     return lambda body: [read(item) for item in split(body)]
 
 
-def _reader(stand_in: type[OneOf]) -> Read:
+def _reader(stand_in: type[UnionStandIn]) -> Read:
     """From the bytes of one union value to the value."""
     plain = msgspec.json.Decoder(stand_in, dec_hook=hook_for(stand_in)).decode
     name, table, steps = by_constant(stand_in)

@@ -23,7 +23,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from ..errors import DriftWarning
-from ..structs import UNSET, OneOf, Unknown, UnsetType
+from ..structs import UNSET, UnionStandIn, Unknown, UnsetType
 from .typing_utils import bare, is_stand_in, is_struct, is_union, members
 from .unions import NUMBERS, hook, keeps_all, same, steps_of
 
@@ -177,7 +177,7 @@ def _dict_fit(args: tuple[Any, ...]) -> Fit:
     return fit_dict
 
 
-def _variant_fit(stand_in: type[OneOf]) -> Fit:
+def _variant_fit(stand_in: type[UnionStandIn]) -> Fit:
     steps = steps_of(stand_in)
 
     def fit_variant(value: Any, path: Path, notes: list[Note]) -> Any:

@@ -16,9 +16,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from .._accel.interned_enums import share_words
 from ..errors import ConfigurationError
-from ..structs import OneOf, Unknown, UnsetType
+from ..structs import UnionStandIn, Unknown, UnsetType
 from .typing_utils import either, is_stand_in, is_struct, is_union, members
 
 _NAMES: Mapping[str, Any] = {
@@ -52,7 +51,7 @@ def resolve(expression: str, *, models: str = "", module: str = "") -> Any:
         module: name of a module whose own names come first; empty for none.
 
     Returns:
-        A type that decoders and `convert` take. A union that no decoder can tell apart comes as a stand-in (`OneOf`).
+        A type that decoders and `convert` take. A union that no decoder can tell apart comes as a stand-in (`UnionStandIn`).
 
     Raises:
         ConfigurationError: the expression is no type expression or names something that does not exist.
@@ -65,7 +64,6 @@ def resolve(expression: str, *, models: str = "", module: str = "") -> Any:
             found = _Evaluator(models, import_module(module) if module else None).evaluate(node)
         except (SyntaxError, ImportError, AttributeError, TypeError, ValueError) as error:
             raise ConfigurationError(f"{expression!r} is no type of the models: {error}") from error
-        share_words(found)
         _resolved[key] = found
     return found
 
@@ -124,12 +122,11 @@ def _stand_in(variants: list[type]) -> Any:
     flat: list[type] = []
     for variant in variants:
         flat.extend(getattr(variant, "ad_hoc", None) or [variant])
-        share_words(variant)
     ranked = sorted(range(len(flat)), key=lambda index: -len(_required(flat[index])))
     plan = tuple((index, ("keys", _required(flat[index]))) for index in ranked)
     name = "Or".join(variant.__name__ for variant in flat)
     body = {"variants": tuple(flat), "plan": plan, "ad_hoc": flat}
-    return new_class(name, (OneOf,), exec_body=lambda namespace: namespace.update(body))
+    return new_class(name, (UnionStandIn,), exec_body=lambda namespace: namespace.update(body))
 
 
 def _required(variant: type) -> tuple[str, ...]:
@@ -138,7 +135,7 @@ def _required(variant: type) -> tuple[str, ...]:
     return tuple(field.encode_name for field in msgspec.structs.fields(variant) if field.required)
 
 
-def variants_of(stand_in: type[OneOf]) -> tuple[Any, ...]:
+def variants_of(stand_in: type[UnionStandIn]) -> tuple[Any, ...]:
     """The types a stand-in stands for, in the order its plan counts them."""
     module = stand_in.__module__ if stand_in.__module__ in sys.modules else ""
     models = module.rpartition(".")[0]

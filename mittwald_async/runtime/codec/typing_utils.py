@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_orig
 
 import msgspec
 
-from ..structs import OneOf
+from ..structs import UnionStandIn
 
 
 def is_struct(expected: Any) -> TypeGuard[type[msgspec.Struct]]:
@@ -15,9 +15,9 @@ def is_struct(expected: Any) -> TypeGuard[type[msgspec.Struct]]:
     return isinstance(expected, type) and issubclass(expected, msgspec.Struct)
 
 
-def is_stand_in(expected: Any) -> TypeGuard[type[OneOf]]:
+def is_stand_in(expected: Any) -> TypeGuard[type[UnionStandIn]]:
     """Whether a type stands for a union."""
-    return isinstance(expected, type) and issubclass(expected, OneOf)
+    return isinstance(expected, type) and issubclass(expected, UnionStandIn)
 
 
 def is_union(expected: Any) -> bool:
@@ -41,7 +41,7 @@ def bare(expected: Any) -> Any:
 
 
 def holds(expected: Any, wanted: tuple[Any, ...], seen: set[Any] | None = None) -> bool:
-    """Whether values of a type can contain, at any depth, one of the wanted types; `OneOf` stands for every union.
+    """Whether values of a type can contain, at any depth, one of the wanted types; `UnionStandIn` stands for every union.
 
     What is inside a union's variants is not looked at.
     """
@@ -49,7 +49,7 @@ def holds(expected: Any, wanted: tuple[Any, ...], seen: set[Any] | None = None) 
     expected = bare(expected)
     if expected in (None, NoneType) or expected in seen:
         return False
-    if expected in wanted or (is_stand_in(expected) and OneOf in wanted):
+    if expected in wanted or (is_stand_in(expected) and UnionStandIn in wanted):
         return True
     seen.add(expected)
     if is_struct(expected):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct, ValidationError, convert
 
-from ..structs import OneOf, Test, Unknown
+from ..structs import Test, UnionStandIn, Unknown
 from .types import variants_of
 from .typing_utils import is_stand_in
 
@@ -96,10 +96,10 @@ def _evidence(test: Test) -> str:
     return {"const": "const", "keys": "keys" if test[1:] != ((),) else "", "some": "keys"}.get(test[0], "")
 
 
-_steps: dict[type[OneOf], tuple[Step, ...]] = {}
+_steps: dict[type[UnionStandIn], tuple[Step, ...]] = {}
 
 
-def steps_of(stand_in: type[OneOf]) -> tuple[Step, ...]:
+def steps_of(stand_in: type[UnionStandIn]) -> tuple[Step, ...]:
     """The plan of a stand-in with tests compiled and variants resolved."""
     found = _steps.get(stand_in)
     if found is None:
@@ -123,7 +123,7 @@ def keeps_all(made: Any, value: Any) -> bool:
     return not isinstance(made, Struct) or value.keys() <= set(made.__struct_encode_fields__)
 
 
-def _general(stand_in: type[OneOf]) -> Chooser:
+def _general(stand_in: type[UnionStandIn]) -> Chooser:
     steps = steps_of(stand_in)
 
     def choose(value: Any) -> Any:
@@ -148,7 +148,7 @@ class _Choosers(dict[type, Chooser]):
     """Choosers by stand-in, compiled on first use."""
 
     def __missing__(self, expected: type) -> Chooser:
-        if not issubclass(expected, OneOf):
+        if not issubclass(expected, UnionStandIn):
             raise LookupError(f"no JSON becomes {expected!r}")
         chooser = self[expected] = _general(expected)
         return chooser

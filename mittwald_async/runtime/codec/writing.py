@@ -15,7 +15,7 @@ from typing import Any, cast
 import msgspec
 
 from ..errors import InvalidArgumentError
-from ..structs import UNSET, OneOf, Unknown
+from ..structs import UNSET, UnionStandIn, Unknown
 from .typing_utils import holds
 
 
@@ -118,7 +118,7 @@ def _watch(cls: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
         found = _watched[cls] = tuple(
             (field.name, field.encode_name)
             for field in msgspec.structs.fields(cls)
-            if holds(field.type, (datetime, float, Any, OneOf))
+            if holds(field.type, (datetime, float, Any, UnionStandIn))
         )
     return found
 

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from ..callbacks import is_async
 from ..errors import InvalidArgumentError
 from .outcome import Outcome, Progress
-from .workers import Crew, Each, Merged, OnError
+from .workers import FlatMapPool, MapPool, OnError, WorkerPool
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,7 +25,7 @@ class _Fan(Generic[E]):
 
     __slots__ = ("_crew",)
 
-    def __init__(self, crew: Crew[Any, E]) -> None:
+    def __init__(self, crew: WorkerPool[Any, E]) -> None:
         self._crew = crew
 
     def __aiter__(self) -> AsyncIterator[E]:
@@ -53,7 +53,7 @@ class FanOutItems(_Fan[tuple[T, R]]):
 
     __slots__ = ("_merged",)
 
-    def __init__(self, crew: Merged[T, R]) -> None:
+    def __init__(self, crew: FlatMapPool[T, R]) -> None:
         super().__init__(crew)
         self._merged = crew
 
@@ -92,7 +92,7 @@ def fan_out(
             `on_error="raise"` also the first error of `func`. A group of one is raised as that one.
     """
     _check(source, func, limit, on_error, progress)
-    crew = Each(source, func, ordered=ordered, limit=limit, window=2 * limit, on_error=on_error, progress=progress)
+    crew = MapPool(source, func, ordered=ordered, limit=limit, window=2 * limit, on_error=on_error, progress=progress)
     return FanOut(crew)
 
 
@@ -122,7 +122,7 @@ def fan_out_items(
         Exception (while iterating): as for `fan_out`.
     """
     _check(source, func, limit, on_error, progress)
-    return FanOutItems(Merged(source, func, limit=limit, window=_ELEMENTS, on_error=on_error, progress=progress))
+    return FanOutItems(FlatMapPool(source, func, limit=limit, window=_ELEMENTS, on_error=on_error, progress=progress))
 
 
 async def gather_bounded(
@@ -142,7 +142,7 @@ async def gather_bounded(
         Exception: the first error of `func` or `source`; calls still under way are cancelled.
     """
     _check(source, func, limit, "raise", progress)
-    fan = FanOut(Each(source, func, ordered=True, limit=limit, window=None, on_error="raise", progress=progress))
+    fan = FanOut(MapPool(source, func, ordered=True, limit=limit, window=None, on_error="raise", progress=progress))
     try:
         return [outcome.value() async for outcome in fan]
     finally:

@@ -1,7 +1,7 @@
 """Background tasks that belong to an iterator.
 
 A task group must not stay open across a `yield`: its cancel scope would leak into whoever iterates. So what reads ahead
-owns plain tasks instead, through a `Brood`, and promises one thing: whatever way the iterator ends, none is left.
+owns plain tasks instead, through a `TaskSet`, and promises one thing: whatever way the iterator ends, none is left.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import anyio
 R = TypeVar("R")
 
 
-class Brood:
+class TaskSet:
     """The tasks of one owner. They must not refer to the owner, or dropping it would not stop them."""
 
     __slots__ = ("_loop", "_tasks")

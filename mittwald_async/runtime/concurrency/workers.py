@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Generic, Literal, TypeVar, cast
 
 from .outcome import Outcome, Progress
-from .tasks import Brood, unwrapped
+from .tasks import TaskSet, unwrapped
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -26,7 +26,7 @@ OnError = Literal["collect", "raise"]
 _END: Any = object()
 
 
-class Crew(ABC, Generic[T, E]):
+class WorkerPool(ABC, Generic[T, E]):
     """Works on the items of one source. `E` is what is handed over, in any number per item.
 
     Args:
@@ -44,7 +44,7 @@ class Crew(ABC, Generic[T, E]):
         on_error: OnError,
         progress: Callable[[Progress], object] | None,
     ) -> None:
-        self.brood: Brood = Brood()
+        self.brood: TaskSet = TaskSet()
         self.on_error: OnError = on_error
         self._source = source
         self._progress = progress
@@ -188,7 +188,7 @@ async def closed(iterator: AsyncIterator[E]) -> AsyncGenerator[AsyncIterator[E],
             await close()
 
 
-class Each(Crew[T, Outcome[T, R]]):
+class MapPool(WorkerPool[T, Outcome[T, R]]):
     """One outcome per item, as they come or in the order of the source."""
 
     def __init__(
@@ -241,7 +241,7 @@ class Each(Crew[T, Outcome[T, R]]):
             self._turn += 1
 
 
-class Merged(Crew[T, tuple[T, R]]):
+class FlatMapPool(WorkerPool[T, tuple[T, R]]):
     """The elements of many lists, as they come. A list counts as one item, under way until its end."""
 
     def __init__(

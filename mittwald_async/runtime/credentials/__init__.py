@@ -15,11 +15,11 @@ from .kinds import (
     resolve,
 )
 from .renewal import Credentials
-from .token_exchange import Answer, Exchange, Secret
+from .token_exchange import Exchange, Secret, TokenResponse
 
 __all__ = [
     "AccessTokenRetrievalKey",
-    "Answer",
+    "TokenResponse",
     "Credentials",
     "Exchange",
     "ExtensionInstanceSecret",

@@ -18,12 +18,12 @@ from ..errors import AuthenticationError, ConfigurationError
 from ..options import TOKEN_VARIABLE
 from .renewal import Credentials, Renewable
 from .token_exchange import (
-    Answer,
     Exchange,
     Expiry,
     Grant,
     Secret,
     Step,
+    TokenResponse,
     as_secret,
     digest,
     expiry_in,
@@ -202,7 +202,7 @@ class PasswordLogin(_Session):
             raise refusal(step, answer, self._password)
         return grant
 
-    async def _sign_in(self, exchange: Exchange) -> tuple[Step, Answer]:
+    async def _sign_in(self, exchange: Exchange) -> tuple[Step, TokenResponse]:
         answer = await _SIGN_IN.ask(exchange, sealed(email=self._email, password=self._password))
         if answer.status != 202:
             return _SIGN_IN, answer

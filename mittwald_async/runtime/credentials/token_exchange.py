@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol, TypeAlias, cast, final
 
 import msgspec
 
-from ..errors import ApiClientError, AuthenticationError, Issue, RateLimitError, error_class, shown
+from ..errors import ApiClientError, AuthenticationError, Issue, RateLimitError, body_excerpt, error_class
 
 MARGIN = 60.0
 """A token is renewed this many seconds before it expires, or a tenth of its lifetime if that is less."""
@@ -69,7 +69,7 @@ def as_secret(text: str | Secret) -> Secret:
 
 
 @final
-class Answer:
+class TokenResponse:
     """What came back on a request for a token, whatever its status.
 
     Attributes:
@@ -92,7 +92,7 @@ class Answer:
 class Exchange(Protocol):
     """How credentials send: one request without a token, given by whoever asks for one."""
 
-    async def __call__(self, operation_id: str, method: str, path: str, body: Secret) -> Answer:
+    async def __call__(self, operation_id: str, method: str, path: str, body: Secret) -> TokenResponse:
         """Send `body` (JSON) and give the answer of any status; raises `TransportError` where none came."""
         ...
 
@@ -122,7 +122,7 @@ class Step(NamedTuple):
     what: str
     """How messages call it."""
 
-    async def ask(self, exchange: Exchange, body: Secret) -> Answer:
+    async def ask(self, exchange: Exchange, body: Secret) -> TokenResponse:
         return await exchange(self.operation_id, self.method, self.path, body)
 
 
@@ -169,7 +169,7 @@ def sealed(**fields: str | Secret) -> Secret:
     )
 
 
-def _object(answer: Answer) -> dict[str, Any]:
+def _object(answer: TokenResponse) -> dict[str, Any]:
     """The answer's JSON object; empty if it is none."""
     try:
         value: object = msgspec.json.decode(answer.body.reveal())
@@ -216,7 +216,7 @@ def granted(token: Secret, refresh: Secret | None, expires: float | None, wall: 
     return Grant(token, refresh, expires, expires - margin)
 
 
-def grant_in(answer: Answer, wall: float) -> Grant | None:
+def grant_in(answer: TokenResponse, wall: float) -> Grant | None:
     """What a successful answer grants, `None` for any other. Raises nothing: its frame sees tokens."""
     if not 200 <= answer.status < 300:
         return None
@@ -248,7 +248,7 @@ def _issues(values: Mapping[str, Any], secrets: tuple[Secret, ...]) -> tuple[Iss
     )
 
 
-def refusal(step: Step, answer: Answer, *secrets: Secret) -> ApiClientError:
+def refusal(step: Step, answer: TokenResponse, *secrets: Secret) -> ApiClientError:
     """The error for an answer that grants nothing. Only a refusal is an `AuthenticationError`; a busy or broken server
     stays what it is. The body is not kept: servers echo what they were sent."""
     status, values = answer.status, _object(answer)
@@ -260,7 +260,7 @@ def refusal(step: Step, answer: Answer, *secrets: Secret) -> ApiClientError:
             method=step.method,
             url=step.path,
         )
-    said = _masked(values.get("message"), secrets) or _masked(shown(answer.body.reveal().encode()), secrets)
+    said = _masked(values.get("message"), secrets) or _masked(body_excerpt(answer.body.reveal().encode()), secrets)
     transient = status < 400 or status in (408, 429) or status >= 500
     details: dict[str, Any] = {
         "status": status,

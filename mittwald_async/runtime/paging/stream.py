@@ -16,7 +16,7 @@ import msgspec
 from multidict import istr
 from typing_extensions import TypeVar
 
-from ..concurrency.tasks import Brood
+from ..concurrency.tasks import TaskSet
 from ..errors import ClientStateError, PagingError, ResponseDecodeError
 from ..operation import Operation, Page, Paging, Response, Sender
 from ..structs import UNSET
@@ -182,7 +182,7 @@ class PageStream(Generic[T]):
         resumed: bool,
         mark: Callable[[int], str],
     ) -> None:
-        self._brood = Brood()
+        self._brood = TaskSet()
         self._fetch = fetch
         self._sizes = sizes
         self._size = size

@@ -9,7 +9,7 @@ _FIRST_STEP, _LAST_STEP = 1.0, 60.0
 """Seconds of the shortest and the longest back-off."""
 
 
-class Pause:
+class Backoff:
     """Until when nobody may go, and whether the one who goes next goes alone.
 
     Args:

@@ -32,7 +32,7 @@ class Waiting(Protocol):
     """Counted up in the order of coming."""
     asked_at: float
     deadline: float
-    lane: Lane | None
+    lane: PriorityQueue | None
     """Where it was entered last."""
 
     @property
@@ -53,7 +53,7 @@ class Waiting(Protocol):
         ...
 
 
-class Keeper(Protocol):
+class BudgetOwner(Protocol):
     """Who keeps the budgets of one credential, as far as each of them has to know."""
 
     busy: set[Budget]
@@ -73,7 +73,7 @@ class Keeper(Protocol):
         ...
 
 
-class Lane:
+class PriorityQueue:
     """Those who wait on the same terms, first come first served. Places given up stay until passed or tidied."""
 
     __slots__ = ("alive", "impatient", "looked_until", "policy", "queue")
@@ -107,11 +107,11 @@ class Budget:
 
     __slots__ = ("_keeper", "_lanes", "_timer", "_timer_at", "waiting", "window")
 
-    def __init__(self, keeper: Keeper, random: Callable[[], float]) -> None:
+    def __init__(self, keeper: BudgetOwner, random: Callable[[], float]) -> None:
         self.window: Window = Window(random)
         self.waiting: int = 0
         self._keeper = keeper
-        self._lanes: dict[Policy, Lane] = {}
+        self._lanes: dict[Policy, PriorityQueue] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = inf
 
@@ -146,7 +146,7 @@ class Budget:
         """Wait at the end of the lane of its terms."""
         lane = self._lanes.get(slot.terms)
         if lane is None:
-            lane = self._lanes[slot.terms] = Lane(slot.terms)
+            lane = self._lanes[slot.terms] = PriorityQueue(slot.terms)
         slot.lane = lane
         lane.queue.append(slot)
         lane.alive += 1
@@ -209,7 +209,7 @@ class Budget:
         """This one has a deadline; it is told as soon as it is known to be too early."""
         self._lanes[slot.terms].impatient = True
 
-    def _give_up(self, lane: Lane, now: float, at: float) -> None:
+    def _give_up(self, lane: PriorityQueue, now: float, at: float) -> None:
         """Fail those whose patience ends before anybody's turn comes. Looked at once per half second of delay."""
         lane.looked_until = at
         for slot in [slot for slot in lane.queue if slot.deadline < at and slot.waits]:

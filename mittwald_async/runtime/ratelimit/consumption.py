@@ -10,7 +10,7 @@ _STRETCH, _STRETCH_TIME = 16, 2.0
 """Calls of our own, and seconds, for which others must have been quiet to be taken for gone altogether."""
 
 
-class Share:
+class Consumption:
     """Others' calls for each of our own lately, and the speed at which what remains falls. Pure, like `Window`."""
 
     __slots__ = ("_at", "_from", "_from_remaining", "_from_turn", "_remaining", "_turn", "fall", "ratio")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import inf
 
-from .consumption import Share
+from .consumption import Consumption
 
 PROOF = 64
 """Answers without a trace of others that make us believe to be alone."""
@@ -21,11 +21,11 @@ _BATCH = 8
 """Answers beyond those under way, of which the least tells how many calls others made: enough for calls that overtook."""
 
 
-class Company:
+class Contention:
     """Others on the same budget: clients of our own kind, which want as much as they can get, or somebody who clicks.
 
     The first call that cannot have been ours makes us share. A client of our kind goes at our pace, so it shows itself
-    all the time; once `Share` has seen that nobody does, the calls so far are excused and we are alone until the next
+    all the time; once `Consumption` has seen that nobody does, the calls so far are excused and we are alone until the next
     call that was not ours.
     """
 
@@ -62,7 +62,7 @@ class Company:
         """Answers since the last trace of others."""
         self.suspect: bool = False
         """Somebody was here before we came; whether they still are is not known."""
-        self.share: Share = Share()
+        self.share: Consumption = Consumption()
         self._excused = 0
         self._last_own = 0
         self._turn_base = 0

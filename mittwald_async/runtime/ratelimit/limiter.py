@@ -14,11 +14,11 @@ from msgspec.structs import replace
 
 from ..errors import ClientStateError, RateLimitError
 from ..operation import RateLimit
-from .budget import Budget, Lane, too_long
+from .budget import Budget, PriorityQueue, too_long
 from .headers import read_headers, read_pause
 from .policy import DEFAULT, Policy, RateLimitStatus, RateLimitWait
-from .rate_cap import Bucket
-from .route_budgets import Scopes
+from .rate_cap import RateCap
+from .route_budgets import RouteBudgets
 
 _WAITS, _OUT, _ANSWERED, _OVER = range(4)
 
@@ -101,7 +101,7 @@ class Slot:
         self._state = _OVER
 
 
-class Place(Slot):
+class QueuedCall(Slot):
     """A slot that somebody waits for."""
 
     __slots__ = ("asked_at", "deadline", "future", "lane", "order", "terms")
@@ -109,7 +109,7 @@ class Place(Slot):
     def __init__(self, limiter: Limiter, budget: Budget, route: str, policy: Policy, order: int) -> None:
         super().__init__(limiter, budget, route, policy)
         self.future: asyncio.Future[None] | None = None
-        self.lane: Lane | None = None
+        self.lane: PriorityQueue | None = None
         """Where it was entered last."""
         self.asked_at: float = 0.0
         self.deadline: float = inf
@@ -177,10 +177,10 @@ class Limiter:
         self.busy: set[Budget] = set()
         """Budgets that somebody waits for."""
         self.in_flight: int = 0
-        self.scopes: Scopes[Budget] = Scopes(self._budget)
+        self.scopes: RouteBudgets[Budget] = RouteBudgets(self._budget)
         """Which route draws on which budget."""
         self.scopes.free.window.free()
-        self._buckets: dict[tuple[float, float], Bucket] = {}
+        self._buckets: dict[tuple[float, float], RateCap] = {}
         self._order = 0
 
     def _budget(self) -> Budget:
@@ -242,7 +242,7 @@ class Limiter:
         if policy.max_wait is not None:
             max_wait = policy.max_wait if max_wait is None else min(max_wait, policy.max_wait)
         self._order += 1
-        slot = Place(self, budget, route, policy, self._order)
+        slot = QueuedCall(self, budget, route, policy, self._order)
         budget.enter(slot)
         budget.pump()
         if not slot.waits:
@@ -261,7 +261,7 @@ class Limiter:
         return slot
 
     def _consider(
-        self, slot: Place, max_wait: float | None, on_wait: Callable[[RateLimitWait], object] | None
+        self, slot: QueuedCall, max_wait: float | None, on_wait: Callable[[RateLimitWait], object] | None
     ) -> asyncio.TimerHandle | None:
         """Whether waiting is worth it: tell the observer, set the alarm; too long raises at once."""
         budget, now = self.scopes.of(slot.route), self.now()
@@ -321,11 +321,11 @@ class Limiter:
             return inf
         return now
 
-    def bucket(self, rate: tuple[float, float]) -> Bucket:
+    def bucket(self, rate: tuple[float, float]) -> RateCap:
         """The bucket of a ceiling; callers with the same ceiling share it."""
         found = self._buckets.get(rate)
         if found is None:
-            found = self._buckets[rate] = Bucket(rate[0], rate[1], self._pump)
+            found = self._buckets[rate] = RateCap(rate[0], rate[1], self._pump)
         return found
 
     def learn(

@@ -15,7 +15,7 @@ _SHARE_AT_ONCE = 20
 """A bucket starts empty and would let all of it go in one burst; only this part of `calls` may go at once."""
 
 
-class Bucket:
+class RateCap:
     """`calls` per `seconds`, evenly, with bursts of at most a twentieth. Belongs to one event loop."""
 
     __slots__ = ("_bucket", "_kept", "_task", "_wake")

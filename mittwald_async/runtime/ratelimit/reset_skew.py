@@ -15,7 +15,7 @@ _TRIALS_APART = 2000
 """Calls from a trial that failed to the next one: it costs a 429, and one in two thousand is cheap."""
 
 
-class Edge:
+class ResetSkew:
     """How long after `earliest (time seen + reset)` the next window opens: between `low` (was too early) and `high`.
 
     Rounded up, that is nothing; rounded down, up to a second. It begins by trusting the number, but for a margin that

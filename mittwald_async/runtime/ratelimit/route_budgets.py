@@ -16,17 +16,17 @@ class _Window(Protocol):
     limit: int | None
 
 
-class Scoped(Protocol):
+class RouteBudget(Protocol):
     """What a scope is made of, as far as it matters here."""
 
     @property
     def window(self) -> _Window: ...
 
 
-B = TypeVar("B", bound=Scoped)
+B = TypeVar("B", bound=RouteBudget)
 
 
-class Scopes(Generic[B]):
+class RouteBudgets(Generic[B]):
     """The map from routes to budgets.
 
     A route counts to the common budget until an answer of it shows another limit. A limit that changes for a route

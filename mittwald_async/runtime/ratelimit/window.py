@@ -16,10 +16,10 @@ from math import inf
 from random import random as dice
 
 from ..operation import RateLimit
-from .backoff import Pause
+from .backoff import Backoff
 from .consumption import QUIET
-from .contention import PROOF, Company
-from .reset_skew import ROUNDING, Edge, counted_on
+from .contention import PROOF, Contention
+from .reset_skew import ROUNDING, ResetSkew, counted_on
 
 PATIENCE = 5.0
 """Seconds a call that everybody waits for may take before another one is tried beside it."""
@@ -94,9 +94,9 @@ class Window:
         self.throttled: int = 0
         self.period: float = 0.0
         """The longest time left that was ever told: about the length of a window."""
-        self.edge: Edge = Edge()
-        self.company: Company = Company()
-        self.pause: Pause = Pause(random)
+        self.edge: ResetSkew = ResetSkew()
+        self.company: Contention = Contention()
+        self.pause: Backoff = Backoff(random)
         self._told_end = inf
         self._honest_end = inf
         self._regular = True
@@ -369,7 +369,7 @@ class Window:
             self._headerless += 1
             if self._headerless >= _HEADERLESS:
                 self.floor, self._blind, self._uncertain = None, True, 0
-                self.company = Company()
+                self.company = Contention()
 
     def _begin(
         self, now: float, limit: int | None, remaining: int, reset: float, *, sent_at: float, first: bool = False

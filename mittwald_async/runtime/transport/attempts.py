@@ -14,8 +14,7 @@ from contextlib import asynccontextmanager
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from ..credentials import Answer as TokenAnswer
-from ..credentials import Secret
+from ..credentials import Secret, TokenResponse
 from ..errors import (
     ApiClientError,
     CallTimeoutError,
@@ -29,12 +28,12 @@ from ..ratelimit import Slot
 from . import events
 from .call import Call
 from .encoding import Content, check_method, header_values, usable
-from .middleware import Answer, Request, around
+from .middleware import RawResponse, Request, around
 from .request_builder import JSON, Outgoing, content_type_of, frame
 from .responses import event_id, sealed_answer, status_error
 from .retry import jitter, retry_after
-from .retry_decision import Again, after_error, after_status, follow
-from .session import LATE, Session, StreamAnswer
+from .retry_decision import Retry, after_error, after_status, follow
+from .session import LATE, Session, StreamedResponse
 
 _log = events.logger
 
@@ -56,7 +55,7 @@ _FREE = _Free()
 class Attempts(Outgoing):
     """Makes a call's attempts, one after the other, and what is due between them."""
 
-    async def _perform(self, call: Call, stream: bool = False) -> Answer:
+    async def _perform(self, call: Call, stream: bool = False) -> RawResponse:
         """Make attempts until one succeeds, or until nothing more can be hoped for: then its error is raised."""
         shared = self.shared
         session = shared.session
@@ -82,7 +81,7 @@ class Attempts(Outgoing):
                 if call.waited:
                     call.begun = shared.clock.now()
                 failure: TransportError | None = None
-                answer: Answer | None = None
+                answer: RawResponse | None = None
                 try:
                     if self._middleware or stream:
                         answer = await self._guarded(session, call, slot, stream)
@@ -177,13 +176,13 @@ class Attempts(Outgoing):
         if late.expired():
             raise CallTimeoutError(LATE)
 
-    async def _guarded(self, session: Session, call: Call, slot: Slot | _Free, stream: bool) -> Answer:
+    async def _guarded(self, session: Session, call: Call, slot: Slot | _Free, stream: bool) -> RawResponse:
         """An attempt through middleware, or one whose body is left on the wire: the deadline is held from outside."""
         timeout = self._limits(None) if stream else self._rest(call)
         call.sent = False
-        streams: list[StreamAnswer] = []
+        streams: list[StreamedResponse] = []
 
-        async def send(request: Request) -> Answer:
+        async def send(request: Request) -> RawResponse:
             url, headers, content, answered = call.url, self._headers(call), call.content, slot.answered
             if request is not given:
                 url, headers, content = self._changed(call, given, request)
@@ -192,7 +191,7 @@ class Attempts(Outgoing):
             answer = await session.exchange(
                 request.method, url, headers, content, timeout, answered, stream, call.unsent
             )
-            if isinstance(answer, StreamAnswer):
+            if isinstance(answer, StreamedResponse):
                 streams.append(answer)
             return answer
 
@@ -209,7 +208,7 @@ class Attempts(Outgoing):
         try:
             async with self._in_time(call):
                 answer = await around(self._middleware, send)(given)
-            if not isinstance(answer, Answer):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+            if not isinstance(answer, RawResponse):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
                 raise ClientStateError(
                     f"a middleware returned {type(answer).__name__}, no answer: return what call_next gave"
                 )
@@ -242,17 +241,17 @@ class Attempts(Outgoing):
 
     # -- after an attempt -------------------------------------------------------------------------------------------
 
-    async def _follow_up(self, call: Call, answer: Answer | None, failure: TransportError | None) -> None:
+    async def _follow_up(self, call: Call, answer: RawResponse | None, failure: TransportError | None) -> None:
         """What follows an attempt that is not the last one: returns to send again, raises to give up."""
         shared, options = self.shared, self.options
-        again: Again | None
+        again: Retry | None
         error: ApiClientError
         if answer is None:
             assert failure is not None
             error = failure
             again = after_error(call, failure, options, shared)
         elif 200 <= answer.status < 300:
-            if isinstance(answer, StreamAnswer):
+            if isinstance(answer, StreamedResponse):
                 answer.close()  # its body is still on the wire, and nobody is going to read it
             self._next_event(call)
             self._ended_attempt(call, answer.status, None, "waited for the write of another task")
@@ -274,12 +273,12 @@ class Attempts(Outgoing):
             async with self._while_open():
                 await shared.clock.sleep(again.wait)
 
-    async def _after_status(self, call: Call, answer: Answer, error: StatusError) -> Again | None:
+    async def _after_status(self, call: Call, answer: RawResponse, error: StatusError) -> Retry | None:
         shared = self.shared
         if 300 <= answer.status < 400:
             problem = follow(call, answer, shared)
             if not problem:
-                return Again("redirected")
+                return Retry("redirected")
             error.message = problem
             return None
         if answer.status == 401 and call.secret is not None and not call.renewed and not call.away:
@@ -291,7 +290,7 @@ class Attempts(Outgoing):
             if renewed and call.content is not None and call.content.spent:
                 error.message += "; the token was renewed, but the body cannot be sent a second time"
             elif renewed:
-                return Again("the token was renewed")
+                return Retry("the token was renewed")
             return None
         return after_status(call, answer, error, self.options, shared)
 
@@ -340,7 +339,7 @@ class Attempts(Outgoing):
         else:
             call.event = found[-1]
 
-    def _learn(self, call: Call, answer: Answer) -> None:
+    def _learn(self, call: Call, answer: RawResponse) -> None:
         """A successful write left an event, or an awaited event was reached."""
         memory = self.shared.memory
         operation = call.plan.operation
@@ -358,7 +357,7 @@ class Attempts(Outgoing):
                 now=self.shared.clock.now(),
             )
 
-    def _finish(self, call: Call, answer: Answer) -> None:
+    def _finish(self, call: Call, answer: RawResponse) -> None:
         """Tell of a success."""
         now = self.shared.clock.now()
         call.tell(
@@ -379,7 +378,7 @@ class Attempts(Outgoing):
 
     # -- for credentials ----------------------------------------------------------------------------------------------
 
-    async def exchange(self, operation_id: str, method: str, path: str, body: Secret) -> TokenAnswer:
+    async def exchange(self, operation_id: str, method: str, path: str, body: Secret) -> TokenResponse:
         """One request for a token: without a token, to the API's own origin, of whatever status.
 
         It is repeated, for one's own part `max_retries` times, where it was provably not executed: not sent, or 429."""
@@ -411,7 +410,7 @@ class Attempts(Outgoing):
                 wait = jitter(tries, shared.chance())
             await shared.clock.sleep(wait)
             tries += 1
-        return TokenAnswer(
+        return TokenResponse(
             status=answer.status, headers=answer.headers, body=Secret(answer.body.decode("utf-8", "replace"))
         )
 

@@ -16,8 +16,8 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ClientStateError
 from ..operation import Attempt
 from . import events
-from .consistency import Memory
-from .encoding import Content, Plan, segment
+from .consistency import EventLog
+from .encoding import CompiledOperation, Content, segment
 from .responses import masked, sealed
 from .retry import Quota
 
@@ -68,9 +68,14 @@ class Call:
     attempts: tuple[Attempt, ...] = ()
 
     def __init__(
-        self, plan: Plan, text: str, path: Sequence[object], query: Mapping[str, object] | None, started: float
+        self,
+        plan: CompiledOperation,
+        text: str,
+        path: Sequence[object],
+        query: Mapping[str, object] | None,
+        started: float,
     ) -> None:
-        self.plan: Plan = plan
+        self.plan: CompiledOperation = plan
         self.method: str = plan.method
         self.text: str = text
         """The URL, encoded."""
@@ -161,7 +166,7 @@ class Shared:
         self.clock: Clock = clock
         self.chance: Callable[[], float] = chance
         self.wall: Callable[[], datetime] = wall
-        self.memory: Memory = Memory()
+        self.memory: EventLog = EventLog()
         self.quota: Quota = Quota()
         self.session: Session | None = None
         self.limiter: Limiter | None = None

@@ -45,7 +45,7 @@ _ANY: Scope = "any group"
 """Every write. A blank keeps this and the next two apart from ids."""
 
 
-class Written:
+class WriteEvent:
     """One write: its event, when it ran, and by which task."""
 
     __slots__ = ("done", "event", "reached", "started", "task")
@@ -73,13 +73,13 @@ class _Created:
         self.within = within
 
 
-class Memory:
+class EventLog:
     """The events of one client and its clones. Bounded in number and age."""
 
     __slots__ = ("_created", "scopes")
 
     def __init__(self) -> None:
-        self.scopes: OrderedDict[Scope, list[Written]] = OrderedDict()
+        self.scopes: OrderedDict[Scope, list[WriteEvent]] = OrderedDict()
         """What may have to be waited for; empty most of the time."""
         self._created: OrderedDict[str, _Created] = OrderedDict()
 
@@ -88,7 +88,7 @@ class Memory:
 
     def events(self, ids: Iterable[str], group: str, listing: bool, now: float) -> list[str]:
         """The events a request about these ids waits for, in the order to wait for them; mostly none or one."""
-        found: dict[int, Written] = {}
+        found: dict[int, WriteEvent] = {}
         named = False
         for scope in ids:
             named = True
@@ -142,7 +142,7 @@ class Memory:
         if event is None:
             return
         task = asyncio.current_task()
-        write = Written(event, started, now, None if task is None else weakref.ref(task))
+        write = WriteEvent(event, started, now, None if task is None else weakref.ref(task))
         placed = any(name in _ROOTS for name in names) or len(around) > len(ids)
         scopes = dict.fromkeys((*around, *made, _group(group), _ANY))
         if not placed:
@@ -169,7 +169,7 @@ class Memory:
         while len(self._created) > CAPACITY:
             self._created.popitem(last=False)
 
-    def _add(self, scope: Scope, write: Written) -> None:
+    def _add(self, scope: Scope, write: WriteEvent) -> None:
         kept = [
             old
             for old in self.scopes.get(scope, ())
@@ -184,7 +184,7 @@ class Memory:
                 break
             del self.scopes[oldest]
 
-    def _collect(self, scope: Scope, now: float, found: dict[int, Written]) -> None:
+    def _collect(self, scope: Scope, now: float, found: dict[int, WriteEvent]) -> None:
         writes = self.scopes.get(scope)
         if writes is None:
             return

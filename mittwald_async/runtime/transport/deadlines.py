@@ -39,7 +39,7 @@ class Connection(Protocol):
         ...
 
 
-class Watched:
+class Deadline:
     """One exchange. (A task may have several, one inside another: where a session's own middleware makes calls.)"""
 
     __slots__ = ("cancelling", "deadline", "late", "request", "silence", "task")
@@ -72,29 +72,29 @@ class Watched:
             wire.start_timeout()
 
 
-class Watch:
+class Deadlines:
     """The running exchanges of one event loop and when they are to end."""
 
     __slots__ = ("_loop", "_running", "_ticking")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._running: set[Watched] = set()
+        self._running: set[Deadline] = set()
         self._ticking = False
 
     def __len__(self) -> int:
         return len(self._running)
 
-    def begin(self, task: asyncio.Task[Any], seconds: float, silence: float | None = None) -> Watched:
+    def begin(self, task: asyncio.Task[Any], seconds: float, silence: float | None = None) -> Deadline:
         """Cancel the task if it has not called `end` within this time; bound silence once its `request` was sent."""
-        watched = Watched(task, self._loop.time() + seconds, silence)
+        watched = Deadline(task, self._loop.time() + seconds, silence)
         self._running.add(watched)
         if not self._ticking:
             self._ticking = True
             self._loop.call_later(_TICK, self._tick)
         return watched
 
-    def end(self, watched: Watched) -> bool:
+    def end(self, watched: Deadline) -> bool:
         """The exchange is over; True if it was this watch that cancelled it, and nobody else."""
         self._running.discard(watched)
         task = watched.task

@@ -16,8 +16,8 @@ import msgspec
 from msgspec import UNSET
 from yarl import URL
 
-from ..errors import InvalidArgumentError, near
-from ..headers import header_flaw, hidden
+from ..errors import InvalidArgumentError, did_you_mean
+from ..headers import header_flaw, redacted
 from ..operation import Operation, Parameter
 from .responses import is_secret
 
@@ -88,7 +88,7 @@ class Content:
             raise
 
 
-class Plan:
+class CompiledOperation:
     """What can be known of an operation before it is called. Made once per operation."""
 
     __slots__ = (
@@ -297,7 +297,7 @@ def header_values(headers: Mapping[str, object], known: Mapping[str, Parameter])
         flaw = header_flaw(wire, text)
         if flaw:
             raise InvalidArgumentError(name, flaw)
-        sent[wire] = hidden(wire, text)
+        sent[wire] = redacted(wire, text)
     return sent
 
 
@@ -332,7 +332,7 @@ def arguments(
         for name in given:
             if place != "header" and name not in known:
                 raise InvalidArgumentError(
-                    name, f"{operation.operation_id} has no such {place} parameter{near(name, known)}"
+                    name, f"{operation.operation_id} has no such {place} parameter{did_you_mean(name, known)}"
                 )
         folded = {name.lower(): value for name, value in given.items()}
         for wire, parameter in known.items():

@@ -10,7 +10,7 @@ import msgspec
 from ..operation import RateLimit
 
 
-class Answer:
+class RawResponse:
     """What one exchange brought: status, headers and the body as it came."""
 
     __slots__ = ("body", "cut", "headers", "rate_limit", "status")
@@ -44,8 +44,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """Counted from 1."""
 
 
-CallNext: TypeAlias = Callable[[Request], Awaitable[Answer]]
-Middleware: TypeAlias = Callable[[Request, CallNext], Awaitable[Answer]]
+CallNext: TypeAlias = Callable[[Request], Awaitable[RawResponse]]
+Middleware: TypeAlias = Callable[[Request, CallNext], Awaitable[RawResponse]]
 
 
 def around(middleware: Sequence[Middleware], send: CallNext) -> CallNext:
@@ -56,7 +56,7 @@ def around(middleware: Sequence[Middleware], send: CallNext) -> CallNext:
 
 
 def _bound(middleware: Middleware, run: CallNext) -> CallNext:
-    async def bound(request: Request) -> Answer:
+    async def bound(request: Request) -> RawResponse:
         return await middleware(request, run)
 
     return bound

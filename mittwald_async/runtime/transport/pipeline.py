@@ -15,10 +15,10 @@ from ..errors import ClientStateError
 from ..operation import Attempt, Operation, Response
 from .attempts import Attempts
 from .call import Call
-from .middleware import Answer
+from .middleware import RawResponse
 from .request_builder import decoded, plan_of
 from .responses import event_id
-from .session import StreamAnswer
+from .session import StreamedResponse
 
 T = TypeVar("T")
 
@@ -91,7 +91,7 @@ class Pipeline(Attempts):
         *,
         extra_headers: Mapping[str, str] | None = None,
         url: str | None = None,
-    ) -> AsyncGenerator[StreamAnswer, None]:
+    ) -> AsyncGenerator[StreamedResponse, None]:
         """Send and give the answer with its body still on the wire. `timeout` ends with the headers; from there on
         `read_timeout` holds for each piece. With `url`, any address; the token goes to the API's own origin only."""
         call = self._loose("GET", url or "") if operation is None else self._call(plan_of(operation), path, query)
@@ -102,7 +102,7 @@ class Pipeline(Attempts):
             kept = {name: value for name, value in (call.extra or {}).items() if name.lower() not in replaced}
             call.extra = {**kept, **extra_headers}
         answer = await self._perform(call, stream=True)
-        if not isinstance(answer, StreamAnswer):
+        if not isinstance(answer, StreamedResponse):
             raise ClientStateError("a middleware replaced a streamed answer by one without a stream")
         answer.url = call.shown_url
         answer.response = self._response(call, answer, None)
@@ -111,7 +111,7 @@ class Pipeline(Attempts):
         finally:
             answer.close()
 
-    def _response(self, call: Call, answer: Answer, data: T) -> Response[T]:
+    def _response(self, call: Call, answer: RawResponse, data: T) -> Response[T]:
         """A value with everything around it."""
         last = Attempt(
             number=call.number, status=answer.status, reason="ok", seconds=self.shared.clock.now() - call.begun

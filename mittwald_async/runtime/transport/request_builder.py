@@ -13,15 +13,15 @@ from multidict import CIMultiDict
 from .. import codec
 from ..credentials import Secret
 from ..errors import CallTimeoutError, InvalidArgumentError, ResponseDecodeError
-from ..headers import Hidden
+from ..headers import RedactedStr
 from ..operation import Operation
 from ..options import Options
 from ..ratelimit import Policy
 from .call import Call, Shared
 from .encoding import (
     NOT_IN_URLS,
+    CompiledOperation,
     Content,
-    Plan,
     check_method,
     cookie_header,
     form,
@@ -30,7 +30,7 @@ from .encoding import (
     spread,
     usable,
 )
-from .middleware import Answer
+from .middleware import RawResponse
 from .responses import packed
 from .session import LATE, USER_AGENT, Limits, limits
 
@@ -41,21 +41,21 @@ _BYTES = (bytes, bytearray, memoryview)
 _LOGIN = 120.0
 """Seconds for one request for a token. Not the `timeout` of the call that asks first: others, with more time, wait as
 well, and each holds its own."""
-_PLANS: dict[int, Plan] = {}
+_PLANS: dict[int, CompiledOperation] = {}
 """By identity of the operation, which the plan keeps alive. There are finitely many: those of the document, and copies that
 read it otherwise, one for each."""
 _WHOLE_URL = re.compile("https?://", re.I)
 
 
-def plan_of(operation: Operation[Any]) -> Plan:
+def plan_of(operation: Operation[Any]) -> CompiledOperation:
     """The plan of an operation of the document, made once."""
     plan = _PLANS.get(id(operation))
     if plan is None:
-        plan = _PLANS[id(operation)] = Plan(operation)
+        plan = _PLANS[id(operation)] = CompiledOperation(operation)
     return plan
 
 
-def decoded(plan: Plan, answer: Answer, strict: bool) -> Any:
+def decoded(plan: CompiledOperation, answer: RawResponse, strict: bool) -> Any:
     """The value of a successful answer. Nearly all of them are JSON as documented and take the short way; the long way
     tells what is wrong with the others."""
     status, body, content_type = answer.status, answer.body, answer.headers.get("Content-Type")
@@ -111,7 +111,7 @@ class Outgoing:
         self._secret: Secret | None = None
         self._signed = self._base_headers
 
-    def _call(self, plan: Plan, path: Sequence[object], query: Mapping[str, object] | None) -> Call:
+    def _call(self, plan: CompiledOperation, path: Sequence[object], query: Mapping[str, object] | None) -> Call:
         shared = self.shared
         call = Call(plan, shared.base + plan.target(path, query), path, query, shared.clock.now())
         if plan.accept != JSON:
@@ -138,7 +138,7 @@ class Outgoing:
             operation_id="", method=method.upper(), path=url.split("?", 1)[0], group="", name="request", tag=""
         )
         # The pieces of the path stand in for its ids: reads of one's own writes work here, too.
-        plan = Plan(operation, loose=True)
+        plan = CompiledOperation(operation, loose=True)
         call = Call(plan, str(whole), tuple(whole.path.split("/")), query, shared.clock.now())
         call.away = not shared.own(whole)
         return call
@@ -149,7 +149,7 @@ class Outgoing:
         plain = {name: value for name, value in headers.items() if name not in plan.cookies}
         extra = header_values(plain, plan.headers)
         if cookies:
-            extra["Cookie"] = Hidden(cookie_header(cookies))
+            extra["Cookie"] = RedactedStr(cookie_header(cookies))
         if extra:
             call.extra = {**(call.extra or {}), **extra}
 
@@ -229,7 +229,7 @@ class Outgoing:
     def _sign_headers(self, secret: Secret | None) -> CIMultiDict[str]:
         headers = self._base_headers.copy()
         if secret is not None:
-            headers["X-Access-Token"] = Hidden(secret.reveal())
+            headers["X-Access-Token"] = RedactedStr(secret.reveal())
         self._secret = secret
         self._signed = headers
         return headers

@@ -16,8 +16,8 @@ from ..errors import (
     Issue,
     RefusedError,
     StatusError,
+    body_excerpt,
     error_class,
-    shown,
 )
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def status_error(status: int, headers: Mapping[str, str], body: bytes) -> Status
     message = _text(told.get("message"))
     issues = tuple(_issues(told.get("validationErrors")))
     if not message and not issues:
-        message = (packed(headers) if body else "") or shown(body)
+        message = (packed(headers) if body else "") or body_excerpt(body)
     cls = error_class(status)
     if status == 412:
         # Without a type (a proxy ate the body) nothing says that waiting helps.

@@ -13,7 +13,7 @@ from ..options import Options
 from . import retry
 from .call import Call, Shared
 from .encoding import NOT_IN_URLS
-from .middleware import Answer
+from .middleware import RawResponse
 
 MAX_HOPS = 5
 """Redirects that one call follows."""
@@ -27,14 +27,14 @@ UNREACHED_FOR = 120.0
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
-class Again(NamedTuple):
+class Retry(NamedTuple):
     """Repeat after `wait` seconds."""
 
     reason: str
     wait: float = 0.0
 
 
-def after_error(call: Call, error: TransportError, options: Options, shared: Shared) -> Again | None:
+def after_error(call: Call, error: TransportError, options: Options, shared: Shared) -> Retry | None:
     """A failed connection. `None`: give up."""
     if call.content is not None and call.content.spent:
         return None
@@ -44,7 +44,7 @@ def after_error(call: Call, error: TransportError, options: Options, shared: Sha
     return _counted(call, error.message, options, shared, cost)
 
 
-def after_status(call: Call, answer: Answer, error: StatusError, options: Options, shared: Shared) -> Again | None:
+def after_status(call: Call, answer: RawResponse, error: StatusError, options: Options, shared: Shared) -> Retry | None:
     """An error status. `None`: give up. (401 and redirects are handled before.)"""
     if call.content is not None and call.content.spent:
         return None
@@ -65,7 +65,7 @@ def after_status(call: Call, answer: Answer, error: StatusError, options: Option
 
 def _counted(
     call: Call, reason: str, options: Options, shared: Shared, cost: int, told: float | None = None
-) -> Again | None:
+) -> Retry | None:
     """A repetition that counts: against the number of retries, the sleeping budget and the client's quota."""
     if call.retries >= options.max_retries:
         return None
@@ -79,18 +79,18 @@ def _counted(
         return None
     call.cost = cost
     call.retries += 1
-    return Again(reason, wait)
+    return Retry(reason, wait)
 
 
-def _unreached(call: Call, options: Options, shared: Shared) -> Again | None:
+def _unreached(call: Call, options: Options, shared: Shared) -> Retry | None:
     """The event is on its way and the request was not executed, so repeating is right for every method."""
     if options.timeout is None and shared.clock.now() - call.started > UNREACHED_FOR:
         return None
     # The server has already held the request for up to 10 s: come back soon.
-    return Again("event not reached", 0.1 + 0.4 * shared.chance())
+    return Retry("event not reached", 0.1 + 0.4 * shared.chance())
 
 
-def _lag(call: Call, status: int, options: Options, shared: Shared) -> Again | None:
+def _lag(call: Call, status: int, options: Options, shared: Shared) -> Retry | None:
     """Permissions follow a little after the event; only for things this client created moments ago."""
     if options.consistency == "off" or call.lag_tries >= LAG_TRIES:
         return None
@@ -98,10 +98,10 @@ def _lag(call: Call, status: int, options: Options, shared: Shared) -> Again | N
         return None
     wait = LAG_WAIT * 2.0**call.lag_tries * (0.75 + 0.5 * shared.chance())
     call.lag_tries += 1
-    return Again(f"status {status} on something just created", wait)
+    return Retry(f"status {status} on something just created", wait)
 
 
-def follow(call: Call, answer: Answer, shared: Shared) -> str:
+def follow(call: Call, answer: RawResponse, shared: Shared) -> str:
     """Point the call at the place a redirect names. Gives why that is not possible, or nothing.
 
     307 and 308 keep method and body; 303 becomes a GET, and so does a POST on 301 and 302, as everywhere. Once the

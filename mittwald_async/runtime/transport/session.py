@@ -34,12 +34,12 @@ from ..errors import (
     ReadTimeoutError,
     TransportError,
 )
-from ..headers import Hidden
+from ..headers import RedactedStr
 from ..operation import RateLimit, Response
 from ..options import Pool
-from .deadlines import COARSE, Watch, Watched
+from .deadlines import COARSE, Deadline, Deadlines
 from .encoding import Content
-from .middleware import Answer
+from .middleware import RawResponse
 
 ERROR_BODY_LIMIT = 1 << 20
 """Bytes of an error's body that are read; the rest is left on the wire and the connection is closed."""
@@ -77,7 +77,7 @@ def limits(total: float | None, connect: float | None, read: float | None) -> Li
     return Limits(timers, total, read, aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=None))
 
 
-class StreamAnswer(Answer):
+class StreamedResponse(RawResponse):
     """An answer whose body is still on the wire."""
 
     __slots__ = ("_response", "response", "url")
@@ -188,7 +188,7 @@ class Proxies:
         arguments: dict[str, Any] = {"proxy": address.with_user(None)}
         if address.user is not None:
             pair = base64.b64encode(f"{address.user}:{address.password or ''}".encode()).decode()
-            arguments["proxy_headers"] = {"Proxy-Authorization": Hidden(f"Basic {pair}")}
+            arguments["proxy_headers"] = {"Proxy-Authorization": RedactedStr(f"Basic {pair}")}
         return arguments
 
 
@@ -239,7 +239,7 @@ class Session:
         self._owned = owned
         self._proxies = proxies
         self._direct = direct
-        self._watch = Watch(self.loop)
+        self._watch = Deadlines(self.loop)
 
     @classmethod
     async def open(cls, pool: Pool, external: aiohttp.ClientSession | None, secure: bool) -> Session:
@@ -296,7 +296,7 @@ class Session:
         answered: Callable[[int, Mapping[str, str]], RateLimit | None] | None,
         stream: bool = False,
         unsent: Callable[[], None] | None = None,
-    ) -> Answer:
+    ) -> RawResponse:
         """Send once and read the answer: redirects are not followed, an error's body is read up to a limit.
 
         `answered` hears status and headers before the body is read; `unsent`, that the exchange ended, was cancelled or
@@ -309,7 +309,7 @@ class Session:
             direct = None
         watching = within is not None
         if within is None:
-            watched = Watched(None)
+            watched = Deadline(None)
         else:
             task = asyncio.current_task(self.loop)
             assert task is not None
@@ -336,11 +336,13 @@ class Session:
             if not 200 <= status < 300:
                 answer = await _bounded(arrived)
             elif stream:
-                answer = StreamAnswer(arrived)
+                answer = StreamedResponse(arrived)
             else:
                 body = arrived.content
                 # Mostly the body came with the head: then there is nothing to wait for.
-                answer = Answer(status, arrived.headers, body.read_nowait() if body.is_eof() else await arrived.read())
+                answer = RawResponse(
+                    status, arrived.headers, body.read_nowait() if body.is_eof() else await arrived.read()
+                )
             answer.rate_limit = told
             return answer
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -373,12 +375,12 @@ class Session:
         raise problem
 
     def _arguments(
-        self, method: str, url: URL, headers: CIMultiDict[str], content: Content | None, watched: Watched
+        self, method: str, url: URL, headers: CIMultiDict[str], content: Content | None, watched: Deadline
     ) -> dict[str, Any]:
         """What aiohttp's request takes beyond the usual."""
         arguments: dict[str, Any] = {
             "headers": headers,
-            "middlewares": (_Once(watched), *getattr(self.session, "_middlewares", ())),
+            "middlewares": (_NoResend(watched), *getattr(self.session, "_middlewares", ())),
         }
         if self._proxies:
             arguments.update(self._proxies.arguments(url))
@@ -410,7 +412,7 @@ def _left_in(response: aiohttp.ClientResponse) -> bytes:
     return b""
 
 
-async def _bounded(response: aiohttp.ClientResponse) -> Answer:
+async def _bounded(response: aiohttp.ClientResponse) -> RawResponse:
     """An error's body, up to the limit. What broke off is kept as far as it came: it must not hide the status."""
     body = bytearray()
     cut = False
@@ -424,10 +426,10 @@ async def _bounded(response: aiohttp.ClientResponse) -> Answer:
         cut = True
     if cut:
         response.close()
-    return Answer(response.status, response.headers, bytes(body[:ERROR_BODY_LIMIT]), cut)
+    return RawResponse(response.status, response.headers, bytes(body[:ERROR_BODY_LIMIT]), cut)
 
 
-class _Once:
+class _NoResend:
     """aiohttp middleware around a request: sees what goes out, and that it goes out once.
 
     aiohttp sends an idempotent request a second time, unasked and untold, when a kept connection turns out to be closed.
@@ -436,7 +438,7 @@ class _Once:
 
     __slots__ = ("_failure", "_watched")
 
-    def __init__(self, watched: Watched) -> None:
+    def __init__(self, watched: Deadline) -> None:
         self._failure: BaseException | None = None
         self._watched = watched
 
