@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+from .runtime import errors
 from .runtime.errors import *  # noqa: F403
 from .runtime.errors import ApiClientError as MittwaldError
-from .runtime.errors import __all__ as _runtime_names
 
 __all__ = ["MittwaldError"]
-__all__ += _runtime_names
+__all__ += errors.__all__
