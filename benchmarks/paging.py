@@ -20,6 +20,8 @@ import aiohttp
 from mittwald_async import Mittwald
 from mittwald_async.api.project import LIST_PROJECTS
 from mittwald_async.codec import strict_decoder
+from mittwald_async.profile import PROFILE
+from mittwald_async.runtime.lists import ListContext
 from mittwald_async.runtime.operation import Operation, Response, Sender
 from mittwald_async.runtime.paging import Pages
 from mittwald_async.runtime.structs import UNSET
@@ -105,6 +107,8 @@ async def _loop(session: aiohttp.ClientSession, url: str) -> int:
 
 class _Local(Sender):
     """A sender that decodes prebuilt pages instead of fetching them."""
+
+    lists = ListContext(PROFILE.paging)
 
     def __init__(self, bodies: Sequence[bytes]) -> None:
         self._bodies = bodies

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from . import models as models
     from . import operations as operations
     from .client import Mittwald as Mittwald
+    from .credentials import AccessTokenRetrievalKey as AccessTokenRetrievalKey
+    from .credentials import ExtensionInstanceSecret as ExtensionInstanceSecret
+    from .credentials import PasswordLogin as PasswordLogin
     from .errors import DriftWarning as DriftWarning
     from .errors import MittwaldError as MittwaldError
     from .runtime import errors as errors
@@ -28,10 +31,7 @@ if TYPE_CHECKING:
     from .runtime.concurrency import fan_out as fan_out
     from .runtime.concurrency import fan_out_items as fan_out_items
     from .runtime.concurrency import gather_bounded as gather_bounded
-    from .runtime.credentials import AccessTokenRetrievalKey as AccessTokenRetrievalKey
     from .runtime.credentials import Credentials as Credentials
-    from .runtime.credentials import ExtensionInstanceSecret as ExtensionInstanceSecret
-    from .runtime.credentials import PasswordLogin as PasswordLogin
     from .runtime.credentials import Secret as Secret
     from .runtime.credentials import StaticToken as StaticToken
     from .runtime.credentials import TokenSource as TokenSource
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from .runtime.transport.middleware import Request as Request
 
 _WHERE = {
-    "AccessTokenRetrievalKey": "runtime.credentials",
+    "AccessTokenRetrievalKey": "credentials",
     "Attempt": "runtime.operation",
     "AttemptEnded": "runtime.transport.events",
     "CallEnded": "runtime.transport.events",
@@ -72,7 +72,7 @@ _WHERE = {
     "Download": "runtime.files",
     "DriftWarning": "runtime.errors",
     "Event": "runtime.transport.events",
-    "ExtensionInstanceSecret": "runtime.credentials",
+    "ExtensionInstanceSecret": "credentials",
     "File": "runtime.files",
     "Middleware": "runtime.transport.middleware",
     "Mittwald": "client",
@@ -82,7 +82,7 @@ _WHERE = {
     "Outcome": "runtime.concurrency",
     "Page": "runtime.operation",
     "Pages": "runtime.paging",
-    "PasswordLogin": "runtime.credentials",
+    "PasswordLogin": "credentials",
     "Pool": "runtime.options",
     "Progress": "runtime.concurrency",
     "RateLimit": "runtime.operation",

@@ -22,7 +22,7 @@ from ..errors import (
     TransportError,
 )
 from ..inventory import StoreError
-from ..runtime.options import TOKEN_VARIABLE
+from ..profile import TOKEN_VARIABLE
 from .call import call
 from .common import EPILOG, FAILED, INTERRUPTED, UNREAD, USAGE, StoppedError
 from .emulate import emulate

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import anyio
 import typer
 
+from ..profile import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from ..runtime.errors import ConfigurationError
 from ..runtime.operation import Operation
-from ..runtime.options import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from .output import err, message
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import typer
 from ..errors import ConfigurationError, MittwaldError
 from ..inventory import Bounds, Summary, SweepJob, chosen, make_plan, sink_for
 from ..inventory import target as make_target
-from ..runtime.options import BASE_URL_VARIABLE
+from ..profile import BASE_URL_VARIABLE
 from .common import (
     LISTS_FAILED,
     OK,

@@ -13,9 +13,9 @@ import msgspec
 from ..operations import OPERATIONS
 from ..runtime import codec
 from ..runtime.errors import ResponseDecodeError, StatusError, TransportError
+from ..runtime.lists import ListContext
 from ..runtime.operation import Operation, Page, Paging, Response, Sender
 from ..runtime.paging import Pages
-from ..runtime.paging.sizes import PageSizes, sizes_of
 from ..runtime.structs import UNSET
 from .frontier import Unit
 
@@ -59,8 +59,11 @@ class Counted(Sender):
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
-        self.page_sizes: PageSizes = sizes_of(sender)
         self.requests: int = 0
+
+    @property
+    def lists(self) -> ListContext:
+        return self._sender.lists
 
     async def response(
         self,

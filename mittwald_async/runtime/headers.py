@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from math import inf
 from typing import SupportsIndex, cast
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
@@ -24,6 +26,10 @@ _FRAMING = frozenset(
 )
 """Headers that would make the server wait for bytes that never come, take the rest for the next request, or take the
 request for another's."""
+
+
+_LONGEST_WAIT = 31 * 86_400.0
+"""Seconds: a server that asks for a longer wait means something else."""
 
 
 class RedactedStr(str):
@@ -52,6 +58,51 @@ def header_flaw(name: str, value: str) -> str:
     if _FORBIDDEN_IN_HEADERS.search(value):
         return "line breaks, control characters and lone surrogates cannot be sent in a header"
     return ""
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds that a response asks to wait: `Retry-After` as a number or as an HTTP date (RFC 9110, 10.2.3).
+
+    A date is compared with the response's own `Date`, so that it does not matter what this machine's clock shows.
+
+    Args:
+        headers: of the response, in any case.
+        now: the present, where the response has no usable `Date`; by default of this machine.
+
+    Returns:
+        More than 0 and at most 31 days. `None` where nothing sensible is asked for: no header, zero, a moment that has
+        passed, no number and no date, or a wait so long that it can only be a mistake.
+    """
+    text = _named(headers, "Retry-After").strip()
+    if not text:
+        return None
+    if text.isascii() and text.replace(".", "", 1).isdigit():
+        seconds = float(text) if len(text) <= 20 else inf
+    else:
+        moment = http_date(text)
+        if moment is None:
+            return None
+        seconds = (moment - (http_date(_named(headers, "Date")) or now or datetime.now(UTC))).total_seconds()
+    return seconds if 0 < seconds <= _LONGEST_WAIT else None
+
+
+def http_date(text: str) -> datetime | None:
+    """The moment an HTTP date names, with a time zone; `None` where it is not one."""
+    from email.utils import parsedate_to_datetime  # most programs never read a date in a header
+
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _named(headers: Mapping[str, str], name: str) -> str:
+    """A header whatever the mapping thinks of case; empty where it is not there."""
+    found = headers.get(name)
+    if found is None:
+        found = next((value for key, value in headers.items() if key.lower() == name.lower()), "")
+    return found
 
 
 def copied(headers: Mapping[str, str]) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ import msgspec
 from typing_extensions import TypeVar
 
 from .headers import copied
+from .lists import ListContext
 from .structs import UNSET
 
 T = TypeVar("T", default=Any)
@@ -74,7 +75,7 @@ class Paging(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Items per page when no limit is sent; `None`: the document states none."""
     max_limit: int | None = None
     totals: bool = False
-    """Answers carry `X-Pagination-*` headers."""
+    """Responses carry headers that tell how long the list is; the profile has their names."""
     items: str | None = None
     """Wire name of the property that holds the array; `None`: the body is the array."""
     total: str | None = None
@@ -96,7 +97,7 @@ class Operation(msgspec.Struct, Generic[T], frozen=True, kw_only=True, omit_defa
     name: str
     tag: str
     models: str = ""
-    """The package whose modules the type expressions name, such as `mittwald_async.models`."""
+    """The package whose modules the type expressions name, such as `shop_client.models`."""
     deprecated: bool = False
     removed_upstream: bool = False
     secured: bool = True
@@ -116,7 +117,7 @@ class Operation(msgspec.Struct, Generic[T], frozen=True, kw_only=True, omit_defa
 
 
 class Redirect(msgspec.Struct, frozen=True, kw_only=True):
-    """A route that only answers `308`: deprecated, without an operation id, reachable through `Mittwald.request`."""
+    """A route that only answers `308`: deprecated, without an operation id, reachable through `client.request`."""
 
     method: str
     path: str
@@ -199,6 +200,11 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 class Sender(Protocol):
     """How generated code sends. Values go by wire name; `None` and `UNSET` mean "not given" except for nullable body
     properties, where `None` is sent as `null`."""
+
+    @property
+    def lists(self) -> ListContext:
+        """What is known of the server's lists; clones of a client share it. Here: nothing, and nothing is kept."""
+        return ListContext()
 
     async def value(
         self,

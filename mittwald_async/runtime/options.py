@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeGuard, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET
 
 from .callbacks import is_async
-from .errors import ConfigurationError
+from .errors import ConfigurationError, did_you_mean
 from .headers import header_flaw, redacted
 
 if TYPE_CHECKING:
     from .transport.events import Event
     from .transport.middleware import Middleware
-
-TOKEN_VARIABLE = "MITTWALD_API_TOKEN"  # noqa: S105 - the variable's name
-"""Environment variable that holds the access token; other clients of this API read the same one."""
-BASE_URL_VARIABLE = "MITTWALD_API_BASE_URL"
-"""Environment variable that holds the API's address."""
-DEFAULT_BASE_URL = "https://api.mittwald.de"
 
 Observer: TypeAlias = "Callable[[Event], object]"
 
@@ -121,7 +116,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             _at_least("max_concurrency", self.max_concurrency, 1)
         if self.consistency not in ("session", "off"):
             raise ConfigurationError(f'consistency: {self.consistency!r} is neither "session" nor "off"')
-        msgspec.structs.force_setattr(self, "headers", _checked_headers(self.headers))
+        msgspec.structs.force_setattr(self, "headers", _checked_headers({} if self.headers is None else self.headers))  # pyright: ignore[reportUnnecessaryComparison] - as `OptionValues` permits
         for name in ("user_agent", "after"):
             text = getattr(self, name)
             if text is not None and (not isinstance(text, str) or header_flaw(name, text)):
@@ -131,18 +126,78 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         for observer in self.observers:
             if is_async(observer):
                 raise ConfigurationError(
-                    f"observers: {observer!r} is async; nobody would await it, use a plain function"
+                    f"observers: {observer!r} is async and would never be awaited; use a plain function"
                 )
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Options:
+        """Options with these values; `UNSET` and what is not named keep their defaults."""
+        given = {name: value for name, value in values.items() if value is not UNSET}
+        _check_names(given)
+        return cls(**given)
 
     def merged(self, changes: Mapping[str, Any]) -> Options:
         """A copy with the changes that are not `UNSET`; headers are merged, everything else is replaced."""
         given = {name: value for name, value in changes.items() if value is not UNSET}
-        if isinstance(given.get("headers"), Mapping):
+        _check_names(given)
+        if given.get("headers", UNSET) is None:
+            del given["headers"]
+        elif isinstance(given.get("headers"), Mapping):
             # A header given anew replaces the old one however either is spelled.
             new = {str(name).lower() for name in given["headers"]}
             kept = {name: value for name, value in self.headers.items() if name.lower() not in new}
             given["headers"] = {**kept, **given["headers"]}
         return msgspec.structs.replace(self, **given)
+
+
+class OptionValues(TypedDict, total=False):
+    """The options as keyword arguments; what each means is said at `Options`. A test holds the two together."""
+
+    timeout: float | None
+    connect_timeout: float | None
+    read_timeout: float | None
+    max_retries: int
+    max_retry_wait: float
+    consistency: Literal["session", "off"]
+    strict: bool
+    pace: Literal["burst", "smooth"]
+    reserve: float
+    max_rate: tuple[float, float] | None
+    max_concurrency: int | None
+    max_wait: float | None
+    priority: int
+    headers: Mapping[str, str] | None
+    user_agent: str | None
+    middleware: Iterable[Middleware]
+    observers: Iterable[Observer]
+    after: str | None
+
+
+FunctionT = TypeVar("FunctionT", bound="Callable[..., Any]")
+
+
+def options_spelled_out(function: FunctionT) -> FunctionT:
+    """Let `help()` and notebooks show each option where the code says `**options`, as editors do anyway."""
+    signature = inspect.signature(function)
+    own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    plain, kinds = Options(), OptionValues.__annotations__
+    options = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=getattr(plain, name),
+            annotation=getattr(kinds[name], "__forward_arg__", kinds[name]),
+        )
+        for name in Options.__struct_fields__
+    ]
+    function.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]  # pyright: ignore[reportFunctionMemberAccess]
+    return function
+
+
+def _check_names(values: Mapping[str, object]) -> None:
+    for name in values:
+        if name not in Options.__struct_fields__:
+            raise TypeError(f"there is no option {name!r}{did_you_mean(name, Options.__struct_fields__)}")
 
 
 def _checked_headers(headers: object) -> dict[str, str]:

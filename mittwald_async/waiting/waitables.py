@@ -9,7 +9,7 @@ from ..runtime.errors import NotFoundError
 from .poller import Key, Waitable
 
 if TYPE_CHECKING:
-    from ..client import Mittwald
+    from ..api.groups import Groups
     from ..models.app import AppInstallation
     from ..models.backup import ProjectBackup
     from ..models.container import ServiceResponse, StackResponse
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     AnyProject: TypeAlias = Project | ProjectListItem
 
 
-def project(mw: Mittwald) -> Waitable[AnyProject]:
+def project(mw: Groups) -> Waitable[AnyProject]:
     async def get(key: Key) -> AnyProject:
         return await mw.project.get_project(*key)
 
@@ -38,7 +38,7 @@ def project(mw: Mittwald) -> Waitable[AnyProject]:
     )
 
 
-def server(mw: Mittwald) -> Waitable[Server]:
+def server(mw: Groups) -> Waitable[Server]:
     return Waitable(
         "server",
         lambda key: mw.project.get_server(*key),
@@ -50,7 +50,7 @@ def server(mw: Mittwald) -> Waitable[Server]:
     )
 
 
-def app_installation(mw: Mittwald) -> Waitable[AppInstallation]:
+def app_installation(mw: Groups) -> Waitable[AppInstallation]:
     """Ready means that the wanted version runs: right after a change the phase still says ready, of the old one."""
     return Waitable(
         "app installation",
@@ -63,7 +63,7 @@ def app_installation(mw: Mittwald) -> Waitable[AppInstallation]:
     )
 
 
-def mysql_database(mw: Mittwald) -> Waitable[MySqlDatabase]:
+def mysql_database(mw: Groups) -> Waitable[MySqlDatabase]:
     """Of no use without its main user, who comes later."""
 
     def state(thing: MySqlDatabase) -> str:
@@ -87,7 +87,7 @@ def _user(thing: MySqlDatabase) -> str:
     return thing.main_user.status if thing.main_user else "missing"
 
 
-def redis_database(mw: Mittwald) -> Waitable[RedisDatabase]:
+def redis_database(mw: Groups) -> Waitable[RedisDatabase]:
     return Waitable(
         "Redis database",
         lambda key: mw.database.get_redis_database(*key),
@@ -100,7 +100,7 @@ def redis_database(mw: Mittwald) -> Waitable[RedisDatabase]:
     )
 
 
-def backup(mw: Mittwald) -> Waitable[ProjectBackup]:
+def backup(mw: Groups) -> Waitable[ProjectBackup]:
     """The document leaves the states open; its examples capitalise them."""
     return Waitable(
         "backup",
@@ -114,7 +114,7 @@ def backup(mw: Mittwald) -> Waitable[ProjectBackup]:
     )
 
 
-def backup_export(mw: Mittwald) -> Waitable[ProjectBackup]:
+def backup_export(mw: Groups) -> Waitable[ProjectBackup]:
     def phase(thing: ProjectBackup) -> str:
         return (thing.export.phase if thing.export else None) or "none"
 
@@ -130,7 +130,7 @@ def backup_export(mw: Mittwald) -> Waitable[ProjectBackup]:
     )
 
 
-def order(mw: Mittwald) -> Waitable[CustomerOrder]:
+def order(mw: Groups) -> Waitable[CustomerOrder]:
     return Waitable(
         "order",
         lambda key: mw.contract.order_get_order(*key),
@@ -142,7 +142,7 @@ def order(mw: Mittwald) -> Waitable[CustomerOrder]:
     )
 
 
-def certificate_request(mw: Mittwald) -> Waitable[CertificateRequest]:
+def certificate_request(mw: Groups) -> Waitable[CertificateRequest]:
     return Waitable(
         "certificate request",
         lambda key: mw.domain.ssl_get_certificate_request(*key),
@@ -155,7 +155,7 @@ def certificate_request(mw: Mittwald) -> Waitable[CertificateRequest]:
     )
 
 
-def ingress(mw: Mittwald) -> Waitable[Ingress]:
+def ingress(mw: Groups) -> Waitable[Ingress]:
     """Either kind of TLS will do: issued on request (`is_created`), or with a certificate of one's own."""
 
     def issued(thing: Ingress) -> bool:
@@ -174,7 +174,7 @@ def ingress(mw: Mittwald) -> Waitable[Ingress]:
     )
 
 
-def service(mw: Mittwald) -> Waitable[ServiceResponse]:
+def service(mw: Groups) -> Waitable[ServiceResponse]:
     return Waitable(
         "service",
         lambda key: mw.container.get_service(*key),
@@ -186,7 +186,7 @@ def service(mw: Mittwald) -> Waitable[ServiceResponse]:
     )
 
 
-def stack(mw: Mittwald) -> Waitable[StackResponse]:
+def stack(mw: Groups) -> Waitable[StackResponse]:
     """A stack runs when all its services do; one without services has nothing to run."""
 
     def states(thing: StackResponse) -> set[str]:
@@ -206,7 +206,7 @@ def stack(mw: Mittwald) -> Waitable[StackResponse]:
     )
 
 
-def migration(mw: Mittwald, project_id: str) -> Waitable[Migration]:
+def migration(mw: Groups, project_id: str) -> Waitable[Migration]:
     """A migration has no route of its own, so the project's list is all there is."""
 
     async def get(key: Key) -> Migration:

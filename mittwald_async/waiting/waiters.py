@@ -14,7 +14,7 @@ from . import waitables as kinds
 from .poller import GRACE, Key, Poller, Waitable
 
 if TYPE_CHECKING:
-    from ..client import Mittwald
+    from ..api.groups import Groups
     from ..models.app import AppInstallation
     from ..models.backup import ProjectBackup
     from ..models.container import ServiceResponse, StackResponse
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..models.order import CustomerOrder
     from ..models.project import Project, ProjectListItem, Server
     from ..models.ssl import CertificateRequest
+    from ..runtime.ratelimit import RateLimitStatus
 
 T = TypeVar("T")
 OnChange: TypeAlias = Callable[[str, T], object] | None
@@ -61,7 +62,7 @@ class Waiters:
 
     def __init__(
         self,
-        client: Mittwald,
+        client: Groups,
         *,
         clock: Clock = SYSTEM_CLOCK,
         chance: Callable[[], float] = random.random,
@@ -171,7 +172,7 @@ class Waiters:
     ) -> Migration:
         """Wait until a domain migration of a project is finished. A domain that failed is a failure."""
 
-        def kind(mw: Mittwald) -> Waitable[Migration]:
+        def kind(mw: Groups) -> Waitable[Migration]:
             return kinds.migration(mw, project_id)
 
         return await self._wait(
@@ -217,7 +218,7 @@ class Waiters:
 
     async def _wait(
         self,
-        make: Callable[[Mittwald], Waitable[T]],
+        make: Callable[[Groups], Waitable[T]],
         key: Key,
         timeout: float | None,
         on_change: OnChange[T],
@@ -244,10 +245,10 @@ class Waiters:
     def _budget(self) -> float:
         """Seconds per request that the budget allows until the window ends."""
         try:
-            status = self._client.rate_limit
+            status: RateLimitStatus | None = getattr(self._client, "rate_limit", None)
         except ClientStateError:
             return 0.0
-        if status.remaining is None or status.resets_in is None:
+        if status is None or status.remaining is None or status.resets_in is None:
             return 0.0
         return status.resets_in / max(1, status.remaining)
 

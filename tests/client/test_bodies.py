@@ -250,7 +250,7 @@ LONG = reply(200, b"0123456789" * 200_000, headers=OCTETS)
 
 
 async def test_a_download_that_waits_for_the_writes_of_others_leaves_no_connection_behind() -> None:
-    written = (reply(200, {"id": "f-1"}, headers={"ETag": f"ev-{n}"}) for n in range(4))
+    written = (reply(200, {"id": "f-1"}, headers={"ETag": f"27663868941985{n}"}) for n in range(4))
     async with talking(reply(200, {}), *written, LONG) as (client, server, _):
         shared(client).clock = SystemClock()
         await client.sender.value(GET_PROJECT, ("p-0",))

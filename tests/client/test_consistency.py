@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from mittwald_async.errors import ConsistencyError, NotFoundError, PermissionDeniedError, RefusedError
+from mittwald_async.profile import PROFILE
 from mittwald_async.runtime.clock import SystemClock
 from mittwald_async.runtime.transport.consistency import CAPACITY, EXPIRY, EventLog, created_ids
 
@@ -35,52 +36,56 @@ def events(server: Server) -> list[str | None]:
 
 
 async def test_a_read_waits_for_what_was_just_created() -> None:
-    async with talking(created("p-1", "ev-1"), reply(200, [])) as (client, server, _):
+    async with talking(created("p-1", "276638689419851"), reply(200, [])) as (client, server, _):
         response = await client.sender.response(CREATE_PROJECT, ("s-1",), body=NEW)
-        assert response.event_id == "ev-1"
+        assert response.event_id == "276638689419851"
         await client.sender.value(GET_PROJECT, ("p-1",))
         await client.sender.value(LIST_PROJECTS)
         await client.sender.value(GET_PROJECT, ("p-2",))
         await client.sender.value(LIST_PROJECTS, (), {"customerId": "c-9"})
-        assert events(server) == [None, "ev-1", "ev-1", None, None]
+        assert events(server) == [None, "276638689419851", "276638689419851", None, None]
 
 
 async def test_clones_read_each_others_writes() -> None:
-    async with talking(created("p-1", "ev-1"), reply(200, {})) as (client, server, _):
+    async with talking(created("p-1", "276638689419851"), reply(200, {})) as (client, server, _):
         await client.with_options(timeout=9).sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
         await client.with_options(max_retries=0).sender.value(GET_PROJECT, ("p-1",))
-        assert events(server)[1] == "ev-1"
+        assert events(server)[1] == "276638689419851"
 
 
 async def test_consistency_can_be_off_and_an_event_can_be_given() -> None:
-    async with talking(created("p-1", "ev-1"), reply(200, {}), consistency="off") as (client, server, _):
+    async with talking(created("p-1", "276638689419851"), reply(200, {}), consistency="off") as (client, server, _):
         await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
         await client.sender.value(GET_PROJECT, ("p-1",))
-        await client.with_options(after="ev-0").sender.value(GET_PROJECT, ("p-1",))
-        assert events(server) == [None, None, "ev-0"]
+        await client.with_options(after="276638689419850").sender.value(GET_PROJECT, ("p-1",))
+        assert events(server) == [None, None, "276638689419850"]
 
 
 async def test_an_event_of_another_process_is_awaited_beside_ones_own() -> None:
-    async with talking(created("p-1", "ev-1"), reply(200, {})) as (client, server, _):
+    async with talking(created("p-1", "276638689419851"), reply(200, {})) as (client, server, _):
         await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
-        await client.with_options(after="ev-0").sender.value(GET_PROJECT, ("p-1",))
-        assert events(server) == [None, "ev-0", "ev-1"]
+        await client.with_options(after="276638689419850").sender.value(GET_PROJECT, ("p-1",))
+        assert events(server) == [None, "276638689419850", "276638689419851"]
 
 
 async def test_a_write_waits_for_the_write_before_it() -> None:
-    async with talking(created("p-1", "ev-1"), reply(204), reply(200, {})) as (client, server, _):
+    async with talking(created("p-1", "276638689419851"), reply(204), reply(200, {})) as (client, server, _):
         await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
         await client.sender.value(DELETE_PROJECT, ("p-1",))
-        assert events(server) == [None, "ev-1"]
+        assert events(server) == [None, "276638689419851"]
 
 
 async def test_an_event_not_yet_reached_is_asked_for_again() -> None:
-    async with talking(created("p-1", "ev-1"), *[reply(412, LAG)] * 6, reply(200, {})) as (client, server, clock):
+    async with talking(created("p-1", "276638689419851"), *[reply(412, LAG)] * 6, reply(200, {})) as (
+        client,
+        server,
+        clock,
+    ):
         await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
         response = await client.sender.response(GET_PROJECT, ("p-1",))
         assert [a.reason for a in response.attempts] == ["event not reached"] * 6 + ["ok"]
         assert sum(clock.sleeps) == pytest.approx(6 * 0.3)
-        assert events(server)[1:] == ["ev-1"] * 7
+        assert events(server)[1:] == ["276638689419851"] * 7
 
 
 @pytest.mark.parametrize("timeout", [10, None])
@@ -104,7 +109,7 @@ async def test_a_refused_request_is_final() -> None:
 
 @pytest.mark.parametrize("status", [403, 404])
 async def test_lag_on_something_just_created_is_waited_out(status: int) -> None:
-    async with talking(created("p-1", "ev-1"), reply(status), reply(status), reply(200, {"id": "p-1"})) as (
+    async with talking(created("p-1", "276638689419851"), reply(status), reply(status), reply(200, {"id": "p-1"})) as (
         client,
         _,
         clock,
@@ -115,7 +120,7 @@ async def test_lag_on_something_just_created_is_waited_out(status: int) -> None:
 
 
 async def test_lag_is_given_up_after_four_tries_and_not_taken_for_granted() -> None:
-    async with talking(created("p-1", "ev-1"), reply(404)) as (client, server, clock):
+    async with talking(created("p-1", "276638689419851"), reply(404)) as (client, server, clock):
         await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
         with pytest.raises(NotFoundError) as caught:
             await client.sender.value(GET_PROJECT, ("p-1",))
@@ -130,7 +135,9 @@ async def test_lag_is_given_up_after_four_tries_and_not_taken_for_granted() -> N
 
 
 async def test_what_was_deleted_may_be_gone_at_once() -> None:
-    async with talking(created("p-1", "ev-1"), reply(204, headers={"ETag": "ev-2"}), reply(403)) as (client, server, _):
+    async with talking(
+        created("p-1", "276638689419851"), reply(204, headers={"ETag": "276638689419852"}), reply(403)
+    ) as (client, server, _):
         await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
         await client.sender.value(DELETE_PROJECT, ("p-1",))
         with pytest.raises(PermissionDeniedError):
@@ -148,7 +155,7 @@ async def test_each_of_many_writers_reads_its_own_write_and_the_list_waits_for_a
             made += 1
             number = made
             await asyncio.sleep(0.02 / number)
-            writer.write(created(f"p-{number}", f"ev-{number}"))
+            writer.write(created(f"p-{number}", f"27663868941985{number}"))
         else:
             writer.write(reply(200, []))
 
@@ -178,7 +185,7 @@ async def test_each_of_many_writers_reads_its_own_write_and_the_list_waits_for_a
 
 
 def memory_with(*writes: tuple[str, str, float, float], group: str = "project") -> EventLog:
-    memory = EventLog()
+    memory = EventLog(PROFILE.scope_parameters)
     for event, identity, started, done in writes:
         _wrote(memory, event, identity, started, done, group)
     return memory
@@ -193,35 +200,35 @@ def _wrote(
 
 
 async def test_a_later_write_takes_the_place_of_an_earlier_one() -> None:
-    memory = EventLog()
+    memory = EventLog(PROFILE.scope_parameters)
     await asyncio.create_task(_sequential(memory))
-    assert memory.events(("p-1",), "project", False, 10) == ["ev-2"]
+    assert memory.events(("p-1",), "project", False, 10) == ["276638689419852"]
 
 
 async def _sequential(memory: EventLog) -> None:
-    _wrote(memory, "ev-1", "p-1", 0, 1)
-    _wrote(memory, "ev-2", "p-1", 2, 3)
+    _wrote(memory, "276638689419851", "p-1", 0, 1)
+    _wrote(memory, "276638689419852", "p-1", 2, 3)
 
 
 async def test_of_ones_own_writes_the_last_is_waited_for_alone() -> None:
-    memory = memory_with(("ev-1", "p-1", 0, 1), ("ev-2", "p-2", 2, 3))
-    assert memory.events(("p-1", "p-2"), "project", False, 10) == ["ev-2"]
-    assert memory.events(("p-2", "p-1"), "project", False, 10) == ["ev-2"]
-    assert memory.events(("p-1",), "project", False, 10) == ["ev-1"]
+    memory = memory_with(("276638689419851", "p-1", 0, 1), ("276638689419852", "p-2", 2, 3))
+    assert memory.events(("p-1", "p-2"), "project", False, 10) == ["276638689419852"]
+    assert memory.events(("p-2", "p-1"), "project", False, 10) == ["276638689419852"]
+    assert memory.events(("p-1",), "project", False, 10) == ["276638689419851"]
 
 
 async def test_events_expire() -> None:
-    memory = memory_with(("ev-1", "p-1", 0, 1))
-    assert memory.events(("p-1",), "project", False, EXPIRY) == ["ev-1"]
+    memory = memory_with(("276638689419851", "p-1", 0, 1))
+    assert memory.events(("p-1",), "project", False, EXPIRY) == ["276638689419851"]
     assert memory.events(("p-1",), "project", False, EXPIRY + 1) == []
     assert memory.events((), "project", True, EXPIRY + 1) == []
 
 
 async def test_memory_is_bounded() -> None:
-    memory = EventLog()
+    memory = EventLog(PROFILE.scope_parameters)
     for number in range(CAPACITY + 500):
         memory.wrote(
-            f"ev-{number}",
+            f"27663868941985{number}",
             method="POST",
             group="project",
             names=("serverId",),
@@ -234,14 +241,14 @@ async def test_memory_is_bounded() -> None:
 
 
 async def test_old_scopes_go_when_new_ones_come() -> None:
-    memory = memory_with(("ev-1", "p-1", 0, 1), ("ev-2", "p-2", EXPIRY + 5, EXPIRY + 6))
+    memory = memory_with(("276638689419851", "p-1", 0, 1), ("276638689419852", "p-2", EXPIRY + 5, EXPIRY + 6))
     assert len(memory) == 3  # p-2, the group, and any group
 
 
 async def test_a_thing_created_here_belongs_to_where_it_was_created() -> None:
-    memory = EventLog()
+    memory = EventLog(PROFILE.scope_parameters)
     memory.wrote(
-        "ev-1",
+        "276638689419851",
         method="POST",
         group="database",
         names=("projectId",),
@@ -251,39 +258,53 @@ async def test_a_thing_created_here_belongs_to_where_it_was_created() -> None:
         now=1,
     )
     memory.wrote(
-        "ev-2", method="PATCH", group="database", names=("databaseId",), ids=("db-1",), body=b"", started=2, now=3
+        "276638689419852",
+        method="PATCH",
+        group="database",
+        names=("databaseId",),
+        ids=("db-1",),
+        body=b"",
+        started=2,
+        now=3,
     )
-    assert memory.events(("p-1",), "database", True, 4) == ["ev-2"]
+    assert memory.events(("p-1",), "database", True, 4) == ["276638689419852"]
     assert memory.events(("p-2",), "database", True, 4) == []
 
 
 async def test_a_change_of_unknown_place_counts_for_the_lists_of_its_group() -> None:
-    memory = EventLog()
+    memory = EventLog(PROFILE.scope_parameters)
     memory.wrote(
-        "ev-1", method="PATCH", group="database", names=("databaseId",), ids=("db-1",), body=b"", started=0, now=1
+        "276638689419851",
+        method="PATCH",
+        group="database",
+        names=("databaseId",),
+        ids=("db-1",),
+        body=b"",
+        started=0,
+        now=1,
     )
-    assert memory.events(("p-1",), "database", True, 2) == ["ev-1"]
+    assert memory.events(("p-1",), "database", True, 2) == ["276638689419851"]
     assert memory.events(("p-1",), "project", True, 2) == []
     assert memory.events(("db-2",), "database", False, 2) == []
 
 
 async def test_raw_routes_take_part() -> None:
-    async with talking(created("p-1", "ev-1"), reply(200, {})) as (client, server, _):
+    async with talking(created("p-1", "276638689419851"), reply(200, {})) as (client, server, _):
         await client.request("POST", "/v2/servers/s-1/projects", body=NEW)
         await client.sender.value(GET_PROJECT, ("p-1",))
         await client.request("GET", "/v2/projects/p-1")
         await client.request("GET", "/v2/projects/p-2")
         server.then(reply(200, []))
         await client.sender.value(LIST_PROJECTS)
-        assert events(server) == [None, "ev-1", "ev-1", None, "ev-1"]
+        assert events(server) == [None, "276638689419851", "276638689419851", None, "276638689419851"]
 
 
 async def test_a_raw_list_sees_what_a_method_wrote() -> None:
-    async with talking(created("p-1", "ev-1"), reply(200, [])) as (client, server, _):
+    async with talking(created("p-1", "276638689419851"), reply(200, [])) as (client, server, _):
         await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
         await client.request("GET", "/v2/projects")
         await client.request("GET", "/v2/projects/p-2")
-        assert events(server) == [None, "ev-1", None]
+        assert events(server) == [None, "276638689419851", None]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from mittwald_async.errors import (
     ResponseDecodeError,
     StatusError,
 )
+from mittwald_async.profile import PROFILE
 from mittwald_async.runtime.transport.responses import masked, status_error
 from mittwald_async.runtime.transport.session import ERROR_BODY_LIMIT
 
@@ -137,9 +138,11 @@ async def test_validation_errors_name_their_places() -> None:
 
 def test_two_kinds_of_412() -> None:
     lag = b'{"type": "FailedPrecondition", "message": "lastEventID not reached", "params": {"traceId": "t"}}'
-    assert isinstance(status_error(412, {}, lag), ConsistencyError)
-    assert isinstance(status_error(412, {}, b'{"type": "VError", "message": "not in this phase"}'), RefusedError)
-    assert isinstance(status_error(412, {}, b"<html>"), RefusedError)
+    assert isinstance(status_error(412, {}, lag, PROFILE), ConsistencyError)
+    assert isinstance(
+        status_error(412, {}, b'{"type": "VError", "message": "not in this phase"}', PROFILE), RefusedError
+    )
+    assert isinstance(status_error(412, {}, b"<html>", PROFILE), RefusedError)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +162,7 @@ def test_two_kinds_of_412() -> None:
     ],
 )
 def test_no_body_hides_the_status(body: bytes, message: str | None) -> None:
-    error = status_error(502, {}, body)
+    error = status_error(502, {}, body, PROFILE)
     assert error.status == 502
     assert error.body == body
     assert len(str(error)) < 400

@@ -260,9 +260,9 @@ class _Observes:
         ({"headers": {5: "x"}}, "headers"),
         ({"strict": "yes"}, "strict"),
         ({"session": 5}, "session: must be an aiohttp.ClientSession, not int"),
-        ({"pool": 5}, "pool: must be a Pool, not int"),
+        ({"pool": 5}, "pool must be a Pool, got int"),
         ({"clock": 5}, "clock"),
-        ({"token": 5}, "token is no text but int"),
+        ({"token": 5}, "token must be text, got int"),
         ({"token": "lone surrogate \udc80"}, "token"),
         *(({"headers": {name: "x"}}, f"{name}.*framed") for name in FRAMING),
         ({"headers": {"A Name": "x"}}, "is no header name"),
@@ -312,7 +312,7 @@ async def test_an_anonymous_client_sends_no_token() -> None:
             await client.with_options(timeout=7).sender.value(GET_PROJECT, ("p-1",))
         assert "x-access-token" not in server.seen[0].headers
     with pytest.raises(ConfigurationError, match="anonymous"):
-        Mittwald.anonymous(token=TOKEN)
+        Mittwald.anonymous(**dict[str, Any](token=TOKEN))
 
 
 async def test_who_we_are_is_told_and_cookies_are_not_kept() -> None:

@@ -122,7 +122,7 @@ async def test_headers_of_the_callers_that_sound_secret_are_sent_and_not_shown()
             await client.request("GET", "/v2/x", headers={"X-Api-Key": "hush-hush"})
         for name, variables in frames_of_ours(caught.value):
             for variable, value in variables.items():
-                if variable != "headers" or name not in ("Mittwald.request", "Pipeline.request"):
+                if variable != "headers" or name not in ("Client.request", "Pipeline.request"):
                     assert "hush-hush" not in repr(value), f"{variable} in {name}"
         sent = server.seen[0].headers
         assert (sent["authorization"], sent["x-api-key"]) == ("Bearer hush-hush", "hush-hush")

@@ -63,7 +63,9 @@ class Desk:
             name: self.wall.stamp(seconds),
         }
 
-    async def __call__(self, operation_id: str, method: str, path: str, body: Secret) -> TokenResponse:
+    async def __call__(
+        self, operation_id: str, method: str, path: str, body: Secret, content_type: str = "application/json"
+    ) -> TokenResponse:
         self.asked.append((operation_id, method, path))
         self.bodies.append(msgspec.json.decode(body.reveal()))
         self.on_ask(operation_id)
@@ -80,6 +82,8 @@ class Desk:
         return TokenResponse(status=status, headers=headers, body=Secret(text))
 
 
-async def never(operation_id: str, method: str, path: str, body: Secret) -> TokenResponse:
+async def never(
+    operation_id: str, method: str, path: str, body: Secret, content_type: str = "application/json"
+) -> TokenResponse:
     """An exchange that must not be needed."""
     raise AssertionError(f"{operation_id} was called")

@@ -11,6 +11,13 @@ import pytest
 from aiohttp import web
 
 from mittwald_async import Mittwald
+from mittwald_async.credentials import (
+    PasswordLogin,
+    extension_secret,
+    password_login,
+    retrieval_key,
+    session_login,
+)
 from mittwald_async.errors import (
     AuthenticationError,
     CallTimeoutError,
@@ -19,7 +26,6 @@ from mittwald_async.errors import (
     NotSentError,
 )
 from mittwald_async.operations import OPERATIONS
-from mittwald_async.runtime.credentials import PasswordLogin, kinds
 from mittwald_async.runtime.credentials.token_exchange import Step
 
 
@@ -177,7 +183,8 @@ async def test_a_call_that_breaks_off_shows_no_secret_in_any_frame(answers: bool
 
 
 def test_the_login_routes_are_those_of_the_document() -> None:
-    steps = [value for value in vars(kinds).values() if isinstance(value, Step)]
+    rooms = (session_login, password_login, retrieval_key, extension_secret)
+    steps = [value for room in rooms for value in vars(room).values() if isinstance(value, Step)]
     assert len(steps) == 5
     for step in steps:
         operation = OPERATIONS[step.operation_id]

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from mittwald_async.credentials import AccessTokenRetrievalKey, ExtensionInstanceSecret, PasswordLogin
 from mittwald_async.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -18,14 +19,7 @@ from mittwald_async.errors import (
     ServerError,
     StatusError,
 )
-from mittwald_async.runtime.credentials import (
-    AccessTokenRetrievalKey,
-    ExtensionInstanceSecret,
-    PasswordLogin,
-    Secret,
-    StaticToken,
-    TokenSource,
-)
+from mittwald_async.runtime.credentials import Secret, StaticToken, TokenSource
 
 from .desk import INSTANCE, REFRESH, RETRIEVE, SECOND_FACTOR, SIGN_IN, Desk
 

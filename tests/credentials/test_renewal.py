@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mittwald_async.credentials import PasswordLogin
 from mittwald_async.errors import (
     AuthenticationError,
     ClientStateError,
@@ -17,7 +18,7 @@ from mittwald_async.errors import (
     MaybeSentError,
     TransportError,
 )
-from mittwald_async.runtime.credentials import PasswordLogin, Secret, TokenSource
+from mittwald_async.runtime.credentials import Secret, TokenSource
 
 from .desk import REFRESH, SIGN_IN, Desk, never
 
@@ -299,10 +300,10 @@ async def test_the_same_token_again_is_no_reason_to_try_again() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (None, "is no text but NoneType"),
+        (None, "must be text, got NoneType"),
         ("a b", "holds a character"),
         (("t",), "is no pair"),
-        (5, "is no text but int"),
+        (5, "must be text, got int"),
     ],
 )
 async def test_a_callable_that_gives_no_token(given: object, said: str) -> None:

@@ -15,18 +15,9 @@ import msgspec
 import pytest
 
 from mittwald_async import Mittwald
+from mittwald_async.credentials import AccessTokenRetrievalKey, ExtensionInstanceSecret, PasswordLogin
 from mittwald_async.errors import MittwaldError
-from mittwald_async.runtime.credentials import (
-    AccessTokenRetrievalKey,
-    Credentials,
-    ExtensionInstanceSecret,
-    PasswordLogin,
-    Secret,
-    StaticToken,
-    TokenResponse,
-    TokenSource,
-    resolve,
-)
+from mittwald_async.runtime.credentials import Credentials, Secret, StaticToken, TokenResponse, TokenSource, resolve
 
 from .desk import INSTANCE, REFRESH, RETRIEVE, SECOND_FACTOR, SIGN_IN, Desk, Reply
 
@@ -140,7 +131,7 @@ async def test_errors_logs_and_frames_show_nothing(
 def test_a_token_that_is_refused_at_the_door_shows_in_no_frame() -> None:
     attempts: list[Callable[[], object]] = [
         lambda: StaticToken(f"{WORD}\n"),
-        lambda: StaticToken.from_environment({"MITTWALD_API_TOKEN": f"{WORD}\n"}),
+        lambda: StaticToken.from_environment("API_TOKEN", environ={"API_TOKEN": f"{WORD}\n"}),
         lambda: resolve(f"{WORD}\n", None),
         lambda: resolve(f"{WORD}\udc80", None),
         lambda: resolve(cast("str", WORD.encode()), None),
@@ -167,4 +158,6 @@ async def test_a_callable_that_gives_a_bad_token_shows_it_in_no_frame() -> None:
 
 
 def test_an_answer_shows_no_body() -> None:
-    assert repr(TokenResponse(status=200, headers={"Set-Cookie": WORD}, body=Secret(WORD))) == "Answer(status=200)"
+    assert (
+        repr(TokenResponse(status=200, headers={"Set-Cookie": WORD}, body=Secret(WORD))) == "TokenResponse(status=200)"
+    )

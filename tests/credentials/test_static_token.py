@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from mittwald_async.credentials import PasswordLogin
 from mittwald_async.errors import ConfigurationError
-from mittwald_async.runtime.credentials import (
-    Credentials,
-    PasswordLogin,
-    Secret,
-    StaticToken,
-    TokenResponse,
-    TokenSource,
-    resolve,
-)
+from mittwald_async.runtime.credentials import Credentials, Secret, StaticToken, TokenResponse, TokenSource, resolve
 
 from .desk import Desk, never
+
+VARIABLES = ("MITTWALD_API_TOKEN",)
 
 
 async def test_it_is_there_at_once_and_a_401_is_final() -> None:
@@ -42,22 +37,22 @@ def test_a_token_that_cannot_be_sent_is_refused_without_being_shown(token: str, 
         StaticToken(token)
     assert not token.strip() or token.strip() not in str(caught.value)
     with pytest.raises(ConfigurationError, match=f"MITTWALD_API_TOKEN {said}"):
-        StaticToken.from_environment({"MITTWALD_API_TOKEN": token})
+        StaticToken.from_environment("MITTWALD_API_TOKEN", environ={"MITTWALD_API_TOKEN": token})
 
 
 def test_the_environment_is_the_fallback() -> None:
-    found = resolve(None, None, {"MITTWALD_API_TOKEN": "from-environment"}).current()
+    found = resolve(None, None, VARIABLES, environ={"MITTWALD_API_TOKEN": "from-environment"}).current()
     assert found == Secret("from-environment")
-    given = resolve("given", None, {"MITTWALD_API_TOKEN": "from-environment"}).current()
+    given = resolve("given", None, VARIABLES, environ={"MITTWALD_API_TOKEN": "from-environment"}).current()
     assert given == Secret("given")
-    assert resolve(Secret("sealed"), None, {}).current() == Secret("sealed")
+    assert resolve(Secret("sealed"), None, environ={}).current() == Secret("sealed")
     with pytest.raises(ConfigurationError, match=r"pass token=… or credentials=…, or set .* MITTWALD_API_TOKEN"):
-        resolve(None, None, {})
+        resolve(None, None, VARIABLES, environ={})
 
 
 def test_one_way_in_is_enough() -> None:
     login = PasswordLogin("ada@example.com", "password-for-tests")
-    assert resolve(None, login, {"MITTWALD_API_TOKEN": "unused"}) is login
+    assert resolve(None, login, VARIABLES, environ={"MITTWALD_API_TOKEN": "unused"}) is login
     with pytest.raises(ConfigurationError, match="both"):
         resolve("token", login)
 
@@ -73,7 +68,7 @@ async def test_an_async_function_will_do() -> None:
 
 def test_what_is_no_credentials_is_refused() -> None:
     wrong: object = 42
-    with pytest.raises(ConfigurationError, match="int is neither"):
+    with pytest.raises(ConfigurationError, match="must be a Credentials object"):
         resolve(None, wrong)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 

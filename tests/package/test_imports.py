@@ -25,9 +25,13 @@ def test_the_root_loads_nothing_but_itself() -> None:
 
 
 def test_the_client_loads_no_generated_module() -> None:
-    """Of `api` only the index of groups, which names them."""
+    """But the index of groups, which names them, and that of operations, which loads them when they are looked at."""
     loaded = loaded_by("from mittwald_async import Mittwald; Mittwald('token-for-tests')")
-    assert ours(loaded, *GENERATED) == {"mittwald_async.api", "mittwald_async.api.groups"}
+    assert ours(loaded, *GENERATED) == {
+        "mittwald_async.api",
+        "mittwald_async.api.groups",
+        "mittwald_async.operations",
+    }
 
 
 def test_the_first_use_of_a_group_loads_that_group_only() -> None:

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from mittwald_async.errors import BadRequestError, Issue
+from mittwald_async.profile import PROFILE
+from mittwald_async.runtime.lists import ListContext
 from mittwald_async.runtime.operation import Operation, Paging, Response, Sender
 from mittwald_async.runtime.paging import Pages
 from mittwald_async.runtime.structs import UNSET
@@ -73,6 +75,11 @@ class ListServer(Sender):
         self.sent: list[dict[str, object]] = []
         self.running = 0
         self.most_running = 0
+        self._lists = ListContext(PROFILE.paging)
+
+    @property
+    def lists(self) -> ListContext:
+        return self._lists
 
     async def response(
         self,

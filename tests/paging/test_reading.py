@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from mittwald_async.errors import BadRequestError, InvalidArgumentError, Issue, NotFoundError, ResponseDecodeError
+from mittwald_async.profile import PROFILE
+from mittwald_async.runtime.lists import ListContext
 from mittwald_async.runtime.operation import Page, Paging
 from mittwald_async.runtime.paging import Pages, PageSizes
 from mittwald_async.runtime.structs import UNSET
@@ -283,18 +285,17 @@ class TestPageSize:
     def test_sizes_of_few_operations_are_kept(self) -> None:
         sizes = PageSizes()
         for number in range(2000):
-            sizes.refused(listing(SKIPPED, f"o{number}"), 10)
-        assert sizes.size(listing(SKIPPED, "o0")) == 1000
-        assert sizes.size(listing(SKIPPED, "o1999")) == 10
+            sizes.refused(f"o{number}", 10)
+        assert sizes.size("o0", 1000) == 1000
+        assert sizes.size("o1999", 1000) == 10
 
-    async def test_senders_may_own_what_was_learned_or_be_forgetful(self) -> None:
-        class Owner(ListServer):
-            page_sizes = PageSizes()
-
+    async def test_senders_may_keep_what_was_learned_or_be_forgetful(self) -> None:
         class Forgetful(ListServer):
-            __hash__ = None  # type: ignore[assignment]
+            @property
+            def lists(self) -> ListContext:
+                return ListContext(PROFILE.paging)
 
-        for kind, limits in ((Owner, [1000, 5, 5]), (Forgetful, [1000, 5, 1000, 5])):
+        for kind, limits in ((ListServer, [1000, 5, 5]), (Forgetful, [1000, 5, 1000, 5])):
             server = kind(range(3))
             server.cap = 5
             await pages_of(server)

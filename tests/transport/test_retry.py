@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -14,7 +14,8 @@ from mittwald_async.errors import (
     ReadTimeoutError,
     TransportError,
 )
-from mittwald_async.runtime.transport.retry import Quota, jitter, repeats_error, repeats_status, retry_after
+from mittwald_async.runtime.headers import retry_after
+from mittwald_async.runtime.transport.retry import Quota, jitter, repeats_error, repeats_status
 
 NOW = datetime(2024, 5, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -58,7 +59,14 @@ def test_jitter_is_full_and_capped() -> None:
         (" 7 ", 7.0),
         ("Wed, 01 May 2024 12:00:30 GMT", 30.0),
         ("Wed, 01 May 2024 12:00:30 -0000", 30.0),
-        ("Wed, 01 May 2024 11:00:00 GMT", 0.0),
+        ("Wednesday, 01-May-24 12:00:30 GMT", 30.0),
+        ("Wed May  1 12:00:30 2024", 30.0),
+        ("Wed, 01 May 2024 11:00:00 GMT", None),
+        ("Wed, 01 May 99999999999 12:00:00 GMT", None),
+        ("Wed, 99 May 2024 12:00:00 GMT", None),
+        ("0", None),
+        ("9" * 400, None),
+        ("2678401", None),
         ("soon", None),
         ("-5", None),
         ("1e3", None),
@@ -67,6 +75,14 @@ def test_jitter_is_full_and_capped() -> None:
 )
 def test_retry_after_in_both_spellings(text: str, seconds: float | None) -> None:
     assert retry_after({"Retry-After": text}, NOW) == seconds
+    assert retry_after({"retry-after": text}, NOW) == seconds
+
+
+def test_a_date_is_relative_to_the_clock_that_named_it() -> None:
+    headers = {"Retry-After": "Wed, 01 May 2024 12:00:30 GMT", "Date": "Wed, 01 May 2024 12:00:10 GMT"}
+    for hours in (-1, 0, 1):
+        assert retry_after(headers, NOW + timedelta(hours=hours)) == 20.0
+    assert retry_after({**headers, "Date": "yesterday"}, NOW) == 30.0
 
 
 def test_the_quota_pays_a_hundred_retries_and_refills_by_success() -> None:

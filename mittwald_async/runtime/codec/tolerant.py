@@ -22,12 +22,13 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
+from .. import logs
 from ..errors import DriftWarning
 from ..structs import UNSET, UnionStandIn, Unknown, UnsetType
 from .typing_utils import bare, is_stand_in, is_struct, is_union, members
 from .unions import NUMBERS, hook, keeps_all, same, steps_of
 
-logger: logging.Logger = logging.getLogger("mittwald_async.codec")
+logger: logging.Logger = logs.logger("codec")
 
 REMEMBERED = 4096
 """Places of drift that are remembered so as to be reported once; the oldest are forgotten first."""

@@ -47,7 +47,7 @@ def resolve(expression: str, *, models: str = "", module: str = "") -> Any:
     Args:
         expression: for example `str`, `list[project.ProjectListItem]`, `user.A | user.B`. Domain modules of the models
             are the roots of dotted names; they are imported on first use.
-        models: the package that has the domain modules, such as `mittwald_async.models`; empty for none.
+        models: the package that has the domain modules, such as `shop_client.models`; empty for none.
         module: name of a module whose own names come first; empty for none.
 
     Returns:

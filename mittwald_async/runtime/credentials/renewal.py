@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -20,12 +19,14 @@ from typing import Protocol, TypeVar, runtime_checkable
 import msgspec
 
 from ..errors import ApiClientError, AuthenticationError, ClientStateError
-from .token_exchange import Exchange, Grant, Secret
+from ..logs import logger
+from .secret import Secret
+from .token_exchange import Exchange, Grant
 
 HOLD_OFF = 5.0
 """Seconds until renewal ahead of expiry is tried again after it failed; meanwhile the old token serves."""
 
-_log = logging.getLogger("mittwald_async.runtime.credentials")
+_log = logger("credentials")
 
 
 @runtime_checkable
@@ -70,7 +71,7 @@ def _twin(problem: ErrorT) -> ErrorT:
     return twin.with_traceback(problem.__traceback__)
 
 
-_renewing: ContextVar[tuple[object, ...]] = ContextVar("mittwald_async_renewing", default=())
+_renewing: ContextVar[tuple[object, ...]] = ContextVar("token_renewals", default=())
 """The renewals this code runs inside of: a token callable that waits for its own token would wait for ever."""
 
 
@@ -119,12 +120,12 @@ class Renewable(ABC):
         loop = asyncio.get_running_loop()
         flight = self._flight
         if flight is None or flight.done() or flight.get_loop() is not loop:
-            flight = self._flight = loop.create_task(self._renew(exchange), name="mittwald_async token renewal")
+            flight = self._flight = loop.create_task(self._renew(exchange), name="token renewal")
             flight.add_done_callback(_retrieved)
         elif flight in _renewing.get():
             raise ClientStateError(
-                "the token callable calls the client that waits for its token: use a second client, or "
-                "Mittwald.anonymous(), inside the callable"
+                "the token callable calls the client that waits for its token: use a second client inside the callable, "
+                "such as one made by anonymous()"
             )
         await asyncio.wait((flight,))
         if flight.cancelled():

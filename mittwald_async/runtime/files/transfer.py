@@ -6,7 +6,6 @@ A connection that breaks in the middle of the body is taken up again from the by
 
 from __future__ import annotations
 
-import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -21,6 +20,7 @@ from ..errors import (
     StatusError,
     TransportError,
 )
+from ..logs import logger
 from ..operation import Operation
 
 BREAKS = 5
@@ -36,7 +36,7 @@ RATE_WINDOW = 60.0
 _BACKOFF, _BACKOFF_CAP = 0.5, 20.0
 """Seconds: full jitter up to `0.5 * 2**n`, at most 20, between one break and the next try."""
 
-_log = logging.getLogger("mittwald_async.download")
+_log = logger("download")
 
 
 class StreamResponse(Protocol):

@@ -12,8 +12,8 @@ Items may be added or removed while a list is read. Offsets then shift: an item 
 it) or be missed, as with any reading by offset.
 """
 
+from ..lists import PageSizes
 from .pages import Pages
-from .sizes import PageSizes
 from .stream import ItemStream, PageStream
 
 __all__ = ["ItemStream", "PageSizes", "PageStream", "Pages"]

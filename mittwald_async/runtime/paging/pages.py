@@ -12,10 +12,10 @@ import msgspec
 from typing_extensions import TypeVar
 
 from ..errors import InvalidArgumentError, PagingError
+from ..lists import PageSizes
 from ..operation import Operation, Page, Response, Sender
 from ..structs import UNSET
-from .sizes import sizes_of
-from .stream import Fetch, ItemStream, PageStream, with_falling_size
+from .stream import Fetch, ItemStream, PageStream, suggested_size, with_falling_size
 
 T = TypeVar("T", default=Any)
 
@@ -58,11 +58,15 @@ class Pages(Generic[T]):
         unique: bool = False,
     ) -> None:
         given = dict(query) if query else {}
-        self._sizes = sizes_of(sender)
-        limit, skip, page = given.pop("limit", None), given.pop("skip", None), given.pop("page", None)
-        self._limit = None if limit is None else _whole(limit, "limit", 1)
-        skip = None if skip is None else _whole(skip, "skip", 0)
-        page = None if page is None else _whole(page, "page", 0)
+        lists = sender.lists
+        self._sizes: PageSizes = lists.sizes
+        names = lists.names
+        limit = given.pop(names.limit_parameter, None)
+        skip = given.pop(names.skip_parameter, None)
+        page = given.pop(names.page_parameter, None)
+        self._limit = None if limit is None else _whole(limit, names.limit_parameter, 1)
+        skip = None if skip is None else _whole(skip, names.skip_parameter, 0)
+        page = None if page is None else _whole(page, names.page_parameter, 0)
         self._origin = skip or 0
         numbered = None
         if skip is None and page is not None:
@@ -192,10 +196,11 @@ class Pages(Generic[T]):
         paging = operation.paging
         if self._limit is None and paging is not None:
             self._limit = paging.default_limit
-        return self._limit or self._sizes.size(operation)
+        return self._limit or self._sizes.size(operation.operation_id, suggested_size(operation))
 
     def _size(self, at_most: int | None) -> int:
-        size = self._sizes.size(self._fetch.operation, self._limit)
+        operation = self._fetch.operation
+        size = self._sizes.size(operation.operation_id, suggested_size(operation), self._limit)
         return size if at_most is None else min(size, at_most)
 
     def _stream(self, at_most: int | None = None) -> PageStream[T]:

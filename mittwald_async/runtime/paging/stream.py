@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Generic, cast
 
 import msgspec
@@ -18,20 +19,30 @@ from typing_extensions import TypeVar
 
 from ..concurrency.tasks import TaskSet
 from ..errors import ClientStateError, PagingError, ResponseDecodeError
+from ..lists import USUAL_SIZE, PageSizes, PagingNames, smaller
 from ..operation import Operation, Page, Paging, Response, Sender
 from ..structs import UNSET
-from .sizes import PageSizes, smaller
 
 T = TypeVar("T", default=Any)
 
-# Strings whose folding is known: headers are found faster by them.
-_TOTAL, _LIMIT, _SKIP = istr("X-Pagination-TotalCount"), istr("X-Pagination-Limit"), istr("X-Pagination-Skip")
+
+def suggested_size(operation: Operation[Any]) -> int:
+    """Items to ask for at once where the caller names no number: the most that the document suggests."""
+    paging = operation.paging or Paging()
+    return paging.max_limit or max(paging.default_limit or 0, USUAL_SIZE)
+
+
+@cache
+def _headers_of(names: PagingNames) -> tuple[str | None, str | None, str | None]:
+    """Total, limit and skip as strings whose folding is known: headers are found faster by them."""
+    total, limit, skip = names.total_header, names.limit_header, names.skip_header
+    return total and istr(total), limit and istr(limit), skip and istr(skip)
 
 
 class Fetch:
     """One list operation with its arguments, able to get any window of it."""
 
-    __slots__ = ("body", "filters", "headers", "numbered", "operation", "paging", "path", "sender", "total")
+    __slots__ = ("body", "filters", "headers", "names", "numbered", "operation", "paging", "path", "sender", "total")
 
     def __init__(
         self,
@@ -52,6 +63,7 @@ class Fetch:
         self.numbered: tuple[int, int, int] | None = numbered
         """Start, size and number of the page that the caller asked for by number: it is sent as it was said."""
         self.paging: Paging = operation.paging or Paging()
+        self.names: PagingNames = sender.lists.names
         self.total: int | None = None
 
     def copy(self) -> Fetch:
@@ -60,16 +72,22 @@ class Fetch:
 
     def window(self, start: int, size: int) -> dict[str, object]:
         """The query for `size` items from `start` on."""
-        query, paging = dict(self.filters), self.paging
+        query, paging, names = dict(self.filters), self.paging, self.names
         if paging.limit:
-            query["limit"] = size
+            query[names.limit_parameter] = size
             if self.numbered is not None and self.asks_by_number(start, size):
-                query["page"] = self.numbered[2]
+                query[names.page_parameter] = self.numbered[2]
             elif paging.skip:
-                query["skip"] = start
+                query[names.skip_parameter] = start
             else:
-                query["page"] = start // size + 1
+                query[names.page_parameter] = start // size + 1
         return query
+
+    def smaller_size(self, error: BaseException, tried: int) -> int | None:
+        """The size to try after an error; `None` where the error is not about the size."""
+        if not self.paging.limit:
+            return None
+        return smaller(error, tried, self.paging.default_limit, self.names.limit_parameter)
 
     def asks_by_number(self, start: int, size: int) -> bool:
         """Whether this window is the page that the caller asked for by its number."""
@@ -111,13 +129,15 @@ class Fetch:
             operation_id = self.operation.operation_id
             raise ResponseDecodeError("a list was expected", operation_id=operation_id, json_path=where, body=b"")
         headers = response.headers
-        total = _count(headers.get(_TOTAL))
+        total_header, limit_header, skip_header = _headers_of(self.names)
+        total = _count(headers.get(total_header)) if total_header else None
         if total is None and paging.total is not None:
             told = member(data, paging.total)
             total = int(told) if isinstance(told, int | float) else None
         if total is not None:
             self.total = total
-        limit, skip = _count(headers.get(_LIMIT)), _count(headers.get(_SKIP))
+        limit = _count(headers.get(limit_header)) if limit_header else None
+        skip = _count(headers.get(skip_header)) if skip_header else None
         return Page(
             items=items,
             total=total,
@@ -136,10 +156,10 @@ async def with_falling_size(fetch: Fetch, sizes: PageSizes, at: int, size: int) 
                 fetch.operation, fetch.path, fetch.window(start, size), fetch.headers, fetch.body
             )
         except Exception as error:
-            fallen = smaller(error, size, fetch.paging.default_limit) if fetch.paging.limit else None
+            fallen = fetch.smaller_size(error, size)
             if fallen is None:
                 raise
-            sizes.refused(fetch.operation, fallen)
+            sizes.refused(fetch.operation.operation_id, fallen)
             size = fallen
         else:
             page = fetch.read(response, start, size)
@@ -279,9 +299,9 @@ class PageStream(Generic[T]):
         error = task.exception()
         if error is None:
             return start, task.result()
-        fallen = smaller(error, self._size, self._fetch.paging.default_limit) if self._fetch.paging.limit else None
+        fallen = self._fetch.smaller_size(error, self._size)
         if fallen is not None:
-            self._sizes.refused(self._fetch.operation, fallen)
+            self._sizes.refused(self._fetch.operation.operation_id, fallen)
             self._size = fallen
             await self._drop()
             return start, None
@@ -323,7 +343,7 @@ class PageStream(Generic[T]):
             self._at, self._done = start + count, True
             return
         cut = self._cut_to(start, page, first)
-        self._sizes.arrived(self._fetch.operation, count)
+        self._sizes.arrived(self._fetch.operation.operation_id, count)
         if cut is not None:
             self._size = cut
         self._at = start + max(count, self._size)
@@ -337,18 +357,19 @@ class PageStream(Generic[T]):
 
     def _cut_to(self, start: int, page: Page[Any], first: bool) -> int | None:
         """The size that the server silently cut a page to; `None` where a short page is just that."""
-        count, told = len(page.items), _count(page.response.headers.get(_LIMIT))
+        limit_header = _headers_of(self._fetch.names)[1]
+        count, told = len(page.items), _count(page.response.headers.get(limit_header)) if limit_header else None
         if not 0 < count < self._size:
             return None
         if self._total is None:
-            return count if first and self._sizes.may_be_cut(self._fetch.operation, count) else None
+            return count if first and self._sizes.may_be_cut(self._fetch.operation.operation_id, count) else None
         if start + count >= self._total:
             return None
         if told is None:
             return count if first else None
         if not count <= told < self._size:
             return None
-        self._sizes.refused(self._fetch.operation, told)
+        self._sizes.refused(self._fetch.operation.operation_id, told)
         return told
 
     def _replan(self) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 
 from multidict import istr
 
+from ..logs import logger
 from ..operation import RateLimit
 
 # Strings whose folding is known: in a case-insensitive mapping they are found in half the time.
@@ -26,7 +26,7 @@ MOST_SECONDS = 86_400.0
 
 EXEMPT = RateLimit(exempt=True)
 
-_log = logging.getLogger("mittwald_async.ratelimit")
+_log = logger("ratelimit")
 _complained: set[str] = set()
 
 

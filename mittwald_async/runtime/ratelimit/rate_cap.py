@@ -32,7 +32,7 @@ class RateCap:
         if self._kept or self._bucket.has_capacity():
             return True
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._fetch(), name="mittwald_async rate ceiling")
+            self._task = asyncio.get_running_loop().create_task(self._fetch(), name="rate ceiling")
         return False
 
     def take(self) -> None:

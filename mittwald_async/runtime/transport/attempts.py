@@ -24,6 +24,7 @@ from ..errors import (
     StatusError,
     TransportError,
 )
+from ..headers import retry_after
 from ..ratelimit import Slot
 from . import events
 from .call import Call
@@ -31,7 +32,7 @@ from .encoding import Content, check_method, header_values, usable
 from .middleware import RawResponse, Request, around
 from .request_builder import JSON, Outgoing, content_type_of, frame
 from .responses import event_id, sealed_answer, status_error
-from .retry import jitter, retry_after
+from .retry import jitter
 from .retry_decision import Retry, after_error, after_status, follow
 from .session import LATE, Session, StreamedResponse
 
@@ -88,7 +89,7 @@ class Attempts(Outgoing):
                     else:
                         answer = await session.exchange(
                             call.method,
-                            call.url,
+                            self._url(call),
                             self._headers(call),
                             call.content,
                             self._whole if not call.waited else self._rest(call),
@@ -183,7 +184,7 @@ class Attempts(Outgoing):
         streams: list[StreamedResponse] = []
 
         async def send(request: Request) -> RawResponse:
-            url, headers, content, answered = call.url, self._headers(call), call.content, slot.answered
+            url, headers, content, answered = self._url(call), self._headers(call), call.content, slot.answered
             if request is not given:
                 url, headers, content = self._changed(call, given, request)
                 answered = slot.answered if self.shared.own(url) else None
@@ -257,7 +258,9 @@ class Attempts(Outgoing):
             self._ended_attempt(call, answer.status, None, "waited for the write of another task")
             return
         else:
-            error = status_error(answer.status, *sealed_answer(answer.headers, answer.body, call.secret))
+            error = status_error(
+                answer.status, *sealed_answer(answer.headers, answer.body, call.secret), shared.profile
+            )
             again = await self._after_status(call, answer, error)
         if again is not None and again.wait and options.timeout is not None:
             # A wait that runs over the deadline: the error at hand says more than a timeout later.
@@ -341,13 +344,14 @@ class Attempts(Outgoing):
 
     def _learn(self, call: Call, answer: RawResponse) -> None:
         """A successful write left an event, or an awaited event was reached."""
-        memory = self.shared.memory
+        shared = self.shared
+        memory = shared.memory
         operation = call.plan.operation
         if call.event is not None:
             memory.reached(call.ids, operation.group, call.event)
         if call.method == operation.method and not call.plan.safe:  # not where a redirect turned it into a read
             memory.wrote(
-                event_id(call.method, answer.status, answer.headers),
+                event_id(call.method, answer.status, answer.headers, shared.profile.events),
                 method=call.method,
                 group=operation.group,
                 names=call.names,
@@ -378,7 +382,9 @@ class Attempts(Outgoing):
 
     # -- for credentials ----------------------------------------------------------------------------------------------
 
-    async def exchange(self, operation_id: str, method: str, path: str, body: Secret) -> TokenResponse:
+    async def exchange(
+        self, operation_id: str, method: str, path: str, body: Secret, content_type: str = JSON
+    ) -> TokenResponse:
         """One request for a token: without a token, to the API's own origin, of whatever status.
 
         It is repeated, for one's own part `max_retries` times, where it was provably not executed: not sent, or 429."""
@@ -386,14 +392,16 @@ class Attempts(Outgoing):
         session = shared.session
         if session is None or session.loop is not asyncio.get_running_loop():
             raise shared.unusable()
+        login_headers = self._login_headers.copy()
+        login_headers["Content-Type"] = content_type
         tries = 0
         while True:
             try:
                 answer = await session.exchange(
                     method,
                     URL(shared.base + path, encoded=True),
-                    self._json_headers,
-                    Content(JSON, body.reveal().encode()),
+                    login_headers,
+                    Content(content_type, body.reveal().encode()),
                     self._login,
                     None,
                 )
@@ -411,7 +419,10 @@ class Attempts(Outgoing):
             await shared.clock.sleep(wait)
             tries += 1
         return TokenResponse(
-            status=answer.status, headers=answer.headers, body=Secret(answer.body.decode("utf-8", "replace"))
+            status=answer.status,
+            headers=answer.headers,
+            body=Secret(answer.body.decode("utf-8", "replace")),
+            error_body=shared.profile.errors,
         )
 
 

@@ -14,6 +14,7 @@ from yarl import URL
 
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ClientStateError
+from ..lists import ListContext
 from ..operation import Attempt
 from . import events
 from .consistency import EventLog
@@ -24,6 +25,7 @@ from .retry import Quota
 if TYPE_CHECKING:
     from ..credentials import Credentials, Secret
     from ..options import Observer
+    from ..profile import Profile
     from ..ratelimit import Limiter, RateLimitWait
     from .session import Session
 
@@ -154,7 +156,9 @@ class Shared:
         self,
         base_url: URL,
         credentials: Credentials | None,
+        profile: Profile,
         *,
+        client_name: str = "Client",
         clock: Clock = SYSTEM_CLOCK,
         chance: Callable[[], float] = random.random,
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -163,10 +167,14 @@ class Shared:
         self.base: str = str(base_url).rstrip("/")
         self.origin: URL = base_url.origin()
         self.credentials: Credentials | None = credentials
+        self.profile: Profile = profile
+        self.client_name: str = client_name
+        """The client's class, for messages."""
+        self.lists: ListContext = ListContext(profile.paging)
         self.clock: Clock = clock
         self.chance: Callable[[], float] = chance
         self.wall: Callable[[], datetime] = wall
-        self.memory: EventLog = EventLog()
+        self.memory: EventLog = EventLog(profile.scope_parameters)
         self.quota: Quota = Quota()
         self.session: Session | None = None
         self.limiter: Limiter | None = None
@@ -177,9 +185,13 @@ class Shared:
     def unusable(self) -> ClientStateError:
         """Why no call can be made here, and what to do about it."""
         if self.closed:
-            return ClientStateError("the client is closed: make a new one, `async with Mittwald(…) as mw:`")
+            return ClientStateError(
+                f"the client is closed: make a new one, `async with {self.client_name}(…) as client:`"
+            )
         if self.session is None:
-            return ClientStateError("the client is not open: use it inside `async with Mittwald(…) as mw:`")
+            return ClientStateError(
+                f"the client is not open: use it inside `async with {self.client_name}(…) as client:`"
+            )
         return ClientStateError(
             "the client was opened on another event loop: open one per loop, inside the coroutine that uses it"
         )

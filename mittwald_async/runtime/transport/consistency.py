@@ -5,7 +5,7 @@ and query, the ids in its answer (what it created), and, for a thing created thr
 created in. A later request waits for the events of the ids in its own path and query:
 
 - A list or read under project A never carries an event of project B.
-- A list without any id (`GET /v2/projects`) waits for the writes of its own group.
+- A list without any id (`GET /projects`) waits for the writes of its own group.
 - A list under a project also waits for writes of its group whose project is not known, as when a database of an
   earlier session was changed by its own id.
 
@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeAlias, cast
 
 import msgspec
@@ -34,8 +34,6 @@ CAPACITY = 4096
 TOGETHER = 8
 """Concurrent events kept per scope."""
 
-_ROOTS = frozenset(("projectId", "customerId", "serverId", "stackId", "conversationId", "extensionInstanceId"))
-"""Path parameters of what other things belong to: a write that names one is placed."""
 _BODY_LIMIT = 1 << 16
 """Bytes of an answer that is searched for ids: what was created is named in short ones."""
 
@@ -76,9 +74,14 @@ class _Created:
 class EventLog:
     """The events of one client and its clones. Bounded in number and age."""
 
-    __slots__ = ("_created", "scopes")
+    __slots__ = ("_created", "_roots", "scopes")
 
-    def __init__(self) -> None:
+    def __init__(self, roots: Collection[str] = ()) -> None:
+        """
+        Args:
+            roots: path parameters of what other things belong to: a write that names one is placed.
+        """
+        self._roots = roots
         self.scopes: OrderedDict[Scope, list[WriteEvent]] = OrderedDict()
         """What may have to be waited for; empty most of the time."""
         self._created: OrderedDict[str, _Created] = OrderedDict()
@@ -143,7 +146,7 @@ class EventLog:
             return
         task = asyncio.current_task()
         write = WriteEvent(event, started, now, None if task is None else weakref.ref(task))
-        placed = any(name in _ROOTS for name in names) or len(around) > len(ids)
+        placed = any(name in self._roots for name in names) or len(around) > len(ids)
         scopes = dict.fromkeys((*around, *made, _group(group), _ANY))
         if not placed:
             scopes[_unplaced(group)] = None

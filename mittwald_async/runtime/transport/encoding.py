@@ -6,7 +6,6 @@ import enum
 import math
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast
@@ -19,6 +18,7 @@ from yarl import URL
 from ..errors import InvalidArgumentError, did_you_mean
 from ..headers import header_flaw, redacted
 from ..operation import Operation, Parameter
+from ..urls import http_url
 from .responses import is_secret
 
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*", re.ASCII)
@@ -26,9 +26,6 @@ _PLAIN_VALUE = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 _METHOD = re.compile("[A-Za-z]{1,20}")
-NOT_IN_URLS = re.compile("[\x00-\x20\x7f]")
-"""What would end a request's first line, or a URL in it."""
-
 _PIECE = 1 << 20
 """Bytes of a body that are sent at a time."""
 
@@ -189,11 +186,7 @@ def check_method(method: object) -> None:
 
 def usable(text: str, name: str) -> URL:
     """A whole URL that a request can go to."""
-    url: URL | None = None
-    with suppress(ValueError, TypeError, AttributeError):  # raised by the questions, too: the port is looked at late
-        read = URL(text, encoded=text.isascii())
-        if not NOT_IN_URLS.search(text) and read.scheme in ("http", "https") and read.host and read.port:
-            url = read
+    url = http_url(text)
     if url is None:
         raise InvalidArgumentError(name, "is not a usable URL")
     return url

@@ -11,10 +11,10 @@ from typing import TypeAlias
 
 import msgspec
 
+from .. import logs
 from ..operation import RateLimit
 
-logging.getLogger("mittwald_async").addHandler(logging.NullHandler())
-logger: logging.Logger = logging.getLogger("mittwald_async.calls")
+logger: logging.Logger = logs.logger("calls")
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True):

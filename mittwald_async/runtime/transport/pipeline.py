@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 from msgspec import UNSET
 
 from ..errors import ClientStateError
+from ..lists import ListContext
 from ..operation import Attempt, Operation, Response
 from .attempts import Attempts
 from .call import Call
@@ -26,8 +27,10 @@ T = TypeVar("T")
 class Pipeline(Attempts):
     """Sends calls with one set of options. Clones of a client have pipelines of their own over the same `Shared`."""
 
-    page_sizes: object = None
-    """What lists have learned of this server; theirs to use, kept here because clones share it."""
+    @property
+    def lists(self) -> ListContext:
+        """What is known of the server's lists; clones share it."""
+        return self.shared.lists
 
     async def value(
         self,
@@ -123,7 +126,9 @@ class Pipeline(Attempts):
             method=call.method,
             url=call.shown_url,
             operation_id=call.operation_id,
-            event_id=None if call.plan.safe else event_id(call.method, answer.status, answer.headers),
+            event_id=None
+            if call.plan.safe
+            else event_id(call.method, answer.status, answer.headers, self.shared.profile.events),
             rate_limit=answer.rate_limit,
             attempts=(*call.attempts, last) if call.attempts else (last,),
         )

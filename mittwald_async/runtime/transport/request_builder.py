@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
 import msgspec
 from multidict import CIMultiDict
+from yarl import URL
 
 from .. import codec
 from ..credentials import Secret
-from ..errors import CallTimeoutError, InvalidArgumentError, ResponseDecodeError
+from ..errors import CallTimeoutError, ConfigurationError, InvalidArgumentError, ResponseDecodeError
 from ..headers import RedactedStr
 from ..operation import Operation
 from ..options import Options
 from ..ratelimit import Policy
+from ..schemes import QueryToken, place_token, url_with_token
+from ..urls import NOT_IN_URLS, is_whole_url
 from .call import Call, Shared
 from .encoding import (
-    NOT_IN_URLS,
     CompiledOperation,
     Content,
     check_method,
@@ -32,7 +33,7 @@ from .encoding import (
 )
 from .middleware import RawResponse
 from .responses import packed
-from .session import LATE, USER_AGENT, Limits, limits
+from .session import LATE, MACHINERY, Limits, limits
 
 JSON = "application/json"
 _JSON_TYPES = frozenset((JSON, "application/json; charset=utf-8", "application/json;charset=utf-8"))
@@ -44,7 +45,6 @@ well, and each holds its own."""
 _PLANS: dict[int, CompiledOperation] = {}
 """By identity of the operation, which the plan keeps alive. There are finitely many: those of the document, and copies that
 read it otherwise, one for each."""
-_WHOLE_URL = re.compile("https?://", re.I)
 
 
 def plan_of(operation: Operation[Any]) -> CompiledOperation:
@@ -91,23 +91,22 @@ class Outgoing:
         self.options: Options = options
         self._whole = self._limits(options.timeout)
         self._login = self._limits(_LOGIN)
-        self._remembers = options.consistency == "session"
+        profile = shared.profile
+        if options.after is not None and profile.events is None:
+            raise ConfigurationError(f"after: {profile.name} has no event ids to wait for")
+        self._remembers = options.consistency == "session" and profile.events is not None
         self._after = options.after
         self._observers = options.observers
         self._middleware = options.middleware
-        self._policy = Policy(
-            pace=options.pace,
-            reserve=options.reserve,
-            priority=options.priority,
-            max_wait=options.max_wait,
-            max_rate=options.max_rate,
-            max_concurrency=options.max_concurrency,
-        )
-        agent = f"{options.user_agent} {USER_AGENT}" if options.user_agent else USER_AGENT
-        self._base_headers = CIMultiDict({"User-Agent": agent, "Accept": JSON})
+        self._policy = Policy(**{name: getattr(options, name) for name in Policy.__struct_fields__})
+        agent = " ".join(part for part in (options.user_agent, profile.product, MACHINERY) if part)
+        self._base_headers = CIMultiDict({"User-Agent": agent, "Accept": profile.accept})
         self._base_headers.update(options.headers)
         self._foreign_headers = CIMultiDict({"User-Agent": agent, "Accept": "*/*"})
-        self._json_headers = CIMultiDict({"User-Agent": agent, "Accept": JSON, "Content-Type": JSON})
+        self._login_headers = CIMultiDict({"User-Agent": agent, "Accept": JSON})
+        self._token_in_url: QueryToken | None = (
+            profile.authentication if isinstance(profile.authentication, QueryToken) else None
+        )
         self._secret: Secret | None = None
         self._signed = self._base_headers
 
@@ -124,7 +123,7 @@ class Outgoing:
         check_method(method)
         if not isinstance(url, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
             raise InvalidArgumentError("path", f"must be text, not {type(url).__name__}")
-        absolute = _WHOLE_URL.match(url) is not None
+        absolute = is_whole_url(url)
         if not absolute and not url.startswith("/"):
             raise InvalidArgumentError("path", f"{url!r} must begin with / (or be a whole URL)")
         if NOT_IN_URLS.search(url):
@@ -221,15 +220,23 @@ class Outgoing:
         if call.away:
             return headers
         if call.event is not None:
-            headers["If-Event-Reached"] = call.event
+            events = self.shared.profile.events
+            assert events is not None
+            headers[events.request_header] = call.event
         if call.extra is not None:
             headers.update(call.extra)
         return headers
 
+    def _url(self, call: Call) -> URL:
+        """Where this attempt goes."""
+        if self._token_in_url is None or call.secret is None or call.away:
+            return call.url
+        return url_with_token(call.url, self._token_in_url, call.secret.reveal())
+
     def _sign_headers(self, secret: Secret | None) -> CIMultiDict[str]:
         headers = self._base_headers.copy()
         if secret is not None:
-            headers["X-Access-Token"] = RedactedStr(secret.reveal())
+            place_token(headers, self.shared.profile.authentication, secret.reveal())
         self._secret = secret
         self._signed = headers
         return headers

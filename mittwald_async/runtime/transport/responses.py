@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_plus
 
-import msgspec
 from multidict import CIMultiDict
 
 from ..errors import (
     AuthenticationError,
     ConsistencyError,
-    Issue,
     RefusedError,
     StatusError,
     body_excerpt,
@@ -22,6 +20,7 @@ from ..errors import (
 
 if TYPE_CHECKING:
     from ..credentials import Secret
+    from ..profile import EventIds, Profile
 
 _TELLING = "token|secret|password|passwd|code|key|signature|sig|auth"
 _SECRET_NAME = re.compile(_TELLING, re.I)
@@ -30,7 +29,6 @@ _PAIR = re.compile("(?<=[?&])[^&]+")
 _UNPACKED = frozenset(("", "identity", "gzip", "deflate", "br", "zstd"))
 _REAL_TOKEN = 12
 """Characters from which on a token is looked for in errors."""
-_NOT_REACHED = "FailedPrecondition"
 
 
 def is_secret(name: str) -> bool:
@@ -70,11 +68,13 @@ def sealed_answer(headers: Mapping[str, str], body: bytes, secret: Secret | None
     return headers, body if text == sealed(text, secret) else sealed(text, secret).encode("latin-1")
 
 
-def event_id(method: str, status: int, headers: Mapping[str, str]) -> str | None:
-    """The event a write produced; an `etag` of a read is none."""
-    if method in ("GET", "HEAD", "OPTIONS") or not 200 <= status < 300:
+def event_id(method: str, status: int, headers: Mapping[str, str], ids: EventIds | None) -> str | None:
+    """The event a write produced. What a read carries in that header is something else, and so is what does not look
+    like an event id."""
+    if ids is None or method in ("GET", "HEAD", "OPTIONS") or not 200 <= status < 300:
         return None
-    return headers.get("etag") or None
+    value = headers.get(ids.response_header)
+    return value if value and ids.is_event_id(value) else None
 
 
 def packed(headers: Mapping[str, str]) -> str:
@@ -89,56 +89,23 @@ def packed(headers: Mapping[str, str]) -> str:
     )
 
 
-def status_error(status: int, headers: Mapping[str, str], body: bytes) -> StatusError:
-    """The error an answer means. Bodies that are no JSON, or another JSON than documented, never hide the status."""
-    told = _json_object(body)
-    kind = _text(told.get("type")) or _text(told.get("name"))
-    message = _text(told.get("message"))
-    issues = tuple(_issues(told.get("validationErrors")))
+def status_error(status: int, headers: Mapping[str, str], body: bytes, profile: Profile) -> StatusError:
+    """The error a response means. Bodies that are not JSON, or other JSON than documented, never hide the status."""
+    kind, message, trace_id, issues = profile.errors.read(body)
     if not message and not issues:
         message = (packed(headers) if body else "") or body_excerpt(body)
     cls = error_class(status)
     if status == 412:
         # Without a type (a proxy ate the body) nothing says that waiting helps.
-        cls = ConsistencyError if kind == _NOT_REACHED or "not reached" in message else RefusedError
-    error = cls(message, status=status, type=kind, trace_id=_trace(told), headers=headers, body=body, issues=issues)
+        cls = ConsistencyError if _not_reached(profile.events, kind, message) else RefusedError
+    error = cls(message, status=status, type=kind, trace_id=trace_id or None, headers=headers, body=body, issues=issues)
     if isinstance(error, AuthenticationError) and not error.message:
         error.message = "the credentials were not accepted"
     return error
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
-    if body.lstrip()[:1] != b"{":
-        return {}
-    try:
-        return cast("dict[str, Any]", msgspec.json.decode(body))
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return {}
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _trace(told: Mapping[str, Any]) -> str | None:
-    params = told.get("params")
-    if not isinstance(params, dict):
-        return None
-    return _text(cast("dict[str, Any]", params).get("traceId")) or None
-
-
-def _issues(errors: object) -> list[Issue]:
-    found: list[Issue] = []
-    for entry in cast("list[object]", errors) if isinstance(errors, list) else []:
-        if isinstance(entry, dict):
-            facts = cast("dict[str, Any]", entry)
-            context = facts.get("context")
-            found.append(
-                Issue(
-                    _text(facts.get("path")),
-                    _text(facts.get("message")),
-                    _text(facts.get("type")),
-                    cast("dict[str, Any]", context) if isinstance(context, dict) else None,
-                )
-            )
-    return found
+def _not_reached(ids: EventIds | None, kind: str, message: str) -> bool:
+    """Whether a 412 says that the awaited event was not reached in time."""
+    return ids is not None and (
+        kind in ids.not_reached_types or any(text in message for text in ids.not_reached_messages)
+    )

@@ -8,10 +8,6 @@ connection error; for POST and PATCH: 429 (not executed) and errors where the re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-
 from ..errors import CallTimeoutError, NotSentError, TransportError
 
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
@@ -40,22 +36,6 @@ def repeats_error(method: str, error: TransportError) -> bool:
 def jitter(retry: int, chance: float) -> float:
     """Seconds to sleep before retry number `retry` (from 0); `chance` is uniform in [0, 1)."""
     return chance * min(CAP, BASE * 2.0 ** min(retry, 32))
-
-
-def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds the server asks to wait: `Retry-After` as a number or as an HTTP date. `None` where it says nothing."""
-    text = headers.get("Retry-After", "").strip()
-    if not text:
-        return None
-    if text.isascii() and text.replace(".", "", 1).isdigit():
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
 
 
 class Quota:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import quote
 
-from yarl import URL
-
 from ..errors import ConsistencyError, RateLimitError, StatusError, TransportError
+from ..headers import retry_after
 from ..options import Options
+from ..profile import EventIds
+from ..urls import NOT_IN_URLS, http_url
 from . import retry
 from .call import Call, Shared
-from .encoding import NOT_IN_URLS
 from .middleware import RawResponse
 
 MAX_HOPS = 5
 """Redirects that one call follows."""
-LAG_TRIES = 4
-"""Repetitions of a 403 or 404 that is taken for lag."""
-LAG_WAIT = 0.25
-"""Seconds before the first repetition of a 403 or 404 that is taken for lag; doubles each time."""
 UNREACHED_FOR = 120.0
 """Seconds a not yet reached event is asked for where the call has no deadline."""
 
@@ -51,11 +46,12 @@ def after_status(call: Call, answer: RawResponse, error: StatusError, options: O
     status = answer.status
     if isinstance(error, ConsistencyError):
         return _unreached(call, options, shared)
-    if status in (403, 404):
-        return _lag(call, status, options, shared)
+    events = shared.profile.events
+    if events is not None and status in events.lag_statuses:
+        return _lag(call, status, options, shared, events)
     if not retry.repeats_status(call.method, status):
         return None
-    told = retry.retry_after(answer.headers, shared.wall())
+    told = retry_after(answer.headers, shared.wall())
     if isinstance(error, RateLimitError):
         error.retry_after = told
     if told is not None and told > options.max_retry_wait:
@@ -90,13 +86,13 @@ def _unreached(call: Call, options: Options, shared: Shared) -> Retry | None:
     return Retry("event not reached", 0.1 + 0.4 * shared.chance())
 
 
-def _lag(call: Call, status: int, options: Options, shared: Shared) -> Retry | None:
+def _lag(call: Call, status: int, options: Options, shared: Shared, events: EventIds) -> Retry | None:
     """Permissions follow a little after the event; only for things this client created moments ago."""
-    if options.consistency == "off" or call.lag_tries >= LAG_TRIES:
+    if options.consistency == "off" or call.lag_tries >= events.lag_retries:
         return None
     if not shared.memory.fresh(call.ids, shared.clock.now()):
         return None
-    wait = LAG_WAIT * 2.0**call.lag_tries * (0.75 + 0.5 * shared.chance())
+    wait = events.lag_wait * 2.0**call.lag_tries * (0.75 + 0.5 * shared.chance())
     call.lag_tries += 1
     return Retry(f"status {status} on something just created", wait)
 
@@ -115,12 +111,7 @@ def follow(call: Call, answer: RawResponse, shared: Shared) -> str:
         return "the redirect names no location"
     if call.hops >= MAX_HOPS:
         return f"more than {MAX_HOPS} redirects"
-    target: URL | None = None
-    with suppress(ValueError):  # raised by some of the questions, too: the port is looked at late
-        place = NOT_IN_URLS.sub(lambda found: quote(found[0]), place)  # would end the request's first line
-        named = call.url.join(URL(place, encoded=place.isascii()))
-        if named.scheme in ("http", "https") and named.host and named.port:
-            target = named
+    target = http_url(NOT_IN_URLS.sub(lambda found: quote(found[0]), place), call.url)
     if target is None:
         return "the redirect's location is not a usable URL"
     turned = (status == 303 and call.method != "HEAD") or (status in (301, 302) and call.method == "POST")

@@ -22,7 +22,6 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from ..._version import __version__
 from .._accel.fast_path import BODIED, Direct
 from ..errors import (
     CallTimeoutError,
@@ -37,6 +36,7 @@ from ..errors import (
 from ..headers import RedactedStr
 from ..operation import RateLimit, Response
 from ..options import Pool
+from ..urls import http_url
 from .deadlines import COARSE, Deadline, Deadlines
 from .encoding import Content
 from .middleware import RawResponse
@@ -44,7 +44,8 @@ from .middleware import RawResponse
 ERROR_BODY_LIMIT = 1 << 20
 """Bytes of an error's body that are read; the rest is left on the wire and the connection is closed."""
 
-USER_AGENT = f"mittwald-async/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
+MACHINERY = f"python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
+"""What a user agent ends with."""
 
 _CHUNK = 1 << 16
 _LONGEST_FIELD = 1 << 15
@@ -177,10 +178,7 @@ class Proxies:
         proxy = self._known.get(url.scheme) or self._known.get("all")
         if not proxy or proxy_bypass(f"{url.host}:{url.port}"):
             return {}
-        address: URL | None = None
-        with suppress(ValueError):  # raised by the questions, too: the port is looked at late
-            named = URL(proxy if "://" in proxy else f"http://{proxy}")
-            address = named if named.scheme in ("http", "https") and named.host and named.port else None
+        address = http_url(proxy if "://" in proxy else f"http://{proxy}")
         if address is None:
             raise ValueError(
                 f"the environment's proxy for {url.scheme} is no http proxy; Pool(trust_env=False) does without"

@@ -1,0 +1,51 @@
+"""Which credentials a client uses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from ..errors import ConfigurationError
+from ..schemes import BEARER, OAuth2, Scheme
+from .client_credentials import ClientCredentials
+from .renewal import Credentials
+from .secret import Secret, as_secret
+from .static_token import StaticToken
+from .token_source import TokenCallable, TokenSource
+
+
+def resolve(
+    token: str | Secret | None,
+    credentials: Credentials | TokenCallable | None,
+    variables: Sequence[str] = (),
+    scheme: Scheme = BEARER,
+    *,
+    environ: Mapping[str, str] = os.environ,
+) -> Credentials:
+    """The credentials a client is to use: what it was given, else the token in the environment.
+
+    Args:
+        token, credentials: at most one of them.
+        variables: environment variables that may hold a token.
+        scheme: what credentials may have to know of the API.
+
+    Raises:
+        ConfigurationError: both are given, neither is and the environment holds none, or a token cannot be used.
+    """
+    if token is not None:
+        secret = as_secret(token)
+        del token
+        if credentials is not None:
+            raise ConfigurationError("token and credentials are both given: pass one of them")
+        return StaticToken(secret)
+    if credentials is None:
+        return StaticToken.from_environment(*variables, environ=environ)
+    if isinstance(credentials, Credentials):
+        if isinstance(credentials, ClientCredentials) and isinstance(scheme, OAuth2):
+            credentials.use_defaults(scheme.token_url, scheme.scopes)
+        return credentials
+    if callable(credentials):
+        return TokenSource(credentials)
+    raise ConfigurationError(
+        f"credentials must be a Credentials object or an async callable, got {type(credentials).__name__}"
+    )

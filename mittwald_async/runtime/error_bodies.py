@@ -1,0 +1,81 @@
+"""Reading the JSON body of an error: where an API puts what, and what one body says. Never raises on nonsense."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, cast
+
+import msgspec
+
+from .errors import Issue
+
+
+class ErrorFacts(NamedTuple):
+    """What the body of an error says. Text that is not there is empty."""
+
+    type: str = ""
+    message: str = ""
+    trace_id: str = ""
+    issues: tuple[Issue, ...] = ()
+
+
+class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the body of an error says what. Paths are dotted; of several the first that holds something counts."""
+
+    type: tuple[str, ...] = ("type", "code", "error.type", "error.code")
+    message: tuple[str, ...] = ("message", "detail", "error.message", "error_description", "title", "error")
+    trace_id: tuple[str, ...] = ()
+    issues: tuple[str, ...] = ("errors", "validationErrors")
+    """Lists of complaints about the request."""
+    issue_path: tuple[str, ...] = ("path", "field", "pointer")
+    issue_message: tuple[str, ...] = ("message", "detail")
+    issue_type: tuple[str, ...] = ("type", "code")
+    issue_context: tuple[str, ...] = ("context",)
+
+    def read(self, body: bytes) -> ErrorFacts:
+        """What a body says; nothing where it is not a JSON object."""
+        said = json_object(body)
+        if not said:
+            return ErrorFacts()
+        return ErrorFacts(
+            _text(said, self.type), _text(said, self.message), _text(said, self.trace_id), tuple(self._issues(said))
+        )
+
+    def _issues(self, said: Mapping[str, Any]) -> Iterable[Issue]:
+        found = (_at(said, path) for path in self.issues)
+        listed = next((one for one in found if isinstance(one, list)), None)
+        for entry in cast("list[object]", listed or []):
+            if not isinstance(entry, dict):
+                continue
+            facts = cast("dict[str, Any]", entry)
+            contexts = (_at(facts, path) for path in self.issue_context)
+            yield Issue(
+                _text(facts, self.issue_path),
+                _text(facts, self.issue_message),
+                _text(facts, self.issue_type),
+                cast("dict[str, Any] | None", next((one for one in contexts if isinstance(one, dict)), None)),
+            )
+
+
+def json_object(body: bytes) -> dict[str, Any]:
+    """The JSON object a body holds; empty where it holds another thing."""
+    if body.lstrip()[:1] != b"{":
+        return {}
+    try:
+        return cast("dict[str, Any]", msgspec.json.decode(body))
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return {}
+
+
+def _at(said: Mapping[str, Any], path: str) -> object:
+    """What stands at a dotted path."""
+    found: object = said
+    for name in path.split("."):
+        if not isinstance(found, dict):
+            return None
+        found = cast("dict[str, object]", found).get(name)
+    return found
+
+
+def _text(said: Mapping[str, Any], paths: Iterable[str]) -> str:
+    return next((text for path in paths if isinstance(text := _at(said, path), str) and text), "")
