@@ -1,27 +1,32 @@
 """Which variant of a union a JSON value is: the plans of stand-ins, compiled into closures once each.
 
 msgspec hands the value of every stand-in to `hook`, and the plan's tests are tried in order. This is the meaning of a
-plan; decoders use the shortcuts of `swift`, which come to the same.
+plan; accelerated decoders take shortcuts, which come to the same.
 
 What a plan cannot place is `Unknown` and keeps its JSON. A value that a test claims and that then does not convert
-deviates from the document: that is an error here, and the tolerant way (`drift`) decides what is kept.
+deviates from the document: that is an error here, and tolerant decoding decides what is kept. Where several variants
+take a value, the first that keeps all of it wins, at any depth; if none does, the one that loses least.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_origin
 
 from msgspec import Struct, ValidationError, convert
+from msgspec.structs import fields
 
+from ..errors import ConfigurationError
 from ..structs import Test, UnionStandIn, Unknown
 from .types import variants_of
-from .typing_utils import is_stand_in
+from .typing_utils import bare, is_stand_in, is_struct
 
 Chooser = Callable[[Any], Any]
 Check = Callable[[Any], bool]
 
 NUMBERS = (int, float)
+LARGEST_INTEGRAL = 2.0**63
+"""Floats from here on are not taken for integers: their last digits are noise."""
 _KINDS: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
@@ -43,8 +48,15 @@ class Step(NamedTuple):
 
 
 def same(value: Any, constant: Any) -> bool:
-    """Equal as JSON: `true` is not 1."""
-    return type(value) is type(constant) and bool(value == constant)
+    """Equal as JSON: `true` is not 1, and 1.0 is."""
+    if type(value) is type(constant):
+        return bool(value == constant)
+    return type(value) in NUMBERS and type(constant) in NUMBERS and bool(value == constant)
+
+
+def is_integral(value: Any) -> bool:
+    """Whether a number that came with a decimal point or an exponent is an integer, such as `1000.0` or `1e3`."""
+    return type(value) is float and value.is_integer() and abs(value) < LARGEST_INTEGRAL
 
 
 def compile_test(test: Test) -> Check:
@@ -67,6 +79,8 @@ def compile_test(test: Test) -> Check:
             return lambda value: type(value) is dict and value.keys() <= known
         case ("in", str(name), inner):
             return _compile_inner(name, compile_test(inner))
+        case ("kind", "integer"):
+            return lambda value: type(value) is int or is_integral(value)
         case ("kind", kind) if kind in _KINDS:
             kinds = _KINDS[kind]
             return lambda value: type(value) in kinds
@@ -76,7 +90,7 @@ def compile_test(test: Test) -> Check:
             checks = [compile_test(part) for part in parts]
             return lambda value: all(check(value) for check in checks)
         case _:
-            raise ValueError(f"no test of a union plan: {test!r}")
+            raise ValueError(f"{test!r} is not a test of a union plan")
 
 
 def _compile_inner(name: str, check: Check) -> Check:
@@ -123,22 +137,56 @@ def keeps_all(made: Any, value: Any) -> bool:
     return not isinstance(made, Struct) or value.keys() <= set(made.__struct_encode_fields__)
 
 
+def loss(made: Any, value: Any) -> int:
+    """How many properties of a JSON value have no field in what was made of it, at any depth."""
+    if isinstance(made, Struct) and type(value) is dict:
+        fields = dict(zip(made.__struct_encode_fields__, made.__struct_fields__, strict=True))
+        return sum(loss(getattr(made, fields[key]), part) if key in fields else 1 for key, part in value.items())
+    if type(made) is list and type(value) is list:
+        return sum(map(loss, made, value))
+    if type(made) is dict and type(value) is dict:
+        return sum(loss(made.get(key), part) for key, part in value.items())
+    return 0
+
+
+def could_be_either(one: Any, other: Any) -> bool:
+    """Whether a JSON value can be of both variants, so that what they keep of it has to decide."""
+    one, other = bare(one), bare(other)
+    if is_struct(one) and is_struct(other):
+        return all(required(left) <= set(right.__struct_encode_fields__) for left, right in ((one, other), (other, one)))
+    return get_origin(one) in (list, dict) and get_origin(one) is get_origin(other)
+
+
+def required(variant: type[Struct]) -> set[str]:
+    """The properties that an object of a struct class must have."""
+    return {field.encode_name for field in fields(variant) if field.required}
+
+
 def _general(stand_in: type[UnionStandIn]) -> Chooser:
     steps = steps_of(stand_in)
 
     def choose(value: Any) -> Any:
         claimed = False
+        best: tuple[Any, Any, int] | None = None
         for check, variant, evidence in steps:
-            if check(value):
-                try:
-                    made = make(variant, value)
-                except ValidationError:
-                    claimed = claimed or bool(evidence)
-                    continue
-                if type(made) is not Unknown and (not claimed or keeps_all(made, value)):
-                    return made
+            if not check(value) or (best is not None and not could_be_either(best[1], variant)):
+                continue
+            try:
+                made = make(variant, value)
+            except ValidationError:
+                claimed = claimed or bool(evidence)
+                continue
+            if type(made) is Unknown or (claimed and not keeps_all(made, value)):
+                continue
+            lost = loss(made, value)
+            if best is None or lost < best[2]:
+                best = made, variant, lost
+            if not best[2]:
+                break
+        if best is not None:
+            return best[0]
         if claimed:
-            raise ValidationError(f"fits no variant of {stand_in.__name__}")
+            raise ValidationError(f"fits no variant of {stand_in.__name__.lstrip('_')}")
         return Unknown(value)
 
     return choose
@@ -149,7 +197,7 @@ class _Choosers(dict[type, Chooser]):
 
     def __missing__(self, expected: type) -> Chooser:
         if not issubclass(expected, UnionStandIn):
-            raise LookupError(f"no JSON becomes {expected!r}")
+            raise ConfigurationError(f"{expected!r} is not a type that JSON can become")
         chooser = self[expected] = _general(expected)
         return chooser
 

@@ -12,9 +12,9 @@ from typing import Any, get_args, get_origin
 
 import msgspec
 
-from .._accel.compiled_unions import by_constant, by_key, hook_for
+from ..schema.typing_utils import is_stand_in
 from ..structs import UnionStandIn, Unknown
-from .typing_utils import is_stand_in
+from .compiled_unions import by_constant, by_key, hook_for
 
 Read = Callable[[Any], Any]
 
