@@ -132,7 +132,7 @@ class _Domain:
         lines = [f"if {self._imports.name('TYPE_CHECKING')}:"]
         lines += [self._alias_of_variants(declaration, cyclic) for declaration, cyclic in _ordered(names, self._domain)]
         alias = self._imports.name("TypeAlias")
-        lines += [f"{INDENT}_{declaration.name}: {alias} = {declaration.name}" for declaration in found]
+        lines += [declared(f"_{declaration.name}", alias, declaration.name, 1) for declaration in found]
         lines.append("else:")
         classes = [self._stand_in(declaration) for declaration in found]
         lookup = f"{INDENT}__getattr__ = {self._imports.name('union_lookup')}(__name__)"

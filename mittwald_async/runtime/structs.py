@@ -178,7 +178,7 @@ def union_lookup(module: str) -> Callable[[str], Any]:
             finally:
                 in_progress.discard(name)
             classes = [each for part in parts for each in _classes(part)]
-            return vars(owner).setdefault(name, Union[(*classes, Unknown)])  # noqa: UP007 - made at run time
+            return vars(owner).setdefault(name, Union[(*classes, Unknown)])
 
     return look_up
 

@@ -6,17 +6,19 @@ Structs are searched only where their types allow such a value, so an ordinary b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections import UserString
+from collections.abc import Mapping, Sequence, Set
+from enum import Enum
 from math import isfinite
+from numbers import Integral
 from types import NoneType
 from typing import Any, cast
 
 import msgspec
 
 from ..errors import InvalidArgumentError
+from ..schema.typing_utils import DATES, DATETIMES, holds
 from ..structs import UNSET, UnionStandIn, Unknown
-from .typing_utils import holds
 
 
 def _enc_hook(value: Any) -> Any:
@@ -33,8 +35,8 @@ def encode(value: Any) -> bytes:
     """A value as JSON.
 
     Args:
-        value: structs, builtins, `Unknown`, date-times with zone, dates, UUIDs, in any nesting. `UNSET` is left out of
-            objects and arrays.
+        value: structs, builtins, `Unknown`, date-times with zone, dates, UUIDs, in any nesting; also subclasses of these,
+            enums, and other mappings, sequences and sets. `UNSET` is left out of objects and arrays.
 
     Returns:
         Compact UTF-8.
@@ -44,13 +46,50 @@ def encode(value: Any) -> bytes:
             error names the place.
     """
     try:
-        return _encoder.encode(_sendable(value))
+        try:
+            return _encoder.encode(_sendable(value))
+        except TypeError:  # maybe a subclass or another mapping, of which msgspec knows nothing
+            value = plain(value)
+            return _encoder.encode(_sendable(value))
     except _Refused as refused:
-        raise refused.told() from None
+        raise refused.as_error() from None
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidArgumentError(_place(value).lstrip(".") or "body", str(error)) from error
     except RecursionError as error:
         raise InvalidArgumentError("body", _TOO_DEEP) from error
+
+
+def plain(value: Any) -> Any:
+    """A value with builtins in place of subclasses of them, enums, and other mappings, sequences and sets, at any depth.
+    What has no form in JSON stays as it is.
+    """
+    kind = value.__class__
+    if kind in _PLAIN or kind is float or value is UNSET:
+        return value
+    if isinstance(value, msgspec.Struct):
+        fields = {name: getattr(value, name) for name in value.__struct_fields__}
+        return msgspec.structs.replace(value, **{name: plain(part) for name, part in fields.items()})
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if isinstance(value, Mapping):
+        pairs = cast("Mapping[Any, Any]", value).items()
+        return {plain(key): plain(part) for key, part in pairs}
+    if isinstance(value, str | UserString):
+        return str(value)
+    if isinstance(value, Sequence | Set) and not isinstance(value, bytes | bytearray | memoryview):
+        return [plain(part) for part in cast("Sequence[Any]", value)]
+    return _plain_scalar(value)
+
+
+def _plain_scalar(value: Any) -> Any:
+    if isinstance(value, DATETIMES) and value.__class__ not in DATETIMES:
+        parts = value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond
+        return DATETIMES[0](*parts, tzinfo=value.tzinfo, fold=value.fold)
+    if isinstance(value, DATES) and not isinstance(value, DATETIMES):
+        return DATES[0](value.year, value.month, value.day)
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, float) else value
 
 
 def _place(value: Any) -> str:
@@ -87,8 +126,8 @@ def dump(value: Any) -> Any:
     try:
         try:
             return _to_builtins(value)
-        except TypeError:  # maybe of `UNSET` in a dict or list: only structs leave that out
-            return _to_builtins(_without_unset(value))
+        except TypeError:  # maybe of `UNSET` in a dict or list, which only structs leave out, or of a subclass
+            return _to_builtins(_without_unset(plain(value)))
     except TypeError as error:
         raise InvalidArgumentError("body", str(error)) from error
     except RecursionError as error:
@@ -118,7 +157,7 @@ def _watch(cls: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
         found = _watched[cls] = tuple(
             (field.name, field.encode_name)
             for field in msgspec.structs.fields(cls)
-            if holds(field.type, (datetime, float, Any, UnionStandIn))
+            if holds(field.type, (*DATETIMES, float, Any, UnionStandIn))
         )
     return found
 
@@ -130,7 +169,7 @@ class _Refused(Exception):
         super().__init__(problem)
         self.steps: list[str] = []
 
-    def told(self) -> InvalidArgumentError:
+    def as_error(self) -> InvalidArgumentError:
         place = "".join(reversed(self.steps)).lstrip(".")
         return InvalidArgumentError(place or "body", str(self))
 
@@ -150,11 +189,11 @@ def _sendable(value: Any) -> Any:
         return _sendable_list(value)
     if isinstance(value, msgspec.Struct):
         _check_struct(value)
-    elif isinstance(value, datetime):
+    elif isinstance(value, DATETIMES):
         _check_zone(value)
     elif kind is float:
         if not isfinite(value):
-            raise _Refused(f"{value!r} is no JSON number")
+            raise _Refused(f"{value!r} is not a JSON number")
     elif kind is Unknown:
         _sendable(value.value)
     elif value is UNSET:
@@ -162,7 +201,7 @@ def _sendable(value: Any) -> Any:
     return value
 
 
-def _check_zone(value: datetime) -> None:
+def _check_zone(value: Any) -> None:
     if value.tzinfo is None:
         raise _Refused(f"{value!r} has no time zone; add one, e.g. tzinfo=timezone.utc")
 
@@ -174,7 +213,7 @@ def _check_struct(value: msgspec.Struct) -> None:
         for name, wire in _watched.get(kind) or _watch(kind):
             at = wire
             part = getattr(value, name)
-            if part.__class__ is datetime:
+            if part.__class__ in DATETIMES:
                 if part.tzinfo is None:
                     _check_zone(part)
             elif part is not None and part is not UNSET:

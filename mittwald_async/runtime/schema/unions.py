@@ -59,6 +59,13 @@ def is_integral(value: Any) -> bool:
     return type(value) is float and value.is_integer() and abs(value) < LARGEST_INTEGRAL
 
 
+def has_integral(value: Any) -> bool:
+    """Whether a JSON value contains such a number, which only tolerant decoding takes for an integer."""
+    if type(value) is dict:
+        return any(map(has_integral, value.values()))
+    return any(map(has_integral, value)) if type(value) is list else is_integral(value)
+
+
 def compile_test(test: Test) -> Check:
     """A test of a plan as a function.
 
@@ -153,7 +160,9 @@ def could_be_either(one: Any, other: Any) -> bool:
     """Whether a JSON value can be of both variants, so that what they keep of it has to decide."""
     one, other = bare(one), bare(other)
     if is_struct(one) and is_struct(other):
-        return all(required(left) <= set(right.__struct_encode_fields__) for left, right in ((one, other), (other, one)))
+        return all(
+            required(left) <= set(right.__struct_encode_fields__) for left, right in ((one, other), (other, one))
+        )
     return get_origin(one) in (list, dict) and get_origin(one) is get_origin(other)
 
 
@@ -166,7 +175,7 @@ def _general(stand_in: type[UnionStandIn]) -> Chooser:
     steps = steps_of(stand_in)
 
     def choose(value: Any) -> Any:
-        claimed = False
+        claimed = refused = False
         best: tuple[Any, Any, int] | None = None
         for check, variant, evidence in steps:
             if not check(value) or (best is not None and not could_be_either(best[1], variant)):
@@ -174,7 +183,7 @@ def _general(stand_in: type[UnionStandIn]) -> Chooser:
             try:
                 made = make(variant, value)
             except ValidationError:
-                claimed = claimed or bool(evidence)
+                refused, claimed = True, claimed or bool(evidence)
                 continue
             if type(made) is Unknown or (claimed and not keeps_all(made, value)):
                 continue
@@ -185,7 +194,7 @@ def _general(stand_in: type[UnionStandIn]) -> Chooser:
                 break
         if best is not None:
             return best[0]
-        if claimed:
+        if claimed or (refused and has_integral(value)):
             raise ValidationError(f"fits no variant of {stand_in.__name__.lstrip('_')}")
         return Unknown(value)
 
