@@ -60,8 +60,8 @@ def encode(value: Any) -> bytes:
 
 
 def plain(value: Any) -> Any:
-    """A value with builtins in place of subclasses of them, enums, and other mappings, sequences and sets, at any depth.
-    What has no form in JSON stays as it is.
+    """A value with builtins in place of subclasses of them, enums, and other mappings, sequences and sets, at any depth,
+    and without `UNSET`. What has no form in JSON stays as it is.
     """
     kind = value.__class__
     if kind in _PLAIN or kind is float or value is UNSET:
@@ -69,15 +69,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, msgspec.Struct):
         fields = {name: getattr(value, name) for name in value.__struct_fields__}
         return msgspec.structs.replace(value, **{name: plain(part) for name, part in fields.items()})
+    if kind is Unknown:
+        return Unknown(plain(value.value))
     if isinstance(value, Enum):
         return plain(value.value)
     if isinstance(value, Mapping):
         pairs = cast("Mapping[Any, Any]", value).items()
-        return {plain(key): plain(part) for key, part in pairs}
+        return {plain(key): plain(part) for key, part in pairs if part is not UNSET}
     if isinstance(value, str | UserString):
         return str(value)
     if isinstance(value, Sequence | Set) and not isinstance(value, bytes | bytearray | memoryview):
-        return [plain(part) for part in cast("Sequence[Any]", value)]
+        return [plain(part) for part in cast("Sequence[Any]", value) if part is not UNSET]
     return _plain_scalar(value)
 
 
@@ -127,7 +129,7 @@ def dump(value: Any) -> Any:
         try:
             return _to_builtins(value)
         except TypeError:  # maybe of `UNSET` in a dict or list, which only structs leave out, or of a subclass
-            return _to_builtins(_without_unset(plain(value)))
+            return _to_builtins(plain(value))
     except TypeError as error:
         raise InvalidArgumentError("body", str(error)) from error
     except RecursionError as error:
@@ -136,15 +138,6 @@ def dump(value: Any) -> Any:
 
 def _to_builtins(value: Any) -> Any:
     return msgspec.to_builtins(value, enc_hook=_enc_hook, str_keys=True)
-
-
-def _without_unset(value: Any) -> Any:
-    kind = value.__class__
-    if kind is dict:
-        return {key: _without_unset(item) for key, item in value.items() if item is not UNSET}
-    if kind is list or kind is tuple:
-        return [_without_unset(item) for item in value if item is not UNSET]
-    return value
 
 
 _watched: dict[type[msgspec.Struct], tuple[tuple[str, str], ...]] = {}
