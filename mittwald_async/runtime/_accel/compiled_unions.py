@@ -20,7 +20,7 @@ from msgspec import convert
 
 from ..schema.types import variants_of
 from ..schema.typing_utils import bare, holds, is_stand_in, is_struct, is_union, members
-from ..schema.unions import CHOOSERS, Chooser, could_be_either, required
+from ..schema.unions import CHOOSERS, Chooser, required, steps_of
 from ..structs import Test, UnionStandIn, Unknown
 
 Hook = Callable[[Any, Any], Any]
@@ -120,14 +120,11 @@ def _required_keys(test: Test) -> tuple[str, ...]:
 
 def by_key(stand_in: type[UnionStandIn], start: int = 0) -> list[tuple[str, Any]]:
     """Per step, from `start` on, that tests for required keys: the key that says most, and the variant."""
-    variants = variants_of(stand_in)
     tests: list[tuple[Any, tuple[str, ...]]] = []
-    for index, test in stand_in.plan[start:]:
-        keys, variant = _required_keys(test), variants[index]
-        if not keys or not is_struct(variant) or not required(variant).issuperset(keys):
+    for step, (_, test) in zip(steps_of(stand_in)[start:], stand_in.plan[start:], strict=True):
+        keys, variant = _required_keys(test), step.variant
+        if not keys or not is_struct(variant) or not required(variant).issuperset(keys) or step.rivals:
             break
-        if any(other is not variant and could_be_either(other, variant) for other in variants):
-            break  # what they keep of the value decides
         tests.append((variant, keys))
     counted = [key for _, keys in tests for key in keys]
     return [(min(keys, key=lambda key: (counted.count(key), key)), variant) for variant, keys in tests]

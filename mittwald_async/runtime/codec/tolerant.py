@@ -23,7 +23,7 @@ import msgspec
 
 from ..errors import DriftWarning
 from ..schema.typing_utils import DATES, DATETIMES, bare, is_stand_in, is_struct, is_union, members
-from ..schema.unions import NUMBERS, could_be_either, hook, is_integral, keeps_all, loss, same, steps_of
+from ..schema.unions import NUMBERS, hook, is_integral, keeps_all, loss, same, steps_of
 from ..structs import UNSET, UnionStandIn, Unknown, UnsetType
 
 logger: logging.Logger = logging.getLogger("mittwald_async.codec")
@@ -181,25 +181,27 @@ def _variant_coercer(stand_in: type[UnionStandIn]) -> Coercer:
     steps = steps_of(stand_in)
 
     def coerce_variant(value: Any, path: Path, notes: list[Note]) -> Any:
-        best: tuple[Any, Any, int] | None = None
+        best: Any = None
+        rivals: frozenset[Any] | None = None
         named: tuple[Any, list[Note]] | None = None
         suggested: list[Note] = []
-        for check, variant, evidence in steps:
-            if not check(value) or (best is not None and not could_be_either(best[1], variant)):
+        for check, variant, evidence, others in steps:
+            if not check(value) or (rivals is not None and variant not in rivals):
                 continue
             missed: list[Note] = []
             made = _coercer(variant)(value, path, missed)
             claimed = bool(suggested) or named is not None
             if not missed and type(made) is not Unknown and (not claimed or keeps_all(made, value)):
-                lost = loss(made, value)
-                if best is None or lost < best[2]:
-                    best = made, variant, lost
+                if rivals is None:
+                    best, rivals = made, others
+                elif loss(made, value) < loss(best, value):
+                    best = made
             elif missed and evidence == "const" and named is None:
                 named = made, missed
             elif missed and evidence:
                 suggested = suggested or missed[:1]
-        if best is not None:
-            return best[0]
+        if rivals is not None:
+            return best
         if named is not None:
             notes.extend(named[1])
             return named[0]

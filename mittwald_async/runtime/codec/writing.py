@@ -49,8 +49,7 @@ def encode(value: Any) -> bytes:
         try:
             return _encoder.encode(_sendable(value))
         except TypeError:  # maybe a subclass or another mapping, of which msgspec knows nothing
-            value = plain(value)
-            return _encoder.encode(_sendable(value))
+            return _encoder.encode(_sendable(plain(value)))
     except _Refused as refused:
         raise refused.as_error() from None
     except (TypeError, ValueError, OverflowError) as error:
@@ -97,9 +96,9 @@ def _plain_scalar(value: Any) -> Any:
 def _place(value: Any) -> str:
     """Steps to what msgspec refused; it does not tell."""
     steps: list[tuple[str, Any]] = []
-    if isinstance(value, dict):
-        steps = [(f".{key}", part) for key, part in cast("dict[object, Any]", value).items()]
-    elif isinstance(value, list | tuple):
+    if isinstance(value, Mapping):
+        steps = [(f".{key}", part) for key, part in cast("Mapping[object, Any]", value).items()]
+    elif isinstance(value, Sequence) and not isinstance(value, str):
         steps = [(f"[{index}]", part) for index, part in enumerate(cast("Sequence[Any]", value))]
     elif isinstance(value, msgspec.Struct):
         steps = [(f".{field.encode_name}", getattr(value, field.name)) for field in msgspec.structs.fields(value)]
@@ -107,7 +106,7 @@ def _place(value: Any) -> str:
         if part is UNSET:
             continue
         try:
-            _encoder.encode(_sendable(part))
+            _encoder.encode(_sendable(plain(part)))
         except (TypeError, ValueError, OverflowError):
             return step + _place(part)
     return ""

@@ -45,6 +45,8 @@ class Step(NamedTuple):
     variant: Any
     evidence: str
     """What the test says about a value it claims: `const` names the variant, `keys` suggests it, empty proves nothing."""
+    rivals: frozenset[Any]
+    """Variants of later steps that a value can be of just as well, so that what they keep of it has to decide."""
 
 
 def same(value: Any, constant: Any) -> bool:
@@ -125,9 +127,20 @@ def steps_of(stand_in: type[UnionStandIn]) -> tuple[Step, ...]:
     found = _steps.get(stand_in)
     if found is None:
         variants = variants_of(stand_in)
-        found = tuple(Step(compile_test(test), variants[index], _evidence(test)) for index, test in stand_in.plan)
-        _steps[stand_in] = found
+        told = [(variants[index], _evidence(test), test) for index, test in stand_in.plan]
+        undecided = [(number, variant) for number, (variant, evidence, _) in enumerate(told) if evidence != "const"]
+        _steps[stand_in] = found = tuple(
+            Step(compile_test(test), variant, evidence, _rivals(number, variant, undecided))
+            for number, (variant, evidence, test) in enumerate(told)
+        )
     return found
+
+
+def _rivals(number: int, variant: Any, undecided: list[tuple[int, Any]]) -> frozenset[Any]:
+    if (number, variant) not in undecided:
+        return frozenset()
+    later = [other for at, other in undecided if at > number and other is not variant]
+    return frozenset(other for other in later if could_be_either(variant, other))
 
 
 def make(variant: Any, value: Any) -> Any:
@@ -176,9 +189,10 @@ def _general(stand_in: type[UnionStandIn]) -> Chooser:
 
     def choose(value: Any) -> Any:
         claimed = refused = False
-        best: tuple[Any, Any, int] | None = None
-        for check, variant, evidence in steps:
-            if not check(value) or (best is not None and not could_be_either(best[1], variant)):
+        best: Any = None
+        rivals: frozenset[Any] | None = None
+        for check, variant, evidence, others in steps:
+            if not check(value) or (rivals is not None and variant not in rivals):
                 continue
             try:
                 made = make(variant, value)
@@ -187,13 +201,16 @@ def _general(stand_in: type[UnionStandIn]) -> Chooser:
                 continue
             if type(made) is Unknown or (claimed and not keeps_all(made, value)):
                 continue
-            lost = loss(made, value)
-            if best is None or lost < best[2]:
-                best = made, variant, lost
-            if not best[2]:
+            if rivals is None:
+                if not others:
+                    return made
+                best, rivals = made, others
+            elif loss(made, value) < loss(best, value):
+                best = made
+            if not loss(best, value):
                 break
-        if best is not None:
-            return best[0]
+        if rivals is not None:
+            return best
         if claimed or (refused and has_integral(value)):
             raise ValidationError(f"fits no variant of {stand_in.__name__.lstrip('_')}")
         return Unknown(value)
