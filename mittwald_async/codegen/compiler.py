@@ -72,7 +72,7 @@ def _render(surface: ir.Surface, config: Config) -> dict[str, str]:
         "api/groups.py": render_groups(surface, stamp, config.runtime),
     }
     for domain in domains:
-        files[f"models/{domain}.py"] = render_domain(domain, surface.declarations[domain], stamp, config.runtime)
+        files[f"models/{domain}.py"] = render_domain(domain, surface.declarations, stamp, config.runtime)
     for group, operations in groups.items():
         files[f"api/{group}.py"] = render_group(group, operations, config, stamp)
     _check_python(files)

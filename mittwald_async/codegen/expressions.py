@@ -98,6 +98,8 @@ class Expressions:
     domain: str | None = None
     argument: bool = False
     """Types of arguments: any sequence will do for a list, a file is an `Upload`."""
+    stand_ins: frozenset[ir.Ref] = frozenset()
+    """Unions that fields of structs name by the codec's private stand-in."""
 
     def of(self, made: ir.Type, limits: ir.Limits | None = None) -> str:
         """The type as an annotation, with its limits as metadata."""
@@ -121,6 +123,8 @@ class Expressions:
             case ir.Primitive("float"):
                 # 5 stays 5 and 5.5 stays 5.5
                 return f"{name('int')} | {name('float')}"
+            case ir.Primitive("datetime" | "date") if self.domain is not None:
+                return name("DateTime" if made == ir.DATETIME else "Date")
             case ir.Primitive():
                 return "None" if made == ir.NONE else name(made.name)
             case ir.Enum(base="bool"):
@@ -133,7 +137,8 @@ class Expressions:
             case ir.DictOf():
                 return f"{name('Mapping' if self.argument else 'dict')}[{name('str')}, {self._element(made.value, made.limits)}]"
             case ir.Ref():
-                return made.name if made.domain == self.domain else f"{self.imports.domain(made.domain)}.{made.name}"
+                local = f"_{made.name}" if made in self.stand_ins else made.name
+                return local if made.domain == self.domain else f"{self.imports.domain(made.domain)}.{local}"
             case ir.Either():
                 return " | ".join(dict.fromkeys(self.of(option) for option in made.options))
             case ir.Nullable():

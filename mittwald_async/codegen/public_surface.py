@@ -134,7 +134,9 @@ def _read_domain(tree: ast.Module, domain: str) -> Iterator[tuple[str, Parts]]:
         if isinstance(node, ast.ClassDef):
             parts = [part for part in node.body if isinstance(part, ast.AnnAssign)]
             yield f"{domain}.{node.name}", {ast.unparse(part.target): _field(part) for part in parts}
-        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+        elif (
+            isinstance(node, ast.AnnAssign) and node.value is not None and not ast.unparse(node.target).startswith("_")
+        ):
             facts = _type(node.value)
             facts.pop("null", None)
             yield f"{domain}.{ast.unparse(node.target)}", {"": facts}
@@ -190,11 +192,21 @@ def _type(node: ast.expr) -> Constraints:
 _WITH_VALUES = re.compile(r"""Literal_?\[(?:'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[^\]'"])*\] \| """)
 
 
+_TIMES = {"DateTime": "datetime", "Date": "date"}
+
+
 class _Bare(ast.NodeTransformer):
-    """Takes out what `Annotated` says of elements and values, and remembers it."""
+    """Takes out what `Annotated` says of elements and values, and remembers it; says unions and times as users do."""
 
     def __init__(self) -> None:
         self.facts: Constraints = {}
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        name = node.id.removeprefix("_")
+        return ast.Name(_TIMES.get(name.rstrip("_"), name))
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        return ast.Attribute(node.value, node.attr.removeprefix("_"))
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)

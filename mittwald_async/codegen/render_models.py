@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import TypeGuard
 
 from . import ir
 from .expressions import Expressions, Imports, refs
 from .layout import INDENT, WIDTH, Bracket, Node, declared, in_docstring, lay, literal, quoted, tuple_of, union
 from .location import place_of
 
-_STRUCTS = ("UNSET", "Constraints", "Model", "UnionStandIn", "Unknown", "UnsetType")
+_STRUCTS = ("UNSET", "Constraints", "Date", "DateTime", "Model", "UnionStandIn", "Unknown", "UnsetType", "union_lookup")
+
+_FOREIGN_STAND_IN = re.compile(r"\b[a-z_]\w*\._[A-Z]")
+"""`dns._Record`: another module's stand-in."""
+
+Declarations = Mapping[str, Mapping[str, ir.Declaration]]
 
 
-def render_domain(domain: str, declarations: Mapping[str, ir.Declaration], stamp: str, runtime: str) -> str:
-    """The text of `models/<domain>.py`."""
-    return _Domain(domain, declarations, runtime).render(stamp)
+def render_domain(domain: str, declarations: Declarations, stamp: str, runtime: str) -> str:
+    """The text of `models/<domain>.py`; `declarations` are those of all domains."""
+    stand_ins = frozenset(
+        ir.Ref(found.domain, found.name) for each in declarations.values() for found in each.values() if is_union(found)
+    )
+    return _Domain(domain, declarations[domain], stand_ins, runtime).render(stamp)
+
+
+def is_union(found: ir.Declaration) -> TypeGuard[ir.Alias | ir.Union]:
+    """Whether a declaration needs a stand-in: it is a union, or a list or mapping that mentions models."""
+    return isinstance(found, ir.Union) or (isinstance(found, ir.Alias) and bool(refs(found.type)))
 
 
 class _Domain:
     """One module in the making."""
 
-    def __init__(self, domain: str, declarations: Mapping[str, ir.Declaration], runtime: str) -> None:
+    def __init__(
+        self, domain: str, declarations: Mapping[str, ir.Declaration], stand_ins: frozenset[ir.Ref], runtime: str
+    ) -> None:
         self._structs = f"{runtime}.structs"
         self._domain = domain
         self._all = [declarations[name] for name in sorted(declarations)]
@@ -28,28 +45,30 @@ class _Domain:
         hidden |= set(declarations)
         self._imports = Imports(frozenset(hidden), dict.fromkeys(_STRUCTS, self._structs))
         self._text = Expressions(self._imports, domain)
+        self._field_text = Expressions(self._imports, domain, stand_ins=stand_ins)
 
     def render(self, stamp: str) -> str:
         aliases: list[ir.Alias] = []
-        standins: list[ir.Alias | ir.Union] = []
+        unions: list[ir.Alias | ir.Union] = []
         models: list[ir.Model] = []
         for found in self._all:
             if isinstance(found, ir.Model):
                 models.append(found)
-            elif isinstance(found, ir.Alias) and not refs(found.type):
+            elif is_union(found):
+                unions.append(found)
+            elif isinstance(found, ir.Alias):
                 aliases.append(found)
-            else:
-                standins.append(found)
         blocks: list[str] = []
         if aliases:
             blocks.append("\n".join(self._alias(found) for found in aliases))
         blocks += [self._model(found) for found in models]
-        if standins:
-            blocks.append(self._standins(standins))
+        if unions:
+            blocks.append(self._unions(unions))
         gap = "\n" if aliases or not models else "\n\n"
-        return self._head(stamp) + gap + "\n\n\n".join(blocks) + "\n"
+        body = "\n\n\n".join(blocks) + "\n"
+        return self._head(stamp, foreign_stand_ins=bool(_FOREIGN_STAND_IN.search(body))) + gap + body
 
-    def _head(self, stamp: str) -> str:
+    def _head(self, stamp: str, *, foreign_stand_ins: bool) -> str:
         lines = self._imports.lines
         groups = [
             lines(["builtins", "collections.abc", "datetime", "typing"]),
@@ -58,7 +77,9 @@ class _Domain:
             lines(["."]),
         ]
         imports = "\n\n".join("\n".join(group) for group in groups if group)
-        parts = [f'"""Models of the domain `{self._domain}`."""', stamp, "from __future__ import annotations", imports]
+        allowed = "# pyright: reportPrivateUsage=false" if foreign_stand_ins else ""
+        title = f'"""Models of the domain `{self._domain}`."""'
+        parts = [title, stamp, allowed, "from __future__ import annotations", imports]
         return "\n\n".join(part for part in parts if part) + "\n"
 
     def _alias(self, found: ir.Alias) -> str:
@@ -83,7 +104,7 @@ class _Domain:
         return "\n".join(lines)
 
     def _field(self, prop: ir.Field) -> str:
-        annotation = self._text.of(prop.type, prop.limits)
+        annotation = self._field_text.of(prop.type, prop.limits)
         default: str | None = None
         if not prop.required:
             if prop.type == ir.ANY:
@@ -105,15 +126,19 @@ class _Domain:
 
     # ---- unions ----
 
-    def _standins(self, found: list[ir.Alias | ir.Union]) -> str:
+    def _unions(self, found: list[ir.Alias | ir.Union]) -> str:
+        """Each union twice: under its name what users see, under the name with `_` what the codec reads."""
         names = {declaration.name: declaration for declaration in found}
         lines = [f"if {self._imports.name('TYPE_CHECKING')}:"]
-        lines += [self._for_checkers(declaration, cyclic) for declaration, cyclic in _ordered(names, self._domain)]
+        lines += [self._alias_of_variants(declaration, cyclic) for declaration, cyclic in _ordered(names, self._domain)]
+        alias = self._imports.name("TypeAlias")
+        lines += [declared(f"_{declaration.name}", alias, declaration.name, 1) for declaration in found]
         lines.append("else:")
-        classes = [self._at_runtime(declaration) for declaration in found]
-        return "\n".join(lines) + "\n\n" + "\n\n".join(classes)
+        classes = [self._stand_in(declaration) for declaration in found]
+        lookup = f"{INDENT}__getattr__ = {self._imports.name('union_lookup')}(__name__)"
+        return "\n".join(lines) + "\n\n" + "\n\n".join([*classes, lookup])
 
-    def _for_checkers(self, found: ir.Alias | ir.Union, cyclic: bool) -> str:
+    def _alias_of_variants(self, found: ir.Alias | ir.Union, cyclic: bool) -> str:
         options = found.variants if isinstance(found, ir.Union) else (found.type,)
         texts = [self._text.of(option) for option in options]
         texts.append(self._imports.name("Unknown"))
@@ -123,9 +148,9 @@ class _Domain:
             return f"{INDENT}{start}{quoted(' | '.join(distinct))}"
         return union(start, distinct, 1)
 
-    def _at_runtime(self, found: ir.Alias | ir.Union) -> str:
+    def _stand_in(self, found: ir.Alias | ir.Union) -> str:
         options = found.variants if isinstance(found, ir.Union) else (found.type,)
-        lines = [f"{INDENT}class {found.name}({self._imports.name('UnionStandIn')}):"]
+        lines = [f"{INDENT}class _{found.name}({self._imports.name('UnionStandIn')}):"]
         lines.append(f'{INDENT * 2}"""{in_docstring(place_of(found.schema, found.pointer))}"""')
         lines.append("")
         variants = tuple_of([quoted(self._text.of(option)) for option in options])

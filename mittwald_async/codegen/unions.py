@@ -237,10 +237,13 @@ class Planner:
                 if self._deeper(number, numbers, profiles) or self._deeper(other, numbers, profiles):
                     note = (
                         f"variants {number + 1} and {other + 1} are told apart by what a property holds; where it is"
-                        f" empty, variant {number + 1} wins and nothing is lost"
+                        f" empty, the one that keeps more of the value wins, else variant {number + 1}"
                     )
                 elif mine.declared == theirs.declared:
-                    note = f"variants {number + 1} and {other + 1} have the same keys: the first wins, nothing is lost"
+                    note = (
+                        f"variants {number + 1} and {other + 1} have the same keys: the one that keeps more of the"
+                        f" value wins, else variant {number + 1}"
+                    )
                 else:
                     note = (
                         f"variants {number + 1} and {other + 1} can look alike: the one that knows every key wins,"
@@ -258,6 +261,8 @@ class Planner:
             steps += [(number, ("kind", kind)) for number in fitting]
             if len(fitting) > 1:
                 self._findings.add(
-                    "ambiguous", pointer, f"several variants are of type {kind}: the first that converts wins"
+                    "ambiguous",
+                    pointer,
+                    f"several variants are of type {kind}: of those that convert, the one that keeps most wins",
                 )
         return [*steps, *((number, ("any",)) for number in numbers if "any" in profiles[number].kinds)]

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import UNSET, Model, UnionStandIn, Unknown, UnsetType
+from mittwald_async.runtime.structs import UNSET, DateTime, Model, UnionStandIn, Unknown, UnsetType, union_lookup
 
 DatabaseDescriptionSetName: TypeAlias = (
     Literal["database.mysql-description-set", "database.redis-description-set"] | str
@@ -961,9 +960,9 @@ class LinkedParameterProperty(Model, frozen=True, kw_only=True):
 class LogEntry(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.activitylog.LogEntry`."""
 
-    action: LogEntryAction
+    action: _LogEntryAction
     aggregate: AggregateReference
-    date_time: datetime = field(name="dateTime")
+    date_time: DateTime = field(name="dateTime")
     impersonator: dict[str, Any] | None = None
     user: LogEntryUser | None = None
 
@@ -1018,9 +1017,10 @@ if TYPE_CHECKING:
         | GenericAction
         | Unknown
     )
+    _LogEntryAction: TypeAlias = LogEntryAction
 else:
 
-    class LogEntryAction(UnionStandIn):
+    class _LogEntryAction(UnionStandIn):
         """In schema `de.mittwald.v1.activitylog.LogEntry`: `action`."""
 
         variants = (
@@ -1091,3 +1091,5 @@ else:
             (30, ("const", "name", ("app.systemsoftware-deleted",))),
             (31, ("keys", ("changes", "name", "parameters"))),
         )
+
+    __getattr__ = union_lookup(__name__)

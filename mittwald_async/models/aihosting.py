@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints
+from mittwald_async.runtime.structs import Constraints, DateTime
 from mittwald_async.runtime.structs import Model as Model_
 
 DetailedModelStatus: TypeAlias = Literal["active", "needApproval", "deprecated"] | str
@@ -38,12 +37,12 @@ class CustomerCreateKeyRequest(Model_, frozen=True, kw_only=True):
 class CustomerDetailedModel(Model_, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.CustomerDetailedModel`."""
 
-    active_at: datetime = field(name="activeAt")
+    active_at: DateTime = field(name="activeAt")
     display_name: str = field(name="displayName")
     doc_link: str = field(name="docLink")
     label: Literal["lts", "stable", "experimental", "legacy stable", "preview"] | str | None = None
     name: str
-    removal_at: datetime | None = field(default=None, name="removalAt")
+    removal_at: DateTime | None = field(default=None, name="removalAt")
     replaced_by: str | None = field(default=None, name="replacedBy")
     replaces_model_name: str | None = field(default=None, name="replacesModelName")
     replaces_model_names: list[str] = field(name="replacesModelNames")
@@ -112,10 +111,10 @@ class PlanOptions(Model_, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.PlanOptions`."""
 
     customer_id: str = field(name="customerId")
-    deleted_at: datetime | None = field(default=None, name="deletedAt")
+    deleted_at: DateTime | None = field(default=None, name="deletedAt")
     keys: PlanUsage
     model_terms_approval_required: bool = field(name="modelTermsApprovalRequired")
-    next_token_reset: datetime = field(name="nextTokenReset")
+    next_token_reset: DateTime = field(name="nextTokenReset")
     rate_limit: RateLimit = field(name="rateLimit")
     tokens: PlanUsageBig
     top_usages: list[PlanOptionsTopUsage] | None = field(default=None, name="topUsages")
@@ -156,12 +155,12 @@ class ProjectCreateKeyRequest(Model_, frozen=True, kw_only=True):
 class ProjectDetailedModel(Model_, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.aihosting.ProjectDetailedModel`."""
 
-    active_at: datetime = field(name="activeAt")
+    active_at: DateTime = field(name="activeAt")
     display_name: str = field(name="displayName")
     doc_link: str = field(name="docLink")
     label: Literal["lts", "stable", "experimental", "legacy stable", "preview"] | str | None = None
     name: str
-    removal_at: datetime | None = field(default=None, name="removalAt")
+    removal_at: DateTime | None = field(default=None, name="removalAt")
     replaced_by: str | None = field(default=None, name="replacedBy")
     replaces_model_name: str | None = field(default=None, name="replacesModelName")
     replaces_model_names: list[str] = field(name="replacesModelNames")
@@ -175,7 +174,7 @@ class ProjectGetUsageResult(Model_, frozen=True, kw_only=True):
 
     keys: PlanUsage
     model_terms_approval_required: bool = field(name="modelTermsApprovalRequired")
-    next_token_reset: datetime | None = field(default=None, name="nextTokenReset")
+    next_token_reset: DateTime | None = field(default=None, name="nextTokenReset")
     project_id: str = field(name="projectId")
 
 

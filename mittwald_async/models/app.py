@@ -4,14 +4,15 @@
 # sha256 b0e9bcc0e3467db995f8c6d4f0afef2e0a9f178f1413c388ce13f8ac81bc0316.
 # Do not edit: change the generator or its configuration and run it again.
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
+from mittwald_async.runtime.structs import Constraints, DateTime, Model, UnionStandIn, Unknown, union_lookup
 
 from . import fee as fee_
 
@@ -52,7 +53,7 @@ class AppInstallation(Model, frozen=True, kw_only=True):
     app_id: Annotated[str, Constraints(format="uuid")] = field(name="appId")
     app_name: str = field(name="appName")
     app_version: VersionStatus = field(name="appVersion")
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     custom_document_root: str | None = field(default=None, name="customDocumentRoot")
     deletion_requested: bool | None = field(default=None, name="deletionRequested")
     description: str
@@ -327,9 +328,9 @@ class SystemSoftwareDependency(Model, frozen=True, kw_only=True):
 class SystemSoftwareVersion(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.app.SystemSoftwareVersion`."""
 
-    expiry_date: datetime | None = field(default=None, name="expiryDate")
+    expiry_date: DateTime | None = field(default=None, name="expiryDate")
     external_version: str = field(name="externalVersion")
-    fee: fee_.FeeStrategy | None = None
+    fee: fee_._FeeStrategy | None = None
     id: Annotated[str, Constraints(format="uuid")]
     internal_version: str = field(name="internalVersion")
     recommended: bool | None = None
@@ -372,16 +373,19 @@ class VersionStatus(Model, frozen=True, kw_only=True):
     current: str | None = None
     desired: str
     last_change_by: str | None = field(default=None, name="lastChangeBy")
-    last_changed_at: datetime | None = field(default=None, name="lastChangedAt")
+    last_changed_at: DateTime | None = field(default=None, name="lastChangedAt")
     previous: str | None = None
 
 
 if TYPE_CHECKING:
     ActionCapabilities: TypeAlias = list[Action] | Unknown
+    _ActionCapabilities: TypeAlias = ActionCapabilities
 else:
 
-    class ActionCapabilities(UnionStandIn):
+    class _ActionCapabilities(UnionStandIn):
         """Schema `de.mittwald.v1.app.ActionCapabilities`."""
 
         variants = ("list[Action]",)
         plan = ((0, ("kind", "array")),)
+
+    __getattr__ = union_lookup(__name__)

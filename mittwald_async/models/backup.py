@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model
+from mittwald_async.runtime.structs import Constraints, DateTime, Model
 
 BackupSortOrder: TypeAlias = Literal["oldestFirst", "newestFirst"] | str
 ProjectBackupRestorePhase: TypeAlias = Literal["running", "completed"] | str
@@ -21,7 +20,7 @@ RestorePathPhase: TypeAlias = Literal["running", "completed"] | str
 class BackupTemplate(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.BackupTemplate`."""
 
-    expiration_time: datetime = field(name="expirationTime")
+    expiration_time: DateTime = field(name="expirationTime")
     ignored_sources: IgnoredSources | None = field(default=None, name="ignoredSources")
 
 
@@ -36,7 +35,7 @@ class CreateProjectBackupRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/backups`: body."""
 
     description: str | None = None
-    expiration_time: datetime = field(name="expirationTime")
+    expiration_time: DateTime = field(name="expirationTime")
 
 
 class CreateProjectBackupScheduleRequest(Model, frozen=True, kw_only=True):
@@ -57,7 +56,7 @@ class DatabaseReference(Model, frozen=True, kw_only=True):
 class DeprecatedBackupReplaceProjectBackupExpirationTimeRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/project-backups/{projectBackupId}/expiration-time`: body."""
 
-    expiration_time: datetime | None = field(default=None, name="expirationTime")
+    expiration_time: DateTime | None = field(default=None, name="expirationTime")
 
 
 class DeprecatedBackupUpdateProjectBackupDescriptionRequest(Model, frozen=True, kw_only=True):
@@ -82,15 +81,15 @@ class IgnoredSources(Model, frozen=True, kw_only=True):
 class ProjectBackup(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.ProjectBackup`."""
 
-    created_at: datetime | None = field(default=None, name="createdAt")
+    created_at: DateTime | None = field(default=None, name="createdAt")
     deletable: bool
     description: str | None = None
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     export: ProjectBackupExport | None = None
     id: Annotated[str, Constraints(format="uuid")]
     parent_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="parentId")
     project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
-    requested_at: datetime = field(name="requestedAt")
+    requested_at: DateTime = field(name="requestedAt")
     restore: ProjectBackupRestore | None = None
     restore_path: ProjectBackupRestorePathDeprecated | None = field(default=None, name="restorePath")
     status: str
@@ -100,7 +99,7 @@ class ProjectBackupExport(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.ProjectBackupExport`."""
 
     download_url: Annotated[str, Constraints(format="url")] | None = field(default=None, name="downloadURL")
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     format: str
     phase: Literal["Pending", "Exporting", "Failed", "Completed", "Expired"] | str | None = None
     sha256_checksum: str | None = field(default=None, name="sha256Checksum")
@@ -188,21 +187,21 @@ class ProjectBackupRestoreRequest(Model, frozen=True, kw_only=True):
 class ProjectBackupSchedule(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.backup.ProjectBackupSchedule`."""
 
-    created_at: datetime | None = field(default=None, name="createdAt")
+    created_at: DateTime | None = field(default=None, name="createdAt")
     description: str | None = None
     id: Annotated[str, Constraints(format="uuid")]
     is_system_backup: bool = field(name="isSystemBackup")
     project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     schedule: str
     ttl: str | None = None
-    updated_at: datetime | None = field(default=None, name="updatedAt")
+    updated_at: DateTime | None = field(default=None, name="updatedAt")
 
 
 class UpdateProjectBackupRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/project-backups/{projectBackupId}`: body."""
 
     description: str | None = None
-    expiration_time: datetime | None = field(default=None, name="expirationTime")
+    expiration_time: DateTime | None = field(default=None, name="expirationTime")
 
 
 class UpdateProjectBackupScheduleRequest(Model, frozen=True, kw_only=True):

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import UNSET, Constraints, Model, UnsetType
+from mittwald_async.runtime.structs import UNSET, Constraints, DateTime, Model, UnsetType
 
 ServiceSortOrder: TypeAlias = Literal["descriptionAsc", "descriptionDesc"] | str
 ServiceStatus: TypeAlias = Literal["running", "stopped", "error", "creating", "starting", "stopping"] | str
@@ -244,7 +243,7 @@ class ServiceResponse(Model, frozen=True, kw_only=True):
     short_id: str = field(name="shortId")
     stack_id: Annotated[str, Constraints(format="uuid")] = field(name="stackId")
     status: ServiceStatus
-    status_set_at: datetime = field(name="statusSetAt")
+    status_set_at: DateTime = field(name="statusSetAt")
     template_id: str | None = field(default=None, name="templateId")
 
 
@@ -449,4 +448,4 @@ class VolumeResponse(Model, frozen=True, kw_only=True):
     orphaned: bool
     stack_id: Annotated[str, Constraints(format="uuid")] = field(name="stackId")
     storage_usage_in_bytes: int = field(name="storageUsageInBytes")
-    storage_usage_in_bytes_set_at: datetime = field(name="storageUsageInBytesSetAt")
+    storage_usage_in_bytes_set_at: DateTime = field(name="storageUsageInBytesSetAt")

@@ -4,14 +4,15 @@
 # sha256 b0e9bcc0e3467db995f8c6d4f0afef2e0a9f178f1413c388ce13f8ac81bc0316.
 # Do not edit: change the generator or its configuration and run it again.
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
+from mittwald_async.runtime.structs import Constraints, DateTime, Model, UnionStandIn, Unknown, union_lookup
 
 from . import commons, invoice, order
 
@@ -113,7 +114,7 @@ class Contract(Model, frozen=True, kw_only=True):
 class ContractItem(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.contract.ContractItem`."""
 
-    activation_date: datetime | None = field(default=None, name="activationDate")
+    activation_date: DateTime | None = field(default=None, name="activationDate")
     aggregate_reference: AggregateReference | None = field(default=None, name="aggregateReference")
     articles: list[Article]
     contract_period: Annotated[int | float, Constraints(minimum=0)] = field(name="contractPeriod")
@@ -123,17 +124,17 @@ class ContractItem(Model, frozen=True, kw_only=True):
         default=None,
         name="groupByProjectId",
     )
-    invoice_stop: datetime | None = field(default=None, name="invoiceStop")
+    invoice_stop: DateTime | None = field(default=None, name="invoiceStop")
     invoicing_period: int | float | None = field(default=None, name="invoicingPeriod")
     is_activated: bool = field(name="isActivated")
     is_base_item: bool = field(name="isBaseItem")
     is_in_free_trial: bool | None = field(default=None, name="isInFreeTrial")
     is_inclusive: bool | None = field(default=None, name="isInclusive")
     item_id: Annotated[str, Constraints(format="uuid")] = field(name="itemId")
-    next_possible_downgrade_date: datetime | None = field(default=None, name="nextPossibleDowngradeDate")
-    next_possible_termination_date: datetime | None = field(default=None, name="nextPossibleTerminationDate")
-    next_possible_upgrade_date: datetime | None = field(default=None, name="nextPossibleUpgradeDate")
-    order_date: datetime | None = field(default=None, name="orderDate")
+    next_possible_downgrade_date: DateTime | None = field(default=None, name="nextPossibleDowngradeDate")
+    next_possible_termination_date: DateTime | None = field(default=None, name="nextPossibleTerminationDate")
+    next_possible_upgrade_date: DateTime | None = field(default=None, name="nextPossibleUpgradeDate")
+    order_date: DateTime | None = field(default=None, name="orderDate")
     order_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="orderId")
     replaced_by_item: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="replacedByItem")
     tariff_change: TariffChange | None = field(default=None, name="tariffChange")
@@ -145,7 +146,7 @@ class DeprecatedContractGetNextTerminationDateForItemResult(Model, frozen=True, 
     """In `GET /v2/contracts/{contractId}/items/{contractItemId}/next-termination-dates`: result 200."""
 
     contract_item_id: Annotated[str, Constraints(format="uuid")] = field(name="contractItemId")
-    next_termination_date: datetime = field(name="nextTerminationDate")
+    next_termination_date: DateTime = field(name="nextTerminationDate")
 
 
 class Error(Model, frozen=True, kw_only=True):
@@ -159,7 +160,7 @@ class InvoiceGetFileAccessTokenResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/customers/{customerId}/invoices/{invoiceId}/file-access-token`: result 200."""
 
     access_token: str = field(name="accessToken")
-    expires_at: datetime = field(name="expiresAt")
+    expires_at: DateTime = field(name="expiresAt")
 
 
 class InvoiceUpdateInvoiceSettingsRequest(Model, frozen=True, kw_only=True):
@@ -170,7 +171,7 @@ class InvoiceUpdateInvoiceSettingsRequest(Model, frozen=True, kw_only=True):
         name="additionalEmailRecipients",
     )
     invoice_period: Annotated[int, Constraints(minimum=0)] = field(name="invoicePeriod")
-    payment_settings: invoice.PaymentSettings = field(name="paymentSettings")
+    payment_settings: invoice._PaymentSettings = field(name="paymentSettings")
     printed_invoices: bool | None = field(default=None, name="printedInvoices")
     recipient: invoice.Recipient | None = None
     recipient_same_as_owner: bool | None = field(default=None, name="recipientSameAsOwner")
@@ -180,7 +181,7 @@ class InvoiceUpdateInvoiceSettingsRequest(Model, frozen=True, kw_only=True):
 class OrderCreateOrderRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/orders`: body."""
 
-    order_data: OrderCreateOrderRequestOrderData | None = field(default=None, name="orderData")
+    order_data: _OrderCreateOrderRequestOrderData | None = field(default=None, name="orderData")
     order_type: OrderCreateOrderRequestOrderType | None = field(default=None, name="orderType")
 
 
@@ -193,7 +194,7 @@ class OrderCreateOrderResult(Model, frozen=True, kw_only=True):
 class OrderCreateTariffChangeRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/tariff-changes`: body."""
 
-    tariff_change_data: OrderCreateTariffChangeRequestTariffChangeData | None = field(
+    tariff_change_data: _OrderCreateTariffChangeRequestTariffChangeData | None = field(
         default=None,
         name="tariffChangeData",
     )
@@ -212,14 +213,14 @@ class OrderCreateTariffChangeResult(Model, frozen=True, kw_only=True):
 class OrderPreviewOrderRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/order-previews`: body."""
 
-    order_data: OrderPreviewOrderRequestOrderData | None = field(default=None, name="orderData")
+    order_data: _OrderPreviewOrderRequestOrderData | None = field(default=None, name="orderData")
     order_type: OrderPreviewOrderRequestOrderType | None = field(default=None, name="orderType")
 
 
 class OrderPreviewTariffChangeRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/tariff-change-previews`: body."""
 
-    tariff_change_data: OrderPreviewTariffChangeRequestTariffChangeData | None = field(
+    tariff_change_data: _OrderPreviewTariffChangeRequestTariffChangeData | None = field(
         default=None,
         name="tariffChangeData",
     )
@@ -249,16 +250,16 @@ class TariffChange(Model, frozen=True, kw_only=True):
 
     is_forced: bool | None = field(default=None, name="isForced")
     new_articles: list[Article] = field(name="newArticles")
-    scheduled_at_date: datetime = field(name="scheduledAtDate")
+    scheduled_at_date: DateTime = field(name="scheduledAtDate")
     scheduled_by_user_id: str | None = field(default=None, name="scheduledByUserId")
-    target_date: datetime = field(name="targetDate")
+    target_date: DateTime = field(name="targetDate")
 
 
 class TerminateContractItemRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/contracts/{contractId}/items/{contractItemId}/termination`: body."""
 
     reason: str | None = None
-    termination_target_date: datetime | None = field(default=None, name="terminationTargetDate")
+    termination_target_date: DateTime | None = field(default=None, name="terminationTargetDate")
 
 
 class TerminateContractItemResult(Model, frozen=True, kw_only=True):
@@ -268,7 +269,7 @@ class TerminateContractItemResult(Model, frozen=True, kw_only=True):
     contract_item_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="contractItemId")
     explanation: str | None = None
     reason: str | None = None
-    termination_target_date: datetime | None = field(default=None, name="terminationTargetDate")
+    termination_target_date: DateTime | None = field(default=None, name="terminationTargetDate")
 
 
 class TerminateContractRequest(Model, frozen=True, kw_only=True):
@@ -276,7 +277,7 @@ class TerminateContractRequest(Model, frozen=True, kw_only=True):
 
     explanation: str | None = None
     reason: str | None = None
-    termination_target_date: datetime | None = field(default=None, name="terminationTargetDate")
+    termination_target_date: DateTime | None = field(default=None, name="terminationTargetDate")
 
 
 class TerminateContractResult(Model, frozen=True, kw_only=True):
@@ -289,7 +290,7 @@ class TerminateContractResult(Model, frozen=True, kw_only=True):
         name="itemsScheduledForTermination",
     )
     reason: str | None = None
-    termination_target_date: datetime | None = field(default=None, name="terminationTargetDate")
+    termination_target_date: DateTime | None = field(default=None, name="terminationTargetDate")
 
 
 class Termination(Model, frozen=True, kw_only=True):
@@ -298,9 +299,9 @@ class Termination(Model, frozen=True, kw_only=True):
     cancellation_forbidden: bool | None = field(default=None, name="cancellationForbidden")
     explanation: str | None = None
     reason: str | None = None
-    scheduled_at_date: datetime = field(name="scheduledAtDate")
+    scheduled_at_date: DateTime = field(name="scheduledAtDate")
     scheduled_by_user_id: str | None = field(default=None, name="scheduledByUserId")
-    target_date: datetime = field(name="targetDate")
+    target_date: DateTime = field(name="targetDate")
 
 
 if TYPE_CHECKING:
@@ -350,9 +351,14 @@ if TYPE_CHECKING:
         | order.AIHostingTariffChange
         | Unknown
     )
+    _OrderCreateOrderRequestOrderData: TypeAlias = OrderCreateOrderRequestOrderData
+    _OrderCreateTariffChangeRequestTariffChangeData: TypeAlias = OrderCreateTariffChangeRequestTariffChangeData
+    _OrderPreviewOrderRequestOrderData: TypeAlias = OrderPreviewOrderRequestOrderData
+    _OrderPreviewOrderResult: TypeAlias = OrderPreviewOrderResult
+    _OrderPreviewTariffChangeRequestTariffChangeData: TypeAlias = OrderPreviewTariffChangeRequestTariffChangeData
 else:
 
-    class OrderCreateOrderRequestOrderData(UnionStandIn):
+    class _OrderCreateOrderRequestOrderData(UnionStandIn):
         """In `POST /v2/orders`: body, `orderData`."""
 
         variants = (
@@ -376,7 +382,7 @@ else:
             (5, ("keys", ("mailAddressId",))),
         )
 
-    class OrderCreateTariffChangeRequestTariffChangeData(UnionStandIn):
+    class _OrderCreateTariffChangeRequestTariffChangeData(UnionStandIn):
         """In `POST /v2/tariff-changes`: body, `tariffChangeData`."""
 
         variants = (
@@ -392,7 +398,7 @@ else:
             (3, ("keys", ("contractId", "monthlyTokens", "requestsPerMinute"))),
         )
 
-    class OrderPreviewOrderRequestOrderData(UnionStandIn):
+    class _OrderPreviewOrderRequestOrderData(UnionStandIn):
         """In `POST /v2/order-previews`: body, `orderData`."""
 
         variants = (
@@ -416,7 +422,7 @@ else:
             (5, ("keys", ("mailAddressId",))),
         )
 
-    class OrderPreviewOrderResult(UnionStandIn):
+    class _OrderPreviewOrderResult(UnionStandIn):
         """In `POST /v2/order-previews`: result 200."""
 
         variants = (
@@ -461,7 +467,7 @@ else:
             (6, ("keys", ("totalPrice",))),
         )
 
-    class OrderPreviewTariffChangeRequestTariffChangeData(UnionStandIn):
+    class _OrderPreviewTariffChangeRequestTariffChangeData(UnionStandIn):
         """In `POST /v2/tariff-change-previews`: body, `tariffChangeData`."""
 
         variants = (
@@ -476,3 +482,5 @@ else:
             (2, ("keys", ("contractId", "reservationLimit", "unlockLimit"))),
             (3, ("keys", ("contractId", "monthlyTokens", "requestsPerMinute"))),
         )
+
+    __getattr__ = union_lookup(__name__)

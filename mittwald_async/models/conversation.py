@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
+from mittwald_async.runtime.structs import Constraints, DateTime, Model, UnionStandIn, Unknown, union_lookup
 
 CategoryReferenceTypeItem: TypeAlias = (
     Literal["unspecified", "server", "project", "organisation", "extensionInstance"] | str
@@ -50,13 +49,13 @@ class BasicConversation(Model, frozen=True, kw_only=True):
 
     category: Category | None = None
     conversation_id: Annotated[str, Constraints(format="uuid")] = field(name="conversationId")
-    created_at: datetime = field(name="createdAt")
-    last_message_at: datetime | None = field(default=None, name="lastMessageAt")
+    created_at: DateTime = field(name="createdAt")
+    last_message_at: DateTime | None = field(default=None, name="lastMessageAt")
     main_user: User = field(name="mainUser")
     notification_roles: list[NotificationRole] | None = field(default=None, name="notificationRoles")
-    related_to: RelatedAggregateReference | None = field(default=None, name="relatedTo")
+    related_to: _RelatedAggregateReference | None = field(default=None, name="relatedTo")
     relations: list[AggregateReference] | None = None
-    shared_with: ShareableAggregateReference | None = field(default=None, name="sharedWith")
+    shared_with: _ShareableAggregateReference | None = field(default=None, name="sharedWith")
     short_id: str = field(name="shortId")
     status: Status
     title: str
@@ -76,13 +75,13 @@ class Conversation(Model, frozen=True, kw_only=True):
 
     category: Category | None = None
     conversation_id: Annotated[str, Constraints(format="uuid")] = field(name="conversationId")
-    created_at: datetime = field(name="createdAt")
-    last_message_at: datetime | None = field(default=None, name="lastMessageAt")
+    created_at: DateTime = field(name="createdAt")
+    last_message_at: DateTime | None = field(default=None, name="lastMessageAt")
     main_user: User = field(name="mainUser")
     notification_roles: list[NotificationRole] | None = field(default=None, name="notificationRoles")
-    related_to: RelatedAggregateReference | None = field(default=None, name="relatedTo")
+    related_to: _RelatedAggregateReference | None = field(default=None, name="relatedTo")
     relations: list[AggregateReference] | None = None
-    shared_with: ShareableAggregateReference | None = field(default=None, name="sharedWith")
+    shared_with: _ShareableAggregateReference | None = field(default=None, name="sharedWith")
     short_id: str = field(name="shortId")
     status: Status
     title: str
@@ -95,7 +94,7 @@ class Conversation(Model, frozen=True, kw_only=True):
 class ConversationLastMessage(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.conversation.Conversation`: `lastMessage`."""
 
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     created_by: User | None = field(default=None, name="createdBy")
 
 
@@ -133,8 +132,8 @@ class CreateConversationRequest(Model, frozen=True, kw_only=True):
     main_user_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="mainUserId")
     message_content: Annotated[str, Constraints(max_length=8000)] | None = field(default=None, name="messageContent")
     notification_roles: list[NotificationRole] | None = field(default=None, name="notificationRoles")
-    related_to: RelatedAggregateReference | None = field(default=None, name="relatedTo")
-    shared_with: ShareableAggregateReference | None = field(default=None, name="sharedWith")
+    related_to: _RelatedAggregateReference | None = field(default=None, name="relatedTo")
+    shared_with: _ShareableAggregateReference | None = field(default=None, name="sharedWith")
     title: str | None = None
 
 
@@ -161,7 +160,7 @@ class CreateMessageResult(Model, frozen=True, kw_only=True):
 class DeletedFile(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.DeletedFile`."""
 
-    deletion_date: datetime = field(name="deletionDate")
+    deletion_date: DateTime = field(name="deletionDate")
     id: Annotated[str, Constraints(format="uuid")]
     name: str
     status: Literal["deleted"] | str
@@ -179,8 +178,8 @@ class GenericServiceRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.GenericServiceRequest`."""
 
     conversation_id: Annotated[str, Constraints(format="uuid")] = field(name="conversationId")
-    created_at: datetime = field(name="createdAt")
-    files: Annotated[list[File], Constraints(max_length=0)] | None = None
+    created_at: DateTime = field(name="createdAt")
+    files: Annotated[list[_File], Constraints(max_length=0)] | None = None
     message_id: Annotated[str, Constraints(format="uuid")] = field(name="messageId")
     type: Literal["SERVICE_REQUEST"] | str
 
@@ -189,7 +188,7 @@ class GenericStatusUpdate(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.GenericStatusUpdate`."""
 
     conversation_id: str = field(name="conversationId")
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     internal: bool | None = None
     message_content: str = field(name="messageContent")
     meta: GenericStatusUpdateMeta | None = None
@@ -213,7 +212,7 @@ class GetFileAccessTokenResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/conversations/{conversationId}/files/{fileId}/access-token`: result 200."""
 
     access_token: str = field(name="accessToken")
-    expires_at: datetime = field(name="expiresAt")
+    expires_at: DateTime = field(name="expiresAt")
 
 
 class Group(Model, frozen=True, kw_only=True):
@@ -229,9 +228,9 @@ class Message(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.Message`."""
 
     conversation_id: Annotated[str, Constraints(format="uuid")] = field(name="conversationId")
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     created_by: User | None = field(default=None, name="createdBy")
-    files: list[File] | None = None
+    files: list[_File] | None = None
     internal: bool | None = None
     message_content: str | None = field(default=None, name="messageContent")
     message_id: Annotated[str, Constraints(format="uuid")] = field(name="messageId")
@@ -351,7 +350,7 @@ class ResubmissionStatusUpdate(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.ResubmissionStatusUpdate`."""
 
     conversation_id: str = field(name="conversationId")
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     internal: bool | None = None
     message_content: Literal["RESUBMISSION_CREATED", "RESUBMISSION_RESUBMIT_AT_CHANGED"] | str = field(
         name="messageContent",
@@ -366,7 +365,7 @@ class ResubmissionStatusUpdateMeta(Model, frozen=True, kw_only=True):
     group_acronym: str = field(name="groupAcronym")
     group_id: str = field(name="groupId")
     group_name: str = field(name="groupName")
-    resubmit_at: datetime = field(name="resubmitAt")
+    resubmit_at: DateTime = field(name="resubmitAt")
     user: User | None = None
 
 
@@ -374,12 +373,12 @@ class ServiceRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.conversation.ServiceRequest`."""
 
     conversation_id: Annotated[str, Constraints(format="uuid")] = field(name="conversationId")
-    created_at: datetime = field(name="createdAt")
-    files: Annotated[list[File], Constraints(max_length=0)] | None = None
+    created_at: DateTime = field(name="createdAt")
+    files: Annotated[list[_File], Constraints(max_length=0)] | None = None
     message_id: Annotated[str, Constraints(format="uuid")] = field(name="messageId")
     type: Literal["SERVICE_REQUEST"] | str
     message_content: Literal["relocation", "call", "mailSendLimitIncrease"] | str = field(name="messageContent")
-    meta: ServiceRequestMeta
+    meta: _ServiceRequestMeta
 
 
 class ServiceRequestMailSendLimitIncreasePayload(Model, frozen=True, kw_only=True):
@@ -396,7 +395,7 @@ class ServiceRequestRelocationPayload(Model, frozen=True, kw_only=True):
     domain: ServiceRequestRelocationPayloadDomain | None = None
     email: ServiceRequestRelocationPayloadEmail | None = None
     notes: str | None = None
-    preferred_relocation_date: datetime | None = field(default=None, name="preferredRelocationDate")
+    preferred_relocation_date: DateTime | None = field(default=None, name="preferredRelocationDate")
     redirectus_key: int = field(name="redirectusKey")
     source: ServiceRequestRelocationPayloadSource
     target: ServiceRequestRelocationPayloadTarget
@@ -516,7 +515,7 @@ class UpdateConversationRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/conversations/{conversationId}`: body."""
 
     category_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="categoryId")
-    related_to: RelatedAggregateReference | None = field(default=None, name="relatedTo")
+    related_to: _RelatedAggregateReference | None = field(default=None, name="relatedTo")
     title: str | None = None
 
 
@@ -583,21 +582,29 @@ if TYPE_CHECKING:
         | ShareableAggregateReferencePlacementgroup
         | Unknown
     )
+    _CategoryReferenceType: TypeAlias = CategoryReferenceType
+    _ConversationMembers: TypeAlias = ConversationMembers
+    _File: TypeAlias = File
+    _ListMessagesByConversationItem: TypeAlias = ListMessagesByConversationItem
+    _RelatedAggregateReference: TypeAlias = RelatedAggregateReference
+    _ServiceRequestMeta: TypeAlias = ServiceRequestMeta
+    _ShareableAggregateReference: TypeAlias = ShareableAggregateReference
+    _StatusUpdate: TypeAlias = StatusUpdate
 else:
 
-    class CategoryReferenceType(UnionStandIn):
+    class _CategoryReferenceType(UnionStandIn):
         """Schema `de.mittwald.v1.conversation.CategoryReferenceType`."""
 
         variants = ("list[CategoryReferenceTypeItem]",)
         plan = ((0, ("kind", "array")),)
 
-    class ConversationMembers(UnionStandIn):
+    class _ConversationMembers(UnionStandIn):
         """Schema `de.mittwald.v1.conversation.ConversationMembers`."""
 
         variants = ("list[ConversationMembersItem]",)
         plan = ((0, ("kind", "array")),)
 
-    class File(UnionStandIn):
+    class _File(UnionStandIn):
         """Schema `de.mittwald.v1.conversation.File`."""
 
         variants = ("RequestedFile", "UploadedFile", "DeletedFile")
@@ -607,7 +614,7 @@ else:
             (2, ("const", "status", ("deleted",))),
         )
 
-    class ListMessagesByConversationItem(UnionStandIn):
+    class _ListMessagesByConversationItem(UnionStandIn):
         """In `GET /v2/conversations/{conversationId}/messages`: result 200, `[]`."""
 
         variants = ("Message", "StatusUpdate", "ServiceRequest")
@@ -617,7 +624,7 @@ else:
             (2, ("const", "type", ("SERVICE_REQUEST",))),
         )
 
-    class RelatedAggregateReference(UnionStandIn):
+    class _RelatedAggregateReference(UnionStandIn):
         """Schema `de.mittwald.v1.conversation.RelatedAggregateReference`."""
 
         variants = (
@@ -639,7 +646,7 @@ else:
             (6, ("const", "aggregate", ("container",))),
         )
 
-    class ServiceRequestMeta(UnionStandIn):
+    class _ServiceRequestMeta(UnionStandIn):
         """In schema `de.mittwald.v1.conversation.ServiceRequest`: `meta`."""
 
         variants = ("ServiceRequestRelocationPayload", "ServiceRequestMailSendLimitIncreasePayload")
@@ -648,7 +655,7 @@ else:
             (1, ("keys", ("mailAddressId", "rateLimitId"))),
         )
 
-    class ShareableAggregateReference(UnionStandIn):
+    class _ShareableAggregateReference(UnionStandIn):
         """Schema `de.mittwald.v1.conversation.ShareableAggregateReference`."""
 
         variants = (
@@ -664,7 +671,7 @@ else:
             (3, ("const", "aggregate", ("placementgroup",))),
         )
 
-    class StatusUpdate(UnionStandIn):
+    class _StatusUpdate(UnionStandIn):
         """Schema `de.mittwald.v1.conversation.StatusUpdate`."""
 
         variants = ("ResubmissionStatusUpdate", "GenericStatusUpdate")
@@ -672,3 +679,5 @@ else:
             (0, ("const", "messageContent", ("RESUBMISSION_CREATED", "RESUBMISSION_RESUBMIT_AT_CHANGED"))),
             (1, ("keys", ("conversationId", "createdAt", "messageContent", "type"))),
         )
+
+    __getattr__ = union_lookup(__name__)

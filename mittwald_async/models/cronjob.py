@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
+from mittwald_async.runtime.structs import Constraints, DateTime, Model, UnionStandIn, Unknown, union_lookup
 
 ConcurrencyPolicy: TypeAlias = Literal["allow", "forbid", "replace"] | str
 CronjobExecutionSortOrder: TypeAlias = Literal["oldestFirst", "newestFirst", "slowestFirst", "fastestFirst"] | str
@@ -27,14 +26,14 @@ class AppInstallationPatchTarget(Model, frozen=True, kw_only=True):
         default=None,
         name="appInstallationId",
     )
-    destination: AppInstallationPatchTargetDestination | None = None
+    destination: _AppInstallationPatchTargetDestination | None = None
 
 
 class AppInstallationTarget(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.cronjob.AppInstallationTarget`."""
 
     app_installation_id: Annotated[str, Constraints(format="uuid")] = field(name="appInstallationId")
-    destination: AppInstallationTargetDestination
+    destination: _AppInstallationTargetDestination
 
 
 class CreateCronjobResult(Model, frozen=True, kw_only=True):
@@ -56,9 +55,9 @@ class Cronjob(Model, frozen=True, kw_only=True):
     app_id: str = field(name="appId")
     app_installation_id: str | None = field(default=None, name="appInstallationId")
     concurrency_policy: ConcurrencyPolicy | None = field(default=None, name="concurrencyPolicy")
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     description: str
-    destination: CronjobDestination | None = None
+    destination: _CronjobDestination | None = None
     email: Annotated[str, Constraints(format="email")] | None = None
     failed_execution_alert_threshold: Annotated[int, Constraints(minimum=1)] = field(
         name="failedExecutionAlertThreshold",
@@ -66,13 +65,13 @@ class Cronjob(Model, frozen=True, kw_only=True):
     id: Annotated[str, Constraints(format="uuid")]
     interval: str
     latest_execution: CronjobExecution | None = field(default=None, name="latestExecution")
-    next_execution_time: datetime | None = field(default=None, name="nextExecutionTime")
+    next_execution_time: DateTime | None = field(default=None, name="nextExecutionTime")
     project_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="projectId")
     short_id: str = field(name="shortId")
-    target: CronjobTarget | None = None
+    target: _CronjobTarget | None = None
     time_zone: str | None = field(default=None, name="timeZone")
     timeout: Annotated[int, Constraints(minimum=1, maximum=86400)]
-    updated_at: datetime = field(name="updatedAt")
+    updated_at: DateTime = field(name="updatedAt")
 
 
 class CronjobCommand(Model, frozen=True, kw_only=True):
@@ -89,13 +88,13 @@ class CronjobExecution(Model, frozen=True, kw_only=True):
     aborted_by: CronjobExecutionAbortedBy | None = field(default=None, name="abortedBy")
     cronjob_id: str = field(name="cronjobId")
     duration_in_milliseconds: int | None = field(default=None, name="durationInMilliseconds")
-    end: datetime | None = None
-    execution_end: datetime | None = field(default=None, name="executionEnd")
-    execution_start: datetime | None = field(default=None, name="executionStart")
+    end: DateTime | None = None
+    execution_end: DateTime | None = field(default=None, name="executionEnd")
+    execution_start: DateTime | None = field(default=None, name="executionStart")
     exit_code: int | None = field(default=None, name="exitCode")
     id: str
     log_path: str | None = field(default=None, name="logPath")
-    start: datetime | None = None
+    start: DateTime | None = None
     status: CronjobExecutionStatus
     successful: bool
     triggered_by: CronjobExecutionTriggeredBy | None = field(default=None, name="triggeredBy")
@@ -130,14 +129,14 @@ class CronjobRequest(Model, frozen=True, kw_only=True):
     )
     concurrency_policy: ConcurrencyPolicy | None = field(default=None, name="concurrencyPolicy")
     description: str
-    destination: CronjobRequestDestination | None = None
+    destination: _CronjobRequestDestination | None = None
     email: Annotated[str, Constraints(format="email")] | None = None
     failed_execution_alert_threshold: Annotated[int, Constraints(minimum=1, maximum=80)] | None = field(
         default=None,
         name="failedExecutionAlertThreshold",
     )
     interval: str
-    target: CronjobRequestTarget | None = None
+    target: _CronjobRequestTarget | None = None
     time_zone: str | None = field(default=None, name="timeZone")
     timeout: Annotated[int, Constraints(minimum=1, maximum=86400)]
 
@@ -211,14 +210,14 @@ class UpdateCronjobRequest(Model, frozen=True, kw_only=True):
     active: bool | None = None
     concurrency_policy: ConcurrencyPolicy | None = field(default=None, name="concurrencyPolicy")
     description: str | None = None
-    destination: UpdateCronjobRequestDestination | None = None
+    destination: _UpdateCronjobRequestDestination | None = None
     email: Annotated[str, Constraints(format="email")] | None = None
     failed_execution_alert_threshold: Annotated[int, Constraints(minimum=0)] | None = field(
         default=None,
         name="failedExecutionAlertThreshold",
     )
     interval: str | None = None
-    target: UpdateCronjobRequestTarget | None = None
+    target: _UpdateCronjobRequestTarget | None = None
     time_zone: str | None = field(default=None, name="timeZone")
     timeout: Annotated[int, Constraints(minimum=1, maximum=86400)] | None = None
 
@@ -232,33 +231,41 @@ if TYPE_CHECKING:
     CronjobTarget: TypeAlias = AppInstallationTarget | ServiceTargetResponse | Unknown
     UpdateCronjobRequestDestination: TypeAlias = CronjobUrl | CronjobCommand | Unknown
     UpdateCronjobRequestTarget: TypeAlias = AppInstallationTarget | ServiceTarget | Unknown
+    _AppInstallationPatchTargetDestination: TypeAlias = AppInstallationPatchTargetDestination
+    _AppInstallationTargetDestination: TypeAlias = AppInstallationTargetDestination
+    _CronjobDestination: TypeAlias = CronjobDestination
+    _CronjobRequestDestination: TypeAlias = CronjobRequestDestination
+    _CronjobRequestTarget: TypeAlias = CronjobRequestTarget
+    _CronjobTarget: TypeAlias = CronjobTarget
+    _UpdateCronjobRequestDestination: TypeAlias = UpdateCronjobRequestDestination
+    _UpdateCronjobRequestTarget: TypeAlias = UpdateCronjobRequestTarget
 else:
 
-    class AppInstallationPatchTargetDestination(UnionStandIn):
+    class _AppInstallationPatchTargetDestination(UnionStandIn):
         """In schema `de.mittwald.v1.cronjob.AppInstallationPatchTarget`: `destination`."""
 
         variants = ("CronjobUrl", "CronjobCommand")
         plan = ((1, ("keys", ("interpreter", "path"))), (0, ("keys", ("url",))))
 
-    class AppInstallationTargetDestination(UnionStandIn):
+    class _AppInstallationTargetDestination(UnionStandIn):
         """In schema `de.mittwald.v1.cronjob.AppInstallationTarget`: `destination`."""
 
         variants = ("CronjobUrl", "CronjobCommand")
         plan = ((1, ("keys", ("interpreter", "path"))), (0, ("keys", ("url",))))
 
-    class CronjobDestination(UnionStandIn):
+    class _CronjobDestination(UnionStandIn):
         """In schema `de.mittwald.v1.cronjob.Cronjob`: `destination`."""
 
         variants = ("CronjobUrl", "CronjobCommand")
         plan = ((1, ("keys", ("interpreter", "path"))), (0, ("keys", ("url",))))
 
-    class CronjobRequestDestination(UnionStandIn):
+    class _CronjobRequestDestination(UnionStandIn):
         """In schema `de.mittwald.v1.cronjob.CronjobRequest`: `destination`."""
 
         variants = ("CronjobUrl", "CronjobCommand")
         plan = ((1, ("keys", ("interpreter", "path"))), (0, ("keys", ("url",))))
 
-    class CronjobRequestTarget(UnionStandIn):
+    class _CronjobRequestTarget(UnionStandIn):
         """In schema `de.mittwald.v1.cronjob.CronjobRequest`: `target`."""
 
         variants = ("AppInstallationTarget", "ServiceTarget")
@@ -267,7 +274,7 @@ else:
             (0, ("keys", ("appInstallationId", "destination"))),
         )
 
-    class CronjobTarget(UnionStandIn):
+    class _CronjobTarget(UnionStandIn):
         """In schema `de.mittwald.v1.cronjob.Cronjob`: `target`."""
 
         variants = ("AppInstallationTarget", "ServiceTargetResponse")
@@ -276,13 +283,13 @@ else:
             (0, ("keys", ("appInstallationId", "destination"))),
         )
 
-    class UpdateCronjobRequestDestination(UnionStandIn):
+    class _UpdateCronjobRequestDestination(UnionStandIn):
         """In `PATCH /v2/cronjobs/{cronjobId}`: body, `destination`."""
 
         variants = ("CronjobUrl", "CronjobCommand")
         plan = ((1, ("keys", ("interpreter", "path"))), (0, ("keys", ("url",))))
 
-    class UpdateCronjobRequestTarget(UnionStandIn):
+    class _UpdateCronjobRequestTarget(UnionStandIn):
         """In `PATCH /v2/cronjobs/{cronjobId}`: body, `target`."""
 
         variants = ("AppInstallationTarget", "ServiceTarget")
@@ -290,3 +297,5 @@ else:
             (1, ("keys", ("command", "serviceIdentifier", "stackId"))),
             (0, ("keys", ("appInstallationId", "destination"))),
         )
+
+    __getattr__ = union_lookup(__name__)

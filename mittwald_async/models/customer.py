@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model
+from mittwald_async.runtime.structs import Constraints, DateTime, Model
 
 from . import commons, membership
 
@@ -67,7 +66,7 @@ class CreateCustomerInviteRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/customers/{customerId}/invites`: body."""
 
     mail_address: Annotated[str, Constraints(format="email")] = field(name="mailAddress")
-    membership_expires_at: datetime | None = field(default=None, name="membershipExpiresAt")
+    membership_expires_at: DateTime | None = field(default=None, name="membershipExpiresAt")
     message: str | None = None
     role: membership.CustomerRoles
 
@@ -112,7 +111,7 @@ class Customer(Model, frozen=True, kw_only=True):
     active_suspension: CustomerActiveSuspension | None = field(default=None, name="activeSuspension")
     avatar_ref_id: str | None = field(default=None, name="avatarRefId")
     category_id: str | None = field(default=None, name="categoryId")
-    creation_date: datetime = field(name="creationDate")
+    creation_date: DateTime = field(name="creationDate")
     customer_id: str = field(name="customerId")
     customer_number: str = field(name="customerNumber")
     deletion_prohibited_by: list[CustomerDeletionProhibitedBy] | None = field(default=None, name="deletionProhibitedBy")
@@ -140,7 +139,7 @@ class Customer(Model, frozen=True, kw_only=True):
 class CustomerActiveSuspension(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.customer.Customer`: `activeSuspension`."""
 
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
 
 
 class CustomerMeta(Model, frozen=True, kw_only=True):
@@ -236,7 +235,7 @@ class UpdateCategoryResult(Model, frozen=True, kw_only=True):
 class UpdateCustomerMembershipRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/customer-memberships/{customerMembershipId}`: body."""
 
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     role: membership.CustomerRoles
 
 

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model
+from mittwald_async.runtime.structs import Constraints, DateTime, Model
 
 DatabaseStatus: TypeAlias = Literal["pending", "ready", "migrating", "importing", "error"] | str
 DatabaseUserStatus: TypeAlias = Literal["pending", "ready", "error", "terminating", "disabled"] | str
@@ -151,7 +150,7 @@ class MySqlDatabase(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.database.MySqlDatabase`."""
 
     character_settings: CharacterSettings = field(name="characterSettings")
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     description: str
     external_hostname: str = field(name="externalHostname")
     finalizers: list[Annotated[str, Constraints(min_length=1)]] | None = None
@@ -163,10 +162,10 @@ class MySqlDatabase(Model, frozen=True, kw_only=True):
     name: str
     project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     status: DatabaseStatus
-    status_set_at: datetime = field(name="statusSetAt")
+    status_set_at: DateTime = field(name="statusSetAt")
     storage_usage_in_bytes: int = field(name="storageUsageInBytes")
-    storage_usage_in_bytes_set_at: datetime = field(name="storageUsageInBytesSetAt")
-    updated_at: datetime = field(name="updatedAt")
+    storage_usage_in_bytes_set_at: DateTime = field(name="storageUsageInBytesSetAt")
+    updated_at: DateTime = field(name="updatedAt")
     version: str
 
 
@@ -175,7 +174,7 @@ class MySqlUser(Model, frozen=True, kw_only=True):
 
     access_ip_mask: str | None = field(default=None, name="accessIpMask")
     access_level: Literal["full", "readonly"] | str = field(name="accessLevel")
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     database_id: Annotated[str, Constraints(format="uuid")] = field(name="databaseId")
     description: str | None = None
     disabled: bool
@@ -183,10 +182,10 @@ class MySqlUser(Model, frozen=True, kw_only=True):
     id: Annotated[str, Constraints(format="uuid")]
     main_user: bool = field(name="mainUser")
     name: str
-    password_updated_at: datetime = field(name="passwordUpdatedAt")
+    password_updated_at: DateTime = field(name="passwordUpdatedAt")
     status: DatabaseUserStatus
-    status_set_at: datetime = field(name="statusSetAt")
-    updated_at: datetime = field(name="updatedAt")
+    status_set_at: DateTime = field(name="statusSetAt")
+    updated_at: DateTime = field(name="updatedAt")
 
 
 class MySqlVersion(Model, frozen=True, kw_only=True):
@@ -224,7 +223,7 @@ class RedisDatabase(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.database.RedisDatabase`."""
 
     configuration: RedisDatabaseConfiguration | None = None
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     description: str
     finalizers: list[Annotated[str, Constraints(min_length=1)]] | None = None
     hostname: str
@@ -233,10 +232,10 @@ class RedisDatabase(Model, frozen=True, kw_only=True):
     port: int
     project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     status: DatabaseStatus
-    status_set_at: datetime = field(name="statusSetAt")
+    status_set_at: DateTime = field(name="statusSetAt")
     storage_usage_in_bytes: int = field(name="storageUsageInBytes")
-    storage_usage_in_bytes_set_at: datetime = field(name="storageUsageInBytesSetAt")
-    updated_at: datetime = field(name="updatedAt")
+    storage_usage_in_bytes_set_at: DateTime = field(name="storageUsageInBytesSetAt")
+    updated_at: DateTime = field(name="updatedAt")
     version: str
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
+from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown, union_lookup
 
 CombinedAManagedAAAARecord: TypeAlias = str
 CombinedAManagedARecord: TypeAlias = str
@@ -27,7 +27,7 @@ class CombinedACustom(Model, frozen=True, kw_only=True):
 class CombinedAManaged(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.CombinedAManaged`."""
 
-    managed_by: CombinedAManagedBy = field(name="managedBy")
+    managed_by: _CombinedAManagedBy = field(name="managedBy")
 
 
 class CombinedAManagedByIngressId(Model, frozen=True, kw_only=True):
@@ -97,7 +97,7 @@ class RecordSRVRecord(Model, frozen=True, kw_only=True):
 class RecordSettings(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.dns.RecordSettings`."""
 
-    ttl: RecordSettingsTtl | None = None
+    ttl: _RecordSettingsTtl | None = None
 
 
 class RecordTXTComponent(Model, frozen=True, kw_only=True):
@@ -134,12 +134,12 @@ class Zone(Model, frozen=True, kw_only=True):
 class ZoneRecordSet(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.dns.Zone`: `recordSet`."""
 
-    caa: RecordCAA
-    cname: RecordCNAME
-    combined_a_records: RecordCombinedA = field(name="combinedARecords")
-    mx: RecordMX
-    srv: RecordSRV
-    txt: RecordTXT
+    caa: _RecordCAA
+    cname: _RecordCNAME
+    combined_a_records: _RecordCombinedA = field(name="combinedARecords")
+    mx: _RecordMX
+    srv: _RecordSRV
+    txt: _RecordTXT
 
 
 if TYPE_CHECKING:
@@ -151,27 +151,35 @@ if TYPE_CHECKING:
     RecordSRV: TypeAlias = RecordUnset | RecordSRVComponent | Unknown
     RecordSettingsTtl: TypeAlias = TtlSeconds | TtlAuto | Unknown
     RecordTXT: TypeAlias = RecordUnset | RecordTXTComponent | Unknown
+    _CombinedAManagedBy: TypeAlias = CombinedAManagedBy
+    _RecordCAA: TypeAlias = RecordCAA
+    _RecordCNAME: TypeAlias = RecordCNAME
+    _RecordCombinedA: TypeAlias = RecordCombinedA
+    _RecordMX: TypeAlias = RecordMX
+    _RecordSRV: TypeAlias = RecordSRV
+    _RecordSettingsTtl: TypeAlias = RecordSettingsTtl
+    _RecordTXT: TypeAlias = RecordTXT
 else:
 
-    class CombinedAManagedBy(UnionStandIn):
+    class _CombinedAManagedBy(UnionStandIn):
         """In schema `de.mittwald.v1.dns.CombinedAManaged`: `managedBy`."""
 
         variants = ("CombinedAManagedByIngressId",)
         plan = ((0, ("keys", ("ingressId",))),)
 
-    class RecordCAA(UnionStandIn):
+    class _RecordCAA(UnionStandIn):
         """Schema `de.mittwald.v1.dns.RecordCAA`."""
 
         variants = ("RecordUnset", "RecordCAAComponent")
         plan = ((1, ("keys", ("records", "settings"))), (0, ("some", ())), (0, ("only", ())))
 
-    class RecordCNAME(UnionStandIn):
+    class _RecordCNAME(UnionStandIn):
         """Schema `de.mittwald.v1.dns.RecordCNAME`."""
 
         variants = ("RecordUnset", "RecordCNAMEComponent")
         plan = ((1, ("keys", ("fqdn", "settings"))), (0, ("some", ())), (0, ("only", ())))
 
-    class RecordCombinedA(UnionStandIn):
+    class _RecordCombinedA(UnionStandIn):
         """Schema `de.mittwald.v1.dns.RecordCombinedA`."""
 
         variants = ("RecordUnset", "CombinedACustom", "CombinedAManaged")
@@ -182,7 +190,7 @@ else:
             (0, ("only", ())),
         )
 
-    class RecordMX(UnionStandIn):
+    class _RecordMX(UnionStandIn):
         """Schema `de.mittwald.v1.dns.RecordMX`."""
 
         variants = ("RecordUnset", "RecordMXManaged", "RecordMXCustom")
@@ -193,20 +201,22 @@ else:
             (0, ("only", ())),
         )
 
-    class RecordSRV(UnionStandIn):
+    class _RecordSRV(UnionStandIn):
         """Schema `de.mittwald.v1.dns.RecordSRV`."""
 
         variants = ("RecordUnset", "RecordSRVComponent")
         plan = ((1, ("keys", ("records", "settings"))), (0, ("some", ())), (0, ("only", ())))
 
-    class RecordSettingsTtl(UnionStandIn):
+    class _RecordSettingsTtl(UnionStandIn):
         """In schema `de.mittwald.v1.dns.RecordSettings`: `ttl`."""
 
         variants = ("TtlSeconds", "TtlAuto")
         plan = ((0, ("keys", ("seconds",))), (1, ("keys", ("auto",))))
 
-    class RecordTXT(UnionStandIn):
+    class _RecordTXT(UnionStandIn):
         """Schema `de.mittwald.v1.dns.RecordTXT`."""
 
         variants = ("RecordUnset", "RecordTXTComponent")
         plan = ((1, ("keys", ("entries", "settings"))), (0, ("some", ())), (0, ("only", ())))
+
+    __getattr__ = union_lookup(__name__)

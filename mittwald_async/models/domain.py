@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
+from mittwald_async.runtime.structs import Constraints, DateTime, Model, UnionStandIn, Unknown, union_lookup
 
 from . import dns, ingress, ssl
 
@@ -41,14 +40,14 @@ TransferAuthentication: TypeAlias = Literal["unspecified", "code", "email", "pus
 class AuthCode(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.AuthCode`."""
 
-    expires: datetime | None = None
+    expires: DateTime | None = None
     value: str
 
 
 class AuthCode2(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.AuthCode2`."""
 
-    expires: datetime
+    expires: DateTime
 
 
 class CheckDomainRegistrabilityRequest(Model, frozen=True, kw_only=True):
@@ -92,7 +91,7 @@ class ContactVerification(Model, frozen=True, kw_only=True):
 
     id: Annotated[str, Constraints(format="uuid")]
     status: ContactVerificationStatus
-    type_data: ContactVerificationTypeData = field(name="typeData")
+    type_data: _ContactVerificationTypeData = field(name="typeData")
 
 
 class ContactVerificationAddressData(Model, frozen=True, kw_only=True):
@@ -105,8 +104,8 @@ class ContactVerificationAddressData(Model, frozen=True, kw_only=True):
 class ContactVerificationEmailData(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.ContactVerificationEmailData`."""
 
-    email_verification_deadline: datetime | None = field(default=None, name="emailVerificationDeadline")
-    last_email_sent_date: datetime | None = field(default=None, name="lastEmailSentDate")
+    email_verification_deadline: DateTime | None = field(default=None, name="emailVerificationDeadline")
+    last_email_sent_date: DateTime | None = field(default=None, name="lastEmailSentDate")
     type: Literal["email"] | str
     value: str
 
@@ -122,7 +121,7 @@ class CreateDomainAuthCodeResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/domains/{domainId}/actions/auth-code`: result 201."""
 
     auth_code: str = field(name="authCode")
-    expiration_date: datetime | None = field(default=None, name="expirationDate")
+    expiration_date: DateTime | None = field(default=None, name="expirationDate")
 
 
 class CreateDomainHandleData(Model, frozen=True, kw_only=True):
@@ -136,7 +135,7 @@ class CreateScheduledDeletionRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/domains/{domainId}/scheduled-deletion`: body."""
 
     delete_ingresses: bool | None = field(default=None, name="deleteIngresses")
-    deletion_date: datetime = field(name="deletionDate")
+    deletion_date: DateTime = field(name="deletionDate")
 
 
 class DeleteDomainResult(Model, frozen=True, kw_only=True):
@@ -276,7 +275,7 @@ class Domain(Model, frozen=True, kw_only=True):
     nameservers: list[Annotated[str, Constraints(format="idn-hostname")]]
     processes: list[Process] | None = None
     project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
-    scheduled_deletion_date: datetime | None = field(default=None, name="scheduledDeletionDate")
+    scheduled_deletion_date: DateTime | None = field(default=None, name="scheduledDeletionDate")
     transfer_in_auth_code: str | None = field(default=None, name="transferInAuthCode")
     uses_default_nameserver: bool = field(name="usesDefaultNameserver")
 
@@ -335,7 +334,7 @@ class IngressUpdateIngressTlsRequestAcme(Model, frozen=True, kw_only=True):
 
     acme: bool
     is_created: bool | None = field(default=None, name="isCreated")
-    request_deadline: datetime | None = field(default=None, name="requestDeadline")
+    request_deadline: DateTime | None = field(default=None, name="requestDeadline")
 
 
 class IngressUpdateIngressTlsRequestCertificateId(Model, frozen=True, kw_only=True):
@@ -355,7 +354,7 @@ class Process(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domain.Process`."""
 
     error: str | None = None
-    last_update: datetime = field(name="lastUpdate")
+    last_update: DateTime = field(name="lastUpdate")
     process_type: ProcessType = field(name="processType")
     state: ProcessState
     status: str | None = None
@@ -468,9 +467,20 @@ if TYPE_CHECKING:
         | ssl.CertificateRequestCreateWithDNSRequest
         | Unknown
     )
+    _ContactVerificationTypeData: TypeAlias = ContactVerificationTypeData
+    _DeprecatedDnsRecordASetCustomRequest: TypeAlias = DeprecatedDnsRecordASetCustomRequest
+    _DeprecatedDnsRecordCnameSetRequest: TypeAlias = DeprecatedDnsRecordCnameSetRequest
+    _DeprecatedDnsRecordMxSetCustomRequest: TypeAlias = DeprecatedDnsRecordMxSetCustomRequest
+    _DeprecatedDnsRecordSrvSetRequest: TypeAlias = DeprecatedDnsRecordSrvSetRequest
+    _DeprecatedDnsRecordTxtSetRequest: TypeAlias = DeprecatedDnsRecordTxtSetRequest
+    _DeprecatedIngressTlsRequest: TypeAlias = DeprecatedIngressTlsRequest
+    _DnsUpdateRecordSetRequest: TypeAlias = DnsUpdateRecordSetRequest
+    _IngressListIngressesCompatibleWithCertificateRequest: TypeAlias = IngressListIngressesCompatibleWithCertificateRequest
+    _IngressUpdateIngressTlsRequest: TypeAlias = IngressUpdateIngressTlsRequest
+    _SslCreateCertificateRequest: TypeAlias = SslCreateCertificateRequest
 else:
 
-    class ContactVerificationTypeData(UnionStandIn):
+    class _ContactVerificationTypeData(UnionStandIn):
         """In schema `de.mittwald.v1.domain.ContactVerification`: `typeData`."""
 
         variants = ("ContactVerificationAddressData", "ContactVerificationEmailData", "ContactVerificationNameData")
@@ -480,43 +490,43 @@ else:
             (2, ("const", "type", ("name",))),
         )
 
-    class DeprecatedDnsRecordASetCustomRequest(UnionStandIn):
+    class _DeprecatedDnsRecordASetCustomRequest(UnionStandIn):
         """In `PUT /v2/dns/zones/{zoneId}/recordset/acombined/custom`: body."""
 
         variants = ("dns.RecordUnset", "dns.CombinedACustom")
         plan = ((1, ("keys", ("a", "aaaa", "settings"))), (0, ("some", ())), (0, ("only", ())))
 
-    class DeprecatedDnsRecordCnameSetRequest(UnionStandIn):
+    class _DeprecatedDnsRecordCnameSetRequest(UnionStandIn):
         """In `PUT /v2/dns/zones/{zoneId}/recordset/cname`: body."""
 
         variants = ("dns.RecordUnset", "dns.RecordCNAMEComponent")
         plan = ((1, ("keys", ("fqdn", "settings"))), (0, ("some", ())), (0, ("only", ())))
 
-    class DeprecatedDnsRecordMxSetCustomRequest(UnionStandIn):
+    class _DeprecatedDnsRecordMxSetCustomRequest(UnionStandIn):
         """In `PUT /v2/dns/zones/{zoneId}/recordset/mx/custom`: body."""
 
         variants = ("dns.RecordUnset", "dns.RecordMXCustom")
         plan = ((1, ("keys", ("records", "settings"))), (0, ("some", ())), (0, ("only", ())))
 
-    class DeprecatedDnsRecordSrvSetRequest(UnionStandIn):
+    class _DeprecatedDnsRecordSrvSetRequest(UnionStandIn):
         """In `PUT /v2/dns/zones/{zoneId}/recordset/srv`: body."""
 
         variants = ("dns.RecordUnset", "dns.RecordSRVComponent")
         plan = ((1, ("keys", ("records", "settings"))), (0, ("some", ())), (0, ("only", ())))
 
-    class DeprecatedDnsRecordTxtSetRequest(UnionStandIn):
+    class _DeprecatedDnsRecordTxtSetRequest(UnionStandIn):
         """In `PUT /v2/dns/zones/{zoneId}/recordset/txt`: body."""
 
         variants = ("dns.RecordUnset", "dns.RecordTXTComponent")
         plan = ((1, ("keys", ("entries", "settings"))), (0, ("some", ())), (0, ("only", ())))
 
-    class DeprecatedIngressTlsRequest(UnionStandIn):
+    class _DeprecatedIngressTlsRequest(UnionStandIn):
         """In `PUT /v2/ingresses/{ingressId}/tls`: body."""
 
         variants = ("ingress.TlsAcme", "ingress.TlsCertificate")
         plan = ((0, ("keys", ("acme", "isCreated"))), (1, ("keys", ("certificateId",))))
 
-    class DnsUpdateRecordSetRequest(UnionStandIn):
+    class _DnsUpdateRecordSetRequest(UnionStandIn):
         """In `PUT /v2/dns-zones/{dnsZoneId}/record-sets/{recordSet}`: body."""
 
         variants = (
@@ -544,7 +554,7 @@ else:
             (0, ("only", ())),
         )
 
-    class IngressListIngressesCompatibleWithCertificateRequest(UnionStandIn):
+    class _IngressListIngressesCompatibleWithCertificateRequest(UnionStandIn):
         """In `POST /v2/actions/list-ingresses-compatible-with-certificate`: body."""
 
         variants = (
@@ -553,13 +563,13 @@ else:
         )
         plan = ((0, ("keys", ("certificate", "projectId"))), (1, ("keys", ("certificateId",))))
 
-    class IngressUpdateIngressTlsRequest(UnionStandIn):
+    class _IngressUpdateIngressTlsRequest(UnionStandIn):
         """In `PATCH /v2/ingresses/{ingressId}/tls`: body."""
 
         variants = ("IngressUpdateIngressTlsRequestAcme", "IngressUpdateIngressTlsRequestCertificateId")
         plan = ((0, ("keys", ("acme",))), (1, ("keys", ("certificateId",))))
 
-    class SslCreateCertificateRequest(UnionStandIn):
+    class _SslCreateCertificateRequest(UnionStandIn):
         """In `POST /v2/certificate-requests`: body."""
 
         variants = (
@@ -572,3 +582,5 @@ else:
             (1, ("keys", ("commonName", "contact", "projectId"))),
             (2, ("keys", ("commonName", "projectId"))),
         )
+
+    __getattr__ = union_lookup(__name__)

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field as field_
 
-from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
+from mittwald_async.runtime.structs import Constraints, DateTime, Model, UnionStandIn, Unknown, union_lookup
 
 DNSRecordType: TypeAlias = Literal["A", "AAAA", "TXT", "MX", "CNAME", "SRV", "CAA", "NS"] | str
 DomainMigrationWarningReason: TypeAlias = (
@@ -44,7 +43,7 @@ class CheckMigrationResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domainmigration.CheckMigrationResponse`."""
 
     all_domains_migratable: bool = field_(name="allDomainsMigratable")
-    domains: list[CheckMigrationResponseDomain]
+    domains: list[_CheckMigrationResponseDomain]
     general_issues: MigrationNotPossibleReasons | None = field_(default=None, name="generalIssues")
     generally_possible: bool = field_(name="generallyPossible")
 
@@ -86,9 +85,9 @@ class MigratableDomain(Model, frozen=True, kw_only=True):
 class Migration(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.domainmigration.Migration`."""
 
-    created_at: datetime | None = field_(default=None, name="createdAt")
+    created_at: DateTime | None = field_(default=None, name="createdAt")
     domains: list[MigrationDomain]
-    finished_at: datetime | None = field_(default=None, name="finishedAt")
+    finished_at: DateTime | None = field_(default=None, name="finishedAt")
     id: Annotated[str, Constraints(format="uuid")]
     p_account: str = field_(name="pAccount")
     project_id: Annotated[str, Constraints(format="uuid")] = field_(name="projectId")
@@ -169,10 +168,13 @@ class Subdomain(Model, frozen=True, kw_only=True):
 
 if TYPE_CHECKING:
     CheckMigrationResponseDomain: TypeAlias = MigratableDomain | NonMigratableDomain | Unknown
+    _CheckMigrationResponseDomain: TypeAlias = CheckMigrationResponseDomain
 else:
 
-    class CheckMigrationResponseDomain(UnionStandIn):
+    class _CheckMigrationResponseDomain(UnionStandIn):
         """In schema `de.mittwald.v1.domainmigration.CheckMigrationResponse`: `domains[]`."""
 
         variants = ("MigratableDomain", "NonMigratableDomain")
         plan = ((0, ("const", "migratable", (True,))), (1, ("const", "migratable", (False,))))
+
+    __getattr__ = union_lookup(__name__)

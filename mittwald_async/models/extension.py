@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Model, UnionStandIn, Unknown
+from mittwald_async.runtime.structs import DateTime, Model, UnionStandIn, Unknown, union_lookup
 
 
 class PricePlan(Model, frozen=True, kw_only=True):
@@ -25,16 +24,16 @@ class PricePlan(Model, frozen=True, kw_only=True):
 class SubscriptionBasedContract(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.extension.SubscriptionBasedContract`."""
 
-    contract_period_end_date: datetime | None = field(default=None, name="contractPeriodEndDate")
+    contract_period_end_date: DateTime | None = field(default=None, name="contractPeriodEndDate")
     current_price: int | None = field(default=None, name="currentPrice")
-    interaction_deadline: datetime | None = field(default=None, name="interactionDeadline")
+    interaction_deadline: DateTime | None = field(default=None, name="interactionDeadline")
     interaction_required: bool = field(name="interactionRequired")
     pending_variant_change: SubscriptionBasedContractPendingVariantChange | None = field(
         default=None,
         name="pendingVariantChange",
     )
     status: Literal["notStarted", "pending", "active", "terminationPending"] | str
-    termination_target_date: datetime | None = field(default=None, name="terminationTargetDate")
+    termination_target_date: DateTime | None = field(default=None, name="terminationTargetDate")
     variant_description: str | None = field(default=None, name="variantDescription")
     variant_key: str | None = field(default=None, name="variantKey")
     variant_name: str | None = field(default=None, name="variantName")
@@ -43,14 +42,14 @@ class SubscriptionBasedContract(Model, frozen=True, kw_only=True):
 class SubscriptionBasedContractPendingVariantChange(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.extension.SubscriptionBasedContract`: `pendingVariantChange`."""
 
-    effective_date: datetime = field(name="effectiveDate")
+    effective_date: DateTime = field(name="effectiveDate")
     target_variant_key: str = field(name="targetVariantKey")
 
 
 class Variant(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.extension.Variant`."""
 
-    deletion_deadline: datetime | None = field(default=None, name="deletionDeadline")
+    deletion_deadline: DateTime | None = field(default=None, name="deletionDeadline")
     description: str | None = None
     description_change_type: Literal["FEATURE_SET_MODIFIED", "FEATURE_SET_UNCHANGED"] | str | None = field(
         default=None,
@@ -65,10 +64,13 @@ class Variant(Model, frozen=True, kw_only=True):
 
 if TYPE_CHECKING:
     ExtensionInstanceContract: TypeAlias = SubscriptionBasedContract | Unknown
+    _ExtensionInstanceContract: TypeAlias = ExtensionInstanceContract
 else:
 
-    class ExtensionInstanceContract(UnionStandIn):
+    class _ExtensionInstanceContract(UnionStandIn):
         """Schema `de.mittwald.v1.extension.ExtensionInstanceContract`."""
 
         variants = ("SubscriptionBasedContract",)
         plan = ((0, ("keys", ("interactionRequired", "status"))),)
+
+    __getattr__ = union_lookup(__name__)

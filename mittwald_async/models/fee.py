@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Model, UnionStandIn, Unknown
+from mittwald_async.runtime.structs import DateTime, Model, UnionStandIn, Unknown, union_lookup
 
 
 class OneTimePaymentFeeStrategy(Model, frozen=True, kw_only=True):
@@ -29,24 +28,27 @@ class PeriodBasedFeeStrategy(Model, frozen=True, kw_only=True):
 class PeriodBasedFeeStrategyPeriod(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.fee.PeriodBasedFeeStrategy`: `periods[]`."""
 
-    fee_valid_from: datetime | None = field(default=None, name="feeValidFrom")
-    fee_valid_until: datetime | None = field(default=None, name="feeValidUntil")
+    fee_valid_from: DateTime | None = field(default=None, name="feeValidFrom")
+    fee_valid_until: DateTime | None = field(default=None, name="feeValidUntil")
     monthly_price: int | float = field(name="monthlyPrice")
 
 
 class ResourceFee(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.fee.ResourceFee`."""
 
-    fee_strategy: FeeStrategy | None = field(default=None, name="feeStrategy")
+    fee_strategy: _FeeStrategy | None = field(default=None, name="feeStrategy")
     id: str
 
 
 if TYPE_CHECKING:
     FeeStrategy: TypeAlias = OneTimePaymentFeeStrategy | PeriodBasedFeeStrategy | Unknown
+    _FeeStrategy: TypeAlias = FeeStrategy
 else:
 
-    class FeeStrategy(UnionStandIn):
+    class _FeeStrategy(UnionStandIn):
         """Schema `de.mittwald.v1.fee.FeeStrategy`."""
 
         variants = ("OneTimePaymentFeeStrategy", "PeriodBasedFeeStrategy")
         plan = ((0, ("keys", ("price",))), (1, ("keys", ("periods",))))
+
+    __getattr__ = union_lookup(__name__)

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
+from mittwald_async.runtime.structs import Constraints, DateTime, Model, UnionStandIn, Unknown, union_lookup
 
 IngressDeprecatedDnsValidationError: TypeAlias = (
     Literal[
@@ -46,7 +45,7 @@ class Ingress(Model, frozen=True, kw_only=True):
     ownership: Ownership
     paths: list[Path]
     project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
-    tls: IngressTls
+    tls: _IngressTls
 
 
 class IngressDeprecated(Model, frozen=True, kw_only=True):
@@ -62,7 +61,7 @@ class IngressDeprecated(Model, frozen=True, kw_only=True):
     ownership: Ownership
     paths: list[Path]
     project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
-    tls: IngressDeprecatedTls
+    tls: _IngressDeprecatedTls
 
 
 class IngressDeprecatedIps(Model, frozen=True, kw_only=True):
@@ -102,7 +101,7 @@ class Path(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ingress.Path`."""
 
     path: str
-    target: PathTarget
+    target: _PathTarget
 
 
 class TargetContainer(Model, frozen=True, kw_only=True):
@@ -141,7 +140,7 @@ class TlsAcme(Model, frozen=True, kw_only=True):
 
     acme: bool
     is_created: bool = field(name="isCreated")
-    request_deadline: datetime | None = field(default=None, name="requestDeadline")
+    request_deadline: DateTime | None = field(default=None, name="requestDeadline")
 
 
 class TlsAcmeDeprecated(Model, frozen=True, kw_only=True):
@@ -160,21 +159,24 @@ if TYPE_CHECKING:
     IngressDeprecatedTls: TypeAlias = TlsAcmeDeprecated | TlsCertificate | Unknown
     IngressTls: TypeAlias = TlsAcme | TlsCertificate | Unknown
     PathTarget: TypeAlias = TargetUrl | TargetInstallation | TargetUseDefaultPage | TargetContainer | Unknown
+    _IngressDeprecatedTls: TypeAlias = IngressDeprecatedTls
+    _IngressTls: TypeAlias = IngressTls
+    _PathTarget: TypeAlias = PathTarget
 else:
 
-    class IngressDeprecatedTls(UnionStandIn):
+    class _IngressDeprecatedTls(UnionStandIn):
         """In schema `de.mittwald.v1.ingress.IngressDeprecated`: `tls`."""
 
         variants = ("TlsAcmeDeprecated", "TlsCertificate")
         plan = ((0, ("keys", ("acme",))), (1, ("keys", ("certificateId",))))
 
-    class IngressTls(UnionStandIn):
+    class _IngressTls(UnionStandIn):
         """In schema `de.mittwald.v1.ingress.Ingress`: `tls`."""
 
         variants = ("TlsAcme", "TlsCertificate")
         plan = ((0, ("keys", ("acme", "isCreated"))), (1, ("keys", ("certificateId",))))
 
-    class PathTarget(UnionStandIn):
+    class _PathTarget(UnionStandIn):
         """In schema `de.mittwald.v1.ingress.Path`: `target`."""
 
         variants = ("TargetUrl", "TargetInstallation", "TargetUseDefaultPage", "TargetContainer")
@@ -184,3 +186,5 @@ else:
             (2, ("keys", ("useDefaultPage",))),
             (3, ("keys", ("container",))),
         )
+
+    __getattr__ = union_lookup(__name__)

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
+from mittwald_async.runtime.structs import Constraints, DateTime, Model, UnionStandIn, Unknown, union_lookup
 
 from . import commons
 
@@ -33,7 +32,7 @@ class Cancellation(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.Cancellation`."""
 
     cancellation_id: Annotated[str, Constraints(format="uuid")] = field(name="cancellationId")
-    cancelled_at: datetime = field(name="cancelledAt")
+    cancelled_at: DateTime = field(name="cancelledAt")
     correction_number: str = field(name="correctionNumber")
     pdf_id: Annotated[str, Constraints(format="uuid")] = field(name="pdfId")
     reason: str | None = None
@@ -51,7 +50,7 @@ class ContractItemInvoiceDefinition(Model, frozen=True, kw_only=True):
 
     contract_item_id: Annotated[str, Constraints(format="uuid")] = field(name="contractItemId")
     is_due: bool | None = field(default=None, name="isDue")
-    service_date: datetime | None = field(default=None, name="serviceDate")
+    service_date: DateTime | None = field(default=None, name="serviceDate")
     service_period: DatePeriod = field(name="servicePeriod")
     vat_rate: int = field(name="vatRate")
 
@@ -66,8 +65,8 @@ class CorrectionDefinition(Model, frozen=True, kw_only=True):
 class DatePeriod(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.invoice.DatePeriod`."""
 
-    end: datetime
-    start: datetime
+    end: DateTime
+    start: DateTime
 
 
 class Error(Model, frozen=True, kw_only=True):
@@ -85,12 +84,12 @@ class Invoice(Model, frozen=True, kw_only=True):
     cancellation_of: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="cancellationOf")
     currency: str
     customer_id: str = field(name="customerId")
-    date: datetime
+    date: DateTime
     groups: list[InvoiceGroup]
     id: Annotated[str, Constraints(format="uuid")]
     invoice_number: str = field(name="invoiceNumber")
     invoice_type: Literal["REGULAR", "REISSUE", "CORRECTION", "CANCELLATION"] | str = field(name="invoiceType")
-    payment_settings: PaymentSettings | None = field(default=None, name="paymentSettings")
+    payment_settings: _PaymentSettings | None = field(default=None, name="paymentSettings")
     pdf_id: Annotated[str, Constraints(format="uuid")] = field(name="pdfId")
     recipient: Recipient
     reissued_by: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="reissuedBy")
@@ -121,7 +120,7 @@ class InvoiceItem(Model, frozen=True, kw_only=True):
     item_id: Annotated[str, Constraints(format="uuid")] = field(name="itemId")
     price: Price
     reference: InvoiceItemReference | None = None
-    service_date: datetime | None = field(default=None, name="serviceDate")
+    service_date: DateTime | None = field(default=None, name="serviceDate")
     service_period: DatePeriod | None = field(default=None, name="servicePeriod")
     vat_rate: int | float = field(name="vatRate")
 
@@ -150,11 +149,11 @@ class InvoiceSettings(Model, frozen=True, kw_only=True):
         default=None,
         name="additionalEmailRecipients",
     )
-    debit_payment_stop_until: datetime | None = field(default=None, name="debitPaymentStopUntil")
+    debit_payment_stop_until: DateTime | None = field(default=None, name="debitPaymentStopUntil")
     id: str
     invoice_period: int | None = field(default=None, name="invoicePeriod")
     last_banking_information: BankingInformation | None = field(default=None, name="lastBankingInformation")
-    payment_settings: PaymentSettings | None = field(default=None, name="paymentSettings")
+    payment_settings: _PaymentSettings | None = field(default=None, name="paymentSettings")
     printed_invoices: bool | None = field(default=None, name="printedInvoices")
     recipient: Recipient | None = None
     recipient_same_as_owner: bool | None = field(default=None, name="recipientSameAsOwner")
@@ -208,10 +207,13 @@ class Recipient(Model, frozen=True, kw_only=True):
 
 if TYPE_CHECKING:
     PaymentSettings: TypeAlias = PaymentSettingsDebit | PaymentSettingsInvoice | Unknown
+    _PaymentSettings: TypeAlias = PaymentSettings
 else:
 
-    class PaymentSettings(UnionStandIn):
+    class _PaymentSettings(UnionStandIn):
         """Schema `de.mittwald.v1.invoice.PaymentSettings`."""
 
         variants = ("PaymentSettingsDebit", "PaymentSettingsInvoice")
         plan = ((0, ("const", "method", ("debit",))), (1, ("const", "method", ("invoice",))))
+
+    __getattr__ = union_lookup(__name__)

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model
+from mittwald_async.runtime.structs import Constraints, Date, DateTime, Model
 
 CreateLeadsExportRequestFieldKey: TypeAlias = (
     Literal[
@@ -134,9 +133,9 @@ class DetailMetrics(Model, frozen=True, kw_only=True):
 class GetLeadFyndrProfileResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/customers/{customerId}/lead-fyndr-profile`: result 200."""
 
-    approved_on: datetime = field(name="approvedOn")
+    approved_on: DateTime = field(name="approvedOn")
     customer_id: str = field(name="customerId")
-    disabled_on: datetime | None = field(default=None, name="disabledOn")
+    disabled_on: DateTime | None = field(default=None, name="disabledOn")
     domain: str
     tariff: TariffOptions
 
@@ -161,7 +160,7 @@ class Lead(Model, frozen=True, kw_only=True):
     main_technology: Technology | None = field(default=None, name="mainTechnology")
     metrics: BasicMetrics
     potential: Annotated[int | float, Constraints(minimum=0, maximum=1)]
-    scanned_at: datetime | None = field(default=None, name="scannedAt")
+    scanned_at: DateTime | None = field(default=None, name="scannedAt")
     screenshot: str
     technologies: list[Technology]
 
@@ -177,7 +176,7 @@ class LeadsExport(Model, frozen=True, kw_only=True):
 
     customer_id: str = field(name="customerId")
     export_id: str = field(name="exportId")
-    exported_at: datetime = field(name="exportedAt")
+    exported_at: DateTime = field(name="exportedAt")
     exported_by: LeadsExportExporter | None = field(default=None, name="exportedBy")
     lead_count: int = field(name="leadCount")
 
@@ -256,21 +255,21 @@ class Metric(Model, frozen=True, kw_only=True):
 class Profile(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.Profile`."""
 
-    approved_on: datetime = field(name="approvedOn")
+    approved_on: DateTime = field(name="approvedOn")
     customer_id: str = field(name="customerId")
-    disabled_on: datetime | None = field(default=None, name="disabledOn")
+    disabled_on: DateTime | None = field(default=None, name="disabledOn")
     domain: str
 
 
 class ProfileRequest(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.ProfileRequest`."""
 
-    created_on: datetime = field(name="createdOn")
+    created_on: DateTime = field(name="createdOn")
     customer_id: str = field(name="customerId")
     domain: str
     profile_id: str = field(name="profileId")
     requested_by: User = field(name="requestedBy")
-    result_on: datetime | None = field(default=None, name="resultOn")
+    result_on: DateTime | None = field(default=None, name="resultOn")
     status: Literal["AUTOTEST_INIT", "MANUAL_VERIFICATION", "REJECTED", "APPROVED"] | str
 
 
@@ -296,7 +295,7 @@ class SocialMedia(Model, frozen=True, kw_only=True):
 class TariffOptions(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.leadfyndr.TariffOptions`."""
 
-    next_unlock_renewal_date: date | None = field(default=None, name="nextUnlockRenewalDate")
+    next_unlock_renewal_date: Date | None = field(default=None, name="nextUnlockRenewalDate")
     reservation: TariffOptionsReservation
     unlocked: TariffOptionsUnlocked
 
@@ -356,12 +355,12 @@ class UnlockedLead(Model, frozen=True, kw_only=True):
     metrics: DetailMetrics
     potential: Annotated[int | float, Constraints(minimum=0, maximum=1)]
     reservation_allowed: bool | None = field(default=None, name="reservationAllowed")
-    reserved_at: datetime | None = field(default=None, name="reservedAt")
-    scanned_at: datetime | None = field(default=None, name="scannedAt")
+    reserved_at: DateTime | None = field(default=None, name="reservedAt")
+    scanned_at: DateTime | None = field(default=None, name="scannedAt")
     screenshot: str
     social_media: list[SocialMedia] = field(name="socialMedia")
     technologies: list[Technology]
-    unlocked_at: datetime = field(name="unlockedAt")
+    unlocked_at: DateTime = field(name="unlockedAt")
 
 
 class User(Model, frozen=True, kw_only=True):

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
+from mittwald_async.runtime.structs import Constraints, DateTime, Model, UnionStandIn, Unknown, union_lookup
 
 Kind: TypeAlias = Literal["typo3-elts"] | str
 
@@ -37,16 +36,16 @@ class Key(Model, frozen=True, kw_only=True):
 class KeyResponse(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.license.KeyResponse`."""
 
-    key_reference: KeyResponseKeyReference | None = field(default=None, name="keyReference")
+    key_reference: _KeyResponseKeyReference | None = field(default=None, name="keyReference")
 
 
 class License(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.license.License`."""
 
     description: str
-    expiry_date: datetime | None = field(default=None, name="expiryDate")
+    expiry_date: DateTime | None = field(default=None, name="expiryDate")
     id: Annotated[str, Constraints(format="uuid")]
-    key_reference: LicenseKeyReference | None = field(default=None, name="keyReference")
+    key_reference: _LicenseKeyReference | None = field(default=None, name="keyReference")
     kind: Kind
     meta: Meta
     reference: Reference
@@ -89,16 +88,20 @@ class ValidateLicenseKeyForProjectResult(Model, frozen=True, kw_only=True):
 if TYPE_CHECKING:
     KeyResponseKeyReference: TypeAlias = Key | ExternalKey | Unknown
     LicenseKeyReference: TypeAlias = Key | ExternalKey | Unknown
+    _KeyResponseKeyReference: TypeAlias = KeyResponseKeyReference
+    _LicenseKeyReference: TypeAlias = LicenseKeyReference
 else:
 
-    class KeyResponseKeyReference(UnionStandIn):
+    class _KeyResponseKeyReference(UnionStandIn):
         """In schema `de.mittwald.v1.license.KeyResponse`: `keyReference`."""
 
         variants = ("Key", "ExternalKey")
         plan = ((0, ("keys", ("key",))), (1, ("keys", ("externalKey",))))
 
-    class LicenseKeyReference(UnionStandIn):
+    class _LicenseKeyReference(UnionStandIn):
         """In schema `de.mittwald.v1.license.License`: `keyReference`."""
 
         variants = ("Key", "ExternalKey")
         plan = ((0, ("keys", ("key",))), (1, ("keys", ("externalKey",))))
+
+    __getattr__ = union_lookup(__name__)

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
+from mittwald_async.runtime.structs import Constraints, DateTime, Model, UnionStandIn, Unknown, union_lookup
 
 ListMailAddressesForUserSort: TypeAlias = (
     Literal[
@@ -94,10 +93,10 @@ class Deliverybox(Model, frozen=True, kw_only=True):
     description: str
     id: Annotated[str, Constraints(format="uuid")]
     name: str
-    password_updated_at: datetime = field(name="passwordUpdatedAt")
+    password_updated_at: DateTime = field(name="passwordUpdatedAt")
     project_id: str = field(name="projectId")
     sending_enabled: bool = field(name="sendingEnabled")
-    updated_at: datetime = field(name="updatedAt")
+    updated_at: DateTime = field(name="updatedAt")
 
 
 class DeprecatedMailDeliveryboxUpdateDescriptionRequest(Model, frozen=True, kw_only=True):
@@ -152,9 +151,9 @@ class DeprecatedMailUpdateMailAddressAutoresponderRequestAutoResponder(Model, fr
     """In `PUT /v2/mail-addresses/{mailAddressId}/autoresponder`: body, `autoResponder`."""
 
     active: bool
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     message: str
-    starts_at: datetime | None = field(default=None, name="startsAt")
+    starts_at: DateTime | None = field(default=None, name="startsAt")
 
 
 class DeprecatedMailUpdateMailAddressCatchallRequest(Model, frozen=True, kw_only=True):
@@ -265,7 +264,7 @@ class MailAddress(Model, frozen=True, kw_only=True):
         name="rateLimitChangeRequest",
     )
     receiving_disabled: bool = field(name="receivingDisabled")
-    updated_at: datetime = field(name="updatedAt")
+    updated_at: DateTime = field(name="updatedAt")
 
 
 class MailAddressArchive(Model, frozen=True, kw_only=True):
@@ -280,9 +279,9 @@ class MailAddressAutoResponder(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.mail.MailAddress`: `autoResponder`."""
 
     active: bool
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     message: str | None = None
-    starts_at: datetime | None = field(default=None, name="startsAt")
+    starts_at: DateTime | None = field(default=None, name="startsAt")
 
 
 class MailAddressBackup(Model, frozen=True, kw_only=True):
@@ -296,7 +295,7 @@ class MailAddressMailbox(Model, frozen=True, kw_only=True):
 
     mailsystem_settings: MailsystemSettings = field(name="mailsystemSettings")
     name: str
-    password_updated_at: datetime = field(name="passwordUpdatedAt")
+    password_updated_at: DateTime = field(name="passwordUpdatedAt")
     sending_enabled: bool = field(name="sendingEnabled")
     spam_protection: MailAddressMailboxSpamProtection = field(name="spamProtection")
     storage_in_bytes: MailAddressMailboxStorageInBytes = field(name="storageInBytes")
@@ -321,7 +320,7 @@ class MailAddressMailboxStorageInBytes(Model, frozen=True, kw_only=True):
 class MailAddressMailboxStorageInBytesCurrent(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.mail.MailAddress`: `mailbox.storageInBytes.current`."""
 
-    updated_at: datetime = field(name="updatedAt")
+    updated_at: DateTime = field(name="updatedAt")
     value: int
 
 
@@ -371,9 +370,9 @@ class UpdateMailAddressAutoresponderRequestAutoResponder(Model, frozen=True, kw_
     """In `PATCH /v2/mail-addresses/{mailAddressId}/autoresponder`: body, `autoResponder`."""
 
     active: bool
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     message: str
-    starts_at: datetime | None = field(default=None, name="startsAt")
+    starts_at: DateTime | None = field(default=None, name="startsAt")
 
 
 class UpdateMailAddressCatchAllRequest(Model, frozen=True, kw_only=True):
@@ -447,15 +446,18 @@ if TYPE_CHECKING:
     UpdateProjectMailSettingRequest: TypeAlias = (
         UpdateProjectMailSettingRequestBlacklist | UpdateProjectMailSettingRequestWhitelist | Unknown
     )
+    _CreateMailAddressRequest: TypeAlias = CreateMailAddressRequest
+    _DeprecatedMailUpdateProjectMailSettingRequest: TypeAlias = DeprecatedMailUpdateProjectMailSettingRequest
+    _UpdateProjectMailSettingRequest: TypeAlias = UpdateProjectMailSettingRequest
 else:
 
-    class CreateMailAddressRequest(UnionStandIn):
+    class _CreateMailAddressRequest(UnionStandIn):
         """In `POST /v2/projects/{projectId}/mail-addresses`: body."""
 
         variants = ("CreateForwardAddress", "CreateMailAddress")
         plan = ((1, ("keys", ("address", "isCatchAll", "mailbox"))), (0, ("keys", ("address", "forwardAddresses"))))
 
-    class DeprecatedMailUpdateProjectMailSettingRequest(UnionStandIn):
+    class _DeprecatedMailUpdateProjectMailSettingRequest(UnionStandIn):
         """In `PUT /v2/projects/{projectId}/mail-settings/{mailSetting}`: body."""
 
         variants = (
@@ -464,8 +466,10 @@ else:
         )
         plan = ((0, ("keys", ("blacklist",))), (1, ("keys", ("whitelist",))))
 
-    class UpdateProjectMailSettingRequest(UnionStandIn):
+    class _UpdateProjectMailSettingRequest(UnionStandIn):
         """In `PATCH /v2/projects/{projectId}/mail-settings/{mailSetting}`: body."""
 
         variants = ("UpdateProjectMailSettingRequestBlacklist", "UpdateProjectMailSettingRequestWhitelist")
         plan = ((0, ("keys", ("blacklist",))), (1, ("keys", ("whitelist",))))
+
+    __getattr__ = union_lookup(__name__)

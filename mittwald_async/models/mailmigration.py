@@ -6,21 +6,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model
+from mittwald_async.runtime.structs import Constraints, DateTime, Model
 
 
 class AutoResponder(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.mailmigration.AutoResponder`."""
 
     active: bool
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     message: str
-    starts_at: datetime | None = field(default=None, name="startsAt")
+    starts_at: DateTime | None = field(default=None, name="startsAt")
 
 
 class CheckMigrationIsPossibleErrorActiveMailArchiveForAddress(Model, frozen=True, kw_only=True):

@@ -6,12 +6,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import UNSET, Constraints, Model, UnionStandIn, Unknown, UnsetType
+from mittwald_async.runtime.structs import (
+    UNSET,
+    Constraints,
+    DateTime,
+    Model,
+    UnionStandIn,
+    Unknown,
+    UnsetType,
+    union_lookup,
+)
 
 from . import commons, extension, invoice
 
@@ -83,7 +91,7 @@ class ContractPartner(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.ContractPartner`."""
 
     contract_partner: ContractPartnerContractPartner = field(name="contractPartner")
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     extension_id: Annotated[str, Constraints(format="uuid")] = field(name="extensionId")
     extension_instance_id: Annotated[str, Constraints(format="uuid")] = field(name="extensionInstanceId")
     parent_customer_id: str = field(name="parentCustomerId")
@@ -108,7 +116,7 @@ class Contributor(Model, frozen=True, kw_only=True):
     email: str
     homepage: Annotated[str, Constraints(format="uri")] | None = None
     id: Annotated[str, Constraints(format="uuid")]
-    imprint: ContributorImprint | None = None
+    imprint: _ContributorImprint | None = None
     logo_ref_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="logoRefId")
     name: str
     phone: str | None = None
@@ -127,7 +135,7 @@ class ContributorExpressInterestToContributeRequest(Model, frozen=True, kw_only=
     deviating_contract_owner: commons.Contact | None = field(default=None, name="deviatingContractOwner")
     deviating_name: str | None = field(default=None, name="deviatingName")
     deviating_support_information: SupportMeta | None = field(default=None, name="deviatingSupportInformation")
-    imprint: ContributorImprint | None = None
+    imprint: _ContributorImprint | None = None
 
 
 class ContributorExpressInterestToContributeResult(Model, frozen=True, kw_only=True):
@@ -179,7 +187,7 @@ class ContributorListIncomingInvoicesItem(Model, frozen=True, kw_only=True):
     customer_id: str = field(name="customerId")
     customer_name: str = field(name="customerName")
     customer_number: str = field(name="customerNumber")
-    date: datetime
+    date: DateTime
     id: Annotated[str, Constraints(format="uuid")]
     invoice_number: str = field(name="invoiceNumber")
     invoice_type: Literal["REGULAR", "CORRECTION", "REISSUE", "CANCELLATION"] | str | None = field(
@@ -195,7 +203,7 @@ class ContributorListIncomingInvoicesItem(Model, frozen=True, kw_only=True):
 class ContributorListOnbehalfInvoicesItem(Model, frozen=True, kw_only=True):
     """In `GET /v2/contributors/{contributorId}/invoices/outgoing`: result 200, `[]`."""
 
-    invoice_date: datetime = field(name="invoiceDate")
+    invoice_date: DateTime = field(name="invoiceDate")
     invoice_id: str = field(name="invoiceId")
     invoice_number: str = field(name="invoiceNumber")
     invoice_type: Literal["INVOICE", "CREDIT_NOTE"] | str = field(name="invoiceType")
@@ -217,14 +225,14 @@ class ContributorPatchContributorRequest(Model, frozen=True, kw_only=True):
         name="deviatingSupportInformation",
     )
     homepage: str | None = None
-    imprint: ContributorImprint | None = None
+    imprint: _ContributorImprint | None = None
 
 
 class ContributorReceiptGetFileAccessTokenResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/contributors/{contributorId}/invoices/incoming/{contributorReceiptId}/file-access-token`: result 200."""
 
     access_token: str = field(name="accessToken")
-    expires_at: datetime = field(name="expiresAt")
+    expires_at: DateTime = field(name="expiresAt")
 
 
 class ContributorRequestDeviatingContributorAvatarUploadResult(Model, frozen=True, kw_only=True):
@@ -373,8 +381,8 @@ class Extension(Model, frozen=True, kw_only=True):
     blocked: bool
     context: Context
     contributor_id: Annotated[str, Constraints(format="uuid")] = field(name="contributorId")
-    created_at: datetime = field(name="createdAt")
-    deletion_deadline: datetime | None = field(default=None, name="deletionDeadline")
+    created_at: DateTime = field(name="createdAt")
+    deletion_deadline: DateTime | None = field(default=None, name="deletionDeadline")
     deprecation: ExtensionDeprecation | None = None
     description: str
     detailed_descriptions: DetailedDescriptions | None = field(default=None, name="detailedDescriptions")
@@ -386,7 +394,7 @@ class Extension(Model, frozen=True, kw_only=True):
     is_deletion_scheduled: bool | None = field(default=None, name="isDeletionScheduled")
     logo_ref_id: Annotated[str, Constraints(format="uuid")] = field(name="logoRefId")
     name: str
-    pricing: ExtensionPricing | None = None
+    pricing: _ExtensionPricing | None = None
     pricing_details: PricePlanDetails | None = field(default=None, name="pricingDetails")
     published: bool
     scopes: list[str]
@@ -415,7 +423,7 @@ class ExtensionAuthenticateInstanceRequest(Model, frozen=True, kw_only=True):
 class ExtensionAuthenticateInstanceResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/extension-instances/{extensionInstanceId}/tokens`: result 201."""
 
-    expiry: datetime
+    expiry: DateTime
     public_token: str = field(name="publicToken")
 
 
@@ -429,7 +437,7 @@ class ExtensionAuthenticateWithSessionTokenRequest(Model, frozen=True, kw_only=T
 class ExtensionAuthenticateWithSessionTokenResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/authenticate-session-token`: result 201."""
 
-    expiry: datetime
+    expiry: DateTime
     public_token: str = field(name="publicToken")
 
 
@@ -516,7 +524,7 @@ class ExtensionDeleteExtensionRequest(Model, frozen=True, kw_only=True):
 class ExtensionDeprecation(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.ExtensionDeprecation`."""
 
-    deprecated_at: datetime = field(name="deprecatedAt")
+    deprecated_at: DateTime = field(name="deprecatedAt")
     note: str | None = None
     successor_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="successorId")
 
@@ -580,18 +588,18 @@ class ExtensionInstance(Model, frozen=True, kw_only=True):
     consented_scopes: list[str] = field(name="consentedScopes")
     contributor_id: str = field(name="contributorId")
     contributor_name: str = field(name="contributorName")
-    created_at: datetime | None = field(default=None, name="createdAt")
+    created_at: DateTime | None = field(default=None, name="createdAt")
     disabled: bool
-    extension_deletion_deadline: datetime | None = field(default=None, name="extensionDeletionDeadline")
+    extension_deletion_deadline: DateTime | None = field(default=None, name="extensionDeletionDeadline")
     extension_id: Annotated[str, Constraints(format="uuid")] = field(name="extensionId")
     extension_name: str = field(name="extensionName")
     extension_sub_title: SubTitle | None = field(default=None, name="extensionSubTitle")
     frontend_fragments: dict[str, FrontendFragment] | None = field(default=None, name="frontendFragments")
     id: Annotated[str, Constraints(format="uuid")]
-    next_scheduled_webhook_execution: datetime | None = field(default=None, name="nextScheduledWebhookExecution")
+    next_scheduled_webhook_execution: DateTime | None = field(default=None, name="nextScheduledWebhookExecution")
     pending_installation: bool = field(name="pendingInstallation")
     pending_removal: bool = field(name="pendingRemoval")
-    scope_change_acceptance_deadline: datetime | None = field(default=None, name="scopeChangeAcceptanceDeadline")
+    scope_change_acceptance_deadline: DateTime | None = field(default=None, name="scopeChangeAcceptanceDeadline")
     variant_key: str | None = field(default=None, name="variantKey")
     webhook_execution_halted: bool = field(name="webhookExecutionHalted")
 
@@ -646,7 +654,7 @@ class ExtensionInstanceWebhookExecution(Model, frozen=True, kw_only=True):
     extension_instance_id: Annotated[str, Constraints(format="uuid")] = field(name="extensionInstanceId")
     id: Annotated[str, Constraints(format="uuid")]
     kind: ExtensionInstanceWebhookExecutionKind
-    next_scheduled_execution: datetime | None = field(default=None, name="nextScheduledExecution")
+    next_scheduled_execution: DateTime | None = field(default=None, name="nextScheduledExecution")
     state: ExtensionInstanceWebhookExecutionState
 
 
@@ -848,7 +856,7 @@ class ExtensionScheduleExtensionVariantChangeRequest(Model, frozen=True, kw_only
 class ExtensionScheduleExtensionVariantChangeResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/extension-instances/{extensionInstanceId}/contract/variant-change`: result 201."""
 
-    effective_date: datetime | None = field(default=None, name="effectiveDate")
+    effective_date: DateTime | None = field(default=None, name="effectiveDate")
     extension_instance_id: Annotated[str, Constraints(format="uuid")] | None = field(
         default=None,
         name="extensionInstanceId",
@@ -859,7 +867,7 @@ class ExtensionSecret(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.marketplace.ExtensionSecret`."""
 
     secret_id: Annotated[str, Constraints(format="uuid")] = field(name="secretId")
-    usable_until: datetime | None = field(default=None, name="usableUntil")
+    usable_until: DateTime | None = field(default=None, name="usableUntil")
 
 
 class ExtensionSetExtensionPublishedStateRequest(Model, frozen=True, kw_only=True):
@@ -914,7 +922,7 @@ class ExtensionUpdateExtensionPricingResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/pricing`: result 200."""
 
     extension_id: Annotated[str, Constraints(format="uuid")] = field(name="extensionId")
-    next_possible_price_change: datetime | None = field(default=None, name="nextPossiblePriceChange")
+    next_possible_price_change: DateTime | None = field(default=None, name="nextPossiblePriceChange")
     price_change_consequence: ExtensionUpdateExtensionPricingResultPriceChangeConsequence = field(
         name="priceChangeConsequence",
     )
@@ -936,7 +944,7 @@ class ExtensionUpdateExtensionPricingResultPriceChangeConsequenceVariantConseque
     """In `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/pricing`: result 200, `priceChangeConsequence.variantConsequences[]`."""
 
     consequence: Literal["NONE", "INFO", "CONFIRM_REQUIRED"] | str | None = None
-    deletion_deadline: datetime | None = field(default=None, name="deletionDeadline")
+    deletion_deadline: DateTime | None = field(default=None, name="deletionDeadline")
     variant_key: str | None = field(default=None, name="variantKey")
 
 
@@ -964,7 +972,7 @@ class LocalizedDescription(Model, frozen=True, kw_only=True):
 class MonthlyPricePlanStrategyItem(Model, frozen=True, kw_only=True):
     """In schema `de.mittwald.v1.marketplace.MonthlyPricePlanStrategy`: `[]`."""
 
-    deletion_deadline: datetime | None = field(default=None, name="deletionDeadline")
+    deletion_deadline: DateTime | None = field(default=None, name="deletionDeadline")
     description: str | None = None
     is_booking_stopped: bool = field(name="isBookingStopped")
     is_deletion_scheduled: bool = field(name="isDeletionScheduled")
@@ -985,7 +993,7 @@ class OwnContributor(Model, frozen=True, kw_only=True):
     email: Annotated[str, Constraints(format="email")]
     homepage: Annotated[str, Constraints(format="uri")] | None = None
     id: str
-    imprint: ContributorImprint | None = None
+    imprint: _ContributorImprint | None = None
     logo_inherited: bool | None = field(default=None, name="logoInherited")
     logo_ref_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="logoRefId")
     name: str
@@ -1014,7 +1022,7 @@ class OwnExtension(Model, frozen=True, kw_only=True):
     blocked: bool | None = None
     context: Context | None = None
     contributor_id: str = field(name="contributorId")
-    deletion_deadline: datetime | None = field(default=None, name="deletionDeadline")
+    deletion_deadline: DateTime | None = field(default=None, name="deletionDeadline")
     deprecation: ExtensionDeprecation | None = None
     description: str | None = None
     detailed_descriptions: DetailedDescriptions | None = field(default=None, name="detailedDescriptions")
@@ -1027,7 +1035,7 @@ class OwnExtension(Model, frozen=True, kw_only=True):
     is_deletion_scheduled: bool | None = field(default=None, name="isDeletionScheduled")
     logo_ref_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="logoRefId")
     name: str
-    pricing: OwnExtensionPricing | None = None
+    pricing: _OwnExtensionPricing | None = None
     pricing_details: PricePlanDetails | None = field(default=None, name="pricingDetails")
     published: bool
     requested_changes: OwnExtensionRequestedChanges | None = field(default=None, name="requestedChanges")
@@ -1050,7 +1058,7 @@ class OwnExtensionRequestedChanges(Model, frozen=True, kw_only=True):
     purge_scopes: bool | None = field(default=None, name="purgeScopes")
     purge_webhook_urls: bool | None = field(default=None, name="purgeWebhookUrls")
     scopes: list[str] | None = None
-    webhook_urls: OwnExtensionRequestedChangesWebhookUrls | None = field(default=None, name="webhookUrls")
+    webhook_urls: _OwnExtensionRequestedChangesWebhookUrls | None = field(default=None, name="webhookUrls")
 
 
 class OwnExtensionRequestedChangesWebhookUrlsEmpty(Model, frozen=True, kw_only=True):
@@ -1101,7 +1109,7 @@ class UnpublishedExtension(Model, frozen=True, kw_only=True):
     blocked: bool
     context: Context
     contributor_id: Annotated[str, Constraints(format="uuid")] = field(name="contributorId")
-    deletion_deadline: datetime | None = field(default=None, name="deletionDeadline")
+    deletion_deadline: DateTime | None = field(default=None, name="deletionDeadline")
     deprecation: ExtensionDeprecation | None = None
     description: str | None = None
     detailed_descriptions: DetailedDescriptions | None = field(default=None, name="detailedDescriptions")
@@ -1113,7 +1121,7 @@ class UnpublishedExtension(Model, frozen=True, kw_only=True):
     is_deletion_scheduled: bool | None = field(default=None, name="isDeletionScheduled")
     logo_ref_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="logoRefId")
     name: str
-    pricing: UnpublishedExtensionPricing | None = None
+    pricing: _UnpublishedExtensionPricing | None = None
     pricing_details: PricePlanDetails | None = field(default=None, name="pricingDetails")
     published: bool | None = None
     scopes: list[str]
@@ -1170,15 +1178,25 @@ if TYPE_CHECKING:
         WebhookUrls | OwnExtensionRequestedChangesWebhookUrlsEmpty | Unknown
     )
     UnpublishedExtensionPricing: TypeAlias = list[MonthlyPricePlanStrategyItem] | Unknown
+    _ContributorImprint: TypeAlias = ContributorImprint
+    _ExtensionGetContributorResult: TypeAlias = ExtensionGetContributorResult
+    _ExtensionGetExtensionResult: TypeAlias = ExtensionGetExtensionResult
+    _ExtensionOrderExtensionRequest: TypeAlias = ExtensionOrderExtensionRequest
+    _ExtensionPricing: TypeAlias = ExtensionPricing
+    _ExtensionUpdateExtensionPricingRequest: TypeAlias = ExtensionUpdateExtensionPricingRequest
+    _MonthlyPricePlanStrategy: TypeAlias = MonthlyPricePlanStrategy
+    _OwnExtensionPricing: TypeAlias = OwnExtensionPricing
+    _OwnExtensionRequestedChangesWebhookUrls: TypeAlias = OwnExtensionRequestedChangesWebhookUrls
+    _UnpublishedExtensionPricing: TypeAlias = UnpublishedExtensionPricing
 else:
 
-    class ContributorImprint(UnionStandIn):
+    class _ContributorImprint(UnionStandIn):
         """Schema `de.mittwald.v1.marketplace.ContributorImprint`."""
 
         variants = ("ContributorImprintText", "ContributorImprintUrl")
         plan = ((0, ("keys", ("text",))), (1, ("keys", ("url",))))
 
-    class ExtensionGetContributorResult(UnionStandIn):
+    class _ExtensionGetContributorResult(UnionStandIn):
         """In `GET /v2/contributors/{contributorId}`: result 200."""
 
         variants = ("Contributor", "OwnContributor")
@@ -1206,7 +1224,7 @@ else:
             (0, ("keys", ("customerId", "email", "id", "name", "state", "supportInformation"))),
         )
 
-    class ExtensionGetExtensionResult(UnionStandIn):
+    class _ExtensionGetExtensionResult(UnionStandIn):
         """In `GET /v2/extensions/{extensionId}`: result 200."""
 
         variants = ("Extension", "UnpublishedExtension")
@@ -1234,19 +1252,19 @@ else:
             ),
         )
 
-    class ExtensionOrderExtensionRequest(UnionStandIn):
+    class _ExtensionOrderExtensionRequest(UnionStandIn):
         """In `POST /v2/extensions/{extensionId}/order`: body."""
 
         variants = ("ExtensionOrderExtensionRequestCustomerId", "ExtensionOrderExtensionRequestProjectId")
         plan = ((0, ("keys", ("consentedScopes", "customerId"))), (1, ("keys", ("consentedScopes", "projectId"))))
 
-    class ExtensionPricing(UnionStandIn):
+    class _ExtensionPricing(UnionStandIn):
         """In schema `de.mittwald.v1.marketplace.Extension`: `pricing`."""
 
         variants = ("list[MonthlyPricePlanStrategyItem]",)
         plan = ((0, ("kind", "array")),)
 
-    class ExtensionUpdateExtensionPricingRequest(UnionStandIn):
+    class _ExtensionUpdateExtensionPricingRequest(UnionStandIn):
         """In `PUT /v2/contributors/{contributorId}/extensions/{extensionId}/pricing`: body."""
 
         variants = (
@@ -1255,19 +1273,19 @@ else:
         )
         plan = ((0, ("keys", ("priceInCents",))), (1, ("keys", ("pricePlan",))))
 
-    class MonthlyPricePlanStrategy(UnionStandIn):
+    class _MonthlyPricePlanStrategy(UnionStandIn):
         """Schema `de.mittwald.v1.marketplace.MonthlyPricePlanStrategy`."""
 
         variants = ("list[MonthlyPricePlanStrategyItem]",)
         plan = ((0, ("kind", "array")),)
 
-    class OwnExtensionPricing(UnionStandIn):
+    class _OwnExtensionPricing(UnionStandIn):
         """In schema `de.mittwald.v1.marketplace.OwnExtension`: `pricing`."""
 
         variants = ("list[MonthlyPricePlanStrategyItem]",)
         plan = ((0, ("kind", "array")),)
 
-    class OwnExtensionRequestedChangesWebhookUrls(UnionStandIn):
+    class _OwnExtensionRequestedChangesWebhookUrls(UnionStandIn):
         """In schema `de.mittwald.v1.marketplace.OwnExtension`: `requestedChanges.webhookUrls`."""
 
         variants = ("WebhookUrls", "OwnExtensionRequestedChangesWebhookUrlsEmpty")
@@ -1288,8 +1306,10 @@ else:
             (1, ("only", ())),
         )
 
-    class UnpublishedExtensionPricing(UnionStandIn):
+    class _UnpublishedExtensionPricing(UnionStandIn):
         """In schema `de.mittwald.v1.marketplace.UnpublishedExtension`: `pricing`."""
 
         variants = ("list[MonthlyPricePlanStrategyItem]",)
         plan = ((0, ("kind", "array")),)
+
+    __getattr__ = union_lookup(__name__)

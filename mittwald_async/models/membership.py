@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model
+from mittwald_async.runtime.structs import Constraints, DateTime, Model
 
 CustomerInheritedRoles: TypeAlias = Literal["notset", "owner", "member", "accountant"] | str
 CustomerRoles: TypeAlias = Literal["notset", "owner", "member", "accountant"] | str
@@ -27,7 +26,7 @@ class CustomerInvite(Model, frozen=True, kw_only=True):
     id: Annotated[str, Constraints(format="uuid")]
     information: InviteInformation
     mail_address: Annotated[str, Constraints(format="email")] = field(name="mailAddress")
-    membership_expires_at: datetime | None = field(default=None, name="membershipExpiresAt")
+    membership_expires_at: DateTime | None = field(default=None, name="membershipExpiresAt")
     message: str | None = None
     role: CustomerRoles
 
@@ -38,12 +37,12 @@ class CustomerMembership(Model, frozen=True, kw_only=True):
     avatar_ref: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="avatarRef")
     customer_id: Annotated[str, Constraints(format="uuid")] = field(name="customerId")
     email: Annotated[str, Constraints(format="email")]
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     first_name: str = field(name="firstName")
     id: Annotated[str, Constraints(format="uuid")]
     invite_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="inviteId")
     last_name: str = field(name="lastName")
-    member_since: datetime | None = field(default=None, name="memberSince")
+    member_since: DateTime | None = field(default=None, name="memberSince")
     mfa: bool
     role: CustomerRoles
     user_id: Annotated[str, Constraints(format="uuid")] = field(name="userId")
@@ -63,7 +62,7 @@ class ProjectInvite(Model, frozen=True, kw_only=True):
     id: Annotated[str, Constraints(format="uuid")]
     information: InviteInformation
     mail_address: Annotated[str, Constraints(format="email")] = field(name="mailAddress")
-    membership_expires_at: datetime | None = field(default=None, name="membershipExpiresAt")
+    membership_expires_at: DateTime | None = field(default=None, name="membershipExpiresAt")
     message: str | None = None
     project_description: str = field(name="projectDescription")
     project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
@@ -75,13 +74,13 @@ class ProjectMembership(Model, frozen=True, kw_only=True):
 
     avatar_ref: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="avatarRef")
     email: Annotated[str, Constraints(format="email")]
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     first_name: str = field(name="firstName")
     id: Annotated[str, Constraints(format="uuid")]
     inherited: bool
     invite_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="inviteId")
     last_name: str = field(name="lastName")
-    member_since: datetime | None = field(default=None, name="memberSince")
+    member_since: DateTime | None = field(default=None, name="memberSince")
     mfa: bool
     project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
     role: ProjectRoles

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model
+from mittwald_async.runtime.structs import Constraints, DateTime, Model
 
 NotificationStatus: TypeAlias = Literal["read", "unread"] | str
 
@@ -36,7 +35,7 @@ class AggregateReferenceParent(Model, frozen=True, kw_only=True):
 class Notification(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.messaging.Notification`."""
 
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     id: Annotated[str, Constraints(format="uuid")]
     read: bool
     reference: AggregateReference

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
+from mittwald_async.runtime.structs import Constraints, DateTime, Model, UnionStandIn, Unknown, union_lookup
 
 OrderStatus: TypeAlias = Literal["NEW", "CONFIRMED", "REJECTED", "ABORTED", "EXECUTED"] | str
 OrderType: TypeAlias = Literal["NEW_ORDER", "CONTRACT_CHANGE"] | str
@@ -80,10 +79,10 @@ class CustomerOrder(Model, frozen=True, kw_only=True):
         name="contractChangeContractId",
     )
     customer_id: Annotated[str, Constraints(min_length=1)] = field(name="customerId")
-    due_date: datetime | None = field(default=None, name="dueDate")
+    due_date: DateTime | None = field(default=None, name="dueDate")
     invoicing_period: int | float = field(name="invoicingPeriod")
     items: list[OrderItem]
-    order_date: datetime | None = field(default=None, name="orderDate")
+    order_date: DateTime | None = field(default=None, name="orderDate")
     order_id: Annotated[str, Constraints(format="uuid")] = field(name="orderId")
     order_number: Annotated[str, Constraints(min_length=1)] = field(name="orderNumber")
     profile: Profile | None = None
@@ -315,7 +314,7 @@ class ProjectHostingOrder(Model, frozen=True, kw_only=True):
     diskspace_in_gib: int | float = field(name="diskspaceInGiB")
     promotion_code: str | None = field(default=None, name="promotionCode")
     recommendation_code: str | None = field(default=None, name="recommendationCode")
-    spec: ProjectHostingOrderSpec
+    spec: _ProjectHostingOrderSpec
     use_free_trial: bool | None = field(default=None, name="useFreeTrial")
 
 
@@ -326,7 +325,7 @@ class ProjectHostingOrderPreview(Model, frozen=True, kw_only=True):
     description: str | None = None
     diskspace_in_gib: int | float = field(name="diskspaceInGiB")
     promotion_code: str | None = field(default=None, name="promotionCode")
-    spec: ProjectHostingOrderPreviewSpec
+    spec: _ProjectHostingOrderPreviewSpec
 
 
 class ProjectHostingTariffChange(Model, frozen=True, kw_only=True):
@@ -334,7 +333,7 @@ class ProjectHostingTariffChange(Model, frozen=True, kw_only=True):
 
     contract_id: str = field(name="contractId")
     diskspace_in_gib: int | float = field(name="diskspaceInGiB")
-    spec: ProjectHostingTariffChangeSpec
+    spec: _ProjectHostingTariffChangeSpec
 
 
 class Reference(Model, frozen=True, kw_only=True):
@@ -379,9 +378,12 @@ if TYPE_CHECKING:
     ProjectHostingOrderPreviewSpec: TypeAlias = MachineTypeSpec | HardwareSpec | Unknown
     ProjectHostingOrderSpec: TypeAlias = MachineTypeSpec | HardwareSpec | Unknown
     ProjectHostingTariffChangeSpec: TypeAlias = MachineTypeSpec | HardwareSpec | Unknown
+    _ProjectHostingOrderPreviewSpec: TypeAlias = ProjectHostingOrderPreviewSpec
+    _ProjectHostingOrderSpec: TypeAlias = ProjectHostingOrderSpec
+    _ProjectHostingTariffChangeSpec: TypeAlias = ProjectHostingTariffChangeSpec
 else:
 
-    class ProjectHostingOrderPreviewSpec(UnionStandIn):
+    class _ProjectHostingOrderPreviewSpec(UnionStandIn):
         """In schema `de.mittwald.v1.order.ProjectHostingOrderPreview`: `spec`."""
 
         variants = ("MachineTypeSpec", "HardwareSpec")
@@ -393,7 +395,7 @@ else:
             (0, ("only", ())),
         )
 
-    class ProjectHostingOrderSpec(UnionStandIn):
+    class _ProjectHostingOrderSpec(UnionStandIn):
         """In schema `de.mittwald.v1.order.ProjectHostingOrder`: `spec`."""
 
         variants = ("MachineTypeSpec", "HardwareSpec")
@@ -405,7 +407,7 @@ else:
             (0, ("only", ())),
         )
 
-    class ProjectHostingTariffChangeSpec(UnionStandIn):
+    class _ProjectHostingTariffChangeSpec(UnionStandIn):
         """In schema `de.mittwald.v1.order.ProjectHostingTariffChange`: `spec`."""
 
         variants = ("MachineTypeSpec", "HardwareSpec")
@@ -416,3 +418,5 @@ else:
             (1, ("some", ("ram", "vcpu"))),
             (0, ("only", ())),
         )
+
+    __getattr__ = union_lookup(__name__)

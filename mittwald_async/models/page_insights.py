@@ -6,12 +6,21 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import UNSET, Constraints, Model, UnionStandIn, Unknown, UnsetType
+from mittwald_async.runtime.structs import (
+    UNSET,
+    Constraints,
+    Date,
+    DateTime,
+    Model,
+    UnionStandIn,
+    Unknown,
+    UnsetType,
+    union_lookup,
+)
 
 from . import strace
 
@@ -19,10 +28,10 @@ from . import strace
 class GetPerformanceDataResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/page-insights`: result 200."""
 
-    created_at: datetime | None = field(default=None, name="createdAt")
+    created_at: DateTime | None = field(default=None, name="createdAt")
     domain: str
     metrics: list[GetPerformanceDataResultMetric] | None = None
-    more_data_available: list[date] | None = field(default=None, name="moreDataAvailable")
+    more_data_available: list[Date] | None = field(default=None, name="moreDataAvailable")
     path: str
     performance_score: int | float = field(name="performanceScore")
     screenshot: GetPerformanceDataResultScreenshot | None = None
@@ -31,7 +40,7 @@ class GetPerformanceDataResult(Model, frozen=True, kw_only=True):
 class GetPerformanceDataResultMetric(Model, frozen=True, kw_only=True):
     """In `GET /v2/page-insights`: result 200, `metrics[]`."""
 
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     name: str
     score: int | float | UnsetType | None = UNSET
     value: int | float
@@ -40,16 +49,16 @@ class GetPerformanceDataResultMetric(Model, frozen=True, kw_only=True):
 class GetPerformanceDataResultScreenshot(Model, frozen=True, kw_only=True):
     """In `GET /v2/page-insights`: result 200, `screenshot`."""
 
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     file_ref: str = field(name="fileRef")
 
 
 class GetStraceDataResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/projects/{projectId}/straces/{straceId}`: result 200."""
 
-    executed_at: datetime = field(name="executedAt")
+    executed_at: DateTime = field(name="executedAt")
     id: Annotated[str, Constraints(format="uuid")]
-    result: GetStraceDataResultResult
+    result: _GetStraceDataResultResult
 
 
 class ListPerformanceDataForProjectItem(Model, frozen=True, kw_only=True):
@@ -62,7 +71,7 @@ class ListPerformanceDataForProjectItem(Model, frozen=True, kw_only=True):
 class ListPerformanceDataForProjectItemPath(Model, frozen=True, kw_only=True):
     """In `GET /v2/projects/{projectId}/page-insights`: result 200, `[].paths[]`."""
 
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     path: str
     performance_score: int = field(name="performanceScore")
     screenshot_file_ref: str | None = field(default=None, name="screenshotFileRef")
@@ -82,9 +91,10 @@ class ScheduleStraceResult(Model, frozen=True, kw_only=True):
 
 if TYPE_CHECKING:
     GetStraceDataResultResult: TypeAlias = strace.Error | strace.Data | Unknown
+    _GetStraceDataResultResult: TypeAlias = GetStraceDataResultResult
 else:
 
-    class GetStraceDataResultResult(UnionStandIn):
+    class _GetStraceDataResultResult(UnionStandIn):
         """In `GET /v2/projects/{projectId}/straces/{straceId}`: result 200, `result`."""
 
         variants = ("strace.Error", "strace.Data")
@@ -109,3 +119,5 @@ else:
             ),
             (0, ("keys", ("errorMessage",))),
         )
+
+    __getattr__ = union_lookup(__name__)

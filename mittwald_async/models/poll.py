@@ -6,20 +6,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Model
+from mittwald_async.runtime.structs import DateTime, Model
 
 
 class UserPollSettings(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.poll.UserPollSettings`."""
 
-    completed_at: datetime | None = field(default=None, name="completedAt")
-    dont_show_until: datetime | None = field(default=None, name="dontShowUntil")
-    ignored_at: datetime | None = field(default=None, name="ignoredAt")
+    completed_at: DateTime | None = field(default=None, name="completedAt")
+    dont_show_until: DateTime | None = field(default=None, name="dontShowUntil")
+    ignored_at: DateTime | None = field(default=None, name="ignoredAt")
     should_show: bool = field(name="shouldShow")
     status: Literal["completed", "muted", "ignored", "new"] | str
     user_id: str = field(name="userId")

@@ -6,12 +6,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import UNSET, Constraints, Model, UnionStandIn, Unknown, UnsetType
+from mittwald_async.runtime.structs import (
+    UNSET,
+    Constraints,
+    DateTime,
+    Model,
+    UnionStandIn,
+    Unknown,
+    UnsetType,
+    union_lookup,
+)
 
 from . import membership
 
@@ -78,7 +86,7 @@ class CreateProjectInviteRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/invites`: body."""
 
     mail_address: Annotated[str, Constraints(format="email")] = field(name="mailAddress")
-    membership_expires_at: datetime | None = field(default=None, name="membershipExpiresAt")
+    membership_expires_at: DateTime | None = field(default=None, name="membershipExpiresAt")
     message: str | None = None
     role: membership.ProjectRoles
 
@@ -168,17 +176,17 @@ class Project(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.project.Project`."""
 
     backup_storage_usage_in_bytes: int = field(name="backupStorageUsageInBytes")
-    backup_storage_usage_in_bytes_set_at: datetime = field(name="backupStorageUsageInBytesSetAt")
+    backup_storage_usage_in_bytes_set_at: DateTime = field(name="backupStorageUsageInBytesSetAt")
     cluster_domain: Annotated[str, Constraints(format="hostname")] | None = field(default=None, name="clusterDomain")
     cluster_id_deprecated: str | None = field(default=None, name="clusterID")
     cluster_id: str | None = field(default=None, name="clusterId")
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     customer_id: str = field(name="customerId")
     deletion_requested: bool | None = field(default=None, name="deletionRequested")
     description: str
     directories: dict[str, str]
     disable_reason: DisableReason | None = field(default=None, name="disableReason")
-    disabled_at: datetime | None = field(default=None, name="disabledAt")
+    disabled_at: DateTime | None = field(default=None, name="disabledAt")
     enabled: bool
     features: list[ProjectFeature] | None = None
     id: Annotated[str, Constraints(format="uuid")]
@@ -190,30 +198,30 @@ class Project(Model, frozen=True, kw_only=True):
     server_id: Annotated[str, Constraints(format="uuid")] | None = field(default=None, name="serverId")
     server_short_id: str | None = field(default=None, name="serverShortId")
     short_id: str = field(name="shortId")
-    spec: ProjectSpec | None = None
+    spec: _ProjectSpec | None = None
     statistics_base_domain: Annotated[str, Constraints(format="hostname")] | None = field(
         default=None,
         name="statisticsBaseDomain",
     )
     status: ProjectStatus
-    status_set_at: datetime = field(name="statusSetAt")
+    status_set_at: DateTime = field(name="statusSetAt")
     supported_features: list[ProjectFeature] = field(name="supportedFeatures")
     web_storage_usage_in_bytes: int = field(name="webStorageUsageInBytes")
-    web_storage_usage_in_bytes_set_at: datetime = field(name="webStorageUsageInBytesSetAt")
+    web_storage_usage_in_bytes_set_at: DateTime = field(name="webStorageUsageInBytesSetAt")
 
 
 class ProjectListItem(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.project.ProjectListItem`."""
 
     backup_storage_usage_in_bytes: int = field(name="backupStorageUsageInBytes")
-    backup_storage_usage_in_bytes_set_at: datetime = field(name="backupStorageUsageInBytesSetAt")
-    created_at: datetime = field(name="createdAt")
+    backup_storage_usage_in_bytes_set_at: DateTime = field(name="backupStorageUsageInBytesSetAt")
+    created_at: DateTime = field(name="createdAt")
     customer_id: str = field(name="customerId")
     customer_meta: ProjectListItemCustomerMeta = field(name="customerMeta")
     deletion_requested: bool = field(name="deletionRequested")
     description: str
     disable_reason: DisableReason | None = field(default=None, name="disableReason")
-    disabled_at: datetime | None = field(default=None, name="disabledAt")
+    disabled_at: DateTime | None = field(default=None, name="disabledAt")
     enabled: bool
     features: list[ProjectFeature] | None = None
     id: str
@@ -226,10 +234,10 @@ class ProjectListItem(Model, frozen=True, kw_only=True):
     server_short_id: str | None = field(default=None, name="serverShortId")
     short_id: str = field(name="shortId")
     status: ProjectStatus
-    status_set_at: datetime = field(name="statusSetAt")
+    status_set_at: DateTime = field(name="statusSetAt")
     supported_features: list[ProjectFeature] = field(name="supportedFeatures")
     web_storage_usage_in_bytes: int = field(name="webStorageUsageInBytes")
-    web_storage_usage_in_bytes_set_at: datetime = field(name="webStorageUsageInBytesSetAt")
+    web_storage_usage_in_bytes_set_at: DateTime = field(name="webStorageUsageInBytesSetAt")
 
 
 class ProjectListItemCustomerMeta(Model, frozen=True, kw_only=True):
@@ -256,7 +264,7 @@ class Server(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.project.Server`."""
 
     cluster_name: str = field(name="clusterName")
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     customer_id: str = field(name="customerId")
     description: str
     disabled_reason: ServerDisableReason | None = field(default=None, name="disabledReason")
@@ -297,7 +305,7 @@ class UpdateLlmLicenceExperimentalRequest(Model, frozen=True, kw_only=True):
 class UpdateProjectMembershipRequest(Model, frozen=True, kw_only=True):
     """In `PATCH /v2/project-memberships/{projectMembershipId}`: body."""
 
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     role: membership.ProjectRoles
 
 
@@ -322,10 +330,13 @@ class VisitorSpec(Model, frozen=True, kw_only=True):
 
 if TYPE_CHECKING:
     ProjectSpec: TypeAlias = VisitorSpec | HardwareSpec | Unknown
+    _ProjectSpec: TypeAlias = ProjectSpec
 else:
 
-    class ProjectSpec(UnionStandIn):
+    class _ProjectSpec(UnionStandIn):
         """In schema `de.mittwald.v1.project.Project`: `spec`."""
 
         variants = ("VisitorSpec", "HardwareSpec")
         plan = ((0, ("keys", ("storage", "visitors"))), (1, ("keys", ("storage",))))
+
+    __getattr__ = union_lookup(__name__)

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
+from mittwald_async.runtime.structs import Constraints, DateTime, Model, UnionStandIn, Unknown, union_lookup
 
 from . import commons
 
@@ -39,21 +38,24 @@ class Target(Model, frozen=True, kw_only=True):
 class Task(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.screenshot.Task`."""
 
-    executed_at: datetime | None = field(default=None, name="executedAt")
+    executed_at: DateTime | None = field(default=None, name="executedAt")
     file_reference: str | None = field(default=None, name="fileReference")
     id: Annotated[str, Constraints(format="uuid")]
     priority: int
     settings: ScreenshotSettings
     target: Target
-    task_state: TaskState | None = field(default=None, name="taskState")
+    task_state: _TaskState | None = field(default=None, name="taskState")
 
 
 if TYPE_CHECKING:
     TaskState: TypeAlias = LifecycleState | commons.Error | Unknown
+    _TaskState: TypeAlias = TaskState
 else:
 
-    class TaskState(UnionStandIn):
+    class _TaskState(UnionStandIn):
         """In schema `de.mittwald.v1.screenshot.Task`: `taskState`."""
 
         variants = ("LifecycleState", "commons.Error")
         plan = ((1, ("keys", ("message", "type"))), (0, ("kind", "string")))
+
+    __getattr__ = union_lookup(__name__)

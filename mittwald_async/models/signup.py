@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model
+from mittwald_async.runtime.structs import Constraints, DateTime, Model
 
 from . import commons
 
@@ -21,7 +20,7 @@ class Account(Model, frozen=True, kw_only=True):
 
     email: Annotated[str, Constraints(format="email")] | None = None
     mfa_details: AccountMfaDetails | None = field(default=None, name="mfaDetails")
-    password_updated_at: datetime | None = field(default=None, name="passwordUpdatedAt")
+    password_updated_at: DateTime | None = field(default=None, name="passwordUpdatedAt")
     person: commons.Person | None = None
     user_id: str | None = field(default=None, name="userId")
 
@@ -37,9 +36,9 @@ class ApiToken(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.signup.ApiToken`."""
 
     api_token_id: Annotated[str, Constraints(format="uuid")] = field(name="apiTokenId")
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     description: str
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     roles: list[Literal["api_read", "api_write"] | str]
 
 
@@ -85,7 +84,7 @@ class Profile(Model, frozen=True, kw_only=True):
 
     email: Annotated[str, Constraints(format="email")] | None = None
     mfa_details: ProfileMfaDetails | None = field(default=None, name="mfaDetails")
-    password_updated_at: datetime | None = field(default=None, name="passwordUpdatedAt")
+    password_updated_at: DateTime | None = field(default=None, name="passwordUpdatedAt")
     person: commons.Person | None = None
     user_id: str | None = field(default=None, name="userId")
 
@@ -102,8 +101,8 @@ class SshKey(Model, frozen=True, kw_only=True):
 
     algorithm: str
     comment: str
-    created_at: datetime = field(name="createdAt")
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    created_at: DateTime = field(name="createdAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     fingerprint: Annotated[str, Constraints(format="hexdump")]
     key: str
     ssh_key_id: Annotated[str, Constraints(format="uuid")] = field(name="sshKeyId")
@@ -112,8 +111,8 @@ class SshKey(Model, frozen=True, kw_only=True):
 class UserSession(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.signup.UserSession`."""
 
-    created: datetime
+    created: DateTime
     device: DeviceInfo
-    last_access: datetime | None = field(default=None, name="lastAccess")
+    last_access: DateTime | None = field(default=None, name="lastAccess")
     location: Location | None = None
     token_id: Annotated[str, Constraints(format="uuid")] = field(name="tokenId")

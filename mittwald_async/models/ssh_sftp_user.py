@@ -4,14 +4,15 @@
 # sha256 b0e9bcc0e3467db995f8c6d4f0afef2e0a9f178f1413c388ce13f8ac81bc0316.
 # Do not edit: change the generator or its configuration and run it again.
 
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model
+from mittwald_async.runtime.structs import Constraints, DateTime, Model
 
 from . import sshuser
 
@@ -20,10 +21,10 @@ class SftpUserCreateSftpUserRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/sftp-users`: body."""
 
     access_level: Literal["read", "full"] | str | None = field(default=None, name="accessLevel")
-    authentication: sshuser.Authentication
+    authentication: sshuser._Authentication
     description: str
     directories: Annotated[list[str], Constraints(min_length=1)]
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
 
 
 class SftpUserUpdateSftpUserRequest(Model, frozen=True, kw_only=True):
@@ -33,7 +34,7 @@ class SftpUserUpdateSftpUserRequest(Model, frozen=True, kw_only=True):
     active: bool | None = None
     description: str | None = None
     directories: Annotated[list[str], Constraints(min_length=1)] | None = None
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     password: Annotated[str, Constraints(max_length=72)] | None = None
     public_keys: list[sshuser.PublicKey] | None = field(default=None, name="publicKeys")
 
@@ -41,9 +42,9 @@ class SftpUserUpdateSftpUserRequest(Model, frozen=True, kw_only=True):
 class SshUserCreateSshUserRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/projects/{projectId}/ssh-users`: body."""
 
-    authentication: sshuser.Authentication
+    authentication: sshuser._Authentication
     description: str
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
 
 
 class SshUserUpdateSshUserRequest(Model, frozen=True, kw_only=True):
@@ -51,6 +52,6 @@ class SshUserUpdateSshUserRequest(Model, frozen=True, kw_only=True):
 
     active: bool | None = None
     description: str | None = None
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     password: Annotated[str, Constraints(max_length=72)] | None = None
     public_keys: list[sshuser.PublicKey] | None = field(default=None, name="publicKeys")

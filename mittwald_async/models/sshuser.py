@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model, UnionStandIn, Unknown
+from mittwald_async.runtime.structs import Constraints, DateTime, Model, UnionStandIn, Unknown, union_lookup
 
 AccessLevel: TypeAlias = Literal["full", "read", "unspecified"] | str
 AuthType: TypeAlias = Literal["password", "publicKey"] | str
@@ -42,16 +41,16 @@ class SftpUser(Model, frozen=True, kw_only=True):
 
     access_level: AccessLevel = field(name="accessLevel")
     active: bool | None = None
-    auth_updated_at: datetime = field(name="authUpdatedAt")
-    created_at: datetime = field(name="createdAt")
+    auth_updated_at: DateTime = field(name="authUpdatedAt")
+    created_at: DateTime = field(name="createdAt")
     description: str
     directories: list[str] | None = None
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     has_password: bool = field(name="hasPassword")
     id: str
     project_id: str = field(name="projectId")
     public_keys: list[PublicKey] | None = field(default=None, name="publicKeys")
-    updated_at: datetime | None = field(default=None, name="updatedAt")
+    updated_at: DateTime | None = field(default=None, name="updatedAt")
     user_name: str = field(name="userName")
 
 
@@ -59,24 +58,27 @@ class SshUser(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.sshuser.SshUser`."""
 
     active: bool | None = None
-    auth_updated_at: datetime = field(name="authUpdatedAt")
-    created_at: datetime = field(name="createdAt")
+    auth_updated_at: DateTime = field(name="authUpdatedAt")
+    created_at: DateTime = field(name="createdAt")
     description: str
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     has_password: bool = field(name="hasPassword")
     id: str
     project_id: str = field(name="projectId")
     public_keys: list[PublicKey] | None = field(default=None, name="publicKeys")
-    updated_at: datetime | None = field(default=None, name="updatedAt")
+    updated_at: DateTime | None = field(default=None, name="updatedAt")
     user_name: str = field(name="userName")
 
 
 if TYPE_CHECKING:
     Authentication: TypeAlias = AuthenticationPassword | AuthenticationPublicKeys | Unknown
+    _Authentication: TypeAlias = Authentication
 else:
 
-    class Authentication(UnionStandIn):
+    class _Authentication(UnionStandIn):
         """Schema `de.mittwald.v1.sshuser.Authentication`."""
 
         variants = ("AuthenticationPassword", "AuthenticationPublicKeys")
         plan = ((0, ("keys", ("password",))), (1, ("keys", ("publicKeys",))))
+
+    __getattr__ = union_lookup(__name__)

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model
+from mittwald_async.runtime.structs import Constraints, DateTime, Model
 
 CertificateErrorMessage: TypeAlias = (
     Literal[
@@ -60,8 +59,8 @@ class Certificate(Model, frozen=True, kw_only=True):
     issuer: str | None = None
     last_expiration_threshold_hit: int | None = field(default=None, name="lastExpirationThresholdHit")
     project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
-    valid_from: datetime | None = field(default=None, name="validFrom")
-    valid_to: datetime | None = field(default=None, name="validTo")
+    valid_from: DateTime | None = field(default=None, name="validFrom")
+    valid_to: DateTime | None = field(default=None, name="validTo")
 
 
 class CertificateData(Model, frozen=True, kw_only=True):
@@ -92,14 +91,14 @@ class CertificateRequest(Model, frozen=True, kw_only=True):
     certificate_type: CertificateType = field(name="certificateType")
     common_name: str | None = field(default=None, name="commonName")
     contact: Contact | None = None
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     dns_names: list[str] | None = field(default=None, name="dnsNames")
     id: Annotated[str, Constraints(format="uuid")]
     is_completed: bool = field(name="isCompleted")
     issuer: str | None = None
     project_id: Annotated[str, Constraints(format="uuid")] = field(name="projectId")
-    valid_from: datetime | None = field(default=None, name="validFrom")
-    valid_to: datetime | None = field(default=None, name="validTo")
+    valid_from: DateTime | None = field(default=None, name="validFrom")
+    valid_to: DateTime | None = field(default=None, name="validTo")
 
 
 class CertificateRequestCreateRequest(Model, frozen=True, kw_only=True):
@@ -119,8 +118,8 @@ class CertificateRequestCreateResponse(Model, frozen=True, kw_only=True):
     id: Annotated[str, Constraints(format="uuid")]
     issuer: str | None = None
     signing_request: str | None = field(default=None, name="signingRequest")
-    valid_from: datetime | None = field(default=None, name="validFrom")
-    valid_to: datetime | None = field(default=None, name="validTo")
+    valid_from: DateTime | None = field(default=None, name="validFrom")
+    valid_to: DateTime | None = field(default=None, name="validTo")
 
 
 class CertificateRequestCreateWithCSRRequest(Model, frozen=True, kw_only=True):
@@ -159,8 +158,8 @@ class CheckReplaceChanges(Model, frozen=True, kw_only=True):
 class CheckReplaceDateChange(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.ssl.CheckReplaceDateChange`."""
 
-    new_value: datetime = field(name="newValue")
-    old_value: datetime = field(name="oldValue")
+    new_value: DateTime = field(name="newValue")
+    old_value: DateTime = field(name="oldValue")
 
 
 class CheckReplaceFieldChange(Model, frozen=True, kw_only=True):
@@ -193,4 +192,4 @@ class DNSCertStatus(Model, frozen=True, kw_only=True):
 
     message: str | None = None
     status: ProjectCertificateStatus
-    updated_at: datetime | None = field(default=None, name="updatedAt")
+    updated_at: DateTime | None = field(default=None, name="updatedAt")

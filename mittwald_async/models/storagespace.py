@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Model
+from mittwald_async.runtime.structs import DateTime, Model
 
 StatisticsCategoryKind: TypeAlias = (
     Literal["webspace", "projectBackup", "mailAddress", "mysqlDatabase", "redisDatabase", "containerVolume"] | str
@@ -46,11 +45,11 @@ class StatisticsMeta(Model, frozen=True, kw_only=True):
     is_exceeding: bool | None = field(default=None, name="isExceeding")
     last_exceedance_limit_in_bytes: int | None = field(default=None, name="lastExceedanceLimitInBytes")
     last_total_exceedance_in_bytes: int | None = field(default=None, name="lastTotalExceedanceInBytes")
-    last_total_exceedance_in_bytes_set_at: datetime | None = field(default=None, name="lastTotalExceedanceInBytesSetAt")
+    last_total_exceedance_in_bytes_set_at: DateTime | None = field(default=None, name="lastTotalExceedanceInBytesSetAt")
     limit_in_bytes: int | None = field(default=None, name="limitInBytes")
     notification_threshold_used_as_limit: bool | None = field(default=None, name="notificationThresholdUsedAsLimit")
     total_exceedance_in_bytes: int | None = field(default=None, name="totalExceedanceInBytes")
-    total_exceedance_in_bytes_set_at: datetime | None = field(default=None, name="totalExceedanceInBytesSetAt")
+    total_exceedance_in_bytes_set_at: DateTime | None = field(default=None, name="totalExceedanceInBytesSetAt")
     total_free_in_bytes: int | None = field(default=None, name="totalFreeInBytes")
     total_free_in_percentage: int | float | None = field(default=None, name="totalFreeInPercentage")
     total_usage_in_bytes: int = field(name="totalUsageInBytes")
@@ -64,4 +63,4 @@ class StatisticsResource(Model, frozen=True, kw_only=True):
     id: str
     name: str
     usage_in_bytes: int = field(name="usageInBytes")
-    usage_in_bytes_set_at: datetime = field(name="usageInBytesSetAt")
+    usage_in_bytes_set_at: DateTime = field(name="usageInBytesSetAt")

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model
+from mittwald_async.runtime.structs import Constraints, DateTime, Model
 
 from . import commons, signup
 
@@ -39,7 +38,7 @@ class AuthenticateMfaRequest(Model, frozen=True, kw_only=True):
 class AuthenticateMfaResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/authenticate-mfa`: result 200."""
 
-    expires: datetime
+    expires: DateTime
     refresh_token: str = field(name="refreshToken")
     token: str
 
@@ -54,7 +53,7 @@ class AuthenticateRequest(Model, frozen=True, kw_only=True):
 class AuthenticateResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/authenticate`: result 200."""
 
-    expires: datetime
+    expires: DateTime
     refresh_token: str = field(name="refreshToken")
     token: str
 
@@ -71,7 +70,7 @@ class AuthenticateWithAccessTokenRetrievalKeyRequest(Model, frozen=True, kw_only
 class AuthenticateWithAccessTokenRetrievalKeyResult(Model, frozen=True, kw_only=True):
     """In `POST /v2/authenticate-token-retrieval-key`: result 200."""
 
-    expires_at: datetime = field(name="expiresAt")
+    expires_at: DateTime = field(name="expiresAt")
     refresh_token: str = field(name="refreshToken")
     token: str
 
@@ -104,7 +103,7 @@ class ChangePasswordRequest(Model, frozen=True, kw_only=True):
 class ChangePasswordResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/credentials/password`: result 200."""
 
-    expires: datetime
+    expires: DateTime
     refresh_token: str = field(name="refreshToken")
     token: str
 
@@ -145,7 +144,7 @@ class CreateApiTokenRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/api-tokens`: body."""
 
     description: str
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     roles: Annotated[list[Literal["api_read", "api_write"] | str], Constraints(min_length=1)]
 
 
@@ -168,16 +167,16 @@ class CreateFeedbackRequest(Model, frozen=True, kw_only=True):
 class CreateSshKeyRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/users/self/ssh-keys`: body."""
 
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     public_key: str = field(name="publicKey")
 
 
 class CustomerMembership(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.user.CustomerMembership`."""
 
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     id: Annotated[str, Constraints(format="uuid")]
-    member_since: datetime = field(name="memberSince")
+    member_since: DateTime = field(name="memberSince")
     role: Literal["owner", "member", "accountant"] | str
 
 
@@ -240,14 +239,14 @@ class DeprecatedUserEditApiTokenRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/signup/token/api/{apiTokenId}`: body."""
 
     description: str
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
 
 
 class DeprecatedUserEditSshKeyRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/signup/ssh/{sshKeyId}`: body."""
 
     comment: str
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
 
 
 class DeprecatedUserInitPasswordResetRequest(Model, frozen=True, kw_only=True):
@@ -380,14 +379,14 @@ class EditApiTokenRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/api-tokens/{apiTokenId}`: body."""
 
     description: str
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
 
 
 class EditSshKeyRequest(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/ssh-keys/{sshKeyId}`: body."""
 
     comment: str
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
 
 
 class GetCurrentSessionStatusResult(Model, frozen=True, kw_only=True):
@@ -415,7 +414,7 @@ class GetOwnEmailResult(Model, frozen=True, kw_only=True):
 class GetPasswordUpdatedAtResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/users/self/credentials/password-updated-at`: result 200."""
 
-    password_updated_at: datetime = field(name="passwordUpdatedAt")
+    password_updated_at: DateTime = field(name="passwordUpdatedAt")
 
 
 class GetPersonalizedSettingsResult(Model, frozen=True, kw_only=True):
@@ -478,10 +477,10 @@ class PostPollStatusRequest(Model, frozen=True, kw_only=True):
 class ProjectMembership(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.user.ProjectMembership`."""
 
-    expires_at: datetime | None = field(default=None, name="expiresAt")
+    expires_at: DateTime | None = field(default=None, name="expiresAt")
     id: Annotated[str, Constraints(format="uuid")] | None = None
     inherited: bool
-    member_since: datetime = field(name="memberSince")
+    member_since: DateTime = field(name="memberSince")
     role: Literal["owner", "emailadmin", "external"] | str
 
 
@@ -494,7 +493,7 @@ class RefreshSessionRequest(Model, frozen=True, kw_only=True):
 class RefreshSessionResult(Model, frozen=True, kw_only=True):
     """In `PUT /v2/users/self/sessions`: result 200."""
 
-    expires_at: datetime = field(name="expiresAt")
+    expires_at: DateTime = field(name="expiresAt")
     refresh_token: str = field(name="refreshToken")
     token: str
 
@@ -584,7 +583,7 @@ class ResetRecoverycodesResult(Model, frozen=True, kw_only=True):
 class SupportCodeRequestResult(Model, frozen=True, kw_only=True):
     """In `GET /v2/users/self/credentials/support-code`: result 200."""
 
-    expires_at: datetime = field(name="expiresAt")
+    expires_at: DateTime = field(name="expiresAt")
     support_code: str = field(name="supportCode")
 
 
@@ -615,11 +614,11 @@ class User(Model, frozen=True, kw_only=True):
     employee_information: UserEmployeeInformation | None = field(default=None, name="employeeInformation")
     is_employee: bool | None = field(default=None, name="isEmployee")
     mfa: UserMfa | None = None
-    password_updated_at: datetime | None = field(default=None, name="passwordUpdatedAt")
+    password_updated_at: DateTime | None = field(default=None, name="passwordUpdatedAt")
     person: commons.Person
     phone_number: str | None = field(default=None, name="phoneNumber")
     project_memberships: dict[str, ProjectMembership] | None = field(default=None, name="projectMemberships")
-    registered_at: datetime | None = field(default=None, name="registeredAt")
+    registered_at: DateTime | None = field(default=None, name="registeredAt")
     user_id: Annotated[str, Constraints(format="uuid")] = field(name="userId")
 
 

@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import Constraints, Model
+from mittwald_async.runtime.structs import Constraints, DateTime, Model
 
 
 class ConfigExpiration(Model, frozen=True, kw_only=True):
@@ -49,7 +48,7 @@ class ConfigRevision(Model, frozen=True, kw_only=True):
     files: list[ConfigFileRef]
     note: str | None = None
     revision: Annotated[int, Constraints(minimum=1)]
-    updated: datetime
+    updated: DateTime
 
 
 class ConfigTemplate(Model, frozen=True, kw_only=True):
@@ -61,7 +60,7 @@ class ConfigTemplate(Model, frozen=True, kw_only=True):
     project_id: str | None = field(default=None, name="projectId")
     software_config_template_id: str = field(name="softwareConfigTemplateId")
     software_template_id: str = field(name="softwareTemplateId")
-    updated_at: datetime | None = field(default=None, name="updatedAt")
+    updated_at: DateTime | None = field(default=None, name="updatedAt")
 
 
 class GlobalConfigTemplate(Model, frozen=True, kw_only=True):
@@ -69,7 +68,7 @@ class GlobalConfigTemplate(Model, frozen=True, kw_only=True):
 
     data: Annotated[str, Constraints(format="byte")]
     name: str
-    updated_at: datetime = field(name="updatedAt")
+    updated_at: DateTime = field(name="updatedAt")
 
 
 class Software(Model, frozen=True, kw_only=True):
@@ -81,7 +80,7 @@ class Software(Model, frozen=True, kw_only=True):
     software_id: str = field(name="softwareId")
     software_template_id: str = field(name="softwareTemplateId")
     software_version: str = field(name="softwareVersion")
-    updated_at: datetime = field(name="updatedAt")
+    updated_at: DateTime = field(name="updatedAt")
 
 
 class SoftwareConfig(Model, frozen=True, kw_only=True):
@@ -96,7 +95,7 @@ class SoftwareConfigFileAccessToken(Model, frozen=True, kw_only=True):
     """Schema `de.mittwald.v1.varnish.SoftwareConfigFileAccessToken`."""
 
     access_token: str = field(name="accessToken")
-    expires_at: datetime = field(name="expiresAt")
+    expires_at: DateTime = field(name="expiresAt")
 
 
 class SoftwareSetting(Model, frozen=True, kw_only=True):

@@ -1,17 +1,48 @@
-"""What generated models are made of: the base struct, `UNSET`, `Unknown`, and stand-ins for unions.
+"""What generated models are made of: the base struct, times, `UNSET`, `Unknown`, and stand-ins for unions.
 
-A union of several objects without a discriminator is something msgspec cannot decode. The generator writes a stand-in
-class for each (`UnionStandIn`), and the codec asks the stand-in's plan which variant a JSON value is.
+A union of several objects without a discriminator is something msgspec cannot decode. For each the generator writes a
+private stand-in class (`UnionStandIn`) beside the union that users see. Fields of structs are annotated with the
+stand-in, and the codec asks its plan which variant a JSON value is.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeAlias, cast, final
+import sys
+import threading
+from collections.abc import Callable
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, Union, cast, final, get_args, get_origin
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-__all__ = ["UNSET", "Constraints", "Model", "UnionStandIn", "Test", "Unknown", "UnsetType"]
+from ._accel import PURE
+
+__all__ = [
+    "UNSET",
+    "Constraints",
+    "Date",
+    "DateTime",
+    "Model",
+    "Test",
+    "UnionStandIn",
+    "Unknown",
+    "UnsetType",
+    "stand_in_for",
+    "union_lookup",
+]
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+
+    DateTime: TypeAlias = datetime
+    Date: TypeAlias = date
+else:
+    # Libraries that freeze the clock put a class of their own wherever a module has `datetime` or `date`, now or later.
+    # What msgspec makes is always the true class, and inside `Annotated` no such library finds it.
+    _EPOCH = msgspec.msgpack.decode(b"\xd6\xff\x00\x00\x00\x00")
+    DateTime = Annotated[type(_EPOCH), msgspec.Meta(tz=True)]
+    Date = Annotated[type(_EPOCH.date()), msgspec.Meta()]
 
 
 class Constraints(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -76,13 +107,6 @@ def _hashable(value: Any) -> object:
     return value
 
 
-class _Anything(type):
-    """msgspec checks what a decode hook returns with `isinstance`; a stand-in says yes to its variants, whatever they are."""
-
-    # Asked once per decoded union value. `id` is true of every object and, unlike a method, runs no Python code.
-    __instancecheck__ = id  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
-
-
 Test: TypeAlias = tuple[Any, ...]
 """A question to a JSON value, by which a union's plan tells variants apart:
 
@@ -97,10 +121,93 @@ Test: TypeAlias = tuple[Any, ...]
 """
 
 
-class UnionStandIn(metaclass=_Anything):
-    """Stand-in for a union at run time. For type checkers the same name is `A | B | Unknown`."""
+class _EveryInstance(type):
+    """msgspec checks what a decode hook returns with `isinstance`; a stand-in says yes to its variants, whatever they are.
+    Nothing but the codec meets a stand-in.
+    """
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return True
+
+    if not PURE:
+        # Asked once per decoded union value: `id` is true of every object and, unlike a method, runs no Python code.
+        __instancecheck__ = id  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+
+
+class UnionStandIn(metaclass=_EveryInstance):
+    """What the codec decodes where the models have a union. Named like the union, with `_` in front."""
 
     variants: ClassVar[tuple[Any, ...]] = ()
     """Type expressions, resolved in the module of the stand-in."""
     plan: ClassVar[tuple[tuple[int, Test], ...]] = ()
     """Tried in order: which variant (an index into `variants`) a value is for which the test holds."""
+
+
+def stand_in_for(module: object, name: str) -> type[UnionStandIn] | None:
+    """The stand-in of the union that a models module has under a name; `None` if that is no union."""
+    found = vars(module).get(f"_{name}")
+    return found if isinstance(found, type) and issubclass(found, UnionStandIn) else None
+
+
+def union_lookup(module: str) -> Callable[[str], Any]:
+    """A module's `__getattr__` that makes its unions on first use.
+
+    Args:
+        module: the module's name. Modules of models may import one another in a circle, so the unions cannot be made
+            while they are being imported.
+
+    Returns:
+        A function from a union's name to the union, such as `RecordUnset | RecordCAAComponent | Unknown`. Its parts are
+        plain classes, so that `isinstance` takes it: `list` where checkers see `list[Server]`. It raises `AttributeError`
+        for other names.
+    """
+    in_progress: set[str] = set()
+
+    def look_up(name: str) -> Any:
+        owner = sys.modules[module]
+        stand_in = None if name.startswith("_") else stand_in_for(owner, name)
+        if stand_in is None:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        with _MAKING_UNIONS:
+            if name in in_progress:  # a part of itself adds nothing
+                return Unknown
+            in_progress.add(name)
+            try:
+                names = _Names(look_up)
+                parts = [eval(text, vars(owner), names) for text in stand_in.variants]  # noqa: S307 - generated text
+            finally:
+                in_progress.discard(name)
+            classes = [each for part in parts for each in _classes(part)]
+            return vars(owner).setdefault(name, Union[(*classes, Unknown)])
+
+    return look_up
+
+
+def _classes(part: Any) -> list[type]:
+    """What `isinstance` can tell of a type."""
+    origin = get_origin(part)
+    if origin is Annotated:
+        return _classes(get_args(part)[0])
+    if origin is Literal:
+        return [type(value) for value in get_args(part)]
+    if origin in (Union, UnionType):
+        return [each for inner in get_args(part) for each in _classes(inner)]
+    found: Any = origin or part
+    return [object if found is Any else type(None) if found is None else found]
+
+
+_MAKING_UNIONS = threading.RLock()
+
+
+class _Names(dict[str, Any]):
+    """The unions of a module, as far as its own namespace does not have them yet."""
+
+    def __init__(self, look_up: Callable[[str], Any]) -> None:
+        super().__init__()
+        self._look_up = look_up
+
+    def __missing__(self, name: str) -> Any:
+        try:
+            return self._look_up(name)
+        except AttributeError:
+            raise KeyError(name) from None

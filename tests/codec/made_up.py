@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from msgspec import field
 
-from mittwald_async.runtime.structs import UNSET, Model, UnionStandIn, Unknown, UnsetType
+from mittwald_async.runtime.structs import (
+    UNSET,
+    Constraints,
+    Date,
+    DateTime,
+    Model,
+    UnionStandIn,
+    Unknown,
+    UnsetType,
+    union_lookup,
+)
 
 Status: TypeAlias = Literal["pending", "ready"] | str
 
@@ -18,10 +27,10 @@ class Owner(Model, frozen=True):
 
 class Site(Model, frozen=True):
     id: str
-    created_at: datetime = field(name="createdAt")
+    created_at: DateTime = field(name="createdAt")
     status: Status
     owner: Owner | None = None
-    born: date | None = None
+    born: Date | None = None
     note: str | UnsetType | None = UNSET
     count: int | None = None
     share: int | float | None = None
@@ -49,7 +58,7 @@ class Unset(Model, frozen=True):
 
 class Mail(Model, frozen=True):
     entries: list[str]
-    ttl: Ttl
+    ttl: _Ttl
 
 
 class Managed(Model, frozen=True):
@@ -60,7 +69,7 @@ class Managed(Model, frozen=True):
 class Message(Model, frozen=True):
     type: Literal["MESSAGE"]
     text: str
-    at: datetime
+    at: DateTime
 
 
 class Changed(Model, frozen=True):
@@ -85,9 +94,9 @@ class Machine(Model, frozen=True):
 
 class Zone(Model, frozen=True):
     id: str
-    record: Record
-    ttl: Ttl | None = None
-    spec: Spec | None = None
+    record: _Record
+    ttl: _Ttl | None = None
+    spec: _Spec | None = None
 
 
 class Level(Model, frozen=True):
@@ -103,20 +112,20 @@ class Leaf(Model, frozen=True):
 
 
 class Branch(Model, frozen=True):
-    left: Tree
-    more: list[Tree] | None = None
-    named: dict[str, Tree] | None = None
+    left: _Tree
+    more: list[_Tree] | None = None
+    named: dict[str, _Tree] | None = None
     folder: Chain | None = None
 
 
 class Pair(Model, frozen=True):
-    first: Couple
-    second: Couple | None = None
+    first: _Couple
+    second: _Couple | None = None
 
 
 class Chain(Model, frozen=True):
     name: str
-    tree: Tree | None = None
+    tree: _Tree | None = None
     next: Chain | None = None
 
 
@@ -126,7 +135,7 @@ class Hub(Model, frozen=True):
 
 class Kind(Model, frozen=True):
     kind: str
-    ttl: Ttl | None = None
+    ttl: _Ttl | None = None
 
 
 class Rest(Model, frozen=True):
@@ -161,7 +170,7 @@ class Switched(Model, frozen=True):
 
 class Timed(Model, frozen=True):
     kind: str
-    at: datetime
+    at: DateTime
 
 
 class Preview(Model, frozen=True):
@@ -174,7 +183,26 @@ class DetailedPreview(Model, frozen=True):
     total: int
 
 
+class Narrow(Model, frozen=True):
+    name: str
+
+
+class WideBox(Model, frozen=True):
+    name: str
+    wide: int | None = None
+
+
+class BoxOne(Model, frozen=True):
+    box: Narrow
+
+
+class BoxTwo(Model, frozen=True):
+    box: WideBox
+
+
 if TYPE_CHECKING:
+    Box: TypeAlias = BoxOne | BoxTwo | Unknown
+    Limited: TypeAlias = Owner | str | list[Annotated[str, Constraints(min_length=1)]] | Unknown
     AnyPreview: TypeAlias = Preview | DetailedPreview | Unknown
     Tree: TypeAlias = Leaf | Branch | Hub | Unknown
     Moment: TypeAlias = Switched | Timed | Unknown
@@ -189,21 +217,45 @@ if TYPE_CHECKING:
     Mixed: TypeAlias = Owner | list[Owner] | str | Unknown
     Graded: TypeAlias = Level | Flag | Unknown
     Boxed: TypeAlias = list[Auto] | list[Seconds] | Unknown
+    _AnyPreview: TypeAlias = AnyPreview
+    _Tree: TypeAlias = Tree
+    _Moment: TypeAlias = Moment
+    _Wide: TypeAlias = Wide
+    _Couple: TypeAlias = Couple
+    _Inside: TypeAlias = Inside
+    _Ttl: TypeAlias = Ttl
+    _Record: TypeAlias = Record
+    _Update: TypeAlias = Update
+    _Event: TypeAlias = Event
+    _Spec: TypeAlias = Spec
+    _Mixed: TypeAlias = Mixed
+    _Graded: TypeAlias = Graded
+    _Boxed: TypeAlias = Boxed
+    _Box: TypeAlias = Box
+    _Limited: TypeAlias = Limited
 else:
 
-    class AnyPreview(UnionStandIn):
+    class _Box(UnionStandIn):
+        variants = ("BoxOne", "BoxTwo")
+        plan = ((0, ("keys", ("box",))), (1, ("keys", ("box",))))
+
+    class _Limited(UnionStandIn):
+        variants = ("Owner", "str", "list[Annotated[str, Constraints(min_length=1)]]")
+        plan = ((0, ("keys", ("id",))), (1, ("kind", "string")), (2, ("kind", "array")))
+
+    class _AnyPreview(UnionStandIn):
         variants = ("Preview", "DetailedPreview")
         plan = ((1, ("keys", ("machine", "storage", "total"))), (0, ("keys", ("total",))))
 
-    class Tree(UnionStandIn):
+    class _Tree(UnionStandIn):
         variants = ("Leaf", "Branch", "Hub")
         plan = ((0, ("keys", ("leaf",))), (1, ("keys", ("left",))), (2, ("keys", ("hub",))))
 
-    class Moment(UnionStandIn):
+    class _Moment(UnionStandIn):
         variants = ("Switched", "Timed")
         plan = ((0, ("keys", ("on",))), (1, ("keys", ("at",))))
 
-    class Wide(UnionStandIn):
+    class _Wide(UnionStandIn):
         variants = ("Kind", "Second", "Third", "Fourth", "Fifth", "Sixth", "Moment", "Rest")
         plan = (
             (0, ("const", "kind", ("first", "also first"))),
@@ -216,38 +268,38 @@ else:
             (7, ("keys", ("rest",))),
         )
 
-    class Couple(UnionStandIn):
+    class _Couple(UnionStandIn):
         variants = ("Leaf", "Pair")
         plan = ((0, ("keys", ("leaf",))), (1, ("keys", ("first",))))
 
-    class Inside(UnionStandIn):
+    class _Inside(UnionStandIn):
         variants = ("Hub", "Branch")
         plan = (
             (0, ("all", (("kind", "object"), ("in", "hub", ("keys", ("name",)))))),
             (1, ("in", "more", ("some", ("leaf", "left")))),
         )
 
-    class Ttl(UnionStandIn):
+    class _Ttl(UnionStandIn):
         variants = ("Auto", "Seconds")
         plan = ((0, ("keys", ("auto",))), (1, ("keys", ("seconds",))))
 
-    class Record(UnionStandIn):
+    class _Record(UnionStandIn):
         variants = ("Unset", "Mail", "Managed")
         plan = ((1, ("keys", ("entries", "ttl"))), (2, ("keys", ("managed",))), (0, ("only", ())))
 
-    class Update(UnionStandIn):
+    class _Update(UnionStandIn):
         variants = ("Changed", "Other")
         plan = ((0, ("const", "reason", ("created",))), (1, ("keys", ("type", "reason"))))
 
-    class Event(UnionStandIn):
+    class _Event(UnionStandIn):
         variants = ("Message", "Update")
         plan = ((0, ("const", "type", ("MESSAGE",))), (1, ("const", "type", ("UPDATE",))))
 
-    class Spec(UnionStandIn):
+    class _Spec(UnionStandIn):
         variants = ("Lower", "Machine")
         plan = ((1, ("some", ("machine",))), (0, ("any",)))
 
-    class Mixed(UnionStandIn):
+    class _Mixed(UnionStandIn):
         variants = ("Owner", "list[Owner]", "str")
         plan = (
             (0, ("all", (("kind", "object"), ("keys", ("id",))))),
@@ -255,10 +307,12 @@ else:
             (2, ("kind", "string")),
         )
 
-    class Graded(UnionStandIn):
+    class _Graded(UnionStandIn):
         variants = ("Level", "Flag")
         plan = ((0, ("const", "level", (1, 2))), (1, ("const", "level", (True,))))
 
-    class Boxed(UnionStandIn):
+    class _Boxed(UnionStandIn):
         variants = ("list[Auto]", "list[Seconds]")
         plan = ((0, ("all", (("kind", "array"),))), (1, ("kind", "array")))
+
+    __getattr__ = union_lookup(__name__)

@@ -15,9 +15,9 @@ from typing import Any, Literal, cast, get_args, get_origin
 
 import msgspec
 
-from mittwald_async.runtime.codec.types import variants_of
-from mittwald_async.runtime.codec.typing_utils import bare, is_union, members
-from mittwald_async.runtime.codec.unions import steps_of
+from mittwald_async.runtime.schema.types import variants_of
+from mittwald_async.runtime.schema.typing_utils import bare, is_union, members
+from mittwald_async.runtime.schema.unions import steps_of
 from mittwald_async.runtime.structs import UnionStandIn, UnsetType
 
 from . import made_up

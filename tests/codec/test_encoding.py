@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import ChainMap, OrderedDict, UserDict, UserList, UserString, deque
 from datetime import UTC, date, datetime, timedelta, timezone
+from enum import Enum, IntEnum, StrEnum
+from types import MappingProxyType
 from typing import Any, cast
 from uuid import UUID
 
@@ -108,3 +111,95 @@ def test_builtins_are_had_of_values_kept_from_as_deep_as_they_can_be_read() -> N
     for _ in range(400):
         deep = {"folders": [deep], "none": None}
     assert codec.dump(deep) == deep
+
+
+class Moment(datetime):
+    """As libraries of date-times have."""
+
+
+class Day(date):
+    pass
+
+
+class Name(str):
+    __slots__ = ()
+
+
+class Count(int):
+    pass
+
+
+class Share(float):
+    pass
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Level(IntEnum):
+    LOW = 1
+
+
+class Words(StrEnum):
+    YES = "yes"
+
+
+SOON = Moment(2026, 1, 2, 3, 4, 5, 600, tzinfo=timezone(timedelta(hours=2)))
+
+SUBCLASSES: list[tuple[Any, str]] = [
+    (SOON, '"2026-01-02T03:04:05.000600+02:00"'),
+    (Day(2026, 1, 2), '"2026-01-02"'),
+    (Name("n"), '"n"'),
+    (UserString("n"), '"n"'),
+    (Count(3), "3"),
+    (Share(1.5), "1.5"),
+    (Colour.RED, '"red"'),
+    (Level.LOW, "1"),
+    (Words.YES, '"yes"'),
+    (MappingProxyType({"a": SOON.date()}), '{"a":"2026-01-02"}'),
+    (UserDict({Name("a"): Name("b")}), '{"a":"b"}'),
+    (ChainMap({"a": 1}, {"b": 2}), '{"b":2,"a":1}'),
+    (OrderedDict(a=UNSET, b=1), '{"b":1}'),
+    ({Name("k"): 1, Words.YES: 2}, '{"k":1,"yes":2}'),
+    (deque([1, UNSET, Count(2)]), "[1,2]"),
+    (UserList([Name("a")]), '["a"]'),
+    (range(3), "[0,1,2]"),
+    ({"a": 1}.keys(), '["a"]'),
+    (frozenset({Name("a")}), '["a"]'),
+    (m.Owner(id=Name("o")), '{"id":"o"}'),
+    (
+        m.Message(type="MESSAGE", text="", at=SOON),
+        '{"type":"MESSAGE","text":"","at":"2026-01-02T03:04:05.000600+02:00"}',
+    ),
+]
+
+
+@pytest.mark.parametrize(("value", "text"), SUBCLASSES, ids=lambda value: type(value).__name__)
+def test_subclasses_mappings_and_sequences_are_written_as_what_they_are(value: Any, text: str) -> None:
+    """pydantic-extra-types#169: date-times of other libraries, str enums, read-only mappings, in any place."""
+    for wrap, around in (
+        (lambda inner: inner, "%s"),
+        (lambda inner: {"deep": [{"x": inner}]}, '{"deep":[{"x":%s}]}'),
+        (lambda inner: MappingProxyType({"x": (inner,)}), '{"x":[%s]}'),
+        (lambda inner: m.Site(id="s", created_at=WHEN, status="x", extra=inner).extra, "%s"),
+        (lambda inner: Unknown({"x": inner}), '{"x":%s}'),
+    ):
+        assert codec.encode(wrap(value)).decode() == around % text
+        assert codec.dump(wrap(value)) == json.loads(around % text)
+
+
+@pytest.mark.parametrize(
+    ("value", "parameter"),
+    [
+        ({"at": Moment(2026, 1, 2)}, "at"),
+        (MappingProxyType({"a": deque([datetime(2026, 1, 2)])}), "a[0]"),
+        (UserDict({"n": Share("nan")}), "n"),
+        (m.Message(type="MESSAGE", text="", at=Moment(2026, 1, 2)), "at"),
+        ({"a": MappingProxyType({"b": object()})}, "a.b"),
+    ],
+)
+def test_subclasses_are_held_to_the_same_rules(value: Any, parameter: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        codec.encode(value)
+    assert caught.value.parameter == parameter

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from mittwald_async import codec
 from mittwald_async.runtime._accel.compiled_unions import owning_hook
-from mittwald_async.runtime.codec.types import variants_of
-from mittwald_async.runtime.codec.unions import hook
+from mittwald_async.runtime.schema.types import variants_of
+from mittwald_async.runtime.schema.unions import hook
 from mittwald_async.runtime.structs import Model, UnionStandIn
 
 from .making import Maker, domains, of_kind, same

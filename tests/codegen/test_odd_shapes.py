@@ -14,8 +14,8 @@ from mittwald_async.codec import convert, dump
 from mittwald_async.codegen.compiler import compile_document
 from mittwald_async.codegen.errors import DocumentError
 from mittwald_async.codegen.load import Document
-from mittwald_async.runtime.codec.types import resolve
-from mittwald_async.runtime.codec.unions import hook
+from mittwald_async.runtime.schema.types import resolve
+from mittwald_async.runtime.schema.unions import hook
 from mittwald_async.runtime.structs import UNSET
 
 from .documents import (

@@ -18,9 +18,9 @@ from typing import Any, get_args, get_origin
 import msgspec
 from msgspec import convert
 
-from ..codec.types import variants_of
-from ..codec.typing_utils import bare, holds, is_stand_in, is_struct, is_union, members
-from ..codec.unions import CHOOSERS, Chooser
+from ..schema.types import variants_of
+from ..schema.typing_utils import bare, holds, is_stand_in, is_struct, is_union, members
+from ..schema.unions import CHOOSERS, Chooser, required, steps_of
 from ..structs import Test, UnionStandIn, Unknown
 
 Hook = Callable[[Any, Any], Any]
@@ -101,8 +101,8 @@ def _contains_itself(expected: Any, above: tuple[Any, ...] = ()) -> bool:
 def _late(stand_in: Any) -> Hook:
     """The chooser of a stand-in; while that is being written itself, a detour to it."""
     if stand_in in _writing:
-        return lambda expected, value: SWIFT[stand_in](expected, value)
-    return SWIFT[stand_in]
+        return lambda expected, value: COMPILED[stand_in](expected, value)
+    return COMPILED[stand_in]
 
 
 _writing: set[Any] = set()
@@ -120,13 +120,10 @@ def _required_keys(test: Test) -> tuple[str, ...]:
 
 def by_key(stand_in: type[UnionStandIn], start: int = 0) -> list[tuple[str, Any]]:
     """Per step, from `start` on, that tests for required keys: the key that says most, and the variant."""
-    variants = variants_of(stand_in)
     tests: list[tuple[Any, tuple[str, ...]]] = []
-    for index, test in stand_in.plan[start:]:
-        keys, variant = _required_keys(test), variants[index]
-        if not keys or not is_struct(variant):
-            break
-        if not {field.encode_name for field in msgspec.structs.fields(variant) if field.required}.issuperset(keys):
+    for step, (_, test) in zip(steps_of(stand_in)[start:], stand_in.plan[start:], strict=True):
+        keys, variant = _required_keys(test), step.variant
+        if not keys or not is_struct(variant) or not required(variant).issuperset(keys) or step.rivals:
             break
         tests.append((variant, keys))
     counted = [key for _, keys in tests for key in keys]
@@ -230,12 +227,12 @@ def _is_flag(variant: Any) -> bool:
     return len(fields) == 1 and fields[0].type is bool
 
 
-class _Swift(dict[Any, Hook]):
+class _CompiledChoosers(dict[Any, Hook]):
     """Choosers by stand-in, compiled on first use."""
 
     def __missing__(self, expected: Any) -> Hook:
         if not is_stand_in(expected):
-            return lambda expected, value: CHOOSERS[expected](value)
+            return lambda expected, value: CHOOSERS[expected](value)  # which refuses it
         _writing.add(expected)
         try:
             chooser = self[expected] = _compile(expected)
@@ -244,18 +241,18 @@ class _Swift(dict[Any, Hook]):
         return chooser
 
 
-SWIFT = _Swift()
+COMPILED = _CompiledChoosers()
 
 
 def owning_hook(expected: type, value: Any) -> Any:
     """`dec_hook` for decoders: like `unions.hook`, but the builtins may be changed."""
-    return SWIFT[expected](expected, value)
+    return COMPILED[expected](expected, value)
 
 
 def hook_for(expected: Any) -> Hook:
     """The shortest `dec_hook` for decoders of a type: where it meets one union only, that union's own chooser."""
     met = _met(expected, set())
-    return SWIFT[met.pop()] if len(met) == 1 else owning_hook
+    return COMPILED[met.pop()] if len(met) == 1 else owning_hook
 
 
 def _met(expected: Any, seen: set[Any]) -> set[Any]:

@@ -1,10 +1,12 @@
 """Bytes to values and back.
 
 `decode` picks the documented result by status and content type and turns the body into it: the fast way is strict and
-runs in C; what it refuses goes the tolerant way (`drift`), unless the caller is strict. `encode` writes request bodies.
+runs in C; what it refuses goes the tolerant way (`tolerant`). `encode` writes request bodies.
 
-Numbers keep their form where the models say `int | float`: 5 stays 5 and 5.5 stays 5.5. Date-times keep their instant
-and their zone's offset; digits beyond microseconds are cut, which is all Python's `datetime` holds.
+Numbers keep their form where the models say `int | float`: 5 stays 5 and 5.5 stays 5.5. Where they say `int`, 1000.0 and
+1e3 are the integer 1000. Date-times keep their instant and their zone's offset; digits beyond microseconds are cut, which
+is all Python's `datetime` holds. A date-time without zone stays text: no machine's zone is put in its place. Where a key
+comes twice in an object, the last one counts.
 """
 
 from __future__ import annotations
@@ -17,10 +19,11 @@ import msgspec
 
 from ..errors import ResponseDecodeError, body_excerpt
 from ..operation import Operation, Result
-from .tolerant import fit, forget_reports, render, report
+from ..schema.types import resolve
+from ..schema.unions import hook
+from .decoders import TooPreciseError, decoder_of, holds_times, too_precise
+from .tolerant import coerce, forget_reports, render, report
 from .tolerant_json import parse
-from .types import resolve
-from .unions import hook
 from .writing import dump, encode
 
 __all__ = ["convert", "decode", "dump", "encode", "forget_reports", "loads", "resolve", "strict_decoder"]
@@ -51,7 +54,7 @@ def decode(
         What the result's type says: structs, lists, `str` for text, `bytes` for files, `None` for no content.
 
     Raises:
-        ResponseDecodeError: the body is no JSON where JSON is due; or, with `strict`, it deviates from the document.
+        ResponseDecodeError: the body is not JSON where JSON is due; or, with `strict`, it deviates from the document.
 
     Warns:
         DriftWarning: once per operation and place, where the body deviates and was kept as it came.
@@ -91,7 +94,8 @@ def loads(type_expr: str, body: bytes, *, models: str = "", operation_id: str = 
 
 
 def strict_decoder(type_expr: str, *, models: str = "") -> Callable[[bytes], Any]:
-    """The bare decoder of a type: as fast as it gets, tolerating nothing.
+    """The strict decoder of a type: as fast as it gets. What it refuses may still be what the document says, written in
+    another form (`1e3` for an integer, nanoseconds): `loads` with `strict` decides.
 
     Args:
         type_expr: type expression, domain modules of the models as roots.
@@ -103,8 +107,6 @@ def strict_decoder(type_expr: str, *, models: str = "") -> Callable[[bytes], Any
     key = (models, type_expr)
     decoder = _decoders.get(key)
     if decoder is None:
-        from .list_decoder import decoder_of
-
         decoder = _decoders[key] = decoder_of(resolve(type_expr, models=models))
     return decoder
 
@@ -127,8 +129,10 @@ def convert(type_expr: str, value: Any, *, models: str = "", operation_id: str =
     """
     expected = resolve(type_expr, models=models)
     try:
+        if holds_times(expected) and too_precise(msgspec.json.encode(value)):
+            raise TooPreciseError("a date-time has more digits than microseconds")
         return msgspec.convert(value, expected, dec_hook=hook)
-    except _REFUSED as error:
+    except (*_REFUSED, TypeError) as error:
         try:
             return _keep(operation_id, expected, value, error, strict, b"")
         except RecursionError as deep:
@@ -151,9 +155,9 @@ def _builtins(text: bytes) -> tuple[Any, str | None]:
     """JSON as builtins, and what had to be forgiven in it."""
     try:
         return msgspec.json.decode(text), None
-    except msgspec.DecodeError as malformed:
+    except (msgspec.DecodeError, UnicodeDecodeError) as malformed:
         try:
-            return parse(text), f"{malformed} (read all the same, with U+FFFD for halves of characters)"
+            return parse(text), f"{malformed} (read all the same, with U+FFFD for what is not a character)"
         except ValueError:
             raise malformed from None
 
@@ -167,7 +171,7 @@ def _keep(
     body: bytes,
     forgiven: str | None = None,
 ) -> Any:
-    kept, notes = fit(expected, value)
+    kept, notes = coerce(expected, value, cut_times=isinstance(error, TooPreciseError))
     if forgiven is not None:
         notes = [(None, forgiven), *notes]
     if notes and strict:

@@ -1,8 +1,8 @@
 """JSON that msgspec refuses and that need not cost a whole answer.
 
-A text that somebody cut in the middle of a character ends in half a surrogate pair (`"\\ud83d"`), which JavaScript writes
-and msgspec takes for malformed; so are numbers beyond all floats. One such value in one item of a list must not hide the
-others.
+A text that somebody cut in the middle of a character ends in half a surrogate pair (`"\\ud83d"`) or in half of its bytes,
+which msgspec takes for malformed; so are control characters in texts, `NaN`, and numbers beyond all floats. One such value
+in one item of a list must not hide the others.
 """
 
 from __future__ import annotations
@@ -10,22 +10,29 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 _HALF = re.compile("[\ud800-\udfff]")
 
 
 def parse(body: bytes) -> Any:
-    """JSON as builtins: halves of surrogate pairs become U+FFFD, numbers beyond all floats stay text.
+    """JSON as builtins: halves of characters become U+FFFD; numbers beyond all floats, `NaN` and `Infinity` stay text.
 
     Args:
-        body: JSON in UTF-8.
+        body: JSON, meant to be UTF-8.
 
     Raises:
-        ValueError: it is no JSON for this reader either.
+        ValueError: it is not JSON for this reader either.
         RecursionError: it is nested too deeply.
     """
-    found = json.loads(body.decode(), object_pairs_hook=_object, parse_float=_number, parse_constant=_no_constant)
+    found = json.loads(
+        body.decode("utf-8", "replace"),
+        object_pairs_hook=_object,
+        parse_float=_float,
+        parse_int=_integer,
+        parse_constant=str,
+        strict=False,
+    )
     return _whole(found)
 
 
@@ -42,10 +49,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {_whole(name): _whole(value) for name, value in pairs}
 
 
-def _number(text: str) -> float | str:
+def _float(text: str) -> float | str:
     number = float(text)
     return number if math.isfinite(number) else text
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+def _integer(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:  # more digits than Python converts
+        return text

@@ -6,17 +6,19 @@ Structs are searched only where their types allow such a value, so an ordinary b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections import UserString
+from collections.abc import Mapping, Sequence, Set
+from enum import Enum
 from math import isfinite
+from numbers import Integral
 from types import NoneType
 from typing import Any, cast
 
 import msgspec
 
 from ..errors import InvalidArgumentError
+from ..schema.typing_utils import DATES, DATETIMES, holds
 from ..structs import UNSET, UnionStandIn, Unknown
-from .typing_utils import holds
 
 
 def _enc_hook(value: Any) -> Any:
@@ -33,8 +35,8 @@ def encode(value: Any) -> bytes:
     """A value as JSON.
 
     Args:
-        value: structs, builtins, `Unknown`, date-times with zone, dates, UUIDs, in any nesting. `UNSET` is left out of
-            objects and arrays.
+        value: structs, builtins, `Unknown`, date-times with zone, dates, UUIDs, in any nesting; also subclasses of these,
+            enums, and other mappings, sequences and sets. `UNSET` is left out of objects and arrays.
 
     Returns:
         Compact UTF-8.
@@ -44,21 +46,59 @@ def encode(value: Any) -> bytes:
             error names the place.
     """
     try:
-        return _encoder.encode(_sendable(value))
+        try:
+            return _encoder.encode(_sendable(value))
+        except TypeError:  # maybe a subclass or another mapping, of which msgspec knows nothing
+            return _encoder.encode(_sendable(plain(value)))
     except _Refused as refused:
-        raise refused.told() from None
+        raise refused.as_error() from None
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidArgumentError(_place(value).lstrip(".") or "body", str(error)) from error
     except RecursionError as error:
         raise InvalidArgumentError("body", _TOO_DEEP) from error
 
 
+def plain(value: Any) -> Any:
+    """A value with builtins in place of subclasses of them, enums, and other mappings, sequences and sets, at any depth,
+    and without `UNSET`. What has no form in JSON stays as it is.
+    """
+    kind = value.__class__
+    if kind in _PLAIN or kind is float or value is UNSET:
+        return value
+    if isinstance(value, msgspec.Struct):
+        fields = {name: getattr(value, name) for name in value.__struct_fields__}
+        return msgspec.structs.replace(value, **{name: plain(part) for name, part in fields.items()})
+    if kind is Unknown:
+        return Unknown(plain(value.value))
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if isinstance(value, Mapping):
+        pairs = cast("Mapping[Any, Any]", value).items()
+        return {plain(key): plain(part) for key, part in pairs if part is not UNSET}
+    if isinstance(value, str | UserString):
+        return str(value)
+    if isinstance(value, Sequence | Set) and not isinstance(value, bytes | bytearray | memoryview):
+        return [plain(part) for part in cast("Sequence[Any]", value) if part is not UNSET]
+    return _plain_scalar(value)
+
+
+def _plain_scalar(value: Any) -> Any:
+    if isinstance(value, DATETIMES) and value.__class__ not in DATETIMES:
+        parts = value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond
+        return DATETIMES[0](*parts, tzinfo=value.tzinfo, fold=value.fold)
+    if isinstance(value, DATES) and not isinstance(value, DATETIMES):
+        return DATES[0](value.year, value.month, value.day)
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, float) else value
+
+
 def _place(value: Any) -> str:
     """Steps to what msgspec refused; it does not tell."""
     steps: list[tuple[str, Any]] = []
-    if isinstance(value, dict):
-        steps = [(f".{key}", part) for key, part in cast("dict[object, Any]", value).items()]
-    elif isinstance(value, list | tuple):
+    if isinstance(value, Mapping):
+        steps = [(f".{key}", part) for key, part in cast("Mapping[object, Any]", value).items()]
+    elif isinstance(value, Sequence) and not isinstance(value, str):
         steps = [(f"[{index}]", part) for index, part in enumerate(cast("Sequence[Any]", value))]
     elif isinstance(value, msgspec.Struct):
         steps = [(f".{field.encode_name}", getattr(value, field.name)) for field in msgspec.structs.fields(value)]
@@ -66,7 +106,7 @@ def _place(value: Any) -> str:
         if part is UNSET:
             continue
         try:
-            _encoder.encode(_sendable(part))
+            _encoder.encode(_sendable(plain(part)))
         except (TypeError, ValueError, OverflowError):
             return step + _place(part)
     return ""
@@ -87,8 +127,8 @@ def dump(value: Any) -> Any:
     try:
         try:
             return _to_builtins(value)
-        except TypeError:  # maybe of `UNSET` in a dict or list: only structs leave that out
-            return _to_builtins(_without_unset(value))
+        except TypeError:  # maybe of `UNSET` in a dict or list, which only structs leave out, or of a subclass
+            return _to_builtins(plain(value))
     except TypeError as error:
         raise InvalidArgumentError("body", str(error)) from error
     except RecursionError as error:
@@ -97,15 +137,6 @@ def dump(value: Any) -> Any:
 
 def _to_builtins(value: Any) -> Any:
     return msgspec.to_builtins(value, enc_hook=_enc_hook, str_keys=True)
-
-
-def _without_unset(value: Any) -> Any:
-    kind = value.__class__
-    if kind is dict:
-        return {key: _without_unset(item) for key, item in value.items() if item is not UNSET}
-    if kind is list or kind is tuple:
-        return [_without_unset(item) for item in value if item is not UNSET]
-    return value
 
 
 _watched: dict[type[msgspec.Struct], tuple[tuple[str, str], ...]] = {}
@@ -118,7 +149,7 @@ def _watch(cls: type[msgspec.Struct]) -> tuple[tuple[str, str], ...]:
         found = _watched[cls] = tuple(
             (field.name, field.encode_name)
             for field in msgspec.structs.fields(cls)
-            if holds(field.type, (datetime, float, Any, UnionStandIn))
+            if holds(field.type, (*DATETIMES, float, Any, UnionStandIn))
         )
     return found
 
@@ -130,7 +161,7 @@ class _Refused(Exception):
         super().__init__(problem)
         self.steps: list[str] = []
 
-    def told(self) -> InvalidArgumentError:
+    def as_error(self) -> InvalidArgumentError:
         place = "".join(reversed(self.steps)).lstrip(".")
         return InvalidArgumentError(place or "body", str(self))
 
@@ -150,11 +181,11 @@ def _sendable(value: Any) -> Any:
         return _sendable_list(value)
     if isinstance(value, msgspec.Struct):
         _check_struct(value)
-    elif isinstance(value, datetime):
+    elif isinstance(value, DATETIMES):
         _check_zone(value)
     elif kind is float:
         if not isfinite(value):
-            raise _Refused(f"{value!r} is no JSON number")
+            raise _Refused(f"{value!r} is not a JSON number")
     elif kind is Unknown:
         _sendable(value.value)
     elif value is UNSET:
@@ -162,7 +193,7 @@ def _sendable(value: Any) -> Any:
     return value
 
 
-def _check_zone(value: datetime) -> None:
+def _check_zone(value: Any) -> None:
     if value.tzinfo is None:
         raise _Refused(f"{value!r} has no time zone; add one, e.g. tzinfo=timezone.utc")
 
@@ -174,7 +205,7 @@ def _check_struct(value: msgspec.Struct) -> None:
         for name, wire in _watched.get(kind) or _watch(kind):
             at = wire
             part = getattr(value, name)
-            if part.__class__ is datetime:
+            if part.__class__ in DATETIMES:
                 if part.tzinfo is None:
                     _check_zone(part)
             elif part is not None and part is not UNSET:

@@ -8,20 +8,21 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Mapping
-from datetime import date, datetime
 from functools import reduce
 from importlib import import_module
 from types import ModuleType, new_class
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from ..errors import ConfigurationError
-from ..structs import UnionStandIn, Unknown, UnsetType
+from ..structs import Constraints, Date, DateTime, UnionStandIn, Unknown, UnsetType, stand_in_for
 from .typing_utils import either, is_stand_in, is_struct, is_union, members
 
 _NAMES: Mapping[str, Any] = {
+    "Annotated": Annotated,
     "Any": Any,
+    "Constraints": Constraints,
     "Literal": Literal,
     "None": None,
     "Raw": msgspec.Raw,
@@ -29,8 +30,8 @@ _NAMES: Mapping[str, Any] = {
     "UnsetType": UnsetType,
     "bool": bool,
     "bytes": bytes,
-    "date": date,
-    "datetime": datetime,
+    "date": Date,
+    "datetime": DateTime,
     "dict": dict,
     "float": float,
     "int": int,
@@ -63,7 +64,7 @@ def resolve(expression: str, *, models: str = "", module: str = "") -> Any:
             node = ast.parse(expression, mode="eval").body
             found = _Evaluator(models, import_module(module) if module else None).evaluate(node)
         except (SyntaxError, ImportError, AttributeError, TypeError, ValueError) as error:
-            raise ConfigurationError(f"{expression!r} is no type of the models: {error}") from error
+            raise ConfigurationError(f"{expression!r} is not a type of the models: {error}") from error
         _resolved[key] = found
     return found
 
@@ -80,7 +81,7 @@ class _Evaluator:
             case ast.Name(id=name):
                 return self._named(name)
             case ast.Attribute(value=owner, attr=name):
-                return getattr(self.evaluate(owner), name)
+                return _of_module(self.evaluate(owner), name)
             case ast.Subscript(value=outer, slice=ast.Tuple(elts=parts)):
                 return self.evaluate(outer)[tuple(self.evaluate(part) for part in parts)]
             case ast.Subscript(value=outer, slice=part):
@@ -89,19 +90,27 @@ class _Evaluator:
                 return _union(self.evaluate(left), self.evaluate(right))
             case ast.Constant(value=value):
                 return value
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int(value))):
+            case ast.Call(func=ast.Name(id="Constraints"), args=[], keywords=limits):
+                return Constraints(**{str(limit.arg): self.evaluate(limit.value) for limit in limits})
+            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
                 return -value
             case _:
                 raise ValueError(f"{type(node).__name__} is not allowed in a type")
 
     def _named(self, name: str) -> Any:
         if self._module is not None and hasattr(self._module, name):
-            return getattr(self._module, name)
+            return _of_module(self._module, name)
         if name in _NAMES:
             return _NAMES[name]
         if not self._models:
             raise ValueError(f"{name} is not a builtin type, and no models package is given")
         return import_module(f"{self._models}.{name}")
+
+
+def _of_module(owner: Any, name: str) -> Any:
+    """What a module of models has under a name, of a union its stand-in."""
+    stand_in = stand_in_for(owner, name) if isinstance(owner, ModuleType) else None
+    return getattr(owner, name) if stand_in is None else stand_in
 
 
 def _union(left: Any, right: Any) -> Any:

@@ -7,7 +7,13 @@ from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_orig
 
 import msgspec
 
-from ..structs import UnionStandIn
+from ..structs import Date, DateTime, UnionStandIn
+
+# In tuples, where no library that freezes the clock finds them and puts its own class in their place.
+DATETIMES: tuple[Any, ...] = get_args(DateTime)[:1]
+"""The true `datetime`, for `isinstance`."""
+DATES: tuple[Any, ...] = get_args(Date)[:1]
+"""The true `date`, of which `datetime` is a subclass."""
 
 
 def is_struct(expected: Any) -> TypeGuard[type[msgspec.Struct]]:
@@ -36,7 +42,7 @@ def either(left: Any, right: Any) -> Any:
 
 
 def bare(expected: Any) -> Any:
-    """A type without the facts annotated to it."""
+    """A type without the constraints annotated to it."""
     return get_args(expected)[0] if get_origin(expected) is Annotated else expected
 
 
@@ -52,8 +58,11 @@ def holds(expected: Any, wanted: tuple[Any, ...], seen: set[Any] | None = None) 
     if expected in wanted or (is_stand_in(expected) and UnionStandIn in wanted):
         return True
     seen.add(expected)
+    return any(holds(part, wanted, seen) for part in parts_of(expected))
+
+
+def parts_of(expected: Any) -> tuple[Any, ...]:
+    """The types directly inside a type: of fields, elements, values, members."""
     if is_struct(expected):
-        return any(holds(field.type, wanted, seen) for field in msgspec.structs.fields(expected))
-    if get_origin(expected) is Literal:
-        return False
-    return any(holds(part, wanted, seen) for part in get_args(expected))
+        return tuple(field.type for field in msgspec.structs.fields(expected))
+    return () if get_origin(expected) is Literal else get_args(expected)

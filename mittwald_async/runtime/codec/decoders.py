@@ -1,0 +1,73 @@
+"""Decoders of types: the plain ones, or the accelerated ones where they are allowed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from .._accel import PURE, list_decoder
+from ..schema.types import variants_of
+from ..schema.typing_utils import DATETIMES, bare, is_stand_in, parts_of
+from ..schema.unions import hook
+
+Decoder = Callable[[bytes], Any]
+"""From JSON to a value. It raises what msgspec raises."""
+
+_MORE_THAN_MICROSECONDS = re.compile(rb"\.(?<=[0-9]{2}:[0-9]{2}:[0-9]{2}\.)[0-9]{7}").search
+
+SEARCHED_WHOLE = 256 * 1024
+"""Bytes of a body up to which every date-time is looked at. Searching takes a third as long as decoding."""
+SAMPLES, SAMPLE = 32, 4096
+"""How many pieces of a longer body are looked at, and their bytes. One server writes all its date-times alike."""
+
+
+class TooPreciseError(msgspec.ValidationError):
+    """A date-time has more digits than Python's `datetime` holds. msgspec would round them, up to the next year."""
+
+
+def decoder_of(expected: Any) -> Decoder:
+    """The strict decoder of a type."""
+    return guarded(plain_decoder(expected) if PURE else list_decoder.decoder_of(expected), expected)
+
+
+def plain_decoder(expected: Any) -> Decoder:
+    """msgspec's decoder, with the plans of unions as they are written."""
+    return msgspec.json.Decoder(expected, dec_hook=hook).decode
+
+
+def guarded(decode: Decoder, expected: Any) -> Decoder:
+    """The decoder, refusing date-times that msgspec would round."""
+    if not holds_times(expected):
+        return decode
+
+    def decode_unless_too_precise(body: bytes) -> Any:
+        if too_precise(body):
+            raise TooPreciseError("a date-time has more digits than microseconds")
+        return decode(body)
+
+    return decode_unless_too_precise
+
+
+def holds_times(expected: Any, seen: set[Any] | None = None) -> bool:
+    """Whether values of a type can contain date-times, at any depth."""
+    seen = set() if seen is None else seen
+    expected = bare(expected)
+    if expected in seen:
+        return False
+    if expected in DATETIMES:
+        return True
+    seen.add(expected)
+    parts = variants_of(expected) if is_stand_in(expected) else parts_of(expected)
+    return any(holds_times(part, seen) for part in parts)
+
+
+def too_precise(body: bytes) -> bool:
+    """Whether a body has date-times with more than six digits of a second; of a long one, samples are searched."""
+    size = len(body)
+    if size <= SEARCHED_WHOLE:
+        return _MORE_THAN_MICROSECONDS(body) is not None
+    step = (size - SAMPLE) // (SAMPLES - 1)
+    return any(_MORE_THAN_MICROSECONDS(body, at, at + SAMPLE) for at in range(0, size, step))

@@ -1,0 +1,242 @@
+"""Values written in ways the document does not foresee. Each was reported in public for a comparable tool: the value that
+users want is kept, nothing beside it is lost, and what came is what goes out again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import warnings
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from mittwald_async import codec
+from mittwald_async.errors import DriftWarning, ResponseDecodeError
+from mittwald_async.runtime.codec import decoders
+from mittwald_async.runtime.structs import Unknown
+
+from . import made_up as m
+from .support import again, decode, operation
+
+SITE: dict[str, Any] = {"id": "s", "createdAt": "2026-01-02T03:04:05Z", "status": "ready"}
+LAST = "9998-12-31T23:59:59.999999"
+CUT = datetime(9998, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+
+
+def body_of(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+# ---- bytes that are not UTF-8 ----
+
+
+@pytest.mark.parametrize("odd", [b"M\xfcller", b"cut \xc3", b"\xed\xa0\x80", b"\xff\xfe", b"\xf8\x88"])
+def test_a_byte_that_is_not_utf8_in_one_of_four_items_never_hides_the_others(odd: bytes) -> None:
+    """msgspec#714."""
+    items = [body_of({**SITE, "id": str(number)}) for number in range(4)]
+    items[2] = items[2].replace(b'"id":"2"', b'"id":"' + odd + b'"')
+    body = b"[" + b",".join(items) + b"]"
+    with pytest.warns(DriftWarning, match="U\\+FFFD"):
+        sites = codec.decode(operation("list[made_up.Site]"), 200, "application/json", body)
+    assert [site.id for site in sites] == ["0", "1", odd.decode("utf-8", "replace"), "3"]
+    assert all(type(site) is m.Site for site in sites)
+    assert json.loads(codec.encode(sites))[3] == {**SITE, "id": "3"}
+    with pytest.raises(ResponseDecodeError, match="utf-8"):
+        codec.decode(operation("list[made_up.Site]"), 200, "application/json", body, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("odd", "kept"),
+    [
+        (b"NaN", "NaN"),
+        (b"-Infinity", "-Infinity"),
+        (b"1e999", "1e999"),
+        (b"9" * 5000, "9" * 5000),
+        (b'"tab\there"', "tab\there"),
+        (b'"half \\ud83d"', "half \ufffd"),
+    ],
+)
+def test_a_value_that_json_does_not_have_costs_no_more_than_itself(odd: bytes, kept: str) -> None:
+    body = b'[{"id":"1"},{"id":' + odd + b'},{"id":"3"}]'
+    with pytest.warns(DriftWarning):
+        owners = codec.decode(operation("list[made_up.Owner]"), 200, "application/json", body)
+    assert [owner.id for owner in owners] == ["1", kept, "3"]
+    assert json.loads(codec.encode(owners))[1] == {"id": kept}
+
+
+def test_a_write_that_succeeded_never_raises_for_bytes_in_its_answer() -> None:
+    """A 2xx whose body is not UTF-8: the text with U+FFFD, or an error that is ours."""
+    for content_type in ("application/json", "text/plain", "text/plain; charset=undefined", "a/b; charset=hex", None):
+        for expression in ("made_up.Owner", "str", "None", "bytes", "Any", "list[made_up.Event]"):
+            for body in (b"\xff", b'"\xff"', b'{"id":"\xff"}', b"\x80" * 90, b'[{"type":"\xff"}]'):
+                with warnings.catch_warnings(), contextlib.suppress(ResponseDecodeError):
+                    warnings.simplefilter("ignore", DriftWarning)
+                    codec.decode(operation(expression), 200, content_type, body)
+
+
+# ---- date-times ----
+
+
+@pytest.mark.parametrize("more", ["9", "5", "0", "999", "999999999999"])
+@pytest.mark.parametrize(
+    ("expression", "wrap"),
+    [
+        ("datetime", lambda text: text),
+        ("datetime | None", lambda text: text),
+        ("list[datetime]", lambda text: [text]),
+        ("dict[str, datetime]", lambda text: {"a": text}),
+        ("made_up.Site", lambda text: {**SITE, "createdAt": text}),
+        ("list[made_up.Event]", lambda text: [{"type": "MESSAGE", "text": text, "at": text}]),
+        ("made_up.Wide", lambda text: {"kind": "moment", "at": text}),
+        ("made_up.Moment", lambda text: {"kind": "moment", "at": text}),
+    ],
+)
+def test_digits_beyond_microseconds_are_cut_and_nothing_carries(expression: str, wrap: Any, more: str) -> None:
+    """The last moment of a day stays on that day, wherever it stands; msgspec alone would round it up."""
+    for zone in ("Z", "+02:00", "-11:30"):
+        came = wrap(f"{LAST}{more}{zone}")
+        due = json.loads(json.dumps(came).replace(f"{LAST}{more}{zone}", f"{LAST}{zone}"))
+        decoded = decode(expression, came, strict=True)
+        due_text = codec.encode(decode(expression, due, strict=True)).decode()
+        if isinstance(came, list) and isinstance(came[0], dict):
+            due_text = due_text.replace(f'"text":"{LAST}{zone}"', f'"text":"{LAST}{more}{zone}"')
+        assert codec.encode(decoded).decode() == due_text
+        assert codec.encode(codec.convert(expression, came, strict=True)).decode() == due_text
+        assert (
+            codec.encode(codec.loads(f"list[{expression}]", body_of([came]), strict=True)).decode() == f"[{due_text}]"
+        )
+
+
+def test_digits_beyond_microseconds_are_kept_where_they_are_text() -> None:
+    text = f"{LAST}9Z"
+    assert decode("str", text, strict=True) == text
+    assert decode("made_up.Ttl", {"weeks": text}, strict=True) == Unknown({"weeks": text})
+    assert decode("made_up.Site", {**SITE, "id": text, "extra": [text]}, strict=True).extra == [text]
+
+
+def test_a_long_page_is_searched_in_samples() -> None:
+    page = [{**SITE, "id": "x" * 300, "createdAt": f"{LAST}9Z"}] * 2000
+    body = body_of(page)
+    assert len(body) > decoders.SEARCHED_WHOLE
+    assert {site.created_at for site in codec.loads("list[made_up.Site]", body, strict=True)} == {CUT}
+    assert not decoders.too_precise(body.replace(b".9999999Z", b".999999Z"))
+
+
+@pytest.mark.parametrize("naive", ["2026-03-29T02:30:00", "2026-01-02 03:04:05.123456", "2026-01-02T03:04:05.1234567"])
+@pytest.mark.parametrize(
+    ("expression", "wrap"),
+    [
+        ("datetime", lambda text: text),
+        ("list[datetime | None]", lambda text: [text, None]),
+        ("dict[str, datetime]", lambda text: {"a": text}),
+        ("made_up.Site", lambda text: {**SITE, "createdAt": text}),
+        ("list[made_up.Event]", lambda text: [{"type": "MESSAGE", "text": "", "at": text}]),
+    ],
+)
+def test_a_time_without_zone_never_gets_the_machines_and_goes_out_as_it_came(
+    expression: str, wrap: Any, naive: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """meltano/sdk#2612."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    value = wrap(naive)
+    with pytest.warns(DriftWarning, match="date-time without time zone"):
+        decoded = decode(expression, value)
+    assert json.loads(codec.encode(decoded)) == value
+    assert codec.dump(decoded) == value
+    with pytest.raises(ResponseDecodeError, match="date-time without time zone"):
+        decode(expression, value, strict=True)
+    with pytest.raises(ResponseDecodeError, match="date-time without time zone"):
+        codec.convert(expression, value, strict=True)
+
+
+def test_an_offset_stays_the_offset_that_came() -> None:
+    made = decode("datetime", "2026-07-02T03:04:05+02:00", strict=True)
+    assert made == datetime(2026, 7, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=2)))
+    assert made.utcoffset() == timedelta(hours=2)
+
+
+# ---- numbers ----
+
+
+@pytest.mark.parametrize(("text", "number"), [(b"1000.0", 1000), (b"1e3", 1000), (b"-2.50e1", -25), (b"0.0", 0)])
+@pytest.mark.parametrize("strict", [True, False])
+def test_an_integer_may_be_written_with_a_point_or_an_exponent(text: bytes, number: int, strict: bool) -> None:
+    """As JSON Schema says, 1000.0 is an integer."""
+    for expression, before, after, pick in (
+        ("int", b"", b"", lambda made: made),
+        ("int | None", b"", b"", lambda made: made),
+        ("int | str", b"", b"", lambda made: made),
+        ("list[int]", b"[1,", b"]", lambda made: made[1]),
+        ("dict[str, int]", b'{"a":', b"}", lambda made: made["a"]),
+        ("made_up.Ttl", b'{"seconds":', b"}", lambda made: made.seconds),
+        ("list[made_up.Seconds]", b'[{"seconds":', b"}]", lambda made: made[0].seconds),
+        ("list[made_up.Spec]", b'[{"ram":', b"}]", lambda made: made[0].ram),
+    ):
+        made = pick(codec.loads(expression, before + text + after, strict=strict))
+        assert made == number
+        assert type(made) is int
+
+
+def test_a_constant_may_be_written_with_a_point_too() -> None:
+    assert codec.loads("made_up.Graded", b'{"level":1.0}', strict=True) == m.Level(level=1)
+
+
+@pytest.mark.parametrize("odd", ["1000.5", "1e-3", "1e300", "true", '"1000"'])
+def test_what_is_not_an_integer_is_none(odd: str) -> None:
+    with pytest.raises(ResponseDecodeError, match="expected integer"):
+        codec.loads("int", odd.encode(), strict=True)
+    with pytest.warns(DriftWarning, match="expected integer"):
+        assert again("list[int]", [json.loads(odd)]) == [json.loads(odd)]
+
+
+def test_a_number_of_any_form_keeps_it_also_beside_something_odd() -> None:
+    value = {**SITE, "share": 5.0, "count": "odd"}
+    with pytest.warns(DriftWarning, match="count"):
+        decoded = decode("made_up.Site", value)
+    assert type(decoded.share) is float
+
+
+# ---- keys, and variants that look alike ----
+
+
+def test_of_a_key_that_comes_twice_the_last_one_counts_everywhere() -> None:
+    body = b'{"id":"first","id":"second"}'
+    for expression in ("made_up.Owner", "made_up.Mixed", "Any", "dict[str, str]", "made_up.Owner | made_up.Auto"):
+        assert codec.encode(codec.loads(expression, body)) == b'{"id":"second"}'
+        assert codec.encode(codec.loads(f"list[{expression}]", b"[" + body + b"]")) == b'[{"id":"second"}]'
+    event = b'[{"type":"UPDATE","type":"MESSAGE","text":"t","at":"2026-01-02T03:04:05Z"}]'
+    assert type(codec.loads("list[made_up.Event]", event, strict=True)[0]) is m.Message
+    with pytest.warns(DriftWarning):
+        assert codec.loads("made_up.Owner", b'{"id":"first","id":"\xff"}').id == "\ufffd"
+
+
+def test_variants_with_the_same_keys_are_told_apart_by_what_they_keep() -> None:
+    """`{"box": {"wide": 1}}` fits both, and only one of them has a place for `wide`."""
+    for inside, variant in (
+        ({"name": "n"}, m.BoxOne),
+        ({"name": "n", "wide": 1}, m.BoxTwo),
+        ({"name": "n", "x": 1}, m.BoxOne),
+    ):
+        value = {"box": inside}
+        for made in (
+            decode("made_up.Box", value, strict=True),
+            decode("list[made_up.Box]", [value], strict=True)[0],
+            codec.convert("made_up.Box", value, strict=True),
+        ):
+            assert type(made) is variant
+    odd = [{"box": {"name": "n", "wide": 1}}, {"box": 5}]
+    with pytest.warns(DriftWarning):
+        assert again("list[made_up.Box]", odd) == odd
+
+
+def test_a_variant_with_limits_on_its_elements_is_decoded() -> None:
+    """`oneOf: [string, array of {minLength: 1}]`."""
+    assert decode("made_up.Limited", ["a"], strict=True) == ["a"]
+    assert decode("made_up.Limited", "a", strict=True) == "a"
+    assert decode("list[made_up.Limited]", [{"id": "o"}, ["a", "b"], "c"], strict=True) == [
+        m.Owner(id="o"),
+        ["a", "b"],
+        "c",
+    ]
