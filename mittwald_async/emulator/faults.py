@@ -90,7 +90,7 @@ class _Plan:
         self.seen = 0
         self.hits = 0
 
-    def strikes(self) -> bool:
+    def happens(self) -> bool:
         self.seen += 1
         fault = self.fault
         if self.seen <= fault.after or (fault.count is not None and self.hits >= fault.count):
@@ -133,7 +133,7 @@ class Faults:
         self._plans.clear()
         self._by_operation.clear()
 
-    def strike(self, operation: Operation[Any]) -> Fault | None:
+    def match(self, operation: Operation[Any]) -> Fault | None:
         """The fault that happens to this request, if any."""
         if not self._plans:
             return None
@@ -142,7 +142,7 @@ class Faults:
             plans = tuple(plan for plan in self._plans if matches(plan.fault.operation, operation))
             self._by_operation[operation.operation_id] = plans
         for plan in plans:
-            if plan.strikes():
+            if plan.happens():
                 return plan.fault
         return None
 

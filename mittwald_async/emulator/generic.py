@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .generate import Dice
-from .handlers import Call, Content, Listing, Nothing, Reply, Value
+from .generate import ValueDice
+from .handlers import Call
+from .replies import Content, Listing, Nothing, Reply, Value
 from .routes import Route
 from .shapes import Many, Record, Shapes, words_of
 
@@ -49,7 +50,7 @@ def _content(call: Call, key: tuple[str, ...]) -> Content:
 
 
 def _words(key: tuple[str, ...]) -> list[str]:
-    dice = Dice(" ".join(key))
+    dice = ValueDice(" ".join(key))
     return [" ".join(dice.word() for _ in range(8)) for _ in range(16)]
 
 

@@ -69,7 +69,7 @@ def test_a_taken_port_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(None, "cannot read"), (b"{", "not JSON"), (b"{}", "version"), (b"[]", "object"), (b'{"version":1}', "sizes")],
+    [(None, "cannot read"), (b"{", "not JSON"), (b"{}", "version"), (b"[]", "object"), (b'{"version":2}', "accounts")],
 )
 def test_an_unreadable_state_is_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes | None, problem: str
@@ -154,7 +154,7 @@ def test_a_dumped_state_is_continued(tmp_path: Path) -> None:
         **emulator.core.dump(),
         "clock": pytest.approx(core.clock.now(), abs=60),
     }
-    path.write_bytes(msgspec.json.encode({**emulator.core.dump(), "world": 3}))
+    path.write_bytes(msgspec.json.encode({**emulator.core.dump(), "accounts": [3]}))
     with pytest.raises(OptionError, match="cannot use state file"):
         build(Options(state=str(path)))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, iso, kind, same_as
-from ..clock import EPOCH
-from ..handlers import Call, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, handles
+from ..ids import Dice
 from ..listing import Key
+from ..replies import Fail, Nothing, Reply, Value
+from ..seeded import SeededAccount, iso, kind, same_as
 from ..state import World
 from .base import Test, asked_scope, filtered, known, located, remove, shown, unfit, world_of
 from .domains import has_bought_certificate
@@ -18,13 +19,13 @@ _ACME, _BOUGHT, _UPLOADED, _DNS = 1, 0, 2, 3
 
 
 @kind("certificate", 16, parent="project", count=same_as("domain"))
-def certificate(account: Account, number: int) -> dict[str, Any]:
+def certificate(account: SeededAccount, number: int) -> dict[str, Any]:
     """One for each domain, with the same number, for the name with and without `www`."""
     dice = account.dice("certificate", number)
     project = account.parent("certificate", number)
     bought = has_bought_certificate(account, number)
     life = 365 if bought else 90
-    issued = int(EPOCH) - dice.below((life - 5) * _DAY)
+    issued = int(account.epoch) - _age(dice, life)
     name = account.domain_name(number)
     return {
         "certificate": _PEM.format(account.ids.uuid(203, number)),
@@ -33,7 +34,7 @@ def certificate(account: Account, number: int) -> dict[str, Any]:
         "commonName": name,
         "dnsNames": [name, f"www.{name}"],
         "id": account.id("certificate", number),
-        "isExpired": False,
+        "isExpired": issued + life * _DAY <= account.epoch,
         "issuer": "GlobalSign GCC R6 AlphaSSL CA 2023" if bought else "Let's Encrypt R11",
         "projectId": account.id("project", project),
         "validFrom": iso(issued),
@@ -41,8 +42,19 @@ def certificate(account: Account, number: int) -> dict[str, Any]:
     }
 
 
+def _age(dice: Dice, life: int) -> int:
+    """Seconds since a certificate was issued. Most are renewed 30 days before their end; a few renewals are late, and
+    one in a hundred never came."""
+    late = dice.below(100)
+    if late == 0:
+        return (life + dice.between(1, 20)) * _DAY
+    if late < 4:
+        return (life - dice.between(1, 13)) * _DAY
+    return dice.below((life - 30) * _DAY)
+
+
 @kind("certificate_request", 17, parent="project", count=same_as("domain"))
-def certificate_request(account: Account, number: int) -> dict[str, Any]:
+def certificate_request(account: SeededAccount, number: int) -> dict[str, Any]:
     made = certificate(account, number)
     return {
         "certificateData": {"certificate": made["certificate"]},

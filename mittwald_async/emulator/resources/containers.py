@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, kind, spread
-from ..handlers import Call, Content, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, handles
 from ..lifecycle import Step
 from ..listing import Key
-from ..names import IMAGES
+from ..replies import Content, Fail, Nothing, Reply, Value
+from ..seeded import SeededAccount, kind, spread
 from ..state import World
-from ..views import farewell, view
+from ..views import Objects, before_delete, view
+from ..vocabulary import IMAGES
 from .base import (
     Sort,
     Test,
@@ -34,7 +35,7 @@ _REGISTRIES = spread("project", (85, 0), (13, 1), (2, 2))
 
 
 @kind("stack", 29, parent="project", count=_STACKS)
-def stack(account: Account, number: int) -> dict[str, Any]:
+def stack(account: SeededAccount, number: int) -> dict[str, Any]:
     project, index = account.place("stack", number)
     return {
         "description": "default" if index == 0 else account.brand(project),
@@ -46,7 +47,7 @@ def stack(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("service", 30, parent="stack", count=_SERVICES, short="c")
-def service(account: Account, number: int) -> dict[str, Any]:
+def service(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("service", number)
     stack, index = account.place("service", number)
     name, image, port, mount = IMAGES[(dice.below(len(IMAGES)) + index) % len(IMAGES)]
@@ -81,14 +82,14 @@ def _volume_name(index: int) -> str:
     return f"data-{index + 1}"
 
 
-def _volumes(account: Account, stack: int) -> int:
+def _volumes(account: SeededAccount, stack: int) -> int:
     """A volume for most services."""
     services = len(account.span("service", stack))
     return services if account.dice("stack", stack, 2).chance(80) else max(0, services - 1)
 
 
 @kind("volume", 31, parent="stack", count=_volumes)
-def volume(account: Account, number: int) -> dict[str, Any]:
+def volume(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("volume", number)
     stack, index = account.place("volume", number)
     return {
@@ -103,7 +104,7 @@ def volume(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("registry", 32, parent="project", count=_REGISTRIES)
-def registry(account: Account, number: int) -> dict[str, Any]:
+def registry(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("registry", number)
     project = account.parent("registry", number)
     value: dict[str, Any] = {
@@ -118,7 +119,7 @@ def registry(account: Account, number: int) -> dict[str, Any]:
 
 
 @view("stack", needs=("service", "volume"))
-def present_stack(world: World, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
+def present_stack(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
     """With its services and volumes."""
     scope = ("stack", key)
     return stored | {
@@ -361,8 +362,8 @@ def _link_volumes(world: World, stack: Key) -> None:
             world.change("volume", key, linkedServices=users, orphaned=not users)
 
 
-@farewell("service")
-def leave(world: World, key: Key) -> None:
+@before_delete("service")
+def leave(world: Objects, key: Key) -> None:
     """Host names that led to a service show the default page; cronjobs of its stack stay."""
     project = world.above("service", key, "project")
     lead_elsewhere(world, None if project is None else ("project", project), world.id("service", key))
@@ -448,7 +449,7 @@ def rotate_webhook(call: Call) -> Reply:
     world = world_of(call)
     id = world.id("service", _service(call))
     token = f"webhook-token-{world.new_short('t')}"
-    world.notes("webhook_tokens")[id] = token
+    world.extras("webhook_tokens")[id] = token
     url = f"https://api.mittwald.de/v2/stacks/{call.path['stackId']}/webhooks/pull-image"
     return Value({"token": token, "webhookUrl": url})
 

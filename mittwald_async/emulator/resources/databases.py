@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, kind, same_as, spread
-from ..handlers import Call, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, handles
 from ..lifecycle import Step
 from ..listing import Key
+from ..replies import Fail, Nothing, Reply, Value
+from ..seeded import SeededAccount, kind, same_as, spread
 from ..state import World
-from ..views import farewell, view
+from ..views import Objects, before_delete, view
 from .base import given, located, patch, remove, scope_of, shown, unfit, whole, world_of
 
 _MYSQL = ("8.0", "8.0", "8.4", "8.4", "5.7")
@@ -20,7 +21,7 @@ _USERS = spread("mysql_database", (85, 1), (12, 2), (3, 3))
 
 
 @kind("mysql_database", 20, parent="project", count=same_as("app_installation"))
-def mysql_database(account: Account, number: int) -> dict[str, Any]:
+def mysql_database(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("mysql_database", number)
     project, index = account.place("mysql_database", number)
     name = account.ids.short("mysql", number).replace("-", "_")
@@ -48,7 +49,7 @@ def mysql_database(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("mysql_user", 21, parent="mysql_database", count=_USERS)
-def mysql_user(account: Account, number: int) -> dict[str, Any]:
+def mysql_user(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("mysql_user", number)
     database, index = account.place("mysql_user", number)
     created = account.moment(dice, 10, 900)
@@ -70,7 +71,7 @@ def mysql_user(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("redis_database", 22, parent="project", count=_REDIS_COUNT)
-def redis_database(account: Account, number: int) -> dict[str, Any]:
+def redis_database(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("redis_database", number)
     project = account.parent("redis_database", number)
     created = account.moment(dice, 10, 900)
@@ -99,11 +100,11 @@ def redis_database(account: Account, number: int) -> dict[str, Any]:
 
 
 @view("mysql_database", needs=("mysql_user",))
-def present(world: World, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
+def present(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
     """With its main user."""
     if isinstance(key, int):
         main = world.seeded.span("mysql_user", key)[0]
-        if not world.is_gone("mysql_user", main):
+        if not world.is_deleted("mysql_user", main):
             return stored | {"mainUser": world.read("mysql_user", main)}
         return stored
     for user in world.keys("mysql_user", ("mysql_database", key)):
@@ -143,7 +144,7 @@ def add_mysql_database(
         "createdAt": now,
         "description": description,
         "externalHostname": "mysql.espelkamp.project.host",
-        "hostname": f"mysql-{name[6:]}.pg-s-{world.created:06d}.db.project.host",
+        "hostname": f"mysql-{name[6:]}.pg-s-{world.serial:06d}.db.project.host",
         "id": id,
         "isReady": False,
         "isShared": True,
@@ -245,17 +246,17 @@ def delete_mysql(call: Call) -> Reply:
     return remove(call, "mysql_database", "mysqlDatabaseId")
 
 
-@farewell("mysql_database")
-def leave_mysql(world: World, key: Key) -> None:
+@before_delete("mysql_database")
+def leave_mysql(world: Objects, key: Key) -> None:
     _unlink(world, "mysql_database", key)
 
 
-@farewell("redis_database")
-def leave_redis(world: World, key: Key) -> None:
+@before_delete("redis_database")
+def leave_redis(world: Objects, key: Key) -> None:
     _unlink(world, "redis_database", key)
 
 
-def _unlink(world: World, kind: str, key: Key) -> None:
+def _unlink(world: Objects, kind: str, key: Key) -> None:
     """No installation goes on naming a database that is gone."""
     id, project = world.id(kind, key), world.parent(kind, key)
     scope = None if project is None else ("project", project)
@@ -392,7 +393,7 @@ def create_redis(call: Call) -> Reply:
     id, now, name = world.new_id("redis_database"), world.now(), world.new_short("redis")
     value: dict[str, Any] = {
         "createdAt": now,
-        "hostname": f"{name}.pg-s-{world.created:06d}.db.project.host",
+        "hostname": f"{name}.pg-s-{world.serial:06d}.db.project.host",
         "id": id,
         "name": name.replace("-", "_"),
         "port": 6379,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, kind, spread
-from ..handlers import Call, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, handles
 from ..ids import Dice
 from ..lifecycle import Step
 from ..listing import Key
-from ..state import World
-from ..views import farewell, view
+from ..replies import Fail, Nothing, Reply, Value
+from ..seeded import SeededAccount, kind, spread
+from ..views import Objects, before_delete, view
 from .apps import APPS, SOFTWARE, SOFTWARE_NUMBER, in_range
 from .base import asked_scope, equal, filtered, given, known, located, scope_of, search, shown, unfit, world_of
 from .databases import add_mysql_database
@@ -21,12 +21,12 @@ _POPULAR = (0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 11, 12
 """Indexes of the catalogue: WordPress and TYPO3 lead."""
 
 
-def installed_app(account: Account, number: int) -> int:
+def installed_app(account: SeededAccount, number: int) -> int:
     """Number of the app that an installation is of."""
     return account.dice("app_installation", number, 2).pick(_POPULAR)
 
 
-def _software(account: Account, dice: Dice, name: str) -> dict[str, Any]:
+def _software(account: SeededAccount, dice: Dice, name: str) -> dict[str, Any]:
     number = SOFTWARE_NUMBER[name]
     versions = account.span("system_software_version", number)
     version = dice.pick(versions)
@@ -42,7 +42,7 @@ def _software(account: Account, dice: Dice, name: str) -> dict[str, Any]:
 
 
 @kind("app_installation", 12, parent="project", count=_COUNT, short="a")
-def app_installation(account: Account, number: int) -> dict[str, Any]:
+def app_installation(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("app_installation", number)
     project, index = account.place("app_installation", number)
     app = installed_app(account, number)
@@ -92,9 +92,9 @@ def app_installation(account: Account, number: int) -> dict[str, Any]:
 
 
 @view("app_installation", needs=("project",))
-def present(world: World, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
+def present(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
     """Shown with the description its project has now."""
-    project = world.objects["project"].get(world.parent("app_installation", key) or 0)
+    project = world.changed_objects("project").get(world.parent("app_installation", key) or 0)
     return stored if project is None else stored | {"projectDescription": project["description"]}
 
 
@@ -147,7 +147,7 @@ def get_installation(call: Call) -> Reply:
 @handles("app-retrieve-status")
 def get_status(call: Call) -> Reply:
     value = world_of(call).read("app_installation", _key(call))
-    state = world_of(call).notes("app_states").get(value["id"], "stopped" if value["disabled"] else "running")
+    state = world_of(call).extras("app_states").get(value["id"], "stopped" if value["disabled"] else "running")
     return Value({"logFileLocation": f"/var/log/{value['shortId']}.log", "state": state, "uptimeSeconds": 86400.5})
 
 
@@ -217,7 +217,7 @@ def _installed(call: Call, project: dict[str, Any], version: dict[str, Any], des
     if facts.database:
         database, user = add_mysql_database(world, project["id"], f"{facts.name} {description}", "8.4", "full")
         linked = [{"databaseId": database, "databaseUserIds": {"admin": user}, "kind": "mysql", "purpose": "primary"}]
-    dice = world.seeded.ids.dice(12, world.created, 7)
+    dice = world.seeded.ids.dice(12, world.serial, 7)
     value: dict[str, Any] = {
         "appExternalVersion": version["externalVersion"],
         "appId": version["appId"],
@@ -397,12 +397,12 @@ def execute_action(call: Call) -> Reply:
     actions = APPS[int(world.find("app", value["appId"]))].actions
     if call.path["action"] not in actions:
         raise Fail.refused(f"app {value['appName']} has no action {call.path['action']}")
-    world.notes("app_states")[value["id"]] = "stopped" if call.path["action"] == "stop" else "running"
+    world.extras("app_states")[value["id"]] = "stopped" if call.path["action"] == "stop" else "running"
     return Nothing()
 
 
-@farewell("app_installation")
-def leave(world: World, key: Key) -> None:
+@before_delete("app_installation")
+def leave(world: Objects, key: Key) -> None:
     """Its cronjobs go with an installation, and its host names show the default page."""
     id, project = world.id("app_installation", key), world.parent("app_installation", key)
     scope = None if project is None else ("project", project)

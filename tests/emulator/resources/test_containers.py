@@ -105,7 +105,7 @@ async def test_services_stop_start_and_fail() -> None:
     running = await story.seen(f"/v2/projects/{project}/services?status=running")
     assert running[-1]["id"] == stack["services"][0]["id"]
     hook = (await story.done("POST", f"{single}/webhook-token")).json
-    assert hook["token"] == story.world.notes("webhook_tokens")[stack["services"][0]["id"]]
+    assert hook["token"] == story.world.extras("webhook_tokens")[stack["services"][0]["id"]]
 
     unlucky = Story(failing=1.0)
     _, id = await new_stack(unlucky)

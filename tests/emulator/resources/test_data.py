@@ -385,11 +385,11 @@ async def test_a_backup_is_made_exported_and_downloaded(format: str) -> None:
     data = story.world.blobs[f"export/{id}"]
     assert sha256(data).hexdigest() == export["sha256Checksum"]
     assert export["downloadURL"].endswith(f"/__emulator/downloads/{id}")
-    whole = story.core.download(id, None)
+    whole = await story.get(f"/__emulator/downloads/{id}")
     assert (whole.status, whole.body) == (200, data)
-    rest = story.core.download(id, "bytes=100-")
+    rest = await story.get(f"/__emulator/downloads/{id}", range="bytes=100-")
     assert (rest.status, rest.body) == (206, data[100:])
-    assert story.core.download(story.world.new_id("backup"), None).status == 404
+    assert (await story.get(f"/__emulator/downloads/{story.world.new_id('backup')}")).status == 404
     if format == "zip":
         names = zipfile.ZipFile(io.BytesIO(data)).namelist()
     else:

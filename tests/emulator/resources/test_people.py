@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mittwald_async.emulator.state import MFA_CODE, PASSWORD
+from mittwald_async.emulator.options import MFA_CODE
+from mittwald_async.emulator.options import PASSWORD as DEFAULT_PASSWORD
 
 from .worlds import Story
 
@@ -67,10 +68,10 @@ async def test_a_second_factor_is_set_up_and_taken_away() -> None:
     assert (await story.post(f"{url}/init-mfa", {})).status == 412
     await story.done("PUT", f"{url}/mfa", code)
     email = (await story.seen("/v2/users/self"))["email"]
-    login = await story.post("/v2/authenticate", {"email": email, "password": PASSWORD})
+    login = await story.post("/v2/authenticate", {"email": email, "password": DEFAULT_PASSWORD})
     assert login.status == 202
     await story.done("DELETE", f"{url}/mfa", code)
-    assert (await story.post("/v2/authenticate", {"email": email, "password": PASSWORD})).status == 200
+    assert (await story.post("/v2/authenticate", {"email": email, "password": DEFAULT_PASSWORD})).status == 200
 
 
 async def test_a_registered_user_can_log_in() -> None:
@@ -82,13 +83,13 @@ async def test_a_registered_user_can_log_in() -> None:
     token = (await story.done("POST", "/v2/authenticate", login)).json["token"]
     me = (await story.get("/v2/users/self", x_access_token=token)).json
     assert me["userId"] == id
-    assert story.world.account(email="nobody@example.org") is None
+    assert story.world.login_of(email="nobody@example.org") is None
 
 
 async def test_sessions_are_listed_and_ended() -> None:
     story = Story()
     email = (await story.seen("/v2/users/self"))["email"]
-    login = {"email": email, "password": PASSWORD}
+    login = {"email": email, "password": DEFAULT_PASSWORD}
     tokens = [(await story.done("POST", "/v2/authenticate", login)).json["token"] for _ in range(3)]
     sessions = await story.seen("/v2/users/self/sessions")
     assert len(sessions) == 3
