@@ -17,13 +17,24 @@ from .faults import Fault, parsed
 from .options import MFA_CODE, PASSWORD, Account, OptionError, Options, OptionsByName, Transitions, usual_lag
 
 if TYPE_CHECKING:
+    from .churn import Change
     from .core import Core
     from .http_messages import ExecutedWrite, LoggedRequest
     from .server import Server
     from .state import World
     from .tenant import Tenant
 
-__all__ = ["MFA_CODE", "PASSWORD", "Account", "Emulator", "Fault", "OptionError", "Options", "Transitions"]
+__all__ = [
+    "MFA_CODE",
+    "PASSWORD",
+    "Account",
+    "Emulator",
+    "Fault",
+    "OptionError",
+    "Options",
+    "RunningAccount",
+    "Transitions",
+]
 
 
 class Emulator:
@@ -143,6 +154,22 @@ class Emulator:
     def advance(self, seconds: float) -> None:
         """Move the emulator's clock forward."""
         self.core.clock.advance(seconds)
+
+    def churn(self, seed: int = 0, days: int = 1) -> list[Change]:
+        """Let days pass in which things happen as in a real account: a backup of every project each night, certificates
+        renewed, mailboxes made and deleted, DNS changed. The clock moves a day for each.
+
+        Args:
+            seed: same seed, same account and same calls before: same changes.
+            days: 0 to 3660.
+
+        Returns:
+            What happened, in order: what a program that compares two states of the account has to find.
+
+        Raises:
+            ValueError: `days` is out of range.
+        """
+        return self.core.churn(seed, days)
 
     def configure(self, **behaviours: Any) -> None:
         """Change options of behaviours while it runs: `lag`, `rate_limit`, `drift` and so on. For faults there is

@@ -81,6 +81,7 @@ class Control:
             ("GET", "writes"): self._writes,
             ("DELETE", "writes"): lambda _query, _body: core.writes.clear(),
             ("GET", "accounts"): self._accounts,
+            ("POST", "churn"): self._churn,
             ("GET", "counters"): self._counters,
             ("GET", "state"): lambda _query, _body: core.dump(),
             ("PUT", "state"): self._load,
@@ -154,6 +155,9 @@ class Control:
 
     def _events(self, _query: Mapping[str, str], _body: Any) -> Any:
         return [event for tenant in self._core.tenants for event in tenant.events.recent]
+
+    def _churn(self, _query: Mapping[str, str], body: Any) -> Any:
+        return self._core.churn(msgspec.convert(body.get("seed", 0), int), msgspec.convert(body["days"], int))
 
     def _accounts(self, _query: Mapping[str, str], _body: Any) -> Any:
         return [

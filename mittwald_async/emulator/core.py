@@ -5,6 +5,7 @@ route -> fault -> whose account -> the account -> log
 
 from __future__ import annotations
 
+import gzip
 import logging
 from collections import Counter, deque
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from .behaviours import auth
 from .behaviours.consistency import Events
 from .behaviours.drift import Drift
 from .behaviours.ratelimit import RateLimits
+from .churn import Change, Churn
 from .clock import EmulatorClock, midnight
 from .faults import Fault, Faults, parsed
 from .generate import Generator
@@ -31,6 +33,7 @@ from .http_messages import (
 from .options import Account, Options
 from .replies import Fail
 from .routes import Route, Routes, Stub
+from .seeded import DAY
 from .shapes import Shapes
 from .state import World
 from .tenant import Shared, Specification, Tenant
@@ -73,6 +76,8 @@ class Core:
         """Everything that a reset makes anew beside the clock."""
         options = self.options
         self.number: int = 0
+        self.days: int = 0
+        """Days that were let pass with `churn`."""
         self.counts.clear()
         self.log: deque[LoggedRequest] = deque(maxlen=options.log_size)
         self.writes: deque[ExecutedWrite] = deque(maxlen=options.write_log_size)
@@ -200,6 +205,8 @@ class Core:
             answer = EmulatedResponse(fault.status or 500, {})
         else:
             answer = await self._served(tenant, route, path, request)
+        if fault.stall:
+            await self.clock.sleep(fault.stall)
         _spoil(answer, fault)
         return answer
 
@@ -218,6 +225,19 @@ class Core:
     def trace_id(self) -> str:
         """Id of the current request, for support."""
         return f"{self.options.seed & 0xFFFFFFFF:08x}{self.number:024x}"
+
+    def churn(self, seed: int, days: int) -> list[Change]:
+        """Let days pass in all accounts, each with its backups, renewals and changes by people; gives all of them."""
+        if not 0 <= days <= 3660:
+            raise ValueError("days must be 0 to 3660")
+        trace: list[Change] = []
+        churns = [Churn(tenant.world, tenant.name, seed) for tenant in self.tenants]
+        for _ in range(days):
+            self.clock.advance(DAY)
+            self.days += 1
+            for churn in churns:
+                trace += churn.day(self.days)
+        return trace
 
     def dump(self) -> dict[str, Any]:
         """State and tokens as JSON values."""
@@ -273,4 +293,7 @@ def _spoil(answer: EmulatedResponse, fault: Fault) -> None:
             del answer.headers[known]
         if value:
             answer.headers[name] = value
+    if fault.gzip and answer.body:
+        answer.body = gzip.compress(answer.body, mtime=0)
+        answer.headers["Content-Encoding"] = "gzip"
     answer.fault = fault

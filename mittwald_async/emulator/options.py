@@ -32,7 +32,7 @@ class Transitions(msgspec.Struct, frozen=True, kw_only=True):
     """Share of the things that end in their failed state, 0 to 1."""
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One user of an emulator with several: a token, a login, a budget and data of its own.
 
     What is not set is as in the emulator's options.
@@ -127,8 +127,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     write_log_size: int = 1_000_000
     """Executed writes that are remembered."""
     empty_lists: bool = False
-    """True: lists of the whole account answer `[]`, though the lists of a project show its items, as some tokens of the
-    real API see it."""
+    """True: lists of the whole account answer `[]` (but for those of projects, servers and customers), though the lists of
+    a project show its items, as some tokens of the real API see it."""
     broken_log_ends: bool = True
     """The logs of a service come whole, but their connection breaks instead of ending, as the real one often does."""
 

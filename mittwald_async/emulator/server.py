@@ -92,6 +92,8 @@ class Server:
                 request.transport.write(f"HTTP/1.1 {answer.status} OK\r\nContent-Ty".encode())
             _reset(request.transport)
             return web.Response()
+        if fault.unannounced:
+            return _unannounced(request, answer, fault.truncate or 0)
         body = answer.body
         response = web.StreamResponse(status=answer.status, headers=answer.headers)
         response.content_length = len(body)
@@ -109,6 +111,16 @@ class Server:
                 await self.core.clock.sleep(fault.drip)
                 await response.write(body[start : start + size])
         return response
+
+
+def _unannounced(request: web.BaseRequest, answer: EmulatedResponse, length: int) -> web.Response:
+    """Send a part of the body without having said how long it is, and close the connection."""
+    if request.transport is not None:
+        headers = {**answer.headers, "Connection": "close"}
+        lines = [f"HTTP/1.1 {answer.status} OK", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+        request.transport.write("\r\n".join(lines).encode() + answer.body[:length])
+        request.transport.close()
+    return web.Response()
 
 
 async def _broken(request: web.BaseRequest, answer: EmulatedResponse) -> web.StreamResponse:

@@ -181,7 +181,7 @@ class Tenant:
     ) -> EmulatedResponse:
         shapes = self.shared.specification.shapes
         if isinstance(reply, Listing):
-            if self.options.empty_lists and route.unscoped:
+            if self.options.empty_lists and _is_narrowable(route) and not set(_SCOPES) & set(call.query):
                 reply = Listing([], reply.extra)
             if not visibility.whole:
                 reply = Listing(visibility.without_new(reply.items), reply.extra)
@@ -191,6 +191,7 @@ class Tenant:
                 items = self.drift.change(items, enums_of(route, shapes))
             headers["Content-Type"] = JSON
             return EmulatedResponse(route.success, headers, encode(paging.wrapped(route.operation, items, reply)))
+        assert not isinstance(reply, Fail)
         headers.update(reply.headers)
         if isinstance(reply, Value):
             data = reply.data
@@ -234,6 +235,14 @@ class Tenant:
         restored(self.world, world)
         self.tokens.load(tokens)
         self.main = self._main_token()
+
+
+_SCOPES = ("projectId", "customerId", "serverId", "contextId")
+
+
+def _is_narrowable(route: Route) -> bool:
+    """A list of the whole account of what lies in projects; those of projects, servers and customers stay whole."""
+    return route.unscoped and route.operation.path not in ("/v2/projects", "/v2/servers", "/v2/customers")
 
 
 def _is_json(call: Call) -> bool:
