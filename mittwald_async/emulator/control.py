@@ -44,6 +44,7 @@ CHANGEABLE = frozenset(
         "lag",
         "login_limit",
         "max_limit",
+        "password_policy",
         "permission_lag",
         "rate_limit",
         "rate_limit_on_429",

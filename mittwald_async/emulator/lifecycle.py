@@ -21,6 +21,8 @@ class Step(msgspec.Struct, kw_only=True, omit_defaults=True):
     drop: tuple[str, ...] = ()
     stamp: tuple[str, ...] = ()
     """Properties that get the moment of the change."""
+    then: str = ""
+    """Name of what happens instead of a change of properties, see `views.after_step`."""
     remove: bool = False
     """The object is deleted."""
 

@@ -89,6 +89,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """False: every token, and none, is taken for the user's."""
     validate: bool = True
     """False: requests are not checked against the document."""
+    password_policy: bool = True
+    """False: any password will do."""
     rate_limit: tuple[int, float] | None = (3000, 600.0)
     """Requests and seconds. `None`: unlimited, without headers."""
     rate_limit_per: Literal["user", "token"] = "user"
@@ -229,6 +231,7 @@ class OptionsByName(TypedDict, total=False):
     mfa_code: str
     auth: bool
     validate: bool
+    password_policy: bool
     rate_limit_per: Literal["user", "token"]
     login_limit: tuple[int, float] | None
     rate_limit_on_429: bool

@@ -53,6 +53,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """Wire name of the object's id."""
     short: str | None = None
     """Prefix of its short ids, where short ids are accepted in paths."""
+    first_has_parents_id: bool = False
+    """The first object below each parent has the parent's id, as the default stack of a project does."""
 
 
 KINDS: dict[str, Kind] = {}
@@ -69,6 +71,7 @@ def kind(
     id_name: str = "id",
     short: str | None = None,
     parameters: tuple[str, ...] = (),
+    first_has_parents_id: bool = False,
 ) -> Callable[[Builder], Builder]:
     """Register the decorated function as the maker of a kind's objects. One of them is named by the path parameters of
     `parameters`; where none are given, by the one named like the kind (`mysqlDatabaseId` for `mysql_database`)."""
@@ -78,7 +81,14 @@ def kind(
     def register(build: Builder) -> Builder:
         KIND_OF_PARAMETER.update(dict.fromkeys(parameters or (f"{camel}Id",), name))
         KINDS[name] = Kind(
-            name=name, number=number, parent=parent, count=count, build=build, id_name=id_name, short=short
+            name=name,
+            number=number,
+            parent=parent,
+            count=count,
+            build=build,
+            id_name=id_name,
+            short=short,
+            first_has_parents_id=first_has_parents_id,
         )
         return build
 
@@ -185,7 +195,26 @@ class SeededAccount:
         return KINDS[name].build(self, number)
 
     def id(self, name: str, number: int) -> str:
-        return self.ids.uuid(KINDS[name].number, number)
+        facts = KINDS[name]
+        if facts.first_has_parents_id and facts.parent is not None:
+            parent, position = self.place(name, number)
+            if position == 0:
+                return self.id(facts.parent, parent)
+        return self.ids.uuid(facts.number, number)
+
+    def number(self, name: str, id: str) -> int | None:
+        """Number of the object of a kind that an id names; `None`: it names none of this kind."""
+        facts = KINDS[name]
+        located = self.ids.locate(id)
+        if located is None:
+            return None
+        kind, number = located
+        if kind == facts.number:
+            return number if number < self.total(name, foreign=True) else None
+        if not facts.first_has_parents_id or facts.parent is None or kind != KINDS[facts.parent].number:
+            return None
+        below = self.span(name, number) if number < self.total(facts.parent, foreign=True) else range(0)
+        return below.start if below else None
 
     def dice(self, name: str, number: int, purpose: int = 0) -> Dice:
         return self.ids.dice(KINDS[name].number, number, purpose)

@@ -15,7 +15,7 @@ from .listing import EncodedList, Key, Keys
 from .options import Options, Transitions
 from .replies import Fail, Listing
 from .seeded import KIND_OF_PARAMETER, KINDS, SeededAccount
-from .views import BEFORE_DELETE, VIEWS, View
+from .views import AFTER_STEP, BEFORE_DELETE, VIEWS, View
 
 _CREATED = 1 << 12
 """Added to a kind's number in the ids of created objects."""
@@ -94,12 +94,9 @@ class World:
         if id in self.objects[kind]:
             return id
         facts = KINDS[kind]
-        located = self.seeded.ids.locate(id)
-        if located is None:
+        number = self.seeded.number(kind, id)
+        if number is None:
             return self._key_of_short(kind, id) if facts.short else None
-        number = located[1]
-        if located[0] != facts.number or number >= self.seeded.total(kind, foreign=True):
-            return None
         return None if self.is_deleted(kind, number) else number
 
     def _key_of_short(self, kind: str, id: str) -> Key | None:
@@ -368,6 +365,14 @@ class World:
         dice = self.seeded.ids.dice_of(f"{kind} {id}")
         return dice.below(1_000_000) < self.transition_options.failing * 1_000_000
 
+    def follow_up(self, kind: str, key: Key, *steps: Step) -> None:
+        """As `begin`, but after what is under way for the same object."""
+        running = self.transitions.running.get((kind, key))
+        if running is None:
+            self.begin(kind, key, *steps)
+        else:
+            running.steps.extend(steps)
+
     def begin(self, kind: str, key: Key, *steps: Step) -> None:
         """Let an object go through steps, one per phase of the transitions' length."""
         if self.transition_options.length <= 0:
@@ -408,6 +413,9 @@ class World:
     def _take(self, kind: str, key: Key, step: Step, now: float) -> None:
         if step.remove:
             self.remove(kind, key)
+            return
+        if step.then:
+            AFTER_STEP[step.then](self, key)
             return
         stamps = dict.fromkeys(step.stamp, self.clock.iso(now))
         self.change(kind, key, step.drop, **step.set, **stamps)

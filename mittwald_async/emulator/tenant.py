@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ..runtime.structs import UNSET
-from .behaviours import auth, paging
+from .behaviours import auth, paging, passwords
 from .behaviours.consistency import Events, Visibility
 from .behaviours.drift import Drift
 from .behaviours.ratelimit import RateLimits
@@ -112,6 +112,8 @@ class Tenant:
         strict, checker = self.options.validate, shared.specification.checker
         query = checker.parameters(route, path, request.query, request.headers, strict=strict)
         body = checker.body(route, request.body, request.headers.get("content-type", ""), strict=strict)
+        if self.options.password_policy:
+            passwords.check(operation, body)
         event_id = request.headers.get("if-event-reached")
         reached = await self.events.reach(event_id, shared.trace_id) if event_id else 0
         call = self._call(route, path, identity, query, request.headers, body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -41,6 +41,10 @@ class Objects(Protocol):
 
     def remove(self, kind: str, key: Key) -> None: ...
 
+    def new_id(self, kind: str) -> str: ...
+
+    def create(self, kind: str, parent_id: str | None, value: dict[str, Any]) -> str: ...
+
 
 Present = Callable[[Objects, Key, dict[str, Any]], dict[str, Any]]
 
@@ -59,6 +63,24 @@ VIEWS: dict[str, View] = {}
 BeforeDelete = Callable[[Objects, Key], None]
 BEFORE_DELETE: dict[str, BeforeDelete] = {}
 """What happens before an object of a kind is deleted, beside the deletion of everything below it."""
+
+
+AfterStep = Callable[[Objects, Key], object]
+AFTER_STEP: dict[str, AfterStep] = {}
+"""What the end of a phase can bring about beside changed properties."""
+
+
+T = TypeVar("T")
+
+
+def after_step(name: str) -> Callable[[Callable[[Objects, Key], T]], Callable[[Objects, Key], T]]:
+    """Register something for `Step(then=name)`."""
+
+    def register(function: Callable[[Objects, Key], T]) -> Callable[[Objects, Key], T]:
+        AFTER_STEP[name] = function
+        return function
+
+    return register
 
 
 def before_delete(kind: str) -> Callable[[BeforeDelete], BeforeDelete]:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from mittwald_async.emulator.behaviours.passwords import weakness
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PROGRAMS = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem != "demo")
 
@@ -144,6 +146,21 @@ def test_passwords_change_only_on_yes(tmp_path: Path) -> None:
     assert out.startswith(f"{len(entries)} of {len(entries)} passwords changed")
     assert len({entry["password"] for entry in entries}) == len(entries)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_new_passwords_keep_to_the_policy(tmp_path: Path) -> None:
+    many = "from rotate_passwords import password; print(*(password() for _ in range(2000)), sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", many],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{EXAMPLES}{os.pathsep}{EXAMPLES.parent}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    passwords = done.stdout.splitlines()
+    assert len(set(passwords)) == 2000
+    assert [weakness(password) for password in passwords] == [None] * 2000
 
 
 def test_a_backup_is_downloaded_and_checked(tmp_path: Path) -> None:

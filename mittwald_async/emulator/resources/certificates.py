@@ -6,10 +6,11 @@ from typing import Any
 
 from ..handlers import Call, handles
 from ..ids import Dice
+from ..lifecycle import Step
 from ..listing import Key
 from ..replies import Fail, Nothing, Reply, Value
 from ..seeded import SeededAccount, iso, kind, same_as
-from ..state import World
+from ..views import Objects, after_step
 from .base import Test, asked_scope, filtered, known, located, remove, shown, unfit, world_of
 from .domains import has_bought_certificate
 
@@ -117,7 +118,8 @@ def _looks_like_pem(text: str) -> bool:
 
 @handles("ssl-create-certificate-request")
 def create_request(call: Call) -> Reply:
-    """With a certificate of one's own the request is complete at once; others are issued after a while."""
+    """With a certificate of one's own the request is complete at once, by DNS validation after a while, and a bought one
+    when its order is executed."""
     world = world_of(call)
     body = call.body
     project = known(call, "project", body["projectId"])
@@ -144,12 +146,15 @@ def create_request(call: Call) -> Reply:
     id = world.create("certificate_request", project_id, value)
     if own:
         complete_request(world, id)
+    elif "contact" not in body:
+        world.begin("certificate_request", id, Step(then="complete certificate request"))
     call.wrote(project_id=project_id, created=(id,))
     answer = ("commonName", "contact", "dnsNames", "id", "issuer", "validFrom", "validTo")
     return Value({name: value[name] for name in answer if name in value})
 
 
-def complete_request(world: World, key: Key) -> str:
+@after_step("complete certificate request")
+def complete_request(world: Objects, key: Key) -> str:
     """The certificate that a request asked for: its id."""
     request = world.change("certificate_request", key, isCompleted=True)
     names = ("certificateType", "commonName", "dnsNames", "issuer", "projectId", "validFrom", "validTo", "contact")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import Call, handles, serves
 from ..lifecycle import Step
 from ..listing import Key
 from ..replies import Content, Fail, Nothing, Reply, Value
@@ -34,7 +34,7 @@ _SERVICES = spread("stack", (50, 0), (25, 1), (15, 2), (10, 4))
 _REGISTRIES = spread("project", (85, 0), (13, 1), (2, 2))
 
 
-@kind("stack", 29, parent="project", count=_STACKS)
+@kind("stack", 29, parent="project", count=_STACKS, first_has_parents_id=True)
 def stack(account: SeededAccount, number: int) -> dict[str, Any]:
     project, index = account.place("stack", number)
     return {
@@ -128,6 +128,18 @@ def present_stack(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str,
     }
 
 
+def add_default_stack(world: World, project_id: str) -> None:
+    """What every project gets: a stack with the project's id."""
+    value = {
+        "description": "default",
+        "disabled": False,
+        "id": project_id,
+        "prefix": world.new_short("st")[3:],
+        "projectId": project_id,
+    }
+    world.create("stack", project_id, value)
+
+
 # reading
 
 
@@ -212,10 +224,12 @@ def get_service(call: Call) -> Reply:
 
 @handles("container-get-service-logs")
 def service_logs(call: Call) -> Reply:
+    """With stray NUL bytes, and a connection that breaks where it should end, as the real ones."""
     value = world_of(call).read("service", _service(call))
     lines = [f"{value['statusSetAt']} {value['serviceName']} line {number}" for number in range(100)]
+    lines[50] += "\0\0"
     tail = call.query.get("tail")
-    return Content(("\n".join(lines[-tail:] if tail else lines) + "\n").encode(), "text/plain")
+    return Content(("\n".join(lines[-tail:] if tail else lines) + "\n").encode(), "text/plain", breaks=True)
 
 
 def _volume_list(call: Call, scope: tuple[str, Key]) -> Reply:
@@ -450,8 +464,30 @@ def rotate_webhook(call: Call) -> Reply:
     id = world.id("service", _service(call))
     token = f"webhook-token-{world.new_short('t')}"
     world.extras("webhook_tokens")[id] = token
-    url = f"https://api.mittwald.de/v2/stacks/{call.path['stackId']}/webhooks/pull-image"
+    url = f"{call.base_url}/v2/stacks/{call.path['stackId']}/services/{id}/actions/pull-image?token={token}"
     return Value({"token": token, "webhookUrl": url})
+
+
+def _pulled(call: Call) -> Reply:
+    """The webhook of a service: who knows its token needs no other. It acts on GET as well, every time."""
+    world = world_of(call)
+    key = world.key("service", call.path["serviceId"])
+    if key is None or world.extras("webhook_tokens").get(call.path["serviceId"]) != call.query.get("token"):
+        raise Fail.forbidden("the token of the webhook is wrong")
+    call.pure, call.acted = False, True
+    _recreated(world, key)
+    call.wrote(project_id=world.read("service", key)["projectId"])
+    return Nothing(204)
+
+
+@serves("GET", "/v2/stacks/{stackId}/services/{serviceId}/actions/pull-image?token")
+def pull_image_by_get(call: Call) -> Reply:
+    return _pulled(call)
+
+
+@serves("POST", "/v2/stacks/{stackId}/services/{serviceId}/actions/pull-image?token")
+def pull_image_by_post(call: Call) -> Reply:
+    return _pulled(call)
 
 
 # registries

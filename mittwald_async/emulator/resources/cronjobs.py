@@ -123,7 +123,7 @@ def _target(call: Call, body: dict[str, Any], project: Key | None) -> dict[str, 
             "appId": stack["id"],
             "target": {
                 "command": target["command"],
-                "serviceShortId": target["serviceIdentifier"],
+                "serviceShortId": _service_short_id(call, stack["id"], target["serviceIdentifier"]),
                 "stackId": stack["id"],
             },
         }
@@ -143,6 +143,16 @@ def _target(call: Call, body: dict[str, Any], project: Key | None) -> dict[str, 
         "destination": destination,
         "target": {"appInstallationId": id, "destination": destination},
     }
+
+
+def _service_short_id(call: Call, stack_id: str, identifier: str) -> str:
+    """Short id (`c-…`) of a service that is named by id, short id or name within its stack."""
+    world = world_of(call)
+    for key in world.keys("service", ("stack", known(call, "stack", stack_id))):
+        value = world.read("service", key)
+        if identifier in (value["id"], value["shortId"], value["serviceName"]):
+            return str(value["shortId"])
+    raise Fail.not_found("service", identifier)
 
 
 _PLAIN = (

@@ -236,9 +236,27 @@ def copy_mysql(call: Call) -> Reply:
     "deprecated-database-update-mysql-database-default-charset",
 )
 def patch_mysql(call: Call) -> Reply:
-    now = world_of(call).now()
+    """A new version reads as such at once, while the status stays `ready` for a moment before the change begins."""
+    world = world_of(call)
+    key = located(call, "mysql_database", "mysqlDatabaseId")
+    version = call.body.get("version", world.read("mysql_database", key)["version"])
+    if version not in _MYSQL:
+        raise unfit("body.version", "no such MySQL version")
+    changes = version != world.read("mysql_database", key)["version"]
     names = ("characterSettings", "description", "version")
-    return patch(call, "mysql_database", "mysqlDatabaseId", *names, updatedAt=now)
+    reply = patch(call, "mysql_database", "mysqlDatabaseId", *names, updatedAt=world.now())
+    if changes:
+        _change_version(world, "mysql_database", key, {"isReady": False}, {"isReady": True})
+    return reply
+
+
+def _change_version(world: World, kind: str, key: Key, during: dict[str, Any], after: dict[str, Any]) -> None:
+    world.follow_up(
+        kind,
+        key,
+        Step(set={"status": "migrating", **during}, stamp=("statusSetAt",)),
+        Step(set={"status": "ready", **after}, stamp=("statusSetAt",)),
+    )
 
 
 @handles("database-delete-mysql-database")
@@ -416,8 +434,17 @@ def create_redis(call: Call) -> Reply:
     "deprecated-database-update-redis-database-description",
 )
 def patch_redis(call: Call) -> Reply:
-    now = world_of(call).now()
-    return patch(call, "redis_database", "redisDatabaseId", "configuration", "description", "version", updatedAt=now)
+    world = world_of(call)
+    key = located(call, "redis_database", "redisDatabaseId")
+    version = call.body.get("version", world.read("redis_database", key)["version"])
+    if version not in _REDIS:
+        raise unfit("body.version", "no such Redis version")
+    changes = version != world.read("redis_database", key)["version"]
+    names = ("configuration", "description", "version")
+    reply = patch(call, "redis_database", "redisDatabaseId", *names, updatedAt=world.now())
+    if changes:
+        _change_version(world, "redis_database", key, {}, {})
+    return reply
 
 
 @handles("database-delete-redis-database")

@@ -10,7 +10,7 @@ from ..lifecycle import Step
 from ..listing import Key
 from ..replies import Fail, Nothing, Reply, Value
 from ..seeded import SeededAccount, kind, spread
-from ..views import Objects, before_delete, view
+from ..views import Objects, after_step, before_delete, view
 from .apps import APPS, SOFTWARE, SOFTWARE_NUMBER, in_range
 from .base import asked_scope, equal, filtered, given, known, located, scope_of, search, shown, unfit, world_of
 from .databases import add_mysql_database
@@ -299,8 +299,10 @@ def update(call: Call) -> Reply:
     changes = given(body, "customDocumentRoot", "description", "updatePolicy")
     if "userInputs" in body:
         changes["userInputs"] = _without_secrets(body["userInputs"])
+    software: list[dict[str, Any]] = []
     if "systemSoftware" in body:
-        changes["systemSoftware"] = _chosen_software(call, value, body["systemSoftware"])
+        software = _chosen_software(call, value, body["systemSoftware"])
+        changes["systemSoftware"] = [_lagging(value, chosen) for chosen in software]
     if "databases" in body:
         changes["linkedDatabases"] = _relinked(call, value, body["databases"])
     if "appVersionId" in body and body["appVersionId"] != value["appVersion"]["desired"]:
@@ -319,7 +321,40 @@ def update(call: Call) -> Reply:
         world.begin("app_installation", key, Step(set=end))
     else:
         world.change("app_installation", key, **changes)
+    if changes.get("systemSoftware", software) != software:
+        world.follow_up(
+            "app_installation",
+            key,
+            Step(set={"phase": "reconfiguring"}),
+            Step(then="reach desired software"),
+        )
     return Nothing()
+
+
+@after_step("reach desired software")
+def reach_software(world: Objects, key: Key) -> None:
+    """What was wanted of the system software runs now."""
+    software: list[dict[str, Any]] = []
+    for entry in world.read("app_installation", key)["systemSoftware"]:
+        desired = entry["systemSoftwareVersion"]["desired"]
+        number = world.seeded.number("system_software_version", desired)
+        external = entry["externalVersion"]
+        if number is not None:
+            external = world.read("system_software_version", number)["externalVersion"]
+        software.append({**entry, "externalVersion": external, "systemSoftwareVersion": _reached(desired)})
+    world.change("app_installation", key, phase="ready", systemSoftware=software)
+
+
+def _lagging(value: dict[str, Any], chosen: dict[str, Any]) -> dict[str, Any]:
+    """Chosen software while the installation still runs what it ran before: wanted, and not yet there."""
+    for before in value["systemSoftware"]:
+        if before["systemSoftwareId"] == chosen["systemSoftwareId"]:
+            wanted = {
+                **before["systemSoftwareVersion"],
+                "desired": chosen["systemSoftwareVersion"]["desired"],
+            }
+            return {**chosen, "externalVersion": before["externalVersion"], "systemSoftwareVersion": wanted}
+    return {**chosen, "systemSoftwareVersion": {"desired": chosen["systemSoftwareVersion"]["desired"]}}
 
 
 def _relinked(call: Call, value: dict[str, Any], wanted: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from ..seeded import SeededAccount, kind
 from ..state import World
 from ..views import Objects, view
 from .base import asked_scope, descending, filtered, located, patch, remove, scope_of, search, shown, world_of
+from .containers import add_default_stack
 from .domains import add_default_ingress
 from .memberships import add_membership
 from .storage import projects_on
@@ -86,7 +87,7 @@ def project(account: SeededAccount, number: int) -> dict[str, Any]:
         "customerId": account.id("customer", customer),
         "deletionRequested": False,
         "description": account.project_title(number),
-        "directories": {"Home": f"/home/{short}", "Webroot": f"/home/{short}/html"},
+        "directories": {"Home": f"/home/{short}", "Web": f"/home/{short}/html"},
         "enabled": status != "disabled",
         "features": _FEATURES,
         "id": account.id("project", number),
@@ -202,7 +203,7 @@ def add_project(world: World, customer_id: str, description: str, **more: Any) -
         "customerId": customer_id,
         "deletionRequested": False,
         "description": description,
-        "directories": {"Home": f"/home/{short}", "Webroot": f"/home/{short}/html"},
+        "directories": {"Home": f"/home/{short}", "Web": f"/home/{short}/html"},
         "enabled": True,
         "features": _FEATURES,
         "id": id,
@@ -219,6 +220,7 @@ def add_project(world: World, customer_id: str, description: str, **more: Any) -
     }
     world.create("project", customer_id, value)
     add_default_ingress(world, id, short)
+    add_default_stack(world, id)
     add_membership(world, "project", id, world.main_user, "owner", inherited=True)
     if world.fails("project", id):
         end = Step(set={"status": "error", "readiness": "unready"}, stamp=("statusSetAt",))

@@ -76,7 +76,7 @@ async def test_a_second_factor_is_set_up_and_taken_away() -> None:
 
 async def test_a_registered_user_can_log_in() -> None:
     story = Story()
-    body = {"email": "kim@example.org", "password": "another-password-for-tests", "person": PERSON}
+    body = {"email": "kim@example.org", "password": "Another-password-4-tests", "person": PERSON}
     id = await story.made("/v2/register", body, "userId")
     assert (await story.post("/v2/register", body)).status == 409
     login = {name: body[name] for name in ("email", "password")}
@@ -144,7 +144,7 @@ async def test_ssh_keys() -> None:
 async def test_ssh_and_sftp_users(path: str, extra: dict[str, Any]) -> None:
     story = Story()
     project = f"/v2/projects/{story.read('project')['id']}"
-    body = {"description": "Deploy", "authentication": {"password": "secret-for-tests"}, **extra}
+    body = {"description": "Deploy", "authentication": {"password": "Secret-4-tests"}, **extra}
     made = (await story.done("POST", f"{project}/{path}", body)).json
     url = f"/v2/{path}/{made['id']}"
     assert await story.seen(url) == made
@@ -156,7 +156,7 @@ async def test_ssh_and_sftp_users(path: str, extra: dict[str, Any]) -> None:
     value = await story.seen(url)
     assert (value["hasPassword"], value["publicKeys"], value["active"]) == (False, keys, False)
     assert value["authUpdatedAt"] > made["authUpdatedAt"]
-    await story.done("PATCH", url, {"password": "another-secret-for-tests", "description": "Neu"})
+    await story.done("PATCH", url, {"password": "Another-secret-4-tests", "description": "Neu"})
     value = await story.seen(url)
     assert (value["hasPassword"], "publicKeys" in value, value["description"]) == (True, False, "Neu")
     await story.done("DELETE", url)
