@@ -19,15 +19,15 @@ from demo import connected, options, run
 from mittwald_async import Mittwald, fan_out, fan_out_items
 from mittwald_async.models.database import MySqlDatabase, MySqlUser
 
-SIGNS = string.ascii_letters + string.digits + "-_.!"
+KINDS = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-_.!")
 
 
 def password() -> str:
-    """32 characters, at least one of each kind."""
-    kinds = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-_.!")
-    signs = [secrets.choice(kind) for kind in kinds] + [secrets.choice(SIGNS) for _ in range(28)]
-    secrets.SystemRandom().shuffle(signs)
-    return "".join(signs)
+    """32 characters, at least one of each kind; the first is a letter, since the password policy forbids `-`, `_`, `;` there."""
+    random = secrets.SystemRandom()
+    rest = [random.choice(kind) for kind in KINDS] + random.choices("".join(KINDS), k=27)
+    random.shuffle(rest)
+    return random.choice(string.ascii_letters) + "".join(rest)
 
 
 async def with_users(mw: Mittwald) -> list[tuple[MySqlDatabase, MySqlUser]]:

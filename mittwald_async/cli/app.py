@@ -44,11 +44,15 @@ _HELP = """Bulk work on the mittwald API: inventories, single calls, the request
 """
 
 app: typer.Typer = typer.Typer(
-    name="mittwald-async", help=_HELP, epilog=EPILOG, rich_markup_mode="rich", pretty_exceptions_enable=False
+    name="mittwald-async",
+    help=_HELP,
+    epilog=EPILOG,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _subcommand in (sweep, plan, call, operations, limits):
+for _subcommand in (sweep, plan, call, operations, limits, emulate):
     app.command(epilog=EPILOG)(_subcommand)
-app.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})(emulate)
 
 
 def _version(show: bool) -> None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from ..client import Mittwald
 
 _START_SECONDS = 30.0
-_SIZE = ("--customers", "25", "--projects", "100")
-"""An agency's account: its default inventory fits in one window of the budget."""
+_ACCOUNT = ("--customers", "25", "--projects", "100", "--rate-limit", "none")
+"""An agency's account of today, without a budget: nothing has to be waited for."""
 
 
 def demo_client(reserve: float, token_file: Path | None) -> AbstractAsyncContextManager[Mittwald]:
@@ -49,7 +49,7 @@ async def demo_server() -> AsyncGenerator[tuple[str, str]]:
     Raises:
         ConfigurationError: it did not start.
     """
-    command = [sys.executable, "-m", "mittwald_async.emulator", "--port", "0", *_SIZE]
+    command = [sys.executable, "-m", "mittwald_async.emulator", "--port", "0", *_ACCOUNT]
     process = await anyio.open_process(command, stdin=subprocess.DEVNULL, stderr=None)
     try:
         ready = None

@@ -1,21 +1,30 @@
-"""The emulator's time: the machine's, moved forward at will, or one that stands still until told."""
+"""The emulator's time: the machine's, moved forward at will, or one that stands still until it is advanced."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
-EPOCH = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
-"""Where a virtual clock starts, and the day by which seeded accounts are dated."""
+
+def midnight(day: date | None = None) -> float:
+    """Unix seconds at which a day begins in UTC; `None`: today."""
+    day = day or datetime.now(UTC).date()
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
 
 
 class EmulatorClock:
-    """Unix seconds that never go back while a world lasts. `advance` moves them forward and wakes whoever slept long enough."""
+    """Unix seconds that never go back while a world lasts. `advance` moves them forward and wakes whoever slept long enough.
 
-    def __init__(self, *, virtual: bool = False) -> None:
+    Args:
+        virtual: time stands still until it is advanced.
+        start: Unix seconds at which a virtual clock starts; `None`: the beginning of today in UTC.
+    """
+
+    def __init__(self, *, virtual: bool = False, start: float | None = None) -> None:
         self.virtual = virtual
-        self._offset = EPOCH if virtual else time.time() - time.monotonic()
+        self._start = midnight() if start is None else start
+        self._offset = self._start if virtual else time.time() - time.monotonic()
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
 
     def now(self) -> float:
@@ -37,10 +46,12 @@ class EmulatorClock:
             if until <= now and not sleeper.done():
                 sleeper.set_result(None)
 
-    def restart(self) -> None:
-        """A virtual clock goes back to its start; a real one goes on. Only for a world that begins anew."""
+    def restart(self, start: float | None = None) -> None:
+        """A virtual clock goes back to its start, or to another one; a real one goes on. Only for a world that begins
+        anew."""
         if self.virtual:
-            self._offset = EPOCH
+            self._start = self._start if start is None else start
+            self._offset = self._start
 
     async def sleep(self, seconds: float) -> None:
         """Until so many seconds have passed or were skipped."""

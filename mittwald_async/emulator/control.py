@@ -1,22 +1,26 @@
 """The control API under `/__emulator/`: everything about an emulator that the real API does not have. JSON throughout.
 
-GET    /__emulator/status        version of the account, sizes, objects by kind, traits, clock
+GET    /__emulator/status        version of the account, sizes, objects by kind, behaviours, clock
 POST   /__emulator/reset         start over; a body may change seed, customers, projects and any other option
-GET    /__emulator/faults        plans and how often they struck
+GET    /__emulator/faults        plans and how often they applied
 POST   /__emulator/faults        add a plan or a list of them      PUT: replace all      DELETE: none
 GET    /__emulator/clock         {"now": Unix seconds, "virtual": …, "sleepers": …}
 POST   /__emulator/clock         {"advance": seconds}
 PUT    /__emulator/transitions   {"unit": "seconds" | "reads", "length": …, "failing": …}
-PATCH  /__emulator/traits        any trait's options by name: rate_limit, lag, drift, max_limit, …
+PATCH  /__emulator/behaviours    options of behaviours by name: rate_limit, lag, drift, max_limit, …
 GET    /__emulator/requests      the last requests; ?operation=id or glob, ?limit=n      DELETE: forget them
 GET    /__emulator/events        the last writes: event id, when it arrives, what it created, project and customer
+GET    /__emulator/writes        every write carried out, whatever became of its answer: account, operation, path, body, time;
+                                 ?operation=id or glob, ?account=name, ?limit=n      DELETE: forget them
+GET    /__emulator/accounts      name, token, login, seed and sizes of every user
+POST   /__emulator/churn         {"seed": …, "days": …}: realistic changes, the same for the same seed
 GET    /__emulator/counters      requests by operation and status, budget windows, drift, refusals
 GET    /__emulator/state         everything as JSON                PUT: continue from such a dump
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -25,11 +29,14 @@ from aiohttp import web
 
 from .core import Core
 from .faults import parsed
+from .http_messages import ExecutedWrite, LoggedRequest
 from .options import OptionError, Options, Transitions
 
-TRAITS = frozenset(
+CHANGEABLE = frozenset(
     {
         "auth",
+        "broken_log_ends",
+        "empty_lists",
         "default_limit",
         "drift",
         "event_wait",
@@ -37,6 +44,7 @@ TRAITS = frozenset(
         "lag",
         "login_limit",
         "max_limit",
+        "password_policy",
         "permission_lag",
         "rate_limit",
         "rate_limit_on_429",
@@ -67,10 +75,14 @@ class Control:
             ("GET", "clock"): self._clock,
             ("POST", "clock"): self._advance,
             ("PUT", "transitions"): self._transitions,
-            ("PATCH", "traits"): self._traits,
+            ("PATCH", "behaviours"): self._behaviours,
             ("GET", "requests"): self._requests,
             ("DELETE", "requests"): lambda _query, _body: core.log.clear(),
-            ("GET", "events"): lambda _query, _body: list(core.events.recent),
+            ("GET", "events"): self._events,
+            ("GET", "writes"): self._writes,
+            ("DELETE", "writes"): lambda _query, _body: core.writes.clear(),
+            ("GET", "accounts"): self._accounts,
+            ("POST", "churn"): self._churn,
             ("GET", "counters"): self._counters,
             ("GET", "state"): lambda _query, _body: core.dump(),
             ("PUT", "state"): self._load,
@@ -92,11 +104,12 @@ class Control:
     def _status(self, _query: Mapping[str, str], _body: Any) -> Any:
         core = self._core
         options: dict[str, Any] = msgspec.to_builtins(core.options)
-        del options["token"]
+        for name in ("token", "password", "mfa_code", "accounts"):
+            del options[name]
         return {
             "options": options,
             "clock": self._clock({}, None),
-            "objects": core.world.counts(),
+            "objects": _summed([tenant.world.counts() for tenant in core.tenants]),
             "requests": core.number,
         }
 
@@ -130,18 +143,38 @@ class Control:
         self._core.configure(changed(self._core.options, {"transitions": body}))
         return msgspec.to_builtins(self._core.options.transitions)
 
-    def _traits(self, _query: Mapping[str, str], body: Any) -> Any:
+    def _behaviours(self, _query: Mapping[str, str], body: Any) -> Any:
         self._core.configure(retuned(self._core.options, body))
         values = msgspec.to_builtins(self._core.options)
-        return {name: values[name] for name in sorted(TRAITS)}
+        return {name: values[name] for name in sorted(CHANGEABLE)}
 
     def _requests(self, query: Mapping[str, str], _body: Any) -> Any:
-        entries = list(self._core.log)
-        pattern = query.get("operation")
-        if pattern is not None:
-            entries = [entry for entry in entries if fnmatchcase(entry.operation_id or "", pattern)]
-        limit = int(query.get("limit", len(entries)))
-        return entries[-limit:] if limit > 0 else []
+        return _chosen(self._core.log, query)
+
+    def _writes(self, query: Mapping[str, str], _body: Any) -> Any:
+        return _chosen(self._core.writes, query)
+
+    def _events(self, _query: Mapping[str, str], _body: Any) -> Any:
+        return [event for tenant in self._core.tenants for event in tenant.events.recent]
+
+    def _churn(self, _query: Mapping[str, str], body: Any) -> Any:
+        return self._core.churn(msgspec.convert(body.get("seed", 0), int), msgspec.convert(body["days"], int))
+
+    def _accounts(self, _query: Mapping[str, str], _body: Any) -> Any:
+        return [
+            {
+                "name": tenant.name,
+                "token": tenant.options.token,
+                "email": tenant.options.email,
+                "password": tenant.options.password,
+                "mfa_code": tenant.options.mfa_code if tenant.options.mfa else None,
+                "seed": tenant.options.seed,
+                "customers": tenant.options.customers,
+                "projects": tenant.options.projects,
+                "rate_limit": tenant.options.rate_limit,
+            }
+            for tenant in self._core.tenants
+        ]
 
     def _counters(self, _query: Mapping[str, str], _body: Any) -> Any:
         core = self._core
@@ -152,7 +185,7 @@ class Control:
             "requests": core.number,
             "operations": operations,
             "rate_limit": {"windows": core.limits.dump(), "refused": core.limits.refused},
-            "drifted": core.drift.added,
+            "drifted": sum(tenant.drift.added for tenant in core.tenants),
         }
 
     def _load(self, _query: Mapping[str, str], body: Any) -> Any:
@@ -160,12 +193,31 @@ class Control:
         return self._status({}, None)
 
 
-def retuned(options: Options, traits: dict[str, Any]) -> Options:
-    """Options with some traits set that can change in the middle. Raises OptionError."""
-    wrong = set(traits) - TRAITS
+def _chosen(entries: Iterable[LoggedRequest] | Iterable[ExecutedWrite], query: Mapping[str, str]) -> list[Any]:
+    """The last entries of a log, by operation and account."""
+    operation, account = query.get("operation"), query.get("account")
+    chosen = [
+        entry
+        for entry in entries
+        if (operation is None or fnmatchcase(entry.operation_id or "", operation))
+        and (account is None or entry.account == account)
+    ]
+    limit = int(query.get("limit", len(chosen)))
+    return chosen[-limit:] if limit > 0 else []
+
+
+def _summed(counts: list[dict[str, int]]) -> dict[str, int]:
+    return {kind: sum(each[kind] for each in counts) for kind in counts[0]}
+
+
+def retuned(options: Options, behaviours: dict[str, Any]) -> Options:
+    """Options with some set that can change in the middle. Raises OptionError."""
+    wrong = set(behaviours) - CHANGEABLE
     if wrong:
-        raise OptionError(f"no traits: {', '.join(sorted(wrong))}; there are {', '.join(sorted(TRAITS))}")
-    return changed(options, traits)
+        raise OptionError(
+            f"only a new emulator can take {', '.join(sorted(wrong))}; a running one takes {', '.join(sorted(CHANGEABLE))}"
+        )
+    return changed(options, behaviours)
 
 
 def changed(options: Options, changes: dict[str, Any]) -> Options:

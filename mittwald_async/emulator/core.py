@@ -1,57 +1,47 @@
-"""What happens to a request between the socket and the handlers, without any HTTP library.
+"""What happens to a request between the socket and an account, without any HTTP library.
 
-route -> fault -> who calls -> budget -> checks -> awaited event -> handler -> page or body -> drift -> event id
+route -> fault -> whose account -> the account -> log
 """
 
 from __future__ import annotations
 
+import gzip
 import logging
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from ..runtime.operation import Operation, Redirect
-from ..runtime.structs import UNSET
-from . import resources
-from .behaviours import auth, paging
-from .behaviours.consistency import Events, View
+from .behaviours import auth
+from .behaviours.consistency import Events
 from .behaviours.drift import Drift
 from .behaviours.ratelimit import RateLimits
-from .clock import EmulatorClock
-from .faults import Faults, parsed
+from .churn import Change, Churn
+from .clock import EmulatorClock, midnight
+from .faults import Fault, Faults, parsed
 from .generate import Generator
-from .generic import answer_generically, enums_of
-from .handlers import HANDLERS, Call, Content, Fail, Handler, Identity, Listing, Nothing, Reply, Value
-from .http_messages import JSON, EmulatedResponse, Entry, Incoming, created, encode, failed, no_route, ranged
-from .options import Options
-from .resources.exports import exported
+from .handlers import HANDLERS, Handler
+from .http_messages import (
+    EmulatedRequest,
+    EmulatedResponse,
+    ExecutedWrite,
+    LoggedRequest,
+    failed,
+    no_route,
+)
+from .options import Account, Options
+from .replies import Fail
 from .routes import Route, Routes, Stub
+from .seeded import DAY
 from .shapes import Shapes
 from .state import World
+from .tenant import Shared, Specification, Tenant
 from .validate import Checker
 
 log: logging.Logger = logging.getLogger("mittwald_async.emulator")
-DUMP_VERSION = 1
-
-
-class Facts:
-    """What is documented, in the form the core needs it. Never changes, so emulators share it.
-
-    Args:
-        locations: where redirect stubs lead, by `METHOD /path` template.
-    """
-
-    def __init__(
-        self,
-        operations: Iterable[Operation[Any]],
-        redirects: Iterable[Redirect],
-        locations: Mapping[str, str] | None = None,
-    ) -> None:
-        self.routes: Routes = Routes(operations, redirects, locations)
-        self.shapes: Shapes = Shapes()
-        self.checker: Checker = Checker(self.shapes)
+DUMP_VERSION = 2
+_SIZES = ("seed", "customers", "projects", "foreign")
 
 
 class Core:
@@ -59,33 +49,53 @@ class Core:
 
     Args:
         options: checked.
-        facts: what is documented, shared by all emulators of the process.
+        specification: what is documented, shared by all emulators of the process.
     """
 
-    def __init__(self, options: Options, facts: Facts) -> None:
-        resources.register()
+    def __init__(self, options: Options, specification: Specification) -> None:
         self.options: Options = options
-        self.clock: EmulatorClock = EmulatorClock(virtual=options.clock == "virtual")
-        self.routes: Routes = facts.routes
-        self.shapes: Shapes = facts.shapes
-        self.checker: Checker = facts.checker
+        self.specification: Specification = specification
+        self.clock: EmulatorClock = EmulatorClock(virtual=options.clock == "virtual", start=midnight(options.on))
         self.handlers: dict[str, Handler] = dict(HANDLERS)
-        self.log: deque[Entry] = deque(maxlen=options.log_size)
         self.counts: Counter[tuple[str, int]] = Counter()
-        self.number: int = 0
-        self.world: World = World(options, self.clock)
         self._begin(self._planned(options))
 
+    @property
+    def routes(self) -> Routes:
+        return self.specification.routes
+
+    @property
+    def shapes(self) -> Shapes:
+        return self.specification.shapes
+
+    @property
+    def checker(self) -> Checker:
+        return self.specification.checker
+
     def _begin(self, faults: Faults) -> None:
-        """Everything that a reset makes anew beside world and clock."""
+        """Everything that a reset makes anew beside the clock."""
         options = self.options
-        self.generator: Generator = Generator(self.shapes, options.seed)
-        self.tokens: auth.TokenStore = auth.TokenStore(options, self.clock)
+        self.number: int = 0
+        self.days: int = 0
+        """Days that were let pass with `churn`."""
+        self.counts.clear()
+        self.log: deque[LoggedRequest] = deque(maxlen=options.log_size)
+        self.writes: deque[ExecutedWrite] = deque(maxlen=options.write_log_size)
         self.limits: RateLimits = RateLimits(options)
-        self.events: Events = Events(options, self.clock)
-        self.drift: Drift = Drift(options)
         self.faults: Faults = faults
-        self._main_token()
+        shared = Shared(
+            specification=self.specification,
+            clock=self.clock,
+            handlers=self.handlers,
+            limits=self.limits,
+            trace_id=self.trace_id,
+            record=lambda write: self.writes.append(write),
+            number=lambda: self.number,
+            owner=self._owner,
+        )
+        self.tenants: tuple[Tenant, ...] = tuple(
+            Tenant(account, shared, index) for index, account in enumerate(options.each_account())
+        )
 
     def _planned(self, options: Options) -> Faults:
         seed = options.seed if options.fault_seed is None else options.fault_seed
@@ -93,40 +103,48 @@ class Core:
         faults.add(*parsed(options.faults))
         return faults
 
-    def _main_token(self) -> None:
-        """The main user's token, which every emulator starts with."""
-        known = self.tokens.who(self.options.token)
-        if known is None:
-            main = Identity("user", self.world.main_user)
-            roles = ("api_read", "api_write")
-            known = self.tokens.issue(
-                "api", main, secret=self.options.token, description="emulator", roles=roles
-            ).identity
-        self.main = known
+    # the first account, which is the only one of most emulators
+
+    @property
+    def world(self) -> World:
+        return self.tenants[0].world
+
+    @property
+    def tokens(self) -> auth.TokenStore:
+        return self.tenants[0].tokens
+
+    @property
+    def events(self) -> Events:
+        return self.tenants[0].events
+
+    @property
+    def drift(self) -> Drift:
+        return self.tenants[0].drift
+
+    @property
+    def generator(self) -> Generator:
+        return self.tenants[0].generator
 
     def reset(self, options: Options | None = None) -> None:
         """Start over: state, tokens, budgets, events, faults, log. A virtual clock begins anew, a real one goes on."""
         faults = self._planned(options or self.options)  # first: refused ones change nothing
         self.options = options or self.options
-        self.clock.restart()
-        self.world = World(self.options, self.clock)
-        self.log = deque(maxlen=self.options.log_size)
-        self.counts.clear()
-        self.number = 0
+        self.clock.restart(midnight(self.options.on))
         self._begin(faults)
 
     def configure(self, options: Options) -> None:
-        """Take traits from other options; state and budgets stay."""
+        """Take behaviours from other options; state and budgets stay."""
         self.options = options
-        self.world.transitions = options.transitions
-        for trait in (self.tokens, self.limits, self.events, self.drift):
-            trait.options = options
+        self.limits.options = options
+        for tenant, account in zip(self.tenants, options.each_account(), strict=True):
+            tenant.configure(account)
 
-    async def answer(self, request: Incoming) -> EmulatedResponse:
+    async def answer(self, request: EmulatedRequest) -> EmulatedResponse:
         """Answer any request; never raises."""
         self.number += 1
         found = self.routes.find(request.method, request.path)
         operation_id = None
+        tenant = self.tenants[0]
         if isinstance(found, frozenset):
             answer = failed(no_route(found), {})
             if found:
@@ -137,11 +155,12 @@ class Core:
                 answer = EmulatedResponse(308, {"location": target.target(path, request.query)})
             else:
                 operation_id = target.operation.operation_id
-                answer = await self._operation(target, path, request)
+                tenant = self._tenant(path, request)
+                answer = await self._operation(tenant, target, path, request)
         self.counts[operation_id or "", answer.status] += 1
         if self.log.maxlen:
             self.log.append(
-                Entry(
+                LoggedRequest(
                     self.number,
                     self.clock.now(),
                     request.method,
@@ -149,168 +168,84 @@ class Core:
                     request.query,
                     operation_id,
                     answer.status,
+                    tenant.name,
                 )
             )
         return answer
 
-    async def _operation(self, route: Route, path: dict[str, str], request: Incoming) -> EmulatedResponse:
-        fault = self.faults.strike(route.operation)
+    def _tenant(self, path: dict[str, str], request: EmulatedRequest) -> Tenant:
+        """The account that a request is for: by its token, by what a login names, by an id in the path."""
+        if len(self.tenants) == 1:
+            return self.tenants[0]
+        secret = auth.secret_of(request.headers)
+        for tenant in self.tenants:
+            if secret and tenant.tokens.knows(secret):
+                return tenant
+        given = auth.login_of(request.body)
+        for tenant in self.tenants:
+            if auth.is_for(tenant.tokens, tenant.options.email, given):
+                return tenant
+        return self._owner(path.values()) or self.tenants[0]
+
+    def _owner(self, ids: Iterable[str]) -> Tenant | None:
+        if len(self.tenants) == 1:
+            return None
+        return next((tenant for id in ids for tenant in self.tenants if tenant.world.owns(id)), None)
+
+    async def _operation(
+        self, tenant: Tenant, route: Route, path: dict[str, str], request: EmulatedRequest
+    ) -> EmulatedResponse:
+        fault = self.faults.match(route.operation)
         if fault is None:
-            return await self._served(route, path, request)
+            return await self._served(tenant, route, path, request)
         if fault.delay:
             await self.clock.sleep(fault.delay)
         spoilt = fault.status is not None or fault.reset == "before"
         if spoilt and not fault.executed:
             answer = EmulatedResponse(fault.status or 500, {})
         else:
-            answer = await self._served(route, path, request)
-        if fault.status is not None:
-            answer.status = fault.status
-            answer.body, answer.headers["Content-Type"] = fault.error_body()
-        for name, value in fault.headers.items():
-            for known in [known for known in answer.headers if known.lower() == name.lower()]:
-                del answer.headers[known]
-            if value:
-                answer.headers[name] = value
-        answer.fault = fault
+            answer = await self._served(tenant, route, path, request)
+        if fault.stall:
+            await self.clock.sleep(fault.stall)
+        _spoil(answer, fault)
         return answer
 
-    async def _served(self, route: Route, path: dict[str, str], request: Incoming) -> EmulatedResponse:
+    async def _served(
+        self, tenant: Tenant, route: Route, path: dict[str, str], request: EmulatedRequest
+    ) -> EmulatedResponse:
         headers: dict[str, str] = {}
         try:
-            return await self._carried_out(route, path, request, headers)
+            return await tenant.serve(route, path, request, headers)
         except Fail as failure:
             return failed(failure, headers)
         except Exception:
             log.exception("%s failed: %s %s", route.operation.operation_id, request.method, request.path)
             return failed(Fail(500, "InternalError", "the emulator failed; its log has the traceback"), headers)
 
-    async def _carried_out(
-        self, route: Route, path: dict[str, str], request: Incoming, headers: dict[str, str]
-    ) -> EmulatedResponse:
-        operation = route.operation
-        identity = auth.identify(self.tokens, route, request.headers, self.main)
-        passes, budget = self.limits.take(route, identity, request.remote, self.clock.now())
-        headers.update(budget)
-        if not passes:
-            raise Fail(429, "RateLimitError", "too many requests")
-        strict = self.options.validate
-        query = self.checker.parameters(route, path, request.query, request.headers, strict=strict)
-        body = self.checker.body(route, request.body, request.headers.get("content-type", ""), strict=strict)
-        event_id = request.headers.get("if-event-reached")
-        reached = await self.events.reach(event_id, self.trace_id) if event_id else 0
-        call = Call(
-            operation=operation,
-            path=path,
-            query=query,
-            headers=request.headers,
-            body=body,
-            identity=identity,
-            world=self.world,
-            tokens=self.tokens,
-            clock=self.clock,
-            generated=self.generator.value,
-        )
-        view = self.events.view(reached)
-        if not view.whole:
-            view.refuse(path.values())
-            before = view.before(request.path) if operation.method == "GET" else None
-            if before is not None:
-                return EmulatedResponse(200, {**headers, "Content-Type": JSON}, before)
-        earlier = self._before(call, request.path) if self.events.on and not call.pure else None
-        reply = self._handler(route)(call)
-        if isinstance(reply, Fail):
-            raise reply
-        answer = self._rendered(route, reply, call, view, headers)
-        if not call.pure:
-            answer.headers["etag"] = self.events.wrote(created(call, reply), earlier, _about(call))
-        return answer
-
-    def _handler(self, route: Route) -> Handler:
-        handler = self.handlers.get(route.operation.operation_id)
-        if handler is None:
-            handler = self.handlers[route.operation.operation_id] = answer_generically
-        return handler
-
-    def _rendered(
-        self, route: Route, reply: Reply, call: Call, view: View, headers: dict[str, str]
-    ) -> EmulatedResponse:
-        if isinstance(reply, Listing):
-            if not view.whole:
-                reply = Listing(view.without_new(reply.items), reply.extra)
-            items, page_headers = paging.cut(route.operation, reply, call.query, self.options)
-            headers.update(page_headers)
-            if self.drift.hits():
-                items = self.drift.change(items, enums_of(route, self.shapes))
-            headers["Content-Type"] = JSON
-            return EmulatedResponse(route.success, headers, encode(paging.wrapped(route.operation, items, reply)))
-        if isinstance(reply, Value):
-            data = reply.data
-            if self.drift.hits():
-                data = self.drift.change(data, enums_of(route, self.shapes))
-            headers.update(reply.headers)
-            headers["Content-Type"] = JSON
-            return EmulatedResponse(reply.status or route.success, headers, encode(data))
-        if isinstance(reply, Nothing):
-            headers.update(reply.headers)
-            return EmulatedResponse(reply.status or route.success, headers)
-        assert isinstance(reply, Content)
-        headers.update(reply.headers)
-        headers["Content-Type"] = reply.content_type
-        return ranged(reply, headers, call.headers.get("range"))
-
-    def _before(self, call: Call, path: str) -> tuple[str, bytes] | None:
-        """The nearest resource at or above the path as it reads now, for those who will not see the write yet."""
-        while path.count("/") > 2:
-            found = self.routes.find("GET", path)
-            if not isinstance(found, frozenset) and isinstance(found[0], Route) and not found[0].needs_query:
-                return None if found[0].is_list else self._peek(found[0], found[1], call, path)
-            path = path.rpartition("/")[0]
-        return None
-
-    def _peek(self, route: Route, path: dict[str, str], call: Call, raw_path: str) -> tuple[str, bytes] | None:
-        look = Call(
-            operation=route.operation,
-            path=path,
-            query={},
-            headers={},
-            body=UNSET,
-            identity=call.identity,
-            world=self.world,
-            tokens=self.tokens,
-            clock=self.clock,
-            generated=self.generator.value,
-        )
-        look.quiet = True
-        try:
-            reply = self._handler(route)(look)
-        except Fail:
-            return None
-        return (raw_path, encode(reply.data)) if isinstance(reply, Value) else None
-
-    def download(self, backup_id: str, wanted: str | None) -> EmulatedResponse:
-        """What is behind an export's download URL: no token, no budget, ranges as asked for."""
-        try:
-            content = exported(self.world, backup_id)
-        except Fail as failure:
-            return failed(failure, {})
-        return ranged(content, {"Content-Type": content.content_type, **content.headers}, wanted)
-
     def trace_id(self) -> str:
         """Id of the current request, for support."""
         return f"{self.options.seed & 0xFFFFFFFF:08x}{self.number:024x}"
 
+    def churn(self, seed: int, days: int) -> list[Change]:
+        """Let days pass in all accounts, each with its backups, renewals and changes by people; gives all of them."""
+        if not 0 <= days <= 3660:
+            raise ValueError("days must be 0 to 3660")
+        trace: list[Change] = []
+        churns = [Churn(tenant.world, tenant.name, seed) for tenant in self.tenants]
+        for _ in range(days):
+            self.clock.advance(DAY)
+            self.days += 1
+            for churn in churns:
+                trace += churn.day(self.days)
+        return trace
+
     def dump(self) -> dict[str, Any]:
         """State and tokens as JSON values."""
-        options = self.options
-        sizes = {
-            "seed": options.seed,
-            "customers": options.customers,
-            "projects": options.projects,
-            "foreign": options.foreign,
-        }
-        parts: dict[str, Any] = {"clock": self.clock.now(), "tokens": self.tokens.dump(), "world": self.world.dump()}
-        return {"version": DUMP_VERSION, "sizes": sizes, **parts}
+        accounts = [
+            {"sizes": {name: getattr(tenant.options, name) for name in _SIZES}, **tenant.dump()}
+            for tenant in self.tenants
+        ]
+        return {"version": DUMP_VERSION, "clock": self.clock.now(), "accounts": accounts}
 
     def load(self, dumped: Any) -> None:
         """Continue from a dump; a virtual clock goes on from its time. Raises ValueError, LookupError or TypeError if it
@@ -320,27 +255,45 @@ class Core:
         parts: dict[str, Any] = dumped  # pyright: ignore[reportUnknownVariableType]
         if parts.get("version") != DUMP_VERSION:
             raise ValueError(f"not a state of version {DUMP_VERSION}")
-        sizes = msgspec.convert(parts["sizes"], dict[str, int])
-        if set(sizes) != {"seed", "customers", "projects", "foreign"}:
-            raise ValueError("its sizes are not those of an account")
+        accounts = msgspec.convert(parts["accounts"], list[dict[str, Any]])
         now = msgspec.convert(parts["clock"], float)
-        options: Options = msgspec.structs.replace(self.options, **sizes).checked()
-        world = World(options, self.clock)
-        world.load(parts["world"])
-        tokens = auth.TokenStore(options, self.clock)
-        tokens.load(parts["tokens"])
+        if len(accounts) != len(self.tenants):
+            raise ValueError(f"a state of {len(accounts)} accounts; this emulator has {len(self.tenants)}")
+        options = _sized(self.options, [account["sizes"] for account in accounts])
+        fresh = Core(options, self.specification)
+        for tenant, account in zip(fresh.tenants, accounts, strict=True):
+            tenant.load(account["tokens"], account["world"])
         self.reset(options)
-        self.world, self.tokens = world, tokens
-        self._main_token()
+        for tenant, account in zip(self.tenants, accounts, strict=True):
+            tenant.load(account["tokens"], account["world"])
         if self.clock.virtual:
             self.clock.advance(max(now - self.clock.now(), 0.0))
 
 
-def _about(call: Call) -> dict[str, Any]:
-    """What an event is remembered with: which operation wrote, to which project or customer."""
-    write = call.write
-    return {
-        "operation_id": call.operation.operation_id,
-        "project_id": call.path.get("projectId") or (write.project_id if write is not None else None),
-        "customer_id": call.path.get("customerId") or (write.customer_id if write is not None else None),
-    }
+def _sized(options: Options, accounts: list[Any]) -> Options:
+    """Options with the sizes of a dump."""
+    sizes = [msgspec.convert(account, dict[str, int]) for account in accounts]
+    if any(set(each) != set(_SIZES) for each in sizes):
+        raise ValueError("its sizes are not those of an account")
+    if not options.accounts:
+        return msgspec.structs.replace(options, **sizes[0]).checked()
+    own: list[Account] = [
+        msgspec.structs.replace(account, **each) for account, each in zip(options.accounts, sizes, strict=True)
+    ]
+    return msgspec.structs.replace(options, accounts=tuple(own)).checked()
+
+
+def _spoil(answer: EmulatedResponse, fault: Fault) -> None:
+    """What a fault does to the answer itself; the rest happens on the wire."""
+    if fault.status is not None:
+        answer.status = fault.status
+        answer.body, answer.headers["Content-Type"] = fault.error_body()
+    for name, value in fault.headers.items():
+        for known in [known for known in answer.headers if known.lower() == name.lower()]:
+            del answer.headers[known]
+        if value:
+            answer.headers[name] = value
+    if fault.gzip and answer.body:
+        answer.body = gzip.compress(answer.body, mtime=0)
+        answer.headers["Content-Encoding"] = "gzip"
+    answer.fault = fault

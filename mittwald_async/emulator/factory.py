@@ -1,4 +1,4 @@
-"""From options to a core: facts are loaded, a state file is read."""
+"""From options to a core: the documented routes are loaded, a state file is read."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ from typing import Any
 import msgspec
 
 from ..operations import OPERATIONS, REDIRECTS
-from .core import Core, Facts
+from .core import Core
+from .handlers import UNDOCUMENTED
 from .options import OptionError, Options
+from .resources import load_all
+from .routes import Routes
+from .shapes import Shapes
+from .tenant import Specification
+from .validate import Checker
 
 
 def build(options: Options) -> Core:
     """A core over all documented operations, continued from the state file if there is one. Raises OptionError."""
-    core = Core(options, _facts(options.redirects))
+    load_all()
+    core = Core(options, _with_locations(options.redirects) if options.redirects else _documented())
     if options.state is not None:
         dumped = _read(Path(options.state))
         try:
@@ -25,14 +32,16 @@ def build(options: Options) -> Core:
     return core
 
 
-def _facts(locations: dict[str, str]) -> Facts:
-    return Facts(OPERATIONS.values(), REDIRECTS, locations) if locations else _documented()
+def _with_locations(locations: dict[str, str]) -> Specification:
+    """The specification, with redirect stubs that lead to the given places."""
+    shapes = Shapes()
+    return Specification(Routes([*OPERATIONS.values(), *UNDOCUMENTED], REDIRECTS, locations), shapes, Checker(shapes))
 
 
 @cache
-def _documented() -> Facts:
+def _documented() -> Specification:
     """Loaded once per process."""
-    return Facts(OPERATIONS.values(), REDIRECTS)
+    return _with_locations({})
 
 
 def _read(path: Path) -> Any:

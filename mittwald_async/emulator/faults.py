@@ -20,14 +20,19 @@ _PRINTABLE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One plan. What is not set does not happen; several effects of one plan happen together."""
+    """One plan. What is not set does not happen; several effects of one plan happen together.
+
+    Usual ones: an answer lost after the write was carried out (`executed=True, reset="before"`), a proxy's 502 after it
+    (`executed=True, status=502, html=True`), a budget that is used up (`status=429, type="RateLimitError"`), a slow server
+    (`delay=5` or `stall=5`), half a packed body (`gzip=True, truncate=40, unannounced=True`).
+    """
 
     operation: str = "*"
     """Operation id, or a glob over ids or over `METHOD /path/{template}`. One that means no operation is an error."""
     probability: float = 1.0
     """Share of the matching requests, by the plan's own dice."""
     count: int | None = None
-    """So many times, then never again; `None`: for ever."""
+    """So many times, then never again; `None`: without end."""
     after: int = 0
     """So many matching requests pass first."""
     seed: int | None = None
@@ -51,6 +56,12 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Close the connection after so many bytes of the body, though more were announced."""
     delay: float = 0.0
     """Seconds until the request is looked at."""
+    stall: float = 0.0
+    """Seconds between carrying the request out and answering it."""
+    gzip: bool = False
+    """The body is compressed, whatever the request accepts. `truncate` counts compressed bytes."""
+    unannounced: bool = False
+    """No `Content-Length`: the end of the connection is the end of the body. Needs `truncate`."""
     drip: float = 0.0
     """Seconds between the pieces of a body that comes in ten."""
 
@@ -64,12 +75,24 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise OptionError("fault: body and html need a status")
         if self.body is not None and self.html:
             raise OptionError("fault: body and html contradict each other")
+        if self.unannounced and self.truncate is None:
+            raise OptionError("fault: unannounced needs truncate")
         if self.reset and self.truncate is not None:
             raise OptionError("fault: reset and truncate contradict each other")
         if any(not _TOKEN.fullmatch(name) or not _PRINTABLE.fullmatch(value) for name, value in self.headers.items()):
             raise OptionError("fault: headers must be names and values that fit on a line")
-        if min(self.delay, self.drip, self.after, self.truncate or 0, 0 if self.count is None else self.count) < 0:
-            raise OptionError("fault: delay, drip, after, truncate and count must be 0 or more")
+        if (
+            min(
+                self.delay,
+                self.stall,
+                self.drip,
+                self.after,
+                self.truncate or 0,
+                0 if self.count is None else self.count,
+            )
+            < 0
+        ):
+            raise OptionError("fault: delay, stall, drip, after, truncate and count must be 0 or more")
         return self
 
     def error_body(self) -> tuple[bytes, str]:
@@ -90,7 +113,7 @@ class _Plan:
         self.seen = 0
         self.hits = 0
 
-    def strikes(self) -> bool:
+    def happens(self) -> bool:
         self.seen += 1
         fault = self.fault
         if self.seen <= fault.after or (fault.count is not None and self.hits >= fault.count):
@@ -102,7 +125,7 @@ class _Plan:
 
 
 class Faults:
-    """The plans of one emulator; the first that strikes is the one that happens."""
+    """The plans of one emulator; the first that applies is the one that happens."""
 
     def __init__(self, seed: int, operations: Iterable[Operation[Any]]) -> None:
         self._seed = seed
@@ -133,7 +156,7 @@ class Faults:
         self._plans.clear()
         self._by_operation.clear()
 
-    def strike(self, operation: Operation[Any]) -> Fault | None:
+    def match(self, operation: Operation[Any]) -> Fault | None:
         """The fault that happens to this request, if any."""
         if not self._plans:
             return None
@@ -142,12 +165,12 @@ class Faults:
             plans = tuple(plan for plan in self._plans if matches(plan.fault.operation, operation))
             self._by_operation[operation.operation_id] = plans
         for plan in plans:
-            if plan.strikes():
+            if plan.happens():
                 return plan.fault
         return None
 
     def dump(self) -> list[dict[str, Any]]:
-        """The plans and how often they struck."""
+        """The plans and how often they applied."""
         return [{**msgspec.to_builtins(plan.fault), "seen": plan.seen, "hits": plan.hits} for plan in self._plans]
 
 

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..runtime.structs import Constraints
-from .clock import EPOCH
 from .shapes import Choice, Fixed, Many, Record, Scalar, Shape, Shapes, Table, Words
 
 _DEEP = 4
@@ -44,12 +43,14 @@ _WORDS = [
 ]
 
 
-class Dice:
+class ValueDice:
     """Numbers that follow from a text."""
 
-    __slots__ = ("_count", "_pool", "_text")
+    __slots__ = ("_count", "_pool", "_text", "epoch")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, epoch: float = 0.0) -> None:
+        self.epoch = epoch
+        """Unix seconds before which invented moments lie."""
         self._text = text
         self._count = 0
         self._pool = b""
@@ -70,9 +71,10 @@ class Dice:
 
 
 class Generator:
-    """Makes values for one seed."""
+    """Makes values for one seed, dated before the epoch (Unix seconds)."""
 
-    def __init__(self, shapes: Shapes, seed: int) -> None:
+    def __init__(self, shapes: Shapes, seed: int, epoch: float) -> None:
+        self.epoch = epoch
         self._shapes = shapes
         self.seed = seed
 
@@ -87,7 +89,7 @@ class Generator:
 
     def make(self, shape: Shape, key: str, known: dict[str, Any] | None = None) -> Any:
         """As `value`, for a shape."""
-        made = _make(shape, Dice(f"{self.seed} {key}"), "", 0)
+        made = _make(shape, ValueDice(f"{self.seed} {key}", self.epoch), "", 0)
         if not known or not isinstance(made, dict):
             return made
         values: dict[str, Any] = made  # pyright: ignore[reportUnknownVariableType]
@@ -100,7 +102,7 @@ def fields_of(shape: Shape) -> Any:
     return shape.fields if isinstance(shape, Record | Fixed) else None
 
 
-_BY_NAME: dict[str, Callable[[Dice], Any]] = {
+_BY_NAME: dict[str, Callable[[ValueDice], Any]] = {
     "certificateType": lambda dice: dice.number(4),
     "published": lambda dice: True,
     "restartPolicy": lambda dice: "unless-stopped",
@@ -111,7 +113,7 @@ _BY_NAME: dict[str, Callable[[Dice], Any]] = {
 """What the document says of these properties and the models do not carry: numbers as words, constants, limits of items."""
 
 
-def _make(shape: Shape, dice: Dice, name: str, depth: int) -> Any:
+def _make(shape: Shape, dice: ValueDice, name: str, depth: int) -> Any:
     if name in _BY_NAME and isinstance(shape, Scalar):
         return _BY_NAME[name](dice)
     if isinstance(shape, Words):
@@ -134,7 +136,7 @@ def _make(shape: Shape, dice: Dice, name: str, depth: int) -> Any:
     return made
 
 
-def _chosen(shape: Choice, dice: Dice, depth: int) -> Shape:
+def _chosen(shape: Choice, dice: ValueDice, depth: int) -> Shape:
     """Deep down the simplest option, so that recursion ends."""
     if depth > _DEEP:
         simple = [option for option in shape.options if isinstance(option, Scalar | Words)]
@@ -152,7 +154,7 @@ def _distinct(items: list[Any], least: int) -> list[Any]:
     return kept
 
 
-def _scalar(shape: Scalar, dice: Dice, name: str) -> Any:
+def _scalar(shape: Scalar, dice: ValueDice, name: str) -> Any:
     limits = shape.limits
     match shape.kind:
         case "str":
@@ -171,14 +173,14 @@ def _scalar(shape: Scalar, dice: Dice, name: str) -> Any:
             return {}
 
 
-def _between(limits: Constraints, dice: Dice) -> float:
+def _between(limits: Constraints, dice: ValueDice) -> float:
     low = limits.minimum if limits.minimum is not None else min(0.0, limits.maximum or 0.0)
     high = limits.maximum if limits.maximum is not None else low + 100
     span = max(int(high - low), 0)
     return low + dice.number(min(span, 2**31) + 1)
 
 
-def _text(limits: Constraints, dice: Dice, name: str) -> str:
+def _text(limits: Constraints, dice: ValueDice, name: str) -> str:
     text = (
         _patterned(limits.pattern, dice)
         if limits.pattern
@@ -193,7 +195,7 @@ _FORMAT_BY_NAME = {"id": "uuid", "email": "email", "url": "uri", "domain": "host
 """What a name says where the document says nothing."""
 
 
-def _formatted(format: str, dice: Dice) -> str:
+def _formatted(format: str, dice: ValueDice) -> str:
     match format:
         case "uuid":
             return str(uuid.UUID(hex=dice.hex(32), version=4))
@@ -217,8 +219,8 @@ def _formatted(format: str, dice: Dice) -> str:
             return f"{dice.word()}-{dice.word()}"
 
 
-def _moment(dice: Dice) -> datetime:
-    return datetime.fromtimestamp(EPOCH, UTC) - timedelta(seconds=dice.number(3 * 365 * 86400))
+def _moment(dice: ValueDice) -> datetime:
+    return datetime.fromtimestamp(dice.epoch, UTC) - timedelta(seconds=dice.number(3 * 365 * 86400))
 
 
 _PATTERNED = (
@@ -238,7 +240,7 @@ _PATTERNED = (
 )
 
 
-def _patterned(pattern: str, dice: Dice) -> str:
+def _patterned(pattern: str, dice: ValueDice) -> str:
     """A text that matches. The document's few patterns are simple; the candidates cover their kinds."""
     fitting = [text for text in _PATTERNED if re.search(pattern, text)]
     return fitting[dice.number(len(fitting))] if fitting else dice.word()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Any
 
-from .generate import Dice
-from .handlers import Call, Content, Listing, Nothing, Reply, Value
+import msgspec
+
+from .generate import ValueDice
+from .handlers import Call
+from .replies import Content, Listing, Nothing, Reply, Value
 from .routes import Route
 from .shapes import Many, Record, Shapes, words_of
 
@@ -37,7 +41,14 @@ def answer_generically(call: Call) -> Reply:
     if operation.paging is not None and result.type.startswith("list["):
         item = result.type[5:-1]
         return Listing([call.generated(item, *key, number, known=_without_id(known)) for number in range(_ITEMS)])
-    return Value(call.generated(result.type, *key, known=known), result.status)
+    value = call.generated(result.type, *key, known=known)
+    headers = {"ETag": _http_etag(value)} if operation.method == "GET" else {}
+    return Value(value, result.status, headers)
+
+
+def _http_etag(value: Any) -> str:
+    """An ordinary HTTP etag, as some generic routes of the real API answer it: no event id."""
+    return f'W/"{blake2b(msgspec.json.encode(value), digest_size=6).hexdigest()}"'
 
 
 def _content(call: Call, key: tuple[str, ...]) -> Content:
@@ -49,7 +60,7 @@ def _content(call: Call, key: tuple[str, ...]) -> Content:
 
 
 def _words(key: tuple[str, ...]) -> list[str]:
-    dice = Dice(" ".join(key))
+    dice = ValueDice(" ".join(key))
     return [" ".join(dice.word() for _ in range(8)) for _ in range(16)]
 
 

@@ -4,106 +4,23 @@ The core routes, authenticates, checks the request, then runs the operation's ha
 
     @handles("project-get-project")
     def get_project(call: Call) -> Reply:
-        return Value(call.world.project(call.path["projectId"], call.identity))
+        return shown(call, "project", located(call, "project", "projectId"))
 
-A handler is a plain function: no waiting, no HTTP. It works with plain JSON values; a value that is already JSON is a
-`msgspec.Raw`. Operations without a handler get generated, stable answers.
+A handler is a plain function: no waiting, no HTTP. Operations without a handler get generated, stable answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 import msgspec
 
-from ..runtime.operation import Operation
+from ..runtime.operation import Body, Operation, Parameter, Result
 from .clock import EmulatorClock
-
-if TYPE_CHECKING:
-    from .state import World
-
-
-class Lazy(Protocol):
-    """A list that may be made while it is read. `list` and `range`-like classes will do."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, part: slice, /) -> Iterable[Any]: ...
-
-
-class Listing(msgspec.Struct, frozen=True):
-    """A list, whole, filtered and ordered; the paging trait cuts the page out and writes the headers. Wrapped lists
-    (`{"leads": […]}`) are wrapped by the core as the facts say; further properties go to `extra`."""
-
-    items: Lazy
-    extra: dict[str, Any] = {}
-
-
-class Value(msgspec.Struct, frozen=True):
-    """One JSON value. Without a status, the operation's first documented success."""
-
-    data: Any
-    status: int | None = None
-    headers: dict[str, str] = {}
-
-
-class Nothing(msgspec.Struct, frozen=True):
-    """Success without a body."""
-
-    status: int | None = None
-    headers: dict[str, str] = {}
-
-
-class Content(msgspec.Struct, frozen=True):
-    """Bytes, as they are; the core answers `Range` requests for them."""
-
-    data: bytes
-    content_type: str = "application/octet-stream"
-    headers: dict[str, str] = {}
-    status: int = 200
-
-
-class Issue(msgspec.Struct, frozen=True):
-    """One complaint of a ValidationError: `path` is where (`body.description`, `limit`), `type` the rule."""
-
-    path: str
-    message: str
-    type: str = "format"
-
-
-class Fail(Exception):
-    """An error answer; raise it or return it. `refused` is the 412 that is final, told apart by its type."""
-
-    def __init__(self, status: int, type: str, message: str, issues: Iterable[Issue] = ()) -> None:
-        super().__init__(message)
-        self.status = status
-        self.type = type
-        self.message = message
-        self.issues: tuple[Issue, ...] = tuple(issues)
-
-    @classmethod
-    def not_found(cls, what: str = "resource", id: str = "") -> Fail:
-        return cls(404, "NotFound", f"{what} {id} not found".replace("  ", " "))
-
-    @classmethod
-    def forbidden(cls, message: str = "access denied; verify the permissions of your token") -> Fail:
-        return cls(403, "PermissionDenied", message)
-
-    @classmethod
-    def invalid(cls, path: str, message: str, type: str = "format") -> Fail:
-        return cls(400, "ValidationError", "request validation failed", (Issue(path, message, type),))
-
-    @classmethod
-    def refused(cls, message: str) -> Fail:
-        return cls(412, "VError", message)
-
-    @classmethod
-    def conflict(cls, message: str) -> Fail:
-        return cls(409, "Conflict", message)
-
-
-Reply: TypeAlias = Listing | Value | Nothing | Content | Fail
+from .identity import Identity, Tokens
+from .replies import Reply
+from .state import World
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -114,21 +31,7 @@ class Part(msgspec.Struct, frozen=True):
     content_type: str = "application/octet-stream"
 
 
-class Identity(msgspec.Struct, frozen=True):
-    """Who calls: a user by session or API token, an extension instance, or nobody (routes without security)."""
-
-    kind: Literal["user", "extension", "nobody"]
-    user_id: str | None = None
-    token_id: str | None = None
-    """Id of the session or the API token."""
-    extension_instance_id: str | None = None
-    project_id: str | None = None
-    """The only project an extension instance's token may see."""
-    customer_id: str | None = None
-    read_only: bool = False
-
-
-class Write(msgspec.Struct, frozen=True):
+class WriteDetails(msgspec.Struct, frozen=True):
     """What a handler says of its write beyond what the core sees by itself."""
 
     project_id: str | None = None
@@ -136,62 +39,11 @@ class Write(msgspec.Struct, frozen=True):
     created: tuple[str, ...] = ()
 
 
-class Token(msgspec.Struct, kw_only=True):
-    """A secret that opens doors, and what is told about it."""
-
-    secret: str
-    id: str
-    """Session id, API token id, retrieval key id."""
-    kind: Literal["session", "api", "extension", "key"]
-    identity: Identity
-    created: float
-    expires: float | None = None
-    """Unix seconds."""
-    refresh: str | None = None
-    description: str = ""
-    roles: tuple[str, ...] = ()
-
-
-class Tokens(Protocol):
-    """The tokens of one emulator. Sessions and API tokens are listed, made and revoked through it."""
-
-    def issue(
-        self,
-        kind: Literal["session", "api", "extension", "key"],
-        identity: Identity,
-        *,
-        seconds: float | None = None,
-        description: str = "",
-        roles: Iterable[str] = (),
-    ) -> Token:
-        """Make one; `identity.token_id` is set to the new id."""
-        ...
-
-    def of(self, user_id: str, kind: Literal["session", "api"]) -> list[Token]:
-        """A user's living tokens, oldest first."""
-        ...
-
-    def get(self, token_id: str) -> Token | None: ...
-
-    def revoke(self, token_id: str) -> bool:
-        """False: there was none."""
-        ...
-
-
-class Account(msgspec.Struct, frozen=True):
-    """What login needs to know of a user."""
-
-    user_id: str
-    email: str
-    password: str
-    mfa_code: str | None = None
-    """Set: login asks for a second factor, and this is it."""
-
-
 class Call:
     """One request that passed all checks."""
 
     __slots__ = (
+        "acted",
         "body",
         "clock",
         "generated",
@@ -237,21 +89,30 @@ class Call:
         self.generated: Callable[..., Any] = generated
         """`call.generated("project.Project", *key, **known)`: a value of that type, stable for this seed and key, with
         the given top-level properties by wire name (a dict may be given as `known=`)."""
-        self.write: Write | None = None
+        self.write: WriteDetails | None = None
         self.pure: bool = operation.method == "GET" or operation.paging is not None
         """True: nothing was changed, so no event is made. Set it in POSTs that only read."""
+        self.acted: bool = False
+        """True: something happened although it was a GET, so it is not to be repeated by looking."""
         self.quiet: bool = False
         """True: the emulator itself looks, to remember how things were; not a read that counts."""
+
+    @property
+    def base_url(self) -> str:
+        """Where this emulator is reached, for addresses in answers."""
+        return f"http://{self.headers.get('host', 'localhost')}"
 
     def wrote(
         self, *, project_id: str | None = None, customer_id: str | None = None, created: Iterable[str] = ()
     ) -> None:
-        """Tell what the write touched, where path and answer do not (`projectId` in the path and `id` in a 201 do)."""
+        """Say what the write touched, where path and answer do not (`projectId` in the path and `id` in a 201 do)."""
         self.pure = False
-        self.write = Write(project_id, customer_id, tuple(created))
+        self.write = WriteDetails(project_id, customer_id, tuple(created))
 
 
 Handler: TypeAlias = Callable[[Call], Reply]
+UNDOCUMENTED: list[Operation[Any]] = []
+"""Routes that are no operation of the document: download addresses, webhooks, the metrics proxy."""
 HANDLERS: dict[str, Handler] = {}
 
 
@@ -266,3 +127,35 @@ def handles(*operation_ids: str) -> Callable[[Handler], Handler]:
         return handler
 
     return register
+
+
+def serves(method: str, path: str, *, open: bool = True) -> Callable[[Handler], Handler]:
+    """Register a handler of a route that is not an operation of the document, such as `/v2/things/{thingId}?token`.
+    `open`: it needs no token; otherwise it takes a JSON body."""
+    template, _, query = path.partition("?")
+
+    def register(handler: Handler) -> Handler:
+        operation: Operation[Any] = Operation(
+            operation_id=f"emulator-{method.lower()}-{handler.__name__.replace('_', '-')}",
+            method=method,
+            path=template,
+            group="",
+            name=handler.__name__,
+            tag="",
+            secured=not open,
+            parameters=tuple(_text_parameters(template, query)),
+            body=None if open else Body(content_type="application/json", type="Any", required=True),
+            results=(Result(status=200, type="None"),),
+        )
+        UNDOCUMENTED.append(operation)
+        return handles(operation.operation_id)(handler)
+
+    return register
+
+
+def _text_parameters(template: str, query: str) -> Iterator[Parameter]:
+    for segment in template.split("/"):
+        if segment.startswith("{"):
+            yield Parameter(name=segment[1:-1], wire=segment[1:-1], where="path", type="str", required=True)
+    for name in filter(None, query.split("&")):
+        yield Parameter(name=name, wire=name, where="query", type="str")

@@ -1,4 +1,4 @@
-"""Requests and answers as the core sees them, and the answers that need no handler."""
+"""Requests and responses as the core sees them, and the answers that need no handler."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import msgspec
 
 from .behaviours.consistency import NotReached, item_id
 from .faults import Fault
-from .handlers import Call, Content, Fail, Reply, Value
+from .handlers import Call
+from .replies import Content, Fail, Reply, Value
 
 JSON = "application/json"
 encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
 
-class Incoming(msgspec.Struct, frozen=True):
+class EmulatedRequest(msgspec.Struct, frozen=True):
     """A request as it came. `path` is raw: still escaped, without the query."""
 
     method: str
@@ -30,16 +31,18 @@ class Incoming(msgspec.Struct, frozen=True):
 class EmulatedResponse:
     """What goes back. `fault` is what still has to happen to it on the wire."""
 
-    __slots__ = ("body", "fault", "headers", "status")
+    __slots__ = ("body", "breaks", "fault", "headers", "status")
 
     def __init__(self, status: int, headers: dict[str, str], body: bytes = b"", fault: Fault | None = None) -> None:
         self.status: int = status
         self.headers: dict[str, str] = headers
         self.body: bytes = body
         self.fault: Fault | None = fault
+        self.breaks: bool = False
+        """The connection breaks after the body instead of ending it."""
 
 
-class Entry(msgspec.Struct, frozen=True):
+class LoggedRequest(msgspec.Struct, frozen=True):
     """One remembered request."""
 
     number: int
@@ -50,6 +53,28 @@ class Entry(msgspec.Struct, frozen=True):
     query: str
     operation_id: str | None
     status: int
+    account: str = ""
+    """Name of the account that the request was for."""
+
+
+class ExecutedWrite(msgspec.Struct, frozen=True):
+    """One write that was carried out, whatever became of its answer."""
+
+    number: int
+    """Of the request, counted from 1."""
+    at: float
+    """Unix seconds of the emulator's clock."""
+    account: str
+    """Name of the account it was carried out in."""
+    operation_id: str
+    method: str
+    path: str
+    body: Any = None
+    """The JSON body, `None` where there was none or it was of another type."""
+    event_id: str = ""
+    """The `etag` of its answer."""
+    created: tuple[str, ...] = ()
+    """Ids that came into being with it."""
 
 
 def no_route(allowed: frozenset[str]) -> Fail:

@@ -21,11 +21,13 @@ class Step(msgspec.Struct, kw_only=True, omit_defaults=True):
     drop: tuple[str, ...] = ()
     stamp: tuple[str, ...] = ()
     """Properties that get the moment of the change."""
+    then: str = ""
+    """Name of what happens instead of a change of properties, see `views.after_step`."""
     remove: bool = False
     """The object is deleted."""
 
 
-class Course(msgspec.Struct, kw_only=True):
+class Transition(msgspec.Struct, kw_only=True):
     """The steps an object has before it."""
 
     steps: list[Step]
@@ -35,31 +37,31 @@ class Course(msgspec.Struct, kw_only=True):
     """Reads until the next step."""
 
 
-class Courses:
+class RunningTransitions:
     """Everything that is under way."""
 
     def __init__(self) -> None:
-        self.running: dict[Subject, Course] = {}
+        self.running: dict[Subject, Transition] = {}
         self._heap: list[tuple[float, int, Subject]] = []
         self._order = 0
 
-    def start(self, subject: Subject, course: Course) -> None:
+    def start(self, subject: Subject, transition: Transition) -> None:
         """Replaces what was under way for the same object."""
-        self.running[subject] = course
-        if course.due is not None:
+        self.running[subject] = transition
+        if transition.due is not None:
             self._order += 1
-            heappush(self._heap, (course.due, self._order, subject))
+            heappush(self._heap, (transition.due, self._order, subject))
 
     def stop(self, subject: Subject) -> None:
         self.running.pop(subject, None)
 
-    def due(self, now: float) -> Iterator[tuple[Subject, Course]]:
+    def due(self, now: float) -> Iterator[tuple[Subject, Transition]]:
         """What is over by now, each taken out of the schedule; outdated entries are skipped."""
         while self._heap and self._heap[0][0] <= now:
             moment, _, subject = heappop(self._heap)
-            course = self.running.get(subject)
-            if course is not None and course.due == moment:
-                yield subject, course
+            transition = self.running.get(subject)
+            if transition is not None and transition.due == moment:
+                yield subject, transition
 
     @property
     def waiting(self) -> bool:

@@ -17,21 +17,21 @@ class Keys:
 
     Args:
         numbers: the generated ones.
-        gone: sorted numbers that are no more; others than those in `numbers` do not matter.
-        born: created ones, oldest first.
+        deleted: sorted numbers that are no more; others than those in `numbers` do not matter.
+        created: created ones, oldest first.
     """
 
-    __slots__ = ("_born", "_gone", "_living", "_low", "_numbers")
+    __slots__ = ("_created", "_deleted", "_living", "_low", "_numbers")
 
-    def __init__(self, numbers: range, gone: Sequence[int] = (), born: Sequence[Key] = ()) -> None:
+    def __init__(self, numbers: range, deleted: Sequence[int] = (), created: Sequence[Key] = ()) -> None:
         self._numbers = numbers
-        self._gone = gone
-        self._low = bisect_left(gone, numbers.start)
-        self._living = len(numbers) - (bisect_left(gone, numbers.stop) - self._low)
-        self._born = born
+        self._deleted = deleted
+        self._low = bisect_left(deleted, numbers.start)
+        self._living = len(numbers) - (bisect_left(deleted, numbers.stop) - self._low)
+        self._created = created
 
     def __len__(self) -> int:
-        return self._living + len(self._born)
+        return self._living + len(self._created)
 
     def __getitem__(self, part: slice, /) -> list[Key]:
         start, stop, step = part.indices(len(self))
@@ -41,23 +41,23 @@ class Keys:
         if start < self._living:
             found.extend(self._from(start, min(stop, self._living) - start))
         if stop > self._living:
-            found.extend(self._born[max(0, start - self._living) : stop - self._living])
+            found.extend(self._created[max(0, start - self._living) : stop - self._living])
         return found
 
     def __iter__(self) -> Iterator[Key]:
         yield from self._from(0, self._living)
-        yield from self._born
+        yield from self._created
 
     def _from(self, index: int, count: int) -> Iterator[int]:
         """`count` living numbers, from the one at `index` on."""
-        gone, low = self._gone, self._low
+        deleted, low = self._deleted, self._low
         first = self._numbers.start
         hole = low + bisect_right(
-            range(len(gone) - low), index, key=lambda position: gone[low + position] - first - position
+            range(len(deleted) - low), index, key=lambda position: deleted[low + position] - first - position
         )
         number = first + index + hole - low
         while count > 0:
-            following = gone[hole] if hole < len(gone) else self._numbers.stop
+            following = deleted[hole] if hole < len(deleted) else self._numbers.stop
             run = min(count, following - number)
             yield from range(number, number + run)
             count -= run
@@ -65,7 +65,7 @@ class Keys:
             hole += 1
 
 
-class Shown:
+class EncodedList:
     """JSON of the objects behind some keys, made (or remembered) page by page."""
 
     __slots__ = ("_keys", "_show")

@@ -1,10 +1,20 @@
-"""What an emulator can be told: one record, checked as a whole before anything starts."""
+"""What an emulator can be given: one record, checked as a whole before anything starts."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import os
+from datetime import date
+from typing import Any, Literal, TypedDict
 
 import msgspec
+from msgspec import UNSET, UnsetType
+
+EMAIL = "user@example.org"
+"""The main user's login."""
+PASSWORD = "password-for-tests"  # noqa: S105
+"""The password of every generated user."""
+MFA_CODE = "123456"
+"""The second factor of everyone who has one."""
 
 
 class OptionError(ValueError):
@@ -22,14 +32,43 @@ class Transitions(msgspec.Struct, frozen=True, kw_only=True):
     """Share of the things that end in their failed state, 0 to 1."""
 
 
+class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """One user of an emulator with several: a token, a login, a budget and data of its own.
+
+    What is not set is as in the emulator's options.
+    """
+
+    name: str | None = None
+    """In the logs; `None`: `account-1`, `account-2` and so on."""
+    token: str | None = None
+    """API token; `None`: `token`, `token-2`, `token-3` and so on."""
+    email: str | None = None
+    """Of the login; `None`: `user@example.org`, `user-2@example.org` and so on."""
+    password: str | None = None
+    seed: int | None = None
+    """`None`: the emulator's, plus 1 for the second account, plus 2 for the third."""
+    customers: int | None = None
+    projects: int | None = None
+    foreign: int | None = None
+    mfa: bool | None = None
+    rate_limit: tuple[int, float] | UnsetType | None = UNSET
+    """Requests and seconds of this user's budget, or `None` for no limit."""
+    empty_lists: bool | None = None
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything an emulator is told. Every trait has its switch here; defaults resemble the real thing."""
+    """Everything an emulator can be given. Every behaviour has its switch here; defaults resemble the real thing."""
 
     host: str = "127.0.0.1"
     port: int = 0
     """0: any free port."""
     seed: int = 0
-    """Same seed, same account."""
+    """Same seed and same day, same account."""
+    on: date | None = None
+    """The day by which the account is dated: its backups are of the night before. `None`: today, in UTC. A virtual clock
+    starts at its beginning."""
+    accounts: tuple[Account, ...] = ()
+    """Several users, each with data of its own; none: one user, by the options below."""
     customers: int = 3
     projects: int = 20
     """Projects of the whole account, spread over the customers. Who has three or more has a server to create others on."""
@@ -42,10 +81,16 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     transitions: Transitions = Transitions()
     token: str = "token"  # noqa: S105
     """The main user's API token."""
+    email: str = EMAIL
+    """The main user's login, with `password` (of every generated user) and, with `mfa`, `mfa_code`."""
+    password: str = PASSWORD
+    mfa_code: str = MFA_CODE
     auth: bool = True
     """False: every token, and none, is taken for the user's."""
     validate: bool = True
     """False: requests are not checked against the document."""
+    password_policy: bool = True
+    """False: any password will do."""
     rate_limit: tuple[int, float] | None = (3000, 600.0)
     """Requests and seconds. `None`: unlimited, without headers."""
     rate_limit_per: Literal["user", "token"] = "user"
@@ -55,7 +100,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     rate_limit_on_429: bool = False
     """True: a 429 carries the headers as well; the real one does not."""
     lag: float = 0.25
-    """Seconds until a write is visible to reads that do not ask for it; 0 switches the trait off. `Emulator` and the
+    """Seconds until a write is visible to reads that do not ask for it; 0 switches this off. `Emulator` and the
     command line take 0 where nothing is said and the clock is virtual."""
     permission_lag: float = 0.0
     """Seconds after the event is reached for which a created thing is still 403 or 404."""
@@ -81,6 +126,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """File with a dumped state to start from; `seed`, `customers` and `projects` of the dump win."""
     log_size: int = 1000
     """Requests the control API remembers."""
+    write_log_size: int = 1_000_000
+    """Executed writes that are remembered."""
+    empty_lists: bool = False
+    """True: lists of the whole account answer `[]` (but for those of projects, servers and customers), though the lists of
+    a project show its items, as some tokens of the real API see it."""
+    broken_log_ends: bool = True
+    """The logs of a service come whole, but their connection breaks instead of ending, as the real one often does."""
 
     def checked(self) -> Options:
         """The same options with every value in its type, or OptionError."""
@@ -104,6 +156,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             ("permission_lag", self.permission_lag >= 0, "0 or more seconds"),
             ("event_wait", self.event_wait >= 0, "0 or more seconds"),
             ("log_size", self.log_size >= 0, "0 or more"),
+            ("write_log_size", self.write_log_size >= 0, "0 or more"),
         )
         for name, fine, allowed in ranges:
             if not fine:
@@ -111,13 +164,89 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         for name, limit in (("rate_limit", self.rate_limit), ("login_limit", self.login_limit)):
             if limit is not None and (limit[0] < 1 or limit[1] <= 0):
                 raise OptionError(f"{name} must be at least 1 request in more than 0 seconds")
+        if self.accounts:
+            self._check_accounts()
         if not self.auth and self.mfa:
             raise OptionError("mfa contradicts auth=False: without credentials there is no second factor")
         if self.permission_lag and not self.lag:
             raise OptionError("permission_lag needs lag: without lagging events permissions do not lag")
+
+    def _check_accounts(self) -> None:
+        each = self.each_account()
+        for account in each:
+            account.checked()
+        for name in ("name", "token", "email", "seed"):
+            values = [getattr(account, "account_name" if name == "name" else name) for account in each]
+            if len(set(values)) < len(values):
+                raise OptionError(f"accounts must differ in {name}")
+
+    def each_account(self) -> list[AccountOptions]:
+        """The options of every account: one where none are given."""
+        if not self.accounts:
+            return [_for_account(self, Account(), 1)]
+        return [_for_account(self, account, number) for number, account in enumerate(self.accounts, 1)]
+
+
+class AccountOptions(Options, frozen=True, kw_only=True):
+    """The options as one account has them."""
+
+    account_name: str
+
+
+def _for_account(options: Options, account: Account, number: int) -> AccountOptions:
+    own = {
+        name: value
+        for name in Account.__struct_fields__
+        if name != "name" and (value := getattr(account, name)) is not (UNSET if name == "rate_limit" else None)
+    }
+    if number > 1:
+        own.setdefault("token", f"{options.token}-{number}")
+        own.setdefault("seed", options.seed + number - 1)
+        local, _, domain = options.email.partition("@")
+        own.setdefault("email", f"{local}-{number}@{domain}")
+    shared = {name: getattr(options, name) for name in Options.__struct_fields__}
+    return AccountOptions(**{**shared, "accounts": (), **own}, account_name=account.name or f"account-{number}")
 
 
 def usual_lag(clock: object) -> float:
     """The lag where none is asked for: with a virtual clock, a read that waits for its write would wait for ever, since
     nobody advances the clock meanwhile."""
     return 0.0 if clock == "virtual" else Options().lag
+
+
+class OptionsByName(TypedDict, total=False):
+    """The options that `Emulator` takes by name beside its own parameters, for editors and type checkers."""
+
+    host: str
+    port: int
+    on: date | str | None
+    accounts: tuple[Account, ...] | list[Account]
+    foreign: int
+    mfa: bool
+    clock: Literal["real", "virtual"]
+    transitions: Transitions
+    token: str
+    email: str
+    password: str
+    mfa_code: str
+    auth: bool
+    validate: bool
+    password_policy: bool
+    rate_limit_per: Literal["user", "token"]
+    login_limit: tuple[int, float] | None
+    rate_limit_on_429: bool
+    lag: float
+    permission_lag: float
+    event_wait: float
+    drift: float
+    max_limit: dict[str, int]
+    default_limit: int | None
+    session_seconds: float
+    extension_seconds: float
+    fault_seed: int | None
+    redirects: dict[str, str]
+    state: str | os.PathLike[str] | None
+    log_size: int
+    write_log_size: int
+    empty_lists: bool
+    broken_log_ends: bool

@@ -14,11 +14,13 @@ from aiohttp import web
 from .control import Control
 from .core import Core
 from .faults import Fault
-from .http_messages import EmulatedResponse, Incoming
+from .http_messages import EmulatedRequest, EmulatedResponse
 from .options import OptionError
 
 MAX_BODY = 64 * 1024 * 1024
 """Bytes of the largest request body taken; above it 413."""
+_CONTROL = "/__emulator/"
+_DOWNLOADS = "/__emulator/downloads/"
 _PIECES = 10
 _NO_BODY = frozenset({204, 304})
 _QUIET = logging.Logger("mittwald_async.emulator.http", logging.CRITICAL)
@@ -36,7 +38,7 @@ class Server:
         self.port: int = 0
 
     async def start(self, host: str, port: int) -> None:
-        """Listen. Raises OptionError if the port cannot be had."""
+        """Listen. Raises OptionError if the port is taken."""
         loop = asyncio.get_running_loop()
 
         def request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
@@ -69,15 +71,15 @@ class Server:
             body = await request.read() if request.can_read_body else b""
         except web.HTTPRequestEntityTooLarge:
             return web.Response(status=413, body=_TOO_LARGE, content_type="application/json")
-        if path.startswith("/__emulator/downloads/"):
-            return _plain(self.core.download(path.rpartition("/")[2], request.headers.get("range")))
-        if path.startswith("/__emulator/"):
+        if path.startswith(_CONTROL) and not path.startswith(_DOWNLOADS):
             return self._control.answer(request.method, path, request.query, body)
         method = "GET" if request.method == "HEAD" else request.method
-        incoming = Incoming(method, path, query, request.headers, body, request.remote or "")
+        incoming = EmulatedRequest(method, path, query, request.headers, body, request.remote or "")
         answer = await self.core.answer(incoming)
         if answer.fault is not None and (answer.fault.reset or answer.fault.truncate is not None or answer.fault.drip):
             return await self._spoilt(request, answer, answer.fault)
+        if answer.breaks:
+            return await _broken(request, answer)
         return _plain(answer)
 
     async def _spoilt(self, request: web.BaseRequest, answer: EmulatedResponse, fault: Fault) -> web.StreamResponse:
@@ -90,6 +92,8 @@ class Server:
                 request.transport.write(f"HTTP/1.1 {answer.status} OK\r\nContent-Ty".encode())
             _reset(request.transport)
             return web.Response()
+        if fault.unannounced:
+            return _unannounced(request, answer, fault.truncate or 0)
         body = answer.body
         response = web.StreamResponse(status=answer.status, headers=answer.headers)
         response.content_length = len(body)
@@ -107,6 +111,27 @@ class Server:
                 await self.core.clock.sleep(fault.drip)
                 await response.write(body[start : start + size])
         return response
+
+
+def _unannounced(request: web.BaseRequest, answer: EmulatedResponse, length: int) -> web.Response:
+    """Send a part of the body without having said how long it is, and close the connection."""
+    if request.transport is not None:
+        headers = {**answer.headers, "Connection": "close"}
+        lines = [f"HTTP/1.1 {answer.status} OK", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+        request.transport.write("\r\n".join(lines).encode() + answer.body[:length])
+        request.transport.close()
+    return web.Response()
+
+
+async def _broken(request: web.BaseRequest, answer: EmulatedResponse) -> web.StreamResponse:
+    """Send the whole body in chunks, and break the connection instead of ending it."""
+    response = web.StreamResponse(status=answer.status, headers=answer.headers)
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    await response.write(answer.body)
+    if request.transport is not None:
+        request.transport.close()
+    return response
 
 
 def _plain(answer: EmulatedResponse) -> web.Response:

@@ -8,16 +8,14 @@ from typing import Any
 
 import msgspec
 
-from . import handlers as calls
-from . import resources
-from .account import KINDS, Account
-from .clock import EmulatorClock
-from .dump import dumped, restored
-from .handlers import Fail, Identity
-from .lifecycle import Course, Courses, Step, Subject
-from .listing import Key, Keys, Shown
+from .clock import EmulatorClock, midnight
+from .identity import Identity, Login
+from .lifecycle import RunningTransitions, Step, Subject, Transition
+from .listing import EncodedList, Key, Keys
 from .options import Options, Transitions
-from .views import FAREWELLS, VIEWS, View
+from .replies import Fail, Listing
+from .seeded import KIND_OF_PARAMETER, KINDS, SeededAccount
+from .views import AFTER_STEP, BEFORE_DELETE, VIEWS, View
 
 _CREATED = 1 << 12
 """Added to a kind's number in the ids of created objects."""
@@ -25,10 +23,6 @@ _SHOWN_BYTES = 256 << 20
 """Encoded JSON kept for the next reader."""
 _SELECTIONS = 64
 """Filtered lists kept for the next page."""
-PASSWORD = "password-for-tests"  # noqa: S105
-"""Every generated user logs in with it."""
-MFA_CODE = "123456"
-"""The second factor of everybody who has one."""
 
 
 class World:
@@ -42,33 +36,47 @@ class World:
     """
 
     def __init__(self, options: Options, clock: EmulatorClock) -> None:
-        resources.register()
         self.clock = clock
         self.options = options
-        self.transitions: Transitions = options.transitions
+        self.transition_options: Transitions = options.transitions
         """Assigned anew while it runs, see `Core.configure`."""
-        self.courses: Courses = Courses()
+        self.transitions: RunningTransitions = RunningTransitions()
         self.counting = True
         """False while the emulator itself looks: such reads do not move anything on."""
-        self.reset(Account(options.seed, options.customers, options.projects, options.foreign, options.mfa))
+        self.restart(epoch=midnight(options.on), mfa=options.mfa)
 
-    def reset(self, account: Account) -> None:
-        """Forget everything that happened."""
+    def restart(self, *, epoch: float, mfa: bool) -> None:
+        """Forget everything that happened.
+
+        Args:
+            epoch: Unix seconds of the midnight by which the account is dated.
+            mfa: the main user has a second factor.
+        """
+        options = self.options
+        account = SeededAccount(
+            options.seed,
+            options.customers,
+            options.projects,
+            options.foreign,
+            mfa,
+            epoch=epoch,
+            email=options.email,
+        )
         self.seeded = account
         self.main_user: str = account.id("user", 0)
         self.objects: dict[str, dict[Key, dict[str, Any]]] = {name: {} for name in KINDS}
-        self.born: dict[str, list[Key]] = {name: [] for name in KINDS}
-        self.born_below: dict[tuple[str, str], list[Key]] = {}
+        self.created: dict[str, list[Key]] = {name: [] for name in KINDS}
+        self.created_below: dict[tuple[str, str], list[Key]] = {}
         self.parents: dict[Subject, str] = {}
         """Id of the object above, for created and moved ones."""
-        self.gone: dict[str, list[int]] = {name: [] for name in KINDS}
+        self.deleted: dict[str, list[int]] = {name: [] for name in KINDS}
         self.moved: dict[str, list[int]] = {name: [] for name in KINDS}
         self.opened: set[int] = set()
         """Numbers of foreign customers that the caller has joined."""
-        self.created: int = 0
-        self.extra: dict[str, dict[str, Any]] = {}
+        self.serial: int = 0
+        self.topics: dict[str, dict[str, Any]] = {}
         self.blobs: dict[str, bytes] = {}
-        self.courses = Courses()
+        self.transitions = RunningTransitions()
         self._forget()
 
     def _forget(self) -> None:
@@ -86,29 +94,26 @@ class World:
         if id in self.objects[kind]:
             return id
         facts = KINDS[kind]
-        located = self.seeded.ids.locate(id)
-        if located is None:
+        number = self.seeded.number(kind, id)
+        if number is None:
             return self._key_of_short(kind, id) if facts.short else None
-        number = located[1]
-        if located[0] != facts.number or number >= self.seeded.total(kind, foreign=True):
-            return None
-        return None if self.is_gone(kind, number) else number
+        return None if self.is_deleted(kind, number) else number
 
     def _key_of_short(self, kind: str, id: str) -> Key | None:
         facts = KINDS[kind]
         number = self.seeded.ids.unshort(id) if id.startswith(f"{facts.short}-") else None
         if number is not None and number < self.seeded.total(kind, foreign=True):
-            return None if self.is_gone(kind, number) else number
-        return next((key for key in self.born[kind] if self.objects[kind][key].get("shortId") == id), None)
+            return None if self.is_deleted(kind, number) else number
+        return next((key for key in self.created[kind] if self.objects[kind][key].get("shortId") == id), None)
 
-    def is_gone(self, kind: str, number: int) -> bool:
-        gone = self.gone[kind]
+    def is_deleted(self, kind: str, number: int) -> bool:
+        gone = self.deleted[kind]
         position = bisect_left(gone, number)
         return position < len(gone) and gone[position] == number
 
     def find(self, kind: str, id: str, identity: Identity | None = None) -> Key:
         """The key of an object this caller may see. Raises Fail: 404 if there is none, 403 if it is not theirs."""
-        self.settle()
+        self.advance_transitions()
         key = self.key(kind, id)
         if key is None:
             raise Fail.not_found(kind.replace("_", " "), id)
@@ -151,6 +156,10 @@ class World:
 
     # reading
 
+    def changed_objects(self, kind: str) -> dict[Key, dict[str, Any]]:
+        """The stored objects of a kind: those that are not as they were generated."""
+        return self.objects[kind]
+
     def read(self, kind: str, key: Key) -> dict[str, Any]:
         """The object as stored: not to be changed in place."""
         stored = self.objects[kind].get(key)
@@ -161,17 +170,17 @@ class World:
 
     def keys(self, kind: str, scope: tuple[str, Key] | None = None) -> Keys:
         """Keys of the account's own objects of a kind, or of those below an object (kind, key) of any level."""
-        self.settle()
+        self.advance_transitions()
         if scope is None:
-            return Keys(range(self.seeded.total(kind)), self.gone[kind], self.born[kind])
+            return Keys(range(self.seeded.total(kind)), self.deleted[kind], self.created[kind])
         ancestor, above = scope
         if KINDS[kind].parent == ancestor:
-            born = self.born_below.get((kind, self.id(ancestor, above)), [])
+            born = self.created_below.get((kind, self.id(ancestor, above)), [])
         else:
-            born = [key for key in self.born[kind] if self.above(kind, key, ancestor) == above]
+            born = [key for key in self.created[kind] if self.above(kind, key, ancestor) == above]
         if not isinstance(above, int):
             return Keys(range(0), (), born)
-        gone = self.gone[kind]
+        gone = self.deleted[kind]
         if self.moved[kind]:
             gone = sorted({*gone, *self.moved[kind]})
         return Keys(self._range(kind, ancestor, above), gone, born)
@@ -239,12 +248,12 @@ class World:
 
     def show(self, name: str, keys: Iterable[Key]) -> list[msgspec.Raw]:
         """JSON of objects as a view shows them. What was encoded before is not made again."""
-        self.settle()
+        self.advance_transitions()
         view = VIEWS.get(name)
         kind = view.kind if view else name
         memory = self._shown.setdefault(name, {})
         found: list[msgspec.Raw] = []
-        counting = bool(self.courses.running)
+        counting = bool(self.transitions.running)
         for key in keys:
             if counting:
                 self._looked_at(kind, key)
@@ -259,9 +268,9 @@ class World:
             self._shown_bytes = 0
         return found
 
-    def listing(self, name: str, keys: Keys | list[Key]) -> calls.Listing:
+    def listing(self, name: str, keys: Keys | list[Key]) -> Listing:
         """A reply that shows the objects behind the keys."""
-        return calls.Listing(Shown(keys, lambda part: self.show(name, part)))
+        return Listing(EncodedList(keys, lambda part: self.show(name, part)))
 
     # writing
 
@@ -270,22 +279,22 @@ class World:
 
     def new_id(self, kind: str) -> str:
         """An id for an object to be created."""
-        self.created += 1
-        return self.seeded.ids.uuid(KINDS[kind].number + _CREATED, self.created)
+        self.serial += 1
+        return self.seeded.ids.uuid(KINDS[kind].number + _CREATED, self.serial)
 
     def new_short(self, prefix: str) -> str:
         """A short id that no generated object has: numbers from the far end."""
-        self.created += 1
-        return self.seeded.ids.short(prefix, (1 << 30) + self.created)
+        self.serial += 1
+        return self.seeded.ids.short(prefix, (1 << 30) + self.serial)
 
     def create(self, kind: str, parent_id: str | None, value: dict[str, Any]) -> str:
         """Add an object; its id is the property the kind names."""
         id: str = value[KINDS[kind].id_name]
         self.objects[kind][id] = value
-        self.born[kind].append(id)
+        self.created[kind].append(id)
         if parent_id is not None:
             self.parents[kind, id] = parent_id
-            self.born_below.setdefault((kind, parent_id), []).append(id)
+            self.created_below.setdefault((kind, parent_id), []).append(id)
         self.touched(kind)
         return id
 
@@ -303,34 +312,34 @@ class World:
         if isinstance(key, int) and (kind, key) not in self.parents:
             insort(self.moved[kind], key)
         else:
-            self.born_below[kind, self.parents[kind, key]].remove(key)
+            self.created_below[kind, self.parents[kind, key]].remove(key)
         self.parents[kind, key] = parent_id
-        self.born_below.setdefault((kind, parent_id), []).append(key)
+        self.created_below.setdefault((kind, parent_id), []).append(key)
         self.touched(kind)
 
     def remove(self, kind: str, key: Key) -> None:
         """Delete an object, everything below it, and what would dangle."""
-        if kind in FAREWELLS:
-            FAREWELLS[kind](self, key)
+        if kind in BEFORE_DELETE:
+            BEFORE_DELETE[kind](self, key)
         for name, facts in KINDS.items():
             if facts.parent == kind:
                 for child in list(self.keys(name, (kind, key))):
                     self.remove(name, child)
-        self.courses.stop((kind, key))
+        self.transitions.stop((kind, key))
         self.objects[kind].pop(key, None)
         above = self.parents.pop((kind, key), None)
         if above is not None:
-            self.born_below[kind, above].remove(key)
+            self.created_below[kind, above].remove(key)
         if isinstance(key, int):
-            insort(self.gone[kind], key)
-        if key in self.born[kind]:
-            self.born[kind].remove(key)
+            insort(self.deleted[kind], key)
+        if key in self.created[kind]:
+            self.created[kind].remove(key)
         self.touched(kind, key)
 
     def open_customer(self, number: int) -> None:
         """The caller has joined a foreign customer: it shows among their own."""
         self.opened.add(number)
-        self.born["customer"].append(number)
+        self.created["customer"].append(number)
         self.touched("customer")
 
     def touched(self, kind: str, key: Key | None = None) -> None:
@@ -345,77 +354,97 @@ class World:
             elif view is not None and kind in view.needs:
                 memory.clear()
 
-    def notes(self, topic: str) -> dict[str, Any]:
+    def extras(self, topic: str) -> dict[str, Any]:
         """A JSON object of its own per topic, for what hangs on objects but is not shown with them."""
-        return self.extra.setdefault(topic, {})
+        return self.topics.setdefault(topic, {})
 
     # things that take time
 
     def fails(self, kind: str, id: str) -> bool:
         """Whether a created thing is one of the share that ends badly: decided by its id."""
         dice = self.seeded.ids.dice_of(f"{kind} {id}")
-        return dice.below(1_000_000) < self.transitions.failing * 1_000_000
+        return dice.below(1_000_000) < self.transition_options.failing * 1_000_000
+
+    def follow_up(self, kind: str, key: Key, *steps: Step) -> None:
+        """As `begin`, but after what is under way for the same object."""
+        running = self.transitions.running.get((kind, key))
+        if running is None:
+            self.begin(kind, key, *steps)
+        else:
+            running.steps.extend(steps)
 
     def begin(self, kind: str, key: Key, *steps: Step) -> None:
         """Let an object go through steps, one per phase of the transitions' length."""
-        if self.transitions.length <= 0:
+        if self.transition_options.length <= 0:
             for step in steps:
                 self._take(kind, key, step, self.clock.now())
             return
         self._schedule((kind, key), list(steps), self.clock.now())
 
     def _schedule(self, subject: Subject, steps: list[Step], now: float) -> None:
-        length = self.transitions.length
-        if self.transitions.unit == "seconds":
-            self.courses.start(subject, Course(steps=steps, due=now + length))
+        length = self.transition_options.length
+        if self.transition_options.unit == "seconds":
+            self.transitions.start(subject, Transition(steps=steps, due=now + length))
         else:
-            self.courses.start(subject, Course(steps=steps, reads=max(1, round(length))))
+            self.transitions.start(subject, Transition(steps=steps, reads=max(1, round(length))))
 
-    def settle(self) -> None:
+    def advance_transitions(self) -> None:
         """Let happen what is due."""
-        if self.courses.waiting:
-            for subject, course in self.courses.due(self.clock.now()):
-                self._advance(subject, course, course.due or self.clock.now())
+        if self.transitions.waiting:
+            for subject, transition in self.transitions.due(self.clock.now()):
+                self._advance(subject, transition, transition.due or self.clock.now())
 
     def _looked_at(self, kind: str, key: Key) -> None:
-        course = self.courses.running.get((kind, key))
-        if course is None or course.reads is None or not self.counting:
+        transition = self.transitions.running.get((kind, key))
+        if transition is None or transition.reads is None or not self.counting:
             return
-        course.reads -= 1
-        if course.reads < 0:
-            self._advance((kind, key), course, self.clock.now())
+        transition.reads -= 1
+        if transition.reads < 0:
+            self._advance((kind, key), transition, self.clock.now())
 
-    def _advance(self, subject: Subject, course: Course, now: float) -> None:
-        step, *rest = course.steps
+    def _advance(self, subject: Subject, transition: Transition, now: float) -> None:
+        step, *rest = transition.steps
         if rest:
             self._schedule(subject, rest, now)
         else:
-            self.courses.stop(subject)
+            self.transitions.stop(subject)
         self._take(*subject, step, now)
 
     def _take(self, kind: str, key: Key, step: Step, now: float) -> None:
         if step.remove:
             self.remove(kind, key)
             return
+        if step.then:
+            AFTER_STEP[step.then](self, key)
+            return
         stamps = dict.fromkeys(step.stamp, self.clock.iso(now))
         self.change(kind, key, step.drop, **step.set, **stamps)
 
     # what the core asks
 
-    def account(self, *, email: str | None = None, user_id: str | None = None) -> calls.Account | None:
+    def login_of(self, *, email: str | None = None, user_id: str | None = None) -> Login | None:
         """A user who can log in, by address or id."""
         key = self._user_of(email) if email is not None else self.key("user", user_id or "")
         if key is None:
             return None
         user = self.read("user", key)
         id: str = user["userId"]
-        password: str = self.notes("passwords").get(id, PASSWORD)
+        password: str = self.extras("passwords").get(id, self.options.password)
         mfa: bool = user["mfa"]["active"]
-        return calls.Account(user_id=id, email=user["email"], password=password, mfa_code=MFA_CODE if mfa else None)
+        return Login(
+            user_id=id, email=user["email"], password=password, mfa_code=self.options.mfa_code if mfa else None
+        )
 
     def _user_of(self, email: str) -> Key | None:
         candidates: Iterator[Key] = iter([0, *self.objects["user"]])
         return next((key for key in candidates if self.read("user", key).get("email") == email), None)
+
+    def owns(self, id: str) -> bool:
+        """Whether an id of any kind is this account's."""
+        located = self.seeded.ids.locate(id)
+        if located is not None:
+            return True
+        return any(facts.short is not None and self.key(name, id) is not None for name, facts in KINDS.items())
 
     def extension_secret(self, extension_instance_id: str) -> tuple[str, Identity] | None:
         """Secret of an extension instance, and who its token is."""
@@ -423,7 +452,7 @@ class World:
         if key is None:
             return None
         reference = self.read("extension_instance", key)["aggregateReference"]
-        secret: str = self.notes("extension_secrets").get(extension_instance_id, f"secret-of-{extension_instance_id}")
+        secret: str = self.extras("extension_secrets").get(extension_instance_id, f"secret-of-{extension_instance_id}")
         project = reference["id"] if reference["aggregate"] == "project" else None
         customer = reference["id"] if reference["aggregate"] == "customer" else None
         identity = Identity(
@@ -433,13 +462,13 @@ class World:
 
     def check(self, name: str, value: str, identity: Identity) -> None:
         """Raise Fail if the path parameter is of a known kind and no id of it that the caller may see."""
-        kind = resources.KIND_OF_PARAMETER.get(name)
+        kind = KIND_OF_PARAMETER.get(name)
         if kind is not None and value != "self":
             self.find(kind, value, identity)
 
     def sample(self, name: str) -> str | None:
         """An existing id for a path parameter of this name."""
-        kind = resources.KIND_OF_PARAMETER.get(name)
+        kind = KIND_OF_PARAMETER.get(name)
         if kind is None:
             return None
         first = self.keys(kind)[:1]
@@ -448,11 +477,3 @@ class World:
     def counts(self) -> dict[str, int]:
         """Objects by kind."""
         return {name: len(self.keys(name)) for name in KINDS}
-
-    def dump(self) -> Any:
-        """Seed, sizes and everything that is not generated, as JSON values."""
-        return dumped(self)
-
-    def load(self, dumped: Any) -> None:
-        """Replace the state. Raises ValueError, LookupError or TypeError if it cannot be read."""
-        restored(self, dumped)

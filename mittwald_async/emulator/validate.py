@@ -14,7 +14,8 @@ import msgspec
 
 from ..runtime.operation import Body, Parameter
 from ..runtime.structs import UNSET, Constraints
-from .handlers import Fail, Issue, Part
+from .handlers import Part
+from .replies import Fail, Issue
 from .routes import Route
 from .shapes import Choice, Field, Fixed, Many, Record, Scalar, Shape, Shapes, Table, Words
 

@@ -8,7 +8,7 @@ import msgspec
 
 from mittwald_async.emulator import Emulator, Transitions
 from mittwald_async.emulator.core import Core
-from mittwald_async.emulator.http_messages import EmulatedResponse, Incoming
+from mittwald_async.emulator.http_messages import EmulatedRequest, EmulatedResponse
 
 CALM: dict[str, Any] = {
     "lag": 0.0,
@@ -60,7 +60,7 @@ class Talk:
         if json is not None:
             data = msgspec.json.encode(json)
             sent.setdefault("content-type", "application/json")
-        return Heard(await self.core.answer(Incoming(method, path, query, sent, data, "192.0.2.1")))
+        return Heard(await self.core.answer(EmulatedRequest(method, path, query, sent, data, "192.0.2.1")))
 
     async def get(self, url: str, **headers: str) -> Heard:
         return await self._send("GET", url, None, b"", headers)

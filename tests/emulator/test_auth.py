@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from mittwald_async.emulator.handlers import Identity
+from mittwald_async.emulator.identity import Identity
 
 from .talk import Talk
 
 
 def credentials(talk: Talk) -> dict[str, str]:
-    account = talk.core.world.account(user_id=talk.core.world.main_user)
+    account = talk.core.world.login_of(user_id=talk.core.world.main_user)
     assert account is not None
     return {"email": account.email, "password": account.password}
 
@@ -73,7 +73,7 @@ async def test_a_second_factor_is_asked_for() -> None:
     talk = Talk(mfa=True)
     first = await talk.post("/v2/authenticate", credentials(talk))
     assert (first.status, first.json) == (202, {"name": "SecondFactorRequired"})
-    account = talk.core.world.account(user_id=talk.core.world.main_user)
+    account = talk.core.world.login_of(user_id=talk.core.world.main_user)
     assert account is not None
     assert account.mfa_code is not None
     wrong = await talk.post("/v2/authenticate-mfa", {**credentials(talk), "multiFactorCode": "000000"})

@@ -10,6 +10,7 @@ import sys
 import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,8 @@ import msgspec
 import pytest
 
 from mittwald_async.emulator import Emulator, OptionError, Options
-from mittwald_async.emulator.__main__ import main, serve
+from mittwald_async.emulator.__main__ import main
+from mittwald_async.emulator.commandline import serve
 from mittwald_async.emulator.factory import build
 
 
@@ -69,7 +71,7 @@ def test_a_taken_port_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(None, "cannot read"), (b"{", "not JSON"), (b"{}", "version"), (b"[]", "object"), (b'{"version":1}', "sizes")],
+    [(None, "cannot read"), (b"{", "not JSON"), (b"{}", "version"), (b"[]", "object"), (b'{"version":2}', "accounts")],
 )
 def test_an_unreadable_state_is_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes | None, problem: str
@@ -87,6 +89,10 @@ def test_an_unreadable_state_is_one_line(
         (["--no-auth", "--mfa"], "mfa"),
         (["--customers", "0"], "customers"),
         (["--rate-limit", "many"], "--rate-limit"),
+        (["--on", "yesterday"], "--on must be a date"),
+        (["--accounts", "0"], "--accounts must be 1 to 1000"),
+        (["--accounts", '[{"tokn": "a"}]'], "tokn"),
+        (["--accounts", '[{"token": "a"}, {"token": "a"}]'], "accounts must differ in token"),
         (["--faults", "{"], "--faults"),
         (["--faults", "@/nowhere/plan.json"], "cannot read"),
         (["--faults", '{"status": 1}'], "status"),
@@ -106,7 +112,7 @@ def test_all_options_arrive(
     async def remember(options: Options, ready: Any) -> None:
         seen.append(options)
 
-    monkeypatch.setattr("mittwald_async.emulator.__main__.serve", remember)
+    monkeypatch.setattr("mittwald_async.emulator.commandline.serve", remember)
     plan = tmp_path / "plan.json"
     plan.write_text('[{"status": 500}]')
     flags = [
@@ -123,7 +129,9 @@ def test_all_options_arrive(
     ]
     assert main(flags) == 0
     assert main(["--rate-limit", "7", "--no-auth"]) == 0
-    first, second = seen
+    assert main(["--on", "2026-01-31", "--accounts", "3"]) == 0
+    first, second, third = seen
+    assert (third.on, len(third.accounts)) == (date(2026, 1, 31), 3)
     assert (first.mfa, first.validate, first.clock, first.transitions.unit) == (True, False, "virtual", "reads")
     assert (first.rate_limit, len(first.faults), first.port) == ((5, 2.5), 1, 8080)
     assert (second.rate_limit, second.auth) == ((7, 600.0), False)
@@ -154,7 +162,7 @@ def test_a_dumped_state_is_continued(tmp_path: Path) -> None:
         **emulator.core.dump(),
         "clock": pytest.approx(core.clock.now(), abs=60),
     }
-    path.write_bytes(msgspec.json.encode({**emulator.core.dump(), "world": 3}))
+    path.write_bytes(msgspec.json.encode({**emulator.core.dump(), "accounts": [3]}))
     with pytest.raises(OptionError, match="cannot use state file"):
         build(Options(state=str(path)))
 

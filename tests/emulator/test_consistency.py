@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mittwald_async.emulator.behaviours.consistency import Events, View
+from mittwald_async.emulator.behaviours.consistency import Events, Visibility
 
 from .talk import Heard, Talk
 
@@ -139,7 +139,7 @@ async def test_permissions_may_lag_behind_the_event() -> None:
     assert events.view(number).whole
 
 
-def refusal(view: View, value: str) -> int:
+def refusal(view: Visibility, value: str) -> int:
     try:
         view.refuse([value])
     except Exception as error:
@@ -156,12 +156,20 @@ async def test_the_missing_are_sometimes_forbidden_and_sometimes_not_found() -> 
     assert refusal(view, "another") == 200
 
 
-async def test_event_ids_follow_from_the_seed_and_begin_anew_after_a_reset() -> None:
-    first, same, other = Talk(), Talk(), Talk(seed=1)
-    ids = [talk.core.events.wrote([], None) for talk in (first, same, other)]
-    assert ids[0] == ids[1] != ids[2]
+async def test_event_ids_are_decimal_numbers_that_grow_and_begin_anew_after_a_reset() -> None:
+    first, same = Talk(clock="virtual", on="2026-01-01"), Talk(clock="virtual", on="2026-01-01")
+    ids = [first.core.events.wrote([], None) for _ in range(3)]
+    assert all(id.isdecimal() for id in ids)
+    assert sorted(ids, key=int) == ids
+    assert len(set(ids)) == 3
+    assert same.core.events.wrote([], None) == ids[0]
     first.emulator.reset()
     assert first.core.events.wrote([], None) == ids[0]
+
+
+async def test_no_two_accounts_make_the_same_event_id() -> None:
+    talk = Talk(clock="virtual", accounts=[{}, {}])
+    assert len({tenant.events.wrote([], None) for tenant in talk.core.tenants}) == 2
 
 
 async def test_old_events_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

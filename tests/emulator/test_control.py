@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date
 from typing import Any
 
 import aiohttp
@@ -39,7 +40,10 @@ class Remote:
 
 @asynccontextmanager
 async def served(**options: Any) -> AsyncGenerator[Remote]:
-    async with Emulator(**{**CALM, **options}) as emulator, emulator_session(emulator) as session:
+    async with (
+        Emulator(**{**CALM, "on": date(2026, 1, 1), **options}) as emulator,
+        emulator_session(emulator) as session,
+    ):
         yield Remote(emulator, session)
 
 
@@ -105,7 +109,7 @@ async def test_the_clock_is_advanced(remote: Remote) -> None:
         await remote.control("POST", "clock", wrong, 400)
 
 
-async def test_transitions_and_traits_change_while_it_runs(remote: Remote) -> None:
+async def test_transitions_and_behaviours_change_while_it_runs(remote: Remote) -> None:
     assert await remote.control("PUT", "transitions", {"unit": "reads", "length": 3}) == {
         "unit": "reads",
         "length": 3.0,
@@ -113,13 +117,13 @@ async def test_transitions_and_traits_change_while_it_runs(remote: Remote) -> No
     }
     await remote.control("PUT", "transitions", {"unit": "moons"}, 400)
     await remote.control("PUT", "transitions", {"moons": 1}, 400)
-    traits = await remote.control("PATCH", "traits", {"rate_limit": [2, 60], "drift": 1.0})
-    assert (traits["rate_limit"], traits["drift"]) == ([2, 60.0], 1.0)
+    behaviours = await remote.control("PATCH", "behaviours", {"rate_limit": [2, 60], "drift": 1.0})
+    assert (behaviours["rate_limit"], behaviours["drift"]) == ([2, 60.0], 1.0)
     assert "xUndocumented" in str(await remote.ask("GET", "/v2/projects"))
     await remote.ask("GET", "/v2/projects")
     await remote.ask("GET", "/v2/projects", status=429)
-    await remote.control("PATCH", "traits", {"seed": 1}, 400)
-    await remote.control("PATCH", "traits", {"drift": 7}, 400)
+    await remote.control("PATCH", "behaviours", {"seed": 1}, 400)
+    await remote.control("PATCH", "behaviours", {"drift": 7}, 400)
 
 
 async def test_requests_are_remembered_and_counted(remote: Remote) -> None:

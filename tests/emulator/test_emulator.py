@@ -14,19 +14,9 @@ import pytest
 from mittwald_async import UNSET
 from mittwald_async.emulator import Emulator, OptionError, Options, Transitions
 from mittwald_async.emulator.generic import answer_generically
-from mittwald_async.emulator.handlers import (
-    HANDLERS,
-    Account,
-    Call,
-    Content,
-    Fail,
-    Identity,
-    Issue,
-    Nothing,
-    Reply,
-    Value,
-    handles,
-)
+from mittwald_async.emulator.handlers import HANDLERS, Call, handles
+from mittwald_async.emulator.identity import Identity, Login
+from mittwald_async.emulator.replies import Content, Fail, Issue, Nothing, Reply, Value
 
 from .inputs import request_for
 from .talk import CALM, Heard, Talk
@@ -91,7 +81,7 @@ async def test_it_is_there_between_enter_and_exit() -> None:
 def test_options_that_would_change_nothing_any_more_are_refused_in_the_middle(name: str) -> None:
     talk = Talk()
     before = talk.core.options
-    with pytest.raises(OptionError, match=f"no traits: {name}; there are auth, .*lag, "):
+    with pytest.raises(OptionError, match=f"only a new emulator can take {name}; a running one takes auth, .*lag, "):
         talk.emulator.configure(**{name: getattr(before, name, 1)})
     assert talk.core.options is before
 
@@ -350,4 +340,4 @@ def test_options_are_one_record() -> None:
     options = Options(seed=3)
     assert Emulator.of(options).options == options
     assert msgspec.convert(msgspec.to_builtins(options), Options) == options
-    assert Account("u", "e", "p").mfa_code is None
+    assert Login("u", "e", "p").mfa_code is None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
 from mittwald_async.emulator import Emulator, Fault, OptionError, Options
@@ -38,6 +41,62 @@ async def test_a_plan_strikes_so_often_and_then_never_again() -> None:
     talk = Talk(faults=[Fault(operation="project-list-projects", status=503, count=2, after=1)])
     assert await statuses(talk, 5) == [200, 503, 503, 200, 200]
     assert (await talk.get("/v2/customers")).status == 200
+
+
+async def test_an_answer_is_lost_after_the_write_was_carried_out() -> None:
+    lost = Fault(operation="ssh-user-create-ssh-user", executed=True, reset="before", count=1)
+    async with served(lost) as (emulator, session):
+        url = f"/v2/projects/{emulator.world.seeded.id('project', 0)}/ssh-users"
+        body = {"authentication": {"password": "Sicher-1234567"}, "description": "deploy"}
+        with pytest.raises(aiohttp.ClientError):
+            await session.post(url, json=body)
+        [write] = emulator.writes
+        assert (write.operation_id, write.body) == ("ssh-user-create-ssh-user", body)
+        assert len(write.created) == 1
+        assert [entry.status for entry in emulator.requests] == [201]
+
+
+async def test_a_proxy_says_502_after_the_write_was_carried_out() -> None:
+    talk = Talk(faults=[Fault(operation="*", executed=True, status=502, html=True, count=1, after=1)])
+    url = f"/v2/projects/{await talk.project()}/description"
+    answer = await talk.patch(url, {"description": "a"})
+    assert (answer.status, answer.headers["content-type"]) == (502, "text/html")
+    assert len(talk.emulator.writes) == 1
+    refused = Talk(faults=[Fault(operation="*", status=502, after=1)])
+    assert (
+        await refused.patch(f"/v2/projects/{await refused.project()}/description", {"description": "a"})
+    ).status == 502
+    assert refused.emulator.writes == []
+
+
+async def test_an_answer_stalls_after_the_write_was_carried_out() -> None:
+    talk = Talk(clock="virtual", faults=[Fault(operation="deprecated-*", stall=30.0)])
+    url = f"/v2/projects/{await talk.project()}/description"
+    task = asyncio.create_task(talk.patch(url, {"description": "a"}))
+    await asyncio.sleep(0)
+    assert (len(talk.emulator.writes), task.done()) == (1, False)
+    talk.emulator.advance(30)
+    assert (await task).status == 204
+
+
+@pytest.mark.parametrize("unannounced", [False, True])
+async def test_a_packed_body_ends_in_the_middle(unannounced: bool) -> None:
+    async with Emulator(**CALM, faults=[Fault(gzip=True, truncate=200, unannounced=unannounced)]) as emulator:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(emulator.url.rpartition(":")[2]))
+        writer.write(f"GET /v2/projects HTTP/1.1\r\nHost: x\r\nX-Access-Token: {emulator.token}\r\n\r\n".encode())
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+    assert b"Content-Encoding: gzip" in head
+    assert (b"Content-Length" in head) is not unannounced
+    assert len(body) == 200
+    with pytest.raises(EOFError):
+        gzip.decompress(body)
+
+
+async def test_a_packed_body_can_be_whole() -> None:
+    async with served(Fault(gzip=True)) as (_, session):
+        assert len(msgspec.json.decode(await read(session))) == 20
 
 
 async def test_chance_follows_the_seed() -> None:
@@ -135,6 +194,7 @@ async def test_a_reset_before_the_answer_leaves_the_world_alone() -> None:
         ({"status": 99}, "status"),
         ({"html": True}, "need a status"),
         ({"html": True, "body": "x", "status": 500}, "contradict"),
+        ({"unannounced": True}, "unannounced needs truncate"),
         ({"reset": "after", "truncate": 3}, "contradict"),
         ({"delay": -1}, "0 or more"),
         ({"headers": {"x-broken": "a\r\nb"}}, "headers"),

@@ -7,8 +7,8 @@ from itertools import chain
 import pytest
 
 from mittwald_async.emulator.behaviours import paging
-from mittwald_async.emulator.handlers import Fail, Listing
 from mittwald_async.emulator.options import Options
+from mittwald_async.emulator.replies import Fail, Listing
 from mittwald_async.operations import OPERATIONS
 
 from .talk import Talk

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mittwald_async.emulator.handlers import Identity
+from mittwald_async.emulator.identity import Identity
 
 from .talk import Talk
 

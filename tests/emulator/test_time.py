@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import date
 
 import pytest
 
 from mittwald_async.emulator import Emulator
-from mittwald_async.emulator.clock import EPOCH, EmulatorClock
+from mittwald_async.emulator.clock import EmulatorClock, midnight
+
+EPOCH = midnight(date(2026, 1, 1))
 
 
 def test_a_virtual_clock_stands_still() -> None:
-    clock = EmulatorClock(virtual=True)
+    clock = EmulatorClock(virtual=True, start=EPOCH)
     assert clock.now() == EPOCH
     assert clock.iso() == "2026-01-01T00:00:00.000Z"
     clock.advance(1.5)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Literal
 
 import msgspec
 import pytest
 
+from mittwald_async.emulator.clock import midnight
 from mittwald_async.emulator.generate import Generator
-from mittwald_async.emulator.handlers import Fail, Issue, Part
+from mittwald_async.emulator.handlers import Part
+from mittwald_async.emulator.replies import Fail, Issue
 from mittwald_async.emulator.routes import Route
 from mittwald_async.emulator.shapes import (
     Choice,
@@ -30,6 +33,7 @@ from mittwald_async.runtime.structs import UNSET, Constraints
 from .inputs import multipart
 
 SHAPES = Shapes()
+EPOCH = midnight(date(2026, 1, 1))
 TEXT, WHOLE, NUMBER, FLAG, NULL = (Scalar(kind) for kind in ("str", "int", "float", "bool", "null"))
 
 
@@ -211,16 +215,16 @@ def test_bodies_are_read_by_their_content_type() -> None:
 
 
 def test_invented_values_are_stable_and_differ_by_seed_and_key() -> None:
-    first, same, other = Generator(SHAPES, 1), Generator(Shapes(), 1), Generator(SHAPES, 2)
+    first, same, other = Generator(SHAPES, 1, EPOCH), Generator(Shapes(), 1, EPOCH), Generator(SHAPES, 2, EPOCH)
     assert first.value("project.Project", "a") == same.value("project.Project", "a")
     assert first.value("project.Project", "a") != first.value("project.Project", "b")
     assert first.value("project.Project", "a") != other.value("project.Project", "a")
 
 
 def test_known_properties_come_back_where_the_type_has_them() -> None:
-    made = Generator(SHAPES, 1).value("project.Project", "a", known={"id": "me"}, description="mine", nonsense=1)
+    made = Generator(SHAPES, 1, EPOCH).value("project.Project", "a", known={"id": "me"}, description="mine", nonsense=1)
     assert (made["id"], made["description"], "nonsense" in made) == ("me", "mine", False)
-    assert isinstance(Generator(SHAPES, 1).value("str", known={"id": 1}), str)
+    assert isinstance(Generator(SHAPES, 1, EPOCH).value("str", known={"id": 1}), str)
 
 
 @pytest.mark.parametrize(
@@ -249,13 +253,13 @@ def test_known_properties_come_back_where_the_type_has_them() -> None:
     ],
 )
 def test_invented_texts_keep_their_limits(limits: Constraints) -> None:
-    made = Generator(SHAPES, 3).make(Scalar("str", limits), "x")
+    made = Generator(SHAPES, 3, EPOCH).make(Scalar("str", limits), "x")
     fits = limits.pattern is None or "nothing" not in limits.pattern
     assert (problems(Scalar("str", limits), made) == []) is fits
 
 
 def test_invented_numbers_keep_their_limits() -> None:
-    generator = Generator(SHAPES, 3)
+    generator = Generator(SHAPES, 3, EPOCH)
     for limits in (
         Constraints(minimum=5, maximum=6),
         Constraints(maximum=-3),
@@ -268,7 +272,7 @@ def test_invented_numbers_keep_their_limits() -> None:
 
 
 def test_lists_keep_their_lengths_and_bytes_are_text() -> None:
-    generator = Generator(SHAPES, 3)
+    generator = Generator(SHAPES, 3, EPOCH)
     shape = Many(Words(("a",)), Constraints(min_length=2, max_length=2))
     assert generator.make(shape, "x") == ["a", "a"]
     assert isinstance(generator.make(Scalar("bytes"), "x"), str)
@@ -278,7 +282,7 @@ def test_lists_keep_their_lengths_and_bytes_are_text() -> None:
     "model", ["backup.ProjectBackupPath", "project.FilesystemDirectoryListing", "storagespace.Statistics"]
 )
 def test_models_that_contain_themselves_end_somewhere(model: str) -> None:
-    generator = Generator(SHAPES, 0)
+    generator = Generator(SHAPES, 0, EPOCH)
     for number in range(20):
         made = generator.value(model, number)
         assert problems(SHAPES.expression(model), made) == []

@@ -11,9 +11,12 @@ import stat
 import subprocess
 import sys
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
+from mittwald_async.emulator.behaviours.passwords import weakness
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PROGRAMS = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem != "demo")
@@ -38,6 +41,11 @@ def demo(name: str, *arguments: str, folder: Path) -> str:
     return done.stdout
 
 
+def in_days(days: int) -> str:
+    """A date as many days from now: the demo's account is of today."""
+    return (datetime.now(UTC) + timedelta(days=days)).strftime("%Y-%m-%d")
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_help_explains(name: str, tmp_path: Path) -> None:
     done = started(name, "--help", folder=tmp_path)
@@ -60,7 +68,7 @@ def test_an_example_is_short(name: str) -> None:
 
 
 def test_certificates_come_as_csv_soonest_first(tmp_path: Path) -> None:
-    text = demo("expiring_certificates", "--on", "2026-01-10", "--within", "20", folder=tmp_path)
+    text = demo("expiring_certificates", "--on", in_days(15), "--within", "20", folder=tmp_path)
     rows = list(csv.DictReader(text.splitlines()))
     days = [int(row["days"]) for row in rows]
     assert days == sorted(days)
@@ -70,13 +78,13 @@ def test_certificates_come_as_csv_soonest_first(tmp_path: Path) -> None:
 
 
 def test_backups_that_are_old_or_missing_are_named_and_exit_with_1(tmp_path: Path) -> None:
-    done = started("backup_audit", "--demo", "--on", "2025-12-31", folder=tmp_path)
+    done = started("backup_audit", "--demo", folder=tmp_path)
     *lines, last = done.stdout.splitlines()
     assert done.returncode == 1, done.stderr
     assert [line.split("  ")[-1].strip() for line in lines] == ["no schedule", "no schedule"]
     assert last == "20 projects, 2 to look at"
-    later = started("backup_audit", "--demo", "--on", "2026-01-10", folder=tmp_path).stdout.splitlines()
-    assert sum("newest backup is 9." in line or "newest backup is 10." in line for line in later) == 20
+    later = started("backup_audit", "--demo", "--on", in_days(10), folder=tmp_path).stdout.splitlines()
+    assert sum("newest backup is 10." in line for line in later) == 20
 
 
 def test_access_is_reported_by_person(tmp_path: Path) -> None:
@@ -144,6 +152,21 @@ def test_passwords_change_only_on_yes(tmp_path: Path) -> None:
     assert out.startswith(f"{len(entries)} of {len(entries)} passwords changed")
     assert len({entry["password"] for entry in entries}) == len(entries)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_new_passwords_keep_to_the_policy(tmp_path: Path) -> None:
+    many = "from rotate_passwords import password; print(*(password() for _ in range(2000)), sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", many],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{EXAMPLES}{os.pathsep}{EXAMPLES.parent}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    passwords = done.stdout.splitlines()
+    assert len(set(passwords)) == 2000
+    assert [weakness(password) for password in passwords] == [None] * 2000
 
 
 def test_a_backup_is_downloaded_and_checked(tmp_path: Path) -> None:

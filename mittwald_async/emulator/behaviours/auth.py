@@ -11,11 +11,13 @@ from urllib.parse import urlencode
 import msgspec
 
 from ..clock import EmulatorClock
-from ..handlers import Call, Fail, Identity, Nothing, Reply, Token, Value, handles
+from ..handlers import Call, handles
+from ..identity import Identity, Token
 from ..options import Options
+from ..replies import Fail, Nothing, Reply, Value
 from ..routes import Route
 
-Kind = Literal["session", "api", "extension", "key"]
+TokenKind = Literal["session", "api", "extension", "key"]
 NOBODY = Identity("nobody")
 _KEY_SECONDS = 60.0
 """Life of a retrieval key; the document says only that it is short."""
@@ -55,7 +57,7 @@ class TokenStore:
 
     def issue(
         self,
-        kind: Kind,
+        kind: TokenKind,
         identity: Identity,
         *,
         seconds: float | None = None,
@@ -136,6 +138,18 @@ class TokenStore:
             return None
         return token.identity
 
+    def knows(self, secret: str) -> bool:
+        """Whether it was issued here, valid or not."""
+        return secret in self._by_secret
+
+    def has_user(self, user_id: Any) -> bool:
+        """Whether a user has any token here."""
+        return user_id is not None and any(token.identity.user_id == user_id for token in self._by_id.values())
+
+    def can_refresh(self, refresh: Any) -> bool:
+        """Whether a refresh token was issued here and not used."""
+        return isinstance(refresh, str) and refresh in self._by_refresh
+
     def _expired(self, token: Token) -> bool:
         return token.expires is not None and token.expires <= self._clock.now()
 
@@ -159,7 +173,7 @@ class TokenStore:
             self._keep(token)
 
 
-def _secret(kind: Kind, token_id: str, word: str) -> str:
+def _secret(kind: TokenKind, token_id: str, word: str) -> str:
     if kind == "api":
         return f"{token_id}:{word}:emulator_a"
     if kind == "key":
@@ -167,9 +181,35 @@ def _secret(kind: Kind, token_id: str, word: str) -> str:
     return f"{kind}-{word}"
 
 
+def secret_of(headers: Mapping[str, str]) -> str:
+    """The token that a request was sent with, empty where there is none."""
+    return headers.get("x-access-token") or _bearer(headers.get("authorization", ""))
+
+
+class LoginBody(msgspec.Struct, rename="camel"):
+    """What the body of a login says of whose it is."""
+
+    email: Any = None
+    refresh_token: Any = None
+    user_id: Any = None
+
+
+def login_of(body: bytes) -> LoginBody:
+    """The body of a login, or an empty one where it is anything else."""
+    try:
+        return msgspec.json.decode(body, type=LoginBody) if body else LoginBody()
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return LoginBody()
+
+
+def is_for(store: TokenStore, email: str, given: LoginBody) -> bool:
+    """Whether a login is for the account of these tokens and this main user."""
+    return given.email == email or store.has_user(given.user_id) or store.can_refresh(given.refresh_token)
+
+
 def identify(store: TokenStore, route: Route, headers: Mapping[str, str], main: Identity) -> Identity:
     """Who sent this. Raises Fail: 401 without a valid token, 403 where this kind of token does not reach."""
-    secret = headers.get("x-access-token") or _bearer(headers.get("authorization", ""))
+    secret = secret_of(headers)
     operation = route.operation
     if not store.options.auth:
         return main
@@ -215,23 +255,23 @@ def _new_session(call: Call, user_id: str) -> Token:
 @handles("user-authenticate")
 def authenticate(call: Call) -> Reply:
     call.pure = True
-    account = call.world.account(email=call.body["email"])
-    if account is None or account.password != call.body["password"]:
+    login = call.world.login_of(email=call.body["email"])
+    if login is None or login.password != call.body["password"]:
         raise Fail(401, "Unauthorized", "email or password is wrong")
-    if account.mfa_code is not None:
+    if login.mfa_code is not None:
         return Value({"name": "SecondFactorRequired"}, 202)
-    return _session(call, _new_session(call, account.user_id), "expires")
+    return _session(call, _new_session(call, login.user_id), "expires")
 
 
 @handles("user-authenticate-mfa")
 def authenticate_mfa(call: Call) -> Reply:
     call.pure = True
-    account = call.world.account(email=call.body["email"])
-    if account is None or account.password != call.body["password"]:
+    login = call.world.login_of(email=call.body["email"])
+    if login is None or login.password != call.body["password"]:
         raise Fail(401, "Unauthorized", "email or password is wrong")
-    if account.mfa_code != call.body["multiFactorCode"]:
+    if login.mfa_code != call.body["multiFactorCode"]:
         raise Fail(401, "Unauthorized", "the second factor is wrong")
-    return _session(call, _new_session(call, account.user_id), "expires")
+    return _session(call, _new_session(call, login.user_id), "expires")
 
 
 @handles("user-refresh-session")

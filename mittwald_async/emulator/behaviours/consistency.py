@@ -8,7 +8,6 @@ was. `if-event-reached: <id>` makes the server wait for the event, up to a limit
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -16,8 +15,8 @@ from typing import Any
 import msgspec
 
 from ..clock import EmulatorClock
-from ..handlers import Fail, Lazy
 from ..options import Options
+from ..replies import Fail, Lazy
 
 
 class _Event:
@@ -31,7 +30,7 @@ class _Event:
         """Path and answer of the resource as it was."""
 
 
-class View:
+class Visibility:
     """What one read may see."""
 
     __slots__ = ("_blocked", "_events")
@@ -90,9 +89,10 @@ class _Without:
 class Events:
     """The events of one emulator. Configured by replacing `options`."""
 
-    def __init__(self, options: Options, clock: EmulatorClock) -> None:
+    def __init__(self, options: Options, clock: EmulatorClock, account: int = 0) -> None:
         self.options = options
         self._clock = clock
+        self._account = account
         self._count = 0
         self.recent: deque[dict[str, Any]] = deque(maxlen=options.log_size)
         """What the control API shows."""
@@ -109,11 +109,7 @@ class Events:
     ) -> str:
         """Record a write; gives the event's id. `about` is what the control API tells of it."""
         self._count += 1
-        event_id = str(
-            uuid.UUID(
-                bytes=hashlib.blake2b(f"{self.options.seed} event {self._count}".encode(), digest_size=16).digest()
-            )
-        )
+        event_id = self._new_id()
         event = _Event(self._count, self._clock.now() + self.options.lag, frozenset(created), before)
         self._known[event_id] = event
         self.recent.append(
@@ -124,6 +120,11 @@ class Events:
         if self.on:
             self._pending.append(event)
         return event_id
+
+    def _new_id(self) -> str:
+        """A decimal number that grows with time: milliseconds, then a count, then the account."""
+        milliseconds = int((self._clock.now() - _FIRST_EVENT) * 1000)
+        return str((milliseconds << 22) | (self._count & 0xFFFF) << 6 | (self._account & 0x3F))
 
     async def reach(self, event_id: str, trace_id: Callable[[], str]) -> int:
         """Wait until the event has arrived; gives its number. Raises Fail (412) if that takes too long."""
@@ -136,7 +137,7 @@ class Events:
             raise NotReached(trace_id())
         return event.number
 
-    def view(self, reached: int) -> View:
+    def view(self, reached: int) -> Visibility:
         """What a read sees that waited for the event of this number (0: for none)."""
         if not self._pending:
             return _WHOLE
@@ -146,8 +147,8 @@ class Events:
             self._forget(now - permission_lag)
         hidden = [event for event in self._pending if event.number > reached and event.arrives > now]
         if permission_lag:
-            return View(hidden, frozenset[str]().union(*(event.created for event in self._pending)))
-        return View(hidden, frozenset())
+            return Visibility(hidden, frozenset[str]().union(*(event.created for event in self._pending)))
+        return Visibility(hidden, frozenset())
 
     def _forget(self, arrived: float) -> None:
         """Drop what events kept to be hidden; their arrival is still known."""
@@ -165,11 +166,13 @@ class NotReached(Fail):
         self.trace_id = trace_id
 
 
+_FIRST_EVENT = 1_700_000_000
+"""Unix seconds from which event ids count."""
 _REMEMBERED = 100_000
 """Event ids that can be waited for; older ones count as never heard of."""
 _WHOLE_LIST = 2000
 """Items of the longest list that is searched whole for what is hidden."""
-_WHOLE = View([], frozenset())
+_WHOLE = Visibility([], frozenset())
 
 
 def _coin(value: str) -> bool:

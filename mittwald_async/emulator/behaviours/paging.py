@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...runtime.operation import Operation
-from ..handlers import Fail, Listing
 from ..options import Options
+from ..replies import Fail, Listing
 
 REFUSES = {"license-list-licenses-for-project": 1000, "extension-list-extensions": 1000}
 """Largest `limit` of lists that refuse more though the document states no maximum. That such lists exist was seen;

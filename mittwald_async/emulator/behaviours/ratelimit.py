@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
-from ..handlers import Identity
+from ..identity import Identity
 from ..options import Options
 from ..routes import Route
 
@@ -39,15 +39,17 @@ class RateLimits:
         self._windows: dict[tuple[str, str], _Window] = {}
         self.refused: int = 0
 
-    def take(self, route: Route, identity: Identity, remote: str, now: float) -> tuple[bool, dict[str, str]]:
-        """Count one request: whether it may pass, and the headers to be answered with."""
+    def take(
+        self, route: Route, identity: Identity, remote: str, now: float, own: tuple[int, float] | None
+    ) -> tuple[bool, dict[str, str]]:
+        """Count one request: whether it may pass, and the headers to be answered with. `own` is the account's budget."""
         options = self.options
         if route.operation.operation_id in LOGIN:
             budget, key = options.login_limit, ("login", remote)
         elif exempt(route):
             return True, EXEMPT
         else:
-            budget, key = options.rate_limit, _whose(identity, remote, options.rate_limit_per == "token")
+            budget, key = own, _whose(identity, remote, options.rate_limit_per == "token")
         if budget is None:
             return True, {}
         limit, period = budget

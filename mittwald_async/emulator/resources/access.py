@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, kind, spread
-from ..handlers import Call, Nothing, Reply, Value, handles
-from ..names import FIRST_NAMES, slug
+from ..handlers import Call, handles
+from ..replies import Nothing, Reply, Value
+from ..seeded import SeededAccount, kind, spread
+from ..vocabulary import FIRST_NAMES, slug
 from .base import given, located, remove, scope_of, shown, whole, world_of
 
 _SSH = spread("project", (60, 0), (25, 1), (10, 2), (5, 4))
 _SFTP = spread("project", (65, 0), (25, 1), (10, 3))
 
 
-def _key(account: Account, number: int, comment: str) -> dict[str, str]:
+def _key(account: SeededAccount, number: int, comment: str) -> dict[str, str]:
     """Looks like a public key and opens nothing."""
     body = account.ids.uuid(205, number).replace("-", "")
     return {"comment": comment, "key": f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{body}"}
 
 
-def _user(account: Account, name: str, number: int) -> dict[str, Any]:
+def _user(account: SeededAccount, name: str, number: int) -> dict[str, Any]:
     dice = account.dice(name, number)
     project = account.parent(name, number)
     created = account.moment(dice, 10, 800)
@@ -42,12 +43,12 @@ def _user(account: Account, name: str, number: int) -> dict[str, Any]:
 
 
 @kind("ssh_user", 27, parent="project", count=_SSH)
-def ssh_user(account: Account, number: int) -> dict[str, Any]:
+def ssh_user(account: SeededAccount, number: int) -> dict[str, Any]:
     return _user(account, "ssh_user", number)
 
 
 @kind("sftp_user", 28, parent="project", count=_SFTP)
-def sftp_user(account: Account, number: int) -> dict[str, Any]:
+def sftp_user(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("sftp_user", number, 2)
     return _user(account, "sftp_user", number) | {
         "accessLevel": dice.pick(("full", "full", "read")),

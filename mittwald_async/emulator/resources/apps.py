@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
-from ..account import Account, kind
-from ..handlers import Call, Fail, Reply, handles
+from ..handlers import Call, handles
 from ..listing import Key
+from ..replies import Fail, Reply
+from ..seeded import SeededAccount, kind
 from .base import Test, equal, filtered, located, shown, whole, world_of
 
 
@@ -64,7 +65,7 @@ def _order(version: str) -> tuple[int, ...]:
 
 
 @kind("app", 40, parent=None, count=lambda account, _: len(APPS))
-def app(account: Account, number: int) -> dict[str, Any]:
+def app(account: SeededAccount, number: int) -> dict[str, Any]:
     known = APPS[number]
     value: dict[str, Any] = {"id": account.id("app", number), "name": known.name, "tags": list(known.tags)}
     if known.actions:
@@ -84,8 +85,14 @@ def _inputs(known: CatalogApp) -> list[dict[str, Any]]:
     ]
 
 
-@kind("app_version", 41, parent="app", count=lambda account, app: len(APPS[app].versions))
-def app_version(account: Account, number: int) -> dict[str, Any]:
+@kind(
+    "app_version",
+    41,
+    parent="app",
+    count=lambda account, app: len(APPS[app].versions),
+    parameters=("appVersionId", "baseAppVersionId"),
+)
+def app_version(account: SeededAccount, number: int) -> dict[str, Any]:
     app, index = account.place("app_version", number)
     known = APPS[app]
     external = known.versions[index]
@@ -112,7 +119,7 @@ def app_version(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("system_software", 42, parent=None, count=lambda account, _: len(SOFTWARE))
-def system_software(account: Account, number: int) -> dict[str, Any]:
+def system_software(account: SeededAccount, number: int) -> dict[str, Any]:
     name = SOFTWARE[number][0]
     return {"id": account.id("system_software", number), "name": name, "tags": [name, "runtime"], "meta": {}}
 
@@ -123,7 +130,7 @@ def system_software(account: Account, number: int) -> dict[str, Any]:
     parent="system_software",
     count=lambda account, software: len(SOFTWARE[software][1]),
 )
-def system_software_version(account: Account, number: int) -> dict[str, Any]:
+def system_software_version(account: SeededAccount, number: int) -> dict[str, Any]:
     software, index = account.place("system_software_version", number)
     versions = SOFTWARE[software][1]
     return {

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, kind
-from ..handlers import Call, Fail, Reply, handles
+from ..handlers import Call, handles
+from ..replies import Fail, Reply
+from ..seeded import SeededAccount, kind
 from .base import Test, equal, filtered, search, shown, world_of
 
 MACHINES = {
@@ -50,7 +51,7 @@ def _article(id: str, name: str, template: str, cents: int, base: bool) -> dict[
     count=lambda account, _: 2 * len(MACHINES) + len(_PLAIN),
     id_name="articleId",
 )
-def article(account: Account, number: int) -> dict[str, Any]:
+def article(account: SeededAccount, number: int) -> dict[str, Any]:
     if number < 2 * len(MACHINES):
         template = ("server", "projectHosting")[number % 2]
         machine, (cpu, memory, cents) = list(MACHINES.items())[number // 2]

@@ -8,11 +8,11 @@ import zipfile
 from hashlib import sha256
 from typing import Any
 
-from ..account import DAY, Account, iso, kind, spread
-from ..clock import EPOCH
-from ..handlers import Call, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, handles, serves
 from ..lifecycle import Step
 from ..listing import Key
+from ..replies import Content, Fail, Nothing, Reply, Value
+from ..seeded import DAY, SeededAccount, iso, kind, spread
 from ..state import World
 from .base import Sort, Test, filtered, given, located, patch, remove, scope_of, search, shown, unfit, whole, world_of
 from .filesystem import entry, tree
@@ -21,13 +21,13 @@ _COUNT = spread("project", (10, 0), (60, 7), (25, 14), (5, 30))
 _SCHEDULES = spread("project", (80, 1), (15, 2), (5, 0))
 
 
-@kind("backup", 25, parent="project", count=_COUNT)
-def backup(account: Account, number: int) -> dict[str, Any]:
-    """One a day, newest last."""
+@kind("backup", 25, parent="project", count=_COUNT, parameters=("projectBackupId",))
+def backup(account: SeededAccount, number: int) -> dict[str, Any]:
+    """One a night, newest last: the last one in the hours before the account's day."""
     dice = account.dice("backup", number)
     project, index = account.place("backup", number)
     age = len(account.span("backup", project)) - index
-    at = EPOCH - age * DAY + 3 * 3600 + dice.below(3600)
+    at = account.epoch - (age - 1) * DAY - 4 * 3600 + dice.below(3600)
     schedules = account.span("backup_schedule", project)
     value: dict[str, Any] = {
         "createdAt": iso(at + 60),
@@ -44,8 +44,8 @@ def backup(account: Account, number: int) -> dict[str, Any]:
     return value
 
 
-@kind("backup_schedule", 26, parent="project", count=_SCHEDULES)
-def backup_schedule(account: Account, number: int) -> dict[str, Any]:
+@kind("backup_schedule", 26, parent="project", count=_SCHEDULES, parameters=("projectBackupScheduleId",))
+def backup_schedule(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("backup_schedule", number)
     project, index = account.place("backup_schedule", number)
     created = account.moment(dice, 100, 800)
@@ -142,7 +142,7 @@ def _archive(world: World, key: Key, format: str) -> bytes:
     if format == "zip":
         with zipfile.ZipFile(buffer, "w") as archive:
             for name, data in files.items():
-                archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), data)
+                archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
     else:
         with tarfile.open(fileobj=buffer, mode="w") as tar:
             for name, data in files.items():
@@ -171,7 +171,7 @@ def create_export(call: Call) -> Reply:
     if not world.fails("backup", world.new_id("backup")):
         done = {
             "phase": "Completed",
-            "downloadURL": f"http://{call.headers.get('host', 'localhost')}/__emulator/downloads/{id}",
+            "downloadURL": f"{call.base_url}/__emulator/downloads/{id}",
             "expiresAt": world.clock.iso(world.clock.now() + 7 * DAY),
             "sha256Checksum": sha256(data).hexdigest(),
         }
@@ -181,6 +181,17 @@ def create_export(call: Call) -> Reply:
     return Nothing()
 
 
+@serves("GET", "/__emulator/downloads/{projectBackupId}")
+def download_export(call: Call) -> Reply:
+    """The bytes behind an export's download URL, once the export is complete."""
+    world, id = world_of(call), call.path["projectBackupId"]
+    data = world.blobs.get(f"export/{id}")
+    key = world.key("backup", id)
+    if data is None or key is None or world.read("backup", key).get("export", {}).get("phase") != "Completed":
+        raise Fail.not_found("export of backup", id)
+    return Content(data, headers={"etag": f'"{sha256(data).hexdigest()}"'})
+
+
 @handles("backup-delete-project-backup-export")
 def delete_export(call: Call) -> Reply:
     world = world_of(call)
@@ -188,7 +199,7 @@ def delete_export(call: Call) -> Reply:
     if "export" not in world.read("backup", key):
         raise Fail.not_found("export of backup", world.id("backup", key))
     _drop_export(world, key)
-    world.courses.stop(("backup", key))
+    world.transitions.stop(("backup", key))
     world.change("backup", key, ("export",))
     return Nothing()
 

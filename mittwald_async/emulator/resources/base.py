@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..handlers import Call, Fail, Listing, Nothing, Value
+from ..handlers import Call
 from ..listing import Key, Keys
-
-if TYPE_CHECKING:
-    from ..state import World
+from ..replies import Fail, Listing, Nothing, Value
+from ..state import World
 
 Test = Callable[[dict[str, Any]], bool]
 Sort = Callable[[dict[str, Any]], Any]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import DAY, Account, iso, kind, spread
-from ..clock import EPOCH
-from ..handlers import Call, Fail, Reply, Value, handles
+from ..handlers import Call, handles
 from ..listing import Key
+from ..replies import Fail, Reply, Value
+from ..seeded import DAY, SeededAccount, iso, kind, spread
 from ..state import World
 from .base import Sort, descending, equal, filtered, given, located, scope_of, search, shown, whole, world_of
 from .customers import contact
@@ -19,7 +19,7 @@ _ITEM_SPACE = 1000
 _MOST_ITEMS = 20
 
 
-def _contract_count(account: Account, customer: int) -> int:
+def _contract_count(account: SeededAccount, customer: int) -> int:
     """One for each server, then one for each project that is hosted on its own."""
     on, alone = account.hosting(customer)
     return len(on) + len(alone)
@@ -30,9 +30,15 @@ def _price(cents: int) -> dict[str, Any]:
 
 
 def item(
-    ids: tuple[str, str], aggregate: tuple[str, str], description: str, cents: int, at: str, base: bool
+    ids: tuple[str, str],
+    aggregate: tuple[str, str],
+    description: str,
+    cents: int,
+    at: str,
+    base: bool,
+    until: float,
 ) -> dict[str, Any]:
-    """One item of a contract: (item id, order id), (domain and aggregate, id of the thing)."""
+    """One item of a contract: (item id, order id), (domain and aggregate, id of the thing). `until`: Unix seconds, 30 days before it can be terminated."""
     domain, _, name = aggregate[0].partition("/")
     return {
         "activationDate": at,
@@ -54,19 +60,19 @@ def item(
         "isInFreeTrial": False,
         "isInclusive": False,
         "itemId": ids[0],
-        "nextPossibleTerminationDate": iso(EPOCH + 30 * DAY),
+        "nextPossibleTerminationDate": iso(until + 30 * DAY),
         "orderDate": at,
         "orderId": ids[1],
         "totalPrice": _price(cents),
     }
 
 
-def _item_ids(account: Account, contract: int, index: int) -> tuple[str, str]:
+def _item_ids(account: SeededAccount, contract: int, index: int) -> tuple[str, str]:
     number = contract * _ITEM_SPACE + index
     return account.ids.uuid(_ITEMS + 10, number), account.ids.uuid(_ITEMS + 11, number)
 
 
-def _domains(account: Account, customer: int, what: tuple[str, int]) -> list[int]:
+def _domains(account: SeededAccount, customer: int, what: tuple[str, int]) -> list[int]:
     """Domains of what a contract is for, the first few of a server's."""
     if what[0] == "project":
         return list(account.span("domain", what[1]))
@@ -79,7 +85,7 @@ def _domains(account: Account, customer: int, what: tuple[str, int]) -> list[int
 
 
 @kind("contract", 7, parent="customer", count=_contract_count, id_name="contractId")
-def contract(account: Account, number: int) -> dict[str, Any]:
+def contract(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("contract", number)
     customer, index = account.place("contract", number)
     on, alone = account.hosting(customer)
@@ -88,7 +94,9 @@ def contract(account: Account, number: int) -> dict[str, Any]:
     at = account.moment(dice, 200, 900)
     name = "proSpace" if what[0] == "server" else "Space"
     aggregate = ("project/placementgroup" if what[0] == "server" else "project/project", account.id(*what))
-    base = item(_item_ids(account, number, 0), aggregate, name, dice.pick((500, 1500, 4900, 9900)), at, True)
+    base = item(
+        _item_ids(account, number, 0), aggregate, name, dice.pick((500, 1500, 4900, 9900)), at, True, account.epoch
+    )
     additional = [
         item(
             _item_ids(account, number, position + 1),
@@ -97,6 +105,7 @@ def contract(account: Account, number: int) -> dict[str, Any]:
             dice.pick((60, 90, 150)),
             at,
             False,
+            account.epoch,
         )
         for position, domain in enumerate(_domains(account, customer, what))
     ]
@@ -110,12 +119,12 @@ def contract(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("invoice", 8, parent="customer", count=_INVOICES)
-def invoice(account: Account, number: int) -> dict[str, Any]:
+def invoice(account: SeededAccount, number: int) -> dict[str, Any]:
     """One a month, newest last."""
     dice = account.dice("invoice", number)
     customer, index = account.place("invoice", number)
     months = len(account.span("invoice", customer)) - index
-    date = EPOCH - months * 30 * DAY
+    date = account.epoch - months * 30 * DAY
     net = dice.between(500, 200_000)
     paid = months > 1 or dice.chance(50)
     gross = net * 119 // 100
@@ -246,12 +255,14 @@ def add_contract(
     world: World, customer_id: str, order_id: str, aggregate: tuple[str, str], description: str, cents: int
 ) -> str:
     """What an executed order leads to."""
-    base = item((world.new_id("contract"), order_id), aggregate, description, cents, world.now(), True)
+    base = item(
+        (world.new_id("contract"), order_id), aggregate, description, cents, world.now(), True, world.clock.now()
+    )
     value: dict[str, Any] = {
         "additionalItems": [],
         "baseItem": base,
         "contractId": world.new_id("contract"),
-        "contractNumber": f"V{900_000 + world.created}",
+        "contractNumber": f"V{900_000 + world.serial}",
         "customerId": customer_id,
     }
     return world.create("contract", customer_id, value)
@@ -396,7 +407,7 @@ def _settings(call: Call) -> dict[str, Any]:
         "status": [],
         "targetDay": 1,
     }
-    found: dict[str, Any] = world.notes("invoice_settings").get(id, plain)
+    found: dict[str, Any] = world.extras("invoice_settings").get(id, plain)
     return found
 
 
@@ -408,5 +419,5 @@ def get_settings(call: Call) -> Reply:
 @handles("invoice-update-invoice-settings")
 def update_settings(call: Call) -> Reply:
     value = _settings(call) | call.body
-    world_of(call).notes("invoice_settings")[value["id"]] = value
+    world_of(call).extras("invoice_settings")[value["id"]] = value
     return Value(value)

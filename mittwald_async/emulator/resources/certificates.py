@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, iso, kind, same_as
-from ..clock import EPOCH
-from ..handlers import Call, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, handles
+from ..ids import Dice
+from ..lifecycle import Step
 from ..listing import Key
-from ..state import World
+from ..replies import Fail, Nothing, Reply, Value
+from ..seeded import SeededAccount, iso, kind, same_as
+from ..views import Objects, after_step
 from .base import Test, asked_scope, filtered, known, located, remove, shown, unfit, world_of
 from .domains import has_bought_certificate
 
@@ -18,13 +20,13 @@ _ACME, _BOUGHT, _UPLOADED, _DNS = 1, 0, 2, 3
 
 
 @kind("certificate", 16, parent="project", count=same_as("domain"))
-def certificate(account: Account, number: int) -> dict[str, Any]:
+def certificate(account: SeededAccount, number: int) -> dict[str, Any]:
     """One for each domain, with the same number, for the name with and without `www`."""
     dice = account.dice("certificate", number)
     project = account.parent("certificate", number)
     bought = has_bought_certificate(account, number)
     life = 365 if bought else 90
-    issued = int(EPOCH) - dice.below((life - 5) * _DAY)
+    issued = int(account.epoch) - _age(dice, life)
     name = account.domain_name(number)
     return {
         "certificate": _PEM.format(account.ids.uuid(203, number)),
@@ -33,7 +35,7 @@ def certificate(account: Account, number: int) -> dict[str, Any]:
         "commonName": name,
         "dnsNames": [name, f"www.{name}"],
         "id": account.id("certificate", number),
-        "isExpired": False,
+        "isExpired": issued + life * _DAY <= account.epoch,
         "issuer": "GlobalSign GCC R6 AlphaSSL CA 2023" if bought else "Let's Encrypt R11",
         "projectId": account.id("project", project),
         "validFrom": iso(issued),
@@ -41,8 +43,19 @@ def certificate(account: Account, number: int) -> dict[str, Any]:
     }
 
 
+def _age(dice: Dice, life: int) -> int:
+    """Seconds since a certificate was issued. Most are renewed 30 days before their end; a few renewals are late, and
+    one in a hundred never came."""
+    late = dice.below(100)
+    if late == 0:
+        return (life + dice.between(1, 20)) * _DAY
+    if late < 4:
+        return (life - dice.between(1, 13)) * _DAY
+    return dice.below((life - 30) * _DAY)
+
+
 @kind("certificate_request", 17, parent="project", count=same_as("domain"))
-def certificate_request(account: Account, number: int) -> dict[str, Any]:
+def certificate_request(account: SeededAccount, number: int) -> dict[str, Any]:
     made = certificate(account, number)
     return {
         "certificateData": {"certificate": made["certificate"]},
@@ -105,7 +118,8 @@ def _looks_like_pem(text: str) -> bool:
 
 @handles("ssl-create-certificate-request")
 def create_request(call: Call) -> Reply:
-    """With a certificate of one's own the request is complete at once; others are issued after a while."""
+    """With a certificate of one's own the request is complete at once, by DNS validation after a while, and a bought one
+    when its order is executed."""
     world = world_of(call)
     body = call.body
     project = known(call, "project", body["projectId"])
@@ -132,12 +146,15 @@ def create_request(call: Call) -> Reply:
     id = world.create("certificate_request", project_id, value)
     if own:
         complete_request(world, id)
+    elif "contact" not in body:
+        world.begin("certificate_request", id, Step(then="complete certificate request"))
     call.wrote(project_id=project_id, created=(id,))
     answer = ("commonName", "contact", "dnsNames", "id", "issuer", "validFrom", "validTo")
     return Value({name: value[name] for name in answer if name in value})
 
 
-def complete_request(world: World, key: Key) -> str:
+@after_step("complete certificate request")
+def complete_request(world: Objects, key: Key) -> str:
     """The certificate that a request asked for: its id."""
     request = world.change("certificate_request", key, isCompleted=True)
     names = ("certificateType", "commonName", "dnsNames", "issuer", "projectId", "validFrom", "validTo", "contact")

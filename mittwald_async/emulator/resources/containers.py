@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, kind, spread
-from ..handlers import Call, Content, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, handles, serves
 from ..lifecycle import Step
 from ..listing import Key
-from ..names import IMAGES
+from ..replies import Content, Fail, Nothing, Reply, Value
+from ..seeded import SeededAccount, kind, spread
 from ..state import World
-from ..views import farewell, view
+from ..views import Objects, before_delete, view
+from ..vocabulary import IMAGES
 from .base import (
     Sort,
     Test,
@@ -33,8 +34,8 @@ _SERVICES = spread("stack", (50, 0), (25, 1), (15, 2), (10, 4))
 _REGISTRIES = spread("project", (85, 0), (13, 1), (2, 2))
 
 
-@kind("stack", 29, parent="project", count=_STACKS)
-def stack(account: Account, number: int) -> dict[str, Any]:
+@kind("stack", 29, parent="project", count=_STACKS, first_has_parents_id=True)
+def stack(account: SeededAccount, number: int) -> dict[str, Any]:
     project, index = account.place("stack", number)
     return {
         "description": "default" if index == 0 else account.brand(project),
@@ -46,7 +47,7 @@ def stack(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("service", 30, parent="stack", count=_SERVICES, short="c")
-def service(account: Account, number: int) -> dict[str, Any]:
+def service(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("service", number)
     stack, index = account.place("service", number)
     name, image, port, mount = IMAGES[(dice.below(len(IMAGES)) + index) % len(IMAGES)]
@@ -81,14 +82,14 @@ def _volume_name(index: int) -> str:
     return f"data-{index + 1}"
 
 
-def _volumes(account: Account, stack: int) -> int:
+def _volumes(account: SeededAccount, stack: int) -> int:
     """A volume for most services."""
     services = len(account.span("service", stack))
     return services if account.dice("stack", stack, 2).chance(80) else max(0, services - 1)
 
 
 @kind("volume", 31, parent="stack", count=_volumes)
-def volume(account: Account, number: int) -> dict[str, Any]:
+def volume(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("volume", number)
     stack, index = account.place("volume", number)
     return {
@@ -103,7 +104,7 @@ def volume(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("registry", 32, parent="project", count=_REGISTRIES)
-def registry(account: Account, number: int) -> dict[str, Any]:
+def registry(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("registry", number)
     project = account.parent("registry", number)
     value: dict[str, Any] = {
@@ -118,13 +119,25 @@ def registry(account: Account, number: int) -> dict[str, Any]:
 
 
 @view("stack", needs=("service", "volume"))
-def present_stack(world: World, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
+def present_stack(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
     """With its services and volumes."""
     scope = ("stack", key)
     return stored | {
         "services": [world.read("service", one) for one in world.keys("service", scope)],
         "volumes": [world.read("volume", one) for one in world.keys("volume", scope)],
     }
+
+
+def add_default_stack(world: World, project_id: str) -> None:
+    """What every project gets: a stack with the project's id."""
+    value = {
+        "description": "default",
+        "disabled": False,
+        "id": project_id,
+        "prefix": world.new_short("st")[3:],
+        "projectId": project_id,
+    }
+    world.create("stack", project_id, value)
 
 
 # reading
@@ -211,10 +224,12 @@ def get_service(call: Call) -> Reply:
 
 @handles("container-get-service-logs")
 def service_logs(call: Call) -> Reply:
+    """With stray NUL bytes, and a connection that breaks where it should end, as the real ones."""
     value = world_of(call).read("service", _service(call))
     lines = [f"{value['statusSetAt']} {value['serviceName']} line {number}" for number in range(100)]
+    lines[50] += "\0\0"
     tail = call.query.get("tail")
-    return Content(("\n".join(lines[-tail:] if tail else lines) + "\n").encode(), "text/plain")
+    return Content(("\n".join(lines[-tail:] if tail else lines) + "\n").encode(), "text/plain", breaks=True)
 
 
 def _volume_list(call: Call, scope: tuple[str, Key]) -> Reply:
@@ -361,8 +376,8 @@ def _link_volumes(world: World, stack: Key) -> None:
             world.change("volume", key, linkedServices=users, orphaned=not users)
 
 
-@farewell("service")
-def leave(world: World, key: Key) -> None:
+@before_delete("service")
+def leave(world: Objects, key: Key) -> None:
     """Host names that led to a service show the default page; cronjobs of its stack stay."""
     project = world.above("service", key, "project")
     lead_elsewhere(world, None if project is None else ("project", project), world.id("service", key))
@@ -448,9 +463,31 @@ def rotate_webhook(call: Call) -> Reply:
     world = world_of(call)
     id = world.id("service", _service(call))
     token = f"webhook-token-{world.new_short('t')}"
-    world.notes("webhook_tokens")[id] = token
-    url = f"https://api.mittwald.de/v2/stacks/{call.path['stackId']}/webhooks/pull-image"
+    world.extras("webhook_tokens")[id] = token
+    url = f"{call.base_url}/v2/stacks/{call.path['stackId']}/services/{id}/actions/pull-image?token={token}"
     return Value({"token": token, "webhookUrl": url})
+
+
+def _pulled(call: Call) -> Reply:
+    """The webhook of a service: who knows its token needs no other. It acts on GET as well, every time."""
+    world = world_of(call)
+    key = world.key("service", call.path["serviceId"])
+    if key is None or world.extras("webhook_tokens").get(call.path["serviceId"]) != call.query.get("token"):
+        raise Fail.forbidden("the token of the webhook is wrong")
+    call.pure, call.acted = False, True
+    _recreated(world, key)
+    call.wrote(project_id=world.read("service", key)["projectId"])
+    return Nothing(204)
+
+
+@serves("GET", "/v2/stacks/{stackId}/services/{serviceId}/actions/pull-image?token")
+def pull_image_by_get(call: Call) -> Reply:
+    return _pulled(call)
+
+
+@serves("POST", "/v2/stacks/{stackId}/services/{serviceId}/actions/pull-image?token")
+def pull_image_by_post(call: Call) -> Reply:
+    return _pulled(call)
 
 
 # registries

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, iso, kind, spread
-from ..clock import EPOCH
-from ..handlers import Call, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, handles
 from ..lifecycle import Step
 from ..listing import Key
-from ..names import CRONJOBS
-from ..state import World
-from ..views import view
+from ..replies import Fail, Nothing, Reply, Value
+from ..seeded import SeededAccount, iso, kind, spread
+from ..views import Objects, view
+from ..vocabulary import CRONJOBS
 from .base import Sort, Test, equal, filtered, given, known, located, remove, scope_of, shown, unfit, world_of
 
 _COUNT = spread("project", (45, 0), (35, 1), (15, 2), (5, 4))
 _EXECUTIONS = spread("cronjob", (10, 0), (20, 5), (40, 10), (30, 20))
 
 
-def _cronjob_count(account: Account, project: int) -> int:
+def _cronjob_count(account: SeededAccount, project: int) -> int:
     return _COUNT(account, project) if account.span("app_installation", project) else 0
 
 
 @kind("cronjob", 23, parent="project", count=_cronjob_count)
-def cronjob(account: Account, number: int) -> dict[str, Any]:
+def cronjob(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("cronjob", number)
     project, index = account.place("cronjob", number)
     installations = account.span("app_installation", project)
@@ -48,7 +47,7 @@ def cronjob(account: Account, number: int) -> dict[str, Any]:
         "failedExecutionAlertThreshold": dice.between(1, 10),
         "id": account.id("cronjob", number),
         "interval": interval,
-        "nextExecutionTime": iso(EPOCH + 300),
+        "nextExecutionTime": iso(account.epoch + 300),
         "projectId": account.id("project", project),
         "shortId": account.ids.short("cron", number),
         "target": {"appInstallationId": installation_id, "destination": destination},
@@ -59,12 +58,12 @@ def cronjob(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("cronjob_execution", 24, parent="cronjob", count=_EXECUTIONS)
-def cronjob_execution(account: Account, number: int) -> dict[str, Any]:
+def cronjob_execution(account: SeededAccount, number: int) -> dict[str, Any]:
     """Newest last, five minutes apart."""
     dice = account.dice("cronjob_execution", number)
     cronjob, index = account.place("cronjob_execution", number)
     before = len(account.span("cronjob_execution", cronjob)) - index
-    start = EPOCH - 300 * before
+    start = account.epoch - 300 * before
     took = 200 + dice.below(40_000)
     status = "Complete" if dice.chance(94) else dice.pick(("Failed", "TimedOut", "AbortedBySystem"))
     end = iso(start + took / 1000, took % 1000)
@@ -84,7 +83,7 @@ def cronjob_execution(account: Account, number: int) -> dict[str, Any]:
 
 
 @view("cronjob", needs=("cronjob_execution",))
-def present(world: World, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
+def present(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
     """With its latest execution."""
     executions = world.keys("cronjob_execution", ("cronjob", key))
     newest = executions[len(executions) - 1 :] if len(executions) else []
@@ -104,7 +103,9 @@ def list_cronjobs(call: Call) -> Reply:
         stack_id = call.query["stackId"]
         tests.append(lambda value: value.get("target", {}).get("stackId") == stack_id)
     scope = scope_of(call, "project", "projectId")
-    return filtered(call, "cronjob", scope, tests if world_of(call).born["cronjob"] or "stackId" in call.query else ())
+    return filtered(
+        call, "cronjob", scope, tests if world_of(call).created["cronjob"] or "stackId" in call.query else ()
+    )
 
 
 @handles("cronjob-get-cronjob")
@@ -122,7 +123,7 @@ def _target(call: Call, body: dict[str, Any], project: Key | None) -> dict[str, 
             "appId": stack["id"],
             "target": {
                 "command": target["command"],
-                "serviceShortId": target["serviceIdentifier"],
+                "serviceShortId": _service_short_id(call, stack["id"], target["serviceIdentifier"]),
                 "stackId": stack["id"],
             },
         }
@@ -142,6 +143,16 @@ def _target(call: Call, body: dict[str, Any], project: Key | None) -> dict[str, 
         "destination": destination,
         "target": {"appInstallationId": id, "destination": destination},
     }
+
+
+def _service_short_id(call: Call, stack_id: str, identifier: str) -> str:
+    """Short id (`c-…`) of a service that is named by id, short id or name within its stack."""
+    world = world_of(call)
+    for key in world.keys("service", ("stack", known(call, "stack", stack_id))):
+        value = world.read("service", key)
+        if identifier in (value["id"], value["shortId"], value["serviceName"]):
+            return str(value["shortId"])
+    raise Fail.not_found("service", identifier)
 
 
 _PLAIN = (
@@ -293,7 +304,7 @@ def abort_execution(call: Call) -> Reply:
     key = _execution(call)
     if world.read("cronjob_execution", key)["status"] not in ("Pending", "Running"):
         raise Fail.refused("the execution is over")
-    world.courses.stop(("cronjob_execution", key))
+    world.transitions.stop(("cronjob_execution", key))
     user = {"id": call.identity.user_id or world.main_user}
     world.change("cronjob_execution", key, status="AbortedByUser", abortedBy=user, end=world.now())
     return Nothing()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, kind
-from ..handlers import Call, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, handles
 from ..ids import Dice
 from ..listing import Key
-from ..names import CITIES, FIRST_NAMES, STREETS, SURNAMES, slug
-from ..state import World
-from ..views import view
+from ..replies import Fail, Nothing, Reply, Value
+from ..seeded import SeededAccount, kind
+from ..views import Objects, view
+from ..vocabulary import CITIES, FIRST_NAMES, STREETS, SURNAMES, slug
 from .base import Test, filtered, located, remove, search, shown, unfit, world_of
 from .memberships import add_membership
 
@@ -21,7 +21,7 @@ _IMAGE_RULES = {
 }
 
 
-def _count(account: Account, _: int) -> int:
+def _count(account: SeededAccount, _: int) -> int:
     return account.customers + (1 if account.foreign else 0)
 
 
@@ -49,7 +49,7 @@ def contact(dice: Dice, company: str | None = None) -> dict[str, Any]:
 
 
 @kind("customer", 1, parent=None, count=_count, id_name="customerId")
-def customer(account: Account, number: int) -> dict[str, Any]:
+def customer(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("customer", number)
     name = account.customer_name(number)
     value: dict[str, Any] = {
@@ -72,7 +72,7 @@ def customer(account: Account, number: int) -> dict[str, Any]:
 
 
 @view("customer", needs=("project", "customer_membership"))
-def present_customer(world: World, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
+def present_customer(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
     projects = len(world.keys("project", ("customer", key)))
     value = stored | {
         "memberCount": len(world.keys("customer_membership", ("customer", key))),
@@ -105,7 +105,7 @@ def create_customer(call: Call) -> Reply:
     value: dict[str, Any] = {
         "creationDate": world.now(),
         "customerId": id,
-        "customerNumber": f"C{20_000_000 + world.created}",
+        "customerNumber": f"C{20_000_000 + world.serial}",
         "executingUserRoles": ["owner"],
         "isAllowedToPlaceOrders": "owner" in body,
         "name": body["name"],
@@ -150,7 +150,7 @@ def request_avatar(call: Call) -> Reply:
     world = world_of(call)
     key = located(call, "customer", "customerId")
     reference = world.new_id("file")
-    world.notes("uploads")[reference] = {"type": "avatar"}
+    world.extras("uploads")[reference] = {"type": "avatar"}
     world.change("customer", key, avatarRefId=reference)
     return Value({"refId": reference, "rules": _IMAGE_RULES})
 
@@ -166,9 +166,9 @@ def wallet(call: Call) -> Reply:
     world = world_of(call)
     id = world.id("customer", located(call, "customer", "customerId"))
     if call.operation.operation_id == "customer-create-wallet":
-        world.notes("wallets").setdefault(id, {"customerId": id, "points": 0, "walletId": world.new_id("customer")})
+        world.extras("wallets").setdefault(id, {"customerId": id, "points": 0, "walletId": world.new_id("customer")})
         return Value({"customerId": id})
-    found = world.notes("wallets").get(id)
+    found = world.extras("wallets").get(id)
     if found is None:
         raise Fail.not_found("wallet of customer", id)
     return Value(found)
@@ -178,5 +178,5 @@ def wallet(call: Call) -> Reply:
 def suggest_recommendation(call: Call) -> Reply:
     world = world_of(call)
     id = world.id("customer", located(call, "customer", "customerId"))
-    world.notes("recommendations")[id] = call.body["suggestion"]
+    world.extras("recommendations")[id] = call.body["suggestion"]
     return Value({"customerId": id})

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, kind, same_as, spread
-from ..handlers import Call, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, handles
 from ..lifecycle import Step
 from ..listing import Key
+from ..replies import Fail, Nothing, Reply, Value
+from ..seeded import SeededAccount, kind, same_as, spread
 from ..state import World
-from ..views import farewell, view
+from ..views import Objects, before_delete, view
 from .base import given, located, patch, remove, scope_of, shown, unfit, whole, world_of
 
 _MYSQL = ("8.0", "8.0", "8.4", "8.4", "5.7")
@@ -20,7 +21,7 @@ _USERS = spread("mysql_database", (85, 1), (12, 2), (3, 3))
 
 
 @kind("mysql_database", 20, parent="project", count=same_as("app_installation"))
-def mysql_database(account: Account, number: int) -> dict[str, Any]:
+def mysql_database(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("mysql_database", number)
     project, index = account.place("mysql_database", number)
     name = account.ids.short("mysql", number).replace("-", "_")
@@ -48,7 +49,7 @@ def mysql_database(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("mysql_user", 21, parent="mysql_database", count=_USERS)
-def mysql_user(account: Account, number: int) -> dict[str, Any]:
+def mysql_user(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("mysql_user", number)
     database, index = account.place("mysql_user", number)
     created = account.moment(dice, 10, 900)
@@ -70,7 +71,7 @@ def mysql_user(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("redis_database", 22, parent="project", count=_REDIS_COUNT)
-def redis_database(account: Account, number: int) -> dict[str, Any]:
+def redis_database(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("redis_database", number)
     project = account.parent("redis_database", number)
     created = account.moment(dice, 10, 900)
@@ -99,11 +100,11 @@ def redis_database(account: Account, number: int) -> dict[str, Any]:
 
 
 @view("mysql_database", needs=("mysql_user",))
-def present(world: World, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
+def present(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
     """With its main user."""
     if isinstance(key, int):
         main = world.seeded.span("mysql_user", key)[0]
-        if not world.is_gone("mysql_user", main):
+        if not world.is_deleted("mysql_user", main):
             return stored | {"mainUser": world.read("mysql_user", main)}
         return stored
     for user in world.keys("mysql_user", ("mysql_database", key)):
@@ -143,7 +144,7 @@ def add_mysql_database(
         "createdAt": now,
         "description": description,
         "externalHostname": "mysql.espelkamp.project.host",
-        "hostname": f"mysql-{name[6:]}.pg-s-{world.created:06d}.db.project.host",
+        "hostname": f"mysql-{name[6:]}.pg-s-{world.serial:06d}.db.project.host",
         "id": id,
         "isReady": False,
         "isShared": True,
@@ -235,9 +236,27 @@ def copy_mysql(call: Call) -> Reply:
     "deprecated-database-update-mysql-database-default-charset",
 )
 def patch_mysql(call: Call) -> Reply:
-    now = world_of(call).now()
+    """A new version reads as such at once, while the status stays `ready` for a moment before the change begins."""
+    world = world_of(call)
+    key = located(call, "mysql_database", "mysqlDatabaseId")
+    version = call.body.get("version", world.read("mysql_database", key)["version"])
+    if version not in _MYSQL:
+        raise unfit("body.version", "no such MySQL version")
+    changes = version != world.read("mysql_database", key)["version"]
     names = ("characterSettings", "description", "version")
-    return patch(call, "mysql_database", "mysqlDatabaseId", *names, updatedAt=now)
+    reply = patch(call, "mysql_database", "mysqlDatabaseId", *names, updatedAt=world.now())
+    if changes:
+        _change_version(world, "mysql_database", key, {"isReady": False}, {"isReady": True})
+    return reply
+
+
+def _change_version(world: World, kind: str, key: Key, during: dict[str, Any], after: dict[str, Any]) -> None:
+    world.follow_up(
+        kind,
+        key,
+        Step(set={"status": "migrating", **during}, stamp=("statusSetAt",)),
+        Step(set={"status": "ready", **after}, stamp=("statusSetAt",)),
+    )
 
 
 @handles("database-delete-mysql-database")
@@ -245,17 +264,17 @@ def delete_mysql(call: Call) -> Reply:
     return remove(call, "mysql_database", "mysqlDatabaseId")
 
 
-@farewell("mysql_database")
-def leave_mysql(world: World, key: Key) -> None:
+@before_delete("mysql_database")
+def leave_mysql(world: Objects, key: Key) -> None:
     _unlink(world, "mysql_database", key)
 
 
-@farewell("redis_database")
-def leave_redis(world: World, key: Key) -> None:
+@before_delete("redis_database")
+def leave_redis(world: Objects, key: Key) -> None:
     _unlink(world, "redis_database", key)
 
 
-def _unlink(world: World, kind: str, key: Key) -> None:
+def _unlink(world: Objects, kind: str, key: Key) -> None:
     """No installation goes on naming a database that is gone."""
     id, project = world.id(kind, key), world.parent(kind, key)
     scope = None if project is None else ("project", project)
@@ -392,7 +411,7 @@ def create_redis(call: Call) -> Reply:
     id, now, name = world.new_id("redis_database"), world.now(), world.new_short("redis")
     value: dict[str, Any] = {
         "createdAt": now,
-        "hostname": f"{name}.pg-s-{world.created:06d}.db.project.host",
+        "hostname": f"{name}.pg-s-{world.serial:06d}.db.project.host",
         "id": id,
         "name": name.replace("-", "_"),
         "port": 6379,
@@ -415,8 +434,17 @@ def create_redis(call: Call) -> Reply:
     "deprecated-database-update-redis-database-description",
 )
 def patch_redis(call: Call) -> Reply:
-    now = world_of(call).now()
-    return patch(call, "redis_database", "redisDatabaseId", "configuration", "description", "version", updatedAt=now)
+    world = world_of(call)
+    key = located(call, "redis_database", "redisDatabaseId")
+    version = call.body.get("version", world.read("redis_database", key)["version"])
+    if version not in _REDIS:
+        raise unfit("body.version", "no such Redis version")
+    changes = version != world.read("redis_database", key)["version"]
+    names = ("configuration", "description", "version")
+    reply = patch(call, "redis_database", "redisDatabaseId", *names, updatedAt=world.now())
+    if changes:
+        _change_version(world, "redis_database", key, {}, {})
+    return reply
 
 
 @handles("database-delete-redis-database")

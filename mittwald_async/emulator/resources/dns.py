@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, kind, same_as
-from ..handlers import Call, Content, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, handles
 from ..listing import Key
+from ..replies import Content, Fail, Nothing, Reply, Value
+from ..seeded import SeededAccount, kind, same_as
 from ..state import World
 from .base import located, remove, scope_of, shown, unfit, whole, world_of
 
@@ -24,8 +25,8 @@ _SETS = {
 }
 
 
-@kind("dns_zone", 14, parent="project", count=same_as("domain"))
-def dns_zone(account: Account, number: int) -> dict[str, Any]:
+@kind("dns_zone", 14, parent="project", count=same_as("domain"), parameters=("dnsZoneId", "zoneId"))
+def dns_zone(account: SeededAccount, number: int) -> dict[str, Any]:
     """One for each domain, with the same number."""
     dice = account.dice("dns_zone", number)
     project, index = account.place("dns_zone", number)

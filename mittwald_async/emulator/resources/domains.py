@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, kind, same_as, spread
-from ..handlers import Call, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, handles
 from ..lifecycle import Step
 from ..listing import Key, Keys
-from ..names import slug
+from ..replies import Fail, Nothing, Reply, Value
+from ..seeded import SeededAccount, kind, same_as, spread
 from ..state import World
-from ..views import view
+from ..views import Objects, view
+from ..vocabulary import slug
 from .base import (
     Test,
     asked_scope,
@@ -33,7 +34,7 @@ NAMESERVERS = ["ns1.project-name.services", "ns2.project-name.services", "ns3.pr
 IPS = {"v4": ["203.0.113.17"], "v6": ["2001:db8::17"]}
 
 
-def _handle(account: Account, project: int) -> dict[str, Any]:
+def _handle(account: SeededAccount, project: int) -> dict[str, Any]:
     brand = account.brand(project)
     fields = [("firstName", "Kim"), ("lastName", brand.split()[-1]), ("email", f"{slug(brand)}@example.org")]
     return {
@@ -45,7 +46,7 @@ def _handle(account: Account, project: int) -> dict[str, Any]:
 
 
 @kind("domain", 13, parent="project", count=_COUNT, id_name="domainId")
-def domain(account: Account, number: int) -> dict[str, Any]:
+def domain(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("domain", number)
     project = account.parent("domain", number)
     default = dice.chance(85)
@@ -64,7 +65,7 @@ def domain(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("ingress", 15, parent="project", count=same_as("domain", per=2, plus=1))
-def ingress(account: Account, number: int) -> dict[str, Any]:
+def ingress(account: SeededAccount, number: int) -> dict[str, Any]:
     """Two for each domain, with and without `www`, after the project's own."""
     project, index = account.place("ingress", number)
     dice = account.dice("ingress", number)
@@ -96,12 +97,12 @@ def ingress(account: Account, number: int) -> dict[str, Any]:
     return value
 
 
-def has_bought_certificate(account: Account, domain: int) -> bool:
+def has_bought_certificate(account: SeededAccount, domain: int) -> bool:
     """Others have one from Let's Encrypt."""
     return account.dice("domain", domain, 6).chance(12)
 
 
-def _target(account: Account, project: int, index: int) -> dict[str, Any]:
+def _target(account: SeededAccount, project: int, index: int) -> dict[str, Any]:
     installations = account.span("app_installation", project)
     if not installations:
         return {"useDefaultPage": True}
@@ -127,7 +128,7 @@ def _add_ingress(world: World, project_id: str, hostname: str, paths: list[Any],
         "isDefault": default,
         "isDomain": hostname.count(".") == 1,
         "isEnabled": True,
-        "ownership": {"verified": owned, **({} if owned else {"txtRecord": f"mittwald-verification-{world.created}"})},
+        "ownership": {"verified": owned, **({} if owned else {"txtRecord": f"mittwald-verification-{world.serial}"})},
         "paths": paths,
         "projectId": project_id,
         "tls": {"acme": True, "isCreated": False},
@@ -146,7 +147,7 @@ def _issue(world: World, key: Key) -> None:
     world.begin("ingress", key, end)
 
 
-def lead_elsewhere(world: World, scope: tuple[str, Key] | None, id: str) -> None:
+def lead_elsewhere(world: Objects, scope: tuple[str, Key] | None, id: str) -> None:
     """Let paths that lead to something which goes away show the default page."""
     for key in list(world.keys("ingress", scope)):
         paths = world.read("ingress", key)["paths"]
@@ -200,7 +201,7 @@ def add_domain(world: World, project_id: str, name: str, owner: list[dict[str, A
     transaction = world.new_id("domain")
     value: dict[str, Any] = {
         "connected": False,
-        "contactHash": f"{world.created:040x}",
+        "contactHash": f"{world.serial:040x}",
         "deleted": False,
         "domain": name,
         "domainId": id,
@@ -212,7 +213,7 @@ def add_domain(world: World, project_id: str, name: str, owner: list[dict[str, A
     }
     world.create("domain", project_id, value)
     add_zone(world, project_id, name)
-    taken = {world.read("ingress", key)["hostname"] for key in world.born["ingress"]}
+    taken = {world.read("ingress", key)["hostname"] for key in world.created["ingress"]}
     for hostname in (name, f"www.{name}"):
         if hostname not in taken:
             _add_ingress(world, project_id, hostname, [{"path": "/", "target": {"useDefaultPage": True}}])
@@ -316,7 +317,7 @@ def update_auth_code(call: Call) -> Reply:
 def create_auth_code(call: Call) -> Reply:
     world = world_of(call)
     key = _domain(call)
-    code = f"auth-{world.created + 1:08d}"
+    code = f"auth-{world.serial + 1:08d}"
     expires = world.clock.iso(world.clock.now() + 30 * 86400)
     world.change("domain", key, authCode={"value": code, "expires": expires})
     return Value({"authCode": code, "expirationDate": expires})
@@ -368,7 +369,7 @@ def transferable(call: Call) -> Reply:
 
 
 @view("ingress_deprecated", kind="ingress")
-def ingress_deprecated(world: World, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
+def ingress_deprecated(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
     tls = {"acme": True} if stored["tls"].get("acme") else stored["tls"]
     return stored | {"tls": tls, "ips": {"v4": stored["ips"]["v4"]}}
 
@@ -423,7 +424,7 @@ def create_ingress(call: Call) -> Reply:
 def _namesakes(world: World, project: Key) -> list[Key]:
     """Ingresses that may have the same host name: the project's, and all created ones."""
     found: Keys = world.keys("ingress", ("project", project))
-    return [*found, *world.born["ingress"]]
+    return [*found, *world.created["ingress"]]
 
 
 @handles("ingress-update-ingress-paths", "deprecated-ingress-paths")
@@ -438,7 +439,7 @@ def update_tls(call: Call) -> Reply:
     key = _ingress(call)
     if "certificateId" in call.body:
         certificate = known(call, "certificate", call.body["certificateId"])
-        world.courses.stop(("ingress", key))
+        world.transitions.stop(("ingress", key))
         world.change("ingress", key, tls={"certificateId": world.id("certificate", certificate)})
     else:
         world.change("ingress", key, tls={"acme": bool(call.body["acme"]), "isCreated": False})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, kind, spread
-from ..handlers import Call, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, handles
 from ..listing import Key
+from ..replies import Fail, Nothing, Reply, Value
+from ..seeded import SeededAccount, kind, spread
 from ..state import World
 from .base import Sort, Test, descending, equal, filtered, known, located, search, shown, unfit, world_of
 
@@ -25,7 +26,7 @@ _INSTANCES = spread("project", (80, 0), (15, 1), (5, 3))
 
 
 @kind("contributor", 45, parent=None, count=lambda account, _: len(_CONTRIBUTORS))
-def contributor(account: Account, number: int) -> dict[str, Any]:
+def contributor(account: SeededAccount, number: int) -> dict[str, Any]:
     return {
         "customerId": account.ids.uuid(207, number),
         "description": "Erweiterungen für Agenturen",
@@ -38,7 +39,7 @@ def contributor(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("extension", 44, parent=None, count=lambda account, _: len(_EXTENSIONS))
-def extension(account: Account, number: int) -> dict[str, Any]:
+def extension(account: SeededAccount, number: int) -> dict[str, Any]:
     name, context, scopes = _EXTENSIONS[number]
     return {
         "assets": [],
@@ -61,7 +62,9 @@ def extension(account: Account, number: int) -> dict[str, Any]:
     }
 
 
-def _instance(account: Account, id: str, number: int, context: str, context_id: str, created: str) -> dict[str, Any]:
+def _instance(
+    account: SeededAccount, id: str, number: int, context: str, context_id: str, created: str
+) -> dict[str, Any]:
     about = extension(account, number)
     contributor = number % len(_CONTRIBUTORS)
     return {
@@ -83,7 +86,7 @@ def _instance(account: Account, id: str, number: int, context: str, context_id: 
 
 
 @kind("extension_instance", 34, parent="project", count=_INSTANCES)
-def extension_instance(account: Account, number: int) -> dict[str, Any]:
+def extension_instance(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("extension_instance", number)
     project, index = account.place("extension_instance", number)
     which = (0, 1, 2, 3, 6, 7)[(dice.below(6) + index) % 6]
@@ -164,7 +167,7 @@ def _of_context(call: Call, context: str, parameter: str) -> Reply:
     above = located(call, context, parameter)
     id = world.id(context, above)
     scope = ("project", above) if context == "project" else None
-    keys = world.keys("extension_instance", scope) if scope else world.born["extension_instance"]
+    keys = world.keys("extension_instance", scope) if scope else world.created["extension_instance"]
     for key in keys:
         value = world.read("extension_instance", key)
         if value["aggregateReference"]["id"] == id and value["extensionId"] == call.path["extensionId"]:

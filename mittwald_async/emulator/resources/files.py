@@ -5,9 +5,10 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any
 
-from ..account import Account, kind
-from ..handlers import Call, Content, Fail, Part, Reply, Value, handles
+from ..handlers import Call, Part, handles
 from ..listing import Key
+from ..replies import Content, Fail, Reply, Value
+from ..seeded import SeededAccount, kind
 from ..state import World
 from .base import located, unfit, world_of
 
@@ -39,13 +40,13 @@ def _meta(id: str, short: str, name: str, mime: str, size: int) -> dict[str, Any
 
 
 @kind("file", 39, parent=None, count=lambda account, _: _COUNT)
-def file(account: Account, number: int) -> dict[str, Any]:
+def file(account: SeededAccount, number: int) -> dict[str, Any]:
     name, mime = _NAMES[number]
     size = len(_content(account, number))
     return _meta(account.id("file", number), account.ids.short("f", number), name, mime, size)
 
 
-def _content(account: Account, number: int) -> bytes:
+def _content(account: SeededAccount, number: int) -> bytes:
     """Bytes of a seeded file: no real picture, but the same every time."""
     size = account.dice("file", number).between(200, 40_000)
     pattern = account.id("file", number).encode()
@@ -71,7 +72,7 @@ def create_file(call: Call) -> Reply:
         raise unfit("body.file", f"is larger than {_MOST_BYTES} bytes")
     token = call.headers.get("token", "")
     taken = world.key("file", token) is not None
-    id = token if token in world.notes("uploads") and not taken else world.new_id("file")
+    id = token if token in world.extras("uploads") and not taken else world.new_id("file")
     value = _meta(id, world.new_short("f"), part.filename or "file", part.content_type, len(part.data))
     world.blobs[f"file/{id}"] = part.data
     world.create("file", None, value)
@@ -123,7 +124,7 @@ def type_rules(call: Call) -> Reply:
 @handles("file-get-file-upload-token-rules", "deprecated-file-get-file-token-rules")
 def token_rules(call: Call) -> Reply:
     token = call.path.get("fileUploadToken") or call.path.get("token", "")
-    upload = world_of(call).notes("uploads").get(token)
+    upload = world_of(call).extras("uploads").get(token)
     if upload is None:
         raise Fail.not_found("upload token", token)
     return Value(_rules(upload["type"]))
@@ -134,7 +135,7 @@ def request_upload(call: Call) -> Reply:
     world = world_of(call)
     id = world.id("conversation", located(call, "conversation", "conversationId"))
     token = world.new_id("file")
-    world.notes("uploads")[token] = {"type": "conversation"}
+    world.extras("uploads")[token] = {"type": "conversation"}
     rules = {"maxSizeInKB": _MOST_BYTES >> 10, "mimeTypes": list(_TYPES["conversation"])}
     return Value({"conversationId": id, "rules": rules, "uploadToken": token})
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from ..handlers import Call, Content, Fail, Reply, Value, handles
+from ..handlers import Call, handles
+from ..replies import Content, Fail, Reply, Value
 from .base import located, unfit, world_of
 
 Tree: TypeAlias = dict[str, "Tree | bytes"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, kind, spread
-from ..handlers import Call, Fail, Nothing, Reply, Value, handles
+from ..handlers import Call, handles
 from ..ids import Dice
 from ..lifecycle import Step
 from ..listing import Key
-from ..state import World
-from ..views import farewell, view
+from ..replies import Fail, Nothing, Reply, Value
+from ..seeded import SeededAccount, kind, spread
+from ..views import Objects, after_step, before_delete, view
 from .apps import APPS, SOFTWARE, SOFTWARE_NUMBER, in_range
 from .base import asked_scope, equal, filtered, given, known, located, scope_of, search, shown, unfit, world_of
 from .databases import add_mysql_database
@@ -21,12 +21,12 @@ _POPULAR = (0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 11, 12
 """Indexes of the catalogue: WordPress and TYPO3 lead."""
 
 
-def installed_app(account: Account, number: int) -> int:
+def installed_app(account: SeededAccount, number: int) -> int:
     """Number of the app that an installation is of."""
     return account.dice("app_installation", number, 2).pick(_POPULAR)
 
 
-def _software(account: Account, dice: Dice, name: str) -> dict[str, Any]:
+def _software(account: SeededAccount, dice: Dice, name: str) -> dict[str, Any]:
     number = SOFTWARE_NUMBER[name]
     versions = account.span("system_software_version", number)
     version = dice.pick(versions)
@@ -42,7 +42,7 @@ def _software(account: Account, dice: Dice, name: str) -> dict[str, Any]:
 
 
 @kind("app_installation", 12, parent="project", count=_COUNT, short="a")
-def app_installation(account: Account, number: int) -> dict[str, Any]:
+def app_installation(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("app_installation", number)
     project, index = account.place("app_installation", number)
     app = installed_app(account, number)
@@ -92,9 +92,9 @@ def app_installation(account: Account, number: int) -> dict[str, Any]:
 
 
 @view("app_installation", needs=("project",))
-def present(world: World, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
+def present(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
     """Shown with the description its project has now."""
-    project = world.objects["project"].get(world.parent("app_installation", key) or 0)
+    project = world.changed_objects("project").get(world.parent("app_installation", key) or 0)
     return stored if project is None else stored | {"projectDescription": project["description"]}
 
 
@@ -147,7 +147,7 @@ def get_installation(call: Call) -> Reply:
 @handles("app-retrieve-status")
 def get_status(call: Call) -> Reply:
     value = world_of(call).read("app_installation", _key(call))
-    state = world_of(call).notes("app_states").get(value["id"], "stopped" if value["disabled"] else "running")
+    state = world_of(call).extras("app_states").get(value["id"], "stopped" if value["disabled"] else "running")
     return Value({"logFileLocation": f"/var/log/{value['shortId']}.log", "state": state, "uptimeSeconds": 86400.5})
 
 
@@ -217,7 +217,7 @@ def _installed(call: Call, project: dict[str, Any], version: dict[str, Any], des
     if facts.database:
         database, user = add_mysql_database(world, project["id"], f"{facts.name} {description}", "8.4", "full")
         linked = [{"databaseId": database, "databaseUserIds": {"admin": user}, "kind": "mysql", "purpose": "primary"}]
-    dice = world.seeded.ids.dice(12, world.created, 7)
+    dice = world.seeded.ids.dice(12, world.serial, 7)
     value: dict[str, Any] = {
         "appExternalVersion": version["externalVersion"],
         "appId": version["appId"],
@@ -299,8 +299,10 @@ def update(call: Call) -> Reply:
     changes = given(body, "customDocumentRoot", "description", "updatePolicy")
     if "userInputs" in body:
         changes["userInputs"] = _without_secrets(body["userInputs"])
+    software: list[dict[str, Any]] = []
     if "systemSoftware" in body:
-        changes["systemSoftware"] = _chosen_software(call, value, body["systemSoftware"])
+        software = _chosen_software(call, value, body["systemSoftware"])
+        changes["systemSoftware"] = [_lagging(value, chosen) for chosen in software]
     if "databases" in body:
         changes["linkedDatabases"] = _relinked(call, value, body["databases"])
     if "appVersionId" in body and body["appVersionId"] != value["appVersion"]["desired"]:
@@ -319,7 +321,40 @@ def update(call: Call) -> Reply:
         world.begin("app_installation", key, Step(set=end))
     else:
         world.change("app_installation", key, **changes)
+    if changes.get("systemSoftware", software) != software:
+        world.follow_up(
+            "app_installation",
+            key,
+            Step(set={"phase": "reconfiguring"}),
+            Step(then="reach desired software"),
+        )
     return Nothing()
+
+
+@after_step("reach desired software")
+def reach_software(world: Objects, key: Key) -> None:
+    """What was wanted of the system software runs now."""
+    software: list[dict[str, Any]] = []
+    for entry in world.read("app_installation", key)["systemSoftware"]:
+        desired = entry["systemSoftwareVersion"]["desired"]
+        number = world.seeded.number("system_software_version", desired)
+        external = entry["externalVersion"]
+        if number is not None:
+            external = world.read("system_software_version", number)["externalVersion"]
+        software.append({**entry, "externalVersion": external, "systemSoftwareVersion": _reached(desired)})
+    world.change("app_installation", key, phase="ready", systemSoftware=software)
+
+
+def _lagging(value: dict[str, Any], chosen: dict[str, Any]) -> dict[str, Any]:
+    """Chosen software while the installation still runs what it ran before: wanted, and not yet there."""
+    for before in value["systemSoftware"]:
+        if before["systemSoftwareId"] == chosen["systemSoftwareId"]:
+            wanted = {
+                **before["systemSoftwareVersion"],
+                "desired": chosen["systemSoftwareVersion"]["desired"],
+            }
+            return {**chosen, "externalVersion": before["externalVersion"], "systemSoftwareVersion": wanted}
+    return {**chosen, "systemSoftwareVersion": {"desired": chosen["systemSoftwareVersion"]["desired"]}}
 
 
 def _relinked(call: Call, value: dict[str, Any], wanted: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -397,12 +432,12 @@ def execute_action(call: Call) -> Reply:
     actions = APPS[int(world.find("app", value["appId"]))].actions
     if call.path["action"] not in actions:
         raise Fail.refused(f"app {value['appName']} has no action {call.path['action']}")
-    world.notes("app_states")[value["id"]] = "stopped" if call.path["action"] == "stop" else "running"
+    world.extras("app_states")[value["id"]] = "stopped" if call.path["action"] == "stop" else "running"
     return Nothing()
 
 
-@farewell("app_installation")
-def leave(world: World, key: Key) -> None:
+@before_delete("app_installation")
+def leave(world: Objects, key: Key) -> None:
     """Its cronjobs go with an installation, and its host names show the default page."""
     id, project = world.id("app_installation", key), world.parent("app_installation", key)
     scope = None if project is None else ("project", project)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import DAY, Account, iso, kind, spread
-from ..clock import EPOCH
-from ..handlers import Call, Reply, Value, handles
+from ..handlers import Call, handles
+from ..replies import Reply, Value
+from ..seeded import DAY, SeededAccount, iso, kind, spread
 from ..state import World
 from .base import located, scope_of, shown, whole, world_of
 
@@ -26,10 +26,10 @@ def _license(id: str, project_id: str, description: str, key: str, expires: str)
 
 
 @kind("license", 33, parent="project", count=_COUNT)
-def license(account: Account, number: int) -> dict[str, Any]:
+def license(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("license", number)
     project = account.id("project", account.parent("license", number))
-    expires = iso(EPOCH + dice.between(30, 700) * DAY)
+    expires = iso(account.epoch + dice.between(30, 700) * DAY)
     return _license(account.id("license", number), project, "TYPO3 ELTS 11", f"elts-key-{number:06d}", expires)
 
 
@@ -37,7 +37,7 @@ def add_license(world: World, project_id: str, description: str) -> str:
     """A new license for a year."""
     id = world.new_id("license")
     expires = world.clock.iso(world.clock.now() + 365 * DAY)
-    value = _license(id, project_id, description or "TYPO3 ELTS", f"elts-key-new-{world.created}", expires)
+    value = _license(id, project_id, description or "TYPO3 ELTS", f"elts-key-new-{world.serial}", expires)
     return world.create("license", project_id, value)
 
 
@@ -56,8 +56,8 @@ def rotate_key(call: Call) -> Reply:
     world = world_of(call)
     key = located(call, "license", "licenseId")
     external = call.body.get("externalKey")
-    world.created += 1
-    reference = {"externalKey": external} if external else {"key": f"elts-key-new-{world.created}"}
+    world.serial += 1
+    reference = {"externalKey": external} if external else {"key": f"elts-key-new-{world.serial}"}
     world.change("license", key, keyReference=reference)
     return Value({"keyReference": reference})
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, kind, spread
-from ..handlers import Call, Fail, Listing, Nothing, Reply, Value, handles
+from ..handlers import Call, handles
 from ..listing import Key
-from ..names import FIRST_NAMES, MAILBOXES, SURNAMES, slug
+from ..replies import Fail, Listing, Nothing, Reply, Value
+from ..seeded import SeededAccount, kind, spread
+from ..vocabulary import FIRST_NAMES, MAILBOXES, SURNAMES, slug
 from .base import (
     Sort,
     Test,
@@ -29,7 +30,7 @@ _RATE_LIMITS = (100, 500, 2000)
 _SPAM = {"active": True, "autoDeleteSpam": False, "folder": "spam", "relocationMinSpamScore": 4}
 
 
-def _local_part(account: Account, number: int, index: int) -> str:
+def _local_part(account: SeededAccount, number: int, index: int) -> str:
     """Unique within the project: role names first, then persons."""
     if index < 3:
         return MAILBOXES[index]
@@ -40,7 +41,7 @@ def _local_part(account: Account, number: int, index: int) -> str:
 
 
 @kind("mail_address", 18, parent="project", count=_COUNT)
-def mail_address(account: Account, number: int) -> dict[str, Any]:
+def mail_address(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("mail_address", number)
     project, index = account.place("mail_address", number)
     domains = account.span("domain", project)
@@ -78,7 +79,7 @@ def mail_address(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("delivery_box", 19, parent="project", count=_BOXES)
-def delivery_box(account: Account, number: int) -> dict[str, Any]:
+def delivery_box(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("delivery_box", number)
     project = account.parent("delivery_box", number)
     updated = account.moment(dice, 0, 700)
@@ -357,7 +358,7 @@ def _settings(call: Call) -> dict[str, Any]:
     world = world_of(call)
     id = world.id("project", located(call, "project", "projectId"))
     empty: dict[str, Any] = {"blacklist": [], "projectId": id, "whitelist": []}
-    found: dict[str, Any] = world.notes("mail_settings").setdefault(id, empty)
+    found: dict[str, Any] = world.extras("mail_settings").setdefault(id, empty)
     return found
 
 

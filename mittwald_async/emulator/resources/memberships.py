@@ -1,12 +1,13 @@
-"""Who belongs to customers and projects, and who is invited. Account-wide lists hold only what is the caller's own."""
+"""Who belongs to customers and projects, and who is invited. SeededAccount-wide lists hold only what is the caller's own."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, kind, spread
-from ..handlers import Call, Fail, Listing, Nothing, Reply, Value, handles
+from ..handlers import Call, handles
 from ..listing import Key
+from ..replies import Fail, Listing, Nothing, Reply, Value
+from ..seeded import SeededAccount, kind, spread
 from ..state import World
 from .base import equal, filtered, located, scope_of, search, shown, world_of
 
@@ -16,24 +17,24 @@ _STAFF = spread("project", (30, 1), (40, 2), (20, 3), (10, 5))
 _PROJECT_INVITES = spread("project", (80, 0), (15, 1), (5, 2))
 
 
-def _project_members(account: Account, project: int) -> int:
+def _project_members(account: SeededAccount, project: int) -> int:
     return min(_STAFF(account, project), len(account.span("customer_membership", account.parent("project", project))))
 
 
-def _customer_invites(account: Account, customer: int) -> int:
+def _customer_invites(account: SeededAccount, customer: int) -> int:
     """The foreign customer invites the caller; the others invite people now and then."""
     if customer >= account.customers:
         return 1
     return account.dice("customer", customer, 5).pick((0, 0, 1, 2))
 
 
-def member(account: Account, number: int) -> int:
+def member(account: SeededAccount, number: int) -> int:
     """Number of the user behind a customer membership. The caller is the first member of every customer of his."""
     customer, index = account.place("customer_membership", number)
     return 0 if index == 0 and customer < account.customers else number + 1
 
 
-def _member(account: Account, user: int) -> dict[str, Any]:
+def _member(account: SeededAccount, user: int) -> dict[str, Any]:
     first, last, email = account.person("user", user)
     return {
         "email": email,
@@ -45,7 +46,7 @@ def _member(account: Account, user: int) -> dict[str, Any]:
 
 
 @kind("customer_membership", 5, parent="customer", count=_MEMBERS)
-def customer_membership(account: Account, number: int) -> dict[str, Any]:
+def customer_membership(account: SeededAccount, number: int) -> dict[str, Any]:
     customer, index = account.place("customer_membership", number)
     dice = account.dice("customer_membership", number)
     return {
@@ -58,7 +59,7 @@ def customer_membership(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("customer_invite", 6, parent="customer", count=_customer_invites)
-def customer_invite(account: Account, number: int) -> dict[str, Any]:
+def customer_invite(account: SeededAccount, number: int) -> dict[str, Any]:
     customer = account.parent("customer_invite", number)
     dice = account.dice("customer_invite", number)
     first, last, email = account.person("customer_invite", number)
@@ -77,7 +78,7 @@ def customer_invite(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("project_membership", 10, parent="project", count=_project_members)
-def project_membership(account: Account, number: int) -> dict[str, Any]:
+def project_membership(account: SeededAccount, number: int) -> dict[str, Any]:
     project, index = account.place("project_membership", number)
     dice = account.dice("project_membership", number)
     above = account.span("customer_membership", account.parent("project", project))[index]
@@ -92,7 +93,7 @@ def project_membership(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("project_invite", 11, parent="project", count=_PROJECT_INVITES)
-def project_invite(account: Account, number: int) -> dict[str, Any]:
+def project_invite(account: SeededAccount, number: int) -> dict[str, Any]:
     project = account.parent("project_invite", number)
     dice = account.dice("project_invite", number)
     email = account.person("project_invite", number)[2]
@@ -142,10 +143,10 @@ def _own(call: Call, name: str) -> Listing:
     def choose() -> list[Key]:
         sums, owners = world.seeded.sums(name), world.seeded.total(name.partition("_")[0])
         keys: list[Key] = [sums[parent] for parent in range(owners) if sums[parent] < sums[parent + 1]]
-        gone = set(world.gone[name])
+        gone = set(world.deleted[name])
         return [
             key
-            for key in (*keys, *world.born[name])
+            for key in (*keys, *world.created[name])
             if key not in gone
             and (isinstance(key, int) or world.read(name, key)["userId"] == user_id)
             and all(test(world.read(name, key)) for test in tests)
@@ -220,9 +221,9 @@ def _own_invites(call: Call, above: str) -> Reply:
     name = f"{above}_invite"
     email = world.get("user", call.identity.user_id or world.main_user)["email"]
     own, every = world.seeded.total(name), world.seeded.total(name, foreign=True)
-    gone = set(world.gone[name])
+    gone = set(world.deleted[name])
     candidates: list[Key] = [number for number in range(own, every) if number not in gone]
-    candidates += world.born[name]
+    candidates += world.created[name]
     return world.listing(name, [key for key in candidates if world.read(name, key)["mailAddress"] == email])
 
 
@@ -356,7 +357,7 @@ def _invite(call: Call, above: str, extra: dict[str, Any]) -> Reply:
         **extra,
     }
     id = world.create(name, above_id, value)
-    world.notes("invitation_tokens")[id] = f"invitation-token-{world.created}"
+    world.extras("invitation_tokens")[id] = f"invitation-token-{world.serial}"
     return Value(value)
 
 
@@ -430,7 +431,7 @@ def accept_project_invite(call: Call) -> Reply:
 def _by_token(call: Call, above: str) -> Reply:
     world = world_of(call)
     name = f"{above}_invite"
-    for id, token in world.notes("invitation_tokens").items():
+    for id, token in world.extras("invitation_tokens").items():
         key = world.key(name, id)
         if key is not None and token == call.headers.get("token"):
             return Value(world.show(name, (key,))[0])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, kind, spread
-from ..handlers import Call, Fail, Listing, Reply, Value, handles
+from ..handlers import Call, handles
 from ..listing import Key
-from ..names import CONVERSATIONS
+from ..replies import Fail, Listing, Reply, Value
+from ..seeded import SeededAccount, kind, spread
 from ..state import World
-from ..views import view
+from ..views import Objects, view
+from ..vocabulary import CONVERSATIONS
 from .base import Sort, Test, descending, equal, filtered, given, located, scope_of, search, shown, whole, world_of
 
 _CATEGORIES = ("Hosting", "Domain", "E-Mail", "Rechnung", "Umzug", "Sonstiges")
@@ -18,17 +19,17 @@ _SEVERITIES = ("success", "info", "info", "warning", "error")
 _TYPES = ("project.ready", "backup.completed", "backup.failed", "domain.renewed", "certificate.expiring")
 
 
-def _category(account: Account, number: int) -> dict[str, Any]:
+def _category(account: SeededAccount, number: int) -> dict[str, Any]:
     references = ["project", "server", "organisation"]
     return {"categoryId": account.ids.uuid(240, number), "name": _CATEGORIES[number], "referenceType": references}
 
 
-def _writer(account: Account) -> dict[str, Any]:
+def _writer(account: SeededAccount) -> dict[str, Any]:
     first, last, _ = account.person("user", 0)
     return {"active": True, "clearName": f"{first} {last}", "isEmployee": False, "userId": account.id("user", 0)}
 
 
-def _support(account: Account) -> dict[str, Any]:
+def _support(account: SeededAccount) -> dict[str, Any]:
     return {"active": True, "clearName": "Kundenservice", "isEmployee": True, "userId": account.ids.uuid(241, 0)}
 
 
@@ -39,7 +40,7 @@ def _support(account: Account) -> dict[str, Any]:
     count=lambda account, _: 3 + account.projects // 4,
     id_name="conversationId",
 )
-def conversation(account: Account, number: int) -> dict[str, Any]:
+def conversation(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("conversation", number)
     created = account.moment(dice, 5, 700)
     value: dict[str, Any] = {
@@ -60,7 +61,7 @@ def conversation(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("message", 36, parent="conversation", count=_MESSAGES, id_name="messageId")
-def message(account: Account, number: int) -> dict[str, Any]:
+def message(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("message", number)
     conversation, index = account.place("message", number)
     return {
@@ -74,7 +75,7 @@ def message(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("notification", 37, parent=None, count=lambda account, _: 5 + 2 * account.projects)
-def notification(account: Account, number: int) -> dict[str, Any]:
+def notification(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("notification", number)
     about = account.id("project", dice.below(account.projects)) if account.projects else account.id("customer", 0)
     name = "project" if account.projects else "customer"
@@ -89,7 +90,7 @@ def notification(account: Account, number: int) -> dict[str, Any]:
 
 
 @view("conversation", needs=("message",))
-def present(world: World, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
+def present(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
     """With its last message."""
     messages = world.keys("message", ("conversation", key))
     if not len(messages):

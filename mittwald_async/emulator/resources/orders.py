@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, kind, spread
-from ..handlers import Call, Fail, Reply, Value, handles
+from ..handlers import Call, handles
 from ..lifecycle import Step
 from ..listing import Key
+from ..replies import Fail, Reply, Value
+from ..seeded import SeededAccount, kind, spread
 from ..state import World
 from .articles import MACHINES
 from .base import Test, filtered, known, located, needed, scope_of, shown, unfit, world_of
@@ -35,7 +36,7 @@ def _summary(cents: int) -> dict[str, Any]:
 
 
 @kind("order", 9, parent="customer", count=_COUNT, id_name="orderId")
-def order(account: Account, number: int) -> dict[str, Any]:
+def order(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("order", number)
     customer = account.parent("order", number)
     at = account.moment(dice, 10, 900)
@@ -100,8 +101,8 @@ def list_orders_of_project(call: Call) -> Reply:
     world = world_of(call)
     project = located(call, "project", "projectId")
     id = world.id("project", project)
-    made = world.notes("order_projects")
-    keys: list[Key] = [key for key in world.born["order"] if made.get(str(key)) == id]
+    made = world.extras("order_projects")
+    keys: list[Key] = [key for key in world.created["order"] if made.get(str(key)) == id]
     return world.listing("order", keys)
 
 
@@ -170,7 +171,7 @@ def _add_order(call: Call, customer_id: str, kind: str, name: str, cents: int, t
         ],
         "orderDate": world.now(),
         "orderId": world.new_id("order"),
-        "orderNumber": f"A{900_000 + world.created}",
+        "orderNumber": f"A{900_000 + world.serial}",
         "profile": {
             "email": user["email"],
             "firstName": user["person"]["firstName"],
@@ -196,7 +197,7 @@ def create_order(call: Call) -> Reply:
         raise unfit("body.orderData.domain", "is registered already")
     id = _add_order(call, wish.customer_id, kind, wish.name, wish.cents, "NEW_ORDER")
     if wish.project_id is not None:
-        world.notes("order_projects")[id] = wish.project_id
+        world.extras("order_projects")[id] = wish.project_id
     if world.fails("order", id):
         world.begin("order", id, Step(set={"status": "REJECTED"}))
     else:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, Fail, Listing, Nothing, Reply, Value, handles
-from ..names import TLDS, slug
+from ..handlers import Call, handles
+from ..replies import Fail, Listing, Nothing, Reply, Value
+from ..vocabulary import TLDS, slug
 from .base import given, located, world_of
 
 _ZONES = (
@@ -72,7 +73,7 @@ def request_avatar(call: Call) -> Reply:
     world = world_of(call)
     id = _own_avatar(call)
     reference = world.new_id("file")
-    world.notes("uploads")[reference] = {"type": "avatar"}
+    world.extras("uploads")[reference] = {"type": "avatar"}
     world.change("user", world.find("user", id), avatarRef=reference)
     rules = {"maxSizeInBytes": 1 << 20, "maxSizeInKB": 1024, "mimeTypes": ["image/png", "image/jpeg"]}
     return Value({"refId": reference, "rules": rules})
@@ -89,7 +90,7 @@ def remove_avatar(call: Call) -> Reply:
 
 
 def _categories(call: Call) -> dict[str, dict[str, Any]]:
-    return world_of(call).notes("customer_categories")
+    return world_of(call).extras("customer_categories")
 
 
 def _category(call: Call) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..account import Account, kind
-from ..handlers import Call, Fail, Listing, Nothing, Reply, Value, handles
+from ..handlers import Call, handles
 from ..lifecycle import Step
 from ..listing import Key
+from ..replies import Fail, Listing, Nothing, Reply, Value
+from ..seeded import SeededAccount, kind
 from ..state import World
-from ..views import view
+from ..views import Objects, view
 from .base import asked_scope, descending, filtered, located, patch, remove, scope_of, search, shown, world_of
+from .containers import add_default_stack
 from .domains import add_default_ingress
 from .memberships import add_membership
 from .storage import projects_on
@@ -26,13 +28,13 @@ _CLUSTERS = ("espelkamp", "fiestel", "isenstedt", "frotheim", "vehlage")
 _FEATURES = ["redis", "node", "container"]
 
 
-def _server_count(account: Account, customer: int) -> int:
+def _server_count(account: SeededAccount, customer: int) -> int:
     """Who has few projects hosts them one by one; others have a server for every dozen or so."""
     projects = len(account.span("project", customer))
     return 0 if projects < 3 else 1 + projects // 14
 
 
-def _project_count(account: Account, customer: int) -> int:
+def _project_count(account: SeededAccount, customer: int) -> int:
     """A share by weight: few customers have many projects. The caller's own add up to exactly what was asked for."""
     if customer >= account.customers:
         return account.foreign
@@ -42,7 +44,7 @@ def _project_count(account: Account, customer: int) -> int:
 
 
 @kind("server", 2, parent="customer", count=_server_count, short="s")
-def server(account: Account, number: int) -> dict[str, Any]:
+def server(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("server", number)
     name, cpu, memory = dice.pick(_MACHINES)
     customer, index = account.place("server", number)
@@ -65,7 +67,7 @@ def server(account: Account, number: int) -> dict[str, Any]:
 
 
 @kind("project", 3, parent="customer", count=_project_count, short="p")
-def project(account: Account, number: int) -> dict[str, Any]:
+def project(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("project", number)
     customer = account.parent("project", number)
     status = "ready" if dice.below(100) < 97 else dice.pick(("pending", "disabled", "error", "migratingVolume"))
@@ -85,7 +87,7 @@ def project(account: Account, number: int) -> dict[str, Any]:
         "customerId": account.id("customer", customer),
         "deletionRequested": False,
         "description": account.project_title(number),
-        "directories": {"Home": f"/home/{short}", "Webroot": f"/home/{short}/html"},
+        "directories": {"Home": f"/home/{short}", "Web": f"/home/{short}/html"},
         "enabled": status != "disabled",
         "features": _FEATURES,
         "id": account.id("project", number),
@@ -117,7 +119,7 @@ _ONLY_IN_DETAIL = ("clusterDomain", "clusterID", "clusterId", "directories", "sp
 
 
 @view("project_item", kind="project")
-def project_item(world: World, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
+def project_item(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
     item = {name: value for name, value in stored.items() if name not in _ONLY_IN_DETAIL}
     item["customerMeta"] = {"id": stored["customerId"]}
     return item
@@ -201,7 +203,7 @@ def add_project(world: World, customer_id: str, description: str, **more: Any) -
         "customerId": customer_id,
         "deletionRequested": False,
         "description": description,
-        "directories": {"Home": f"/home/{short}", "Webroot": f"/home/{short}/html"},
+        "directories": {"Home": f"/home/{short}", "Web": f"/home/{short}/html"},
         "enabled": True,
         "features": _FEATURES,
         "id": id,
@@ -218,6 +220,7 @@ def add_project(world: World, customer_id: str, description: str, **more: Any) -
     }
     world.create("project", customer_id, value)
     add_default_ingress(world, id, short)
+    add_default_stack(world, id)
     add_membership(world, "project", id, world.main_user, "owner", inherited=True)
     if world.fails("project", id):
         end = Step(set={"status": "error", "readiness": "unready"}, stamp=("statusSetAt",))
@@ -256,7 +259,7 @@ def _avatar(call: Call, kind: str, parameter: str) -> Reply:
     world = world_of(call)
     key = located(call, kind, parameter)
     reference = world.new_id("file")
-    world.notes("uploads")[reference] = {"type": "avatar"}
+    world.extras("uploads")[reference] = {"type": "avatar"}
     world.change(kind, key, imageRefId=reference)
     rules = {"maxSizeInKB": 1024, "mimeTypes": ["image/png", "image/jpeg"]}
     return Value({"refId": reference, "rules": rules})

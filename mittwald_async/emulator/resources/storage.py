@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, Nothing, Reply, Value, handles
+from ..handlers import Call, handles
 from ..listing import Key
+from ..replies import Nothing, Reply, Value
 from ..state import World
 from .base import located, world_of
 
@@ -73,7 +74,7 @@ def _statistics(world: World, kind: str, key: Key) -> dict[str, Any]:
         "name": value["shortId"],
         "statisticCategories": categories,
     }
-    threshold = world.notes("storage_thresholds").get(value["id"])
+    threshold = world.extras("storage_thresholds").get(value["id"])
     return statistics if threshold is None else statistics | {"notificationThresholdInBytes": threshold}
 
 
@@ -83,8 +84,8 @@ def projects_on(world: World, server: Key) -> list[Key]:
     found: list[Key] = []
     if isinstance(server, int):
         on, _ = world.seeded.hosting(world.seeded.parent("server", server))
-        found += [project for project in on[server] if not world.is_gone("project", project)]
-    return found + [key for key in world.born["project"] if world.read("project", key).get("serverId") == id]
+        found += [project for project in on[server] if not world.is_deleted("project", project)]
+    return found + [key for key in world.created["project"] if world.read("project", key).get("serverId") == id]
 
 
 @handles("storagespace-get-project-statistics")
@@ -103,9 +104,9 @@ def _threshold(call: Call, kind: str, parameter: str) -> Reply:
     id = world.id(kind, located(call, kind, parameter))
     wanted = call.body.get("notificationThresholdInBytes")
     if wanted is None:
-        world.notes("storage_thresholds").pop(id, None)
+        world.extras("storage_thresholds").pop(id, None)
     else:
-        world.notes("storage_thresholds")[id] = wanted
+        world.extras("storage_thresholds")[id] = wanted
     return Nothing()
 
 

@@ -6,22 +6,23 @@ import base64
 import hashlib
 from typing import Any
 
-from ..account import Account, kind
-from ..handlers import Call, Fail, Identity, Listing, Nothing, Reply, Token, Value, handles
+from ..handlers import Call, handles
+from ..identity import Identity, Token
 from ..listing import Key
-from ..state import MFA_CODE, World
+from ..replies import Fail, Listing, Nothing, Reply, Value
+from ..seeded import SeededAccount, kind
 from ..timestamps import seconds_of
-from ..views import view
+from ..views import Objects, view
 from .base import given, located, unfit, whole, world_of
 
 
-def _count(account: Account, _: int) -> int:
+def _count(account: SeededAccount, _: int) -> int:
     """The caller, and one for every membership."""
     return 1 + account.total("customer_membership", foreign=True)
 
 
 @kind("user", 4, parent=None, count=_count, id_name="userId")
-def user(account: Account, number: int) -> dict[str, Any]:
+def user(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("user", number)
     first, last, email = account.person("user", number)
     return {
@@ -36,8 +37,8 @@ def user(account: Account, number: int) -> dict[str, Any]:
     }
 
 
-@kind("user_ssh_key", 38, parent=None, count=lambda account, _: 2, id_name="sshKeyId")
-def user_ssh_key(account: Account, number: int) -> dict[str, Any]:
+@kind("user_ssh_key", 38, parent=None, count=lambda account, _: 2, id_name="sshKeyId", parameters=("sshKeyId",))
+def user_ssh_key(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("user_ssh_key", number)
     return _ssh_key(
         account.id("user_ssh_key", number),
@@ -63,7 +64,7 @@ _OTHERS = ("email", "phoneNumber", "mfa", "passwordUpdatedAt", "registeredAt")
 
 
 @view("user_public", kind="user")
-def user_public(world: World, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
+def user_public(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
     """What is shown of others."""
     return {name: value for name, value in stored.items() if name not in _OTHERS}
 
@@ -112,7 +113,7 @@ def update_person(call: Call) -> Reply:
 
 @handles("user-add-phone-number", "deprecated-user-service-phone-number-add")
 def add_phone(call: Call) -> Reply:
-    world_of(call).notes("phones")[_own_id(call)] = call.body["phoneNumber"]
+    world_of(call).extras("phones")[_own_id(call)] = call.body["phoneNumber"]
     _self(call)
     return Nothing()
 
@@ -120,7 +121,7 @@ def add_phone(call: Call) -> Reply:
 @handles("user-verify-phone-number", "deprecated-user-service-phone-number-verify")
 def verify_phone(call: Call) -> Reply:
     key = _self(call)
-    if world_of(call).notes("phones").get(_own_id(call)) != call.body["phoneNumber"]:
+    if world_of(call).extras("phones").get(_own_id(call)) != call.body["phoneNumber"]:
         raise unfit("body.phoneNumber", "is not the number to be verified")
     world_of(call).change("user", key, phoneNumber=call.body["phoneNumber"])
     return Nothing()
@@ -136,13 +137,13 @@ def remove_phone(call: Call) -> Reply:
 def get_settings(call: Call) -> Reply:
     _self(call)
     empty = base64.b64encode(b"{}").decode()
-    return Value({"settingsString": world_of(call).notes("settings").get(_own_id(call), empty)})
+    return Value({"settingsString": world_of(call).extras("settings").get(_own_id(call), empty)})
 
 
 @handles("user-update-personalized-settings", "deprecated-user-service-personalized-settings-update")
 def update_settings(call: Call) -> Reply:
     _self(call)
-    world_of(call).notes("settings")[_own_id(call)] = call.body["settingsString"]
+    world_of(call).extras("settings")[_own_id(call)] = call.body["settingsString"]
     return Nothing()
 
 
@@ -181,7 +182,7 @@ def init_mfa(call: Call) -> Reply:
 
 
 def _check_code(call: Call) -> None:
-    if call.body["multiFactorCode"] != MFA_CODE:
+    if call.body["multiFactorCode"] != world_of(call).options.mfa_code:
         raise unfit("body.multiFactorCode", "is not the current code")
 
 
@@ -214,7 +215,7 @@ def disable_mfa(call: Call) -> Reply:
 @handles("user-register")
 def register(call: Call) -> Reply:
     world = world_of(call)
-    if world.account(email=call.body["email"]) is not None:
+    if world.login_of(email=call.body["email"]) is not None:
         raise Fail.conflict("there is a user with this address already")
     id = world.new_id("user")
     now = world.now()
@@ -231,7 +232,7 @@ def register(call: Call) -> Reply:
             "userId": id,
         },
     )
-    world.notes("passwords")[id] = call.body["password"]
+    world.extras("passwords")[id] = call.body["password"]
     return Value({"userId": id})
 
 
@@ -381,7 +382,7 @@ def delete_key(call: Call) -> Reply:
 @handles("user-create-feedback", "deprecated-user-service-feedback-create")
 def create_feedback(call: Call) -> Reply:
     world = world_of(call)
-    entries: list[Any] = world.notes("feedback").setdefault(_own_id(call), [])
+    entries: list[Any] = world.extras("feedback").setdefault(_own_id(call), [])
     entry = {"id": world.new_id("user"), "message": "", "origin": "", "vote": 0}
     entries.append(entry | given(call.body, "message", "origin", "subject", "vote"))
     return Value({})
@@ -389,6 +390,6 @@ def create_feedback(call: Call) -> Reply:
 
 @handles("user-list-feedback", "deprecated-user-service-feedback-list")
 def list_feedback(call: Call) -> Reply:
-    entries = world_of(call).notes("feedback").get(_own_id(call), [])
+    entries = world_of(call).extras("feedback").get(_own_id(call), [])
     subject = call.query.get("subject")
     return Listing([entry for entry in entries if subject in (None, entry["subject"])])

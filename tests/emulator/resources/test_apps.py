@@ -24,7 +24,7 @@ async def installed(story: Story, app: str = "WordPress", index: int = -1) -> tu
         "appVersionId": version_of(story, app, index)["id"],
         "description": "Neu",
         "updatePolicy": "patchLevel",
-        "userInputs": [{"name": "site_title", "value": "Neu"}, {"name": "admin_pass", "value": "secret-for-tests"}],
+        "userInputs": [{"name": "site_title", "value": "Neu"}, {"name": "admin_pass", "value": "Secret-4-tests"}],
     }
     id = await story.made(f"/v2/projects/{project}/app-installations", body)
     return project, await story.seen(f"/v2/app-installations/{id}")
@@ -140,12 +140,55 @@ async def test_system_software_is_chosen() -> None:
     wanted = {software["id"]: {"systemSoftwareVersion": version["id"], "updatePolicy": "none"}}
     await story.done("PATCH", url, {"systemSoftware": wanted, "userInputs": [], "customDocumentRoot": "/web"})
     installed_now = {entry["name"]: entry for entry in (await story.seen(url))["systemSoftware"]}
+    assert installed_now["node"]["systemSoftwareVersion"] == {"desired": version["id"]}, "wanted, and not yet there"
+    story.wait(4)
+    installed_now = {entry["name"]: entry for entry in (await story.seen(url))["systemSoftware"]}
     assert installed_now["node"]["systemSoftwareVersion"]["current"] == version["id"]
     named = await story.seen(f"{url}/system-software?tagFilter=node")
     assert [entry["name"] for entry in named] == ["node"]
     await story.done("PATCH", url, {"systemSoftware": {software["id"]: {"updatePolicy": "all"}}})
     installed_now = {entry["name"]: entry for entry in (await story.seen(url))["systemSoftware"]}
     assert installed_now["node"]["updatePolicy"] == "all"
+
+
+async def test_system_software_lags_behind_what_is_wanted() -> None:
+    story = Story()
+    _, value = await installed(story)
+    url = f"/v2/app-installations/{value['id']}"
+    story.wait(2)
+    software = next(entry for entry in await story.seen("/v2/system-softwares") if entry["name"] == "php")
+    versions = await story.seen(f"/v2/system-softwares/{software['id']}/versions")
+
+    async def php() -> tuple[str, dict[str, str], str]:
+        seen = await story.seen(url)
+        entry = next(entry for entry in seen["systemSoftware"] if entry["name"] == "php")
+        return seen["phase"], entry["systemSoftwareVersion"], entry["externalVersion"]
+
+    _, before, external = await php()
+    wanted = next(version for version in versions if version["id"] != before["current"])
+    await story.done("PATCH", url, {"systemSoftware": {software["id"]: {"systemSoftwareVersion": wanted["id"]}}})
+    lagging = {"current": before["current"], "desired": wanted["id"]}
+    assert await php() == ("ready", lagging, external), "the phase does not show it yet"
+    story.wait()
+    assert await php() == ("reconfiguring", lagging, external)
+    story.wait()
+    reached = {"current": wanted["id"], "desired": wanted["id"]}
+    assert await php() == ("ready", reached, wanted["externalVersion"])
+
+
+async def test_a_second_change_of_software_takes_nothing_back() -> None:
+    story = Story()
+    _, value = await installed(story)
+    url = f"/v2/app-installations/{value['id']}"
+    wanted: dict[str, str] = {}
+    for name in ("php", "node"):
+        software = next(entry for entry in await story.seen("/v2/system-softwares") if entry["name"] == name)
+        version = (await story.seen(f"/v2/system-softwares/{software['id']}/versions"))[0]["id"]
+        wanted[name] = version
+        await story.done("PATCH", url, {"systemSoftware": {software["id"]: {"systemSoftwareVersion": version}}})
+    story.wait(4)
+    now = {entry["name"]: entry["systemSoftwareVersion"] for entry in (await story.seen(url))["systemSoftware"]}
+    assert {name: now[name] for name in wanted} == {name: {"current": v, "desired": v} for name, v in wanted.items()}
 
 
 async def test_databases_are_linked_and_unlinked() -> None:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import aiohttp
+import pytest
+
+from mittwald_async.emulator import Emulator
+
+from ..talk import CALM
 from .worlds import Story
 
 REDIS = {"image": "redis:7", "ports": ["6379/tcp"], "volumes": ["data:/data"], "envs": {"A": "1"}}
@@ -105,7 +111,7 @@ async def test_services_stop_start_and_fail() -> None:
     running = await story.seen(f"/v2/projects/{project}/services?status=running")
     assert running[-1]["id"] == stack["services"][0]["id"]
     hook = (await story.done("POST", f"{single}/webhook-token")).json
-    assert hook["token"] == story.world.notes("webhook_tokens")[stack["services"][0]["id"]]
+    assert hook["token"] == story.world.extras("webhook_tokens")[stack["services"][0]["id"]]
 
     unlucky = Story(failing=1.0)
     _, id = await new_stack(unlucky)
@@ -163,10 +169,84 @@ async def test_registries() -> None:
     check = f"{url}/actions/validate-credentials"
     assert (await story.done("POST", check)).json == {"valid": False}
     assert id in [entry["id"] for entry in await story.seen(f"{project}/registries?hasCredentials=false")]
-    login = {"credentials": {"username": "deploy", "password": "secret-for-tests"}}
+    login = {"credentials": {"username": "deploy", "password": "Secret-4-tests"}}
     await story.done("PATCH", url, login)
     assert (await story.seen(url))["credentials"] == {"username": "deploy", "valid": True}
     assert (await story.done("POST", check)).json == {"valid": True}
     assert id in [entry["id"] for entry in await story.seen(f"{project}/registries?hasCredentials=true")]
     await story.done("DELETE", url)
     assert await story.status(url) == 404
+
+
+async def test_a_projects_first_stack_has_the_projects_id() -> None:
+    story = Story()
+    project = story.read("project")["id"]
+    stacks = await story.seen(f"/v2/projects/{project}/stacks")
+    assert stacks[0]["id"] == project
+    assert (await story.seen(f"/v2/stacks/{project}"))["projectId"] == project
+    service = story.read("service")
+    assert service["id"] in [
+        entry["id"] for entry in (await story.seen(f"/v2/stacks/{service['stackId']}"))["services"]
+    ]
+    server = story.read("server")["id"]
+    new = await story.made(f"/v2/servers/{server}/projects", {"description": "Neu"})
+    assert (await story.seen(f"/v2/stacks/{new}"))["description"] == "default"
+    await story.done("PUT", f"/v2/stacks/{new}", {"services": {"web": {"image": "nginx:1"}}, "volumes": {}})
+    await story.done("DELETE", f"/v2/projects/{new}")
+    assert await story.status(f"/v2/stacks/{new}") == 404
+
+
+async def test_the_webhook_of_a_service_needs_no_other_token_and_acts_on_get() -> None:
+    story = Story()
+    service = story.where("service", status="running")
+    url = f"/v2/stacks/{service['stackId']}/services/{service['id']}"
+    hook = (await story.done("POST", f"{url}/webhook-token", None)).json
+    assert hook["webhookUrl"] == f"http://localhost{url}/actions/pull-image?token={hook['token']}"
+    story.token = None
+    path = hook["webhookUrl"].removeprefix("http://localhost")
+    assert (await story.get(path.replace("token=", "token=x"))).status == 403
+    assert [(await story.get(path)).status for _ in range(2)] == [204, 204]
+    assert (await story.post(path)).status == 204
+    writes = [write.method for write in story.emulator.writes if write.path.endswith("/actions/pull-image")]
+    assert writes == ["GET", "GET", "POST"], "repeating it is not free"
+    assert story.world.get("service", service["id"])["status"] == "creating"
+
+
+async def test_a_service_keeps_its_old_image_until_it_is_recreated() -> None:
+    story = Story()
+    service = story.where("service", status="running")
+    url = f"/v2/stacks/{service['stackId']}/services/{service['id']}"
+    wanted = {"services": {service["serviceName"]: {"image": "nginx:2"}}}
+    await story.done("PATCH", f"/v2/stacks/{service['stackId']}", wanted)
+    seen = await story.seen(url)
+    assert (seen["requiresRecreate"], seen["pendingState"]["image"]) == (True, "nginx:2")
+    assert seen["deployedState"]["image"] == service["deployedState"]["image"]
+    await story.done("POST", f"{url}/actions/recreate")
+    story.wait()
+    seen = await story.seen(url)
+    assert (seen["requiresRecreate"], seen["deployedState"]["image"], seen["status"]) == (False, "nginx:2", "running")
+    assert seen["statusSetAt"] > service["statusSetAt"]
+
+
+async def test_logs_come_whole_and_break_off() -> None:
+    async with Emulator(**CALM) as emulator:
+        world = emulator.world
+        service = world.read("service", next(iter(world.keys("service"))))
+        url = f"{emulator.url}/v2/stacks/{service['stackId']}/services/{service['id']}/logs"
+        headers = {"x-access-token": emulator.token}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            received = b""
+
+            async def read() -> None:
+                nonlocal received
+                async with session.get(url) as response:
+                    async for chunk in response.content.iter_any():
+                        received += chunk
+
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await read()
+            assert received.count(b"\n") == 100
+            assert b"\0" in received
+            emulator.configure(broken_log_ends=False)
+            async with session.get(url) as response:
+                assert await response.read() == received

@@ -11,10 +11,14 @@ from typing import Any
 
 import pytest
 
+from mittwald_async.emulator.behaviours import passwords
+from mittwald_async.emulator.shapes import Choice, Fixed, Many, Record, Shape, Table
+from mittwald_async.operations import OPERATIONS
+
 from .worlds import Story
 
 Key = Callable[[dict[str, Any]], Any]
-USER = {"accessLevel": "full", "password": "secret-for-tests"}
+USER = {"accessLevel": "full", "password": "Secret-4-tests"}
 SETTINGS = {"characterSet": "latin1", "collation": "latin1_swedish_ci"}
 
 
@@ -42,7 +46,7 @@ async def test_a_mysql_database_and_its_users() -> None:
         "databaseId": answer["id"],
         "description": "Lesen",
         "accessLevel": "readonly",
-        "password": "secret-for-tests",
+        "password": "Secret-4-tests",
     }
     user = await story.made(f"{url}/users", more)
     assert [entry["id"] for entry in await story.seen(f"{url}/users")] == [answer["userId"], user]
@@ -51,7 +55,7 @@ async def test_a_mysql_database_and_its_users() -> None:
     single = f"/v2/mysql-users/{user}"
     story.wait()
     updated = (await story.seen(single))["passwordUpdatedAt"]
-    await story.done("PATCH", single, {"description": "x", "password": "another-secret-for-tests"})
+    await story.done("PATCH", single, {"description": "x", "password": "Another-secret-4-tests"})
     assert (await story.seen(single))["passwordUpdatedAt"] > updated
     await story.done("POST", f"{single}/actions/disable")
     assert (await story.seen(single))["status"] == "disabled"
@@ -90,6 +94,32 @@ async def test_deleting_a_database_unlinks_it() -> None:
     database = installation["linkedDatabases"][0]["databaseId"]
     await story.done("DELETE", f"/v2/mysql-databases/{database}")
     assert (await story.seen(f"/v2/app-installations/{installation['id']}"))["linkedDatabases"] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "url"), [("mysql_database", "mysql-databases"), ("redis_database", "redis-databases")]
+)
+async def test_a_new_version_takes_time(kind: str, url: str) -> None:
+    story = Story()
+    before = story.where(kind, status="ready")
+    single = f"/v2/{url}/{before['id']}"
+    version = next(
+        v for v in ("8.4", "8.0", "7.2", "7.0") if v != before["version"] and v[0] in ("8" if "my" in kind else "7")
+    )
+    await story.done("PATCH", single, {"version": version})
+    seen = await story.seen(single)
+    assert (seen["version"], seen["status"]) == (version, "ready"), "reads as done at once"
+    assert seen["statusSetAt"] == before["statusSetAt"]
+    story.wait()
+    assert (await story.seen(single))["status"] == "migrating"
+    story.wait()
+    after = await story.seen(single)
+    assert after["status"] == "ready"
+    assert after["statusSetAt"] > before["statusSetAt"]
+    await story.done("PATCH", single, {"description": "no new version"})
+    story.wait()
+    assert (await story.seen(single))["statusSetAt"] == after["statusSetAt"]
+    assert (await story.patch(single, {"version": "1.0"})).status == 412
 
 
 async def test_a_database_is_copied_when_ready() -> None:
@@ -134,7 +164,7 @@ async def test_a_redis_database(failing: float, end: str) -> None:
 
 # mail
 
-MAILBOX = {"enableSpamProtection": True, "password": "secret-for-tests", "quotaInBytes": 1 << 30}
+MAILBOX = {"enableSpamProtection": True, "password": "Secret-4-tests", "quotaInBytes": 1 << 30}
 
 
 async def test_a_mailbox_from_creation_to_deletion() -> None:
@@ -159,7 +189,7 @@ async def test_a_mailbox_from_creation_to_deletion() -> None:
     await story.done("PATCH", f"{url}/spam-protection", {"spamProtection": spam})
     await story.done("PATCH", f"{url}/quota", {"quotaInBytes": 5})
     story.wait()
-    await story.done("PATCH", f"{url}/password", {"password": "another-secret-for-tests"})
+    await story.done("PATCH", f"{url}/password", {"password": "Another-secret-4-tests"})
     value = await story.seen(url)
     assert value["mailbox"]["spamProtection"] == spam
     assert value["mailbox"]["storageInBytes"]["limit"] == 5
@@ -188,7 +218,7 @@ async def test_a_forwarding_address_has_no_mailbox() -> None:
     id = await story.made(f"{project}/mail-addresses", body)
     url = f"/v2/mail-addresses/{id}"
     assert "mailbox" not in await story.seen(url)
-    assert (await story.patch(f"{url}/password", {"password": "secret-for-tests"})).status == 412
+    assert (await story.patch(f"{url}/password", {"password": "Secret-4-tests"})).status == 412
     other = await story.made(f"{project}/mail-addresses", body | {"address": "zwei@example.org"})
     change = {"address": "weiter@example.org"}
     assert (await story.patch(f"/v2/mail-addresses/{other}/address", change)).status == 409
@@ -227,12 +257,12 @@ async def test_mail_addresses_are_filtered_and_sorted() -> None:
 async def test_delivery_boxes_and_mail_settings() -> None:
     story = Story()
     project = f"/v2/projects/{await project_of(story)}"
-    body = {"description": "Versand", "password": "secret-for-tests"}
+    body = {"description": "Versand", "password": "Secret-4-tests"}
     id = await story.made(f"{project}/delivery-boxes", body)
     url = f"/v2/delivery-boxes/{id}"
     await story.done("PATCH", f"{url}/description", {"description": "Neuer Versand"})
     story.wait()
-    await story.done("PATCH", f"{url}/password", {"password": "another-secret-for-tests"})
+    await story.done("PATCH", f"{url}/password", {"password": "Another-secret-4-tests"})
     box = await story.seen(url)
     assert (box["description"], box["passwordUpdatedAt"]) == ("Neuer Versand", box["updatedAt"])
     assert [entry["id"] for entry in await story.seen(f"{project}/delivery-boxes?search=neuer")] == [id]
@@ -345,11 +375,16 @@ async def test_a_cronjob_is_changed() -> None:
 
 async def test_cronjobs_of_services_are_listed_on_request() -> None:
     story = Story()
-    stack = story.read("stack")
-    target = {"command": "ls", "serviceIdentifier": "web", "stackId": stack["id"]}
+    service = story.read("service")
+    stack = await story.seen(f"/v2/stacks/{service['stackId']}")
+    target = {"command": "ls", "serviceIdentifier": service["serviceName"], "stackId": stack["id"]}
     body = {"active": True, "description": "x", "interval": "* * * * *", "timeout": 60, "target": target}
     url = f"/v2/projects/{stack['projectId']}/cronjobs"
     id = await story.made(url, body)
+    assert (await story.seen(f"/v2/cronjobs/{id}"))["target"]["serviceShortId"] == service["shortId"]
+    assert service["shortId"].startswith("c-")
+    other = target | {"serviceIdentifier": "nothing-like-that"}
+    assert (await story.post(url, body | {"target": other})).status == 404
     assert id not in [entry["id"] for entry in await story.seen(url)]
     assert id in [entry["id"] for entry in await story.seen(f"{url}?includeServiceCronjobs=true")]
     assert [entry["id"] for entry in await story.seen(f"{url}?stackId={stack['id']}")] == [id]
@@ -385,11 +420,11 @@ async def test_a_backup_is_made_exported_and_downloaded(format: str) -> None:
     data = story.world.blobs[f"export/{id}"]
     assert sha256(data).hexdigest() == export["sha256Checksum"]
     assert export["downloadURL"].endswith(f"/__emulator/downloads/{id}")
-    whole = story.core.download(id, None)
+    whole = await story.get(f"/__emulator/downloads/{id}")
     assert (whole.status, whole.body) == (200, data)
-    rest = story.core.download(id, "bytes=100-")
+    rest = await story.get(f"/__emulator/downloads/{id}", range="bytes=100-")
     assert (rest.status, rest.body) == (206, data[100:])
-    assert story.core.download(story.world.new_id("backup"), None).status == 404
+    assert (await story.get(f"/__emulator/downloads/{story.world.new_id('backup')}")).status == 404
     if format == "zip":
         names = zipfile.ZipFile(io.BytesIO(data)).namelist()
     else:
@@ -414,7 +449,7 @@ async def test_backups_and_exports_can_fail() -> None:
     assert (await story.seen(f"/v2/project-backups/{id}"))["status"] == "Failed"
     backup = story.where("backup", status="Completed")
     url = f"/v2/project-backups/{backup['id']}"
-    await story.done("POST", f"{url}/export", {"format": "zip", "password": "secret-for-tests"})
+    await story.done("POST", f"{url}/export", {"format": "zip", "password": "Secret-4-tests"})
     story.wait(2)
     export = (await story.seen(url))["export"]
     assert (export["phase"], export["withPassword"], "downloadURL" in export) == ("Failed", True, False)
@@ -461,3 +496,86 @@ async def test_backup_schedules() -> None:
     assert (await story.delete(f"/v2/project-backups/{stuck}")).status == 412
     newest = await story.seen(f"{project}/backups?sortOrder=newestFirst")
     assert [entry["requestedAt"] for entry in newest] == sorted((e["requestedAt"] for e in newest), reverse=True)
+
+
+# passwords
+
+
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [
+        ("Aa1!", "at least 8 characters"),
+        ("-Aa1!aaaa", "must not begin with -"),
+        ("_Aa1!aaaa", "must not begin with _"),
+        (";Aa1!aaaa", "must not begin with ;"),
+        ("AA1!AAAA", "a lower-case letter"),
+        ("aa1!aaaa", "an upper-case letter"),
+        ("Aaa!aaaa", "a digit"),
+        ("Aa1aaaaa", "neither letter nor digit"),
+    ],
+)
+async def test_a_password_that_the_policy_forbids_is_refused(password: str, reason: str) -> None:
+    story = Story()
+    url = f"/v2/projects/{await project_of(story)}/mysql-databases"
+    body = {"database": {"description": "x", "version": "8.4"}, "user": {"accessLevel": "full", "password": password}}
+    answer = await story.post(url, body)
+    assert answer.status == 400
+    [issue] = answer.json["validationErrors"]
+    assert issue["path"] == "body.user.password"
+    assert reason in issue["message"]
+    assert password not in answer.body.decode()
+    story.emulator.configure(password_policy=False)
+    assert (await story.post(url, body)).status == 201
+
+
+def property_names(shape: Shape | None, depth: int = 0) -> set[str]:
+    """Of a body, at any level."""
+    if shape is None or depth > 4:
+        return set()
+    if isinstance(shape, Record | Fixed):
+        below = [property_names(field.shape, depth + 1) for field in shape.fields.values()]
+        return set(shape.fields).union(*below)
+    if isinstance(shape, Choice):
+        return set().union(*(property_names(option, depth + 1) for option in shape.options))
+    if isinstance(shape, Many):
+        return property_names(shape.item, depth + 1)
+    return property_names(shape.value, depth + 1) if isinstance(shape, Table) else set()
+
+
+def test_every_operation_that_sets_a_password_keeps_to_the_policy() -> None:
+    """Others name a password that exists: of a login, a backup or a registry."""
+    named = {
+        "backup-create-project-backup-export",
+        "container-create-registry",
+        "container-update-registry",
+        "container-create-stack",
+        "user-authenticate",
+        "user-authenticate-mfa",
+        "user-delete-user",
+        "mail-migration-create-mail-migration",
+        "relocation-create-relocation",
+    }
+    checker = Story().core.checker
+    found: set[str] = set()
+    for operation_id, route in Story().core.routes.by_id.items():
+        if operation_id in OPERATIONS and {"password", "newPassword"} & property_names(checker.body_shape(route)):
+            found.add(operation_id)
+    assert found - named == passwords.SETTERS
+
+
+async def test_a_certificate_by_dns_validation_completes_by_itself() -> None:
+    story = Story()
+    project = await project_of(story)
+    body = {"projectId": project, "commonName": "*.example.org"}
+    id = await story.made("/v2/certificate-requests", body)
+    url = f"/v2/certificate-requests/{id}"
+    assert (await story.seen(url))["isCompleted"] is False
+    story.wait()
+    assert (await story.seen(url))["isCompleted"] is True
+    certificates = await story.seen(f"/v2/certificates?projectId={project}")
+    assert "*.example.org" in [certificate["commonName"] for certificate in certificates]
+
+
+async def test_directories_of_a_project_are_named_as_the_real_ones() -> None:
+    story = Story()
+    assert set((await story.seen(f"/v2/projects/{await project_of(story)}"))["directories"]) == {"Home", "Web"}

@@ -59,7 +59,7 @@ async def test_an_invite_is_written_seen_and_withdrawn(above: str, path: str) ->
     single = f"/v2/{above}-invites/{id}"
     invite = await story.seen(single)
     assert invite["information"]["invitedBy"] == story.world.main_user
-    token = story.world.notes("invitation_tokens")[id]
+    token = story.world.extras("invitation_tokens")[id]
     by_token = await story.get(f"/v2/{above}-token-invite", token=token)
     assert by_token.json["id"] == id
     assert (await story.get(f"/v2/{above}-token-invite", token="wrong")).status == 404

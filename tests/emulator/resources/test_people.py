@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mittwald_async.emulator.state import MFA_CODE, PASSWORD
+from mittwald_async.emulator.options import MFA_CODE
+from mittwald_async.emulator.options import PASSWORD as DEFAULT_PASSWORD
 
 from .worlds import Story
 
@@ -67,28 +68,28 @@ async def test_a_second_factor_is_set_up_and_taken_away() -> None:
     assert (await story.post(f"{url}/init-mfa", {})).status == 412
     await story.done("PUT", f"{url}/mfa", code)
     email = (await story.seen("/v2/users/self"))["email"]
-    login = await story.post("/v2/authenticate", {"email": email, "password": PASSWORD})
+    login = await story.post("/v2/authenticate", {"email": email, "password": DEFAULT_PASSWORD})
     assert login.status == 202
     await story.done("DELETE", f"{url}/mfa", code)
-    assert (await story.post("/v2/authenticate", {"email": email, "password": PASSWORD})).status == 200
+    assert (await story.post("/v2/authenticate", {"email": email, "password": DEFAULT_PASSWORD})).status == 200
 
 
 async def test_a_registered_user_can_log_in() -> None:
     story = Story()
-    body = {"email": "kim@example.org", "password": "another-password-for-tests", "person": PERSON}
+    body = {"email": "kim@example.org", "password": "Another-password-4-tests", "person": PERSON}
     id = await story.made("/v2/register", body, "userId")
     assert (await story.post("/v2/register", body)).status == 409
     login = {name: body[name] for name in ("email", "password")}
     token = (await story.done("POST", "/v2/authenticate", login)).json["token"]
     me = (await story.get("/v2/users/self", x_access_token=token)).json
     assert me["userId"] == id
-    assert story.world.account(email="nobody@example.org") is None
+    assert story.world.login_of(email="nobody@example.org") is None
 
 
 async def test_sessions_are_listed_and_ended() -> None:
     story = Story()
     email = (await story.seen("/v2/users/self"))["email"]
-    login = {"email": email, "password": PASSWORD}
+    login = {"email": email, "password": DEFAULT_PASSWORD}
     tokens = [(await story.done("POST", "/v2/authenticate", login)).json["token"] for _ in range(3)]
     sessions = await story.seen("/v2/users/self/sessions")
     assert len(sessions) == 3
@@ -143,7 +144,7 @@ async def test_ssh_keys() -> None:
 async def test_ssh_and_sftp_users(path: str, extra: dict[str, Any]) -> None:
     story = Story()
     project = f"/v2/projects/{story.read('project')['id']}"
-    body = {"description": "Deploy", "authentication": {"password": "secret-for-tests"}, **extra}
+    body = {"description": "Deploy", "authentication": {"password": "Secret-4-tests"}, **extra}
     made = (await story.done("POST", f"{project}/{path}", body)).json
     url = f"/v2/{path}/{made['id']}"
     assert await story.seen(url) == made
@@ -155,7 +156,7 @@ async def test_ssh_and_sftp_users(path: str, extra: dict[str, Any]) -> None:
     value = await story.seen(url)
     assert (value["hasPassword"], value["publicKeys"], value["active"]) == (False, keys, False)
     assert value["authUpdatedAt"] > made["authUpdatedAt"]
-    await story.done("PATCH", url, {"password": "another-secret-for-tests", "description": "Neu"})
+    await story.done("PATCH", url, {"password": "Another-secret-4-tests", "description": "Neu"})
     value = await story.seen(url)
     assert (value["hasPassword"], "publicKeys" in value, value["description"]) == (True, False, "Neu")
     await story.done("DELETE", url)

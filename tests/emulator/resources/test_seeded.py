@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 
-from mittwald_async.emulator.account import KINDS, Account
 from mittwald_async.emulator.ids import Ids
 from mittwald_async.emulator.listing import Keys
-from mittwald_async.emulator.names import company, slug
-from mittwald_async.emulator.resources import KIND_OF_PARAMETER
+from mittwald_async.emulator.seeded import KIND_OF_PARAMETER, KINDS, SeededAccount
 from mittwald_async.emulator.views import VIEWS
+from mittwald_async.emulator.vocabulary import company, slug
 
 from .worlds import world
 
@@ -260,7 +259,7 @@ def test_a_hoster_is_ready_at_once() -> None:
 
 
 def test_foreign_projects_exist_but_are_not_listed() -> None:
-    account = Account(7, 6, 60, 2)
+    account = SeededAccount(7, 6, 60, 2, epoch=0)
     here = world(foreign=2)
     assert account.total("project", foreign=True) == account.total("project") + 2 == 62
     foreign = account.id("project", 60)

@@ -6,8 +6,9 @@ import random
 
 import pytest
 
-from mittwald_async.emulator.account import KINDS
+from mittwald_async.emulator.dump import dumped, restored
 from mittwald_async.emulator.listing import Key
+from mittwald_async.emulator.seeded import KINDS
 from mittwald_async.emulator.state import World
 
 from .test_seeded import references
@@ -31,7 +32,7 @@ DELETABLE = (
 
 
 def consistent(here: World) -> None:
-    """Account-wide lists are the sum of their parts, every key leads to an object, and nothing dangles."""
+    """SeededAccount-wide lists are the sum of their parts, every key leads to an object, and nothing dangles."""
     for kind, facts in KINDS.items():
         keys = list(here.keys(kind))
         assert len(keys) == len(here.keys(kind)) == len(set(keys)), kind
@@ -67,8 +68,8 @@ def test_random_deletions_and_moves(seed: int) -> None:
         here.remove(kind, key)
     consistent(here)
     assert all(here.key(kind, id) is None for kind, id in gone)
-    copy = world()
-    copy.load(here.dump())
+    copy = world(customers=3, projects=25)
+    restored(copy, dumped(here))
     consistent(copy)
     assert copy.counts() == here.counts()
 

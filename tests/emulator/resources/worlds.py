@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
-from mittwald_async.emulator.clock import EmulatorClock
+from mittwald_async.emulator.clock import EmulatorClock, midnight
 from mittwald_async.emulator.options import Options, Transitions
+from mittwald_async.emulator.resources import load_all
 from mittwald_async.emulator.state import World
 
 from ..talk import Heard, Talk
 
+load_all()
+DAY = date(2026, 1, 1)
+"""By which the accounts of the stories are dated."""
 LENGTH = 10.0
 """Seconds of one phase in stories about things that take time."""
 
 
 def world(**options: Any) -> World:
     """A world on a clock that stands still."""
-    sizes: dict[str, Any] = {"seed": 7, "customers": 6, "projects": 60, **options}
-    return World(Options(**sizes), EmulatorClock(virtual=True))
+    sizes: dict[str, Any] = {"seed": 7, "customers": 6, "projects": 60, "on": DAY, **options}
+    return World(Options(**sizes), EmulatorClock(virtual=True, start=midnight(DAY)))
 
 
 class Story(Talk):
@@ -25,7 +30,7 @@ class Story(Talk):
 
     def __init__(self, **options: Any) -> None:
         transitions = options.pop("transitions", Transitions(length=LENGTH, failing=options.pop("failing", 0.0)))
-        sizes: dict[str, Any] = {"seed": 7, "customers": 4, "projects": 30}
+        sizes: dict[str, Any] = {"seed": 7, "customers": 4, "projects": 30, "on": DAY}
         super().__init__(**{**sizes, "clock": "virtual", "transitions": transitions, **options})
 
     def wait(self, phases: int = 1) -> None:

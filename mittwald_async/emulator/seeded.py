@@ -17,17 +17,26 @@ from typing import Any, Final
 
 import msgspec
 
-from .clock import EPOCH
 from .ids import Dice, Ids
-from .names import AGENCY_KINDS, AGENCY_WORDS, FIRST_NAMES, LEGAL_FORMS, PROJECT_WORDS, SURNAMES, TLDS, company, slug
+from .vocabulary import (
+    AGENCY_KINDS,
+    AGENCY_WORDS,
+    FIRST_NAMES,
+    LEGAL_FORMS,
+    PROJECT_WORDS,
+    SURNAMES,
+    TLDS,
+    company,
+    slug,
+)
 
 DAY: Final = 86400
 _HOSTINGS = 64
 _COUNTS = 1
 """Purpose of the dice that draw how many children of a kind a parent has."""
 
-Builder = Callable[["Account", int], dict[str, Any]]
-Count = Callable[["Account", int], int]
+Builder = Callable[["SeededAccount", int], dict[str, Any]]
+Count = Callable[["SeededAccount", int], int]
 
 
 class Kind(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,9 +53,13 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
     """Wire name of the object's id."""
     short: str | None = None
     """Prefix of its short ids, where short ids are accepted in paths."""
+    first_has_parents_id: bool = False
+    """The first object below each parent has the parent's id, as the default stack of a project does."""
 
 
 KINDS: dict[str, Kind] = {}
+KIND_OF_PARAMETER: dict[str, str] = {}
+"""Which kind of object a path parameter names."""
 
 
 def kind(
@@ -57,12 +70,25 @@ def kind(
     count: Count,
     id_name: str = "id",
     short: str | None = None,
+    parameters: tuple[str, ...] = (),
+    first_has_parents_id: bool = False,
 ) -> Callable[[Builder], Builder]:
-    """Register the decorated function as the maker of a kind's objects."""
+    """Register the decorated function as the maker of a kind's objects. One of them is named by the path parameters of
+    `parameters`; where none are given, by the one named like the kind (`mysqlDatabaseId` for `mysql_database`)."""
+    first, *rest = name.split("_")
+    camel = first + "".join(word.capitalize() for word in rest)
 
     def register(build: Builder) -> Builder:
+        KIND_OF_PARAMETER.update(dict.fromkeys(parameters or (f"{camel}Id",), name))
         KINDS[name] = Kind(
-            name=name, number=number, parent=parent, count=count, build=build, id_name=id_name, short=short
+            name=name,
+            number=number,
+            parent=parent,
+            count=count,
+            build=build,
+            id_name=id_name,
+            short=short,
+            first_has_parents_id=first_has_parents_id,
         )
         return build
 
@@ -73,7 +99,7 @@ def spread(name: str, *weighted: tuple[int, int]) -> Count:
     """Counts drawn from (weight, count) pairs."""
     table = [count for weight, count in weighted for _ in range(weight)]
 
-    def count(account: Account, parent: int) -> int:
+    def count(account: SeededAccount, parent: int) -> int:
         return table[account.dice(name, parent, _COUNTS).below(len(table))]
 
     return count
@@ -82,13 +108,13 @@ def spread(name: str, *weighted: tuple[int, int]) -> Count:
 def same_as(name: str, per: int = 1, plus: int = 0) -> Count:
     """As many as the parent has of another kind, times `per`, plus `plus`."""
 
-    def count(account: Account, parent: int) -> int:
+    def count(account: SeededAccount, parent: int) -> int:
         return len(account.span(name, parent)) * per + plus
 
     return count
 
 
-class Account:
+class SeededAccount:
     """What one seed and one size give.
 
     Args:
@@ -96,14 +122,28 @@ class Account:
         customers, projects: how many are the caller's own.
         foreign: projects that belong to one more customer, which the caller may not see.
         mfa: the caller has a second factor.
+        epoch: Unix seconds of the midnight (UTC) by which everything is dated.
+        email: address of the caller's login; `None`: a generated one.
     """
 
-    def __init__(self, seed: int, customers: int, projects: int, foreign: int = 0, mfa: bool = False) -> None:
+    def __init__(
+        self,
+        seed: int,
+        customers: int,
+        projects: int,
+        foreign: int = 0,
+        mfa: bool = False,
+        *,
+        epoch: float,
+        email: str | None = None,
+    ) -> None:
         self.seed = seed
         self.customers = customers
         self.projects = projects
         self.foreign = foreign
         self.mfa = mfa
+        self.epoch = epoch
+        self.email = email
         self.ids: Ids = Ids(seed)
         self._sums: dict[str, array[int]] = {}
         self._weights: list[int] | None = None
@@ -155,7 +195,26 @@ class Account:
         return KINDS[name].build(self, number)
 
     def id(self, name: str, number: int) -> str:
-        return self.ids.uuid(KINDS[name].number, number)
+        facts = KINDS[name]
+        if facts.first_has_parents_id and facts.parent is not None:
+            parent, position = self.place(name, number)
+            if position == 0:
+                return self.id(facts.parent, parent)
+        return self.ids.uuid(facts.number, number)
+
+    def number(self, name: str, id: str) -> int | None:
+        """Number of the object of a kind that an id names; `None`: it names none of this kind."""
+        facts = KINDS[name]
+        located = self.ids.locate(id)
+        if located is None:
+            return None
+        kind, number = located
+        if kind == facts.number:
+            return number if number < self.total(name, foreign=True) else None
+        if not facts.first_has_parents_id or facts.parent is None or kind != KINDS[facts.parent].number:
+            return None
+        below = self.span(name, number) if number < self.total(facts.parent, foreign=True) else range(0)
+        return below.start if below else None
 
     def dice(self, name: str, number: int, purpose: int = 0) -> Dice:
         return self.ids.dice(KINDS[name].number, number, purpose)
@@ -224,11 +283,13 @@ class Account:
         """First name, last name and mail address of whoever an object is about."""
         dice = self.dice(name, number, 4)
         first, last = dice.pick(FIRST_NAMES), dice.pick(SURNAMES)
+        if name == "user" and number == 0 and self.email is not None:
+            return first, last, self.email
         return first, last, f"{slug(first)}.{slug(last)}{number}@example.org"
 
     def moment(self, dice: Dice, days: int, spread: int = 365) -> str:
         """A moment from `days + spread` to `days` days before the account's day; `days` may be negative."""
-        return iso(int(EPOCH) - days * DAY - dice.below(spread * DAY))
+        return iso(int(self.epoch) - days * DAY - dice.below(spread * DAY))
 
 
 @lru_cache(maxsize=4096)
