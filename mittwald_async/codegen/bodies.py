@@ -87,7 +87,7 @@ class Bodies:
         return replace(prop, style="form", explode=True)
 
     def _property(self, field: ir.Field) -> ir.Argument:
-        made = field.type
+        made = self._schemas.with_bytes(field.type)
         return ir.Argument(
             name=field.name,
             wire=field.wire,

@@ -11,6 +11,7 @@ from .corrections import corrected
 from .directions import relax_directions
 from .errors import DocumentError, Finding, Findings
 from .json_access import child
+from .json_types import use_text
 from .load import Document
 from .normalize import normalized
 from .render_api import render_group
@@ -46,6 +47,7 @@ def _compile(document: Document, config: Config) -> Compiled:
     schemas.convert_components()
     calls = Calls(root, config, schemas, findings)
     calls.read()
+    use_text(schemas.declarations)
     relax_directions(schemas.declarations, calls.operations, findings)
     Planner(schemas.declarations, findings).plan_all()
     config.report_unused(findings)

@@ -8,6 +8,7 @@ from . import ir
 from .bodies import is_json, is_text
 from .config import PagingConfig
 from .errors import Findings, escaped
+from .json_types import textual
 from .json_access import Json, child, objects
 from .schemas import Owner, Schemas
 
@@ -50,7 +51,7 @@ class Results:
             if is_json(kind):
                 place = f"{pointer}/content/{escaped(kind)}"
                 made.append(
-                    ir.Result(status, _textual(self._json(child(media, "schema", place), owner, f"{place}/schema")), kind)
+                    ir.Result(status, textual(self._json(child(media, "schema", place), owner, f"{place}/schema")), kind)
                 )
             elif is_text(kind):
                 made.append(ir.Result(status, ir.STR, kind))
@@ -153,18 +154,3 @@ class Results:
 
 def _first(wanted: tuple[str, ...], query: dict[str, ir.Argument]) -> str | None:
     return next((name for name in wanted if name in query), None)
-
-
-def _textual(made: ir.Type) -> ir.Type:
-    """Bytes inside JSON are text."""
-    match made:
-        case ir.Primitive("bytes"):
-            return ir.STR
-        case ir.ListOf():
-            return ir.ListOf(_textual(made.item), made.limits)
-        case ir.DictOf():
-            return ir.DictOf(_textual(made.value), made.limits)
-        case ir.Nullable():
-            return ir.Nullable(_textual(made.inner))
-        case _:
-            return made

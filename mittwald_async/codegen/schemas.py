@@ -290,6 +290,16 @@ class Schemas:
         plain = self._unnamed(made)
         return isinstance(plain, ir.Enum) or (isinstance(plain, ir.Primitive) and plain != ir.ANY)
 
+    def with_bytes(self, made: ir.Type) -> ir.Type:
+        """The type with bytes where it names an alias of them."""
+        match made:
+            case ir.ListOf():
+                return ir.ListOf(self.with_bytes(made.item), made.limits)
+            case ir.Nullable():
+                return ir.Nullable(self.with_bytes(made.inner))
+            case _:
+                return ir.BYTES if self._unnamed(made) == ir.BYTES else made
+
     def model(self, made: ir.Type) -> ir.Model | None:
         """The struct that a type is, if it is one."""
         if isinstance(made, ir.Ref):
