@@ -12,6 +12,7 @@ from typing import Any
 
 from .cycles import break_cycles
 from .errors import Findings
+from .inheritance import resolve_inheritance
 from .json_access import Json, is_array, is_object
 from .load import Document
 from .references import Found, Location, References
@@ -51,16 +52,18 @@ class _Normalizer:
         self._dialect.finish()
         if self._object(root.get("webhooks"), top.step("webhooks")):
             self._note("webhooks", top.step("webhooks"), "webhooks are sent by the provider; they become no methods")
-        schemas = break_cycles(self._dialect.schemas, self._findings)
         schemes = self._each(components.get("securitySchemes"), top.step("components", "securitySchemes"), self._scheme)
         info = self._object(root.get("info"), top.step("info"))
-        return {
+        made: Json = {
             "info": {key: str(info[key]) for key in ("title", "version") if info.get(key) is not None},
             "servers": self._servers(root.get("servers"), top.step("servers")),
             "security": self._security(root.get("security"), top.step("security")),
             "paths": paths,
-            "components": {"schemas": schemas, "securitySchemes": schemes},
+            "components": {"schemas": self._dialect.schemas, "securitySchemes": schemes},
         }
+        made = resolve_inheritance(made, self._findings)
+        made["components"]["schemas"] = break_cycles(made["components"]["schemas"], self._findings)
+        return made
 
     def _note(self, kind: str, at: Location, note: str) -> None:
         self._findings.add(kind, str(at), note)

@@ -297,8 +297,7 @@ class SchemaDialect:
                 self._union(word, plain, made, at)
         if "not" in node:
             self._note("not", at, "what a value must not be is not checked")
-        if any(word in made for word in _UNIONS):
-            self._discriminator(node, made, at)
+        self._discriminator(node, made, at)
 
     def _union(self, word: str, parts: list[Json], made: Json, at: Location) -> None:
         rest = [part for part in parts if part.get("enum") != [None]]
