@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from . import ir
-from .errors import DocumentError, Findings, escaped
+from .errors import Findings, escaped
 from .json_access import Json, child, objects
 from .schemas import Owner, Schemas
+
+_FORM_STYLES = ("form", "spaceDelimited", "pipeDelimited", "deepObject")
 
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
@@ -33,23 +37,23 @@ class Bodies:
         """The body of an operation; `owner` names what is declared inside. `None`: it takes none."""
         if "requestBody" not in operation:
             return None
-        node = self._schemas.resolver.follow(operation["requestBody"], pointer)
+        node = operation["requestBody"]
         content = objects(node, "content", pointer)
-        if not content:
-            raise DocumentError("a request body without content", pointer)
         chosen = min(content, key=lambda kind: (not is_json(kind), kind not in FORMS, list(content).index(kind)))
         if len(content) > 1:
             self._findings.add("content", pointer, f"several content types: {chosen} is sent")
         place = f"{pointer}/content/{escaped(chosen)}"
-        schema = child(content[chosen], "schema", place)
-        place += "/schema"
+        media = content[chosen]
+        schema = child(media, "schema", place)
         required = node.get("required") is True
         named = Owner(owner.domain, f"{owner.name.removesuffix('Request')}Request")
         if is_json(chosen):
             content_type = "application/json" if chosen == "*/*" else chosen
-            return self._structured(content_type, schema, required, named, place)
+            return self._structured(content_type, schema, required, named, f"{place}/schema")
         if chosen in FORMS:
-            return self._structured(chosen, schema, required, named, place)
+            made = self._structured(chosen, schema, required, named, f"{place}/schema")
+            encoding = objects(media, "encoding", place)
+            return replace(made, properties=tuple(self._encoded(one, made, encoding, place) for one in made.properties))
         return ir.Body(chosen, ir.STR if is_text(chosen) else ir.BYTES, required)
 
     def _structured(self, content_type: str, schema: Json, required: bool, owner: Owner, pointer: str) -> ir.Body:
@@ -60,14 +64,36 @@ class Bodies:
         properties = tuple(self._property(field) for field in model.fields)
         return ir.Body(content_type, made, required, flat=True, properties=properties)
 
+    def _encoded(self, prop: ir.Argument, body: ir.Body, encoding: dict[str, Json], pointer: str) -> ir.Argument:
+        """A property of a form with what the document says of how it is written."""
+        told = encoding.get(prop.wire, {})
+        content_type, style, explode = told.get("contentType"), told.get("style"), told.get("explode")
+        if body.content_type == FORMS[0]:
+            # a list of types is what a file may be; the file's own type is guessed from its name
+            only = isinstance(content_type, str) and "," not in content_type and "*" not in content_type
+            return replace(prop, content_type=content_type if only and prop.type != ir.BYTES else None)
+        if isinstance(content_type, str) and is_json(content_type):
+            return replace(prop, content_type="application/json")
+        if style in _FORM_STYLES or isinstance(explode, bool):
+            return replace(
+                prop,
+                style=style if style in _FORM_STYLES else "form",
+                explode=explode if isinstance(explode, bool) else style in (None, "form"),
+            )
+        if style is not None:
+            self._findings.add("style", f"{pointer}/encoding/{escaped(prop.wire)}", f"{style!r} is not a style: ignored")
+        if self._schemas.is_plain(prop.type) or isinstance(prop.type, ir.ListOf):
+            return prop
+        return replace(prop, style="form", explode=True)
+
     def _property(self, field: ir.Field) -> ir.Argument:
-        made = field.type
+        made = self._schemas.with_bytes(field.type)
         return ir.Argument(
             name=field.name,
             wire=field.wire,
             where="body",
             type=made.inner if isinstance(made, ir.Nullable) else made,
-            required=field.required,
+            required=field.required and not field.read_only,
             nullable=isinstance(made, ir.Nullable) or made == ir.NONE,
             limits=field.limits,
             default=field.default,

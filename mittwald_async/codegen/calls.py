@@ -7,22 +7,28 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from . import ir
-from .bodies import Bodies
+from .bodies import Bodies, is_json
 from .config import Config
-from .errors import DocumentError, Findings, escaped, pointer_of
+from .errors import DocumentError, Findings, pointer_of
 from .json_access import Json, child, children, names, objects
-from .names import free_name, operation_name, pascal, snake, squashed
+from .method_names import MethodNames
+from .names import free_name, pascal, snake, squashed
+from .normalize import METHODS
 from .results import Results
 from .schemas import Owner, Schemas
 
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
-_PATH_KEYS = {*METHODS, "parameters", "summary", "description", "servers", "$ref"}
 _PLACES = {"path": 0, "query": 1, "header": 2, "cookie": 3}
-_STYLES = {"path": "simple", "query": "form", "header": "simple", "cookie": "form"}
+_STYLES = {
+    "path": ("simple", "label", "matrix"),
+    "query": ("form", "spaceDelimited", "pipeDelimited", "deepObject"),
+    "header": ("simple",),
+    "cookie": ("form",),
+}
+"""The styles of a place, the usual one first."""
 
 
 class Calls:
-    """Reads all operations of a document; see `operations` and `redirects` afterwards."""
+    """Reads all operations of a plain document; see `operations` and `redirects` afterwards."""
 
     def __init__(self, root: Json, config: Config, schemas: Schemas, findings: Findings) -> None:
         self.operations: list[ir.Operation] = []
@@ -31,42 +37,35 @@ class Calls:
         self._config = config
         self._schemas = schemas
         self._findings = findings
-        self._follow = schemas.resolver.follow
         self._bodies = Bodies(schemas, findings)
-        self._results = Results(schemas, findings)
+        self._results = Results(schemas, findings, config.paging)
+        self._naming = MethodNames(config, findings)
         self._ids: dict[str, str] = {}
-        self._names: dict[tuple[str, str], str] = {}
-        self._groups: dict[str, str] = {}
 
     def read(self) -> None:
-        """Read every path; raises DocumentError for one that cannot be made a method."""
-        for path, item in child(self._root, "paths", "#").items():
-            pointer = pointer_of("paths", path)
-            if not path.startswith("/"):
-                raise DocumentError("a path must begin with /", pointer)
-            entry = self._follow(item, pointer)
-            for key in entry:
-                if key not in _PATH_KEYS and not key.startswith("x-"):
-                    raise DocumentError(f"{key!r} is no method of a path", pointer)
+        """Read every operation. One that cannot be called is left out, with a finding."""
+        for path, entry in child(self._root, "paths", "#").items():
             for method in METHODS:
                 if method in entry:
-                    self._read_one(path, method, entry, pointer_of("paths", path, method))
+                    pointer = pointer_of("paths", path, method)
+                    try:
+                        self._read_one(path, method, entry[method], pointer)
+                    except DocumentError as error:
+                        self._findings.add("refused", error.pointer or pointer, f"left out: {error.problem}")
         self.operations.sort(key=lambda operation: (operation.group, operation.name))
         self.redirects.sort(key=lambda redirect: (redirect.path, redirect.method))
 
-    def _read_one(self, path: str, method: str, entry: Json, pointer: str) -> None:
-        node = self._follow(entry[method], pointer)
+    def _read_one(self, path: str, method: str, node: Json, pointer: str) -> None:
         tag = self._tag(node, pointer)
         removed = node.get(self._config.removed_marker) is True
-        responses = self._responses(node, pointer)
+        responses = objects(node, "responses", pointer)
         if "operationId" not in node and responses and all(status.startswith("3") for status in responses):
             self.redirects.append(ir.Redirect(method.upper(), path, tag, removed))
             return
         operation_id = self._operation_id(node, path, method, pointer)
-        group = self._group(tag, pointer)
-        name = self._method_name(operation_id, group, pointer)
+        group, name = self._naming.name(operation_id, tag, method, path, responses, pointer)
         owner = Owner(self._home(group), pascal(name))
-        arguments = self._arguments(path, self._parameters(entry, node, pointer), owner, pointer)
+        arguments = self._arguments(path, children(node, "parameters", pointer), owner, pointer)
         body = self._bodies.read(node, owner, f"{pointer}/requestBody")
         if body is not None and body.flat:
             body = self._named_apart(body, arguments)
@@ -96,16 +95,7 @@ class Calls:
         tags = names(node, "tags", pointer)
         if len(tags) > 1:
             self._findings.add("tags", pointer, f"several tags: the method is in the group of the first, {tags[0]!r}")
-        return tags[0] if tags else self._config.default_group
-
-    def _group(self, tag: str, pointer: str) -> str:
-        group = snake(tag)
-        if group == "groups":
-            raise DocumentError("a group 'groups' would take the place of the module of all groups", pointer)
-        other = self._groups.setdefault(group, tag)
-        if other != tag:
-            raise DocumentError(f"tags {other!r} and {tag!r} are both called {group}", pointer)
-        return group
+        return tags[0] if tags and tags[0].strip() else self._config.default_group
 
     def _home(self, group: str) -> str:
         """The models module of inline objects: the domain that spells the group's name, else one of the group's own."""
@@ -119,78 +109,80 @@ class Calls:
         if operation_id is None:
             operation_id = "-".join(snake(part).replace("_", "-") for part in [method, *path.split("/")] if part)
             self._findings.add("operationId", pointer, f"none: called {operation_id}")
-        if not isinstance(operation_id, str) or not operation_id:
-            raise DocumentError("an operationId must be a text", pointer)
-        other = self._ids.setdefault(operation_id, pointer)
-        if other != pointer:
-            raise DocumentError(f"operationId {operation_id!r} is used twice, also at {other}", pointer)
+        other = self._ids.get(operation_id)
+        if other is not None:
+            wanted, operation_id = operation_id, free_name(operation_id, [f"{operation_id}-"], self._ids)
+            self._findings.add("renamed", pointer, f"called {operation_id}: {other} has the operationId {wanted!r} too")
+        self._ids[operation_id] = pointer
         return operation_id
-
-    def _method_name(self, operation_id: str, group: str, pointer: str) -> str:
-        name = operation_name(operation_id, group)
-        other = self._names.setdefault((group, name), operation_id)
-        if other != operation_id:
-            raise DocumentError(f"operations {other!r} and {operation_id!r} are both called {group}.{name}", pointer)
-        return name
 
     # ---- arguments ----
 
-    def _parameters(self, entry: Json, node: Json, pointer: str) -> list[tuple[Json, str]]:
-        """The path's parameters, then the operation's own, each with its pointer."""
-        shared = pointer.rpartition("/")[0]
-        found: list[tuple[Json, str]] = []
-        for holder, place in ((entry, shared), (node, pointer)):
-            for number, part in enumerate(children(holder, "parameters", place)):
-                where = f"{place}/parameters/{number}"
-                found.append((self._follow(part, where), where))
-        return found
-
     def _arguments(
-        self, path: str, parameters: Iterable[tuple[Json, str]], owner: Owner, pointer: str
+        self, path: str, parameters: Iterable[Json], owner: Owner, pointer: str
     ) -> tuple[ir.Argument, ...]:
-        found: dict[tuple[str, str], tuple[Json, str]] = {}
-        for node, place in parameters:
-            where, wire = node.get("in"), node.get("name")
-            if not isinstance(where, str) or where not in _PLACES or not isinstance(wire, str):
-                raise DocumentError("a parameter needs a name, and 'in' one of path, query, header, cookie", place)
-            found[where, wire] = (node, place)
-        in_path = re.findall(r"\{([^{}]*)\}", path)
-        declared = [wire for where, wire in found if where == "path"]
-        if sorted(in_path) != sorted(declared):
-            raise DocumentError(f"the path needs {sorted(in_path)}, the parameters declare {sorted(declared)}", pointer)
-        for where, wire in found:
-            if where == "header" and ("cookie", wire) in found:
-                raise DocumentError(f"there is a header and a cookie parameter {wire!r}", pointer)
-        order = sorted(found, key=lambda key: (_PLACES[key[0]], in_path.index(key[1]) if key[0] == "path" else 0))
+        in_path = re.findall(r"\{([^{}]+)\}", path)
+        order = sorted(
+            parameters,
+            key=lambda node: (_PLACES[node["in"]], in_path.index(node["name"]) if node["in"] == "path" else 0),
+        )
         taken: set[str] = set()
-        return tuple(self._argument(*found[key], owner, taken) for key in order)
+        return tuple(self._argument(node, node["x-pointer"], owner, taken) for node in order)
 
     def _argument(self, node: Json, pointer: str, owner: Owner, taken: set[str]) -> ir.Argument:
         where, wire = str(node["in"]), str(node["name"])
         schema = child(node, "schema", pointer)
+        content_type: str | None = None
         if "schema" not in node:
-            for media in objects(node, "content", pointer).values():
+            for content_type, media in objects(node, "content", pointer).items():  # noqa: B007  there is one
                 schema = child(media, "schema", pointer)
-            self._findings.add("parameter", pointer, f"{wire!r} is sent as JSON text")
-        if node.get("style", _STYLES[where]) != _STYLES[where] or node.get(
-            "explode", where in ("query", "cookie")
-        ) is not (where in ("query", "cookie")):
-            self._findings.add("style", pointer, f"{wire!r} is sent in the usual style of a {where} parameter")
+            content_type = self._documented(content_type, pointer)
         made = self._schemas.convert(schema, owner.part(wire), f"{pointer}/schema")
         made = made.inner if isinstance(made, ir.Nullable) else made
+        style, explode = (None, None) if content_type else self._style(node, made, pointer)
         name = free_name(snake(wire), [f"{where}_{snake(wire)}"], taken)
+        if name != snake(wire):
+            self._findings.add("renamed", pointer, f"the argument is called {name}: another one is called {snake(wire)}")
         taken.add(name)
         return ir.Argument(
             name=name,
             wire=wire,
             where=where,
             type=made,
-            required=node.get("required") is True or where == "path",
+            required=node.get("required") is True,
             limits=self._schemas.limits(schema, f"{pointer}/schema"),
             default=schema.get("default"),
             deprecated=node.get("deprecated") is True,
             values=self._schemas.values(made),
+            style=style,
+            explode=explode,
+            content_type=content_type,
         )
+
+    def _documented(self, content_type: str | None, pointer: str) -> str:
+        """The media type of a parameter that is a document of its own."""
+        if content_type is not None and not is_json(content_type):
+            self._findings.add("parameter", pointer, f"cannot be written as {content_type}: sent as JSON text")
+        return "application/json"
+
+    def _style(self, node: Json, made: ir.Type, pointer: str) -> tuple[str | None, bool | None]:
+        """How a parameter is written, where that is not the usual way: `None` for texts, numbers, and lists in a query."""
+        where = str(node["in"])
+        usual = _STYLES[where][0]
+        style = str(node.get("style", usual))
+        if style not in _STYLES[where]:
+            self._findings.add("style", pointer, f"{style!r} is not a style of a {where} parameter: sent as {usual}")
+            style = usual
+        explode = node.get("explode", style == "form")
+        plain = self._schemas.is_plain(made)
+        if plain and style in ("form", "simple", "spaceDelimited", "pipeDelimited", "deepObject"):
+            return None, None
+        if isinstance(made, ir.ListOf) and self._schemas.is_plain(made.item):
+            if (style, explode) == ("form", True) or where == "header":
+                return None, None
+            if style == "deepObject":
+                self._findings.add("style", pointer, "'deepObject' is for objects: the list is sent as name[0], name[1] …")
+        return style, explode
 
     def _named_apart(self, body: ir.Body, arguments: tuple[ir.Argument, ...]) -> ir.Body:
         """Body properties must not be called like a parameter: the property gets `body_` in front."""
@@ -203,14 +195,6 @@ class Calls:
         return replace(body, properties=tuple(renamed))
 
     # ---- the rest ----
-
-    def _responses(self, node: Json, pointer: str) -> dict[str, Json]:
-        responses = child(node, "responses", pointer)
-        if not responses:
-            raise DocumentError("an operation needs responses", pointer)
-        return {
-            status: self._follow(part, f"{pointer}/responses/{escaped(status)}") for status, part in responses.items()
-        }
 
     def _secured(self, node: Json, pointer: str) -> bool:
         demands = children(node if "security" in node else self._root, "security", pointer)

@@ -8,9 +8,12 @@ from . import GENERATOR_VERSION, ir
 from .calls import Calls
 from .config import Config
 from .corrections import corrected
+from .directions import relax_directions
 from .errors import DocumentError, Finding, Findings
 from .json_access import child
+from .json_types import use_text
 from .load import Document
+from .normalize import normalized
 from .render_api import render_group
 from .render_index import render_api_package, render_groups, render_models_package, render_operations
 from .render_models import render_domain
@@ -37,12 +40,17 @@ def compile_document(document: Document, config: Config) -> Compiled:
 
 def _compile(document: Document, config: Config) -> Compiled:
     findings = Findings()
-    root = corrected(document.root, config.corrections, findings)
+    for note in document.notes:
+        findings.add("duplicate", "#", note)
+    root = normalized(corrected(document.root, config.corrections, findings), document, findings)
     schemas = Schemas(root, config, findings)
     schemas.convert_components()
     calls = Calls(root, config, schemas, findings)
     calls.read()
+    use_text(schemas.declarations)
+    relax_directions(schemas.declarations, calls.operations, findings)
     Planner(schemas.declarations, findings).plan_all()
+    config.report_unused(findings)
     info = child(root, "info", "#")
     surface = ir.Surface(
         title=str(info.get("title", "")),

@@ -1,16 +1,19 @@
-"""What the generator needs to know beside the document: data in a TOML file, one per API."""
+"""What the generator needs to know beside the document: data in a TOML file, one per API. `docs/another-api.md` lists
+the keys."""
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from .errors import DocumentError
-from .json_access import is_array, is_object
+from .errors import DocumentError, Findings
+from .json_access import Json, is_array, is_object
 
 DEFAULT_PATH = Path(__file__).with_name("mittwald.toml")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,51 @@ class Correction:
 
 
 @dataclass(frozen=True)
+class PagingConfig:
+    """What the parameters and properties of paged lists are called. Where a list has several of them, the first that
+    the document names counts."""
+
+    limit: tuple[str, ...] = ("limit", "per_page", "perPage", "page_size", "pageSize")
+    """Query parameters that say how many items a page has."""
+    skip: tuple[str, ...] = ("skip", "offset")
+    """Query parameters that say how many items come before the page."""
+    page: tuple[str, ...] = ("page", "page_number", "pageNumber")
+    """Query parameters that say which page."""
+    cursor: tuple[str, ...] = ("cursor", "page_token", "pageToken", "starting_after", "after")
+    """Query parameters that say after which item or where the page begins."""
+    items: tuple[str, ...] = ()
+    """Properties that hold the items, as a path with dots; empty: the only array of the result."""
+    total: tuple[str, ...] = ("totalCount", "total", "total_count", "pagination.total", "meta.total")
+    """Properties that say how many items the whole list has."""
+    has_more: tuple[str, ...] = ("hasMore", "has_more", "pagination.hasMore", "meta.has_more")
+    """Properties that say whether there is a page after this one."""
+    next_cursor: tuple[str, ...] = ("nextCursor", "next_cursor", "next_page_token", "nextPageToken", "pagination.nextCursor")
+    """Properties that hold the cursor of the next page."""
+    link: bool = False
+    """The address of the next page is in a `Link` header."""
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The object that results come in. `data` is the property with what the caller wants; empty: there is none."""
+
+    data: str = ""
+    beside: tuple[str, ...] = ()
+    """Properties that may stand beside it: an object with others as well is not an envelope. Empty: any."""
+
+
+@dataclass(frozen=True)
 class Config:
     """How one API is named and corrected."""
 
     document: str = ""
     """Where the document is read from unless the command line says otherwise."""
+    client: str = ""
+    """Name of the client class of a package of its own; empty: after the document's title."""
+    base_url: str = ""
+    """Where the API is, if the document's servers do not say so."""
+    token_variable: str = ""
+    """Environment variable that a token is read from; empty: after the client's name, such as `SHOP_API_TOKEN`."""
     prefix: str = ""
     """Dropped from schema names."""
     default_domain: str = "common"
@@ -44,10 +87,55 @@ class Config:
     """Link to an operation's reference page; `{tag}` and `{operation_id}` are filled in."""
     removed_marker: str = "x-removed-upstream"
     """Extension key of operations that the provider has taken back."""
+    methods: str = "operation_id"
+    """What methods are named after: `operation_id`, or `path` (method and route)."""
+    path_prefixes: tuple[str, ...] = ()
+    """Beginnings of paths that say nothing about what is there; the longest that fits is dropped for names."""
+    groups: Json = field(default_factory=dict[str, Any])
+    """Group by tag."""
+    operations: Json = field(default_factory=dict[str, Any])
+    """`group.method` or `method` by operation id."""
+    schemas: Json = field(default_factory=dict[str, Any])
+    """`domain.Name` or `Name` by schema name."""
+    paging: PagingConfig = PagingConfig()
+    envelope: Envelope = Envelope()
     corrections: tuple[Correction, ...] = field(default=())
+    _used: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]], compare=False)
+
+    def group(self, tag: str) -> str | None:
+        """The group that a tag is renamed to."""
+        return self._renamed("groups", tag)
+
+    def operation(self, operation_id: str) -> str | None:
+        """What an operation is renamed to: `group.method` or `method`."""
+        return self._renamed("operations", operation_id)
+
+    def schema_name(self, name: str) -> str:
+        """The dotted name of a schema: renamed, or without the common prefix."""
+        renamed = self._renamed("schemas", name)
+        if renamed is None:
+            return name.removeprefix(self.prefix)
+        domain = name.removeprefix(self.prefix).rpartition(".")[0]
+        return renamed if "." in renamed or not domain else f"{domain}.{renamed}"
+
+    def _renamed(self, table: str, name: str) -> str | None:
+        names: Json = getattr(self, table)
+        if name not in names:
+            return None
+        self._used.add((table, name))
+        return str(names[name])
+
+    def report_unused(self, findings: Findings) -> None:
+        """Note renames of what the document does not have."""
+        for table in ("groups", "operations", "schemas"):
+            for name in getattr(self, table):
+                if (table, name) not in self._used:
+                    findings.add("unused", f"[{table}] {name}", "the document has nothing of that name")
 
 
-_DOCUMENT_KEYS = {"document", "prefix", "default_domain", "default_group", "runtime", "reference", "removed_marker"}
+_TABLES = {"groups", "operations", "schemas"}
+_NESTED: dict[str, type[PagingConfig] | type[Envelope]] = {"paging": PagingConfig, "envelope": Envelope}
+_API_KEYS = {found.name for found in fields(Config)} - _TABLES - set(_NESTED) - {"corrections", "_used"}
 
 
 def load_config(path: Path = DEFAULT_PATH) -> Config:
@@ -60,17 +148,57 @@ def load_config(path: Path = DEFAULT_PATH) -> Config:
     entries = data.pop("correction", [])
     if not is_object(api) or not is_array(entries):
         raise DocumentError(f"configuration {path.name} needs one table [api] and tables [[correction]]")
-    unknown = sorted([*data, *(set(api) - _DOCUMENT_KEYS)])
+    tables = {name: _names(data.pop(name, {}), name, path.name) for name in _TABLES}
+    nested = {name: _nested(kind, data.pop(name, {}), name, path.name) for name, kind in _NESTED.items()}
+    unknown = sorted([*data, *(set(api) - _API_KEYS)])
     if unknown:
         raise DocumentError(f"configuration {path.name} has an unknown key {unknown[0]!r}")
+    prefixes = api.pop("path_prefixes", [])
+    if not _are_texts(prefixes):
+        raise DocumentError(f"configuration {path.name}: path_prefixes must be a list of texts")
     wrong = sorted(key for key, value in api.items() if not isinstance(value, str))
     if wrong:
         raise DocumentError(f"configuration {path.name}: {wrong[0]} must be a text")
+    if api.get("methods", "path") not in ("operation_id", "path"):
+        raise DocumentError(f'configuration {path.name}: methods must be "operation_id" or "path"')
+    if "client" in api and not (api["client"].isidentifier() and api["client"][0].isupper()):
+        raise DocumentError(f"configuration {path.name}: client must be the name of a class, such as Shop")
     try:
         str(api.get("reference", "")).format(tag="", operation_id="")
     except (LookupError, ValueError) as error:
         raise DocumentError(f"configuration {path.name}: reference knows {{tag}} and {{operation_id}} only") from error
-    return Config(**api, corrections=tuple(_correction(entry, path.name) for entry in entries))
+    longest_first = tuple(sorted(prefixes, key=len, reverse=True))
+    corrections = tuple(_correction(entry, path.name) for entry in entries)
+    return Config(**api, **tables, **nested, path_prefixes=longest_first, corrections=corrections)
+
+
+def _are_texts(value: object) -> bool:
+    return is_array(value) and all(isinstance(part, str) for part in value)
+
+
+def _names(table: object, name: str, where: str) -> Json:
+    if not is_object(table) or not all(isinstance(value, str) and value for value in table.values()):
+        raise DocumentError(f"configuration {where}: [{name}] must give a new name for each old one")
+    return table
+
+
+def _nested(kind: type[T], table: object, name: str, where: str) -> T:
+    """A table of texts, lists of texts and truth values."""
+    known = {found.name: found.default for found in fields(kind)}  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    if not is_object(table) or not set(table) <= set(known):
+        raise DocumentError(f"configuration {where}: [{name}] may have {', '.join(sorted(known))}")
+    made: Json = {}
+    for key, value in table.items():
+        if isinstance(known[key], tuple):
+            value = [value] if isinstance(value, str) else value
+            if not _are_texts(value):
+                raise DocumentError(f"configuration {where}: [{name}] {key} must be a list of texts")
+            made[key] = tuple(value)
+        elif isinstance(value, type(known[key])):
+            made[key] = value
+        else:
+            raise DocumentError(f"configuration {where}: [{name}] {key} must be a {type(known[key]).__name__}")
+    return kind(**made)
 
 
 def _correction(entry: object, where: str) -> Correction:

@@ -41,19 +41,29 @@ def _found(node: Any, parts: Sequence[str]) -> Any:
 
 
 def _apply(holder: Any, key: str, correction: Correction) -> bool:
-    if not is_object(holder):
+    """Change what `holder` has under a key, or at a place where it is an array; False where there is nothing to change."""
+    node: Any = holder
+    place: Any = key
+    if is_array(holder):
+        if key == "-" and correction.action == "set":
+            holder.append(correction.value)
+            return True
+        if not key.isdigit() or int(key) >= len(holder):
+            return False
+        place = int(key)
+    elif not is_object(holder):
         return False
-    node = holder
+    there = is_array(holder) or key in holder
     if correction.action == "set":
-        changed = key not in node or node[key] != correction.value
-        node[key] = correction.value
-        return changed
-    if key not in node:
+        changed = not there or node[place] != correction.value
+        node[place] = correction.value
+        return bool(changed)
+    if not there:
         return False
     if correction.action == "remove":
-        del node[key]
+        del node[place]
         return True
-    values = node[key]
+    values = node[place]
     if not is_array(values) or correction.value not in values:
         return False
     values.remove(correction.value)

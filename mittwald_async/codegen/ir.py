@@ -92,6 +92,10 @@ class Field:
     limits: Limits = Limits()
     default: Any = None
     deprecated: bool = False
+    read_only: bool = False
+    """Answers have it, requests do not."""
+    write_only: bool = False
+    """Requests have it, answers do not."""
 
 
 @dataclass
@@ -121,6 +125,14 @@ class Alias:
     """For lists and mappings of models: which JSON is one at all."""
 
 
+@dataclass(frozen=True)
+class Discriminator:
+    """The property that names the variant, and for each variant the values that stand for it."""
+
+    wire: str
+    values: tuple[tuple[str, ...], ...]
+
+
 @dataclass
 class Union:
     """Several variants of which at least one is an object; `plan` is filled by `unions`."""
@@ -130,6 +142,7 @@ class Union:
     pointer: str
     variants: tuple[Type, ...]
     schema: str | None = None
+    discriminator: Discriminator | None = None
     plan: tuple[tuple[int, Test], ...] = ()
 
 
@@ -154,6 +167,11 @@ class Argument:
     default: Any = None
     deprecated: bool = False
     values: tuple[Any, ...] = ()
+    style: str | None = None
+    """How several values become text, where that is not the usual way of the place."""
+    explode: bool | None = None
+    content_type: str | None = None
+    """Of a part of a form, or of a parameter that is written as a document of its own."""
 
 
 @dataclass(frozen=True)
@@ -174,15 +192,22 @@ class Result:
 
 @dataclass(frozen=True)
 class Paging:
+    """How a list comes. Names are those on the wire; `None`: the document has none."""
+
     item: Type
-    limit: bool = False
-    skip: bool = False
-    page: bool = False
+    limit: str | None = None
+    skip: str | None = None
+    page: str | None = None
+    cursor: str | None = None
     default_limit: int | None = None
     max_limit: int | None = None
     totals: bool = False
     items: str | None = None
+    """The property with the items, as a path with dots; `None`: the body is the array."""
     total: str | None = None
+    has_more: str | None = None
+    next_cursor: str | None = None
+    link: bool = False
 
 
 @dataclass
@@ -212,6 +237,29 @@ class Redirect:
     removed_upstream: bool
 
 
+@dataclass(frozen=True)
+class Server:
+    """A base URL. Variables stand in braces: for each its default and the values it may have (none: any)."""
+
+    url: str
+    variables: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+
+
+@dataclass(frozen=True)
+class SecurityScheme:
+    """One way to prove who calls."""
+
+    name: str
+    kind: str
+    """`bearer`, `basic`, `apiKey`, `clientCredentials`, or what the document says where the runtime knows none of them."""
+    where: str | None = None
+    """Of an API key: `header`, `query` or `cookie`."""
+    wire: str | None = None
+    """Of an API key: its name there."""
+    token_url: str | None = None
+    scopes: tuple[str, ...] = ()
+
+
 @dataclass
 class Surface:
     """Everything that is rendered."""
@@ -223,3 +271,6 @@ class Surface:
     """By domain, then by name."""
     operations: list[Operation] = field(default_factory=list["Operation"])
     redirects: list[Redirect] = field(default_factory=list["Redirect"])
+    servers: tuple[Server, ...] = ()
+    schemes: tuple[SecurityScheme, ...] = ()
+    """Those that operations demand, the most demanded one first."""

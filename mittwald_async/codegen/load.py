@@ -1,4 +1,4 @@
-"""Bytes to JSON: from a file or a URL, refused early when it is no OpenAPI 3.0 document."""
+"""Bytes to JSON: from a file or a URL, in JSON or YAML; refused early when it is not an OpenAPI 3 document."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ import time
 import urllib.error
 import urllib.request
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import DocumentError
 from .json_access import Json, is_object
+from .yaml_text import parse_yaml
 
 _TIMEOUT = 60.0
 """Seconds for connecting and for each wait for more bytes."""
@@ -32,6 +34,10 @@ class Document:
 
     root: Json
     sha256: str
+    source: str = ""
+    """Path or URL, against which references to other files are resolved; empty: it stands alone."""
+    notes: tuple[str, ...] = ()
+    """What was read in a way that may surprise, such as keys given twice."""
 
 
 def load(source: str) -> Document:
@@ -41,43 +47,87 @@ def load(source: str) -> Document:
         source: a path, or a URL beginning with http:// or https://. What is compressed with gzip is unpacked.
 
     Raises:
-        DocumentError: it cannot be had, or is no OpenAPI 3.0 document.
+        DocumentError: it cannot be fetched or read, or is not an OpenAPI 3 document.
     """
-    raw = _fetch(source) if source.startswith(("http://", "https://")) else _read(Path(source))
-    return parse(_unpacked(raw, source) if raw.startswith(_GZIP) else raw, source)
+    return parse(read_bytes(source), source)
+
+
+def read_bytes(source: str) -> bytes:
+    """The bytes of a path or URL, unpacked.
+
+    Raises:
+        DocumentError: they cannot be fetched or read.
+    """
+    raw = _fetch(source) if is_url(source) else _read(Path(source))
+    return _unpacked(raw, source) if raw.startswith(_GZIP) else raw
+
+
+def is_url(source: str) -> bool:
+    """Whether it is fetched over HTTP instead of read from a file."""
+    return source.startswith(("http://", "https://"))
 
 
 def parse(raw: bytes, source: str) -> Document:
-    """Check bytes and read them as an OpenAPI 3.0 document; `source` is what errors call them."""
+    """Check bytes and read them as an OpenAPI 3 document; `source` is what errors call them."""
+    notes: list[str] = []
+    root = parse_text(raw, source, notes)
+    if not is_object(root):
+        raise DocumentError(f"{source} is not an OpenAPI document: the top is not an object")
+    version = str(root.get("openapi") or "")
+    if not (version == "3" or version.startswith("3.")):
+        raise DocumentError(_not_openapi_3(root, source, version))
+    return Document(root, hashlib.sha256(raw).hexdigest(), source, tuple(notes))
+
+
+def _not_openapi_3(root: Json, source: str, version: str) -> str:
+    if "swagger" in root:
+        return f"{source} is Swagger {root['swagger']}; convert it to OpenAPI 3 first, for example with swagger2openapi"
+    if version:
+        return f"{source} is OpenAPI {version}; OpenAPI 3.0 or 3.1 is needed"
+    return f"{source} is not an OpenAPI document: it has no `openapi: 3.x`"
+
+
+def parse_text(raw: bytes, source: str, notes: list[str]) -> Any:
+    """JSON or YAML as values; `notes` takes what may surprise.
+
+    Raises:
+        DocumentError: it is neither.
+    """
     try:
-        root: object = json.loads(
-            raw, object_pairs_hook=_no_double_keys, parse_constant=_no_number, parse_float=_finite
-        )
+        text = raw.decode(json.detect_encoding(raw))
+    except UnicodeDecodeError as error:
+        raise DocumentError(f"{source} is not text: {error}") from error
+    if text.lstrip()[:1] not in ("{", "["):
+        try:
+            return parse_yaml(text.removeprefix("\ufeff"), source, notes)
+        except RecursionError as error:
+            raise DocumentError(f"{source} is not YAML that can be read: it is nested too deeply") from error
+    try:
+        return _parse_json(text, source, notes)
+    except json.JSONDecodeError as error:
+        with suppress(DocumentError, RecursionError):
+            found = parse_yaml(text, source, notes)  # which may begin with a bracket, and takes a comma too many
+            notes.append(f"{source}: not JSON ({error}), read as YAML")
+            return found
+        raise DocumentError(f"{source} is not JSON: {error}") from error
     except (ValueError, RecursionError) as error:
         raise DocumentError(f"{source} is not JSON: {error}") from error
-    if not is_object(root):
-        raise DocumentError(f"{source} is not an OpenAPI document: the top is no object")
-    document = root
-    version = document.get("openapi")
-    if not isinstance(version, str) or not version.startswith("3.0"):
-        said = f"openapi {version}" if version else f"swagger {document.get('swagger', 'of no version')}"
-        raise DocumentError(f"{source} is {said}; OpenAPI 3.0 is needed")
-    if not isinstance(document.get("paths"), dict):
-        raise DocumentError(f"{source} has no paths", "#/paths")
-    return Document(document, hashlib.sha256(raw).hexdigest())
 
 
-def _no_double_keys(pairs: list[tuple[str, Any]]) -> Json:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        double = next(key for key in keys if keys.count(key) > 1)
-        raise DocumentError(f"an object of the document has the key {double!r} twice")
-    return found
+def _parse_json(text: str, source: str, notes: list[str]) -> Any:
+    def pairs(found: list[tuple[str, Any]]) -> Json:
+        made = dict(found)
+        if len(made) != len(found):
+            keys = [key for key, _ in found]
+            double = next(key for key in keys if keys.count(key) > 1)
+            notes.append(f"{source}: an object has the key {double!r} twice; the last one counts")
+        return made
+
+    return json.loads(text, object_pairs_hook=pairs, parse_constant=_no_number, parse_float=_finite)
 
 
 def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"{text} is not a number")
 
 
 def _finite(text: str) -> float:
@@ -105,12 +155,13 @@ def _small_enough(raw: bytes, source: str) -> bytes:
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as error:
-        raise DocumentError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        raise DocumentError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _fetch(url: str) -> bytes:
-    request = urllib.request.Request(url, headers={"Accept": "application/json"})  # noqa: S310  http(s) only, see load()
+    accept = {"Accept": "application/json, application/yaml;q=0.9, */*;q=0.5"}
+    request = urllib.request.Request(url, headers=accept)  # noqa: S310  http(s) only, see read_bytes()
     until = time.monotonic() + _DEADLINE
     raw = b""
     try:

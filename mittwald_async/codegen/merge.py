@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .errors import DocumentError, Findings
-from .json_access import Json, children, mapping, names, objects
+from .json_access import Json, mapping, objects
 from .names import words
 from .resolve import Resolver
 
@@ -14,14 +14,13 @@ _ANNOTATIONS = frozenset(
     {"description", "title", "example", "examples", "deprecated", "nullable", "default", "readOnly", "writeOnly",
      "externalDocs", "xml", "discriminator"}
 )  # fmt: skip
-_UNDERSTOOD = _ANNOTATIONS | {
-    "$ref", "additionalProperties", "allOf", "anyOf", "enum", "exclusiveMaximum", "exclusiveMinimum", "format", "items",
-    "maxItems", "maxLength", "maxProperties", "maximum", "minItems", "minLength", "minProperties", "minimum", "multipleOf",
-    "not", "oneOf", "pattern", "properties", "required", "type", "uniqueItems",
-}  # fmt: skip
 _UNIONS = ("oneOf", "anyOf")
-_DECISIVE = frozenset({"type", "format", "enum", "items", "additionalProperties"})
+_DECISIVE = frozenset({"type", "format", "additionalProperties"})
 """What two parts of an `allOf` should not say differently."""
+_TIGHTER = {"minimum": max, "maximum": min, "minLength": max, "maxLength": min, "minItems": max, "maxItems": min}
+"""Of two limits both hold."""
+_MOST_VARIANTS = 100
+"""Alternatives that unions within an `allOf` may multiply to."""
 _DEEPEST = 40
 """Steps of references and `allOf` within each other; more lead in a circle."""
 
@@ -55,21 +54,25 @@ class Merger:
     def __init__(self, resolver: Resolver, findings: Findings) -> None:
         self._resolver = resolver
         self._findings = findings
+        self._pairs: dict[frozenset[int], Json] = {}
+        """Schemas made of several for one value, by the identities of these."""
+        self._described: dict[int, list[Json]] = {}
+        """The several, by identity of what was made of them."""
 
     def normal(self, schema: object, pointer: str, depth: int = 0) -> Json:
         """The schema without `allOf`: a `$ref` (perhaps nullable), a union, or a plain schema."""
         found = mapping(schema, pointer)
         if depth > _DEEPEST:
             raise DocumentError("allOf leads back to itself", pointer)
-        self._check(found, pointer)
         if "$ref" in found:
             return {key: found[key] for key in ("$ref", "nullable") if key in found}
         if "allOf" in found:
             return self._all_of(found, pointer, depth)
         for word in _UNIONS:
             if word in found and ("properties" in found or len([w for w in _UNIONS if w in found]) > 1):
-                rest = {key: value for key, value in found.items() if key != word}
-                return self._spread(rest, {word: found[word]}, pointer, depth)
+                rest = {key: value for key, value in found.items() if key not in (word, "discriminator")}
+                union = {key: found[key] for key in (word, "discriminator") if key in found}
+                return self._spread(rest, union, pointer, depth)
         return found
 
     def whole(self, schema: Json, pointer: str) -> Json:
@@ -82,6 +85,10 @@ class Merger:
             found = self.normal(self._resolver.schemas[name], pointer)
         raise DocumentError("a $ref that leads to itself", pointer)
 
+    def says(self, schema: Json, flag: str, pointer: str) -> bool:
+        """Whether a flag such as `readOnly` is set, beside a reference or behind it."""
+        return schema.get(flag) is True or self.whole(schema, pointer).get(flag) is True
+
     def allows_null(self, schema: Json, pointer: str) -> bool:
         """Whether null is a value, by the schema itself or by an alternative of its union."""
         found = self.whole(schema, pointer)
@@ -89,17 +96,6 @@ class Merger:
             return True
         alternatives: list[Json] = [part for word in _UNIONS for part in found.get(word, [])]
         return any(self.allows_null(part, pointer) for part in alternatives)
-
-    def _check(self, schema: Json, pointer: str) -> None:
-        for key in schema:
-            if key not in _UNDERSTOOD and not key.startswith("x-"):
-                raise DocumentError(f"keyword {key!r} is not part of OpenAPI 3.0", pointer)
-        objects(schema, "properties", pointer)
-        names(schema, "required", pointer)
-        children(schema, "enum", pointer)
-        for word in ("allOf", *_UNIONS):
-            for number, part in enumerate(children(schema, word, pointer)):
-                mapping(part, f"{pointer}/{word}/{number}")
 
     def _all_of(self, schema: Json, pointer: str, depth: int) -> Json:
         own = {key: value for key, value in schema.items() if key != "allOf"}
@@ -133,32 +129,90 @@ class Merger:
         merged = {**left, **right}
         for key in _DECISIVE & left.keys() & right.keys():
             if left[key] != right[key]:
-                self._findings.add("allOf", pointer, f"{key!r} is said twice: the last one counts")
+                merged[key] = self._decided(key, left[key], right[key], pointer)
+        for key, tighter in _TIGHTER.items():
+            if key in left and key in right:
+                merged[key] = tighter(left[key], right[key])
+        if "enum" in left and "enum" in right:
+            both = [value for value in left["enum"] if value in right["enum"]]
+            if both:
+                merged["enum"] = both
+            else:
+                self._findings.add("allOf", pointer, "no value is in both lists of known ones: the last list counts")
+        if "items" in left and "items" in right:
+            merged["items"] = self._both(left["items"], right["items"])
         if "properties" in left or "properties" in right:
             before, after = objects(left, "properties", pointer), objects(right, "properties", pointer)
-            for name in before.keys() & after.keys():
-                if structure(before[name]) != structure(after[name]):
-                    self._findings.add("allOf", pointer, f"property {name!r} is declared twice: the last one counts")
-            merged["properties"] = {**before, **after}
+            merged["properties"] = {
+                **before,
+                **{name: self._both(before[name], part) if name in before else part for name, part in after.items()},
+            }
         if "required" in left or "required" in right:
             merged["required"] = list(dict.fromkeys([*left.get("required", []), *right.get("required", [])]))
         return merged
 
+    def _decided(self, key: str, one: Any, other: Any, pointer: str) -> Any:
+        """What of two things said differently counts."""
+        if key == "type" and {one, other} == {"integer", "number"}:
+            return "integer"
+        if key == "additionalProperties" and isinstance(one, bool) is not isinstance(other, bool) and False not in (one, other):
+            return other if isinstance(one, bool) else one
+        self._findings.add("allOf", pointer, f"{key!r} is said twice: the last one counts")
+        return other
+
+    def _both(self, one: Json, other: Json) -> Json:
+        """One value described twice. The same two always give the same object, so that a schema that comes back to
+        itself this way is recognized."""
+        if structure(one) == structure(other):
+            return {**one, **other}
+        if self._extends(other, one):
+            return other
+        if self._extends(one, other):
+            return one
+        parts = {id(part): part for whole in (one, other) for part in self._described.get(id(whole), [whole])}
+        key = frozenset(parts)
+        if key not in self._pairs:
+            made: Json = {"allOf": list(parts.values())}
+            self._pairs[key] = made
+            self._described[id(made)] = list(parts.values())
+        return self._pairs[key]
+
+    def _extends(self, one: Json, base: Json) -> bool:
+        """Whether one named schema contains the other by its `allOf`."""
+        if "$ref" not in one or "$ref" not in base:
+            return False
+        ahead, seen = [one["$ref"]], set[str]()
+        while ahead:
+            reference = ahead.pop()
+            if reference == base["$ref"]:
+                return True
+            if reference not in seen:
+                seen.add(reference)
+                found = self._resolver.schemas[self._resolver.schema_name(reference, "")]
+                ahead += [part["$ref"] for part in found.get("allOf", []) if "$ref" in part]
+                ahead += [found["$ref"]] if "$ref" in found else []
+        return False
+
     def _spread(self, base: Json, union: Json, pointer: str, depth: int) -> Json:
         """A union beside other demands: every alternative takes them over."""
         word = next(word for word in _UNIONS if word in union)
-        rest = {key: value for key, value in union.items() if key != word}
+        rest = {key: value for key, value in union.items() if key not in (word, "discriminator")}
         whole = self._merge(base, rest, pointer, depth) if structure(rest) else base
-        made: list[Json] = []
         alternatives: list[Json] = union[word]
+        others = next((whole[name] for name in _UNIONS if name in whole), [])
+        if len(alternatives) * max(len(others), 1) > _MOST_VARIANTS:
+            self._findings.add("union", pointer, "unions within each other: too many combinations, read as any value")
+            return {}
+        made: list[Json] = []
         for alternative in alternatives:
             merged = self._merge(whole, self._deep(alternative, pointer, depth), pointer, depth)
             if "$ref" in alternative:
-                merged = {**merged, "x-label": str(alternative["$ref"]).rpartition("/")[2].rpartition(".")[2]}
+                name = self._resolver.schema_name(alternative["$ref"], pointer)
+                merged = {**merged, "x-label": name.rpartition(".")[2], "x-schema": name}
             made.append(merged)
         if len(made) == 1:
             return made[0]
-        return {word: made}
+        return {word: made, **({"discriminator": union["discriminator"]} if "discriminator" in union else {})}
 
     def labels(self, alternatives: Sequence[Json], pointer: str) -> list[str]:
         """A word for each alternative, for the name of an inline object: what it alone has, else its number."""

@@ -74,6 +74,22 @@ def class_name(text: str) -> str:
     return text if usable else pascal(text)
 
 
+RESERVED_GROUPS = frozenset(
+    {
+        "aclose", "anonymous", "base_url", "call", "close", "closed", "credentials", "files", "groups", "headers", "limiter",
+        "limits", "lists", "log_in", "login", "metrics", "models", "open", "operations", "options", "profile", "rate_limit",
+        "request", "response", "response_of", "sender", "stats", "token", "value", "wait", "webhooks", "with_options",
+    }
+)  # fmt: skip
+"""Attributes that a client has or may come to have; a group of such a name is called `wait_group`."""
+
+
+def group_name(tag: str) -> str:
+    """The attribute of a group of operations."""
+    name = snake(tag)
+    return f"{name}_group" if name in RESERVED_GROUPS else name
+
+
 def identifier(name: str) -> str:
     """The nearest legal name: a keyword gets an underscore behind it, a leading digit an `n` before it."""
     name = unicodedata.normalize("NFKC", name)  # as Python reads it

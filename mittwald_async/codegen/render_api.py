@@ -141,7 +141,8 @@ class _Group:
         return call(self._imports.name("Result"), *items)
 
     def _paging(self, paging: ir.Paging) -> Node:
-        items: list[Node] = [f"{flag}=True" for flag in ("limit", "skip", "page") if getattr(paging, flag)]
+        # the runtime knows the usual names only; a parameter of another name is one like any other
+        items: list[Node] = [f"{flag}=True" for flag in ("limit", "skip", "page") if getattr(paging, flag) == flag]
         items += [
             f"{key}={value}" for key in ("default_limit", "max_limit") if (value := getattr(paging, key)) is not None
         ]

@@ -8,6 +8,7 @@ from typing import TypeGuard
 
 from . import ir
 from .expressions import Expressions, Imports, refs
+from .json_types import without_limits
 from .layout import INDENT, WIDTH, Bracket, Node, declared, in_docstring, lay, literal, quoted, tuple_of, union
 from .location import place_of
 
@@ -153,7 +154,7 @@ class _Domain:
         lines = [f"{INDENT}class _{found.name}({self._imports.name('UnionStandIn')}):"]
         lines.append(f'{INDENT * 2}"""{in_docstring(place_of(found.schema, found.pointer))}"""')
         lines.append("")
-        variants = tuple_of([quoted(self._text.of(option)) for option in options])
+        variants = tuple_of([quoted(self._text.of(without_limits(option))) for option in options])
         lines.append(lay(variants, 2, before="variants = "))
         lines.append(lay(literal(found.plan), 2, before="plan = "))
         return "\n".join(lines)

@@ -6,22 +6,23 @@ from typing import cast
 
 from . import ir
 from .bodies import is_json, is_text
+from .config import PagingConfig
 from .errors import Findings, escaped
+from .json_types import textual
 from .json_access import Json, child, objects
 from .schemas import Owner, Schemas
 
 _SUFFIXES = {"201": "Created", "202": "Accepted"}
 """Names of what a second success gives back."""
 
-_TOTAL_NAMES = ("totalCount", "total")
-
 
 class Results:
     """Reads the responses of one document."""
 
-    def __init__(self, schemas: Schemas, findings: Findings) -> None:
+    def __init__(self, schemas: Schemas, findings: Findings, paging: PagingConfig) -> None:
         self._schemas = schemas
         self._findings = findings
+        self._names = paging
 
     def read(self, responses: dict[str, Json], owner: Owner, pointer: str) -> tuple[ir.Result, ...]:
         """The successes of an operation, by status; `owner` names what is declared inside."""
@@ -50,7 +51,7 @@ class Results:
             if is_json(kind):
                 place = f"{pointer}/content/{escaped(kind)}"
                 made.append(
-                    ir.Result(status, self._json(child(media, "schema", place), owner, f"{place}/schema"), kind)
+                    ir.Result(status, textual(self._json(child(media, "schema", place), owner, f"{place}/schema")), kind)
                 )
             elif is_text(kind):
                 made.append(ir.Result(status, ir.STR, kind))
@@ -75,36 +76,42 @@ class Results:
             return None
         made = results[0].type
         query = {argument.wire: argument for argument in arguments if argument.where == "query"}
+        names = {kind: _first(getattr(self._names, kind), query) for kind in ("limit", "skip", "page", "cursor")}
         totals = self._has_totals(responses)
         if isinstance(made, ir.ListOf):
-            return self._paging(made.item, query, totals)
+            return self._paging(made.item, query, names, totals)
         wrapped = self._wrapped(made)
-        if wrapped is None or not ("limit" in query and ("page" in query or "skip" in query)):
+        if wrapped is None or not (names["limit"] and (names["page"] or names["skip"] or names["cursor"])):
             return None
-        item, wire, total = wrapped
-        return self._paging(item, query, totals, wire, total)
+        item, wire = wrapped
+        return self._paging(item, query, names, totals, wire, made)
 
     def _paging(
         self,
         item: ir.Type,
         query: dict[str, ir.Argument],
+        names: dict[str, str | None],
         totals: bool,
         items: str | None = None,
-        total: str | None = None,
+        whole: ir.Type = ir.ANY,
     ) -> ir.Paging:
-        limit = query.get("limit")
+        limit = query.get(names["limit"] or "")
         default = limit.default if limit is not None else None
         most = limit.limits.maximum if limit is not None else None
         return ir.Paging(
             item=item,
-            limit=limit is not None,
-            skip="skip" in query,
-            page="page" in query,
+            limit=names["limit"],
+            skip=names["skip"],
+            page=names["page"],
+            cursor=names["cursor"],
             default_limit=int(default) if isinstance(default, int | float) else None,
             max_limit=int(most) if most is not None else None,
             totals=totals,
             items=items,
-            total=total,
+            total=self._beside(whole, self._names.total),
+            has_more=self._beside(whole, self._names.has_more),
+            next_cursor=self._beside(whole, self._names.next_cursor),
+            link=self._names.link,
         )
 
     @staticmethod
@@ -117,13 +124,33 @@ class Results:
         ]
         return any(name.startswith("x-pagination-") for name in headers)
 
-    def _wrapped(self, made: ir.Type) -> tuple[ir.Type, str, str | None] | None:
-        """The only array property of an object, and the wire name of a total beside it."""
+    def _wrapped(self, made: ir.Type) -> tuple[ir.Type, str] | None:
+        """The element and the wire name of the array in an object: the one that the configuration names, else the only
+        one."""
+        for name in self._names.items:
+            found = self._at(made, name)
+            if isinstance(found, ir.ListOf):
+                return found.item, name
         model = self._schemas.model(made)
         if model is None:
             return None
         arrays = [field for field in model.fields if isinstance(field.type, ir.ListOf)]
-        if len(arrays) != 1:
-            return None
-        total = next((field.wire for field in model.fields if field.wire in _TOTAL_NAMES), None)
-        return cast(ir.ListOf, arrays[0].type).item, arrays[0].wire, total
+        return (cast(ir.ListOf, arrays[0].type).item, arrays[0].wire) if len(arrays) == 1 else None
+
+    def _beside(self, made: ir.Type, names: tuple[str, ...]) -> str | None:
+        """The first of several properties that an object has."""
+        return next((name for name in names if self._at(made, name) is not None), None)
+
+    def _at(self, made: ir.Type, name: str) -> ir.Type | None:
+        """The type of a property, at the end of a path with dots."""
+        for step in name.split("."):
+            model = self._schemas.model(made.inner if isinstance(made, ir.Nullable) else made)
+            field = None if model is None else next((one for one in model.fields if one.wire == step), None)
+            if field is None:
+                return None
+            made = field.type
+        return made
+
+
+def _first(wanted: tuple[str, ...], query: dict[str, ir.Argument]) -> str | None:
+    return next((name for name in wanted if name in query), None)

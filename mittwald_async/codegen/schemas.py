@@ -17,7 +17,7 @@ from .json_access import Json, number, objects, size, text
 from .json_access import names as texts
 from .merge import Merger, is_annotation_only, is_deprecated
 from .names import class_name, free_name, joined, pascal, singular, snake
-from .resolve import Resolver
+from .resolve import Resolver, schema_of
 
 _LONG_ENUM = 64
 """Characters; a longer list of values gets a name of its own."""
@@ -68,14 +68,17 @@ class Schemas:
         seen: dict[tuple[str, str], str] = {}
         for name in self.resolver.schemas:
             pointer = self.resolver.schema_pointer(name)
-            domain, _, last = name.removeprefix(config.prefix).rpartition(".")
+            domain, _, last = config.schema_name(name).rpartition(".")
             wanted = class_name(last)
-            place = (snake(domain) if domain else config.default_domain, wanted)
-            if place in seen:
-                raise DocumentError(f"schemas {seen[place]!r} and {name!r} are both called {'.'.join(place)}", pointer)
-            seen[place] = name
-            self._homes[name] = Owner(*place, exact=True, schema=name)
-            self._taken.setdefault(place[0], set[str]()).add(place[1])
+            home = snake(domain) if domain else config.default_domain
+            taken = self._taken.setdefault(home, set[str]())
+            free = free_name(wanted, [f"{wanted}Schema"], taken)
+            if free != wanted:
+                note = f"called {home}.{free}: {seen[home, wanted]!r} is called {home}.{wanted} already"
+                self.findings.add("renamed", pointer, note)
+            seen[home, free] = name
+            self._homes[name] = Owner(home, free, exact=True, schema=name)
+            taken.add(free)
 
     @property
     def domains(self) -> Sequence[str]:
@@ -259,6 +262,8 @@ class Schemas:
                     limits=self.limits(part, place),
                     default=part.get("default"),
                     deprecated=is_deprecated(part),
+                    read_only=self._merger.says(part, "readOnly", place),
+                    write_only=self._merger.says(part, "writeOnly", place),
                 )
             )
         return tuple(fields)
@@ -275,6 +280,25 @@ class Schemas:
             max_length=size(schema, ("maxLength", "maxItems"), pointer),
             pattern=text(schema, "pattern", pointer),
         )
+
+    def is_plain(self, made: ir.Type) -> bool:
+        """Whether every value of a type is one text, number or truth value."""
+        if isinstance(made, ir.Nullable):
+            return self.is_plain(made.inner)
+        if isinstance(made, ir.Either):
+            return all(map(self.is_plain, made.options))
+        plain = self._unnamed(made)
+        return isinstance(plain, ir.Enum) or (isinstance(plain, ir.Primitive) and plain != ir.ANY)
+
+    def with_bytes(self, made: ir.Type) -> ir.Type:
+        """The type with bytes where it names an alias of them."""
+        match made:
+            case ir.ListOf():
+                return ir.ListOf(self.with_bytes(made.item), made.limits)
+            case ir.Nullable():
+                return ir.Nullable(self.with_bytes(made.inner))
+            case _:
+                return ir.BYTES if self._unnamed(made) == ir.BYTES else made
 
     def model(self, made: ir.Type) -> ir.Model | None:
         """The struct that a type is, if it is one."""
@@ -324,8 +348,10 @@ class Schemas:
         if len(alternatives) == 1 and owner.exact and "$ref" not in alternatives[0]:
             return self.convert(alternatives[0], owner, f"{pointer}/{word}/0")
         labels = self._merger.labels(alternatives, pointer)
+        told = _told(schema, alternatives)
         name = owner.name
         variants: list[ir.Type] = []
+        tags: list[tuple[str, ...]] = []
         with_null = False
         for place, (part, label) in enumerate(zip(alternatives, labels, strict=True)):
             if is_annotation_only(part) and part.get("nullable"):
@@ -337,10 +363,15 @@ class Schemas:
                 with_null, made = True, made.inner
             if made not in variants:
                 variants.append(made)
-        made = self._joined(variants, owner, pointer)
+                tags.append(())
+            tags[variants.index(made)] += told[place]
+        key = schema.get("discriminator", {}).get("propertyName", "") if any(tags) else ""
+        made = self._joined(variants, owner, pointer, ir.Discriminator(key, tuple(tags)) if key else None)
         return nullable(made) if with_null else made
 
-    def _joined(self, variants: list[ir.Type], owner: Owner, pointer: str) -> ir.Type:
+    def _joined(
+        self, variants: list[ir.Type], owner: Owner, pointer: str, discriminator: ir.Discriminator | None
+    ) -> ir.Type:
         if not variants:
             return ir.ANY
         plain = [self._unnamed(variant) for variant in variants]
@@ -350,7 +381,8 @@ class Schemas:
         if all(isinstance(variant, ir.Primitive | ir.Enum) for variant in plain):
             return self._named_if_long(native(cast("list[ir.Primitive | ir.Enum]", plain)), owner, pointer)
         name = self.name_for(owner)
-        return self._declare(ir.Union(owner.domain, name, pointer, tuple(variants), schema=owner.schema))
+        union = ir.Union(owner.domain, name, pointer, tuple(variants), schema=owner.schema, discriminator=discriminator)
+        return self._declare(union)
 
     def _unnamed(self, made: ir.Type) -> ir.Type:
         """What a reference to an alias of a primitive or enum stands for."""
@@ -359,6 +391,18 @@ class Schemas:
             if isinstance(target, ir.Alias) and isinstance(target.type, ir.Primitive | ir.Enum):
                 return target.type
         return made
+
+
+def _told(schema: Json, alternatives: Sequence[Json]) -> list[tuple[str, ...]]:
+    """For each alternative the values of the discriminator that stand for it: mapped ones, else the schema's name."""
+    discriminator = schema.get("discriminator")
+    if not discriminator:
+        return [()] * len(alternatives)
+    by_name: dict[str, list[str]] = {}
+    for value, name in discriminator["mapping"].items():
+        by_name.setdefault(name, []).append(value)
+    names = [str(part.get("x-schema", "")) or schema_of(part) for part in alternatives]
+    return [tuple(by_name.get(name, [name.rpartition("/")[2]])) if name else () for name in names]
 
 
 def native(options: Sequence[ir.Primitive | ir.Enum]) -> ir.Type:

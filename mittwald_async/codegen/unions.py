@@ -15,6 +15,7 @@ from typing import Any
 from . import ir
 from .errors import Findings
 from .ir import Test
+from .names import free_name, snake
 
 Declarations = Mapping[str, Mapping[str, ir.Declaration]]
 
@@ -54,23 +55,50 @@ class Planner:
         """Fill in the plans of all unions and aliases."""
         for domain in self._declarations.values():
             for declaration in domain.values():
+                if isinstance(declaration, ir.Union) and declaration.discriminator is not None:
+                    self._declare_discriminator(declaration, declaration.discriminator)
+        for domain in self._declarations.values():
+            for declaration in domain.values():
                 if isinstance(declaration, ir.Union):
-                    declaration.plan = self.plan(declaration.variants, declaration.pointer)
+                    declaration.plan = self.plan(declaration.variants, declaration.pointer, declaration.discriminator)
                 elif isinstance(declaration, ir.Alias):
                     declaration.plan = self.plan([declaration.type], declaration.pointer)
 
-    def plan(self, variants: Sequence[ir.Type], pointer: str) -> tuple[tuple[int, Test], ...]:
+    def plan(
+        self, variants: Sequence[ir.Type], pointer: str, discriminator: ir.Discriminator | None = None
+    ) -> tuple[tuple[int, Test], ...]:
         """Tests in the order they are tried, each with the variant it stands for."""
         profiles = [self.profile(variant) for variant in variants]
         structs = [number for number, profile in enumerate(profiles) if profile.kinds == OBJECT and not profile.free]
-        steps = self._by_value(structs, profiles)
-        by_value = {number for number, _ in steps}
-        rest = [
-            number for number in structs if number not in by_value or not self._always_told(number, steps, profiles)
-        ]
+        steps: list[tuple[int, Test]] = []
+        rest = structs
+        if discriminator is not None:
+            steps = self._by_discriminator(discriminator)
+            rest = [number for number in structs if not discriminator.values[number]]
+        if not steps:
+            steps = self._by_value(structs, profiles)
+            by_value = {number for number, _ in steps}
+            rest = [
+                number for number in structs if number not in by_value or not self._always_told(number, steps, profiles)
+            ]
         steps += self._by_keys(rest, profiles, pointer)
         steps += self._by_kind([number for number in range(len(profiles)) if number not in structs], profiles, pointer)
         return tuple(steps)
+
+    def _declare_discriminator(self, union: ir.Union, discriminator: ir.Discriminator) -> None:
+        """A variant keeps the property that names it, also where its schema forgets to declare it."""
+        for made, values in zip(union.variants, discriminator.values, strict=True):
+            found = self._declarations[made.domain][made.name] if isinstance(made, ir.Ref) else None
+            if not isinstance(found, ir.Model) or not values:
+                continue
+            if any(prop.wire == discriminator.wire for prop in found.fields):
+                continue
+            taken = {prop.name for prop in found.fields}
+            name = free_name(snake(discriminator.wire), [f"{snake(discriminator.wire)}_"], taken)
+            kind = ir.Enum(values, "str")
+            found.fields = (*found.fields, ir.Field(name=name, wire=discriminator.wire, type=kind, required=False))
+            note = f"declares no {discriminator.wire!r}, which names it in a union: it is kept all the same"
+            self._findings.add("discriminator", found.pointer, note)
 
     # ---- profiles ----
 
@@ -134,6 +162,15 @@ class Planner:
         return made.values if isinstance(made, ir.Enum) else ()
 
     # ---- by value ----
+
+    @staticmethod
+    def _by_discriminator(discriminator: ir.Discriminator) -> list[tuple[int, Test]]:
+        """The document says itself which values name which variant."""
+        return [
+            (number, ("const", discriminator.wire, values))
+            for number, values in enumerate(discriminator.values)
+            if values
+        ]
 
     def _by_value(self, numbers: Sequence[int], profiles: Sequence[Profile]) -> list[tuple[int, Test]]:
         """The property whose values tell most variants apart."""

@@ -20,7 +20,7 @@ GetFileUploadTypeRulesFileUploadType: TypeAlias = (
 class CreateFileRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/files`: body."""
 
-    file: bytes
+    file: str
 
 
 class FileMeta(Model, frozen=True, kw_only=True):

@@ -28,7 +28,7 @@ class ServicetokenAuthenticateServiceResult(Model, frozen=True, kw_only=True):
 class VerificationDetectPhishingEmailRequest(Model, frozen=True, kw_only=True):
     """In `POST /v2/actions/detect-phishing-email`: body."""
 
-    email_eml: bytes = field(name="emailEml")
+    email_eml: str = field(name="emailEml")
 
 
 class VerificationVerifyAddressRequest(Model, frozen=True, kw_only=True):
