@@ -67,7 +67,14 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     requires: str | None = None
     """Where a project has nothing of this resource, it has nothing of ours either: its list need not be asked for."""
     default: bool = False
+    moves: bool = False
+    """Its things can go from one owner to another: that a list no longer has one does not prove that it is gone."""
     reason: str = ""
+
+    @property
+    def nested(self) -> bool:
+        """Its keys are unique within one list only."""
+        return self.key in REPEATED_KEYS or all(route.scope == "parent" for route in self.routes)
 
     def route(self, scope: Scope) -> Route | None:
         """The first route of a scope, if there is one."""
@@ -77,6 +84,19 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     def item_type(self) -> str:
         """Type expression of an item."""
         return item_type(OPERATIONS[self.routes[0].operation_id])
+
+
+REPEATED_KEYS = frozenset({"name", "domain"})
+"""Keys that are unique within one list only."""
+
+MOVING = frozenset(
+    {
+        *("project", "server", "domain", "ingress", "dns_zone", "certificate", "certificate_request"),
+        *("contract", "customer_order", "extension_instance", "conversation"),
+    }
+)
+"""Resources whose things can change hands: projects and servers are handed to other customers, with their contracts, orders
+and extensions; domains, with their zones, ingresses and certificates, are moved between projects."""
 
 
 class ResourceSpec(msgspec.Struct, frozen=True):
@@ -331,6 +351,7 @@ def _resource(judged: ResourceSpec) -> Resource | None:
         parent=judged.parent if "parent" in chosen else None,
         requires=judged.requires,
         default=judged.default,
+        moves=judged.name in MOVING,
         reason=judged.reason,
     )
 

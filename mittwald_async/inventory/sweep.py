@@ -262,7 +262,7 @@ class Sweep:
             items = part.items[start : start + ROWS_AT_ONCE]
             await self._outbox.room(len(items))
             rows = self._reader(unit).rows(
-                raw_items(items), unit.owner, self.frontier.customer_of, part.at + start, fetched_at
+                raw_items(items), unit.owner, self.frontier.customer_of, fetched_at
             )
             fresh: list[Row] = []
             for row in rows:

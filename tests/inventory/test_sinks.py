@@ -31,7 +31,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def store(tmp_path: Path) -> Generator[Store]:
     with Store(tmp_path / "rows.sqlite") as found:
-        found.begin(chosen(RESOURCES), RESOURCES, Target(), Known(), "https://api.example")
+        found.begin(chosen(RESOURCES), RESOURCES, Target(), Known(), "https://api.example", "me")
         found.write([*PROJECTS, *DOMAINS], [])
         yield found
 

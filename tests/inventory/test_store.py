@@ -19,7 +19,7 @@ TABLES = chosen(["customer", "project", "domain", "dns_zone"])
 
 def begun(path: Path, known: Known | None = None) -> Store:
     store = Store(path)
-    store.begin(TABLES, ["project", "domain"], ALL, known or Known(), "https://api.example")
+    store.begin(TABLES, ["project", "domain"], ALL, known or Known(), "https://api.example", "me")
     return store
 
 
@@ -55,7 +55,7 @@ def test_views_show_the_last_sweep_even_where_it_found_nothing_and_not_one_under
     with begun(path) as store, closing(sqlite3.connect(path)) as db:
         store.write([*PROJECTS, *DOMAINS], [])
         store.finish("done", 2)
-        store.begin(TABLES, ["project", "domain"], ALL, Known(), "https://api.example")
+        store.begin(TABLES, ["project", "domain"], ALL, Known(), "https://api.example", "me")
         store.write(PROJECTS[:1], [])
         assert db.execute("SELECT count(*) FROM v_project").fetchone() == (3,)
         assert db.execute("SELECT count(*) FROM v_domain").fetchone() == (2,)
@@ -63,7 +63,7 @@ def test_views_show_the_last_sweep_even_where_it_found_nothing_and_not_one_under
         assert db.execute("SELECT count(*) FROM v_project").fetchone() == (1,)
         assert db.execute("SELECT count(*) FROM v_domain").fetchone() == (0,)
         # A sweep of other things does not take these away, though it may need projects for their ids.
-        store.begin(TABLES, ["dns_zone"], ALL, Known(), "https://api.example")
+        store.begin(TABLES, ["dns_zone"], ALL, Known(), "https://api.example", "me")
         store.finish("done", 2)
         assert db.execute("SELECT count(*) FROM v_project").fetchone() == (1,)
 
@@ -128,7 +128,7 @@ def test_a_finished_sweep_tells_the_next_plan_what_to_expect(path: Path) -> None
         store.write([*PROJECTS, *DOMAINS], done)
         store.finish("done", 2)
         assert store.known() == Known(items={"project": 3}, owners={"project": 3})
-        store.begin(TABLES, ["project"], Target(customers=("c-1",)), Known(), "https://api.example")
+        store.begin(TABLES, ["project"], Target(customers=("c-1",)), Known(), "https://api.example", "me")
         assert store.known() == Known()
 
 
