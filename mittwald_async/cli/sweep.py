@@ -45,7 +45,7 @@ Out = Annotated[
         "--out", "-o", help=".sqlite, .jsonl (.gz, .zst), .csv, .parquet, or a folder with --format.", metavar="PATH"
     ),
 ]
-Format = Annotated[str | None, typer.Option("--format", help="sqlite, jsonl, csv or parquet.", metavar="FORM")]
+Format = Annotated[str | None, typer.Option("--format", help="sqlite, jsonl, csv (for spreadsheets), csv-raw or parquet.", metavar="FORM")]
 
 
 def sweep(

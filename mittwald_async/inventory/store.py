@@ -329,7 +329,6 @@ class Store:
                 return
             self._cover(state, complete)
             if state == "done":
-                self._db.execute("DELETE FROM seen WHERE sweep = ?", (self.sweep_id,))
                 self._db.execute(
                     "DELETE FROM lists WHERE sweep = ? AND resource IN "
                     "(SELECT resource FROM coverage WHERE sweep = ? AND complete)",
@@ -484,10 +483,7 @@ class Store:
         if last is None or not last.target.whole:
             return Known()
         with self._explained():
-            items = {
-                name: count
-                for name, count in self._select("resource, items", "coverage", "AND complete", sweep=last.id)
-            }
+            items = self._counted(last)
             owners: dict[str, int] = {}
             for name in items:
                 (owners[name],) = self._db.execute(
@@ -500,6 +496,21 @@ class Store:
         if account is not None:
             return self.last(account)
         return next((one for one in reversed(self.sweeps()) if one.source != DEMO), None)
+
+    def _counted(self, sweep: SweepRecord) -> dict[str, int]:
+        """Items of the resources that were read completely; of a sweep that has not ended, as far as it came."""
+        if sweep.state != "running":
+            return dict(self._select("resource, items", "coverage", "AND complete", sweep=sweep.id))
+        read = self._select("resource", "lists", "GROUP BY resource HAVING min(done)", sweep=sweep.id)
+        return {
+            name: sum(Versions(self._db, name, sweep.account, sweep.id).flags())
+            for (name,) in list(read)
+            if name in self._tables()
+        }
+
+    def _tables(self) -> list[str]:
+        with self._explained():
+            return tables(self._db)
 
     # SQLite
 

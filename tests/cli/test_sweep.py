@@ -150,7 +150,7 @@ def test_refused_lists_are_never_passed_over_in_silence(command: Command, server
     }
 
 
-@pytest.mark.parametrize(("content", "complaint"), [(None, "no such file"), ("hello", "no SQLite database")])
+@pytest.mark.parametrize(("content", "complaint"), [(None, "no such file"), ("hello", "not an SQLite database")])
 def test_a_plan_from_no_inventory_is_refused(command: Command, content: str | None, complaint: str) -> None:
     if content is not None:
         Path("other.sqlite").write_text(content)

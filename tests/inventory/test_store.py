@@ -138,7 +138,10 @@ def test_several_sweeps_live_in_one_file_and_views_show_the_last(path: Path) -> 
             store.write(PROJECTS[:count], [])
             store.finish("done", 1)
     with closing(sqlite3.connect(path)) as db:
-        assert db.execute("SELECT sweep, count(*) FROM project GROUP BY sweep").fetchall() == [(1, 3), (2, 2)]
+        assert db.execute("SELECT from_sweep, to_sweep FROM project ORDER BY key").fetchall() == [
+            *[(1, None)] * 2,
+            (1, 2),
+        ]
         assert db.execute("SELECT count(*) FROM v_project").fetchone() == (2,)
 
 
@@ -147,6 +150,7 @@ def test_a_column_a_newer_model_has_is_added_to_an_old_table(path: Path) -> None
         store.finish("done", 0)
     with closing(sqlite3.connect(path)) as db:
         db.execute("DROP VIEW v_domain")
+        db.execute("DROP VIEW v_domain_history")
         db.execute("ALTER TABLE domain DROP COLUMN connected")
     with begun(path) as store:
         store.write(DOMAINS, [])
@@ -165,7 +169,7 @@ def test_a_foreign_database_is_not_touched(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"), [(b"no database " * 100, "is no SQLite database"), (None, "no such folder")]
+    ("content", "complaint"), [(b"no database " * 100, "is not an SQLite database"), (None, "no such folder")]
 )
 def test_what_cannot_be_opened_is_one_clear_error(tmp_path: Path, content: bytes | None, complaint: str) -> None:
     path = tmp_path / "x.sqlite" if content else tmp_path / "missing" / "x.sqlite"
