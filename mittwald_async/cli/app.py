@@ -25,11 +25,13 @@ from ..inventory import StoreError
 from ..runtime.options import TOKEN_VARIABLE
 from .call import call
 from .common import EPILOG, FAILED, INTERRUPTED, UNREAD, USAGE, StoppedError
+from .diff import diff
 from .emulate import emulate
 from .limits import limits
 from .operations import operations
 from .output import emit, forget_output, message
 from .plan import plan
+from .prune import prune
 from .sweep import sweep
 
 _HELP = """Bulk work on the mittwald API: inventories, single calls, the request budget, a local emulator.
@@ -46,7 +48,7 @@ _HELP = """Bulk work on the mittwald API: inventories, single calls, the request
 app: typer.Typer = typer.Typer(
     name="mittwald-async", help=_HELP, epilog=EPILOG, rich_markup_mode="rich", pretty_exceptions_enable=False
 )
-for _subcommand in (sweep, plan, call, operations, limits):
+for _subcommand in (sweep, plan, diff, prune, call, operations, limits):
     app.command(epilog=EPILOG)(_subcommand)
 app.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})(emulate)
 

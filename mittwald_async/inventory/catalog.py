@@ -394,3 +394,21 @@ def chosen(names: Iterable[str] | None) -> tuple[Resource, ...]:
     if not wanted:
         raise ConfigurationError("no resources asked for")
     return tuple(resource for name, resource in known.items() if name in wanted)
+
+
+VOLATILE: Mapping[str, str] = {
+    "webStorageUsageInBytes": "changes with every visitor and log line",
+    "webStorageUsageInBytesSetAt": "says when the usage was measured",
+    "backupStorageUsageInBytes": "changes with every backup",
+    "backupStorageUsageInBytesSetAt": "says when the usage was measured",
+    "storageUsageInBytes": "changes with every write",
+    "storageUsageInBytesSetAt": "says when the usage was measured",
+    "storageInBytes.current": "how full a mailbox is changes with every message; its limit is no usage",
+    "statusSetAt": "says when the status was looked at; the status itself is compared",
+    "lastAccess": "changes with every use of a session or token",
+    "lastMessageAt": "the conversation's messages are rows of their own",
+    "measuredAt": "says when something was measured",
+    "usedBytes": "changes with every write",
+}
+"""Properties that change by themselves, by name or dotted end of their path, and why. They are kept in the history and are no
+change in a comparison unless that is asked for."""

@@ -100,7 +100,7 @@ def _account(db: sqlite3.Connection, source: str) -> str:
         return str(found[0])
     (others,) = db.execute("SELECT count(*) FROM accounts").fetchone()
     name = f"{UNNAMED}-{others + 1}" if others else UNNAMED
-    db.execute("INSERT INTO accounts VALUES (?,?,?)", (name, source, UNNAMED))
+    db.execute("INSERT INTO accounts VALUES (?,?,?,NULL)", (name, source, UNNAMED))
     return name
 
 

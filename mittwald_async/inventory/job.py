@@ -17,13 +17,14 @@ import msgspec
 from ..errors import ConfigurationError, NotFoundError, PermissionDeniedError
 from .buffer import Batch
 from .catalog import Resource, catalog, chosen
+from .errors import StoreError
 from .frontier import Owner
 from .list_reader import Mark
 from .lock import FileLock
 from .plan import Known, Plan, Target, make_plan, target
 from .rows import Failure
 from .sinks import Sink, export, sink_for
-from .store import State, Store, StoreError, SweepProgress, SweepRecord
+from .store import State, Store, SweepProgress, SweepRecord
 from .sweep import Bounds, Checkpoint, Sweep
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class SweepJob:
             one that was interrupted and was of the same resources and part of the account. False begins a new one.
         bounds: concurrency, most requests, whether the first failure is raised.
         source: what the file calls the account's server, the client's base URL by default.
-        account: what the file calls the account. By default its user's id, which one request asks for.
+        account: what the file calls the account, its user's id by default. One request asks whose token it is: an account
+            stays one user's.
         on_wait: called with a sentence when another program keeps the file locked.
 
     Attributes:
@@ -214,9 +216,14 @@ class SweepJob:
         if self._resume and not await self._work(self._any_unfinished):
             self.nothing_to_do = True
             return None
-        identity = self._account or await user_id(client)
+        user = await user_id(client)
+        if user is None and self._account is None:
+            raise ConfigurationError(
+                "the token belongs to no user, as those of extensions; name the account: --account NAME, or account= of "
+                "sweep_to"
+            )
         # In a thread: the tables need the models of their resources, and the first import of those takes a moment.
-        earlier = await self._work(self._open_books, source, identity)
+        earlier = await self._work(self._open_books, source, user)
         if self.nothing_to_do:
             return None
         sweep = Sweep(client, self.plan, self._bounds, earlier, parents=True)
@@ -231,9 +238,9 @@ class SweepJob:
         accounts = {record.account for record in self.store.sweeps()}
         return any(self.store.unfinished(account) is not None for account in accounts)
 
-    def _open_books(self, source: str, identity: str) -> Checkpoint | None:
+    def _open_books(self, source: str, user: str | None) -> Checkpoint | None:
         """Begin a sweep in the file, or go on with one: then what it has done is given."""
-        account = self.store.account_for(source, identity)
+        account = self.store.account_for(source, self._account, user)
         last = self.store.last(account)
         unfinished = self._to_go_on_with(last)
         if self._resume and unfinished is None and last is not None:
@@ -396,7 +403,7 @@ async def sweep_to(
         resume: true goes on with the account's last sweep, which was interrupted or has failures; what was asked for then
             need not be said again. Where it is complete, nothing is done. False begins a new one. `None` goes on with one
             that was interrupted and was of the same resources and part of the account, and begins a new one otherwise.
-        account: what the file calls the account. By default its user's id, which one request asks for. Sweeps of several
+        account: what the file calls the account, its user's id by default. One request asks whose token it is. Sweeps of several
             accounts can share a file; nothing of one is ever continued with another's token.
         bounds: concurrency, most requests, whether the first failure is raised.
         watch: called after every write with the sweep, for showing progress.
@@ -418,19 +425,12 @@ async def sweep_to(
         job.close()
 
 
-async def user_id(client: Mittwald) -> str:
-    """Whose token the client has, asked with one request.
-
-    Raises:
-        ConfigurationError: the token belongs to no user.
-    """
+async def user_id(client: Mittwald) -> str | None:
+    """Whose token the client has, asked with one request; `None` where the token belongs to no user."""
     try:
         return (await client.user.get_user("self")).user_id
-    except (PermissionDeniedError, NotFoundError) as error:
-        raise ConfigurationError(
-            f"whose token this is cannot be asked ({error.status}), as with those of extensions; name the account: "
-            "--account NAME, or account= of sweep_to"
-        ) from error
+    except (PermissionDeniedError, NotFoundError):
+        return None
 
 
 def _emptied(batches: list[Batch]) -> list[Batch]:

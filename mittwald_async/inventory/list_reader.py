@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ..errors import MittwaldError
 from ..operations import OPERATIONS
 from ..runtime import codec
-from ..errors import MittwaldError
 from ..runtime.errors import ResponseDecodeError, StatusError, TransportError
 from ..runtime.operation import Operation, Page, Paging, Response, Sender
 from ..runtime.paging import Pages

@@ -19,16 +19,17 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
 from .._version import __version__
-from ..errors import MittwaldError
+from .books import Accounts
 from .catalog import Resource, catalog
 from .convert import convert, is_version_1
 from .coverage import Coverage
+from .errors import StoreError
 from .plan import Known, Target
+from .pruning import Pruned, drop_account, pack, prune
 from .rows import Failure, Row
 from .schema import (
     APPLICATION_ID,
@@ -42,7 +43,7 @@ from .schema import (
 )
 from .versions import Versions, stamped
 
-State = Literal["running", "done", "incomplete"]
+State = Literal["running", "done", "incomplete", "pruned"]
 
 DEMO = "demo"
 """Source of sweeps of the built-in account: nothing of a real one is planned from them."""
@@ -54,10 +55,6 @@ _PATIENCE = 3600.0
 """Seconds after which a file that another program keeps locked is given up."""
 
 _SUM = "id, account, state, resources, target, known, started_at, finished_at, source, requests"
-
-
-class StoreError(MittwaldError):
-    """The inventory file cannot be read or written. The message says why."""
 
 
 class SweepProgress(msgspec.Struct, frozen=True):
@@ -186,19 +183,20 @@ class Store:
 
     # Sweeps
 
-    def account_for(self, source: str, identity: str) -> str:
-        """What the file calls an account: its identity, or where another server's has that name already, both."""
+    def account_for(self, source: str, name: str | None, user: str | None) -> str:
+        """What the file calls an account: the name it was given, or its user's id; where another server's account has that
+        name already, the server is added to it.
+
+        Args:
+            source: the server.
+            name: the name it was given, if it was.
+            user: id of the token's user, if it has one. One of the two is given.
+
+        Raises:
+            StoreError: the account of that name is another user's.
+        """
         with self._transaction():
-            found = self._db.execute(
-                "SELECT name FROM accounts WHERE source = ? AND identity = ?", (source, identity)
-            ).fetchone()
-            if found is not None:
-                return str(found[0])
-            taken = {name for (name,) in self._db.execute("SELECT name FROM accounts")}
-            candidates = (identity, f"{identity}@{urlsplit(source).netloc or source}", f"{identity}@{source}")
-            name = next(candidate for candidate in candidates if candidate not in taken)
-            self._db.execute("INSERT INTO accounts VALUES (?,?,?)", (name, source, identity))
-            return name
+            return Accounts(self._db, self.path).name_for(source, name, user)
 
     def begin(
         self,
@@ -431,21 +429,8 @@ class Store:
     def rows(self, resource: str) -> Generator[Row]:
         """The rows of this sweep, in the order they were written first. Who stops before their end closes it, before the
         file."""
-        for _, key, own, customer, project, parent, operation, at, drifted, data in self._seen(
-            "key, id, customer_id, project_id, parent_id, operation, fetched_at, drifted, data", resource
-        ):
-            yield Row(
-                resource=resource,
-                id=own,
-                key=key,
-                customer_id=customer,
-                project_id=project,
-                parent_id=parent,
-                operation=operation,
-                fetched_at=datetime.fromisoformat(at),
-                drifted=bool(drifted),
-                raw=data.encode(),
-            )
+        for _, *found in self._seen(_ROW, resource):
+            yield _row(resource, *found)
 
     def counts(self) -> dict[str, int]:
         """Rows of this sweep by resource."""
@@ -511,6 +496,64 @@ class Store:
     def _tables(self) -> list[str]:
         with self._explained():
             return tables(self._db)
+
+    # Looking back
+
+    @property
+    def database(self) -> sqlite3.Connection:
+        """The open file, for rooms of the inventory that ask it more than this class does."""
+        return self._db
+
+    def rows_at(self, resource: str, account: str, sweep: int) -> Generator[Row]:
+        """The rows of an account as they were after a sweep."""
+        with self._explained():
+            for found in self._db.execute(
+                f'SELECT {_ROW} FROM "{resource}" WHERE account = ? AND from_sweep <= ? '
+                "AND (to_sweep IS NULL OR to_sweep > ?) ORDER BY row_id",
+                (account, sweep, sweep),
+            ):
+                yield _row(resource, *found)
+
+    def covered(self, resource: str, sweeps: Sequence[int]) -> bool:
+        """Whether one of the sweeps asked for a resource."""
+        marks = ",".join("?" * len(sweeps))
+        with self._explained():
+            found = self._db.execute(
+                f"SELECT 1 FROM coverage WHERE resource = ? AND sweep IN ({marks})", (resource, *sweeps)
+            )
+            return found.fetchone() is not None
+
+    def has_any(self, resource: str, account: str, sweep: int) -> bool:
+        """Whether an account had anything of a resource after a sweep."""
+        with self._explained():
+            found = self._db.execute(
+                f'SELECT 1 FROM "{resource}" WHERE account = ? AND from_sweep <= ? '
+                "AND (to_sweep IS NULL OR to_sweep > ?) LIMIT 1",
+                (account, sweep, sweep),
+            )
+            return found.fetchone() is not None
+
+    def prune(self, before: datetime | None = None, *, account: str | None = None) -> Pruned:
+        """Forget what was no longer valid at the first sweep since a moment, or an account altogether. The file is packed
+        where that pays.
+
+        Raises:
+            StoreError: there is no such account.
+        """
+        sweeps = versions = 0
+        with self._transaction():
+            if account is not None:
+                known = [name for (name,) in self._db.execute("SELECT name FROM accounts ORDER BY name")]
+                if account not in known:
+                    raise StoreError(
+                        f"{self.path}: there is no account {account!r}; it has {', '.join(known) or 'none'}"
+                    )
+                sweeps, versions = drop_account(self._db, account)
+            if before is not None:
+                forgotten = prune(self._db, before)
+                sweeps, versions = sweeps + forgotten[0], versions + forgotten[1]
+        with self._explained():
+            return Pruned(sweeps, versions, pack(self._db))
 
     # SQLite
 
@@ -597,6 +640,35 @@ def _record(found: Sequence[Any]) -> SweepRecord:
         finished_at=None if finished is None else datetime.fromisoformat(finished),
         source=source,
         requests=requests,
+    )
+
+
+_ROW = "key, id, customer_id, project_id, parent_id, operation, fetched_at, drifted, data"
+
+
+def _row(
+    resource: str,
+    key: str,
+    own: str | None,
+    customer: str | None,
+    project: str | None,
+    parent: str | None,
+    operation: str,
+    fetched_at: str,
+    drifted: int,
+    data: str,
+) -> Row:
+    return Row(
+        resource=resource,
+        id=own,
+        key=key,
+        customer_id=customer,
+        project_id=project,
+        parent_id=parent,
+        operation=operation,
+        fetched_at=datetime.fromisoformat(fetched_at),
+        drifted=bool(drifted),
+        raw=data.encode(),
     )
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import IO, ClassVar, TypeVar
 
 from ...errors import ConfigurationError
-from ..store import Store, StoreError
+from ..errors import StoreError
+from ..store import Store
 
 COMPRESSED = (".gz", ".zst")
 
