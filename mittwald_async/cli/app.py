@@ -25,11 +25,13 @@ from ..inventory import StoreError
 from ..profile import TOKEN_VARIABLE
 from .call import call
 from .common import EPILOG, FAILED, INTERRUPTED, UNREAD, USAGE, StoppedError
+from .diff import diff
 from .emulate import emulate
 from .limits import limits
 from .operations import operations
 from .output import emit, forget_output, message
 from .plan import plan
+from .prune import prune
 from .sweep import sweep
 
 _HELP = """Bulk work on the mittwald API: inventories, single calls, the request budget, a local emulator.
@@ -51,7 +53,7 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _subcommand in (sweep, plan, call, operations, limits, emulate):
+for _subcommand in (sweep, plan, diff, prune, call, operations, limits, emulate):
     app.command(epilog=EPILOG)(_subcommand)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import anyio
 import typer
 
+from ..inventory.accounts import DEFAULT_FILE, Account, account_of, accounts_from
 from ..profile import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from ..runtime.errors import ConfigurationError
 from ..runtime.operation import Operation
@@ -22,11 +23,11 @@ from .output import err, message
 if TYPE_CHECKING:
     from ..client import Mittwald
 
-OK, FAILED, USAGE, LISTS_FAILED, SPENT, INTERRUPTED, UNREAD, TERMINATED = 0, 1, 2, 3, 4, 130, 141, 143
+OK, FAILED, USAGE, LISTS_FAILED, SPENT, CHANGED, INTERRUPTED, UNREAD, TERMINATED = 0, 1, 2, 3, 4, 5, 130, 141, 143
 
 EPILOG = (
     "Exit codes: 0 done, 1 the API answered with an error, 2 wrong usage or unwritable target, 3 some lists failed, "
-    "4 --max-requests used up, 130 interrupted, 141 nobody reads the output any more, 143 terminated. "
+    "4 --max-requests used up, 5 `--exit-code` and something changed, 130 interrupted, 141 nobody reads the output any more, 143 terminated. "
     "--debug shows where an error comes from."
 )
 
@@ -39,6 +40,23 @@ BaseUrl = Annotated[
 TokenFile = Annotated[
     Path | None,
     typer.Option("--token-file", help=f"File that holds the token. Without it: {TOKEN_VARIABLE}.", metavar="FILE"),
+]
+AccountName = Annotated[
+    str | None,
+    typer.Option(
+        "--account",
+        help="What the account is called; one of the accounts file, or a name for the token's.",
+        metavar="NAME",
+    ),
+]
+AllAccounts = Annotated[
+    bool, typer.Option("--all-accounts", help="Every account of the accounts file, one after the other.", metavar="")
+]
+AccountsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--accounts", help=f"File that says where tokens are found: {DEFAULT_FILE} if there is one.", metavar="FILE"
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON for machines instead of text for people.", metavar="")]
 
@@ -68,6 +86,33 @@ def client(token_file: Path | None, base_url: str | None, **options: Any) -> Mit
         if not token:
             raise ConfigurationError(f"no token: set {TOKEN_VARIABLE} or name a file with --token-file")
     return Mittwald(token, base_url=base_url, user_agent="mittwald-async-cli", **options)
+
+
+def account_named(name: str | None, file: Path | None) -> Account | None:
+    """The account of the accounts file that is meant; `None` where none is named, or there is no such file.
+
+    Raises:
+        ConfigurationError: the file has no such account, or cannot be read.
+    """
+    if name is None:
+        if file is not None:
+            raise ConfigurationError("--accounts needs --account NAME or --all-accounts")
+        return None
+    found = file if file is not None else Path(DEFAULT_FILE)
+    if file is None and not found.exists():
+        return None
+    return account_of(accounts_from(found), name, found)
+
+
+def client_of(account: Account, **options: Any) -> Mittwald:
+    """A client of an account, not yet opened.
+
+    Raises:
+        ConfigurationError: its token is not where the account says.
+    """
+    from ..client import Mittwald
+
+    return Mittwald(account.token(), base_url=account.base_url, user_agent="mittwald-async-cli", **options)
 
 
 def client_for(operation: Operation[Any], token_file: Path | None, base_url: str | None) -> Mittwald:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..profile import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from ..runtime.errors import ConfigurationError
-from ..runtime.options import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from .common import OK
 from .output import emit
 

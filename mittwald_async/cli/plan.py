@@ -11,7 +11,7 @@ import typer
 from ..inventory import Known, Plan, Store, catalog, chosen, make_plan, seconds_for
 from ..inventory import target as make_target
 from ..runtime.errors import ConfigurationError
-from .common import OK, Json
+from .common import OK, AccountName, Json
 from .output import count, duration, emit, put_json, put_table
 
 _DEFAULT = Path("inventory.sqlite")
@@ -49,6 +49,7 @@ def plan(
             "--from", help=f"SQLite inventory whose counts the plan uses: {_DEFAULT} if there is one.", metavar="FILE"
         ),
     ] = None,
+    account: AccountName = None,
     list_all: Annotated[
         bool, typer.Option("--list", help="List every resource there is, and where it comes from.", metavar="")
     ] = False,
@@ -71,15 +72,15 @@ def plan(
     if counts is not None and not counts.is_file():
         raise ConfigurationError(f"--from {counts}: no such file")
     part = make_target(customer or None, project or None)
-    return show_plan(make_plan(chosen(resource), part, known_from(counts or _DEFAULT)), as_json)
+    return show_plan(make_plan(chosen(resource), part, known_from(counts or _DEFAULT, account)), as_json)
 
 
-def known_from(path: Path) -> Known:
-    """Counts of an earlier sweep, if there is one."""
+def known_from(path: Path, account: str | None = None) -> Known:
+    """Counts of an earlier sweep, if there is one: of an account, or of the last that is not the built-in demo's."""
     if not path.is_file():
         return Known()
     with Store(path, writable=False) as store:
-        return store.known()
+        return store.known(account)
 
 
 def show_plan(found: Plan, as_json: bool) -> int:

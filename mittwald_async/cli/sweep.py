@@ -6,32 +6,56 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
 from ..errors import ConfigurationError, MittwaldError
-from ..inventory import Bounds, Summary, SweepJob, chosen, make_plan, sink_for
+from ..inventory import (
+    Account,
+    Bounds,
+    Resource,
+    Sink,
+    StoreError,
+    Summary,
+    SweepJob,
+    Target,
+    accounts_from,
+    chosen,
+    make_plan,
+    sink_for,
+)
 from ..inventory import target as make_target
+from ..inventory.accounts import DEFAULT_FILE
+from ..inventory.store import DEMO
 from ..profile import BASE_URL_VARIABLE
 from .common import (
+    FAILED,
     LISTS_FAILED,
     OK,
     SPENT,
+    AccountName,
+    AccountsFile,
+    AllAccounts,
     BaseUrl,
     Json,
     StoppedError,
     TokenFile,
+    account_named,
     client,
+    client_of,
     run,
 )
 from .demo import demo_client
 from .output import count, duration, emit, message, put_json, put_table
 from .plan import Customers, Projects, Resources, known_from, price, show_plan
 from .progress import display
+from .times import days
 
 if TYPE_CHECKING:
     from ..client import Mittwald
@@ -39,17 +63,48 @@ if TYPE_CHECKING:
 _NAMED = 20
 """Failures that are named one by one."""
 
+_DEFAULT, _DEMO = Path("inventory.sqlite"), Path("demo.sqlite")
+
 Out = Annotated[
-    Path,
+    Path | None,
     typer.Option(
-        "--out", "-o", help=".sqlite, .jsonl (.gz, .zst), .csv, .parquet, or a folder with --format.", metavar="PATH"
+        "--out",
+        "-o",
+        help=".sqlite, .jsonl (.gz, .zst), .csv, .parquet, or a folder with --format. "
+        f"By default {_DEFAULT}, with --demo {_DEMO}.",
+        metavar="PATH",
     ),
 ]
-Format = Annotated[str | None, typer.Option("--format", help="sqlite, jsonl, csv or parquet.", metavar="FORM")]
+Format = Annotated[
+    str | None,
+    typer.Option("--format", help="sqlite, jsonl, csv (for spreadsheets), csv-raw or parquet.", metavar="FORM"),
+]
+
+
+Keep = Annotated[
+    str | None,
+    typer.Option("--keep", help="Afterwards, forget what ended so long ago, such as 90d.", metavar="TIME"),
+]
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for on the command line, the account apart."""
+
+    sink: Any
+    asked: tuple[Resource, ...]
+    part: Target
+    resume: bool
+    named: bool
+    """Resources were named."""
+    bounds: Bounds
+    as_json: bool
+    keep: timedelta | None
+    again: str
+    """The command that goes on."""
 
 
 def sweep(
-    out_path: Out = Path("inventory.sqlite"),
+    out_path: Out = None,
     format: Format = None,
     resource: Resources = None,
     customer: Customers = None,
@@ -71,6 +126,10 @@ def sweep(
     demo: Annotated[
         bool, typer.Option("--demo", help="Sweep a built-in, generated account: no token, no network.", metavar="")
     ] = False,
+    account: AccountName = None,
+    all_accounts: AllAccounts = False,
+    accounts: AccountsFile = None,
+    keep: Keep = None,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
     as_json: Json = False,
@@ -87,56 +146,132 @@ def sweep(
 
       mittwald-async sweep --resume
     """
+    path = out_path or (_DEMO if demo else _DEFAULT)
     asked = chosen(resource)
     part = make_target(customer or None, project or None)
     # What an interrupted sweep was of is known by its file alone.
-    sink = sink_for(out_path, format, [] if resume and not resource else [one.name for one in asked])
+    sink = sink_for(path, format, [] if resume and not resource else [one.name for one in asked])
     if explain:
         if resume:
             raise ConfigurationError("--explain shows what a new sweep would ask for; leave --resume out")
-        return show_plan(make_plan(asked, part, known_from(sink.store_path)), as_json)
-    bounds = Bounds(concurrency=concurrency, max_requests=max_requests, strict=strict)
+        return show_plan(make_plan(asked, part, known_from(sink.store_path, DEMO if demo else account)), as_json)
     # An address in the environment stays there, one that was typed has to be typed again.
     typed_url = base_url if base_url != os.environ.get(BASE_URL_VARIABLE) else None
+    _check_together(demo, all_accounts, account, typed_url, token_file, sink)
+    wanted = Wanted(
+        sink=sink,
+        asked=asked,
+        part=part,
+        resume=resume,
+        named=bool(resource),
+        bounds=Bounds(concurrency=concurrency, max_requests=max_requests, strict=strict),
+        as_json=as_json,
+        keep=None if keep is None else days(keep),
+        again=_again(
+            {
+                "--demo": demo,
+                "--format": format,
+                "--strict": strict,
+                "--reserve": reserve or None,
+                "--concurrency": concurrency if concurrency != Bounds().concurrency else None,
+                "--account": account,
+                "--all-accounts": all_accounts,
+                "--accounts": accounts,
+                "--token-file": token_file,
+                "--base-url": typed_url,
+                "--keep": keep,
+                "--json": as_json,
+                "--out": path,
+            }
+        ),
+    )
+    if all_accounts:
+        file = accounts or Path(DEFAULT_FILE)
+        return _sweep_all(wanted, list(accounts_from(file).values()), reserve)
+    if demo:
+        return _sweep_one(wanted, demo_client(reserve, token_file), DEMO, source=DEMO)
+    found = account_named(account, accounts)
+    if found is not None:
+        return _sweep_one(wanted, client_of(found, reserve=reserve), found.name)
+    return _sweep_one(wanted, client(token_file, base_url, reserve=reserve), account)
+
+
+def _check_together(
+    demo: bool, all_accounts: bool, account: str | None, typed_url: str | None, token_file: Path | None, sink: Sink
+) -> None:
+    """Refuse options that contradict each other."""
     if demo and typed_url is not None:
         raise ConfigurationError("--demo has a server of its own; leave --base-url out")
-    again = _again(
-        {
-            "--demo": demo,
-            "--format": format,
-            "--strict": strict,
-            "--reserve": reserve or None,
-            "--concurrency": concurrency if concurrency != Bounds().concurrency else None,
-            "--token-file": token_file,
-            "--base-url": typed_url,
-            "--json": as_json,
-            "--out": out_path,
-        }
+    if demo and (account is not None or all_accounts):
+        raise ConfigurationError("--demo has an account of its own; leave --account and --all-accounts out")
+    if all_accounts and account is not None:
+        raise ConfigurationError("say --account or --all-accounts, not both")
+    if all_accounts and token_file is not None:
+        raise ConfigurationError("--all-accounts takes the tokens that the accounts file names; leave --token-file out")
+    if all_accounts and sink.is_exported:
+        raise ConfigurationError(f"{sink.path}: several accounts go into one SQLite file; end the name in .sqlite")
+
+
+def _sweep_all(wanted: Wanted, accounts: Sequence[Account], reserve: float) -> int:
+    """One account after the other. What is wrong with one does not stop the others; the worst exit code counts."""
+    codes: list[int] = []
+    for account in accounts:
+        try:
+            codes.append(_sweep_one(wanted, client_of(account, reserve=reserve), account.name))
+        except StoreError:
+            raise
+        except MittwaldError as error:
+            message(f"account {account.name}: {error}", error=True)
+            codes.append(FAILED)
+    return FAILED if FAILED in codes else max(codes, default=OK)
+
+
+def _sweep_one(
+    wanted: Wanted,
+    source_client: AbstractAsyncContextManager[Mittwald],
+    account: str | None,
+    *,
+    source: str | None = None,
+) -> int:
+    job = SweepJob(
+        wanted.sink,
+        wanted.asked,
+        wanted.part,
+        resume=wanted.resume,
+        bounds=wanted.bounds,
+        source=source,
+        account=account,
+        on_wait=message,
     )
-    source = demo_client(reserve, token_file) if demo else client(token_file, base_url, reserve=reserve)
-    job = SweepJob(sink, asked, part, resume=resume, bounds=bounds, source="demo" if demo else None)
     try:
-        if resume:
-            job.check(asked if resource else None, part if customer or project else None)
-        return run(_sweep, job, source, again, as_json)
+        if wanted.resume and not job.nothing_to_do:
+            part = wanted.part
+            job.check(wanted.asked if wanted.named else None, None if part.whole else part)
+        return run(_sweep, job, source_client, wanted)
     except StoppedError as stop:
         begun = job.store.unfinished() is not None
-        raise StoppedError(stop.code, f"go on with: {again}" if begun else "nothing had been asked for yet") from None
+        raise StoppedError(
+            stop.code, f"go on with: {wanted.again}" if begun else "nothing had been asked for yet"
+        ) from None
     except MittwaldError as error:
         if job.sweep is not None:
-            error.add_note(f"stopped; once that is settled, go on with: {again}")
+            error.add_note(f"stopped; once that is settled, go on with: {wanted.again}")
         raise
     finally:
         job.close()
 
 
-async def _sweep(job: SweepJob, source: AbstractAsyncContextManager[Mittwald], again: str, as_json: bool) -> int:
-    async with source as mw, display(mw, job, as_json=as_json) as watch:
+async def _sweep(job: SweepJob, source: AbstractAsyncContextManager[Mittwald], wanted: Wanted) -> int:
+    async with source as mw, display(mw, job, as_json=wanted.as_json) as watch:
         summary = await job.run(mw, watch)
-    if as_json:
+    if wanted.keep is not None and not job.nothing_to_do:
+        job.store.prune(datetime.now(UTC) - wanted.keep)
+    if wanted.as_json:
         put_json({"event": "summary", **msgspec.to_builtins(summary)})
+    elif job.nothing_to_do:
+        message(f"{summary.path}: the last sweep is complete, there is nothing to resume")
     else:
-        _print_summary(summary, job, again)
+        _print_summary(summary, job, wanted.again)
     if summary.failures:
         return LISTS_FAILED
     return SPENT if summary.resumable else OK
@@ -151,6 +286,8 @@ def _compared(job: SweepJob, requests: int) -> str:
 
 
 def _print_summary(summary: Summary, job: SweepJob, again: str) -> None:
+    if job.others is not None:
+        message(f"the interrupted sweep is of account {job.others}; a new one was begun for {summary.account}")
     rows = [(name, f"{number:,}") for name, number in summary.rows.items()]
     put_table(("resource", "rows"), rows, right=("rows",))
     total = count(sum(summary.rows.values()), "row")

@@ -1,17 +1,28 @@
 """Everything an account has, as rows: what to list, how cheaply, doing it, where it goes, picking up again."""
 
+from .accounts import Account, accounts_from
 from .catalog import Resource, Route, catalog, chosen, default_resources
+from .diff import Change, Diff, Unknown
+from .errors import StoreError
+from .history import History, Snapshot
 from .job import Summary, SweepJob, sweep_to
 from .plan import Known, Plan, Step, Target, make_plan, seconds_for, target
 from .rows import Failure, Row
 from .sinks import Sink, sink_for
-from .store import Store, StoreError
+from .store import Store, SweepRecord
 from .sweep import Bounds, RequestsSpentError, Sweep, sweep
 
 __all__ = [
+    "Account",
     "Bounds",
+    "Change",
+    "Diff",
+    "History",
+    "Snapshot",
+    "Unknown",
     "Failure",
     "SweepJob",
+    "SweepRecord",
     "Known",
     "Plan",
     "RequestsSpentError",
@@ -25,6 +36,7 @@ __all__ = [
     "Summary",
     "Sweep",
     "Target",
+    "accounts_from",
     "catalog",
     "chosen",
     "default_resources",

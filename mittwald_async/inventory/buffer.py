@@ -27,6 +27,8 @@ class Batch(msgspec.Struct, frozen=True):
     """How far the list has come with it; `None`: no further than before."""
     done: bool
     failure: Failure | None = None
+    moved: bool = False
+    """The list changed while it was read: what it did not show may be there nevertheless."""
 
 
 class RowBuffer:

@@ -67,7 +67,14 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     requires: str | None = None
     """Where a project has nothing of this resource, it has nothing of ours either: its list need not be asked for."""
     default: bool = False
+    moves: bool = False
+    """Its things can go from one owner to another: that a list no longer has one does not prove that it is gone."""
     reason: str = ""
+
+    @property
+    def nested(self) -> bool:
+        """Its keys are unique within one list only."""
+        return self.key in REPEATED_KEYS or all(route.scope == "parent" for route in self.routes)
 
     def route(self, scope: Scope) -> Route | None:
         """The first route of a scope, if there is one."""
@@ -77,6 +84,19 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     def item_type(self) -> str:
         """Type expression of an item."""
         return item_type(OPERATIONS[self.routes[0].operation_id])
+
+
+REPEATED_KEYS = frozenset({"name", "domain"})
+"""Keys that are unique within one list only."""
+
+MOVING = frozenset(
+    {
+        *("project", "server", "domain", "ingress", "dns_zone", "certificate", "certificate_request"),
+        *("contract", "customer_order", "extension_instance", "conversation"),
+    }
+)
+"""Resources whose things can change hands: projects and servers are handed to other customers, with their contracts, orders
+and extensions; domains, with their zones, ingresses and certificates, are moved between projects."""
 
 
 class ResourceSpec(msgspec.Struct, frozen=True):
@@ -331,6 +351,7 @@ def _resource(judged: ResourceSpec) -> Resource | None:
         parent=judged.parent if "parent" in chosen else None,
         requires=judged.requires,
         default=judged.default,
+        moves=judged.name in MOVING,
         reason=judged.reason,
     )
 
@@ -373,3 +394,21 @@ def chosen(names: Iterable[str] | None) -> tuple[Resource, ...]:
     if not wanted:
         raise ConfigurationError("no resources asked for")
     return tuple(resource for name, resource in known.items() if name in wanted)
+
+
+VOLATILE: Mapping[str, str] = {
+    "webStorageUsageInBytes": "changes with every visitor and log line",
+    "webStorageUsageInBytesSetAt": "says when the usage was measured",
+    "backupStorageUsageInBytes": "changes with every backup",
+    "backupStorageUsageInBytesSetAt": "says when the usage was measured",
+    "storageUsageInBytes": "changes with every write",
+    "storageUsageInBytesSetAt": "says when the usage was measured",
+    "storageInBytes.current": "how full a mailbox is changes with every message; its limit is no usage",
+    "statusSetAt": "says when the status was looked at; the status itself is compared",
+    "lastAccess": "changes with every use of a session or token",
+    "lastMessageAt": "the conversation's messages are rows of their own",
+    "measuredAt": "says when something was measured",
+    "usedBytes": "changes with every write",
+}
+"""Properties that change by themselves, by name or dotted end of their path, and why. They are kept in the history and are no
+change in a comparison unless that is asked for."""

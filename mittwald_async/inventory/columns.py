@@ -24,7 +24,12 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
     (date, "text"),
     (str, "text"),
 )
-FIXED = ("sweep", "key", "id", "customer_id", "project_id", "operation", "fetched_at", "drifted", "data")
+FIXED = frozenset(
+    {
+        *("row_id", "account", "key", "id", "customer_id", "project_id", "parent_id", "operation", "fetched_at"),
+        *("drifted", "from_sweep", "to_sweep", "unseen_since", "content_hash", "data"),
+    }
+)
 """Columns every table has of its own."""
 
 

@@ -242,6 +242,17 @@ class Frontier:
         """Lists of the whole account that were refused, and in whose place no other list could be asked for."""
         return [lane.refused for lane in self.lanes.values() if lane.refused is not None and not lane.due]
 
+    def complete(self) -> frozenset[str]:
+        """Resources of which every list there is was read to its end."""
+        whole: set[str] = set()
+        for name, lane in self.lanes.items():  # Parents come before children.
+            source = self.source(lane)
+            fed = source is None or source not in self.lanes or source in whole
+            refused = lane.refused is not None and not lane.due
+            if lane.complete and fed and not refused and name not in self._incomplete:
+                whole.add(name)
+        return frozenset(whole)
+
     def stop(self) -> None:
         """Hand out nothing more; what runs may end."""
         self._stopped = True

@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 import msgspec
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, NotFoundError, PermissionDeniedError
 from .buffer import Batch
 from .catalog import Resource, catalog, chosen
-from .frontier import Owner, Unit
+from .errors import StoreError
+from .frontier import Owner
 from .list_reader import Mark
-from .plan import Plan, Target, make_plan, target
+from .lock import FileLock
+from .plan import Known, Plan, Target, make_plan, target
 from .rows import Failure
 from .sinks import Sink, export, sink_for
-from .store import State, Store, StoreError, SweepProgress
+from .store import State, Store, SweepProgress, SweepRecord
 from .sweep import Bounds, Checkpoint, Sweep
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ _BATCHES_AT_ONCE = 64
 _ROWS_AT_ONCE = 5_000
 """Rows written in one transaction; they are in memory until then."""
 
+_LAST_SECONDS = 2.0
+"""So long a sweep that is to end waits for a file that another program keeps locked."""
+
 _SECONDS_AT_ONCE = 0.25
 """What has come is written at least this often, also while nothing comes: waiting for the budget takes minutes."""
 
@@ -43,6 +48,10 @@ _SECONDS_AT_ONCE = 0.25
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """How a sweep ended."""
 
+    account: str
+    """What the file calls the account."""
+    sweep: int
+    """Number of the sweep in the file."""
     state: State
     rows: dict[str, int]
     """Rows in the file by resource."""
@@ -60,21 +69,41 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """Customers or projects asked for of which there is no row at all: perhaps a mistyped id."""
 
 
+class SweepRequest(msgspec.Struct, frozen=True):
+    """What a sweep is of, and what its plan is made from."""
+
+    resources: tuple[Resource, ...]
+    target: Target
+    known: Known
+
+    def plan(self) -> Plan:
+        return make_plan(self.resources, self.target, self.known)
+
+
 class SweepJob:
     """One run of a sweep into a sink.
 
     Args:
         sink: where the result goes.
-        resources: what to list; ignored when resuming, the file knows.
-        target: for which part of the account; ignored when resuming.
-        resume: go on with the last unfinished sweep of the file.
+        resources: what to list; when going on with a sweep, the file knows.
+        target: for which part of the account; when going on with a sweep, the file knows.
+        resume: true goes on with the last sweep of the same server and account, if it was interrupted or has failures.
+            Where that sweep is complete, there is nothing to do; where there is none, a new one begins. `None` goes on with
+            one that was interrupted and was of the same resources and part of the account. False begins a new one.
         bounds: concurrency, most requests, whether the first failure is raised.
-        source: what the file calls the account's server, the client's base URL by default. Going on with a sweep of
-            another source is refused.
+        source: what the file calls the account's server, the client's base URL by default.
+        account: what the file calls the account, its user's id by default. One request asks whose token it is: an account
+            stays one user's.
+        on_wait: called with a sentence when another program keeps the file locked.
+
+    Attributes:
+        resumed: whether an earlier sweep is gone on with.
+        nothing_to_do: whether the sweep that was to be gone on with is complete.
+        others: whose sweep was interrupted, where that is not gone on with because it is another account's.
 
     Raises:
         ConfigurationError: there is nothing to resume.
-        StoreError: the file cannot be written.
+        StoreError: the file cannot be written, or another sweep is writing to it.
     """
 
     def __init__(
@@ -83,31 +112,59 @@ class SweepJob:
         resources: Sequence[Resource],
         target: Target,
         *,
-        resume: bool = False,
+        resume: bool | None = False,
         bounds: Bounds | None = None,
         source: str | None = None,
+        account: str | None = None,
+        on_wait: Callable[[str], None] | None = None,
     ) -> None:
         self.sink = sink
-        self._resources = resources
-        self._target = target
-        self.resumed: bool = resume
+        self._asked = SweepRequest(tuple(resources), target, Known())
+        self._resume = resume
+        self.resumed: bool = bool(resume)
+        self.nothing_to_do: bool = False
+        self.others: str | None = None
         self._bounds = bounds
         self._source = source
-        self.store: Store = _opened(sink, resume)
+        self._account = account
+        self.sweep: Sweep | None = None
+        self._lock = FileLock(sink.store_path)
+        self.nothing_to_do = bool(resume) and _is_finished(sink)
+        self.store: Store = self._opened(on_wait)
         self._thread = ThreadPoolExecutor(1, "inventory")
         """The only one that works on the file while the sweep runs: opening, writing and closing come after each other."""
-        self.plan: Plan = self._planned()
-        self.sweep: Sweep | None = None
+        # As far as can be told before anybody is asked whose token it is.
+        unfinished = self.store.unfinished() if resume else None
+        self._request: SweepRequest = self._request_of(unfinished, self.store.known())
+        self.plan: Plan = self._request.plan()
 
-    def _planned(self) -> Plan:
-        unfinished = self.store.unfinished() if self.resumed else None
+    def _opened(self, on_wait: Callable[[str], None] | None) -> Store:
+        path = self.sink.store_path
+        if self._resume and not path.exists() and not self.nothing_to_do:
+            raise ConfigurationError(f"{self.sink.path}: there is nothing to resume; run without --resume")
+        try:
+            free = self._lock.acquire()
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be locked ({error.strerror or error})") from error
+        if not free:
+            raise StoreError(f"{path}: another sweep is writing to it; wait until it has ended, or choose another file")
+        try:
+            store = Store(path, on_wait=on_wait)
+            if self._resume and store.last() is None and not self.nothing_to_do:
+                # Killed as it made the file, a sweep has not said yet what it is of.
+                store.close()
+                raise ConfigurationError(
+                    f"{self.sink.path}: no sweep had begun in it, there is nothing to resume; run without --resume"
+                )
+        except BaseException:
+            self._lock.release()
+            raise
+        return store
+
+    def _request_of(self, unfinished: SweepRecord | None, known: Known) -> SweepRequest:
         if unfinished is not None:
-            self._resources = chosen(unfinished.resources)
-            self._target = unfinished.target
-            self._known = unfinished.known
-        else:
-            self._known = self.store.known()
-        return make_plan(self._resources, self._target, self._known)
+            return SweepRequest(chosen(unfinished.resources), unfinished.target, unfinished.known)
+        return msgspec.structs.replace(self._asked, known=known)
 
     def check(self, resources: Sequence[Resource] | None, part: Target | None) -> None:
         """Make sure that what is gone on with is what was asked for, as far as that was said.
@@ -115,9 +172,9 @@ class SweepJob:
         Raises:
             ConfigurationError: the interrupted sweep was of other resources or another part of the account.
         """
-        of = {resource.name for resource in self._resources}
+        of = {resource.name for resource in self._request.resources}
         others = resources is not None and of != {resource.name for resource in resources}
-        if others or (part is not None and self._target != part):
+        if others or (part is not None and self._request.target != part):
             raise ConfigurationError(
                 f"{self.sink.path}: the interrupted sweep was of something else; leave resources, customers and projects "
                 "out to go on with it, or do not resume, to begin anew"
@@ -129,27 +186,46 @@ class SweepJob:
         Args:
             client: an open client.
             watch: called after every write with the sweep, for showing progress.
+
+        Raises:
+            ConfigurationError: the token belongs to no user, and no account is named.
         """
         begin = time.monotonic()
-        self.sweep = sweep = await self._prepare(client)
+        prepared = None if self.nothing_to_do else await self._prepare(client)
+        if prepared is None:
+            return await self._work(self._finished_summary)
+        self.sweep = sweep = prepared
         try:
             await self._write_all(sweep, watch)
             state: State = "incomplete" if sweep.failures or sweep.spent else "done"
-            # Before the books are closed: until the result is there, the working file is what can be gone on with.
+            # Before the books are closed: until the result is there, the working file is the checkpoint.
             if not sweep.spent:
-                await self._long_work(export, self.store, self.sink, [r.name for r in self._resources])
-            await self._long_work(self.store.finish, state, sweep.requests)
+                await self._long_work(export, self.store, self.sink, [r.name for r in self._request.resources])
+            await self._long_work(self.store.finish, state, sweep.requests, sweep.frontier.complete())
         except BaseException:
-            # Also when cancelled: the books say how far it came, within a moment. What went wrong is told, not this.
+            # Also when cancelled: the books say how far it came, within a moment. What went wrong is reported, not this.
+            self.store.patience = _LAST_SECONDS
             with anyio.CancelScope(shield=True), suppress(StoreError):
                 await self._work(self.store.finish, "running", sweep.requests)
             raise
         return self._summary(sweep, state, time.monotonic() - begin)
 
-    async def _prepare(self, client: Mittwald) -> Sweep:
-        # In a thread: the tables need the models of their resources, and the first import of those takes a moment.
+    async def _prepare(self, client: Mittwald) -> Sweep | None:
+        """The sweep to run; `None` where there is nothing to do."""
         source = self._source or client.base_url
-        earlier = await self._work(self._open_books, source)
+        if self._resume and not await self._work(self._any_unfinished):
+            self.nothing_to_do = True
+            return None
+        user = await user_id(client)
+        if user is None and self._account is None:
+            raise ConfigurationError(
+                "the token belongs to no user, as those of extensions; name the account: --account NAME, or account= of "
+                "sweep_to"
+            )
+        # In a thread: the tables need the models of their resources, and the first import of those takes a moment.
+        earlier = await self._work(self._open_books, source, user)
+        if self.nothing_to_do:
+            return None
         sweep = Sweep(client, self.plan, self._bounds, earlier, parents=True)
         if earlier is not None:
             # What was listed before owns further lists still.
@@ -158,15 +234,29 @@ class SweepJob:
                     sweep.frontier.found(name, (Owner(*ids) for ids in self.store.owners(name)))
         return sweep
 
-    def _open_books(self, source: str) -> Checkpoint | None:
+    def _any_unfinished(self) -> bool:
+        accounts = {record.account for record in self.store.sweeps()}
+        return any(self.store.unfinished(account) is not None for account in accounts)
+
+    def _open_books(self, source: str, user: str | None) -> Checkpoint | None:
         """Begin a sweep in the file, or go on with one: then what it has done is given."""
-        tables = _with_joins(self._resources, self.plan)
-        unfinished = self.store.unfinished() if self.resumed else None
-        if unfinished is None:
-            self.store.begin(tables, [r.name for r in self._resources], self._target, self._known, source)
+        account = self.store.account_for(source, self._account, user)
+        last = self.store.last(account)
+        unfinished = self._to_go_on_with(last)
+        if self._resume and unfinished is None and last is not None:
+            self.nothing_to_do = True
             return None
-        if unfinished.source != source:
-            raise ConfigurationError(f"the interrupted sweep was of {unfinished.source}, not of {source}")
+        if self._resume and unfinished is None:
+            self.others = next((one.account for one in self.store.sweeps() if one.state != "done"), None)
+        request = self._request_of(unfinished, self.store.known(account))
+        if request != self._request:
+            self._request, self.plan = request, request.plan()
+        self.resumed = unfinished is not None
+        tables = _with_joins(request.resources, self.plan)
+        if unfinished is None:
+            names = [resource.name for resource in request.resources]
+            self.store.begin(tables, names, request.target, request.known, source, account)
+            return None
         self.store.reopen(unfinished, tables)
         progress = list(self.store.progress())
         return Checkpoint(
@@ -174,9 +264,18 @@ class SweepJob:
             marks={(p.resource, p.operation, p.owner): Mark(p.position, p.total) for p in progress if not p.done},
         )
 
+    def _to_go_on_with(self, last: SweepRecord | None) -> SweepRecord | None:
+        if last is None or last.state == "done" or self._resume is False:
+            return None
+        if self._resume:
+            return last
+        names = {resource.name for resource in self._asked.resources}
+        same = set(last.resources) == names and last.target == self._asked.target
+        return last if same and last.state == "running" else None
+
     async def _write_all(self, sweep: Sweep, watch: Callable[[Sweep], None] | None) -> None:
         pending: list[Batch] = []
-        rows, written = 0, time.monotonic()
+        rows, counted, written = 0, 0, time.monotonic()
         try:
             async with aclosing(sweep.batches_and_pauses(_SECONDS_AT_ONCE)) as batches:
                 async for batch in batches:
@@ -184,29 +283,37 @@ class SweepJob:
                         pending.append(batch)
                         rows += len(batch.rows)
                     full = len(pending) >= _BATCHES_AT_ONCE or rows >= _ROWS_AT_ONCE
-                    if pending and (full or time.monotonic() - written > _SECONDS_AT_ONCE):
-                        await self._work(self._write, _emptied(pending))
+                    due = time.monotonic() - written > _SECONDS_AT_ONCE
+                    # Also requests that brought nothing: a killed sweep has to know what it cost.
+                    if (pending and (full or due)) or (due and sweep.requests != counted):
+                        counted = sweep.requests
+                        await self._work(self._write, _emptied(pending), counted)
                         rows, written = 0, time.monotonic()
                         if watch is not None:
                             watch(sweep)
         finally:
             if pending:
                 with anyio.CancelScope(shield=True):
-                    await self._work(self._write, pending)
+                    await self._work(self._write, pending, sweep.requests)
         if watch is not None:
             watch(sweep)
 
-    def _write(self, batches: list[Batch]) -> None:
+    def _write(self, batches: list[Batch], requests: int) -> None:
         self.store.write(
             (row for batch in batches for row in batch.rows),
-            (_progress(batch.unit, batch.mark, batch.done) for batch in batches if batch.mark is not None),
+            (_progress(batch, batch.mark) for batch in batches if batch.mark is not None),
             (batch.failure for batch in batches if batch.failure is not None),
+            requests,
         )
 
     async def _work(self, work: Callable[..., R], *arguments: object) -> R:
         """Work on the file in the thread. However the task is cancelled, it ends after that work: nobody may close the file
         under it."""
-        return await self._in_thread(partial(work, *arguments), lambda: None)
+        return await self._in_thread(partial(work, *arguments), self._hurry)
+
+    def _hurry(self) -> None:
+        """Another program may keep the file for a long time: who is to end does not wait for it."""
+        self.store.patience = _LAST_SECONDS
 
     async def _long_work(self, work: Callable[..., object], *arguments: object) -> None:
         """As `_work`, but a cancellation interrupts it."""
@@ -227,8 +334,10 @@ class SweepJob:
             raise
 
     def _summary(self, sweep: Sweep, state: State, seconds: float) -> Summary:
-        delivered = {resource.name for resource in self._resources}
+        delivered = {resource.name for resource in self._request.resources}
         return Summary(
+            account=self.store.account,
+            sweep=self.store.sweep_id,
             state=state,
             rows={name: count for name, count in self.store.counts().items() if name in delivered},
             failures=tuple(sweep.failures),
@@ -238,17 +347,37 @@ class SweepJob:
             seconds=seconds,
             path=str(self.sink.path),
             resumable=state != "done",
-            nothing_of=tuple(self.store.nothing_of(self._target)),
+            nothing_of=tuple(self.store.nothing_of(self._request.target)),
+        )
+
+    def _finished_summary(self) -> Summary:
+        """The summary where there is nothing to do."""
+        last = self.store.last(self._account)
+        return Summary(
+            account=last.account if last is not None else self._account or "",
+            sweep=last.id if last is not None else 0,
+            state="done",
+            rows={},
+            failures=(),
+            drifted=0,
+            requests=0,
+            planned=0,
+            seconds=0.0,
+            path=str(self.sink.path),
+            resumable=False,
         )
 
     def close(self) -> None:
         """Close the file; the working file of an export that is complete goes away."""
         self._thread.shutdown()
-        finished = self.store.unfinished() is None
-        self.store.close()
-        if finished and self.sink.format != "sqlite":
-            with suppress(OSError):
-                self.sink.store_path.unlink()
+        try:
+            finished = self.store.unfinished() is None
+            self.store.close()
+            if finished and self.sink.is_exported:
+                with suppress(OSError):
+                    self.sink.store_path.unlink()
+        finally:
+            self._lock.release()
 
 
 async def sweep_to(
@@ -259,6 +388,7 @@ async def sweep_to(
     customers: Iterable[str] | None = None,
     projects: Iterable[str] | None = None,
     resume: bool | None = None,
+    account: str | None = None,
     bounds: Bounds | None = None,
     watch: Callable[[Sweep], None] | None = None,
 ) -> Summary:
@@ -270,9 +400,11 @@ async def sweep_to(
         resources: names from `catalog()`, or `all`; the default set if not given.
         customers: ids; only what belongs to them.
         projects: ids; only what belongs to them.
-        resume: true goes on with the file's last sweep, which was interrupted or has failures; what was asked for then need
-            not be said again. False begins a new one. `None` goes on with one that was interrupted and was of the same
-            resources and part of the account, and begins a new one otherwise.
+        resume: true goes on with the account's last sweep, which was interrupted or has failures; what was asked for then
+            need not be said again. Where it is complete, nothing is done. False begins a new one. `None` goes on with one
+            that was interrupted and was of the same resources and part of the account, and begins a new one otherwise.
+        account: what the file calls the account, its user's id by default. One request asks whose token it is. Sweeps of several
+            accounts can share a file; nothing of one is ever continued with another's token.
         bounds: concurrency, most requests, whether the first failure is raised.
         watch: called after every write with the sweep, for showing progress.
 
@@ -284,24 +416,21 @@ async def sweep_to(
     """
     asked, part = chosen(resources), target(customers, projects)
     sink = sink_for(path, resources=[] if resume and resources is None else [resource.name for resource in asked])
-    again = _interrupted(sink, asked, part) if resume is None else resume
-    job = SweepJob(sink, asked, part, resume=again, bounds=bounds)
+    job = SweepJob(sink, asked, part, resume=resume, account=account, bounds=bounds)
     try:
-        job.check(None if resources is None else asked, None if customers is projects is None else part)
+        if resume:
+            job.check(None if resources is None else asked, None if customers is projects is None else part)
         return await job.run(client, watch)
     finally:
         job.close()
 
 
-def _interrupted(sink: Sink, asked: Sequence[Resource], part: Target) -> bool:
-    """Whether the last sweep of the file was of the same and did not get to its end."""
-    if not sink.store_path.exists():
-        return False
-    with Store(sink.store_path) as store:
-        last = store.last()
-    if last is None or last.state != "running":
-        return False
-    return set(last.resources) == {resource.name for resource in asked} and last.target == part
+async def user_id(client: Mittwald) -> str | None:
+    """Whose token the client has, asked with one request; `None` where the token belongs to no user."""
+    try:
+        return (await client.user.get_user("self")).user_id
+    except (PermissionDeniedError, NotFoundError):
+        return None
 
 
 def _emptied(batches: list[Batch]) -> list[Batch]:
@@ -311,8 +440,10 @@ def _emptied(batches: list[Batch]) -> list[Batch]:
     return taken
 
 
-def _progress(unit: Unit, mark: Mark, done: bool) -> SweepProgress:
-    return SweepProgress(unit.resource.name, unit.route.operation_id, unit.owner.id, mark.position, done, mark.total)
+def _progress(batch: Batch, mark: Mark) -> SweepProgress:
+    unit = batch.unit
+    whose = (unit.resource.name, unit.route.operation_id, unit.owner.id)
+    return SweepProgress(*whose, mark.position, batch.done, mark.total, unit.route.scope, batch.moved)
 
 
 def _with_joins(resources: Sequence[Resource], plan: Plan) -> list[Resource]:
@@ -321,14 +452,6 @@ def _with_joins(resources: Sequence[Resource], plan: Plan) -> list[Resource]:
     return [resource for name, resource in catalog().items() if name in names]
 
 
-def _opened(sink: Sink, resume: bool) -> Store:
-    path: Path = sink.store_path
-    if resume and not path.exists():
-        raise ConfigurationError(f"{sink.path}: there is nothing to resume; run without --resume")
-    store = Store(path)
-    if resume and store.unfinished() is None:
-        # Killed as it made the file, a sweep has not said yet what it is of.
-        state = "its last sweep is complete" if store.last() else "no sweep had begun in it"
-        store.close()
-        raise ConfigurationError(f"{sink.path}: {state}, there is nothing to resume; run without --resume")
-    return store
+def _is_finished(sink: Sink) -> bool:
+    """Whether the result is there and nothing of a working file is left."""
+    return sink.is_exported and sink.path.exists() and not sink.store_path.exists()

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ..errors import MittwaldError
 from ..operations import OPERATIONS
 from ..runtime import codec
 from ..runtime.errors import ResponseDecodeError, StatusError, TransportError
@@ -23,6 +24,10 @@ _LOOKS_BACK = 5
 """So often a place in a list is looked at again while the list goes on shrinking."""
 
 T = TypeVar("T")
+
+
+class ShortListError(MittwaldError):
+    """A list brought fewer items than the server announced: what is missing is unknown."""
 
 
 def left_as_json(operation: Operation[Any]) -> Operation[Any]:
@@ -128,6 +133,9 @@ class Listing:
         self._path = tuple(path.values())
         self._start = start
         self._first: Page[Any] | None = None
+        self.moved: bool = False
+        """Items came or went while the list was read, or nothing would show if they did: what it did not bring may be there
+        nevertheless."""
 
     def _pages(self, **window: int) -> Pages[Any]:
         return Pages(self._sender, self._operation, self._path, {**self._filters, **window})
@@ -159,10 +167,25 @@ class Listing:
         rest = (self._pages(skip=mark.position) if mark.position else self._pages()).with_options(ahead=ahead)
         async with aclosing(rest.pages()) as stream:
             async for page in stream:
+                # Between two runs, or without a total, a list can move unseen.
+                self.moved |= bool(mark.position) and (page.total is None or page.total != mark.total)
+                self.moved |= bool(self._start.position)
                 slipped = await self._slipped(mark, page.total)
                 at, mark = mark.position, Mark(mark.position + len(page.items), page.total)
                 yield Part([*slipped, *page.items], at, mark, False)
-        yield Part(await self._slipped(mark, rest.total), mark.position, mark, True)
+        self.moved |= rest.total is not None and mark.total is not None and rest.total != mark.total
+        slipped = await self._slipped(mark, rest.total)
+        self._check_announced(mark, rest.total)
+        yield Part(slipped, mark.position, mark, True)
+
+    def _check_announced(self, mark: Mark, total: int | None) -> None:
+        """Compare what arrived with what the last page announced; a list that shrank has announced less by then."""
+        # A total inside the body may count something else, such as all there is to buy.
+        announced = self._paging.limit and self._paging.total is None
+        if total is not None and announced and mark.position < total:
+            raise ShortListError(
+                f"{self._operation.operation_id}: the server announced {total:,} items and sent {mark.position:,}"
+            )
 
     async def _slipped(self, mark: Mark, total: int | None) -> list[Any]:
         """Items that went from places still to be read to places already read, as others before them were deleted.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, cast
@@ -10,10 +11,7 @@ import msgspec
 
 from .catalog import Resource, Route
 from .frontier import Owner
-from .rows import Row, fits
-
-_REPEATED_KEYS = frozenset({"name", "domain"})
-"""Keys that are unique within one list only."""
+from .rows import Row, content_hash, fits
 
 
 class _Head(msgspec.Struct, rename="camel", gc=False):
@@ -52,14 +50,14 @@ class Reader:
         head = msgspec.defstruct("Head", own, bases=(_Head,), gc=False)
         self._head = msgspec.json.Decoder(head).decode
         self._fits = fits(route.operation_id)
-        self._nested = route.scope == "parent" or resource.key in _REPEATED_KEYS
+        self._nested = resource.nested
+        self._below = route.scope == "parent"
 
     def rows(
         self,
         items: Iterable[bytes],
         owner: Owner,
         customer_of: Mapping[str, str],
-        position: int,
         fetched_at: datetime,
     ) -> list[Row]:
         """Rows of one page.
@@ -68,12 +66,12 @@ class Reader:
             items: JSON of each.
             owner: whose list it is.
             customer_of: project to customer, as far as known.
-            position: place of the first item in the list.
             fetched_at: when it came.
         """
         rows: list[Row] = []
         prefix = f"{owner.id}/" if self._nested and owner.id else ""
-        for place, sent in enumerate(items, position):
+        alike: Counter[int] = Counter()
+        for sent in items:
             raw = _utf8(sent)
             head = self._head_of(raw)
             own = self._own(head)
@@ -84,9 +82,10 @@ class Reader:
                 Row(
                     resource=self._name,
                     id=own,
-                    key=f"{prefix}{own}" if own is not None else f"{owner.id or ''}#{place}",
+                    key=f"{prefix}{own}" if own is not None else _key_of(raw, owner, alike),
                     customer_id=customer,
                     project_id=project,
+                    parent_id=owner.id if self._below else None,
                     fetched_at=fetched_at,
                     operation=self._operation,
                     raw=raw,
@@ -121,6 +120,14 @@ class Reader:
         elif self._name == "customer":
             customer = own
         return customer, project or owner.project_id
+
+
+def _key_of(raw: bytes, owner: Owner, alike: Counter[int]) -> str:
+    """A key for what has no id: its content, since its place in the list is another as soon as the list grows."""
+    content = content_hash(raw)
+    alike[content] += 1
+    again = f"+{alike[content]}" if alike[content] > 1 else ""
+    return f"{owner.id or ''}#{content & (2**64 - 1):016x}{again}"
 
 
 def _utf8(raw: bytes) -> bytes:

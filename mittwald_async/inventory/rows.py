@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -24,7 +25,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Unique among the rows of a resource in one sweep; the id where that is enough."""
     customer_id: str | None
     project_id: str | None
+    parent_id: str | None = None
+    """Id of the thing the list hangs below, such as the database of a user; `None` for lists of the account, a customer or
+    a project."""
     fetched_at: datetime
+    """When this version of the item was seen first."""
     operation: str
     """Operation id of the list it came in."""
     raw: bytes
@@ -39,7 +44,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """A list that could not be had. Everything else goes on."""
+    """A list that could not be fetched. Everything else goes on."""
 
     resource: str
     operation: str
@@ -54,6 +59,11 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         whose = f" of {self.owner}" if self.owner else ""
         return f"{self.resource}{whose}: {self.error}"
+
+
+def content_hash(raw: bytes) -> int:
+    """64 bits that stand for an item's JSON, signed as SQLite's integers are."""
+    return int.from_bytes(blake2b(raw, digest_size=8).digest(), "little", signed=True)
 
 
 @cache

@@ -1,18 +1,36 @@
-"""What an inventory file is made of: its tables, columns, indices and views."""
+"""What an inventory file is made of: its tables, columns, indices and views.
+
+A resource's table holds *versions*: an item is stored again only when it changed. A version is valid from the sweep that
+saw it first (`from_sweep`) until the sweep that saw another or saw for certain that the item is gone (`to_sweep`, which it
+is no longer valid in; NULL: still valid). `resource_tables` names the tables that are ours; whatever else is in the file is
+somebody else's and is left alone.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 from .catalog import Resource
-from .columns import FIXED, plain_columns
+from .columns import plain_columns
 
 APPLICATION_ID = 0x6D77_6173
 """Marks the file as an inventory, so that a foreign database is never written to."""
 
+VERSION = 2
+"""`PRAGMA user_version` of files in this layout. Version 1 left it at 0."""
+
 SCHEMA = """
+CREATE TABLE IF NOT EXISTS accounts (
+    name TEXT PRIMARY KEY,
+    source TEXT NOT NULL,
+    identity TEXT NOT NULL,
+    user_id TEXT,
+    UNIQUE (source, identity)
+);
 CREATE TABLE IF NOT EXISTS sweeps (
     id INTEGER PRIMARY KEY,
+    account TEXT NOT NULL,
     state TEXT NOT NULL,
     started_at TEXT NOT NULL,
     finished_at TEXT,
@@ -28,10 +46,22 @@ CREATE TABLE IF NOT EXISTS lists (
     resource TEXT NOT NULL,
     operation TEXT NOT NULL,
     owner TEXT NOT NULL,
+    scope TEXT NOT NULL,
     position INTEGER NOT NULL,
     done INTEGER NOT NULL,
     total INTEGER,
+    moved INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (sweep, resource, operation, owner)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS coverage (
+    sweep INTEGER NOT NULL,
+    resource TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    complete INTEGER NOT NULL,
+    lists INTEGER NOT NULL,
+    done INTEGER NOT NULL,
+    items INTEGER NOT NULL,
+    PRIMARY KEY (sweep, resource)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS failures (
     sweep INTEGER NOT NULL,
@@ -44,70 +74,141 @@ CREATE TABLE IF NOT EXISTS failures (
     error TEXT NOT NULL,
     at TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS seen (
+    sweep INTEGER NOT NULL,
+    resource TEXT NOT NULL,
+    rows BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS seen_sweep ON seen (sweep, resource);
+CREATE TABLE IF NOT EXISTS resource_tables (name TEXT PRIMARY KEY);
 """
 
-_LATEST = (
-    "SELECT s.id FROM sweeps s ORDER BY "
-    "NOT EXISTS (SELECT 1 FROM json_each(s.resources) e WHERE e.value = '{name}'), s.state = 'running', s.id DESC LIMIT 1"
+OWN_TABLES = frozenset({"accounts", "sweeps", "lists", "coverage", "failures", "seen", "resource_tables"})
+
+INSERTED = (
+    "account",
+    "key",
+    "id",
+    "customer_id",
+    "project_id",
+    "parent_id",
+    "operation",
+    "fetched_at",
+    "drifted",
+    "from_sweep",
+    "content_hash",
+    "data",
 )
-"""The sweep a view shows: the last that was asked for the resource, ended rather than under way. Not the last one that has
-rows of it, or things that are gone would stay for ever."""
+"""Columns of a version as it is written."""
+
+_FIXED = (
+    "row_id INTEGER PRIMARY KEY, account TEXT NOT NULL, key TEXT NOT NULL, id TEXT, customer_id TEXT, project_id TEXT, "
+    "parent_id TEXT, operation TEXT NOT NULL, fetched_at TEXT NOT NULL, drifted INTEGER NOT NULL, "
+    "from_sweep INTEGER NOT NULL, to_sweep INTEGER, unseen_since INTEGER, content_hash INTEGER NOT NULL, data TEXT NOT NULL"
+)
+_HIDDEN = "(SELECT id FROM sweeps WHERE state = 'running')"
+"""Sweeps under way: views do not show what they found so far."""
+
+NOW = f"{{0}}.from_sweep NOT IN {_HIDDEN} AND ({{0}}.to_sweep IS NULL OR {{0}}.to_sweep IN {_HIDDEN})"
+"""Condition for the version of an item that is valid now; `{0}` is the table's name in the query."""
+
+_NAMES = (
+    "SELECT n.{column} FROM {table} n WHERE n.id = r.{owner} AND n.account = r.account AND "
+    + NOW.format("n")
+    + " LIMIT 1"
+)
 
 
 def tables(db: sqlite3.Connection) -> list[str]:
     """Resources that have a table."""
-    found = db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
-    return [name for (name,) in found if name not in ("sweeps", "lists", "failures") and name[:7] != "sqlite_"]
+    if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'resource_tables'").fetchone():
+        return []
+    return [name for (name,) in db.execute("SELECT name FROM resource_tables ORDER BY name")]
 
 
-def make_table(db: sqlite3.Connection, resource: Resource) -> None:
-    """Make a resource's table, or add the columns that a newer version of its model has."""
-    name = resource.name
-    columns = {
+def properties(resource: Resource) -> dict[str, str]:
+    """Definitions of a table's virtual columns by name: one for each plain property of the model."""
+    return {
         column.name: f'"{column.name}" GENERATED ALWAYS AS '
         f"""(json_extract(data, '$."{column.wire}"')) VIRTUAL"""
         for column in plain_columns(resource)
     }
+
+
+def make_table(db: sqlite3.Connection, resource: Resource) -> None:
+    """Make a resource's table, or add the columns that a newer version of its model has.
+
+    Raises:
+        NameTakenError: a table or view of that name is there and is not ours.
+    """
+    name = resource.name
+    columns = properties(resource)
+    if name not in tables(db):
+        taken = {found for (found,) in db.execute("SELECT name FROM sqlite_master")}
+        for wanted in (name, f"v_{name}", f"v_{name}_history"):
+            if wanted in taken:
+                raise NameTakenError(wanted)
+        db.execute(f'CREATE TABLE "{name}" ({", ".join((_FIXED, *columns.values()))})')
+        # Versions that are still valid: one for each item. Needed as rows are written, so not left to the end.
+        db.execute(f'CREATE UNIQUE INDEX "{name}_now" ON "{name}" (account, key) WHERE to_sweep IS NULL')
+        db.execute("INSERT INTO resource_tables VALUES (?)", (name,))
+        return
     present = {row[1] for row in db.execute(f'PRAGMA table_xinfo("{name}")')}
-    if not present:
-        db.execute(
-            f'CREATE TABLE "{name}" (sweep INTEGER NOT NULL, key TEXT NOT NULL, id TEXT, '
-            "customer_id TEXT, project_id TEXT, operation TEXT NOT NULL, fetched_at TEXT NOT NULL, "
-            f"drifted INTEGER NOT NULL, data TEXT NOT NULL, {''.join(f'{c}, ' for c in columns.values())}"
-            "UNIQUE (sweep, key))"
-        )
-    else:
-        for missing in columns.keys() - present:
-            db.execute(f'ALTER TABLE "{name}" ADD COLUMN {columns[missing]}')
+    for missing in columns.keys() - present:
+        db.execute(f'ALTER TABLE "{name}" ADD COLUMN {columns[missing]}')
 
 
-def insertion(name: str) -> str:
-    """The statement that adds a row to a resource's table. One that is asked for again replaces the earlier one."""
-    return f'INSERT OR REPLACE INTO "{name}" ({", ".join(FIXED)}) VALUES ({",".join("?" * len(FIXED))})'
+class NameTakenError(Exception):
+    """A table of somebody else's has a name that an inventory needs."""
 
 
 def make_indices(db: sqlite3.Connection) -> None:
     """Index what rows are joined by: at the end of a sweep, which is quicker than with each row."""
     for name in tables(db):
-        for column in ("id", "customer_id", "project_id"):
-            db.execute(f'CREATE INDEX IF NOT EXISTS "{name}_{column}" ON "{name}" (sweep, {column})')
+        for column in ("id", "customer_id", "project_id", "from_sweep"):
+            db.execute(f'CREATE INDEX IF NOT EXISTS "{name}_{column}" ON "{name}" ({column})')
+        db.execute(f'CREATE INDEX IF NOT EXISTS "{name}_to_sweep" ON "{name}" (to_sweep) WHERE to_sweep IS NOT NULL')
+        db.execute(
+            f'CREATE INDEX IF NOT EXISTS "{name}_unseen" ON "{name}" (unseen_since) WHERE unseen_since IS NOT NULL'
+        )
 
 
 def make_views(db: sqlite3.Connection) -> None:
-    """A view for each resource: the rows of one sweep with the names of their project and customer."""
+    """Two views for each resource, with the names of project and customer: what there is now, and all versions."""
     present = tables(db)
     for name in present:
-        columns = [row[1] for row in db.execute(f'PRAGMA table_xinfo("{name}")') if row[1] != "sweep"]
-        picked = ", ".join(f'r."{column}"' for column in columns)
-        joins = ""
-        if name not in ("project", "customer") and "project" in present:
-            picked += ", p.description AS project, p.short_id AS project_short_id"
-            joins += " LEFT JOIN project p ON p.sweep = r.sweep AND p.id = r.project_id"
-        if name != "customer" and "customer" in present:
-            picked += ", c.name AS customer"
-            joins += " LEFT JOIN customer c ON c.sweep = r.sweep AND c.id = r.customer_id"
-        db.execute(f'DROP VIEW IF EXISTS "v_{name}"')
-        db.execute(
-            f'CREATE VIEW "v_{name}" AS SELECT {picked} FROM "{name}" r{joins}'
-            f" WHERE r.sweep = ({_LATEST.format(name=name)})"
+        columns = [row[1] for row in db.execute(f'PRAGMA table_xinfo("{name}")')]
+        plain = [c for c in columns if c not in ("row_id", "content_hash", "from_sweep", "to_sweep")]
+        picked = ", ".join(f'r."{column}"' for column in plain)
+        names = _names(name, present)
+        _replace_view(db, f"v_{name}", f'SELECT {picked}, {names} FROM "{name}" r WHERE {NOW.format("r")}')
+        span = (
+            "r.from_sweep, r.to_sweep, "
+            "(SELECT s.started_at FROM sweeps s WHERE s.id = r.from_sweep) AS valid_from, "
+            "(SELECT s.started_at FROM sweeps s WHERE s.id = r.to_sweep) AS valid_to"
         )
+        _replace_view(db, f"v_{name}_history", f'SELECT {picked}, {span}, {names} FROM "{name}" r')
+
+
+def _names(name: str, present: Iterable[str]) -> str:
+    """Columns with the names of a row's project and customer; NULL where those have never been swept."""
+
+    def picked(column: str, table: str, owner: str) -> str:
+        return f"({_NAMES.format(column=column, table=table, owner=owner)})" if table in present else "NULL"
+
+    own = [] if name in ("project", "customer") else [("project", "description"), ("project_short_id", "short_id")]
+    found = [f"{picked(column, 'project', 'project_id')} AS {alias}" for alias, column in own]
+    customer = "r.name" if name == "customer" else picked("name", "customer", "customer_id")
+    if name == "project":
+        found += ["r.description AS project", "r.short_id AS project_short_id"]
+    elif name == "customer":
+        found += ["NULL AS project", "NULL AS project_short_id"]
+    return ", ".join([*found, f"{customer} AS customer"])
+
+
+def _replace_view(db: sqlite3.Connection, name: str, query: str) -> None:
+    statement = f'CREATE VIEW "{name}" AS {query}'
+    known = db.execute("SELECT sql FROM sqlite_master WHERE type = 'view' AND name = ?", (name,)).fetchone()
+    if known is None or known[0] != statement:
+        db.execute(f'DROP VIEW IF EXISTS "{name}"')
+        db.execute(statement)

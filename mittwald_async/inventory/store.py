@@ -1,19 +1,20 @@
-"""The SQLite file a sweep writes to: rows, what has been listed, what failed. It is the checkpoint as well.
+"""The SQLite file a sweep writes to: versions of rows, what has been listed, what failed. It is the checkpoint as well.
 
 Rows and the progress of the list they came from are written in one transaction, so a process killed at any moment leaves
-a file that says exactly which lists are still to be asked. Several sweeps live in one file.
+a file that says exactly which lists are still to be asked. Several sweeps, of several accounts, live in one file.
 
-Tables: one for each resource (fixed columns, the item as JSON in `data`, and a virtual column for each plain property of
-its model), `sweeps`, `lists`, `failures`. Views: `v_<resource>` joins the rows of the last sweep that was asked for the
-resource and got to its end with their project and customer.
+Tables: one for each resource (see `schema`), `accounts`, `sweeps`, `lists`, `coverage`, `failures`, `seen`. Views:
+`v_<resource>` is what there is now with the names of project and customer, `v_<resource>_history` all versions.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import time
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,17 +23,38 @@ from typing import Any, Literal
 import msgspec
 
 from .._version import __version__
-from ..errors import MittwaldError
-from .catalog import Resource
+from .books import Accounts
+from .catalog import Resource, catalog
+from .convert import convert, is_version_1
+from .coverage import Coverage
+from .errors import StoreError
 from .plan import Known, Target
+from .pruning import Pruned, drop_account, pack, prune
 from .rows import Failure, Row
-from .schema import APPLICATION_ID, SCHEMA, insertion, make_indices, make_table, make_views, tables
+from .schema import (
+    APPLICATION_ID,
+    SCHEMA,
+    VERSION,
+    NameTakenError,
+    make_indices,
+    make_table,
+    make_views,
+    tables,
+)
+from .versions import Versions, stamped
 
-State = Literal["running", "done", "incomplete"]
+State = Literal["running", "done", "incomplete", "pruned"]
 
+DEMO = "demo"
+"""Source of sweeps of the built-in account: nothing of a real one is planned from them."""
 
-class StoreError(MittwaldError):
-    """The inventory file cannot be read or written. The message says why."""
+_BUSY_SECONDS = 5.0
+"""Another program that has the file for so long is mentioned."""
+
+_PATIENCE = 3600.0
+"""Seconds after which a file that another program keeps locked is given up."""
+
+_SUM = "id, account, state, resources, target, known, started_at, finished_at, source, requests"
 
 
 class SweepProgress(msgspec.Struct, frozen=True):
@@ -45,19 +67,25 @@ class SweepProgress(msgspec.Struct, frozen=True):
     """Items taken from the start of the list."""
     done: bool
     total: int | None = None
-    """Items the list had then, where that was told."""
+    """Items the list had then, where that was reported."""
+    scope: str = "account"
+    """Whose list: `account`, `customer`, `project` or `parent`."""
+    moved: bool = False
+    """Items came, went or changed places while it was read: what it did not show may be there nevertheless."""
 
 
 class SweepRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A sweep as the file knows it: one line of its table `sweeps`."""
 
     id: int
+    account: str
     state: State
     resources: tuple[str, ...]
     target: Target
     known: Known
     """What the plan was made from; going on makes the same plan."""
     started_at: datetime
+    finished_at: datetime | None
     source: str | None
     requests: int
 
@@ -66,47 +94,80 @@ class Store:
     """An inventory file, open. Not for several threads at once.
 
     Args:
-        path: the file; it is made where there is none.
+        path: the file; it is made where there is none, readable by its owner only. One of version 1 is converted.
         writable: false only reads it, also while somebody else writes it or where nobody may: then it has to exist.
+        on_wait: called with a sentence when another program keeps the file locked for more than 5 s; then it goes on
+            waiting, an hour at most.
 
     Raises:
         StoreError: the file cannot be opened, or is a database of something else. Every method raises it where the file
-            is damaged, the disk is full, or another process has it.
+            is damaged, the disk is full, or another process keeps it.
     """
 
-    def __init__(self, path: Path | str, *, writable: bool = True) -> None:
+    def __init__(
+        self, path: Path | str, *, writable: bool = True, on_wait: Callable[[str], None] | None = None
+    ) -> None:
         self.path: Path = Path(path)
         self._writable = writable
-        name = str(self.path) if writable else f"{self.path.absolute().as_uri()}?mode=ro"
-        with self._told():
-            self._db = sqlite3.connect(name, uri=not writable, isolation_level=None, check_same_thread=False)
+        self._on_wait = on_wait
+        self.patience: float = _PATIENCE
+        """Seconds to wait for another program that keeps the file locked."""
+        if not writable and _needs_conversion(self.path):
+            Store(path, on_wait=on_wait).close()
+        with self._explained():
+            self._db = self._connect()
             try:
                 self._open()
             except BaseException:
                 self._db.close()
                 raise
-        self._insert: dict[str, str] = {}
+        self._versions: dict[str, Versions] = {}
+        self._flags: dict[str, bytearray] = {}
+        self._requests_before = 0
         self.sweep_id: int = 0
+        self.account: str = ""
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._writable:
+            with suppress(OSError):  # What is wrong with the place is SQLite's to say.
+                # From its first byte on it is for its owner only; files beside it get the same rights from SQLite.
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        name = str(self.path) if self._writable else f"{self.path.absolute().as_uri()}?mode=ro"
+        return sqlite3.connect(
+            name, uri=not self._writable, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS
+        )
 
     def _open(self) -> None:
         (owner,) = self._db.execute("PRAGMA application_id").fetchone()
         (others,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if owner != APPLICATION_ID and others:
             raise StoreError(f"{self.path}: a database of something else; choose another name")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise StoreError(f"{self.path}: was written by a newer version of this package; update it")
         if not self._writable:
             return
-        self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        self._patiently(lambda: self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}"))
         # WAL: a killed process loses nothing committed, and a commit does not wait for the disk.
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._patiently(lambda: self._db.execute("PRAGMA journal_mode = WAL"))
         self._db.execute("PRAGMA synchronous = NORMAL")
         self._db.execute("PRAGMA cache_size = -16000")
-        self._db.executescript(SCHEMA)
+        with self._transaction():
+            if is_version_1(self._db):
+                convert(self._db)
+                with suppress(OSError):
+                    self.path.chmod(0o600)
+            if version != VERSION:
+                for statement in SCHEMA.split(";"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {VERSION}")
 
     def close(self) -> None:
         """Close the file. The write-ahead log is folded into it."""
         if self._writable:
             # While another process reads it, the log stays beside the file; both together are valid.
             with suppress(sqlite3.Error):
+                self._db.execute("PRAGMA busy_timeout = 0")
                 self._db.execute("PRAGMA journal_mode = DELETE")
         self._db.close()
 
@@ -122,8 +183,29 @@ class Store:
 
     # Sweeps
 
+    def account_for(self, source: str, name: str | None, user: str | None) -> str:
+        """What the file calls an account: the name it was given, or its user's id; where another server's account has that
+        name already, the server is added to it.
+
+        Args:
+            source: the server.
+            name: the name it was given, if it was.
+            user: id of the token's user, if it has one. One of the two is given.
+
+        Raises:
+            StoreError: the account of that name is another user's.
+        """
+        with self._transaction():
+            return Accounts(self._db, self.path).name_for(source, name, user)
+
     def begin(
-        self, needed: Iterable[Resource], resources: Sequence[str], target: Target, known: Known, source: str
+        self,
+        needed: Iterable[Resource],
+        resources: Sequence[str],
+        target: Target,
+        known: Known,
+        source: str,
+        account: str,
     ) -> int:
         """Start a new sweep and give its number.
 
@@ -133,12 +215,18 @@ class Store:
             target: for which part of the account.
             known: what the plan was made from.
             source: of which server.
+            account: whose, as `account_for` calls it.
         """
         with self._transaction():
-            self._make(needed)
+            self._db.execute(
+                "UPDATE sweeps SET state = 'incomplete' WHERE state = 'running' AND account = ?", (account,)
+            )
+            self._forget_checkpoints(account)
             cursor = self._db.execute(
-                "INSERT INTO sweeps (state, started_at, resources, target, known, source, version) VALUES (?,?,?,?,?,?,?)",
+                "INSERT INTO sweeps (account, state, started_at, resources, target, known, source, version) "
+                "VALUES (?,?,?,?,?,?,?,?)",
                 (
+                    account,
                     "running",
                     _now(),
                     json.dumps(list(resources)),
@@ -148,170 +236,349 @@ class Store:
                     __version__,
                 ),
             )
-        self.sweep_id = cursor.lastrowid or 0
+            self._work_on(cursor.lastrowid or 0, account, needed)
         return self.sweep_id
 
-    def _make(self, needed: Iterable[Resource]) -> None:
+    def _work_on(self, sweep: int, account: str, needed: Iterable[Resource]) -> None:
+        self.sweep_id, self.account = sweep, account
+        self._versions, self._flags = {}, {}
         for resource in needed:
-            make_table(self._db, resource)
-            self._insert[resource.name] = insertion(resource.name)
+            try:
+                make_table(self._db, resource)
+            except NameTakenError as error:
+                raise StoreError(
+                    f"{self.path}: a table or view {error} is in it that is not this package's; rename that, "
+                    "or choose another file"
+                ) from None
+            self._versions[resource.name] = Versions(self._db, resource.name, account, sweep)
+        make_views(self._db)
 
-    def unfinished(self) -> SweepRecord | None:
-        """The last sweep, if it was interrupted or has failures."""
-        last = self.last()
+    def _forget_checkpoints(self, account: str) -> None:
+        """What earlier sweeps needed for going on is of no use any more. Lists of resources that were read completely are
+        summed up in `coverage`."""
+        earlier = "(SELECT id FROM sweeps WHERE account = ?)"
+        self._db.execute(f"DELETE FROM seen WHERE sweep IN {earlier}", (account,))
+        self._db.execute(
+            f"DELETE FROM lists WHERE sweep IN {earlier} AND EXISTS (SELECT 1 FROM coverage c "
+            "WHERE c.sweep = lists.sweep AND c.resource = lists.resource AND c.complete)",
+            (account,),
+        )
+
+    def unfinished(self, account: str | None = None) -> SweepRecord | None:
+        """The last sweep, if it was interrupted or has failures.
+
+        Args:
+            account: of this account; of any by default.
+        """
+        last = self.last(account)
         return last if last is not None and last.state != "done" else None
 
-    def last(self) -> SweepRecord | None:
-        """The last sweep begun."""
-        columns = "id, state, resources, target, known, started_at, source, requests"
-        with self._told():
-            if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'sweeps'").fetchone():
-                return None  # An empty file, opened for reading.
-            found = self._db.execute(f"SELECT {columns} FROM sweeps ORDER BY id DESC LIMIT 1").fetchone()
-        if found is None:
+    def last(self, account: str | None = None) -> SweepRecord | None:
+        """The last sweep begun, of an account or of any."""
+        if not self._has_sweeps():
             return None
-        number, state, resources, target, known, started, source, requests = found
-        return SweepRecord(
-            id=number,
-            state=state,
-            resources=tuple(json.loads(resources)),
-            target=msgspec.json.decode(target, type=Target),
-            known=msgspec.json.decode(known, type=Known),
-            started_at=datetime.fromisoformat(started),
-            source=source,
-            requests=requests,
-        )
+        with self._explained():
+            found = self._db.execute(
+                f"SELECT {_SUM} FROM sweeps WHERE ? IS NULL OR account = ? ORDER BY id DESC LIMIT 1", (account, account)
+            ).fetchone()
+        return None if found is None else _record(found)
+
+    def sweeps(self) -> list[SweepRecord]:
+        """All sweeps, oldest first."""
+        if not self._has_sweeps():
+            return []
+        with self._explained():
+            return [_record(found) for found in self._db.execute(f"SELECT {_SUM} FROM sweeps ORDER BY id")]
+
+    def _has_sweeps(self) -> bool:
+        """False for an empty file that was opened for reading."""
+        with self._explained():
+            found = self._db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'sweeps'").fetchone()
+        return found is not None
 
     def reopen(self, sweep: SweepRecord, needed: Iterable[Resource]) -> None:
         """Go on with a sweep: its failed lists will be asked again."""
-        self.sweep_id = sweep.id
         with self._transaction():
-            self._make(needed)
+            self._work_on(sweep.id, sweep.account, needed)
+            for name in tables(self._db):
+                Versions(self._db, name, sweep.account, sweep.id).reopen()
             self._db.execute("DELETE FROM failures WHERE sweep = ?", (sweep.id,))
+            self._db.execute("DELETE FROM coverage WHERE sweep = ?", (sweep.id,))
             self._db.execute("UPDATE sweeps SET state = 'running', finished_at = NULL WHERE id = ?", (sweep.id,))
+        self._requests_before = sweep.requests
 
-    def finish(self, state: State, requests: int) -> None:
-        """Close the books of this sweep; unless it was interrupted, (re)make indices and views."""
+    def finish(self, state: State, requests: int, complete: Iterable[str] | None = None) -> None:
+        """Close the books of this sweep.
+
+        Unless it was interrupted: what is gone for certain is closed, what could not be seen is marked, and indices and
+        views are (re)made.
+
+        Args:
+            state: how it ended; `running` if it was interrupted.
+            requests: sent by this run.
+            complete: resources of which everything was read; by default those that were asked for, if it is done.
+        """
         with self._transaction():
             self._db.execute(
-                "UPDATE sweeps SET state = ?, finished_at = ?, requests = requests + ? WHERE id = ?",
-                (state, _now(), requests, self.sweep_id),
+                "UPDATE sweeps SET state = ?, finished_at = ?, requests = ? WHERE id = ?",
+                (state, _now(), self._requests_before + requests, self.sweep_id),
             )
-            if state != "running":
-                make_indices(self._db)
-                make_views(self._db)
+            if state == "running":
+                return
+            self._cover(state, complete)
+            if state == "done":
+                self._db.execute(
+                    "DELETE FROM lists WHERE sweep = ? AND resource IN "
+                    "(SELECT resource FROM coverage WHERE sweep = ? AND complete)",
+                    (self.sweep_id, self.sweep_id),
+                )
+            make_indices(self._db)
+            make_views(self._db)
+
+    def _cover(self, state: State, complete: Iterable[str] | None) -> None:
+        """Note what this sweep saw completely, then close what it saw to be gone."""
+        (asked,) = self._db.execute("SELECT resources FROM sweeps WHERE id = ?", (self.sweep_id,)).fetchone()
+        listed = self._db.execute(
+            "SELECT resource, min(scope), count(*), sum(done), sum(done AND NOT moved) FROM lists WHERE sweep = ? "
+            "GROUP BY resource",
+            (self.sweep_id,),
+        )
+        lists = {name: counts for name, *counts in listed}
+        failed = {name for (name,) in self._select("DISTINCT resource", "failures")}
+        whole = set(complete) if complete is not None else set(json.loads(asked) if state == "done" else ())
+        names = {*json.loads(asked), *lists, *whole}
+        order = [name for name in catalog() if name in names and name in self._versions]
+        for name in order:
+            scope, count, done, certain = lists.get(name, ("", 0, 0, 0))
+            self._db.execute(
+                "INSERT OR REPLACE INTO coverage VALUES (?,?,?,?,?,?,0)",
+                (self.sweep_id, name, scope, name in whole - failed and certain == count, count, done),
+            )
+        record = self.last(self.account)
+        assert record is not None
+        coverage = Coverage(self._db, self.sweep_id, self.account, record.target)
+        for name in order:
+            items = self._versions[name].settle(coverage)
+            self._db.execute(
+                "UPDATE coverage SET items = ? WHERE sweep = ? AND resource = ?", (items, self.sweep_id, name)
+            )
+        self._flags = {}
 
     # Rows
 
-    def write(self, rows: Iterable[Row], progress: Iterable[SweepProgress], failures: Iterable[Failure] = ()) -> None:
+    def write(
+        self,
+        rows: Iterable[Row],
+        progress: Iterable[SweepProgress],
+        failures: Iterable[Failure] = (),
+        requests: int | None = None,
+    ) -> None:
         """Write rows, the progress of their lists, and failures: all of it or nothing.
+
+        Args:
+            rows: what was found.
+            progress: how far their lists have come with them.
+            failures: lists that failed.
+            requests: sent by this run so far.
 
         Raises:
             StoreError: the disk is full, or the file has become unwritable. Nothing of this call is in the file.
         """
         with self._transaction():
-            for resource, records in _records(self.sweep_id, rows).items():
-                self._db.executemany(self._insert[resource], records)
+            by_resource: defaultdict[str, list[Row]] = defaultdict(list)
+            for row in rows:
+                by_resource[row.resource].append(row)
+            for resource, found in by_resource.items():
+                self._versions[resource].merge(found)
             self._db.executemany(
-                "INSERT OR REPLACE INTO lists VALUES (?,?,?,?,?,?,?)",
+                "INSERT OR REPLACE INTO lists VALUES (?,?,?,?,?,?,?,?,?)",
                 [
-                    (self.sweep_id, p.resource, p.operation, p.owner or "", p.position, p.done, p.total)
+                    (
+                        *(self.sweep_id, p.resource, p.operation, p.owner or "", p.scope),
+                        *(p.position, p.done, p.total, p.moved),
+                    )
                     for p in progress
                 ],
             )
             self._db.executemany(
                 "INSERT INTO failures VALUES (?,?,?,?,?,?,?,?,?)", [self._failure(failure) for failure in failures]
             )
+            if requests is not None:
+                self._db.execute(
+                    "UPDATE sweeps SET requests = ? WHERE id = ?", (self._requests_before + requests, self.sweep_id)
+                )
+        self._flags = {}
 
     def _failure(self, f: Failure) -> tuple[Any, ...]:
         whose = (f.owner, f.customer_id, f.project_id)
-        return (self.sweep_id, f.resource, f.operation, *whose, f.status, f.error, _stamp(f.at))
+        return (self.sweep_id, f.resource, f.operation, *whose, f.status, f.error, stamped(f.at))
 
     def progress(self) -> Iterator[SweepProgress]:
         """How far the lists of this sweep have come."""
-        for resource, operation, owner, position, done, total in self._select(
-            "resource, operation, owner, position, done, total", "lists"
+        for resource, operation, owner, position, done, total, scope, moved in self._select(
+            "resource, operation, owner, position, done, total, scope, moved", "lists"
         ):
-            yield SweepProgress(resource, operation, owner or None, position, bool(done), total)
+            yield SweepProgress(resource, operation, owner or None, position, bool(done), total, scope, bool(moved))
 
     def owners(self, resource: str) -> Iterator[tuple[str | None, str | None, str | None]]:
         """`(id, customer_id, project_id)` of the rows of this sweep, in the order they were written."""
-        if resource in self._insert:
-            yield from self._in_order("id, customer_id, project_id", resource)
+        if resource in self._versions:
+            for _, *whose in self._seen("id, customer_id, project_id", resource):
+                yield (whose[0], whose[1], whose[2])
 
     def rows(self, resource: str) -> Generator[Row]:
-        """The rows of this sweep, in the order they were written. Who stops before their end closes it, before the file."""
-        for key, own, customer, project, operation, at, drifted, data in self._in_order(
-            "key, id, customer_id, project_id, operation, fetched_at, drifted, data", resource
-        ):
-            yield Row(
-                resource=resource,
-                id=own,
-                key=key,
-                customer_id=customer,
-                project_id=project,
-                operation=operation,
-                fetched_at=datetime.fromisoformat(at),
-                drifted=bool(drifted),
-                raw=data.encode(),
-            )
+        """The rows of this sweep, in the order they were written first. Who stops before their end closes it, before the
+        file."""
+        for _, *found in self._seen(_ROW, resource):
+            yield _row(resource, *found)
 
     def counts(self) -> dict[str, int]:
         """Rows of this sweep by resource."""
-        return {name: count for name in self._tables() for (count,) in self._select("count(*)", name)}
+        with self._explained():
+            return {name: sum(self._flags_of(name)) for name in tables(self._db)}
 
     def nothing_of(self, target: Target) -> list[str]:
         """Customers or projects that were asked for and of which this sweep has no row: gone, or a mistyped id."""
         column, asked = ("customer_id", target.customers) if target.customers else ("project_id", target.projects or ())
-        tables = self._tables() if asked else []
+        with self._explained():
+            missing = set(asked)
+            for name in tables(self._db) if asked else ():
+                flags = self._flags_of(name)
+                found = self._db.execute(
+                    f'SELECT row_id, {column} FROM "{name}" WHERE account = ? AND to_sweep IS NULL '
+                    f"AND {column} IN (SELECT value FROM json_each(?))",
+                    (self.account, json.dumps(sorted(missing))),
+                )
+                missing -= {own for row_id, own in found if flags[row_id]}
+            return [own for own in asked if own in missing]
 
-        def missing(own: str) -> bool:
-            return not any(list(self._select("1", name, f"AND {column} = ? LIMIT 1", own)) for name in tables)
+    def _flags_of(self, resource: str) -> bytearray:
+        """Which rows this sweep has seen, by `row_id`."""
+        if resource not in self._flags:
+            self._flags[resource] = Versions(self._db, resource, self.account, self.sweep_id).flags()
+        return self._flags[resource]
 
-        return [own for own in asked if missing(own)]
+    def known(self, account: str | None = None) -> Known:
+        """Counts of the last sweep of a whole account, for planning the next.
 
-    def known(self) -> Known:
-        """Counts of the last sweep of a whole account, for planning the next."""
-        last = self.last()
+        Args:
+            account: of this account; by default of the last that is not the built-in demo's.
+        """
+        last = self._last_to_plan_from(account)
         if last is None or not last.target.whole:
             return Known()
-        incomplete = {name for (name,) in self._select("DISTINCT resource", "lists", "AND NOT done", sweep=last.id)}
-        listed = {name for (name,) in self._select("DISTINCT resource", "lists", sweep=last.id)}
-        counted = {
-            name: counts
-            for name in (listed - incomplete).intersection(self._tables())
-            for counts in self._select("count(*), count(DISTINCT project_id)", name, sweep=last.id)
-        }
-        items = {name: rows for name, (rows, _) in counted.items()}
-        owners = {name: projects for name, (_, projects) in counted.items()}
+        with self._explained():
+            items = self._counted(last)
+            owners: dict[str, int] = {}
+            for name in items:
+                (owners[name],) = self._db.execute(
+                    f'SELECT count(DISTINCT project_id) FROM "{name}" WHERE account = ? AND to_sweep IS NULL',
+                    (last.account,),
+                ).fetchone()
         return Known(items, owners)
+
+    def _last_to_plan_from(self, account: str | None) -> SweepRecord | None:
+        if account is not None:
+            return self.last(account)
+        return next((one for one in reversed(self.sweeps()) if one.source != DEMO), None)
+
+    def _counted(self, sweep: SweepRecord) -> dict[str, int]:
+        """Items of the resources that were read completely; of a sweep that has not ended, as far as it came."""
+        if sweep.state != "running":
+            return dict(self._select("resource, items", "coverage", "AND complete", sweep=sweep.id))
+        read = self._select("resource", "lists", "GROUP BY resource HAVING min(done)", sweep=sweep.id)
+        return {
+            name: sum(Versions(self._db, name, sweep.account, sweep.id).flags())
+            for (name,) in list(read)
+            if name in self._tables()
+        }
+
+    def _tables(self) -> list[str]:
+        with self._explained():
+            return tables(self._db)
+
+    # Looking back
+
+    @property
+    def database(self) -> sqlite3.Connection:
+        """The open file, for rooms of the inventory that ask it more than this class does."""
+        return self._db
+
+    def rows_at(self, resource: str, account: str, sweep: int) -> Generator[Row]:
+        """The rows of an account as they were after a sweep."""
+        with self._explained():
+            for found in self._db.execute(
+                f'SELECT {_ROW} FROM "{resource}" WHERE account = ? AND from_sweep <= ? '
+                "AND (to_sweep IS NULL OR to_sweep > ?) ORDER BY row_id",
+                (account, sweep, sweep),
+            ):
+                yield _row(resource, *found)
+
+    def covered(self, resource: str, sweeps: Sequence[int]) -> bool:
+        """Whether one of the sweeps asked for a resource."""
+        marks = ",".join("?" * len(sweeps))
+        with self._explained():
+            found = self._db.execute(
+                f"SELECT 1 FROM coverage WHERE resource = ? AND sweep IN ({marks})", (resource, *sweeps)
+            )
+            return found.fetchone() is not None
+
+    def has_any(self, resource: str, account: str, sweep: int) -> bool:
+        """Whether an account had anything of a resource after a sweep."""
+        with self._explained():
+            found = self._db.execute(
+                f'SELECT 1 FROM "{resource}" WHERE account = ? AND from_sweep <= ? '
+                "AND (to_sweep IS NULL OR to_sweep > ?) LIMIT 1",
+                (account, sweep, sweep),
+            )
+            return found.fetchone() is not None
+
+    def prune(self, before: datetime | None = None, *, account: str | None = None) -> Pruned:
+        """Forget what was no longer valid at the first sweep since a moment, or an account altogether. The file is packed
+        where that pays.
+
+        Raises:
+            StoreError: there is no such account.
+        """
+        sweeps = versions = 0
+        with self._transaction():
+            if account is not None:
+                known = [name for (name,) in self._db.execute("SELECT name FROM accounts ORDER BY name")]
+                if account not in known:
+                    raise StoreError(
+                        f"{self.path}: there is no account {account!r}; it has {', '.join(known) or 'none'}"
+                    )
+                sweeps, versions = drop_account(self._db, account)
+            if before is not None:
+                forgotten = prune(self._db, before)
+                sweeps, versions = sweeps + forgotten[0], versions + forgotten[1]
+        with self._explained():
+            return Pruned(sweeps, versions, pack(self._db))
 
     # SQLite
 
-    def _tables(self) -> list[str]:
-        with self._told():
-            return tables(self._db)
-
     def _select(self, columns: str, table: str, rest: str = "", *values: str, sweep: int = 0) -> Iterator[Any]:
         """What a table has of this sweep, or of another."""
-        with self._told():
+        with self._explained():
             yield from self._db.execute(
                 f'SELECT {columns} FROM "{table}" WHERE sweep = ? {rest}', (sweep or self.sweep_id, *values)
             )
 
-    def _in_order(self, columns: str, table: str) -> Iterator[Any]:
-        """What a resource's table has of this sweep, in the order it was written."""
-        with self._told():
-            # The + keeps SQLite from using an index, after which it would sort whole rows.
-            yield from self._db.execute(
-                f'SELECT {columns} FROM "{table}" WHERE +sweep = ? ORDER BY rowid', (self.sweep_id,)
-            )
+    def _seen(self, columns: str, resource: str) -> Iterator[Any]:
+        """`row_id` and columns of what this sweep has seen of a resource, in the order it was written."""
+        with self._explained():
+            flags = self._flags_of(resource)
+            for found in self._db.execute(
+                f'SELECT row_id, {columns} FROM "{resource}" WHERE +to_sweep IS NULL ORDER BY row_id'
+            ):
+                if flags[found[0]]:
+                    yield found
 
     @contextmanager
     def _transaction(self) -> Generator[None]:
         """All of it or nothing."""
-        with self._told():
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._explained():
+            self._patiently(lambda: self._db.execute("BEGIN IMMEDIATE"))
             try:
                 yield
                 self._db.execute("COMMIT")
@@ -320,8 +587,25 @@ class Store:
                     self._db.execute("ROLLBACK")
                 raise
 
+    def _patiently(self, work: Callable[[], object]) -> None:
+        """Do it once no other program has the file locked."""
+        begin, said = time.monotonic(), False
+        while True:
+            try:
+                work()
+            except sqlite3.OperationalError as error:
+                waited = time.monotonic() - begin
+                if not _is_busy(error) or waited >= self.patience:
+                    raise
+                if self._on_wait is not None and not said and waited >= _BUSY_SECONDS * 0.9:
+                    said = True
+                    self._on_wait(f"{self.path} is locked by another program; waiting for it")
+                time.sleep(0.05)
+            else:
+                return
+
     @contextmanager
-    def _told(self) -> Generator[None]:
+    def _explained(self) -> Generator[None]:
         """What SQLite complains of, as an error that says what to do."""
         try:
             yield
@@ -329,24 +613,71 @@ class Store:
             raise StoreError(f"{self.path}: {_reason(error, self.path)}") from error
 
 
-def _records(sweep: int, rows: Iterable[Row]) -> dict[str, list[tuple[Any, ...]]]:
-    """What is inserted, by resource, in the order of `FIXED`."""
-    found: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
-    at, stamp = datetime.min, ""
-    for row in rows:
-        if row.fetched_at is not at:  # The rows of a page came at the same moment.
-            at, stamp = row.fetched_at, _stamp(row.fetched_at)
-        head = (sweep, row.key, row.id, row.customer_id, row.project_id, row.operation, stamp)
-        found[row.resource].append((*head, row.drifted, row.raw.decode()))
-    return found
+def _needs_conversion(path: Path) -> bool:
+    """Whether a file is an inventory of version 1. Whatever else is wrong with it shows when it is opened."""
+    try:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    except sqlite3.Error:
+        return False
+    try:
+        return is_version_1(db)
+    except sqlite3.Error:
+        return False
+    finally:
+        db.close()
 
 
-def _stamp(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds")
+def _record(found: Sequence[Any]) -> SweepRecord:
+    number, account, state, resources, target, known, started, finished, source, requests = found
+    return SweepRecord(
+        id=number,
+        account=account,
+        state=state,
+        resources=tuple(json.loads(resources)),
+        target=msgspec.json.decode(target, type=Target),
+        known=msgspec.json.decode(known, type=Known),
+        started_at=datetime.fromisoformat(started),
+        finished_at=None if finished is None else datetime.fromisoformat(finished),
+        source=source,
+        requests=requests,
+    )
+
+
+_ROW = "key, id, customer_id, project_id, parent_id, operation, fetched_at, drifted, data"
+
+
+def _row(
+    resource: str,
+    key: str,
+    own: str | None,
+    customer: str | None,
+    project: str | None,
+    parent: str | None,
+    operation: str,
+    fetched_at: str,
+    drifted: int,
+    data: str,
+) -> Row:
+    return Row(
+        resource=resource,
+        id=own,
+        key=key,
+        customer_id=customer,
+        project_id=project,
+        parent_id=parent,
+        operation=operation,
+        fetched_at=datetime.fromisoformat(fetched_at),
+        drifted=bool(drifted),
+        raw=data.encode(),
+    )
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _now() -> str:
-    return _stamp(datetime.now(UTC))
+    return stamped(datetime.now(UTC))
 
 
 def _reason(error: sqlite3.Error, path: Path) -> str:
@@ -363,7 +694,7 @@ def _reason(error: sqlite3.Error, path: Path) -> str:
         case sqlite3.SQLITE_INTERRUPT:
             return "interrupted; go on with --resume"
         case sqlite3.SQLITE_NOTADB:
-            return "exists and is no SQLite database; choose another name"
+            return "exists and is not an SQLite database; choose another name"
         case sqlite3.SQLITE_CORRUPT:
             return f"is damaged ({error}); choose another name"
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:

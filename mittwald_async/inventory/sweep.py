@@ -86,7 +86,7 @@ class Sweep:
 
     Attributes:
         plan: what is asked for.
-        failures: lists that could not be had so far.
+        failures: lists that could not be fetched so far.
         rows: rows delivered so far, by resource.
         drifted: rows that deviate from the document.
         spent: whether it ended because `max_requests` were used up.
@@ -242,15 +242,15 @@ class Sweep:
                 raise _OutweighedError
         only = await listing.only()
         if only is not None:
-            await self._hand_over(unit, only, set())
+            await self._hand_over(unit, listing, only, set())
             return
         before: set[str] = set()
         async with aclosing(listing.parts()) as parts:
             async for part in parts:
-                before = await self._hand_over(unit, part, before)
+                before = await self._hand_over(unit, listing, part, before)
                 self._unauthorised = 0
 
-    async def _hand_over(self, unit: Unit, part: Part, before: set[str]) -> set[str]:
+    async def _hand_over(self, unit: Unit, listing: Listing, part: Part, before: set[str]) -> set[str]:
         """Make rows of a part of a list, as far as there is room for them at once.
 
         An item may come again on the next page or in between: those with keys of `before`, the part before this one, are
@@ -261,16 +261,17 @@ class Sweep:
         for start in range(0, len(part.items) or 1, ROWS_AT_ONCE):
             items = part.items[start : start + ROWS_AT_ONCE]
             await self._outbox.room(len(items))
-            rows = self._reader(unit).rows(
-                raw_items(items), unit.owner, self.frontier.customer_of, part.at + start, fetched_at
-            )
+            rows = self._reader(unit).rows(raw_items(items), unit.owner, self.frontier.customer_of, fetched_at)
             fresh: list[Row] = []
             for row in rows:
                 if row.key not in before and row.key not in keys:
                     fresh.append(row)
+                elif row.key in before:
+                    listing.moved = True
                 keys.add(row.key)
             last = start + ROWS_AT_ONCE >= len(part.items)
-            self._outbox.put(Batch(unit, self._deliver(unit, fresh), part.mark if last else None, part.done and last))
+            mark, done = part.mark if last else None, part.done and last
+            self._outbox.put(Batch(unit, self._deliver(unit, fresh), mark, done, moved=listing.moved))
         return keys
 
     def _reader(self, unit: Unit) -> Reader:

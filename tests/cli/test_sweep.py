@@ -141,7 +141,7 @@ def test_a_folder_of_tables_keeps_what_else_is_in_it(command: Command) -> None:
 
 def test_refused_lists_are_never_passed_over_in_silence(command: Command, server: str) -> None:
     with faults(server, {"status": 403}):
-        code, _, err = command("sweep", "-r", "project", "-r", "domain", "-r", "customer")
+        code, _, err = command("sweep", "--account", "mine", "-r", "project", "-r", "domain", "-r", "customer")
     assert code == 3
     assert {line.split()[1].rstrip(":") for line in err.splitlines() if line.startswith("failed: ")} == {
         "project",
@@ -150,7 +150,7 @@ def test_refused_lists_are_never_passed_over_in_silence(command: Command, server
     }
 
 
-@pytest.mark.parametrize(("content", "complaint"), [(None, "no such file"), ("hello", "no SQLite database")])
+@pytest.mark.parametrize(("content", "complaint"), [(None, "no such file"), ("hello", "not an SQLite database")])
 def test_a_plan_from_no_inventory_is_refused(command: Command, content: str | None, complaint: str) -> None:
     if content is not None:
         Path("other.sqlite").write_text(content)
@@ -277,13 +277,16 @@ def test_a_wrong_token_is_named_but_never_shown(command: Command, tmp_path: Path
     assert "wrong-token-for-tests" not in err
 
 
-def test_a_token_refused_in_a_sweep_is_one_line_and_says_how_to_go_on(command: Command, tmp_path: Path) -> None:
+def test_a_token_refused_before_a_sweep_is_one_line_and_nothing_is_to_be_resumed(
+    command: Command, tmp_path: Path
+) -> None:
     (tmp_path / "token").write_text("wrong-token-for-tests\n")
     code, _, err = command("sweep", "-r", "project", "--token-file", "token", "-o", "my rows.sqlite")
     assert code == 1
     assert "MITTWALD_API_TOKEN or --token-file" in err
-    assert "go on with: mittwald-async sweep --resume --token-file token --out 'my rows.sqlite'" in err
-    assert command("sweep", "--resume", "-o", "my rows.sqlite")[0] == 0
+    assert len(err.splitlines()) == 1
+    assert "no sweep had begun" in command("sweep", "--resume", "-o", "my rows.sqlite")[2]
+    assert command("sweep", "-r", "project", "-o", "my rows.sqlite")[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -328,9 +331,9 @@ def test_the_traceback_of_a_refused_token_does_not_hold_it(command: Command, mon
     assert "wrong-token-for-tests" not in err
 
 
-def test_an_error_comes_before_the_way_to_go_on(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MITTWALD_API_TOKEN", "wrong-token-for-tests")
-    error, way = command("sweep", "-r", "project")[2].splitlines()
+def test_an_error_comes_before_the_way_to_go_on(command: Command, server: str) -> None:
+    with faults(server, {"operation": "project-list-projects", "status": 401}):
+        error, way = command("sweep", "-r", "project")[2].splitlines()
     assert error.startswith("mittwald-async: 401")
     assert way == "stopped; once that is settled, go on with: mittwald-async sweep --resume --out inventory.sqlite"
 

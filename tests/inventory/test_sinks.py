@@ -19,8 +19,9 @@ import msgspec
 import pytest
 
 from mittwald_async.errors import ConfigurationError
-from mittwald_async.inventory import Known, Row, Sink, Store, StoreError, Target, chosen, sink_for, sinks
+from mittwald_async.inventory import Known, Row, Store, StoreError, Target, chosen, sink_for
 from mittwald_async.inventory.sinks import export
+from mittwald_async.inventory.sinks.parquet import READERS
 
 from .made import DOMAINS, PROJECTS, row
 
@@ -31,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def store(tmp_path: Path) -> Generator[Store]:
     with Store(tmp_path / "rows.sqlite") as found:
-        found.begin(chosen(RESOURCES), RESOURCES, Target(), Known(), "https://api.example")
+        found.begin(chosen(RESOURCES), RESOURCES, Target(), Known(), "https://api.example", "me")
         found.write([*PROJECTS, *DOMAINS], [])
         yield found
 
@@ -70,7 +71,7 @@ def test_csv_is_a_folder_of_tables_and_survives_commas_quotes_and_umlauts(store:
         export(store, sink, RESOURCES)
         export(store, sink, RESOURCES)  # A second time replaces the first.
     assert sorted(path.name for path in sink.path.iterdir()) == ["domain.csv", "project.csv"]
-    with (sink.path / "domain.csv").open(encoding="utf-8", newline="") as file:
+    with (sink.path / "domain.csv").open(encoding="utf-8-sig", newline="") as file:
         found = list(csv.DictReader(file))
     assert [line["domain"] for line in found] == ["müller.example", 'a,b\n"c".example']
     assert [line["connected"] for line in found] == ["true", "false"]
@@ -136,14 +137,14 @@ def test_numbers_no_column_can_hold_are_left_out_of_it_and_stay_in_the_item(stor
     assert [line["web_storage_usage_in_bytes"] for line in table] == [None] * 5 + [7]
     assert [line["description"] for line in table] == ["odd"] * 3 + [None] * 3
     assert [line["data"] for line in table[:3]] == items
-    with (tmp_path / "csv" / "project.csv").open(encoding="utf-8", newline="") as text:
+    with (tmp_path / "csv" / "project.csv").open(encoding="utf-8-sig", newline="") as text:
         lines = list(csv.DictReader(text))[3:]
     assert [line["data"] for line in lines[:3]] == items
     assert [line["description"] for line in lines] == ["odd"] * 3 + [""] * 3
 
 
 def test_whole_numbers_fit_a_column_of_fractions_however_large() -> None:
-    read = sinks._READERS["float"]  # pyright: ignore[reportPrivateUsage]
+    read = READERS["float"]
     assert [read(value) for value in (2**53 + 1, 0.5, 10**400, True, "1")] == [float(2**53 + 1), 0.5, None, None, None]
 
 
@@ -171,7 +172,7 @@ def test_targets_that_cannot_be_are_refused_before_anything_is_sent(
 def test_a_failed_export_leaves_the_old_file_and_no_partial_one(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sink = Sink(tmp_path / "rows.jsonl", "jsonl")
+    sink = sink_for(tmp_path / "rows.jsonl")
     sink.path.write_text("the old one")
 
     def full(_: int) -> None:

@@ -19,7 +19,7 @@ TABLES = chosen(["customer", "project", "domain", "dns_zone"])
 
 def begun(path: Path, known: Known | None = None) -> Store:
     store = Store(path)
-    store.begin(TABLES, ["project", "domain"], ALL, known or Known(), "https://api.example")
+    store.begin(TABLES, ["project", "domain"], ALL, known or Known(), "https://api.example", "me")
     return store
 
 
@@ -55,7 +55,7 @@ def test_views_show_the_last_sweep_even_where_it_found_nothing_and_not_one_under
     with begun(path) as store, closing(sqlite3.connect(path)) as db:
         store.write([*PROJECTS, *DOMAINS], [])
         store.finish("done", 2)
-        store.begin(TABLES, ["project", "domain"], ALL, Known(), "https://api.example")
+        store.begin(TABLES, ["project", "domain"], ALL, Known(), "https://api.example", "me")
         store.write(PROJECTS[:1], [])
         assert db.execute("SELECT count(*) FROM v_project").fetchone() == (3,)
         assert db.execute("SELECT count(*) FROM v_domain").fetchone() == (2,)
@@ -63,7 +63,7 @@ def test_views_show_the_last_sweep_even_where_it_found_nothing_and_not_one_under
         assert db.execute("SELECT count(*) FROM v_project").fetchone() == (1,)
         assert db.execute("SELECT count(*) FROM v_domain").fetchone() == (0,)
         # A sweep of other things does not take these away, though it may need projects for their ids.
-        store.begin(TABLES, ["dns_zone"], ALL, Known(), "https://api.example")
+        store.begin(TABLES, ["dns_zone"], ALL, Known(), "https://api.example", "me")
         store.finish("done", 2)
         assert db.execute("SELECT count(*) FROM v_project").fetchone() == (1,)
 
@@ -128,7 +128,7 @@ def test_a_finished_sweep_tells_the_next_plan_what_to_expect(path: Path) -> None
         store.write([*PROJECTS, *DOMAINS], done)
         store.finish("done", 2)
         assert store.known() == Known(items={"project": 3}, owners={"project": 3})
-        store.begin(TABLES, ["project"], Target(customers=("c-1",)), Known(), "https://api.example")
+        store.begin(TABLES, ["project"], Target(customers=("c-1",)), Known(), "https://api.example", "me")
         assert store.known() == Known()
 
 
@@ -138,7 +138,10 @@ def test_several_sweeps_live_in_one_file_and_views_show_the_last(path: Path) -> 
             store.write(PROJECTS[:count], [])
             store.finish("done", 1)
     with closing(sqlite3.connect(path)) as db:
-        assert db.execute("SELECT sweep, count(*) FROM project GROUP BY sweep").fetchall() == [(1, 3), (2, 2)]
+        assert db.execute("SELECT from_sweep, to_sweep FROM project ORDER BY key").fetchall() == [
+            *[(1, None)] * 2,
+            (1, 2),
+        ]
         assert db.execute("SELECT count(*) FROM v_project").fetchone() == (2,)
 
 
@@ -147,6 +150,7 @@ def test_a_column_a_newer_model_has_is_added_to_an_old_table(path: Path) -> None
         store.finish("done", 0)
     with closing(sqlite3.connect(path)) as db:
         db.execute("DROP VIEW v_domain")
+        db.execute("DROP VIEW v_domain_history")
         db.execute("ALTER TABLE domain DROP COLUMN connected")
     with begun(path) as store:
         store.write(DOMAINS, [])
@@ -165,7 +169,7 @@ def test_a_foreign_database_is_not_touched(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"), [(b"no database " * 100, "is no SQLite database"), (None, "no such folder")]
+    ("content", "complaint"), [(b"no database " * 100, "is not an SQLite database"), (None, "no such folder")]
 )
 def test_what_cannot_be_opened_is_one_clear_error(tmp_path: Path, content: bytes | None, complaint: str) -> None:
     path = tmp_path / "x.sqlite" if content else tmp_path / "missing" / "x.sqlite"

@@ -427,7 +427,7 @@ def test_what_is_no_utf8_is_replaced_and_counted() -> None:
     resource = catalog()["project"]
     reader = Reader(resource, resource.routes[0])
     sent = [b'{"id":"p-1","description":"M\xfcller"}', b'{"id":"p-\xff"}', '{"id":"p-3","x":"Müller"}'.encode()]
-    rows = reader.rows(sent, Owner(), {}, 0, datetime.now(UTC))
+    rows = reader.rows(sent, Owner(), {}, datetime.now(UTC))
     assert [json.loads(row.raw) for row in rows] == [
         {"id": "p-1", "description": "M\ufffdller"},
         {"id": "p-\ufffd"},

@@ -72,7 +72,7 @@ async def test_it_does_not_go_on_with_what_was_not_asked_for(mw: Mittwald, tmp_p
     await interrupted(mw, file)
     summary = await inventory.sweep_to(mw, file, resources=["customer"])
     assert summary.rows == {"customer": 3}
-    assert sweeps(file) == ["running", "done"]
+    assert sweeps(file) == ["incomplete", "done"]
     await interrupted(mw, other := tmp_path / "other.sqlite")
     project = (await mw.project.list_projects()).items[0].id
     summary = await inventory.sweep_to(mw, other, resources=WANTED, projects=[project])
@@ -101,7 +101,7 @@ async def test_it_can_be_told_to_begin_anew(mw: Mittwald, tmp_path: Path) -> Non
     file = tmp_path / "inventory.sqlite"
     await interrupted(mw, file)
     await inventory.sweep_to(mw, file, resources=WANTED, resume=False)
-    assert sweeps(file) == ["running", "done"]
+    assert sweeps(file) == ["incomplete", "done"]
 
 
 async def test_a_list_that_keeps_failing_does_not_hold_up_the_next_night(

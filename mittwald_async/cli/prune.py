@@ -1,0 +1,59 @@
+"""`prune`: let an inventory forget what is long over."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from ..errors import ConfigurationError
+from ..inventory import Store
+from ..inventory.errors import StoreError
+from ..inventory.lock import FileLock
+from .common import OK, Json
+from .output import count, emit, message, put_json
+from .times import days
+
+Inventory = Annotated[Path, typer.Argument(help="SQLite inventory.", metavar="FILE")]
+
+
+def prune(
+    file: Inventory = Path("inventory.sqlite"),
+    keep: Annotated[
+        str | None, typer.Option("--keep", help="What ended longer ago is forgotten, such as 90d.", metavar="TIME")
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option("--account", help="Forget everything of this account.", metavar="NAME")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Forget versions that ended long ago, or a whole account. What is valid now always stays.
+
+    [bold]Examples[/bold]
+
+      mittwald-async prune inventory.sqlite --keep 90d
+
+      mittwald-async prune inventory.sqlite --account unnamed
+    """
+    if keep is None and account is None:
+        raise ConfigurationError("say what to forget: --keep 90d, or --account NAME")
+    if not file.is_file():
+        raise ConfigurationError(f"{file}: no such file")
+    before = None if keep is None else datetime.now(UTC) - days(keep)
+    lock = FileLock(file)
+    if not lock.acquire():
+        raise StoreError(f"{file}: a sweep is writing to it; wait until it has ended")
+    try:
+        with Store(file, on_wait=message) as store:
+            done = store.prune(before, account=account)
+    finally:
+        lock.release()
+    if as_json:
+        put_json(msgspec.to_builtins(done))
+    else:
+        packed = "; the file was packed" if done.packed else ""
+        emit(f"forgot {count(done.versions, 'version')} and {count(done.sweeps, 'sweep')}{packed}\n")
+    return OK

@@ -1,0 +1,189 @@
+"""Accounts by name: where each one's token is found, and on which server it counts.
+
+A token is named, never held: the file says in which variable or file it is or which command prints it, and it is read
+when a client is made. So an `Account` may be logged, stored and sent to other machines.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+
+from ..errors import ConfigurationError
+
+DEFAULT_FILE = "accounts.toml"
+
+_SOURCES = ("token_env", "token_file", "token_command")
+_COMMAND_SECONDS = 60
+"""A command that prints a token may ask a password manager, which may ask a person."""
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An account by its name, and where its token is found. Exactly one of the three places is given.
+
+    Attributes:
+        name: what inventories and messages call the account.
+        token_env: environment variable that holds the token.
+        token_file: file that holds the token and nothing else; relative to the accounts file.
+        token_command: program and arguments that print the token on one line.
+        base_url: server, where it is not the provider's.
+    """
+
+    name: str
+    token_env: str | None = None
+    token_file: str | None = None
+    token_command: tuple[str, ...] | None = None
+    base_url: str | None = None
+
+    def token(self) -> str:
+        """Read the token, anew each time.
+
+        Raises:
+            ConfigurationError: it is not where the account says. The message names the place, never the content.
+        """
+        if self.token_env is not None:
+            return _one_line(os.environ.get(self.token_env, ""), f"{self._where}the variable {self.token_env}")
+        if self.token_file is not None:
+            return self._from_file(self.token_file)
+        return self._from_command(self.token_command or ())
+
+    @property
+    def _where(self) -> str:
+        return f"account {self.name}: "
+
+    def _from_file(self, name: str) -> str:
+        try:
+            # Editors of some systems begin a text file with a byte order mark.
+            text = Path(name).expanduser().read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not text"
+            raise ConfigurationError(f"{self._where}token_file {name}: {reason}") from None
+        return _one_line(text, f"{self._where}token_file {name}")
+
+    def _from_command(self, command: Sequence[str]) -> str:
+        try:
+            done = subprocess.run(  # noqa: S603: the user's own command, run without a shell.
+                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_COMMAND_SECONDS, check=False
+            )
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise ConfigurationError(f"{self._where}token_command {command[0]}: {reason}") from None
+        except subprocess.TimeoutExpired:
+            raise ConfigurationError(
+                f"{self._where}token_command {command[0]}: printed nothing within {_COMMAND_SECONDS} s"
+            ) from None
+        if done.returncode:
+            # What it printed may hold half a token: it is not repeated here.
+            raise ConfigurationError(f"{self._where}token_command {command[0]}: ended with code {done.returncode}")
+        return _one_line(done.stdout.decode(errors="replace"), f"{self._where}token_command {command[0]}")
+
+
+def accounts_from(path: Path | str) -> dict[str, Account]:
+    """Read the accounts of a TOML file, by name and in its order.
+
+    A file looks like this:
+
+        [accounts.agency]
+        token_env = "AGENCY_TOKEN"
+
+        [accounts.shop]
+        token_file = "shop.token"
+        base_url = "https://api.example"
+
+    Args:
+        path: the file. Relative `token_file`s are looked for beside it.
+
+    Raises:
+        ConfigurationError: it cannot be read, has no accounts, or one of them is not described properly.
+    """
+    path = Path(path)
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{path}: the file is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path}: the file is not valid TOML: {error}") from None
+    unknown = sorted(set(found) - {"accounts"})
+    if unknown:
+        raise ConfigurationError(f"{path}: {unknown[0]!r} is not known here; accounts are sections [accounts.NAME]")
+    accounts = found.get("accounts")
+    if not isinstance(accounts, dict) or not accounts:
+        raise ConfigurationError(f"{path}: there are no accounts; add a section [accounts.NAME] with token_env")
+    sections = cast("dict[str, Any]", accounts)
+    return {name: _account(path, name, section) for name, section in sections.items()}
+
+
+def account_of(accounts: Mapping[str, Account], name: str, path: Path | str) -> Account:
+    """One account by its name.
+
+    Raises:
+        ConfigurationError: there is none of that name; the message lists those there are.
+    """
+    if name not in accounts:
+        raise ConfigurationError(f"{path}: there is no account {name!r}; it has {', '.join(accounts)}")
+    return accounts[name]
+
+
+def _account(path: Path, name: str, section: Any) -> Account:
+    where = f"{path}: accounts.{name}"
+    if not name.strip():
+        raise ConfigurationError(f"{path}: an account needs a name")
+    if not isinstance(section, dict):
+        raise ConfigurationError(f"{where} must be a section with token_env, token_file or token_command")
+    settings = cast("dict[str, Any]", section)
+    if "token" in settings:
+        raise ConfigurationError(f"{where}: a token does not belong into this file; say token_env or token_file")
+    unknown = sorted(set(settings) - {*_SOURCES, "base_url"})
+    if unknown:
+        raise ConfigurationError(f"{where}: {unknown[0]!r} is not known; there are {', '.join(_SOURCES)} and base_url")
+    given = [source for source in _SOURCES if source in settings]
+    if len(given) != 1:
+        raise ConfigurationError(f"{where} needs exactly one of {', '.join(_SOURCES)}, and has {len(given)}")
+    command = settings.get("token_command")
+    for key in ("token_env", "token_file", "base_url"):
+        if key in settings and not (isinstance(settings[key], str) and settings[key]):
+            raise ConfigurationError(f"{where}.{key} must be text that is not empty")
+    return Account(
+        name=name,
+        token_env=settings.get("token_env"),
+        token_file=_beside(path, settings["token_file"]) if "token_file" in settings else None,
+        token_command=_command(where, command) if command is not None else None,
+        base_url=settings.get("base_url"),
+    )
+
+
+def _beside(path: Path, name: str) -> str:
+    return str(path.parent / Path(name).expanduser())
+
+
+def _command(where: str, command: Any) -> tuple[str, ...]:
+    if isinstance(command, str):
+        try:
+            words = tuple(shlex.split(command))
+        except ValueError as error:
+            raise ConfigurationError(f"{where}.token_command cannot be split into words: {error}") from None
+    elif isinstance(command, list) and all(isinstance(word, str) for word in cast("list[Any]", command)):
+        words = tuple(cast("list[str]", command))
+    else:
+        raise ConfigurationError(f"{where}.token_command must be text or a list of texts")
+    if not words or not words[0]:
+        raise ConfigurationError(f"{where}.token_command must not be empty")
+    return words
+
+
+def _one_line(text: str, where: str) -> str:
+    token = text.strip()
+    if not token:
+        raise ConfigurationError(f"{where} is empty")
+    if len(token.splitlines()) > 1:
+        raise ConfigurationError(f"{where}: holds more than one line; it must hold the token only")
+    return token

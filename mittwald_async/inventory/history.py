@@ -1,0 +1,183 @@
+"""An inventory file looked back on: its sweeps, how things were at a moment, and what changed in between."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeAlias
+
+from ..errors import ConfigurationError
+from .diff import Comparison, Diff
+from .rows import Row
+from .schema import tables
+from .store import Store, SweepRecord
+
+When: TypeAlias = int | datetime | SweepRecord
+"""A sweep by its number, a moment, or a sweep from `History.sweeps`."""
+
+
+class Snapshot:
+    """How things were at a moment, as far as was known then.
+
+    Attributes:
+        sweeps: the last sweep of each account by then.
+    """
+
+    def __init__(self, store: Store, sweeps: Iterable[SweepRecord]) -> None:
+        self._store = store
+        self.sweeps: dict[str, SweepRecord] = {sweep.account: sweep for sweep in sweeps}
+
+    @property
+    def resources(self) -> list[str]:
+        """Resources that the file has a table of."""
+        return tables(self._store.database)
+
+    def rows(self, resource: str) -> Generator[Row]:
+        """The rows of a resource, of all accounts.
+
+        Raises:
+            ConfigurationError: the file has nothing of that name.
+        """
+        _check_resources(self._store, [resource])
+        for account, sweep in self.sweeps.items():
+            yield from self._store.rows_at(resource, account, sweep.id)
+
+
+class History:
+    """An inventory file, read only. A context manager; `close` it otherwise.
+
+    Args:
+        path: the SQLite file. One of version 1 is converted first.
+
+    Raises:
+        StoreError: it cannot be read, or is not an inventory.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path: Path = Path(path)
+        self._store = Store(path, writable=False)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._store.close()
+
+    def __enter__(self) -> History:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def sweeps(self, account: str | None = None) -> list[SweepRecord]:
+        """Sweeps that have ended, oldest first; of one account, or of all."""
+        return [
+            sweep
+            for sweep in self._store.sweeps()
+            if sweep.state in ("done", "incomplete") and account in (None, sweep.account)
+        ]
+
+    def at(self, when: When) -> Snapshot:
+        """How things were at a moment or after a sweep.
+
+        Args:
+            when: a moment: what each account's last sweep by then knew. A sweep: what it knew, of its account only.
+
+        Raises:
+            ConfigurationError: there is no such sweep, or none by then.
+        """
+        return Snapshot(self._store, self._by_account(when).values())
+
+    def diff(
+        self,
+        a: When | None = None,
+        b: When | None = None,
+        *,
+        resources: Iterable[str] | None = None,
+        all_fields: bool = False,
+    ) -> Diff:
+        """What changed from one sweep of each account to a later one.
+
+        Args:
+            a: the older one; by default the sweep before `b`.
+            b: the newer one; by default the last of each account.
+            resources: only these; by default all that the file has.
+            all_fields: also what changes by itself, such as storage usage, is a change.
+
+        Raises:
+            ConfigurationError: there is no such sweep, they are of different accounts or in the wrong order, or no account
+                has two sweeps.
+        """
+        if resources is not None:
+            resources = list(resources)
+            _check_resources(self._store, resources)
+        names = tables(self._store.database) if resources is None else resources
+        diff = Diff(added=[], changed=[], gone=[], unknown=[], properties=[], sweeps=self._pairs(a, b))
+        for before, after in diff.sweeps:
+            comparison = Comparison(self._store.database, before, after, all_fields=all_fields)
+            comparison.add_to(diff, self._of_account(names, before, after, named=resources is not None))
+        for changes in (diff.added, diff.changed, diff.gone):
+            changes.sort(key=lambda change: (change.account, change.resource, change.key))
+        return diff
+
+    def _of_account(self, names: Iterable[str], before: SweepRecord, after: SweepRecord, *, named: bool) -> list[str]:
+        """Resources that one of the sweeps asked for, or that there was something of."""
+        found: list[str] = []
+        for name in names:
+            asked = named or self._store.covered(name, (before.id, after.id))
+            if asked or self._store.has_any(name, before.account, after.id):
+                found.append(name)
+        return found
+
+    def _pairs(self, a: When | None, b: When | None) -> list[tuple[SweepRecord, SweepRecord]]:
+        newer = self._by_account(b) if b is not None else self._last_by_account()
+        if a is not None:
+            older = self._by_account(a)
+            if isinstance(a, int | SweepRecord) and b is None:
+                newer = {account: sweep for account, sweep in newer.items() if account in older}
+        else:
+            older = self._before(newer)
+        pairs = [(older[account], newer[account]) for account in newer if account in older]
+        if not pairs:
+            raise ConfigurationError(self._why_no_pairs(a, older, newer))
+        for before, after in pairs:
+            if before.id > after.id:
+                raise ConfigurationError(f"{self.path}: sweep {before.id} is later than sweep {after.id}; swap them")
+        return pairs
+
+    def _why_no_pairs(self, a: When | None, older: dict[str, SweepRecord], newer: dict[str, SweepRecord]) -> str:
+        if a is not None and older and newer:
+            return f"{self.path}: these sweeps are of different accounts: {', '.join({*older, *newer})}"
+        count = len(self.sweeps())
+        return f"{self.path}: there is nothing to compare: it has {count} ended {'sweep' if count == 1 else 'sweeps'}"
+
+    def _last_by_account(self) -> dict[str, SweepRecord]:
+        return {sweep.account: sweep for sweep in self.sweeps()}
+
+    def _before(self, newer: dict[str, SweepRecord]) -> dict[str, SweepRecord]:
+        return {
+            sweep.account: sweep
+            for sweep in self.sweeps()
+            if sweep.account in newer and sweep.id < newer[sweep.account].id
+        }
+
+    def _by_account(self, when: When) -> dict[str, SweepRecord]:
+        if isinstance(when, SweepRecord):
+            when = when.id
+        if isinstance(when, datetime):
+            moment = when.astimezone(UTC)
+            found = {one.account: one for one in self.sweeps() if (one.finished_at or one.started_at) <= moment}
+            if not found:
+                raise ConfigurationError(f"{self.path}: no sweep had ended by {moment.isoformat(timespec='seconds')}")
+            return found
+        for one in self.sweeps():
+            if one.id == when:
+                return {one.account: one}
+        known = ", ".join(str(one.id) for one in self.sweeps()[-10:])
+        raise ConfigurationError(f"{self.path}: there is no ended sweep {when}; the last are {known or 'none'}")
+
+
+def _check_resources(store: Store, names: Iterable[str]) -> None:
+    present = tables(store.database)
+    for name in names:
+        if name not in present:
+            raise ConfigurationError(f"{store.path}: has nothing of {name!r}; it has {', '.join(present)}")

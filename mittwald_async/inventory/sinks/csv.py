@@ -1,0 +1,80 @@
+"""CSV: for spreadsheets by default, or exactly as the values are."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import msgspec
+
+from ..catalog import catalog
+from ..columns import plain_columns
+from ..rows import Row
+from ..store import Store
+from .base import Sink, new_file, register
+from .records import HEAD, records
+
+_FORMULA = frozenset("=+-@\t\r\n|%＝＋－＠")
+"""What makes a spreadsheet take a text for a formula, also in the wide forms of East Asian keyboards."""
+
+
+@register
+class CsvSink(Sink):
+    """One file for each resource, safe to open in a spreadsheet.
+
+    It begins with a byte order mark, without which Excel reads umlauts wrongly, and a text that a spreadsheet would run as
+    a formula begins with an apostrophe.
+    """
+
+    name = "csv"
+    suffixes = (".csv",)
+    suffix_of_tables = ".csv"
+    encoding: ClassVar[str] = "utf-8-sig"
+
+    def write(self, store: Store, path: Path, resources: Sequence[str]) -> None:
+        for resource in resources:
+            table = path if self.one_file else path / f"{resource}.csv"
+            with closing(store.rows(resource)) as rows:
+                self._write_table(table, store.account, resource, rows)
+
+    def _write_table(self, path: Path, account: str, resource: str, rows: Iterable[Row]) -> None:
+        columns = plain_columns(catalog()[resource])
+        with new_file(path) as file:
+            out = io.TextIOWrapper(file, encoding=self.encoding, newline="")
+            writer = csv.writer(out)
+            writer.writerow((*HEAD, *(column.name for column in columns), "data"))
+            for record in records(account, columns, rows):
+                writer.writerow([self.cell(value) for value in record])
+            out.flush()
+            out.detach()
+
+    def cell(self, value: Any) -> str | None:
+        """A value as it is written."""
+        text = _text(value)
+        return f"'{text}" if isinstance(value, str) and value.lstrip(" \u00a0\ufeff")[:1] in _FORMULA else text
+
+
+@register
+class RawCsvSink(CsvSink):
+    """One file for each resource with every text as it is, for programs that read it back."""
+
+    name = "csv-raw"
+    suffixes = ()
+    encoding = "utf-8"
+
+    def cell(self, value: Any) -> str | None:
+        return _text(value)
+
+
+def _text(value: Any) -> str | None:
+    """As JSON writes it, text without its quotes: `true`, not `True`."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds")
+    return msgspec.json.encode(value).decode()
