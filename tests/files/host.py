@@ -75,6 +75,7 @@ class Host:
         self.calls: list[tuple[object, ...]] = []
         self.open = 0
         self.clock = HandClock()
+        self.seconds_per_chunk = 0.0
 
     def download(self, **options: Any) -> Download:
         headers: Mapping[str, object] | None = options.pop("headers", None)
@@ -132,6 +133,7 @@ class Host:
         end = start + turn.get("cut", turn.get("end", len(self.content)))
         body = self.content[start:end]
         for at in range(0, len(body), self.chunk):
+            self.clock.time += self.seconds_per_chunk
             yield body[at : at + self.chunk]
         if "cut" in turn:
             problem: TransportError = turn.get("problem", MaybeSentError("connection reset"))

@@ -75,6 +75,15 @@ async def test_the_stream_tells_what_it_is() -> None:
         ("", None),
         ('attachment; filename="a\x07b"', "ab"),
         ('attachment; filename="grün.txt"', "grün.txt"),
+        ("attachment; filename=\"EURO.pdf\"; filename*=UTF-8''%e2%82%ac.pdf", "€.pdf"),
+        ("attachment; filename*=utf-8'de'%e2%82%ac.pdf; filename=EURO.pdf", "€.pdf"),
+        ("attachment; FileName*=ISO-8859-1''%A3.pdf; filename=x", "£.pdf"),
+        ("attachment; filename=plain.pdf; filename*=UTF-8''%ff", "plain.pdf"),
+        ("attachment; filename=plain.pdf; filename*=klingon''x", "plain.pdf"),
+        ("attachment; filename=plain.pdf; filename*=nonsense", "plain.pdf"),
+        ("attachment; filename*=UTF-8''..%2f..%2fetc%2fpasswd", "passwd"),
+        ('attachment; filename="a\\"b;c.txt"', 'a"b;c.txt'),
+        ("attachment; name=other; filename=x.txt", "x.txt"),
     ],
 )
 async def test_a_name_cannot_lead_elsewhere(disposition: str, name: str | None) -> None:
@@ -304,3 +313,30 @@ async def test_headers_of_any_case() -> None:
     host.plan = [{"headers": {"Content-Length": None, "content-length": str(len(CONTENT))}}]
     async with host.download() as stream:
         assert stream.size == len(CONTENT)
+
+
+async def test_a_part_that_was_not_asked_for_is_not_taken_for_the_file() -> None:
+    host = Host(b"abcdef")
+    host.plan = [{"status": 206, "end": 3, "headers": {"Content-Length": "3", "Content-Range": "bytes 0-2/6"}}]
+    with pytest.raises(DownloadError, match="sent a part of the file, though the whole was asked for"):
+        await host.download()
+
+
+async def read(host: Host) -> None:
+    async with host.download() as stream:
+        async for _ in stream:
+            pass
+
+
+async def test_a_body_that_trickles_is_given_up_and_a_slow_reader_is_not() -> None:
+    host = Host(b"x" * 200, chunk=1)
+    host.seconds_per_chunk = 1.0
+    host.base.pop("ETag")
+    with pytest.raises(ReadTimeoutError, match=r"less than 1024 bytes/s over 60 s"):
+        await read(host)
+    assert host.clock.time == 60.0
+
+    host = Host(b"x" * 200, chunk=1)
+    async with host.download() as stream:
+        async for _ in stream:
+            host.clock.time += 100.0

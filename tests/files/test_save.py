@@ -373,3 +373,34 @@ async def test_a_cancellation_at_the_very_end_leaves_no_open_file(
     assert {path.name for path in tmp_path.iterdir()} == left
     await host.download().save(tmp_path / "x")
     assert (tmp_path / "x").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("planted", ["backup.tar.part", "backup.tar.part.json"])
+async def test_a_planted_link_is_replaced_and_never_written_through(target: Path, planted: str) -> None:
+    victim = target.with_name("victim")
+    victim.write_text("precious", encoding="utf-8")
+    target.with_name(planted).symlink_to(victim)
+    await Host(CONTENT).download().save(target)
+    assert victim.read_text(encoding="utf-8") == "precious"
+    assert target.read_bytes() == CONTENT
+    assert names(target) == ["backup.tar", "victim"]
+
+
+async def test_a_link_planted_in_place_of_a_part_is_not_continued(target: Path) -> None:
+    host = Host(CONTENT)
+    await broken_off(host, target)
+    victim = target.with_name("victim")
+    victim.write_bytes(b"v" * 5000)
+    part = target.with_name("backup.tar.part")
+    part.unlink()
+    part.symlink_to(victim)
+    await host.download().save(target)
+    assert host.ranges == [None]
+    assert victim.read_bytes() == b"v" * 5000
+    assert target.read_bytes() == CONTENT
+
+
+async def test_a_pipe_in_place_of_a_part_holds_nothing_up(target: Path) -> None:
+    os.mkfifo(target.with_name("backup.tar.part.json"))
+    await Host(CONTENT).download().save(target)
+    assert target.read_bytes() == CONTENT

@@ -16,6 +16,7 @@ from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ClientStateError, InvalidArgumentError
 from ..operation import Operation, Sender
 from .checksum import checked_sha256, verify
+from .filename import suggested_filename
 from .transfer import StreamResponse, StreamSender, Transfer, header
 
 
@@ -191,13 +192,7 @@ class DownloadStream:
 
     @property
     def filename(self) -> str | None:
-        from email.message import Message  # only who asks for the name pays for the parser
-
-        message = Message()
-        message["content-disposition"] = header(self.headers, "content-disposition") or ""
-        name = (message.get_filename("") or "").replace("\\", "/").rpartition("/")[2]
-        name = "".join(character for character in name if character.isprintable()).strip()
-        return None if name in ("", ".", "..") else name
+        return suggested_filename(header(self.headers, "content-disposition"))
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """The content. Broken connections are taken up again; a checksum, if given, is checked after the last chunk.

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import os
+import stat
 import threading
 from collections.abc import Generator
 from io import FileIO
@@ -149,8 +151,10 @@ class Part:
     def mark(self) -> Mark | None:
         """How far an earlier try got, if what it left is of the same source and can be asked for again."""
         try:
-            facts = msgspec.json.decode(self._facts_path.read_bytes(), type=_Facts)
-            position = self.path.stat().st_size
+            with _existing(self._facts_path) as described:
+                facts = msgspec.json.decode(described.readall(), type=_Facts)
+            with _existing(self.path) as kept:
+                position = os.fstat(kept.fileno()).st_size
         except (OSError, msgspec.DecodeError):
             return None
         if facts.source != self._source or (facts.size is not None and position > facts.size):
@@ -165,7 +169,7 @@ class Part:
         return Mark(position, facts.validator, facts.size)
 
     def _digest_prefix(self, length: int) -> None:
-        with self.path.open("rb") as file:
+        with _existing(self.path) as file:
             while length > self._digested and (piece := file.read(min(PIECE, length - self._digested))):
                 self._digest.update(piece)
                 self._digested += len(piece)
@@ -176,7 +180,7 @@ class Part:
             if self._closed:
                 return
             again = self._file is not None
-            file = self._file = self._file or FileIO(self.path, "r+b" if position else "wb")
+            file = self._file = self._file or (_existing(self.path) if position else _created(self.path))
             file.seek(position)
             file.truncate()
             self._length = position
@@ -185,7 +189,8 @@ class Part:
             if validator is None:
                 self._facts_path.unlink(missing_ok=True)
             else:
-                self._facts_path.write_bytes(msgspec.json.encode(_Facts(self._source, validator, size)))
+                with _created(self._facts_path) as facts:
+                    write_all(facts, msgspec.json.encode(_Facts(self._source, validator, size)))
 
     def write(self, pieces: list[bytes]) -> None:
         """Append; takes out of the list what it has written."""
@@ -236,6 +241,29 @@ class Part:
                 os.fsync(directory)
             finally:
                 os.close(directory)
+
+
+_BINARY = getattr(os, "O_BINARY", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+
+
+def _created(path: Path) -> FileIO:
+    """A new file. What has the name is removed first and never written through: it might be a link somebody planted."""
+    path.unlink(missing_ok=True)
+    return FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK | _BINARY, 0o666), "r+b")
+
+
+def _existing(path: Path) -> FileIO:
+    """A regular file that is there already. Links are not followed.
+
+    Raises:
+        OSError: it is missing, a link, or not a regular file.
+    """
+    file = FileIO(os.open(path, os.O_RDWR | _NO_LINK | _BINARY | getattr(os, "O_NONBLOCK", 0)), "r+b")
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode) and not (os.name == "nt" and path.is_symlink()):
+        return file
+    file.close()
+    raise OSError(errno.EINVAL, "not a regular file", str(path))
 
 
 def write_all(file: FileIO, piece: bytes) -> None:

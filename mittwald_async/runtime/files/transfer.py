@@ -13,7 +13,14 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple, Protocol, final, runtime_checkable
 
 from ..clock import Clock
-from ..errors import ApiClientError, CallTimeoutError, DownloadError, StatusError, TransportError
+from ..errors import (
+    ApiClientError,
+    CallTimeoutError,
+    DownloadError,
+    ReadTimeoutError,
+    StatusError,
+    TransportError,
+)
 from ..operation import Operation
 
 BREAKS = 5
@@ -21,6 +28,11 @@ BREAKS = 5
 PROGRESS = 1 << 20
 _PROGRESS_SHARE = 0.1
 """Progress is `PROGRESS` bytes, or this share of what is missing if that is less."""
+LEAST_RATE = 1024
+"""Bytes per second below which a body counts as stalled: a tenth of what a poor mobile connection brings. Without such a
+bound, a server that sends a byte now and then keeps a download open for ever, as each byte ends `read_timeout`."""
+RATE_WINDOW = 60.0
+"""Seconds of waiting for the server over which the rate is measured."""
 _BACKOFF, _BACKOFF_CAP = 0.5, 20.0
 """Seconds: full jitter up to `0.5 * 2**n`, at most 20, between one break and the next try."""
 
@@ -179,6 +191,8 @@ class Transfer:
         return response
 
     def _learn_whole(self) -> None:
+        if self.status == 206:
+            raise DownloadError("the server sent a part of the file, though the whole was asked for")
         self.position = 0
         encoded = _encoded(self.headers)
         length = header(self.headers, "content-length") or ""
@@ -196,7 +210,7 @@ class Transfer:
         while self._response is not None:
             broken: ApiClientError
             try:
-                async for chunk in self._response.chunks():
+                async for chunk in self._fast_enough(self._response.chunks()):
                     self.position += len(chunk)
                     if self.size is not None and self.position > self.size:
                         raise DownloadError(f"more than the announced {self.size} bytes arrived")
@@ -214,6 +228,25 @@ class Transfer:
                 broken = DownloadError(f"only {self.position} of {self.size} bytes arrived")
             if await self._mend(broken, rewind):
                 delivered = 0
+
+    async def _fast_enough(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """The chunks, as long as they arrive at `LEAST_RATE`. Only time spent waiting for the server counts, so a slow
+        consumer breaks nothing."""
+        waited, arrived = 0.0, 0
+        now = self._clock.now
+        while True:
+            asked = now()
+            try:
+                chunk = await anext(chunks)
+            except StopAsyncIteration:
+                return
+            waited += now() - asked
+            arrived += len(chunk)
+            if waited >= RATE_WINDOW:
+                if arrived < LEAST_RATE * waited:
+                    raise ReadTimeoutError(f"the server sent less than {LEAST_RATE} bytes/s over {waited:.0f} s")
+                waited, arrived = 0.0, 0
+            yield chunk
 
     async def _mend(self, broken: ApiClientError, rewind: Rewind | None) -> bool:
         """Connect again after a break; True: from the start, and the consumer forgot what it had."""
