@@ -24,6 +24,7 @@ from ..errors import (
 from ..inventory import StoreError
 from ..runtime.options import TOKEN_VARIABLE
 from .call import call
+from .check import check
 from .common import EPILOG, FAILED, INTERRUPTED, UNREAD, USAGE, StoppedError
 from .emulate import emulate
 from .limits import limits
@@ -46,7 +47,7 @@ _HELP = """Bulk work on the mittwald API: inventories, single calls, the request
 app: typer.Typer = typer.Typer(
     name="mittwald-async", help=_HELP, epilog=EPILOG, rich_markup_mode="rich", pretty_exceptions_enable=False
 )
-for _subcommand in (sweep, plan, call, operations, limits):
+for _subcommand in (sweep, plan, check, call, operations, limits):
     app.command(epilog=EPILOG)(_subcommand)
 app.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})(emulate)
 

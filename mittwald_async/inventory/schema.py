@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from .catalog import Resource, catalog
+from .catalog import Resource
 from .columns import plain_columns
 
 APPLICATION_ID = 0x6D77_6173
@@ -112,7 +112,9 @@ NOW = f"{{0}}.from_sweep NOT IN {_HIDDEN} AND ({{0}}.to_sweep IS NULL OR {{0}}.t
 """Condition for the version of an item that is valid now; `{0}` is the table's name in the query."""
 
 _NAMES = (
-    "SELECT n.{column} FROM {table} n WHERE n.id = r.{owner} AND n.account = r.account AND " + NOW.format("n") + " LIMIT 1"
+    "SELECT n.{column} FROM {table} n WHERE n.id = r.{owner} AND n.account = r.account AND "
+    + NOW.format("n")
+    + " LIMIT 1"
 )
 
 

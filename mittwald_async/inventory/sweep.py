@@ -261,9 +261,7 @@ class Sweep:
         for start in range(0, len(part.items) or 1, ROWS_AT_ONCE):
             items = part.items[start : start + ROWS_AT_ONCE]
             await self._outbox.room(len(items))
-            rows = self._reader(unit).rows(
-                raw_items(items), unit.owner, self.frontier.customer_of, fetched_at
-            )
+            rows = self._reader(unit).rows(raw_items(items), unit.owner, self.frontier.customer_of, fetched_at)
             fresh: list[Row] = []
             for row in rows:
                 if row.key not in before and row.key not in keys:

@@ -121,9 +121,7 @@ class Versions:
             return False
         if before.content_hash == content:
             return True
-        (data,) = self._db.execute(
-            f'SELECT data FROM "{self._resource}" WHERE row_id = ?', (before.row_id,)
-        ).fetchone()
+        (data,) = self._db.execute(f'SELECT data FROM "{self._resource}" WHERE row_id = ?', (before.row_id,)).fetchone()
         return _same_json(data, row.raw)
 
     def _seen(self, before: _Known, row: Row, seen: array[int]) -> None:
@@ -173,9 +171,7 @@ class Versions:
                 elif coverage.asked(self._resource, place):
                     unseen.append((self._sweep, row_id))
             self._close(gone)
-            self._execute_each(
-                "UPDATE {table} SET unseen_since = ? WHERE row_id = ? AND unseen_since IS NULL", unseen
-            )
+            self._execute_each("UPDATE {table} SET unseen_since = ? WHERE row_id = ? AND unseen_since IS NULL", unseen)
         return sum(flags)
 
     def _unseen(self, flags: bytearray) -> Iterable[tuple[int, Place]]:
