@@ -24,6 +24,7 @@ from ..errors import (
 from ..inventory import StoreError
 from ..profile import TOKEN_VARIABLE
 from .call import call
+from .check import check
 from .common import EPILOG, FAILED, INTERRUPTED, UNREAD, USAGE, StoppedError
 from .diff import diff
 from .emulate import emulate
@@ -53,7 +54,7 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _subcommand in (sweep, plan, diff, prune, call, operations, limits, emulate):
+for _subcommand in (sweep, plan, diff, prune, check, call, operations, limits, emulate):
     app.command(epilog=EPILOG)(_subcommand)
 
 

@@ -1,0 +1,128 @@
+"""What a check is, and what it finds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+Severity = Literal["critical", "high", "medium", "low", "info"]
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
+"""Worst first."""
+
+Standing = Literal["new", "still", "solved"]
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """One row that a check found."""
+
+    account: str
+    key: str
+    customer_id: str | None
+    project_id: str | None
+    customer: str | None
+    project: str | None
+    subject: str
+    """What the finding is about, as people call it: a host name, an address, a version."""
+    detail: str
+    """What is wrong with it, with the numbers."""
+
+
+class InventoryReader(Protocol):
+    """What a check may ask of an inventory."""
+
+    @property
+    def now(self) -> str:
+        """When the inventory was seen, ISO 8601."""
+        ...
+
+    def query(self, sql: str, **values: object) -> Iterator[tuple[Any, ...]]:
+        """Rows of a query; `:now` is bound."""
+        ...
+
+    def hits(self, table: str, subject: str, detail: str, where: str, **values: object) -> Iterator[Hit]:
+        """Rows of a resource's view as hits; expressions and condition are over its row `r`."""
+        ...
+
+
+Finder = Callable[[InventoryReader], Iterable[Hit]]
+
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """One question to an inventory. It is asked by SQL (`where`) or by a function (`find`)."""
+
+    id: str
+    family: str
+    severity: Severity
+    title: str
+    """What is wrong, in one line."""
+    why: str
+    """What it can lead to."""
+    fix: str
+    """What to do about it."""
+    table: str
+    """Resource whose items are looked at."""
+    reads: tuple[str, ...] = ()
+    """Further resources that must have been swept."""
+    subject: str = "r.id"
+    """SQL expression over the row `r` of the resource's view."""
+    detail: str = "''"
+    where: str = ""
+    """SQL condition over `r`. `:now` is the time of the sweep."""
+    find: Finder | None = None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Resources without which the check cannot be made."""
+        return (self.table, *self.reads)
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong."""
+
+    check: str
+    family: str
+    severity: Severity
+    title: str
+    account: str
+    resource: str
+    key: str
+    customer_id: str | None
+    project_id: str | None
+    customer: str | None
+    project: str | None
+    subject: str
+    detail: str
+    standing: Standing = "new"
+    """Compared with the sweep before of the same account."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same thing on every night: of check, account and item, without its details."""
+        text = "\0".join((self.check, self.account, self.resource, self.key))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """A check that could not be made, and why."""
+
+    check: str
+    reason: str
+
+
+class CheckReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What all checks said of an inventory."""
+
+    findings: tuple[Finding, ...]
+    """New and still there; worst first."""
+    solved: tuple[Finding, ...]
+    muted: tuple[Finding, ...]
+    skipped: tuple[Skipped, ...]
+    checked_at: str
+    """Time of the newest sweep that was looked at."""
+
+    def count(self, severity: Severity) -> int:
+        """Findings of one severity."""
+        return sum(finding.severity == severity for finding in self.findings)

@@ -1,0 +1,51 @@
+"""Until when versions of software get security fixes: a dated table with its sources."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+
+class EndOfLife(NamedTuple):
+    """The branch a version belongs to, and the last day of its support."""
+
+    branch: str
+    last_day: date
+    source: str
+
+
+@cache
+def _table() -> Mapping[str, Mapping[str, object]]:
+    text = files(__package__).joinpath("end_of_life.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def products() -> frozenset[str]:
+    """Software the table knows, in lower case."""
+    return frozenset(_table())
+
+
+def end_of_life(product: str, version: str) -> EndOfLife | None:
+    """When support of a version ends.
+
+    Args:
+        product: name in any case, such as `PHP` or `TYPO3`.
+        version: such as `8.2.27`; the longest branch that it begins with counts.
+
+    Returns:
+        `None` where the table does not know the product or the branch.
+    """
+    known = _table().get(product.strip().lower())
+    if known is None:
+        return None
+    parts = version.strip().removeprefix("v").split(".")
+    for length in range(len(parts), 0, -1):
+        branch = ".".join(parts[:length])
+        last_day = known.get(branch)
+        if isinstance(last_day, date):
+            return EndOfLife(branch, last_day, str(known["source"]))
+    return None

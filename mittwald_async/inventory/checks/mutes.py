@@ -1,0 +1,93 @@
+"""Findings that somebody has looked at and does not want to see: `mutes.toml`.
+
+[[mute]]
+check = "mail-catch-all"        # or family = "mail"
+project = "p-4x8k2q"            # optional: id, short id or name; likewise customer, account, subject
+until = 2027-01-31              # optional
+reason = "the customer wants it"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ...errors import ConfigurationError
+from .check import Finding
+
+_MATCHED = ("check", "family", "severity", "account", "customer", "project", "resource", "subject", "key")
+
+
+class Mute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which findings are hidden, why, and until when. Patterns may have `*` and `?`."""
+
+    reason: str
+    check: str | None = None
+    family: str | None = None
+    severity: str | None = None
+    account: str | None = None
+    customer: str | None = None
+    project: str | None = None
+    resource: str | None = None
+    subject: str | None = None
+    key: str | None = None
+    until: date | None = None
+
+    def hides(self, finding: Finding, today: date) -> bool:
+        """Does it hide this finding today? Customers and projects may be given by name or id."""
+        if self.until is not None and today > self.until:
+            return False
+        for name in _MATCHED:
+            pattern = getattr(self, name)
+            if pattern is None:
+                continue
+            values = {getattr(finding, name)}
+            if name in ("customer", "project"):
+                values.add(getattr(finding, f"{name}_id"))
+            if not any(value is not None and fnmatchcase(value, pattern) for value in values):
+                return False
+        return True
+
+
+def mutes_from(path: Path, known: Iterable[str]) -> tuple[Mute, ...]:
+    """Read a file of mutes.
+
+    Args:
+        path: a TOML file with tables `[[mute]]`.
+        known: ids of the checks there are; one that does not exist would silently mute nothing.
+
+    Raises:
+        ConfigurationError: the file cannot be read, an entry has no reason, an unknown key, or names no check.
+    """
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"--mute {path}: {error}") from None
+    entries = found.get("mute", [])
+    if set(found) - {"mute"} or not isinstance(entries, list):
+        raise ConfigurationError(f"--mute {path}: only tables [[mute]] are allowed")
+    ids = set(known)
+    return tuple(_mute(entry, number, path, ids) for number, entry in enumerate(entries, 1))
+
+
+def _mute(entry: Any, number: int, path: Path, known: set[str]) -> Mute:
+    where = f"--mute {path}: mute {number}"
+    if isinstance(entry, Mapping) and isinstance(entry.get("until"), datetime):
+        entry = {**entry, "until": entry["until"].date()}
+    try:
+        mute = msgspec.convert(entry, Mute)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{where}: {error}") from None
+    if not mute.reason.strip():
+        raise ConfigurationError(f"{where} needs a reason")
+    if all(getattr(mute, name) is None for name in _MATCHED):
+        raise ConfigurationError(f"{where} would hide everything: name a check, a family, a project …")
+    if mute.check is not None and not any(fnmatchcase(check, mute.check) for check in known):
+        raise ConfigurationError(f"{where}: no check is called {mute.check!r}")
+    return mute

@@ -1,0 +1,28 @@
+"""The inventory of an account is older than two days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..check import Check, Hit, InventoryReader
+
+
+def find(state: InventoryReader) -> Iterator[Hit]:
+    rows = state.query(
+        "SELECT account, max(started_at) FROM sweeps WHERE state = 'done' GROUP BY account "
+        "HAVING julianday(:now) - julianday(max(started_at)) > 2"
+    )
+    for account, seen in rows:
+        yield Hit(account, account, None, None, None, None, account, f"last complete sweep: {seen[:16]}")
+
+
+CHECK = Check(
+    id="inventory-stale",
+    family="inventory",
+    severity="medium",
+    title="The inventory of an account is older than two days",
+    why="What has happened since is not in it.",
+    fix="Run the nightly sweep, or look at why it did not run.",
+    table="project",
+    find=find,
+)

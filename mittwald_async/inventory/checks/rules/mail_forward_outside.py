@@ -1,0 +1,39 @@
+"""An address forwards mail to another domain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from ..check import Check, Hit, InventoryReader
+
+
+def find(state: InventoryReader) -> Iterator[Hit]:
+    own: dict[str, set[str]] = {}
+    for account, domain in state.query("SELECT account, lower(domain) FROM v_domain"):
+        own.setdefault(account, set()).add(domain)
+    targets = "(SELECT group_concat(lower(value), ', ') FROM json_each(r.data, '$.forwardAddresses'))"
+    for hit in state.hits("mail_address", "r.address", targets, "json_array_length(r.data, '$.forwardAddresses') > 0"):
+        home = {*own.get(hit.account, ()), hit.subject.lower().rpartition("@")[2]}
+        outside = [target for target in hit.detail.split(", ") if not _within(target.rpartition("@")[2], home)]
+        if outside:
+            yield replace(hit, detail=f"forwards to {', '.join(outside)}")
+
+
+def _within(domain: str, home: set[str]) -> bool:
+    parts = domain.split(".")
+    return any(".".join(parts[start:]) in home for start in range(len(parts)))
+
+
+CHECK = Check(
+    id="mail-forward-outside",
+    family="mail",
+    severity="medium",
+    title="An address forwards mail to another domain",
+    why="Mail leaves the account, often to private mailboxes; forwarded spam harms the reputation of the domain.",
+    fix="Check with the owner that the target is wanted and still theirs.",
+    table="mail_address",
+    reads=("domain",),
+    find=find,
+)

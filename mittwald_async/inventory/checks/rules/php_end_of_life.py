@@ -1,0 +1,24 @@
+"""PHP or another runtime gets no security fixes any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..check import Check, Hit, InventoryReader
+from ._end_of_life import ended, system_software
+
+
+def find(state: InventoryReader) -> Iterable[Hit]:
+    return ended(state, system_software(state))
+
+
+CHECK = Check(
+    id="php-end-of-life",
+    family="software",
+    severity="high",
+    title="PHP or another runtime gets no security fixes any more",
+    why="Faults that become known stay open for everybody who knows of them.",
+    fix="Move the app to a supported version; try it in a copy first.",
+    table="app_installation",
+    find=find,
+)

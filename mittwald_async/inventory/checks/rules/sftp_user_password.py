@@ -1,0 +1,18 @@
+"""An SFTP user may log in with a password."""
+
+from __future__ import annotations
+
+from ..check import Check
+
+CHECK = Check(
+    id="sftp-user-password",
+    family="access",
+    severity="low",
+    title="An SFTP user may log in with a password",
+    why="Passwords are guessed; keys are not.",
+    fix="Store a public key for the user and remove the password.",
+    table="sftp_user",
+    subject="r.user_name || coalesce(' ' || r.description, '')",
+    detail="'has a password'",
+    where="""r.has_password = 1 AND coalesce(r.active, 1) = 1""",
+)

@@ -1,0 +1,18 @@
+"""A volume belongs to no service."""
+
+from __future__ import annotations
+
+from ..check import Check
+
+CHECK = Check(
+    id="volume-orphaned",
+    family="containers",
+    severity="low",
+    title="A volume belongs to no service",
+    why="It takes up storage that is paid for.",
+    fix="Delete it if its data is not needed.",
+    table="volume",
+    subject="coalesce(r.name, r.id)",
+    detail="CAST(coalesce(r.storage_usage_in_bytes, 0) / 1048576 AS INTEGER) || ' MiB'",
+    where="""r.orphaned = 1""",
+)

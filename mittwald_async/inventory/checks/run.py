@@ -1,0 +1,165 @@
+"""Asking all checks, comparing with the sweep before, hiding what is muted."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from datetime import date, datetime
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from ...errors import ConfigurationError
+from ...runtime.errors import did_you_mean
+from .check import SEVERITIES, Check, CheckReport, Finding, Hit, Skipped, Standing
+from .mutes import Mute
+from .registry import all_checks
+from .state import InventoryState, before, forget_before
+
+
+def run_checks(
+    path: Path,
+    *,
+    only: Iterable[str] = (),
+    mutes: Sequence[Mute] = (),
+    now: str | None = None,
+) -> CheckReport:
+    """Check the newest state of an inventory file.
+
+    Args:
+        path: a SQLite inventory.
+        only: ids or families of checks; empty for all.
+        mutes: findings to hide.
+        now: the time to check against, ISO 8601; by default that of the newest sweep, so that the same file always says
+            the same.
+
+    Raises:
+        ConfigurationError: the file is not an inventory or has no complete sweep, or `only` names no check.
+    """
+    chosen = checks_named(only)
+    with closing(_opened(path)) as db:
+        newest = _newest(db, path)
+        current = InventoryState(db, now or newest)
+        hits, skipped = _ask(current, chosen)
+        earlier = before(db)
+        known: dict[str, Finding] = {}
+        if earlier is not None:
+            asked = [check for check in chosen if check.id not in {skip.check for skip in skipped}]
+            known = {finding.fingerprint: finding for finding in _findings(_ask(earlier, asked)[0], "solved")}
+            forget_before(db)
+    found = [_with_standing(finding, known) for finding in _findings(hits, "new")]
+    present = {finding.fingerprint for finding in found}
+    today = _day(now or newest)
+    hidden = [finding for finding in found if any(mute.hides(finding, today) for mute in mutes)]
+    hidden_ids = {finding.fingerprint for finding in hidden}
+    return CheckReport(
+        findings=tuple(sorted((one for one in found if one.fingerprint not in hidden_ids), key=_order)),
+        solved=tuple(sorted((one for key, one in known.items() if key not in present), key=_order)),
+        muted=tuple(sorted(hidden, key=_order)),
+        skipped=tuple(skipped),
+        checked_at=newest,
+    )
+
+
+def checks_named(names: Iterable[str]) -> tuple[Check, ...]:
+    """Checks by id or family, all for none.
+
+    Raises:
+        ConfigurationError: a name that is neither.
+    """
+    every = all_checks()
+    wanted = list(names)
+    if not wanted:
+        return every
+    known = {check.id for check in every} | {check.family for check in every}
+    for name in wanted:
+        if name not in known:
+            raise ConfigurationError(f"there is no check or family {name!r}{did_you_mean(name, known)}")
+    return tuple(check for check in every if check.id in wanted or check.family in wanted)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    if not path.is_file():
+        raise ConfigurationError(f"{path}: no such file")
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    db.execute("PRAGMA temp_store = MEMORY")
+    return db
+
+
+def _newest(db: sqlite3.Connection, path: Path) -> str:
+    try:
+        found: tuple[str | None] = db.execute("SELECT max(started_at) FROM sweeps WHERE state <> 'running'").fetchone()
+    except sqlite3.DatabaseError:
+        raise ConfigurationError(f"{path} is not an inventory made by `mittwald-async sweep`") from None
+    if found[0] is None:
+        raise ConfigurationError(f"{path} has no finished sweep: run `mittwald-async sweep --out {path}` first")
+    return found[0]
+
+
+def _ask(state: InventoryState, checks: Iterable[Check]) -> tuple[list[tuple[Check, list[Hit]]], list[Skipped]]:
+    hits: list[tuple[Check, list[Hit]]] = []
+    skipped: list[Skipped] = []
+    for check in checks:
+        missing = [name for name in check.needs if not state.has(name)]
+        if missing:
+            skipped.append(
+                Skipped(check.id, f"not in this inventory: {', '.join(missing)} (sweep with -r +{missing[0]})")
+            )
+            continue
+        try:
+            hits.append((check, list(_hits(state, check))))
+        except sqlite3.OperationalError as error:
+            skipped.append(Skipped(check.id, f"this inventory lacks what the check reads: {error}"))
+    return hits, skipped
+
+
+def _hits(state: InventoryState, check: Check) -> Iterable[Hit]:
+    if check.find is not None:
+        return check.find(state)
+    return state.hits(check.table, check.subject, check.detail, check.where)
+
+
+def _findings(asked: Iterable[tuple[Check, list[Hit]]], standing: Standing) -> list[Finding]:
+    return [
+        Finding(
+            check=check.id,
+            family=check.family,
+            severity=check.severity,
+            title=check.title,
+            account=hit.account,
+            resource=check.table,
+            key=hit.key,
+            customer_id=hit.customer_id,
+            project_id=hit.project_id,
+            customer=hit.customer,
+            project=hit.project,
+            subject=hit.subject,
+            detail=hit.detail,
+            standing=standing,
+        )
+        for check, found in asked
+        for hit in found
+    ]
+
+
+def _with_standing(finding: Finding, known: dict[str, Finding]) -> Finding:
+    if finding.fingerprint not in known:
+        return finding
+    return replace(finding, standing="still")
+
+
+def _order(finding: Finding) -> tuple[object, ...]:
+    return (
+        SEVERITIES.index(finding.severity),
+        finding.check,
+        finding.account,
+        finding.customer or "",
+        finding.project or "",
+        finding.subject,
+        finding.key,
+    )
+
+
+def _day(moment: str) -> date:
+    return datetime.fromisoformat(moment).date()

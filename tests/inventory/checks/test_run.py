@@ -1,0 +1,180 @@
+"""Findings over time, mutes, formats and the command."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from mittwald_async.errors import ConfigurationError
+from mittwald_async.inventory.checks import Finding, all_checks, checks_named, mutes_from, run_checks
+from mittwald_async.inventory.checks.formats import FORMATS, as_markdown
+
+from .inventory_file import InventoryFile
+
+YESTERDAY = "2026-11-26T03:00:00+00:00"
+IDS = [check.id for check in all_checks()]
+
+
+def address(name: str, catch_all: bool) -> dict[str, object]:
+    return {"id": name, "address": f"{name}@example.org", "isCatchAll": catch_all, "projectId": "p1", "customerId": "c1"}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> InventoryFile:
+    """Two evenings: one finding stays, one is solved, one is new."""
+    made = InventoryFile(tmp_path / "inventory.sqlite")
+    project = {"id": "p1", "shortId": "p-one", "description": "Shop | <b>", "customerId": "c1", "enabled": True}
+    customer = {"customerId": "c1", "name": "Braun GmbH"}
+    before = [address("stays", True), address("solved", True), address("comes", False)]
+    after = [address("stays", True), address("solved", False), address("comes", True)]
+    made.sweep({"customer": [customer], "project": [project], "mail_address": before}, at=YESTERDAY)
+    made.sweep({"customer": [customer], "project": [project], "mail_address": after})
+    return made
+
+
+def subjects(findings: tuple[Finding, ...]) -> dict[str, str]:
+    return {finding.subject.partition("@")[0]: finding.standing for finding in findings}
+
+
+def test_findings_are_new_still_there_or_solved(file: InventoryFile) -> None:
+    report = run_checks(file.path, only=["mail-catch-all"])
+    assert subjects(report.findings) == {"stays": "still", "comes": "new"}
+    assert subjects(report.solved) == {"solved": "solved"}
+    assert {finding.customer for finding in report.findings} == {"Braun GmbH"}
+
+
+def test_each_account_is_compared_with_its_own_evening_before(file: InventoryFile) -> None:
+    file.sweep({"mail_address": [address("other", True)]}, account="second")
+    report = run_checks(file.path, only=["mail-catch-all"])
+    assert subjects(report.findings) == {"stays": "still", "comes": "new", "other": "new"}
+
+
+def test_an_unfinished_sweep_is_no_evening_to_compare_with(file: InventoryFile) -> None:
+    file.sweep({"mail_address": []}, state="incomplete", at="2026-11-26T12:00:00+00:00", account="third")
+    assert subjects(run_checks(file.path, only=["mail-catch-all"]).findings) == {"stays": "still", "comes": "new"}
+
+
+def test_a_check_of_something_that_was_not_swept_is_skipped_and_says_so(file: InventoryFile) -> None:
+    report = run_checks(file.path, only=["backup-missing"])
+    (skip,) = report.skipped
+    assert skip.check == "backup-missing"
+    assert "backup" in skip.reason
+    assert "-r +backup" in skip.reason
+
+
+def test_families_and_near_misses() -> None:
+    assert {check.family for check in checks_named(["mail", "backup-old"])} == {"mail", "backups"}
+    with pytest.raises(ConfigurationError, match=r"no check or family 'certificate'.*certificates"):
+        checks_named(["certificate"])
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "mutes.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_muted_finding_is_counted_and_not_reported(file: InventoryFile, tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        """
+[[mute]]
+check = "mail-catch-all"
+subject = "stays@*"
+customer = "Braun*"
+reason = "wanted"
+[[mute]]
+family = "mail"
+subject = "comes@example.org"
+until = 2026-11-26
+reason = "was to be gone by yesterday"
+""",
+    )
+    report = run_checks(file.path, only=["mail-catch-all"], mutes=mutes_from(path, IDS))
+    assert subjects(report.findings) == {"comes": "new"}
+    assert subjects(report.muted) == {"stays": "still"}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[[mute]]\ncheck = 'mail-catch-all'", "reason"),
+        ("[[mute]]\ncheck = 'mail-catch-all'\nreason = ' '", "mute 1 needs a reason"),
+        ("[[mute]]\nreason = 'all of it'", "would hide everything"),
+        ("[[mute]]\ncheck = 'mail-catchall'\nreason = 'x'", "no check is called 'mail-catchall'"),
+        ("[[mute]]\nchek = 'mail-catch-all'\nreason = 'x'", "chek"),
+        ("mutes = 1", "only tables"),
+        ("[[mute]", "Expected"),
+    ],
+)
+def test_a_mute_that_would_do_nothing_or_too_much_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        mutes_from(write(tmp_path, text), IDS)
+
+
+def test_what_is_no_inventory_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no such file"):
+        run_checks(tmp_path / "none.sqlite")
+    (tmp_path / "text.sqlite").write_text("not a database, but long enough to be one" * 10, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="not an inventory"):
+        run_checks(tmp_path / "text.sqlite")
+    with pytest.raises(ConfigurationError, match="no finished sweep"):
+        run_checks(InventoryFile(tmp_path / "empty.sqlite").path)
+
+
+def test_the_fingerprint_stays_while_details_change(tmp_path: Path) -> None:
+    file = InventoryFile(tmp_path / "inventory.sqlite")
+    certificate = {"id": "1", "commonName": "example.org", "validTo": "2026-12-05T03:00:00Z"}
+    file.sweep({"certificate": [certificate]}, at=YESTERDAY)
+    (first,) = run_checks(file.path, only=["certificate-expiring"]).findings
+    file.sweep({"certificate": [certificate]})
+    (second,) = run_checks(file.path, only=["certificate-expiring"]).findings
+    assert first.detail != second.detail
+    assert (first.fingerprint, second.standing) == (second.fingerprint, "still")
+
+
+def test_machine_formats_are_what_their_readers_expect(file: InventoryFile) -> None:
+    report, checks = run_checks(file.path), all_checks()
+    found = json.loads(FORMATS["json"](report, checks))
+    assert {"fingerprint", "check", "standing", "customer_id"} <= set(found["findings"][0])
+    assert found["counts"]["low"] == report.count("low")
+
+    suite = ElementTree.fromstring(FORMATS["junit"](report, checks))
+    assert int(suite.attrib["tests"]) == len(checks) == len(suite.findall("testcase"))
+    assert int(suite.attrib["failures"]) == len(suite.findall("testcase/failure")) > 0
+    assert int(suite.attrib["skipped"]) == len(suite.findall("testcase/skipped")) > 0
+
+    (run,) = json.loads(FORMATS["sarif"](report, checks))["runs"]
+    rules = run["tool"]["driver"]["rules"]
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert {result["baselineState"] for result in run["results"]} == {"new", "unchanged"}
+
+
+def test_names_of_others_cannot_break_the_markdown(file: InventoryFile) -> None:
+    text = as_markdown(run_checks(file.path, only=["mail-catch-all"]), all_checks())
+    assert r"Shop \| \<b\>" in text
+    assert "1 new, 1 solved" in text
+
+
+def check(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mittwald_async.cli", "check", *arguments], capture_output=True, text=True, timeout=60
+    )
+
+
+def test_the_command_exits_with_5_where_something_is_wrong(file: InventoryFile) -> None:
+    done = check(str(file.path), "--only", "mail-catch-all", "--new")
+    assert done.returncode == 5, done.stderr
+    assert "+ comes@example.org" in done.stdout
+    assert "stays@" not in done.stdout
+    assert "1 finding (1 low): 1 new, 1 solved" in done.stdout
+    assert check(str(file.path), "--only", "mailbox-full").returncode == 0
+    assert check(str(file.path), "--format", "sarf").returncode == 2
+    assert check().returncode == 2
