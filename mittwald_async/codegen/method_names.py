@@ -24,7 +24,14 @@ _READING = frozenset("check download export fetch preview query search validate 
 """The same for GET, where most words are nouns."""
 _ITEM = {"get": "get", "put": "replace", "patch": "update", "delete": "delete", "post": "post", "head": "check"}
 """The verb for one thing, by HTTP method."""
-_COLLECTION = {"get": "list", "put": "replace", "patch": "update", "delete": "delete", "post": "create", "head": "check"}
+_COLLECTION = {
+    "get": "list",
+    "put": "replace",
+    "patch": "update",
+    "delete": "delete",
+    "post": "create",
+    "head": "check",
+}
 
 
 class MethodNames:
@@ -53,7 +60,9 @@ class MethodNames:
         name = free_name(candidates[0], [*candidates[1:], snake(operation_id)], taken)
         if name != candidates[0] and not (self._config.methods == "path" and name in candidates):
             other = self._names[group, candidates[0]]
-            self._findings.add("renamed", pointer, f"called {group}.{name}: {other!r} is called {candidates[0]} already")
+            self._findings.add(
+                "renamed", pointer, f"called {group}.{name}: {other!r} is called {candidates[0]} already"
+            )
         self._names[group, name] = operation_id
         return group, name
 

@@ -51,7 +51,9 @@ class Results:
             if is_json(kind):
                 place = f"{pointer}/content/{escaped(kind)}"
                 made.append(
-                    ir.Result(status, textual(self._json(child(media, "schema", place), owner, f"{place}/schema")), kind)
+                    ir.Result(
+                        status, textual(self._json(child(media, "schema", place), owner, f"{place}/schema")), kind
+                    )
                 )
             elif is_text(kind):
                 made.append(ir.Result(status, ir.STR, kind))

@@ -475,7 +475,9 @@ if TYPE_CHECKING:
     _DeprecatedDnsRecordTxtSetRequest: TypeAlias = DeprecatedDnsRecordTxtSetRequest
     _DeprecatedIngressTlsRequest: TypeAlias = DeprecatedIngressTlsRequest
     _DnsUpdateRecordSetRequest: TypeAlias = DnsUpdateRecordSetRequest
-    _IngressListIngressesCompatibleWithCertificateRequest: TypeAlias = IngressListIngressesCompatibleWithCertificateRequest
+    _IngressListIngressesCompatibleWithCertificateRequest: TypeAlias = (
+        IngressListIngressesCompatibleWithCertificateRequest
+    )
     _IngressUpdateIngressTlsRequest: TypeAlias = IngressUpdateIngressTlsRequest
     _SslCreateCertificateRequest: TypeAlias = SslCreateCertificateRequest
 else:
