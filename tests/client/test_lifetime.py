@@ -259,7 +259,7 @@ class _Observes:
         ({"headers": 5}, "headers: must be a mapping"),
         ({"headers": {5: "x"}}, "headers"),
         ({"strict": "yes"}, "strict"),
-        ({"session": 5}, "session: must be an aiohttp.ClientSession, not int"),
+        ({"session": 5}, "session must be an aiohttp.ClientSession, got int"),
         ({"pool": 5}, "pool must be a Pool, got int"),
         ({"clock": 5}, "clock"),
         ({"token": 5}, "token must be text, got int"),

@@ -22,7 +22,7 @@ from mittwald_async.runtime._accel import fast_path as direct
 from mittwald_async.runtime._accel.fast_path import Direct
 from mittwald_async.runtime.transport import session
 from mittwald_async.runtime.transport.middleware import RawResponse
-from mittwald_async.runtime.transport.session import Session, limits
+from mittwald_async.runtime.transport.session import Session, WireRequest, limits
 
 LIMITS = limits(120.0, 10.0, 60.0)
 NOTHING = b"HTTP/1.1 204 No\r\n\r\n"
@@ -63,7 +63,7 @@ async def opened(compressed: bool = True) -> AsyncGenerator[Session, None]:
 
 
 async def send(by: Session, url: str, method: str = "GET", headers: dict[str, str] = HEADERS) -> RawResponse:
-    return await by.exchange(method, URL(url, encoded=True), CIMultiDict(headers), None, LIMITS, None)
+    return await by.exchange(WireRequest(method, URL(url, encoded=True), CIMultiDict(headers)), LIMITS)
 
 
 def no_way(*_: object) -> None:
@@ -104,7 +104,7 @@ async def test_both_ways_send_the_same_bytes(method: str, compressed: bool, monk
 async def test_headers_handed_over_are_not_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
     async with hearing() as (url, _), opened() as made:
         headers = CIMultiDict(HEADERS)
-        await made.exchange("GET", URL(f"{url}/"), headers, None, LIMITS, None)
+        await made.exchange(WireRequest("GET", URL(f"{url}/"), headers), LIMITS)
         assert headers == HEADERS
 
 
@@ -172,7 +172,7 @@ async def test_a_deadline_ends_a_request_on_the_short_way(monkeypatch: pytest.Mo
     taken = shortened(monkeypatch)
     async with hearing(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal") as (url, _), opened() as made:
         with pytest.raises(CallTimeoutError):
-            await made.exchange("GET", URL(url), CIMultiDict(), None, limits(0.15, None, None), None)
+            await made.exchange(WireRequest("GET", URL(url), CIMultiDict()), limits(0.15, None, None))
         assert taken == ["/"]
         assert not getattr(made.session.connector, "_acquired")  # noqa: B009 - that no connection is left behind
 
@@ -187,7 +187,7 @@ async def test_silence_is_bounded_for_a_session_handed_in(method: str, monkeypat
     ):
         made = await Session.open(Pool(), own, False)
         with pytest.raises(ReadTimeoutError):
-            await made.exchange(method, URL(url), CIMultiDict(), None, limits(60.0, None, 0.15), None)
+            await made.exchange(WireRequest(method, URL(url), CIMultiDict()), limits(60.0, None, 0.15))
         assert not getattr(own.connector, "_acquired")  # noqa: B009
 
 

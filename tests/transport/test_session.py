@@ -66,8 +66,8 @@ def test_each_failure_is_told_as_what_it_means(error: Exception, kind: type[Tran
 
 
 def test_an_answer_shows_its_size_and_nothing_else() -> None:
-    assert repr(RawResponse(200, {}, b"secret")) == "<Answer 200, 6 bytes>"
-    assert repr(RawResponse(500, {}, b"secret", cut=True)) == "<Answer 500, 6 bytes of more>"
+    assert repr(RawResponse(200, {}, b"secret")) == "<RawResponse 200, 6 bytes>"
+    assert repr(RawResponse(500, {}, b"secret", cut=True)) == "<RawResponse 500, 6 bytes of more>"
 
 
 @virtual

@@ -24,7 +24,7 @@ class RawResponse:
         self.rate_limit: RateLimit | None = None
 
     def __repr__(self) -> str:
-        return f"<Answer {self.status}, {len(self.body)} bytes{' of more' if self.cut else ''}>"
+        return f"<RawResponse {self.status}, {len(self.body)} bytes{' of more' if self.cut else ''}>"
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
