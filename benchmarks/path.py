@@ -30,11 +30,26 @@ _PACKAGE = str(Path(mittwald_async.__file__).parent)
 class Trip(NamedTuple):
     """What one measured piece of work passed."""
 
-    calls: int
-    files: tuple[str, ...]
-    """Relative to the package, in order of their first call."""
-    changes: int
-    """Calls that went into another file than the call before."""
+    way: tuple[str, ...]
+    """The file of each call, relative to the package."""
+
+    @property
+    def calls(self) -> int:
+        return len(self.way)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """In order of their first call."""
+        return tuple(dict.fromkeys(self.way))
+
+    @property
+    def changes(self) -> int:
+        """Calls that went into another file than the call before."""
+        return sum(before != after for before, after in zip(self.way, self.way[1:], strict=False))
+
+    def calls_in(self, place: str) -> int:
+        """Calls in the files whose names begin like this."""
+        return sum(name.startswith(place) for name in self.way)
 
 
 async def trip(work: Callable[[], Awaitable[object]]) -> Trip:
@@ -52,9 +67,7 @@ async def trip(work: Callable[[], Awaitable[object]]) -> Trip:
         await work()
     finally:
         sys.setprofile(None)
-    names = [str(Path(frame.f_code.co_filename).relative_to(_PACKAGE)) for frame in started]
-    changes = sum(before != after for before, after in zip(names, names[1:], strict=False))
-    return Trip(len(names), tuple(dict.fromkeys(names)), changes)
+    return Trip(tuple(Path(frame.f_code.co_filename).relative_to(_PACKAGE).as_posix() for frame in started))
 
 
 async def warm(work: Callable[[], Awaitable[object]]) -> Trip:
@@ -80,7 +93,10 @@ def run(settings: Settings) -> Iterator[Table]:
 async def _calls() -> list[tuple[str, Trip]]:
     from json import dumps
 
-    async with responder(dumps(project(1)).encode()) as url, Mittwald(TOKEN, base_url=url) as mw:
+    async with (
+        responder(dumps({**project(1), "directories": {"Web": "/html"}}).encode()) as url,
+        Mittwald(TOKEN, base_url=url) as mw,
+    ):
         get = await warm(lambda: mw.project.get_project("p-000001"))
     async with responder(page()) as url, Mittwald(TOKEN, base_url=url) as mw:
         listed = await warm(lambda: mw.project.list_projects())

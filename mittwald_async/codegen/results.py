@@ -8,8 +8,8 @@ from . import ir
 from .bodies import is_json, is_text
 from .config import PagingConfig
 from .errors import Findings, escaped
-from .json_types import textual
 from .json_access import Json, child, objects
+from .json_types import textual
 from .schemas import Owner, Schemas
 
 _SUFFIXES = {"201": "Created", "202": "Accepted"}

@@ -17,8 +17,8 @@ from mittwald_async.errors import (
     TransportError,
 )
 from mittwald_async.runtime.transport.deadlines import Deadlines
+from mittwald_async.runtime.transport.failures import classify
 from mittwald_async.runtime.transport.middleware import RawResponse
-from mittwald_async.runtime.transport.session import classify
 from tests.support.clock import virtual
 
 KEY = mock.Mock(host="h", port=443, ssl=True)

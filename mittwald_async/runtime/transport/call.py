@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from yarl import URL
 
 from ..clock import SYSTEM_CLOCK, Clock
@@ -36,9 +37,20 @@ _ID = re.compile(r"(?!.*\bv\d+\b)(?=.*\d).{3,}")
 """A piece of a path in no document that looks like an id: it has a digit that is no version."""
 
 
-class Call:
+class Call(msgspec.Struct, eq=False):
     """One call: what is sent, and what has become of it so far. Most fields stay at their defaults."""
 
+    compiled: CompiledOperation
+    method: str
+    encoded_url: str
+    """As the call began."""
+    url: URL
+    """Where the running attempt goes."""
+    path: Sequence[object]
+    query: Mapping[str, object] | None
+    started: float
+    begun: float
+    """When the running attempt began."""
     number: int = 0
     """Attempts made, the running one included."""
     retries: int = 0
@@ -70,24 +82,6 @@ class Call:
     content: Content | None = None
     secret: Secret | None = None
     attempts: tuple[Attempt, ...] = ()
-
-    def __init__(
-        self,
-        compiled: CompiledOperation,
-        encoded_url: str,
-        path: Sequence[object],
-        query: Mapping[str, object] | None,
-        started: float,
-    ) -> None:
-        self.compiled: CompiledOperation = compiled
-        self.method: str = compiled.method
-        self.encoded_url: str = encoded_url
-        self.url: URL = URL(encoded_url, encoded=True)
-        self.path: Sequence[object] = path
-        self.query: Mapping[str, object] | None = query
-        self.started: float = started
-        self.begun: float = started
-        """When the running attempt began."""
 
     def __repr__(self) -> str:
         return f"<Call {self.compiled.route}, attempt {self.number}>"

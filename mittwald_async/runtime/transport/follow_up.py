@@ -9,7 +9,7 @@ from . import events
 from .call import Call, Shared
 from .middleware import RawResponse
 from .redirects import follow
-from .responses import sealed_answer, status_error
+from .responses import sealed_response, status_error
 from .retry_decision import Retry, after_error, after_status
 from .session import StreamedResponse
 from .time_limits import TimeLimits
@@ -39,7 +39,7 @@ class FollowUp:
             self._next_event(call, response)
             return
         else:
-            headers, body = sealed_answer(response.headers, response.body, call.secret)
+            headers, body = sealed_response(response.headers, response.body, call.secret)
             error = status_error(response.status, headers, body, shared.profile)
             retry = await self._after_status(call, response, error)
         if retry is not None and not self._limits.allows(call, retry.wait):

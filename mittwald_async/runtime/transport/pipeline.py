@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
 from msgspec import UNSET
+from yarl import URL
 
 from ..errors import ClientStateError
 from ..lists import ListContext
@@ -132,7 +133,8 @@ class Pipeline:
     def _call(self, operation: Operation[Any], path: Sequence[object], query: Mapping[str, object] | None) -> Call:
         shared = self.shared
         known = compiled(operation)
-        call = Call(known, shared.base + known.target(path, query), path, query, shared.clock.now())
+        url, now = shared.base + known.target(path, query), shared.clock.now()
+        call = Call(known, known.method, url, URL(url, encoded=True), path, query, now, now)
         if known.accept and known.accept != self._accept:
             call.extra = {"Accept": known.accept}
         return call

@@ -60,7 +60,9 @@ class RequestBuilder:
         )
         # The pieces of the path stand in for its ids: reads of one's own writes work here, too.
         compiled = CompiledOperation(operation, loose=True)
-        call = Call(compiled, str(whole), tuple(whole.path.split("/")), query, shared.clock.now())
+        now = shared.clock.now()
+        pieces = tuple(whole.path.split("/"))
+        call = Call(compiled, compiled.method, str(whole), whole, pieces, query, now, now)
         call.off_origin = not shared.own(whole)
         return call
 

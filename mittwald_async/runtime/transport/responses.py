@@ -60,7 +60,7 @@ def sealed(text: str, secret: Secret | None) -> str:
     return text.replace(secret.reveal(), "***").replace(quote(secret.reveal(), safe=""), "***")
 
 
-def sealed_answer(headers: Mapping[str, str], body: bytes, secret: Secret | None) -> tuple[Mapping[str, str], bytes]:
+def sealed_response(headers: Mapping[str, str], body: bytes, secret: Secret | None) -> tuple[Mapping[str, str], bytes]:
     """Headers and body of an error without the token."""
     if any(value != sealed(value, secret) for value in headers.values()):
         headers = CIMultiDict([(name, sealed(value, secret)) for name, value in headers.items()])

@@ -17,7 +17,7 @@ UNREACHED_FOR = 120.0
 
 
 class Retry(NamedTuple):
-    """Repeat after `wait` seconds."""
+    """Another attempt, after `wait` seconds."""
 
     reason: str
     wait: float = 0.0
@@ -33,11 +33,13 @@ def after_error(call: Call, error: TransportError, options: Options, shared: Sha
     return _counted(call, error.message, options, shared, cost)
 
 
-def after_status(call: Call, answer: RawResponse, error: StatusError, options: Options, shared: Shared) -> Retry | None:
+def after_status(
+    call: Call, response: RawResponse, error: StatusError, options: Options, shared: Shared
+) -> Retry | None:
     """An error status. `None`: give up. (401 and redirects are handled before.)"""
     if call.content is not None and call.content.spent:
         return None
-    status = answer.status
+    status = response.status
     if isinstance(error, ConsistencyError):
         return _unreached(call, options, shared)
     events = shared.profile.events
@@ -45,21 +47,21 @@ def after_status(call: Call, answer: RawResponse, error: StatusError, options: O
         return _lag(call, status, options, shared, events)
     if not retry.repeats_status(call.method, status):
         return None
-    told = retry_after(answer.headers, shared.wall())
+    asked = retry_after(response.headers, shared.wall())
     if isinstance(error, RateLimitError):
-        error.retry_after = told
-    if told is not None and told > options.max_retry_wait:
+        error.retry_after = asked
+    if asked is not None and asked > options.max_retry_wait:
         return None
-    return _counted(call, f"status {status}", options, shared, 0 if status == 429 else retry.Quota.RETRY, told)
+    return _counted(call, f"status {status}", options, shared, 0 if status == 429 else retry.Quota.RETRY, asked)
 
 
 def _counted(
-    call: Call, reason: str, options: Options, shared: Shared, cost: int, told: float | None = None
+    call: Call, reason: str, options: Options, shared: Shared, cost: int, asked: float | None = None
 ) -> Retry | None:
     """A repetition that counts: against the number of retries, the sleeping budget and the client's quota."""
     if call.retries >= options.max_retries:
         return None
-    wait = told
+    wait = asked
     if wait is None:
         wait = retry.jitter(call.retries, shared.chance())
         if call.slept + wait > retry.BUDGET:

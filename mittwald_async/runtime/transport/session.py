@@ -80,28 +80,25 @@ def limits(total: float | None, connect: float | None, read: float | None) -> Li
     return Limits(timers, total, read, aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=None))
 
 
-class StreamedResponse(RawResponse):
+class StreamedResponse(RawResponse, kw_only=True, eq=False):
     """A response whose body is still on the wire."""
 
-    __slots__ = ("_response", "response", "url")
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        super().__init__(response.status, response.headers)
-        self.url: str = ""
-        self.response: Response[None] | None = None
-        """All there is but the body."""
-        self._response = response
+    source: aiohttp.ClientResponse
+    """What the body is read from."""
+    url: str = ""
+    response: Response[None] | None = None
+    """All there is but the body."""
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body, piece by piece. Raises the `TransportError` family where it breaks off."""
         problem: TransportError | None = None
         try:
-            async for chunk in self._response.content.iter_chunked(_CHUNK):
+            async for chunk in self.source.content.iter_chunked(_CHUNK):
                 yield chunk
         except (aiohttp.ClientError, OSError) as error:
             problem = classify(error)
         if problem is not None:
-            rest = _left_in(self._response)
+            rest = _left_in(self.source)
             self.close()
             if rest:
                 yield rest
@@ -112,7 +109,7 @@ class StreamedResponse(RawResponse):
 
     def close(self) -> None:
         """Give the connection back if the body was read whole, else close it."""
-        self._response.close()
+        self.source.close()
 
 
 @cache
@@ -321,7 +318,7 @@ async def _read(response: aiohttp.ClientResponse, stream: bool) -> RawResponse:
     if not 200 <= status < 300:
         return await _bounded(response)
     if stream:
-        return StreamedResponse(response)
+        return StreamedResponse(status, response.headers, source=response)
     body = response.content
     # Mostly the body came with the head: then there is nothing to wait for.
     return RawResponse(status, response.headers, body.read_nowait() if body.is_eof() else await response.read())
