@@ -123,7 +123,7 @@ class AttemptLoop:
             raise self.shared.unusable()
 
     async def _get_token(self, call: Call) -> None:
-        """There is no token at hand that is good for a while: get one. Routes without security do without."""
+        """No token is there, or it expires soon: get one. Routes without security need none."""
         credentials = self.shared.credentials
         if credentials is None or not call.compiled.operation.secured:
             return

@@ -121,7 +121,7 @@ def _accept(operation: Operation[Any]) -> str:
     if not kinds:
         return ""  # what comes back is not documented: the profile says what is usual
     if any("json" in kind for kind in kinds):
-        # Errors are JSON as well; a JSON operation without a body still wants to be told what went wrong.
+        # Errors are JSON as well; a JSON operation without a body still wants to know what went wrong.
         return "application/json"
     return ", ".join([*kinds, "application/json;q=0.9"])
 

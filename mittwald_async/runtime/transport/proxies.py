@@ -40,7 +40,7 @@ class Proxies:
         address = http_url(proxy if "://" in proxy else f"http://{proxy}")
         if address is None:
             raise ValueError(
-                f"the environment's proxy for {url.scheme} is no http proxy; Pool(trust_env=False) does without"
+                f"the environment's proxy for {url.scheme} is not an http proxy; Pool(trust_env=False) ignores it"
             )
         arguments: dict[str, Any] = {"proxy": address.with_user(None)}
         if address.user is not None:

@@ -78,7 +78,7 @@ def event_id(method: str, status: int, headers: Mapping[str, str], ids: EventIds
 
 
 def packed(headers: Mapping[str, str]) -> str:
-    """Why a body cannot be read, where it is packed in a way that nobody here unpacks; mostly nothing.
+    """Why a body cannot be read, where it is packed in a way that cannot be unpacked here; mostly nothing.
 
     Packings that were asked for are unpacked by the HTTP client, which leaves the header in place."""
     named = headers.get("Content-Encoding", "")

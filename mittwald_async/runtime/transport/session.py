@@ -128,7 +128,7 @@ def check_session(session: object) -> None:
 
 
 class Connections(aiohttp.TCPConnector):
-    """A pool that gives out no connection on which an answer has come that nobody asked for.
+    """A pool that gives out no connection on which an answer has come to no request of ours.
 
     aiohttp would take it for the answer of the next request, which is another call's, and so on for all that follow.
     """
@@ -368,7 +368,7 @@ class _NoResend:
     """aiohttp middleware around a request: sees what goes out, and that it goes out once.
 
     aiohttp sends an idempotent request a second time, unasked and untold, when a kept connection turns out to be closed.
-    Retries are counted and told in the pipeline, so that one is refused with the error of the first.
+    Retries are counted and reported by the attempt loop, so that one is refused with the error of the first.
     """
 
     __slots__ = ("_failure", "_watched")
