@@ -18,6 +18,7 @@ from yarl import URL
 
 from mittwald_async.errors import CallTimeoutError, ConnectTimeoutError, ReadTimeoutError
 from mittwald_async.options import Pool
+from mittwald_async.runtime._accel import PURE
 from mittwald_async.runtime._accel import fast_path as direct
 from mittwald_async.runtime._accel.fast_path import Direct
 from mittwald_async.runtime.transport import session
@@ -27,6 +28,8 @@ from mittwald_async.runtime.transport.session import Session, WireRequest, limit
 LIMITS = limits(120.0, 10.0, 60.0)
 NOTHING = b"HTTP/1.1 204 No\r\n\r\n"
 HEADERS = {"User-Agent": "tests", "Accept": "application/json", "X-Access-Token": "token-for-tests"}
+
+NEEDS_FAST_PATH = pytest.mark.skipif(PURE, reason="the fast path is switched off")
 
 
 @asynccontextmanager
@@ -85,6 +88,7 @@ def shortened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.parametrize("compressed", [True, False])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS"])
+@NEEDS_FAST_PATH
 async def test_both_ways_send_the_same_bytes(method: str, compressed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = shortened(monkeypatch)
     async with hearing() as (url, heads):
@@ -108,6 +112,7 @@ async def test_headers_handed_over_are_not_written_to(monkeypatch: pytest.Monkey
         assert headers == HEADERS
 
 
+@NEEDS_FAST_PATH
 async def test_who_replaces_a_sessions_requests_later_gets_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     original: Any = getattr(aiohttp.ClientSession, "_request")  # noqa: B009 - what recorders and mocks replace
@@ -141,6 +146,7 @@ async def test_who_replaced_them_before_gets_them_too() -> None:
     assert not direct.is_aiohttps(None)
 
 
+@NEEDS_FAST_PATH
 async def test_traced_sessions_sessions_with_middleware_and_other_releases_go_the_long_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -166,6 +172,7 @@ async def test_urls_with_credentials_go_the_long_way(monkeypatch: pytest.MonkeyP
     assert b"\r\nAuthorization: Basic " in heads[0]
 
 
+@NEEDS_FAST_PATH
 async def test_a_deadline_ends_a_request_on_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "COARSE", 0.1)
     monkeypatch.setattr("mittwald_async.runtime.transport.deadlines._TICK", 0.02)

@@ -13,6 +13,7 @@ import pytest
 from benchmarks.call import page, project
 from benchmarks.path import trip, warm
 from mittwald_async import Mittwald
+from mittwald_async.runtime._accel import PURE
 from tests.client.tools import reply, serving
 
 BUDGET = {"X-RateLimit-Limit": "9000000", "X-RateLimit-Remaining": "8999999", "X-RateLimit-Reset": "600"}
@@ -29,6 +30,7 @@ async def _list(mw: Mittwald) -> object:
     return await mw.project.list_projects()
 
 
+@pytest.mark.skipif(PURE, reason="the fast path is switched off")
 @pytest.mark.parametrize(
     ("body", "work", "most_files", "most_calls"),
     [

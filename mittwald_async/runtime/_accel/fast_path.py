@@ -19,6 +19,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from ..transport.deadlines import Deadline
+from . import PURE
 
 BODIED = frozenset(("POST", "PUT", "PATCH"))
 """Methods of which aiohttp says without a body, too, of what type it is."""
@@ -51,7 +52,7 @@ class Direct:
         cls, session: aiohttp.ClientSession, connector: aiohttp.BaseConnector, max_field_size: int
     ) -> Direct | None:
         """The short way, or `None` where it cannot be taken."""
-        if not aiohttp.__version__.startswith(_RELEASES) or not is_aiohttps(_PLAIN):
+        if PURE or not aiohttp.__version__.startswith(_RELEASES) or not is_aiohttps(_PLAIN):
             return None
         if session.trace_configs or getattr(session, "_middlewares", None):
             return None
