@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from .facts import ReportFacts
@@ -12,7 +13,7 @@ _GIB = 1 << 30
 
 def charts_of(facts: ReportFacts) -> dict[str, str]:
     """The charts that there is data for, by name."""
-    import altair as alt  # in extra `report`; takes most of a second to import
+    alt: Any = import_module("altair")  # in extra `report`; takes most of a second to import, and has loose types
 
     drawn: dict[str, Any] = {}
     if facts.expiry:
@@ -70,7 +71,7 @@ def _storage(alt: Any, facts: ReportFacts) -> Any:
 
 def _svg(chart: Any) -> str:
     """As SVG that takes the page's text colour, so that it can be read in the dark, too."""
-    import vl_convert
+    converter: Any = import_module("vl_convert")
 
     ink = dict.fromkeys(("labelColor", "titleColor", "domainColor", "tickColor"), "currentColor")
     styled = (
@@ -79,4 +80,4 @@ def _svg(chart: Any) -> str:
         .configure_legend(labelColor="currentColor", titleColor="currentColor", labelLimit=220)
         .configure_view(stroke=None)
     )
-    return vl_convert.vegalite_to_svg(styled.to_dict())
+    return str(converter.vegalite_to_svg(styled.to_dict()))

@@ -22,7 +22,7 @@ left out is counted, worst first."""
 PEOPLE, CHANGES, CUSTOMERS, UNSEEN = 1000, 500, 1000, 500
 """Rows of the tables of people, changes, customers and of what could not be seen, likewise."""
 
-Row = Sequence[Any]
+Row = tuple[Any, ...]
 
 
 class Table(msgspec.Struct, kw_only=True):
