@@ -51,6 +51,7 @@ def operation(type_expr: str) -> Operation[Any]:
         group="benchmark",
         name="benchmark",
         tag="Benchmark",
+        models="mittwald_async.models",
         results=(Result(status=200, type=type_expr, content_type="application/json"),),
     )
 
