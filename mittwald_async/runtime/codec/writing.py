@@ -78,7 +78,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, str | UserString):
         return str(value)
     if isinstance(value, Sequence | Set) and not isinstance(value, bytes | bytearray | memoryview):
-        parts = cast("Sequence[Any]", value)  # type: ignore[redundant-cast]
+        parts = cast("Sequence[Any]", value)
         return [plain(part) for part in parts if part is not UNSET]
     return _plain_scalar(value)
 
@@ -101,7 +101,8 @@ def _place(value: Any) -> str:
         pairs = cast("Mapping[Any, Any]", value).items()  # type: ignore[redundant-cast]
         steps = [(f".{key}", part) for key, part in pairs]
     elif isinstance(value, Sequence) and not isinstance(value, str):
-        steps = [(f"[{index}]", part) for index, part in enumerate(cast("Sequence[Any]", value))]
+        parts = cast("Sequence[Any]", value)  # type: ignore[redundant-cast]
+        steps = [(f"[{index}]", part) for index, part in enumerate(parts)]
     elif isinstance(value, msgspec.Struct):
         steps = [(f".{field.encode_name}", getattr(value, field.name)) for field in msgspec.structs.fields(value)]
     for step, part in steps:

@@ -159,7 +159,9 @@ def keeps_all(made: Any, value: Any) -> bool:
 
 def loss(made: Any, value: Any) -> int:
     """How many properties of a JSON value have no field in what was made of it, at any depth."""
-    if isinstance(made, Struct) and value.__class__ is dict:
+    if isinstance(made, Struct):
+        if value.__class__ is not dict:
+            return 0
         fields = dict(zip(made.__struct_encode_fields__, made.__struct_fields__, strict=True))
         return sum(loss(getattr(made, fields[key]), part) if key in fields else 1 for key, part in value.items())
     if made.__class__ is list and value.__class__ is list:
