@@ -138,7 +138,7 @@ class UnionStandIn(metaclass=HasEveryInstance):
 
 
 def stand_in_for(module: object, name: str) -> type[UnionStandIn] | None:
-    """The stand-in of the union that a models module has under a name; `None` if that is no union."""
+    """The stand-in of the union that a models module has under a name; `None` if that is not a union."""
     found = vars(module).get(f"_{name}")
     return found if isinstance(found, type) and issubclass(found, UnionStandIn) else None
 

@@ -54,7 +54,7 @@ class _Source:
         return made
 
     def convert(self, depth: int, variant: Any) -> None:
-        """Return the value as a variant that is no stand-in."""
+        """Return the value as a variant that is not a stand-in."""
         if not holds(variant, (UnionStandIn,)):
             self.add(depth, f"return convert(value, {self.name(variant)})")
         elif _contains_itself(variant):

@@ -4,7 +4,7 @@
 second sending with every call. None of that is in use here, and considering it costs 15 % of a call's CPU (`python -m
 benchmarks accel`: a GET of 20 projects by 16 tasks). What is left of it then are four steps: make the request, get a connection, send, read the head of the answer. They are methods of
 aiohttp's exported classes, but no document promises that they stay as they are. So the short way is taken on the releases
-it was written for, and only while nobody has put something of their own around a session's requests, as aioresponses,
+it was written for, and only while no other tool has put something of its own around a session's requests, as aioresponses,
 recorders and tracing tools do. Everybody else's requests go through `ClientSession.request`, at that higher price.
 """
 

@@ -127,11 +127,13 @@ def steps_of(stand_in: type[UnionStandIn]) -> tuple[Step, ...]:
     found = _steps.get(stand_in)
     if found is None:
         variants = variants_of(stand_in)
-        told = [(variants[index], _evidence(test), test) for index, test in stand_in.plan]
-        undecided = [(number, variant) for number, (variant, evidence, _) in enumerate(told) if evidence != "const"]
+        told_apart = [(variants[index], _evidence(test), test) for index, test in stand_in.plan]
+        undecided = [
+            (number, variant) for number, (variant, evidence, _) in enumerate(told_apart) if evidence != "const"
+        ]
         _steps[stand_in] = found = tuple(
             Step(compile_test(test), variant, evidence, _rivals(number, variant, undecided))
-            for number, (variant, evidence, test) in enumerate(told)
+            for number, (variant, evidence, test) in enumerate(told_apart)
         )
     return found
 
