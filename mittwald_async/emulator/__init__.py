@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .server import Server
     from .state import World
     from .tenant import Tenant
+    from .webhooks import Webhook
 
 __all__ = [
     "MFA_CODE",
@@ -142,6 +143,20 @@ class Emulator:
         """Every write that was carried out, oldest first, whatever became of its answer: the judge of programs that must
         do nothing twice and lose nothing."""
         return list(self.core.writes)
+
+    @property
+    def webhooks(self) -> list[Webhook]:
+        """The last webhooks about extension instances, oldest first, sent (see the option `webhook_url`) or not."""
+        if self._server is None:
+            self.core.new_webhooks()
+        return list(self.core.webhooks)
+
+    @property
+    def webhook_serial(self) -> str:
+        """Serial of the key that signs webhooks; the key is at `GET /v2/public-keys/{serial}`."""
+        from .signing import SigningKey
+
+        return SigningKey(self.options.signing_seed(), "webhook").serial
 
     def inject(self, *faults: Fault) -> None:
         """Let things go wrong from now on.

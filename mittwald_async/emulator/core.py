@@ -38,6 +38,7 @@ from .shapes import Shapes
 from .state import World
 from .tenant import Shared, Specification, Tenant
 from .validate import Checker
+from .webhooks import Webhook
 
 log: logging.Logger = logging.getLogger("mittwald_async.emulator")
 DUMP_VERSION = 2
@@ -81,6 +82,7 @@ class Core:
         self.counts.clear()
         self.log: deque[LoggedRequest] = deque(maxlen=options.log_size)
         self.writes: deque[ExecutedWrite] = deque(maxlen=options.write_log_size)
+        self.webhooks: deque[Webhook] = deque(maxlen=options.log_size)
         self.limits: RateLimits = RateLimits(options)
         self.faults: Faults = faults
         shared = Shared(
@@ -225,6 +227,15 @@ class Core:
     def trace_id(self) -> str:
         """Id of the current request, for support."""
         return f"{self.options.seed & 0xFFFFFFFF:08x}{self.number:024x}"
+
+    def new_webhooks(self) -> list[Webhook]:
+        """Webhooks that were caused since this was asked, to be sent."""
+        found: list[Webhook] = []
+        for tenant in self.tenants:
+            found += tenant.world.outbox
+            tenant.world.outbox.clear()
+        self.webhooks += found
+        return found
 
     def churn(self, seed: int, days: int) -> list[Change]:
         """Let days pass in all accounts, each with its backups, renewals and changes by people; gives all of them."""

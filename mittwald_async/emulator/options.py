@@ -128,6 +128,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Requests the control API remembers."""
     write_log_size: int = 1_000_000
     """Executed writes that are remembered."""
+    webhook_url: str | None = None
+    """Where webhooks about extension instances are sent, signed; `None`: nowhere."""
+    key_seed: int | None = None
+    """Seed of the keys that sign webhooks and session tokens; `None`: the seed."""
     empty_lists: bool = False
     """True: lists of the whole account answer `[]` (but for those of projects, servers and customers), though the lists of
     a project show its items, as some tokens of the real API see it."""
@@ -164,6 +168,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         for name, limit in (("rate_limit", self.rate_limit), ("login_limit", self.login_limit)):
             if limit is not None and (limit[0] < 1 or limit[1] <= 0):
                 raise OptionError(f"{name} must be at least 1 request in more than 0 seconds")
+        if self.webhook_url is not None and not self.webhook_url.startswith(("http://", "https://")):
+            raise OptionError("webhook_url must begin with http:// or https://")
         if self.accounts:
             self._check_accounts()
         if not self.auth and self.mfa:
@@ -179,6 +185,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             values = [getattr(account, "account_name" if name == "name" else name) for account in each]
             if len(set(values)) < len(values):
                 raise OptionError(f"accounts must differ in {name}")
+
+    def signing_seed(self) -> int:
+        """The seed of the signing keys."""
+        return self.seed if self.key_seed is None else self.key_seed
 
     def each_account(self) -> list[AccountOptions]:
         """The options of every account: one where none are given."""
@@ -205,6 +215,7 @@ def _for_account(options: Options, account: Account, number: int) -> AccountOpti
         local, _, domain = options.email.partition("@")
         own.setdefault("email", f"{local}-{number}@{domain}")
     shared = {name: getattr(options, name) for name in Options.__struct_fields__}
+    shared["key_seed"] = options.signing_seed()
     return AccountOptions(**{**shared, "accounts": (), **own}, account_name=account.name or f"account-{number}")
 
 
@@ -248,5 +259,7 @@ class OptionsByName(TypedDict, total=False):
     state: str | os.PathLike[str] | None
     log_size: int
     write_log_size: int
+    webhook_url: str | None
+    key_seed: int | None
     empty_lists: bool
     broken_log_ends: bool

@@ -16,9 +16,12 @@ from .options import Options, Transitions
 from .replies import Fail, Listing
 from .seeded import KIND_OF_PARAMETER, KINDS, SeededAccount
 from .views import AFTER_STEP, BEFORE_DELETE, VIEWS, View
+from .webhooks import Webhook
 
 _CREATED = 1 << 12
 """Added to a kind's number in the ids of created objects."""
+_WITHOUT_KIND = 250
+"""Number of what is no kind of object, in ids."""
 _SHOWN_BYTES = 256 << 20
 """Encoded JSON kept for the next reader."""
 _SELECTIONS = 64
@@ -76,6 +79,7 @@ class World:
         self.serial: int = 0
         self.topics: dict[str, dict[str, Any]] = {}
         self.blobs: dict[str, bytes] = {}
+        self._outbox: list[Webhook] = []
         self.transitions = RunningTransitions()
         self._forget()
 
@@ -83,6 +87,11 @@ class World:
         self._shown: dict[str, dict[Key, msgspec.Raw]] = {}
         self._shown_bytes = 0
         self._selections: dict[Any, list[Key]] = {}
+
+    @property
+    def outbox(self) -> list[Webhook]:
+        """Webhooks that are still to be sent."""
+        return self._outbox
 
     # ids and permissions
 
@@ -278,9 +287,10 @@ class World:
         return self.clock.iso()
 
     def new_id(self, kind: str) -> str:
-        """An id for an object to be created."""
+        """An id for an object to be created, or for something that is none of the kinds."""
         self.serial += 1
-        return self.seeded.ids.uuid(KINDS[kind].number + _CREATED, self.serial)
+        number = KINDS[kind].number if kind in KINDS else _WITHOUT_KIND
+        return self.seeded.ids.uuid(number + _CREATED, self.serial)
 
     def new_short(self, prefix: str) -> str:
         """A short id that no generated object has: numbers from the far end."""

@@ -9,6 +9,7 @@ import msgspec
 
 from .listing import Key, Keys
 from .seeded import SeededAccount
+from .webhooks import Webhook
 
 
 class Objects(Protocol):
@@ -18,6 +19,13 @@ class Objects(Protocol):
     def seeded(self) -> SeededAccount:
         """The account as it was generated."""
         ...
+
+    @property
+    def outbox(self) -> list[Webhook]:
+        """Webhooks to be sent."""
+        ...
+
+    def now(self) -> str: ...
 
     def id(self, kind: str, key: Key) -> str: ...
 

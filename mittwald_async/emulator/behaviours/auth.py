@@ -16,6 +16,7 @@ from ..identity import Identity, Token
 from ..options import Options
 from ..replies import Fail, Nothing, Reply, Value
 from ..routes import Route
+from ..signing import claimed_user
 
 TokenKind = Literal["session", "api", "extension", "key"]
 NOBODY = Identity("nobody")
@@ -192,6 +193,7 @@ class LoginBody(msgspec.Struct, rename="camel"):
     email: Any = None
     refresh_token: Any = None
     user_id: Any = None
+    session_token: Any = None
 
 
 def login_of(body: bytes) -> LoginBody:
@@ -204,7 +206,11 @@ def login_of(body: bytes) -> LoginBody:
 
 def is_for(store: TokenStore, email: str, given: LoginBody) -> bool:
     """Whether a login is for the account of these tokens and this main user."""
-    return given.email == email or store.has_user(given.user_id) or store.can_refresh(given.refresh_token)
+    return (
+        given.email == email
+        or store.has_user(given.user_id or claimed_user(given.session_token))
+        or store.can_refresh(given.refresh_token)
+    )
 
 
 def identify(store: TokenStore, route: Route, headers: Mapping[str, str], main: Identity) -> Identity:

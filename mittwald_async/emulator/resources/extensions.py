@@ -10,6 +10,7 @@ from ..replies import Fail, Nothing, Reply, Value
 from ..seeded import SeededAccount, kind, spread
 from ..state import World
 from .base import Sort, Test, descending, equal, filtered, known, located, search, shown, unfit, world_of
+from .webhooks import added_to_context, notify
 
 _EXTENSIONS = (
     ("Uptime-Wächter", "project", ("domain:read", "ingress:read")),
@@ -209,6 +210,7 @@ def _created(call: Call, extension_id: str, context: str, context_id: str) -> st
     value = _instance(world.seeded, id, int(about), context, context_id, world.now())
     value["consentedScopes"] = call.body["consentedScopes"]
     world.create("extension_instance", context_id if context == "project" else None, value)
+    added_to_context(world, id)
     call.wrote(**{f"{context}_id": context_id}, created=(id,))
     return id
 
@@ -221,7 +223,10 @@ def delete_instance(call: Call) -> Reply:
 
 
 def _set(call: Call, **changes: Any) -> Reply:
-    world_of(call).change("extension_instance", _key(call), **changes)
+    world = world_of(call)
+    key = _key(call)
+    world.change("extension_instance", key, **changes)
+    notify(world, "InstanceUpdated", key)
     return Nothing(status=204)
 
 
@@ -251,8 +256,7 @@ def _termination(call: Call, pending: bool) -> Reply:
 def schedule_termination(call: Call) -> Reply:
     if call.body.get("instantTermination"):
         world = world_of(call)
-        key = _key(call)
-        world.remove("extension_instance", key)
+        world.remove("extension_instance", _key(call))
         return Value({"extensionInstanceId": call.path["extensionInstanceId"]})
     return _termination(call, True)
 
