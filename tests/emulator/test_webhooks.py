@@ -77,7 +77,7 @@ async def test_the_life_of_an_instance_is_told_in_signed_webhooks() -> None:
             "extensionId": extension.id,
             "extensionInstanceId": created.id,
         }
-        rotated = await mw.call("contributor-rotate-secret-for-extension-instance", path=path)
+        rotated = await mw.call("contributor-rotate-secret-for-extension-instance", path=path, body={})
         await receiver.wait_for(3)
         assert emulator.world.extension_secret(created.id)[0] == rotated.secret  # type: ignore[index]  # there is one
         await mw.call("extension-delete-extension-instance", path={"extensionInstanceId": created.id})
@@ -170,7 +170,9 @@ async def test_a_session_token_is_exchanged_within_its_minute() -> None:
     second = talk.emulator.accounts[1]
     world = second.world
     instance = world.id("extension_instance", next(iter(world.keys("extension_instance"))))
-    made = await talk.post(f"/v2/extension-instances/{instance}/sessions/7d3c1f0e-5a7b-4a52-9f43-0f6c1f0b2a11", x_access_token=second.token)
+    made = await talk.post(
+        f"/v2/extension-instances/{instance}/sessions/7d3c1f0e-5a7b-4a52-9f43-0f6c1f0b2a11", x_access_token=second.token
+    )
     token = made.json["sessionToken"]
     head, claims, _ = (base64.urlsafe_b64decode(part + "===") for part in token.split("."))
     assert msgspec.json.decode(head)["alg"] == "EdDSA"

@@ -11,6 +11,7 @@ from ..replies import Fail, Nothing, Reply, Value
 from ..seeded import SeededAccount, kind, same_as, spread
 from ..state import World
 from ..views import Objects, before_delete, view
+from .activities import database_parameters, note_activity
 from .base import given, located, patch, remove, scope_of, shown, unfit, whole, world_of
 
 _MYSQL = ("8.0", "8.0", "8.4", "8.4", "5.7")
@@ -239,15 +240,28 @@ def patch_mysql(call: Call) -> Reply:
     """A new version reads as such at once, while the status stays `ready` for a moment before the change begins."""
     world = world_of(call)
     key = located(call, "mysql_database", "mysqlDatabaseId")
-    version = call.body.get("version", world.read("mysql_database", key)["version"])
+    before = world.read("mysql_database", key)
+    version = call.body.get("version", before["version"])
     if version not in _MYSQL:
         raise unfit("body.version", "no such MySQL version")
-    changes = version != world.read("mysql_database", key)["version"]
+    changes = version != before["version"]
     names = ("characterSettings", "description", "version")
     reply = patch(call, "mysql_database", "mysqlDatabaseId", *names, updatedAt=world.now())
     if changes:
+        _note_version(call, "mysql", before, version)
         _change_version(world, "mysql_database", key, {"isReady": False}, {"isReady": True})
     return reply
+
+
+def _note_version(call: Call, kind: str, before: dict[str, Any], version: str) -> None:
+    action = {
+        "name": f"database.{kind}-version-set",
+        "parameters": database_parameters(before),
+        "changes": {"before": {"version": before["version"]}, "after": {"version": version}},
+    }
+    world = world_of(call)
+    aggregate = ("database", f"{kind}database", before["id"])
+    note_activity(world, before["projectId"], world.now(), aggregate, action, call.identity.user_id)
 
 
 def _change_version(world: World, kind: str, key: Key, during: dict[str, Any], after: dict[str, Any]) -> None:
@@ -436,13 +450,15 @@ def create_redis(call: Call) -> Reply:
 def patch_redis(call: Call) -> Reply:
     world = world_of(call)
     key = located(call, "redis_database", "redisDatabaseId")
-    version = call.body.get("version", world.read("redis_database", key)["version"])
+    before = world.read("redis_database", key)
+    version = call.body.get("version", before["version"])
     if version not in _REDIS:
         raise unfit("body.version", "no such Redis version")
-    changes = version != world.read("redis_database", key)["version"]
+    changes = version != before["version"]
     names = ("configuration", "description", "version")
     reply = patch(call, "redis_database", "redisDatabaseId", *names, updatedAt=world.now())
     if changes:
+        _note_version(call, "redis", before, version)
         _change_version(world, "redis_database", key, {}, {})
     return reply
 
