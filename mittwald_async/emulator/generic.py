@@ -1,4 +1,4 @@
-"""Answers of operations that nobody wrote a handler for: invented, stable, in the documented shape."""
+"""Answers of operations without a handler: invented, stable, in the documented shape."""
 
 from __future__ import annotations
 

@@ -220,8 +220,8 @@ def _for_account(options: Options, account: Account, number: int) -> AccountOpti
 
 
 def usual_lag(clock: object) -> float:
-    """The lag where none is asked for: with a virtual clock, a read that waits for its write would wait for ever, since
-    nobody advances the clock meanwhile."""
+    """The lag where none is asked for: with a virtual clock, a read that waits for its write would wait without end, since
+    the clock is not advanced meanwhile."""
     return 0.0 if clock == "virtual" else Options().lag
 
 

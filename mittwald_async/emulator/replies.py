@@ -20,7 +20,7 @@ class Lazy(Protocol):
 
 
 class Listing(msgspec.Struct, frozen=True):
-    """A list, whole, filtered and ordered; the paging trait cuts the page out and writes the headers. Wrapped lists
+    """A list, whole, filtered and ordered; paging cuts the page out and writes the headers. Wrapped lists
     (`{"leads": […]}`) are wrapped by the core as the facts say; further properties go to `extra`."""
 
     items: Lazy
@@ -62,7 +62,7 @@ class Issue(msgspec.Struct, frozen=True):
 
 
 class Fail(Exception):
-    """An error answer; raise it or return it. `refused` is the 412 that is final, told apart by its type."""
+    """An error answer; raise it or return it. `refused` is the 412 that is final, recognised by its type."""
 
     def __init__(self, status: int, type: str, message: str, issues: Iterable[Issue] = ()) -> None:
         super().__init__(message)

@@ -26,7 +26,7 @@ _DOWNLOADS = "/__emulator/downloads/"
 _PIECES = 10
 _NO_BODY = frozenset({204, 304})
 _QUIET = logging.Logger("mittwald_async.emulator.http", logging.CRITICAL)
-"""Garbage from clients is no news; what fails in handlers is logged by the core."""
+"""Garbage from clients is not logged; what fails in handlers is, by the core."""
 _TOO_LARGE = b'{"type":"RequestEntityTooLarge","message":"the body is too large"}'
 
 

@@ -21,7 +21,7 @@ from .webhooks import Webhook
 _CREATED = 1 << 12
 """Added to a kind's number in the ids of created objects."""
 _WITHOUT_KIND = 250
-"""Number of what is no kind of object, in ids."""
+"""Number, in ids, of what does not belong to a kind."""
 _SHOWN_BYTES = 256 << 20
 """Encoded JSON kept for the next reader."""
 _SELECTIONS = 64

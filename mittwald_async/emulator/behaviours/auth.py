@@ -19,7 +19,7 @@ from ..routes import Route
 from ..signing import claimed_user
 
 TokenKind = Literal["session", "api", "extension", "key"]
-NOBODY = Identity("nobody")
+ANONYMOUS = Identity("anonymous")
 _KEY_SECONDS = 60.0
 """Life of a retrieval key; the document says only that it is short."""
 
@@ -221,14 +221,14 @@ def identify(store: TokenStore, route: Route, headers: Mapping[str, str], main: 
         return main
     who = store.who(secret) if secret else None
     if operation.operation_id in OPEN or not operation.secured:
-        return who or NOBODY
+        return who or ANONYMOUS
     if who is None:
         if (
             not secret
             and "token" in {name.lower() for name in (*route.headers, *route.query)}
             and "file" in operation.operation_id
         ):
-            return NOBODY
+            return ANONYMOUS
         raise Fail(401, "Unauthorized", "access token is missing, expired or invalid")
     if who.kind == "extension" and route.unscoped:
         raise Fail.forbidden("this list needs a token that is bound to a user")

@@ -293,7 +293,7 @@ def create_schedule(call: Call) -> Reply:
 
 def _check_schedule(body: dict[str, Any]) -> None:
     if "schedule" in body and len(body["schedule"].split()) != 5:
-        raise unfit("body.schedule", "is no cron expression of five fields")
+        raise unfit("body.schedule", "is not a cron expression of five fields")
 
 
 @handles("backup-update-project-backup-schedule")

@@ -169,7 +169,7 @@ _PLAIN = (
 
 def _checked_interval(body: dict[str, Any]) -> None:
     if "interval" in body and len(body["interval"].split()) != 5:
-        raise unfit("body.interval", "is no cron expression of five fields")
+        raise unfit("body.interval", "is not a cron expression of five fields")
 
 
 @handles("cronjob-create-cronjob")

@@ -132,7 +132,7 @@ _SHAPES = {
 
 def _replace(call: Call, name: str) -> None:
     if call.body and set(call.body) != _SHAPES[name]:
-        raise unfit("body", f"is no record set of the kind {name}")
+        raise unfit("body", f"is not a record set of the kind {name}")
     _put(call, name, call.body)
 
 

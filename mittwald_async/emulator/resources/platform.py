@@ -46,7 +46,7 @@ def tlds(call: Call) -> Reply:
 
 @handles("domain-suggest")
 def suggest(call: Call) -> Reply:
-    """Names made of the prompt that nobody in the account has."""
+    """Names made of the prompt that no user of the account has."""
     world = world_of(call)
     taken = {world.read("domain", key)["domain"] for key in world.keys("domain")}
     base = slug(call.query["prompt"]) or "domain"

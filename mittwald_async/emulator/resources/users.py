@@ -356,7 +356,7 @@ def create_key(call: Call) -> Reply:
     world = world_of(call)
     text: str = call.body["publicKey"]
     if len(text.split()) < 2:
-        raise unfit("body.publicKey", "is no public key")
+        raise unfit("body.publicKey", "is not a public key")
     value = _ssh_key(world.new_id("user_ssh_key"), text, world.now())
     world.create("user_ssh_key", None, value | given(call.body, "expiresAt"))
     return Value({})
