@@ -121,8 +121,9 @@ def siblings(talk: Talk, route: Route) -> dict[str, str]:
     world = talk.core.world
     for name, kind in (("serviceId", "service"), ("volumeId", "volume")):
         if f"/{{{name}}}" in route.operation.path:
-            value = world.read(kind, next(iter(world.keys(kind))))
-            return {name: value["id"], "stackId": value["stackId"]}
+            for key in world.keys(kind)[:1]:
+                value = world.read(kind, key)
+                return {name: value["id"], "stackId": value["stackId"]}
     return {}
 
 
