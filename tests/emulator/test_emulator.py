@@ -341,3 +341,13 @@ def test_options_are_one_record() -> None:
     assert Emulator.of(options).options == options
     assert msgspec.convert(msgspec.to_builtins(options), Options) == options
     assert Login("u", "e", "p").mfa_code is None
+
+
+async def test_reads_without_a_handler_have_an_ordinary_http_etag() -> None:
+    """A client must not take it for an event id: sent as `if-event-reached` it is never reached."""
+    talk = Talk(event_wait=0.0, lag=0.1)
+    answer = await talk.get("/v2/ai-hosting/models")
+    etag = answer.headers["etag"]
+    assert etag.startswith('W/"')
+    assert (await talk.get("/v2/ai-hosting/models")).headers["etag"] == etag
+    assert (await talk.get("/v2/projects", if_event_reached=etag)).status == 412
