@@ -204,7 +204,7 @@ class AccountOptions(Options, frozen=True, kw_only=True):
 
 
 def _for_account(options: Options, account: Account, number: int) -> AccountOptions:
-    own = {
+    own: dict[str, Any] = {
         name: value
         for name in Account.__struct_fields__
         if name != "name" and (value := getattr(account, name)) is not (UNSET if name == "rate_limit" else None)
@@ -214,9 +214,10 @@ def _for_account(options: Options, account: Account, number: int) -> AccountOpti
         own.setdefault("seed", options.seed + number - 1)
         local, _, domain = options.email.partition("@")
         own.setdefault("email", f"{local}-{number}@{domain}")
-    shared = {name: getattr(options, name) for name in Options.__struct_fields__}
+    shared: dict[str, Any] = {name: getattr(options, name) for name in Options.__struct_fields__}
     shared["key_seed"] = options.signing_seed()
-    return AccountOptions(**{**shared, "accounts": (), **own}, account_name=account.name or f"account-{number}")
+    shared["accounts"] = ()
+    return AccountOptions(**{**shared, **own}, account_name=account.name or f"account-{number}")
 
 
 def usual_lag(clock: object) -> float:

@@ -16,6 +16,7 @@ from mittwald_async.emulator import Emulator, OptionError, Options, Transitions
 from mittwald_async.emulator.generic import answer_generically
 from mittwald_async.emulator.handlers import HANDLERS, Call, handles
 from mittwald_async.emulator.identity import Identity, Login
+from mittwald_async.emulator.options import OptionsByName
 from mittwald_async.emulator.replies import Content, Fail, Issue, Nothing, Reply, Value
 
 from .inputs import request_for
@@ -343,11 +344,17 @@ def test_options_are_one_record() -> None:
     assert Login("u", "e", "p").mfa_code is None
 
 
+def test_editors_know_every_option() -> None:
+    """Those that are no parameters of their own are in the record that `Emulator` takes by name."""
+    own = {"seed", "customers", "projects", "rate_limit", "faults"}
+    assert set(OptionsByName.__annotations__) == set(Options.__struct_fields__) - own
+
+
 async def test_reads_without_a_handler_have_an_ordinary_http_etag() -> None:
     """A client must not take it for an event id: sent as `if-event-reached` it is never reached."""
     talk = Talk(event_wait=0.0, lag=0.1)
-    answer = await talk.get("/v2/ai-hosting/models")
+    answer = await talk.get("/v2/container-template-statistics")
     etag = answer.headers["etag"]
     assert etag.startswith('W/"')
-    assert (await talk.get("/v2/ai-hosting/models")).headers["etag"] == etag
+    assert (await talk.get("/v2/container-template-statistics")).headers["etag"] == etag
     assert (await talk.get("/v2/projects", if_event_reached=etag)).status == 412

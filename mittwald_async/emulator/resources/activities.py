@@ -73,7 +73,8 @@ def list_activities(call: Call) -> Reply:
     world, query = world_of(call), call.query
     project = located(call, "project", "projectId")
     entries = _of_objects(world, project, world.main_user)
-    entries += world.extras("activities").get(world.id("project", project), [])
+    noted: list[dict[str, Any]] = world.extras("activities").get(world.id("project", project), [])
+    entries += noted
     for parameter, name in (("aggregateName", "aggregate"), ("aggregateDomain", "domain"), ("aggregateId", "id")):
         if parameter in query:
             entries = [entry for entry in entries if entry["aggregate"][name] == query[parameter]]
