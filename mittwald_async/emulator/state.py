@@ -375,6 +375,10 @@ class World:
         dice = self.seeded.ids.dice_of(f"{kind} {id}")
         return dice.below(1_000_000) < self.transition_options.failing * 1_000_000
 
+    def is_changing(self, kind: str, key: Key) -> bool:
+        """Whether something is under way for an object, also before it shows."""
+        return (kind, key) in self.transitions.running
+
     def follow_up(self, kind: str, key: Key, *steps: Step) -> None:
         """As `begin`, but after what is under way for the same object."""
         running = self.transitions.running.get((kind, key))

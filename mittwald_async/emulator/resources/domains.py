@@ -92,7 +92,8 @@ def ingress(account: SeededAccount, number: int) -> dict[str, Any]:
     if has_bought_certificate(account, number_of_domain):
         value["tls"] = {"certificateId": account.id("certificate", number_of_domain)}
     elif dice.chance(3):
-        value["dnsValidationErrors"] = ["ERROR_NO_A_RECORD"]
+        problems = ("ERROR_NO_A_RECORD", "ERROR_ACME_CERTIFICATE_REQUEST_DEADLINE_EXCEEDED")
+        value["dnsValidationErrors"] = [dice.pick(problems)]
         value["tls"] = {"acme": True, "isCreated": False}
     return value
 

@@ -306,8 +306,11 @@ def update(call: Call) -> Reply:
     if "databases" in body:
         changes["linkedDatabases"] = _relinked(call, value, body["databases"])
     if "appVersionId" in body and body["appVersionId"] != value["appVersion"]["desired"]:
-        if value["phase"] != "ready":
-            raise Fail.refused(f"expected phase APP_PHASE_READY, current phase is APP_PHASE_{value['phase'].upper()}")
+        phase = value["phase"]
+        if phase == "ready" and world.is_changing("app_installation", key):
+            phase = "reconfiguring"  # a phase that reads do not show yet
+        if phase != "ready":
+            raise Fail.refused(f"expected phase APP_PHASE_READY, current phase is APP_PHASE_{phase.upper()}")
         version = world.read("app_version", known(call, "app_version", body["appVersionId"]))
         if version["appId"] != value["appId"]:
             raise unfit("body.appVersionId", "is a version of another app")
