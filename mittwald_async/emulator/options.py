@@ -32,7 +32,7 @@ class Transitions(msgspec.Struct, frozen=True, kw_only=True):
     """Share of the things that end in their failed state, 0 to 1."""
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class EmulatedAccount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One user of an emulator with several: a token, a login, a budget and data of its own.
 
     What is not set is as in the emulator's options.
@@ -67,7 +67,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     on: date | None = None
     """The day by which the account is dated: its backups are of the night before. `None`: today, in UTC. A virtual clock
     starts at its beginning."""
-    accounts: tuple[Account, ...] = ()
+    accounts: tuple[EmulatedAccount, ...] = ()
     """Several users, each with data of its own; none: one user, by the options below."""
     customers: int = 3
     projects: int = 20
@@ -193,7 +193,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     def each_account(self) -> list[AccountOptions]:
         """The options of every account: one where none are given."""
         if not self.accounts:
-            return [_for_account(self, Account(), 1)]
+            return [_for_account(self, EmulatedAccount(), 1)]
         return [_for_account(self, account, number) for number, account in enumerate(self.accounts, 1)]
 
 
@@ -203,10 +203,10 @@ class AccountOptions(Options, frozen=True, kw_only=True):
     account_name: str
 
 
-def _for_account(options: Options, account: Account, number: int) -> AccountOptions:
+def _for_account(options: Options, account: EmulatedAccount, number: int) -> AccountOptions:
     own: dict[str, Any] = {
         name: value
-        for name in Account.__struct_fields__
+        for name in EmulatedAccount.__struct_fields__
         if name != "name" and (value := getattr(account, name)) is not (UNSET if name == "rate_limit" else None)
     }
     if number > 1:
@@ -232,7 +232,7 @@ class OptionsByName(TypedDict, total=False):
     host: str
     port: int
     on: date | str | None
-    accounts: tuple[Account, ...] | list[Account]
+    accounts: tuple[EmulatedAccount, ...] | list[EmulatedAccount]
     foreign: int
     mfa: bool
     clock: Literal["real", "virtual"]

@@ -30,7 +30,7 @@ _QUIET = logging.Logger("mittwald_async.emulator.http", logging.CRITICAL)
 _TOO_LARGE = b'{"type":"RequestEntityTooLarge","message":"the body is too large"}'
 
 
-class Server:
+class EmulatorServer:
     """Serves a core on a loopback port until stopped."""
 
     def __init__(self, core: Core) -> None:

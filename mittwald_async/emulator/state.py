@@ -10,10 +10,10 @@ import msgspec
 
 from .clock import EmulatorClock, midnight
 from .identity import Identity, Login
-from .lifecycle import RunningTransitions, Step, Subject, Transition
+from .lifecycle import RunningTransitions, Subject, Transition, TransitionStep
 from .listing import EncodedList, Key, Keys
 from .options import Options, Transitions
-from .replies import Fail, Listing
+from .replies import Fail, ListReply
 from .seeded import KIND_OF_PARAMETER, KINDS, SeededAccount
 from .views import AFTER_STEP, BEFORE_DELETE, VIEWS, View
 from .webhooks import Webhook
@@ -277,9 +277,9 @@ class World:
             self._shown_bytes = 0
         return found
 
-    def listing(self, name: str, keys: Keys | list[Key]) -> Listing:
+    def listing(self, name: str, keys: Keys | list[Key]) -> ListReply:
         """A reply that shows the objects behind the keys."""
-        return Listing(EncodedList(keys, lambda part: self.show(name, part)))
+        return ListReply(EncodedList(keys, lambda part: self.show(name, part)))
 
     # writing
 
@@ -379,7 +379,7 @@ class World:
         """Whether something is under way for an object, also before it shows."""
         return (kind, key) in self.transitions.running
 
-    def follow_up(self, kind: str, key: Key, *steps: Step) -> None:
+    def follow_up(self, kind: str, key: Key, *steps: TransitionStep) -> None:
         """As `begin`, but after what is under way for the same object."""
         running = self.transitions.running.get((kind, key))
         if running is None:
@@ -387,7 +387,7 @@ class World:
         else:
             running.steps.extend(steps)
 
-    def begin(self, kind: str, key: Key, *steps: Step) -> None:
+    def begin(self, kind: str, key: Key, *steps: TransitionStep) -> None:
         """Let an object go through steps, one per phase of the transitions' length."""
         if self.transition_options.length <= 0:
             for step in steps:
@@ -395,7 +395,7 @@ class World:
             return
         self._schedule((kind, key), list(steps), self.clock.now())
 
-    def _schedule(self, subject: Subject, steps: list[Step], now: float) -> None:
+    def _schedule(self, subject: Subject, steps: list[TransitionStep], now: float) -> None:
         length = self.transition_options.length
         if self.transition_options.unit == "seconds":
             self.transitions.start(subject, Transition(steps=steps, due=now + length))
@@ -424,7 +424,7 @@ class World:
             self.transitions.stop(subject)
         self._take(*subject, step, now)
 
-    def _take(self, kind: str, key: Key, step: Step, now: float) -> None:
+    def _take(self, kind: str, key: Key, step: TransitionStep, now: float) -> None:
         if step.remove:
             self.remove(kind, key)
             return

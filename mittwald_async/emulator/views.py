@@ -82,7 +82,7 @@ T = TypeVar("T")
 
 
 def after_step(name: str) -> Callable[[Callable[[Objects, Key], T]], Callable[[Objects, Key], T]]:
-    """Register something for `Step(then=name)`."""
+    """Register something for `TransitionStep(then=name)`."""
 
     def register(function: Callable[[Objects, Key], T]) -> Callable[[Objects, Key], T]:
         AFTER_STEP[name] = function

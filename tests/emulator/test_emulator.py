@@ -17,7 +17,7 @@ from mittwald_async.emulator.generic import answer_generically
 from mittwald_async.emulator.handlers import HANDLERS, Call, handles
 from mittwald_async.emulator.identity import Identity, Login
 from mittwald_async.emulator.options import OptionsByName
-from mittwald_async.emulator.replies import Content, Fail, Issue, Nothing, Reply, Value
+from mittwald_async.emulator.replies import ContentReply, EmptyReply, Fail, Issue, Reply, ValueReply
 
 from .inputs import request_for
 from .talk import CALM, Heard, Talk
@@ -205,9 +205,9 @@ async def test_a_handler_that_fails_answers_500_and_logs_its_traceback(caplog: p
 async def test_handlers_answer_in_every_way() -> None:
     talk = Talk()
     replies: list[Reply] = [
-        Value({"id": 1}, 202, {"x-more": "1"}),
-        Nothing(headers={"x-more": "1"}),
-        Content(b"0123456789", "text/plain", {"x-more": "1"}),
+        ValueReply({"id": 1}, 202, {"x-more": "1"}),
+        EmptyReply(headers={"x-more": "1"}),
+        ContentReply(b"0123456789", "text/plain", {"x-more": "1"}),
         Fail.refused("expected phase READY"),
     ]
     answers: list[Heard] = []
@@ -239,7 +239,7 @@ async def test_handlers_answer_in_every_way() -> None:
 )
 async def test_content_comes_in_ranges(wanted: str, status: int, part: bytes, told: str | None) -> None:
     talk = Talk()
-    talk.core.handlers["file-get-file"] = lambda call: Content(b"0123456789")
+    talk.core.handlers["file-get-file"] = lambda call: ContentReply(b"0123456789")
     answer = await talk.get("/v2/files/f", range=wanted)
     assert (answer.status, answer.body, answer.headers.get("content-range")) == (status, part, told)
 
@@ -249,7 +249,7 @@ async def test_writes_say_what_they_created() -> None:
 
     def handler(call: Call) -> Reply:
         call.wrote(created=["second"])
-        return Value({"id": "first"}, 201)
+        return ValueReply({"id": "first"}, 201)
 
     talk.core.handlers["project-create-project"] = handler
     server = talk.core.world.sample("serverId")

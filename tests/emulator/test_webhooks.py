@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from mittwald_async import Mittwald
-from mittwald_async.emulator import Account, Emulator, OptionError
+from mittwald_async.emulator import EmulatedAccount, Emulator, OptionError
 from mittwald_async.emulator.signing import SigningKey
 
 from .talk import CALM, Talk
@@ -166,7 +166,7 @@ async def test_keys_follow_from_the_seed_and_are_public(purpose: Any) -> None:
 
 
 async def test_a_session_token_is_exchanged_within_its_minute() -> None:
-    talk = Talk(clock="virtual", accounts=[Account(), Account(name="second", projects=40)])
+    talk = Talk(clock="virtual", accounts=[EmulatedAccount(), EmulatedAccount(name="second", projects=40)])
     second = talk.emulator.accounts[1]
     world = second.world
     instance = world.id("extension_instance", next(iter(world.keys("extension_instance"))))

@@ -14,7 +14,7 @@ from ..clock import EmulatorClock
 from ..handlers import Call, handles
 from ..identity import Identity, Token
 from ..options import Options
-from ..replies import Fail, Nothing, Reply, Value
+from ..replies import EmptyReply, Fail, Reply, ValueReply
 from ..routes import Route
 from ..signing import claimed_user
 
@@ -248,9 +248,11 @@ def _store(call: Call) -> TokenStore:
     return store
 
 
-def _session(call: Call, token: Token, expiry: str) -> Value:
+def _session(call: Call, token: Token, expiry: str) -> ValueReply:
     call.pure = True
-    return Value({"token": token.secret, "refreshToken": token.refresh, expiry: call.clock.iso(token.expires)}, 200)
+    return ValueReply(
+        {"token": token.secret, "refreshToken": token.refresh, expiry: call.clock.iso(token.expires)}, 200
+    )
 
 
 def _new_session(call: Call, user_id: str) -> Token:
@@ -265,7 +267,7 @@ def authenticate(call: Call) -> Reply:
     if login is None or login.password != call.body["password"]:
         raise Fail(401, "Unauthorized", "email or password is wrong")
     if login.mfa_code is not None:
-        return Value({"name": "SecondFactorRequired"}, 202)
+        return ValueReply({"name": "SecondFactorRequired"}, 202)
     return _session(call, _new_session(call, login.user_id), "expires")
 
 
@@ -294,7 +296,7 @@ def create_retrieval_key(call: Call) -> Reply:
     if call.identity.user_id is None:
         raise Fail.forbidden()
     key = call.tokens.issue("key", call.identity, seconds=_KEY_SECONDS)
-    return Value({"userId": call.identity.user_id, "accessTokenRetrievalKey": key.secret}, 201)
+    return ValueReply({"userId": call.identity.user_id, "accessTokenRetrievalKey": key.secret}, 201)
 
 
 @handles("extension-create-retrieval-key")
@@ -304,7 +306,7 @@ def create_extension_retrieval_key(call: Call) -> Reply:
         raise Fail.forbidden()
     call.world.check("extensionInstanceId", call.path["extensionInstanceId"], call.identity)
     key = call.tokens.issue("key", call.identity, seconds=_KEY_SECONDS)
-    return Value({"userId": call.identity.user_id, "accessTokenRetrievalKey": key.secret}, 200)
+    return ValueReply({"userId": call.identity.user_id, "accessTokenRetrievalKey": key.secret}, 200)
 
 
 @handles("user-authenticate-with-access-token-retrieval-key")
@@ -326,7 +328,7 @@ def authenticate_extension_instance(call: Call) -> Reply:
         raise Fail(401, "Unauthorized", "the secret is wrong")
     store = _store(call)
     token = store.issue("extension", identity, seconds=store.options.extension_seconds)
-    return Value({"publicToken": token.secret, "expiry": call.clock.iso(token.expires)}, 201)
+    return ValueReply({"publicToken": token.secret, "expiry": call.clock.iso(token.expires)}, 201)
 
 
 @handles("user-logout")
@@ -334,7 +336,7 @@ def logout(call: Call) -> Reply:
     call.pure = True
     if call.identity.token_id is not None:
         call.tokens.revoke(call.identity.token_id)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("user-oauth-get-authorization")
@@ -342,4 +344,4 @@ def authorize(call: Call) -> Reply:
     """Consent is taken for granted: back to where the browser came from, with a code."""
     target = call.query.get("redirect_uri", "https://client.example/callback")
     given = {"code": "code-for-tests", **({"state": call.query["state"]} if "state" in call.query else {})}
-    return Nothing(302, {"location": f"{target}{'&' if '?' in target else '?'}{urlencode(given)}"})
+    return EmptyReply(302, {"location": f"{target}{'&' if '?' in target else '?'}{urlencode(given)}"})

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..handlers import Call, handles
 from ..listing import Key
-from ..replies import Listing, Reply
+from ..replies import ListReply, Reply
 from ..state import World
 from ..timestamps import seconds_of
 from ..views import Objects
@@ -88,4 +88,4 @@ def list_activities(call: Call) -> Reply:
         wanted = str(query["fulltextSearch"]).lower()
         entries = [entry for entry in entries if wanted in str(entry).lower()]
     entries.sort(key=lambda entry: str(entry["dateTime"]), reverse=query.get("order", "desc") == "desc")
-    return Listing(entries)
+    return ListReply(entries)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..handlers import Call, handles
 from ..listing import Key
-from ..replies import Fail, Nothing, Reply, Value
+from ..replies import EmptyReply, Fail, Reply, ValueReply
 from ..seeded import SeededAccount, kind, spread
 from ..state import World
 from .base import Sort, Test, descending, equal, filtered, known, located, search, shown, unfit, world_of
@@ -125,7 +125,7 @@ def get_extension(call: Call) -> Reply:
 @handles("extension-list-scopes")
 def list_scopes(call: Call) -> Reply:
     names = sorted({scope for _, _, scopes in _EXTENSIONS for scope in scopes})
-    return Value([{"name": name} for name in names])
+    return ValueReply([{"name": name} for name in names])
 
 
 # instances
@@ -189,14 +189,14 @@ def instance_of_customer(call: Call) -> Reply:
 @handles("extension-create-extension-instance")
 def create_instance(call: Call) -> Reply:
     body = call.body
-    return Value({"id": _created(call, body["extensionId"], body["context"], body["contextId"])})
+    return ValueReply({"id": _created(call, body["extensionId"], body["context"], body["contextId"])})
 
 
 @handles("extension-order-extension")
 def order_instance(call: Call) -> Reply:
     context = "project" if "projectId" in call.body else "customer"
     _created(call, call.path["extensionId"], context, call.body[f"{context}Id"])
-    return Value({})
+    return ValueReply({})
 
 
 def _created(call: Call, extension_id: str, context: str, context_id: str) -> str:
@@ -219,7 +219,7 @@ def _created(call: Call, extension_id: str, context: str, context_id: str) -> st
 def delete_instance(call: Call) -> Reply:
     world = world_of(call)
     world.remove("extension_instance", _key(call))
-    return Nothing(status=204)
+    return EmptyReply(status=204)
 
 
 def _set(call: Call, **changes: Any) -> Reply:
@@ -227,7 +227,7 @@ def _set(call: Call, **changes: Any) -> Reply:
     key = _key(call)
     world.change("extension_instance", key, **changes)
     notify(world, "InstanceUpdated", key)
-    return Nothing(status=204)
+    return EmptyReply(status=204)
 
 
 @handles("extension-disable-extension-instance")
@@ -249,7 +249,7 @@ def _termination(call: Call, pending: bool) -> Reply:
     world: World = world_of(call)
     key = _key(call)
     world.change("extension_instance", key, pendingRemoval=pending)
-    return Value({"extensionInstanceId": world.id("extension_instance", key)})
+    return ValueReply({"extensionInstanceId": world.id("extension_instance", key)})
 
 
 @handles("extension-schedule-extension-termination")
@@ -257,7 +257,7 @@ def schedule_termination(call: Call) -> Reply:
     if call.body.get("instantTermination"):
         world = world_of(call)
         world.remove("extension_instance", _key(call))
-        return Value({"extensionInstanceId": call.path["extensionInstanceId"]})
+        return ValueReply({"extensionInstanceId": call.path["extensionInstanceId"]})
     return _termination(call, True)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ..handlers import Call, serves
-from ..replies import Fail, Reply, Value
+from ..replies import Fail, Reply, ValueReply
 from ..state import World
 from .base import world_of
 
@@ -34,15 +34,15 @@ _SERIES = ("a", "b")
 """Values of the label that a query groups by."""
 
 
-class Query(msgspec.Struct, rename="camel"):
+class MetricsQuery(msgspec.Struct, rename="camel"):
     ref_id: str
     expr: str = ""
     instant: bool = False
     datasource: dict[str, Any] = {}
 
 
-class Request(msgspec.Struct):
-    queries: list[Query]
+class MetricsRequest(msgspec.Struct):
+    queries: list[MetricsQuery]
     start: str | int = msgspec.field(name="from", default="now-1h")
     to: str | int = "now"
 
@@ -52,7 +52,7 @@ def query_metrics(call: Call) -> Reply:
     """Errors of single queries are inside the 200, as Grafana has them."""
     call.pure = True
     try:
-        request = msgspec.convert(call.body, Request)
+        request = msgspec.convert(call.body, MetricsRequest)
     except msgspec.ValidationError as error:
         raise Fail.invalid("body", str(error)) from None
     if not request.queries:
@@ -63,7 +63,7 @@ def query_metrics(call: Call) -> Reply:
         raise Fail.invalid("body.from", "must be a moment before `to`: milliseconds, or now-1h")
     results = {query.ref_id: _result(call, query, start, end) for query in request.queries}
     etag = blake2b(msgspec.json.encode(results), digest_size=6).hexdigest()
-    return Value({"results": results}, 200, {"ETag": f'W/"{etag}"'})
+    return ValueReply({"results": results}, 200, {"ETag": f'W/"{etag}"'})
 
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -80,7 +80,7 @@ def _moment(text: str | int, now: float) -> float | None:
     return now - int(found[1] or 0) * _UNITS[found[2] or "s"]
 
 
-def _result(call: Call, query: Query, start: float, end: float) -> dict[str, Any]:
+def _result(call: Call, query: MetricsQuery, start: float, end: float) -> dict[str, Any]:
     source = query.datasource.get("uid", DATA_SOURCE)
     if source != DATA_SOURCE:
         return _error(404, f"data source {source} not found")
@@ -115,7 +115,7 @@ def _visible(call: Call, labels: dict[str, str]) -> bool:
 
 
 def _frame(
-    world: World, query: Query, metric: str, labels: dict[str, str], shown: dict[str, str], times: range
+    world: World, query: MetricsQuery, metric: str, labels: dict[str, str], shown: dict[str, str], times: range
 ) -> dict[str, Any]:
     key = f"{metric} {sorted(labels.items())} {sorted(shown.items())}"
     step = _STEP_SECONDS * 1000

@@ -7,7 +7,7 @@ from typing import Any
 from ..handlers import Call, handles
 from ..identity import Identity
 from ..listing import Key
-from ..replies import Fail, Reply, Value
+from ..replies import Fail, Reply, ValueReply
 from ..signing import ALGORITHM, Purpose, SigningKey, SigningUnavailableError
 from ..state import World
 from ..views import Objects, before_delete
@@ -73,7 +73,9 @@ def get_public_key(call: Call) -> Reply:
     key = _key(world_of(call), purpose)
     if key.serial != call.path["serial"]:
         raise Fail.not_found("public key", call.path["serial"])
-    return Value({"algorithm": ALGORITHM, "key": key.public(call.query.get("format", "raw")), "serial": key.serial})
+    return ValueReply(
+        {"algorithm": ALGORITHM, "key": key.public(call.query.get("format", "raw")), "serial": key.serial}
+    )
 
 
 # session tokens
@@ -100,7 +102,7 @@ def generate_session_token(call: Call) -> Reply:
         "contextId": value["aggregateReference"]["id"],
         "scopes": value["consentedScopes"],
     }
-    return Value({"sessionToken": _key(world, "session_token").jwt(claims)})
+    return ValueReply({"sessionToken": _key(world, "session_token").jwt(claims)})
 
 
 @handles("extension-authenticate-with-session-token")
@@ -120,7 +122,7 @@ def exchange_session_token(call: Call) -> Reply:
         raise Fail.not_found("extension instance", claims["extensionInstanceId"])
     seconds = world.options.extension_seconds
     token = call.tokens.issue("session", Identity("user", claims["userId"]), seconds=seconds)
-    return Value({"publicToken": token.secret, "expiry": call.clock.iso(token.expires)})
+    return ValueReply({"publicToken": token.secret, "expiry": call.clock.iso(token.expires)})
 
 
 # secrets
@@ -140,7 +142,7 @@ def rotate_secret(call: Call) -> Reply:
     world.outbox.append(Webhook("SecretRotated", body, accepted=take_over))
     if world.options.webhook_url is None:
         world.outbox[-1].accept()
-    return Value({"secret": secret, "webhookResult": {"failure": False}})
+    return ValueReply({"secret": secret, "webhookResult": {"failure": False}})
 
 
 _DRY_RUN_KINDS: dict[str, WebhookKind] = {
@@ -167,4 +169,6 @@ def dry_run(call: Call) -> Reply:
     if "instanceDisabled" in call.query:
         body["state"] = {"enabled": not call.query["instanceDisabled"]}
     world.outbox.append(Webhook(kind, body, dry_run=True))
-    return Value({"routeCalled": world.options.webhook_url or "", "successful": world.options.webhook_url is not None})
+    return ValueReply(
+        {"routeCalled": world.options.webhook_url or "", "successful": world.options.webhook_url is not None}
+    )
