@@ -33,6 +33,8 @@ from .frame import Measured, Settings, Table
 from .ratelimit_worker import TOKEN
 
 _FAULTS = 0.05
+_REFUSED = 0.001
+"""Of the writes, answered with 429. Few of the faults, since each stops all calls of the client for a second."""
 
 
 def run(settings: Settings) -> Generator[Table]:
@@ -110,11 +112,12 @@ def _name(operation_id: str, call: dict[str, Any]) -> str:
 
 def _faults() -> Generator[dict[str, Any]]:
     for method in ("PATCH", "POST"):
-        share = {"operation": f"{method} *", "probability": _FAULTS / 4}
+        share = {"operation": f"{method} *", "probability": (_FAULTS - _REFUSED) / 3}
         yield {**share, "executed": True, "status": 502, "html": True}
         yield {**share, "executed": True, "reset": "before"}
         yield {**share, "reset": "before"}
-        yield {**share, "status": 429, "type": "RateLimitError", "headers": {"Retry-After": "0"}}
+        refusal = {"status": 429, "type": "RateLimitError", "headers": {"Retry-After": "0"}}
+        yield {"operation": f"{method} *", "probability": _REFUSED, **refusal}
 
 
 async def _ids(url: str) -> list[str]:
