@@ -71,7 +71,7 @@ def _survival(settings: Settings, folder: Path) -> Table:
     carried_out = Counter(json.dumps([name, path, body], sort_keys=True) for name, path, body in log)
     with closing(bulk.read_journal(path)) as journal:
         counts = journal.counts()
-        listed = sum(1 for _ in journal.entries(bulk.State.UNKNOWN))
+        listed = sum(1 for _ in journal.entries(bulk.ItemState.UNKNOWN))
     table = Table(
         f"{len(updates):,} updates and {len(creates):,} creates, {_FAULTS:.0%} faults, killed {killed} times",
         ("", "items", "never carried out", "carried out twice", "done", "failed", "unknown", "unknown, listed"),
@@ -81,7 +81,7 @@ def _survival(settings: Settings, folder: Path) -> Table:
         twice = sum(carried_out[one] > 1 for one in wanted)
         table.add(kind, len(wanted), lost, twice, None, None, None, None)
         table.notes += [f"{operation}: {sum(carried_out[one] for one in wanted):,} writes in the emulator's log"]
-    state = bulk.State
+    state = bulk.ItemState
     everything = len(updates) + len(creates)
     numbers = (counts[state.DONE], counts[state.FAILED], counts[state.UNKNOWN], listed)
     table.add("together", everything, None, None, *numbers)

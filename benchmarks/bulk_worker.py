@@ -43,7 +43,7 @@ async def main(url: str, path: str, ids: list[str], rounds: int, boxes: int) -> 
         creates = [create(id, number) for number in range(boxes) for id in ids[:HOMES]]
         await _all(mw, journal, "boxes", CREATE, creates)
         for turn in range(rounds):
-            if journal.counts(f"round {turn}")[bulk.State.DONE] < len(ids):
+            if journal.counts(f"round {turn}")[bulk.ItemState.DONE] < len(ids):
                 await _all(mw, journal, f"round {turn}", UPDATE, [update(id, turn) for id in ids])
         print(json.dumps(journal.counts()), flush=True)
 

@@ -37,7 +37,7 @@ async def rename(mw: Mittwald, path: Path, query: str, journal_path: Path) -> No
         )
         async for done in changes:
             print(f"{done.state:8} {done.item['description']} {done.error or ''}".rstrip())
-        print(f"{journal.counts()[bulk.State.DONE]} projects have their tag")
+        print(f"{journal.counts()[bulk.ItemState.DONE]} projects have their tag")
 
 
 async def main(arguments: argparse.Namespace) -> None:

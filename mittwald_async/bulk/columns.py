@@ -13,7 +13,7 @@ from ..runtime.errors import did_you_mean
 from ..runtime.operation import Operation, Parameter
 from ..runtime.structs import UNSET, Constraints
 from .passwords import random_password
-from .sources import Row
+from .sources import SourceRow
 from .values import Mistake, Problems, convert, secret_name
 
 RANDOM = "@random"
@@ -22,21 +22,21 @@ COMMENT = "#"
 """Columns that begin with it are for people."""
 
 
-class Secret(NamedTuple):
+class MadeUpSecret(NamedTuple):
     """A value that was made up for a row."""
 
     column: str
     value: str
 
 
-class Arguments(msgspec.Struct):
+class RowArguments(msgspec.Struct):
     """What a row says of a call, by wire name, as `Mittwald.call` takes it."""
 
     path: dict[str, Any]
     query: dict[str, Any]
     headers: dict[str, Any]
     body: Any
-    secrets: tuple[Secret, ...] = ()
+    secrets: tuple[MadeUpSecret, ...] = ()
     """Those that were made up."""
 
     def shown(self) -> dict[str, Any]:
@@ -80,10 +80,10 @@ class RowReader:
 
     @property
     def required(self) -> list[str]:
-        """Arguments that every row must have."""
+        """RowArguments that every row must have."""
         return [name for name, parameter in self._known.items() if parameter.required and name == parameter.wire]
 
-    def read(self, row: Row, *, generate: bool = False) -> tuple[Arguments, list[Mistake]]:
+    def read(self, row: SourceRow, *, generate: bool = False) -> tuple[RowArguments, list[Mistake]]:
         """The call a row stands for.
 
         Args:
@@ -93,12 +93,12 @@ class RowReader:
         Returns:
             The arguments, of use only where there are no mistakes.
         """
-        secrets: list[Secret] = []
+        secrets: list[MadeUpSecret] = []
         problems = Problems(row.number, self._made_up(secrets, generate))
         if row.surplus:
             problems.add(f"column {len(row.values) + 1} and on", f"the row has more cells than columns ({row.surplus})")
         tree = _nested(row.values, problems)
-        found = Arguments({}, {}, {}, UNSET)
+        found = RowArguments({}, {}, {}, UNSET)
         places = {"path": found.path, "query": found.query, "header": found.headers, "cookie": found.headers}
         properties: dict[str, Any] = {}
         rest: dict[str, Any] = {}
@@ -129,7 +129,7 @@ class RowReader:
         body = self._operation.body
         return bool(properties) or (body is not None and body.required)
 
-    def _rest(self, rest: dict[str, Any], properties: dict[str, Any], found: Arguments, problems: Problems) -> None:
+    def _rest(self, rest: dict[str, Any], properties: dict[str, Any], found: RowArguments, problems: Problems) -> None:
         """Columns that are no arguments by themselves: those of a body that is one value, or mistakes."""
         if self._whole is not None:
             if list(rest) == ["body"]:
@@ -166,10 +166,10 @@ class RowReader:
             problems.add(name, f"{converted!s} cannot be part of a path")
         return converted
 
-    def _made_up(self, secrets: list[Secret], generate: bool) -> Callable[[str, Constraints], str]:
+    def _made_up(self, secrets: list[MadeUpSecret], generate: bool) -> Callable[[str, Constraints], str]:
         def make(column: str, facts: Constraints) -> str:
             value = random_password(facts.min_length, facts.max_length) if generate else RANDOM
-            secrets.append(Secret(column, value))
+            secrets.append(MadeUpSecret(column, value))
             return value
 
         return make

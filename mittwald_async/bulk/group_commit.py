@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .store import Change
+from .journal_file import FileChange
 
 _TOGETHER = 1000
 """Changes of one commit at most, so that the first of them does not wait for too many others."""
@@ -20,13 +20,13 @@ class GroupCommit:
         write: commits a list of changes and gives a result for each.
     """
 
-    def __init__(self, write: Callable[[list[Change]], list[Any]]) -> None:
+    def __init__(self, write: Callable[[list[FileChange]], list[Any]]) -> None:
         self._write = write
         self._thread = ThreadPoolExecutor(1, "journal")
-        self._waiting: list[tuple[Change, asyncio.Future[Any]]] = []
+        self._waiting: list[tuple[FileChange, asyncio.Future[Any]]] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def apply(self, change: Change) -> Any:
+    async def apply(self, change: FileChange) -> Any:
         """Wait until a change is on disk. Cancelled meanwhile, it may or may not get there.
 
         Raises:

@@ -15,10 +15,10 @@ from ..client import Mittwald
 from ..runtime.clock import SYSTEM_CLOCK, Clock
 from ..runtime.errors import ClientStateError, ConfigurationError, InvalidArgumentError
 from .group_commit import GroupCommit
+from .journal_file import Claim, JournalFile, NewRun, NoteState
 from .lock import WriterLock
-from .records import Entry, ItemOutcome, JournalError, Stage, State, Verdict, Verified
+from .records import Entry, ItemOutcome, ItemState, JournalError, Stage, Verdict, Verified
 from .runner import Run
-from .store import Claim, NewRun, Record, Store
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -64,13 +64,13 @@ class Journal:
         self._client = client
         self._account = account
         self._clock = clock
-        self._store: Store | None = None
+        self._store: JournalFile | None = None
         self._lock: WriterLock | None = None
         self._commits: GroupCommit | None = None
         self._owner: tuple[str | None, str | None] = (None, None)
         self._salt = b""
         self._run: Run | None = None
-        self._reader: Store | None = None
+        self._reader: JournalFile | None = None
         self.interrupted: int = 0
         """Items that were under way when the program before this one ended."""
 
@@ -79,13 +79,13 @@ class Journal:
             raise ClientStateError("the journal is open already: use it")
         self._lock = WriterLock(self.path)
         try:
-            self._store = Store(self.path)
+            self._store = JournalFile(self.path)
             self._owner, self._salt = self._store.account, self._store.salt
             if self._client is not None:
                 self.check_owner(*identity_of(self._client))
             self.interrupted = self._store.interrupted()
             # Of its own, so that looking never sees half of what is just being written.
-            self._reader = Store(self.path, writable=False)
+            self._reader = JournalFile(self.path, writable=False)
         except BaseException:
             await self.close()
             raise
@@ -199,7 +199,7 @@ class Journal:
             Run(
                 stages=stages,
                 job=0,
-                again=(State.PLANNED, *((State.FAILED,) if retry_failed else ())),
+                again=(ItemState.PLANNED, *((ItemState.FAILED,) if retry_failed else ())),
                 redo_changed=redo_changed,
                 start_early=not writes_through_client,
                 stop_after_failures=stop_after_failures,
@@ -263,11 +263,11 @@ class Journal:
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
-    def counts(self, name: str | None = None) -> dict[State, int]:
+    def counts(self, name: str | None = None) -> dict[ItemState, int]:
         """Items by state; of one job, or of all."""
         return self._open_reader().counts(name)
 
-    def entries(self, state: State | None = None, *, name: str | None = None) -> Iterator[Entry]:
+    def entries(self, state: ItemState | None = None, *, name: str | None = None) -> Iterator[Entry]:
         """Items as the file has them, by key.
 
         Args:
@@ -294,23 +294,23 @@ class Journal:
         store = self._open_reader()
         if verdict not in (Verdict.DONE, Verdict.NOT_DONE):
             raise InvalidArgumentError("verdict", "must be DONE or NOT_DONE")
-        found = next((one for one in store.entries(State.UNKNOWN, name) if one.key == str(key)), None)
+        found = next((one for one in store.entries(ItemState.UNKNOWN, name) if one.key == str(key)), None)
         if found is None:
             raise JournalError(f"{self.path}: has no unknown item {str(key)!r}")
         job = await self._apply(NewRun(name))
         if verdict is Verdict.NOT_DONE:
-            await self._apply(Record(job, found.key, State.PLANNED, found.stage))
+            await self._apply(NoteState(job, found.key, ItemState.PLANNED, found.stage))
             return
         results = msgspec.json.encode([*found.results, result]).decode()
         # Whether stages follow is known to the next run alone; it takes a done item of fewer stages as due.
-        await self._apply(Record(job, found.key, State.DONE, found.stage + 1, results))
+        await self._apply(NoteState(job, found.key, ItemState.DONE, found.stage + 1, results))
 
     async def _apply(self, change: Any) -> Any:
         if self._commits is None:
             raise ClientStateError("the journal is not open: use it inside `async with`")
         return await self._commits.apply(change)
 
-    def _open_reader(self) -> Store:
+    def _open_reader(self) -> JournalFile:
         if self._reader is None or self._commits is None:
             raise ClientStateError("the journal is not open: use it inside `async with`")
         return self._reader
@@ -367,10 +367,10 @@ def identity_of(client: Mittwald) -> tuple[str | None, str]:
     return (None if credentials is None else credentials.identity), str(shared.origin)
 
 
-def read_journal(path: str | os.PathLike[str]) -> Store:
+def read_journal(path: str | os.PathLike[str]) -> JournalFile:
     """Open a journal for looking at it, also while another process writes to it. Close it afterwards.
 
     Raises:
         JournalError: there is none, or the file is something else.
     """
-    return Store(Path(path), writable=False)
+    return JournalFile(Path(path), writable=False)

@@ -15,7 +15,7 @@ T = TypeVar("T")
 R = TypeVar("R", default=Any)
 
 
-class State(enum.StrEnum):
+class ItemState(enum.StrEnum):
     """How far an item is."""
 
     PLANNED = "planned"
@@ -90,7 +90,7 @@ class ItemOutcome(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     item: T
     key: str
     row: int
-    state: State
+    state: ItemState
     result: Any = None
     error: Exception | None = None
     stage: int = 0
@@ -100,7 +100,7 @@ class ItemOutcome(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     @property
     def ok(self) -> bool:
         """Done, and nothing to say about it."""
-        return self.state is State.DONE and self.error is None
+        return self.state is ItemState.DONE and self.error is None
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +116,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     key: str
-    state: State
+    state: ItemState
     stage: int
     results: tuple[Any, ...]
     error: str

@@ -17,10 +17,10 @@ from ..client import Mittwald
 from ..runtime import codec
 from ..runtime.errors import ConfigurationError, InvalidArgumentError
 from ..runtime.operation import Operation
-from .columns import Arguments, RowReader, masked
+from .columns import RowArguments, RowReader, masked
 from .journal import Journal
-from .records import ItemOutcome, State, Verified
-from .sources import Row
+from .records import ItemOutcome, ItemState, Verified
+from .sources import SourceRow
 from .values import Mistake, secret_name
 from .verifier_table import READ_BACK
 from .verifiers import verifier_for
@@ -45,13 +45,13 @@ class Checked(msgspec.Struct):
     mistakes: int = 0
     columns: dict[str, None] = {}
     made_up: int = 0
-    first: list[Arguments] = []
-    states: dict[State | None, int] = {}
+    first: list[RowArguments] = []
+    states: dict[ItemState | None, int] = {}
 
     @property
     def due(self) -> int:
         """Rows there is something to do for."""
-        return self.rows - self.states.get(State.DONE, 0)
+        return self.rows - self.states.get(ItemState.DONE, 0)
 
 
 class RowJob:
@@ -71,7 +71,7 @@ class RowJob:
     def __init__(
         self,
         operation: Operation[Any],
-        source: Callable[[], Iterable[Row]],
+        source: Callable[[], Iterable[SourceRow]],
         *,
         key: Sequence[str] = (),
         marker: str | None = None,
@@ -98,7 +98,7 @@ class RowJob:
         """How a lost answer is read back; `None`: not at all."""
         return None if self._verifier is None else self._verifier.how
 
-    def key_of(self, row: Row) -> str:
+    def key_of(self, row: SourceRow) -> str:
         """What makes a row the same in the next run. Empty where a column of the key is."""
         if not self.key_columns:
             content = msgspec.json.encode(self._input(row), order="deterministic")
@@ -106,7 +106,7 @@ class RowJob:
         parts = [self._cell(row, column) for column in self.key_columns]
         return "" if "" in parts else parts[0] if len(parts) == 1 else msgspec.json.encode(parts).decode()
 
-    def _cell(self, row: Row, column: str) -> str:
+    def _cell(self, row: SourceRow, column: str) -> str:
         value: Any = row.values.get(column)
         if value is None:
             value = row.values
@@ -117,7 +117,7 @@ class RowJob:
             value = row.values.get(names.get(column, column))
         return "" if value is None else str(cast("object", value))
 
-    def _input(self, row: Row) -> dict[str, Any]:
+    def _input(self, row: SourceRow) -> dict[str, Any]:
         """What counts as a row's input. Passwords do not make a key: whoever has the journal could try some out."""
         if self.key_columns:
             return row.values
@@ -126,7 +126,7 @@ class RowJob:
     # -- before anything is sent --------------------------------------------------------------------------------------
 
     def check(
-        self, mistake: Callable[[Mistake], None], state: Callable[[str], State | None] = lambda _: None
+        self, mistake: Callable[[Mistake], None], state: Callable[[str], ItemState | None] = lambda _: None
     ) -> Checked:
         """Look at every row.
 
@@ -151,7 +151,7 @@ class RowJob:
                 found.states[known] = found.states.get(known, 0) + 1
         return found
 
-    def _key_mistakes(self, row: Row, keys: _Keys, others: list[Mistake]) -> list[Mistake]:
+    def _key_mistakes(self, row: SourceRow, keys: _Keys, others: list[Mistake]) -> list[Mistake]:
         name = ", ".join(self.key_columns) or "the row"
         key = self.key_of(row)
         if not key:
@@ -163,7 +163,7 @@ class RowJob:
             return []
         return [Mistake(row.number, name, f"is the same as in row {twin}; every row needs a key of its own")]
 
-    def request(self, arguments: Arguments) -> str:
+    def request(self, arguments: RowArguments) -> str:
         """A call for people to look at: method, path and body, secrets masked."""
         path = self.operation.path
         for wire, value in arguments.path.items():
@@ -179,7 +179,7 @@ class RowJob:
 
     async def run(
         self, mw: Mittwald, journal: Journal, secrets: SecretsFile | None = None, **options: Any
-    ) -> AsyncGenerator[ItemOutcome[Row]]:
+    ) -> AsyncGenerator[ItemOutcome[SourceRow]]:
         """Do what is due.
 
         Args:
@@ -190,7 +190,7 @@ class RowJob:
         """
         called = self.operation.operation_id
 
-        async def work(row: Row) -> Any:
+        async def work(row: SourceRow) -> Any:
             arguments, mistakes = self._reader.read(row, generate=True)
             if mistakes:  # the source has changed since it was checked
                 raise InvalidArgumentError(mistakes[0].column, mistakes[0].problem)
@@ -202,7 +202,7 @@ class RowJob:
                 called, path=arguments.path, query=arguments.query, headers=arguments.headers, body=arguments.body
             )
 
-        async def verify(row: Row) -> Verified:
+        async def verify(row: SourceRow) -> Verified:
             assert self._verifier is not None
             arguments, _ = self._reader.read(row)
             return await self._verifier(mw, path=arguments.path, body=arguments.body)
@@ -261,7 +261,7 @@ class SecretsFile:
         if not os.fstat(self._file.fileno()).st_size:
             self._lines.writerow(("key", "column", "value"))
 
-    def add(self, key: str, arguments: Arguments) -> None:
+    def add(self, key: str, arguments: RowArguments) -> None:
         """Write what was made up for a row."""
         for secret in arguments.secrets:
             self._lines.writerow((key, secret.column, secret.value))
@@ -281,7 +281,7 @@ class FailedFile:
         self._lines = csv.writer(self._file)
         self._lines.writerow((*self._columns, "#state", "#error"))
 
-    def add(self, outcome: ItemOutcome[Row]) -> None:
+    def add(self, outcome: ItemOutcome[SourceRow]) -> None:
         """Write the row of an outcome."""
         cells = (outcome.item.values.get(column, "") for column in self._columns)
         self._lines.writerow((*map(_cell, cells), outcome.state.value, " ".join(str(outcome.error or "").split())))

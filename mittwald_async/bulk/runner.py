@@ -17,17 +17,17 @@ from ..runtime.clock import Clock
 from ..runtime.concurrency import FanOut, fan_out
 from ..runtime.errors import ClientStateError, InvalidArgumentError
 from ..runtime.transport.write_watch import WRITE_WATCH
+from .journal_file import Begin, KnownItem, NoteState, Release
 from .records import (
     ChangedInputError,
     DuplicateKeyError,
     ItemOutcome,
+    ItemState,
     JournalError,
     Stage,
-    State,
     UnknownOutcomeError,
     Verdict,
 )
-from .store import Begin, Known, Record, Release
 from .write_trace import StoppingError, WriteTrace
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class _Row(NamedTuple):
 class _Ended(NamedTuple):
     """How a stage ended: one of the final states, or PLANNED where nothing was sent."""
 
-    state: State
+    state: ItemState
     result: Any = None
     error: Exception | None = None
     verified: bool = False
@@ -68,7 +68,7 @@ class Run:
         *,
         stages: tuple[Stage, ...],
         job: int,
-        again: tuple[State, ...],
+        again: tuple[ItemState, ...],
         redo_changed: bool,
         start_early: bool,
         stop_after_failures: int | None,
@@ -163,7 +163,7 @@ class Run:
             return None
         begin = Begin(self.job, row.key, row.number, row.input, self._again, self._redo_changed, self._start_early)
         try:
-            known: Known = await self._apply(begin)
+            known: KnownItem = await self._apply(begin)
         except asyncio.CancelledError:
             await self._surely(self._released(row))
             raise
@@ -175,8 +175,8 @@ class Run:
             return None
         if known.changed:
             return self._changed(row, known)
-        unfinished = known.state is State.DONE and known.stage < len(self._stages)
-        if known.state is not State.UNKNOWN and known.state not in self._again and not unfinished:
+        unfinished = known.state is ItemState.DONE and known.stage < len(self._stages)
+        if known.state is not ItemState.UNKNOWN and known.state not in self._again and not unfinished:
             return None
         if self._due_left is not None:
             if not self._due_left:
@@ -185,7 +185,7 @@ class Run:
                 return None
             self._due_left -= 1
         results = list(msgspec.json.decode(known.results))
-        if known.state is State.UNKNOWN:
+        if known.state is ItemState.UNKNOWN:
             return await self._resolve(row, known.stage, results)
         return await self._from(row, known.stage, results)
 
@@ -193,7 +193,7 @@ class Run:
         """The run ends before anything was sent for the item: should it have been noted as started, take it back."""
         await self._apply(Release(self.job, row.key))
 
-    def _changed(self, row: _Row, known: Known) -> ItemOutcome[Any]:
+    def _changed(self, row: _Row, known: KnownItem) -> ItemOutcome[Any]:
         error: Exception = ChangedInputError(
             f"row {row.number} ({row.key}): was {known.state} with another input and was not done again"
         )
@@ -203,10 +203,10 @@ class Run:
         """An earlier run left it unknown."""
         lost = UnknownOutcomeError(f"row {row.number} ({row.key}): the program ended before the answer came")
         ended = await self._read_back(row, stage, results, lost, self.began)
-        if ended.state is State.UNKNOWN:
+        if ended.state is ItemState.UNKNOWN:
             return await self._end(row, stage, ended)
-        if ended.state is State.PLANNED:
-            await self._note(row, State.STARTED if self._early(stage) else State.PLANNED, stage)
+        if ended.state is ItemState.PLANNED:
+            await self._note(row, ItemState.STARTED if self._early(stage) else ItemState.PLANNED, stage)
             return await self._from(row, stage, results)
         return await self._next(row, stage, results, ended)
 
@@ -217,7 +217,7 @@ class Run:
 
     async def _next(self, row: _Row, stage: int, results: list[Any], ended: _Ended) -> ItemOutcome[Any] | None:
         """A stage has ended: note it, and go on with the one after it."""
-        while ended.state is State.DONE:
+        while ended.state is ItemState.DONE:
             stage += 1
             kept, problem = self._kept(self._stages[stage - 1], ended)
             results.append(kept)
@@ -225,19 +225,19 @@ class Run:
             if problem is not None:
                 ended = ended._replace(error=problem)
             error = "" if ended.error is None else _text(ended.error)
-            state = State.DONE if last else State.FAILED if problem is not None else State.PLANNED
+            state = ItemState.DONE if last else ItemState.FAILED if problem is not None else ItemState.PLANNED
             await self._note(row, state, stage, msgspec.json.encode(results).decode(), error)
             if last:
                 return self._outcome(row, ended, stage)
             if problem is not None:
-                return self._outcome(row, ended._replace(state=State.FAILED), stage)
+                return self._outcome(row, ended._replace(state=ItemState.FAILED), stage)
             ended = await self._send(row, stage, results)
         return await self._end(row, stage, ended)
 
     async def _end(self, row: _Row, stage: int, ended: _Ended) -> ItemOutcome[Any] | None:
         """It does not go on, for now."""
         await self._note(row, ended.state, stage, None, "" if ended.error is None else _text(ended.error))
-        if ended.state is State.PLANNED:
+        if ended.state is ItemState.PLANNED:
             return None
         if self._failures_left is not None:
             self._failures_left -= 1
@@ -257,8 +257,8 @@ class Run:
             verified=ended.verified,
         )
 
-    async def _note(self, row: _Row, state: State, stage: int, results: str | None = None, error: str = "") -> None:
-        await self._apply(Record(self.job, row.key, state, stage, results, error))
+    async def _note(self, row: _Row, state: ItemState, stage: int, results: str | None = None, error: str = "") -> None:
+        await self._apply(NoteState(self.job, row.key, state, stage, results, error))
 
     def _kept(self, stage: Stage, ended: _Ended) -> tuple[Any, Exception | None]:
         """What of a result the journal keeps, as JSON would give it back."""
@@ -272,16 +272,16 @@ class Run:
 
     async def _send(self, row: _Row, stage: int, results: list[Any]) -> _Ended:
         """Carry a stage out. A lost answer is read back, and the stage repeated where it was not carried out."""
-        ended = _Ended(State.PLANNED)
+        ended = _Ended(ItemState.PLANNED)
         for _ in range(_TRIES):
             ended = await self._attempt(row, stage, tuple(results))
-            if ended.state is not State.UNKNOWN or self._stages[stage].verify is None:
+            if ended.state is not ItemState.UNKNOWN or self._stages[stage].verify is None:
                 return ended
             assert ended.error is not None
             ended = await self._read_back(row, stage, results, ended.error, self._clock.now())
-            if ended.state is not State.PLANNED:
+            if ended.state is not ItemState.PLANNED:
                 return ended
-        return ended._replace(state=State.FAILED)
+        return ended._replace(state=ItemState.FAILED)
 
     def _early(self, stage: int) -> bool:
         """Whether a stage is noted as started before it is called, and not only when it sends something."""
@@ -300,7 +300,7 @@ class Run:
             nonlocal noted
             await self._claim(*owner[0])
             if not noted:
-                await self._note(row, State.STARTED, stage)
+                await self._note(row, ItemState.STARTED, stage)
                 noted = True
 
         trace = WriteTrace(check, before, self._stages[stage].verify is not None)
@@ -314,18 +314,18 @@ class Run:
             raise
         except Exception as error:
             return self._failed(trace, error)
-        return _Ended(State.DONE, result)
+        return _Ended(ItemState.DONE, result)
 
     def _failed(self, trace: WriteTrace, error: Exception, *, cancelled: bool = False) -> _Ended:
         if isinstance(error, _ENDS_RUN) and not trace.touched and not cancelled:
             # Nothing was sent, and nothing of it is the item's fault.
             self._stop(None if isinstance(error, StoppingError) else error)
-            return _Ended(State.PLANNED)
+            return _Ended(ItemState.PLANNED)
         misused = isinstance(error, _NotAwaitableError)
         if misused:
             self._stop(error)
         unknown = misused or trace.leaves_unknown(error) or (cancelled and not trace.calls)
-        return _Ended(State.UNKNOWN if unknown else State.FAILED, None, error)
+        return _Ended(ItemState.UNKNOWN if unknown else ItemState.FAILED, None, error)
 
     async def _cut_off(
         self, row: _Row, stage: int, results: tuple[Any, ...], trace: WriteTrace, task: asyncio.Task[Any]
@@ -339,16 +339,18 @@ class Run:
         if task.cancelled():
             # Without a call, nothing is known of what the work does: it may have sent something by other means.
             touched = trace.touched or (self._early(stage) and not trace.calls)
-            state, error = (State.UNKNOWN, "cancelled before the answer came") if touched else (State.PLANNED, "")
+            state, error = (
+                (ItemState.UNKNOWN, "cancelled before the answer came") if touched else (ItemState.PLANNED, "")
+            )
             await self._note(row, state, stage, None, error)
         elif (failure := task.exception()) is not None:
             ended = self._failed(trace, cast("Exception", failure))
             await self._note(row, ended.state, stage, None, "" if ended.error is None else _text(ended.error))
         else:
-            kept, _ = self._kept(self._stages[stage], _Ended(State.DONE, task.result()))
+            kept, _ = self._kept(self._stages[stage], _Ended(ItemState.DONE, task.result()))
             last = stage + 1 == len(self._stages)
             encoded = msgspec.json.encode([*results, kept]).decode()
-            await self._note(row, State.DONE if last else State.PLANNED, stage + 1, encoded)
+            await self._note(row, ItemState.DONE if last else ItemState.PLANNED, stage + 1, encoded)
 
     async def _read_back(self, row: _Row, stage: int, results: list[Any], lost: Exception, since: float) -> _Ended:
         """Whether a write was carried out whose answer is missing. PLANNED: it was not.
@@ -358,7 +360,7 @@ class Run:
         """
         verify = self._stages[stage].verify
         if verify is None:
-            return _Ended(State.UNKNOWN, None, lost)
+            return _Ended(ItemState.UNKNOWN, None, lost)
         try:
             verdict, result = _verdict(await verify(row.item, tuple(results)))
             wait = since + self._settle - self._clock.now()
@@ -367,13 +369,13 @@ class Run:
                 verdict, result = _verdict(await verify(row.item, tuple(results)))
         except Exception as error:
             lost.add_note(f"reading back failed: {type(error).__name__}: {error}")
-            return _Ended(State.UNKNOWN, None, lost)
+            return _Ended(ItemState.UNKNOWN, None, lost)
         except asyncio.CancelledError:
-            await self._surely(self._note(row, State.UNKNOWN, stage, None, _text(lost)))
+            await self._surely(self._note(row, ItemState.UNKNOWN, stage, None, _text(lost)))
             raise
         if verdict is Verdict.DONE:
-            return _Ended(State.DONE, result, None, verified=True)
-        return _Ended(State.PLANNED if verdict is Verdict.NOT_DONE else State.UNKNOWN, None, lost)
+            return _Ended(ItemState.DONE, result, None, verified=True)
+        return _Ended(ItemState.PLANNED if verdict is Verdict.NOT_DONE else ItemState.UNKNOWN, None, lost)
 
 
 async def _watched(trace: WriteTrace, start: Callable[[], Awaitable[Any]]) -> Any:

@@ -25,7 +25,7 @@ class SourceError(ConfigurationError):
     """The rows cannot be read. Names the file and, where it is known, the row."""
 
 
-class Row(NamedTuple):
+class SourceRow(NamedTuple):
     """One row of a source.
 
     Attributes:
@@ -67,7 +67,7 @@ def query(path: str | os.PathLike[str], sql: str) -> Iterator[dict[str, Any]]:
     return (row.values for row in numbered_query(Path(path), sql))
 
 
-def numbered_rows(path: Path, format: str | None = None) -> Iterator[Row]:
+def numbered_rows(path: Path, format: str | None = None) -> Iterator[SourceRow]:
     """As `read_rows`, with numbers."""
     kind = format or path.suffix.lower().lstrip(".")
     readers = {"csv": _csv, "tsv": _csv, "jsonl": _jsonl, "ndjson": _jsonl, "xlsx": _xlsx}
@@ -77,7 +77,7 @@ def numbered_rows(path: Path, format: str | None = None) -> Iterator[Row]:
     return reader(path)
 
 
-def _csv(path: Path) -> Iterator[Row]:
+def _csv(path: Path) -> Iterator[SourceRow]:
     csv.field_size_limit(_LONGEST_CELL)
     with _open(path) as file:
         try:
@@ -90,7 +90,7 @@ def _csv(path: Path) -> Iterator[Row]:
             for number, cells in enumerate(lines, 2):
                 if any(cells):
                     values = {head: cell for head, cell in zip(heads, cells, strict=False) if cell != ""}
-                    yield Row(number, values, sum(1 for cell in cells[len(heads) :] if cell))
+                    yield SourceRow(number, values, sum(1 for cell in cells[len(heads) :] if cell))
         except UnicodeDecodeError as error:
             raise SourceError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
         except csv.Error as error:
@@ -113,7 +113,7 @@ def _check_heads(path: Path, heads: list[str]) -> None:
             raise SourceError(f"{path}: has two columns {head!r}")
 
 
-def _jsonl(path: Path) -> Iterator[Row]:
+def _jsonl(path: Path) -> Iterator[SourceRow]:
     with _open(path) as file:
         try:
             for number, line in enumerate(file, 1):
@@ -125,12 +125,12 @@ def _jsonl(path: Path) -> Iterator[Row]:
                     raise SourceError(f"{path}: row {number}: not JSON ({error})") from None
                 if not isinstance(values, dict):
                     raise SourceError(f"{path}: row {number}: must be an object, {{…}}")
-                yield Row(number, cast("dict[str, Any]", values))
+                yield SourceRow(number, cast("dict[str, Any]", values))
         except UnicodeDecodeError as error:
             raise SourceError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
 
 
-def _xlsx(path: Path) -> Iterator[Row]:
+def _xlsx(path: Path) -> Iterator[SourceRow]:
     try:
         from openpyxl import load_workbook  # type: ignore[import-untyped]
     except ImportError:
@@ -150,7 +150,7 @@ def _xlsx(path: Path) -> Iterator[Row]:
             if any(cell not in (None, "") for cell in present):
                 pairs = zip(heads, present, strict=False)
                 values = {head: cell for head, cell in pairs if cell not in (None, "")}
-                yield Row(number, values, sum(1 for cell in present[len(heads) :] if cell not in (None, "")))
+                yield SourceRow(number, values, sum(1 for cell in present[len(heads) :] if cell not in (None, "")))
         book.close()
 
 
@@ -163,7 +163,7 @@ def _plain(cell: Any) -> Any:
     return cell
 
 
-def numbered_query(path: Path, sql: str) -> Iterator[Row]:
+def numbered_query(path: Path, sql: str) -> Iterator[SourceRow]:
     """As `query`, with numbers."""
     if not path.is_file():
         raise SourceError(f"{path}: no such file")
@@ -178,7 +178,7 @@ def numbered_query(path: Path, sql: str) -> Iterator[Row]:
             raise SourceError("the query gives no rows; it must be a SELECT")
         _check_heads(path, heads)
         for number, cells in enumerate(cursor, 1):
-            yield Row(number, {head: cell for head, cell in zip(heads, cells, strict=True) if cell is not None})
+            yield SourceRow(number, {head: cell for head, cell in zip(heads, cells, strict=True) if cell is not None})
     except (sqlite3.Error, sqlite3.Warning) as error:
         raise SourceError(f"{path}: the query failed: {error}") from None
     finally:

@@ -22,9 +22,9 @@ from .operations import find
 from .output import count, duration, emit, err, message, put_json
 
 if TYPE_CHECKING:
-    from ..bulk import State
+    from ..bulk import ItemState
     from ..bulk.row_job import Checked, RowJob
-    from ..bulk.sources import Row
+    from ..bulk.sources import SourceRow
     from ..client import Mittwald
 
 _NAMED = 20
@@ -187,7 +187,7 @@ def bulk(
 @contextmanager
 def _source(
     rows: Path | None, format: str | None, inventory: Path | None, query: str | None
-) -> Generator[Callable[[], Iterable[Row]]]:
+) -> Generator[Callable[[], Iterable[SourceRow]]]:
     """Where rows come from, as something that can be read twice."""
     from ..bulk.sources import FORMATS, numbered_query, numbered_rows
 
@@ -215,11 +215,11 @@ def _checked(job: RowJob, journal: Path | None) -> Checked | None:
     """Look at every row, and name every mistake. `None`: there are some."""
     from ..bulk import read_journal
 
-    def state(_: str) -> State | None:
+    def state(_: str) -> ItemState | None:
         return None
 
     with ExitStack() as stack:
-        known: Callable[[str], State | None] = state
+        known: Callable[[str], ItemState | None] = state
         if journal is not None and journal.is_file():
             store = stack.enter_context(closing(read_journal(journal)))
             known = lambda key: store.state(key, job.operation.operation_id)  # noqa: E731
@@ -322,7 +322,7 @@ async def _run(job: RowJob, mw: Mittwald, checked: Checked, settings: Settings) 
 
 
 def _count(tally: Tally, outcome: Any) -> None:
-    from ..bulk import ChangedInputError, State
+    from ..bulk import ChangedInputError, ItemState
 
     row = f"row {outcome.item.number} ({outcome.key})"
     if isinstance(outcome.error, ChangedInputError):
@@ -331,10 +331,10 @@ def _count(tally: Tally, outcome: Any) -> None:
             f"changed: {row}: has changed since it was {outcome.state}; it was not done again (--redo-changed does)"
         )
         return
-    if outcome.state is State.DONE:
+    if outcome.state is ItemState.DONE:
         tally.done += 1
         tally.read_back += outcome.verified
-    elif outcome.state is State.UNKNOWN:
+    elif outcome.state is ItemState.UNKNOWN:
         tally.unknown += 1
         message(f"unknown: {row}: {outcome.error}")
     else:

@@ -42,24 +42,24 @@ def journal(
 
       mittwald-async journal mailboxes.journal --resolve kim@example.org=done
     """
-    from ..bulk import State
+    from ..bulk import ItemState
 
-    if state is not None and state not in list(State):
-        raise InvalidArgumentError("--state", f"must be one of {', '.join(State)}, not {state!r}")
+    if state is not None and state not in list(ItemState):
+        raise InvalidArgumentError("--state", f"must be one of {', '.join(ItemState)}, not {state!r}")
     try:
         if resolve:
             run(_resolve, path, resolve)
-        return _show(path, None if state is None else State(state), every, as_json)
+        return _show(path, None if state is None else ItemState(state), every, as_json)
     except sqlite3.Error as error:
         raise ConfigurationError(f"{path}: {error}") from None
 
 
 async def _resolve(path: Path, decisions: list[str]) -> None:
-    from ..bulk import DONE, NOT_DONE, Journal, State, read_journal
+    from ..bulk import DONE, NOT_DONE, ItemState, Journal, read_journal
 
     with closing(read_journal(path)) as store:
         names = store.names()
-        places = {entry.key: name for name in names for entry in store.entries(State.UNKNOWN, name)}
+        places = {entry.key: name for name in names for entry in store.entries(ItemState.UNKNOWN, name)}
     verdicts = {"done": DONE, "not-done": NOT_DONE}
     async with Journal(path) as opened:
         for decision in decisions:
@@ -71,11 +71,11 @@ async def _resolve(path: Path, decisions: list[str]) -> None:
 
 
 def _show(path: Path, state: object, every: bool, as_json: bool) -> int:
-    from ..bulk import State, read_journal
+    from ..bulk import ItemState, read_journal
 
     with closing(read_journal(path)) as store:
         jobs = {name: {one.value: number for one, number in store.counts(name).items()} for name in store.names()}
-        wanted = [state] if isinstance(state, State) else [State.FAILED, State.UNKNOWN]
+        wanted = [state] if isinstance(state, ItemState) else [ItemState.FAILED, ItemState.UNKNOWN]
         found = (entry for one in wanted for entry in store.entries(one))
         if as_json:
             put_json({"event": "counts", "jobs": jobs})
@@ -83,9 +83,9 @@ def _show(path: Path, state: object, every: bool, as_json: bool) -> int:
                 put_json({"event": "item", **msgspec.to_builtins(entry)})
             return OK
         put_table(
-            ("job", *State),
-            [(name, *(f"{counts[one]:,}" for one in State)) for name, counts in jobs.items()],
-            right=tuple(State),
+            ("job", *ItemState),
+            [(name, *(f"{counts[one]:,}" for one in ItemState)) for name, counts in jobs.items()],
+            right=tuple(ItemState),
         )
         total = sum(counts[one] for counts in jobs.values() for one in wanted)
         for shown, entry in enumerate(found):
@@ -95,6 +95,6 @@ def _show(path: Path, state: object, every: bool, as_json: bool) -> int:
             at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.at))
             stage = f" (stage {entry.stage + 1})" if entry.stage else ""
             emit(f"{entry.state}  {at}  {entry.key}{stage}  {entry.error}".rstrip() + "\n")
-        if store.counts()[State.STARTED]:
-            message(f"{count(store.counts()[State.STARTED], 'item')} under way, or left so by a program that has ended")
+        if store.counts()[ItemState.STARTED]:
+            message(f"{count(store.counts()[ItemState.STARTED], 'item')} under way, or left so by a program that has ended")
     return OK

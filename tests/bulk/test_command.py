@@ -33,7 +33,7 @@ def done_in(path: str) -> int:
         return 0
     try:
         with closing(bulk.read_journal(path)) as journal:
-            return journal.counts()[bulk.State.DONE]
+            return journal.counts()[bulk.ItemState.DONE]
     except bulk.JournalError:  # it is just being made
         return 0
 

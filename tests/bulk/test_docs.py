@@ -51,7 +51,7 @@ def test_a_piece_of_python_runs(text: str, api: Emulator, capsys: pytest.Capture
     out = capsys.readouterr().out
     for printed in re.findall(r"# (first unknown)", text):
         assert printed in out
-    assert "failed" not in out.replace("<State.FAILED: 'failed'>: 0", "")
+    assert "failed" not in out.replace("<ItemState.FAILED: 'failed'>: 0", "")
 
 
 def test_the_commands_work_one_after_the_other(api: Emulator, tmp_path: Path) -> None:

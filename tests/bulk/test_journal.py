@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from mittwald_async import Mittwald, bulk
-from mittwald_async.bulk import State
+from mittwald_async.bulk import ItemState
 from mittwald_async.emulator import Emulator, Fault
 from mittwald_async.errors import (
     BadRequestError,
@@ -65,7 +65,7 @@ async def test_it_is_on_disk_before_the_work_and_after_it(path: Path) -> None:
     async with bulk.Journal(path) as journal:
         async for done in journal.run(["a", "b"], work):
             assert states(path)[done.key] == "done"
-            assert (done.result, done.state, done.ok) == (done.item.upper(), State.DONE, True)
+            assert (done.result, done.state, done.ok) == (done.item.upper(), ItemState.DONE, True)
         assert {entry.key: entry.results for entry in journal.entries()} == {"a": ("A",), "b": ("B",)}
     assert seen == ["started", "started"]
 
@@ -82,14 +82,14 @@ async def test_what_is_done_is_passed_over_and_what_failed_is_tried_again(path: 
 
     async with bulk.Journal(path) as journal:
         first = {done.item: done async for done in journal.run(range(4), work)}
-        assert first[2].state is State.FAILED
+        assert first[2].state is ItemState.FAILED
         assert isinstance(first[2].error, BadRequestError)
         assert [done async for done in journal.run(range(4), work, retry_failed=False)] == []
     assert sorted(calls) == [0, 1, 2, 3]
     bad.clear()
     async with bulk.Journal(path) as journal:
         again = [done async for done in journal.run(range(5), work)]
-        assert journal.counts()[State.DONE] == 5
+        assert journal.counts()[ItemState.DONE] == 5
     assert sorted(done.item for done in again) == [2, 4]
     assert sorted(calls) == [0, 1, 2, 2, 3, 4]
 
@@ -107,7 +107,7 @@ async def test_a_lost_answer_without_reading_back_is_reported_in_every_run_and_n
     for _ in range(3):
         async with bulk.Journal(path) as journal:
             (done,) = [done async for done in journal.run(["a"], work)]
-        assert done.state is State.UNKNOWN
+        assert done.state is ItemState.UNKNOWN
         assert done.error is not None
     assert calls == ["a"]
 
@@ -121,7 +121,7 @@ async def test_a_refusal_is_a_failure_whatever_it_is(path: Path) -> None:
 
     async with bulk.Journal(path) as journal:
         found = {done.state async for done in journal.run(range(5), work)}
-    assert found == {State.FAILED}
+    assert found == {ItemState.FAILED}
 
 
 @virtual
@@ -163,7 +163,7 @@ async def test_not_done_counts_only_when_a_read_would_show_it(path: Path) -> Non
 
     async with bulk.Journal(path, clock=clock) as journal:
         (done,) = [done async for done in journal.run(["a"], work, verify=verify, settle=2.0)]
-    assert done.state is State.DONE
+    assert done.state is ItemState.DONE
     assert len(carried_out) == 1
 
 
@@ -179,8 +179,8 @@ async def test_what_cannot_be_told_or_read_stays_unknown_with_the_reason(path: P
 
     async with bulk.Journal(path, clock=VirtualClock()) as journal:
         async for done in journal.run(["open", "unreadable"], work, verify=verify):
-            assert done.state is State.UNKNOWN
-        texts = {entry.key: entry.error for entry in journal.entries(State.UNKNOWN)}
+            assert done.state is ItemState.UNKNOWN
+        texts = {entry.key: entry.error for entry in journal.entries(ItemState.UNKNOWN)}
         await journal.resolve("open", bulk.NOT_DONE)
         await journal.resolve("unreadable", bulk.DONE, result=7)
         with pytest.raises(bulk.JournalError, match="no unknown item 'open'"):
@@ -188,7 +188,7 @@ async def test_what_cannot_be_told_or_read_stays_unknown_with_the_reason(path: P
         counts = journal.counts()
     assert "lost" in texts["open"]
     assert "reading back failed: NotFoundError" in texts["unreadable"]
-    assert (counts[State.PLANNED], counts[State.DONE]) == (1, 1)
+    assert (counts[ItemState.PLANNED], counts[ItemState.DONE]) == (1, 1)
 
 
 async def test_killed_in_the_middle_of_the_work_it_is_unknown(path: Path) -> None:
@@ -209,9 +209,9 @@ asyncio.run(main())
     async with bulk.Journal(path) as journal:
         assert journal.interrupted == 1
         found = {done.key: done async for done in journal.run(["a", "b"], _nothing)}
-    assert found["a"].state is State.UNKNOWN
+    assert found["a"].state is ItemState.UNKNOWN
     assert "ended before the answer" in str(found["a"].error)
-    assert found["b"].state is State.DONE
+    assert found["b"].state is ItemState.DONE
 
 
 async def _nothing(item: object) -> None:
@@ -223,7 +223,7 @@ async def test_the_same_key_twice_names_both_rows_and_finishes_what_was_under_wa
     async with bulk.Journal(path) as journal:
         with pytest.raises(bulk.DuplicateKeyError, match="rows 1 and 3 both have the key 'a'"):
             await keys_of(journal.run(["a", "b", "a", "c"], _nothing, limit=1), done)
-        assert journal.counts()[State.STARTED] == 0
+        assert journal.counts()[ItemState.STARTED] == 0
     assert done == ["a", "b"]
 
 
@@ -246,7 +246,7 @@ async def test_a_changed_input_of_something_done_is_noticed(path: Path) -> None:
         assert [done.ok async for done in journal.run(rows, work, key=lambda row: row["id"])] == [True]
         rows = [{"id": "1", "name": "new"}]
         (done,) = [done async for done in journal.run(rows, work, key=lambda row: row["id"])]
-        assert (done.state, done.ok, type(done.error)) == (State.DONE, False, bulk.ChangedInputError)
+        assert (done.state, done.ok, type(done.error)) == (ItemState.DONE, False, bulk.ChangedInputError)
         assert sent == ["old"]
         (done,) = [done async for done in journal.run(rows, work, key=lambda row: row["id"], redo_changed=True)]
         assert done.ok
@@ -289,7 +289,7 @@ async def test_there_is_one_writer_and_anybody_may_look(path: Path) -> None:
             async with bulk.Journal(path):
                 pass
         with closing(bulk.read_journal(path)) as reader:
-            assert reader.counts()[State.DONE] == 1
+            assert reader.counts()[ItemState.DONE] == 1
     async with bulk.Journal(path):
         pass
 
@@ -333,10 +333,10 @@ async def test_stages_go_on_where_they_were(path: Path) -> None:
             return [done async for done in stages]
 
     (failed,) = await run()
-    assert (failed.state, failed.stage) == (State.FAILED, 1)
+    assert (failed.state, failed.stage) == (ItemState.FAILED, 1)
     crash = False
     (done,) = await run()
-    assert (done.state, done.stage, done.result) == (State.DONE, 3, "app")
+    assert (done.state, done.stage, done.result) == (ItemState.DONE, 3, "app")
     assert await run() == []
     assert log == ["create a", "ready p-a", "ready p-a", "install ('p-a', None)"]
 
@@ -361,9 +361,9 @@ async def test_a_cancelled_run_awaits_answers_under_way_and_begins_nothing(path:
                 await task
             counts = journal.counts()
     # What waited for the budget was not sent; what was sent has its answer.
-    assert counts[State.UNKNOWN] == counts[State.STARTED] == counts[State.FAILED] == 0
-    assert counts[State.DONE] == sum(writes(api, "project-update-project").values()) >= 1
-    assert counts[State.PLANNED] == len(ids) - counts[State.DONE]
+    assert counts[ItemState.UNKNOWN] == counts[ItemState.STARTED] == counts[ItemState.FAILED] == 0
+    assert counts[ItemState.DONE] == sum(writes(api, "project-update-project").values()) >= 1
+    assert counts[ItemState.PLANNED] == len(ids) - counts[ItemState.DONE]
 
 
 async def test_leaving_the_loop_ends_the_run_cleanly(path: Path) -> None:
@@ -412,7 +412,7 @@ async def test_a_half_done_item_is_unknown_and_not_a_failure(path: Path) -> None
             await mw.project.update_project("p-nowhere", description="x")
 
         (done,) = [done async for done in journal.run(ids[:1], twice)]
-    assert done.state is State.UNKNOWN
+    assert done.state is ItemState.UNKNOWN
 
 
 async def test_it_ends_after_so_many_failures(path: Path) -> None:
@@ -422,7 +422,7 @@ async def test_it_ends_after_so_many_failures(path: Path) -> None:
     async with bulk.Journal(path) as journal:
         found = [done async for done in journal.run(range(1000), work, limit=1, stop_after_failures=3)]
         assert len(found) == 3
-        assert journal.counts()[State.STARTED] == 0
+        assert journal.counts()[ItemState.STARTED] == 0
 
 
 async def test_what_the_source_raises_comes_after_what_it_gave(path: Path) -> None:
@@ -461,7 +461,7 @@ async def test_a_result_without_a_form_in_json_is_done_all_the_same(path: Path) 
 
     async with bulk.Journal(path) as journal:
         (done,) = [done async for done in journal.run(["a"], work)]
-        assert done.state is State.DONE
+        assert done.state is ItemState.DONE
         assert "keep=" in str(done.error)
         assert [one async for one in journal.run(["a"], work)] == []
 
@@ -470,8 +470,8 @@ async def test_jobs_of_one_file_have_nothing_to_do_with_each_other(path: Path) -
     async with bulk.Journal(path) as journal:
         for name in ("one", "two"):
             assert [done.ok async for done in journal.run(["a"], _nothing, name=name)] == [True]
-        assert journal.counts("one")[State.DONE] == 1
-        assert journal.counts()[State.DONE] == 2
+        assert journal.counts("one")[ItemState.DONE] == 1
+        assert journal.counts()[ItemState.DONE] == 2
 
 
 async def test_what_waits_for_the_budget_when_killed_is_not_unknown(path: Path) -> None:
@@ -502,9 +502,9 @@ asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3:]))
         carried_out = sum(writes(api, "project-update-project").values())
     async with bulk.Journal(path) as journal:
         counts = journal.counts()
-    assert counts[State.UNKNOWN] == 0
-    assert counts[State.DONE] == carried_out >= 1
-    assert counts[State.PLANNED] == len(ids) - carried_out
+    assert counts[ItemState.UNKNOWN] == 0
+    assert counts[ItemState.DONE] == carried_out >= 1
+    assert counts[ItemState.PLANNED] == len(ids) - carried_out
 
 
 @virtual
@@ -521,8 +521,8 @@ async def test_not_done_counts_late_in_a_second_run_as_well(path: Path) -> None:
 
     async with bulk.Journal(path, clock=clock) as journal:
         await clock.sleep(60)
-        assert [done.state async for done in journal.run(["a"], work)] == [State.UNKNOWN]
-        assert [done.state async for done in journal.run(["a"], work, verify=verify)] == [State.DONE]
+        assert [done.state async for done in journal.run(["a"], work)] == [ItemState.UNKNOWN]
+        assert [done.state async for done in journal.run(["a"], work, verify=verify)] == [ItemState.DONE]
     assert len(carried_out) == 1
 
 
@@ -533,7 +533,7 @@ async def test_a_closed_client_ends_the_run_and_fails_nothing(path: Path) -> Non
             run = journal.run(["p-4x8k2q"], lambda id: mw.project.update_project(id, description="x"))
             with pytest.raises(ClientStateError):
                 await keys_of(run)
-            assert journal.counts()[State.PLANNED] == 1
+            assert journal.counts()[ItemState.PLANNED] == 1
 
 
 async def test_a_named_account_goes_on_with_another_token(path: Path) -> None:
@@ -561,5 +561,5 @@ async def test_a_plain_function_is_refused_and_what_it_did_is_unknown(path: Path
     async with bulk.Journal(path) as journal:
         with pytest.raises(TypeError, match="awaitable, got int"):
             await keys_of(journal.run(range(100), work, limit=1))
-        assert {state for state, number in journal.counts().items() if number} == {State.UNKNOWN}
-        assert journal.counts()[State.UNKNOWN] == 1
+        assert {state for state, number in journal.counts().items() if number} == {ItemState.UNKNOWN}
+        assert journal.counts()[ItemState.UNKNOWN] == 1

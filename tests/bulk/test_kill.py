@@ -43,7 +43,10 @@ async def test_killed_at_random_instants_nothing_is_done_twice_and_nothing_lost(
         assert kills == KILLS
     with closing(bulk.read_journal(path)) as journal:
         counts = journal.counts()
-        assert counts[bulk.State.DONE] == UPDATES + CREATES, (counts, [*journal.entries(bulk.State.UNKNOWN)][:5])
+        assert counts[bulk.ItemState.DONE] == UPDATES + CREATES, (
+            counts,
+            [*journal.entries(bulk.ItemState.UNKNOWN)][:5],
+        )
         results = [entry.results[0]["id"] for entry in journal.entries(name="creates")]
     updated, created = writes(api, "project-update-project"), writes(api, "mail-create-mail-address")
     assert len(updated) == UPDATES

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from .records import Entry, JournalError, State
+from .records import Entry, ItemState, JournalError
 
 _APPLICATION = 0x6D776A6C
 """`PRAGMA application_id` of a journal, so that another database is not taken for one."""
@@ -41,7 +41,7 @@ CREATE TABLE items (
 _INTERRUPTED = "the program ended before the answer came"
 
 
-class Change(Protocol):
+class FileChange(Protocol):
     """Something that is done to the file inside a transaction."""
 
     def apply(self, connection: sqlite3.Connection) -> Any:
@@ -49,7 +49,7 @@ class Change(Protocol):
         ...
 
 
-class Store:
+class JournalFile:
     """An open journal file. Methods may be called from any thread, one at a time.
 
     Args:
@@ -132,7 +132,7 @@ class Store:
         account, server = self._connection.execute("SELECT account, server FROM journal").fetchone()
         return account, server
 
-    def apply(self, changes: list[Change]) -> list[Any]:
+    def apply(self, changes: list[FileChange]) -> list[Any]:
         """Make changes in one transaction; they are on disk when this returns, or none of them is."""
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
@@ -148,30 +148,31 @@ class Store:
     def interrupted(self) -> int:
         """What was under way when the process before ended is unknown from now on. Gives how many."""
         return self._connection.execute(
-            "UPDATE items SET state = ?, error = ? WHERE state = ?", (State.UNKNOWN, _INTERRUPTED, State.STARTED)
+            "UPDATE items SET state = ?, error = ? WHERE state = ?",
+            (ItemState.UNKNOWN, _INTERRUPTED, ItemState.STARTED),
         ).rowcount
 
     def names(self) -> list[str]:
         """The jobs there are."""
         return [name for (name,) in self._connection.execute("SELECT name FROM jobs ORDER BY id")]
 
-    def counts(self, name: str | None = None) -> dict[State, int]:
+    def counts(self, name: str | None = None) -> dict[ItemState, int]:
         """Items by state, of one job or of all."""
         rows = self._connection.execute(
             "SELECT state, count(*) FROM items JOIN jobs ON jobs.id = job WHERE ?1 IS NULL OR name = ?1 GROUP BY state",
             (name,),
         )
         found = dict(rows.fetchall())
-        return {state: found.get(state, 0) for state in State}
+        return {state: found.get(state, 0) for state in ItemState}
 
-    def state(self, key: str, name: str) -> State | None:
+    def state(self, key: str, name: str) -> ItemState | None:
         """How far an item is; `None` for one that is not in the file."""
         found = self._connection.execute(
             "SELECT state FROM items JOIN jobs ON jobs.id = job WHERE name = ? AND key = ?", (name, key)
         ).fetchone()
-        return None if found is None else State(found[0])
+        return None if found is None else ItemState(found[0])
 
-    def entries(self, state: State | None = None, name: str | None = None) -> Iterator[Entry]:
+    def entries(self, state: ItemState | None = None, name: str | None = None) -> Iterator[Entry]:
         """Items one by one, by key."""
         rows = self._connection.execute(
             "SELECT key, state, stage, results, error, at FROM items JOIN jobs ON jobs.id = job"
@@ -181,7 +182,7 @@ class Store:
         for key, kept, stage, results, error, at in rows:
             yield Entry(
                 key=key,
-                state=State(kept),
+                state=ItemState(kept),
                 stage=stage,
                 results=tuple(msgspec.json.decode(results)),
                 error=error,
@@ -189,13 +190,13 @@ class Store:
             )
 
 
-class Known(NamedTuple):
+class KnownItem(NamedTuple):
     """What the file says of an item when its turn comes.
 
     `twin` is the row that had the key before in this run; `changed`, that it was done with another input.
     """
 
-    state: State
+    state: ItemState
     stage: int
     results: str
     twin: int | None = None
@@ -218,7 +219,7 @@ class Begin(NamedTuple):
     """Look an item up, which is added where it is new.
 
     `again` are the states that go on. With `start`, note that its first write is about to be sent, if its turn has come;
-    otherwise, and for further stages, that is noted when a write is really due (`Record`).
+    otherwise, and for further stages, that is noted when a write is really due (`NoteState`).
     """
 
     job: int
@@ -229,10 +230,10 @@ class Begin(NamedTuple):
     redo_changed: bool
     start: bool
 
-    def apply(self, connection: sqlite3.Connection) -> Known:
+    def apply(self, connection: sqlite3.Connection) -> KnownItem:
         twin = connection.execute("SELECT row FROM seen WHERE key = ?", (self.key,)).fetchone()
         if twin is not None:
-            return Known(State.PLANNED, 0, "[]", twin[0])
+            return KnownItem(ItemState.PLANNED, 0, "[]", twin[0])
         connection.execute("INSERT INTO seen VALUES (?, ?)", (self.key, self.row))
         found = connection.execute(
             "SELECT state, stage, results, input FROM items WHERE job = ? AND key = ?", (self.job, self.key)
@@ -240,22 +241,22 @@ class Begin(NamedTuple):
         if found is None:
             connection.execute(
                 "INSERT INTO items VALUES (?, ?, ?, 0, ?, '[]', '', ?)",
-                (self.job, self.key, State.STARTED if self.start else State.PLANNED, self.input, time.time()),
+                (self.job, self.key, ItemState.STARTED if self.start else ItemState.PLANNED, self.input, time.time()),
             )
-            return Known(State.PLANNED, 0, "[]")
+            return KnownItem(ItemState.PLANNED, 0, "[]")
         state, stage, results, before = found
         changed = None not in (before, self.input) and before != self.input
-        if changed and not self.redo_changed and (stage > 0 or state in (State.DONE, State.UNKNOWN)):
-            return Known(State(state), stage, results, None, True)
-        if changed and state == State.DONE:
-            state, stage, results = State.PLANNED, 0, "[]"
+        if changed and not self.redo_changed and (stage > 0 or state in (ItemState.DONE, ItemState.UNKNOWN)):
+            return KnownItem(ItemState(state), stage, results, None, True)
+        if changed and state == ItemState.DONE:
+            state, stage, results = ItemState.PLANNED, 0, "[]"
         if state in self.again and stage == 0:
             connection.execute(
                 "UPDATE items SET state = ?, stage = 0, results = '[]', input = ?, error = '', at = ?"
                 " WHERE job = ? AND key = ?",
-                (State.STARTED if self.start else State.PLANNED, self.input, time.time(), self.job, self.key),
+                (ItemState.STARTED if self.start else ItemState.PLANNED, self.input, time.time(), self.job, self.key),
             )
-        return Known(State(state), stage, results)
+        return KnownItem(ItemState(state), stage, results)
 
 
 class Release(NamedTuple):
@@ -270,12 +271,12 @@ class Release(NamedTuple):
         )
 
 
-class Record(NamedTuple):
+class NoteState(NamedTuple):
     """Note where an item is now. `results` is JSON, `None` leaves what is there."""
 
     job: int
     key: str
-    state: State
+    state: ItemState
     stage: int
     results: str | None = None
     error: str = ""
