@@ -78,11 +78,6 @@ class RowReader:
                 self._known.setdefault(getattr(parameter, kind), parameter)
         self._types = {id(p): resolve(p.type, models=operation.models) for p in self._known.values()}
 
-    @property
-    def required(self) -> list[str]:
-        """RowArguments that every row must have."""
-        return [name for name, parameter in self._known.items() if parameter.required and name == parameter.wire]
-
     def read(self, row: SourceRow, *, generate: bool = False) -> tuple[RowArguments, list[Mistake]]:
         """The call a row stands for.
 
