@@ -96,5 +96,7 @@ def _show(path: Path, state: object, every: bool, as_json: bool) -> int:
             stage = f" (stage {entry.stage + 1})" if entry.stage else ""
             emit(f"{entry.state}  {at}  {entry.key}{stage}  {entry.error}".rstrip() + "\n")
         if store.counts()[ItemState.STARTED]:
-            message(f"{count(store.counts()[ItemState.STARTED], 'item')} under way, or left so by a program that has ended")
+            message(
+                f"{count(store.counts()[ItemState.STARTED], 'item')} under way, or left so by a program that has ended"
+            )
     return OK
