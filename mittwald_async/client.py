@@ -11,6 +11,7 @@ from .profile import PROFILE
 from .runtime.client import Client
 
 if TYPE_CHECKING:
+    from .dns import Dns
     from .waiting import Waiters
 
 
@@ -32,4 +33,11 @@ class Mittwald(Groups, Client):
         """Waiters for what takes a while: `await mw.wait.project_ready(project_id)`."""
         from .waiting import Waiters
 
-        return Waiters(self)
+        return Waiters(self, clock=self._shared.clock)
+
+    @cached_property
+    def dns(self) -> Dns:
+        """Single DNS entries by host name: `await mw.dns.add("_acme-challenge.example.org", "TXT", token)`."""
+        from .dns import Dns
+
+        return Dns(self, clock=self._shared.clock)

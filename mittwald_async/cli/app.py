@@ -27,6 +27,7 @@ from .call import call
 from .check import check
 from .common import EPILOG, FAILED, INTERRUPTED, UNREAD, USAGE, StoppedError
 from .diff import diff
+from .dns import dns
 from .emulate import emulate
 from .limits import limits
 from .operations import operations
@@ -57,6 +58,7 @@ app: typer.Typer = typer.Typer(
 )
 for _subcommand in (sweep, plan, diff, prune, check, report, call, operations, limits, emulate):
     app.command(epilog=EPILOG)(_subcommand)
+app.add_typer(dns, name="dns")
 
 
 def _version(show: bool) -> None:

@@ -135,6 +135,12 @@ def test_the_audit_names_what_is_missing(tmp_path: Path) -> None:
     assert last.endswith(f"{len(lines)} domains lack something")
 
 
+def test_a_challenge_is_added_and_taken_away(tmp_path: Path) -> None:
+    added, removed = demo("dns_challenge", folder=tmp_path).splitlines()
+    assert added.endswith(" TXT ['token']")
+    assert removed.endswith(" TXT []")
+
+
 def test_a_site_is_created_step_by_step(tmp_path: Path) -> None:
     lines = demo("create_site", folder=tmp_path).splitlines()
     assert lines[0].endswith("is ready")
