@@ -13,6 +13,7 @@ from .runtime.client import Client
 if TYPE_CHECKING:
     from .dns import Dns
     from .waiting import Waiters
+    from .webhooks import Verifier
 
 
 class Mittwald(Groups, Client):
@@ -41,3 +42,10 @@ class Mittwald(Groups, Client):
         from .dns import Dns
 
         return Dns(self, clock=self._shared.clock)
+
+    @cached_property
+    def webhooks(self) -> Verifier:
+        """Checks an extension's webhooks and session tokens: `await mw.webhooks.verify(headers, body)`."""
+        from .webhooks import Verifier
+
+        return Verifier(self, clock=self._shared.clock, wall=self._shared.wall)
