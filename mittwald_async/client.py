@@ -12,6 +12,7 @@ from .runtime.client import Client
 
 if TYPE_CHECKING:
     from .dns import Dns
+    from .metrics import Metrics
     from .waiting import Waiters
     from .webhooks import Verifier
 
@@ -49,3 +50,10 @@ class Mittwald(Groups, Client):
         from .webhooks import Verifier
 
         return Verifier(self, clock=self._shared.clock, wall=self._shared.wall)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """Metrics of projects: `await mw.metrics.query("…PromQL…", project_id=project.id, start=yesterday)`."""
+        from .metrics import Metrics
+
+        return Metrics(self, wall=self._shared.wall)
