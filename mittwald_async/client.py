@@ -13,6 +13,7 @@ from .runtime.client import Client
 if TYPE_CHECKING:
     from .dns import Dns
     from .metrics import Metrics
+    from .runtime.files import TextLines
     from .waiting import Waiters
     from .webhooks import Verifier
 
@@ -57,3 +58,37 @@ class Mittwald(Groups, Client):
         from .metrics import Metrics
 
         return Metrics(self, wall=self._shared.wall)
+
+    def service_logs(
+        self,
+        stack_id: str,
+        service_id: str,
+        *,
+        tail: int | None = None,
+        follow: bool = False,
+        every: float = 5.0,
+    ) -> TextLines:
+        """The logs of a container, line by line or whole.
+
+            async for line in mw.service_logs(stack_id, service_id, tail=100, follow=True): ...
+            text = await mw.service_logs(stack_id, service_id)
+
+        The server often breaks the connection instead of ending the text. A stream ends there (see `.complete`).
+
+        Args:
+            stack_id, service_id: the container.
+            tail: the last lines only.
+            follow: go on with what is added later, until the loop is left.
+            every: seconds between two looks while following; each is a request.
+
+        Raises (while reading):
+            TransportError: nothing arrived, or less than was announced; `.partial` is what did.
+            StatusError: the server refused.
+        """
+        from .api.container import GET_SERVICE_LOGS
+        from .runtime.files import TextLines
+
+        query = {"tail": tail}
+        clock = self._shared.clock
+        path = (stack_id, service_id)
+        return TextLines(self._pipeline, GET_SERVICE_LOGS, path, query, follow=follow, every=every, clock=clock)
