@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from .api.groups import Groups
+from .logs import logged
 from .operations import OPERATIONS
 from .profile import PROFILE
 from .runtime.client import Client
 
 if TYPE_CHECKING:
+    import aiohttp
+
     from .dns import Dns
     from .metrics import Metrics
+    from .runtime.clock import Clock
+    from .runtime.credentials import Credentials
     from .runtime.files import TextLines
+    from .runtime.options import OptionValues, Pool
     from .waiting import Waiters
     from .webhooks import Verifier
 
@@ -30,6 +36,27 @@ class Mittwald(Groups, Client):
 
     profile = PROFILE
     operations = OPERATIONS
+
+    def _begin(
+        self,
+        credentials: Credentials | None,
+        base_url: str | None,
+        session: aiohttp.ClientSession | None,
+        pool: Pool | None,
+        clock: Clock,
+        options: OptionValues,
+    ) -> None:
+        super()._begin(credentials, base_url, session, pool, clock, logged(options))
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name.startswith("_"):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            from .near_misses import where_is
+
+            known = [attribute for attribute in dir(type(self)) if not attribute.startswith("_")]
+            raise AttributeError(where_is(name, known), name=name, obj=self)
 
     @cached_property
     def wait(self) -> Waiters:

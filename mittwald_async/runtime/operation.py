@@ -7,7 +7,7 @@ Facts about the API (`Operation` and its parts) are written by the generator and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Literal, Protocol
+from typing import Any, Generic, Literal, NoReturn, Protocol
 
 import msgspec
 from typing_extensions import TypeVar
@@ -195,6 +195,12 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError(
+            "this is one page of a list: its items are in .items; "
+            "`async for item in …` without await gives all items, `await ….collect()` a list of them"
+        )
 
 
 class Sender(Protocol):

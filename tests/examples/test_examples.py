@@ -209,7 +209,7 @@ def test_traces_and_metrics_are_printed(tmp_path: Path) -> None:
     out = demo("telemetry", folder=tmp_path)
     assert '"name": "project-list-projects"' in out
     assert '"http.response.status_code": 200' in out
-    assert '"name": "mittwald.requests"' in out
+    assert '"name": "http.client.request.duration"' in out
 
 
 @pytest.mark.parametrize(
