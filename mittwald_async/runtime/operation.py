@@ -196,6 +196,15 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     def __len__(self) -> int:
         return len(self.items)
 
+    def _repr_html_(self) -> str:
+        """A table, where a notebook shows it. Secrets are masked."""
+        from .display import rows
+
+        names = list(dict.fromkeys(name for item in self.items for name in getattr(item, "__struct_fields__", ())))
+        values = [[getattr(item, name, "") for name in names] for item in self.items]
+        total = "" if self.total is None else f" of {self.total}"
+        return rows(names, values, f"{len(self.items)} items{total}")
+
     def __iter__(self) -> NoReturn:
         raise TypeError(
             "this is one page of a list: its items are in .items; "
