@@ -206,6 +206,8 @@ class Poller(Generic[T]):
             if isinstance(watch.error, RateLimitError) and watch.error.retry_after is not None:
                 wait = max(wait, watch.error.retry_after)
             watch.due = now + wait
+            if watch.settles is not None and now < watch.settles < watch.due:
+                watch.due = watch.settles
             watch.interval = min(LONGEST_INTERVAL, watch.interval * _GROWTH)
 
     def _listable(self, pending: Sequence[Waiter[T]], due: Sequence[Waiter[T]]) -> dict[str, list[Waiter[T]]]:

@@ -29,6 +29,11 @@ _SECOND = timedelta(seconds=1)
 class Demand(Protocol[T_contra]):
     """What a state must fulfil to count, beyond being a final one."""
 
+    @property
+    def settles(self) -> float | None:
+        """Clock reading from which on an unchanged state counts as well; `None`: never, or always."""
+        ...
+
     def met(self, thing: T_contra, final: bool, now: float) -> bool:
         """Does this state count? Asked for every state seen, in order; `final`: it would end the wait."""
         ...
@@ -37,12 +42,16 @@ class Demand(Protocol[T_contra]):
 class AnyState:
     """Every state counts."""
 
+    settles: float | None = None
+
     def met(self, thing: object, final: bool, now: float) -> bool:
         return True
 
 
 class LaterThanMoment(Generic[T]):
     """A state set after a moment."""
+
+    settles: float | None = None
 
     def __init__(self, moment: datetime, stamps: Stamps) -> None:
         self._moment = moment
@@ -54,6 +63,8 @@ class LaterThanMoment(Generic[T]):
 
 class LaterThanObject(Generic[T]):
     """A state set after the one of an object read before. Once another state was seen, every state is a later one."""
+
+    settles: float | None = None
 
     def __init__(self, before: Any, stamps: Stamps) -> None:
         self._before = before
@@ -81,7 +92,7 @@ class AfterOwnWrite(Generic[T]):
 
     def __init__(self, written: datetime, until: float, stamps: Stamps) -> None:
         self._written = written + _SECOND
-        self._until = until
+        self.settles: float | None = until
         self._stamps = stamps
         self._first: tuple[datetime, ...] | None = None
         self._changed = False
@@ -92,7 +103,7 @@ class AfterOwnWrite(Generic[T]):
             self._first = stamps
         later = any(stamp >= self._written for stamp in stamps)
         self._changed |= not final or later or stamps != self._first
-        return self._changed or now >= self._until
+        return self._changed or (self.settles is not None and now >= self.settles)
 
 
 def stamps_of(*names: str) -> Stamps:

@@ -134,6 +134,11 @@ class Waiter(Generic[T]):
         except Exception as error:
             self.fail(error)
 
+    @property
+    def settles(self) -> float | None:
+        """When a state that is not believed yet will be; `None` where there is no such moment."""
+        return self._demand.settles if self._stale else None
+
     def _follow(self, state: str, thing: T) -> None:
         if state != self._state:
             self._state = state

@@ -135,6 +135,13 @@ def test_the_audit_names_what_is_missing(tmp_path: Path) -> None:
     assert last.endswith(f"{len(lines)} domains lack something")
 
 
+def test_databases_are_upgraded_on_yes(tmp_path: Path) -> None:
+    assert "say --yes" in demo("upgrade_mysql", folder=tmp_path)
+    lines = demo("upgrade_mysql", "--most", "1", "--yes", folder=tmp_path).splitlines()
+    assert len(lines) == 1
+    assert lines[0].endswith("-> 8.4")
+
+
 def test_a_challenge_is_added_and_taken_away(tmp_path: Path) -> None:
     added, removed = demo("dns_challenge", folder=tmp_path).splitlines()
     assert added.endswith(" TXT ['token']")
