@@ -24,7 +24,7 @@ async def upgrade(mw: Mittwald, database: MySqlDatabase, version: str) -> MySqlD
 async def main(arguments: argparse.Namespace) -> None:
     async with connected(arguments.demo) as mw:
         lists = fan_out_items(mw.project.list_projects(), lambda project: mw.database.list_mysql_databases(project.id))
-        old = [done.value() async for done in lists if done.value().version != arguments.version]
+        old = [database async for _, database in lists if database.version != arguments.version]
         old = [database for database in old if database.status == "ready"][: arguments.most]
         if not arguments.yes:
             print(f"{len(old)} databases would change; say --yes to change them")
