@@ -114,7 +114,7 @@ class TransportError(ApiClientError):
     Attributes:
         operation_id, method, url: what was called.
         attempts: every try that was made.
-        partial: what arrived of a body that broke off, where it was read as text.
+        partial: what arrived of a body that broke off.
     """
 
     partial: bytes = b""

@@ -84,6 +84,13 @@ async def test_less_than_announced_is_an_error_that_carries_what_arrived() -> No
         assert caught.value.partial == b"one\ntw"
 
 
+async def test_the_error_of_the_whole_text_carries_what_arrived() -> None:
+    async with server(lambda number, target: [b"one\n", b"two\n"]) as mw:
+        with pytest.raises(TransportError) as caught:
+            await mw.container.get_service_logs("s", "c")
+        assert caught.value.partial == b"one\ntwo\n"
+
+
 async def test_nothing_at_all_is_an_error() -> None:
     async with server(lambda number, target: []) as mw:
         with pytest.raises(TransportError):
