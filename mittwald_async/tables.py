@@ -32,6 +32,7 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
     (date, "date"),
     (str, "text"),
 )
+_OPEN: Kind = "json"
 _LARGEST = 2**63
 """Whole numbers of columns have 64 bits."""
 
@@ -118,7 +119,7 @@ def property_kinds(kind: type[Any]) -> dict[str, Kind]:
     """What a model says of its properties; nothing for mappings."""
     if not issubclass(kind, msgspec.Struct):
         return {}
-    hints = get_type_hints(kind)
+    hints: dict[str, Any] = get_type_hints(kind)
     return {name: _hinted(hints[name]) for name in kind.__struct_fields__}
 
 
@@ -131,7 +132,8 @@ def _hinted(hint: Any) -> Kind:
         return _hinted(type(get_args(hint)[0]))
     if not isinstance(hint, type):
         return "json"
-    return next((kind for known, kind in _KINDS if issubclass(hint, known)), "json")
+    found: Kind = next((kind for known, kind in _KINDS if issubclass(hint, known)), _OPEN)
+    return found
 
 
 def _column(declared: Kind | None, values: list[Any]) -> tuple[Kind, list[Any]]:
@@ -145,7 +147,7 @@ def _column(declared: Kind | None, values: list[Any]) -> tuple[Kind, list[Any]]:
 
 
 def _kind(value: object) -> Kind:
-    kind: Kind = next((kind for known, kind in _KINDS if isinstance(value, known)), "json")
+    kind: Kind = next((kind for known, kind in _KINDS if isinstance(value, known)), _OPEN)
     if kind == "int" and not -_LARGEST <= cast("int", value) < _LARGEST:
         return "json"
     return "json" if kind == "time" and cast("datetime", value).tzinfo is None else kind

@@ -160,8 +160,10 @@ def _series(ref_id: str, frame: dict[str, Any]) -> list[Series]:
     for place, one in enumerate(fields):
         if one.get("type") != "number":
             continue
-        labels = {str(name): str(value) for name, value in (one.get("labels") or {}).items()}
-        shown = (one.get("config") or {}).get("displayNameFromDS") or frame["schema"].get("name") or one.get("name")
+        told: dict[str, Any] = one.get("labels") or {}
+        config: dict[str, Any] = one.get("config") or {}
+        labels = {str(name): str(value) for name, value in told.items()}
+        shown: Any = config.get("displayNameFromDS") or frame["schema"].get("name") or one.get("name")
         values = _numbers(columns[place], entities[place])
         if len(values) != len(times):
             raise ValueError("columns of different length")
