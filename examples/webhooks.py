@@ -21,14 +21,14 @@ from demo import options, run
 
 from mittwald_async import Mittwald, MittwaldError
 from mittwald_async.emulator import Emulator, Fault
-from mittwald_async.webhooks import Event, ExtensionAddedToContext, ReplayedError, SignatureError
+from mittwald_async.webhooks import ExtensionAddedToContext, ReplayedError, SignatureError, WebhookEvent
 
 try:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 except ModuleNotFoundError as error:
     sys.exit(f"this example needs cryptography ({error.name} is missing): pip install cryptography")
 
-events: asyncio.Queue[Event] = asyncio.Queue()
+events: asyncio.Queue[WebhookEvent] = asyncio.Queue()
 client = web.AppKey("client", Mittwald)
 
 

@@ -3,7 +3,6 @@
 from .errors import ReplayedError, SessionTokenError, SignatureError, TooManyKeysError, WebhookError
 from .events import (
     Context,
-    Event,
     ExtensionAddedToContext,
     InstanceRemovedFromContext,
     InstanceUpdated,
@@ -12,14 +11,15 @@ from .events import (
     State,
     Target,
     UnknownEvent,
+    WebhookEvent,
 )
 from .replay import MemoryStore, ReplayStore
-from .sessions import Session
+from .sessions import SessionInfo
 from .verifier import Verifier
 
 __all__ = [
     "Context",
-    "Event",
+    "WebhookEvent",
     "ExtensionAddedToContext",
     "InstanceRemovedFromContext",
     "InstanceUpdated",
@@ -28,7 +28,7 @@ __all__ = [
     "ReplayedError",
     "RequestInfo",
     "SecretRotated",
-    "Session",
+    "SessionInfo",
     "SessionTokenError",
     "SignatureError",
     "State",

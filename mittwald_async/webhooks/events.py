@@ -95,14 +95,16 @@ class UnknownEvent(_Event, frozen=True, kw_only=True):
     name: str = ""
 
 
-Event: TypeAlias = ExtensionAddedToContext | InstanceUpdated | SecretRotated | InstanceRemovedFromContext | UnknownEvent
+WebhookEvent: TypeAlias = (
+    ExtensionAddedToContext | InstanceUpdated | SecretRotated | InstanceRemovedFromContext | UnknownEvent
+)
 """For `match event:`."""
-_KINDS: dict[str, type[Event]] = {
+_KINDS: dict[str, type[WebhookEvent]] = {
     kind.kind: kind for kind in (ExtensionAddedToContext, InstanceUpdated, SecretRotated, InstanceRemovedFromContext)
 }
 
 
-def event_of(body: bytes, url: str | None) -> Event:
+def event_of(body: bytes, url: str | None) -> WebhookEvent:
     """The event in a body whose signature has been checked.
 
     Args:
@@ -122,12 +124,12 @@ def event_of(body: bytes, url: str | None) -> Event:
     name = raw.get("kind")
     if not isinstance(name, str):
         raise SignatureError("the body is not an event: it has no kind")
-    found: Event = _converted(_KINDS.get(name, UnknownEvent), raw, name)
+    found: WebhookEvent = _converted(_KINDS.get(name, UnknownEvent), raw, name)
     trial = any(_is_trial(text) for text in (url, found.request.target.url) if text)
     return msgspec.structs.replace(found, raw=raw, dry_run=trial)
 
 
-def _converted(kind: type[Event], raw: dict[str, Any], name: str) -> Event:
+def _converted(kind: type[WebhookEvent], raw: dict[str, Any], name: str) -> WebhookEvent:
     known = {field.encode_name for field in msgspec.structs.fields(kind)} - {"raw", "dryRun", "name"}
     content = {key: value for key, value in raw.items() if key in known and value is not None}
     if kind is UnknownEvent:

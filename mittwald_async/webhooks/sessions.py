@@ -19,7 +19,7 @@ _LONGEST = 16_384
 """Characters; real ones have well under two thousand."""
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
+class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Who is looking, and where. What the token does not say is `None`; `claims` has all of it."""
 
     user_id: str | None
@@ -65,7 +65,7 @@ def _unpadded(text: str) -> bytes:
     return base64.b64decode(octets + b"=" * (-len(octets) % 4), altchars=b"-_", validate=True)
 
 
-def session_of(claims: dict[str, Any], now: datetime) -> Session:
+def session_of(claims: dict[str, Any], now: datetime) -> SessionInfo:
     """What a genuine token says.
 
     Raises:
@@ -82,7 +82,7 @@ def session_of(claims: dict[str, Any], now: datetime) -> Session:
         raise SessionTokenError(f"the session token expired {moment - expires:.0f} s ago")
     if moment < begins - LEEWAY:
         raise SessionTokenError("the session token is not valid yet")
-    return Session(
+    return SessionInfo(
         user_id=_text(claims, "sub", "userId"),
         session_id=_text(claims, "sessionId"),
         extension_id=_text(claims, "extensionId"),

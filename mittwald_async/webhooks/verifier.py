@@ -13,10 +13,10 @@ from ..models.marketplace import ExtensionAuthenticateWithSessionTokenResult
 from ..runtime.clock import SYSTEM_CLOCK, Clock
 from ..runtime.errors import InvalidArgumentError
 from .errors import ReplayedError, SessionTokenError, SignatureError
-from .events import Event, event_of
+from .events import WebhookEvent, event_of
 from .keys import ALGORITHM, PublicKeys, check
 from .replay import MemoryStore, ReplayStore
-from .sessions import Session, session_of, take_apart
+from .sessions import SessionInfo, session_of, take_apart
 
 _HEADER = "x-marketplace-signature"
 _SIGNATURE_SIZE = 64
@@ -53,7 +53,7 @@ class Verifier:
         self._webhook_keys = PublicKeys(groups, "webhook", clock)
         self._session_keys = PublicKeys(groups, "session_token", clock)
 
-    async def verify(self, headers: Mapping[str, str], body: bytes, *, url: str | None = None) -> Event:
+    async def verify(self, headers: Mapping[str, str], body: bytes, *, url: str | None = None) -> WebhookEvent:
         """The event of a call that mittwald signed and that did not come before.
 
         The sender gives up after 6 s: answer first, then work. Where the work cannot be begun, call `forget`, and answer
@@ -82,11 +82,11 @@ class Verifier:
             raise ReplayedError(event.request.id)
         return event
 
-    async def forget(self, event: Event) -> None:
+    async def forget(self, event: WebhookEvent) -> None:
         """Let a call in again: it could not be worked off."""
         await self._store.discard(event.request.id)
 
-    async def session(self, token: str) -> Session:
+    async def session(self, token: str) -> SessionInfo:
         """Who is looking at an extension's page: what a genuine session token says, which is valid for 60 s.
 
         Raises:

@@ -11,11 +11,11 @@ from aiohttp import web
 
 from mittwald_async import Mittwald
 from mittwald_async.emulator import Emulator
-from mittwald_async.webhooks import Event, InstanceRemovedFromContext, SecretRotated, SessionTokenError, Verifier
+from mittwald_async.webhooks import InstanceRemovedFromContext, SecretRotated, SessionTokenError, Verifier, WebhookEvent
 
 
 async def test_webhooks_that_the_emulator_sends() -> None:
-    received: asyncio.Queue[Event] = asyncio.Queue()
+    received: asyncio.Queue[WebhookEvent] = asyncio.Queue()
     client: list[Mittwald] = []
 
     async def receive(request: web.Request) -> web.Response:
