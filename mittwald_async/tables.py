@@ -7,7 +7,7 @@ parts of its own becomes JSON text. A column whose values do not fit the type th
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache
 from importlib import import_module
@@ -32,7 +32,6 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
     (date, "date"),
     (str, "text"),
 )
-_OPEN: Kind = "json"
 _LARGEST = 2**63
 """Whole numbers of columns have 64 bits."""
 
@@ -123,31 +122,47 @@ def property_kinds(kind: type[Any]) -> dict[str, Kind]:
     return {name: _hinted(hints[name]) for name in kind.__struct_fields__}
 
 
+def _first(fits: Callable[[type], bool]) -> Kind:
+    """The first kind that fits; what has parts of its own fits none."""
+    for known, kind in _KINDS:
+        if fits(known):
+            return kind
+    return "json"
+
+
 def _hinted(hint: Any) -> Kind:
     origin = get_origin(hint)
     if origin in (Union, types.UnionType):
-        kinds = {_hinted(part) for part in get_args(hint) if part not in (type(None), UnsetType)}
-        return "float" if kinds == {"int", "float"} else kinds.pop() if len(kinds) == 1 else "json"
+        kinds: set[Kind] = {_hinted(part) for part in get_args(hint) if part not in (type(None), UnsetType)}
+        if kinds == {"int", "float"}:
+            return "float"
+        return kinds.pop() if len(kinds) == 1 else "json"
     if origin is Literal:
         return _hinted(type(get_args(hint)[0]))
     if not isinstance(hint, type):
         return "json"
-    found: Kind = next((kind for known, kind in _KINDS if issubclass(hint, known)), _OPEN)
-    return found
+    return _first(lambda known: issubclass(hint, known))
 
 
 def _column(declared: Kind | None, values: list[Any]) -> tuple[Kind, list[Any]]:
-    found = {_kind(value) for value in values if value is not None}
+    found: set[Kind] = {_kind(value) for value in values if value is not None}
     if found == {"int", "float"} or (found == {"int"} and declared == "float"):
         return "float", [None if value is None else float(value) for value in values]
-    kind: Kind = declared or (found.pop() if len(found) == 1 else "text" if not found else "json")
+    kind = declared or _only(found)
     if kind != "json" and found <= {kind}:
         return kind, values
     return "json", [value if value is None or isinstance(value, str) else _json(value) for value in values]
 
 
+def _only(found: set[Kind]) -> Kind:
+    """The kind of a column of which nothing is known but its values; one without any is text."""
+    if not found:
+        return "text"
+    return next(iter(found)) if len(found) == 1 else "json"
+
+
 def _kind(value: object) -> Kind:
-    kind: Kind = next((kind for known, kind in _KINDS if isinstance(value, known)), _OPEN)
+    kind = _first(lambda known: isinstance(value, known))
     if kind == "int" and not -_LARGEST <= cast("int", value) < _LARGEST:
         return "json"
     return "json" if kind == "time" and cast("datetime", value).tzinfo is None else kind

@@ -326,7 +326,9 @@ def declared_stack(mw: Groups, images: Mapping[str, str | None]) -> Waitable[Sta
 
 def named_images(services: Mapping[str, str] | Iterable[str]) -> dict[str, str | None]:
     """Images by service name; a service named without one may have any."""
-    return dict(services) if isinstance(services, Mapping) else dict.fromkeys(services)
+    if isinstance(services, Mapping):
+        return {name: services[name] for name in services}
+    return dict.fromkeys(services)
 
 
 def cronjob_execution(mw: Groups) -> Waitable[CronjobExecution]:
