@@ -28,6 +28,7 @@ from .call import call
 from .check import check
 from .common import EPILOG, FAILED, INTERRUPTED, UNREAD, USAGE, StoppedError
 from .diff import diff
+from .dns import dns
 from .emulate import emulate
 from .journal import journal
 from .limits import limits
@@ -59,6 +60,7 @@ app: typer.Typer = typer.Typer(
 )
 for _subcommand in (sweep, plan, diff, prune, check, report, call, bulk, journal, operations, limits, emulate):
     app.command(epilog=EPILOG)(_subcommand)
+app.add_typer(dns, name="dns")
 
 
 def _version(show: bool) -> None:

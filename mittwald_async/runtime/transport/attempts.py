@@ -14,6 +14,7 @@ from ..options import Options
 from ..ratelimit import Policy, Slot
 from . import events
 from .call import Call, Shared
+from .changes import server_time
 from .follow_up import FollowUp
 from .guarded_attempt import GuardedAttempt
 from .header_builder import HeaderBuilder
@@ -118,6 +119,9 @@ class AttemptLoop:
             raise
         if call.retries or shared.quota.tokens < shared.quota.capacity:
             shared.quota.give(call.cost if call.retries else 1)
+        if not call.compiled.safe and not call.off_origin:
+            now, moment = shared.clock.now(), server_time(response.headers, shared.wall())
+            shared.changes.wrote(call.method, call.path, response.body, now, moment)
         if writes.active and not call.off_origin and (not call.compiled.safe or call.event is not None):
             writes.learn(call, response)
         if call.observers is not None:
