@@ -226,7 +226,9 @@ class SweepJob:
         earlier = await self._work(self._open_books, source, user)
         if self.nothing_to_do:
             return None
-        sweep = Sweep(client, self.plan, self._bounds, earlier, parents=True)
+        before = await self._work(self.store.owners_before, [step.resource for step in self.plan.steps])
+        owners = {name: Owner(project, customer, project) for name, (project, customer) in before.items()}
+        sweep = Sweep(client, self.plan, self._bounds, earlier, parents=True, owners_before=owners)
         if earlier is not None:
             # What was listed before owns further lists still.
             for name in catalog():

@@ -514,6 +514,20 @@ class Store:
             ):
                 yield _row(resource, *found)
 
+    def owners_before(self, resources: Iterable[str]) -> dict[str, tuple[str, str | None]]:
+        """For each of these resources a project, and its customer, in which this account had something before."""
+        found: dict[str, tuple[str, str | None]] = {}
+        with self._explained():
+            for name in set(resources).intersection(tables(self._db)):
+                row = self._db.execute(
+                    f'SELECT project_id, customer_id FROM "{name}" WHERE account = ? AND to_sweep IS NULL '
+                    "AND project_id IS NOT NULL LIMIT 1",
+                    (self.account,),
+                ).fetchone()
+                if row is not None:
+                    found[name] = (row[0], row[1])
+        return found
+
     def covered(self, resource: str, sweeps: Sequence[int]) -> bool:
         """Whether one of the sweeps asked for a resource."""
         marks = ",".join("?" * len(sweeps))
@@ -543,7 +557,7 @@ class Store:
         sweeps = versions = 0
         with self._transaction():
             if account is not None:
-                known = [name for (name,) in self._db.execute("SELECT name FROM accounts ORDER BY name")]
+                known = [name for (name,) in self._db.execute("SELECT DISTINCT account FROM sweeps ORDER BY 1")]
                 if account not in known:
                     raise StoreError(
                         f"{self.path}: there is no account {account!r}; it has {', '.join(known) or 'none'}"
