@@ -75,7 +75,7 @@ def _renaming_freely(db: sqlite3.Connection) -> Generator[None]:
 
 def _set_aside(db: sqlite3.Connection) -> list[Resource]:
     """Give the old tables other names; gives the resources that had one."""
-    present = {name: kind for name, kind in db.execute("SELECT name, type FROM sqlite_master")}
+    present: dict[str, str] = dict(db.execute("SELECT name, type FROM sqlite_master").fetchall())
     resources = [
         resource for name, resource in catalog().items() if present.get(name) == "table" and _is_ours(db, name)
     ]

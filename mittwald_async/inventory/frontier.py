@@ -235,8 +235,9 @@ class Frontier:
                 return [Owner(before.project_id, before.customer_id, before.project_id)]
             return [Owner(own, customer, own) for own, customer in list(self.customer_of.items())[:1]]
         customers = self._target.customers or list(self._customers) or list(self.customer_of.values())
-        if before is not None and before.customer_id in customers:
-            customers = [before.customer_id]
+        whose = before.customer_id if before is not None else None
+        if whose is not None and whose in customers:
+            customers = [whose]
         return [Owner(own, own, None) for own in customers[: _CHECKED if self._target.customers else 1]]
 
     def fall_back(self, unit: Unit, route: Route) -> None:
