@@ -102,6 +102,8 @@ class Frontier:
         """Customers seen, in case that a list which starts late needs them."""
         self._incomplete: set[str] = set()
         """Resources of which a list failed: that they were not seen proves nothing."""
+        self._cut: set[str] = set()
+        """Resources of which a list was begun and not read to its end, because the requests were used up."""
         self._long = 0
         """Lists of the whole account under way."""
         self._news = asyncio.Event()
@@ -168,9 +170,11 @@ class Frontier:
             customer = owner.customer_id or self.customer_of.get(owner.project_id)
             lane.add(Owner(owner.project_id, customer, owner.project_id))
 
-    def ended(self, unit: Unit, *, failed: bool = False) -> None:
-        """A list is done, or has failed for good."""
+    def ended(self, unit: Unit, *, failed: bool = False, cut: bool = False) -> None:
+        """A list is done, has failed and is not tried again, or was cut off as the requests were used up."""
         lane = self.lanes[unit.resource.name]
+        if cut:
+            self._cut.add(unit.resource.name)
         if failed and unit.resource.name not in self._incomplete:
             self._incomplete.add(unit.resource.name)
             for other in self.lanes.values():
@@ -291,7 +295,7 @@ class Frontier:
             source = self.source(lane)
             fed = source is None or source not in self.lanes or source in whole
             refused = lane.refused is not None and not lane.due
-            if lane.complete and fed and not refused and name not in self._incomplete:
+            if lane.complete and fed and not refused and name not in self._incomplete | self._cut:
                 whole.add(name)
         return frozenset(whole)
 

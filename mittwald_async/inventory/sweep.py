@@ -211,21 +211,20 @@ class Sweep:
     async def _work(self) -> None:
         """Lists one after another, as they become due."""
         async for unit in self.frontier:
-            failed = False
+            failed = cut = False
             try:
                 await self._list(unit)
                 self._unauthorised = 0
-            except (RequestsSpentError, _OutweighedError):
+            except _OutweighedError:
                 pass
             except MittwaldError as error:
-                failed = self._failed(unit, error)
+                cut = isinstance(error, RequestsSpentError) or isinstance(error.__cause__, RequestsSpentError)
+                failed = not cut and self._failed(unit, error)
             finally:
-                self.frontier.ended(unit, failed=failed)
+                self.frontier.ended(unit, failed=failed, cut=cut)
 
     def _failed(self, unit: Unit, error: MittwaldError) -> bool:
         """Keep the failure of a list, unless others take its place; false then."""
-        if isinstance(error.__cause__, RequestsSpentError):
-            return False
         if isinstance(error, ClientStateError):
             raise error
         status = _status_of(error)
