@@ -22,6 +22,7 @@ from ..errors import ClientStateError, PagingError, ResponseDecodeError
 from ..lists import USUAL_SIZE, PageSizes, PagingNames, smaller
 from ..operation import Operation, Page, Paging, Response, Sender
 from ..structs import UNSET
+from .keys import ItemKeys
 
 T = TypeVar("T", default=Any)
 
@@ -179,6 +180,7 @@ class PageStream(Generic[T]):
         "_fetch",
         "_given",
         "_ids",
+        "_keys",
         "_last",
         "_mark",
         "_next",
@@ -216,6 +218,7 @@ class PageStream(Generic[T]):
         self._queue: deque[tuple[int, asyncio.Task[Page[Any]]]] = deque()
         self._total: int | None = None
         self._ids: set[object] | None = set() if unique else None
+        self._keys = ItemKeys(fetch.operation.path)
         self._last: tuple[object, ...] | None = None
         self._given = 0
         self._empty = 0
@@ -326,7 +329,7 @@ class PageStream(Generic[T]):
         fresh = without_first(page, self._at - start)
         self._advance(start, page, first)
         if self._ids is not None:
-            fresh = without_known(fresh, self._ids)
+            fresh = without_known(fresh, self._ids, self._keys)
         return fresh if fresh.items or first else None
 
     def _repeats(self, items: list[Any]) -> bool:
@@ -416,15 +419,15 @@ def without_first(page: Page[Any], count: int) -> Page[Any]:
     return msgspec.structs.replace(page, items=page.items[count:], skip=page.skip + count)
 
 
-def without_known(page: Page[Any], ids: set[object]) -> Page[Any]:
-    """The page without items whose id is in `ids`; the others' are added. Items without an id all stay."""
+def without_known(page: Page[Any], known: set[object], keys: ItemKeys) -> Page[Any]:
+    """The page without items whose key is in `known`; the others' are added. What has no key stays."""
     fresh: list[Any] = []
     for item in page.items:
-        known: Any = member(item, "id")
-        if isinstance(known, str | int):
-            if known in ids:
+        key = keys.of(item)
+        if key is not None:
+            if key in known:
                 continue
-            ids.add(known)
+            known.add(key)
         fresh.append(item)
     return page if len(fresh) == len(page.items) else msgspec.structs.replace(page, items=fresh)
 
