@@ -160,12 +160,21 @@ async def _pairs(settings: Settings) -> Table:
         ("pairs", "false gone", "false added", "left out", "changes found", "changes unknown"),
     )
     judge = _Judge()
-    options = {"seed": 4, "customers": 3, "projects": 12, "max_limit": {"*": 10}}
+    small_pages = {"*": 10}
     calm = Transitions(length=0, failing=0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "inventory.sqlite"
         async with (
-            Emulator(rate_limit=None, drift=0.0, lag=0.0, transitions=calm, **options) as api,
+            Emulator(
+                seed=4,
+                customers=3,
+                projects=12,
+                max_limit=small_pages,
+                rate_limit=None,
+                drift=0.0,
+                lag=0.0,
+                transitions=calm,
+            ) as api,
             Mittwald(api.token, base_url=api.url, max_retries=0) as mw,
         ):
             dice = random.Random(7)
