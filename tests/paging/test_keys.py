@@ -7,7 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from mittwald_async import Mittwald
+from mittwald_async.emulator import Emulator, Fault
+from mittwald_async.errors import DriftWarning, ResponseDecodeError
 from mittwald_async.inventory import catalog
+from mittwald_async.inventory.list_reader import raw_operation
 from mittwald_async.operations import OPERATIONS
 from mittwald_async.runtime.paging import Pages
 from mittwald_async.runtime.paging.keys import ItemKeys
@@ -56,3 +60,23 @@ async def test_domains_inserted_at_the_top_while_paging_come_once() -> None:
     operation = msgspec.structs.replace(listing(SKIPPED), path="/v2/domains")
     pages: Pages[Any] = Pages(server, operation, (), {"limit": 10})
     assert await pages.with_options(unique=True, ahead=0).collect() == domains
+
+
+@pytest.mark.parametrize("strict", [False, True])
+async def test_fewer_items_than_announced_are_a_warning_and_in_strict_an_error(strict: bool) -> None:
+    """A list announced 208 items and brought 2, and nobody was told."""
+    body = '[{"id": "p-1"}, {"id": "p-2"}]'
+    async with (
+        Emulator(rate_limit=None, customers=1, projects=2) as api,
+        Mittwald(api.token, base_url=api.url) as mw,
+    ):
+        headers = {"X-Pagination-TotalCount": "208", "X-Pagination-Limit": "1000"}
+        api.inject(Fault(operation="project-list-projects", status=200, body=body, headers=headers))
+        lists = raw_operation("project-list-projects")
+        pages: Pages[Any] = Pages(mw.with_options(strict=strict).sender, lists, (), {"limit": 1000})
+        if strict:
+            with pytest.raises(ResponseDecodeError, match="announced 208 items and sent 2"):
+                await pages.collect()
+        else:
+            with pytest.warns(DriftWarning, match="announced 208 items and sent 2"):
+                assert len(await pages.collect()) == 2

@@ -172,6 +172,7 @@ class PageStream(Generic[T]):
 
     __slots__ = (
         "_ahead",
+        "_arrived",
         "_at",
         "_brood",
         "_busy",
@@ -221,6 +222,7 @@ class PageStream(Generic[T]):
         self._keys = ItemKeys(fetch.operation.path)
         self._last: tuple[object, ...] | None = None
         self._given = 0
+        self._arrived = 0
         self._empty = 0
         self._busy = False
         self._done = False
@@ -327,10 +329,22 @@ class PageStream(Generic[T]):
         self._total = page.total if page.total is not None and page.total >= start + count else None
         self._empty = 0 if count else self._empty + 1
         fresh = without_first(page, self._at - start)
+        self._arrived += len(fresh.items)
         self._advance(start, page, first)
+        if self._done:
+            self._check_announced()
         if self._ids is not None:
             fresh = without_known(fresh, self._ids, self._keys)
         return fresh if fresh.items or first else None
+
+    def _check_announced(self) -> None:
+        """Compare what came with what the last page announced: a list that shrank has announced less by then."""
+        paging, total = self._fetch.paging, self._total
+        # A total inside the body may count something else, and what was read before a resumption is not known.
+        if total is None or self._resumed or not paging.limit or paging.total is not None:
+            return
+        if self._origin + self._arrived < total:
+            self._fetch.sender.short_list(self._fetch.operation.operation_id, total, self._origin + self._arrived)
 
     def _repeats(self, items: list[Any]) -> bool:
         """Whether this is the page before once more: a server that ignores where to start. Keeps no page alive."""
