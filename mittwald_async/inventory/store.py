@@ -151,6 +151,8 @@ class Store:
         # WAL: a killed process loses nothing committed, and a commit does not wait for the disk.
         self._patiently(lambda: self._db.execute("PRAGMA journal_mode = WAL"))
         self._db.execute("PRAGMA synchronous = NORMAL")
+        # 32 MB of log before it is folded into the file: each time waits for the disk.
+        self._db.execute("PRAGMA wal_autocheckpoint = 8000")
         self._db.execute("PRAGMA cache_size = -16000")
         with self._transaction():
             if is_version_1(self._db):
