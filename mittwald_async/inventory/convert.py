@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
@@ -189,7 +188,7 @@ def _scope(resource: str, operation: str, owner: str) -> str:
     """Whose list it was. Where the same operation serves customers and projects, nobody's: then it proves nothing."""
     if not owner:
         return "account"
-    known: Any = catalog().get(resource)
-    scopes = {route.scope for route in known.routes if route.operation_id == operation} if known is not None else set()
-    scopes.discard("account")
+    known = catalog().get(resource)
+    routes = known.routes if known is not None else ()
+    scopes = {route.scope for route in routes if route.operation_id == operation} - {"account"}
     return scopes.pop() if len(scopes) == 1 else ""

@@ -208,6 +208,7 @@ class Sender(Protocol):
 
     def short_list(self, operation_id: str, announced: int, arrived: int) -> None:
         """A list that was read to its end brought fewer items than the server announced. Here: nothing follows."""
+        return
 
     async def value(
         self,
