@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
 import msgspec
 
@@ -36,6 +37,21 @@ def is_version_1(db: sqlite3.Connection) -> bool:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     books = db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'sweeps'").fetchone()
     return owner == APPLICATION_ID and version == 0 and books is not None
+
+
+def needs_writing(path: Path) -> bool:
+    """Whether a file has to be written before it can be read: one of version 1, or one that a killed process left half
+    written, which SQLite takes back. Whatever else is wrong with it shows when it is opened."""
+    try:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    except sqlite3.Error:
+        return False
+    try:
+        return is_version_1(db)
+    except sqlite3.Error as error:
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+    finally:
+        db.close()
 
 
 def convert(db: sqlite3.Connection) -> None:
