@@ -38,6 +38,7 @@ from .plan import plan
 from .prune import prune
 from .report import report
 from .sweep import sweep
+from .tables import tables
 
 _HELP = """Bulk work on the mittwald API: inventories, single calls, the request budget, a local emulator.
 
@@ -58,7 +59,7 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _subcommand in (sweep, plan, diff, prune, check, report, call, bulk, journal, operations, limits, emulate):
+for _subcommand in (sweep, plan, diff, tables, prune, check, report, call, bulk, journal, operations, limits, emulate):
     app.command(epilog=EPILOG)(_subcommand)
 app.add_typer(dns, name="dns")
 

@@ -18,7 +18,7 @@ _DEFAULT = Path("inventory.sqlite")
 
 
 def _resources(incomplete: str) -> list[str]:
-    return [name for name in (*catalog(), "all") if name.startswith(incomplete)]
+    return [name for name in (*catalog(), "all", "default") if name.startswith(incomplete)]
 
 
 Resources = Annotated[
@@ -26,7 +26,7 @@ Resources = Annotated[
     typer.Option(
         "--resource",
         "-r",
-        help="What to list (repeatable); `all` is everything. See `plan --list`.",
+        help="What to list (repeatable); `all` is everything, `+name` and `-name` change the default. See `plan --list`.",
         metavar="NAME",
         autocompletion=_resources,
     ),

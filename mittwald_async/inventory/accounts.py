@@ -12,7 +12,7 @@ import subprocess
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 import msgspec
 
@@ -69,7 +69,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def _from_command(self, command: Sequence[str]) -> str:
         try:
-            done = subprocess.run(  # noqa: S603: the user's own command, run without a shell.
+            # The user's own command, run without a shell.
+            done = subprocess.run(  # noqa: S603
                 command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_COMMAND_SECONDS, check=False
             )
         except OSError as error:
@@ -171,13 +172,17 @@ def _command(where: str, command: Any) -> tuple[str, ...]:
             words = tuple(shlex.split(command))
         except ValueError as error:
             raise ConfigurationError(f"{where}.token_command cannot be split into words: {error}") from None
-    elif isinstance(command, list) and all(isinstance(word, str) for word in cast("list[Any]", command)):
-        words = tuple(cast("list[str]", command))
+    elif _are_texts(command):
+        words = tuple(command)
     else:
         raise ConfigurationError(f"{where}.token_command must be text or a list of texts")
     if not words or not words[0]:
         raise ConfigurationError(f"{where}.token_command must not be empty")
     return words
+
+
+def _are_texts(value: Any) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and all(isinstance(word, str) for word in value)  # pyright: ignore[reportUnknownVariableType]
 
 
 def _one_line(text: str, where: str) -> str:

@@ -38,14 +38,9 @@ class Route(msgspec.Struct, frozen=True):
     also: tuple[tuple[str, str], ...] = ()
     """Further query arguments that say what kind of thing the owner is."""
     single: bool = False
-    """No list: reads one thing by its own id, for credentials that may not list."""
-    deprecated: bool = False
-    """Kept for credentials that may use nothing else, such as those of an extension instance."""
-
-    @property
-    def last_resort(self) -> bool:
-        """Only for credentials that are refused everything else."""
-        return self.single or self.deprecated
+    """No list: reads one thing by the id of its owner, or by its own."""
+    last_resort: bool = False
+    """Only for credentials that are refused everything else, such as those of an extension instance."""
 
     def arguments(self, owner: str | None) -> tuple[dict[str, str], dict[str, str]]:
         """Path and query arguments for one owner's list."""
@@ -207,6 +202,30 @@ RESOURCE_SPECS: tuple[ResourceSpec, ...] = (
         reason="the account-wide list holds the caller's own only",
     ),
     _judged("registry", "container-list-registries"),
+    # Not lists: what is only said of one thing at a time, which costs a request for each.
+    _judged("project_storage", "storagespace-get-project-statistics", key=None, reason="one request per project"),
+    _judged(
+        "server_storage",
+        "storagespace-get-server-statistics",
+        key=None,
+        parent="server",
+        reason="one request per server",
+    ),
+    _judged("project_mail_settings", "mail-list-project-mail-settings", key=None, reason="one request per project"),
+    _judged(
+        "app_status", "app-retrieve-status", key=None, parent="app_installation", reason="one request per installation"
+    ),
+    _judged(
+        "backup_path",
+        "backup-get-project-backup-directories",
+        key=None,
+        parent="backup",
+        reason="one request per backup; only the top of its directories",
+    ),
+    _judged("customer_wallet", "customer-get-wallet", key=None, reason="one request per customer"),
+    _judged("invoice_settings", "invoice-get-detail-of-invoice-settings", key=None, reason="one request per customer"),
+    _judged("project_ai_usage", "ai-hosting-project-get-usage", key=None, reason="one request per project"),
+    _judged("customer_ai_usage", "ai-hosting-customer-get-usage", key=None, reason="one request per customer"),
     _judged("license", "license-list-licenses-for-project"),
     _judged("domain_migration", "domain-migration-list-migrations-by-project-id"),
     _judged("activity", "project-list-project-activities", key=None, reason="a log: entries have no id"),
@@ -311,7 +330,8 @@ def _routes(judged: ResourceSpec) -> Iterable[Route]:
         path = [p.wire for p in operation.parameters if p.where == "path"]
         filters = {p.wire for p in operation.parameters if p.where == "query"}
         if len(path) == 1:
-            yield Route(operation_id, _OWNERS.get(path[0], "parent"), path[0], False, size)
+            scope = _OWNERS.get(path[0], "parent")
+            yield Route(operation_id, scope, path[0], False, size, single=operation.paging is None)
         elif not path:
             yield Route(operation_id, "account", None, False, size)
             for wire, scope in _OWNERS.items():
@@ -331,7 +351,7 @@ def _last_resort(judged: ResourceSpec) -> Iterable[Route]:
             wire,
             page_size=page_size(operation),
             single=operation.paging is None,
-            deprecated=operation.deprecated,
+            last_resort=True,
         )
 
 
@@ -376,24 +396,35 @@ def chosen(names: Iterable[str] | None) -> tuple[Resource, ...]:
     """Resources by name, in the order of the catalog.
 
     Args:
-        names: resource names; `all` is every one; `None` is the default set.
+        names: resource names; `all` is every one, `default` the default set. `+name` adds one and `-name` leaves one out;
+            where nothing else is named, of the default set. `None` is the default set.
 
     Raises:
-        ConfigurationError: a name that is none, with the nearest ones.
+        ConfigurationError: a name that there is not, with the nearest ones, or nothing is left.
     """
     known = catalog()
     if isinstance(names, str):
         raise ConfigurationError("resources is a list of names, not one string")
-    wanted = set(default_resources() if names is None else names)
-    if "all" in wanted:
-        wanted = (wanted - {"all"}) | set(known)
-    for name in sorted(wanted, key=str):
-        if name not in known:
-            way = did_you_mean(str(name), known) or "; `mittwald-async plan --list` shows all there are"
-            raise ConfigurationError(f"no resource {name!r}{way}")
+    given = ["default"] if names is None else [str(name) for name in names]
+    plain = [name.removeprefix("+") for name in given if name[:1] != "-"]
+    if given and all(name[:1] in ("+", "-") for name in given):
+        plain.append("default")
+    left_out = [name[1:] for name in given if name[:1] == "-"]
+    wanted = _named(plain) - _named(left_out)
     if not wanted:
         raise ConfigurationError("no resources asked for")
     return tuple(resource for name, resource in known.items() if name in wanted)
+
+
+def _named(names: Iterable[str]) -> set[str]:
+    sets = {"all": set(catalog()), "default": set(default_resources())}
+    found: set[str] = set()
+    for name in sorted(names):
+        if name not in sets and name not in catalog():
+            way = did_you_mean(name, catalog()) or "; `mittwald-async plan --list` shows all there are"
+            raise ConfigurationError(f"no resource {name!r}{way}")
+        found |= sets.get(name, {name})
+    return found
 
 
 VOLATILE: Mapping[str, str] = {

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from pathlib import Path
 
 import msgspec
 
@@ -37,6 +37,21 @@ def is_version_1(db: sqlite3.Connection) -> bool:
     (version,) = db.execute("PRAGMA user_version").fetchone()
     books = db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'sweeps'").fetchone()
     return owner == APPLICATION_ID and version == 0 and books is not None
+
+
+def needs_writing(path: Path) -> bool:
+    """Whether a file has to be written before it can be read: one of version 1, or one that a killed process left half
+    written, which SQLite takes back. Whatever else is wrong with it shows when it is opened."""
+    try:
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+    except sqlite3.Error:
+        return False
+    try:
+        return is_version_1(db)
+    except sqlite3.Error as error:
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+    finally:
+        db.close()
 
 
 def convert(db: sqlite3.Connection) -> None:
@@ -75,7 +90,7 @@ def _renaming_freely(db: sqlite3.Connection) -> Generator[None]:
 
 def _set_aside(db: sqlite3.Connection) -> list[Resource]:
     """Give the old tables other names; gives the resources that had one."""
-    present = {name: kind for name, kind in db.execute("SELECT name, type FROM sqlite_master")}
+    present: dict[str, str] = dict(db.execute("SELECT name, type FROM sqlite_master").fetchall())
     resources = [
         resource for name, resource in catalog().items() if present.get(name) == "table" and _is_ours(db, name)
     ]
@@ -189,7 +204,7 @@ def _scope(resource: str, operation: str, owner: str) -> str:
     """Whose list it was. Where the same operation serves customers and projects, nobody's: then it proves nothing."""
     if not owner:
         return "account"
-    known: Any = catalog().get(resource)
-    scopes = {route.scope for route in known.routes if route.operation_id == operation} if known is not None else set()
-    scopes.discard("account")
+    known = catalog().get(resource)
+    routes = known.routes if known is not None else ()
+    scopes = {route.scope for route in routes if route.operation_id == operation} - {"account"}
     return scopes.pop() if len(scopes) == 1 else ""

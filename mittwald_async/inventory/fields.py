@@ -72,7 +72,7 @@ def _parts(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 def _compared(value: Any, all_fields: bool) -> Any:
     """A value without what changes by itself, deep inside lists too; booleans are not numbers."""
     if isinstance(value, list):
-        return [_compared(inner, all_fields) for inner in cast("list[Any]", value)]
+        return [_compared(inner, all_fields) for inner in value]  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, dict):
         members = cast("Mapping[str, Any]", value)
         return {

@@ -23,6 +23,9 @@ ListId: TypeAlias = tuple[str, str, str | None]
 LONG_LISTS = 2
 """Lists of the whole account under way at once: each holds two pages, which can be several megabytes."""
 
+_CHECKED = 10
+"""Owners that were asked for, against whose lists an empty list of the whole account is checked, at most."""
+
 _FIRST = frozenset({"customer", "server", "project"})
 """Resources that others wait for."""
 
@@ -99,6 +102,8 @@ class Frontier:
         """Customers seen, in case that a list which starts late needs them."""
         self._incomplete: set[str] = set()
         """Resources of which a list failed: that they were not seen proves nothing."""
+        self._cut: set[str] = set()
+        """Resources of which a list was begun and not read to its end, because the requests were used up."""
         self._long = 0
         """Lists of the whole account under way."""
         self._news = asyncio.Event()
@@ -165,9 +170,11 @@ class Frontier:
             customer = owner.customer_id or self.customer_of.get(owner.project_id)
             lane.add(Owner(owner.project_id, customer, owner.project_id))
 
-    def ended(self, unit: Unit, *, failed: bool = False) -> None:
-        """A list is done, or has failed for good."""
+    def ended(self, unit: Unit, *, failed: bool = False, cut: bool = False) -> None:
+        """A list is done, has failed and is not tried again, or was cut off as the requests were used up."""
         lane = self.lanes[unit.resource.name]
+        if cut:
+            self._cut.add(unit.resource.name)
         if failed and unit.resource.name not in self._incomplete:
             self._incomplete.add(unit.resource.name)
             for other in self.lanes.values():
@@ -203,6 +210,45 @@ class Frontier:
                 self._switch(lane, route)
                 return True
         return False
+
+    def narrower(self, unit: Unit, before: Owner | None) -> list[Unit]:
+        """Lists of single projects or customers that an empty list of the whole account is checked against.
+
+        Args:
+            unit: the list of the whole account.
+            before: a project that had something of the resource in an earlier sweep.
+
+        Returns:
+            Those of all projects or customers asked for where they are few, else one; none where no owner is known.
+        """
+        lane = self.lanes[unit.resource.name]
+        for route in lane.spare:
+            if route.last_resort or route.scope not in ("project", "customer"):
+                continue
+            owners = self._owners_to_check(route, before)
+            if owners:
+                return [Unit(unit.resource, route, owner) for owner in owners]
+        return []
+
+    def _owners_to_check(self, route: Route, before: Owner | None) -> list[Owner]:
+        if route.scope == "project":
+            named = self._target.projects
+            if named is not None:
+                return [Owner(own, self.customer_of.get(own), own) for own in named[:_CHECKED]]
+            if before is not None and before.project_id is not None:
+                return [Owner(before.project_id, before.customer_id, before.project_id)]
+            return [Owner(own, customer, own) for own, customer in list(self.customer_of.items())[:1]]
+        customers = self._target.customers or list(self._customers) or list(self.customer_of.values())
+        whose = before.customer_id if before is not None else None
+        if whose is not None and whose in customers:
+            customers = [whose]
+        return [Owner(own, own, None) for own in customers[: _CHECKED if self._target.customers else 1]]
+
+    def fall_back(self, unit: Unit, route: Route) -> None:
+        """List a resource through another route: the list of the whole account does not show everything."""
+        lane = self.lanes[unit.resource.name]
+        if unit.route == lane.route:
+            self._switch(lane, route)
 
     def _switch(self, lane: Lane, route: Route) -> None:
         """List this resource through another route from now on."""
@@ -249,7 +295,7 @@ class Frontier:
             source = self.source(lane)
             fed = source is None or source not in self.lanes or source in whole
             refused = lane.refused is not None and not lane.due
-            if lane.complete and fed and not refused and name not in self._incomplete:
+            if lane.complete and fed and not refused and name not in self._incomplete | self._cut:
                 whole.add(name)
         return frozenset(whole)
 

@@ -134,8 +134,8 @@ class SweepJob:
         self._thread = ThreadPoolExecutor(1, "inventory")
         """The only one that works on the file while the sweep runs: opening, writing and closing come after each other."""
         # As far as can be told before anybody is asked whose token it is.
-        unfinished = self.store.unfinished() if resume else None
-        self._request: SweepRequest = self._request_of(unfinished, self.store.known())
+        unfinished = self.store.unfinished(account) if resume else None
+        self._request: SweepRequest = self._request_of(unfinished, self.store.known(account))
         self.plan: Plan = self._request.plan()
 
     def _opened(self, on_wait: Callable[[str], None] | None) -> Store:
@@ -226,7 +226,9 @@ class SweepJob:
         earlier = await self._work(self._open_books, source, user)
         if self.nothing_to_do:
             return None
-        sweep = Sweep(client, self.plan, self._bounds, earlier, parents=True)
+        before = await self._work(self.store.owners_before, [step.resource for step in self.plan.steps])
+        owners = {name: Owner(project, customer, project) for name, (project, customer) in before.items()}
+        sweep = Sweep(client, self.plan, self._bounds, earlier, parents=True, owners_before=owners)
         if earlier is not None:
             # What was listed before owns further lists still.
             for name in catalog():
@@ -235,8 +237,10 @@ class SweepJob:
         return sweep
 
     def _any_unfinished(self) -> bool:
+        """Whether there is something to go on with, or an account of that name was never swept."""
         accounts = {record.account for record in self.store.sweeps()}
-        return any(self.store.unfinished(account) is not None for account in accounts)
+        new = self._account is not None and self._account not in accounts
+        return new or any(self.store.unfinished(account) is not None for account in accounts)
 
     def _open_books(self, source: str, user: str | None) -> Checkpoint | None:
         """Begin a sweep in the file, or go on with one: then what it has done is given."""

@@ -137,6 +137,11 @@ class Listing:
         """Items came or went while the list was read, or nothing would show if they did: what it did not bring may be there
         nevertheless."""
 
+    @property
+    def optional(self) -> bool:
+        """It is a single thing that its owner may not have."""
+        return self._route.single and not self._route.last_resort
+
     def _pages(self, **window: int) -> Pages[Any]:
         return Pages(self._sender, self._operation, self._path, {**self._filters, **window})
 

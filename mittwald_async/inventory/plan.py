@@ -196,8 +196,16 @@ def _price(resource: Resource, route: Route, sizes: _Sizes) -> float:
     lists = sizes.owners(resource, route)
     if route.scope == "account" and route.page_size is not None:
         total = sizes.items(resource.name)
-        return max(1, ceil(total / route.page_size)) if total != inf else inf
+        if total == 0:
+            return 1 + _checks(resource, sizes)
+        return ceil(total / route.page_size) if total != inf else inf
     return lists
+
+
+def _checks(resource: Resource, sizes: _Sizes) -> int:
+    """Requests that check an empty list of the whole account against a narrower one."""
+    narrower = any(route.scope in ("project", "customer") and not route.last_resort for route in resource.routes)
+    return int(narrower and sizes.items("project") > 0)
 
 
 _PREFERENCE: Mapping[Scope, int] = {"account": 0, "customer": 1, "project": 2, "parent": 3}

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from .catalog import Resource
+from .children import child_query, children_of, view_name
 from .columns import plain_columns
 
 APPLICATION_ID = 0x6D77_6173
@@ -144,8 +145,9 @@ def make_table(db: sqlite3.Connection, resource: Resource) -> None:
     name = resource.name
     columns = properties(resource)
     if name not in tables(db):
+        nested = [f"v_{view.name}" for view in children_of([name])]
         taken = {found for (found,) in db.execute("SELECT name FROM sqlite_master")}
-        for wanted in (name, f"v_{name}", f"v_{name}_history"):
+        for wanted in (name, view_name(name), f"{view_name(name)}_history", *nested):
             if wanted in taken:
                 raise NameTakenError(wanted)
         db.execute(f'CREATE TABLE "{name}" ({", ".join((_FIXED, *columns.values()))})')
@@ -174,20 +176,23 @@ def make_indices(db: sqlite3.Connection) -> None:
 
 
 def make_views(db: sqlite3.Connection) -> None:
-    """Two views for each resource, with the names of project and customer: what there is now, and all versions."""
+    """Two views for each resource, with the names of project and customer: what there is now, and all versions; and one for
+    each kind of nested things."""
     present = tables(db)
     for name in present:
         columns = [row[1] for row in db.execute(f'PRAGMA table_xinfo("{name}")')]
         plain = [c for c in columns if c not in ("row_id", "content_hash", "from_sweep", "to_sweep")]
         picked = ", ".join(f'r."{column}"' for column in plain)
         names = _names(name, present)
-        _replace_view(db, f"v_{name}", f'SELECT {picked}, {names} FROM "{name}" r WHERE {NOW.format("r")}')
+        _replace_view(db, view_name(name), f'SELECT {picked}, {names} FROM "{name}" r WHERE {NOW.format("r")}')
         span = (
             "r.from_sweep, r.to_sweep, "
             "(SELECT s.started_at FROM sweeps s WHERE s.id = r.from_sweep) AS valid_from, "
             "(SELECT s.started_at FROM sweeps s WHERE s.id = r.to_sweep) AS valid_to"
         )
-        _replace_view(db, f"v_{name}_history", f'SELECT {picked}, {span}, {names} FROM "{name}" r')
+        _replace_view(db, f"{view_name(name)}_history", f'SELECT {picked}, {span}, {names} FROM "{name}" r')
+    for view in children_of(present):
+        _replace_view(db, f"v_{view.name}", child_query(view))
 
 
 def _names(name: str, present: Iterable[str]) -> str:

@@ -2,9 +2,7 @@
 
 Rows and the progress of the list they came from are written in one transaction, so a process killed at any moment leaves
 a file that says exactly which lists are still to be asked. Several sweeps, of several accounts, live in one file.
-
-Tables: one for each resource (see `schema`), `accounts`, `sweeps`, `lists`, `coverage`, `failures`, `seen`. Views:
-`v_<resource>` is what there is now with the names of project and customer, `v_<resource>_history` all versions.
+Its tables and views are described in `schema`.
 """
 
 from __future__ import annotations
@@ -16,20 +14,30 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from .._version import __version__
 from .books import Accounts
 from .catalog import Resource, catalog
-from .convert import convert, is_version_1
+from .convert import convert, is_version_1, needs_writing
 from .coverage import Coverage
-from .errors import StoreError
+from .errors import StoreError, is_busy, reason_of
 from .plan import Known, Target
 from .pruning import Pruned, drop_account, pack, prune
+from .records import (
+    DEMO,
+    ROW_COLUMNS,
+    SWEEP_COLUMNS,
+    State,
+    SweepProgress,
+    SweepRecord,
+    stored_row,
+    sweep_record,
+)
 from .rows import Failure, Row
 from .schema import (
     APPLICATION_ID,
@@ -41,53 +49,15 @@ from .schema import (
     make_views,
     tables,
 )
-from .versions import Versions, stamped
+from .versions import Versions, now_stamped, stamped
 
-State = Literal["running", "done", "incomplete", "pruned"]
-
-DEMO = "demo"
-"""Source of sweeps of the built-in account: nothing of a real one is planned from them."""
+__all__ = ["DEMO", "State", "Store", "StoreError", "SweepProgress", "SweepRecord"]
 
 _BUSY_SECONDS = 5.0
 """Another program that has the file for so long is mentioned."""
 
 _PATIENCE = 3600.0
 """Seconds after which a file that another program keeps locked is given up."""
-
-_SUM = "id, account, state, resources, target, known, started_at, finished_at, source, requests"
-
-
-class SweepProgress(msgspec.Struct, frozen=True):
-    """How far one list has come."""
-
-    resource: str
-    operation: str
-    owner: str | None
-    position: int
-    """Items taken from the start of the list."""
-    done: bool
-    total: int | None = None
-    """Items the list had then, where that was reported."""
-    scope: str = "account"
-    """Whose list: `account`, `customer`, `project` or `parent`."""
-    moved: bool = False
-    """Items came, went or changed places while it was read: what it did not show may be there nevertheless."""
-
-
-class SweepRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A sweep as the file knows it: one line of its table `sweeps`."""
-
-    id: int
-    account: str
-    state: State
-    resources: tuple[str, ...]
-    target: Target
-    known: Known
-    """What the plan was made from; going on makes the same plan."""
-    started_at: datetime
-    finished_at: datetime | None
-    source: str | None
-    requests: int
 
 
 class Store:
@@ -112,7 +82,7 @@ class Store:
         self._on_wait = on_wait
         self.patience: float = _PATIENCE
         """Seconds to wait for another program that keeps the file locked."""
-        if not writable and _needs_conversion(self.path):
+        if not writable and needs_writing(self.path):
             Store(path, on_wait=on_wait).close()
         with self._explained():
             self._db = self._connect()
@@ -151,6 +121,8 @@ class Store:
         # WAL: a killed process loses nothing committed, and a commit does not wait for the disk.
         self._patiently(lambda: self._db.execute("PRAGMA journal_mode = WAL"))
         self._db.execute("PRAGMA synchronous = NORMAL")
+        # 32 MB of log before it is folded into the file: each time waits for the disk.
+        self._db.execute("PRAGMA wal_autocheckpoint = 8000")
         self._db.execute("PRAGMA cache_size = -16000")
         with self._transaction():
             if is_version_1(self._db):
@@ -228,7 +200,7 @@ class Store:
                 (
                     account,
                     "running",
-                    _now(),
+                    now_stamped(),
                     json.dumps(list(resources)),
                     msgspec.json.encode(target).decode(),
                     msgspec.json.encode(known).decode(),
@@ -279,16 +251,19 @@ class Store:
             return None
         with self._explained():
             found = self._db.execute(
-                f"SELECT {_SUM} FROM sweeps WHERE ? IS NULL OR account = ? ORDER BY id DESC LIMIT 1", (account, account)
+                f"SELECT {SWEEP_COLUMNS} FROM sweeps WHERE ? IS NULL OR account = ? ORDER BY id DESC LIMIT 1",
+                (account, account),
             ).fetchone()
-        return None if found is None else _record(found)
+        return None if found is None else sweep_record(found)
 
     def sweeps(self) -> list[SweepRecord]:
         """All sweeps, oldest first."""
         if not self._has_sweeps():
             return []
         with self._explained():
-            return [_record(found) for found in self._db.execute(f"SELECT {_SUM} FROM sweeps ORDER BY id")]
+            return [
+                sweep_record(found) for found in self._db.execute(f"SELECT {SWEEP_COLUMNS} FROM sweeps ORDER BY id")
+            ]
 
     def _has_sweeps(self) -> bool:
         """False for an empty file that was opened for reading."""
@@ -321,7 +296,7 @@ class Store:
         with self._transaction():
             self._db.execute(
                 "UPDATE sweeps SET state = ?, finished_at = ?, requests = ? WHERE id = ?",
-                (state, _now(), self._requests_before + requests, self.sweep_id),
+                (state, now_stamped(), self._requests_before + requests, self.sweep_id),
             )
             if state == "running":
                 return
@@ -429,8 +404,8 @@ class Store:
     def rows(self, resource: str) -> Generator[Row]:
         """The rows of this sweep, in the order they were written first. Who stops before their end closes it, before the
         file."""
-        for _, *found in self._seen(_ROW, resource):
-            yield _row(resource, *found)
+        for _, *found in self._seen(ROW_COLUMNS, resource):
+            yield stored_row(resource, *found)
 
     def counts(self) -> dict[str, int]:
         """Rows of this sweep by resource."""
@@ -508,11 +483,25 @@ class Store:
         """The rows of an account as they were after a sweep."""
         with self._explained():
             for found in self._db.execute(
-                f'SELECT {_ROW} FROM "{resource}" WHERE account = ? AND from_sweep <= ? '
+                f'SELECT {ROW_COLUMNS} FROM "{resource}" WHERE account = ? AND from_sweep <= ? '
                 "AND (to_sweep IS NULL OR to_sweep > ?) ORDER BY row_id",
                 (account, sweep, sweep),
             ):
-                yield _row(resource, *found)
+                yield stored_row(resource, *found)
+
+    def owners_before(self, resources: Iterable[str]) -> dict[str, tuple[str, str | None]]:
+        """For each of these resources a project, and its customer, in which this account had something before."""
+        found: dict[str, tuple[str, str | None]] = {}
+        with self._explained():
+            for name in set(resources).intersection(tables(self._db)):
+                row = self._db.execute(
+                    f'SELECT project_id, customer_id FROM "{name}" WHERE account = ? AND to_sweep IS NULL '
+                    "AND project_id IS NOT NULL LIMIT 1",
+                    (self.account,),
+                ).fetchone()
+                if row is not None:
+                    found[name] = (row[0], row[1])
+        return found
 
     def covered(self, resource: str, sweeps: Sequence[int]) -> bool:
         """Whether one of the sweeps asked for a resource."""
@@ -543,7 +532,7 @@ class Store:
         sweeps = versions = 0
         with self._transaction():
             if account is not None:
-                known = [name for (name,) in self._db.execute("SELECT name FROM accounts ORDER BY name")]
+                known = [name for (name,) in self._db.execute("SELECT DISTINCT account FROM sweeps ORDER BY 1")]
                 if account not in known:
                     raise StoreError(
                         f"{self.path}: there is no account {account!r}; it has {', '.join(known) or 'none'}"
@@ -554,8 +543,6 @@ class Store:
                 sweeps, versions = sweeps + forgotten[0], versions + forgotten[1]
         with self._explained():
             return Pruned(sweeps, versions, pack(self._db))
-
-    # SQLite
 
     def _select(self, columns: str, table: str, rest: str = "", *values: str, sweep: int = 0) -> Iterator[Any]:
         """What a table has of this sweep, or of another."""
@@ -595,7 +582,7 @@ class Store:
                 work()
             except sqlite3.OperationalError as error:
                 waited = time.monotonic() - begin
-                if not _is_busy(error) or waited >= self.patience:
+                if not is_busy(error) or waited >= self.patience:
                     raise
                 if self._on_wait is not None and not said and waited >= _BUSY_SECONDS * 0.9:
                     said = True
@@ -610,94 +597,4 @@ class Store:
         try:
             yield
         except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: {_reason(error, self.path)}") from error
-
-
-def _needs_conversion(path: Path) -> bool:
-    """Whether a file is an inventory of version 1. Whatever else is wrong with it shows when it is opened."""
-    try:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-    except sqlite3.Error:
-        return False
-    try:
-        return is_version_1(db)
-    except sqlite3.Error:
-        return False
-    finally:
-        db.close()
-
-
-def _record(found: Sequence[Any]) -> SweepRecord:
-    number, account, state, resources, target, known, started, finished, source, requests = found
-    return SweepRecord(
-        id=number,
-        account=account,
-        state=state,
-        resources=tuple(json.loads(resources)),
-        target=msgspec.json.decode(target, type=Target),
-        known=msgspec.json.decode(known, type=Known),
-        started_at=datetime.fromisoformat(started),
-        finished_at=None if finished is None else datetime.fromisoformat(finished),
-        source=source,
-        requests=requests,
-    )
-
-
-_ROW = "key, id, customer_id, project_id, parent_id, operation, fetched_at, drifted, data"
-
-
-def _row(
-    resource: str,
-    key: str,
-    own: str | None,
-    customer: str | None,
-    project: str | None,
-    parent: str | None,
-    operation: str,
-    fetched_at: str,
-    drifted: int,
-    data: str,
-) -> Row:
-    return Row(
-        resource=resource,
-        id=own,
-        key=key,
-        customer_id=customer,
-        project_id=project,
-        parent_id=parent,
-        operation=operation,
-        fetched_at=datetime.fromisoformat(fetched_at),
-        drifted=bool(drifted),
-        raw=data.encode(),
-    )
-
-
-def _is_busy(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-def _now() -> str:
-    return stamped(datetime.now(UTC))
-
-
-def _reason(error: sqlite3.Error, path: Path) -> str:
-    """What is wrong, in words that say what to do."""
-    match getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF:
-        case sqlite3.SQLITE_FULL:
-            return "the disk is full; what was written so far is kept, free space and go on with --resume"
-        case sqlite3.SQLITE_CANTOPEN:
-            return f"cannot be opened ({error if path.parent.exists() else f'no such folder: {path.parent}'})"
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
-            return f"cannot be written ({error})"
-        case sqlite3.SQLITE_IOERR:
-            return f"cannot be read or written ({error}); what was written so far is kept, go on with --resume"
-        case sqlite3.SQLITE_INTERRUPT:
-            return "interrupted; go on with --resume"
-        case sqlite3.SQLITE_NOTADB:
-            return "exists and is not an SQLite database; choose another name"
-        case sqlite3.SQLITE_CORRUPT:
-            return f"is damaged ({error}); choose another name"
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return "is in use by another process"
-        case _:
-            return str(error)
+            raise StoreError(f"{self.path}: {reason_of(error, self.path)}") from error

@@ -10,11 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..errors import AuthenticationError, ClientStateError, ConfigurationError, MittwaldError, StatusError
+from ..errors import (
+    AuthenticationError,
+    ClientStateError,
+    ConfigurationError,
+    MittwaldError,
+    NotFoundError,
+    StatusError,
+)
 from ..runtime.concurrency.tasks import TaskSet
 from .buffer import Batch, RowBuffer
 from .catalog import Resource, chosen
-from .frontier import Frontier, ListId, Unit
+from .frontier import Frontier, ListId, Owner, Unit
 from .list_reader import Counted, Listing, Mark, Part, further_pages, raw_items, raw_operation
 from .plan import Known, Plan, Target, make_plan, target
 from .row_reader import Reader, owners
@@ -83,6 +90,8 @@ class Sweep:
         bounds: how much at once, how much at all.
         earlier: what an interrupted run has done.
         parents: also deliver what is listed only because other lists hang below it.
+        owners_before: by resource, a project that had something of it in an earlier sweep: an empty list of the whole
+            account is checked against that project's.
 
     Attributes:
         plan: what is asked for.
@@ -100,6 +109,7 @@ class Sweep:
         earlier: Checkpoint | None = None,
         *,
         parents: bool = False,
+        owners_before: Mapping[str, Owner] | None = None,
     ) -> None:
         self.plan = plan
         self.failures: list[Failure] = []
@@ -109,6 +119,7 @@ class Sweep:
         self._delivered = frozenset(self.rows)
         self._bounds = bounds or Bounds()
         self._earlier = earlier or Checkpoint()
+        self._owners_before = owners_before or {}
         self._unauthorised = _UNAUTHORISED_IN_A_ROW - 1
         """401s in a row; the first answer of all being one is enough."""
         self._begun = False
@@ -200,21 +211,20 @@ class Sweep:
     async def _work(self) -> None:
         """Lists one after another, as they become due."""
         async for unit in self.frontier:
-            failed = False
+            failed = cut = False
             try:
                 await self._list(unit)
                 self._unauthorised = 0
-            except (RequestsSpentError, _OutweighedError):
+            except _OutweighedError:
                 pass
             except MittwaldError as error:
-                failed = self._failed(unit, error)
+                cut = isinstance(error, RequestsSpentError) or isinstance(error.__cause__, RequestsSpentError)
+                failed = not cut and self._failed(unit, error)
             finally:
-                self.frontier.ended(unit, failed=failed)
+                self.frontier.ended(unit, failed=failed, cut=cut)
 
     def _failed(self, unit: Unit, error: MittwaldError) -> bool:
         """Keep the failure of a list, unless others take its place; false then."""
-        if isinstance(error.__cause__, RequestsSpentError):
-            return False
         if isinstance(error, ClientStateError):
             raise error
         status = _status_of(error)
@@ -240,8 +250,10 @@ class Sweep:
             first = await listing.first()
             if first is not None and self.frontier.cheaper_route(unit, further_pages(first)):
                 raise _OutweighedError
-        only = await listing.only()
+        only = await self._only(listing)
         if only is not None:
+            if not only.items and unit.route.scope == "account":
+                await self._check_empty(unit)
             await self._hand_over(unit, listing, only, set())
             return
         before: set[str] = set()
@@ -249,6 +261,36 @@ class Sweep:
             async for part in parts:
                 before = await self._hand_over(unit, listing, part, before)
                 self._unauthorised = 0
+
+    async def _only(self, listing: Listing) -> Part | None:
+        """All of a list that has one page. What is read by its owner's id and is not there is a list without items; whether
+        it is not there or may not be seen, nobody says."""
+        try:
+            return await listing.only()
+        except NotFoundError:
+            if not listing.optional:
+                raise
+            listing.moved = True
+            return Part([], 0, Mark(), True)
+
+    async def _check_empty(self, unit: Unit) -> None:
+        """With some tokens, a list of the whole account is empty though a project's own list is not.
+
+        Raises:
+            _OutweighedError: so it is; the narrower lists take its place.
+        """
+        for narrower in self.frontier.narrower(unit, self._owners_before.get(unit.resource.name)):
+            try:
+                first = await Listing(self._sender, narrower, Mark()).first()
+            except RequestsSpentError:
+                raise
+            except MittwaldError as error:
+                if isinstance(error.__cause__, RequestsSpentError) or _status_of(error) not in _REFUSALS:
+                    raise
+                continue
+            if first is not None and first.items:
+                self.frontier.fall_back(unit, narrower.route)
+                raise _OutweighedError
 
     async def _hand_over(self, unit: Unit, listing: Listing, part: Part, before: set[str]) -> set[str]:
         """Make rows of a part of a list, as far as there is room for them at once.

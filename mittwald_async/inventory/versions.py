@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from array import array
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -219,3 +219,7 @@ def _same_json(before: str, now: bytes) -> bool:
 
 def stamped(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds")
+
+
+def now_stamped() -> str:
+    return stamped(datetime.now(UTC))

@@ -223,6 +223,10 @@ class Sender(Protocol):
         """What is known of the server's lists; clones of a client share it. Here: nothing, and nothing is kept."""
         return ListContext()
 
+    def short_list(self, operation_id: str, announced: int, arrived: int) -> None:
+        """A list that was read to its end brought fewer items than the server announced. Here: nothing follows."""
+        return
+
     async def value(
         self,
         operation: Operation[T],

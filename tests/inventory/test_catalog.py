@@ -24,8 +24,8 @@ def test_no_judgement_is_about_an_operation_that_does_not_exist() -> None:
 
 def test_deprecated_lists_are_a_last_resort() -> None:
     used = [route for r in catalog().values() for route in r.routes]
-    assert all(OPERATIONS[route.operation_id].deprecated == route.deprecated for route in used)
-    assert {route.operation_id for route in used if route.deprecated} == {
+    assert all(route.last_resort for route in used if OPERATIONS[route.operation_id].deprecated)
+    assert {route.operation_id for route in used if OPERATIONS[route.operation_id].deprecated} == {
         "deprecated-domain-list-domains",
         "deprecated-ingress-list-ingresses",
     }
@@ -71,5 +71,5 @@ def test_names_are_checked_and_near_misses_named() -> None:
         chosen([])
     with pytest.raises(ConfigurationError, match="not one string"):
         chosen("project")
-    with pytest.raises(ConfigurationError, match="no resource 7"):
+    with pytest.raises(ConfigurationError, match="no resource '7'"):
         chosen([7])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]

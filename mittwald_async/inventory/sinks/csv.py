@@ -32,7 +32,7 @@ class CsvSink(Sink):
     """
 
     name = "csv"
-    suffixes = (".csv",)
+    suffixes: ClassVar[tuple[str, ...]] = (".csv",)
     suffix_of_tables = ".csv"
     encoding: ClassVar[str] = "utf-8-sig"
 

@@ -37,7 +37,8 @@ class Pages(Generic[T]):
 
     Args (given by generated code; `ahead` and `unique` by `with_options`):
         ahead: pages fetched while the current one is used, 0 or more. At most `ahead + 1` pages are in memory.
-        unique: leave out items whose `id` has been delivered before. Remembers every id.
+        unique: leave out items that have been delivered before, by the key of the list's own, such as `domainId`.
+            Remembers every key.
 
     Attributes:
         total: items in the whole list as last told by the server, `None` before the first answer or if it never tells.

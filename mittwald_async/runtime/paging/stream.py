@@ -22,6 +22,7 @@ from ..errors import ClientStateError, PagingError, ResponseDecodeError
 from ..lists import USUAL_SIZE, PageSizes, PagingNames, smaller
 from ..operation import Operation, Page, Paging, Response, Sender
 from ..structs import UNSET
+from .keys import ItemKeys
 
 T = TypeVar("T", default=Any)
 
@@ -171,6 +172,7 @@ class PageStream(Generic[T]):
 
     __slots__ = (
         "_ahead",
+        "_arrived",
         "_at",
         "_brood",
         "_busy",
@@ -179,6 +181,7 @@ class PageStream(Generic[T]):
         "_fetch",
         "_given",
         "_ids",
+        "_keys",
         "_last",
         "_mark",
         "_next",
@@ -216,8 +219,10 @@ class PageStream(Generic[T]):
         self._queue: deque[tuple[int, asyncio.Task[Page[Any]]]] = deque()
         self._total: int | None = None
         self._ids: set[object] | None = set() if unique else None
+        self._keys = ItemKeys(fetch.operation.path)
         self._last: tuple[object, ...] | None = None
         self._given = 0
+        self._arrived = 0
         self._empty = 0
         self._busy = False
         self._done = False
@@ -324,10 +329,22 @@ class PageStream(Generic[T]):
         self._total = page.total if page.total is not None and page.total >= start + count else None
         self._empty = 0 if count else self._empty + 1
         fresh = without_first(page, self._at - start)
+        self._arrived += len(fresh.items)
         self._advance(start, page, first)
+        if self._done:
+            self._check_announced()
         if self._ids is not None:
-            fresh = without_known(fresh, self._ids)
+            fresh = without_known(fresh, self._ids, self._keys)
         return fresh if fresh.items or first else None
+
+    def _check_announced(self) -> None:
+        """Compare what came with what the last page announced: a list that shrank has announced less by then."""
+        paging, total = self._fetch.paging, self._total
+        # A total inside the body may count something else, and what was read before a resumption is not known.
+        if total is None or self._resumed or not paging.limit or paging.total is not None:
+            return
+        if self._origin + self._arrived < total:
+            self._fetch.sender.short_list(self._fetch.operation.operation_id, total, self._origin + self._arrived)
 
     def _repeats(self, items: list[Any]) -> bool:
         """Whether this is the page before once more: a server that ignores where to start. Keeps no page alive."""
@@ -416,15 +433,15 @@ def without_first(page: Page[Any], count: int) -> Page[Any]:
     return msgspec.structs.replace(page, items=page.items[count:], skip=page.skip + count)
 
 
-def without_known(page: Page[Any], ids: set[object]) -> Page[Any]:
-    """The page without items whose id is in `ids`; the others' are added. Items without an id all stay."""
+def without_known(page: Page[Any], known: set[object], keys: ItemKeys) -> Page[Any]:
+    """The page without items whose key is in `known`; the others' are added. What has no key stays."""
     fresh: list[Any] = []
     for item in page.items:
-        known: Any = member(item, "id")
-        if isinstance(known, str | int):
-            if known in ids:
+        key = keys.of(item)
+        if key is not None:
+            if key in known:
                 continue
-            ids.add(known)
+            known.add(key)
         fresh.append(item)
     return page if len(fresh) == len(page.items) else msgspec.structs.replace(page, items=fresh)
 

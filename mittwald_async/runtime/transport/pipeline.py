@@ -13,7 +13,8 @@ from typing import Any, TypeVar, cast
 from msgspec import UNSET
 from yarl import URL
 
-from ..errors import ClientStateError
+from ..codec.tolerant import report
+from ..errors import ClientStateError, ResponseDecodeError
 from ..lists import ListContext
 from ..operation import Attempt, Operation, Response
 from ..options import Options
@@ -43,6 +44,17 @@ class Pipeline:
     def lists(self) -> ListContext:
         """What is known of the server's lists; clones share it."""
         return self.shared.lists
+
+    def short_list(self, operation_id: str, announced: int, arrived: int) -> None:
+        """A list brought fewer items than the server announced: a warning, or with `strict` an error.
+
+        Raises:
+            ResponseDecodeError: with `strict`.
+        """
+        problem = f"the server announced {announced:,} items and sent {arrived:,}"
+        if self.options.strict:
+            raise ResponseDecodeError(problem, operation_id=operation_id, json_path="$", body=b"")
+        report(operation_id, [(None, problem)])
 
     @property
     def token_requests(self) -> TokenRequests:

@@ -1,0 +1,65 @@
+"""`tables`: what can be asked of an inventory."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from ..inventory.tables import BOOKS, HISTORY, ViewInfo, views
+from ..runtime.errors import ConfigurationError, did_you_mean
+from .common import OK, Json
+from .output import emit, put_json, put_table
+
+
+def tables(
+    name: Annotated[
+        str | None, typer.Argument(help="A view or resource, such as v_domain or domain.", metavar="[NAME]")
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """Show the views of an inventory: what a row is, every column, where it comes from, and a query.
+
+    [bold]Examples[/bold]
+
+      mittwald-async tables
+
+      mittwald-async tables v_dns_record
+    """
+    known = views()
+    if name is not None:
+        known = _named(name, known)
+    if as_json:
+        put_json([msgspec.to_builtins(view) for view in known])
+    elif name is None:
+        put_table(
+            ("view", "default", "a row is"), [(view.name, "yes" if view.default else "", view.means) for view in known]
+        )
+        emit("\nEach view of a resource has a twin whose name ends in _history. Tables about the sweeps themselves:\n")
+        put_table(("table", "what it holds"), list(BOOKS.items()))
+    else:
+        for view in known:
+            _print(view)
+    return OK
+
+
+def _named(name: str, known: list[ViewInfo]) -> list[ViewInfo]:
+    plain = name.removesuffix("_history")
+    found = [view for view in known if plain in (view.name, view.name.removeprefix("v_"))]
+    found = found or [view for view in known if view.resource == plain]
+    if not found:
+        names = [view.name for view in known]
+        way = did_you_mean(name, names) or "; `mittwald-async tables` shows all there are"
+        raise ConfigurationError(f"no view {name!r}{way}")
+    return found
+
+
+def _print(view: ViewInfo) -> None:
+    asked = "" if view.default else f"; sweep it with -r {view.resource}"
+    emit(f"{view.name}: {view.means}\nlisted by {', '.join(view.operations)}{asked}\n\n")
+    put_table(("column", "type", "what it means"), [(c.name, c.type, c.means) for c in view.columns])
+    if view.name.removeprefix("v_") == view.resource:
+        emit(f"\nfurther in {view.name}_history:\n")
+        put_table(("column", "type", "what it means"), [(n, kind, means) for n, (kind, means) in HISTORY.items()])
+    emit(f"\nexample:\n  {view.query};\n")

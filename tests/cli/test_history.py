@@ -1,0 +1,188 @@
+"""Accounts, comparisons and what an inventory holds, as typed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mittwald_async.cli.times import days, moment
+from mittwald_async.errors import ConfigurationError
+from mittwald_async.inventory.tables import views
+
+from .conftest import Command, faults
+
+WANTED = ("-r", "project", "-r", "domain")
+
+
+def edited(statement: str) -> None:
+    """Let the file say that an earlier sweep saw something else."""
+    with closing(sqlite3.connect("inventory.sqlite")) as db:
+        db.execute(statement)
+        db.commit()
+
+
+def twice(command: Command) -> None:
+    """Two sweeps; before the second, the first is made to have seen another name of one project and one domain less."""
+    assert command("sweep", *WANTED)[0] == 0
+    edited(
+        "UPDATE project SET data = json_set(data, '$.description', '<b>Old</b>'), content_hash = 1 "
+        "WHERE row_id = (SELECT min(row_id) FROM project)"
+    )
+    edited("DELETE FROM domain WHERE row_id = (SELECT min(row_id) FROM domain)")
+    assert command("sweep", *WANTED)[0] == 0
+
+
+def test_a_diff_is_text_json_or_a_page(command: Command) -> None:
+    twice(command)
+    code, out, err = command("diff", "inventory.sqlite")
+    assert (code, err) == (0, "")
+    assert "1 added, 1 changed, 0 gone (sweeps 1 → 2 of" in out
+    assert "<b>Old</b> →" in out
+    found = json.loads(command("diff", "--json")[1])
+    assert set(found) == {"added", "changed", "gone", "unknown"}
+    assert found["changed"][0]["fields"]["description"][0] == "<b>Old</b>"
+    assert set(found["added"][0]) >= {"resource", "id", "account"}
+    page = command("diff", "--html")[1]
+    assert "&lt;b&gt;Old&lt;/b&gt;" in page
+    assert "<b>Old" not in page
+    assert command("diff", "--exit-code")[0] == 5
+    assert command("diff", "--exit-code", "-r", "domain")[0] == 5
+    assert command("diff", "--exit-code", "--from", "2", "--to", "2")[0] == 0
+
+
+def test_a_diff_says_what_it_cannot_tell(command: Command, server: str) -> None:
+    assert command("sweep", *WANTED)[0] == 0
+    with faults(server, {"operation": "domain-list-domains", "status": 500}):
+        assert command("sweep", *WANTED)[0] == 3
+    code, out, err = command("diff", "--exit-code")
+    assert code == 0
+    assert "0 added, 0 changed, 0 gone, 1 thing unknown" in out
+    assert "unknown: domain: 500" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("missing.sqlite",), "no such file"),
+        (("--from", "yesterday"), "is not a moment"),
+        (("--from", "99"), "no ended sweep 99"),
+        (("--from", "2020-01-01"), "no sweep had ended by 2020-01-01"),
+        (("-r", "cronjob"), "has nothing of 'cronjob'"),
+        (("--json", "--html"), "not both"),
+        ((), "nothing to compare: it has 1 ended sweep"),
+    ],
+)
+def test_a_diff_that_cannot_be_is_one_line(command: Command, arguments: tuple[str, ...], complaint: str) -> None:
+    assert command("sweep", *WANTED)[0] == 0
+    code, _, err = command("diff", *arguments)
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert complaint in err
+
+
+def test_accounts_of_a_file_share_an_inventory(command: Command, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENCY_TOKEN", "token")
+    Path("accounts.toml").write_text(
+        f'[accounts.agency]\ntoken_env = "AGENCY_TOKEN"\nbase_url = "{server}"\n'
+        f'[accounts.broken]\ntoken_env = "NOT_SET_ANYWHERE"\nbase_url = "{server}"\n'
+    )
+    os.environ.pop("NOT_SET_ANYWHERE", None)
+    code, _, err = command("sweep", "--all-accounts", *WANTED)
+    assert code == 1
+    assert "account broken: account broken: the variable NOT_SET_ANYWHERE is empty" in err
+    assert command("sweep", "--account", "agency", *WANTED)[0] == 0
+    with closing(sqlite3.connect("inventory.sqlite")) as db:
+        assert db.execute("SELECT account, state FROM sweeps").fetchall() == [("agency", "done")] * 2
+        assert db.execute("SELECT DISTINCT account FROM v_project").fetchall() == [("agency",)]
+    for arguments, complaint in (
+        (("--account", "shop"), "there is no account 'shop'; it has agency, broken"),
+        (("--account", "agency", "--all-accounts"), "not both"),
+        (("--all-accounts", "-o", "rows.jsonl"), "end the name in .sqlite"),
+        (("--accounts", "accounts.toml"), "needs --account NAME or --all-accounts"),
+        (("--account", "agency", "--accounts", "no.toml"), "No such file"),
+        (("--demo", "--account", "agency"), "leave --account and --all-accounts out"),
+    ):
+        code, _, err = command("sweep", *arguments)
+        assert (code, len(err.splitlines())) == (2, 1)
+        assert complaint in err
+
+
+def test_a_finished_sweep_has_nothing_to_resume_and_that_is_fine(command: Command) -> None:
+    assert command("sweep", *WANTED)[0] == 0
+    code, out, err = command("sweep", "--resume")
+    assert (code, out) == (0, "")
+    assert "the last sweep is complete, there is nothing to resume" in err
+
+
+def test_old_versions_are_forgotten(command: Command) -> None:
+    twice(command)
+    assert command("prune", "--keep", "1h")[1] == "forgot 0 versions and 0 sweeps\n"
+    edited("UPDATE sweeps SET started_at = '2020-01-01T00:00:00.000+00:00' WHERE id = 1")
+    assert "forgot 1 version and 1 sweep" in command("prune", "--keep", "90d")[1]
+    assert command("sweep", "--keep", "90d", *WANTED)[0] == 0
+    for arguments, complaint in (
+        ((), "say what to forget"),
+        (("--keep", "soon"), "is not a span of time"),
+        (("--account", "nobody"), "there is no account 'nobody'"),
+        (("missing.sqlite", "--keep", "1d"), "no such file"),
+    ):
+        code, _, err = command("prune", *arguments)
+        assert code == 2
+        assert complaint in err
+
+
+def test_every_view_is_described_as_it_is_and_its_query_runs(command: Command) -> None:
+    assert command("sweep", "-r", "default", "-r", "+project_storage")[0] == 0
+    with closing(sqlite3.connect("inventory.sqlite")) as db:
+        present = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'view'")}
+        described = [view for view in views() if view.default or view.resource == "project_storage"]
+        for view in described:
+            columns = [row[1] for row in db.execute(f"PRAGMA table_xinfo({view.name})")]
+            assert columns == [column.name for column in view.columns], view.name
+            db.execute(view.query).fetchall()
+        assert {view.name for view in described} <= present
+        assert db.execute("SELECT count(*) FROM v_project_storage").fetchone() == (12,)
+    assert "v_dns_record" in command("tables")[1]
+    assert "further in v_domain_history" in command("tables", "domain")[1]
+    assert json.loads(command("tables", "v_dns_record", "--json")[1])[0]["resource"] == "dns_zone"
+    code, _, err = command("tables", "v_domian")
+    assert code == 2
+    assert "did you mean v_domain" in err
+
+
+def test_queries_run_also_where_projects_were_never_swept(command: Command) -> None:
+    assert command("sweep", "-r", "certificate")[0] == 0
+    with closing(sqlite3.connect("inventory.sqlite")) as db:
+        found = db.execute("SELECT customer, project, common_name FROM v_certificate").fetchall()
+        assert found
+        assert {customer for customer, _, _ in found} == {None}
+
+
+def test_resources_can_be_added_to_the_default_and_taken_out(command: Command) -> None:
+    steps = {
+        step["resource"]
+        for step in json.loads(command("plan", "--json", "-r", "+project_storage", "-r", "-backup")[1])["steps"]
+        if step["delivered"]
+    }
+    assert "project_storage" in steps
+    assert "backup" not in steps
+    assert "domain" in steps
+
+
+def test_the_demo_is_never_the_base_of_a_plan(command: Command) -> None:
+    assert command("sweep", *WANTED)[0] == 0
+    edited("UPDATE sweeps SET source = 'demo'")
+    assert "the numbers are known once there is an inventory" in command("plan", "-r", "cronjob")[1]
+
+
+def test_spans_and_moments_are_read_as_people_type_them() -> None:
+    assert (days("90d"), days("12H"), days("2w")) == (timedelta(90), timedelta(hours=12), timedelta(14))
+    for wrong in ("", "0d", "d", "1", "-1d", "1y"):
+        with pytest.raises(ConfigurationError):
+            days(wrong)
+    assert moment("2026-05-01T12:00+02:00").isoformat() == "2026-05-01T10:00:00+00:00"

@@ -1,0 +1,321 @@
+"""What people ran into with comparable tools, and what a sweep makes of it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+
+from mittwald_async import Mittwald
+from mittwald_async.emulator import Emulator, Fault, Transitions
+from mittwald_async.inventory import (
+    Bounds,
+    Known,
+    Row,
+    Store,
+    StoreError,
+    SweepJob,
+    Target,
+    catalog,
+    chosen,
+    sink_for,
+    sweep,
+    sweep_to,
+    target,
+)
+from mittwald_async.inventory import store as store_module
+from mittwald_async.inventory.frontier import Owner
+from mittwald_async.inventory.list_reader import ShortListError
+from mittwald_async.inventory.row_reader import Reader
+from mittwald_async.inventory.sinks import export
+
+from .made import row
+from .test_run import ROOT
+
+WANTED = ["project", "domain", "cronjob"]
+
+
+@asynccontextmanager
+async def account(**options: Any) -> AsyncGenerator[tuple[Emulator, Mittwald]]:
+    async with (
+        Emulator(rate_limit=None, drift=0.0, lag=0.0, transitions=Transitions(length=0, failing=0), **options) as api,
+        Mittwald(api.token, base_url=api.url, max_retries=0) as mw,
+    ):
+        yield api, mw
+
+
+async def test_an_interrupted_sweep_is_not_handed_to_another_accounts_token(tmp_path: Path) -> None:
+    """meltano#6848: state of one account was continued with the credentials of another."""
+    path = tmp_path / "inventory.sqlite"
+    async with account(seed=1, customers=2, projects=4) as (_, mw):
+        first = await sweep_to(mw, path, resources=WANTED, bounds=Bounds(max_requests=3))
+        assert first.resumable
+    async with account(seed=9, customers=2, projects=3) as (api, other):
+        job = SweepJob(sink_for(path), chosen(WANTED), target(), resume=True)
+        try:
+            second = await job.run(other)
+            assert (second.state, job.others) == ("done", first.account)
+        finally:
+            job.close()
+        assert second.account != first.account
+        with closing(sqlite3.connect(path)) as db:
+            theirs = {own for (own,) in db.execute("SELECT id FROM v_project WHERE account = ?", (second.account,))}
+        assert theirs == {api.world.id("project", key) for key in api.world.keys("project")}
+
+
+async def test_the_same_user_on_another_server_is_another_account(tmp_path: Path) -> None:
+    """meltano#6848, with the server exchanged instead of the token."""
+    path = tmp_path / "inventory.sqlite"
+    accounts: set[str] = set()
+    for _ in range(2):
+        async with account(seed=1, customers=2, projects=4) as (_, mw):
+            summary = await sweep_to(mw, path, resources=WANTED, bounds=Bounds(max_requests=3), resume=None)
+            assert summary.requests == 3
+            accounts.add(summary.account)
+    assert len(accounts) == 2
+
+
+async def test_a_finished_sweep_that_is_resumed_has_nothing_to_do(tmp_path: Path) -> None:
+    """Reported of meltano#6848's kind: going on with what is complete failed or did it all again."""
+    for name in ("inventory.sqlite", "rows.jsonl"):
+        path = tmp_path / name
+        async with account(seed=1, customers=2, projects=4) as (api, mw):
+            await sweep_to(mw, path, resources=WANTED)
+            before, sent = path.stat().st_size, len(api.requests)
+            job = SweepJob(sink_for(path), chosen(WANTED), target(), resume=True)
+            try:
+                summary = await job.run(mw)
+            finally:
+                job.close()
+            assert (job.nothing_to_do, summary.state, summary.requests) == (True, "done", 0)
+            assert (len(api.requests), path.stat().st_size) == (sent, before)
+
+
+def test_two_sweeps_on_one_file_are_one_too_many(tmp_path: Path) -> None:
+    """Two sweeps wrote to one file and cost twice; the second one is told, and a lock left by a killed one is free."""
+    path = tmp_path / "inventory.sqlite"
+    job = SweepJob(sink_for(path), chosen(WANTED), target())
+    try:
+        with pytest.raises(StoreError, match="another sweep is writing to it"):
+            SweepJob(sink_for(path), chosen(WANTED), target())
+    finally:
+        job.close()
+    hold = (
+        "import sys; from pathlib import Path; from mittwald_async.inventory.lock import FileLock; "
+        "print(FileLock(Path(sys.argv[1])).acquire(), flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(path)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "True\n"
+        with pytest.raises(StoreError, match="another sweep is writing to it"):
+            SweepJob(sink_for(path), chosen(WANTED), target())
+        process.kill()
+        process.wait()
+    SweepJob(sink_for(path), chosen(WANTED), target()).close()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["inventory.sqlite"]
+
+
+async def test_requests_of_a_killed_sweep_are_counted(tmp_path: Path) -> None:
+    """After kill -9 the file said 45 requests where 5,247 had been sent."""
+    path = tmp_path / "inventory.sqlite"
+    async with account(seed=3, customers=4, projects=60) as (api, _):
+        api.inject(Fault(operation="*", delay=0.02))
+        command = [sys.executable, "-m", "tests.inventory.victim", api.url, str(path)]
+        process = await anyio.open_process(command, cwd=ROOT)
+        async with process:
+            with anyio.fail_after(30):
+                while len(api.requests) < 120:
+                    await anyio.sleep(0.02)
+            process.kill()
+            await process.wait()
+        sent = len(api.requests)
+    with Store(path, writable=False) as store:
+        (one,) = store.sweeps()
+    assert sent * 0.5 <= one.requests <= sent
+
+
+async def test_tables_of_the_user_in_the_file_are_left_alone(tmp_path: Path) -> None:
+    """emdash#1878: a table of the user's made every later run fail after spending its requests."""
+    path = tmp_path / "inventory.sqlite"
+    async with account(seed=1, customers=2, projects=3) as (_, mw):
+        await sweep_to(mw, path, resources=WANTED)
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("CREATE TABLE notes (project TEXT, sweep TEXT)")
+            db.execute("CREATE TABLE backup (id TEXT)")
+            db.execute("CREATE VIEW v_mine AS SELECT * FROM notes JOIN v_project ON v_project.id = notes.project")
+            db.execute("INSERT INTO notes VALUES ('p-1', 'never')")
+            db.commit()
+        assert (await sweep_to(mw, path, resources=WANTED)).state == "done"
+        with pytest.raises(StoreError, match="a table or view backup is in it that is not this package's"):
+            await sweep_to(mw, path, resources=["backup"])
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT * FROM notes").fetchall() == [("p-1", "never")]
+        assert db.execute("SELECT count(*) FROM backup").fetchone() == (0,)
+
+
+def test_a_write_lock_of_another_program_is_waited_for_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A viewer with an open transaction for more than 5 s made the sweep fail."""
+    monkeypatch.setattr(store_module, "_BUSY_SECONDS", 0.2)
+    path = tmp_path / "inventory.sqlite"
+    said: list[str] = []
+    with Store(path, on_wait=said.append) as store:
+        store.begin(chosen(["project"]), ["project"], Target(), Known(), "https://api.example", "me")
+        with closing(sqlite3.connect(path, check_same_thread=False, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            timer = threading.Timer(0.7, other.execute, ("ROLLBACK",))
+            timer.start()
+            begin = time.monotonic()
+            store.write([row("project", "p-1", id="p-1")], [])
+            assert time.monotonic() - begin > 0.5
+            timer.join()
+        assert said == [f"{path} is locked by another program; waiting for it"]
+        assert store.counts() == {"project": 1}
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            store.patience = 0.3
+            with pytest.raises(StoreError, match="in use by another process"):
+                store.write([], [])
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_an_empty_list_of_the_account_is_checked_against_a_narrower_one(named: bool) -> None:
+    """Some tokens see `[]` in the account's list of ingresses and items in the project's own (seen by third parties)."""
+    async with account(seed=1, customers=2, projects=5) as (api, mw):
+        projects = [item.id for item in await mw.project.list_projects().collect()]
+        everything = [row async for row in sweep(mw, resources=["project", "ingress"]) if row.resource == "ingress"]
+        api.inject(Fault(operation="ingress-list-ingresses", status=200, body="[]", count=1))
+        asked = sweep(mw, resources=["project", "ingress"], projects=projects[:2] if named else None)
+        found = [one async for one in asked if one.resource == "ingress"]
+        expected = {one.id for one in everything if not named or one.project_id in projects[:2]}
+        assert {one.id for one in found} == expected
+        assert asked.failures == []
+
+
+async def test_fewer_items_than_announced_are_a_failure(tmp_path: Path) -> None:
+    """TotalCount 208, and 2 items came: the sweep said done."""
+    async with account(seed=1, customers=2, projects=5) as (api, mw):
+        items = json.dumps([{"domainId": "d-1"}, {"domainId": "d-2"}])
+        headers = {"X-Pagination-TotalCount": "208", "X-Pagination-Limit": "1000"}
+        api.inject(Fault(operation="domain-list-domains", status=200, body=items, headers=headers))
+        summary = await sweep_to(mw, tmp_path / "inventory.sqlite", resources=["domain"])
+        assert summary.state == "incomplete"
+        assert "announced 208 items and sent" in summary.failures[0].error
+        with pytest.raises(ShortListError):
+            await sweep_to(mw, tmp_path / "strict.sqlite", resources=["domain"], bounds=Bounds(strict=True))
+
+
+def test_a_spreadsheet_runs_nothing_and_reads_umlauts(tmp_path: Path) -> None:
+    """CSV injection: a description that begins with = ran as a formula; without a byte order mark umlauts broke."""
+    texts = ["=HYPERLINK(1)", "+1", "-1", "@x", "\tx", " =x", "Müller", "1-1"]
+    with Store(tmp_path / "rows.sqlite") as store:
+        store.begin(chosen(["project"]), ["project"], Target(), Known(), "https://api.example", "me")
+        store.write([row("project", f"p-{n}", id=f"p-{n}", description=text) for n, text in enumerate(texts)], [])
+        for form in ("csv", "csv-raw"):
+            export(store, sink_for(tmp_path / form, form, ["project"]), ["project"])
+    safe, raw = (tmp_path / form / "project.csv" for form in ("csv", "csv-raw"))
+    assert safe.read_bytes()[:3] == b"\xef\xbb\xbf"
+    assert raw.read_bytes()[:3] != b"\xef\xbb\xbf"
+    with safe.open(encoding="utf-8-sig", newline="") as file:
+        found = [line["description"] for line in csv.DictReader(file)]
+    assert found == [f"'{text}" for text in texts[:6]] + texts[6:]
+    with raw.open(encoding="utf-8", newline="") as file:
+        assert [line["description"] for line in csv.DictReader(file)] == texts
+
+
+def read(*bodies: bytes) -> list[Row]:
+    resource = catalog()["project"]
+    return Reader(resource, resource.routes[0]).rows(bodies, Owner(), {}, datetime.now(UTC))
+
+
+def test_a_property_that_is_there_twice_has_the_same_value_in_every_form(tmp_path: Path) -> None:
+    """SQLite takes the first of two, other readers the last; a NUL ends a text in SQLite only."""
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    rows = read(
+        b'{"id":"p-0","description":"first","description":"second"}',
+        b'{"id":"p-1","description":"a\\u0000b"}',
+        b'{"id":"p-2","description":"a\\\\u0000b"}',
+        b'{"id":"p-3", "description": "x",\n"shortId":"one", "shortId":"two"}',
+        b'{"id":"p-4","nested":{"a":1,"a":2},"description":"y"}',
+    )
+    with Store(tmp_path / "rows.sqlite") as store:
+        store.begin(chosen(["project"]), ["project"], Target(), Known(), "https://api.example", "me")
+        store.write(rows, [])
+        for form in ("csv", "parquet"):
+            export(store, sink_for(tmp_path / form, form, ["project"]), ["project"])
+        export(store, sink_for(tmp_path / "rows.jsonl"), ["project"])
+        in_sqlite = [name for (name,) in store.database.execute("SELECT description FROM project ORDER BY row_id")]
+        nested = store.database.execute("SELECT json_extract(data, '$.nested.a') FROM project WHERE id = 'p-4'")
+        assert nested.fetchone() == (2,)
+    assert in_sqlite == ["second", "a\ufffdb", "a\\u0000b", "x", "y"]
+    with (tmp_path / "csv" / "project.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert [line["description"] for line in csv.DictReader(file)] == in_sqlite
+    table = parquet.read_table(tmp_path / "parquet" / "project.parquet")
+    assert table.column("description").to_pylist() == in_sqlite
+    lines = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_bytes().splitlines()]
+    assert [line["data"]["description"] for line in lines] == in_sqlite
+    assert [one.drifted for one in read(b'{"id":"p-0","id":"p-1"}')] == [True]
+
+
+def test_times_without_a_zone_are_not_shifted_by_this_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """meltano/sdk#2612: a date-time without zone was shifted by the machine's zone."""
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        with Store(tmp_path / "rows.sqlite") as store:
+            store.begin(chosen(["project"]), ["project"], Target(), Known(), "https://api.example", "me")
+            items = ["2026-07-01T12:00:00", "2026-07-01T12:00:00+02:00"]
+            store.write([row("project", f"p-{n}", createdAt=at) for n, at in enumerate(items)], [])
+            export(store, sink_for(tmp_path / "projects.parquet"), ["project"])
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    found = parquet.read_table(tmp_path / "projects.parquet").column("created_at").to_pylist()
+    assert found == [datetime(2026, 7, 1, 12, tzinfo=UTC), datetime(2026, 7, 1, 10, tzinfo=UTC)]
+
+
+def test_whole_numbers_with_a_decimal_point_are_whole_in_parquet(tmp_path: Path) -> None:
+    """`1000.0` where the document says integer was null."""
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    with Store(tmp_path / "rows.sqlite") as store:
+        store.begin(chosen(["project"]), ["project"], Target(), Known(), "https://api.example", "me")
+        store.write([msgspec.structs.replace(row("project", "p-1"), raw=b'{"webStorageUsageInBytes":1000.0}')], [])
+        export(store, sink_for(tmp_path / "projects.parquet"), ["project"])
+    assert parquet.read_table(tmp_path / "projects.parquet").column("web_storage_usage_in_bytes").to_pylist() == [1000]
+
+
+@pytest.mark.parametrize("name", ["inventory.sqlite", "rows.jsonl", "rows.csv", "rows.parquet"])
+async def test_only_its_owner_can_read_an_inventory_from_its_first_byte_on(tmp_path: Path, name: str) -> None:
+    """Inventories and working files had mode 0644."""
+    before = os.umask(0)
+    seen: set[int] = set()
+
+    def watch(_: object) -> None:
+        seen.update(stat.S_IMODE(entry.stat().st_mode) for entry in tmp_path.iterdir())
+
+    try:
+        async with account(seed=1, customers=2, projects=3) as (_, mw):
+            await sweep_to(mw, tmp_path / name, resources=["project"], watch=watch)
+            watch(None)
+    finally:
+        os.umask(before)
+    assert seen == {0o600}
