@@ -17,7 +17,6 @@ from mittwald_async.errors import (
     RateLimitError,
     ServerError,
 )
-from mittwald_async.runtime.clock import SystemClock
 
 from .tools import CREATE_PROJECT, GET_PROJECT, TOKEN, Clock, Seen, idle_only, reply, serving, shared, talking
 
@@ -225,7 +224,6 @@ async def test_ten_thousand_calls_share_one_token_refresh() -> None:
 async def test_waiting_for_the_budget_is_bounded_by_its_own_option() -> None:
     limits = {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}
     async with talking(reply(200, {}, headers=limits), reply(200, {}), timeout=0.3) as (client, server, _):
-        shared(client).clock = SystemClock()
         heard: list[Event] = []
         await client.sender.value(GET_PROJECT, ("p-1",))
         with pytest.raises(RateLimitError) as caught:

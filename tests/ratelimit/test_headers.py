@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from mittwald_async.runtime.operation import RateLimit
+from mittwald_async.runtime.ratelimit import X_RATELIMIT
 from mittwald_async.runtime.ratelimit import headers as room
-from mittwald_async.runtime.ratelimit import read_headers
 from mittwald_async.runtime.ratelimit.headers import EXEMPT, read_pause
 
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
@@ -30,54 +30,54 @@ def saved(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("case", [str.lower, str.upper, str.title, str])
 def test_any_spelling_is_read(case: Callable[[str], str]) -> None:
     plain = {case("X-RateLimit-Limit"): "3000", case("X-RateLimit-Remaining"): "2999", case("X-RateLimit-Reset"): "600"}
-    assert read_headers(plain) == RateLimit(3000, 2999, 600.0)
-    assert read_headers(CIMultiDict(plain)) == RateLimit(3000, 2999, 600.0)
+    assert X_RATELIMIT.read(plain) == RateLimit(3000, 2999, 600.0)
+    assert X_RATELIMIT.read(CIMultiDict(plain)) == RateLimit(3000, 2999, 600.0)
 
 
 def test_nothing_said_is_none() -> None:
-    assert read_headers({}) is None
-    assert read_headers({"Content-Type": "application/json"}) is None
+    assert X_RATELIMIT.read({}) is None
+    assert X_RATELIMIT.read({"Content-Type": "application/json"}) is None
 
 
 @pytest.mark.parametrize("text", ["yes", "Yes", " true ", "1"])
 def test_exempt_routes_say_so(text: str) -> None:
-    assert read_headers({"x-ratelimit-exempt": text}) == RateLimit(exempt=True)
+    assert X_RATELIMIT.read({"x-ratelimit-exempt": text}) == RateLimit(exempt=True)
 
 
 def test_exempt_no_is_not_exempt() -> None:
-    assert read_headers({"X-RateLimit-Exempt": "no"}) is None
-    assert read_headers({"X-RateLimit-Exempt": "no", "X-RateLimit-Limit": "5"}) == RateLimit(5)
+    assert X_RATELIMIT.read({"X-RateLimit-Exempt": "no"}) is None
+    assert X_RATELIMIT.read({"X-RateLimit-Exempt": "no", "X-RateLimit-Limit": "5"}) == RateLimit(5)
 
 
 @pytest.mark.parametrize(
     "bad", ["-1", "", "many", "1e3", "٣", "1_000", "0x10", "99999999999", "12.5", "3000, 3000", "+5"]
 )
 def test_counts_that_are_no_counts_are_left_out(bad: str) -> None:
-    assert read_headers({"X-RateLimit-Limit": bad, "X-RateLimit-Remaining": "7"}) == RateLimit(None, 7)
+    assert X_RATELIMIT.read({"X-RateLimit-Limit": bad, "X-RateLimit-Remaining": "7"}) == RateLimit(None, 7)
 
 
 @pytest.mark.parametrize("bad", ["-1", "", "soon", "nan", "inf", "1e9", "1760000000", "86401", "9" * 40, "1.2.3"])
 def test_resets_that_make_no_sense_are_left_out(bad: str) -> None:
-    assert read_headers({"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": bad}) == RateLimit(None, 7)
+    assert X_RATELIMIT.read({"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": bad}) == RateLimit(None, 7)
 
 
 def test_fractions_and_blanks_are_read() -> None:
-    assert read_headers({"X-RateLimit-Reset": " 1.5 ", "X-RateLimit-Limit": " 30 "}) == RateLimit(30, None, 1.5)
+    assert X_RATELIMIT.read({"X-RateLimit-Reset": " 1.5 ", "X-RateLimit-Limit": " 30 "}) == RateLimit(30, None, 1.5)
 
 
 def test_more_remaining_than_the_limit_is_the_limit() -> None:
-    assert read_headers({"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "50"}) == RateLimit(10, 10)
+    assert X_RATELIMIT.read({"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "50"}) == RateLimit(10, 10)
 
 
 def test_a_limit_of_nothing_is_not_believed() -> None:
-    assert read_headers({"X-RateLimit-Limit": "0", "X-RateLimit-Remaining": "0"}) is None
+    assert X_RATELIMIT.read({"X-RateLimit-Limit": "0", "X-RateLimit-Remaining": "0"}) is None
 
 
 def test_nonsense_is_logged_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "_complained", set[str]())
     with caplog.at_level(logging.WARNING, "mittwald_async.ratelimit"):
         for _ in range(3):
-            read_headers({"X-RateLimit-Limit": "lots"})
+            X_RATELIMIT.read({"X-RateLimit-Limit": "lots"})
     assert [record.getMessage() for record in caplog.records] == ["ignoring X-RateLimit-Limit: 'lots' (said once)"]
 
 
@@ -87,7 +87,7 @@ def test_what_is_easily_read_wrong_is_read_right(case: Path, mapping: Callable[[
     found = saved(case)
     told = found["told"]
     expected = EXEMPT if told == "exempt" else told and RateLimit(*told)
-    assert read_headers(mapping(found["headers"])) == expected
+    assert X_RATELIMIT.read(mapping(found["headers"])) == expected
     assert read_pause(mapping(found["headers"])) == found["pause"]
 
 
@@ -97,7 +97,7 @@ def test_however_much_nonsense_comes_each_header_is_complained_of_once(
     monkeypatch.setattr(room, "_complained", set[str]())
     with caplog.at_level(logging.WARNING, "mittwald_async.ratelimit"):
         for path in CORPUS * 2:
-            read_headers(saved(path)["headers"])
+            X_RATELIMIT.read(saved(path)["headers"])
     assert len(caplog.records) == 3
     assert all(len(record.getMessage()) < 200 for record in caplog.records)
 
@@ -118,7 +118,7 @@ def with_corpus(test: Callable[[dict[str, str]], None]) -> Callable[[dict[str, s
 @given(headers=st.dictionaries(_NAME, st.text(max_size=30) | st.integers().map(str) | st.floats().map(str)))
 @with_corpus
 def test_whatever_comes_is_read_without_harm(headers: dict[str, str]) -> None:
-    told, pause = read_headers(headers), read_pause(headers)
+    told, pause = X_RATELIMIT.read(headers), read_pause(headers)
     assert pause is None or 0 <= pause <= room.MOST_SECONDS
     if told is not None:
         assert told.limit is None or 0 < told.limit <= room.MOST_REQUESTS

@@ -111,7 +111,7 @@ def test_storms_of_cancellations_while_routes_move_leave_nothing_behind_and_stop
         assert {type(each) for each in ended} <= {type(None), asyncio.CancelledError, RateLimitError}
         status = limiter.status
         assert (status.waiting, status.in_flight, limiter.busy) == (0, 0, set())
-        assert [budget.window.in_flight for budget in limiter.scopes.all()] == [0] * len(limiter.scopes.all())
+        assert [budget.estimate.in_flight for budget in limiter.routes.all()] == [0] * len(limiter.routes.all())
         for route in "abcd":
             answer(await asyncio.wait_for(limiter.acquire(route), 3600), 20, 19)
 

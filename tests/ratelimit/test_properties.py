@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from mittwald_async.runtime.operation import RateLimit
 from mittwald_async.runtime.ratelimit import Limiter, Policy, Slot
-from mittwald_async.runtime.ratelimit.window import Window
+from mittwald_async.runtime.ratelimit.estimate import Estimate
 from tests.support.clock import run_virtual
+
+from .calls import when
 
 _calm = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -109,23 +111,23 @@ def test_a_lone_client_never_sends_too_much_and_always_gets_on(
 @_calm
 @given(order=st.permutations(range(12)))
 def test_in_whatever_order_answers_come_what_is_under_way_fits_the_remainder(order: list[int]) -> None:
-    window = Window(random=lambda: 0.0)
-    window.answered(0.0, 0.0, RateLimit(40, 39, 10), window.sent(0.0))
+    estimate = Estimate(random=lambda: 0.0)
+    estimate.answered(0.0, 0.0, RateLimit(40, 39, 10), estimate.sent(0.0))
     on_server, at, under_way = 39, 0.1, dict[int, tuple[int, float]]()
     for step, number in enumerate([*range(12), *order]):
         at += 0.01
         if step < 12:
-            if window.when(at) <= at:
-                window.sent(at)
+            if when(estimate, at) <= at:
+                estimate.sent(at)
                 on_server -= 1
                 under_way[number] = (on_server, at)
         elif number in under_way:
             remaining, sent_at = under_way.pop(number)
-            window.answered(sent_at, at, RateLimit(40, remaining, 10), False)
-        assert window.in_flight == len(under_way)
-        assert (window.floor or 0) >= on_server
-        assert (window.available() or 0) <= on_server
-    assert window.company.foreign == 0
+            estimate.answered(sent_at, at, RateLimit(40, remaining, 10), False)
+        assert estimate.in_flight == len(under_way)
+        assert (estimate.floor or 0) >= on_server
+        assert (estimate.available() or 0) <= on_server
+    assert estimate.others.foreign == 0
 
 
 @_calm
@@ -143,22 +145,22 @@ def test_in_whatever_order_answers_come_what_is_under_way_fits_the_remainder(ord
 def test_whatever_the_server_claims_there_is_always_a_next_time(
     told: list[tuple[int | None, int | None, float | None, int]],
 ) -> None:
-    window, at = Window(random=lambda: 0.5), 0.0
+    estimate, at = Estimate(random=lambda: 0.5), 0.0
     for limit, remaining, reset, status in told:
-        due = window.when(at)
+        due = when(estimate, at)
         assert due < at + 200
         at = max(at, due)
-        probe = window.sent(at)
+        probe = estimate.sent(at)
         claim = RateLimit(limit, remaining, reset)
         if status == 200:
-            window.answered(at, at + 0.1, claim, probe)
+            estimate.answered(at, at + 0.1, claim, probe)
         elif status == 429:
-            window.refused(at, at + 0.1, claim, probe)
+            estimate.refused(at, at + 0.1, claim, probe)
         else:
-            window.lost(at + 0.1, probe)
+            estimate.lost(at + 0.1, probe)
         at += 0.1
-        assert window.in_flight == 0
-        assert 0 <= window.company.count <= 32
+        assert estimate.in_flight == 0
+        assert 0 <= estimate.others.count <= 32
 
 
 _STEP = st.tuples(
@@ -173,42 +175,42 @@ _STEP = st.tuples(
 @given(steps=st.lists(_STEP, max_size=60))
 def test_the_short_way_comes_to_the_same_as_the_long_one(steps: list[tuple[str, int, float, int]]) -> None:
     """Two windows hear the same; one is asked in the ordinary case without questions, the other always with them."""
-    short, long = Window(random=lambda: 0.5), Window(random=lambda: 0.5)
+    short, long = Estimate(random=lambda: 0.5), Estimate(random=lambda: 0.5)
     for n in range(80):
-        for window in (short, long):
-            window.answered(0.0, 0.0, RateLimit(200, 199 - n, 10.0), window.sent(0.0), n + 1)
-    assert short.slip(0.0)
-    assert short.ordinary(0.0, 0.0, RateLimit(200, 119, 10.0))
+        for estimate in (short, long):
+            estimate.answered(0.0, 0.0, RateLimit(200, 199 - n, 10.0), estimate.sent(0.0), n + 1)
+    assert short.try_send_fast(0.0)
+    assert short.observe_fast(0.0, 0.0, RateLimit(200, 119, 10.0))
     long.answered(0.0, 0.0, RateLimit(200, 119, 10.0), long.sent(0.0), 81)
     remaining, at, out = 119, 0.0, list[tuple[float, int, bool, int]]()
     for what, number, later, foreign in steps:
         at += later
-        if what == "send" and long.when(at) <= at:
-            probe, went = long.sent(at), short.slip(at)
-            assert went or short.when(at) <= at
+        if what == "send" and when(long, at) <= at:
+            probe, went = long.sent(at), short.try_send_fast(at)
+            assert went or when(short, at) <= at
             assert (False if went else short.sent(at)) == probe
             remaining -= 1 + foreign
-            out.append((at, remaining, probe, long.turn))
+            out.append((at, remaining, probe, long.number))
         elif out and what != "send":
             sent_at, left, probe, turn = out.pop(number % len(out))
             told = RateLimit(200, max(left, 0), max(0.0, 10.0 - sent_at % 10.0))
             if what == "answer":
-                if probe or not short.ordinary(sent_at, at, told):
+                if probe or not short.observe_fast(sent_at, at, told):
                     short.answered(sent_at, at, told, probe, turn)
                 long.answered(sent_at, at, told, probe, turn)
             else:
-                for window in (short, long):
+                for estimate in (short, long):
                     if what == "lose":
-                        window.lost(at, probe)
+                        estimate.lost(at, probe)
                     elif what == "refuse":
-                        window.refused(sent_at, at, None, probe)
+                        estimate.refused(sent_at, at, None, probe)
                     else:
-                        window.answered(sent_at, at, None, probe, turn)
-        for name in ("limit", "floor", "in_flight", "own", "end", "turn", "throttled"):
+                        estimate.answered(sent_at, at, None, probe, turn)
+        for name in ("limit", "floor", "in_flight", "own", "end", "number", "throttled"):
             assert getattr(short, name) == getattr(long, name), name
         for name in ("foreign", "count"):
-            assert getattr(short.company, name) == getattr(long.company, name), name
-        assert short.when(at) == long.when(at)
+            assert getattr(short.others, name) == getattr(long.others, name), name
+        assert when(short, at) == when(long, at)
 
 
 @_calm

@@ -1,22 +1,31 @@
 """Uses the whole request budget and never more, also together with others who draw on it.
 
-`headers` reads, `window` computes, `edge` learns how the reset is rounded, `company` and `share` how much others take,
-`pause` stops after a 429, `scopes` sorts routes, `budget` queues, `bucket` is the static ceiling, `limiter` is what
-callers hold.
+Two halves, and a value between them. The *estimate* says when the next call may go (a `Turn`): `headers` are read,
+`estimate` draws the picture, `reset_skew` learns how the reset is rounded, `contention` and `consumption` how much others
+take, `backoff` what follows a 429. All of it is pure. The *scheduler* says whose turn that is: `scheduler` queues,
+`ceilings` hold callers to limits of their own, `alarm` wakes them. `route_budgets` sorts routes, `limiter` is what callers
+hold. Every constant is in `tuning`.
 """
 
 from __future__ import annotations
 
-from .headers import read_headers
+from .headers import IETF, RATELIMIT, X_RATELIMIT, X_RATELIMIT_EPOCH, BudgetHeaders
 from .limiter import Limiter, Limiters, Slot
 from .policy import Policy, RateLimitStatus, RateLimitWait
+from .tuning import TUNING, Tuning
 
 __all__ = [
+    "IETF",
+    "RATELIMIT",
+    "TUNING",
+    "X_RATELIMIT",
+    "X_RATELIMIT_EPOCH",
+    "BudgetHeaders",
     "Limiter",
     "Limiters",
     "Policy",
     "RateLimitStatus",
     "RateLimitWait",
     "Slot",
-    "read_headers",
+    "Tuning",
 ]

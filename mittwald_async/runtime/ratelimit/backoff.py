@@ -1,29 +1,35 @@
-"""What follows a 429: everybody stops, then one call probes. Pure, like `Window`."""
+"""What follows a 429: calls stop, then one probes. Pure: told the time, waits for nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
 
-_FIRST_STEP, _LAST_STEP = 1.0, 60.0
-"""Seconds of the shortest and the longest back-off."""
+from .tuning import TUNING, Tuning
+from .turn import Turn
 
 
 class Backoff:
-    """Until when nobody may go, and whether the one who goes next goes alone.
+    """Until when a budget or a route rests, and whether the one call that goes next goes alone.
 
     Args:
         random: gives numbers from 0 to 1, for the jitter.
+        tuning: the steps.
     """
 
-    __slots__ = ("_random", "_since", "_strikes", "probing", "until")
+    __slots__ = ("_random", "_since", "_strikes", "_tuning", "demanded_until", "probe_at", "probing", "until")
 
-    def __init__(self, random: Callable[[], float]) -> None:
+    def __init__(self, random: Callable[[], float], tuning: Tuning = TUNING) -> None:
         self.until: float = -inf
         """The end of the pause; in the past where there is none."""
+        self.demanded_until: float = -inf
+        """The end of the pause that the server itself named."""
         self.probing: bool = False
         """Whether one call has to show that the pause may end."""
+        self.probe_at: float | None = None
+        """When the call that everybody waits for was sent; `None` while none is under way."""
         self._random = random
+        self._tuning = tuning
         self._since = -inf
         self._strikes = 0
 
@@ -34,18 +40,36 @@ class Backoff:
         self._since, self.probing = now, True
         return True
 
+    def demand(self, until: float) -> None:
+        """The server says until when to wait; the longest of several answers to one burst counts."""
+        self.until = max(self.until, until)
+        self.demanded_until = max(self.demanded_until, until)
+
     def passed(self, sent_at: float) -> None:
         """A call sent at that instant was not refused."""
         if sent_at >= self._since:
             self.probing, self._strikes = False, 0
 
     def back_off(self, now: float, reset: float) -> None:
-        """Stop for a step, each twice as long as the last, and up to half as long again by chance.
+        """Rest for a step, each twice as long as the last, and up to half as long again by chance.
 
         Args:
             now: the time.
             reset: when the window ends, `inf` if unknown. If the next step would reach it, everybody waits for it.
         """
-        step = min(_LAST_STEP, _FIRST_STEP * 2.0**self._strikes * (1 + self._random() / 2))
+        tuning = self._tuning
+        step = min(tuning.longest_backoff, tuning.first_backoff * 2.0**self._strikes * (1 + self._random() / 2))
         self._strikes = min(self._strikes + 1, 16)
         self.until = reset if now < reset <= now + 2 * step else now + step
+
+    def turn(self, now: float) -> Turn:
+        """When a call may go that only this pause holds back."""
+        if now < self.until:
+            return Turn(self.until, "refused", demanded=self.until <= self.demanded_until)
+        return self.after_probe(now) if self.probing else Turn(now)
+
+    def after_probe(self, now: float) -> Turn:
+        """One call goes alone; while it is under way the others wait for its answer."""
+        if self.probe_at is None:
+            return Turn(now)
+        return Turn(self.probe_at + self._tuning.patience, "opening", sure=False)

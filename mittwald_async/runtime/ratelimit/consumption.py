@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-QUIET = 0.25
-"""With fewer calls of others for each of our own, they are taken for gone."""
-_CHUNK = 4
-"""Calls of our own from one look to the next."""
-_STRETCH, _STRETCH_TIME = 16, 2.0
-"""Calls of our own, and seconds, for which others must have been quiet to be taken for gone altogether."""
+from .tuning import TUNING, Tuning
 
 
 class Consumption:
-    """Others' calls for each of our own lately, and the speed at which what remains falls. Pure, like `Window`."""
+    """Others' calls for each of our own lately, and the speed at which what remains falls. Pure."""
 
-    __slots__ = ("_at", "_from", "_from_remaining", "_from_turn", "_remaining", "_turn", "fall", "ratio")
+    __slots__ = ("_at", "_from", "_from_number", "_from_remaining", "_number", "_remaining", "_tuning", "fall", "ratio")
 
-    def __init__(self) -> None:
+    def __init__(self, tuning: Tuning = TUNING) -> None:
+        self._tuning = tuning
         self.ratio: float | None = None
         """Calls of others for each of ours; `None`: not known yet."""
         self.fall: float = 0.0
         """Calls per second, our own included."""
         self._remaining: int | None = None
         self._at = 0.0
-        self._turn = 0
+        self._number = 0
         self._from = 0.0
         self._from_remaining = 0
-        self._from_turn = 0
+        self._from_number = 0
 
     def restart(self) -> None:
         """What remains starts anew; what was learned stays."""
@@ -35,27 +31,28 @@ class Consumption:
         """Nobody is there."""
         self.ratio = self._remaining = None
 
-    def see(self, remaining: int, now: float, turn: int) -> bool:
-        """An answer to our call number `turn` says what remains.
+    def see(self, remaining: int, now: float, number: int) -> bool:
+        """An answer to our call number `number` says what remains.
 
         Returns:
             Whether nobody of our kind has been there for a while: for sixteen calls of ours and two seconds others made
             less than a quarter of our calls. Paced as we are, they would have made as many.
         """
+        tuning = self._tuning
         if self._remaining is None:
-            self._begin_stretch(remaining, now, turn)
+            self._begin_stretch(remaining, now, number)
         else:
-            ours, fell = turn - self._turn, self._remaining - remaining
-            if ours < _CHUNK or now <= self._at:
+            ours, fell = number - self._number, self._remaining - remaining
+            if ours < tuning.ratio_every or now <= self._at:
                 return False
             ratio = max(0.0, fell / ours - 1)
             self.ratio = ratio if self.ratio is None else (self.ratio + ratio) / 2
             self.fall = fell / (now - self._at)
-        self._remaining, self._at, self._turn = remaining, now, turn
-        ours = turn - self._from_turn
-        if self._from_remaining - remaining - ours > QUIET * max(ours, _STRETCH):
-            self._begin_stretch(remaining, now, turn)
-        return ours >= _STRETCH and now - self._from >= _STRETCH_TIME
+        self._remaining, self._at, self._number = remaining, now, number
+        ours = number - self._from_number
+        if self._from_remaining - remaining - ours > tuning.quiet_ratio * max(ours, tuning.quiet_calls):
+            self._begin_stretch(remaining, now, number)
+        return ours >= tuning.quiet_calls and now - self._from >= tuning.quiet_seconds
 
-    def _begin_stretch(self, remaining: int, now: float, turn: int) -> None:
-        self._from, self._from_remaining, self._from_turn = now, remaining, turn
+    def _begin_stretch(self, remaining: int, now: float, number: int) -> None:
+        self._from, self._from_remaining, self._from_number = now, remaining, number

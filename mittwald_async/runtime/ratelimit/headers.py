@@ -1,23 +1,16 @@
-"""What a response says of the request budget. Pure: no clock, no state, no raising on nonsense."""
+"""What a response says of the request budget. Pure: no clock but one handed in, no state, no error for nonsense."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from typing import Literal
 
+import msgspec
 from multidict import istr
 
 from ..logs import logger
 from ..operation import RateLimit
-
-# Strings whose folding is known: in a case-insensitive mapping they are found in half the time.
-_LIMIT, _REMAINING, _RESET, _EXEMPT = (
-    istr("X-RateLimit-Limit"),
-    istr("X-RateLimit-Remaining"),
-    istr("X-RateLimit-Reset"),
-    istr("X-RateLimit-Exempt"),
-)
-_RETRY = istr("Retry-After")
-_NAMES = {name.lower(): name for name in (_LIMIT, _REMAINING, _RESET, _EXEMPT)}
 
 MOST_REQUESTS = 10_000_000
 """A limit or remainder above this is taken for nonsense."""
@@ -25,48 +18,88 @@ MOST_SECONDS = 86_400.0
 """A reset further away than a day is taken for nonsense; so a timestamp in its place stops nobody."""
 
 EXEMPT = RateLimit(exempt=True)
+_RETRY = "Retry-After"
 
 _log = logger("ratelimit")
 _complained: set[str] = set()
 
 
-def read_headers(headers: Mapping[str, str]) -> RateLimit | None:
-    """The budget as one response tells it.
+class BudgetHeaders(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """Which headers state an API's request budget, and what its reset means. Other forms are not read.
 
-    Args:
-        headers: of any case; a case-insensitive mapping is read fastest.
-
-    Returns:
-        What could be read: values that are no plain non-negative numbers of a sensible size are left out (and logged
-        once per header). `None` where nothing was said.
+    Raises:
+        ValueError: a name is missing.
     """
-    limit, remaining, reset = headers.get(_LIMIT), headers.get(_REMAINING), headers.get(_RESET)
-    exempt = headers.get(_EXEMPT)
-    if limit and remaining and reset and exempt is None and len(limit) <= 7 and len(reset) <= 4:
-        # Nearly every answer: three plain numbers that make sense.
-        digits = limit + remaining + reset
-        if len(digits) <= 18 and digits.isdigit() and digits.isascii():
-            whole, rest = int(limit), int(remaining)
-            if 0 < whole >= rest:
-                return RateLimit(whole, rest, float(reset))
-    if limit is None and remaining is None and reset is None and exempt is None:
-        found = {_NAMES[low]: value for name, value in headers.items() if (low := name.lower()) in _NAMES}
-        if not found:
-            return None
-        limit, remaining, reset = found.get(_LIMIT), found.get(_REMAINING), found.get(_RESET)
-        exempt = found.get(_EXEMPT)
-    if exempt is not None and exempt.strip().lower() in ("yes", "true", "1"):
-        return EXEMPT
-    most, left = _count(_LIMIT, limit), _count(_REMAINING, remaining)
-    if most == 0:  # A budget of nothing cannot be told from a mistake, and believing it would stop the world.
-        most = left = None
-        _nonsense(_LIMIT, "0")
-    if most is not None and left is not None and left > most:
-        left = most
-    until = _seconds(_RESET, reset)
-    if most is None and left is None and until is None:
-        return None
-    return RateLimit(most, left, until)
+
+    limit: str = "X-RateLimit-Limit"
+    """Requests per window."""
+    remaining: str = "X-RateLimit-Remaining"
+    """Requests left in it."""
+    reset: str = "X-RateLimit-Reset"
+    """When the next window begins."""
+    reset_is: Literal["seconds", "epoch"] = "seconds"
+    """Seconds left, or seconds since 1970."""
+    exempt: str | None = "X-RateLimit-Exempt"
+    """A header that says `yes` on routes that draw on no budget; `None`: there is none."""
+    structured: str | None = None
+    """Instead of all of the above: the IETF draft's field, `RateLimit` (`"name";r=50;t=30`), beside `RateLimit-Policy`
+    (`"name";q=100;w=60`)."""
+
+    def __post_init__(self) -> None:
+        if self.structured is None:
+            if not (self.limit and self.remaining and self.reset):
+                raise ValueError("BudgetHeaders needs a name for limit, remaining and reset")
+            # Strings whose folding is known: in a case-insensitive mapping they are found in half the time.
+            names = tuple(istr(name) for name in (self.limit, self.remaining, self.reset, self.exempt or ""))
+            self.__dict__["_names"] = names
+            self.__dict__["_by_lower"] = {name.lower(): name for name in names if name}
+
+    def read(self, headers: Mapping[str, str], wall: Callable[[], float] = time.time) -> RateLimit | None:
+        """The budget as one response states it.
+
+        Args:
+            headers: of any case; a case-insensitive mapping is read fastest.
+            wall: seconds since 1970, asked where the reset is a timestamp and the response has no `Date`.
+
+        Returns:
+            What could be read: values that are not plain non-negative numbers of a sensible size are left out (and logged
+            once per header). `None` where nothing was stated.
+        """
+        if self.structured is not None:
+            return _structured(headers, self.structured)
+        name_limit, name_remaining, name_reset, name_exempt = self.__dict__["_names"]
+        limit, remaining, reset = headers.get(name_limit), headers.get(name_remaining), headers.get(name_reset)
+        exempt = headers.get(name_exempt)
+        if limit and remaining and reset and exempt is None and len(limit) <= 7 and len(reset) <= 4:
+            # Nearly every answer: three plain numbers that make sense.
+            digits = limit + remaining + reset
+            if len(digits) <= 18 and digits.isdigit() and digits.isascii() and self.reset_is == "seconds":
+                whole, rest = int(limit), int(remaining)
+                if 0 < whole >= rest:
+                    return RateLimit(whole, rest, float(reset))
+        if limit is None and remaining is None and reset is None and exempt is None:
+            by_lower = self.__dict__["_by_lower"]
+            found = {by_lower[low]: value for name, value in headers.items() if (low := name.lower()) in by_lower}
+            if not found:
+                return None
+            limit, remaining, reset = found.get(name_limit), found.get(name_remaining), found.get(name_reset)
+            exempt = found.get(name_exempt)
+        if exempt is not None and exempt.strip().lower() in ("yes", "true", "1"):
+            return EXEMPT
+        until = _seconds(name_reset, reset) if self.reset_is == "seconds" else _until(name_reset, reset, headers, wall)
+        return _budget(name_limit, _count(name_limit, limit), _count(name_remaining, remaining), until)
+
+
+X_RATELIMIT = BudgetHeaders()
+"""`X-RateLimit-*` with the seconds left."""
+X_RATELIMIT_EPOCH = BudgetHeaders(reset_is="epoch")
+"""`X-RateLimit-*` with the reset as a timestamp."""
+RATELIMIT = BudgetHeaders(
+    limit="RateLimit-Limit", remaining="RateLimit-Remaining", reset="RateLimit-Reset", exempt=None
+)
+"""The older drafts of the IETF: three fields, seconds left."""
+IETF = BudgetHeaders(structured="RateLimit")
+"""The IETF draft of today: `RateLimit` and `RateLimit-Policy` as structured fields."""
 
 
 def read_pause(headers: Mapping[str, str]) -> float | None:
@@ -81,6 +114,110 @@ def read_pause(headers: Mapping[str, str]) -> float | None:
     if text is None or not text.strip()[:1].isdigit():
         return None  # A date, most likely; whoever repeats the call reads it, with a clock.
     return _seconds(_RETRY, text)
+
+
+def _budget(name: str, most: int | None, left: int | None, until: float | None) -> RateLimit | None:
+    if most == 0:  # A budget of nothing cannot be told from a mistake, and believing it would stop the world.
+        most = left = None
+        _nonsense(name, "0")
+    if most is not None and left is not None and left > most:
+        left = most
+    if most is None and left is None and until is None:
+        return None
+    return RateLimit(most, left, until)
+
+
+# -- the IETF draft ---------------------------------------------------------------------------------------------------
+
+
+def _structured(headers: Mapping[str, str], name: str) -> RateLimit | None:
+    """The budget of which least remains, with the policy of the same name. A malformed field is ignored whole."""
+    states, policies = _items(headers, name), _items(headers, f"{name}-Policy")
+    found: RateLimit | None = None
+    for label, state in states.items():
+        policy = policies.get(label, {})
+        left, until, most, window = state.get("r"), state.get("t"), policy.get("q"), policy.get("w")
+        if left is None or left > MOST_REQUESTS:
+            continue
+        if until is None and window is not None:
+            until = window  # No reset is stated: the whole window is the longest it can take.
+        if until is not None and until > MOST_SECONDS:
+            until = None
+        one = _budget(name, None if most is None or most > MOST_REQUESTS else int(most), int(left), until)
+        if one is not None and (found is None or (one.remaining or 0) < (found.remaining or 0)):
+            found = one
+    return found
+
+
+def _items(headers: Mapping[str, str], name: str) -> dict[str, dict[str, float]]:
+    """The members of a list of strings with whole numbers as parameters, by string; empty if it is malformed."""
+    text = headers.get(name)
+    if text is None:
+        low = name.lower()
+        text = next((value for key, value in headers.items() if key.lower() == low), None)
+    if text is None:
+        return {}
+    found: dict[str, dict[str, float]] = {}
+    for member in _split(text, ","):
+        label, *parameters = _split(member, ";")
+        label = label.strip()
+        if len(label) < 2 or label[0] != '"' or label[-1] != '"':
+            _nonsense(name, text)
+            return {}
+        numbers: dict[str, float] = {}
+        for parameter in parameters:
+            key, _, value = parameter.strip().partition("=")
+            if key not in ("q", "w", "r", "t"):
+                continue  # `pk`, `qu` and what may come say nothing that we need.
+            if not (value.isascii() and value.isdigit() and len(value) <= 15):
+                _nonsense(name, text)
+                return {}
+            numbers[key] = float(value)
+        found[label[1:-1]] = numbers
+    return found
+
+
+def _split(text: str, separator: str) -> list[str]:
+    """Split outside quoted strings."""
+    parts, begin, quoted, escaped = list[str](), 0, False, False
+    for at, sign in enumerate(text):
+        if escaped:
+            escaped = False
+        elif quoted and sign == "\\":
+            escaped = True
+        elif sign == '"':
+            quoted = not quoted
+        elif sign == separator and not quoted:
+            parts.append(text[begin:at])
+            begin = at + 1
+    return [*parts, text[begin:]]
+
+
+# -- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def _until(name: str, text: str | None, headers: Mapping[str, str], wall: Callable[[], float]) -> float | None:
+    """Seconds until a timestamp, by the server's own clock where it says what time it is."""
+    if text is None:
+        return None
+    bare = text.strip()
+    if len(bare) > 20 or not bare.isascii() or not bare.replace(".", "", 1).isdigit():
+        _nonsense(name, text)
+        return None
+    left = float(bare) - (_date(headers) or wall())
+    if left > MOST_SECONDS:
+        _nonsense(name, text)
+        return None
+    return max(0.0, left)
+
+
+def _date(headers: Mapping[str, str]) -> float | None:
+    from email.utils import parsedate_to_datetime  # Only APIs with timestamps pay for it.
+
+    try:
+        return parsedate_to_datetime(headers.get("Date", "")).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def _count(name: str, text: str | None) -> int | None:

@@ -1,89 +1,92 @@
-"""The limiter as the pipeline sees it: `acquire` a slot, say what was `answered`, `release` it."""
+"""The limiter as transport sees it: `acquire` a slot, say what was `answered`, `release` it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable, Mapping
 from math import inf
-from random import random as dice
+from random import random as chance
 from time import monotonic
 from typing import ClassVar
 from weakref import WeakValueDictionary
 
+import msgspec
 from msgspec.structs import replace
 
+from ..clock import Clock, SystemClock
 from ..errors import ClientStateError, RateLimitError
 from ..operation import RateLimit
-from .budget import Budget, PriorityQueue, too_long
-from .headers import read_headers, read_pause
+from .alarm import Alarm, ClockAlarm, LoopAlarm
+from .backoff import Backoff
+from .ceilings import Ceilings
+from .estimate import Estimate
+from .headers import X_RATELIMIT, BudgetHeaders, read_pause
 from .policy import DEFAULT, Policy, RateLimitStatus, RateLimitWait
-from .rate_cap import RateCap
-from .route_budgets import RouteBudgets
+from .route_budgets import MOST_ROUTES, RouteBudgets
+from .scheduler import PriorityQueue, Scheduler, pause_too_long, wait_too_long
+from .tuning import TUNING, Tuning
 
-_WAITS, _OUT, _ANSWERED, _OVER = range(4)
+_WAITS, _SENT, _ANSWERED, _OVER = range(4)
 
 
-class Slot:
+class Slot(msgspec.Struct, eq=False):
     """The right to send one request. `answered` once when headers are in, `release` in any case."""
 
-    __slots__ = ("_budget", "_limiter", "_probe", "_sent_at", "_state", "_turn", "policy", "route")
+    limiter: Limiter
+    budget: Scheduler
+    route: str
+    policy: Policy
+    state: int = _WAITS
+    sent_at: float = 0.0
+    number: int = 0
+    """Which call on its budget it is."""
+    probe: bool = False
+    """Whether it goes alone, and all others wait for its answer."""
+    route_pause: Backoff | None = None
+    """The pause of its route that it probes."""
 
-    def __init__(
-        self,
-        limiter: Limiter,
-        budget: Budget,
-        route: str,
-        policy: Policy,
-        state: int = _WAITS,
-        sent_at: float = 0.0,
-        turn: int = 0,
-    ) -> None:
-        self._limiter = limiter
-        self._budget = budget
-        self._state = state
-        self._sent_at = sent_at
-        self._probe = False
-        self._turn = turn
-        self.route: str = route
-        self.policy: Policy = policy
-
-    def go(self, now: float) -> None:
+    def go(self, now: float, gap: float) -> None:
         """Its turn has come."""
-        window, limiter = self._budget.window, self._limiter
-        self._state = _OUT
-        self._sent_at = now
-        self._probe = window.sent(now)
-        self._turn = window.turn
+        limiter, estimate = self.limiter, self.budget.estimate
+        self.state = _SENT
+        self.sent_at = now
+        self.probe = estimate.sent(now, gap)
+        self.number = estimate.number
         limiter.in_flight += 1
-        if self.policy.max_rate is not None:
-            limiter.bucket(self.policy.max_rate).take()
+        limiter.ceilings.enter(self.policy, now)
+        pause = limiter.refused_routes.get(self.route)
+        if pause is not None and pause.probing:
+            pause.probe_at, self.route_pause = now, pause
 
     def answered(self, status: int, headers: Mapping[str, str]) -> RateLimit | None:
         """The headers of the answer are in.
 
         Args:
-            status: of the response; 429 makes everybody on this budget stop.
+            status: of the response; 429 stops its route or all calls on this budget.
             headers: of the response.
 
         Returns:
             What they said of the budget, `None` if nothing.
         """
-        told = read_headers(headers)
-        if self._state == _OUT:
-            self._state = _ANSWERED
-            limiter, budget, sent_at = self._limiter, self._budget, self._sent_at
+        limiter = self.limiter
+        reading = limiter.budget_headers.read(headers)
+        if self.state == _SENT:
+            self.state = _ANSWERED
             if (
-                told is not None
+                reading is not None
                 and status != 429
-                and not self._probe
-                and limiter.scopes.routes.get(self.route) is budget
-                and budget.window.ordinary(sent_at, limiter.time(), told)
+                and not self.probe
+                and not limiter.refused_routes
+                and limiter.routes.known.get(self.route) is self.budget
+                and self.budget.estimate.observe_fast(self.sent_at, limiter.now(), reading)
             ):
-                limiter.finished()
+                if limiter.busy or self.policy.max_concurrency is not None:
+                    limiter.finished(self.policy)
+                else:
+                    limiter.in_flight -= 1
             else:
-                wait = read_pause(headers) if status == 429 else None
-                limiter.learn(budget, self.route, sent_at, self._probe, self._turn, status, told, wait)
-        return told
+                limiter.learn(self, status, reading, read_pause(headers) if status == 429 else None)
+        return reading
 
     def release(self, *, sent: bool = True) -> None:
         """Done with it, whatever happened; the second time it does nothing.
@@ -91,66 +94,62 @@ class Slot:
         Args:
             sent: False if the request provably never left: then it was not counted.
         """
-        if self._state == _OUT:
-            window, limiter = self._budget.window, self._limiter
+        if self.state == _SENT:
             if sent:
-                window.lost(limiter.now(), self._probe)
+                self.budget.estimate.lost(self.limiter.now(), self.probe)
             else:
-                window.unsent(self._probe)
-            limiter.finished()
-        self._state = _OVER
+                self.budget.estimate.unsent(self.probe)
+            self.end_route_probe()
+            self.limiter.finished(self.policy)
+        self.state = _OVER
+
+    def end_route_probe(self) -> None:
+        """It is known what became of it: another call may probe its route."""
+        if self.route_pause is not None:
+            self.route_pause.probe_at = None
+            self.route_pause = None
 
 
-class QueuedCall(Slot):
-    """A slot that somebody waits for."""
+class QueuedCall(Slot, eq=False, kw_only=True):
+    """A slot that a caller waits for."""
 
-    __slots__ = ("asked_at", "deadline", "future", "lane", "order", "terms")
-
-    def __init__(self, limiter: Limiter, budget: Budget, route: str, policy: Policy, order: int) -> None:
-        super().__init__(limiter, budget, route, policy)
-        self.future: asyncio.Future[None] | None = None
-        self.lane: PriorityQueue | None = None
-        """Where it was entered last."""
-        self.asked_at: float = 0.0
-        self.deadline: float = inf
-        self.order: int = order
-        self.terms: Policy = policy if policy.max_wait is None else replace(policy, max_wait=None)
-        """Whoever waits on the same terms waits in the same lane; each has a patience of its own."""
+    order: int
+    terms: Policy
+    """Whoever waits on the same terms waits in the same line; each has a patience of its own."""
+    future: asyncio.Future[None] | None = None
+    queue: PriorityQueue | None = None
+    """Where it was entered last."""
+    asked_at: float = 0.0
+    deadline: float = inf
 
     @property
     def waits(self) -> bool:
-        """Whether its turn has not come yet, and somebody still wants it."""
-        return self._state == _WAITS and (self.future is None or not self.future.done())
+        """Whether its turn has not come yet, and its caller still wants it."""
+        return self.state == _WAITS and (self.future is None or not self.future.done())
 
-    def go(self, now: float) -> None:
+    def go(self, now: float, gap: float) -> None:
         """Its turn has come: wake who waits for it."""
-        super().go(now)
+        Slot.go(self, now, gap)
         if self.future is not None:
             self.future.set_result(None)
 
     def fail(self, error: RateLimitError) -> None:
         """Its turn comes too late."""
-        self._state = _OVER
-        self._budget.leave(self)
+        self.state = _OVER
+        self.budget.leave(self)
         if self.future is not None:
             self.future.set_exception(error)
 
-    def move(self, budget: Budget) -> None:
+    def move(self, scheduler: Scheduler) -> None:
         """Wait for another budget from now on."""
-        self._budget = budget
-        budget.enter(self)
-
-    def expired(self) -> None:
-        """Its patience is over."""
-        if self.waits:
-            expected = self._budget.expected(self._limiter.now(), self.policy)[1]
-            self.fail(too_long(expected, self.deadline - self.asked_at))
+        self.budget = scheduler
+        scheduler.enter(self)
 
     def abandoned(self) -> None:
         """Whoever wanted it was cancelled, while waiting or between its turn and running on: give everything back."""
-        if self._state == _WAITS:
-            self._state = _OVER
-            self._budget.leave(self)
+        if self.state == _WAITS:
+            self.state = _OVER
+            self.budget.leave(self)
         else:
             self.release(sent=False)
 
@@ -158,38 +157,56 @@ class QueuedCall(Slot):
 class Limiter:
     """All budgets of one credential on one event loop.
 
-    A 429 stops everybody on its budget: for as long as its `Retry-After` says; else until the reset last known if
-    that is near or, as far as is known, nothing may be left; else, because it contradicts what the answers said, for a step
-    of back-off (1 s, doubling to 60 s, up to half as long again by chance). Then one call goes alone, then all.
+    A 429 that may be the budget's stops all calls on it: for as long as its `Retry-After` says; else until the reset last
+    known. One that contradicts all that is known stops its route only, for a step of back-off (1 s, doubling to 60 s, up
+    to half as long again by chance); if a second route is refused before any call passes, it stops the budget. Then one
+    call goes alone, then all.
 
     Args:
+        budget_headers: which headers state the budget.
+        clock: governs all waits; the event loop's own time if not given.
         random: gives numbers from 0 to 1, for the jitter of back-off.
+        tuning: how careful to be.
     """
 
-    def __init__(self, *, random: Callable[[], float] = dice) -> None:
+    def __init__(
+        self,
+        *,
+        budget_headers: BudgetHeaders = X_RATELIMIT,
+        clock: Clock | None = None,
+        random: Callable[[], float] = chance,
+        tuning: Tuning = TUNING,
+    ) -> None:
+        self.budget_headers: BudgetHeaders = budget_headers
+        self.now: Callable[[], float] = monotonic
+        """The time on the limiter's clock, once it is in use on a loop."""
+        self._clock = None if isinstance(clock, SystemClock) else clock
         self._random = random
+        self._tuning = tuning
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.time: Callable[[], float] = monotonic
-        """The loop's, once it is in use on one."""
         self._reset()
 
     def _reset(self) -> None:
-        self.busy: set[Budget] = set()
-        """Budgets that somebody waits for."""
+        self.busy: set[Scheduler] = set()
+        """Budgets that calls wait for."""
         self.in_flight: int = 0
-        self.scopes: RouteBudgets[Budget] = RouteBudgets(self._budget)
+        self.ceilings: Ceilings = Ceilings()
+        self.routes: RouteBudgets[Scheduler] = RouteBudgets(self._new_budget)
         """Which route draws on which budget."""
-        self.scopes.free.window.free()
-        self._buckets: dict[tuple[float, float], RateCap] = {}
+        self.routes.free.estimate.lift()
+        self.refused_routes: dict[str, Backoff] = {}
+        """Routes that are refused while the budget is not."""
+        self._blamed: str | None = None
+        """The route refused last, if no call has passed since."""
         self._order = 0
 
-    def _budget(self) -> Budget:
-        return Budget(self, self._random)
+    def _new_budget(self) -> Scheduler:
+        return Scheduler(self, Estimate(self._random, self._tuning))
 
-    # -- for callers ------------------------------------------------------------------------------------------------
+    # -- for callers ----------------------------------------------------------------------------------------------------
 
     def try_acquire(self, route: str, policy: Policy = DEFAULT) -> Slot | None:
-        """A slot if one is to be had without waiting, else `None`.
+        """A slot if there is one without waiting, else `None`.
 
         Args:
             route: whatever names the route: an operation id, or method and path template.
@@ -201,18 +218,19 @@ class Limiter:
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._bind(loop)
-        budget = self.scopes.routes.get(route, self.scopes.common)
-        if budget.waiting:
+        budget = self.routes.known.get(route, self.routes.common)
+        if budget.waiting or route in self.refused_routes:
             return None
-        now = loop.time()
+        now, estimate = self.now(), budget.estimate
         plain = not (policy.reserve or policy.max_concurrency or policy.max_rate or policy.pace == "smooth")
-        if plain and budget.window.slip(now):
+        if plain and estimate.try_send_fast(now):
             self.in_flight += 1
-            return Slot(self, budget, route, policy, _OUT, now, budget.window.turn)
-        if budget.when(now, policy) > now:
+            return Slot(self, budget, route, policy, _SENT, now, estimate.number)
+        turn = budget.next_turn(now, policy)
+        if turn.at > now:
             return None
         slot = Slot(self, budget, route, policy)
-        slot.go(now)
+        slot.go(now, turn.gap)
         return slot
 
     async def acquire(
@@ -235,20 +253,26 @@ class Limiter:
             RateLimitError: the wait is, or turns out to be, longer than allowed; `.retry_after` seconds.
             ClientStateError: in use on another event loop that still runs.
         """
-        slot = self.try_acquire(route, policy)
-        if slot is not None:
-            return slot
-        loop, budget = self.loop, self.scopes.of(route)
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._bind(loop)
         if policy.max_wait is not None:
             max_wait = policy.max_wait if max_wait is None else min(max_wait, policy.max_wait)
+        budget = self.routes.of(route)
         self._order += 1
-        slot = QueuedCall(self, budget, route, policy, self._order)
+        terms = policy if policy.max_wait is None else replace(policy, max_wait=None)
+        slot = QueuedCall(self, budget, route, policy, order=self._order, terms=terms)
         budget.enter(slot)
         budget.pump()
+        if slot.state == _OVER:  # The server asked for a longer pause than this caller allows.
+            raise pause_too_long(self._longest_pause(slot), policy.max_demanded_pause)
         if not slot.waits:
             return slot
-        timer = self._consider(slot, max_wait, on_wait) if max_wait is not None or on_wait is not None else None
+        if max_wait is not None or on_wait is not None:
+            self._consider(slot, max_wait, on_wait)
         slot.future = loop.create_future()
+        if max_wait is not None:
+            slot.budget.pump()
         try:
             await slot.future
         except asyncio.CancelledError:
@@ -256,125 +280,128 @@ class Limiter:
             raise
         finally:
             slot.future = None
-            if timer is not None:
-                timer.cancel()
         return slot
 
     def _consider(
         self, slot: QueuedCall, max_wait: float | None, on_wait: Callable[[RateLimitWait], object] | None
-    ) -> asyncio.TimerHandle | None:
-        """Whether waiting is worth it: tell the observer, set the alarm; too long raises at once."""
-        budget, now = self.scopes.of(slot.route), self.now()
+    ) -> None:
+        """Whether waiting is worth it: tell the observer, set the deadline; too long raises at once."""
+        budget, now = slot.budget, self.now()
         try:
-            reason, expected = budget.expected(now, slot.policy)
+            reason, expected = budget.forecast(now, slot)
             if max_wait is not None and expected is not None and expected > max_wait:
-                raise too_long(expected, max_wait)
+                raise wait_too_long(expected, max_wait)
             if on_wait is not None:
                 on_wait(RateLimitWait(route=slot.route, reason=reason, expected=expected))
         except BaseException:
             slot.abandoned()
             raise
-        if max_wait is None:
-            return None
-        slot.asked_at, slot.deadline = now, now + max_wait
-        budget.impatient(slot)
-        return self.loop.call_at(slot.deadline, slot.expired)
+        if max_wait is not None:
+            slot.asked_at, slot.deadline = now, now + max_wait
+            budget.has_deadline(slot)
+
+    def _longest_pause(self, slot: Slot) -> float:
+        pause = self.refused_routes.get(slot.route)
+        until = slot.budget.estimate.pause.until
+        return (until if pause is None else max(until, pause.until)) - self.now()
 
     @property
     def status(self) -> RateLimitStatus:
         """The common budget as it is known now; `waiting`, `in_flight` and `throttled` count every route."""
-        window, budgets = self.scopes.common.window, self.scopes.all()
-        known = window.floor is not None
+        estimate, budgets, now = self.routes.common.estimate, self.routes.all(), self.now()
+        known = estimate.floor is not None
+        pauses = [*(b.estimate.pause.until for b in budgets), *(p.until for p in self.refused_routes.values())]
         return RateLimitStatus(
-            limit=window.limit,
-            remaining=window.available(),
-            resets_in=max(0.0, window.end - self.now()) if known else None,
+            limit=estimate.limit,
+            remaining=estimate.available(),
+            resets_in=max(0.0, estimate.end - now) if known else None,
             in_flight=self.in_flight,
             waiting=sum(b.waiting for b in budgets),
-            throttled=sum(b.window.throttled for b in budgets),
-            others=window.company.count,
-            taken_by_others=window.company.foreign,
-            paused=max(0.0, max(b.window.pause.until for b in budgets) - self.now()),
+            throttled=sum(b.estimate.throttled for b in budgets),
+            others=estimate.others.count,
+            taken_by_others=estimate.others.foreign,
+            paused=max(0.0, max(pauses) - now),
         )
 
-    # -- for slots and budgets --------------------------------------------------------------------------------------
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop it is in use on."""
-        return self._loop or asyncio.get_running_loop()
+    # -- for slots and budgets ------------------------------------------------------------------------------------------
 
     @property
     def stale(self) -> bool:
         """Whether the loop it belonged to is gone."""
         return self._loop is not None and self._loop.is_closed()
 
-    def now(self) -> float:
-        """The loop's time."""
-        return self.loop.time()
+    def alarm(self, ring: Callable[[], None]) -> Alarm:
+        """An alarm on the limiter's clock."""
+        loop = self._loop or asyncio.get_running_loop()
+        return LoopAlarm(loop, ring) if self._clock is None else ClockAlarm(loop, self._clock, ring)
 
-    def under_ceilings(self, now: float, policy: Policy) -> float:
-        """`now` if the policy's own ceilings allow a call, else `inf`: a release or the bucket will tell."""
-        if policy.max_concurrency is not None and self.in_flight >= policy.max_concurrency:
-            return inf
-        if policy.max_rate is not None and not self.bucket(policy.max_rate).ready():
-            return inf
-        return now
-
-    def bucket(self, rate: tuple[float, float]) -> RateCap:
-        """The bucket of a ceiling; callers with the same ceiling share it."""
-        found = self._buckets.get(rate)
-        if found is None:
-            found = self._buckets[rate] = RateCap(rate[0], rate[1], self._pump)
-        return found
-
-    def learn(
-        self,
-        budget: Budget,
-        route: str,
-        sent_at: float,
-        probe: bool,
-        turn: int,
-        status: int,
-        told: RateLimit | None,
-        wait: float | None = None,
-    ) -> None:
-        """An answer is in: sort its route, tell its budget, wake who may go now."""
-        now = self.time()
-        window = budget.window
-        if told is not None and (told.exempt or told.limit is not None):
-            target = self.scopes.learn(route, told, sent_at, now)
+    def learn(self, slot: Slot, status: int, reading: RateLimit | None, wait: float | None = None) -> None:
+        """An answer is in: sort its route, teach its budget, wake who may go now."""
+        now, budget = self.now(), slot.budget
+        slot.end_route_probe()
+        if reading is not None and (reading.exempt or reading.limit is not None):
+            target = self.routes.learn(slot.route, reading, slot.sent_at, now)
             if target is not budget:
-                window.unsent(probe)
+                budget.estimate.unsent(slot.probe)
                 self._rehome()
-                if target is None or told.exempt:
-                    self.finished()
+                if target is None or reading.exempt:
+                    self.finished(slot.policy)
                     return
-                window, probe = target.window, target.window.sent(now)
-                turn = window.turn
-        if told is not None and told.exempt:
-            window.unsent(probe)
-        elif status == 429:
-            window.refused(sent_at, now, told, probe, wait)
+                slot.budget = budget = target
+                slot.probe, slot.number = target.estimate.sent(now), target.estimate.number
+        if status == 429:
+            self._refused(slot, now, reading, wait)
         else:
-            window.answered(sent_at, now, told, probe, turn)
-        self.finished()
+            self._passed(slot)
+            if reading is not None and reading.exempt:
+                budget.estimate.unsent(slot.probe)
+            else:
+                budget.estimate.answered(slot.sent_at, now, reading, slot.probe, slot.number)
+        self.finished(slot.policy)
 
-    def finished(self) -> None:
+    def _refused(self, slot: Slot, now: float, reading: RateLimit | None, wait: float | None) -> None:
+        """A 429 is the budget's, or else the route's; but two routes refused with nothing passing between are not."""
+        estimate, route = slot.budget.estimate, slot.route
+        pause = self.refused_routes.get(route)
+        others_refused = self._blamed not in (None, route)
+        full = pause is None and len(self.refused_routes) >= MOST_ROUTES
+        if others_refused or full or not estimate.contradicts(slot.sent_at, now, reading):
+            estimate.refused(slot.sent_at, now, reading, slot.probe, wait)
+            return
+        self._blamed = route
+        if pause is None:
+            pause = self.refused_routes[route] = Backoff(self._random, self._tuning)
+            self._rehome()
+        estimate.refused_elsewhere(slot.probe)
+        known = not pause.begin(slot.sent_at, now)
+        if wait:
+            pause.demand(now + wait)
+        elif not known:
+            pause.back_off(now, estimate.end)
+
+    def _passed(self, slot: Slot) -> None:
+        """A call was not refused: nor is its route any longer, if it was sent after the refusal."""
+        self._blamed = None
+        pause = self.refused_routes.get(slot.route)
+        if pause is not None:
+            pause.passed(slot.sent_at)
+            if not pause.probing:
+                del self.refused_routes[slot.route]
+                self._rehome()
+
+    def finished(self, policy: Policy) -> None:
         """A call is over."""
         self.in_flight -= 1
+        self.ceilings.leave(policy)
         if self.busy:
-            self._pump()
-
-    def _pump(self) -> None:
-        for budget in tuple(self.busy):
-            budget.pump()
+            for budget in tuple(self.busy):
+                budget.pump()
 
     def _rehome(self) -> None:
-        """Routes were sorted anew: let everybody wait for the right budget."""
+        """Routes were sorted anew: let all wait in the right queue."""
         for budget in tuple(self.busy):
-            for slot in budget.everybody():
-                slot.move(self.scopes.of(slot.route))
+            for waiter in budget.everybody():
+                waiter.move(self.routes.of(waiter.route))
 
     def _bind(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._loop is not None:
@@ -382,23 +409,33 @@ class Limiter:
                 raise ClientStateError("the request budget is in use on another event loop; use one client per loop")
             self._reset()
         self._loop = loop
-        self.time = loop.time
+        if self._clock is not None:
+            self.now = self._clock.now
+        elif type(loop).time is asyncio.BaseEventLoop.time:
+            self.now = monotonic  # The same, without a call of Python's.
+        else:
+            self.now = loop.time
 
 
 class Limiters:
     """Limiters shared by name: clients of one token on one loop draw on one budget."""
 
-    _known: ClassVar[WeakValueDictionary[tuple[int, Hashable], Limiter]] = WeakValueDictionary()
+    _known: ClassVar[WeakValueDictionary[tuple[object, ...], Limiter]] = WeakValueDictionary()
 
     @classmethod
-    def shared(cls, key: Hashable) -> Limiter:
-        """The limiter of this key on the running loop. It lives as long as somebody holds it.
+    def shared(
+        cls, key: Hashable, *, budget_headers: BudgetHeaders = X_RATELIMIT, clock: Clock | None = None
+    ) -> Limiter:
+        """The limiter of this key on the running loop. It lives as long as it is held.
 
         Args:
             key: origin and identity of the credential; never the credential itself.
+            budget_headers: which headers state the budget.
+            clock: governs all waits; the event loop's own time if not given.
         """
-        name = (id(asyncio.get_running_loop()), key)
+        own_clock = None if clock is None or isinstance(clock, SystemClock) else clock
+        name = (id(asyncio.get_running_loop()), key, budget_headers, id(own_clock))
         found = cls._known.get(name)
         if found is None or found.stale:
-            found = cls._known[name] = Limiter()
+            found = cls._known[name] = Limiter(budget_headers=budget_headers, clock=own_clock)
         return found

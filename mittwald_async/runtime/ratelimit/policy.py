@@ -1,10 +1,13 @@
-"""The records this room hands out."""
+"""The records that callers hand in and get back."""
 
 from __future__ import annotations
 
+from math import inf
 from typing import Literal
 
 import msgspec
+
+from .turn import Reason
 
 Pace = Literal["burst", "smooth"]
 
@@ -17,13 +20,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     reserve: float = 0.0
     """Share of the limit, 0 to 1, that is left to others."""
     priority: int = 0
-    """Higher goes first; equal ones in the order of asking."""
+    """Higher goes first; equal ones in the order of asking. Above 0 a call goes ahead of the pace that is kept with
+    other clients on the same budget."""
     max_wait: float | None = None
     """Seconds; a longer wait is an error instead."""
     max_rate: tuple[float, float] | None = None
-    """A ceiling of its own, `(calls, seconds)`, whatever the server allows."""
+    """A ceiling of its own, `(calls, seconds)`, whatever the server allows. Callers with the same one share it."""
     max_concurrency: int | None = None
-    """Most calls under way at a time."""
+    """Most calls in flight under this ceiling. Callers with the same one share it; calls of others do not count."""
+    max_demanded_pause: float = inf
+    """Seconds; where the server asks for a longer pause in a `Retry-After`, calls fail instead of waiting."""
 
 
 DEFAULT = Policy()
@@ -35,11 +41,11 @@ class RateLimitStatus(msgspec.Struct, frozen=True, kw_only=True):
     limit: int | None
     """Calls per window, as the server says; `None` before the first answer."""
     remaining: int | None
-    """Calls left in this window after everything under way."""
+    """Calls left in this window after everything in flight."""
     resets_in: float | None
     """Seconds until the next window."""
     in_flight: int
-    """Calls under way."""
+    """Calls in flight."""
     waiting: int
     """Calls waiting for their turn."""
     throttled: int
@@ -56,8 +62,8 @@ class RateLimitWait(msgspec.Struct, frozen=True, kw_only=True):
     """A call has to wait for its turn."""
 
     route: str
-    reason: Literal["opening", "window", "refused", "pace", "rate", "concurrency", "queue"]
+    reason: Reason
     """What it waits for: the first answer, the next window, the end of a pause after a 429, the even pace or others,
     the ceilings of its policy, or those who came before."""
     expected: float | None
-    """Seconds it will probably take; `None` where nobody can tell."""
+    """Seconds it will probably take; `None` where nothing can tell."""

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from math import ceil, inf
 
-ROUNDING = 1.0
-"""Rounding to whole seconds moves the end by no more than this."""
-
-_FINE = 0.02
-"""Seconds: closer than this the end is known well enough."""
-_CHEAP = 1 / 600
-"""Part of a window that may be given away for certainty."""
-_TRIALS_APART = 2000
-"""Calls from a trial that failed to the next one: it costs a 429, and one in two thousand is cheap."""
+from .tuning import TUNING, Tuning
 
 
 class ResetSkew:
@@ -24,13 +16,14 @@ class ResetSkew:
     they are kept far apart.
     """
 
-    __slots__ = ("_calls", "_margin", "_trial", "high", "low", "offset")
+    __slots__ = ("_calls", "_margin", "_trial", "_tuning", "high", "low", "offset")
 
-    def __init__(self) -> None:
+    def __init__(self, tuning: Tuning = TUNING) -> None:
+        self._tuning = tuning
         self.low: float = 0.0
         self.high: float = 0.0
         self._margin = 0.0
-        self._calls = _TRIALS_APART
+        self._calls = self._tuning.trials_apart
         self._trial: float | None = None
         self.offset: float = 0.0
         """Seconds to wait after the end as told. Kept at hand: every call asks for it."""
@@ -40,30 +33,31 @@ class ResetSkew:
 
     def rounded_down(self) -> None:
         """The server said zero while a window ran, so it rounds down (or to the nearest)."""
-        self.high = max(self.high, ROUNDING)
+        self.high = max(self.high, self._tuning.rounding)
         self._settle()
 
-    def too_early(self, after: float, step: float = ROUNDING) -> None:
+    def too_early(self, after: float, step: float | None = None) -> None:
         """The old window still ran, this long after its end as told.
 
         Args:
             after: seconds.
-            step: how much later to try if nothing better is known.
+            step: seconds later to try if nothing better is known; a whole second if not given.
         """
-        if after >= ROUNDING:
+        rounding = self._tuning.rounding
+        if after >= rounding:
             return
         self._trial = None
         self._calls = 0
         self.low = max(self.low, after)
         if self.high <= self.low:
-            self.high = min(ROUNDING, self.low + step)
+            self.high = min(rounding, self.low + (rounding if step is None else step))
         self._settle()
 
     def still_running(self, after: float) -> None:
         """The old window was seen alive this long after its end as told, at no cost."""
         self._trial = None
-        self.low = min(max(self.low, after), ROUNDING)
-        self.high = min(ROUNDING, max(self.high, after + 0.1))
+        self.low = min(max(self.low, after), self._tuning.rounding)
+        self.high = min(self._tuning.rounding, max(self.high, after + 0.1))
         self._settle()
 
     def open(self, after: float) -> None:
@@ -83,13 +77,17 @@ class ResetSkew:
         """
         self._calls += calls
         self._trial = None
-        self._margin = min(ROUNDING, period * _CHEAP)
-        if alone and self.high - self.low > max(_FINE, period * _CHEAP) and self._calls >= _TRIALS_APART:
+        self._margin = min(self._tuning.rounding, period * self._tuning.margin_part)
+        if (
+            alone
+            and self.high - self.low > max(self._tuning.fine, period * self._tuning.margin_part)
+            and self._calls >= self._tuning.trials_apart
+        ):
             self._trial = (self.low + self.high) / 2
         self._settle()
 
 
-def counted_on(before: float, told: float, earliest: float, period: float) -> float:
+def counted_on(before: float, told: float, earliest: float, period: float, rounding: float = TUNING.rounding) -> float:
     """The end of a window, counted on from that of an earlier one where windows follow each other evenly.
 
     In company a client may come late in every window and so never see for itself when it ends; but the earliest end
@@ -100,7 +98,8 @@ def counted_on(before: float, told: float, earliest: float, period: float) -> fl
         told: the end as told now: it cannot be later.
         earliest: nor earlier than this, however the reset was rounded.
         period: seconds that a window lasts.
+        rounding: seconds by which the reset may be rounded.
     """
-    if before == inf or period < ROUNDING:
+    if before == inf or period < rounding:
         return told
     return min(told, before + max(1, ceil((earliest - before) / period)) * period)

@@ -12,7 +12,7 @@ MOST_ROUTES = 2048
 MOST_SCOPES = 16
 
 
-class _Window(Protocol):
+class _Estimate(Protocol):
     limit: int | None
 
 
@@ -20,7 +20,7 @@ class RouteBudget(Protocol):
     """What a scope is made of, as far as it matters here."""
 
     @property
-    def window(self) -> _Window: ...
+    def estimate(self) -> _Estimate: ...
 
 
 B = TypeVar("B", bound=RouteBudget)
@@ -34,11 +34,11 @@ class RouteBudgets(Generic[B]):
     afterwards. The budget with the most routes is the common one; between equals, the larger.
     """
 
-    __slots__ = ("_before", "_changed_at", "_changed_by", "_make", "common", "free", "own", "routes")
+    __slots__ = ("_before", "_changed_at", "_changed_by", "_make", "common", "free", "known", "own")
 
     def __init__(self, make: Callable[[], B]) -> None:
         self._make = make
-        self.routes: dict[str, B] = {}
+        self.known: dict[str, B] = {}
         """The budget of each route that has shown its limit."""
         self._before: int | None = None
         self._changed_by = ""
@@ -51,54 +51,54 @@ class RouteBudgets(Generic[B]):
 
     def of(self, route: str) -> B:
         """The budget that a call on this route draws on."""
-        return self.routes.get(route, self.common)
+        return self.known.get(route, self.common)
 
     def all(self) -> list[B]:
         """Every budget there is."""
         return [self.common, self.free, *self.own]
 
-    def learn(self, route: str, told: RateLimit, sent_at: float, now: float) -> B | None:
+    def learn(self, route: str, reading: RateLimit, sent_at: float, now: float) -> B | None:
         """Sort a route by what its answer says.
 
         Returns:
             The budget the answer speaks of; `None` if it should teach nothing (too old, or no room left).
         """
-        known = self.routes.get(route)
-        if told.exempt:
-            if known is None and len(self.routes) >= MOST_ROUTES:
+        known = self.known.get(route)
+        if reading.exempt:
+            if known is None and len(self.known) >= MOST_ROUTES:
                 return None
-            self.routes[route] = self.free
+            self.known[route] = self.free
             return self.free
-        if known is None and len(self.routes) >= MOST_ROUTES:
-            return self.common if told.limit in (None, self.common.window.limit) else None
-        if told.limit is None:
+        if known is None and len(self.known) >= MOST_ROUTES:
+            return self.common if reading.limit in (None, self.common.estimate.limit) else None
+        if reading.limit is None:
             return self.common if known is None or known is self.free else known
         if known is None or known is self.free:
-            return self._first_time(route, told.limit)
-        if known.window.limit in (None, told.limit):
+            return self._first_time(route, reading.limit)
+        if known.estimate.limit in (None, reading.limit):
             return known
         if known is not self.common:
-            return self._moved(route, told.limit)
-        return self._changed(route, told.limit, sent_at, now)
+            return self._moved(route, reading.limit)
+        return self._changed(route, reading.limit, sent_at, now)
 
     def _first_time(self, route: str, limit: int) -> B | None:
         budget = self._with(limit)
         if budget is None:
             return None
-        self.routes[route] = budget
+        self.known[route] = budget
         if budget is not self.common:
             self._elect(budget)
         return budget
 
     def _moved(self, route: str, limit: int) -> B | None:
         """A route with a budget of its own shows another limit: its budget changed, or it joins one that is there."""
-        mine = self.routes[route]
-        if not any(b.window.limit == limit for b in (self.common, *self.own)):
+        mine = self.known[route]
+        if not any(b.estimate.limit == limit for b in (self.common, *self.own)):
             return mine
         budget = self._with(limit)
         if budget is not None:
-            self.routes[route] = budget
-            if mine not in self.routes.values():
+            self.known[route] = budget
+            if mine not in self.known.values():
                 self.own.remove(mine)
         return budget
 
@@ -106,39 +106,39 @@ class RouteBudgets(Generic[B]):
         """A route of the common budget shows another limit than before."""
         if sent_at < self._changed_at:
             return None  # An answer from before the change.
-        if limit == self._before and route != self._changed_by and self._changed_by in self.routes:
+        if limit == self._before and route != self._changed_by and self._changed_by in self.known:
             alone = self._make()
-            alone.window.limit = self.common.window.limit
+            alone.estimate.limit = self.common.estimate.limit
             if len(self.own) < MOST_SCOPES:
                 self.own.append(alone)
-                self.routes[self._changed_by] = alone
+                self.known[self._changed_by] = alone
             self._before = None
         else:
-            self._before, self._changed_by = self.common.window.limit, route
+            self._before, self._changed_by = self.common.estimate.limit, route
         self._changed_at = now
-        for same in [b for b in self.own if b.window.limit == limit]:
+        for same in [b for b in self.own if b.estimate.limit == limit]:
             self._merge(same)
         return self.common
 
     def _with(self, limit: int) -> B | None:
         """The budget of this limit, made if there is none yet."""
-        if self.common.window.limit in (None, limit):
+        if self.common.estimate.limit in (None, limit):
             return self.common
         for budget in self.own:
-            if budget.window.limit == limit:
+            if budget.estimate.limit == limit:
                 return budget
         if len(self.own) >= MOST_SCOPES:
             return None
         budget = self._make()
-        budget.window.limit = limit
+        budget.estimate.limit = limit
         self.own.append(budget)
         return budget
 
     def _elect(self, rival: B) -> None:
         """Make the rival the common budget if more routes draw on it."""
-        routes = list(self.routes.values())
+        routes = list(self.known.values())
         mine, theirs = routes.count(self.common), routes.count(rival)
-        larger = (rival.window.limit or 0) > (self.common.window.limit or 0)
+        larger = (rival.estimate.limit or 0) > (self.common.estimate.limit or 0)
         if theirs > mine or (theirs == mine and larger):
             self.own.remove(rival)
             self.own.append(self.common)
@@ -147,6 +147,6 @@ class RouteBudgets(Generic[B]):
 
     def _merge(self, gone: B) -> None:
         self.own.remove(gone)
-        for route, budget in self.routes.items():
+        for route, budget in self.known.items():
             if budget is gone:
-                self.routes[route] = self.common
+                self.known[route] = self.common

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mittwald_async.runtime.operation import RateLimit
 from mittwald_async.runtime.ratelimit.consumption import Consumption
-from mittwald_async.runtime.ratelimit.contention import PROOF, Contention
-from mittwald_async.runtime.ratelimit.window import Window
+from mittwald_async.runtime.ratelimit.contention import Contention
+from mittwald_async.runtime.ratelimit.estimate import Estimate
+from mittwald_async.runtime.ratelimit.tuning import TUNING
 from tests.support.clock import did_you_mean
 
 
@@ -13,12 +14,12 @@ class Talk:
     """A window of 3000 calls in 600 seconds, and the server that counts them."""
 
     def __init__(self) -> None:
-        self.window = Window(random=lambda: 0.0)
+        self.estimate = Estimate(random=lambda: 0.0)
         self.left = 3000
         self.at = 0.0
-        for _ in range(PROOF + 1):
+        for _ in range(TUNING.alone_after + 1):
             self.call()
-        assert self.window.company.count == 0
+        assert self.estimate.others.count == 0
 
     def others(self, calls: int) -> None:
         self.left -= calls
@@ -26,11 +27,12 @@ class Talk:
     def call(self) -> float:
         """One call of ours as soon as it may go, answered at once; the seconds it had to wait."""
         since = self.at
-        self.at = max(since, self.window.when(since))
-        probe = self.window.sent(self.at)
+        turn = self.estimate.next_turn(since)
+        self.at = max(since, turn.at)
+        probe = self.estimate.sent(self.at, turn.gap)
         self.left -= 1
         told = RateLimit(3000, self.left, 600.0 - self.at)
-        self.window.answered(self.at, self.at, told, probe, self.window.turn)
+        self.estimate.answered(self.at, self.at, told, probe, self.estimate.number)
         return self.at - since
 
 
@@ -38,12 +40,12 @@ def test_a_single_call_of_somebody_else_makes_us_share_for_some_seconds_only() -
     talk = Talk()
     talk.others(1)
     talk.call()
-    assert talk.window.company.count == 1
+    assert talk.estimate.others.count == 1
     waits = [talk.call() for _ in range(20)]
-    assert talk.window.company.count == 0
+    assert talk.estimate.others.count == 0
     assert 2.0 < sum(waits) < 8.0
     assert talk.call() == 0.0
-    assert talk.window.company.foreign == 1  # It is not forgotten, only excused.
+    assert talk.estimate.others.foreign == 1  # It is not forgotten, only excused.
 
 
 def test_a_client_of_our_own_kind_is_shared_with_as_long_as_it_is_there() -> None:
@@ -51,7 +53,7 @@ def test_a_client_of_our_own_kind_is_shared_with_as_long_as_it_is_there() -> Non
     for _ in range(200):
         talk.others(1)
         talk.call()
-        assert talk.window.company.count == 1
+        assert talk.estimate.others.count == 1
     assert talk.at > 60
 
 
@@ -60,22 +62,22 @@ def test_the_next_call_of_somebody_else_makes_us_share_again() -> None:
     talk.others(1)
     for _ in range(21):
         talk.call()
-    assert talk.window.company.count == 0
+    assert talk.estimate.others.count == 0
     talk.others(1)
     talk.call()
-    assert talk.window.company.count == 1
+    assert talk.estimate.others.count == 1
 
 
 def test_who_was_excused_does_not_count_in_the_next_window() -> None:
-    company = Contention()
-    company.proof = PROOF
-    company.look(3000, gone=11, own=10, in_flight=0, remaining=2989, now=0.0, turn=1)
-    assert (company.count, company.foreign) == (1, 1)
+    others = Contention()
+    others.proof = TUNING.alone_after
+    others.look(3000, gone=11, own=10, in_flight=0, remaining=2989, now=0.0, number=1)
+    assert (others.count, others.foreign) == (1, 1)
     for turn in range(2, 24):
-        company.look(3000, gone=10 + turn, own=9 + turn, in_flight=0, remaining=2990 - turn, now=turn / 5, turn=turn)
-    assert company.count == 0
-    company.new_window(own=32, in_flight=0, turn=23)
-    assert (company.last_foreign, company.foreign) == (0, 0)
+        others.look(3000, gone=10 + turn, own=9 + turn, in_flight=0, remaining=2990 - turn, now=turn / 5, number=turn)
+    assert others.count == 0
+    others.new_window(own=32, in_flight=0, number=23)
+    assert (others.last_foreign, others.foreign) == (0, 0)
 
 
 def test_with_little_left_others_may_be_quiet_because_they_leave_it_to_us() -> None:
@@ -84,7 +86,7 @@ def test_with_little_left_others_may_be_quiet_because_they_leave_it_to_us() -> N
     talk.call()
     for _ in range(40):
         talk.call()
-    assert talk.window.company.count >= 1
+    assert talk.estimate.others.count >= 1
 
 
 def test_what_few_others_take_of_a_window_is_kept_for_them() -> None:
@@ -92,7 +94,7 @@ def test_what_few_others_take_of_a_window_is_kept_for_them() -> None:
     talk.at = 60.0
     talk.others(30)
     calls = 0
-    while talk.window.company.count or not calls:
+    while talk.estimate.others.count or not calls:
         talk.call()
         calls += 1
     while talk.call() == 0.0:
@@ -102,16 +104,16 @@ def test_what_few_others_take_of_a_window_is_kept_for_them() -> None:
 
 
 def test_a_stretch_is_quiet_after_sixteen_calls_and_two_seconds() -> None:
-    share = Consumption()
-    seen = [share.see(1000 - turn, turn / 4, turn) for turn in range(1, 40)]
+    consumption = Consumption()
+    seen = [consumption.see(1000 - turn, turn / 4, turn) for turn in range(1, 40)]
     assert seen.index(True) == 16
     quick = Consumption()
     assert not any(quick.see(1000 - turn, turn / 100, turn) for turn in range(1, 100))
 
 
 def test_a_stretch_in_which_others_made_a_quarter_of_our_calls_begins_anew() -> None:
-    share = Consumption()
-    assert not any(share.see(1000 - turn - turn // 3, turn / 4, turn) for turn in range(1, 200))
-    ratio = share.ratio
+    consumption = Consumption()
+    assert not any(consumption.see(1000 - turn - turn // 3, turn / 4, turn) for turn in range(1, 200))
+    ratio = consumption.ratio
     assert ratio is not None
     assert did_you_mean(ratio, 1 / 3, 0.2)

@@ -16,7 +16,7 @@ class Pot:
     """Stands for a budget; tests set the limit that its window would have learned."""
 
     def __init__(self) -> None:
-        self.window = Picture()
+        self.estimate = Picture()
 
 
 def learn(
@@ -25,7 +25,7 @@ def learn(
     """As the limiter does it: sort, then let the budget read the answer."""
     pot = scopes.learn(route, RateLimit(limit, 1, 1.0), sent_at, now)
     if pot is not None and limit is not None:
-        pot.window.limit = limit
+        pot.estimate.limit = limit
     return pot
 
 
@@ -48,7 +48,7 @@ def test_a_route_that_shows_another_limit_gets_its_own_budget() -> None:
     assert login is not scopes.common
     assert scopes.of("login") is login
     assert learn(scopes, "second factor", 10) is login
-    assert scopes.common.window.limit == 3000
+    assert scopes.common.estimate.limit == 3000
 
 
 def test_a_route_without_a_limit_stays_where_it_is() -> None:
@@ -86,7 +86,7 @@ def test_answers_from_before_the_change_teach_nothing() -> None:
     scopes = known()
     learn(scopes, "a", 1000, sent_at=5, now=6)
     assert learn(scopes, "b", 3000, sent_at=5, now=7) is None
-    assert scopes.common.window.limit == 1000
+    assert scopes.common.estimate.limit == 1000
 
 
 def test_a_route_that_changed_alone_is_split_off() -> None:
@@ -94,8 +94,8 @@ def test_a_route_that_changed_alone_is_split_off() -> None:
     learn(scopes, "a", 1000, sent_at=5, now=6)
     assert learn(scopes, "b", 3000, sent_at=7, now=8) is scopes.common
     assert scopes.of("a") is not scopes.common
-    assert scopes.of("a").window.limit == 1000
-    assert scopes.common.window.limit == 3000
+    assert scopes.of("a").estimate.limit == 1000
+    assert scopes.common.estimate.limit == 3000
 
 
 def test_budgets_whose_limits_became_the_same_are_one() -> None:

@@ -1,0 +1,458 @@
+"""What is known of one budget, and when the next call may go. Pure: told the time, waits for nothing.
+
+The server's window is the truth; this is the picture of it that arrives late, out of order, in whole seconds, and that
+other processes change behind our back. Two facts carry everything:
+
+- within a window `remaining` only falls, so the lowest value seen is an upper bound, and calls in flight may each have
+  taken one more;
+- an answer to a call sent after another answer was seen is younger than that one. Only such an answer can show that a
+  new window began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from random import random as chance
+
+from ..operation import RateLimit
+from .backoff import Backoff
+from .contention import Contention
+from .reset_skew import ResetSkew, counted_on
+from .tuning import TUNING, Tuning
+from .turn import Turn
+
+
+class Estimate:
+    """The picture of one budget. Calls go through `sent`, then exactly one of `answered`, `refused`, `lost`, `unsent`.
+
+    Args:
+        random: gives numbers from 0 to 1, for the jitter of back-off.
+        tuning: how careful to be.
+    """
+
+    __slots__ = (
+        "_baseline",
+        "_check_after",
+        "_check_at",
+        "_due",
+        "_ends_regularly",
+        "_floor_at",
+        "_headerless",
+        "_newcomer_headroom",
+        "_observed_end",
+        "_opened_by",
+        "_stated_end",
+        "_steady",
+        "_tuning",
+        "_uncertain",
+        "_uncertain_at",
+        "_unlimited",
+        "floor",
+        "in_flight",
+        "limit",
+        "number",
+        "others",
+        "own",
+        "pause",
+        "period",
+        "skew",
+        "throttled",
+    )
+
+    def __init__(self, random: Callable[[], float] = chance, tuning: Tuning = TUNING) -> None:
+        self.limit: int | None = None
+        self.floor: int | None = None
+        """The lowest `remaining` seen in this window."""
+        self.in_flight: int = 0
+        self.own: int = 0
+        """Our calls known to be over in this window."""
+        self.number: int = 0
+        """Calls sent so far: the number of the latest one."""
+        self.throttled: int = 0
+        self.period: float = 0.0
+        """The longest time left that was ever stated and believed: about the length of a window."""
+        self.skew: ResetSkew = ResetSkew(tuning)
+        self.others: Contention = Contention(tuning)
+        self.pause: Backoff = Backoff(random, tuning)
+        self._tuning = tuning
+        self._stated_end = inf
+        self._observed_end = inf
+        self._ends_regularly = True
+        self._floor_at = 0.0
+        self._opened_by = -inf
+        self._baseline = 0
+        """What remained when we came to this window."""
+        self._newcomer_headroom = tuning.least_headroom
+        self._uncertain = 0
+        """Calls of which nobody knows whether this window counted them."""
+        self._uncertain_at = 0.0
+        self._unlimited = False
+        self._headerless = 0
+        self._due = -inf
+        self._steady = False
+        self._check_at = inf
+        self._check_after = 0.0
+
+    def lift(self) -> None:
+        """No budget is in force here: all calls may go until an answer says otherwise."""
+        self._unlimited = True
+
+    # -- when -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def end(self) -> float:
+        """When the window ends, as far as is known."""
+        return self._stated_end + self.skew.offset
+
+    def available(self, reserve: float = 0.0) -> int | None:
+        """Calls that may still go in this window; `None` where nothing is known."""
+        if self.floor is None:
+            return None
+        kept = int(reserve * (self.limit or 0))
+        return max(0, self.floor - self.in_flight - self._uncertain - kept)
+
+    def next_turn(self, now: float, reserve: float = 0.0, smooth: bool = False, urgent: bool = False) -> Turn:
+        """When one more call may go.
+
+        Args:
+            now: the time.
+            reserve: share of the limit, 0 to 1, that stays untouched.
+            smooth: spread what is left over the time left.
+            urgent: go ahead of the pace while anything is left.
+        """
+        pause, others, floor = self.pause, self.others, self.floor
+        if now < pause.until or pause.probing:
+            return pause.turn(now)
+        if floor is None:
+            return Turn(now) if self._unlimited else pause.after_probe(now)
+        end = self._stated_end + self.skew.offset
+        if now >= end:
+            return pause.after_probe(now)
+        spare = floor - self.in_flight - self._uncertain
+        if reserve:
+            spare -= int(reserve * (self.limit or 0))
+        if spare < 1:
+            at = min(end, self._check_at)
+            return Turn(at, "window") if now < at else pause.after_probe(now)
+        if (others.count and not urgent and not (others.suspect and self._is_plenty(spare))) or smooth:
+            return self._paced(now, end, spare)
+        headroom = self._newcomer_headroom if not others.foreign else max(self._newcomer_headroom, self._for_few(now))
+        if spare <= headroom and not urgent and now < (opens := end - self._headroom_delay(spare, headroom)):
+            return Turn(opens, "window")
+        if others.proof < self._tuning.alone_after and self.in_flight >= self._most_in_flight(floor):
+            return Turn(max(now, min(self._due + self._tuning.patience, end)), "opening", sure=False)
+        return Turn(now)
+
+    def _is_plenty(self, spare: int) -> bool:
+        """Whether so much remains that a newcomer harms nobody by not waiting for proof that it is alone."""
+        return spare > max(self._tuning.plenty, self._tuning.plenty_part * (self.limit or 0))
+
+    def _most_in_flight(self, floor: int) -> int:
+        """How many calls a client that does not know yet whether it is alone may have in flight."""
+        tuning, proof = self._tuning, self.others.proof
+        if self.others.untouched:
+            allowed = int(floor * tuning.newcomer_part_of_fresh)
+        elif floor > tuning.plenty:
+            allowed = floor // tuning.newcomer_part_of_plenty
+        else:
+            allowed = floor // tuning.newcomer_part
+        return max(1, allowed) + proof // tuning.newcomer_growth
+
+    def _paced(self, now: float, end: float, spare: int) -> Turn:
+        others, tuning = self.others, self._tuning
+        if others.count:
+            spare -= others.tail + int(others.weight * self.in_flight)
+        if spare < 1:
+            return Turn(end, "window")
+        left = end - now
+        shared = others.weight >= tuning.quiet_ratio and left > tuning.final_part * self.period
+        gap = (tuning.shared_gap_factor if shared else 1.0) * left / spare
+        if others.suspect and spare > tuning.suspicious_gap_above:
+            gap = min(gap, tuning.suspicious_gap)
+        at = self._due + gap
+        return Turn(at, "pace", gap) if at < end else Turn(end, "window", gap)
+
+    @property
+    def _resets_say_little(self) -> bool:
+        """Whether windows are so short that the reset in whole seconds does not show when the next one begins."""
+        return self.others.count > 0 and self.period <= 2 * self._tuning.rounding
+
+    def _headroom_delay(self, spare: int, headroom: float) -> float:
+        """Seconds before the end at which a lone client takes one of the last calls, if it spreads so many."""
+        tuning = self._tuning
+        return (tuning.headroom_last + tuning.headroom_length * (spare - 1) / headroom) * self.period
+
+    def _for_few(self, now: float) -> float:
+        """What others of no great demand will have taken of the whole window if they go on like that."""
+        passed = max(now - self._opened_by, self._tuning.early_part * self.period)
+        return self.others.foreign * self.period / passed
+
+    # -- what happens to a call -----------------------------------------------------------------------------------------
+
+    def try_send_fast(self, now: float) -> bool:
+        """Count one more call in if nothing at all stands in its way: `next_turn` and `sent` for the ordinary case, in a
+        window that is known, wide and ours alone. False: nothing was counted, ask them."""
+        if (
+            not self._steady
+            or self.floor is None
+            or self.floor - self.in_flight <= self._newcomer_headroom
+            or now >= self._stated_end + self.skew.offset
+        ):
+            return False
+        self.in_flight += 1
+        self.number += 1
+        self._due = now
+        return True
+
+    def sent(self, now: float, gap: float = 0.0) -> bool:
+        """A call goes out, `gap` seconds after the one before if calls are paced. True: it goes alone, all others wait
+        for what it brings."""
+        if self.floor is None:
+            alone = not self._unlimited
+        else:
+            checks = now >= self._check_at and self.floor - self.in_flight < 1
+            alone = checks or now >= self._stated_end + self.skew.offset
+        self.in_flight += 1
+        self.number += 1
+        due = self._due + gap
+        self._due = due if now - due < gap else now
+        if self.pause.probing or alone:
+            self.pause.probe_at = now
+            return True
+        return False
+
+    def unsent(self, probe: bool) -> None:
+        """It never left, or cost nothing: as if it had not been asked for."""
+        self._over(probe)
+
+    def lost(self, now: float, probe: bool) -> None:
+        """No answer came; the server may or may not have counted it."""
+        self._steady = False
+        self._over(probe)
+        self._uncertain += 1
+        self._uncertain_at = now
+
+    def observe_fast(self, sent_at: float, now: float, reading: RateLimit) -> bool:
+        """Take in an answer that only says that a window ours alone goes on as expected: what `answered` comes to then,
+        without its questions. False: it says more, and nothing was taken in; use `answered`."""
+        floor, stated_end, remaining, reset = self.floor, self._stated_end, reading.remaining, reading.reset
+        if (
+            not self._steady
+            or floor is None
+            or remaining is None
+            or not reset
+            or reading.limit is None
+            or reading.limit != self.limit
+            or (remaining > floor and sent_at >= self._floor_at)
+            or self._baseline - remaining > self.own + self.in_flight
+            or not self._opened_by <= sent_at <= stated_end
+            or sent_at + reset > stated_end + self._tuning.rounding + self._tuning.slack
+        ):
+            return False
+        self.in_flight -= 1
+        self.own += 1
+        if remaining < floor or sent_at >= self._floor_at:
+            self.floor, self._floor_at = remaining, now
+        if now + reset < self._observed_end:
+            self._observed_end = now + reset
+            self._stated_end = min(stated_end, self._observed_end)
+        return True
+
+    def answered(
+        self, sent_at: float, now: float, reading: RateLimit | None, probe: bool, number: int | None = None
+    ) -> None:
+        """An answer other than a 429 is in; `number`: the one it was sent under."""
+        self._take_in(sent_at, now, reading, probe, number)
+        self._see_whether_steady()
+
+    def _take_in(self, sent_at: float, now: float, reading: RateLimit | None, probe: bool, number: int | None) -> None:
+        self._over(probe)
+        self.pause.passed(sent_at)
+        if reading is None or reading.remaining is None or reading.reset is None:
+            self._headers_missing(now, probe)
+            return
+        remaining, reset = reading.remaining, reading.reset
+        self._doubt(remaining, reset, now)
+        self._headerless = 0
+        if self.floor is None:
+            self._begin(now, reading.limit, remaining, reset, sent_at=sent_at, first=True)
+        elif sent_at + reset > self._stated_end + self._tuning.rounding + self._tuning.slack:
+            self._begin(now, reading.limit, remaining, reset, sent_at=sent_at)
+        elif sent_at < self._opened_by:  # Probably of the window before; whether this one counted it, nobody knows.
+            self._uncertain += 1
+            self._uncertain_at = now
+            return
+        else:
+            self._same_or_risen(sent_at, now, reading.limit, remaining, reset)
+        if sent_at >= self._uncertain_at:
+            self.own += self._uncertain
+            self._uncertain = 0
+        self._look_around(remaining, now, number)
+
+    def contradicts(self, sent_at: float, now: float, reading: RateLimit | None) -> bool:
+        """Whether a 429 cannot be the budget's, by all that is known: then it is a gateway's, or a limit of the route's
+        own that no header states."""
+        if reading is not None and reading.reset and reading.remaining == 0:
+            return False
+        if self.pause.probing or now < self.pause.until:
+            return False
+        if self.floor is None:
+            return self._unlimited
+        return sent_at < self._stated_end and not self._could_be_empty(now)
+
+    def refused_elsewhere(self, probe: bool) -> None:
+        """A 429 is in that says nothing of the budget."""
+        self._steady = False
+        self._over(probe)
+        self.throttled += 1
+
+    def refused(
+        self, sent_at: float, now: float, reading: RateLimit | None, probe: bool, wait: float | None = None
+    ) -> None:
+        """A 429 is in: all calls on this budget stop.
+
+        For as long as the server says (`wait` seconds, or a reset beside nothing remaining); if it says nothing, until
+        the reset last known, where by what we know nothing may be left, or where that is near. Otherwise the refusal
+        contradicts what we know. To wait for the reset would then cost up to ten minutes each time, so calls stop for a
+        step of exponential back-off and one call probes. Where that was wrong and the window is empty, it costs thirteen
+        more refusals in ten minutes and nothing else.
+        """
+        self._steady = False
+        self._over(probe)
+        self.throttled += 1
+        pause, rounding = self.pause, self._tuning.rounding
+        known = not pause.begin(sent_at, now)
+        if wait:
+            pause.demand(now + wait)
+        if known or wait:
+            return
+        if reading is not None and reading.reset and not reading.remaining:
+            self._doubt(0, reading.reset, now)
+            self._stated_end = self._observed_end = now + reading.reset
+            self.limit = reading.limit or self.limit
+            self.floor, self._floor_at = 0, now
+        elif self._stated_end < self._observed_end and sent_at >= self._stated_end:
+            self._stated_end, self._ends_regularly = self._observed_end, False
+        if self.floor is None:
+            pause.back_off(now, inf)
+            return
+        after = sent_at - self._stated_end
+        if 0 <= after < rounding:
+            self.skew.too_early(after, min(rounding, self.period / 2) if self.others.count else rounding)
+        elif after < 0 and self._could_be_empty(now):
+            self.floor, self._floor_at = 0, now
+            self._look_around(0, now)
+        else:
+            pause.back_off(now, self.end)
+            return
+        if self.end > now:
+            pause.until = self.end
+        else:
+            pause.back_off(now, inf)
+
+    # -- inside ---------------------------------------------------------------------------------------------------------
+
+    def _see_whether_steady(self) -> None:
+        """Whether this is the ordinary case, in which most questions need not be asked for every call: alone for long
+        enough to know it, nothing lost, refused or being tried. Only what is no part of that case can end it."""
+        others, tuning = self.others, self._tuning
+        self._steady = (
+            tuning.fast_path
+            and others.proof >= tuning.alone_after
+            and not (others.count or others.foreign or others.last_foreign or self._uncertain or self.pause.probing)
+        )
+
+    def _over(self, probe: bool) -> None:
+        self.in_flight -= 1
+        if probe:
+            self.pause.probe_at = None
+
+    def _doubt(self, remaining: int, reset: float, now: float) -> None:
+        """Whether a reset is so far away that one call should check it before all wait for it."""
+        tuning, period = self._tuning, self.period
+        if reset <= max(tuning.believable_reset, tuning.doubtful_factor * period):
+            self._check_at, self._check_after = inf, 0.0
+        elif remaining < 1:
+            self._check_after = 2 * self._check_after or period or tuning.first_check
+            self._check_at = now + self._check_after
+
+    def _headers_missing(self, now: float, probe: bool) -> None:
+        if self.floor is None:
+            self._unlimited = True
+            return
+        self._uncertain += 1
+        self._uncertain_at = now
+        if probe:
+            self._headerless += 1
+            if self._headerless >= self._tuning.headerless_openings:
+                self.floor, self._unlimited, self._uncertain = None, True, 0
+                self.others = Contention(self._tuning)
+
+    def _begin(
+        self, now: float, limit: int | None, remaining: int, reset: float, *, sent_at: float, first: bool = False
+    ) -> None:
+        """This answer is the first of a window."""
+        others, tuning = self.others, self._tuning
+        before = inf if first or not others.count else self._stated_end
+        if not first:
+            self.skew.open(now - self._stated_end)
+        others.new_window(self.own, self.in_flight, self.number)
+        if not self._check_after or not self.period:
+            self.period = max(self.period, reset)
+        self.skew.plan(self.own, self.period, not others.count)
+        self.limit = limit or max(remaining, self.limit or 0)
+        self.floor, self._floor_at = remaining, now
+        self._opened_by = sent_at
+        self._observed_end = now + reset
+        self._stated_end = self._observed_end
+        if self._ends_regularly:
+            earliest = sent_at + reset - tuning.rounding
+            self._stated_end = counted_on(before, self._observed_end, earliest, self.period, tuning.rounding)
+        spread = int(tuning.headroom_part * self.limit)
+        self._newcomer_headroom = min(tuning.most_headroom, max(tuning.least_headroom, spread))
+        self._unlimited = False
+        self.own = 1
+        self._baseline = remaining + 1 if first else self.limit
+        if first:
+            others.suspect = self._baseline < self.limit
+            others.untouched = not others.suspect
+        self._due = now
+        if reset == 0:
+            self.skew.rounded_down()
+
+    def _same_or_risen(self, sent_at: float, now: float, limit: int | None, remaining: int, reset: float) -> None:
+        floor = self.floor or 0
+        risen = remaining > floor and sent_at >= self._floor_at
+        unannounced = self._resets_say_little and limit == self.limit
+        if risen and (now >= self.end - self._tuning.slack or unannounced):
+            self._begin(now, limit, remaining, reset, sent_at=sent_at)
+            return
+        self.own += 1
+        if remaining < floor or sent_at >= self._floor_at:
+            self.floor, self._floor_at = remaining, now
+            if limit is not None and limit != self.limit:
+                self._new_limit(limit, remaining)
+        if reset == 0:
+            self.skew.rounded_down()
+        after = sent_at - self._stated_end
+        self._observed_end = min(self._observed_end, now + reset)
+        self._stated_end = min(self._stated_end, now + reset)
+        if after > self.skew.offset:
+            self.skew.still_running(after)
+
+    def _new_limit(self, limit: int, remaining: int) -> None:
+        """The limit changed within a window: what others took so far stays what it was."""
+        self.limit = limit
+        self._baseline = remaining + self.own + self.in_flight + self._uncertain + self.others.foreign
+
+    def _look_around(self, remaining: int, now: float, number: int | None = None) -> None:
+        gone, own = self._baseline - remaining, self.own + self._uncertain
+        self.others.look(self.limit or 0, gone, own, self.in_flight, remaining, now, number)
+
+    def _could_be_empty(self, now: float) -> bool:
+        """Whether others may have taken what we believed to be left."""
+        left, age, others = (self.floor or 0) - self.in_flight, now - self._floor_at, self.others.count
+        hidden = self._tuning.hidden_part * (self.limit or 0)
+        little = hidden if others or age > self._tuning.stale_after else self._newcomer_headroom
+        return left <= max(others, little, 2 * self.others.consumption.fall * age)

@@ -1,0 +1,116 @@
+"""Every constant of the limiter, each with its unit and its reason. Nothing else in this room holds a number of its own."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Tuning(msgspec.Struct, frozen=True, kw_only=True):
+    """How careful the limiter is. The defaults are those of the benchmark; a test may hand in others."""
+
+    fast_path: bool = True
+    """Whether the ordinary call takes the fast path. Off, every call takes the slow one, with the same result."""
+
+    # -- what one call may hold up ------------------------------------------------------------------------------------
+    patience: float = 5.0
+    """Seconds that a call everybody waits for may take before another is tried beside it: longer than any usual answer."""
+    headerless_openings: int = 3
+    """Openings answered without headers before the budget is taken for gone: one or two may be a gateway's answers."""
+
+    # -- a newcomer, who does not know yet whether others are there -----------------------------------------------------
+    alone_after: int = 64
+    """Answers without a trace of others that make us believe to be alone: more than a client under way hides."""
+    alone_after_when_suspicious: int = 8
+    """The same for a client that finds a window begun: either others are there, or they have finished."""
+    newcomer_part: int = 16
+    """A newcomer has one in so many of the remaining calls under way, so that sixteen newcomers overshoot by nothing."""
+    newcomer_part_of_plenty: int = 8
+    """The same where more than `plenty` remain: eight newcomers at the same instant are rarer than sixteen."""
+    newcomer_part_of_fresh: float = 2 / 3
+    """Part of a window of which nobody else has had a call: of all who come at once, one is first, and only that one
+    may take so much; the others, who find it begun, leave it the rest."""
+    newcomer_growth: int = 2
+    """Answers without a trace of others for each further call under way."""
+    plenty: int = 256
+    """Remaining calls above which pacing a newcomer protects nobody: overshoot is bounded by the calls in flight, each
+    answer tells at once what others took, and no client has so many under way."""
+    plenty_part: float = 0.05
+    """Part of the limit that must remain as well for that."""
+    suspicious_gap: float = 0.25
+    """Seconds between the first calls of a client that finds few calls left in a window begun by others."""
+    suspicious_gap_above: int = 64
+    """Remaining calls below which they are spread over the whole window instead."""
+
+    # -- alone ----------------------------------------------------------------------------------------------------------
+    headroom_part: float = 0.02
+    """Part of the limit that a lone client spreads over what is left of its window, so that a newcomer gets in and is
+    noticed."""
+    least_headroom: int = 2
+    """Fewest calls that are spread."""
+    most_headroom: int = 8
+    """Most calls that are spread: more would only delay the job."""
+    headroom_last: float = 0.05
+    """Part of a window before its end in which the last of them goes."""
+    headroom_length: float = 0.9
+    """Part of a window over which they are spread."""
+
+    # -- with others ----------------------------------------------------------------------------------------------------
+    shared_gap_factor: float = 2.0
+    """With others, calls are this much further apart than what is left would allow one client: so what remains lasts,
+    and shows everybody when the window ends."""
+    final_part: float = 0.2
+    """The last part of a window, in which the pace uses all that is left."""
+    quiet_ratio: float = 0.25
+    """With fewer calls of others for each of our own, they are taken for gone: at our pace they would make as many."""
+    ratio_every: int = 4
+    """Own calls from one look at others' consumption to the next: fewer would be mere noise."""
+    quiet_calls: int = 16
+    """Own calls for which others must have been quiet to be taken for gone altogether."""
+    quiet_seconds: float = 2.0
+    """Seconds of the same: a person between two clicks is not gone sooner."""
+    batch: int = 8
+    """Answers beyond those under way of which the least counts: enough for calls that overtook one another."""
+    least_tail: float = 0.005
+    """Part of the limit that is left to others at the end of a window, where each sees the others late."""
+    most_tail: float = 0.07
+    """At most this part of the limit is left."""
+    enough_to_judge: float = 0.25
+    """Part of the limit below which clients of our kind may be quiet because they leave the rest to each other."""
+    most_others: int = 32
+    """More others than this are not told apart: the pace would no longer change by much."""
+    few_own_calls: int = 4
+    """With fewer own calls, a window says nothing about others."""
+    early_part: float = 0.02
+    """Part of a window that has to pass before what others took of it tells how much they will take."""
+    hidden_part: float = 0.05
+    """Part of the limit that others may have taken unseen, so that a refusal means that nothing is left."""
+    stale_after: float = 1.0
+    """Seconds after which that is so even for a client that was alone."""
+
+    # -- time -----------------------------------------------------------------------------------------------------------
+    rounding: float = 1.0
+    """Seconds: rounding a reset to whole seconds moves the end by no more than this."""
+    slack: float = 0.05
+    """Seconds by which two instants may differ through scheduling alone."""
+    fine: float = 0.02
+    """Seconds: an end known this closely is known well enough."""
+    margin_part: float = 1 / 600
+    """Part of a window that may be given away for certainty: a second of ten minutes."""
+    trials_apart: int = 2000
+    """Calls from one failed trial of an earlier opening to the next: it costs a 429, and one in 2,000 is cheap."""
+    believable_reset: float = 900.0
+    """Seconds: a reset further away than this, and than `doubtful_factor` windows, is doubted: nothing may wait for it
+    without a call now and then that checks it. One bogus answer must not stop a token for a day."""
+    doubtful_factor: float = 2.0
+    """Multiple of the longest window known."""
+    first_check: float = 60.0
+    """Seconds to the first check where no window is known, doubled each time: one call is cheap, a lost hour is not."""
+
+    # -- after a 429 ----------------------------------------------------------------------------------------------------
+    first_backoff: float = 1.0
+    """Seconds of the first step of back-off; each is twice as long as the last, and up to half as long again by chance."""
+    longest_backoff: float = 60.0
+    """Seconds of the longest step: a tenth of the longest window known."""
+
+
+TUNING = Tuning()
