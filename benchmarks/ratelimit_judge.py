@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 Log: TypeAlias = list[tuple[float, str, int]]
 """Time, caller, status of every call."""
-Kind = Literal["fixed", "first", "sliding"]
+Kind = Literal["fixed", "first", "sliding", "gcra"]
 Rounding = Literal["up", "down", "nearest"]
 
 
@@ -19,7 +19,11 @@ class Judge:
     """A budget of `limit` calls per `period` seconds.
 
     Args:
-        kind: windows one after the other from `epoch`, windows that begin with a first call, or a sliding one.
+        kind: windows one after the other from `epoch`, windows that begin with a first call, a sliding one, or calls that
+            come back one by one (GCRA; the reset is the time until all are back).
+        spent: calls of the first window that were made before anybody came.
+        mute: no headers; nothing is refused.
+        forgets: share of answers without headers.
         rounding: of the reset to whole seconds.
         faults: share of calls that get a 429 without reason.
         silent: from, until: every call gets a 429.
@@ -32,6 +36,9 @@ class Judge:
     rounding: Rounding = "up"
     faults: float = 0.0
     silent: tuple[float, float] = (0.0, 0.0)
+    spent: int = 0
+    mute: bool = False
+    forgets: float = 0.0
     changes: tuple[tuple[float, int], ...] = ()
     """When the limit becomes what."""
     random: random.Random = field(default_factory=lambda: random.Random(4))
@@ -56,12 +63,19 @@ class Judge:
         return status, headers
 
     def _judge(self, now: float) -> tuple[int, dict[str, str]]:
+        if self.mute:
+            return 200, {}
         used, left = self._roll(now)
         if self.silent[0] <= now < self.silent[1] or used >= self.limit or self.random.random() < self.faults:
             return 429, {}
         self._used += 1
         if self.kind == "sliding":
             self._recent.append(now)
+        elif self.kind == "gcra":
+            self._end = max(now, self._end) + self.period / self.limit
+            left = self._end - now
+        if self.forgets and self.random.random() < self.forgets:
+            return 200, {}
         whole = math.ceil(left) if self.rounding == "up" else math.floor(left + (self.rounding == "nearest") / 2)
         return 200, {
             "X-RateLimit-Limit": str(self.limit),
@@ -75,8 +89,11 @@ class Judge:
             while self._recent and self._recent[0] <= now - self.period:
                 self._recent.popleft()
             return len(self._recent), self.period - (now - self._recent[0] if self._recent else 0.0)
+        if self.kind == "gcra":
+            back = max(0.0, self._end - now) * self.limit / self.period
+            return math.ceil(back - 1e-6), max(0.0, self._end - now)
         if now >= self._end:
-            self._used = 0
+            self._used, self.spent = self.spent, 0
             passed = math.floor((now - self.epoch) / self.period)
             self._end = now + self.period if self.kind == "first" else self.epoch + (passed + 1) * self.period
         return self._used, self._end - now

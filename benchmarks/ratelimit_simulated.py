@@ -34,14 +34,19 @@ class Client:
     """Calls `tasks` at once every so many seconds and does not listen."""
     think: float = 0.0
     """Seconds that each task does something else before each call."""
+    watched: bool = False
+    """Whether what its calls wait for their turn is kept."""
+    stranger: bool = False
+    """Its 429s are its own affair."""
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds there and back: from, to, evenly spread."""
+    """Seconds there and back: from, to, evenly spread; and at most so many more on the way back."""
 
     least: float = 0.02
     most: float = 0.02
+    late: float = 0.0
 
     def half(self, dice: random.Random) -> float:
         return dice.uniform(self.least, self.most) / 2
@@ -67,6 +72,8 @@ class Outcome:
 
     took: float
     log: Log
+    waits: list[float] = field(default_factory=list[float])
+    """Seconds that the calls of watched clients waited for their turn."""
 
     @property
     def refused(self) -> int:
@@ -77,15 +84,16 @@ def simulated(case: Case) -> Outcome:
     """Simulate one case. Instants of the log count from the start."""
     judge = replace(
         case.judge,
-        epoch=START,
+        epoch=START + case.judge.epoch,
         silent=(START + case.judge.silent[0], START + case.judge.silent[1]),
         changes=tuple((START + at, limit) for at, limit in case.judge.changes),
         log=[],
         random=random.Random(4),
     )
     random.seed(case.seed)  # Back-off of the contenders.
-    took = run_virtual(_run(judge, case, random.Random(case.seed)))
-    return Outcome(took, [(at - START, caller, status) for at, caller, status in judge.log])
+    waits: list[float] = []
+    took = run_virtual(_run(judge, case, random.Random(case.seed), waits))
+    return Outcome(took, [(at - START, caller, status) for at, caller, status in judge.log], waits)
 
 
 class Simulator:
@@ -114,7 +122,7 @@ def judged(case: Case, outcome: Outcome) -> Verdict:
     judge, clients = case.judge, case.clients
     return verdict(
         outcome.log,
-        strangers={str(number) for number, client in enumerate(clients) if client.burst_every is not None},
+        strangers={str(number) for number, client in enumerate(clients) if _is_stranger(client)},
         begin=0.0,
         end=case.seconds,
         rate=judge.limit / judge.period,
@@ -123,7 +131,11 @@ def judged(case: Case, outcome: Outcome) -> Verdict:
     )
 
 
-async def _run(judge: Judge, case: Case, dice: random.Random) -> float:
+def _is_stranger(client: Client) -> bool:
+    return client.stranger or client.burst_every is not None
+
+
+async def _run(judge: Judge, case: Case, dice: random.Random, waits: list[float]) -> float:
     loop = asyncio.get_running_loop()
     finite = [client for client in case.clients if client.calls is not None]
     known = contenders(case.judge.limit, case.judge.period)
@@ -131,7 +143,7 @@ async def _run(judge: Judge, case: Case, dice: random.Random) -> float:
     async def send(name: str) -> tuple[int, dict[str, str]]:
         await asyncio.sleep(case.latency.half(dice))
         status, headers = judge.call(loop.time() + dice.uniform(-case.jitter, case.jitter), name)
-        await asyncio.sleep(case.latency.half(dice))
+        await asyncio.sleep(case.latency.half(dice) + dice.uniform(0, case.latency.late))
         return status, dict(headers)
 
     async def task(contender: Contender, client: Client, name: str, left: list[int]) -> None:
@@ -140,7 +152,10 @@ async def _run(judge: Judge, case: Case, dice: random.Random) -> float:
             status = 429
             while status == 429 and loop.time() < START + client.end:
                 await asyncio.sleep(client.think)
+                asked = loop.time()
                 slot = await contender.before()
+                if client.watched:
+                    waits.append(loop.time() - asked)
                 status, headers = await send(name)
                 pause = contender.after(slot, status, headers)
                 if pause:

@@ -18,6 +18,7 @@ from random import random as chance
 from ..operation import RateLimit
 from .backoff import Backoff
 from .contention import Contention
+from .rate_control import RateControl
 from .reset_skew import ResetSkew, counted_on
 from .tuning import TUNING, Tuning
 from .turn import Turn
@@ -37,6 +38,7 @@ class Estimate:
         "_check_at",
         "_due",
         "_ends_regularly",
+        "_random",
         "_floor_at",
         "_headerless",
         "_newcomer_headroom",
@@ -56,6 +58,7 @@ class Estimate:
         "own",
         "pause",
         "period",
+        "rate",
         "skew",
         "throttled",
     )
@@ -74,7 +77,9 @@ class Estimate:
         """The longest time left that was ever stated and believed: about the length of a window."""
         self.skew: ResetSkew = ResetSkew(tuning)
         self.others: Contention = Contention(tuning)
+        self.rate: RateControl = RateControl(tuning)
         self.pause: Backoff = Backoff(random, tuning)
+        self._random = random
         self._tuning = tuning
         self._stated_end = inf
         self._observed_end = inf
@@ -126,6 +131,9 @@ class Estimate:
             return pause.turn(now)
         if floor is None:
             return Turn(now) if self._unlimited else pause.after_probe(now)
+        if self.rate.active and not self._idle(now):
+            gap = self.rate.gap / (1 - min(0.9, reserve))
+            return Turn(now if urgent else self._due + gap, "pace", gap)
         end = self._stated_end + self.skew.offset
         if now >= end:
             return pause.after_probe(now)
@@ -144,6 +152,10 @@ class Estimate:
             return Turn(max(now, min(self._due + self._tuning.patience, end)), "opening", sure=False)
         return Turn(now)
 
+    def _idle(self, now: float) -> bool:
+        """Whether there was no demand for so long that nothing of an even rate is true any longer."""
+        return now - self._due > 2 * self.period
+
     def _is_plenty(self, spare: int) -> bool:
         """Whether so much remains that a newcomer harms nobody by not waiting for proof that it is alone."""
         return spare > max(self._tuning.plenty, self._tuning.plenty_part * (self.limit or 0))
@@ -151,13 +163,11 @@ class Estimate:
     def _most_in_flight(self, floor: int) -> int:
         """How many calls a client that does not know yet whether it is alone may have in flight."""
         tuning, proof = self._tuning, self.others.proof
+        if floor > tuning.plenty:
+            return floor // tuning.newcomer_part_of_plenty + proof
         if self.others.untouched:
-            allowed = int(floor * tuning.newcomer_part_of_fresh)
-        elif floor > tuning.plenty:
-            allowed = floor // tuning.newcomer_part_of_plenty
-        else:
-            allowed = floor // tuning.newcomer_part
-        return max(1, allowed) + proof // tuning.newcomer_growth
+            return int(floor * tuning.newcomer_part_of_fresh) + proof
+        return max(1, floor // tuning.newcomer_part) + proof // tuning.newcomer_growth
 
     def _paced(self, now: float, end: float, spare: int) -> Turn:
         others, tuning = self.others, self._tuning
@@ -168,6 +178,9 @@ class Estimate:
         left = end - now
         shared = others.weight >= tuning.quiet_ratio and left > tuning.final_part * self.period
         gap = (tuning.shared_gap_factor if shared else 1.0) * left / spare
+        small = (self.limit or 0) <= tuning.small_limit and self.period <= tuning.short_window
+        if others.weight > 1 and small and (self.limit or 0) < tuning.few_in_a_window * (others.weight + 1):
+            gap = max(gap, left * (others.weight + 1) / spare)  # Of so few, each takes no more than its part.
         if others.suspect and spare > tuning.suspicious_gap_above:
             gap = min(gap, tuning.suspicious_gap)
         at = self._due + gap
@@ -205,10 +218,15 @@ class Estimate:
         self._due = now
         return True
 
-    def sent(self, now: float, gap: float = 0.0) -> bool:
-        """A call goes out, `gap` seconds after the one before if calls are paced. True: it goes alone, all others wait
-        for what it brings."""
-        if self.floor is None:
+    def sent(self, now: float, gap: float = 0.0, waited: bool = False) -> bool:
+        """A call goes out, `gap` seconds after the one before if calls are paced, after waiting for its turn or not. True:
+        it goes alone, all others wait for what it brings."""
+        if self.rate.active and self._idle(now):
+            self.rate.leave(now)
+        self.rate.sent(waited)
+        if self.rate.active:
+            alone = False
+        elif self.floor is None:
             alone = not self._unlimited
         else:
             checks = now >= self._check_at and self.floor - self.in_flight < 1
@@ -289,13 +307,14 @@ class Estimate:
             self.own += self._uncertain
             self._uncertain = 0
         self._look_around(remaining, now, number)
+        self.rate.saw(remaining, reset, now, self.limit or 0, self.period)
 
     def contradicts(self, sent_at: float, now: float, reading: RateLimit | None) -> bool:
         """Whether a 429 cannot be the budget's, by all that is known: then it is a gateway's, or a limit of the route's
         own that no header states."""
         if reading is not None and reading.reset and reading.remaining == 0:
             return False
-        if self.pause.probing or now < self.pause.until:
+        if self.pause.probing or now < self.pause.until or self.rate.active:
             return False
         if self.floor is None:
             return self._unlimited
@@ -321,6 +340,10 @@ class Estimate:
         self._steady = False
         self._over(probe)
         self.throttled += 1
+        if self.rate.refused(now) and not wait:
+            rest = min(self.rate.gap, self._tuning.rest_after_refusal * self.period)
+            self._due = max(self._due, now + rest * self._random())  # Not all at the same instant once more.
+            return
         pause, rounding = self.pause, self._tuning.rounding
         known = not pause.begin(sent_at, now)
         if wait:
@@ -359,6 +382,7 @@ class Estimate:
         others, tuning = self.others, self._tuning
         self._steady = (
             tuning.fast_path
+            and not self.rate.active
             and others.proof >= tuning.alone_after
             and not (others.count or others.foreign or others.last_foreign or self._uncertain or self.pause.probing)
         )
@@ -393,9 +417,10 @@ class Estimate:
         self, now: float, limit: int | None, remaining: int, reset: float, *, sent_at: float, first: bool = False
     ) -> None:
         """This answer is the first of a window."""
-        others, tuning = self.others, self._tuning
+        others, tuning, was_active = self.others, self._tuning, self.rate.active
         before = inf if first or not others.count else self._stated_end
         if not first:
+            self.rate.window_over(now, self.limit or 0, self.period, self.own, self.own + others.foreign, remaining)
             self.skew.open(now - self._stated_end)
         others.new_window(self.own, self.in_flight, self.number)
         if not self._check_after or not self.period:
@@ -416,8 +441,11 @@ class Estimate:
         self._baseline = remaining + 1 if first else self.limit
         if first:
             others.suspect = self._baseline < self.limit
-            others.untouched = not others.suspect
-        self._due = now
+            others.untouched = not others.suspect and reset > tuning.short_window
+        if not self.rate.active:
+            self._due = now
+        elif not was_active:
+            self._due = now - self.rate.gap * self._random()  # Whoever changes over with us goes at another instant.
         if reset == 0:
             self.skew.rounded_down()
 

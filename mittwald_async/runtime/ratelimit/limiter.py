@@ -45,12 +45,12 @@ class Slot(msgspec.Struct, eq=False):
     route_pause: Backoff | None = None
     """The pause of its route that it probes."""
 
-    def go(self, now: float, gap: float) -> None:
-        """Its turn has come."""
+    def go(self, now: float, gap: float, waited: bool = False) -> None:
+        """Its turn has come, after waiting for it or not."""
         limiter, estimate = self.limiter, self.budget.estimate
         self.state = _SENT
         self.sent_at = now
-        self.probe = estimate.sent(now, gap)
+        self.probe = estimate.sent(now, gap, waited)
         self.number = estimate.number
         limiter.in_flight += 1
         limiter.ceilings.enter(self.policy, now)
@@ -127,9 +127,9 @@ class QueuedCall(Slot, eq=False, kw_only=True):
         """Whether its turn has not come yet, and its caller still wants it."""
         return self.state == _WAITS and (self.future is None or not self.future.done())
 
-    def go(self, now: float, gap: float) -> None:
+    def go(self, now: float, gap: float, waited: bool = False) -> None:
         """Its turn has come: wake who waits for it."""
-        Slot.go(self, now, gap)
+        Slot.go(self, now, gap, waited or self.future is not None)
         if self.future is not None:
             self.future.set_result(None)
 

@@ -24,16 +24,16 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """The same for a client that finds a window begun: either others are there, or they have finished."""
     newcomer_part: int = 16
     """A newcomer has one in so many of the remaining calls under way, so that sixteen newcomers overshoot by nothing."""
-    newcomer_part_of_plenty: int = 8
-    """The same where more than `plenty` remain: eight newcomers at the same instant are rarer than sixteen."""
+    newcomer_part_of_plenty: int = 12
+    """The same where more than `plenty` remain: twelve newcomers at the same instant are rare enough there."""
     newcomer_part_of_fresh: float = 2 / 3
     """Part of a window of which nobody else has had a call: of all who come at once, one is first, and only that one
     may take so much; the others, who find it begun, leave it the rest."""
-    newcomer_growth: int = 2
-    """Answers without a trace of others for each further call under way."""
-    plenty: int = 256
+    newcomer_growth: int = 4
+    """Answers without a trace of others for each further call in flight; above `plenty`, each answer allows one more."""
+    plenty: int = 512
     """Remaining calls above which pacing a newcomer protects nobody: overshoot is bounded by the calls in flight, each
-    answer tells at once what others took, and no client has so many under way."""
+    answer tells at once what others took, and no client has so many in flight."""
     plenty_part: float = 0.05
     """Part of the limit that must remain as well for that."""
     suspicious_gap: float = 0.25
@@ -86,6 +86,86 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """Part of the limit that others may have taken unseen, so that a refusal means that nothing is left."""
     stale_after: float = 1.0
     """Seconds after which that is so even for a client that was alone."""
+
+    # -- an even rate, where windows cannot be made out -------------------------------------------------------------------
+    short_window: float = 3.0
+    """Seconds of a window up to which a reset in whole seconds may say too little about its end."""
+    quick_window: float = 0.5
+    """Part of a window: what rises again sooner than this is not a window that begins."""
+    whole_window: float = 0.75
+    """Part of a window: only what lasts longer counts as one."""
+    quick_windows: int = 3
+    """So many in a row show that calls come back one by one, as under sliding limits; one or two are calls given back."""
+    fresh_part: float = 0.75
+    """Part of the limit above which a window, sliding or not, has just begun; a bucket that fills again is nearly full."""
+    fresh_reset: float = 0.6
+    """Part of the period that the reset must be then, or else it is such a bucket, whose burst windows use better."""
+    few_in_a_window: int = 16
+    """Own calls in a short window of several clients below which windows cannot be shared evenly."""
+    small_limit: int = 128
+    """A limit up to which that is so with as many as eight clients."""
+    poor_opening: float = 0.25
+    """Part of the limit: whoever finds less at the beginning of a window has not found a beginning."""
+    poor_openings: int = 3
+    """So many of those in a row."""
+    windows_to_judge: int = 2
+    """Windows after which it is judged whether keeping to them uses the budget."""
+    calls_to_judge: int = 12
+    """Own calls for that."""
+    good_use: float = 0.95
+    """Part of the allowed calls that windows have to use."""
+    surely_alone: float = 0.98
+    """Part of all calls that must be ours: with others, windows are shared better than a rate that begins unequal."""
+    terrible_use: float = 0.6
+    """Part of the allowed calls below which one window is enough to judge."""
+    eager_part: float = 0.1
+    """Part of our calls that had to wait for their turn: less demand than that cannot use a budget."""
+    entry_factor: float = 0.98
+    """An even rate begins a little below what is believed to be right."""
+    entry_of_few: float = 0.95
+    """The same where windows are too small to be shared: of so few calls it is not known how many were others'."""
+    answers_per_step: int = 8
+    """Answers, in at least one window, from one correction of the rate to the next: of so few one comes late enough in
+    a window to tell what is left at its end."""
+    least_left: float = 1.0
+    """Calls to be left over in each window; none left and a refusal is near."""
+    left_part: float = 0.01
+    """The same as a part of the limit: what differing latency shifts from one window to the next."""
+    rate_gain: float = 0.6
+    """Part of what is missing or left over that one correction takes up, spread over the time since the last."""
+    rate_gain_alone: float = 0.9
+    """The same for a client with nearly all of the budget: nobody else makes up for it at the same time."""
+    ease: float = 0.98
+    """Least factor for such a client: what is left over may be low for bursts long past, not for its rate."""
+    rate_damping: float = 0.3
+    """The same of how much it rose since the last correction."""
+    most_clients: int = 200
+    """Clients on one budget at most: what keeps a rate from falling to nothing."""
+    longer_after_refusal: float = 0.2
+    """Part by which the gap grows at once after a refusal, for a whole correction takes many answers; less for a client
+    with most of the budget, which learns quickly."""
+    rest_after_refusal: float = 0.5
+    """Part of a window for which we rest after a refusal at most: until then nothing comes back."""
+    share_at_first: float = 0.33
+    """Share of the budget to begin with where nothing is known of it."""
+    give_back: float = 0.04
+    """Times the square of a client's share: the part of its rate that it gives back with every correction, so that who
+    has much gives to who has little. Eight equal clients give back a thousandth."""
+    own_step: float = 0.7
+    """At least this part of its share, so that two or three take up quickly what is left over."""
+    least_step: float = 0.04
+    """But at least so much."""
+    alone_share: float = 0.85
+    """Share above which a client takes all that is left over."""
+    equal_step: float = 0.125
+    """Part of what is left over that every other client takes, whatever its share: that of one among eight, at most
+    twice its share, so that many together do not overshoot."""
+    refusals_to_leave: int = 16
+    """Refusals in a row after which windows are kept to again."""
+    rate_to_leave: float = 0.1
+    """Part of the rate at the beginning below which others, who keep to windows, are crowding us out."""
+    windows_between_tries: int = 30
+    """Windows before an even rate is tried again after that."""
 
     # -- time -----------------------------------------------------------------------------------------------------------
     rounding: float = 1.0

@@ -1,0 +1,229 @@
+"""The limiter's hard cases, each with the figure to reach beside it; all in virtual time, so every run is the same.
+
+"× alone" compares a short job with the same job against a server that states no budget. "used" is the share of what the
+judge allowed that went through, "429" the share of our calls that were refused, "slowest" the slowest client's share of
+the mean. Latency is 20 ms unless said otherwise, resets are in whole seconds, each client has 64 tasks.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+
+from .frame import Settings, Table
+from .ratelimit_judge import Judge, Verdict
+from .ratelimit_rivals import LITERATURE, LIVE, NO_LIMITER, OURS
+from .ratelimit_simulated import Case, Client, Latency, Outcome, Simulator, judged, simulating
+
+_USER = (3000, 600.0)
+_SECOND, _FEW, _SHORT = (50, 1.0), (10, 1.0), (200, 2.0)
+
+
+def run(settings: Settings) -> Iterator[Table]:
+    with simulating() as simulator:
+        yield short_jobs(settings, simulator)
+        yield small_window(settings, simulator)
+        yield shares(settings, simulator)
+        yield live(settings, simulator)
+        if not settings.quick:
+            yield many_processes(simulator)
+        yield literature(settings, simulator)
+
+
+def short_jobs(settings: Settings, simulator: Simulator) -> Table:
+    """A job that begins in the middle of a window which others have used and left."""
+    table = Table(
+        "A short job in the middle of a window (3000/600 s, 50 ms)",
+        ("calls", "left", "seconds", "× alone", "to reach", "429s"),
+    )
+    rows = [(calls, left) for calls in ((10, 50, 200, 600) if not settings.quick else (10,)) for left in (900, 2600)]
+    latency, cases = Latency(0.05, 0.05), list[Case]()
+    for calls, left in rows:
+        job = [Client(calls=calls, tasks=min(calls, 128))]
+        middle = Judge(*_USER, epoch=-300.0, spent=_USER[0] - left)
+        cases += [Case(middle, job, 600.0, latency), Case(Judge(*_USER, mute=True), job, 600.0, latency)]
+    found = simulator.outcomes(cases)
+    for (calls, left), ours, bare in zip(rows, found[::2], found[1::2], strict=True):
+        table.add(calls, left, ours.took, ours.took / bare.took, 1.1 if calls == 10 else 1.3, ours.refused)
+    return table
+
+
+def small_window(settings: Settings, simulator: Simulator) -> Table:
+    """Ninety calls where a hundred are allowed."""
+    table = Table(
+        "90 calls in a window of 100 (100/10 s, 30 to 50 ms)", ("beside", "seconds", "× ideal", "to reach", "429s")
+    )
+    table.notes.append(
+        "ideal: the same job without limiter; beside others: so much of the window is left that it just fits"
+    )
+    beside: dict[str, list[Client]] = {
+        "nobody": [],
+        "a call every second": [Client(burst_every=1.0, tasks=1, begin=0.02)],
+    }
+    cases = [
+        Case(Judge(100, 10.0, kind="first"), [Client(name, calls=90), *others], 60.0, Latency(0.03, 0.05))
+        for others in beside.values()
+        for name in (OURS, NO_LIMITER)
+    ]
+    found = simulator.outcomes(cases)
+    for name, ours, ideal in zip(beside, found[::2], found[1::2], strict=True):
+        table.add(
+            name, ours.took, ours.took / ideal.took, 1.3, sum(who == "0" and code == 429 for _, who, code in ours.log)
+        )
+    return table
+
+
+def _shared_cases() -> list[tuple[str, str, Case, float, float, float | None]]:
+    """Name, window, case; to reach: used, 429s in per cent, slowest."""
+
+    def several(count: int) -> list[Client]:
+        dice = random.Random(count)
+        return [Client(begin=dice.uniform(0, 0.02)) for _ in range(count)]
+
+    def bursts(limit: int, period: float) -> list[Client]:
+        return [Client(burst_every=0.37 * period, tasks=limit // 20, begin=0.1 * period)]
+
+    spread = Latency(0.02, 0.035)
+    rude = Client(burst_every=0.7 * 60, tasks=120)
+    rows: list[tuple[str, str, Case, float, float, float | None]] = [
+        ("8 clients", "50/1 s", Case(Judge(*_SECOND), several(8), 90.0, spread), 97, 0.5, 0.7),
+        ("8 clients", "10/1 s", Case(Judge(*_FEW), several(8), 240.0, spread), 0, 3.0, None),
+        (
+            "answers 0 to 1 s late",
+            "50/1 s",
+            Case(Judge(*_SECOND), [Client(tasks=128)], 90.0, Latency(late=1.0)),
+            90,
+            1,
+            None,
+        ),
+    ]
+    for kind in ("sliding", "gcra"):
+        for count in (1, 3):
+            case = Case(Judge(*_SHORT, kind=kind), several(count), 120.0, spread)
+            rows.append((f"{kind}, {count} clients", "200/2 s", case, 97, 0.3, None))
+    for kind in ("fixed", "first"):
+        for count in (1, 4):
+            case = Case(Judge(*_SHORT, kind=kind, rounding="nearest"), several(count), 40.0, spread)
+            rows.append((f"{kind}, rounded to nearest, {count} clients", "200/2 s", case, 96, 0.5, None))
+    rows += [
+        ("4 clients, rude company", "600/60 s", Case(Judge(600, 60.0), [*several(4), rude], 480.0), 96, 0.2, 0.7),
+        (
+            "4 clients, one without limiter",
+            "600/60 s",
+            Case(Judge(600, 60.0), [*several(4), Client(NO_LIMITER, tasks=4, think=1.0, stranger=True)], 480.0),
+            96,
+            0.2,
+            0.7,
+        ),
+        (
+            "4 clients, foreign bursts",
+            "200/2 s",
+            Case(Judge(*_SHORT), [*several(4), *bursts(*_SHORT)], 40.0, spread),
+            96,
+            0.3,
+            0.7,
+        ),
+        (
+            "4 clients, foreign bursts",
+            "600/60 s",
+            Case(Judge(600, 60.0), [*several(4), *bursts(600, 60.0)], 480.0, spread),
+            96,
+            0.3,
+            0.7,
+        ),
+        (
+            "headers missing on a tenth",
+            "200/2 s",
+            Case(Judge(*_SHORT, forgets=0.1), several(1), 40.0, spread),
+            98,
+            0.1,
+            None,
+        ),
+        ("clock off by 20 ms", "200/2 s", Case(Judge(*_SHORT), several(1), 40.0, spread, jitter=0.02), 98, 0.1, None),
+    ]
+    return rows
+
+
+def shares(settings: Settings, simulator: Simulator) -> Table:
+    """Demand without end where headers say little or others are rude."""
+    table = Table(
+        "Demand without end", ("case", "window", "used %", "to reach", "429 %", "at most", "slowest", "at least")
+    )
+    rows = _shared_cases()[: None if not settings.quick else 1]
+    found = simulator.judged([case for _, _, case, _, _, _ in rows])
+    for (name, window, _, used, refused, slowest), one in zip(rows, found, strict=True):
+        table.add(name, window, one.used * 100, used or None, one.throttled * 100, refused, one.slowest, slowest)
+    return table
+
+
+def live(settings: Settings, simulator: Simulator) -> Table:
+    """Somebody waits for one process while another does bulk work."""
+    table = Table(
+        "A call every second with high priority, bulk in another process",
+        ("window", "p50 s", "p99 s", "to reach", "used %", "429 %"),
+    )
+    for window, seconds in (
+        (((3000, 600.0), 1800.0), ((200, 2.0), 60.0)) if not settings.quick else (((200, 2.0), 10.0),)
+    ):
+        case = Case(Judge(*window), [Client(), Client(LIVE, tasks=1, think=1.0, watched=True)], seconds)
+        (outcome,) = simulator.outcomes([case])
+        found, waits = judged(case, outcome), sorted(outcome.waits)
+        table.add(
+            f"{window[0]}/{window[1]:g} s",
+            waits[len(waits) // 2],
+            waits[int(len(waits) * 0.99)],
+            1.0,
+            found.used * 100,
+            found.throttled * 100,
+        )
+    return table
+
+
+def many_processes(simulator: Simulator) -> Table:
+    """A hundred processes on one token; every ten seconds one joins or leaves."""
+    table = Table(
+        "100 processes, one joining or leaving every 10 s (3000/600 s)",
+        ("used %", "to reach", "429 %", "at most", "Jain's index", "at least"),
+    )
+    dice = random.Random(3)
+    seconds = 6 * 600.0
+    clients = [Client(tasks=2, begin=dice.uniform(0, 5.0)) for _ in range(50)]
+    clients += [Client(tasks=2, begin=10.0 * n + 5) for n in range(50)]
+    clients += [Client(tasks=2, begin=600.0 + 20.0 * n) for n in range(100)]
+    clients = [
+        Client(tasks=2, begin=one.begin, end=(610.0 + 20.0 * n if n < 100 else 1e9)) for n, one in enumerate(clients)
+    ]
+    case = Case(Judge(*_USER), clients, seconds, Latency(0.02, 0.035))
+    (outcome,) = simulator.outcomes([case])
+    found = judged(case, outcome)
+    table.add(
+        found.used * 100, 99, found.throttled * 100, 0.05, jain(outcome, 2700.0, 3600.0, len(clients) - 100), 0.98
+    )
+    return table
+
+
+def jain(outcome: Outcome, begin: float, end: float, clients: int) -> float:
+    """Jain's index of the calls that passed: 1 if all have the same."""
+    counts: dict[str, int] = {}
+    for at, caller, status in outcome.log:
+        if begin <= at < end and status != 429:
+            counts[caller] = counts.get(caller, 0) + 1
+    return sum(counts.values()) ** 2 / (clients * sum(count**2 for count in counts.values()))
+
+
+def literature(settings: Settings, simulator: Simulator) -> Table:
+    """What the literature and practice have, each in a few lines."""
+    table = Table("Beside the literature (200/2 s, 4 clients)", ("limiter", "server", "used %", "429 %", "slowest"))
+    names = [OURS, *LITERATURE]
+    kinds: Sequence[Judge] = (
+        [Judge(*_SHORT), Judge(*_SHORT, kind="sliding")] if not settings.quick else [Judge(*_SHORT)]
+    )
+    cases = [
+        Case(judge, [Client(name)] * 4, 40.0 if not settings.quick else 6.0, Latency(0.02, 0.035))
+        for judge in kinds
+        for name in names
+    ]
+    found: list[Verdict] = simulator.judged(cases)
+    for case, one in zip(cases, found, strict=True):
+        table.add(case.clients[0].contender, case.judge.kind, one.used * 100, one.throttled * 100, one.slowest)
+    return table
