@@ -38,12 +38,12 @@ class Estimate:
         "_check_at",
         "_due",
         "_ends_regularly",
-        "_random",
         "_floor_at",
         "_headerless",
         "_newcomer_headroom",
         "_observed_end",
         "_opened_by",
+        "_random",
         "_stated_end",
         "_steady",
         "_tuning",
@@ -370,7 +370,7 @@ class Estimate:
             pause.back_off(now, self.end)
             return
         if self.end > now:
-            pause.until = self.end
+            pause.until = min(self.end, self._check_at)
         else:
             pause.back_off(now, inf)
 
@@ -423,8 +423,7 @@ class Estimate:
             self.rate.window_over(now, self.limit or 0, self.period, self.own, self.own + others.foreign, remaining)
             self.skew.open(now - self._stated_end)
         others.new_window(self.own, self.in_flight, self.number)
-        if not self._check_after or not self.period:
-            self.period = max(self.period, reset)
+        self.period = max(self.period, min(reset, max(tuning.believable_reset, tuning.doubtful_factor * self.period)))
         self.skew.plan(self.own, self.period, not others.count)
         self.limit = limit or max(remaining, self.limit or 0)
         self.floor, self._floor_at = remaining, now

@@ -25,9 +25,9 @@ class RateControl:
         "_fresh_reset",
         "_last_lowest",
         "_lowest",
-        "_refused",
         "_poor_openings",
         "_quick_windows",
+        "_refused",
         "_refused_in_a_row",
         "_share",
         "_tried",
@@ -84,12 +84,13 @@ class RateControl:
         lasted, self._began = now - self._began, now
         self._quick_windows = self._quick_windows + 1 if lasted < tuning.quick_window * period else 0
         self._poor_openings = self._poor_openings + 1 if remaining < tuning.poor_opening * limit else 0
-        if self._poor_openings >= tuning.poor_openings and period <= tuning.short_window:
+        large = limit >= tuning.least_limit
+        if large and self._poor_openings >= tuning.poor_openings and period <= tuning.short_window:
             # The window is nearly empty whenever it should have begun: others live on what slides in.
             self._enter(limit / period * tuning.share_at_first, limit / period)
             self._restart(now)
             return
-        if self._quick_windows >= tuning.quick_windows and self._fresh_reset > tuning.fresh_reset * period:
+        if large and self._quick_windows >= tuning.quick_windows and self._fresh_reset > tuning.fresh_reset * period:
             # It rises all the time: there are no windows.
             self._enter(limit / period * tuning.share_at_first, limit / period)
             self._restart(now)
@@ -109,7 +110,8 @@ class RateControl:
         if not (obvious or self._windows >= tuning.windows_to_judge) or (calls < tuning.calls_to_judge and not few):
             return
         self._tried -= self._windows
-        wasted = self._used < tuning.good_use * allowed and calls >= tuning.surely_alone * self._used
+        alone = calls >= tuning.surely_alone * self._used
+        wasted = alone and large and self._used < tuning.good_use * allowed
         eager = self._waited >= tuning.eager_part * calls
         if eager and (few or wasted) and self._tried <= 0:
             share = min(1.0, max(calls / max(1, self._used), 1 / tuning.most_clients))
@@ -168,7 +170,11 @@ class RateControl:
         self._last_lowest = lowest
         over, cap = lowest - target, limit / period
         if not self._refused and share >= tuning.alone_share:
-            rate = rate + tuning.rate_gain_alone * over / seconds if over > 0 else max(rate * tuning.ease, rate + over / seconds)
+            rate = (
+                rate + tuning.rate_gain_alone * over / seconds
+                if over > 0
+                else max(rate * tuning.ease, rate + over / seconds)
+            )
         elif not self._refused:
             # Nearly equal steps up and steeper ones down for larger shares make shares equal.
             rate *= 1 - tuning.give_back * share**2

@@ -112,8 +112,11 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """Windows after which it is judged whether keeping to them uses the budget."""
     calls_to_judge: int = 12
     """Own calls for that."""
-    good_use: float = 0.95
-    """Part of the allowed calls that windows have to use."""
+    good_use: float = 0.88
+    """Part of the allowed calls that windows have to use: the rest is lost where a window begins with a first call that
+    takes a tenth of it to be answered, and an even rate would not do better."""
+    least_limit: int = 20
+    """A limit below this says too little: one call more or less is a large part of it."""
     surely_alone: float = 0.98
     """Part of all calls that must be ours: with others, windows are shared better than a rate that begins unequal."""
     terrible_use: float = 0.6
