@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator, Sequence
 
 from .frame import Settings, Table
-from .ratelimit_judge import Judge, Verdict
+from .ratelimit_judge import Judge, Kind, Verdict
 from .ratelimit_rivals import LITERATURE, LIVE, NO_LIMITER, OURS
 from .ratelimit_simulated import Case, Client, Latency, Outcome, Simulator, judged, simulating
 
@@ -97,11 +97,13 @@ def _shared_cases() -> list[tuple[str, str, Case, float, float, float | None]]:
             None,
         ),
     ]
-    for kind in ("sliding", "gcra"):
+    continuous: tuple[Kind, ...] = ("sliding", "gcra")
+    windows: tuple[Kind, ...] = ("fixed", "first")
+    for kind in continuous:
         for count in (1, 3):
             case = Case(Judge(*_SHORT, kind=kind), several(count), 120.0, spread)
             rows.append((f"{kind}, {count} clients", "200/2 s", case, 97, 0.3, None))
-    for kind in ("fixed", "first"):
+    for kind in windows:
         for count in (1, 4):
             case = Case(Judge(*_SHORT, kind=kind, rounding="nearest"), several(count), 40.0, spread)
             rows.append((f"{kind}, rounded to nearest, {count} clients", "200/2 s", case, 96, 0.5, None))

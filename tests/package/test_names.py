@@ -73,7 +73,7 @@ def test_every_module_can_be_imported_alone() -> None:
     others have written is loaded beforehand, for speed."""
     code = """
 import importlib, json, os, sys
-import aiohttp.web, anyio, aiolimiter, msgspec, pytest, rich.console, sqlite3, typer
+import aiohttp.web, anyio, msgspec, pytest, rich.console, sqlite3, typer
 failed = {}
 for name in NAMES:
     reading, writing = os.pipe()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from itertools import pairwise
 
 import pytest
 
@@ -252,7 +253,7 @@ async def test_a_reset_far_away_in_the_very_first_answer_is_checked_too_less_and
         went.append(now())
         slot.answered(429, headers(0, int(80_000 - now())))
         slot.release()
-    gaps = [later - sooner for sooner, later in zip(went, went[1:], strict=False)]
+    gaps = [later - sooner for sooner, later in pairwise(went)]
     assert went[0] < 80_000 / 10
     assert all(gap > 60 for gap in gaps)
     assert gaps == sorted(gaps)

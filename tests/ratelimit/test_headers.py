@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from mittwald_async.runtime.operation import RateLimit
-from mittwald_async.runtime.ratelimit import X_RATELIMIT
+from mittwald_async.runtime.ratelimit import IETF, RATELIMIT, X_RATELIMIT, X_RATELIMIT_EPOCH, BudgetHeaders
 from mittwald_async.runtime.ratelimit import headers as room
 from mittwald_async.runtime.ratelimit.headers import EXEMPT, read_pause
 
@@ -124,3 +124,70 @@ def test_whatever_comes_is_read_without_harm(headers: dict[str, str]) -> None:
         assert told.limit is None or 0 < told.limit <= room.MOST_REQUESTS
         assert told.remaining is None or 0 <= told.remaining <= room.MOST_REQUESTS
         assert told.reset is None or 0 <= told.reset <= room.MOST_SECONDS
+
+
+def test_a_reset_as_a_timestamp_counts_from_the_servers_own_clock() -> None:
+    told = {"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "7", "X-RateLimit-Reset": "1760000030"}
+    date = {"Date": "Thu, 09 Oct 2025 08:53:20 GMT"}  # 1,760,000,000
+    assert X_RATELIMIT_EPOCH.read(told | date, lambda: 0.0) == RateLimit(60, 7, 30.0)
+    assert X_RATELIMIT_EPOCH.read(told, lambda: 1760000020.0) == RateLimit(60, 7, 10.0)
+    assert X_RATELIMIT_EPOCH.read(told, lambda: 1760000099.0) == RateLimit(60, 7, 0.0)
+    assert X_RATELIMIT_EPOCH.read(told, lambda: 0.0) == RateLimit(60, 7)  # Decades away.
+
+
+@pytest.mark.parametrize("bad", ["soon", "", "-5", "1e9", "٣"])
+def test_a_timestamp_that_is_none_is_left_out(bad: str) -> None:
+    assert X_RATELIMIT_EPOCH.read({"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": bad}) == RateLimit(None, 7)
+
+
+def test_the_older_draft_has_three_fields() -> None:
+    told = {"ratelimit-limit": "100", "ratelimit-remaining": "99", "ratelimit-reset": "50"}
+    assert RATELIMIT.read(told) == RATELIMIT.read(CIMultiDict(told)) == RateLimit(100, 99, 50.0)
+
+
+def test_only_the_form_that_is_expected_is_trusted() -> None:
+    x, older = {"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0"}, {"RateLimit-Limit": "5"}
+    structured = {"RateLimit": '"a";r=0;t=5'}
+    assert RATELIMIT.read(x | structured) is None
+    assert X_RATELIMIT.read(older | structured) is None
+    assert IETF.read(x | older) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "policy", "expected"),
+    [
+        ('"default";r=50;t=30', '"default";q=100;w=60', RateLimit(100, 50, 30.0)),
+        ('"default";r=50', '"default";q=100;w=60', RateLimit(100, 50, 60.0)),
+        ('"default";r=50;t=30', "", RateLimit(None, 50, 30.0)),
+        ('"a;b,c";r=1;t=2', '"a;b,c";q=3', RateLimit(3, 1, 2.0)),
+        ('"daily";r=900;t=7000, "burst";r=3;t=1', '"daily";q=1000;w=86400, "burst";q=10;w=1', RateLimit(10, 3, 1.0)),
+        ('"default";r=5;t=9;pk=:cHg=:', '"default";q=9;w=9;qu="requests"', RateLimit(9, 5, 9.0)),
+        ('"default" ; r=5; t=9', '"other";q=9', RateLimit(None, 5, 9.0)),
+    ],
+)
+def test_the_draft_of_today_is_read(state: str, policy: str, expected: RateLimit) -> None:
+    told = {"ratelimit": state} | ({"RATELIMIT-POLICY": policy} if policy else {})
+    assert IETF.read(told) == IETF.read(CIMultiDict(told)) == expected
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "default;r=5", '"a";r=-1', '"a";r=x', '"a";r=1.5', '"a;r=5', '"a";t=5', '"a";r=' + "9" * 30, "1", '"']
+)
+def test_what_is_malformed_is_ignored(bad: str) -> None:
+    assert IETF.read({"RateLimit": bad}) is None
+
+
+def test_a_malformed_policy_takes_nothing_from_the_state() -> None:
+    assert IETF.read({"RateLimit": '"a";r=5;t=1', "RateLimit-Policy": "a;q=5"}) == RateLimit(None, 5, 1.0)
+
+
+def test_headers_without_a_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="needs a name"):
+        BudgetHeaders(limit="")
+
+
+@settings(deadline=None)
+@given(state=st.text(max_size=40), policy=st.text(max_size=40))
+def test_whatever_stands_in_a_structured_field_does_no_harm(state: str, policy: str) -> None:
+    told = IETF.read({"RateLimit": state, "RateLimit-Policy": policy})
+    assert told is None or told.remaining is not None
