@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ._version import __version__
+from .runtime.budget_headers import X_RATELIMIT
 from .runtime.error_bodies import ErrorBody
 from .runtime.lists import PagingNames
 from .runtime.profile import EventIds, ForbiddenEnding, Profile
@@ -27,6 +28,7 @@ PROFILE = Profile(
         limit_header="X-Pagination-Limit",
         skip_header="X-Pagination-Skip",
     ),
+    budget_headers=X_RATELIMIT,
     errors=ErrorBody(
         # A few routes call the type of their errors "name".
         type=("type", "name"),

@@ -172,7 +172,8 @@ class Client:
             await session.close()
             raise shared.unusable() if shared.closed else ClientStateError("the client is open already: use it")
         identity = None if shared.credentials is None else shared.credentials.identity
-        shared.limiter = Limiters.shared((str(shared.origin), identity))
+        key = (str(shared.origin), identity)
+        shared.limiter = Limiters.shared(key, budget_headers=shared.profile.budget_headers, clock=shared.clock)
         shared.session = session
         return self
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import msgspec
 from yarl import URL
 
+from .budget_headers import BudgetHeaders
 from .error_bodies import ErrorBody
 from .errors import ConfigurationError
 from .lists import PagingNames
@@ -69,6 +70,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     """`Accept` of calls whose operation documents no other type."""
     paging: PagingNames = PagingNames()
     errors: ErrorBody = ErrorBody()
+    budget_headers: BudgetHeaders | None = None
+    """Which headers state the request budget; `None`: no header is believed, and only a 429 slows calls down."""
     events: EventIds | None = None
     """`None`: what was written can be read at once, and no event header is sent."""
     scope_parameters: frozenset[str] = frozenset()

@@ -203,7 +203,7 @@ async def test_a_clock_handed_in_governs_max_wait_rates_and_pauses() -> None:
 
 @virtual
 async def test_a_pause_longer_than_allowed_raises_for_all_instead_of_sleeping_silently() -> None:
-    limiter, policy = Limiter(), Policy(max_demanded_pause=120.0)
+    limiter, policy = Limiter(), Policy(max_retry_wait=120.0)
     first = await limiter.acquire("r", policy)
     waiting = [asyncio.create_task(limiter.acquire("r", policy)) for _ in range(3)]
     await asyncio.sleep(0.1)
@@ -217,7 +217,7 @@ async def test_a_pause_longer_than_allowed_raises_for_all_instead_of_sleeping_si
     assert caught.value.retry_after == pytest.approx(3600)
     assert did_you_mean(now(), 0.1)
     assert (limiter.status.waiting, limiter.status.in_flight) == (0, 0)
-    patient = await limiter.acquire("r", Policy(max_demanded_pause=4000.0))
+    patient = await limiter.acquire("r", Policy(max_retry_wait=4000.0))
     assert did_you_mean(now(), 3600.1)
     patient.release()
 
@@ -226,7 +226,7 @@ async def test_a_pause_longer_than_allowed_raises_for_all_instead_of_sleeping_si
 async def test_a_pause_that_is_short_enough_is_waited() -> None:
     limiter = Limiter()
     await call(limiter, 429, {"Retry-After": "100"})
-    (await limiter.acquire("r", Policy(max_demanded_pause=120.0))).release()
+    (await limiter.acquire("r", Policy(max_retry_wait=120.0))).release()
     assert did_you_mean(now(), 100)
 
 

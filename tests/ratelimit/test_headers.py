@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from mittwald_async.runtime.operation import RateLimit
-from mittwald_async.runtime.ratelimit import IETF, RATELIMIT, X_RATELIMIT, X_RATELIMIT_EPOCH, BudgetHeaders
+from mittwald_async.runtime.ratelimit import (
+    IETF,
+    RATELIMIT,
+    X_RATELIMIT,
+    X_RATELIMIT_EPOCH,
+    BudgetHeaders,
+    HeaderReader,
+)
 from mittwald_async.runtime.ratelimit import headers as room
 from mittwald_async.runtime.ratelimit.headers import EXEMPT, read_pause
 
@@ -30,54 +37,62 @@ def saved(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("case", [str.lower, str.upper, str.title, str])
 def test_any_spelling_is_read(case: Callable[[str], str]) -> None:
     plain = {case("X-RateLimit-Limit"): "3000", case("X-RateLimit-Remaining"): "2999", case("X-RateLimit-Reset"): "600"}
-    assert X_RATELIMIT.read(plain) == RateLimit(3000, 2999, 600.0)
-    assert X_RATELIMIT.read(CIMultiDict(plain)) == RateLimit(3000, 2999, 600.0)
+    assert HeaderReader(X_RATELIMIT).read(plain) == RateLimit(3000, 2999, 600.0)
+    assert HeaderReader(X_RATELIMIT).read(CIMultiDict(plain)) == RateLimit(3000, 2999, 600.0)
 
 
 def test_nothing_said_is_none() -> None:
-    assert X_RATELIMIT.read({}) is None
-    assert X_RATELIMIT.read({"Content-Type": "application/json"}) is None
+    assert HeaderReader(X_RATELIMIT).read({}) is None
+    assert HeaderReader(X_RATELIMIT).read({"Content-Type": "application/json"}) is None
 
 
 @pytest.mark.parametrize("text", ["yes", "Yes", " true ", "1"])
 def test_exempt_routes_say_so(text: str) -> None:
-    assert X_RATELIMIT.read({"x-ratelimit-exempt": text}) == RateLimit(exempt=True)
+    assert HeaderReader(X_RATELIMIT).read({"x-ratelimit-exempt": text}) == RateLimit(exempt=True)
 
 
 def test_exempt_no_is_not_exempt() -> None:
-    assert X_RATELIMIT.read({"X-RateLimit-Exempt": "no"}) is None
-    assert X_RATELIMIT.read({"X-RateLimit-Exempt": "no", "X-RateLimit-Limit": "5"}) == RateLimit(5)
+    assert HeaderReader(X_RATELIMIT).read({"X-RateLimit-Exempt": "no"}) is None
+    assert HeaderReader(X_RATELIMIT).read({"X-RateLimit-Exempt": "no", "X-RateLimit-Limit": "5"}) == RateLimit(5)
 
 
 @pytest.mark.parametrize(
     "bad", ["-1", "", "many", "1e3", "٣", "1_000", "0x10", "99999999999", "12.5", "3000, 3000", "+5"]
 )
 def test_counts_that_are_no_counts_are_left_out(bad: str) -> None:
-    assert X_RATELIMIT.read({"X-RateLimit-Limit": bad, "X-RateLimit-Remaining": "7"}) == RateLimit(None, 7)
+    assert HeaderReader(X_RATELIMIT).read({"X-RateLimit-Limit": bad, "X-RateLimit-Remaining": "7"}) == RateLimit(
+        None, 7
+    )
 
 
 @pytest.mark.parametrize("bad", ["-1", "", "soon", "nan", "inf", "1e9", "1760000000", "86401", "9" * 40, "1.2.3"])
 def test_resets_that_make_no_sense_are_left_out(bad: str) -> None:
-    assert X_RATELIMIT.read({"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": bad}) == RateLimit(None, 7)
+    assert HeaderReader(X_RATELIMIT).read({"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": bad}) == RateLimit(
+        None, 7
+    )
 
 
 def test_fractions_and_blanks_are_read() -> None:
-    assert X_RATELIMIT.read({"X-RateLimit-Reset": " 1.5 ", "X-RateLimit-Limit": " 30 "}) == RateLimit(30, None, 1.5)
+    assert HeaderReader(X_RATELIMIT).read({"X-RateLimit-Reset": " 1.5 ", "X-RateLimit-Limit": " 30 "}) == RateLimit(
+        30, None, 1.5
+    )
 
 
 def test_more_remaining_than_the_limit_is_the_limit() -> None:
-    assert X_RATELIMIT.read({"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "50"}) == RateLimit(10, 10)
+    assert HeaderReader(X_RATELIMIT).read({"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "50"}) == RateLimit(
+        10, 10
+    )
 
 
 def test_a_limit_of_nothing_is_not_believed() -> None:
-    assert X_RATELIMIT.read({"X-RateLimit-Limit": "0", "X-RateLimit-Remaining": "0"}) is None
+    assert HeaderReader(X_RATELIMIT).read({"X-RateLimit-Limit": "0", "X-RateLimit-Remaining": "0"}) is None
 
 
 def test_nonsense_is_logged_once(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "_complained", set[str]())
     with caplog.at_level(logging.WARNING, "mittwald_async.ratelimit"):
         for _ in range(3):
-            X_RATELIMIT.read({"X-RateLimit-Limit": "lots"})
+            HeaderReader(X_RATELIMIT).read({"X-RateLimit-Limit": "lots"})
     assert [record.getMessage() for record in caplog.records] == ["ignoring X-RateLimit-Limit: 'lots' (said once)"]
 
 
@@ -87,7 +102,7 @@ def test_what_is_easily_read_wrong_is_read_right(case: Path, mapping: Callable[[
     found = saved(case)
     told = found["told"]
     expected = EXEMPT if told == "exempt" else told and RateLimit(*told)
-    assert X_RATELIMIT.read(mapping(found["headers"])) == expected
+    assert HeaderReader(X_RATELIMIT).read(mapping(found["headers"])) == expected
     assert read_pause(mapping(found["headers"])) == found["pause"]
 
 
@@ -97,7 +112,7 @@ def test_however_much_nonsense_comes_each_header_is_complained_of_once(
     monkeypatch.setattr(room, "_complained", set[str]())
     with caplog.at_level(logging.WARNING, "mittwald_async.ratelimit"):
         for path in CORPUS * 2:
-            X_RATELIMIT.read(saved(path)["headers"])
+            HeaderReader(X_RATELIMIT).read(saved(path)["headers"])
     assert len(caplog.records) == 3
     assert all(len(record.getMessage()) < 200 for record in caplog.records)
 
@@ -118,7 +133,7 @@ def with_corpus(test: Callable[[dict[str, str]], None]) -> Callable[[dict[str, s
 @given(headers=st.dictionaries(_NAME, st.text(max_size=30) | st.integers().map(str) | st.floats().map(str)))
 @with_corpus
 def test_whatever_comes_is_read_without_harm(headers: dict[str, str]) -> None:
-    told, pause = X_RATELIMIT.read(headers), read_pause(headers)
+    told, pause = HeaderReader(X_RATELIMIT).read(headers), read_pause(headers)
     assert pause is None or 0 <= pause <= room.MOST_SECONDS
     if told is not None:
         assert told.limit is None or 0 < told.limit <= room.MOST_REQUESTS
@@ -129,28 +144,34 @@ def test_whatever_comes_is_read_without_harm(headers: dict[str, str]) -> None:
 def test_a_reset_as_a_timestamp_counts_from_the_servers_own_clock() -> None:
     told = {"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "7", "X-RateLimit-Reset": "1760000030"}
     date = {"Date": "Thu, 09 Oct 2025 08:53:20 GMT"}  # 1,760,000,000
-    assert X_RATELIMIT_EPOCH.read(told | date, lambda: 0.0) == RateLimit(60, 7, 30.0)
-    assert X_RATELIMIT_EPOCH.read(told, lambda: 1760000020.0) == RateLimit(60, 7, 10.0)
-    assert X_RATELIMIT_EPOCH.read(told, lambda: 1760000099.0) == RateLimit(60, 7, 0.0)
-    assert X_RATELIMIT_EPOCH.read(told, lambda: 0.0) == RateLimit(60, 7)  # Decades away.
+    assert HeaderReader(X_RATELIMIT_EPOCH).read(told | date, lambda: 0.0) == RateLimit(60, 7, 30.0)
+    assert HeaderReader(X_RATELIMIT_EPOCH).read(told, lambda: 1760000020.0) == RateLimit(60, 7, 10.0)
+    assert HeaderReader(X_RATELIMIT_EPOCH).read(told, lambda: 1760000099.0) == RateLimit(60, 7, 0.0)
+    assert HeaderReader(X_RATELIMIT_EPOCH).read(told, lambda: 0.0) == RateLimit(60, 7)  # Decades away.
 
 
 @pytest.mark.parametrize("bad", ["soon", "", "-5", "1e9", "٣"])
 def test_a_timestamp_that_is_none_is_left_out(bad: str) -> None:
-    assert X_RATELIMIT_EPOCH.read({"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": bad}) == RateLimit(None, 7)
+    assert HeaderReader(X_RATELIMIT_EPOCH).read({"X-RateLimit-Remaining": "7", "X-RateLimit-Reset": bad}) == RateLimit(
+        None, 7
+    )
 
 
 def test_the_older_draft_has_three_fields() -> None:
     told = {"ratelimit-limit": "100", "ratelimit-remaining": "99", "ratelimit-reset": "50"}
-    assert RATELIMIT.read(told) == RATELIMIT.read(CIMultiDict(told)) == RateLimit(100, 99, 50.0)
+    assert (
+        HeaderReader(RATELIMIT).read(told)
+        == HeaderReader(RATELIMIT).read(CIMultiDict(told))
+        == RateLimit(100, 99, 50.0)
+    )
 
 
 def test_only_the_form_that_is_expected_is_trusted() -> None:
     x, older = {"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0"}, {"RateLimit-Limit": "5"}
     structured = {"RateLimit": '"a";r=0;t=5'}
-    assert RATELIMIT.read(x | structured) is None
-    assert X_RATELIMIT.read(older | structured) is None
-    assert IETF.read(x | older) is None
+    assert HeaderReader(RATELIMIT).read(x | structured) is None
+    assert HeaderReader(X_RATELIMIT).read(older | structured) is None
+    assert HeaderReader(IETF).read(x | older) is None
 
 
 @pytest.mark.parametrize(
@@ -167,18 +188,18 @@ def test_only_the_form_that_is_expected_is_trusted() -> None:
 )
 def test_the_draft_of_today_is_read(state: str, policy: str, expected: RateLimit) -> None:
     told = {"ratelimit": state} | ({"RATELIMIT-POLICY": policy} if policy else {})
-    assert IETF.read(told) == IETF.read(CIMultiDict(told)) == expected
+    assert HeaderReader(IETF).read(told) == HeaderReader(IETF).read(CIMultiDict(told)) == expected
 
 
 @pytest.mark.parametrize(
     "bad", ["", "default;r=5", '"a";r=-1', '"a";r=x', '"a";r=1.5', '"a;r=5', '"a";t=5', '"a";r=' + "9" * 30, "1", '"']
 )
 def test_what_is_malformed_is_ignored(bad: str) -> None:
-    assert IETF.read({"RateLimit": bad}) is None
+    assert HeaderReader(IETF).read({"RateLimit": bad}) is None
 
 
 def test_a_malformed_policy_takes_nothing_from_the_state() -> None:
-    assert IETF.read({"RateLimit": '"a";r=5;t=1', "RateLimit-Policy": "a;q=5"}) == RateLimit(None, 5, 1.0)
+    assert HeaderReader(IETF).read({"RateLimit": '"a";r=5;t=1', "RateLimit-Policy": "a;q=5"}) == RateLimit(None, 5, 1.0)
 
 
 def test_headers_without_a_name_are_refused() -> None:
@@ -189,5 +210,10 @@ def test_headers_without_a_name_are_refused() -> None:
 @settings(deadline=None)
 @given(state=st.text(max_size=40), policy=st.text(max_size=40))
 def test_whatever_stands_in_a_structured_field_does_no_harm(state: str, policy: str) -> None:
-    told = IETF.read({"RateLimit": state, "RateLimit-Policy": policy})
+    told = HeaderReader(IETF).read({"RateLimit": state, "RateLimit-Policy": policy})
     assert told is None or told.remaining is not None
+
+
+def test_where_the_api_states_no_budget_nothing_is_read() -> None:
+    told = {"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0", "RateLimit": '"a";r=0;t=5'}
+    assert HeaderReader(None).read(CIMultiDict(told)) is None

@@ -9,7 +9,8 @@ hold. Every constant is in `tuning`.
 
 from __future__ import annotations
 
-from .headers import IETF, RATELIMIT, X_RATELIMIT, X_RATELIMIT_EPOCH, BudgetHeaders
+from ..budget_headers import IETF, RATELIMIT, X_RATELIMIT, X_RATELIMIT_EPOCH, BudgetHeaders
+from .headers import HeaderReader
 from .limiter import Limiter, Limiters, Slot
 from .policy import Policy, RateLimitStatus, RateLimitWait
 from .tuning import TUNING, Tuning
@@ -21,6 +22,7 @@ __all__ = [
     "X_RATELIMIT",
     "X_RATELIMIT_EPOCH",
     "BudgetHeaders",
+    "HeaderReader",
     "Limiter",
     "Limiters",
     "Policy",

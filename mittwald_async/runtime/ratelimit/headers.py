@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Literal
 
-import msgspec
 from multidict import istr
 
+from ..budget_headers import BudgetHeaders
 from ..logs import logger
 from ..operation import RateLimit
 
@@ -18,41 +17,31 @@ MOST_SECONDS = 86_400.0
 """A reset further away than a day is taken for nonsense; so a timestamp in its place stops nobody."""
 
 EXEMPT = RateLimit(exempt=True)
+_NONE = BudgetHeaders(structured="")
+"""No response has a header without a name."""
 _RETRY = "Retry-After"
 
 _log = logger("ratelimit")
 _complained: set[str] = set()
 
 
-class BudgetHeaders(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """Which headers state an API's request budget, and what its reset means. Other forms are not read.
+class HeaderReader:
+    """Reads the headers in which one API states its budget, and no others.
 
-    Raises:
-        ValueError: a name is missing.
+    Args:
+        form: which headers, and what the reset means; `None`: the API states no budget.
     """
 
-    limit: str = "X-RateLimit-Limit"
-    """Requests per window."""
-    remaining: str = "X-RateLimit-Remaining"
-    """Requests left in it."""
-    reset: str = "X-RateLimit-Reset"
-    """When the next window begins."""
-    reset_is: Literal["seconds", "epoch"] = "seconds"
-    """Seconds left, or seconds since 1970."""
-    exempt: str | None = "X-RateLimit-Exempt"
-    """A header that says `yes` on routes that draw on no budget; `None`: there is none."""
-    structured: str | None = None
-    """Instead of all of the above: the IETF draft's field, `RateLimit` (`"name";r=50;t=30`), beside `RateLimit-Policy`
-    (`"name";q=100;w=60`)."""
+    __slots__ = ("_by_lower", "_names", "_seconds", "_structured")
 
-    def __post_init__(self) -> None:
-        if self.structured is None:
-            if not (self.limit and self.remaining and self.reset):
-                raise ValueError("BudgetHeaders needs a name for limit, remaining and reset")
-            # Strings whose folding is known: in a case-insensitive mapping they are found in half the time.
-            names = tuple(istr(name) for name in (self.limit, self.remaining, self.reset, self.exempt or ""))
-            self.__dict__["_names"] = names
-            self.__dict__["_by_lower"] = {name.lower(): name for name in names if name}
+    def __init__(self, form: BudgetHeaders | None) -> None:
+        form = form or _NONE
+        # Strings whose folding is known: in a case-insensitive mapping they are found in half the time.
+        names = (istr(form.limit), istr(form.remaining), istr(form.reset), istr(form.exempt or ""))
+        self._names = names
+        self._by_lower = {name.lower(): name for name in names if name}
+        self._seconds = form.reset_is == "seconds"
+        self._structured = form.structured
 
     def read(self, headers: Mapping[str, str], wall: Callable[[], float] = time.time) -> RateLimit | None:
         """The budget as one response states it.
@@ -65,20 +54,20 @@ class BudgetHeaders(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             What could be read: values that are not plain non-negative numbers of a sensible size are left out (and logged
             once per header). `None` where nothing was stated.
         """
-        if self.structured is not None:
-            return _structured(headers, self.structured)
-        name_limit, name_remaining, name_reset, name_exempt = self.__dict__["_names"]
+        if self._structured is not None:
+            return _structured(headers, self._structured)
+        name_limit, name_remaining, name_reset, name_exempt = self._names
         limit, remaining, reset = headers.get(name_limit), headers.get(name_remaining), headers.get(name_reset)
         exempt = headers.get(name_exempt)
         if limit and remaining and reset and exempt is None and len(limit) <= 7 and len(reset) <= 4:
             # Nearly every answer: three plain numbers that make sense.
             digits = limit + remaining + reset
-            if len(digits) <= 18 and digits.isdigit() and digits.isascii() and self.reset_is == "seconds":
+            if len(digits) <= 18 and digits.isdigit() and digits.isascii() and self._seconds:
                 whole, rest = int(limit), int(remaining)
                 if 0 < whole >= rest:
                     return RateLimit(whole, rest, float(reset))
         if limit is None and remaining is None and reset is None and exempt is None:
-            by_lower = self.__dict__["_by_lower"]
+            by_lower = self._by_lower
             found = {by_lower[low]: value for name, value in headers.items() if (low := name.lower()) in by_lower}
             if not found:
                 return None
@@ -86,20 +75,8 @@ class BudgetHeaders(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             exempt = found.get(name_exempt)
         if exempt is not None and exempt.strip().lower() in ("yes", "true", "1"):
             return EXEMPT
-        until = _seconds(name_reset, reset) if self.reset_is == "seconds" else _until(name_reset, reset, headers, wall)
+        until = _seconds(name_reset, reset) if self._seconds else _until(name_reset, reset, headers, wall)
         return _budget(name_limit, _count(name_limit, limit), _count(name_remaining, remaining), until)
-
-
-X_RATELIMIT = BudgetHeaders()
-"""`X-RateLimit-*` with the seconds left."""
-X_RATELIMIT_EPOCH = BudgetHeaders(reset_is="epoch")
-"""`X-RateLimit-*` with the reset as a timestamp."""
-RATELIMIT = BudgetHeaders(
-    limit="RateLimit-Limit", remaining="RateLimit-Remaining", reset="RateLimit-Reset", exempt=None
-)
-"""The older drafts of the IETF: three fields, seconds left."""
-IETF = BudgetHeaders(structured="RateLimit")
-"""The IETF draft of today: `RateLimit` and `RateLimit-Policy` as structured fields."""
 
 
 def read_pause(headers: Mapping[str, str]) -> float | None:
@@ -132,6 +109,8 @@ def _budget(name: str, most: int | None, left: int | None, until: float | None) 
 
 def _structured(headers: Mapping[str, str], name: str) -> RateLimit | None:
     """The budget of which least remains, with the policy of the same name. A malformed field is ignored whole."""
+    if not name:
+        return None
     states, policies = _items(headers, name), _items(headers, f"{name}-Policy")
     found: RateLimit | None = None
     for label, state in states.items():

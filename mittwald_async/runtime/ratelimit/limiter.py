@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 import msgspec
 from msgspec.structs import replace
 
+from ..budget_headers import X_RATELIMIT, BudgetHeaders
 from ..clock import Clock, SystemClock
 from ..errors import ClientStateError, RateLimitError
 from ..operation import RateLimit
@@ -20,7 +21,7 @@ from .alarm import Alarm, ClockAlarm, LoopAlarm
 from .backoff import Backoff
 from .ceilings import Ceilings
 from .estimate import Estimate
-from .headers import X_RATELIMIT, BudgetHeaders, read_pause
+from .headers import HeaderReader, read_pause
 from .policy import DEFAULT, Policy, RateLimitStatus, RateLimitWait
 from .route_budgets import MOST_ROUTES, RouteBudgets
 from .scheduler import PriorityQueue, Scheduler, pause_too_long, wait_too_long
@@ -69,7 +70,7 @@ class Slot(msgspec.Struct, eq=False):
             What they said of the budget, `None` if nothing.
         """
         limiter = self.limiter
-        reading = limiter.budget_headers.read(headers)
+        reading = limiter.reader.read(headers)
         if self.state == _SENT:
             self.state = _ANSWERED
             if (
@@ -163,7 +164,7 @@ class Limiter:
     call goes alone, then all.
 
     Args:
-        budget_headers: which headers state the budget.
+        budget_headers: which headers state the budget; `None`: the API states none.
         clock: governs all waits; the event loop's own time if not given.
         random: gives numbers from 0 to 1, for the jitter of back-off.
         tuning: how careful to be.
@@ -172,12 +173,12 @@ class Limiter:
     def __init__(
         self,
         *,
-        budget_headers: BudgetHeaders = X_RATELIMIT,
+        budget_headers: BudgetHeaders | None = X_RATELIMIT,
         clock: Clock | None = None,
         random: Callable[[], float] = chance,
         tuning: Tuning = TUNING,
     ) -> None:
-        self.budget_headers: BudgetHeaders = budget_headers
+        self.reader: HeaderReader = HeaderReader(budget_headers)
         self.now: Callable[[], float] = monotonic
         """The time on the limiter's clock, once it is in use on a loop."""
         self._clock = None if isinstance(clock, SystemClock) else clock
@@ -265,7 +266,7 @@ class Limiter:
         budget.enter(slot)
         budget.pump()
         if slot.state == _OVER:  # The server asked for a longer pause than this caller allows.
-            raise pause_too_long(self._longest_pause(slot), policy.max_demanded_pause)
+            raise pause_too_long(self._longest_pause(slot), policy.max_retry_wait)
         if not slot.waits:
             return slot
         if max_wait is not None or on_wait is not None:
@@ -424,13 +425,13 @@ class Limiters:
 
     @classmethod
     def shared(
-        cls, key: Hashable, *, budget_headers: BudgetHeaders = X_RATELIMIT, clock: Clock | None = None
+        cls, key: Hashable, *, budget_headers: BudgetHeaders | None = X_RATELIMIT, clock: Clock | None = None
     ) -> Limiter:
         """The limiter of this key on the running loop. It lives as long as it is held.
 
         Args:
             key: origin and identity of the credential; never the credential itself.
-            budget_headers: which headers state the budget.
+            budget_headers: which headers state the budget; `None`: the API states none.
             clock: governs all waits; the event loop's own time if not given.
         """
         own_clock = None if clock is None or isinstance(clock, SystemClock) else clock

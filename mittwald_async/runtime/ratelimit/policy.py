@@ -28,7 +28,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     """A ceiling of its own, `(calls, seconds)`, whatever the server allows. Callers with the same one share it."""
     max_concurrency: int | None = None
     """Most calls in flight under this ceiling. Callers with the same one share it; calls of others do not count."""
-    max_demanded_pause: float = inf
+    max_retry_wait: float = inf
     """Seconds; where the server asks for a longer pause in a `Retry-After`, calls fail instead of waiting."""
 
 

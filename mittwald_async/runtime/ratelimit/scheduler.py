@@ -225,7 +225,7 @@ class Scheduler:
         for queue in list(self._queues.values()):
             policy, route = queue.key
             turn = self.next_turn(now, policy, route)
-            if turn.demanded and turn.at - now > policy.max_demanded_pause:
+            if turn.demanded and turn.at - now > policy.max_retry_wait:
                 self._refuse(queue, now, turn)
                 continue
             if queue.has_deadlines and turn.sure and queue.looked_until + _NOTABLE_DELAY < turn.at < inf:
@@ -241,7 +241,7 @@ class Scheduler:
     def _refuse(self, queue: PriorityQueue, now: float, turn: Turn) -> None:
         """The server asks for a longer pause than these callers allow."""
         for waiter in [waiter for waiter in queue.line if waiter.waits]:
-            waiter.fail(pause_too_long(turn.at - now, queue.key[0].max_demanded_pause))
+            waiter.fail(pause_too_long(turn.at - now, queue.key[0].max_retry_wait))
 
     def _give_up(self, queue: PriorityQueue, now: float, at: float) -> None:
         """Fail those whose patience ends before the next turn comes. Looked at once per half second of delay."""
