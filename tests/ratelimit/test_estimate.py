@@ -194,7 +194,7 @@ def test_a_newcomer_to_a_used_window_goes_gently_until_it_knows_better() -> None
 
 
 def test_a_newcomer_to_a_window_with_plenty_left_does_not_wait_for_proof_that_it_is_alone() -> None:
-    for remaining, limit in ((2599, 3000), (899, 3000), (600, 1000)):
+    for remaining, limit in ((2599, 3000), (899, 3000), (900, 1000)):
         estimate = opened(remaining=remaining, reset=300, limit=limit)
         assert estimate.others.suspect
         estimate.others.proof = 1

@@ -420,7 +420,9 @@ class Estimate:
         others, tuning, was_active = self.others, self._tuning, self.rate.active
         before = inf if first or not others.count else self._stated_end
         if not first:
-            self.rate.window_over(now, self.limit or 0, self.period, self.own, self.own + others.foreign, remaining)
+            # Rounded down, a window of two seconds is stated as one.
+            lasts = self.period + (self.skew.high if self.period <= tuning.rounding else 0.0)
+            self.rate.window_over(now, self.limit or 0, lasts, self.own, self.own + others.foreign, remaining)
             self.skew.open(now - self._stated_end)
         others.new_window(self.own, self.in_flight, self.number)
         self.period = max(self.period, min(reset, max(tuning.believable_reset, tuning.doubtful_factor * self.period)))

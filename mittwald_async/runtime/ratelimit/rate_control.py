@@ -84,8 +84,8 @@ class RateControl:
         lasted, self._began = now - self._began, now
         self._quick_windows = self._quick_windows + 1 if lasted < tuning.quick_window * period else 0
         self._poor_openings = self._poor_openings + 1 if remaining < tuning.poor_opening * limit else 0
-        large = limit >= tuning.least_limit
-        if large and self._poor_openings >= tuning.poor_openings and period <= tuning.short_window:
+        large = limit >= tuning.least_limit and period <= tuning.short_window
+        if large and self._poor_openings >= tuning.poor_openings:
             # The window is nearly empty whenever it should have begun: others live on what slides in.
             self._enter(limit / period * tuning.share_at_first, limit / period)
             self._restart(now)
@@ -115,7 +115,9 @@ class RateControl:
         eager = self._waited >= tuning.eager_part * calls
         if eager and (few or wasted) and self._tried <= 0:
             share = min(1.0, max(calls / max(1, self._used), 1 / tuning.most_clients))
-            rate = min(calls / seconds, share * limit / period) * tuning.entry_of_few if few else share * limit / period
+            rate = calls / seconds  # What went through for certain; the rest is found in what is left over.
+            if few:
+                rate = min(rate, share * limit / period) * tuning.entry_of_few
             self._enter(rate, limit / period)
         self._restart(now)
 

@@ -31,7 +31,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     may take so much; the others, who find it begun, leave it the rest."""
     newcomer_growth: int = 4
     """Answers without a trace of others for each further call in flight; above `plenty`, each answer allows one more."""
-    plenty: int = 512
+    plenty: int = 768
     """Remaining calls above which pacing a newcomer protects nobody: overshoot is bounded by the calls in flight, each
     answer tells at once what others took, and no client has so many in flight."""
     plenty_part: float = 0.05
@@ -89,7 +89,8 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
 
     # -- an even rate, where windows cannot be made out -------------------------------------------------------------------
     short_window: float = 3.0
-    """Seconds of a window up to which a reset in whole seconds may say too little about its end."""
+    """Seconds of a window up to which a reset in whole seconds may say too little about its end. Longer ones are used
+    to more than 99 % as windows, also where they slide."""
     quick_window: float = 0.5
     """Part of a window: what rises again sooner than this is not a window that begins."""
     whole_window: float = 0.75
