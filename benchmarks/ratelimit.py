@@ -11,20 +11,15 @@ Where the rest goes. A lone client: to the last calls of a window, which it spre
 call that opens each window alone. In company: to the calls that each leaves to the others at the end of a window, half to
 one per cent of it. 429s that remain are those of the first moments, when somebody still believes to be alone.
 
-A newcomer does not know whether others come at the same moment, so it begins with a sixteenth of what remains under way
-and opens up with every answer. Where a window is a few thousand calls nobody notices; a job of 90 calls in a window of 100
-takes some round trips longer than the one it would take at full speed.
+A newcomer does not know whether others come at the same moment, so it begins with a part of what remains in flight and
+opens up with every answer. Where a window is a few thousand calls nobody notices; a job of 90 calls in a window of 100 takes
+one round trip longer than the two it would take at full speed.
 
 A 429 that contradicts the budget stops everybody for one step of back-off; the same limiter is shown waiting for the reset
 each time, which is right only where the window is empty. Somebody who clicks costs a few seconds of sharing each time, and
 as much as they take of a window is kept for them; who calls about once a second all the time is shared with all the time.
 
-What misses is all among the hard cases. In windows of a few seconds a reset in whole seconds says little: rounded to the
-nearest second, one caller uses 80 % if windows begin with a first call, and four 90 %, because what is told depends on
-when it is asked. Of sliding windows of two seconds 70 to 80 % are used; four clients in longer ones use all, but with about
-1 % of 429s and unequal shares. Next to somebody without limiter four of ours see up to 1 % of 429s, whenever that one
-empties the window between two calls. Fewer than some ten calls per client and window cannot be shared evenly: eight clients
-of 50 calls a second see 5 % of 429s.
+What misses is all among the hard cases, which have a benchmark of their own, `ratelimit_hard`.
 """
 
 from __future__ import annotations

@@ -24,7 +24,6 @@ class LoopAlarm:
     Args:
         loop: the loop; `now` and the instants are of its time.
         ring: what to call.
-        ahead: seconds that the instants are ahead of the loop's time.
     """
 
     __slots__ = ("_at", "_loop", "_ring", "_timer")
