@@ -238,6 +238,15 @@ class Redirect:
 
 
 @dataclass(frozen=True)
+class PagingNames:
+    """What the parameters of pages are called on the wire, in most lists of an API."""
+
+    limit: str = "limit"
+    skip: str = "skip"
+    page: str = "page"
+
+
+@dataclass(frozen=True)
 class Server:
     """A base URL. Variables stand in braces: for each its default and the values it may have (none: any)."""
 
@@ -274,3 +283,4 @@ class Surface:
     servers: tuple[Server, ...] = ()
     schemes: tuple[SecurityScheme, ...] = ()
     """Those that operations demand, the most demanded one first."""
+    paging_names: PagingNames = PagingNames()

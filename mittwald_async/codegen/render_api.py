@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from . import ir
@@ -33,19 +34,25 @@ def group_class(group: str) -> str:
     return f"{pascal(group)}Group"
 
 
-def render_group(group: str, operations: Sequence[ir.Operation], config: Config, stamp: str) -> str:
+def render_group(
+    group: str, operations: Sequence[ir.Operation], config: Config, stamp: str, paging_names: ir.PagingNames
+) -> str:
     """The text of `api/<group>.py`."""
-    return _Group(group, operations, config).render(stamp)
+    return _Group(group, operations, config, paging_names).render(stamp)
 
 
 class _Group:
     """One module in the making."""
 
-    def __init__(self, group: str, operations: Sequence[ir.Operation], config: Config) -> None:
+    def __init__(
+        self, group: str, operations: Sequence[ir.Operation], config: Config, paging_names: ir.PagingNames
+    ) -> None:
+        self._paging_names = paging_names
         self._group = group
         self._operations = operations
         self._config = config
-        methods = frozenset(operation.name for operation in operations)
+        # inside the class methods hide what is imported; inside the module the records of operations do
+        methods = frozenset(name for one in operations for name in (one.name, constant_name(one.name)))
         homes = {name: f"{config.runtime}.{module}" for name, module in _RUNTIME.items()}
         self._imports = Imports(methods, {**homes, "MODELS": "."}, package="..models")
         self._runtime = sorted(set(homes.values()))
@@ -141,13 +148,21 @@ class _Group:
         return call(self._imports.name("Result"), *items)
 
     def _paging(self, paging: ir.Paging) -> Node:
-        # the runtime knows the usual names only; a parameter of another name is one like any other
-        items: list[Node] = [f"{flag}=True" for flag in ("limit", "skip", "page") if getattr(paging, flag) == flag]
+        # the profile has the usual names; a parameter of another name is one like any other
+        items: list[Node] = [
+            f"{flag}=True"
+            for flag in ("limit", "skip", "page")
+            if getattr(paging, flag) == getattr(self._paging_names, flag)
+        ]
         items += [
             f"{key}={value}" for key in ("default_limit", "max_limit") if (value := getattr(paging, key)) is not None
         ]
         items += ["totals=True"] if paging.totals else []
-        items += [f"{key}={quoted(value)}" for key in ("items", "total") if (value := getattr(paging, key)) is not None]
+        items += [
+            f"{key}={quoted(value)}"
+            for key in ("items", "total")
+            if (value := getattr(paging, key)) is not None and "." not in value
+        ]
         return call(self._imports.name("Paging"), *items)
 
     def _outcome(self, operation: ir.Operation) -> str:
@@ -201,7 +216,7 @@ class _Group:
             item = self._values.of(operation.paging.item)
             told = (
                 "every page, the next ones fetched as they are needed."
-                if operation.paging.limit
+                if operation.paging.limit == self._paging_names.limit
                 else "the list, as one page."
             )
             return "pages", f"{self._imports.name('Pages')}[{item}]", told
@@ -256,7 +271,8 @@ class _Group:
         return f"{argument.name}: {_optional(annotation)} = None"
 
     def _statement(self, operation: ir.Operation, shape: str, body_name: str) -> str:
-        path = tuple_of([one.name for one in operation.arguments if one.where == "path"])
+        by_wire = {one.wire: one.name for one in operation.arguments if one.where == "path"}
+        path = tuple_of([by_wire[wire] for wire in re.findall(r"\{([^{}]+)\}", operation.path)])
         query = _mapping([one for one in operation.arguments if one.where == "query"])
         headers = _mapping([one for one in operation.arguments if one.where in ("header", "cookie")])
         body: Node | None = None
