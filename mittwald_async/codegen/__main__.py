@@ -52,7 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and tell what differs")
     parser.add_argument(
-        "--config", type=Path, help="what is known of the API beside the document (default: mittwald's for this package)"
+        "--config",
+        type=Path,
+        help="what is known of the API beside the document (default: mittwald's for this package)",
     )
     parser.add_argument("--version", action="version", version=GENERATOR_VERSION)
     return parser
@@ -63,7 +65,9 @@ def _run(spec: str, out: Path, check: bool, config: Config, own: bool) -> int:
         raise DocumentError("no document: the configuration names none, give --spec")
     package = out.resolve().name
     if not package.isidentifier() or keyword.iskeyword(package):
-        raise DocumentError(f"{out}: {package!r} cannot be imported; give --out a directory that is named like a module")
+        raise DocumentError(
+            f"{out}: {package!r} cannot be imported; give --out a directory that is named like a module"
+        )
     if out.exists() and not out.is_dir():
         raise DocumentError(f"{out} is not a directory")
     if not out.parent.is_dir():

@@ -81,7 +81,9 @@ class Bodies:
                 explode=explode if isinstance(explode, bool) else style in (None, "form"),
             )
         if style is not None:
-            self._findings.add("style", f"{pointer}/encoding/{escaped(prop.wire)}", f"{style!r} is not a style: ignored")
+            self._findings.add(
+                "style", f"{pointer}/encoding/{escaped(prop.wire)}", f"{style!r} is not a style: ignored"
+            )
         if self._schemas.is_plain(prop.type) or isinstance(prop.type, ir.ListOf):
             return prop
         return replace(prop, style="form", explode=True)

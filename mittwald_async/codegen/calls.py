@@ -118,9 +118,7 @@ class Calls:
 
     # ---- arguments ----
 
-    def _arguments(
-        self, path: str, parameters: Iterable[Json], owner: Owner, pointer: str
-    ) -> tuple[ir.Argument, ...]:
+    def _arguments(self, path: str, parameters: Iterable[Json], owner: Owner, pointer: str) -> tuple[ir.Argument, ...]:
         in_path = re.findall(r"\{([^{}]+)\}", path)
         order = sorted(
             parameters,
@@ -142,7 +140,9 @@ class Calls:
         style, explode = (None, None) if content_type else self._style(node, made, pointer)
         name = free_name(snake(wire), [f"{where}_{snake(wire)}"], taken)
         if name != snake(wire):
-            self._findings.add("renamed", pointer, f"the argument is called {name}: another one is called {snake(wire)}")
+            self._findings.add(
+                "renamed", pointer, f"the argument is called {name}: another one is called {snake(wire)}"
+            )
         taken.add(name)
         return ir.Argument(
             name=name,
@@ -181,7 +181,9 @@ class Calls:
             if (style, explode) == ("form", True) or where == "header":
                 return None, None
             if style == "deepObject":
-                self._findings.add("style", pointer, "'deepObject' is for objects: the list is sent as name[0], name[1] …")
+                self._findings.add(
+                    "style", pointer, "'deepObject' is for objects: the list is sent as name[0], name[1] …"
+                )
         return style, explode
 
     def _named_apart(self, body: ir.Body, arguments: tuple[ir.Argument, ...]) -> ir.Body:

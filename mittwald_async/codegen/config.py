@@ -48,7 +48,13 @@ class PagingConfig:
     """Properties that say how many items the whole list has."""
     has_more: tuple[str, ...] = ("hasMore", "has_more", "pagination.hasMore", "meta.has_more")
     """Properties that say whether there is a page after this one."""
-    next_cursor: tuple[str, ...] = ("nextCursor", "next_cursor", "next_page_token", "nextPageToken", "pagination.nextCursor")
+    next_cursor: tuple[str, ...] = (
+        "nextCursor",
+        "next_cursor",
+        "next_page_token",
+        "nextPageToken",
+        "pagination.nextCursor",
+    )
     """Properties that hold the cursor of the next page."""
     link: bool = False
     """The address of the next page is in a `Link` header."""

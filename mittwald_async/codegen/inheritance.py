@@ -26,13 +26,15 @@ def resolve_inheritance(root: Json, findings: Findings) -> Json:
     own = _Own(schemas)
     schemas = {name: own.without_alternatives(name, schema) for name, schema in schemas.items()}
     children = _children(schemas)
-    bases = {name for name in children if "discriminator" in schemas[name] and not any(word in schemas[name] for word in _UNIONS)}
+    bases = {
+        name
+        for name in children
+        if "discriminator" in schemas[name] and not any(word in schemas[name] for word in _UNIONS)
+    }
     if not bases:
         return {**root, "components": {**root["components"], "schemas": schemas}}
     names = {name: _free_name(name, schemas) for name in sorted(bases)}
-    unions = {
-        new: _union_of(name, children, schemas) for name, new in names.items()
-    }
+    unions = {new: _union_of(name, children, schemas) for name, new in names.items()}
     for name, new in names.items():
         note = f"values may be of schemas that build on it: {new!r} stands for all of them"
         findings.add("inheritance", pointer_of("components", "schemas", name), note)
@@ -42,7 +44,10 @@ def resolve_inheritance(root: Json, findings: Findings) -> Json:
         "paths": _redirect(root["paths"], redirected),
         "components": {
             **root["components"],
-            "schemas": {**{name: _redirect(schema, redirected, named=True) for name, schema in schemas.items()}, **unions},
+            "schemas": {
+                **{name: _redirect(schema, redirected, named=True) for name, schema in schemas.items()},
+                **unions,
+            },
         },
     }
 

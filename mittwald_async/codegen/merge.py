@@ -155,7 +155,11 @@ class Merger:
         """What of two things said differently counts."""
         if key == "type" and {one, other} == {"integer", "number"}:
             return "integer"
-        if key == "additionalProperties" and isinstance(one, bool) is not isinstance(other, bool) and False not in (one, other):
+        if (
+            key == "additionalProperties"
+            and isinstance(one, bool) is not isinstance(other, bool)
+            and False not in (one, other)
+        ):
             return other if isinstance(one, bool) else one
         self._findings.add("allOf", pointer, f"{key!r} is said twice: the last one counts")
         return other

@@ -10,21 +10,21 @@ from .json_access import Json
 from .names import free_name, group_name, identifier, operation_name, singular, snake, squashed, words
 
 _ACTIONS = frozenset(
-    "accept ack acknowledge activate apply approve archive authorize bulk cancel change check clean cleanup clone close"
-    " complete confirm connect convert copy deactivate delegate deploy detach disable disconnect dispatch download enable"
-    " exchange execute export fetch finish forgot format generate geocode import initiate invite join leave link lock log"
-    " login logout mark merge migrate move notify parse pause ping preview process publish purge query reactivate rebuild"
-    " recover refresh regenerate register reject remove rename renew reopen reorder replace reset resend resize resolve"
-    " respond restart restore resume retry reverse revoke rotate run schedule search send set share sign start stop submit"
-    " subscribe suspend switch sync test track transfer translate trigger unarchive unlink unlock unpublish unsubscribe"
-    " update upgrade upload use validate verify withdraw".split()
+    ["accept", "ack", "acknowledge", "activate", "apply", "approve", "archive", "authorize", "bulk", "cancel", "change", "check", "clean", "cleanup", "clone", "close", "complete", "confirm", "connect", "convert", "copy", "deactivate", "delegate", "deploy", "detach", "disable", "disconnect", "dispatch", "download", "enable", "exchange", "execute", "export", "fetch", "finish", "forgot", "format", "generate", "geocode", "import", "initiate", "invite", "join", "leave", "link", "lock", "log", "login", "logout", "mark", "merge", "migrate", "move", "notify", "parse", "pause", "ping", "preview", "process", "publish", "purge", "query", "reactivate", "rebuild", "recover", "refresh", "regenerate", "register", "reject", "remove", "rename", "renew", "reopen", "reorder", "replace", "reset", "resend", "resize", "resolve", "respond", "restart", "restore", "resume", "retry", "reverse", "revoke", "rotate", "run", "schedule", "search", "send", "set", "share", "sign", "start", "stop", "submit", "subscribe", "suspend", "switch", "sync", "test", "track", "transfer", "translate", "trigger", "unarchive", "unlink", "unlock", "unpublish", "unsubscribe", "update", "upgrade", "upload", "use", "validate", "verify", "withdraw"]
 )
 """What the last step of a path may say is done."""
-_READING = frozenset("check download export fetch preview query search validate verify".split())
+_READING = frozenset(["check", "download", "export", "fetch", "preview", "query", "search", "validate", "verify"])
 """The same for GET, where most words are nouns."""
 _ITEM = {"get": "get", "put": "replace", "patch": "update", "delete": "delete", "post": "post", "head": "check"}
 """The verb for one thing, by HTTP method."""
-_COLLECTION = {"get": "list", "put": "replace", "patch": "update", "delete": "delete", "post": "create", "head": "check"}
+_COLLECTION = {
+    "get": "list",
+    "put": "replace",
+    "patch": "update",
+    "delete": "delete",
+    "post": "create",
+    "head": "check",
+}
 
 
 class MethodNames:
@@ -46,14 +46,16 @@ class MethodNames:
         if wanted_name:
             candidates = [identifier(wanted_name)]
         elif self._config.methods == "path":
-            candidates = route_names(method, self._without_prefix(path), (tag, group), is_list(responses))
+            candidates = route_names(method, self._without_prefix(path), (tag, group), is_list(responses, path))
         else:
             candidates = [operation_name(operation_id, group)]
         taken = {name for owner, name in self._names if owner == group}
         name = free_name(candidates[0], [*candidates[1:], snake(operation_id)], taken)
         if name != candidates[0] and not (self._config.methods == "path" and name in candidates):
             other = self._names[group, candidates[0]]
-            self._findings.add("renamed", pointer, f"called {group}.{name}: {other!r} is called {candidates[0]} already")
+            self._findings.add(
+                "renamed", pointer, f"called {group}.{name}: {other!r} is called {candidates[0]} already"
+            )
         self._names[group, name] = operation_id
         return group, name
 
@@ -89,21 +91,26 @@ class MethodNames:
         return path
 
 
-def is_list(responses: Json) -> bool:
-    """Whether the first success is an array, or an object around one."""
+_OF_ITEMS = frozenset(["data", "items", "results", "entries", "list", "records", "rows", "values", "content", "objects"])
+"""Properties that hold the items of a list."""
+
+
+def is_list(responses: Json, path: str = "") -> bool:
+    """Whether the first success is an array, or an object around one that is called like what the path ends in."""
+    last = next((step for step in reversed(path.split("/")) if step and not step.startswith("{")), "")
     for status, response in responses.items():
         if status.startswith("2"):
             for media in response.get("content", {}).values():
-                return _holds_array(media.get("schema", {}))
+                return _holds_items(media.get("schema", {}), {*_OF_ITEMS, squashed(last)})
     return False
 
 
-def _holds_array(schema: Json, depth: int = 0) -> bool:
+def _holds_items(schema: Json, names: set[str], depth: int = 0) -> bool:
     if schema.get("type") == "array":
         return True
     parts: Json = schema.get("properties", {})
     return depth < 2 and any(
-        _holds_array(part, depth + 1) for name, part in parts.items() if isinstance(part, dict) and name != "details"
+        _holds_items(part, names, depth + 1) for name, part in parts.items() if squashed(name) in names
     )
 
 

@@ -158,12 +158,16 @@ class _Normalizer:
             made["operationId"] = operation_id
         elif operation_id is not None:
             self._note("operationId", place, f"an operationId must be text, got {operation_id!r}: ignored")
-        made["tags"] = [str(tag) for tag in self._array(node.get("tags"), at.step("tags")) if isinstance(tag, str | int)]
+        made["tags"] = [
+            str(tag) for tag in self._array(node.get("tags"), at.step("tags")) if isinstance(tag, str | int)
+        ]
         made["deprecated"] = node.get("deprecated") is True
         if "servers" in node:
             self._note("servers", place.step("servers"), "servers of one operation are not used")
         if self._object(node.get("callbacks"), at.step("callbacks")):
-            self._note("callbacks", place.step("callbacks"), "callbacks are sent by the provider; they become no methods")
+            self._note(
+                "callbacks", place.step("callbacks"), "callbacks are sent by the provider; they become no methods"
+            )
         own = self._parameters(node.get("parameters"), at.step("parameters"))
         made["parameters"] = self._of_path(path, [*shared, *own], place)
         if node.get("requestBody") is not None:
@@ -190,7 +194,9 @@ class _Normalizer:
     def _parameter(self, node: Json, at: Location) -> Json | None:
         where, name = node.get("in"), node.get("name")
         if not isinstance(name, str | int) or where not in _PLACES:
-            self._note("parameter", at, "a parameter needs a name, and 'in' one of path, query, header, cookie: left out")
+            self._note(
+                "parameter", at, "a parameter needs a name, and 'in' one of path, query, header, cookie: left out"
+            )
             return None
         required = node.get("required") is True or where == "path"
         if required and where == "header" and str(name).lower() in _SET_ANYWAY:

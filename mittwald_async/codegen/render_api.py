@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from . import ir
 from .config import Config
@@ -132,6 +133,9 @@ class _Group:
             value = getattr(argument.limits, key)
             if value is not None:
                 nodes.append(f"{key}={quoted(value)}")
+        for key in ("style", "explode", "content_type"):
+            if getattr(argument, key) is not None:
+                nodes.append(f"{key}={quoted(getattr(argument, key))}")
         return call(self._imports.name("Parameter"), *nodes)
 
     def _body(self, body: ir.Body) -> Node:
@@ -274,7 +278,7 @@ class _Group:
         by_wire = {one.wire: one.name for one in operation.arguments if one.where == "path"}
         path = tuple_of([by_wire[wire] for wire in re.findall(r"\{([^{}]+)\}", operation.path)])
         query = _mapping([one for one in operation.arguments if one.where == "query"])
-        headers = _mapping([one for one in operation.arguments if one.where in ("header", "cookie")])
+        headers = _mapping(_with_cookies(operation.arguments))
         body: Node | None = None
         if operation.body is not None:
             body = _mapping(operation.body.properties) if operation.body.flat else body_name
@@ -296,6 +300,16 @@ class _Group:
 
 def _optional(annotation: str) -> str:
     return annotation if annotation.endswith("| None") or annotation in ("None", "Any") else f"{annotation} | None"
+
+
+def _with_cookies(arguments: Sequence[ir.Argument]) -> list[ir.Argument]:
+    """Headers and cookies, which are handed over together; a cookie that is called like a header says that it is one."""
+    headers = {one.wire.lower() for one in arguments if one.where == "header"}
+    return [
+        replace(one, wire=f"{one.wire} (cookie)") if one.where == "cookie" and one.wire.lower() in headers else one
+        for one in arguments
+        if one.where in ("header", "cookie")
+    ]
 
 
 def _mapping(arguments: Sequence[ir.Argument]) -> Bracket:

@@ -209,7 +209,9 @@ class _Package:
         elif scheme.kind == "clientCredentials":
             items: list[Node] = [f"token_url={quoted(scheme.token_url)}"]
             if scheme.scopes:
-                items.append(Bracket("scopes=", tuple_of([quoted(scope) for scope in scheme.scopes]).items, tuple_=True))
+                items.append(
+                    Bracket("scopes=", tuple_of([quoted(scope) for scope in scheme.scopes]).items, tuple_=True)
+                )
             made = Bracket("OAuth2", items)
         else:
             kind = {"header": "HeaderToken", "query": "QueryToken", "cookie": "CookieToken"}[scheme.where or "header"]

@@ -8,8 +8,8 @@ from . import ir
 from .bodies import is_json, is_text
 from .config import PagingConfig
 from .errors import Findings, escaped
-from .json_types import textual
 from .json_access import Json, child, objects
+from .json_types import textual
 from .schemas import Owner, Schemas
 
 _SUFFIXES = {"201": "Created", "202": "Accepted"}
@@ -51,7 +51,9 @@ class Results:
             if is_json(kind):
                 place = f"{pointer}/content/{escaped(kind)}"
                 made.append(
-                    ir.Result(status, textual(self._json(child(media, "schema", place), owner, f"{place}/schema")), kind)
+                    ir.Result(
+                        status, textual(self._json(child(media, "schema", place), owner, f"{place}/schema")), kind
+                    )
                 )
             elif is_text(kind):
                 made.append(ir.Result(status, ir.STR, kind))

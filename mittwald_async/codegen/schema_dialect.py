@@ -247,9 +247,7 @@ class SchemaDialect:
             self._wrong("additionalProperties", "true, false or a schema", at)
             extra = None
         if is_object(patterns) and patterns:
-            parts = [
-                self.plain(part, at.step("patternProperties", pattern)) for pattern, part in patterns.items()
-            ]
+            parts = [self.plain(part, at.step("patternProperties", pattern)) for pattern, part in patterns.items()]
             if isinstance(extra, dict):
                 parts.append(self.plain(extra, at.step("additionalProperties")))
             made["additionalProperties"] = _any_of(parts) or True
@@ -378,7 +376,12 @@ class SchemaDialect:
         media = node.get("contentMediaType")
         if "format" in made or made.get("type", "string") != "string" or not isinstance(media, str):
             return
-        if "contentEncoding" not in node and not media.startswith("text/") and "json" not in media and "xml" not in media:
+        if (
+            "contentEncoding" not in node
+            and not media.startswith("text/")
+            and "json" not in media
+            and "xml" not in media
+        ):
             made |= {"type": "string", "format": "binary"}
 
 

@@ -73,7 +73,9 @@ class _Reader:
         if key in self._read:
             return self._read[key]
         if key in self._open:
-            self._notes.append(f"{self._source}, line {node.start_mark.line + 1}: an alias inside what it names is null")
+            self._notes.append(
+                f"{self._source}, line {node.start_mark.line + 1}: an alias inside what it names is null"
+            )
             return None, 1
         self._open.add(key)
         found = self._mapping(node) if node.id == "mapping" else self._sequence(node)

@@ -148,7 +148,7 @@ class RandomJson:
                 return self._array(parts, depth)
             case "string":
                 form = next((node["format"] for node in nodes if node.get("format") in _TEXTS), "")
-                return _TEXTS.get(form) or self._random.choice(["", "text", "ü\\\"\n", "0"])
+                return _TEXTS.get(form) or self._random.choice(["", "text", 'ü\\"\n', "0"])
             case "integer":
                 return self._number(nodes)
             case "number":
@@ -167,7 +167,11 @@ class RandomJson:
             found = set(given) if is_array(given) else {given}
             if "number" in found:
                 found |= {"integer"} if kinds and "integer" in kinds else set()
-            kinds = found if kinds is None else (kinds & found or ({"integer"} if kinds | found == {"integer", "number"} else set()))
+            kinds = (
+                found
+                if kinds is None
+                else (kinds & found or ({"integer"} if kinds | found == {"integer", "number"} else set()))
+            )
             if not kinds:
                 raise Unsatisfiable("types exclude each other")
         return (kinds or set()) - ({"null"} if kinds and len(kinds) > 1 else set())
@@ -176,9 +180,14 @@ class RandomJson:
     def _may_be_null(nodes: Sequence[Json]) -> bool:
         """Null has to pass every part that says a type."""
         typed = [node for node in nodes if "type" in node or "enum" in node or node.get("nullable") is True]
-        return bool(typed) and all(
-            node.get("nullable") is True or (is_array(node.get("type")) and "null" in node["type"]) for node in typed
-        ) and not any(is_array(node.get("enum")) and None not in node["enum"] for node in nodes)
+        return (
+            bool(typed)
+            and all(
+                node.get("nullable") is True or (is_array(node.get("type")) and "null" in node["type"])
+                for node in typed
+            )
+            and not any(is_array(node.get("enum")) and None not in node["enum"] for node in nodes)
+        )
 
     def _number(self, nodes: Sequence[Json]) -> int:
         low = max([node["minimum"] for node in nodes if isinstance(node.get("minimum"), int)], default=0)
@@ -340,7 +349,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lost, drifted = outcome.lost.total(), outcome.drifted.total()
             failed += bool(lost)
             print(f"{path}: {outcome.tried} values, {lost} lost in {len(outcome.lost)} schemas, {drifted} deviating")
-            for name in [*outcome.lost, *(name for name in outcome.drifted if name not in outcome.lost)][: options.examples]:
+            for name in [*outcome.lost, *(name for name in outcome.drifted if name not in outcome.lost)][
+                : options.examples
+            ]:
                 before, after = outcome.examples[name]
                 print(f"  {name}\n    {json.dumps(before)[:600]}\n    {json.dumps(after)[:600]}")
     return 1 if failed else 0

@@ -224,7 +224,8 @@ def test_several_arrays_are_an_ambiguity_that_is_told() -> None:
     plan = Planner({}, findings).plan([ir.ListOf(ir.INT), ir.ListOf(ir.STR)], "#/x")
     assert plan == ((0, ("kind", "array")), (1, ("kind", "array")))
     assert (
-        str(findings.sorted()[0]) == "[ambiguous] #/x: several variants are of type array: of those that convert, the one that keeps most wins"
+        str(findings.sorted()[0])
+        == "[ambiguous] #/x: several variants are of type array: of those that convert, the one that keeps most wins"
     )
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 import math
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
@@ -16,14 +17,19 @@ from msgspec import UNSET
 from yarl import URL
 
 from ..errors import InvalidArgumentError, did_you_mean
+from ..files.form_fields import FormField
 from ..headers import header_flaw, redacted
 from ..operation import Operation, Parameter
 from ..urls import http_url
+from .parameter_styles import in_header, in_path, in_query, parts_of
 from .responses import is_secret
 
 _PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*", re.ASCII)
 _PLAIN_VALUE = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+
+NOTHING_KNOWN: Mapping[str, Parameter] = MappingProxyType({})
+"""Facts of the parameters of a route that is in no document."""
 
 _METHOD = re.compile("[A-Za-z]{1,20}")
 _PIECE = 1 << 20
@@ -98,8 +104,10 @@ class CompiledOperation:
         "masks",
         "method",
         "nullable",
+        "odd_names",
         "operation",
         "path_names",
+        "path_styles",
         "pieces",
         "query",
         "route",
@@ -126,14 +134,23 @@ class CompiledOperation:
         self.path_names: tuple[str, ...] = tuple(
             by_place["path"][w].name if w in by_place["path"] else w for w in wires
         )
+        styles = tuple(by_place["path"].get(wire) for wire in wires)
+        self.path_styles: tuple[Parameter | None, ...] = styles if any(one and one.styled for one in styles) else ()
+        """By placeholder, if any is written in an unusual way."""
         self.query: dict[str, Parameter] = by_place["query"]
+        self.odd_names: frozenset[str] = frozenset(
+            wire for wire, one in self.query.items() if one.styled or not _PLAIN_VALUE.fullmatch(wire)
+        )
+        """Query parameters that are not simply name=value."""
         self.secret_parts: tuple[int, ...] = tuple(
             place for place, wire in enumerate(wires) if wire.lower().endswith("token")
         )
         """Path arguments that are secrets themselves; the id of a token is none."""
         self.masks: bool = loose or bool(self.secret_parts) or any(is_secret(name) for name in self.query)
         self.headers: dict[str, Parameter] = {name.lower(): parameter for name, parameter in by_place["header"].items()}
-        self.cookies: dict[str, Parameter] = by_place["cookie"]
+        self.cookies: dict[str, Parameter] = {
+            cookie_key(wire, by_place["header"]): parameter for wire, parameter in by_place["cookie"].items()
+        }
         properties = operation.body.properties if operation.body else ()
         self.body_names: dict[str, Parameter] = {p.wire: p for p in properties}
         self.nullable: frozenset[str] = frozenset(p.wire for p in properties if p.nullable)
@@ -144,7 +161,14 @@ class CompiledOperation:
         if len(path) != len(self.path_names):
             missing = self.path_names[len(path)] if len(path) < len(self.path_names) else "path"
             raise InvalidArgumentError(missing, f"{len(self.path_names)} path arguments are needed, {len(path)} given")
-        if len(path) == 1:
+        if self.path_styles:
+            text = self.pieces[0] + "".join(
+                styled_segment(value, name, parameter) + piece
+                for value, name, parameter, piece in zip(
+                    path, self.path_names, self.path_styles, self.pieces[1:], strict=True
+                )
+            )
+        elif len(path) == 1:
             text = self.pieces[0] + segment(path[0], self.path_names[0]) + self.pieces[1]
         elif not path:
             text = self.pieces[0]
@@ -154,11 +178,12 @@ class CompiledOperation:
                 for value, name, piece in zip(path, self.path_names, self.pieces[1:], strict=True)
             )
         if query:
-            mark = "?"
+            mark = "&" if "?" in text else "?"
+            odd = self.odd_names
             for wire, value in query.items():
                 if value is None or value is UNSET:
                     continue
-                if type(value) is int or (type(value) is str and _PLAIN_VALUE.fullmatch(value)):
+                if (type(value) is int or (type(value) is str and _PLAIN_VALUE.fullmatch(value))) and wire not in odd:
                     text = f"{text}{mark}{wire}={value}"
                 elif pair := encoded(wire, value, self.query):
                     text = f"{text}{mark}{pair}"
@@ -204,6 +229,18 @@ def segment(value: object, name: str) -> str:
     return _quoted(text, name)
 
 
+def styled_segment(value: object, name: str, parameter: Parameter | None) -> str:
+    """One path segment in the style that is documented for it."""
+    if parameter is None or not parameter.styled:
+        return segment(value, name)
+    return in_path(parameter, value, scalar)
+
+
+def cookie_key(wire: str, headers: Collection[str]) -> str:
+    """The name under which generated methods hand over a cookie among the headers; one called like a header says so."""
+    return f"{wire} (cookie)" if wire.lower() in {name.lower() for name in headers} else wire
+
+
 def _quoted(text: str, name: str) -> str:
     try:
         return quote(text, safe="")
@@ -245,6 +282,9 @@ def _number(value: float | Decimal, name: str) -> str:
 
 def encoded(wire: str, value: object, known: Mapping[str, Parameter]) -> str:
     """One query parameter, percent-encoded; empty for an empty list."""
+    parameter = known.get(wire)
+    if parameter is not None and parameter.styled:
+        return "&".join(f"{name}={text}" for name, text in in_query(parameter, value, scalar))
     return urlencode(query_pairs({wire: value}, known), quote_via=quote, safe="")
 
 
@@ -282,7 +322,9 @@ def header_values(headers: Mapping[str, object], known: Mapping[str, Parameter])
             continue
         parameter = known.get(wire.lower())
         name = wire if parameter is None else parameter.name
-        if isinstance(value, (list, tuple)):
+        if parameter is not None and parameter.styled:
+            text = in_header(parameter, value, scalar)
+        elif isinstance(value, (list, tuple)):
             items = cast("Iterable[object]", value)
             text = ", ".join(scalar(item, name) for item in items)
         else:
@@ -294,9 +336,17 @@ def header_values(headers: Mapping[str, object], known: Mapping[str, Parameter])
     return sent
 
 
-def cookie_header(cookies: Mapping[str, object]) -> str:
+def cookie_header(cookies: Mapping[str, object], known: Mapping[str, Parameter] = NOTHING_KNOWN) -> str:
     """The one `Cookie` header; values are percent-encoded, so nothing in them can start another cookie."""
-    return "; ".join(f"{wire}={_quoted(scalar(value, wire), wire)}" for wire, value in cookies.items())
+    sent: list[str] = []
+    for key, value in cookies.items():
+        parameter = known.get(key)
+        wire = key if parameter is None else parameter.wire
+        text = (
+            in_header(parameter, value, scalar) if parameter is not None and parameter.styled else scalar(value, wire)
+        )
+        sent.append(f"{wire}={_quoted(text, wire)}")
+    return "; ".join(sent)
 
 
 def spread(body: Mapping[str, object], nullable: frozenset[str]) -> dict[str, object]:
@@ -306,9 +356,43 @@ def spread(body: Mapping[str, object], nullable: frozenset[str]) -> dict[str, ob
     }
 
 
-def form(body: Mapping[str, object]) -> bytes:
+def form(body: Mapping[str, object], known: Mapping[str, Parameter] = NOTHING_KNOWN) -> bytes:
     """A body for `application/x-www-form-urlencoded`."""
-    return urlencode(query_pairs(body, {})).encode()
+    pieces: list[str] = []
+    for wire, value in body.items():
+        parameter = known.get(wire)
+        if parameter is not None and parameter.styled and value is not None and value is not UNSET:
+            pieces += [f"{name}={text}" for name, text in in_query(parameter, value, scalar)]
+        elif plain := query_pairs({wire: value}, known):
+            pieces.append(urlencode(plain))
+    return "&".join(pieces).encode()
+
+
+def parts_of_form(body: Mapping[str, object], known: Mapping[str, Parameter]) -> dict[str, object]:
+    """The values of a multipart body: files as they are, everything else that is documented as the text it becomes."""
+    made: dict[str, object] = {}
+    for wire, value in body.items():
+        parameter = known.get(wire)
+        if parameter is None or value is None or value is UNSET or "bytes" in parameter.type:
+            made[wire] = value
+            continue
+        value = parts_of(value)
+        whole = isinstance(value, dict) or (parameter.content_type is not None and "json" in parameter.content_type)
+        kind = parameter.content_type or ("application/json" if whole else None)
+        if isinstance(value, list) and not whole:
+            made[wire] = [_text_part(part, parameter, kind) for part in cast("list[object]", value)]
+        elif whole:
+            made[wire] = FormField(msgspec.json.encode(value), kind)
+        else:
+            made[wire] = _text_part(value, parameter, kind)
+    return made
+
+
+def _text_part(value: object, parameter: Parameter, kind: str | None) -> FormField:
+    value = parts_of(value)
+    if isinstance(value, dict | list):
+        return FormField(msgspec.json.encode(value), kind or "application/json")
+    return FormField(_sendable(scalar(value, parameter.name), parameter.name).encode(), kind)
 
 
 def arguments(

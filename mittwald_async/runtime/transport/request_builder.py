@@ -14,19 +14,21 @@ from .. import codec
 from ..credentials import Secret
 from ..errors import CallTimeoutError, ConfigurationError, InvalidArgumentError, ResponseDecodeError
 from ..headers import RedactedStr
-from ..operation import Operation
+from ..operation import Operation, Parameter
 from ..options import Options
 from ..ratelimit import Policy
 from ..schemes import QueryToken, place_token, url_with_token
 from ..urls import NOT_IN_URLS, is_whole_url
 from .call import Call, Shared
 from .encoding import (
+    NOTHING_KNOWN,
     CompiledOperation,
     Content,
     check_method,
     cookie_header,
     form,
     header_values,
+    parts_of_form,
     query_pairs,
     spread,
     usable,
@@ -148,7 +150,7 @@ class Outgoing:
         plain = {name: value for name, value in headers.items() if name not in plan.cookies}
         extra = header_values(plain, plan.headers)
         if cookies:
-            extra["Cookie"] = RedactedStr(cookie_header(cookies))
+            extra["Cookie"] = RedactedStr(cookie_header(cookies, plan.cookies))
         if extra:
             call.extra = {**(call.extra or {}), **extra}
 
@@ -160,7 +162,7 @@ class Outgoing:
         if isinstance(body, dict) and kind is not None and (kind.flat or content_type != JSON):
             properties = spread(cast("dict[str, object]", body), plan.nullable)
             if properties or kind.required:
-                call.content = await self._content(content_type, properties)
+                call.content = await self._content(content_type, properties, plan.body_names)
         elif body is not None or (kind is not None and kind.required):
             call.content = await self._content(content_type, given)
 
@@ -171,16 +173,18 @@ class Outgoing:
             kind = _OCTETS if isinstance(body, _BYTES) else JSON
         call.content = await self._content(kind, given)
 
-    async def _content(self, content_type: str, body: object) -> Content:
+    async def _content(
+        self, content_type: str, body: object, known: Mapping[str, Parameter] = NOTHING_KNOWN
+    ) -> Content:
         if content_type == "multipart/form-data":
             from ..files import multipart  # only who uploads needs it
 
-            parts = await multipart(cast("dict[str, Any]", body))
+            parts = await multipart(parts_of_form(cast("dict[str, Any]", body), known))
             return Content(parts.content_type, open=parts.open, size=parts.size, repeatable=parts.repeatable)
         if content_type == "application/x-www-form-urlencoded":
             if not isinstance(body, Mapping):
                 raise InvalidArgumentError("body", "a form needs a mapping of names to values")
-            return Content(content_type, form(cast("Mapping[str, object]", body)))
+            return Content(content_type, form(cast("Mapping[str, object]", body), known))
         if isinstance(body, _BYTES):
             return Content(content_type, bytes(cast("bytes", body)))
         if isinstance(body, str) and "json" not in content_type:
