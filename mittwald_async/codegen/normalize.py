@@ -25,6 +25,8 @@ _SET_ANYWAY = {"accept", "content-type", "authorization"}
 """Headers that the client sets itself: a caller may give another value, and need not give any."""
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _STATUS = re.compile(r"[1-5]([0-9][0-9]|XX|xx)|default")
+_ANYTHING: Json = {"content": {"application/json": {"schema": {}}}}
+"""The response that nothing is known of."""
 _DEEPEST = 30
 
 
@@ -265,11 +267,11 @@ class _Normalizer:
                 continue
             found = self._follow(part, at.step(status))
             made[str(status).upper() if str(status) != "default" else "default"] = (
-                {} if found is None else self._response(found.node, found.at)
+                _ANYTHING if found is None else self._response(found.node, found.at)
             )
         if not made:
             self._note("responses", place, "no responses are documented: the result is any value")
-            made["default"] = {"content": {"application/json": {"schema": {}}}}
+            made["default"] = _ANYTHING
         return made
 
     def _response(self, node: Json, at: Location) -> Json:

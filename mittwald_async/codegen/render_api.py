@@ -133,9 +133,11 @@ class _Group:
             value = getattr(argument.limits, key)
             if value is not None:
                 nodes.append(f"{key}={quoted(value)}")
-        for key in ("style", "explode", "content_type"):
-            if getattr(argument, key) is not None:
-                nodes.append(f"{key}={quoted(getattr(argument, key))}")
+        nodes += [
+            f"{key}={quoted(value)}"
+            for key in ("style", "explode", "content_type")
+            if (value := getattr(argument, key)) is not None
+        ]
         return call(self._imports.name("Parameter"), *nodes)
 
     def _body(self, body: ir.Body) -> Node:
