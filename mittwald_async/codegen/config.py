@@ -154,8 +154,8 @@ def load_config(path: Path = DEFAULT_PATH) -> Config:
     entries = data.pop("correction", [])
     if not is_object(api) or not is_array(entries):
         raise DocumentError(f"configuration {path.name} needs one table [api] and tables [[correction]]")
-    tables = {name: _names(data.pop(name, {}), name, path.name) for name in _TABLES}
-    nested = {name: _nested(kind, data.pop(name, {}), name, path.name) for name, kind in _NESTED.items()}
+    tables: Json = {name: _names(data.pop(name, {}), name, path.name) for name in _TABLES}
+    nested: Json = {name: _nested(kind, data.pop(name, {}), name, path.name) for name, kind in _NESTED.items()}
     unknown = sorted([*data, *(set(api) - _API_KEYS)])
     if unknown:
         raise DocumentError(f"configuration {path.name} has an unknown key {unknown[0]!r}")

@@ -7,7 +7,7 @@ What comes out is well formed: known keywords with values of the right kind, `$r
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 from .errors import Findings
 from .json_access import Json, is_array, is_object
@@ -389,7 +389,7 @@ def _pointer(name: str) -> str:
     return str(Location("").step("components", "schemas", name))
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

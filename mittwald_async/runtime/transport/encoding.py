@@ -384,7 +384,7 @@ def parts_of_form(body: Mapping[str, object], known: Mapping[str, Parameter]) ->
         elif whole:
             made[wire] = FormField(msgspec.json.encode(value), kind)
         else:
-            made[wire] = _text_part(value, parameter, kind)
+            made[wire] = _text_part(cast("object", value), parameter, kind)
     return made
 
 
