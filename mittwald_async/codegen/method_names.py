@@ -249,7 +249,8 @@ def route_names(method: str, path: str, group: Sequence[str], lists: bool) -> li
     nouns = [(number, step) for number, step in enumerate(steps) if not step.startswith("{")]
     said = {squashed(singular(word)) for name in group for word in words(name)} | {squashed(name) for name in group}
     start = max((place + 1 for place, (_, step) in enumerate(nouns) if _says(step, said)), default=0)
-    found = [_route_name(method, steps, nouns[place:], lists) for place in (*range(start, 0, -1), 0)]
+    places = [place for place in range(start, 0, -1) if place == start or not _says(nouns[place][1], said)]
+    found = [_route_name(method, steps, nouns[place:], lists) for place in (*places, 0)]
     ids = [snake(step.strip("{}")) for step in steps if step.startswith("{")]
     if ids:
         found.append(f"{found[-1]}_by_{'_and_'.join(ids)}")

@@ -131,7 +131,9 @@ def test_references_lead_into_other_files_and_into_the_middle_of_things(tmp_path
         {"/orders/{id}": {"$ref": "paths/order.json"}},
     )
     common: Json = {
-        "definitions": {"Order": obj(["id"], id=TEXT, buyer={"$ref": "people.json"}, next={"$ref": "#/definitions/Order"})},
+        "definitions": {
+            "Order": obj(["id"], id=TEXT, buyer={"$ref": "people.json"}, next={"$ref": "#/definitions/Order"})
+        },
         "responses": {"Order": ok({"$ref": "#/definitions/Order"})["200"]},
         "parameters": [parameter("id", "path", required=True)],
     }
@@ -150,7 +152,9 @@ def test_references_lead_into_other_files_and_into_the_middle_of_things(tmp_path
 
 
 def test_what_cannot_be_followed_is_any_value(tmp_path: Path) -> None:
-    root = document({"X": obj(a={"$ref": "nowhere.json"}, b={"$ref": "https://example.com/x.json"}, c={"$ref": "a\0b"})})
+    root = document(
+        {"X": obj(a={"$ref": "nowhere.json"}, b={"$ref": "https://example.com/x.json"}, c={"$ref": "a\0b"})}
+    )
     made = compile_document(load(str(write(tmp_path, openapi=root))), Config())
     told = findings(made, "reference")
     assert len(told) == 3

@@ -375,17 +375,20 @@ def parts_of_form(body: Mapping[str, object], known: Mapping[str, Parameter]) ->
         parameter = known.get(wire)
         if parameter is None or value is None or value is UNSET or "bytes" in parameter.type:
             made[wire] = value
-            continue
-        value = parts_of(value)
-        whole = isinstance(value, dict) or (parameter.content_type is not None and "json" in parameter.content_type)
-        kind = parameter.content_type or ("application/json" if whole else None)
-        if isinstance(value, list) and not whole:
-            made[wire] = [_text_part(part, parameter, kind) for part in cast("list[object]", value)]
-        elif whole:
-            made[wire] = FormField(msgspec.json.encode(value), kind)
         else:
-            made[wire] = _text_part(cast("object", value), parameter, kind)
+            made[wire] = _form_fields(value, parameter)
     return made
+
+
+def _form_fields(value: object, parameter: Parameter) -> object:
+    """One field, or one for each element of a list."""
+    given = parts_of(value)
+    kind = parameter.content_type
+    if isinstance(given, dict) or (kind is not None and "json" in kind):
+        return FormField(msgspec.json.encode(given), kind or "application/json")
+    if isinstance(given, list):
+        return [_text_part(part, parameter, kind) for part in cast("list[object]", given)]
+    return _text_part(given, parameter, kind)
 
 
 def _text_part(value: object, parameter: Parameter, kind: str | None) -> FormField:
