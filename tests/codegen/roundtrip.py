@@ -106,7 +106,8 @@ class RandomJson:
             return []
         target = self._references.lookup(option["$ref"], at)
         values: list[str] = []
-        for value, other in (discriminator.get("mapping") or {}).items():
+        mapping: Json = discriminator.get("mapping") or {}
+        for value, other in mapping.items():
             bare = f"#/components/schemas/{other}" if "/" not in other and "." not in other else other
             found = self._references.lookup(bare, at)
             if found is not None and target is not None and found.at == target.at:
