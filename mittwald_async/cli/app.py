@@ -33,6 +33,7 @@ from .operations import operations
 from .output import emit, forget_output, message
 from .plan import plan
 from .prune import prune
+from .report import report
 from .sweep import sweep
 
 _HELP = """Bulk work on the mittwald API: inventories, single calls, the request budget, a local emulator.
@@ -54,7 +55,7 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _subcommand in (sweep, plan, diff, prune, check, call, operations, limits, emulate):
+for _subcommand in (sweep, plan, diff, prune, check, report, call, operations, limits, emulate):
     app.command(epilog=EPILOG)(_subcommand)
 
 

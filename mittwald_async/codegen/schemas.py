@@ -51,6 +51,7 @@ class Schemas:
 
     def __init__(self, root: Json, config: Config, findings: Findings) -> None:
         self.findings: Findings = findings
+        self._keep_free = config.free_properties == "keep"
         self.resolver: Resolver = Resolver(root)
         self.declarations: dict[str, dict[str, ir.Declaration]] = {}
         self._merger = Merger(self.resolver, findings)
@@ -231,6 +232,8 @@ class Schemas:
         if properties and isinstance(extra, dict) and extra:
             return self._mixed([*properties.values(), cast(Json, extra)], pointer)
         if properties and extra is not None and extra is not False:
+            if self._keep_free:
+                return self._mixed([*properties.values(), {}], pointer)
             self.findings.add("free", pointer, "properties that are not declared are ignored, as everywhere")
         model = ir.Model(owner.domain, self.name_for(owner), pointer, schema=owner.schema)
         model.closed = extra is False

@@ -14,20 +14,21 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from .faults import Fault, parsed
-from .options import MFA_CODE, PASSWORD, Account, OptionError, Options, OptionsByName, Transitions, usual_lag
+from .options import MFA_CODE, PASSWORD, EmulatedAccount, OptionError, Options, OptionsByName, Transitions, usual_lag
 
 if TYPE_CHECKING:
-    from .churn import Change
+    from .churn import AccountChange
     from .core import Core
     from .http_messages import ExecutedWrite, LoggedRequest
-    from .server import Server
+    from .server import EmulatorServer
     from .state import World
     from .tenant import Tenant
+    from .webhooks import Webhook
 
 __all__ = [
     "MFA_CODE",
     "PASSWORD",
-    "Account",
+    "EmulatedAccount",
     "Emulator",
     "Fault",
     "OptionError",
@@ -74,7 +75,7 @@ class Emulator:
             seed=seed, customers=customers, projects=projects, rate_limit=rate_limit, faults=parsed(faults), **given
         ).checked()
         self._core: Core | None = None
-        self._server: Server | None = None
+        self._server: EmulatorServer | None = None
 
     @classmethod
     def of(cls, options: Options) -> Emulator:
@@ -86,9 +87,9 @@ class Emulator:
         return emulator
 
     async def __aenter__(self) -> Self:
-        from .server import Server
+        from .server import EmulatorServer
 
-        server = Server(self.core)
+        server = EmulatorServer(self.core)
         await server.start(self.options.host, self.options.port)
         self._server = server
         return self
@@ -143,6 +144,20 @@ class Emulator:
         do nothing twice and lose nothing."""
         return list(self.core.writes)
 
+    @property
+    def webhooks(self) -> list[Webhook]:
+        """The last webhooks about extension instances, oldest first, sent (see the option `webhook_url`) or not."""
+        if self._server is None:
+            self.core.new_webhooks()
+        return list(self.core.webhooks)
+
+    @property
+    def webhook_serial(self) -> str:
+        """Serial of the key that signs webhooks; the key is at `GET /v2/public-keys/{serial}`."""
+        from .signing import SigningKey
+
+        return SigningKey(self.options.signing_seed(), "webhook").serial
+
     def inject(self, *faults: Fault) -> None:
         """Let things go wrong from now on.
 
@@ -155,7 +170,7 @@ class Emulator:
         """Move the emulator's clock forward."""
         self.core.clock.advance(seconds)
 
-    def churn(self, seed: int = 0, days: int = 1) -> list[Change]:
+    def churn(self, seed: int = 0, days: int = 1) -> list[AccountChange]:
         """Let days pass in which things happen as in a real account: a backup of every project each night, certificates
         renewed, mailboxes made and deleted, DNS changed. The clock moves a day for each.
 

@@ -19,7 +19,7 @@ _RENEWED_BEFORE: Final = 30
 """Days before its end at which a certificate is renewed."""
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class AccountChange(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened."""
 
     at: float
@@ -46,9 +46,9 @@ class Churn:
         self._world = world
         self._account = account
         self._seed = seed
-        self._trace: list[Change] = []
+        self._trace: list[AccountChange] = []
 
-    def day(self, number: int) -> list[Change]:
+    def day(self, number: int) -> list[AccountChange]:
         """Let one day pass in which the clock stands at its end; gives what happened, in order."""
         self._trace = []
         world = self._world
@@ -166,7 +166,9 @@ class Churn:
         self, action: Literal["added", "changed", "removed"], kind: str, id: str, properties: tuple[str, ...] = ()
     ) -> None:
         at = self._world.clock.now()
-        self._trace.append(Change(at=at, account=self._account, action=action, kind=kind, id=id, properties=properties))
+        self._trace.append(
+            AccountChange(at=at, account=self._account, action=action, kind=kind, id=id, properties=properties)
+        )
 
     def _add(self, kind: str, parent_id: str, value: dict[str, Any]) -> None:
         self._note("added", kind, self._world.create(kind, parent_id, value))

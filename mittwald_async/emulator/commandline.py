@@ -16,7 +16,7 @@ import msgspec
 
 from . import Emulator
 from .faults import parsed
-from .options import Account, OptionError, Options, Transitions, usual_lag
+from .options import EmulatedAccount, OptionError, Options, Transitions, usual_lag
 
 
 def options_of(
@@ -108,14 +108,14 @@ def _day(text: str) -> date:
         raise OptionError(f"--on must be a date like 2026-01-31, not {text}") from None
 
 
-def _accounts(text: str) -> tuple[Account, ...]:
+def _accounts(text: str) -> tuple[EmulatedAccount, ...]:
     """A number of accounts, or a JSON list of them."""
     if text.isdecimal():
         if not 1 <= int(text) <= 1000:
             raise OptionError("--accounts must be 1 to 1000, a JSON list or @FILE")
-        return (Account(),) * int(text)
+        return (EmulatedAccount(),) * int(text)
     try:
-        return msgspec.convert(_json("--accounts", text), tuple[Account, ...])
+        return msgspec.convert(_json("--accounts", text), tuple[EmulatedAccount, ...])
     except msgspec.ValidationError as error:
         raise OptionError(f"--accounts: {error}") from None
 

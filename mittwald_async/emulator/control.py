@@ -13,6 +13,7 @@ GET    /__emulator/events        the last writes: event id, when it arrives, wha
 GET    /__emulator/writes        every write carried out, whatever became of its answer: account, operation, path, body, time;
                                  ?operation=id or glob, ?account=name, ?limit=n      DELETE: forget them
 GET    /__emulator/accounts      name, token, login, seed and sizes of every user
+GET    /__emulator/webhooks      the last webhooks: kind, body, attempts, status of the answer
 POST   /__emulator/churn         {"seed": …, "days": …}: realistic changes, the same for the same seed
 GET    /__emulator/counters      requests by operation and status, budget windows, drift, refusals
 GET    /__emulator/state         everything as JSON                PUT: continue from such a dump
@@ -83,6 +84,7 @@ class Control:
             ("DELETE", "writes"): lambda _query, _body: core.writes.clear(),
             ("GET", "accounts"): self._accounts,
             ("POST", "churn"): self._churn,
+            ("GET", "webhooks"): self._webhooks,
             ("GET", "counters"): self._counters,
             ("GET", "state"): lambda _query, _body: core.dump(),
             ("PUT", "state"): self._load,
@@ -156,6 +158,10 @@ class Control:
 
     def _events(self, _query: Mapping[str, str], _body: Any) -> Any:
         return [event for tenant in self._core.tenants for event in tenant.events.recent]
+
+    def _webhooks(self, _query: Mapping[str, str], _body: Any) -> Any:
+        names = ("kind", "body", "attempts", "status", "dry_run")
+        return [{name: getattr(webhook, name) for name in names} for webhook in self._core.webhooks]
 
     def _churn(self, _query: Mapping[str, str], body: Any) -> Any:
         return self._core.churn(msgspec.convert(body.get("seed", 0), int), msgspec.convert(body["days"], int))

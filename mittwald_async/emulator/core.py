@@ -17,7 +17,7 @@ from .behaviours import auth
 from .behaviours.consistency import Events
 from .behaviours.drift import Drift
 from .behaviours.ratelimit import RateLimits
-from .churn import Change, Churn
+from .churn import AccountChange, Churn
 from .clock import EmulatorClock, midnight
 from .faults import Fault, Faults, parsed
 from .generate import Generator
@@ -30,14 +30,15 @@ from .http_messages import (
     failed,
     no_route,
 )
-from .options import Account, Options
+from .options import EmulatedAccount, Options
 from .replies import Fail
 from .routes import Route, Routes, Stub
 from .seeded import DAY
 from .shapes import Shapes
 from .state import World
-from .tenant import Shared, Specification, Tenant
+from .tenant import Specification, Tenant, TenantContext
 from .validate import Checker
+from .webhooks import Webhook
 
 log: logging.Logger = logging.getLogger("mittwald_async.emulator")
 DUMP_VERSION = 2
@@ -81,9 +82,10 @@ class Core:
         self.counts.clear()
         self.log: deque[LoggedRequest] = deque(maxlen=options.log_size)
         self.writes: deque[ExecutedWrite] = deque(maxlen=options.write_log_size)
+        self.webhooks: deque[Webhook] = deque(maxlen=options.log_size)
         self.limits: RateLimits = RateLimits(options)
         self.faults: Faults = faults
-        shared = Shared(
+        shared = TenantContext(
             specification=self.specification,
             clock=self.clock,
             handlers=self.handlers,
@@ -226,11 +228,20 @@ class Core:
         """Id of the current request, for support."""
         return f"{self.options.seed & 0xFFFFFFFF:08x}{self.number:024x}"
 
-    def churn(self, seed: int, days: int) -> list[Change]:
+    def new_webhooks(self) -> list[Webhook]:
+        """Webhooks that were caused since this was asked, to be sent."""
+        found: list[Webhook] = []
+        for tenant in self.tenants:
+            found += tenant.world.outbox
+            tenant.world.outbox.clear()
+        self.webhooks += found
+        return found
+
+    def churn(self, seed: int, days: int) -> list[AccountChange]:
         """Let days pass in all accounts, each with its backups, renewals and changes by people; gives all of them."""
         if not 0 <= days <= 3660:
             raise ValueError("days must be 0 to 3660")
-        trace: list[Change] = []
+        trace: list[AccountChange] = []
         churns = [Churn(tenant.world, tenant.name, seed) for tenant in self.tenants]
         for _ in range(days):
             self.clock.advance(DAY)
@@ -277,7 +288,7 @@ def _sized(options: Options, accounts: list[Any]) -> Options:
         raise ValueError("its sizes are not those of an account")
     if not options.accounts:
         return msgspec.structs.replace(options, **sizes[0]).checked()
-    own: list[Account] = [
+    own: list[EmulatedAccount] = [
         msgspec.structs.replace(account, **each) for account, each in zip(options.accounts, sizes, strict=True)
     ]
     return msgspec.structs.replace(options, accounts=tuple(own)).checked()

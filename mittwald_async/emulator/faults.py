@@ -134,7 +134,7 @@ class Faults:
         self._by_operation: dict[str, tuple[_Plan, ...]] = {}
 
     def add(self, *faults: Fault) -> None:
-        """All of them or none. Raises OptionError for a plan that cannot be, or would never happen."""
+        """All of them or none. Raises OptionError for a plan that contradicts itself or names no operation."""
         self.check(*faults)
         for fault in faults:
             self._plans.append(_Plan(fault, self._seed, len(self._plans)))

@@ -1,4 +1,4 @@
-"""Answers of operations that nobody wrote a handler for: invented, stable, in the documented shape."""
+"""Answers of operations without a handler: invented, stable, in the documented shape."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from .generate import ValueDice
 from .handlers import Call
-from .replies import Content, Listing, Nothing, Reply, Value
+from .replies import ContentReply, EmptyReply, ListReply, Reply, ValueReply
 from .routes import Route
 from .shapes import Many, Record, Shapes, words_of
 
@@ -25,7 +25,7 @@ def answer_generically(call: Call) -> Reply:
     for name, value in call.path.items():
         call.world.check(name, value, call.identity)
     if not operation.results:
-        return Nothing()
+        return EmptyReply()
     result = operation.results[0]
     known: dict[str, Any] = dict(call.path)
     last = operation.path.rpartition("/")[2]
@@ -33,17 +33,17 @@ def answer_generically(call: Call) -> Reply:
         known["id"] = call.path[last[1:-1]]
     key = (operation.operation_id, *call.path.values())
     if result.type == "None":
-        return Nothing(result.status)
+        return EmptyReply(result.status)
     if result.type == "bytes":
         return _content(call, key)
     if result.type == "str" and not (result.content_type or "").startswith("application/json"):
-        return Content("\n".join(_words(key)).encode() + b"\n", result.content_type or "text/plain")
+        return ContentReply("\n".join(_words(key)).encode() + b"\n", result.content_type or "text/plain")
     if operation.paging is not None and result.type.startswith("list["):
         item = result.type[5:-1]
-        return Listing([call.generated(item, *key, number, known=_without_id(known)) for number in range(_ITEMS)])
+        return ListReply([call.generated(item, *key, number, known=_without_id(known)) for number in range(_ITEMS)])
     value = call.generated(result.type, *key, known=known)
     headers = {"ETag": _http_etag(value)} if operation.method == "GET" else {}
-    return Value(value, result.status, headers)
+    return ValueReply(value, result.status, headers)
 
 
 def _http_etag(value: Any) -> str:
@@ -51,12 +51,12 @@ def _http_etag(value: Any) -> str:
     return f'W/"{blake2b(msgspec.json.encode(value), digest_size=6).hexdigest()}"'
 
 
-def _content(call: Call, key: tuple[str, ...]) -> Content:
+def _content(call: Call, key: tuple[str, ...]) -> ContentReply:
     """Bytes of the first documented content type; the picture of the icon routes is a real one."""
     content_type = call.operation.results[0].content_type or "application/octet-stream"
     if content_type.startswith("image/"):
-        return Content(_PICTURE, "image/svg+xml")
-    return Content("\n".join(_words(key)).encode(), content_type)
+        return ContentReply(_PICTURE, "image/svg+xml")
+    return ContentReply("\n".join(_words(key)).encode(), content_type)
 
 
 def _words(key: tuple[str, ...]) -> list[str]:

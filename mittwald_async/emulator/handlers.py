@@ -23,7 +23,7 @@ from .replies import Reply
 from .state import World
 
 
-class Part(msgspec.Struct, frozen=True):
+class UploadedPart(msgspec.Struct, frozen=True):
     """One file of a multipart body."""
 
     data: bytes

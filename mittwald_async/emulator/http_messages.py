@@ -10,7 +10,7 @@ import msgspec
 from .behaviours.consistency import NotReached, item_id
 from .faults import Fault
 from .handlers import Call
-from .replies import Content, Fail, Reply, Value
+from .replies import ContentReply, Fail, Reply, ValueReply
 
 JSON = "application/json"
 encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
@@ -97,14 +97,14 @@ def failed(failure: Fail, headers: dict[str, str]) -> EmulatedResponse:
 def created(call: Call, reply: Reply) -> list[str]:
     """Ids that came into being with this write."""
     created = list(call.write.created) if call.write is not None else []
-    if isinstance(reply, Value) and call.operation.method == "POST":
+    if isinstance(reply, ValueReply) and call.operation.method == "POST":
         new = item_id(reply.data)
         if isinstance(new, str) and new not in call.path.values():
             created.append(new)
     return created
 
 
-def ranged(content: Content, headers: dict[str, str], wanted: str | None) -> EmulatedResponse:
+def ranged(content: ContentReply, headers: dict[str, str], wanted: str | None) -> EmulatedResponse:
     """The bytes, or the one range asked for."""
     data = content.data
     headers["Accept-Ranges"] = "bytes"

@@ -9,9 +9,9 @@ import msgspec
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """Who calls: a user by session or API token, an extension instance, or nobody (routes without security)."""
+    """Who calls: a user by session or API token, an extension instance, or no known caller (routes without security)."""
 
-    kind: Literal["user", "extension", "nobody"]
+    kind: Literal["user", "extension", "anonymous"]
     user_id: str | None = None
     token_id: str | None = None
     """Id of the session or the API token."""
@@ -23,7 +23,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class Token(msgspec.Struct, kw_only=True):
-    """A secret that opens doors, and what is told about it."""
+    """A secret that opens doors, and what is known of it."""
 
     secret: str
     id: str

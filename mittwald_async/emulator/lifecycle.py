@@ -14,7 +14,7 @@ Subject = tuple[str, Key]
 """Kind and key of the object that changes."""
 
 
-class Step(msgspec.Struct, kw_only=True, omit_defaults=True):
+class TransitionStep(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One change of an object: the end of a phase."""
 
     set: dict[str, Any] = {}
@@ -30,7 +30,7 @@ class Step(msgspec.Struct, kw_only=True, omit_defaults=True):
 class Transition(msgspec.Struct, kw_only=True):
     """The steps an object has before it."""
 
-    steps: list[Step]
+    steps: list[TransitionStep]
     due: float | None = None
     """Unix seconds of the next step."""
     reads: int | None = None

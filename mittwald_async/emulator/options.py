@@ -32,7 +32,7 @@ class Transitions(msgspec.Struct, frozen=True, kw_only=True):
     """Share of the things that end in their failed state, 0 to 1."""
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class EmulatedAccount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """One user of an emulator with several: a token, a login, a budget and data of its own.
 
     What is not set is as in the emulator's options.
@@ -67,7 +67,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     on: date | None = None
     """The day by which the account is dated: its backups are of the night before. `None`: today, in UTC. A virtual clock
     starts at its beginning."""
-    accounts: tuple[Account, ...] = ()
+    accounts: tuple[EmulatedAccount, ...] = ()
     """Several users, each with data of its own; none: one user, by the options below."""
     customers: int = 3
     projects: int = 20
@@ -128,6 +128,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Requests the control API remembers."""
     write_log_size: int = 1_000_000
     """Executed writes that are remembered."""
+    webhook_url: str | None = None
+    """Where webhooks about extension instances are sent, signed; `None`: nowhere."""
+    key_seed: int | None = None
+    """Seed of the keys that sign webhooks and session tokens; `None`: the seed."""
     empty_lists: bool = False
     """True: lists of the whole account answer `[]` (but for those of projects, servers and customers), though the lists of
     a project show its items, as some tokens of the real API see it."""
@@ -164,6 +168,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         for name, limit in (("rate_limit", self.rate_limit), ("login_limit", self.login_limit)):
             if limit is not None and (limit[0] < 1 or limit[1] <= 0):
                 raise OptionError(f"{name} must be at least 1 request in more than 0 seconds")
+        if self.webhook_url is not None and not self.webhook_url.startswith(("http://", "https://")):
+            raise OptionError("webhook_url must begin with http:// or https://")
         if self.accounts:
             self._check_accounts()
         if not self.auth and self.mfa:
@@ -180,10 +186,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             if len(set(values)) < len(values):
                 raise OptionError(f"accounts must differ in {name}")
 
+    def signing_seed(self) -> int:
+        """The seed of the signing keys."""
+        return self.seed if self.key_seed is None else self.key_seed
+
     def each_account(self) -> list[AccountOptions]:
         """The options of every account: one where none are given."""
         if not self.accounts:
-            return [_for_account(self, Account(), 1)]
+            return [_for_account(self, EmulatedAccount(), 1)]
         return [_for_account(self, account, number) for number, account in enumerate(self.accounts, 1)]
 
 
@@ -193,10 +203,10 @@ class AccountOptions(Options, frozen=True, kw_only=True):
     account_name: str
 
 
-def _for_account(options: Options, account: Account, number: int) -> AccountOptions:
-    own = {
+def _for_account(options: Options, account: EmulatedAccount, number: int) -> AccountOptions:
+    own: dict[str, Any] = {
         name: value
-        for name in Account.__struct_fields__
+        for name in EmulatedAccount.__struct_fields__
         if name != "name" and (value := getattr(account, name)) is not (UNSET if name == "rate_limit" else None)
     }
     if number > 1:
@@ -204,13 +214,15 @@ def _for_account(options: Options, account: Account, number: int) -> AccountOpti
         own.setdefault("seed", options.seed + number - 1)
         local, _, domain = options.email.partition("@")
         own.setdefault("email", f"{local}-{number}@{domain}")
-    shared = {name: getattr(options, name) for name in Options.__struct_fields__}
-    return AccountOptions(**{**shared, "accounts": (), **own}, account_name=account.name or f"account-{number}")
+    shared: dict[str, Any] = {name: getattr(options, name) for name in Options.__struct_fields__}
+    shared["key_seed"] = options.signing_seed()
+    shared["accounts"] = ()
+    return AccountOptions(**{**shared, **own}, account_name=account.name or f"account-{number}")
 
 
 def usual_lag(clock: object) -> float:
-    """The lag where none is asked for: with a virtual clock, a read that waits for its write would wait for ever, since
-    nobody advances the clock meanwhile."""
+    """The lag where none is asked for: with a virtual clock, a read that waits for its write would wait without end, since
+    the clock is not advanced meanwhile."""
     return 0.0 if clock == "virtual" else Options().lag
 
 
@@ -220,7 +232,7 @@ class OptionsByName(TypedDict, total=False):
     host: str
     port: int
     on: date | str | None
-    accounts: tuple[Account, ...] | list[Account]
+    accounts: tuple[EmulatedAccount, ...] | list[EmulatedAccount]
     foreign: int
     mfa: bool
     clock: Literal["real", "virtual"]
@@ -248,5 +260,7 @@ class OptionsByName(TypedDict, total=False):
     state: str | os.PathLike[str] | None
     log_size: int
     write_log_size: int
+    webhook_url: str | None
+    key_seed: int | None
     empty_lists: bool
     broken_log_ends: bool

@@ -29,7 +29,12 @@ import pytest
 
 from . import Emulator, Transitions
 
-_QUIET: dict[str, Any] = {"lag": 0.0, "drift": 0.0, "transitions": Transitions(length=0.0, failing=0.0)}
+_QUIET: dict[str, Any] = {
+    "lag": 0.0,
+    "drift": 0.0,
+    "broken_log_ends": False,
+    "transitions": Transitions(length=0.0, failing=0.0),
+}
 
 
 @pytest.fixture

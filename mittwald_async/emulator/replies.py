@@ -19,15 +19,15 @@ class Lazy(Protocol):
     def __getitem__(self, part: slice, /) -> Iterable[Any]: ...
 
 
-class Listing(msgspec.Struct, frozen=True):
-    """A list, whole, filtered and ordered; the paging trait cuts the page out and writes the headers. Wrapped lists
+class ListReply(msgspec.Struct, frozen=True):
+    """A list, whole, filtered and ordered; paging cuts the page out and writes the headers. Wrapped lists
     (`{"leads": […]}`) are wrapped by the core as the facts say; further properties go to `extra`."""
 
     items: Lazy
     extra: dict[str, Any] = {}
 
 
-class Value(msgspec.Struct, frozen=True):
+class ValueReply(msgspec.Struct, frozen=True):
     """One JSON value. Without a status, the operation's first documented success."""
 
     data: Any
@@ -35,14 +35,14 @@ class Value(msgspec.Struct, frozen=True):
     headers: dict[str, str] = {}
 
 
-class Nothing(msgspec.Struct, frozen=True):
+class EmptyReply(msgspec.Struct, frozen=True):
     """Success without a body."""
 
     status: int | None = None
     headers: dict[str, str] = {}
 
 
-class Content(msgspec.Struct, frozen=True):
+class ContentReply(msgspec.Struct, frozen=True):
     """Bytes, as they are; the core answers `Range` requests for them."""
 
     data: bytes
@@ -62,7 +62,7 @@ class Issue(msgspec.Struct, frozen=True):
 
 
 class Fail(Exception):
-    """An error answer; raise it or return it. `refused` is the 412 that is final, told apart by its type."""
+    """An error answer; raise it or return it. `refused` is the 412 that is final, recognised by its type."""
 
     def __init__(self, status: int, type: str, message: str, issues: Iterable[Issue] = ()) -> None:
         super().__init__(message)
@@ -92,4 +92,4 @@ class Fail(Exception):
         return cls(409, "Conflict", message)
 
 
-Reply: TypeAlias = Listing | Value | Nothing | Content | Fail
+Reply: TypeAlias = ListReply | ValueReply | EmptyReply | ContentReply | Fail

@@ -16,6 +16,8 @@ from .core import Core
 from .faults import Fault
 from .http_messages import EmulatedRequest, EmulatedResponse
 from .options import OptionError
+from .signing import SigningKey, SigningUnavailableError
+from .webhooks import WebhookSender
 
 MAX_BODY = 64 * 1024 * 1024
 """Bytes of the largest request body taken; above it 413."""
@@ -24,17 +26,18 @@ _DOWNLOADS = "/__emulator/downloads/"
 _PIECES = 10
 _NO_BODY = frozenset({204, 304})
 _QUIET = logging.Logger("mittwald_async.emulator.http", logging.CRITICAL)
-"""Garbage from clients is no news; what fails in handlers is logged by the core."""
+"""Garbage from clients is not logged; what fails in handlers is, by the core."""
 _TOO_LARGE = b'{"type":"RequestEntityTooLarge","message":"the body is too large"}'
 
 
-class Server:
+class EmulatorServer:
     """Serves a core on a loopback port until stopped."""
 
     def __init__(self, core: Core) -> None:
         self.core = core
         self._control = Control(core)
         self._runner: web.ServerRunner | None = None
+        self._sender: WebhookSender | None = None
         self.port: int = 0
 
     async def start(self, host: str, port: int) -> None:
@@ -44,6 +47,13 @@ class Server:
         def request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
             return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY)
 
+        options = self.core.options
+        if options.webhook_url is not None:
+            try:
+                key = SigningKey(options.signing_seed(), "webhook")
+            except SigningUnavailableError as error:
+                raise OptionError(str(error)) from None
+            self._sender = WebhookSender(options.webhook_url, key)
         server = web.Server(self._handle, request_factory=request, access_log=None, logger=_QUIET)
         runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
@@ -57,6 +67,9 @@ class Server:
 
     async def stop(self) -> None:
         """Close the port and all connections."""
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            await sender.stop()
         runner, self._runner = self._runner, None
         if runner is not None:
             if runner.server is not None:
@@ -76,6 +89,9 @@ class Server:
         method = "GET" if request.method == "HEAD" else request.method
         incoming = EmulatedRequest(method, path, query, request.headers, body, request.remote or "")
         answer = await self.core.answer(incoming)
+        webhooks = self.core.new_webhooks()
+        if webhooks and self._sender is not None:
+            self._sender.put(webhooks)
         if answer.fault is not None and (answer.fault.reset or answer.fault.truncate is not None or answer.fault.drip):
             return await self._spoilt(request, answer, answer.fault)
         if answer.breaks:

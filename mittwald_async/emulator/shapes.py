@@ -170,7 +170,7 @@ class Shapes:
         return ANY
 
     def _union(self, members: Iterable[Any]) -> Shape:
-        """Absence is no value; an open enum is checked as the closed one it documents."""
+        """Absence is not a value; an open enum is checked as the closed one it documents."""
         wanted = [m for m in members if m not in (UnsetType, Unknown)]
         if any(get_origin(m) is Literal for m in wanted):
             wanted = [m for m in wanted if m is not str]

@@ -10,15 +10,18 @@ import msgspec
 
 from .clock import EmulatorClock, midnight
 from .identity import Identity, Login
-from .lifecycle import RunningTransitions, Step, Subject, Transition
+from .lifecycle import RunningTransitions, Subject, Transition, TransitionStep
 from .listing import EncodedList, Key, Keys
 from .options import Options, Transitions
-from .replies import Fail, Listing
+from .replies import Fail, ListReply
 from .seeded import KIND_OF_PARAMETER, KINDS, SeededAccount
 from .views import AFTER_STEP, BEFORE_DELETE, VIEWS, View
+from .webhooks import Webhook
 
 _CREATED = 1 << 12
 """Added to a kind's number in the ids of created objects."""
+_WITHOUT_KIND = 250
+"""Number, in ids, of what does not belong to a kind."""
 _SHOWN_BYTES = 256 << 20
 """Encoded JSON kept for the next reader."""
 _SELECTIONS = 64
@@ -76,6 +79,7 @@ class World:
         self.serial: int = 0
         self.topics: dict[str, dict[str, Any]] = {}
         self.blobs: dict[str, bytes] = {}
+        self._outbox: list[Webhook] = []
         self.transitions = RunningTransitions()
         self._forget()
 
@@ -83,6 +87,11 @@ class World:
         self._shown: dict[str, dict[Key, msgspec.Raw]] = {}
         self._shown_bytes = 0
         self._selections: dict[Any, list[Key]] = {}
+
+    @property
+    def outbox(self) -> list[Webhook]:
+        """Webhooks that are still to be sent."""
+        return self._outbox
 
     # ids and permissions
 
@@ -268,9 +277,9 @@ class World:
             self._shown_bytes = 0
         return found
 
-    def listing(self, name: str, keys: Keys | list[Key]) -> Listing:
+    def listing(self, name: str, keys: Keys | list[Key]) -> ListReply:
         """A reply that shows the objects behind the keys."""
-        return Listing(EncodedList(keys, lambda part: self.show(name, part)))
+        return ListReply(EncodedList(keys, lambda part: self.show(name, part)))
 
     # writing
 
@@ -278,9 +287,10 @@ class World:
         return self.clock.iso()
 
     def new_id(self, kind: str) -> str:
-        """An id for an object to be created."""
+        """An id for an object to be created, or for something that is none of the kinds."""
         self.serial += 1
-        return self.seeded.ids.uuid(KINDS[kind].number + _CREATED, self.serial)
+        number = KINDS[kind].number if kind in KINDS else _WITHOUT_KIND
+        return self.seeded.ids.uuid(number + _CREATED, self.serial)
 
     def new_short(self, prefix: str) -> str:
         """A short id that no generated object has: numbers from the far end."""
@@ -365,7 +375,11 @@ class World:
         dice = self.seeded.ids.dice_of(f"{kind} {id}")
         return dice.below(1_000_000) < self.transition_options.failing * 1_000_000
 
-    def follow_up(self, kind: str, key: Key, *steps: Step) -> None:
+    def is_changing(self, kind: str, key: Key) -> bool:
+        """Whether something is under way for an object, also before it shows."""
+        return (kind, key) in self.transitions.running
+
+    def follow_up(self, kind: str, key: Key, *steps: TransitionStep) -> None:
         """As `begin`, but after what is under way for the same object."""
         running = self.transitions.running.get((kind, key))
         if running is None:
@@ -373,7 +387,7 @@ class World:
         else:
             running.steps.extend(steps)
 
-    def begin(self, kind: str, key: Key, *steps: Step) -> None:
+    def begin(self, kind: str, key: Key, *steps: TransitionStep) -> None:
         """Let an object go through steps, one per phase of the transitions' length."""
         if self.transition_options.length <= 0:
             for step in steps:
@@ -381,7 +395,7 @@ class World:
             return
         self._schedule((kind, key), list(steps), self.clock.now())
 
-    def _schedule(self, subject: Subject, steps: list[Step], now: float) -> None:
+    def _schedule(self, subject: Subject, steps: list[TransitionStep], now: float) -> None:
         length = self.transition_options.length
         if self.transition_options.unit == "seconds":
             self.transitions.start(subject, Transition(steps=steps, due=now + length))
@@ -410,7 +424,7 @@ class World:
             self.transitions.stop(subject)
         self._take(*subject, step, now)
 
-    def _take(self, kind: str, key: Key, step: Step, now: float) -> None:
+    def _take(self, kind: str, key: Key, step: TransitionStep, now: float) -> None:
         if step.remove:
             self.remove(kind, key)
             return

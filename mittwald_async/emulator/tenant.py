@@ -23,7 +23,7 @@ from .handlers import Call, Handler
 from .http_messages import JSON, EmulatedRequest, EmulatedResponse, ExecutedWrite, created, encode, ranged
 from .identity import Identity
 from .options import AccountOptions
-from .replies import Content, Fail, Listing, Nothing, Reply, Value
+from .replies import ContentReply, EmptyReply, Fail, ListReply, Reply, ValueReply
 from .routes import Route, Routes
 from .shapes import Shapes
 from .state import World
@@ -38,7 +38,7 @@ class Specification(msgspec.Struct, frozen=True):
     checker: Checker
 
 
-class Shared(msgspec.Struct, frozen=True):
+class TenantContext(msgspec.Struct, frozen=True):
     """What the accounts of one emulator share."""
 
     specification: Specification
@@ -62,9 +62,9 @@ class Tenant:
         index: which of the accounts it is, from 0.
     """
 
-    def __init__(self, options: AccountOptions, shared: Shared, index: int) -> None:
+    def __init__(self, options: AccountOptions, shared: TenantContext, index: int) -> None:
         self.options: AccountOptions = options
-        self.shared: Shared = shared
+        self.shared: TenantContext = shared
         self.world: World = World(options, shared.clock)
         self.generator: Generator = Generator(shared.specification.shapes, options.seed, self.world.seeded.epoch)
         self.tokens: auth.TokenStore = auth.TokenStore(options, shared.clock)
@@ -182,11 +182,11 @@ class Tenant:
         self, route: Route, reply: Reply, call: Call, visibility: Visibility, headers: dict[str, str]
     ) -> EmulatedResponse:
         shapes = self.shared.specification.shapes
-        if isinstance(reply, Listing):
+        if isinstance(reply, ListReply):
             if self.options.empty_lists and _is_narrowable(route) and not set(_SCOPES) & set(call.query):
-                reply = Listing([], reply.extra)
+                reply = ListReply([], reply.extra)
             if not visibility.whole:
-                reply = Listing(visibility.without_new(reply.items), reply.extra)
+                reply = ListReply(visibility.without_new(reply.items), reply.extra)
             items, page_headers = paging.cut(route.operation, reply, call.query, self.options)
             headers.update(page_headers)
             if self.drift.hits():
@@ -195,15 +195,15 @@ class Tenant:
             return EmulatedResponse(route.success, headers, encode(paging.wrapped(route.operation, items, reply)))
         assert not isinstance(reply, Fail)
         headers.update(reply.headers)
-        if isinstance(reply, Value):
+        if isinstance(reply, ValueReply):
             data = reply.data
             if self.drift.hits():
                 data = self.drift.change(data, enums_of(route, shapes))
             headers["Content-Type"] = JSON
             return EmulatedResponse(reply.status or route.success, headers, encode(data))
-        if isinstance(reply, Nothing):
+        if isinstance(reply, EmptyReply):
             return EmulatedResponse(reply.status or route.success, headers)
-        assert isinstance(reply, Content)
+        assert isinstance(reply, ContentReply)
         headers["Content-Type"] = reply.content_type
         response = ranged(reply, headers, call.headers.get("range"))
         response.breaks = reply.breaks and self.options.broken_log_ends
@@ -225,7 +225,7 @@ class Tenant:
             reply = self._handler(route)(look)
         except Fail:
             return None
-        return (raw_path, encode(reply.data)) if isinstance(reply, Value) and not look.acted else None
+        return (raw_path, encode(reply.data)) if isinstance(reply, ValueReply) and not look.acted else None
 
     def dump(self) -> dict[str, Any]:
         """Tokens and state as JSON values."""

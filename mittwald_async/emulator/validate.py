@@ -14,7 +14,7 @@ import msgspec
 
 from ..runtime.operation import Body, Parameter
 from ..runtime.structs import UNSET, Constraints
-from .handlers import Part
+from .handlers import UploadedPart
 from .replies import Fail, Issue
 from .routes import Route
 from .shapes import Choice, Field, Fixed, Many, Record, Scalar, Shape, Shapes, Table, Words
@@ -155,7 +155,7 @@ def _multipart(data: bytes, content_type: str) -> tuple[Any, list[Issue]]:
         name = part.get_param("name", header="content-disposition")
         content = part.get_payload(decode=True)
         if isinstance(name, str) and isinstance(content, bytes):
-            fields[name] = Part(content, part.get_filename(), part.get_content_type())
+            fields[name] = UploadedPart(content, part.get_filename(), part.get_content_type())
     return (fields, []) if fields else (UNSET, [Issue("body", "has no parts", "multipart")])
 
 
@@ -270,7 +270,7 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "float": ((int, float), "number"),
     "bool": ((bool,), "boolean"),
     "null": ((type(None),), "null"),
-    "bytes": ((str, bytes, Part), "binary"),
+    "bytes": ((str, bytes, UploadedPart), "binary"),
 }
 
 

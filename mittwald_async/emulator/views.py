@@ -9,6 +9,7 @@ import msgspec
 
 from .listing import Key, Keys
 from .seeded import SeededAccount
+from .webhooks import Webhook
 
 
 class Objects(Protocol):
@@ -18,6 +19,13 @@ class Objects(Protocol):
     def seeded(self) -> SeededAccount:
         """The account as it was generated."""
         ...
+
+    @property
+    def outbox(self) -> list[Webhook]:
+        """Webhooks to be sent."""
+        ...
+
+    def now(self) -> str: ...
 
     def id(self, kind: str, key: Key) -> str: ...
 
@@ -74,7 +82,7 @@ T = TypeVar("T")
 
 
 def after_step(name: str) -> Callable[[Callable[[Objects, Key], T]], Callable[[Objects, Key], T]]:
-    """Register something for `Step(then=name)`."""
+    """Register something for `TransitionStep(then=name)`."""
 
     def register(function: Callable[[Objects, Key], T]) -> Callable[[Objects, Key], T]:
         AFTER_STEP[name] = function

@@ -42,18 +42,16 @@ class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _issues(self, said: Mapping[str, Any]) -> Iterable[Issue]:
-        found = (_at(said, path) for path in self.issues)
-        listed = next((one for one in found if isinstance(one, list)), None)
+        listed = _first(said, self.issues, list)
         for entry in cast("list[object]", listed or []):
             if not isinstance(entry, dict):
                 continue
             facts = cast("dict[str, Any]", entry)
-            contexts = (_at(facts, path) for path in self.issue_context)
             yield Issue(
                 _text(facts, self.issue_path),
                 _text(facts, self.issue_message),
                 _text(facts, self.issue_type),
-                cast("dict[str, Any] | None", next((one for one in contexts if isinstance(one, dict)), None)),
+                cast("dict[str, Any] | None", _first(facts, self.issue_context, dict)),
             )
 
 
@@ -75,6 +73,11 @@ def _at(said: Mapping[str, Any], path: str) -> object:
             return None
         found = cast("dict[str, object]", found).get(name)
     return found
+
+
+def _first(said: Mapping[str, Any], paths: Iterable[str], kind: type) -> object:
+    """The first thing of a kind that stands at one of the paths."""
+    return next((found for path in paths if isinstance(found := _at(said, path), kind)), None)
 
 
 def _text(said: Mapping[str, Any], paths: Iterable[str]) -> str:

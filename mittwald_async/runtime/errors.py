@@ -25,7 +25,7 @@
     │   └── ServerError                5xx
     ├── ResponseDecodeError                     the body is not what the document says: .operation_id .json_path .body
     ├── DownloadError                           a file did not arrive whole, or its checksum differs
-    ├── PagingError                             a page could not be had: .resume continues from there
+    ├── PagingError                             a page could not be fetched: .resume continues from there
     ├── OperationFailed                    a waited-for thing reached a failed state: .state .last
     └── WaitTimeout                        a waited-for thing did not get ready in time: .last
 
@@ -290,7 +290,7 @@ class RateLimitError(StatusError):
     """429, or a wait for the budget longer than allowed.
 
     Attributes:
-        retry_after: seconds until a new try makes sense; `None` where nobody knows.
+        retry_after: seconds until a new try makes sense; `None` where that is unknown.
     """
 
     def __init__(self, message: str = "", *, retry_after: float | None = None, **details: Any) -> None:
@@ -333,7 +333,7 @@ class ResponseDecodeError(ApiClientError):
 
     Attributes:
         operation_id: what was called.
-        json_path: where the body deviates, like `$.items[3].name`; `$` where it is no JSON at all.
+        json_path: where the body deviates, like `$.items[3].name`; `$` where it is not JSON at all.
         body: the body.
     """
 
@@ -349,7 +349,7 @@ class DownloadError(ApiClientError):
 
 
 class PagingError(ApiClientError):
-    """A page could not be had; the cause is chained.
+    """A page could not be fetched; the cause is chained.
 
     Attributes:
         resume: token for `Pages.resume`, which goes on with the first item not yet delivered.

@@ -52,7 +52,7 @@ def redacted(name: str, value: str) -> str:
 def header_flaw(name: str, value: str) -> str:
     """What keeps a header from being sent; empty if nothing does."""
     if not _HEADER_NAME.fullmatch(name):
-        return f"{name!r} is no header name"
+        return f"{name!r} is not a header name"
     if name.lower() in _FRAMING:
         return "says how the request is framed and where it goes, which is not the caller's to say"
     if _FORBIDDEN_IN_HEADERS.search(value):

@@ -63,7 +63,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_retries: int = 3
     """Attempts beyond the first."""
     max_retry_wait: float = 120.0
-    """Longest wait told by the server that is slept; a longer one raises `RateLimitError` with `retry_after`."""
+    """Longest wait the server may ask for (`Retry-After`); a longer one raises `RateLimitError` with `retry_after`."""
     consistency: Literal["session", "off"] = "session"
     """`session`: reads see the writes made through the same client. `off`: no event header unless `after` is set."""
     strict: bool = False
@@ -237,12 +237,12 @@ def _above(name: str, value: float) -> None:
 
 def _at_least(name: str, value: float, least: int) -> None:
     if not (_is_number(value) and value >= least):
-        raise ConfigurationError(f"{name}: {value!r} is no number of at least {least}")
+        raise ConfigurationError(f"{name}: {value!r} must be a number of at least {least}")
 
 
 def _whole(name: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ConfigurationError(f"{name}: {value!r} is no whole number")
+        raise ConfigurationError(f"{name}: {value!r} must be a whole number")
 
 
 def _is_number(value: object) -> TypeGuard[float]:

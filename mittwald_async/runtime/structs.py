@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from ._accel import PURE
-
 __all__ = [
     "UNSET",
     "Constraints",
@@ -121,7 +119,7 @@ Test: TypeAlias = tuple[Any, ...]
 """
 
 
-class _EveryInstance(type):
+class HasEveryInstance(type):
     """msgspec checks what a decode hook returns with `isinstance`; a stand-in says yes to its variants, whatever they are.
     Nothing but the codec meets a stand-in.
     """
@@ -129,12 +127,8 @@ class _EveryInstance(type):
     def __instancecheck__(cls, instance: object) -> bool:
         return True
 
-    if not PURE:
-        # Asked once per decoded union value: `id` is true of every object and, unlike a method, runs no Python code.
-        __instancecheck__ = id  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 
-
-class UnionStandIn(metaclass=_EveryInstance):
+class UnionStandIn(metaclass=HasEveryInstance):
     """What the codec decodes where the models have a union. Named like the union, with `_` in front."""
 
     variants: ClassVar[tuple[Any, ...]] = ()
@@ -144,7 +138,7 @@ class UnionStandIn(metaclass=_EveryInstance):
 
 
 def stand_in_for(module: object, name: str) -> type[UnionStandIn] | None:
-    """The stand-in of the union that a models module has under a name; `None` if that is no union."""
+    """The stand-in of the union that a models module has under a name; `None` if that is not a union."""
     found = vars(module).get(f"_{name}")
     return found if isinstance(found, type) and issubclass(found, UnionStandIn) else None
 

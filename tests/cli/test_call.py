@@ -261,12 +261,6 @@ def test_version_and_help(command: Command) -> None:
     assert "mittwald-async sweep --demo" in out
 
 
-def test_emulate_refuses_what_cannot_be(command: Command) -> None:
-    code, _, err = command("emulate", "--port", "99999")
-    assert code == 2
-    assert "port must be 0 to 65535" in err
-
-
 def test_without_its_extra_the_command_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

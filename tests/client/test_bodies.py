@@ -161,7 +161,7 @@ async def test_a_session_without_loop_cannot_authenticate() -> None:
     assert isinstance(sender, Pipeline)
     credentials = PasswordLogin("me@example.org", "password-for-tests")
     with pytest.raises(ClientStateError):
-        await credentials.token(sender.exchange)
+        await credentials.token(sender.token_requests)
 
 
 async def test_an_optional_body_is_sent_when_there_is_one() -> None:

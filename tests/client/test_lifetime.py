@@ -259,13 +259,13 @@ class _Observes:
         ({"headers": 5}, "headers: must be a mapping"),
         ({"headers": {5: "x"}}, "headers"),
         ({"strict": "yes"}, "strict"),
-        ({"session": 5}, "session: must be an aiohttp.ClientSession, not int"),
+        ({"session": 5}, "session must be an aiohttp.ClientSession, got int"),
         ({"pool": 5}, "pool must be a Pool, got int"),
         ({"clock": 5}, "clock"),
         ({"token": 5}, "token must be text, got int"),
         ({"token": "lone surrogate \udc80"}, "token"),
         *(({"headers": {name: "x"}}, f"{name}.*framed") for name in FRAMING),
-        ({"headers": {"A Name": "x"}}, "is no header name"),
+        ({"headers": {"A Name": "x"}}, "is not a header name"),
         ({"headers": {"X": "a\x00b"}}, "control characters"),
         ({"headers": {"X": "\udc80"}}, "surrogates"),
     ],
@@ -352,7 +352,7 @@ async def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPa
 async def test_a_proxy_that_is_no_http_proxy_is_told(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", proxy)
     async with Mittwald(TOKEN, base_url="http://api.invalid", max_retries=0) as client:
-        with pytest.raises(NotSentError, match="the environment's proxy for http is no http proxy") as caught:
+        with pytest.raises(NotSentError, match="the environment's proxy for http is not an http proxy") as caught:
             await client.sender.value(GET_PROJECT, ("p-1",))
         assert "hush" not in str(caught.value)
 

@@ -267,7 +267,7 @@ class TestOneDefinition:
             f"{path.relative_to(root)}:{number}: {line.strip()}"
             for path in sorted(root.rglob("*.py"))
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-            if words.search(line)
+            if words.search(line.replace("MITTWALD_ASYNC_PURE", ""))  # the one name a user sets for the whole package
         ]
         assert found == []
 

@@ -151,7 +151,7 @@ async def test_a_storm_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) ->
             connector: Any = pool.session.connector
             assert not connector._acquired
             assert not connector._waiters
-            assert not getattr(pool, "_watch")  # noqa: B009 - that no exchange is left in it
+            assert not getattr(pool, "_deadlines")  # noqa: B009 - that no exchange is left in it
             assert client.rate_limit.in_flight == client.rate_limit.waiting == 0
             assert [budget.window.in_flight for budget in limiter.scopes.all()] == [0, 0]
             assert not limiter.busy

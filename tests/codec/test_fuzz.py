@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import warnings
 from pathlib import Path
@@ -100,6 +101,35 @@ def test_bodies_that_once_were_trouble(path: Path) -> None:
 @QUIET
 def test_arbitrary_bytes(expression: str, body: bytes) -> None:
     survive(expression, body)
+
+
+CHARSETS = (
+    "utf-8",
+    "latin-1",
+    "utf-16",
+    "idna",
+    "punycode",
+    "undefined",
+    "hex",
+    "rot13",
+    "unicode_escape",
+    "utf-7",
+    "\0",
+)
+
+
+@given(
+    st.sampled_from([*EXPRESSIONS, "str", "bytes", "None", "Any"]),
+    st.none() | st.text(max_size=30) | st.sampled_from(CHARSETS).map(lambda name: f"text/plain; charset={name}"),
+    st.binary(max_size=60) | st.sampled_from([b"\\d\\x", b"xn--\xff", b"+AAA-"]),
+    st.sampled_from([200, 201, 204, 299]),
+)
+@QUIET
+def test_arbitrary_content_types(expression: str, content_type: str | None, body: bytes, status: int) -> None:
+    for strict in (False, True):
+        with warnings.catch_warnings(), contextlib.suppress(ResponseDecodeError):
+            warnings.simplefilter("ignore", DriftWarning)
+            codec.decode(operation(expression), status, content_type, body, strict=strict)
 
 
 @given(st.sampled_from(EXPRESSIONS), JSON)

@@ -81,32 +81,26 @@ def test_a_write_that_succeeded_never_raises_for_bytes_in_its_answer() -> None:
 
 @pytest.mark.parametrize("more", ["9", "5", "0", "999", "999999999999"])
 @pytest.mark.parametrize(
-    ("expression", "wrap"),
+    ("expression", "around"),
     [
-        ("datetime", lambda text: text),
-        ("datetime | None", lambda text: text),
-        ("list[datetime]", lambda text: [text]),
-        ("dict[str, datetime]", lambda text: {"a": text}),
-        ("made_up.Site", lambda text: {**SITE, "createdAt": text}),
-        ("list[made_up.Event]", lambda text: [{"type": "MESSAGE", "text": text, "at": text}]),
-        ("made_up.Wide", lambda text: {"kind": "moment", "at": text}),
-        ("made_up.Moment", lambda text: {"kind": "moment", "at": text}),
+        ("datetime", '"%s"'),
+        ("datetime | None", '"%s"'),
+        ("list[datetime]", '["%s"]'),
+        ("dict[str, datetime]", '{"a":"%s"}'),
+        ("made_up.Site", '{"id":"s","createdAt":"%s","status":"ready"}'),
+        ("list[made_up.Event]", '[{"type":"MESSAGE","text":"23:59:59.9999999","at":"%s"}]'),
+        ("made_up.Wide", '{"kind":"moment","at":"%s"}'),
+        ("made_up.Moment", '{"kind":"moment","at":"%s"}'),
     ],
 )
-def test_digits_beyond_microseconds_are_cut_and_nothing_carries(expression: str, wrap: Any, more: str) -> None:
+def test_digits_beyond_microseconds_are_cut_and_nothing_carries(expression: str, around: str, more: str) -> None:
     """The last moment of a day stays on that day, wherever it stands; msgspec alone would round it up."""
     for zone in ("Z", "+02:00", "-11:30"):
-        came = wrap(f"{LAST}{more}{zone}")
-        due = json.loads(json.dumps(came).replace(f"{LAST}{more}{zone}", f"{LAST}{zone}"))
-        decoded = decode(expression, came, strict=True)
-        due_text = codec.encode(decode(expression, due, strict=True)).decode()
-        if isinstance(came, list) and isinstance(came[0], dict):
-            due_text = due_text.replace(f'"text":"{LAST}{zone}"', f'"text":"{LAST}{more}{zone}"')
-        assert codec.encode(decoded).decode() == due_text
-        assert codec.encode(codec.convert(expression, came, strict=True)).decode() == due_text
-        assert (
-            codec.encode(codec.loads(f"list[{expression}]", body_of([came]), strict=True)).decode() == f"[{due_text}]"
-        )
+        came, due = (around % f"{LAST}{digits}{zone}" for digits in (more, ""))
+        assert codec.encode(codec.loads(expression, came.encode(), strict=True)).decode() == due
+        assert codec.encode(codec.convert(expression, json.loads(came), strict=True)).decode() == due
+        page = codec.loads(f"list[{expression}]", f"[{came},{due}]".encode(), strict=True)
+        assert codec.encode(page).decode() == f"[{due},{due}]"
 
 
 def test_digits_beyond_microseconds_are_kept_where_they_are_text() -> None:
@@ -126,21 +120,21 @@ def test_a_long_page_is_searched_in_samples() -> None:
 
 @pytest.mark.parametrize("naive", ["2026-03-29T02:30:00", "2026-01-02 03:04:05.123456", "2026-01-02T03:04:05.1234567"])
 @pytest.mark.parametrize(
-    ("expression", "wrap"),
+    ("expression", "around"),
     [
-        ("datetime", lambda text: text),
-        ("list[datetime | None]", lambda text: [text, None]),
-        ("dict[str, datetime]", lambda text: {"a": text}),
-        ("made_up.Site", lambda text: {**SITE, "createdAt": text}),
-        ("list[made_up.Event]", lambda text: [{"type": "MESSAGE", "text": "", "at": text}]),
+        ("datetime", '"%s"'),
+        ("list[datetime | None]", '["%s",null]'),
+        ("dict[str, datetime]", '{"a":"%s"}'),
+        ("made_up.Site", '{"id":"s","createdAt":"%s","status":"ready"}'),
+        ("list[made_up.Event]", '[{"type":"MESSAGE","text":"","at":"%s"}]'),
     ],
 )
 def test_a_time_without_zone_never_gets_the_machines_and_goes_out_as_it_came(
-    expression: str, wrap: Any, naive: str, monkeypatch: pytest.MonkeyPatch
+    expression: str, around: str, naive: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """meltano/sdk#2612."""
     monkeypatch.setenv("TZ", "Europe/Berlin")
-    value = wrap(naive)
+    value = json.loads(around % naive)
     with pytest.warns(DriftWarning, match="date-time without time zone"):
         decoded = decode(expression, value)
     assert json.loads(codec.encode(decoded)) == value
@@ -164,19 +158,17 @@ def test_an_offset_stays_the_offset_that_came() -> None:
 @pytest.mark.parametrize("strict", [True, False])
 def test_an_integer_may_be_written_with_a_point_or_an_exponent(text: bytes, number: int, strict: bool) -> None:
     """As JSON Schema says, 1000.0 is an integer."""
-    for expression, before, after, pick in (
-        ("int", b"", b"", lambda made: made),
-        ("int | None", b"", b"", lambda made: made),
-        ("int | str", b"", b"", lambda made: made),
-        ("list[int]", b"[1,", b"]", lambda made: made[1]),
-        ("dict[str, int]", b'{"a":', b"}", lambda made: made["a"]),
-        ("made_up.Ttl", b'{"seconds":', b"}", lambda made: made.seconds),
-        ("list[made_up.Seconds]", b'[{"seconds":', b"}]", lambda made: made[0].seconds),
-        ("list[made_up.Spec]", b'[{"ram":', b"}]", lambda made: made[0].ram),
+    for expression, around in (
+        ("int", b"%s"),
+        ("int | None", b"%s"),
+        ("int | str", b"%s"),
+        ("list[int]", b"[1,%s]"),
+        ("dict[str, int]", b'{"a":%s}'),
+        ("made_up.Ttl", b'{"seconds":%s}'),
+        ("list[made_up.Seconds]", b'[{"seconds":%s}]'),
+        ("list[made_up.Spec]", b'[{"ram":%s}]'),
     ):
-        made = pick(codec.loads(expression, before + text + after, strict=strict))
-        assert made == number
-        assert type(made) is int
+        assert codec.encode(codec.loads(expression, around % text, strict=strict)) == around % str(number).encode()
 
 
 def test_a_constant_may_be_written_with_a_point_too() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mittwald_async.codegen.config import Config, Correction
 from mittwald_async.codegen.load import Document
 from mittwald_async.runtime import codec
 
@@ -61,7 +62,9 @@ def test_the_narrower_list_of_values_counts_and_keeps_the_tag(tmp_path: Path) ->
         "Pet": {"oneOf": [ref("a.Cat"), ref("a.Dog")]}, "Pets": obj(all={"type": "array", "items": ref("a.Pet")}),
     }  # fmt: skip
     models = Models(schemas, tmp_path)
-    made = models.comes_back("Pets", {"all": [{"kind": "dog"}, {"kind": "cat", "name": "x"}, {"kind": "dog", "tricks": 2}]})
+    made = models.comes_back(
+        "Pets", {"all": [{"kind": "dog"}, {"kind": "cat", "name": "x"}, {"kind": "dog", "tricks": 2}]}
+    )
     assert [type(one).__name__ for one in made.all] == ["Dog", "Cat", "Dog"]
     assert 'kind: Literal["cat"] | str' in models.text()
 
@@ -70,7 +73,10 @@ def test_a_discriminator_decides(tmp_path: Path) -> None:
     """Both look alike, one does not declare the property, and the values are not the schemas' names."""
     union: Json = {
         "oneOf": [ref("a.Card"), ref("a.Cash"), ref("a.Voucher")],
-        "discriminator": {"propertyName": "by", "mapping": {"c": "#/components/schemas/a.Card", "m": "a.Cash", "M": "a.Cash"}},
+        "discriminator": {
+            "propertyName": "by",
+            "mapping": {"c": "#/components/schemas/a.Card", "m": "a.Cash", "M": "a.Cash"},
+        },
     }
     schemas: Json = {
         "Card": obj(by=TEXT, amount=INT), "Cash": obj(amount=INT), "Voucher": obj(by=TEXT, amount=INT),
@@ -116,7 +122,9 @@ def test_a_base_that_lists_its_children_gives_them_its_properties(tmp_path: Path
 def test_what_only_answers_have_is_not_demanded_in_requests(tmp_path: Path) -> None:
     read_only, write_only = {**INT, "readOnly": True}, {**TEXT, "writeOnly": True}
     line = obj(["id", "article"], id=read_only, article=TEXT)
-    order = obj(["id", "lines", "secret"], id=read_only, lines={"type": "array", "items": ref("a.Line")}, secret=write_only)
+    order = obj(
+        ["id", "lines", "secret"], id=read_only, lines={"type": "array", "items": ref("a.Line")}, secret=write_only
+    )
     paths: Json = {
         "/orders": {"post": operation("shop-order", requestBody=body(ref("a.Order")), responses=ok(ref("a.Order")))}
     }
@@ -130,7 +138,9 @@ def test_what_only_answers_have_is_not_demanded_in_requests(tmp_path: Path) -> N
     assert len(models.package.findings("direction")) == 2
 
 
-@pytest.mark.parametrize("name", ['a"b', "a\\b", "a\nb", "\x01", "$x", "__class__", "class", "list", "", "1st", "größe", "self"])
+@pytest.mark.parametrize(
+    "name", ['a"b', "a\\b", "a\nb", "\x01", "$x", "__class__", "class", "list", "", "1st", "größe", "self"]
+)
 def test_properties_of_any_name_come_back(tmp_path: Path, name: str) -> None:
     models = Models({"X": obj([name], **{name: INT, "list": {"type": "array", "items": INT}})}, tmp_path)
     value = {"list": [1], name: 3} if name != "list" else {"list": [1]}
@@ -140,6 +150,15 @@ def test_properties_of_any_name_come_back(tmp_path: Path, name: str) -> None:
 def test_declared_and_free_properties_together(tmp_path: Path) -> None:
     models = Models({"X": {**obj(a=INT), "additionalProperties": INT}}, tmp_path)
     models.comes_back("X", {"a": 1, "b": 2})
+
+
+def test_free_properties_are_kept_where_the_configuration_says_so(tmp_path: Path) -> None:
+    root = document({"a.X": {**obj(a=INT), "additionalProperties": True}})
+    assert "class X(Model" in compiled(root).files["models/a.py"]
+    package = Package(root, tmp_path, Config(free_properties="keep"))
+    value = {"a": 1, "b": ["x"]}
+    made = codec.loads("a.X", json.dumps(value).encode(), models=f"{package.name}.models")
+    assert json.loads(codec.encode(made)) == value
 
 
 def test_bytes_inside_json_are_text(tmp_path: Path) -> None:
@@ -153,10 +172,14 @@ def everything() -> Json:
     schemas: Json = {
         "Pet": pet,
         "Cat": {"allOf": [ref("Pet"), obj(lives=INT, friends={"type": "array", "items": ref("Pet")})]},
-        "Either": {"oneOf": [obj(["d"], d=obj(p=INT)), obj(["d"], d=obj(q=INT)), TEXT, {"type": "array", "items": INT}]},
+        "Either": {
+            "oneOf": [obj(["d"], d=obj(p=INT)), obj(["d"], d=obj(q=INT)), TEXT, {"type": "array", "items": INT}]
+        },
         "Tree": {**obj(v={"type": "number"}, next=ref("Tree"), either=ref("Either")), "nullable": True},
         "Free": {"type": "object", "additionalProperties": ref("Either")},
-        "Times": obj(at={"type": "string", "format": "date-time", "nullable": True}, day={"type": "string", "format": "date"}),
+        "Times": obj(
+            at={"type": "string", "format": "date-time", "nullable": True}, day={"type": "string", "format": "date"}
+        ),
         "Narrow": {"allOf": [obj(kind={"enum": ["a", "b"]}), obj(kind={"enum": ["b", "c"]}, n={"enum": [1, 2, None]})]},
     }
     return document(schemas)
@@ -182,8 +205,6 @@ def test_random_values_are_of_the_schema_and_losses_are_seen() -> None:
 
 
 def test_corrections_reach_into_lists() -> None:
-    from mittwald_async.codegen.config import Config, Correction
-
     root = document({"a.X": {"allOf": [obj(p=TEXT), obj(["p"], q=INT)]}})
     at = "#/components/schemas/a.X/allOf"
     corrections = (

@@ -302,7 +302,7 @@ async def test_the_same_token_again_is_no_reason_to_try_again() -> None:
     [
         (None, "must be text, got NoneType"),
         ("a b", "holds a character"),
-        (("t",), "is no pair"),
+        (("t",), "is not a pair"),
         (5, "must be text, got int"),
     ],
 )

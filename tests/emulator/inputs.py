@@ -21,8 +21,23 @@ def text(value: Any) -> str:
     return msgspec.json.encode(value).decode() if isinstance(value, dict) else str(value)
 
 
-TEXTS = {"interval": "0 3 * * *", "schedule": "0 3 * * *", "version": "8.0", "publicKey": "ssh-ed25519 AAAAC3Nz me"}
+TEXTS = {
+    "certificate": "-----BEGIN CERTIFICATE-----",
+    "expiresAt": "2099-01-01T00:00:00Z",
+    "interval": "0 3 * * *",
+    "machineType": "shared.large",
+    "newPassword": "Aa1!-a-new-password",
+    "password": "Aa1!-a-password",
+    "publicKey": "ssh-ed25519 AAAAC3Nz me",
+    "schedule": "0 3 * * *",
+    "version": "8.0",
+}
 """Texts with a grammar that the facts do not tell."""
+_SAME_ID = {"databaseId": "mysqlDatabaseId"}
+"""Properties that name what a placeholder of the path names."""
+_REDIS_VERSION = "7.2"
+_OF_PATH = {"/v2/deliveryboxes/{id}": "deliveryBox", "/v2/mailaddresses/{id}": "mailAddress"}
+"""Kinds of paths whose placeholder is only called `id`, by how they begin."""
 
 
 class Request:
@@ -48,6 +63,8 @@ class Request:
         shape = core.checker.body_shape(route)
         if body is not None and shape is not None:
             value = with_ids(made(shape, f"body {route.operation.operation_id}"), talk, ids)
+            if "redis" in route.operation.path and "version" in value:
+                value["version"] = _REDIS_VERSION
             self.headers["content-type"] = body.content_type
             if body.content_type.startswith("multipart/"):
                 self.headers["content-type"], self.body = multipart({p.wire: b"content" for p in body.properties})
@@ -64,7 +81,7 @@ class Request:
 async def request_for(talk: Talk, route: Route) -> Request:
     """A request whose path names things that exist, found in the lists above them."""
     shapes = talk.core.checker.parameter_shapes(route)[0]
-    ids = await siblings(talk, route)
+    ids = siblings(talk, route)
     path = ""
     for segment in route.operation.path.split("/")[1:]:
         placeholder = PLACEHOLDER.fullmatch(segment)
@@ -74,7 +91,9 @@ async def request_for(talk: Talk, route: Route) -> Request:
         name = placeholder[1]
         if name not in ids:
             made = talk.core.generator.make(shapes[name], f"input {name}")
-            ids[name] = await listed(talk, path, name) or talk.core.world.sample(name) or text(made)
+            kind = _OF_PATH.get(f"{path}/{segment}")
+            sample = talk.core.world.sample(f"{kind}Id") if kind else talk.core.world.sample(name)
+            ids[name] = await listed(talk, path, name) or sample or text(made)
         path += f"/{quote(ids[name], safe='')}"
     return Request(talk, route, ids)
 
@@ -95,13 +114,16 @@ async def listed(talk: Talk, path: str, name: str) -> str | None:
     return next((str(item[key]) for item in items for key in ("id", name) if key in item), None)
 
 
-async def siblings(talk: Talk, route: Route) -> dict[str, str]:
+def siblings(talk: Talk, route: Route) -> dict[str, str]:
     """Stacks are often empty: one that has what the path asks for."""
-    wanted = {"serviceId": "/v2/services", "volumeId": f"/v2/projects/{await talk.project()}/volumes"}
-    for name, url in wanted.items():
-        items: list[dict[str, Any]] = (await talk.get(url)).json if f"/{{{name}}}" in route.operation.path else []
-        if items and "stackId" in route.path:
-            return {name: items[0]["id"], "stackId": items[0]["stackId"]}
+    if "stackId" not in route.path:
+        return {}
+    world = talk.core.world
+    for name, kind in (("serviceId", "service"), ("volumeId", "volume")):
+        if f"/{{{name}}}" in route.operation.path:
+            for key in world.keys(kind)[:1]:
+                value = world.read(kind, key)
+                return {name: value["id"], "stackId": value["stackId"]}
     return {}
 
 
@@ -114,7 +136,7 @@ def with_ids(value: Any, talk: Talk, ids: dict[str, str]) -> Any:
         return value
     fields: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
     known = {
-        name: TEXTS.get(name) or ids.get(name) or talk.core.world.sample(name)
+        name: TEXTS.get(name) or ids.get(_SAME_ID.get(name, name)) or talk.core.world.sample(name)
         for name, item in fields.items()
         if isinstance(item, str)
     }

@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
-from mittwald_async.emulator import MFA_CODE, PASSWORD, Account, Emulator, OptionError
+from mittwald_async.emulator import MFA_CODE, PASSWORD, EmulatedAccount, Emulator, OptionError
 
 from .talk import Heard, Talk
 
-TWO = (Account(name="agency", projects=5, rate_limit=(3, 60.0)), Account(name="shop", projects=2, customers=1))
+TWO = (
+    EmulatedAccount(name="agency", projects=5, rate_limit=(3, 60.0)),
+    EmulatedAccount(name="shop", projects=2, customers=1),
+)
 
 
 async def asked(talk: Talk, token: str, url: str = "/v2/projects") -> Heard:
@@ -38,7 +41,13 @@ async def test_every_account_has_a_budget_of_its_own() -> None:
 
 
 async def test_logins_are_documented_and_lead_to_their_account() -> None:
-    talk = Talk(accounts=[Account(), Account(mfa=True, projects=1), Account(email="own@example.org", password="own")])
+    talk = Talk(
+        accounts=[
+            EmulatedAccount(),
+            EmulatedAccount(mfa=True, projects=1),
+            EmulatedAccount(email="own@example.org", password="own"),
+        ]
+    )
     talk.token = None
     plain, careful, own = talk.emulator.accounts
     assert [account.email for account in talk.emulator.accounts] == [
@@ -79,7 +88,7 @@ async def test_the_log_of_writes_says_who_wrote_what_when() -> None:
 
 
 async def test_account_wide_lists_can_answer_nothing() -> None:
-    talk = Talk(accounts=[Account(empty_lists=True), Account()])
+    talk = Talk(accounts=[EmulatedAccount(empty_lists=True), EmulatedAccount()])
     narrow, plain = talk.emulator.accounts
     assert (await asked(talk, narrow.token, "/v2/ingresses")).json == []
     assert (await asked(talk, plain.token, "/v2/ingresses")).json
@@ -102,11 +111,11 @@ async def test_a_dump_holds_all_accounts() -> None:
 def test_accounts_that_cannot_be_told_apart_are_refused(name: str) -> None:
     values: dict[str, Any] = {name: 5 if name == "seed" else "same"}
     with pytest.raises(OptionError, match=f"accounts must differ in {name}"):
-        Emulator(accounts=[Account(**values), Account(**values)])
+        Emulator(accounts=[EmulatedAccount(**values), EmulatedAccount(**values)])
 
 
 def test_what_an_account_cannot_have_is_refused() -> None:
     with pytest.raises(OptionError, match="projects must be 0 to 1000000"):
-        Emulator(accounts=[Account(projects=-1)])
+        Emulator(accounts=[EmulatedAccount(projects=-1)])
     with pytest.raises(OptionError, match="rate_limit"):
-        Emulator(accounts=[Account(rate_limit=(0, 1.0))])
+        Emulator(accounts=[EmulatedAccount(rate_limit=(0, 1.0))])

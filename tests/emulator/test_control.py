@@ -40,10 +40,8 @@ class Remote:
 
 @asynccontextmanager
 async def served(**options: Any) -> AsyncGenerator[Remote]:
-    async with (
-        Emulator(**{**CALM, "on": date(2026, 1, 1), **options}) as emulator,
-        emulator_session(emulator) as session,
-    ):
+    options.setdefault("on", date(2026, 1, 1))
+    async with Emulator(**{**CALM, **options}) as emulator, emulator_session(emulator) as session:
         yield Remote(emulator, session)
 
 

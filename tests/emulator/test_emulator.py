@@ -16,7 +16,8 @@ from mittwald_async.emulator import Emulator, OptionError, Options, Transitions
 from mittwald_async.emulator.generic import answer_generically
 from mittwald_async.emulator.handlers import HANDLERS, Call, handles
 from mittwald_async.emulator.identity import Identity, Login
-from mittwald_async.emulator.replies import Content, Fail, Issue, Nothing, Reply, Value
+from mittwald_async.emulator.options import OptionsByName
+from mittwald_async.emulator.replies import ContentReply, EmptyReply, Fail, Issue, Reply, ValueReply
 
 from .inputs import request_for
 from .talk import CALM, Heard, Talk
@@ -204,9 +205,9 @@ async def test_a_handler_that_fails_answers_500_and_logs_its_traceback(caplog: p
 async def test_handlers_answer_in_every_way() -> None:
     talk = Talk()
     replies: list[Reply] = [
-        Value({"id": 1}, 202, {"x-more": "1"}),
-        Nothing(headers={"x-more": "1"}),
-        Content(b"0123456789", "text/plain", {"x-more": "1"}),
+        ValueReply({"id": 1}, 202, {"x-more": "1"}),
+        EmptyReply(headers={"x-more": "1"}),
+        ContentReply(b"0123456789", "text/plain", {"x-more": "1"}),
         Fail.refused("expected phase READY"),
     ]
     answers: list[Heard] = []
@@ -238,7 +239,7 @@ async def test_handlers_answer_in_every_way() -> None:
 )
 async def test_content_comes_in_ranges(wanted: str, status: int, part: bytes, told: str | None) -> None:
     talk = Talk()
-    talk.core.handlers["file-get-file"] = lambda call: Content(b"0123456789")
+    talk.core.handlers["file-get-file"] = lambda call: ContentReply(b"0123456789")
     answer = await talk.get("/v2/files/f", range=wanted)
     assert (answer.status, answer.body, answer.headers.get("content-range")) == (status, part, told)
 
@@ -248,7 +249,7 @@ async def test_writes_say_what_they_created() -> None:
 
     def handler(call: Call) -> Reply:
         call.wrote(created=["second"])
-        return Value({"id": "first"}, 201)
+        return ValueReply({"id": "first"}, 201)
 
     talk.core.handlers["project-create-project"] = handler
     server = talk.core.world.sample("serverId")
@@ -341,3 +342,19 @@ def test_options_are_one_record() -> None:
     assert Emulator.of(options).options == options
     assert msgspec.convert(msgspec.to_builtins(options), Options) == options
     assert Login("u", "e", "p").mfa_code is None
+
+
+def test_editors_know_every_option() -> None:
+    """Those that are no parameters of their own are in the record that `Emulator` takes by name."""
+    own = {"seed", "customers", "projects", "rate_limit", "faults"}
+    assert set(OptionsByName.__annotations__) == set(Options.__struct_fields__) - own
+
+
+async def test_reads_without_a_handler_have_an_ordinary_http_etag() -> None:
+    """A client must not take it for an event id: sent as `if-event-reached` it is never reached."""
+    talk = Talk(event_wait=0.0, lag=0.1)
+    answer = await talk.get("/v2/container-template-statistics")
+    etag = answer.headers["etag"]
+    assert etag.startswith('W/"')
+    assert (await talk.get("/v2/container-template-statistics")).headers["etag"] == etag
+    assert (await talk.get("/v2/projects", if_event_reached=etag)).status == 412

@@ -8,7 +8,7 @@ import pytest
 
 from mittwald_async.emulator.behaviours import paging
 from mittwald_async.emulator.options import Options
-from mittwald_async.emulator.replies import Fail, Listing
+from mittwald_async.emulator.replies import Fail, ListReply
 from mittwald_async.operations import OPERATIONS
 
 from .talk import Talk
@@ -63,7 +63,7 @@ async def test_a_list_may_refuse_more_than_it_gives() -> None:
 
 
 def test_defaults_are_the_operations_own() -> None:
-    items = Listing(range(20_000))
+    items = ListReply(range(20_000))
     told = {
         name: paging.cut(OPERATIONS[name], items, {}, Options())[1]["X-Pagination-Limit"]
         for name in ("project-list-projects", "customer-list-customers", "notifications-list-notifications")
@@ -75,7 +75,7 @@ def test_defaults_are_the_operations_own() -> None:
 
 
 def test_some_lists_tell_no_totals_and_some_no_page() -> None:
-    items = Listing(range(5))
+    items = ListReply(range(5))
     page, headers = paging.cut(OPERATIONS["order-list-project-orders"], items, {"limit": 2, "skip": 2}, Options())
     assert (page, headers) == ([2, 3], {})
     _, headers = paging.cut(OPERATIONS["app-list-appversions"], items, {}, Options())
@@ -88,7 +88,7 @@ async def test_the_list_without_skip_refuses_it() -> None:
     lacking = [o for o in OPERATIONS.values() if o.paging is not None and o.paging.limit and not o.paging.skip]
     assert lacking
     for operation in lacking:
-        assert paging.cut(operation, Listing(range(9)), {"limit": 4, "page": 2, "skip": 0}, Options())[0] == [
+        assert paging.cut(operation, ListReply(range(9)), {"limit": 4, "page": 2, "skip": 0}, Options())[0] == [
             4,
             5,
             6,
@@ -99,7 +99,7 @@ async def test_the_list_without_skip_refuses_it() -> None:
 def test_wrapped_lists_are_wrapped_with_their_total() -> None:
     operation = OPERATIONS["leadfyndr-list-leads"]
     assert operation.paging is not None
-    listing = Listing([{"id": "a"}, {"id": "b"}], {"extra": 1})
+    listing = ListReply([{"id": "a"}, {"id": "b"}], {"extra": 1})
     body = paging.wrapped(operation, [{"id": "a"}], listing)
     assert body[operation.paging.items] == [{"id": "a"}]
     assert body["extra"] == 1
@@ -109,10 +109,10 @@ def test_wrapped_lists_are_wrapped_with_their_total() -> None:
 
 def test_an_operation_without_a_list_can_still_be_answered_with_one() -> None:
     operation = OPERATIONS["project-get-project"]
-    assert paging.cut(operation, Listing(range(3)), {}, Options()) == ([0, 1, 2], {})
+    assert paging.cut(operation, ListReply(range(3)), {}, Options()) == ([0, 1, 2], {})
     assert paging.most(operation, Options()) is None
 
 
 def test_a_refusal_is_an_error_of_the_request() -> None:
     with pytest.raises(Fail, match="validation"):
-        paging.cut(OPERATIONS["extension-list-extensions"], Listing(range(3)), {"limit": 5000}, Options())
+        paging.cut(OPERATIONS["extension-list-extensions"], ListReply(range(3)), {"limit": 5000}, Options())

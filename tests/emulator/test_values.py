@@ -11,7 +11,7 @@ import pytest
 
 from mittwald_async.emulator.clock import midnight
 from mittwald_async.emulator.generate import Generator
-from mittwald_async.emulator.handlers import Part
+from mittwald_async.emulator.handlers import UploadedPart
 from mittwald_async.emulator.replies import Fail, Issue
 from mittwald_async.emulator.routes import Route
 from mittwald_async.emulator.shapes import (
@@ -52,7 +52,7 @@ def problems(shape: Shape, value: Any) -> list[tuple[str, str]]:
         (NUMBER, 1, "1", "type"),
         (FLAG, True, 1, "type"),
         (NULL, None, 0, "type"),
-        (Scalar("bytes"), Part(b"x"), 3, "type"),
+        (Scalar("bytes"), UploadedPart(b"x"), 3, "type"),
         (Scalar("any"), object(), None, ""),
         (Words(("a", "b")), "a", "c", "enum"),
         (Words((1, 2)), 1, True, "enum"),
@@ -208,7 +208,7 @@ def test_bodies_are_read_by_their_content_type() -> None:
     )
     content_type, data = multipart({"n": b"\x00\xff"})
     value = checker.body(route(body=files), data, content_type)
-    assert value["n"] == Part(b"\x00\xff", "a.bin", "application/octet-stream")
+    assert value["n"] == UploadedPart(b"\x00\xff", "a.bin", "application/octet-stream")
     for wrong in ("text/plain", "multipart/form-data", "multipart/form-data; boundary=other"):
         with pytest.raises(Fail):
             checker.body(route(body=files), data, wrong)

@@ -18,15 +18,18 @@ from yarl import URL
 
 from mittwald_async.errors import CallTimeoutError, ConnectTimeoutError, ReadTimeoutError
 from mittwald_async.options import Pool
+from mittwald_async.runtime._accel import PURE
 from mittwald_async.runtime._accel import fast_path as direct
 from mittwald_async.runtime._accel.fast_path import Direct
 from mittwald_async.runtime.transport import session
 from mittwald_async.runtime.transport.middleware import RawResponse
-from mittwald_async.runtime.transport.session import Session, limits
+from mittwald_async.runtime.transport.session import Session, WireRequest, limits
 
 LIMITS = limits(120.0, 10.0, 60.0)
 NOTHING = b"HTTP/1.1 204 No\r\n\r\n"
 HEADERS = {"User-Agent": "tests", "Accept": "application/json", "X-Access-Token": "token-for-tests"}
+
+NEEDS_FAST_PATH = pytest.mark.skipif(PURE, reason="the fast path is switched off")
 
 
 @asynccontextmanager
@@ -63,7 +66,7 @@ async def opened(compressed: bool = True) -> AsyncGenerator[Session, None]:
 
 
 async def send(by: Session, url: str, method: str = "GET", headers: dict[str, str] = HEADERS) -> RawResponse:
-    return await by.exchange(method, URL(url, encoded=True), CIMultiDict(headers), None, LIMITS, None)
+    return await by.exchange(WireRequest(method, URL(url, encoded=True), CIMultiDict(headers)), LIMITS)
 
 
 def no_way(*_: object) -> None:
@@ -85,6 +88,7 @@ def shortened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.parametrize("compressed", [True, False])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS"])
+@NEEDS_FAST_PATH
 async def test_both_ways_send_the_same_bytes(method: str, compressed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     taken = shortened(monkeypatch)
     async with hearing() as (url, heads):
@@ -104,10 +108,11 @@ async def test_both_ways_send_the_same_bytes(method: str, compressed: bool, monk
 async def test_headers_handed_over_are_not_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
     async with hearing() as (url, _), opened() as made:
         headers = CIMultiDict(HEADERS)
-        await made.exchange("GET", URL(f"{url}/"), headers, None, LIMITS, None)
+        await made.exchange(WireRequest("GET", URL(f"{url}/"), headers), LIMITS)
         assert headers == HEADERS
 
 
+@NEEDS_FAST_PATH
 async def test_who_replaces_a_sessions_requests_later_gets_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
     original: Any = getattr(aiohttp.ClientSession, "_request")  # noqa: B009 - what recorders and mocks replace
@@ -141,6 +146,7 @@ async def test_who_replaced_them_before_gets_them_too() -> None:
     assert not direct.is_aiohttps(None)
 
 
+@NEEDS_FAST_PATH
 async def test_traced_sessions_sessions_with_middleware_and_other_releases_go_the_long_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -166,13 +172,14 @@ async def test_urls_with_credentials_go_the_long_way(monkeypatch: pytest.MonkeyP
     assert b"\r\nAuthorization: Basic " in heads[0]
 
 
+@NEEDS_FAST_PATH
 async def test_a_deadline_ends_a_request_on_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "COARSE", 0.1)
     monkeypatch.setattr("mittwald_async.runtime.transport.deadlines._TICK", 0.02)
     taken = shortened(monkeypatch)
     async with hearing(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhal") as (url, _), opened() as made:
         with pytest.raises(CallTimeoutError):
-            await made.exchange("GET", URL(url), CIMultiDict(), None, limits(0.15, None, None), None)
+            await made.exchange(WireRequest("GET", URL(url), CIMultiDict()), limits(0.15, None, None))
         assert taken == ["/"]
         assert not getattr(made.session.connector, "_acquired")  # noqa: B009 - that no connection is left behind
 
@@ -187,7 +194,7 @@ async def test_silence_is_bounded_for_a_session_handed_in(method: str, monkeypat
     ):
         made = await Session.open(Pool(), own, False)
         with pytest.raises(ReadTimeoutError):
-            await made.exchange(method, URL(url), CIMultiDict(), None, limits(60.0, None, 0.15), None)
+            await made.exchange(WireRequest(method, URL(url), CIMultiDict()), limits(60.0, None, 0.15))
         assert not getattr(own.connector, "_acquired")  # noqa: B009
 
 

@@ -10,8 +10,8 @@ from mittwald_async.runtime.errors import InvalidArgumentError
 from mittwald_async.runtime.files.form_fields import FormField
 from mittwald_async.runtime.operation import Body, Location, Operation, Parameter
 from mittwald_async.runtime.structs import Model
+from mittwald_async.runtime.transport.compiled_operation import CompiledOperation
 from mittwald_async.runtime.transport.encoding import (
-    CompiledOperation,
     cookie_header,
     form,
     header_values,

@@ -17,8 +17,8 @@ from mittwald_async.errors import (
     TransportError,
 )
 from mittwald_async.runtime.transport.deadlines import Deadlines
+from mittwald_async.runtime.transport.failures import classify
 from mittwald_async.runtime.transport.middleware import RawResponse
-from mittwald_async.runtime.transport.session import classify
 from tests.support.clock import virtual
 
 KEY = mock.Mock(host="h", port=443, ssl=True)
@@ -66,8 +66,8 @@ def test_each_failure_is_told_as_what_it_means(error: Exception, kind: type[Tran
 
 
 def test_an_answer_shows_its_size_and_nothing_else() -> None:
-    assert repr(RawResponse(200, {}, b"secret")) == "<Answer 200, 6 bytes>"
-    assert repr(RawResponse(500, {}, b"secret", cut=True)) == "<Answer 500, 6 bytes of more>"
+    assert repr(RawResponse(200, {}, b"secret")) == "<RawResponse 200, 6 bytes>"
+    assert repr(RawResponse(500, {}, b"secret", cut=True)) == "<RawResponse 500, 6 bytes of more>"
 
 
 @virtual

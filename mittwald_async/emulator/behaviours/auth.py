@@ -14,11 +14,12 @@ from ..clock import EmulatorClock
 from ..handlers import Call, handles
 from ..identity import Identity, Token
 from ..options import Options
-from ..replies import Fail, Nothing, Reply, Value
+from ..replies import EmptyReply, Fail, Reply, ValueReply
 from ..routes import Route
+from ..signing import claimed_user
 
 TokenKind = Literal["session", "api", "extension", "key"]
-NOBODY = Identity("nobody")
+ANONYMOUS = Identity("anonymous")
 _KEY_SECONDS = 60.0
 """Life of a retrieval key; the document says only that it is short."""
 
@@ -192,6 +193,7 @@ class LoginBody(msgspec.Struct, rename="camel"):
     email: Any = None
     refresh_token: Any = None
     user_id: Any = None
+    session_token: Any = None
 
 
 def login_of(body: bytes) -> LoginBody:
@@ -204,7 +206,11 @@ def login_of(body: bytes) -> LoginBody:
 
 def is_for(store: TokenStore, email: str, given: LoginBody) -> bool:
     """Whether a login is for the account of these tokens and this main user."""
-    return given.email == email or store.has_user(given.user_id) or store.can_refresh(given.refresh_token)
+    return (
+        given.email == email
+        or store.has_user(given.user_id or claimed_user(given.session_token))
+        or store.can_refresh(given.refresh_token)
+    )
 
 
 def identify(store: TokenStore, route: Route, headers: Mapping[str, str], main: Identity) -> Identity:
@@ -215,14 +221,14 @@ def identify(store: TokenStore, route: Route, headers: Mapping[str, str], main: 
         return main
     who = store.who(secret) if secret else None
     if operation.operation_id in OPEN or not operation.secured:
-        return who or NOBODY
+        return who or ANONYMOUS
     if who is None:
         if (
             not secret
             and "token" in {name.lower() for name in (*route.headers, *route.query)}
             and "file" in operation.operation_id
         ):
-            return NOBODY
+            return ANONYMOUS
         raise Fail(401, "Unauthorized", "access token is missing, expired or invalid")
     if who.kind == "extension" and route.unscoped:
         raise Fail.forbidden("this list needs a token that is bound to a user")
@@ -242,9 +248,11 @@ def _store(call: Call) -> TokenStore:
     return store
 
 
-def _session(call: Call, token: Token, expiry: str) -> Value:
+def _session(call: Call, token: Token, expiry: str) -> ValueReply:
     call.pure = True
-    return Value({"token": token.secret, "refreshToken": token.refresh, expiry: call.clock.iso(token.expires)}, 200)
+    return ValueReply(
+        {"token": token.secret, "refreshToken": token.refresh, expiry: call.clock.iso(token.expires)}, 200
+    )
 
 
 def _new_session(call: Call, user_id: str) -> Token:
@@ -259,7 +267,7 @@ def authenticate(call: Call) -> Reply:
     if login is None or login.password != call.body["password"]:
         raise Fail(401, "Unauthorized", "email or password is wrong")
     if login.mfa_code is not None:
-        return Value({"name": "SecondFactorRequired"}, 202)
+        return ValueReply({"name": "SecondFactorRequired"}, 202)
     return _session(call, _new_session(call, login.user_id), "expires")
 
 
@@ -288,7 +296,7 @@ def create_retrieval_key(call: Call) -> Reply:
     if call.identity.user_id is None:
         raise Fail.forbidden()
     key = call.tokens.issue("key", call.identity, seconds=_KEY_SECONDS)
-    return Value({"userId": call.identity.user_id, "accessTokenRetrievalKey": key.secret}, 201)
+    return ValueReply({"userId": call.identity.user_id, "accessTokenRetrievalKey": key.secret}, 201)
 
 
 @handles("extension-create-retrieval-key")
@@ -298,7 +306,7 @@ def create_extension_retrieval_key(call: Call) -> Reply:
         raise Fail.forbidden()
     call.world.check("extensionInstanceId", call.path["extensionInstanceId"], call.identity)
     key = call.tokens.issue("key", call.identity, seconds=_KEY_SECONDS)
-    return Value({"userId": call.identity.user_id, "accessTokenRetrievalKey": key.secret}, 200)
+    return ValueReply({"userId": call.identity.user_id, "accessTokenRetrievalKey": key.secret}, 200)
 
 
 @handles("user-authenticate-with-access-token-retrieval-key")
@@ -320,7 +328,7 @@ def authenticate_extension_instance(call: Call) -> Reply:
         raise Fail(401, "Unauthorized", "the secret is wrong")
     store = _store(call)
     token = store.issue("extension", identity, seconds=store.options.extension_seconds)
-    return Value({"publicToken": token.secret, "expiry": call.clock.iso(token.expires)}, 201)
+    return ValueReply({"publicToken": token.secret, "expiry": call.clock.iso(token.expires)}, 201)
 
 
 @handles("user-logout")
@@ -328,7 +336,7 @@ def logout(call: Call) -> Reply:
     call.pure = True
     if call.identity.token_id is not None:
         call.tokens.revoke(call.identity.token_id)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("user-oauth-get-authorization")
@@ -336,4 +344,4 @@ def authorize(call: Call) -> Reply:
     """Consent is taken for granted: back to where the browser came from, with a code."""
     target = call.query.get("redirect_uri", "https://client.example/callback")
     given = {"code": "code-for-tests", **({"state": call.query["state"]} if "state" in call.query else {})}
-    return Nothing(302, {"location": f"{target}{'&' if '?' in target else '?'}{urlencode(given)}"})
+    return EmptyReply(302, {"location": f"{target}{'&' if '?' in target else '?'}{urlencode(given)}"})

@@ -1,4 +1,4 @@
-"""The API changes under its clients: a field nobody documented, a new word in an enum. Now and then, here too."""
+"""The API changes under its clients: an undocumented field, a new word in an enum. Now and then, here too."""
 
 from __future__ import annotations
 

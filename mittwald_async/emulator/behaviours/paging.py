@@ -7,7 +7,7 @@ from typing import Any
 
 from ...runtime.operation import Operation
 from ..options import Options
-from ..replies import Fail, Listing
+from ..replies import Fail, ListReply
 
 REFUSES = {"license-list-licenses-for-project": 1000, "extension-list-extensions": 1000}
 """Largest `limit` of lists that refuse more though the document states no maximum. That such lists exist was seen;
@@ -28,7 +28,7 @@ def most(operation: Operation[Any], options: Options) -> int | None:
 
 
 def cut(
-    operation: Operation[Any], listing: Listing, query: Mapping[str, Any], options: Options
+    operation: Operation[Any], listing: ListReply, query: Mapping[str, Any], options: Options
 ) -> tuple[list[Any], dict[str, str]]:
     """The page asked for, and its headers. Raises Fail for a refused `limit`."""
     paging = operation.paging
@@ -57,7 +57,7 @@ def cut(
     return page, headers
 
 
-def wrapped(operation: Operation[Any], page: list[Any], listing: Listing) -> Any:
+def wrapped(operation: Operation[Any], page: list[Any], listing: ListReply) -> Any:
     """The page as the body: bare, or in the property that the facts name, beside a total."""
     paging = operation.paging
     if paging is None or paging.items is None:

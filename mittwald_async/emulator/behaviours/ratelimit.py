@@ -80,7 +80,7 @@ def exempt(route: Route) -> bool:
 
 
 def _whose(identity: Identity, remote: str, by_token: bool) -> tuple[str, str]:
-    if identity.kind == "nobody":
+    if identity.kind == "anonymous":
         return "remote", remote
     if by_token:
         return "token", identity.token_id or ""

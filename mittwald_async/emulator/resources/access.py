@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..handlers import Call, handles
-from ..replies import Nothing, Reply, Value
+from ..replies import EmptyReply, Reply, ValueReply
 from ..seeded import SeededAccount, kind, spread
 from ..vocabulary import FIRST_NAMES, slug
 from .base import given, located, remove, scope_of, shown, whole, world_of
@@ -95,7 +95,7 @@ def _created(call: Call, kind: str, extra: dict[str, Any]) -> Reply:
         **extra,
     }
     world.create(kind, project_id, value)
-    return Value(value)
+    return ValueReply(value)
 
 
 @handles("ssh-user-create-ssh-user")
@@ -121,7 +121,7 @@ def _changed(call: Call, kind: str, parameter: str) -> Reply:
     elif "publicKeys" in call.body:
         changes |= {"hasPassword": False, "authUpdatedAt": world.now()}
     world.change(kind, key, drop, updatedAt=world.now(), **changes)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("ssh-user-update-ssh-user")

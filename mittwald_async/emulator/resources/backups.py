@@ -9,9 +9,9 @@ from hashlib import sha256
 from typing import Any
 
 from ..handlers import Call, handles, serves
-from ..lifecycle import Step
+from ..lifecycle import TransitionStep
 from ..listing import Key
-from ..replies import Content, Fail, Nothing, Reply, Value
+from ..replies import ContentReply, EmptyReply, Fail, Reply, ValueReply
 from ..seeded import DAY, SeededAccount, iso, kind, spread
 from ..state import World
 from .base import Sort, Test, filtered, given, located, patch, remove, scope_of, search, shown, unfit, whole, world_of
@@ -101,9 +101,11 @@ def create_backup(call: Call) -> Reply:
         **given(call.body, "description"),
     }
     id = world.create("backup", project_id, value)
-    end = Step(set={"status": "Failed"} if world.fails("backup", id) else {"status": "Completed"}, stamp=("createdAt",))
-    world.begin("backup", id, Step(set={"status": "Running"}), end)
-    return Value(world.value("backup", id))
+    end = TransitionStep(
+        set={"status": "Failed"} if world.fails("backup", id) else {"status": "Completed"}, stamp=("createdAt",)
+    )
+    world.begin("backup", id, TransitionStep(set={"status": "Running"}), end)
+    return ValueReply(world.value("backup", id))
 
 
 @handles(
@@ -124,7 +126,7 @@ def delete_backup(call: Call) -> Reply:
         raise Fail.refused("system backups cannot be deleted")
     _drop_export(world, key)
     world.remove("backup", key)
-    return Nothing()
+    return EmptyReply()
 
 
 # exports
@@ -176,9 +178,12 @@ def create_export(call: Call) -> Reply:
             "sha256Checksum": sha256(data).hexdigest(),
         }
     world.begin(
-        "backup", key, Step(set={"export": export | {"phase": "Exporting"}}), Step(set={"export": export | done})
+        "backup",
+        key,
+        TransitionStep(set={"export": export | {"phase": "Exporting"}}),
+        TransitionStep(set={"export": export | done}),
     )
-    return Nothing()
+    return EmptyReply()
 
 
 @serves("GET", "/__emulator/downloads/{projectBackupId}")
@@ -189,7 +194,7 @@ def download_export(call: Call) -> Reply:
     key = world.key("backup", id)
     if data is None or key is None or world.read("backup", key).get("export", {}).get("phase") != "Completed":
         raise Fail.not_found("export of backup", id)
-    return Content(data, headers={"etag": f'"{sha256(data).hexdigest()}"'})
+    return ContentReply(data, headers={"etag": f'"{sha256(data).hexdigest()}"'})
 
 
 @handles("backup-delete-project-backup-export")
@@ -201,7 +206,7 @@ def delete_export(call: Call) -> Reply:
     _drop_export(world, key)
     world.transitions.stop(("backup", key))
     world.change("backup", key, ("export",))
-    return Nothing()
+    return EmptyReply()
 
 
 # restores
@@ -223,8 +228,8 @@ def restore(call: Call) -> Reply:
             **given(wanted, "targetRestorePath"),
         }
     world.change("backup", key, restore=restore)
-    world.begin("backup", key, Step(set={"restore": restore | {"phase": "completed"}}))
-    return Nothing()
+    world.begin("backup", key, TransitionStep(set={"restore": restore | {"phase": "completed"}}))
+    return EmptyReply()
 
 
 @handles("backup-request-project-backup-restore-path-deprecated")
@@ -240,8 +245,8 @@ def restore_path(call: Call) -> Reply:
         **given(body, "targetPath"),
     }
     world.change("backup", key, restorePath=restore)
-    world.begin("backup", key, Step(set={"restorePath": restore | {"phase": "completed"}}))
-    return Nothing()
+    world.begin("backup", key, TransitionStep(set={"restorePath": restore | {"phase": "completed"}}))
+    return EmptyReply()
 
 
 @handles("backup-get-project-backup-database-dumps")
@@ -249,7 +254,7 @@ def database_dumps(call: Call) -> Reply:
     world = world_of(call)
     project = world.parent("backup", _backup(call))
     scope = None if project is None else ("project", project)
-    return Value(
+    return ValueReply(
         {"databases": [world.read("mysql_database", key)["name"] for key in world.keys("mysql_database", scope)]}
     )
 
@@ -257,7 +262,7 @@ def database_dumps(call: Call) -> Reply:
 @handles("backup-get-project-backup-directories")
 def directories(call: Call) -> Reply:
     _backup(call)
-    return Value(entry(call.query.get("directory", "/"), tree()))
+    return ValueReply(entry(call.query.get("directory", "/"), tree()))
 
 
 # schedules
@@ -288,12 +293,12 @@ def create_schedule(call: Call) -> Reply:
         **given(call.body, "description", "schedule", "ttl"),
     }
     world.create("backup_schedule", project_id, value)
-    return Value(value)
+    return ValueReply(value)
 
 
 def _check_schedule(body: dict[str, Any]) -> None:
     if "schedule" in body and len(body["schedule"].split()) != 5:
-        raise unfit("body.schedule", "is no cron expression of five fields")
+        raise unfit("body.schedule", "is not a cron expression of five fields")
 
 
 @handles("backup-update-project-backup-schedule")

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..handlers import Call
 from ..listing import Key, Keys
-from ..replies import Fail, Listing, Nothing, Value
+from ..replies import EmptyReply, Fail, ListReply, ValueReply
 from ..state import World
 
 Test = Callable[[dict[str, Any]], bool]
@@ -43,13 +43,13 @@ def asked_scope(call: Call, *candidates: tuple[str, str]) -> Scope:
     return None
 
 
-def shown(call: Call, view: str, key: Key, status: int | None = None) -> Value:
+def shown(call: Call, view: str, key: Key, status: int | None = None) -> ValueReply:
     """One object as an answer."""
     world = world_of(call)
-    return Value(world.show(view, (key,))[0], status=status)
+    return ValueReply(world.show(view, (key,))[0], status=status)
 
 
-def whole(call: Call, view: str, scope: Scope, kind: str | None = None) -> Listing:
+def whole(call: Call, view: str, scope: Scope, kind: str | None = None) -> ListReply:
     """All objects of a scope."""
     world = world_of(call)
     return world.listing(view, world.keys(kind or view, scope))
@@ -64,7 +64,7 @@ def filtered(
     *,
     kind: str | None = None,
     descending: bool = False,
-) -> Listing:
+) -> ListReply:
     """The objects of a scope that pass all tests, sorted."""
     world = world_of(call)
     given = [test for test in tests if test is not None]
@@ -107,19 +107,19 @@ def given(body: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: body[name] for name in names if name in body}
 
 
-def patch(call: Call, kind: str, parameter: str, *names: str, **more: Any) -> Nothing:
+def patch(call: Call, kind: str, parameter: str, *names: str, **more: Any) -> EmptyReply:
     """Take over properties of the body by name, the whole of a PATCH."""
     world = world_of(call)
     key = located(call, kind, parameter)
     world.change(kind, key, **given(call.body, *names), **more)
-    return Nothing()
+    return EmptyReply()
 
 
-def remove(call: Call, kind: str, parameter: str) -> Nothing:
+def remove(call: Call, kind: str, parameter: str) -> EmptyReply:
     """Delete what a path parameter names."""
     world = world_of(call)
     world.remove(kind, located(call, kind, parameter))
-    return Nothing()
+    return EmptyReply()
 
 
 def known(call: Call, kind: str, id: str) -> Key:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..handlers import Call, handles
 from ..listing import Key
-from ..replies import Fail, Reply, Value
+from ..replies import Fail, Reply, ValueReply
 from ..seeded import DAY, SeededAccount, iso, kind, spread
 from ..state import World
 from .base import Sort, descending, equal, filtered, given, located, scope_of, search, shown, whole, world_of
@@ -178,7 +178,7 @@ def get_contract(call: Call) -> Reply:
 
 @handles("contract-get-base-item-of-contract")
 def get_base_item(call: Call) -> Reply:
-    return Value(world_of(call).read("contract", _contract(call))["baseItem"])
+    return ValueReply(world_of(call).read("contract", _contract(call))["baseItem"])
 
 
 def _items(value: dict[str, Any]) -> list[dict[str, Any]]:
@@ -190,7 +190,7 @@ def get_item(call: Call) -> Reply:
     id = call.path["contractItemId"]
     for entry in _items(world_of(call).read("contract", _contract(call))):
         if entry["itemId"] == id:
-            return Value(entry)
+            return ValueReply(entry)
     raise Fail.not_found("contract item", id)
 
 
@@ -277,7 +277,7 @@ def _terminated(call: Call, *, cancel: bool) -> Reply:
         if "termination" not in value:
             raise Fail.refused("no termination is scheduled")
         world.change("contract", key, ("termination",))
-        return Value({"contractId": id, "isCancelled": True})
+        return ValueReply({"contractId": id, "isCancelled": True})
     if "termination" in value:
         raise Fail.refused("a termination is scheduled already")
     body: dict[str, Any] = call.body
@@ -290,7 +290,7 @@ def _terminated(call: Call, *, cancel: bool) -> Reply:
     world.change("contract", key, termination=termination)
     items = [entry["itemId"] for entry in _items(value)]
     answer = {"contractId": id, "itemsScheduledForTermination": items, "terminationTargetDate": target}
-    return Value(answer | given(body, "explanation", "reason"))
+    return ValueReply(answer | given(body, "explanation", "reason"))
 
 
 @handles("contract-terminate-contract")
@@ -332,7 +332,7 @@ def terminate_item(call: Call) -> Reply:
         return entry | {"termination": termination}
 
     answer = _put_item(call, change)
-    return Value(answer | {"terminationTargetDate": target[0]} | given(body, "reason"))
+    return ValueReply(answer | {"terminationTargetDate": target[0]} | given(body, "reason"))
 
 
 def _without(property: str) -> Any:
@@ -347,12 +347,12 @@ def _without(property: str) -> Any:
 
 @handles("contract-cancel-contract-item-termination")
 def cancel_item_termination(call: Call) -> Reply:
-    return Value(_put_item(call, _without("termination")) | {"isCancelled": True})
+    return ValueReply(_put_item(call, _without("termination")) | {"isCancelled": True})
 
 
 @handles("contract-cancel-contract-tariff-change")
 def cancel_tariff_change(call: Call) -> Reply:
-    return Value(_put_item(call, _without("tariffChange")) | {"isCancelled": True})
+    return ValueReply(_put_item(call, _without("tariffChange")) | {"isCancelled": True})
 
 
 def schedule_tariff_change(world: World, key: Key, name: str, cents: int) -> None:
@@ -391,7 +391,7 @@ def get_invoice(call: Call) -> Reply:
 def invoice_file_token(call: Call) -> Reply:
     value = world_of(call).read("invoice", located(call, "invoice", "invoiceId"))
     expires = call.clock.iso(call.clock.now() + 600)
-    return Value({"accessToken": f"file-access-{value['pdfId']}", "expiresAt": expires})
+    return ValueReply({"accessToken": f"file-access-{value['pdfId']}", "expiresAt": expires})
 
 
 def _settings(call: Call) -> dict[str, Any]:
@@ -413,11 +413,11 @@ def _settings(call: Call) -> dict[str, Any]:
 
 @handles("invoice-get-detail-of-invoice-settings")
 def get_settings(call: Call) -> Reply:
-    return Value(_settings(call))
+    return ValueReply(_settings(call))
 
 
 @handles("invoice-update-invoice-settings")
 def update_settings(call: Call) -> Reply:
     value = _settings(call) | call.body
     world_of(call).extras("invoice_settings")[value["id"]] = value
-    return Value(value)
+    return ValueReply(value)

@@ -6,9 +6,9 @@ from typing import Any
 
 from ..handlers import Call, handles
 from ..ids import Dice
-from ..lifecycle import Step
+from ..lifecycle import TransitionStep
 from ..listing import Key
-from ..replies import Fail, Nothing, Reply, Value
+from ..replies import EmptyReply, Fail, Reply, ValueReply
 from ..seeded import SeededAccount, iso, kind, same_as
 from ..views import Objects, after_step
 from .base import Test, asked_scope, filtered, known, located, remove, shown, unfit, world_of
@@ -147,10 +147,10 @@ def create_request(call: Call) -> Reply:
     if own:
         complete_request(world, id)
     elif "contact" not in body:
-        world.begin("certificate_request", id, Step(then="complete certificate request"))
+        world.begin("certificate_request", id, TransitionStep(then="complete certificate request"))
     call.wrote(project_id=project_id, created=(id,))
     answer = ("commonName", "contact", "dnsNames", "id", "issuer", "validFrom", "validTo")
-    return Value({name: value[name] for name in answer if name in value})
+    return ValueReply({name: value[name] for name in answer if name in value})
 
 
 @after_step("complete certificate request")
@@ -199,7 +199,7 @@ def replace_certificate(call: Call) -> Reply:
         validTo=iso(now + 365 * _DAY),
         isExpired=False,
     )
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("ssl-check-replace-certificate")
@@ -207,8 +207,8 @@ def check_replace(call: Call) -> Reply:
     call.pure = True
     located(call, "certificate", "certificateId")
     if _looks_like_pem(call.body["certificate"]):
-        return Value({"isReplaceable": True, "changes": {}, "errors": []})
-    return Value({"isReplaceable": False, "errors": [{"message": "certificate_decode_failed"}]})
+        return ValueReply({"isReplaceable": True, "changes": {}, "errors": []})
+    return ValueReply({"isReplaceable": False, "errors": [{"message": "certificate_decode_failed"}]})
 
 
 @handles("ingress-list-ingresses-compatible-with-certificate")

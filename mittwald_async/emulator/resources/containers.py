@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..handlers import Call, handles, serves
-from ..lifecycle import Step
+from ..lifecycle import TransitionStep
 from ..listing import Key
-from ..replies import Content, Fail, Nothing, Reply, Value
+from ..replies import ContentReply, EmptyReply, Fail, Reply, ValueReply
 from ..seeded import SeededAccount, kind, spread
 from ..state import World
 from ..views import Objects, before_delete, view
@@ -229,7 +229,7 @@ def service_logs(call: Call) -> Reply:
     lines = [f"{value['statusSetAt']} {value['serviceName']} line {number}" for number in range(100)]
     lines[50] += "\0\0"
     tail = call.query.get("tail")
-    return Content(("\n".join(lines[-tail:] if tail else lines) + "\n").encode(), "text/plain", breaks=True)
+    return ContentReply(("\n".join(lines[-tail:] if tail else lines) + "\n").encode(), "text/plain", breaks=True)
 
 
 def _volume_list(call: Call, scope: tuple[str, Key]) -> Reply:
@@ -272,7 +272,7 @@ def create_stack(call: Call) -> Reply:
     if "templateConfig" in call.body:
         value["templateId"] = call.body["templateConfig"]["templateId"]
     id = world.create("stack", project_id, value)
-    return Value(world.value("stack", id))
+    return ValueReply(world.value("stack", id))
 
 
 def _state(declared: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
@@ -313,11 +313,11 @@ def _put_service(world: World, stack: dict[str, Any], name: str, declared: dict[
     _reach(world, id, "running")
 
 
-def _reach(world: World, key: Key, status: str, *steps: Step) -> None:
+def _reach(world: World, key: Key, status: str, *steps: TransitionStep) -> None:
     if status == "running" and world.fails("service", world.id("service", key)):
-        end = Step(set={"status": "error", "message": "container exited with code 1"}, stamp=("statusSetAt",))
+        end = TransitionStep(set={"status": "error", "message": "container exited with code 1"}, stamp=("statusSetAt",))
     else:
-        end = Step(set={"status": status}, drop=("message",), stamp=("statusSetAt",))
+        end = TransitionStep(set={"status": status}, drop=("message",), stamp=("statusSetAt",))
     world.begin("service", key, *steps, end)
 
 
@@ -346,7 +346,7 @@ def _declared(call: Call, *, whole: bool) -> Reply:
             world.remove("volume", volume)
     _link_volumes(world, key)
     call.wrote(project_id=stack["projectId"])
-    return Value(world.value("stack", key))
+    return ValueReply(world.value("stack", key))
 
 
 def _add_volume(world: World, stack_id: str, name: str) -> None:
@@ -399,14 +399,14 @@ def update_stack(call: Call) -> Reply:
         for service in world.keys("service", ("stack", _stack(call))):
             if world.read("service", service)["requiresRecreate"]:
                 _recreated(world, service)
-        return Value(world.value("stack", _stack(call)))
+        return ValueReply(world.value("stack", _stack(call)))
     return reply
 
 
 @handles("deprecated-container-set-stack-update-schedule")
 def set_schedule(call: Call) -> Reply:
     world_of(call).change("stack", _stack(call), updateSchedule=call.body.get("updateSchedule"))
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("container-delete-stack")
@@ -421,7 +421,7 @@ def delete_volume(call: Call) -> Reply:
     if world.read("volume", key).get("linkedServices"):
         raise Fail.refused("the volume is in use by a service")
     world.remove("volume", key)
-    return Nothing()
+    return EmptyReply()
 
 
 # service actions
@@ -437,7 +437,7 @@ def _recreated(world: World, key: Key) -> None:
 @handles("container-recreate-service", "container-pull-image-for-service")
 def recreate(call: Call) -> Reply:
     _recreated(world_of(call), _service(call))
-    return Nothing()
+    return EmptyReply()
 
 
 def _switched(call: Call, through: str, to: str) -> Reply:
@@ -445,7 +445,7 @@ def _switched(call: Call, through: str, to: str) -> Reply:
     key = _service(call)
     world.change("service", key, status=through, statusSetAt=world.now())
     _reach(world, key, to)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("container-start-service", "container-restart-service")
@@ -465,7 +465,7 @@ def rotate_webhook(call: Call) -> Reply:
     token = f"webhook-token-{world.new_short('t')}"
     world.extras("webhook_tokens")[id] = token
     url = f"{call.base_url}/v2/stacks/{call.path['stackId']}/services/{id}/actions/pull-image?token={token}"
-    return Value({"token": token, "webhookUrl": url})
+    return ValueReply({"token": token, "webhookUrl": url})
 
 
 def _pulled(call: Call) -> Reply:
@@ -477,7 +477,7 @@ def _pulled(call: Call) -> Reply:
     call.pure, call.acted = False, True
     _recreated(world, key)
     call.wrote(project_id=world.read("service", key)["projectId"])
-    return Nothing(204)
+    return EmptyReply(204)
 
 
 @serves("GET", "/v2/stacks/{stackId}/services/{serviceId}/actions/pull-image?token")
@@ -528,14 +528,14 @@ def create_registry(call: Call) -> Reply:
         **_credentials(call.body),
     }
     world.create("registry", project_id, value)
-    return Value(value)
+    return ValueReply(value)
 
 
 @handles("container-update-registry")
 def update_registry(call: Call) -> Reply:
     changes = given(call.body, "description", "uri") | _credentials(call.body)
     world_of(call).change("registry", located(call, "registry", "registryId"), **changes)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("container-delete-registry")
@@ -547,4 +547,4 @@ def delete_registry(call: Call) -> Reply:
 def validate_credentials(call: Call) -> Reply:
     call.pure = True
     value = world_of(call).read("registry", located(call, "registry", "registryId"))
-    return Value({"valid": value.get("credentials", {}).get("valid", False)})
+    return ValueReply({"valid": value.get("credentials", {}).get("valid", False)})

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..handlers import Call, handles
-from ..lifecycle import Step
+from ..lifecycle import TransitionStep
 from ..listing import Key
-from ..replies import Fail, Nothing, Reply, Value
+from ..replies import EmptyReply, Fail, Reply, ValueReply
 from ..seeded import SeededAccount, iso, kind, spread
 from ..views import Objects, view
 from ..vocabulary import CRONJOBS
@@ -169,7 +169,7 @@ _PLAIN = (
 
 def _checked_interval(body: dict[str, Any]) -> None:
     if "interval" in body and len(body["interval"].split()) != 5:
-        raise unfit("body.interval", "is no cron expression of five fields")
+        raise unfit("body.interval", "is not a cron expression of five fields")
 
 
 @handles("cronjob-create-cronjob")
@@ -191,7 +191,7 @@ def create_cronjob(call: Call) -> Reply:
         **given(body, *_PLAIN),
         **_target(call, body, project),
     }
-    return Value({"id": world.create("cronjob", project_id, value)})
+    return ValueReply({"id": world.create("cronjob", project_id, value)})
 
 
 @handles("cronjob-update-cronjob")
@@ -206,7 +206,7 @@ def update_cronjob(call: Call) -> Reply:
         wanted = body if "target" in body else {**given(value, "appInstallationId"), **body}
         changes |= _target(call, wanted, world.parent("cronjob", key))
     world.change("cronjob", key, updatedAt=world.now(), **changes)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("deprecated-cronjob-replace-cronjob-app-installation-id", "deprecated-cronjob-update-cronjob-app-id")
@@ -217,7 +217,7 @@ def move_cronjob(call: Call) -> Reply:
     value = world.read("cronjob", key)
     wanted = {"appInstallationId": id, "destination": value.get("destination")}
     world.change("cronjob", key, updatedAt=world.now(), **_target(call, wanted, world.parent("cronjob", key)))
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("cronjob-delete-cronjob")
@@ -268,7 +268,9 @@ def get_execution(call: Call) -> Reply:
 @handles("cronjob-get-execution-analysis")
 def get_analysis(call: Call) -> Reply:
     value = world_of(call).read("cronjob_execution", _execution(call))
-    return Value({"message": "Die Ausführung war erfolgreich." if value["successful"] else "Exit-Code 1: siehe Log."})
+    return ValueReply(
+        {"message": "Die Ausführung war erfolgreich." if value["successful"] else "Exit-Code 1: siehe Log."}
+    )
 
 
 @handles("cronjob-create-execution")
@@ -292,10 +294,10 @@ def create_execution(call: Call) -> Reply:
     world.begin(
         "cronjob_execution",
         id,
-        Step(set={"status": "Running"}, stamp=("executionStart",)),
-        Step(set=done, stamp=("executionEnd", "end")),
+        TransitionStep(set={"status": "Running"}, stamp=("executionStart",)),
+        TransitionStep(set=done, stamp=("executionEnd", "end")),
     )
-    return Value({"id": id})
+    return ValueReply({"id": id})
 
 
 @handles("cronjob-abort-execution")
@@ -307,4 +309,4 @@ def abort_execution(call: Call) -> Reply:
     world.transitions.stop(("cronjob_execution", key))
     user = {"id": call.identity.user_id or world.main_user}
     world.change("cronjob_execution", key, status="AbortedByUser", abortedBy=user, end=world.now())
-    return Nothing()
+    return EmptyReply()

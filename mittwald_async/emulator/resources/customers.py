@@ -7,7 +7,7 @@ from typing import Any
 from ..handlers import Call, handles
 from ..ids import Dice
 from ..listing import Key
-from ..replies import Fail, Nothing, Reply, Value
+from ..replies import EmptyReply, Fail, Reply, ValueReply
 from ..seeded import SeededAccount, kind
 from ..views import Objects, view
 from ..vocabulary import CITIES, FIRST_NAMES, STREETS, SURNAMES, slug
@@ -114,7 +114,7 @@ def create_customer(call: Call) -> Reply:
     world.create("customer", None, value)
     add_membership(world, "customer", id, world.main_user, "owner")
     call.wrote(customer_id=id, created=(id,))
-    return Value({"customerId": id, "customerNumber": value["customerNumber"], "name": value["name"]})
+    return ValueReply({"customerId": id, "customerNumber": value["customerNumber"], "name": value["name"]})
 
 
 @handles("customer-update-customer")
@@ -126,7 +126,7 @@ def update_customer(call: Call) -> Reply:
         raise unfit("body.customerId", "differs from the customer in the path")
     changes = {name: body[name] for name in ("name", "owner", "vatId") if name in body}
     value = world.change("customer", key, **changes)
-    return Value({name: value[name] for name in ("customerId", "customerNumber", "name")})
+    return ValueReply({name: value[name] for name in ("customerId", "customerNumber", "name")})
 
 
 @handles("customer-delete-customer")
@@ -136,13 +136,13 @@ def delete_customer(call: Call) -> Reply:
     if len(world.keys("project", ("customer", key))):
         raise Fail(409, "Conflict", "customer has projects")
     remove(call, "customer", "customerId")
-    return Value({"customerId": call.path["customerId"]})
+    return ValueReply({"customerId": call.path["customerId"]})
 
 
 @handles("customer-is-customer-legally-competent")
 def legally_competent(call: Call) -> Reply:
     value = world_of(call).read("customer", located(call, "customer", "customerId"))
-    return Value({"isLegallyCompetent": bool(value.get("owner"))})
+    return ValueReply({"isLegallyCompetent": bool(value.get("owner"))})
 
 
 @handles("customer-request-avatar-upload")
@@ -152,13 +152,13 @@ def request_avatar(call: Call) -> Reply:
     reference = world.new_id("file")
     world.extras("uploads")[reference] = {"type": "avatar"}
     world.change("customer", key, avatarRefId=reference)
-    return Value({"refId": reference, "rules": _IMAGE_RULES})
+    return ValueReply({"refId": reference, "rules": _IMAGE_RULES})
 
 
 @handles("customer-remove-avatar")
 def remove_avatar(call: Call) -> Reply:
     world_of(call).change("customer", located(call, "customer", "customerId"), ("avatarRefId",))
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("customer-create-wallet", "customer-get-wallet")
@@ -167,11 +167,11 @@ def wallet(call: Call) -> Reply:
     id = world.id("customer", located(call, "customer", "customerId"))
     if call.operation.operation_id == "customer-create-wallet":
         world.extras("wallets").setdefault(id, {"customerId": id, "points": 0, "walletId": world.new_id("customer")})
-        return Value({"customerId": id})
+        return ValueReply({"customerId": id})
     found = world.extras("wallets").get(id)
     if found is None:
         raise Fail.not_found("wallet of customer", id)
-    return Value(found)
+    return ValueReply(found)
 
 
 @handles("customer-create-recommendation-suggestion")
@@ -179,4 +179,4 @@ def suggest_recommendation(call: Call) -> Reply:
     world = world_of(call)
     id = world.id("customer", located(call, "customer", "customerId"))
     world.extras("recommendations")[id] = call.body["suggestion"]
-    return Value({"customerId": id})
+    return ValueReply({"customerId": id})

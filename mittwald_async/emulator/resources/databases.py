@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ..handlers import Call, handles
-from ..lifecycle import Step
+from ..lifecycle import TransitionStep
 from ..listing import Key
-from ..replies import Fail, Nothing, Reply, Value
+from ..replies import EmptyReply, Fail, Reply, ValueReply
 from ..seeded import SeededAccount, kind, same_as, spread
 from ..state import World
 from ..views import Objects, before_delete, view
+from .activities import database_parameters, note_activity
 from .base import given, located, patch, remove, scope_of, shown, unfit, whole, world_of
 
 _MYSQL = ("8.0", "8.0", "8.4", "8.4", "5.7")
@@ -187,7 +188,7 @@ def _add_user(world: World, database_id: str, facts: dict[str, Any], *, main: bo
 
 def _get_ready(world: World, kind: str, id: str, also: dict[str, Any]) -> None:
     end = {"status": "error"} if world.fails(kind, id) else {"status": "ready", **also}
-    world.begin(kind, id, Step(set=end, stamp=("statusSetAt",)))
+    world.begin(kind, id, TransitionStep(set=end, stamp=("statusSetAt",)))
 
 
 @handles("database-create-mysql-database")
@@ -207,7 +208,7 @@ def create_mysql(call: Call) -> Reply:
         **given(user, "accessIpMask", "externalAccess"),
     )
     call.wrote(project_id=project_id, created=(id, user_id))
-    return Value({"id": id, "userId": user_id})
+    return ValueReply({"id": id, "userId": user_id})
 
 
 @handles("database-copy-mysql-database")
@@ -227,7 +228,7 @@ def copy_mysql(call: Call) -> Reply:
         **given(user, "accessIpMask", "externalAccess"),
     )
     call.wrote(project_id=source["projectId"], created=(id, user_id))
-    return Value({"id": id, "userId": user_id})
+    return ValueReply({"id": id, "userId": user_id})
 
 
 @handles(
@@ -239,23 +240,36 @@ def patch_mysql(call: Call) -> Reply:
     """A new version reads as such at once, while the status stays `ready` for a moment before the change begins."""
     world = world_of(call)
     key = located(call, "mysql_database", "mysqlDatabaseId")
-    version = call.body.get("version", world.read("mysql_database", key)["version"])
+    before = world.read("mysql_database", key)
+    version = call.body.get("version", before["version"])
     if version not in _MYSQL:
         raise unfit("body.version", "no such MySQL version")
-    changes = version != world.read("mysql_database", key)["version"]
+    changes = version != before["version"]
     names = ("characterSettings", "description", "version")
     reply = patch(call, "mysql_database", "mysqlDatabaseId", *names, updatedAt=world.now())
     if changes:
+        _note_version(call, "mysql", before, version)
         _change_version(world, "mysql_database", key, {"isReady": False}, {"isReady": True})
     return reply
+
+
+def _note_version(call: Call, kind: str, before: dict[str, Any], version: str) -> None:
+    action = {
+        "name": f"database.{kind}-version-set",
+        "parameters": database_parameters(before),
+        "changes": {"before": {"version": before["version"]}, "after": {"version": version}},
+    }
+    world = world_of(call)
+    aggregate = ("database", f"{kind}database", before["id"])
+    note_activity(world, before["projectId"], world.now(), aggregate, action, call.identity.user_id)
 
 
 def _change_version(world: World, kind: str, key: Key, during: dict[str, Any], after: dict[str, Any]) -> None:
     world.follow_up(
         kind,
         key,
-        Step(set={"status": "migrating", **during}, stamp=("statusSetAt",)),
-        Step(set={"status": "ready", **after}, stamp=("statusSetAt",)),
+        TransitionStep(set={"status": "migrating", **during}, stamp=("statusSetAt",)),
+        TransitionStep(set={"status": "ready", **after}, stamp=("statusSetAt",)),
     )
 
 
@@ -297,7 +311,7 @@ def list_redis_versions(call: Call) -> Reply:
 
 def _versions(call: Call, name: str, number: int, versions: list[str]) -> Reply:
     ids = world_of(call).seeded.ids
-    return Value(
+    return ValueReply(
         [
             {"disabled": False, "id": ids.uuid(number, n), "name": f"{name} {version}", "number": version}
             for n, version in enumerate(versions)
@@ -310,7 +324,7 @@ def list_charsets(call: Call) -> Reply:
     ids = world_of(call).seeded.ids
     wanted = call.query.get("version")
     sets = {"utf8mb4": ["utf8mb4_unicode_ci", "utf8mb4_general_ci", "utf8mb4_bin"], "latin1": ["latin1_swedish_ci"]}
-    return Value(
+    return ValueReply(
         [
             {"collations": collations, "name": name, "versionId": ids.uuid(210, n)}
             for n, version in enumerate(sorted(set(_MYSQL)))
@@ -346,7 +360,7 @@ def create_user(call: Call) -> Reply:
         raise unfit("body.databaseId", "differs from the database in the path")
     id = _add_user(world, database["id"], call.body)
     call.wrote(project_id=database["projectId"], created=(id,))
-    return Value({"id": id})
+    return ValueReply({"id": id})
 
 
 @handles(
@@ -372,20 +386,20 @@ def delete_user(call: Call) -> Reply:
 def disable_user(call: Call) -> Reply:
     world = world_of(call)
     world.change("mysql_user", _user(call), disabled=True, status="disabled", statusSetAt=world.now())
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("database-enable-mysql-user")
 def enable_user(call: Call) -> Reply:
     world = world_of(call)
     world.change("mysql_user", _user(call), disabled=False, status="ready", statusSetAt=world.now())
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("database-get-mysql-user-php-my-admin-url")
 def php_my_admin(call: Call) -> Reply:
     user = world_of(call).read("mysql_user", _user(call))
-    return Value({"url": f"https://mysql.project.host/index.php?user={user['name']}"})
+    return ValueReply({"url": f"https://mysql.project.host/index.php?user={user['name']}"})
 
 
 # Redis databases
@@ -425,7 +439,7 @@ def create_redis(call: Call) -> Reply:
     }
     world.create("redis_database", project_id, value)
     _get_ready(world, "redis_database", id, {})
-    return Value({"id": id})
+    return ValueReply({"id": id})
 
 
 @handles(
@@ -436,13 +450,15 @@ def create_redis(call: Call) -> Reply:
 def patch_redis(call: Call) -> Reply:
     world = world_of(call)
     key = located(call, "redis_database", "redisDatabaseId")
-    version = call.body.get("version", world.read("redis_database", key)["version"])
+    before = world.read("redis_database", key)
+    version = call.body.get("version", before["version"])
     if version not in _REDIS:
         raise unfit("body.version", "no such Redis version")
-    changes = version != world.read("redis_database", key)["version"]
+    changes = version != before["version"]
     names = ("configuration", "description", "version")
     reply = patch(call, "redis_database", "redisDatabaseId", *names, updatedAt=world.now())
     if changes:
+        _note_version(call, "redis", before, version)
         _change_version(world, "redis_database", key, {}, {})
     return reply
 

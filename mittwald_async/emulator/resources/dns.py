@@ -6,7 +6,7 @@ from typing import Any
 
 from ..handlers import Call, handles
 from ..listing import Key
-from ..replies import Content, Fail, Nothing, Reply, Value
+from ..replies import ContentReply, EmptyReply, Fail, Reply, ValueReply
 from ..seeded import SeededAccount, kind, same_as
 from ..state import World
 from .base import located, remove, scope_of, shown, unfit, whole, world_of
@@ -99,7 +99,7 @@ def create_zone(call: Call) -> Reply:
     project_id = world.id("project", project)
     id = add_zone(world, project_id, name)
     call.wrote(project_id=project_id, created=(id,))
-    return Value({"id": id})
+    return ValueReply({"id": id})
 
 
 @handles("dns-delete-dns-zone")
@@ -132,50 +132,50 @@ _SHAPES = {
 
 def _replace(call: Call, name: str) -> None:
     if call.body and set(call.body) != _SHAPES[name]:
-        raise unfit("body", f"is no record set of the kind {name}")
+        raise unfit("body", f"is not a record set of the kind {name}")
     _put(call, name, call.body)
 
 
 @handles("dns-update-record-set")
 def update_records(call: Call) -> Reply:
     _replace(call, _set_name(call))
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("deprecated-dns-record-a-set-custom")
 def set_a(call: Call) -> Reply:
     _replace(call, "combinedARecords")
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("deprecated-dns-record-mx-set-custom")
 def set_mx(call: Call) -> Reply:
     _replace(call, "mx")
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("deprecated-dns-record-cname-set")
 def set_cname(call: Call) -> Reply:
     _replace(call, "cname")
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("deprecated-dns-record-srv-set")
 def set_srv(call: Call) -> Reply:
     _replace(call, "srv")
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("deprecated-dns-record-txt-set")
 def set_txt(call: Call) -> Reply:
     _replace(call, "txt")
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("deprecated-dns-record-mx-set-managed")
 def manage_mx(call: Call) -> Reply:
     _put(call, "mx", {"managed": True})
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("dns-set-record-set-managed", "deprecated-dns-record-a-set-managed-by-ingress")
@@ -184,7 +184,7 @@ def manage(call: Call) -> Reply:
     name = _set_name(call) if "recordSet" in call.path else "combinedARecords"
     if name == "mx":
         _put(call, "mx", {"managed": True})
-        return Value({})
+        return ValueReply({})
     world = world_of(call)
     key = _zone(call)
     domain = world.read("dns_zone", key)["domain"]
@@ -194,7 +194,7 @@ def manage(call: Call) -> Reply:
         if world.read("ingress", ingress)["hostname"] == domain:
             ingress_id = world.id("ingress", ingress)
             _put(call, name, {"managedBy": {"ingressId": ingress_id}})
-            return Value({"ingressId": ingress_id})
+            return ValueReply({"ingressId": ingress_id})
     raise Fail.refused(f"there is no ingress for {domain}")
 
 
@@ -215,4 +215,4 @@ def zone_file(call: Call) -> Reply:
     lines += [f'{origin} IN TXT "{entry}"' for entry in records["txt"].get("entries", ())]
     if "fqdn" in records["cname"]:
         lines.append(f"{origin} IN CNAME {records['cname']['fqdn']}.")
-    return Content(("\n".join(lines) + "\n").encode(), "text/plain")
+    return ContentReply(("\n".join(lines) + "\n").encode(), "text/plain")

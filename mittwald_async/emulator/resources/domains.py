@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..handlers import Call, handles
-from ..lifecycle import Step
+from ..lifecycle import TransitionStep
 from ..listing import Key, Keys
-from ..replies import Fail, Nothing, Reply, Value
+from ..replies import EmptyReply, Fail, Reply, ValueReply
 from ..seeded import SeededAccount, kind, same_as, spread
 from ..state import World
 from ..views import Objects, view
@@ -92,7 +92,8 @@ def ingress(account: SeededAccount, number: int) -> dict[str, Any]:
     if has_bought_certificate(account, number_of_domain):
         value["tls"] = {"certificateId": account.id("certificate", number_of_domain)}
     elif dice.chance(3):
-        value["dnsValidationErrors"] = ["ERROR_NO_A_RECORD"]
+        problems = ("ERROR_NO_A_RECORD", "ERROR_ACME_CERTIFICATE_REQUEST_DEADLINE_EXCEEDED")
+        value["dnsValidationErrors"] = [dice.pick(problems)]
         value["tls"] = {"acme": True, "isCreated": False}
     return value
 
@@ -141,9 +142,9 @@ def _add_ingress(world: World, project_id: str, hostname: str, paths: list[Any],
 
 def _issue(world: World, key: Key) -> None:
     """An ACME certificate comes after a while, or does not."""
-    end = Step(set={"tls": {"acme": True, "isCreated": True}, "dnsValidationErrors": []})
+    end = TransitionStep(set={"tls": {"acme": True, "isCreated": True}, "dnsValidationErrors": []})
     if world.fails("ingress", world.id("ingress", key)):
-        end = Step(set={"dnsValidationErrors": ["ERROR_ACME_CERTIFICATE_REQUEST_DEADLINE_EXCEEDED"]})
+        end = TransitionStep(set={"dnsValidationErrors": ["ERROR_ACME_CERTIFICATE_REQUEST_DEADLINE_EXCEEDED"]})
     world.begin("ingress", key, end)
 
 
@@ -219,7 +220,9 @@ def add_domain(world: World, project_id: str, name: str, owner: list[dict[str, A
             _add_ingress(world, project_id, hostname, [{"path": "/", "target": {"useDefaultPage": True}}])
     failed = [{"lastUpdate": now, "processType": process, "state": "FAILED", "transactionId": transaction}]
     fails = world.fails("domain", id)
-    world.begin("domain", id, Step(set={"processes": failed} if fails else {"connected": True, "processes": []}))
+    world.begin(
+        "domain", id, TransitionStep(set={"processes": failed} if fails else {"connected": True, "processes": []})
+    )
     return id
 
 
@@ -246,13 +249,13 @@ def _below(hostname: str, name: str) -> bool:
 @handles("domain-delete-domain")
 def delete_domain(call: Call) -> Reply:
     _deleted(call, _domain(call), bool(call.query.get("deleteIngresses")))
-    return Value({"isAsync": False, "transactionId": world_of(call).new_id("domain")})
+    return ValueReply({"isAsync": False, "transactionId": world_of(call).new_id("domain")})
 
 
 @handles("domain-create-scheduled-deletion")
 def schedule_deletion(call: Call) -> Reply:
     world_of(call).change("domain", _domain(call), scheduledDeletionDate=call.body["deletionDate"])
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("domain-cancel-scheduled-deletion")
@@ -261,7 +264,7 @@ def cancel_deletion(call: Call) -> Reply:
     if "scheduledDeletionDate" not in world_of(call).read("domain", key):
         raise Fail.refused("no deletion is scheduled")
     world_of(call).change("domain", key, ("scheduledDeletionDate",))
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("domain-update-domain-nameservers", "deprecated-domain-declare-nameservers")
@@ -291,7 +294,7 @@ def move_domain(call: Call) -> Reply:
     world.move("domain", key, target)
     for zone in zones:
         world.move("dns_zone", zone, target)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("domain-update-domain-contact", "deprecated-domain-change-ownerc-of-domain")
@@ -303,14 +306,14 @@ def update_contact(call: Call) -> Reply:
     name = "adminC" if contact.startswith("admin") else "ownerC"
     handles_ = world.read("domain", key)["handles"] | {name: {"current": {"handleFields": fields}}}
     world.change("domain", key, handles=handles_)
-    return Value({"isAsync": False, "transactionId": world.new_id("domain")})
+    return ValueReply({"isAsync": False, "transactionId": world.new_id("domain")})
 
 
 @handles("domain-update-domain-auth-code", "deprecated-domain-declare-process-change-authcode")
 def update_auth_code(call: Call) -> Reply:
     world = world_of(call)
     world.change("domain", _domain(call), transferInAuthCode=call.body["authCode"])
-    return Value({"isAsync": False, "transactionId": world.new_id("domain")})
+    return ValueReply({"isAsync": False, "transactionId": world.new_id("domain")})
 
 
 @handles("domain-create-domain-auth-code")
@@ -320,19 +323,19 @@ def create_auth_code(call: Call) -> Reply:
     code = f"auth-{world.serial + 1:08d}"
     expires = world.clock.iso(world.clock.now() + 30 * 86400)
     world.change("domain", key, authCode={"value": code, "expires": expires})
-    return Value({"authCode": code, "expirationDate": expires})
+    return ValueReply({"authCode": code, "expirationDate": expires})
 
 
 @handles("domain-abort-domain-declaration")
 def abort_declaration(call: Call) -> Reply:
     world_of(call).change("domain", _domain(call), processes=[])
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("domain-resend-domain-email")
 def resend_email(call: Call) -> Reply:
     _domain(call)
-    return Nothing()
+    return EmptyReply()
 
 
 def taken(world: World, name: str) -> bool:
@@ -343,13 +346,13 @@ def taken(world: World, name: str) -> bool:
 @handles("domain-check-domain-registrability")
 def registrable(call: Call) -> Reply:
     call.pure = True
-    return Value({"isPremium": False, "registrable": not taken(world_of(call), call.body["domain"])})
+    return ValueReply({"isPremium": False, "registrable": not taken(world_of(call), call.body["domain"])})
 
 
 @handles("deprecated-domain-check-domain-registrability")
 def available(call: Call) -> Reply:
     call.pure = True
-    return Value({"available": not taken(world_of(call), call.body["domain"])})
+    return ValueReply({"available": not taken(world_of(call), call.body["domain"])})
 
 
 @handles("domain-check-domain-transferability")
@@ -362,7 +365,7 @@ def transferable(call: Call) -> Reply:
         "transferLock": known_here,
         "wrongAuthCode": False,
     }
-    return Value({"reasons": reasons, "transferable": not known_here})
+    return ValueReply({"reasons": reasons, "transferable": not known_here})
 
 
 # ingresses
@@ -418,7 +421,7 @@ def create_ingress(call: Call) -> Reply:
         raise Fail.conflict("there is an ingress for this host name already")
     id = _add_ingress(world, world.id("project", project), body["hostname"], body["paths"])
     call.wrote(project_id=world.id("project", project), created=(id,))
-    return Value({"id": id, "ownership": world.read("ingress", id)["ownership"]})
+    return ValueReply({"id": id, "ownership": world.read("ingress", id)["ownership"]})
 
 
 def _namesakes(world: World, project: Key) -> list[Key]:
@@ -430,7 +433,7 @@ def _namesakes(world: World, project: Key) -> list[Key]:
 @handles("ingress-update-ingress-paths", "deprecated-ingress-paths")
 def update_paths(call: Call) -> Reply:
     world_of(call).change("ingress", _ingress(call), paths=call.body)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("ingress-update-ingress-tls", "deprecated-ingress-tls")
@@ -444,13 +447,13 @@ def update_tls(call: Call) -> Reply:
     else:
         world.change("ingress", key, tls={"acme": bool(call.body["acme"]), "isCreated": False})
         _issue(world, key)
-    return Value({})
+    return ValueReply({})
 
 
 @handles("ingress-ingress-verify-ownership")
 def verify_ownership(call: Call) -> Reply:
     world_of(call).change("ingress", _ingress(call), ownership={"verified": True})
-    return Value({})
+    return ValueReply({})
 
 
 @handles("ingress-request-ingress-acme-certificate-issuance")
@@ -461,7 +464,7 @@ def request_acme(call: Call) -> Reply:
         raise Fail.refused("the ingress uses a certificate of its own")
     world.change("ingress", key, tls={"acme": True, "isCreated": False})
     _issue(world, key)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("ingress-delete-ingress")

@@ -6,10 +6,11 @@ from typing import Any
 
 from ..handlers import Call, handles
 from ..listing import Key
-from ..replies import Fail, Nothing, Reply, Value
+from ..replies import EmptyReply, Fail, Reply, ValueReply
 from ..seeded import SeededAccount, kind, spread
 from ..state import World
 from .base import Sort, Test, descending, equal, filtered, known, located, search, shown, unfit, world_of
+from .webhooks import added_to_context, notify
 
 _EXTENSIONS = (
     ("Uptime-Wächter", "project", ("domain:read", "ingress:read")),
@@ -124,7 +125,7 @@ def get_extension(call: Call) -> Reply:
 @handles("extension-list-scopes")
 def list_scopes(call: Call) -> Reply:
     names = sorted({scope for _, _, scopes in _EXTENSIONS for scope in scopes})
-    return Value([{"name": name} for name in names])
+    return ValueReply([{"name": name} for name in names])
 
 
 # instances
@@ -188,14 +189,14 @@ def instance_of_customer(call: Call) -> Reply:
 @handles("extension-create-extension-instance")
 def create_instance(call: Call) -> Reply:
     body = call.body
-    return Value({"id": _created(call, body["extensionId"], body["context"], body["contextId"])})
+    return ValueReply({"id": _created(call, body["extensionId"], body["context"], body["contextId"])})
 
 
 @handles("extension-order-extension")
 def order_instance(call: Call) -> Reply:
     context = "project" if "projectId" in call.body else "customer"
     _created(call, call.path["extensionId"], context, call.body[f"{context}Id"])
-    return Value({})
+    return ValueReply({})
 
 
 def _created(call: Call, extension_id: str, context: str, context_id: str) -> str:
@@ -209,6 +210,7 @@ def _created(call: Call, extension_id: str, context: str, context_id: str) -> st
     value = _instance(world.seeded, id, int(about), context, context_id, world.now())
     value["consentedScopes"] = call.body["consentedScopes"]
     world.create("extension_instance", context_id if context == "project" else None, value)
+    added_to_context(world, id)
     call.wrote(**{f"{context}_id": context_id}, created=(id,))
     return id
 
@@ -217,12 +219,15 @@ def _created(call: Call, extension_id: str, context: str, context_id: str) -> st
 def delete_instance(call: Call) -> Reply:
     world = world_of(call)
     world.remove("extension_instance", _key(call))
-    return Nothing(status=204)
+    return EmptyReply(status=204)
 
 
 def _set(call: Call, **changes: Any) -> Reply:
-    world_of(call).change("extension_instance", _key(call), **changes)
-    return Nothing(status=204)
+    world = world_of(call)
+    key = _key(call)
+    world.change("extension_instance", key, **changes)
+    notify(world, "InstanceUpdated", key)
+    return EmptyReply(status=204)
 
 
 @handles("extension-disable-extension-instance")
@@ -244,16 +249,15 @@ def _termination(call: Call, pending: bool) -> Reply:
     world: World = world_of(call)
     key = _key(call)
     world.change("extension_instance", key, pendingRemoval=pending)
-    return Value({"extensionInstanceId": world.id("extension_instance", key)})
+    return ValueReply({"extensionInstanceId": world.id("extension_instance", key)})
 
 
 @handles("extension-schedule-extension-termination")
 def schedule_termination(call: Call) -> Reply:
     if call.body.get("instantTermination"):
         world = world_of(call)
-        key = _key(call)
-        world.remove("extension_instance", key)
-        return Value({"extensionInstanceId": call.path["extensionInstanceId"]})
+        world.remove("extension_instance", _key(call))
+        return ValueReply({"extensionInstanceId": call.path["extensionInstanceId"]})
     return _termination(call, True)
 
 

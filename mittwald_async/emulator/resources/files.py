@@ -5,9 +5,9 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any
 
-from ..handlers import Call, Part, handles
+from ..handlers import Call, UploadedPart, handles
 from ..listing import Key
-from ..replies import Content, Fail, Reply, Value
+from ..replies import ContentReply, Fail, Reply, ValueReply
 from ..seeded import SeededAccount, kind
 from ..state import World
 from .base import located, unfit, world_of
@@ -65,8 +65,8 @@ def create_file(call: Call) -> Reply:
     world = world_of(call)
     part: Any = call.body.get("file")
     if isinstance(part, str):
-        part = Part(data=part.encode())
-    if not isinstance(part, Part):
+        part = UploadedPart(data=part.encode())
+    if not isinstance(part, UploadedPart):
         raise unfit("body.file", "is missing")
     if len(part.data) > _MOST_BYTES:
         raise unfit("body.file", f"is larger than {_MOST_BYTES} bytes")
@@ -76,12 +76,12 @@ def create_file(call: Call) -> Reply:
     value = _meta(id, world.new_short("f"), part.filename or "file", part.content_type, len(part.data))
     world.blobs[f"file/{id}"] = part.data
     world.create("file", None, value)
-    return Value(value)
+    return ValueReply(value)
 
 
 @handles("file-get-file-meta")
 def get_meta(call: Call) -> Reply:
-    return Value(world_of(call).read("file", located(call, "file", "fileId")))
+    return ValueReply(world_of(call).read("file", located(call, "file", "fileId")))
 
 
 @handles("file-get-file", "file-get-file-with-name")
@@ -96,8 +96,8 @@ def get_file(call: Call) -> Reply:
     wish = call.query.get("content-disposition") or call.headers.get("content-disposition", "attachment")
     headers = {"content-disposition": f'{wish}; filename="{value["name"]}"'}
     if accept.startswith("text/plain"):
-        return Content(b64encode(data), "text/plain;base64", headers)
-    return Content(data, "application/octet-stream", headers)
+        return ContentReply(b64encode(data), "text/plain;base64", headers)
+    return ContentReply(data, "application/octet-stream", headers)
 
 
 def _rules(kind: str) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def _rules(kind: str) -> dict[str, Any]:
 
 @handles("file-get-file-upload-type-rules", "deprecated-file-get-file-type-rules")
 def type_rules(call: Call) -> Reply:
-    return Value(_rules(call.path.get("fileUploadType") or call.path.get("name", "")))
+    return ValueReply(_rules(call.path.get("fileUploadType") or call.path.get("name", "")))
 
 
 @handles("file-get-file-upload-token-rules", "deprecated-file-get-file-token-rules")
@@ -127,7 +127,7 @@ def token_rules(call: Call) -> Reply:
     upload = world_of(call).extras("uploads").get(token)
     if upload is None:
         raise Fail.not_found("upload token", token)
-    return Value(_rules(upload["type"]))
+    return ValueReply(_rules(upload["type"]))
 
 
 @handles("conversation-request-file-upload")
@@ -137,11 +137,11 @@ def request_upload(call: Call) -> Reply:
     token = world.new_id("file")
     world.extras("uploads")[token] = {"type": "conversation"}
     rules = {"maxSizeInKB": _MOST_BYTES >> 10, "mimeTypes": list(_TYPES["conversation"])}
-    return Value({"conversationId": id, "rules": rules, "uploadToken": token})
+    return ValueReply({"conversationId": id, "rules": rules, "uploadToken": token})
 
 
 @handles("conversation-get-file-access-token")
 def file_token(call: Call) -> Reply:
     located(call, "conversation", "conversationId")
     expires = call.clock.iso(call.clock.now() + 600)
-    return Value({"accessToken": f"file-access-{call.path['fileId']}", "expiresAt": expires})
+    return ValueReply({"accessToken": f"file-access-{call.path['fileId']}", "expiresAt": expires})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from ..handlers import Call, handles
-from ..replies import Content, Fail, Reply, Value
+from ..replies import ContentReply, Fail, Reply, ValueReply
 from .base import located, unfit, world_of
 
 Tree: TypeAlias = dict[str, "Tree | bytes"]
@@ -59,20 +59,20 @@ def entry(path: str, root: Tree, depth: int = 1) -> dict[str, Any]:
 def directories(call: Call) -> Reply:
     located(call, "project", "projectId")
     depth = call.query.get("max_depth", 1)
-    return Value(entry(call.query.get("directory", "/"), tree(), max(1, min(5, int(depth)))))
+    return ValueReply(entry(call.query.get("directory", "/"), tree(), max(1, min(5, int(depth)))))
 
 
 @handles("project-file-system-list-files")
 def files(call: Call) -> Reply:
     located(call, "project", "projectId")
-    return Value(entry(call.query.get("file", "/"), tree()))
+    return ValueReply(entry(call.query.get("file", "/"), tree()))
 
 
 @handles("project-file-system-get-disk-usage")
 def disk_usage(call: Call) -> Reply:
     project = world_of(call).read("project", located(call, "project", "projectId"))
     used = project["webStorageUsageInBytes"]
-    return Value({"path": call.query.get("directory", "/"), "totalBytes": 50 << 30, "usedBytes": used})
+    return ValueReply({"path": call.query.get("directory", "/"), "totalBytes": 50 << 30, "usedBytes": used})
 
 
 @handles("project-file-system-get-file-content")
@@ -81,10 +81,10 @@ def file_content(call: Call) -> Reply:
     found = find(call.query.get("file", "/html/index.php"), tree())
     if isinstance(found, dict):
         raise unfit("query.file", "is a directory")
-    return Content(found)
+    return ContentReply(found)
 
 
 @handles("project-file-system-get-jwt")
 def jwt(call: Call) -> Reply:
     id = world_of(call).id("project", located(call, "project", "projectId"))
-    return Value({"jwt": f"emulated.{id}.token"})
+    return ValueReply({"jwt": f"emulated.{id}.token"})

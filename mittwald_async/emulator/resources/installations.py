@@ -6,9 +6,9 @@ from typing import Any
 
 from ..handlers import Call, handles
 from ..ids import Dice
-from ..lifecycle import Step
+from ..lifecycle import TransitionStep
 from ..listing import Key
-from ..replies import Fail, Nothing, Reply, Value
+from ..replies import EmptyReply, Fail, Reply, ValueReply
 from ..seeded import SeededAccount, kind, spread
 from ..views import Objects, after_step, before_delete, view
 from .apps import APPS, SOFTWARE, SOFTWARE_NUMBER, in_range
@@ -148,7 +148,7 @@ def get_installation(call: Call) -> Reply:
 def get_status(call: Call) -> Reply:
     value = world_of(call).read("app_installation", _key(call))
     state = world_of(call).extras("app_states").get(value["id"], "stopped" if value["disabled"] else "running")
-    return Value({"logFileLocation": f"/var/log/{value['shortId']}.log", "state": state, "uptimeSeconds": 86400.5})
+    return ValueReply({"logFileLocation": f"/var/log/{value['shortId']}.log", "state": state, "uptimeSeconds": 86400.5})
 
 
 def _installed_software(call: Call) -> Reply:
@@ -179,7 +179,7 @@ def missing_dependencies(call: Call) -> Reply:
         if not in_range(installed.get(dependency["systemSoftwareId"], ""), dependency["versionRange"])
         or dependency["systemSoftwareId"] not in installed
     ]
-    return Value({"missingSystemSoftwareDependencies": missing, "missingUserInputs": []})
+    return ValueReply({"missingSystemSoftwareDependencies": missing, "missingUserInputs": []})
 
 
 # writing
@@ -200,7 +200,7 @@ def install(call: Call) -> Reply:
     if body.get("systemSoftware"):
         value = world.read("app_installation", id)
         world.change("app_installation", id, systemSoftware=_chosen_software(call, value, body["systemSoftware"]))
-    return Value({"id": id})
+    return ValueReply({"id": id})
 
 
 def _without_secrets(inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -241,10 +241,12 @@ def _installed(call: Call, project: dict[str, Any], version: dict[str, Any], des
         "userInputs": [],
     }
     world.create("app_installation", project["id"], value)
-    done = Step(set={"phase": "ready", "appVersion": _reached(version["id"])})
+    done = TransitionStep(set={"phase": "ready", "appVersion": _reached(version["id"])})
     if world.fails("app_installation", id):
-        done = Step(set={"phase": "disabled", "disabled": True, "lastError": "installation failed: setup job exited 1"})
-    world.begin("app_installation", id, Step(set={"phase": "installing"}), done)
+        done = TransitionStep(
+            set={"phase": "disabled", "disabled": True, "lastError": "installation failed: setup job exited 1"}
+        )
+    world.begin("app_installation", id, TransitionStep(set={"phase": "installing"}), done)
     call.wrote(project_id=project["id"], created=(id,))
     return id
 
@@ -263,7 +265,7 @@ def copy(call: Call) -> Reply:
     version = world.get("app_version", source["appVersion"]["desired"])
     id = _installed(call, project, version, body["description"], body.get("installationPath"))
     world.change("app_installation", id, **given(source, "systemSoftware", "updatePolicy", "userInputs"))
-    return Value({"id": id})
+    return ValueReply({"id": id})
 
 
 def _chosen_software(call: Call, value: dict[str, Any], wanted: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
@@ -306,8 +308,11 @@ def update(call: Call) -> Reply:
     if "databases" in body:
         changes["linkedDatabases"] = _relinked(call, value, body["databases"])
     if "appVersionId" in body and body["appVersionId"] != value["appVersion"]["desired"]:
-        if value["phase"] != "ready":
-            raise Fail.refused(f"expected phase APP_PHASE_READY, current phase is APP_PHASE_{value['phase'].upper()}")
+        phase = value["phase"]
+        if phase == "ready" and world.is_changing("app_installation", key):
+            phase = "reconfiguring"  # a phase that reads do not show yet
+        if phase != "ready":
+            raise Fail.refused(f"expected phase APP_PHASE_READY, current phase is APP_PHASE_{phase.upper()}")
         version = world.read("app_version", known(call, "app_version", body["appVersionId"]))
         if version["appId"] != value["appId"]:
             raise unfit("body.appVersionId", "is a version of another app")
@@ -318,17 +323,17 @@ def update(call: Call) -> Reply:
             "appVersion": _reached(version["id"]),
             "appExternalVersion": version["externalVersion"],
         }
-        world.begin("app_installation", key, Step(set=end))
+        world.begin("app_installation", key, TransitionStep(set=end))
     else:
         world.change("app_installation", key, **changes)
     if changes.get("systemSoftware", software) != software:
         world.follow_up(
             "app_installation",
             key,
-            Step(set={"phase": "reconfiguring"}),
-            Step(then="reach desired software"),
+            TransitionStep(set={"phase": "reconfiguring"}),
+            TransitionStep(then="reach desired software"),
         )
-    return Nothing()
+    return EmptyReply()
 
 
 @after_step("reach desired software")
@@ -381,12 +386,12 @@ def _link(call: Call, id: str, choice: dict[str, Any]) -> dict[str, Any]:
 def link_database(call: Call) -> Reply:
     world = world_of(call)
     if "appInstallationId" not in call.path:
-        return Nothing()
+        return EmptyReply()
     key = _key(call)
     value = world.read("app_installation", key)
     rest = [link for link in value["linkedDatabases"] if link["databaseId"] != call.body["databaseId"]]
     world.change("app_installation", key, linkedDatabases=[*rest, _link(call, call.body["databaseId"], call.body)])
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("deprecated-app-replace-database")
@@ -396,7 +401,7 @@ def replace_database(call: Call) -> Reply:
     choice = call.body | {"replacesDatabaseId": call.body["oldDatabaseId"]}
     links = _relinked(call, value, {call.body["newDatabaseId"]: choice})
     world_of(call).change("app_installation", key, linkedDatabases=links)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("app-unlink-database")
@@ -408,7 +413,7 @@ def unlink_database(call: Call) -> Reply:
     if len(rest) == len(links):
         raise Fail.not_found("linked database", call.path["databaseId"])
     world.change("app_installation", key, linkedDatabases=rest)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("app-set-database-users")
@@ -422,7 +427,7 @@ def set_database_users(call: Call) -> Reply:
         for link in world.read("app_installation", key)["linkedDatabases"]
     ]
     world.change("app_installation", key, linkedDatabases=links)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("deprecated-app-installation-execute-action")
@@ -433,7 +438,7 @@ def execute_action(call: Call) -> Reply:
     if call.path["action"] not in actions:
         raise Fail.refused(f"app {value['appName']} has no action {call.path['action']}")
     world.extras("app_states")[value["id"]] = "stopped" if call.path["action"] == "stop" else "running"
-    return Nothing()
+    return EmptyReply()
 
 
 @before_delete("app_installation")
@@ -453,5 +458,5 @@ def uninstall(call: Call) -> Reply:
     world = world_of(call)
     key = _key(call)
     world.change("app_installation", key, deletionRequested=True)
-    world.begin("app_installation", key, Step(remove=True))
-    return Nothing()
+    world.begin("app_installation", key, TransitionStep(remove=True))
+    return EmptyReply()

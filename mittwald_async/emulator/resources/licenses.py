@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..handlers import Call, handles
-from ..replies import Reply, Value
+from ..replies import Reply, ValueReply
 from ..seeded import DAY, SeededAccount, iso, kind, spread
 from ..state import World
 from .base import located, scope_of, shown, whole, world_of
@@ -59,7 +59,7 @@ def rotate_key(call: Call) -> Reply:
     world.serial += 1
     reference = {"externalKey": external} if external else {"key": f"elts-key-new-{world.serial}"}
     world.change("license", key, keyReference=reference)
-    return Value({"keyReference": reference})
+    return ValueReply({"keyReference": reference})
 
 
 @handles("license-validate-license-key-for-project")
@@ -68,4 +68,4 @@ def validate_key(call: Call) -> Reply:
     world = world_of(call)
     wanted = {"key": call.body["key"]}
     keys = world.keys("license", scope_of(call, "project", "projectId"))
-    return Value({"valid": any(world.read("license", key).get("keyReference") == wanted for key in keys)})
+    return ValueReply({"valid": any(world.read("license", key).get("keyReference") == wanted for key in keys)})

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..handlers import Call, handles
 from ..listing import Key
-from ..replies import Fail, Listing, Nothing, Reply, Value
+from ..replies import EmptyReply, Fail, ListReply, Reply, ValueReply
 from ..seeded import SeededAccount, kind, spread
 from ..vocabulary import FIRST_NAMES, MAILBOXES, SURNAMES, slug
 from .base import (
@@ -117,7 +117,7 @@ def _sort_key(name: str) -> Sort:
     return lambda value: str(_dug(value, name) or "")
 
 
-def _addresses(call: Call, scope: tuple[str, Key] | None) -> Listing:
+def _addresses(call: Call, scope: tuple[str, Key] | None) -> ListReply:
     tests: list[Test | None] = [search(call, "search", "address")]
     flags: tuple[tuple[str, Test], ...] = (
         ("forwardAddress", lambda value: bool(value["forwardAddresses"])),
@@ -194,7 +194,7 @@ def create_address(call: Call) -> Reply:
             "spamProtection": _SPAM | {"active": wanted["enableSpamProtection"]},
             "storageInBytes": {"current": {"updatedAt": now, "value": 0}, "limit": wanted["quotaInBytes"]},
         }
-    return Value({"id": world.create("mail_address", project_id, value)})
+    return ValueReply({"id": world.create("mail_address", project_id, value)})
 
 
 @handles("mail-delete-mail-address")
@@ -202,13 +202,13 @@ def delete_address(call: Call) -> Reply:
     return remove(call, "mail_address", "mailAddressId")
 
 
-def _changed(call: Call, **changes: Any) -> Nothing:
+def _changed(call: Call, **changes: Any) -> EmptyReply:
     world = world_of(call)
     world.change("mail_address", _address(call), updatedAt=world.now(), **changes)
-    return Nothing()
+    return EmptyReply()
 
 
-def _changed_mailbox(call: Call, **changes: Any) -> Nothing:
+def _changed_mailbox(call: Call, **changes: Any) -> EmptyReply:
     value = world_of(call).read("mail_address", _address(call))
     if "mailbox" not in value:
         raise Fail.refused("a forwarding address has no mailbox")
@@ -270,7 +270,7 @@ def request_rate_limit(call: Call) -> Reply:
 @handles("mail-list-mail-rate-limits")
 def list_rate_limits(call: Call) -> Reply:
     ids = world_of(call).seeded.ids
-    return Value([{"id": ids.uuid(204, n), "rateLimit": limit} for n, limit in enumerate(_RATE_LIMITS)])
+    return ValueReply([{"id": ids.uuid(204, n), "rateLimit": limit} for n, limit in enumerate(_RATE_LIMITS)])
 
 
 @handles("mail-get-mail-rate-limit")
@@ -278,7 +278,7 @@ def get_rate_limit(call: Call) -> Reply:
     ids = world_of(call).seeded.ids
     for n, limit in enumerate(_RATE_LIMITS):
         if ids.uuid(204, n) == call.path["mailRateLimitId"]:
-            return Value({"id": call.path["mailRateLimitId"], "rateLimit": limit})
+            return ValueReply({"id": call.path["mailRateLimitId"], "rateLimit": limit})
     raise Fail.not_found("rate limit", call.path["mailRateLimitId"])
 
 
@@ -288,7 +288,7 @@ _BACKUPS = ("20251231", "20251230", "20251224")
 @handles("mail-list-backups-for-mail-address")
 def list_backups(call: Call) -> Reply:
     _address(call)
-    return Value([{"name": name} for name in _BACKUPS])
+    return ValueReply([{"name": name} for name in _BACKUPS])
 
 
 @handles("mail-recover-mail-address-emails")
@@ -296,7 +296,7 @@ def recover(call: Call) -> Reply:
     _address(call)
     if call.path["backupId"] not in _BACKUPS:
         raise Fail.not_found("backup", call.path["backupId"])
-    return Nothing()
+    return EmptyReply()
 
 
 # delivery boxes
@@ -332,7 +332,7 @@ def create_box(call: Call) -> Reply:
         "sendingEnabled": True,
         "updatedAt": now,
     }
-    return Value({"id": world.create("delivery_box", project_id, value)})
+    return ValueReply({"id": world.create("delivery_box", project_id, value)})
 
 
 @handles("mail-update-delivery-box-description", "deprecated-mail-deliverybox-update-description")
@@ -364,7 +364,7 @@ def _settings(call: Call) -> dict[str, Any]:
 
 @handles("mail-list-project-mail-settings")
 def list_settings(call: Call) -> Reply:
-    return Value(_settings(call))
+    return ValueReply(_settings(call))
 
 
 @handles(
@@ -375,4 +375,4 @@ def list_settings(call: Call) -> Reply:
 )
 def update_settings(call: Call) -> Reply:
     _settings(call).update({name: call.body[name] for name in ("blacklist", "whitelist") if name in call.body})
-    return Nothing()
+    return EmptyReply()

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..handlers import Call, handles
 from ..listing import Key
-from ..replies import Fail, Listing, Nothing, Reply, Value
+from ..replies import EmptyReply, Fail, ListReply, Reply, ValueReply
 from ..seeded import SeededAccount, kind, spread
 from ..state import World
 from .base import equal, filtered, located, scope_of, search, shown, world_of
@@ -134,7 +134,7 @@ def add_membership(
 # lists
 
 
-def _own(call: Call, name: str) -> Listing:
+def _own(call: Call, name: str) -> ListReply:
     """The caller's own memberships: the first of every customer or project of the account, and what was added."""
     world = world_of(call)
     user_id = call.identity.user_id
@@ -263,7 +263,7 @@ def _changed_membership(call: Call, above: str) -> Reply:
     if "expiresAt" in call.body:
         changes["expiresAt"] = call.body["expiresAt"]
     world.change(name, key, () if "expiresAt" in call.body else ("expiresAt",), **changes)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("customer-update-customer-membership")
@@ -286,7 +286,7 @@ def delete_customer_membership(call: Call) -> Reply:
     if value["role"] == "owner" and len(owners) < 2:
         raise Fail.refused("the last owner of a customer cannot be removed")
     world.remove(name, key)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("project-delete-project-membership")
@@ -295,7 +295,7 @@ def delete_project_membership(call: Call) -> Reply:
     if world.read(name, key)["inherited"]:
         raise Fail.refused("an inherited membership belongs to the customer")
     world.remove(name, key)
-    return Nothing()
+    return EmptyReply()
 
 
 def _leave(call: Call, above: str) -> Reply:
@@ -304,7 +304,7 @@ def _leave(call: Call, above: str) -> Reply:
     for key in list(world.keys(name, scope_of(call, above, _ABOVE[above]))):
         if world.read(name, key)["userId"] == call.identity.user_id:
             world.remove(name, key)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("deprecated-customer-leave-customer")
@@ -332,13 +332,13 @@ def _invite_key(call: Call, above: str) -> tuple[World, str, Key]:
 @handles("customer-get-customer-invite")
 def get_customer_invite(call: Call) -> Reply:
     world, name, key = _invite_key(call, "customer")
-    return Value(world.show(name, (key,))[0])
+    return ValueReply(world.show(name, (key,))[0])
 
 
 @handles("project-get-project-invite")
 def get_project_invite(call: Call) -> Reply:
     world, name, key = _invite_key(call, "project")
-    return Value(world.show(name, (key,))[0])
+    return ValueReply(world.show(name, (key,))[0])
 
 
 def _invite(call: Call, above: str, extra: dict[str, Any]) -> Reply:
@@ -358,7 +358,7 @@ def _invite(call: Call, above: str, extra: dict[str, Any]) -> Reply:
     }
     id = world.create(name, above_id, value)
     world.extras("invitation_tokens")[id] = f"invitation-token-{world.serial}"
-    return Value(value)
+    return ValueReply(value)
 
 
 @handles("customer-create-customer-invite")
@@ -376,7 +376,7 @@ def create_project_invite(call: Call) -> Reply:
 def _dropped_invite(call: Call, above: str) -> Reply:
     world, name, key = _invite_key(call, above)
     world.remove(name, key)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("customer-decline-customer-invite", "customer-delete-customer-invite")
@@ -392,13 +392,13 @@ def drop_project_invite(call: Call) -> Reply:
 @handles("customer-resend-customer-invite-mail")
 def resend_customer_invite(call: Call) -> Reply:
     _invite_key(call, "customer")
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("project-resend-project-invite-mail")
 def resend_project_invite(call: Call) -> Reply:
     _invite_key(call, "project")
-    return Nothing()
+    return EmptyReply()
 
 
 def _accepted(call: Call, above: str) -> Reply:
@@ -415,7 +415,7 @@ def _accepted(call: Call, above: str) -> Reply:
     add_membership(world, above, above_id, user_id, invite["role"], inviteId=invite["id"], **more)
     if isinstance(customer, int) and customer >= world.seeded.customers:
         world.open_customer(customer)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("customer-accept-customer-invite")
@@ -434,7 +434,7 @@ def _by_token(call: Call, above: str) -> Reply:
     for id, token in world.extras("invitation_tokens").items():
         key = world.key(name, id)
         if key is not None and token == call.headers.get("token"):
-            return Value(world.show(name, (key,))[0])
+            return ValueReply(world.show(name, (key,))[0])
     raise Fail.not_found("invite with this token")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..handlers import Call, handles
 from ..listing import Key
-from ..replies import Fail, Listing, Reply, Value
+from ..replies import Fail, ListReply, Reply, ValueReply
 from ..seeded import SeededAccount, kind, spread
 from ..state import World
 from ..views import Objects, view
@@ -138,12 +138,12 @@ def _known_category(call: Call, id: str) -> dict[str, Any]:
 @handles("conversation-list-categories")
 def list_categories(call: Call) -> Reply:
     account = world_of(call).seeded
-    return Listing([_category(account, number) for number in range(len(_CATEGORIES))])
+    return ListReply([_category(account, number) for number in range(len(_CATEGORIES))])
 
 
 @handles("conversation-get-category")
 def get_category(call: Call) -> Reply:
-    return Value(_known_category(call, call.path["categoryId"]))
+    return ValueReply(_known_category(call, call.path["categoryId"]))
 
 
 def _me(call: Call) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def create_conversation(call: Call) -> Reply:
     world.create("conversation", None, value)
     if body.get("messageContent"):
         _add_message(call, world, id, body["messageContent"], [])
-    return Value({"conversationId": id})
+    return ValueReply({"conversationId": id})
 
 
 @handles("conversation-update-conversation")
@@ -183,19 +183,19 @@ def update_conversation(call: Call) -> Reply:
     if "categoryId" in call.body:
         changes["category"] = _known_category(call, call.body["categoryId"])
     value = world_of(call).change("conversation", _conversation(call), **changes)
-    return Value({"conversationId": value["conversationId"]})
+    return ValueReply({"conversationId": value["conversationId"]})
 
 
 @handles("conversation-set-conversation-status")
 def set_status(call: Call) -> Reply:
     value = world_of(call).change("conversation", _conversation(call), status=call.body["status"])
-    return Value({"conversationId": value["conversationId"]})
+    return ValueReply({"conversationId": value["conversationId"]})
 
 
 @handles("conversation-get-conversation-members")
 def get_members(call: Call) -> Reply:
     value = world_of(call).read("conversation", _conversation(call))
-    return Value([value["mainUser"] | {"active": True}])
+    return ValueReply([value["mainUser"] | {"active": True}])
 
 
 @handles("conversation-list-messages-by-conversation")
@@ -227,7 +227,7 @@ def create_message(call: Call) -> Reply:
     body = call.body
     made = _add_message(call, world, id, body.get("messageContent", ""), body.get("fileIds", []))
     call.wrote(created=(made,))
-    return Value({"conversationId": id, "messageId": made})
+    return ValueReply({"conversationId": id, "messageId": made})
 
 
 @handles("conversation-update-message")
@@ -240,7 +240,7 @@ def update_message(call: Call) -> Reply:
     if world.read("message", key)["createdBy"]["userId"] != _me(call)["userId"]:
         raise Fail.forbidden("only who wrote a message may change it")
     value = world.change("message", key, **given(call.body, "messageContent"))
-    return Value({"messageId": value["messageId"]})
+    return ValueReply({"messageId": value["messageId"]})
 
 
 # notifications
@@ -271,14 +271,14 @@ def count_unread(call: Call) -> Reply:
         if not value["read"]:
             counts[value["severity"]] += 1
             counts["total"] += 1
-    return Value(counts)
+    return ValueReply(counts)
 
 
 @handles("notifications-read-notification")
 def read_one(call: Call) -> Reply:
     key = located(call, "notification", "notificationId")
     world_of(call).change("notification", key, read=call.body["status"] == "read")
-    return Value({"status": call.body["status"]})
+    return ValueReply({"status": call.body["status"]})
 
 
 @handles("notifications-read-all-notifications", "notifications-read-all-notifications-deprecated")
@@ -298,4 +298,4 @@ def read_all(call: Call) -> Reply:
     answer: dict[str, Any] = {"status": "read"}
     if call.operation.operation_id == "notifications-read-all-notifications":
         answer["updatedCount"] = len(chosen)
-    return Value(answer)
+    return ValueReply(answer)

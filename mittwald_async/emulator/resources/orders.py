@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..handlers import Call, handles
-from ..lifecycle import Step
+from ..lifecycle import TransitionStep
 from ..listing import Key
-from ..replies import Fail, Reply, Value
+from ..replies import Fail, Reply, ValueReply
 from ..seeded import SeededAccount, kind, spread
 from ..state import World
 from .articles import MACHINES
@@ -199,12 +199,14 @@ def create_order(call: Call) -> Reply:
     if wish.project_id is not None:
         world.extras("order_projects")[id] = wish.project_id
     if world.fails("order", id):
-        world.begin("order", id, Step(set={"status": "REJECTED"}))
+        world.begin("order", id, TransitionStep(set={"status": "REJECTED"}))
     else:
         made = _deliver(world, wish, id)
-        world.begin("order", id, Step(set={"status": "CONFIRMED"}), Step(set={"status": "EXECUTED"}))
+        world.begin(
+            "order", id, TransitionStep(set={"status": "CONFIRMED"}), TransitionStep(set={"status": "EXECUTED"})
+        )
         call.wrote(customer_id=wish.customer_id, project_id=wish.project_id, created=(id, *made))
-    return Value({"orderId": id})
+    return ValueReply({"orderId": id})
 
 
 def _deliver(world: World, wish: _Wish, order_id: str) -> tuple[str, ...]:
@@ -263,7 +265,7 @@ def _add_server(world: World, wish: _Wish) -> str:
     end: dict[str, Any] = {"status": "ready", "readiness": "ready", "isReady": True}
     if world.fails("server", id):
         end = {"status": "unready", "readiness": "unready"}
-    world.begin("server", id, Step(set=end))
+    world.begin("server", id, TransitionStep(set=end))
     return id
 
 
@@ -275,12 +277,12 @@ def preview_order(call: Call) -> Reply:
     _, cents = _priced(kind, data)
     if kind in ("server", "projectHosting"):
         storage = _storage(data) * 10
-        return Value({"machineTypePrice": cents - storage, "storagePrice": storage, "totalPrice": cents})
+        return ValueReply({"machineTypePrice": cents - storage, "storagePrice": storage, "totalPrice": cents})
     if kind == "domain":
-        return Value({"domainContractDuration": 12, "domainPrice": cents, "feePrice": 0, "totalPrice": cents})
+        return ValueReply({"domainContractDuration": 12, "domainPrice": cents, "feePrice": 0, "totalPrice": cents})
     if kind in ("externalCertificate", "mailArchive"):
-        return Value({"feePrice": 0, "recurringPrice": cents, "totalPrice": cents})
-    return Value({"totalPrice": cents})
+        return ValueReply({"feePrice": 0, "recurringPrice": cents, "totalPrice": cents})
+    return ValueReply({"totalPrice": cents})
 
 
 @handles("order-preview-tariff-change")
@@ -290,7 +292,7 @@ def preview_change(call: Call) -> Reply:
     kind: str = call.body.get("tariffChangeType", "server")
     _, cents = _priced(kind, data)
     storage = _storage(data) * 10
-    return Value({"machineTypePrice": cents - storage, "storagePrice": storage, "totalPrice": cents})
+    return ValueReply({"machineTypePrice": cents - storage, "storagePrice": storage, "totalPrice": cents})
 
 
 @handles("order-create-tariff-change")
@@ -307,6 +309,6 @@ def change_tariff(call: Call) -> Reply:
         call, customer_id, kind, name, cents, "CONTRACT_CHANGE", contractChangeContractId=data["contractId"]
     )
     schedule_tariff_change(world, key, name, cents)
-    world.begin("order", id, Step(set={"status": "CONFIRMED"}), Step(set={"status": "EXECUTED"}))
+    world.begin("order", id, TransitionStep(set={"status": "CONFIRMED"}), TransitionStep(set={"status": "EXECUTED"}))
     call.wrote(customer_id=customer_id, created=(id,))
-    return Value({"orderId": id})
+    return ValueReply({"orderId": id})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..handlers import Call, handles
-from ..replies import Fail, Listing, Nothing, Reply, Value
+from ..replies import EmptyReply, Fail, ListReply, Reply, ValueReply
 from ..vocabulary import TLDS, slug
 from .base import given, located, world_of
 
@@ -25,12 +25,12 @@ _SUGGESTIONS = 5
 
 @handles("miscellaneous-list-time-zones")
 def time_zones(call: Call) -> Reply:
-    return Listing(list(_ZONES))
+    return ListReply(list(_ZONES))
 
 
 @handles("domain-list-tlds")
 def tlds(call: Call) -> Reply:
-    return Listing(
+    return ListReply(
         [
             {
                 "irtp": tld in ("com", "net", "org"),
@@ -46,14 +46,14 @@ def tlds(call: Call) -> Reply:
 
 @handles("domain-suggest")
 def suggest(call: Call) -> Reply:
-    """Names made of the prompt that nobody in the account has."""
+    """Names made of the prompt that no user of the account has."""
     world = world_of(call)
     taken = {world.read("domain", key)["domain"] for key in world.keys("domain")}
     base = slug(call.query["prompt"]) or "domain"
     endings: list[str] = call.query.get("tlds") or list(TLDS)
     names = (f"{base}{suffix}.{tld}" for suffix in ("", "-online", "-shop", "-24") for tld in endings)
     free = [name for name in names if name not in taken]
-    return Value({"domains": free[: call.query.get("domainCount", _SUGGESTIONS)]})
+    return ValueReply({"domains": free[: call.query.get("domainCount", _SUGGESTIONS)]})
 
 
 # a user's picture
@@ -76,14 +76,14 @@ def request_avatar(call: Call) -> Reply:
     world.extras("uploads")[reference] = {"type": "avatar"}
     world.change("user", world.find("user", id), avatarRef=reference)
     rules = {"maxSizeInBytes": 1 << 20, "maxSizeInKB": 1024, "mimeTypes": ["image/png", "image/jpeg"]}
-    return Value({"refId": reference, "rules": rules})
+    return ValueReply({"refId": reference, "rules": rules})
 
 
 @handles("user-remove-avatar", "deprecated-user-service-avatar-remove")
 def remove_avatar(call: Call) -> Reply:
     world = world_of(call)
     world.change("user", world.find("user", _own_avatar(call)), ("avatarRef",))
-    return Nothing()
+    return EmptyReply()
 
 
 # categories of customers
@@ -105,29 +105,29 @@ _ANSWERED = ("isPublic", "name", "useAgencyDomainPrices", "useAgencySslPrices")
 
 @handles("customer-list-of-customer-categories")
 def list_categories(call: Call) -> Reply:
-    return Value({"categories": list(_categories(call).values())})
+    return ValueReply({"categories": list(_categories(call).values())})
 
 
 @handles("customer-get-customer-category")
 def get_category(call: Call) -> Reply:
-    return Value(_category(call))
+    return ValueReply(_category(call))
 
 
 @handles("customer-create-category")
 def create_category(call: Call) -> Reply:
     _categories(call)[call.body["id"]] = call.body
     call.wrote(created=(call.body["id"],))
-    return Value(given(call.body, *_ANSWERED))
+    return ValueReply(given(call.body, *_ANSWERED))
 
 
 @handles("customer-update-category")
 def update_category(call: Call) -> Reply:
     value = _category(call) | given(call.body, *_ANSWERED)
     _categories(call)[value["id"]] = value
-    return Value(given(value, *_ANSWERED))
+    return ValueReply(given(value, *_ANSWERED))
 
 
 @handles("customer-delete-category")
 def delete_category(call: Call) -> Reply:
     del _categories(call)[_category(call)["id"]]
-    return Value({})
+    return ValueReply({})

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..handlers import Call, handles
-from ..lifecycle import Step
+from ..lifecycle import TransitionStep
 from ..listing import Key
-from ..replies import Fail, Listing, Nothing, Reply, Value
+from ..replies import EmptyReply, Fail, ListReply, Reply, ValueReply
 from ..seeded import SeededAccount, kind
 from ..state import World
 from ..views import Objects, view
@@ -125,7 +125,7 @@ def project_item(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str, 
     return item
 
 
-def _sorted_projects(call: Call, view: str, scope: tuple[str, Key] | None) -> Listing:
+def _sorted_projects(call: Call, view: str, scope: tuple[str, Key] | None) -> ListReply:
     sort = call.query.get("sort")
     tests = [search(call, "searchTerm", "description", "shortId", "id")]
     if "serverId" in call.query and view == "project_item":
@@ -189,7 +189,7 @@ def create_project(call: Call) -> Reply:
         clusterID=server["clusterName"],
     )
     call.wrote(customer_id=server["customerId"], created=(id,))
-    return Value({"id": id})
+    return ValueReply({"id": id})
 
 
 def add_project(world: World, customer_id: str, description: str, **more: Any) -> str:
@@ -223,9 +223,9 @@ def add_project(world: World, customer_id: str, description: str, **more: Any) -
     add_default_stack(world, id)
     add_membership(world, "project", id, world.main_user, "owner", inherited=True)
     if world.fails("project", id):
-        end = Step(set={"status": "error", "readiness": "unready"}, stamp=("statusSetAt",))
+        end = TransitionStep(set={"status": "error", "readiness": "unready"}, stamp=("statusSetAt",))
     else:
-        end = Step(set={"status": "ready", "readiness": "ready", "isReady": True}, stamp=("statusSetAt",))
+        end = TransitionStep(set={"status": "ready", "readiness": "ready", "isReady": True}, stamp=("statusSetAt",))
     world.begin("project", id, end)
     return id
 
@@ -262,16 +262,16 @@ def _avatar(call: Call, kind: str, parameter: str) -> Reply:
     world.extras("uploads")[reference] = {"type": "avatar"}
     world.change(kind, key, imageRefId=reference)
     rules = {"maxSizeInKB": 1024, "mimeTypes": ["image/png", "image/jpeg"]}
-    return Value({"refId": reference, "rules": rules})
+    return ValueReply({"refId": reference, "rules": rules})
 
 
 @handles("project-delete-project-avatar")
 def delete_avatar(call: Call) -> Reply:
     world_of(call).change("project", located(call, "project", "projectId"), ("imageRefId",))
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("project-delete-server-avatar")
 def delete_server_avatar(call: Call) -> Reply:
     world_of(call).change("server", located(call, "server", "serverId"), ("imageRefId",))
-    return Nothing()
+    return EmptyReply()

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..handlers import Call, handles
 from ..listing import Key
-from ..replies import Nothing, Reply, Value
+from ..replies import EmptyReply, Reply, ValueReply
 from ..state import World
 from .base import located, world_of
 
@@ -90,12 +90,12 @@ def projects_on(world: World, server: Key) -> list[Key]:
 
 @handles("storagespace-get-project-statistics")
 def project_statistics(call: Call) -> Reply:
-    return Value(_statistics(world_of(call), "project", located(call, "project", "projectId")))
+    return ValueReply(_statistics(world_of(call), "project", located(call, "project", "projectId")))
 
 
 @handles("storagespace-get-server-statistics")
 def server_statistics(call: Call) -> Reply:
-    return Value(_statistics(world_of(call), "server", located(call, "server", "serverId")))
+    return ValueReply(_statistics(world_of(call), "server", located(call, "server", "serverId")))
 
 
 def _threshold(call: Call, kind: str, parameter: str) -> Reply:
@@ -107,7 +107,7 @@ def _threshold(call: Call, kind: str, parameter: str) -> Reply:
         world.extras("storage_thresholds").pop(id, None)
     else:
         world.extras("storage_thresholds")[id] = wanted
-    return Nothing()
+    return EmptyReply()
 
 
 @handles(

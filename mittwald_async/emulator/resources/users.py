@@ -9,7 +9,7 @@ from typing import Any
 from ..handlers import Call, handles
 from ..identity import Identity, Token
 from ..listing import Key
-from ..replies import Fail, Listing, Nothing, Reply, Value
+from ..replies import EmptyReply, Fail, ListReply, Reply, ValueReply
 from ..seeded import SeededAccount, kind
 from ..timestamps import seconds_of
 from ..views import Objects, view
@@ -90,15 +90,15 @@ def _self(call: Call) -> Key:
 def get_user(call: Call) -> Reply:
     world = world_of(call)
     if call.path.get("userId", "self") in ("self", _own_id(call)):
-        return Value(world.show("user", (_own_key(call),))[0])
-    return Value(world.show("user_public", (world.find("user", call.path["userId"]),))[0])
+        return ValueReply(world.show("user", (_own_key(call),))[0])
+    return ValueReply(world.show("user_public", (world.find("user", call.path["userId"]),))[0])
 
 
 @handles("deprecated-user-get-own-account")
 def get_account(call: Call) -> Reply:
     value = world_of(call).read("user", _own_key(call))
     mfa = {"mfaConfirmed": value["mfa"]["active"], "mfaInitialized": value["mfa"]["setup"]}
-    return Value({**given(value, "email", "passwordUpdatedAt", "person", "userId"), "mfaDetails": mfa})
+    return ValueReply({**given(value, "email", "passwordUpdatedAt", "person", "userId"), "mfaDetails": mfa})
 
 
 @handles(
@@ -108,14 +108,14 @@ def get_account(call: Call) -> Reply:
 )
 def update_person(call: Call) -> Reply:
     world_of(call).change("user", _self(call), person=call.body["person"])
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("user-add-phone-number", "deprecated-user-service-phone-number-add")
 def add_phone(call: Call) -> Reply:
     world_of(call).extras("phones")[_own_id(call)] = call.body["phoneNumber"]
     _self(call)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("user-verify-phone-number", "deprecated-user-service-phone-number-verify")
@@ -124,27 +124,27 @@ def verify_phone(call: Call) -> Reply:
     if world_of(call).extras("phones").get(_own_id(call)) != call.body["phoneNumber"]:
         raise unfit("body.phoneNumber", "is not the number to be verified")
     world_of(call).change("user", key, phoneNumber=call.body["phoneNumber"])
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("user-remove-phone-number", "deprecated-user-service-phone-number-remove")
 def remove_phone(call: Call) -> Reply:
     world_of(call).change("user", _self(call), ("phoneNumber",))
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("user-get-personalized-settings", "deprecated-user-service-personalized-settings-get")
 def get_settings(call: Call) -> Reply:
     _self(call)
     empty = base64.b64encode(b"{}").decode()
-    return Value({"settingsString": world_of(call).extras("settings").get(_own_id(call), empty)})
+    return ValueReply({"settingsString": world_of(call).extras("settings").get(_own_id(call), empty)})
 
 
 @handles("user-update-personalized-settings", "deprecated-user-service-personalized-settings-update")
 def update_settings(call: Call) -> Reply:
     _self(call)
     world_of(call).extras("settings")[_own_id(call)] = call.body["settingsString"]
-    return Nothing()
+    return EmptyReply()
 
 
 # credentials
@@ -152,24 +152,24 @@ def update_settings(call: Call) -> Reply:
 
 @handles("user-get-own-email")
 def get_email(call: Call) -> Reply:
-    return Value({"email": world_of(call).read("user", _own_key(call))["email"]})
+    return ValueReply({"email": world_of(call).read("user", _own_key(call))["email"]})
 
 
 @handles("user-change-email", "deprecated-user-change-email")
 def change_email(call: Call) -> Reply:
     world_of(call).change("user", _own_key(call), email=call.body["email"])
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("user-get-password-updated-at")
 def password_updated_at(call: Call) -> Reply:
-    return Value({"passwordUpdatedAt": world_of(call).read("user", _own_key(call))["passwordUpdatedAt"]})
+    return ValueReply({"passwordUpdatedAt": world_of(call).read("user", _own_key(call))["passwordUpdatedAt"]})
 
 
 @handles("user-get-mfa-status")
 def mfa_status(call: Call) -> Reply:
     mfa = world_of(call).read("user", _own_key(call))["mfa"]
-    return Value({"confirmed": mfa["active"], "initialized": mfa["setup"]})
+    return ValueReply({"confirmed": mfa["active"], "initialized": mfa["setup"]})
 
 
 @handles("user-init-mfa")
@@ -178,7 +178,7 @@ def init_mfa(call: Call) -> Reply:
     if world.read("user", _own_key(call))["mfa"]["active"]:
         raise Fail.refused("a second factor is set up already")
     world.change("user", _own_key(call), mfa={"active": False, "setup": True})
-    return Value({"barcode": "data:image/png;base64,", "url": "otpauth://totp/emulator?secret=for-tests"})
+    return ValueReply({"barcode": "data:image/png;base64,", "url": "otpauth://totp/emulator?secret=for-tests"})
 
 
 def _check_code(call: Call) -> None:
@@ -196,20 +196,20 @@ def confirm_mfa(call: Call) -> Reply:
         raise Fail.refused("no second factor is being set up")
     _check_code(call)
     world.change("user", _own_key(call), mfa={"active": True, "setup": True})
-    return Value({"recoveryCodesList": _RECOVERY})
+    return ValueReply({"recoveryCodesList": _RECOVERY})
 
 
 @handles("user-reset-recoverycodes")
 def reset_codes(call: Call) -> Reply:
     _check_code(call)
-    return Value({"recoveryCodesList": _RECOVERY})
+    return ValueReply({"recoveryCodesList": _RECOVERY})
 
 
 @handles("user-disable-mfa")
 def disable_mfa(call: Call) -> Reply:
     _check_code(call)
     world_of(call).change("user", _own_key(call), mfa={"active": False, "setup": False})
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("user-register")
@@ -233,7 +233,7 @@ def register(call: Call) -> Reply:
         },
     )
     world.extras("passwords")[id] = call.body["password"]
-    return Value({"userId": id})
+    return ValueReply({"userId": id})
 
 
 # sessions and API tokens
@@ -251,7 +251,7 @@ def _session(call: Call, token: Token) -> dict[str, Any]:
 
 @handles("user-list-sessions")
 def list_sessions(call: Call) -> Reply:
-    return Listing([_session(call, token) for token in call.tokens.of(_own_id(call), "session")])
+    return ListReply([_session(call, token) for token in call.tokens.of(_own_id(call), "session")])
 
 
 def _own_token(call: Call, parameter: str, kind: str) -> Token:
@@ -263,20 +263,20 @@ def _own_token(call: Call, parameter: str, kind: str) -> Token:
 
 @handles("user-get-session")
 def get_session(call: Call) -> Reply:
-    return Value(_session(call, _own_token(call, "tokenId", "session")))
+    return ValueReply(_session(call, _own_token(call, "tokenId", "session")))
 
 
 @handles("user-terminate-session", "deprecated-user-terminate-session")
 def terminate_session(call: Call) -> Reply:
     call.tokens.revoke(_own_token(call, "tokenId", "session").id)
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("user-terminate-all-sessions", "deprecated-user-terminate-all-sessions")
 def terminate_all(call: Call) -> Reply:
     for token in call.tokens.of(_own_id(call), "session"):
         call.tokens.revoke(token.id)
-    return Nothing()
+    return EmptyReply()
 
 
 def _api_token(call: Call, token: Token) -> dict[str, Any]:
@@ -293,12 +293,12 @@ def _api_token(call: Call, token: Token) -> dict[str, Any]:
 
 @handles("user-list-api-tokens")
 def list_tokens(call: Call) -> Reply:
-    return Listing([_api_token(call, token) for token in call.tokens.of(_own_id(call), "api")])
+    return ListReply([_api_token(call, token) for token in call.tokens.of(_own_id(call), "api")])
 
 
 @handles("user-get-api-token")
 def get_token(call: Call) -> Reply:
-    return Value(_api_token(call, _own_token(call, "apiTokenId", "api")))
+    return ValueReply(_api_token(call, _own_token(call, "apiTokenId", "api")))
 
 
 def _seconds_left(call: Call) -> float | None:
@@ -318,7 +318,7 @@ def create_token(call: Call) -> Reply:
     token = call.tokens.issue(
         "api", identity, seconds=_seconds_left(call), description=call.body["description"], roles=roles
     )
-    return Value({"token": token.secret})
+    return ValueReply({"token": token.secret})
 
 
 @handles("user-edit-api-token", "deprecated-user-edit-api-token")
@@ -328,13 +328,13 @@ def edit_token(call: Call) -> Reply:
     left = _seconds_left(call)
     if left is not None:
         token.expires = call.clock.now() + left
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("user-delete-api-token", "deprecated-user-delete-api-token")
 def delete_token(call: Call) -> Reply:
     call.tokens.revoke(_own_token(call, "apiTokenId", "api").id)
-    return Nothing()
+    return EmptyReply()
 
 
 # SSH keys
@@ -348,7 +348,7 @@ def list_keys(call: Call) -> Reply:
 @handles("user-get-ssh-key")
 def get_key(call: Call) -> Reply:
     world = world_of(call)
-    return Value({"sshKey": world.read("user_ssh_key", located(call, "user_ssh_key", "sshKeyId"))})
+    return ValueReply({"sshKey": world.read("user_ssh_key", located(call, "user_ssh_key", "sshKeyId"))})
 
 
 @handles("user-create-ssh-key")
@@ -356,24 +356,24 @@ def create_key(call: Call) -> Reply:
     world = world_of(call)
     text: str = call.body["publicKey"]
     if len(text.split()) < 2:
-        raise unfit("body.publicKey", "is no public key")
+        raise unfit("body.publicKey", "is not a public key")
     value = _ssh_key(world.new_id("user_ssh_key"), text, world.now())
     world.create("user_ssh_key", None, value | given(call.body, "expiresAt"))
-    return Value({})
+    return ValueReply({})
 
 
 @handles("user-edit-ssh-key", "deprecated-user-edit-ssh-key")
 def edit_key(call: Call) -> Reply:
     key = located(call, "user_ssh_key", "sshKeyId")
     world_of(call).change("user_ssh_key", key, **given(call.body, "comment", "expiresAt"))
-    return Nothing()
+    return EmptyReply()
 
 
 @handles("user-delete-ssh-key", "deprecated-user-delete-ssh-key")
 def delete_key(call: Call) -> Reply:
     world = world_of(call)
     world.remove("user_ssh_key", located(call, "user_ssh_key", "sshKeyId"))
-    return Nothing()
+    return EmptyReply()
 
 
 # feedback
@@ -385,11 +385,11 @@ def create_feedback(call: Call) -> Reply:
     entries: list[Any] = world.extras("feedback").setdefault(_own_id(call), [])
     entry = {"id": world.new_id("user"), "message": "", "origin": "", "vote": 0}
     entries.append(entry | given(call.body, "message", "origin", "subject", "vote"))
-    return Value({})
+    return ValueReply({})
 
 
 @handles("user-list-feedback", "deprecated-user-service-feedback-list")
 def list_feedback(call: Call) -> Reply:
     entries = world_of(call).extras("feedback").get(_own_id(call), [])
     subject = call.query.get("subject")
-    return Listing([entry for entry in entries if subject in (None, entry["subject"])])
+    return ListReply([entry for entry in entries if subject in (None, entry["subject"])])

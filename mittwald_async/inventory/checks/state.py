@@ -46,10 +46,7 @@ class InventoryState:
             where: SQL condition over `r`.
             values: what further `:names` in them stand for.
         """
-        sql = (
-            f"SELECT {_COLUMNS}, {_TEXT.format(subject)}, {_TEXT.format(detail)} "  # noqa: S608 - expressions are the checks' own
-            f'FROM "v_{table}" r WHERE {where}'
-        )
+        sql = f'SELECT {_COLUMNS}, {_TEXT.format(subject)}, {_TEXT.format(detail)} FROM "v_{table}" r WHERE {where}'
         for row in self.query(sql, **values):
             yield Hit(*row)
 
@@ -75,7 +72,7 @@ def before(db: sqlite3.Connection) -> InventoryState | None:
     for (name,) in history:
         current = name.removesuffix("_history")
         db.execute(
-            f'CREATE TEMP VIEW "{current}" AS SELECT h.* FROM main."{name}" h '  # noqa: S608 - a view's own name
+            f'CREATE TEMP VIEW "{current}" AS SELECT h.* FROM main."{name}" h '
             "JOIN previous_sweep p ON p.account = h.account "
             "WHERE h.from_sweep <= p.id AND (h.to_sweep IS NULL OR h.to_sweep > p.id)"
         )

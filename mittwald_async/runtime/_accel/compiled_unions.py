@@ -6,7 +6,9 @@ converts in one call without a hook, which costs a third. A value that fails is 
 the way up and the body is decoded again the tolerant way, which tries every variant on fresh builtins.
 
 Choosers are written as source and executed once per union, as `dataclasses` does for its methods: a chain of closures
-takes twice the time, most of it for calls. The source contains names of our own making and the `repr` of wire names.
+takes twice the time, most of it for calls. Measured by `python -m benchmarks accel`, against the plans as they are
+written: 62 % of decoding ingresses, 47 % of conversation messages, 73 % of DNS zones, 82 % of activities. The source
+contains names of our own making and the `repr` of wire names.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from ..schema.unions import CHOOSERS, Chooser, required, steps_of
 from ..structs import Test, UnionStandIn, Unknown
 
 Hook = Callable[[Any, Any], Any]
-"""A chooser with the signature of a `dec_hook`: it is told what is expected, and need not look."""
+"""A chooser with the signature of a `dec_hook`: what is expected comes with the value, and is not looked at."""
 
 INLINE = 6
 """Up to so many variants told apart by a constant are compared one by one; a table costs one more call."""
@@ -52,7 +54,7 @@ class _Source:
         return made
 
     def convert(self, depth: int, variant: Any) -> None:
-        """Return the value as a variant that is no stand-in."""
+        """Return the value as a variant that is not a stand-in."""
         if not holds(variant, (UnionStandIn,)):
             self.add(depth, f"return convert(value, {self.name(variant)})")
         elif _contains_itself(variant):
@@ -247,6 +249,11 @@ COMPILED = _CompiledChoosers()
 def owning_hook(expected: type, value: Any) -> Any:
     """`dec_hook` for decoders: like `unions.hook`, but the builtins may be changed."""
     return COMPILED[expected](expected, value)
+
+
+def decoder_of(expected: Any) -> Callable[[bytes], Any]:
+    """msgspec's decoder of a type, with compiled choosers for its unions."""
+    return msgspec.json.Decoder(expected, dec_hook=hook_for(expected)).decode
 
 
 def hook_for(expected: Any) -> Hook:

@@ -214,6 +214,8 @@ _CHARSET = re.compile(r"""charset\s*=\s*["']?([^\s"';]+)""", re.IGNORECASE)
 def _text(operation: Operation[Any], content_type: str | None, body: bytes) -> str:
     found = _CHARSET.search(content_type or "")
     charset = found[1] if found else "utf-8"
+    if "escape" in charset.lower():  # Python's own, which would read backslashes as Python source does
+        charset = "utf-8"
     try:
         text = body.decode(charset, "replace")
     except (LookupError, UnicodeError, ValueError):

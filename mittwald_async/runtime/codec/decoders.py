@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from .._accel import PURE, list_decoder
+from .._accel import PURE, instance_checks, list_decoder
 from ..schema.types import variants_of
 from ..schema.typing_utils import DATETIMES, bare, is_stand_in, parts_of
 from ..schema.unions import hook
@@ -22,6 +22,10 @@ SEARCHED_WHOLE = 256 * 1024
 """Bytes of a body up to which every date-time is looked at. Searching takes a third as long as decoding."""
 SAMPLES, SAMPLE = 32, 4096
 """How many pieces of a longer body are looked at, and their bytes. One server writes all its date-times alike."""
+
+
+if not PURE:
+    instance_checks.skip()
 
 
 class TooPreciseError(msgspec.ValidationError):

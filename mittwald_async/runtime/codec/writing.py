@@ -73,12 +73,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return plain(value.value)
     if isinstance(value, Mapping):
-        pairs = cast("Mapping[Any, Any]", value).items()
+        pairs = cast("Mapping[Any, Any]", value).items()  # type: ignore[redundant-cast]
         return {plain(key): plain(part) for key, part in pairs if part is not UNSET}
     if isinstance(value, str | UserString):
         return str(value)
     if isinstance(value, Sequence | Set) and not isinstance(value, bytes | bytearray | memoryview):
-        return [plain(part) for part in cast("Sequence[Any]", value) if part is not UNSET]
+        parts = cast("Sequence[Any]", value)
+        return [plain(part) for part in parts if part is not UNSET]
     return _plain_scalar(value)
 
 
@@ -97,9 +98,11 @@ def _place(value: Any) -> str:
     """Steps to what msgspec refused; it does not tell."""
     steps: list[tuple[str, Any]] = []
     if isinstance(value, Mapping):
-        steps = [(f".{key}", part) for key, part in cast("Mapping[object, Any]", value).items()]
+        pairs = cast("Mapping[Any, Any]", value).items()  # type: ignore[redundant-cast]
+        steps = [(f".{key}", part) for key, part in pairs]
     elif isinstance(value, Sequence) and not isinstance(value, str):
-        steps = [(f"[{index}]", part) for index, part in enumerate(cast("Sequence[Any]", value))]
+        parts = cast("Sequence[Any]", value)  # type: ignore[redundant-cast]
+        steps = [(f"[{index}]", part) for index, part in enumerate(parts)]
     elif isinstance(value, msgspec.Struct):
         steps = [(f".{field.encode_name}", getattr(value, field.name)) for field in msgspec.structs.fields(value)]
     for step, part in steps:

@@ -1,4 +1,4 @@
-"""`Secret`: text that shows itself to nobody who does not ask by name."""
+"""`Secret`: text that is shown only where it is asked for by name."""
 
 from __future__ import annotations
 

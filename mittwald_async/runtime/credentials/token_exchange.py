@@ -143,7 +143,7 @@ def expiry_in(values: Mapping[str, Any], wall: float) -> float | None:
         try:
             moment = _moment(values[name])
         except (ValueError, OverflowError):
-            problem = f"{name} is no date and time"
+            problem = f"{name} is not a date and time"
             continue
         if moment > wall:
             return moment

@@ -145,8 +145,8 @@ class Pages(Generic[T]):
 
         Raises:
             InvalidArgumentError: `max_items` is negative.
-            PagingError: a page after the first could not be had; `.items` are those before it, `.resume` continues.
-            ApiClientError: the first page could not be had.
+            PagingError: a page after the first could not be fetched; `.items` are those before it, `.resume` continues.
+            ApiClientError: the first page could not be fetched.
         """
         if max_items is not None:
             _whole(max_items, "max_items", 0)

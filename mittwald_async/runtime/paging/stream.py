@@ -308,7 +308,7 @@ class PageStream(Generic[T]):
         self._done = True
         if not isinstance(error, Exception) or not (self._given or self._resumed):
             raise error
-        message = f"{self._fetch.operation.operation_id}: the page at item {self._at} could not be had: {error}"
+        message = f"{self._fetch.operation.operation_id}: the page at item {self._at} could not be fetched: {error}"
         raise PagingError(message, resume=self._mark(self._at)) from error
 
     def _accept(self, start: int, page: Page[Any]) -> Page[Any] | None:

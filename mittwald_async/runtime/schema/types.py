@@ -55,7 +55,7 @@ def resolve(expression: str, *, models: str = "", module: str = "") -> Any:
         A type that decoders and `convert` take. A union that no decoder can tell apart comes as a stand-in (`UnionStandIn`).
 
     Raises:
-        ConfigurationError: the expression is no type expression or names something that does not exist.
+        ConfigurationError: the expression is not a type expression, or names something that does not exist.
     """
     key = (expression, models, module)
     found = _resolved.get(key)
@@ -127,7 +127,7 @@ def _is_object(part: Any) -> bool:
 
 
 def _stand_in(variants: list[type]) -> Any:
-    """A stand-in for structs nobody planned: the one that requires most goes first."""
+    """A stand-in for structs without a plan: the one that requires most goes first."""
     flat: list[type] = []
     for variant in variants:
         flat.extend(getattr(variant, "ad_hoc", None) or [variant])

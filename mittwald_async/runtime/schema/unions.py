@@ -63,9 +63,9 @@ def is_integral(value: Any) -> bool:
 
 def has_integral(value: Any) -> bool:
     """Whether a JSON value contains such a number, which only tolerant decoding takes for an integer."""
-    if type(value) is dict:
+    if value.__class__ is dict:
         return any(map(has_integral, value.values()))
-    return any(map(has_integral, value)) if type(value) is list else is_integral(value)
+    return any(map(has_integral, value)) if value.__class__ is list else is_integral(value)
 
 
 def compile_test(test: Test) -> Check:
@@ -127,11 +127,13 @@ def steps_of(stand_in: type[UnionStandIn]) -> tuple[Step, ...]:
     found = _steps.get(stand_in)
     if found is None:
         variants = variants_of(stand_in)
-        told = [(variants[index], _evidence(test), test) for index, test in stand_in.plan]
-        undecided = [(number, variant) for number, (variant, evidence, _) in enumerate(told) if evidence != "const"]
+        told_apart = [(variants[index], _evidence(test), test) for index, test in stand_in.plan]
+        undecided = [
+            (number, variant) for number, (variant, evidence, _) in enumerate(told_apart) if evidence != "const"
+        ]
         _steps[stand_in] = found = tuple(
             Step(compile_test(test), variant, evidence, _rivals(number, variant, undecided))
-            for number, (variant, evidence, test) in enumerate(told)
+            for number, (variant, evidence, test) in enumerate(told_apart)
         )
     return found
 
@@ -159,12 +161,14 @@ def keeps_all(made: Any, value: Any) -> bool:
 
 def loss(made: Any, value: Any) -> int:
     """How many properties of a JSON value have no field in what was made of it, at any depth."""
-    if isinstance(made, Struct) and type(value) is dict:
+    if isinstance(made, Struct):
+        if value.__class__ is not dict:
+            return 0
         fields = dict(zip(made.__struct_encode_fields__, made.__struct_fields__, strict=True))
         return sum(loss(getattr(made, fields[key]), part) if key in fields else 1 for key, part in value.items())
-    if type(made) is list and type(value) is list:
+    if made.__class__ is list and value.__class__ is list:
         return sum(map(loss, made, value))
-    if type(made) is dict and type(value) is dict:
+    if made.__class__ is dict and value.__class__ is dict:
         return sum(loss(made.get(key), part) for key, part in value.items())
     return 0
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from yarl import URL
 
 from ..clock import SYSTEM_CLOCK, Clock
@@ -17,8 +19,9 @@ from ..errors import ClientStateError
 from ..lists import ListContext
 from ..operation import Attempt
 from . import events
+from .compiled_operation import CompiledOperation
 from .consistency import EventLog
-from .encoding import CompiledOperation, Content, segment
+from .encoding import Content, segment
 from .responses import masked, sealed
 from .retry import Quota
 
@@ -34,23 +37,34 @@ _ID = re.compile(r"(?!.*\bv\d+\b)(?=.*\d).{3,}")
 """A piece of a path in no document that looks like an id: it has a digit that is no version."""
 
 
-class Call:
+class Call(msgspec.Struct, eq=False):
     """One call: what is sent, and what has become of it so far. Most fields stay at their defaults."""
 
+    compiled: CompiledOperation
+    method: str
+    encoded_url: str
+    """As the call began."""
+    url: URL
+    """Where the running attempt goes."""
+    path: Sequence[object]
+    query: Mapping[str, object] | None
+    started: float
+    begun: float
+    """When the running attempt began."""
     number: int = 0
     """Attempts made, the running one included."""
     retries: int = 0
     """Repetitions that count against `max_retries`."""
     slept: float = 0.0
     """Seconds slept from the jitter budget."""
-    held: float = 0.0
+    budget_wait: float = 0.0
     """Seconds waited for the request budget."""
     lag_tries: int = 0
-    hops: int = 0
+    redirects: int = 0
     ident: int = 0
-    """Number of a call that somebody hears of."""
-    away: bool = False
-    """A redirect has left the API's origin: no credentials any more."""
+    """Number of a call that is observed."""
+    off_origin: bool = False
+    """The request goes to another origin than the API's: no credentials, no headers of the caller's, no budget."""
     renewed: bool = False
     """A refused token was already renewed once."""
     waited: bool = False
@@ -60,7 +74,7 @@ class Call:
     sent: bool = True
     """The running attempt has reached the HTTP client."""
     observers: Sequence[Observer] | None = None
-    """Who hears of this call; `None`: nobody, not even the log."""
+    """Who hears of this call; `None`: no observer, and not the log."""
     event: str | None = None
     further: Sequence[str] = ()
     """Further events to wait for, in turn."""
@@ -69,37 +83,18 @@ class Call:
     secret: Secret | None = None
     attempts: tuple[Attempt, ...] = ()
 
-    def __init__(
-        self,
-        plan: CompiledOperation,
-        text: str,
-        path: Sequence[object],
-        query: Mapping[str, object] | None,
-        started: float,
-    ) -> None:
-        self.plan: CompiledOperation = plan
-        self.method: str = plan.method
-        self.text: str = text
-        """The URL, encoded."""
-        self.url: URL = URL(text, encoded=True)
-        self.path: Sequence[object] = path
-        self.query: Mapping[str, object] | None = query
-        self.started: float = started
-        self.begun: float = started
-        """When the running attempt began."""
-
     def __repr__(self) -> str:
-        return f"<Call {self.plan.route}, attempt {self.number}>"
+        return f"<Call {self.compiled.route}, attempt {self.number}>"
 
     @property
     def operation_id(self) -> str | None:
-        return self.plan.operation.operation_id or None
+        return self.compiled.operation.operation_id or None
 
     @property
     def ids(self) -> tuple[str, ...]:
         """The ids in path and query: what the call is about."""
         found = [value if isinstance(value, str) else str(value) for value in self.path]
-        if self.plan.loose:
+        if self.compiled.loose:
             found = [piece for piece in found if _ID.fullmatch(piece)]
         if self.query:
             found += [value for name, value in self.query.items() if name.endswith("Id") and isinstance(value, str)]
@@ -108,15 +103,15 @@ class Call:
     @property
     def names(self) -> tuple[str, ...]:
         """The parameters that `ids` came under."""
-        return (*self.plan.scopes, *(name for name in self.query or () if name.endswith("Id")))
+        return (*self.compiled.scopes, *(name for name in self.query or () if name.endswith("Id")))
 
     @property
     def shown_url(self) -> str:
         """The URL as it may be shown."""
-        if not (self.hops or self.plan.masks):
-            return self.text
-        text = sealed(masked(str(self.url) if self.hops else self.text), self.secret)
-        for place in self.plan.secret_parts:
+        if not (self.redirects or self.compiled.masks):
+            return self.encoded_url
+        text = sealed(masked(str(self.url) if self.redirects else self.encoded_url), self.secret)
+        for place in self.compiled.secret_parts:
             part = segment(self.path[place], "path")
             text = text.replace(f"/{part}", "/***")
         return text
@@ -125,10 +120,10 @@ class Call:
         """Tell these observers, and the log, from now on."""
         self.observers = observers
         self.ident = next(_numbers)
-        self.tell(events.CallStarted)
+        self.emit(events.CallStarted)
 
-    def tell(self, kind: Callable[..., events.Event], **facts: Any) -> None:
-        """Let whoever listens hear of it."""
+    def emit(self, kind: Callable[..., events.Event], **facts: Any) -> None:
+        """Hand an event to the observers and the log, if there are any."""
         if self.observers is not None:
             what = kind(
                 call=self.ident, operation_id=self.operation_id, method=self.method, url=self.shown_url, **facts
@@ -137,7 +132,7 @@ class Call:
 
     def waits_for_budget(self, wait: RateLimitWait) -> None:
         """The limiter holds the next attempt back."""
-        self.tell(events.WaitingForBudget, reason=wait.reason, expected=wait.expected)
+        self.emit(events.WaitingForBudget, reason=wait.reason, expected=wait.expected)
 
     def unsent(self) -> None:
         """The running attempt ended before it had a connection."""
@@ -174,7 +169,7 @@ class Shared:
         self.clock: Clock = clock
         self.chance: Callable[[], float] = chance
         self.wall: Callable[[], datetime] = wall
-        self.memory: EventLog = EventLog(profile.scope_parameters)
+        self.event_log: EventLog = EventLog(profile.scope_parameters)
         self.quota: Quota = Quota()
         self.session: Session | None = None
         self.limiter: Limiter | None = None
@@ -195,6 +190,23 @@ class Shared:
         return ClientStateError(
             "the client was opened on another event loop: open one per loop, inside the coroutine that uses it"
         )
+
+    @asynccontextmanager
+    async def while_open(self) -> AsyncGenerator[None, None]:
+        """Wait, but not for a client that is closed meanwhile."""
+        if self.closed:
+            raise self.unusable()
+        waiting = asyncio.timeout(None)
+        try:
+            async with waiting:
+                self.waiting.add(waiting)
+                yield
+        except TimeoutError:
+            if not waiting.expired():
+                raise
+            raise self.unusable() from None
+        finally:
+            self.waiting.discard(waiting)
 
     def own(self, url: URL) -> bool:
         """Does the URL lead to the API's own scheme, host and port?"""

@@ -9,7 +9,7 @@ created in. A later request waits for the events of the ids in its own path and 
 - A list under a project also waits for writes of its group whose project is not known, as when a database of an
   earlier session was changed by its own id.
 
-Event ids cannot be compared, so of several *concurrent* writes under one scope nobody knows which is last. A write
+Event ids cannot be compared, so of several *concurrent* writes under one scope it is unknown which is last. A write
 replaces those events that were complete before it started; the others stay side by side. A reader that is itself one
 of the writers waits for its own event. Any other reader waits for each in turn (at most `TOGETHER`), which costs a
 request per event, and only once per group.
@@ -218,5 +218,5 @@ def _group(group: str) -> Scope:
 
 
 def _unplaced(group: str) -> Scope:
-    """Writes of a group of which nobody knows whose thing they changed."""
+    """Writes of a group of which it is unknown whose thing they changed."""
     return f"unplaced {group}"

@@ -95,7 +95,9 @@ class Deadlines:
         return watched
 
     def end(self, watched: Deadline) -> bool:
-        """The exchange is over; True if it was this watch that cancelled it, and nobody else."""
+        """The exchange is over; True if its deadline cancelled it, and nothing else did. Counts once."""
+        if watched not in self._running:
+            return False
         self._running.discard(watched)
         task = watched.task
         return watched.late and task is not None and task.uncancel() <= watched.cancelling

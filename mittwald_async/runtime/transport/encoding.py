@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import math
 import re
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
@@ -22,11 +22,15 @@ from ..headers import header_flaw, redacted
 from ..operation import Operation, Parameter
 from ..urls import http_url
 from .parameter_styles import in_header, in_path, in_query, parts_of
-from .responses import is_secret
 
-_PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*", re.ASCII)
-_PLAIN_VALUE = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
-_PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+OCTETS = "application/octet-stream"
+
+PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*", re.ASCII)
+PLAIN_VALUE = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
+PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 NOTHING_KNOWN: Mapping[str, Parameter] = MappingProxyType({})
 """Facts of the parameters of a route that is in no document."""
@@ -91,122 +95,12 @@ class Content:
             raise
 
 
-class CompiledOperation:
-    """What can be known of an operation before it is called. Made once per operation."""
-
-    __slots__ = (
-        "accept",
-        "body_names",
-        "cookies",
-        "decoders",
-        "headers",
-        "loose",
-        "masks",
-        "method",
-        "nullable",
-        "odd_names",
-        "operation",
-        "path_names",
-        "path_styles",
-        "pieces",
-        "query",
-        "route",
-        "safe",
-        "scopes",
-        "secret_parts",
-    )
-
-    def __init__(self, operation: Operation[Any], loose: bool = False) -> None:
-        self.operation: Operation[Any] = operation
-        self.loose: bool = loose
-        self.decoders: dict[int, Callable[[bytes], Any] | None] = {}
-        """By status, for JSON answers as documented; `None` for all others."""
-        self.method: str = operation.method
-        self.route: str = f"{operation.method} {operation.path}"
-        self.safe: bool = operation.method in ("GET", "HEAD", "OPTIONS")
-        parts = _PLACEHOLDER.split(operation.path)
-        self.pieces: tuple[str, ...] = tuple(parts[0::2])
-        wires: list[str] = parts[1::2]
-        self.scopes: tuple[str, ...] = tuple(wires)
-        by_place: dict[str, dict[str, Parameter]] = {"path": {}, "query": {}, "header": {}, "cookie": {}, "body": {}}
-        for parameter in operation.parameters:
-            by_place[parameter.where][parameter.wire] = parameter
-        self.path_names: tuple[str, ...] = tuple(
-            by_place["path"][w].name if w in by_place["path"] else w for w in wires
-        )
-        styles = tuple(by_place["path"].get(wire) for wire in wires)
-        self.path_styles: tuple[Parameter | None, ...] = styles if any(one and one.styled for one in styles) else ()
-        """By placeholder, if any is written in an unusual way."""
-        self.query: dict[str, Parameter] = by_place["query"]
-        self.odd_names: frozenset[str] = frozenset(
-            wire for wire, one in self.query.items() if one.styled or not _PLAIN_VALUE.fullmatch(wire)
-        )
-        """Query parameters that are not simply name=value."""
-        self.secret_parts: tuple[int, ...] = tuple(
-            place for place, wire in enumerate(wires) if wire.lower().endswith("token")
-        )
-        """Path arguments that are secrets themselves; the id of a token is none."""
-        self.masks: bool = loose or bool(self.secret_parts) or any(is_secret(name) for name in self.query)
-        self.headers: dict[str, Parameter] = {name.lower(): parameter for name, parameter in by_place["header"].items()}
-        self.cookies: dict[str, Parameter] = {
-            cookie_key(wire, by_place["header"]): parameter for wire, parameter in by_place["cookie"].items()
-        }
-        properties = operation.body.properties if operation.body else ()
-        self.body_names: dict[str, Parameter] = {p.wire: p for p in properties}
-        self.nullable: frozenset[str] = frozenset(p.wire for p in properties if p.nullable)
-        self.accept: str = _accept(operation)
-
-    def target(self, path: Sequence[object], query: Mapping[str, object] | None) -> str:
-        """Path and query, percent-encoded."""
-        if len(path) != len(self.path_names):
-            missing = self.path_names[len(path)] if len(path) < len(self.path_names) else "path"
-            raise InvalidArgumentError(missing, f"{len(self.path_names)} path arguments are needed, {len(path)} given")
-        if self.path_styles:
-            text = self.pieces[0] + "".join(
-                styled_segment(value, name, parameter) + piece
-                for value, name, parameter, piece in zip(
-                    path, self.path_names, self.path_styles, self.pieces[1:], strict=True
-                )
-            )
-        elif len(path) == 1:
-            text = self.pieces[0] + segment(path[0], self.path_names[0]) + self.pieces[1]
-        elif not path:
-            text = self.pieces[0]
-        else:
-            text = self.pieces[0] + "".join(
-                segment(value, name) + piece
-                for value, name, piece in zip(path, self.path_names, self.pieces[1:], strict=True)
-            )
-        if query:
-            mark = "&" if "?" in text else "?"
-            odd = self.odd_names
-            for wire, value in query.items():
-                if value is None or value is UNSET:
-                    continue
-                if (type(value) is int or (type(value) is str and _PLAIN_VALUE.fullmatch(value))) and wire not in odd:
-                    text = f"{text}{mark}{wire}={value}"
-                elif pair := encoded(wire, value, self.query):
-                    text = f"{text}{mark}{pair}"
-                else:
-                    continue
-                mark = "&"
-        return text
-
-
-def _accept(operation: Operation[Any]) -> str:
-    kinds = dict.fromkeys(result.content_type for result in operation.results if result.content_type)
-    if not kinds or any("json" in kind for kind in kinds):
-        # Errors are JSON as well; a JSON operation without a body still wants to be told what went wrong.
-        return "application/json"
-    return ", ".join([*kinds, "application/json;q=0.9"])
-
-
 def check_method(method: object) -> None:
-    """Refuse what is no HTTP method."""
+    """Refuse what is not an HTTP method."""
     if not isinstance(method, str):
         raise InvalidArgumentError("method", f"must be text, not {type(method).__name__}")
     if not _METHOD.fullmatch(method):
-        raise InvalidArgumentError("method", f"{method!r} is no HTTP method")
+        raise InvalidArgumentError("method", f"{method!r} is not an HTTP method")
 
 
 def usable(text: str, name: str) -> URL:
@@ -220,7 +114,7 @@ def usable(text: str, name: str) -> URL:
 def segment(value: object, name: str) -> str:
     """One path segment. What would change the path's meaning is encoded; what cannot be encoded is refused."""
     text = value if type(value) is str else scalar(value, name)
-    if _PLAIN_SEGMENT.fullmatch(text):
+    if PLAIN_SEGMENT.fullmatch(text):
         return text
     if text in ("", ".", ".."):
         raise InvalidArgumentError(name, f"{text!r} cannot be part of a path")
@@ -419,4 +313,4 @@ def arguments(
             value = folded.get(wire.lower()) if place == "header" else given.get(wire)
             if parameter.required and (value is None or value is UNSET):
                 raise InvalidArgumentError(wire, f"{operation.operation_id} needs this {place} parameter")
-    return tuple(path[wire] for wire in _PLACEHOLDER.findall(operation.path))
+    return tuple(path[wire] for wire in PLACEHOLDER.findall(operation.path))

@@ -36,7 +36,7 @@ class WaitingForBudget(_Record, frozen=True, kw_only=True):
     reason: str
     """What it waits for: `opening`, `window`, `refused`, `pace`, `rate`, `concurrency` or `queue`."""
     expected: float | None
-    """Seconds it will probably take; `None` where nobody can tell."""
+    """Seconds it will probably take; `None` where that is unknown."""
 
 
 class WaitedForBudget(_Record, frozen=True, kw_only=True):

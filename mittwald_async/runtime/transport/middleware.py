@@ -10,21 +10,18 @@ import msgspec
 from ..operation import RateLimit
 
 
-class RawResponse:
+class RawResponse(msgspec.Struct, eq=False, weakref=True):
     """What one exchange brought: status, headers and the body as it came."""
 
-    __slots__ = ("body", "cut", "headers", "rate_limit", "status")
-
-    def __init__(self, status: int, headers: Mapping[str, str], body: bytes = b"", cut: bool = False) -> None:
-        self.status: int = status
-        self.headers: Mapping[str, str] = headers
-        self.body: bytes = body
-        self.cut: bool = cut
-        """The body is longer than what was read of it."""
-        self.rate_limit: RateLimit | None = None
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+    cut: bool = False
+    """The body is longer than what was read of it."""
+    rate_limit: RateLimit | None = None
 
     def __repr__(self) -> str:
-        return f"<Answer {self.status}, {len(self.body)} bytes{' of more' if self.cut else ''}>"
+        return f"<RawResponse {self.status}, {len(self.body)} bytes{' of more' if self.cut else ''}>"
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The four ways into a call: for its value, for the whole answer, for any route, for a body that stays on the wire.
+"""The four ways into a call: for its value, for the whole response, for any route, for a body that stays on the wire.
 
 The attempts of a call and what follows each of them are in `attempts`.
 """
@@ -10,27 +10,43 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
 from msgspec import UNSET
+from yarl import URL
 
 from ..errors import ClientStateError
 from ..lists import ListContext
 from ..operation import Attempt, Operation, Response
-from .attempts import Attempts
-from .call import Call
+from ..options import Options
+from .attempts import AttemptLoop
+from .call import Call, Shared
+from .compiled_operation import compiled, decoded
 from .middleware import RawResponse
-from .request_builder import decoded, plan_of
+from .request_builder import RequestBuilder
 from .responses import event_id
 from .session import StreamedResponse
+from .token_requests import TokenRequests
 
 T = TypeVar("T")
 
 
-class Pipeline(Attempts):
+class Pipeline:
     """Sends calls with one set of options. Clones of a client have pipelines of their own over the same `Shared`."""
+
+    def __init__(self, shared: Shared, options: Options) -> None:
+        self.shared: Shared = shared
+        self.options: Options = options
+        self._accept = shared.profile.accept
+        self._requests = RequestBuilder(shared)
+        self._attempts = AttemptLoop(shared, options)
 
     @property
     def lists(self) -> ListContext:
         """What is known of the server's lists; clones share it."""
         return self.shared.lists
+
+    @property
+    def token_requests(self) -> TokenRequests:
+        """How credentials ask for tokens."""
+        return self._attempts.token_requests
 
     async def value(
         self,
@@ -41,13 +57,13 @@ class Pipeline(Attempts):
         body: object = UNSET,
     ) -> T:
         """Send and give the decoded result."""
-        call = self._call(plan_of(operation), path, query)
+        call = self._call(operation, path, query)
         if headers:
-            self._add_headers(call, headers)
+            self._requests.add_headers(call, headers)
         if body is not UNSET:
-            await self._add_body(call, body)
-        answer = await self._perform(call)
-        value = decoded(call.plan, answer, self.options.strict)
+            await self._requests.add_body(call, body)
+        response = await self._attempts.perform(call)
+        value = decoded(call.compiled, response, self.options.strict)
         return cast("T", value)
 
     async def response(
@@ -59,13 +75,13 @@ class Pipeline(Attempts):
         body: object = UNSET,
     ) -> Response[T]:
         """Send and give the result with everything around it."""
-        call = self._call(plan_of(operation), path, query)
+        call = self._call(operation, path, query)
         if headers:
-            self._add_headers(call, headers)
+            self._requests.add_headers(call, headers)
         if body is not UNSET:
-            await self._add_body(call, body)
-        answer = await self._perform(call)
-        return self._response(call, answer, decoded(call.plan, answer, self.options.strict))
+            await self._requests.add_body(call, body)
+        response = await self._attempts.perform(call)
+        return self._response(call, response, decoded(call.compiled, response, self.options.strict))
 
     async def request(
         self,
@@ -76,13 +92,13 @@ class Pipeline(Attempts):
         body: object = UNSET,
     ) -> Response[bytes]:
         """Send to any route; the body stays bytes."""
-        call = self._loose(method, path, query)
+        call = self._requests.loose_call(method, path, query)
         if headers:
-            self._add_headers(call, headers)
+            self._requests.add_headers(call, headers)
         if body is not UNSET and body is not None:
-            await self._add_loose_body(call, body)
-        answer = await self._perform(call)
-        return self._response(call, answer, answer.body)
+            await self._requests.add_loose_body(call, body)
+        response = await self._attempts.perform(call)
+        return self._response(call, response, response.body)
 
     @asynccontextmanager
     async def stream(
@@ -95,40 +111,49 @@ class Pipeline(Attempts):
         extra_headers: Mapping[str, str] | None = None,
         url: str | None = None,
     ) -> AsyncGenerator[StreamedResponse, None]:
-        """Send and give the answer with its body still on the wire. `timeout` ends with the headers; from there on
+        """Send and give the response with its body still on the wire. `timeout` ends with the headers; from there on
         `read_timeout` holds for each piece. With `url`, any address; the token goes to the API's own origin only."""
-        call = self._loose("GET", url or "") if operation is None else self._call(plan_of(operation), path, query)
+        call = self._requests.loose_call("GET", url or "") if operation is None else self._call(operation, path, query)
         if headers:
-            self._add_headers(call, headers)
+            self._requests.add_headers(call, headers)
         if extra_headers:
             replaced = {name.lower() for name in extra_headers}
             kept = {name: value for name, value in (call.extra or {}).items() if name.lower() not in replaced}
             call.extra = {**kept, **extra_headers}
-        answer = await self._perform(call, stream=True)
-        if not isinstance(answer, StreamedResponse):
-            raise ClientStateError("a middleware replaced a streamed answer by one without a stream")
-        answer.url = call.shown_url
-        answer.response = self._response(call, answer, None)
+        response = await self._attempts.perform(call, stream=True)
+        if not isinstance(response, StreamedResponse):
+            raise ClientStateError("a middleware replaced a streamed response by one without a stream")
+        response.url = call.shown_url
+        response.response = self._response(call, response, None)
         try:
-            yield answer
+            yield response
         finally:
-            answer.close()
+            response.close()
 
-    def _response(self, call: Call, answer: RawResponse, data: T) -> Response[T]:
+    def _call(self, operation: Operation[Any], path: Sequence[object], query: Mapping[str, object] | None) -> Call:
+        shared = self.shared
+        known = compiled(operation)
+        url, now = shared.base + known.target(path, query), shared.clock.now()
+        call = Call(known, known.method, url, URL(url, encoded=True), path, query, now, now)
+        if known.accept and known.accept != self._accept:
+            call.extra = {"Accept": known.accept}
+        return call
+
+    def _response(self, call: Call, response: RawResponse, data: T) -> Response[T]:
         """A value with everything around it."""
         last = Attempt(
-            number=call.number, status=answer.status, reason="ok", seconds=self.shared.clock.now() - call.begun
+            number=call.number, status=response.status, reason="ok", seconds=self.shared.clock.now() - call.begun
         )
         return Response(
             data=data,
-            status=answer.status,
-            headers=answer.headers,
+            status=response.status,
+            headers=response.headers,
             method=call.method,
             url=call.shown_url,
             operation_id=call.operation_id,
             event_id=None
-            if call.plan.safe
-            else event_id(call.method, answer.status, answer.headers, self.shared.profile.events),
-            rate_limit=answer.rate_limit,
+            if call.compiled.safe
+            else event_id(call.method, response.status, response.headers, self.shared.profile.events),
+            rate_limit=response.rate_limit,
             attempts=(*call.attempts, last) if call.attempts else (last,),
         )

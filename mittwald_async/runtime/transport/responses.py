@@ -60,7 +60,7 @@ def sealed(text: str, secret: Secret | None) -> str:
     return text.replace(secret.reveal(), "***").replace(quote(secret.reveal(), safe=""), "***")
 
 
-def sealed_answer(headers: Mapping[str, str], body: bytes, secret: Secret | None) -> tuple[Mapping[str, str], bytes]:
+def sealed_response(headers: Mapping[str, str], body: bytes, secret: Secret | None) -> tuple[Mapping[str, str], bytes]:
     """Headers and body of an error without the token."""
     if any(value != sealed(value, secret) for value in headers.values()):
         headers = CIMultiDict([(name, sealed(value, secret)) for name, value in headers.items()])
@@ -78,7 +78,7 @@ def event_id(method: str, status: int, headers: Mapping[str, str], ids: EventIds
 
 
 def packed(headers: Mapping[str, str]) -> str:
-    """Why a body cannot be read, where it is packed in a way that nobody here unpacks; mostly nothing.
+    """Why a body cannot be read, where it is packed in a way that cannot be unpacked here; mostly nothing.
 
     Packings that were asked for are unpacked by the HTTP client, which leaves the header in place."""
     named = headers.get("Content-Encoding", "")

@@ -1,19 +1,37 @@
-"""Whether a call is repeated, and after how long. Small checkers and one quota; nothing here sleeps.
+"""Whether a call may be repeated, and after how long. A table, small functions and one quota; nothing here sleeps.
 
 In numbers: 3 retries; full jitter, attempt n sleeps `U(0, min(20, 0.5 * 2**n))` seconds (n from 0), so at most 0.5, 1
-and 2 s; all such sleeps of one call together stay under 60 s. What the server tells (`Retry-After`) is slept instead,
+and 2 s; all such sleeps of one call together stay under 60 s. What the server asks for (`Retry-After`) is slept instead,
 up to `max_retry_wait`. Repeated are, for GET, HEAD, OPTIONS, PUT and DELETE: 408 429 500 502 503 504 and every
 connection error; for POST and PATCH: 429 (not executed) and errors where the request provably was not sent.
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
 from ..errors import CallTimeoutError, NotSentError, TransportError
 
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 """Methods that do no harm a second time."""
-STATUSES = frozenset((408, 429, 500, 502, 503, 504))
-"""Answers that may be better the next time."""
+
+WhenRepeated = Literal["always", "idempotent"]
+
+STATUSES: dict[int, WhenRepeated] = {
+    408: "idempotent",
+    429: "always",  # refused before it was executed
+    500: "idempotent",
+    502: "idempotent",
+    503: "idempotent",
+    504: "idempotent",
+}
+"""Statuses that may be better the next time, and for which methods another attempt does no harm."""
+ERRORS: dict[type[TransportError], WhenRepeated | None] = {
+    CallTimeoutError: None,  # there is no time left
+    NotSentError: "always",
+    TransportError: "idempotent",
+}
+"""The same for failures of the connection; the first class that fits counts."""
 
 BASE, CAP = 0.5, 20.0
 """Seconds: the longest sleep before the first retry, doubled from retry to retry, and the longest of all."""
@@ -22,15 +40,17 @@ BUDGET = 60.0
 
 
 def repeats_status(method: str, status: int) -> bool:
-    """Is an answer with this status worth another attempt, and harmless to repeat?"""
-    return status == 429 or (status in STATUSES and method in IDEMPOTENT)
+    """Is a response with this status worth another attempt, and is that harmless?"""
+    return _harmless(method, STATUSES.get(status))
 
 
 def repeats_error(method: str, error: TransportError) -> bool:
-    """Is a connection error harmless to repeat? The deadline's own error never is: there is no time left."""
-    if isinstance(error, CallTimeoutError):
-        return False
-    return method in IDEMPOTENT or isinstance(error, NotSentError)
+    """Is a call that failed with this worth another attempt, and is that harmless?"""
+    return _harmless(method, next(when for kind, when in ERRORS.items() if isinstance(error, kind)))
+
+
+def _harmless(method: str, when: WhenRepeated | None) -> bool:
+    return when == "always" or (when == "idempotent" and method in IDEMPOTENT)
 
 
 def jitter(retry: int, chance: float) -> float:

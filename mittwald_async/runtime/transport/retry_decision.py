@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from typing import NamedTuple
-from urllib.parse import quote
 
 from ..errors import ConsistencyError, RateLimitError, StatusError, TransportError
 from ..headers import retry_after
 from ..options import Options
 from ..profile import EventIds
-from ..urls import NOT_IN_URLS, http_url
 from . import retry
 from .call import Call, Shared
 from .middleware import RawResponse
 
-MAX_HOPS = 5
-"""Redirects that one call follows."""
 UNREACHED_FOR = 120.0
 """Seconds a not yet reached event is asked for where the call has no deadline."""
 
-_REDIRECTS = frozenset((301, 302, 303, 307, 308))
-
 
 class Retry(NamedTuple):
-    """Repeat after `wait` seconds."""
+    """Another attempt, after `wait` seconds."""
 
     reason: str
     wait: float = 0.0
@@ -39,11 +33,13 @@ def after_error(call: Call, error: TransportError, options: Options, shared: Sha
     return _counted(call, error.message, options, shared, cost)
 
 
-def after_status(call: Call, answer: RawResponse, error: StatusError, options: Options, shared: Shared) -> Retry | None:
+def after_status(
+    call: Call, response: RawResponse, error: StatusError, options: Options, shared: Shared
+) -> Retry | None:
     """An error status. `None`: give up. (401 and redirects are handled before.)"""
     if call.content is not None and call.content.spent:
         return None
-    status = answer.status
+    status = response.status
     if isinstance(error, ConsistencyError):
         return _unreached(call, options, shared)
     events = shared.profile.events
@@ -51,21 +47,21 @@ def after_status(call: Call, answer: RawResponse, error: StatusError, options: O
         return _lag(call, status, options, shared, events)
     if not retry.repeats_status(call.method, status):
         return None
-    told = retry_after(answer.headers, shared.wall())
+    asked = retry_after(response.headers, shared.wall())
     if isinstance(error, RateLimitError):
-        error.retry_after = told
-    if told is not None and told > options.max_retry_wait:
+        error.retry_after = asked
+    if asked is not None and asked > options.max_retry_wait:
         return None
-    return _counted(call, f"status {status}", options, shared, 0 if status == 429 else retry.Quota.RETRY, told)
+    return _counted(call, f"status {status}", options, shared, 0 if status == 429 else retry.Quota.RETRY, asked)
 
 
 def _counted(
-    call: Call, reason: str, options: Options, shared: Shared, cost: int, told: float | None = None
+    call: Call, reason: str, options: Options, shared: Shared, cost: int, asked: float | None = None
 ) -> Retry | None:
     """A repetition that counts: against the number of retries, the sleeping budget and the client's quota."""
     if call.retries >= options.max_retries:
         return None
-    wait = told
+    wait = asked
     if wait is None:
         wait = retry.jitter(call.retries, shared.chance())
         if call.slept + wait > retry.BUDGET:
@@ -90,38 +86,8 @@ def _lag(call: Call, status: int, options: Options, shared: Shared, events: Even
     """Permissions follow a little after the event; only for things this client created moments ago."""
     if options.consistency == "off" or call.lag_tries >= events.lag_retries:
         return None
-    if not shared.memory.fresh(call.ids, shared.clock.now()):
+    if not shared.event_log.fresh(call.ids, shared.clock.now()):
         return None
     wait = events.lag_wait * 2.0**call.lag_tries * (0.75 + 0.5 * shared.chance())
     call.lag_tries += 1
     return Retry(f"status {status} on something just created", wait)
-
-
-def follow(call: Call, answer: RawResponse, shared: Shared) -> str:
-    """Point the call at the place a redirect names. Gives why that is not possible, or nothing.
-
-    307 and 308 keep method and body; 303 becomes a GET, and so does a POST on 301 and 302, as everywhere. Once the
-    way has left the API's scheme, host or port, credentials and the caller's headers stay behind for good.
-    """
-    status = answer.status
-    place = answer.headers.get("Location", "").strip()
-    if status not in _REDIRECTS:
-        return "the answer is neither a success nor an error"
-    if not place:
-        return "the redirect names no location"
-    if call.hops >= MAX_HOPS:
-        return f"more than {MAX_HOPS} redirects"
-    target = http_url(NOT_IN_URLS.sub(lambda found: quote(found[0]), place), call.url)
-    if target is None:
-        return "the redirect's location is not a usable URL"
-    turned = (status == 303 and call.method != "HEAD") or (status in (301, 302) and call.method == "POST")
-    if not turned and call.content is not None and call.content.spent:
-        return "the body cannot be sent a second time"
-    if turned:
-        call.method = "GET"
-        call.content = None
-    call.url = target.with_user(None) if target.raw_user or target.raw_password else target
-    call.hops += 1
-    if not shared.own(call.url):
-        call.away = True
-    return ""

@@ -1,24 +1,19 @@
-"""The only room that knows aiohttp's client (`direct` is a corner of it): one exchange over the pool, and what its
-failures mean.
-
-Every failure leaves here as a `TransportError` raised outside of the `except` block that saw aiohttp's own: neither
-aiohttp's frames (whose locals hold headers) nor its messages (which may hold whole URLs) travel with ours.
+"""One exchange over the pool: a request goes out, its response comes in, a failure is sorted. Beside `_accel.fast_path`,
+`failures` and `proxies` the only place that knows the HTTP client.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import platform
-import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from functools import cache
-from typing import Any, NamedTuple, cast
-from urllib.request import getproxies, proxy_bypass
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import aiohttp
+import msgspec
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -27,19 +22,17 @@ from ..errors import (
     CallTimeoutError,
     ClientStateError,
     ConfigurationError,
-    ConnectTimeoutError,
     MaybeSentError,
     NotSentError,
-    ReadTimeoutError,
     TransportError,
 )
-from ..headers import RedactedStr
 from ..operation import RateLimit, Response
 from ..options import Pool
-from ..urls import http_url
 from .deadlines import COARSE, Deadline, Deadlines
 from .encoding import Content
+from .failures import LATE, classify
 from .middleware import RawResponse
+from .proxies import Proxies
 
 ERROR_BODY_LIMIT = 1 << 20
 """Bytes of an error's body that are read; the rest is left on the wire and the connection is closed."""
@@ -51,10 +44,19 @@ _CHUNK = 1 << 16
 _LONGEST_FIELD = 1 << 15
 """Bytes of one header of an answer."""
 _NO_TYPE = ("Content-Type",)
-_NEVER_WRITTEN = "closing transport"
-"""aiohttp's writer says this when it finds the connection closed before handing it the first byte."""
 
-LATE = "the call took longer than timeout"
+
+class WireRequest(msgspec.Struct, frozen=True, gc=False):
+    """What goes out."""
+
+    method: str
+    url: URL
+    headers: CIMultiDict[str]
+    content: Content | None = None
+
+
+Answered: TypeAlias = "Callable[[int, Mapping[str, str]], RateLimit | None]"
+"""Hears status and headers of a response before its body is read; gives what they say of the budget."""
 
 
 class Limits(NamedTuple):
@@ -78,28 +80,25 @@ def limits(total: float | None, connect: float | None, read: float | None) -> Li
     return Limits(timers, total, read, aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=None))
 
 
-class StreamedResponse(RawResponse):
-    """An answer whose body is still on the wire."""
+class StreamedResponse(RawResponse, kw_only=True, eq=False):
+    """A response whose body is still on the wire."""
 
-    __slots__ = ("_response", "response", "url")
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        super().__init__(response.status, response.headers)
-        self.url: str = ""
-        self.response: Response[None] | None = None
-        """All there is but the body."""
-        self._response = response
+    source: aiohttp.ClientResponse
+    """What the body is read from."""
+    url: str = ""
+    response: Response[None] | None = None
+    """All there is but the body."""
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body, piece by piece. Raises the `TransportError` family where it breaks off."""
         problem: TransportError | None = None
         try:
-            async for chunk in self._response.content.iter_chunked(_CHUNK):
+            async for chunk in self.source.content.iter_chunked(_CHUNK):
                 yield chunk
         except (aiohttp.ClientError, OSError) as error:
             problem = classify(error)
         if problem is not None:
-            rest = _left_in(self._response)
+            rest = _left_in(self.source)
             self.close()
             if rest:
                 yield rest
@@ -110,84 +109,7 @@ class StreamedResponse(RawResponse):
 
     def close(self) -> None:
         """Give the connection back if the body was read whole, else close it."""
-        self._response.close()
-
-
-def classify(error: Exception) -> TransportError:
-    """What a failure of the transport means to a caller: was the request provably not sent, or maybe sent?"""
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return ConnectTimeoutError("no connection within connect_timeout")
-    if isinstance(error, aiohttp.SocketTimeoutError):
-        return ReadTimeoutError("nothing arrived within read_timeout")
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return NotSentError(f"cannot connect to {error.host}:{error.port}: {error.strerror or error.os_error}")
-    if isinstance(error, aiohttp.ClientHttpProxyError):
-        return NotSentError(f"the proxy refused the connection: {error.status} {error.message}")
-    if isinstance(error, aiohttp.ServerFingerprintMismatch):
-        return NotSentError("the server's certificate has another fingerprint")
-    if isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
-        return NotSentError("the URL cannot be used")
-    if isinstance(error, aiohttp.ClientResponseError):
-        # What is quoted is the server's, and might be our own request.
-        said = re.split(r"\s(?:b?['\"]|\n)|\n", error.message, maxsplit=1)[0].rstrip(" :")
-        return MaybeSentError(f"the answer is not HTTP: {said or 'garbage'}")
-    if isinstance(error, aiohttp.ClientPayloadError):
-        return MaybeSentError("the body of the answer broke off")
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return MaybeSentError("the server closed the connection without an answer")
-    if isinstance(error, TimeoutError):
-        return CallTimeoutError(LATE)
-    if isinstance(error, ValueError):
-        return NotSentError(f"cannot be sent: {error}")
-    if _never_written(error):
-        return NotSentError("the connection was closed before anything was written")
-    name = type(error).__name__
-    return MaybeSentError(f"the connection broke: {getattr(error, 'strerror', None) or name}")
-
-
-def _never_written(error: BaseException) -> bool:
-    """Headers and a body of bytes go out in one write, so a refused write means that nothing went out.
-
-    A streamed body is not covered: it fails with the same words in the middle, and is told apart by the pipeline."""
-    cause = error if isinstance(error, aiohttp.ClientConnectionResetError) else error.__cause__
-    return isinstance(cause, aiohttp.ClientConnectionResetError) and _NEVER_WRITTEN in str(cause)
-
-
-class Proxies:
-    """Proxies of the environment, looked up once per origin: aiohttp's own `trust_env` asks a thread on every call
-    and would send credentials it finds in `.netrc`."""
-
-    __slots__ = ("_found", "_known")
-
-    def __init__(self, trust_env: bool) -> None:
-        self._known: dict[str, str] = getproxies() if trust_env else {}
-        self._found: dict[tuple[str, str | None, int | None], dict[str, Any]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._known)
-
-    def arguments(self, url: URL) -> dict[str, Any]:
-        """The keyword arguments for aiohttp's request."""
-        key = (url.scheme, url.host, url.port)
-        found = self._found.get(key)
-        if found is None:
-            found = self._found[key] = self._look_up(url)
-        return found
-
-    def _look_up(self, url: URL) -> dict[str, Any]:
-        proxy = self._known.get(url.scheme) or self._known.get("all")
-        if not proxy or proxy_bypass(f"{url.host}:{url.port}"):
-            return {}
-        address = http_url(proxy if "://" in proxy else f"http://{proxy}")
-        if address is None:
-            raise ValueError(
-                f"the environment's proxy for {url.scheme} is no http proxy; Pool(trust_env=False) does without"
-            )
-        arguments: dict[str, Any] = {"proxy": address.with_user(None)}
-        if address.user is not None:
-            pair = base64.b64encode(f"{address.user}:{address.password or ''}".encode()).decode()
-            arguments["proxy_headers"] = {"Proxy-Authorization": RedactedStr(f"Basic {pair}")}
-        return arguments
+        self.source.close()
 
 
 @cache
@@ -200,13 +122,13 @@ def default_tls() -> ssl.SSLContext:
 
 
 def check_session(session: object) -> None:
-    """Refuse what is no aiohttp session; `None` stands for a pool of our own."""
+    """Refuse what is not an aiohttp session; `None` stands for a pool of our own."""
     if session is not None and not isinstance(session, aiohttp.ClientSession):
-        raise ConfigurationError(f"session: must be an aiohttp.ClientSession, not {type(session).__name__}")
+        raise ConfigurationError(f"session must be an aiohttp.ClientSession, got {type(session).__name__}")
 
 
 class Connections(aiohttp.TCPConnector):
-    """A pool that gives out no connection on which an answer has come that nobody asked for.
+    """A pool that gives out no connection on which an answer has come to no request of ours.
 
     aiohttp would take it for the answer of the next request, which is another call's, and so on for all that follow.
     """
@@ -222,7 +144,7 @@ class Connections(aiohttp.TCPConnector):
 class Session:
     """A pool of connections on one event loop: our own, or one handed in, which is used and never closed."""
 
-    __slots__ = ("_direct", "_owned", "_proxies", "_watch", "loop", "session")
+    __slots__ = ("_deadlines", "_direct", "_owned", "_proxies", "loop", "session")
 
     def __init__(
         self,
@@ -237,7 +159,7 @@ class Session:
         self._owned = owned
         self._proxies = proxies
         self._direct = direct
-        self._watch = Deadlines(self.loop)
+        self._deadlines = Deadlines(self.loop)
 
     @classmethod
     async def open(cls, pool: Pool, external: aiohttp.ClientSession | None, secure: bool) -> Session:
@@ -286,76 +208,44 @@ class Session:
 
     async def exchange(
         self,
-        method: str,
-        url: URL,
-        headers: CIMultiDict[str],
-        content: Content | None,
+        request: WireRequest,
         limits: Limits,
-        answered: Callable[[int, Mapping[str, str]], RateLimit | None] | None,
+        answered: Answered | None = None,
+        *,
         stream: bool = False,
         unsent: Callable[[], None] | None = None,
     ) -> RawResponse:
-        """Send once and read the answer: redirects are not followed, an error's body is read up to a limit.
+        """Send once and read the response: redirects are not followed, an error's body is read up to a limit.
 
-        `answered` hears status and headers before the body is read; `unsent`, that the exchange ended, was cancelled or
-        ran out of time before it had a connection."""
-        problem: TransportError
+        Args:
+            request: what goes out.
+            limits: how long that may take.
+            answered: called with status and headers before the body is read.
+            stream: leave the body of a success on the wire.
+            unsent: called when the exchange ended, was cancelled or ran out of time before it had a connection.
+
+        Raises:
+            TransportError: no response came, or none in time.
+            ClientStateError: the session was closed meanwhile.
+        """
+        content = request.content
         response: aiohttp.ClientResponse | None = None
-        timeout, within, silence, unread = limits
-        direct = self._direct
-        if direct is not None and (content is not None or not direct.takes(method, url, timeout)):
-            direct = None
-        watching = within is not None
-        if within is None:
-            watched = Deadline(None)
-        else:
-            task = asyncio.current_task(self.loop)
-            assert task is not None
-            if content is None:
-                timeout = unread
-            else:
-                silence = None  # aiohttp sees to that: it knows when a body was sent, until when nothing can be heard
-            watched = self._watch.begin(task, within, silence)
+        watched, timeout = self._watch_over(limits, content)
         try:
-            arrived: aiohttp.ClientResponse
-            if direct is not None:
-                arrived = await direct.request(method, url, headers, timeout, watched)
-            else:
-                arrived = await self.session.request(
-                    method,
-                    url,
-                    allow_redirects=False,
-                    timeout=timeout,
-                    **self._arguments(method, url, headers, content, watched),
-                )
-            response = arrived
-            status = arrived.status
-            told = None if answered is None else answered(status, arrived.headers)
-            if not 200 <= status < 300:
-                answer = await _bounded(arrived)
-            elif stream:
-                answer = StreamedResponse(arrived)
-            else:
-                body = arrived.content
-                # Mostly the body came with the head: then there is nothing to wait for.
-                answer = RawResponse(
-                    status, arrived.headers, body.read_nowait() if body.is_eof() else await arrived.read()
-                )
-            answer.rate_limit = told
-            return answer
+            response = await self._send(request, timeout, watched)
+            budget = None if answered is None else answered(response.status, response.headers)
+            received = await _read(response, stream)
+            received.rate_limit = budget
+            return received
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            _drop(response)
-            problem = classify(error)
-            if isinstance(problem, NotSentError) and content is not None and content.started:
-                problem = MaybeSentError(problem.message)
+            problem = _failed(error, content)
         except asyncio.CancelledError:
             _drop(response)
             if unsent is not None and watched.never_sent:
                 unsent()
-            late, watching = watching and self._watch.end(watched), False
-            if not late:
+            if not self._deadlines.end(watched):
                 raise
-            problem = CallTimeoutError(LATE)
+            problem, unsent = CallTimeoutError(LATE), None
         except RuntimeError:
             if not self.session.closed:
                 raise
@@ -364,13 +254,40 @@ class Session:
             _drop(response)
             raise
         finally:
-            if watching:
-                self._watch.end(watched)
+            self._deadlines.end(watched)
+        _drop(response)
         if unsent is not None and watched.never_sent:
             unsent()
         if content is not None and content.failure is not None:
             raise content.failure
         raise problem
+
+    def _watch_over(self, limits: Limits, content: Content | None) -> tuple[Deadline, aiohttp.ClientTimeout]:
+        """The exchange's deadline, and what is left to aiohttp's own timers."""
+        timers, within, silence, unread = limits
+        if within is None:
+            return Deadline(None), timers
+        task = asyncio.current_task(self.loop)
+        assert task is not None
+        if content is None:
+            return self._deadlines.begin(task, within, silence), unread
+        # With a body aiohttp bounds silence: it knows when the body was sent, until when nothing can be heard.
+        return self._deadlines.begin(task, within, None), timers
+
+    async def _send(
+        self, request: WireRequest, timeout: aiohttp.ClientTimeout, watched: Deadline
+    ) -> aiohttp.ClientResponse:
+        """Send, and wait for the head of the response."""
+        direct = self._direct
+        if direct is not None and request.content is None and direct.takes(request.method, request.url, timeout):
+            return await direct.request(request.method, request.url, request.headers, timeout, watched)
+        return await self.session.request(
+            request.method,
+            request.url,
+            allow_redirects=False,
+            timeout=timeout,
+            **self._arguments(request.method, request.url, request.headers, request.content, watched),
+        )
 
     def _arguments(
         self, method: str, url: URL, headers: CIMultiDict[str], content: Content | None, watched: Deadline
@@ -393,6 +310,26 @@ class Session:
         if not self._owned:
             arguments["raise_for_status"] = False  # a session of the caller's may raise, and would hide the answer
         return arguments
+
+
+async def _read(response: aiohttp.ClientResponse, stream: bool) -> RawResponse:
+    """The body, as much of it as is wanted."""
+    status = response.status
+    if not 200 <= status < 300:
+        return await _bounded(response)
+    if stream:
+        return StreamedResponse(status, response.headers, source=response)
+    body = response.content
+    # Mostly the body came with the head: then there is nothing to wait for.
+    return RawResponse(status, response.headers, body.read_nowait() if body.is_eof() else await response.read())
+
+
+def _failed(error: Exception, content: Content | None) -> TransportError:
+    """What a failure means where a body may have been on its way."""
+    problem = classify(error)
+    if isinstance(problem, NotSentError) and content is not None and content.started:
+        return MaybeSentError(problem.message)
+    return problem
 
 
 def _drop(response: aiohttp.ClientResponse | None) -> None:
@@ -431,7 +368,7 @@ class _NoResend:
     """aiohttp middleware around a request: sees what goes out, and that it goes out once.
 
     aiohttp sends an idempotent request a second time, unasked and untold, when a kept connection turns out to be closed.
-    Retries are counted and told in the pipeline, so that one is refused with the error of the first.
+    Retries are counted and reported by the attempt loop, so that one is refused with the error of the first.
     """
 
     __slots__ = ("_failure", "_watched")

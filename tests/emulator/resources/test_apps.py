@@ -176,6 +176,33 @@ async def test_system_software_lags_behind_what_is_wanted() -> None:
     assert await php() == ("ready", reached, wanted["externalVersion"])
 
 
+async def test_a_version_is_refused_in_a_phase_that_does_not_show_yet() -> None:
+    story = Story()
+    _, value = await installed(story)
+    url = f"/v2/app-installations/{value['id']}"
+    story.wait(2)
+    software = next(entry for entry in await story.seen("/v2/system-softwares") if entry["name"] == "node")
+    version = (await story.seen(f"/v2/system-softwares/{software['id']}/versions"))[0]["id"]
+    await story.done("PATCH", url, {"systemSoftware": {software["id"]: {"systemSoftwareVersion": version}}})
+    assert (await story.seen(url))["phase"] == "ready"
+    other = next(
+        entry["id"]
+        for entry in await story.seen(f"/v2/apps/{value['appId']}/versions")
+        if entry["id"] != value["appVersion"]["desired"]
+    )
+    refused = await story.patch(url, {"appVersionId": other})
+    assert (refused.status, refused.json["type"]) == (412, "VError")
+    assert "current phase is APP_PHASE_RECONFIGURING" in refused.json["message"]
+    story.wait(2)
+    await story.done("PATCH", url, {"appVersionId": other})
+    story.wait()
+    seen = await story.seen(url)
+    assert seen["appVersion"] == {"current": other, "desired": other}
+    assert {entry["name"]: entry["systemSoftwareVersion"]["current"] for entry in seen["systemSoftware"]}[
+        "node"
+    ] == version
+
+
 async def test_a_second_change_of_software_takes_nothing_back() -> None:
     story = Story()
     _, value = await installed(story)

@@ -9,7 +9,7 @@ import pytest
 
 from mittwald_async.emulator import Transitions
 from mittwald_async.emulator.dump import dumped, restored
-from mittwald_async.emulator.lifecycle import Step
+from mittwald_async.emulator.lifecycle import TransitionStep
 
 from .worlds import Story, world
 
@@ -312,16 +312,21 @@ async def test_a_course_of_reads_survives_saving() -> None:
 
 def test_things_happen_at_once_without_length() -> None:
     here = world(transitions=Transitions(length=0))
-    here.begin("project", 0, Step(set={"description": "a"}), Step(set={"description": "b"}, drop=("enabled",)))
+    here.begin(
+        "project",
+        0,
+        TransitionStep(set={"description": "a"}),
+        TransitionStep(set={"description": "b"}, drop=("enabled",)),
+    )
     value = here.read("project", 0)
     assert (value["description"], "enabled" in value) == ("b", False)
 
 
 def test_a_later_course_replaces_an_earlier_one() -> None:
     here = world(transitions=Transitions(length=5))
-    here.begin("project", 0, Step(set={"description": "first"}))
+    here.begin("project", 0, TransitionStep(set={"description": "first"}))
     here.clock.advance(2)
-    here.begin("project", 0, Step(set={"description": "second"}))
+    here.begin("project", 0, TransitionStep(set={"description": "second"}))
     here.clock.advance(4)
     here.advance_transitions()
     assert here.read("project", 0)["description"] not in ("first", "second")

@@ -536,7 +536,7 @@ def property_names(shape: Shape | None, depth: int = 0) -> set[str]:
         below = [property_names(field.shape, depth + 1) for field in shape.fields.values()]
         return set(shape.fields).union(*below)
     if isinstance(shape, Choice):
-        return set().union(*(property_names(option, depth + 1) for option in shape.options))
+        return set[str]().union(*(property_names(option, depth + 1) for option in shape.options))
     if isinstance(shape, Many):
         return property_names(shape.item, depth + 1)
     return property_names(shape.value, depth + 1) if isinstance(shape, Table) else set()

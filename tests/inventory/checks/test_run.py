@@ -21,7 +21,13 @@ IDS = [check.id for check in all_checks()]
 
 
 def address(name: str, catch_all: bool) -> dict[str, object]:
-    return {"id": name, "address": f"{name}@example.org", "isCatchAll": catch_all, "projectId": "p1", "customerId": "c1"}
+    return {
+        "id": name,
+        "address": f"{name}@example.org",
+        "isCatchAll": catch_all,
+        "projectId": "p1",
+        "customerId": "c1",
+    }
 
 
 @pytest.fixture

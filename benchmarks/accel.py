@@ -1,0 +1,105 @@
+"""What each trick of `runtime/_accel` gains: the same work with it and without, in turn, in one run.
+
+A trick that gains less than 5 % of the work it touches is deleted. `MITTWALD_ASYNC_PURE=1` turns all of them off; this
+benchmark needs them, so it says nothing there.
+
+Other ways to decode unions were tried and dropped: decoding into one struct with the properties of all variants and
+making the variant from it costs as much as builtins do; guessing the variant of the item before pays the price of an
+exception for every wrong guess; searching the item's bytes for its constant takes as long as reading it with msgspec.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+from mittwald_async import Mittwald, Pool, codec
+from mittwald_async.api.project import LIST_PROJECTS
+from mittwald_async.runtime._accel import PURE, compiled_unions, list_decoder
+from mittwald_async.runtime._accel.fast_path import Direct
+from mittwald_async.runtime.codec.decoders import plain_decoder
+from mittwald_async.runtime.structs import HasEveryInstance
+
+from .call import drive
+from .call import page as body_of_a_call
+from .frame import Measured, Settings, Table, alternate, ratio
+from .payloads import PAGES, page
+from .responder import responder
+
+COLUMNS = ("trick", "work", "with", "without", "unit", "with / without", "gain %")
+UNIONS = ("ingresses", "conversation messages", "DNS zones", "activities")
+
+
+def run(settings: Settings) -> Iterator[Table]:
+    table = Table("Tricks, each against the same work without it", COLUMNS)
+    if PURE:
+        table.notes.append("MITTWALD_ASYNC_PURE is set: every trick is off")
+        yield table
+        return
+    for name in UNIONS:
+        _decoding(table, settings, name)
+    _row(table, "fast_path", "a GET of 20 projects, 16 tasks", *asyncio.run(_calls(settings)), unit="µs", scale=1)
+    yield table
+
+
+def _decoding(table: Table, settings: Settings, name: str) -> None:
+    expression, make = PAGES[name]
+    count = settings.pick(1000, 20)
+    expected: Any = codec.resolve(expression)
+    body = page(make, count)
+    plain, compiled = plain_decoder(expected), compiled_unions.decoder_of(expected)
+    split = list_decoder.decoder_of(expected)
+
+    def asked() -> object:
+        with patch.object(HasEveryInstance, "__instancecheck__", _yes):
+            return split(body)
+
+    contenders: dict[str, Any] = {
+        "plain": lambda: plain(body),
+        "compiled": lambda: compiled(body),
+        "split": lambda: split(body),
+        "asked": asked,
+    }
+    times = alternate(contenders, rounds=settings.pick(11, 3), span=settings.pick(40, 0))
+    work = f"decode {count} {name}"
+    _row(table, "compiled_unions", work, times["compiled"], times["plain"])
+    if name == "conversation messages":  # the only list of a union itself
+        _row(table, "list_decoder, over compiled_unions", work, times["split"], times["compiled"])
+    _row(table, "instance_checks", work, times["split"], times["asked"])
+
+
+def _yes(cls: type, instance: object) -> bool:
+    return True
+
+
+async def _calls(settings: Settings) -> tuple[Measured, Measured]:
+    rounds, calls = settings.pick(9, 2), settings.pick(1_500, 100)
+    found: dict[bool, list[float]] = {True: [], False: []}
+    async with responder(body_of_a_call()) as url, _client(url) as short_way:
+        await _get(short_way)
+        with patch.object(Direct, "over", return_value=None):
+            async with _client(url) as long_way:
+                await _get(long_way)
+                for _ in range(rounds + 1):
+                    for direct, client in ((True, short_way), (False, long_way)):
+                        cpu, _ = await drive(partial(_get, client), calls, 16)
+                        found[direct].append(cpu * 1e6)
+    return Measured(tuple(found[True][1:]), "µs"), Measured(tuple(found[False][1:]), "µs")
+
+
+def _client(url: str) -> Mittwald:
+    return Mittwald("token-for-benchmarks", base_url=url, pool=Pool(connections=16))
+
+
+async def _get(client: Mittwald) -> object:
+    return await client.sender.value(LIST_PROJECTS, (), {"limit": 20})
+
+
+def _row(
+    table: Table, trick: str, work: str, one: Measured, other: Measured, *, unit: str = "ms", scale: float = 1e3
+) -> None:
+    share = ratio(one, other)
+    table.add(trick, work, one.median * scale, other.median * scale, unit, share, round((1 - share) * 100))

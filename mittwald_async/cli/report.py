@@ -1,0 +1,54 @@
+"""`report`: an inventory as one page to look at."""
+
+from __future__ import annotations
+
+import locale as system_locale
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from ..inventory.checks import all_checks, mutes_from
+from ..inventory.report.page import Locale
+from ..runtime.errors import ConfigurationError
+from .common import OK
+from .output import emit, message
+
+
+def report(
+    file: Annotated[Path, typer.Argument(help="SQLite inventory.", metavar="FILE")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="HTML file; - is standard output.", metavar="FILE")] = Path(
+        "report.html"
+    ),
+    locale: Annotated[
+        str | None, typer.Option("--locale", help="How dates and numbers are written: de or en.", metavar="NAME")
+    ] = None,
+    mute: Annotated[
+        Path | None, typer.Option("--mute", help="TOML file of findings not to show.", metavar="FILE")
+    ] = None,
+) -> int:
+    """Write an inventory as one HTML page: findings, expiry, versions, storage, access, changes. The page loads nothing.
+
+    [bold]Examples[/bold]
+
+      mittwald-async report inventory.sqlite
+
+      mittwald-async report inventory.sqlite -o monday.html --locale de
+    """
+    from ..inventory.report import report_html, write_report
+
+    mutes = () if mute is None else mutes_from(mute, (one.id for one in all_checks()))
+    chosen = _locale(locale)
+    if str(out) == "-":
+        emit(report_html(file, locale=chosen, mutes=mutes))
+        return OK
+    message(f"{file} → {write_report(file, out, locale=chosen, mutes=mutes)}")
+    return OK
+
+
+def _locale(given: str | None) -> Locale:
+    if given is None:
+        return "de" if (system_locale.getlocale()[0] or "").startswith("de") else "en"
+    if given not in ("de", "en"):
+        raise ConfigurationError(f"--locale {given!r} is unknown; use de or en")
+    return cast("Locale", given)

@@ -1,0 +1,85 @@
+"""The page: a template, the data as JSON in it, charts as SVG in it, one small script."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from ...errors import ConfigurationError
+from ..checks import SEVERITIES, Mute
+from .charts import charts_of
+from .facts import ReportFacts, facts_of
+
+Locale = Literal["en", "de"]
+"""How dates and numbers are written."""
+
+_TAGS = {"en": "en-GB", "de": "de-DE"}
+
+
+def report_html(path: Path, *, locale: Locale = "en", mutes: Sequence[Mute] = ()) -> str:
+    """The report of an inventory file as the text of one HTML page.
+
+    Args:
+        path: a SQLite inventory.
+        locale: how dates and numbers are written.
+        mutes: findings not to show.
+
+    Raises:
+        ConfigurationError: the file is not an inventory or has no finished sweep, or the extra `report` is missing.
+    """
+    try:
+        import jinja2
+    except ImportError:
+        raise ConfigurationError(
+            "a report needs jinja2, altair and vl-convert-python: install the extra `report`"
+        ) from None
+    facts = facts_of(path, mutes)
+    here = files(__package__)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(here.joinpath("page.html").read_text(encoding="utf-8"))
+    return template.render(
+        lang=_TAGS[locale],
+        style=here.joinpath("page.css").read_text(encoding="utf-8"),
+        script=here.joinpath("page.js").read_text(encoding="utf-8"),
+        data=embedded(facts),
+        charts=charts_of(facts),
+        facts=facts,
+        severities=SEVERITIES,
+    )
+
+
+def embedded(facts: ReportFacts) -> str:
+    """JSON that cannot end the script element it stands in, whatever names it holds."""
+    text = msgspec.json.encode(facts).decode()
+    return (
+        text.replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .replace("&", "\\u0026")
+        .replace("\u2028", "\\u2028")
+        .replace("\u2029", "\\u2029")
+    )
+
+
+def write_report(path: Path, out: Path, *, locale: Locale = "en", mutes: Sequence[Mute] = ()) -> Path:
+    """Write the report. The target appears whole or not at all, readable by its owner only.
+
+    Raises:
+        ConfigurationError: as `report_html`; or the target cannot be written.
+    """
+    text = report_html(path, locale=locale, mutes=mutes)
+    working = out.with_name(f".{out.name}.part")
+    try:
+        working.unlink(missing_ok=True)
+        with os.fdopen(os.open(working, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+        working.replace(out)
+    except OSError as error:
+        raise ConfigurationError(f"{out} cannot be written: {error.strerror}") from None
+    return out

@@ -1,0 +1,173 @@
+"""What can be known of an operation before it is called, made once: how its URL is built and how its responses are decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from .. import codec
+from ..errors import InvalidArgumentError, ResponseDecodeError
+from ..operation import Operation, Parameter
+from ..structs import UNSET
+from .encoding import JSON, PLACEHOLDER, PLAIN_SEGMENT, PLAIN_VALUE, cookie_key, encoded, segment, styled_segment
+from .middleware import RawResponse
+from .responses import is_secret, packed
+
+_JSON_TYPES = frozenset((JSON, "application/json; charset=utf-8", "application/json;charset=utf-8"))
+_COMPILED: dict[int, CompiledOperation] = {}
+"""By identity of the operation, which is kept alive here. There are finitely many: those of the document, and copies that
+read it otherwise, one for each."""
+
+
+def compiled(operation: Operation[Any]) -> CompiledOperation:
+    """What is known of an operation of the document."""
+    found = _COMPILED.get(id(operation))
+    if found is None:
+        found = _COMPILED[id(operation)] = CompiledOperation(operation)
+    return found
+
+
+class CompiledOperation:
+    """What can be known of an operation before it is called. Made once per operation."""
+
+    __slots__ = (
+        "accept",
+        "body_names",
+        "cookies",
+        "decoders",
+        "headers",
+        "loose",
+        "masks",
+        "method",
+        "nullable",
+        "odd_names",
+        "operation",
+        "path_names",
+        "path_styles",
+        "pieces",
+        "query",
+        "route",
+        "safe",
+        "scopes",
+        "secret_parts",
+    )
+
+    def __init__(self, operation: Operation[Any], loose: bool = False) -> None:
+        self.operation: Operation[Any] = operation
+        self.loose: bool = loose
+        self.decoders: dict[int, Callable[[bytes], Any] | None] = {}
+        """By status, for JSON answers as documented; `None` for all others."""
+        self.method: str = operation.method
+        self.route: str = f"{operation.method} {operation.path}"
+        self.safe: bool = operation.method in ("GET", "HEAD", "OPTIONS")
+        parts = PLACEHOLDER.split(operation.path)
+        self.pieces: tuple[str, ...] = tuple(parts[0::2])
+        wires: list[str] = parts[1::2]
+        self.scopes: tuple[str, ...] = tuple(wires)
+        by_place: dict[str, dict[str, Parameter]] = {"path": {}, "query": {}, "header": {}, "cookie": {}, "body": {}}
+        for parameter in operation.parameters:
+            by_place[parameter.where][parameter.wire] = parameter
+        self.path_names: tuple[str, ...] = tuple(
+            by_place["path"][w].name if w in by_place["path"] else w for w in wires
+        )
+        styles = tuple(by_place["path"].get(wire) for wire in wires)
+        self.path_styles: tuple[Parameter | None, ...] = styles if any(one and one.styled for one in styles) else ()
+        """By placeholder, if any is written in an unusual way."""
+        self.query: dict[str, Parameter] = by_place["query"]
+        self.odd_names: frozenset[str] = frozenset(
+            wire for wire, one in self.query.items() if one.styled or not PLAIN_VALUE.fullmatch(wire)
+        )
+        """Query parameters that are not simply name=value."""
+        self.secret_parts: tuple[int, ...] = tuple(
+            place for place, wire in enumerate(wires) if wire.lower().endswith("token")
+        )
+        """Path arguments that are secrets themselves; the id of a token is none."""
+        self.masks: bool = loose or bool(self.secret_parts) or any(is_secret(name) for name in self.query)
+        self.headers: dict[str, Parameter] = {name.lower(): parameter for name, parameter in by_place["header"].items()}
+        self.cookies: dict[str, Parameter] = {
+            cookie_key(wire, by_place["header"]): parameter for wire, parameter in by_place["cookie"].items()
+        }
+        properties = operation.body.properties if operation.body else ()
+        self.body_names: dict[str, Parameter] = {p.wire: p for p in properties}
+        self.nullable: frozenset[str] = frozenset(p.wire for p in properties if p.nullable)
+        self.accept: str = _accept(operation)
+
+    def target(self, path: Sequence[object], query: Mapping[str, object] | None) -> str:
+        """Path and query, percent-encoded."""
+        if len(path) != len(self.path_names):
+            missing = self.path_names[len(path)] if len(path) < len(self.path_names) else "path"
+            raise InvalidArgumentError(missing, f"{len(self.path_names)} path arguments are needed, {len(path)} given")
+        if self.path_styles:
+            text = self.pieces[0] + "".join(
+                styled_segment(value, name, parameter) + piece
+                for value, name, parameter, piece in zip(
+                    path, self.path_names, self.path_styles, self.pieces[1:], strict=True
+                )
+            )
+        elif len(path) == 1:
+            value = path[0]
+            part = (
+                value if type(value) is str and PLAIN_SEGMENT.fullmatch(value) else segment(value, self.path_names[0])
+            )
+            text = self.pieces[0] + part + self.pieces[1]
+        elif not path:
+            text = self.pieces[0]
+        else:
+            text = self.pieces[0] + "".join(
+                segment(value, name) + piece
+                for value, name, piece in zip(path, self.path_names, self.pieces[1:], strict=True)
+            )
+        if query:
+            mark = "&" if "?" in text else "?"
+            odd = self.odd_names
+            for wire, value in query.items():
+                if value is None or value is UNSET:
+                    continue
+                if (type(value) is int or (type(value) is str and PLAIN_VALUE.fullmatch(value))) and wire not in odd:
+                    text = f"{text}{mark}{wire}={value}"
+                elif pair := encoded(wire, value, self.query):
+                    text = f"{text}{mark}{pair}"
+                else:
+                    continue
+                mark = "&"
+        return text
+
+
+def _accept(operation: Operation[Any]) -> str:
+    kinds = dict.fromkeys(result.content_type for result in operation.results if result.content_type)
+    if not kinds:
+        return ""  # what comes back is not documented: the profile says what is usual
+    if any("json" in kind for kind in kinds):
+        # Errors are JSON as well; a JSON operation without a body still wants to know what went wrong.
+        return "application/json"
+    return ", ".join([*kinds, "application/json;q=0.9"])
+
+
+def decoded(compiled: CompiledOperation, response: RawResponse, strict: bool) -> Any:
+    """The value of a successful response. Nearly all of them are JSON as documented and decoded at once; the tolerant
+    decoder reads the others, and says what is wrong with them."""
+    status, body, content_type = response.status, response.body, response.headers.get("Content-Type")
+    if content_type in _JSON_TYPES:
+        try:
+            decoder = compiled.decoders[status]
+        except KeyError:
+            decoder = compiled.decoders[status] = _decoder(compiled.operation, status)
+        if decoder is not None:
+            try:
+                return decoder(body)
+            except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+                pass
+    problem = packed(response.headers) if body else ""
+    if problem:
+        operation_id = compiled.operation.operation_id
+        raise ResponseDecodeError(problem, operation_id=operation_id, json_path="$", body=body)
+    return codec.decode(compiled.operation, status, content_type, body, strict=strict)
+
+
+def _decoder(operation: Operation[Any], status: int) -> Callable[[bytes], Any] | None:
+    documented = [result for result in operation.results if result.status == status]
+    if len(documented) != 1 or documented[0].content_type != JSON or documented[0].type in ("None", "bytes", "str"):
+        return None
+    return codec.strict_decoder(documented[0].type, models=operation.models)

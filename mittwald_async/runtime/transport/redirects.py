@@ -1,0 +1,44 @@
+"""Where a redirect leads, and what may go along."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from ..urls import NOT_IN_URLS, http_url
+from .call import Call, Shared
+from .middleware import RawResponse
+
+MAX_REDIRECTS = 5
+"""Redirects that one call follows."""
+
+_STATUSES = frozenset((301, 302, 303, 307, 308))
+
+
+def follow(call: Call, response: RawResponse, shared: Shared) -> str:
+    """Point the call at the place a redirect names. Returns why that is not possible, or nothing.
+
+    307 and 308 keep method and body; 303 becomes a GET, and so does a POST on 301 and 302, as everywhere. Once the
+    way has left the API's scheme, host or port, neither credentials nor the caller's headers are sent any more.
+    """
+    status = response.status
+    place = response.headers.get("Location", "").strip()
+    if status not in _STATUSES:
+        return "the response is neither a success nor an error"
+    if not place:
+        return "the redirect names no location"
+    if call.redirects >= MAX_REDIRECTS:
+        return f"more than {MAX_REDIRECTS} redirects"
+    target = http_url(NOT_IN_URLS.sub(lambda found: quote(found[0]), place), call.url)
+    if target is None:
+        return "the redirect's location is not a usable URL"
+    turned = (status == 303 and call.method != "HEAD") or (status in (301, 302) and call.method == "POST")
+    if not turned and call.content is not None and call.content.spent:
+        return "the body cannot be sent a second time"
+    if turned:
+        call.method = "GET"
+        call.content = None
+    call.url = target.with_user(None) if target.raw_user or target.raw_password else target
+    call.redirects += 1
+    if not shared.own(call.url):
+        call.off_origin = True
+    return ""
