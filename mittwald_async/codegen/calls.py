@@ -38,7 +38,7 @@ class Calls:
         self._schemas = schemas
         self._findings = findings
         self._bodies = Bodies(schemas, findings)
-        self._results = Results(schemas, findings, config.paging)
+        self._results = Results(schemas, findings, config)
         self._naming = MethodNames(config, findings)
         self._ids: dict[str, str] = {}
 

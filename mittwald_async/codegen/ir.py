@@ -188,6 +188,9 @@ class Result:
     status: int
     type: Type
     content_type: str | None
+    envelope: tuple[str, Type] | None = None
+    """Where the type is an envelope, as the configuration describes them: the property with what the caller wants, and
+    its type."""
 
 
 @dataclass(frozen=True)

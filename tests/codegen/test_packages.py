@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from mittwald_async.codegen import ir
 from mittwald_async.codegen.__main__ import main
-from mittwald_async.codegen.config import Config, load_config
+from mittwald_async.codegen.config import Config, Envelope, load_config
 from mittwald_async.codegen.errors import DocumentError
 from mittwald_async.codegen.names import RESERVED_GROUPS
 from mittwald_async.runtime.client import Client
@@ -262,3 +263,35 @@ def test_methods_may_be_named_after_their_routes(method: str, path: str, name: s
     made = compiled(document(paths=paths), Config(methods="path", path_prefixes=("/api/v1/secure", "/api/v1")))
     found = {one.operation_id: one.name for one in made.surface.operations}
     assert found["x"] == name
+
+
+@pytest.mark.parametrize(
+    ("beside", "wrapped"), [((), True), (("success", "message"), True), (("success",), False)], ids=str
+)
+def test_envelopes_are_recognized_by_what_stands_in_them(beside: tuple[str, ...], wrapped: bool) -> None:
+    whole = obj(success={"type": "boolean"}, message=TEXT, data=ref("Order"))
+    root = document({"Order": obj(["id"], id=TEXT)}, {"/x": {"get": operation("x", responses=ok(whole))}})
+    [found] = compiled(root, Config(envelope=Envelope("data", beside))).surface.operations
+    assert found.results[0].envelope == (("data", ir.Ref("common", "Order")) if wrapped else None)
+
+
+def test_paging_is_recognized_by_the_usual_names() -> None:
+    page = obj(["items"], items={"type": "array", "items": INT}, pagination=obj(total=INT, hasMore={"type": "boolean"}))
+    number: Json = {"type": "integer", "default": 20, "maximum": 50}
+    paths: Json = {
+        "/a": {
+            "get": operation(
+                "a", parameters=[parameter("per_page", schema=number), parameter("page")], responses=ok(page)
+            )
+        },
+        "/b": {"get": operation("b", parameters=[parameter("per_page"), parameter("cursor")], responses=ok(page))},
+    }
+    made = compiled(document(paths=paths))
+    first, second = made.surface.operations
+    assert first.paging is not None
+    assert (first.paging.limit, first.paging.page, first.paging.items) == ("per_page", "page", "items")
+    assert (first.paging.total, first.paging.has_more) == ("pagination.total", "pagination.hasMore")
+    assert (first.paging.default_limit, first.paging.max_limit) == (20, 50)
+    assert second.paging is None  # the next page of a cursor is the caller's to ask for
+    assert made.surface.paging_names == ir.PagingNames(limit="per_page", skip="skip", page="page")
+    assert [str(one) for one in made.findings if one.kind == "paging"]
