@@ -42,7 +42,7 @@ def test_the_page_runs_from_top_to_bottom(
 
 def test_every_key_of_the_configuration_is_on_the_page_and_its_examples_are_read(tmp_path: Path) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    told = {key for key in re.findall(r"`([a-z_]+)`", page)}
+    told = set(re.findall(r"`([a-z_]+)`", page))
     inner = {
         "runtime",
         "removed_marker",
