@@ -74,6 +74,8 @@ def class_name(text: str) -> str:
     return text if usable else pascal(text)
 
 
+UNSPEAKABLE = re.compile(r'["\\\x00-\x1f]')
+"""What the codec takes in no name of a field on the wire."""
 RESERVED_GROUPS = frozenset(
     {
         "anonymous", "base_url", "call", "close", "download", "find", "groups", "operations", "options", "profile",

@@ -154,7 +154,7 @@ class _Normalizer:
         return made
 
     def _operation(self, path: str, node: Json, at: Location, shared: list[Json], place: Location) -> Json:
-        made: Json = {key: value for key, value in node.items() if isinstance(key, str) and key.startswith("x-")}
+        made: Json = {key: value for key, value in node.items() if key.startswith("x-")}
         operation_id = node.get("operationId")
         if isinstance(operation_id, str) and operation_id.strip():
             made["operationId"] = operation_id
@@ -236,11 +236,10 @@ class _Normalizer:
 
     def _content(self, node: Any, at: Location) -> Json:
         made: Json = {}
-        for kind, media in self._object(node, at).items():
-            place = at.step(kind)
-            found = self._follow(media, place)
-            media = {} if found is None else found.node
-            place = place if found is None else found.at
+        for kind, part in self._object(node, at).items():
+            found = self._follow(part, at.step(kind)) or Found({}, at.step(kind))
+            media: Json = found.node
+            place = found.at
             plain: Json = {}
             if "schema" in media:
                 plain["schema"] = self._dialect.plain(media["schema"], place.step("schema"))
@@ -254,7 +253,7 @@ class _Normalizer:
         content = self._content(node.get("content"), at.step("content"))
         if not content:
             self._note("content", at, "a request body without content: any bytes")
-            content = {"application/octet-stream": {}}
+            content["application/octet-stream"] = {}
         return {"required": node.get("required") is True, "content": content}
 
     def _responses(self, node: Any, at: Location, place: Location) -> Json:

@@ -335,7 +335,13 @@ class SchemaDialect:
 
     def _typed(self, node: Json, made: Json, at: Location) -> Json:
         kind = node.get("type")
-        kinds: list[Any] = list(dict.fromkeys(map(str, kind))) if is_array(kind) else [] if kind is None else [kind]
+        kinds: list[Any] = (
+            list(dict.fromkeys("null" if one is None else str(one) for one in kind))
+            if is_array(kind)
+            else []
+            if kind is None
+            else [kind]
+        )
         if "null" in kinds:
             kinds.remove("null")
             if not kinds and not any(word in made for word in ("allOf", *_UNIONS)):

@@ -6,7 +6,6 @@ their owner and property. What is said less exactly than the document goes to th
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -17,11 +16,9 @@ from .errors import DocumentError, Findings, escaped
 from .json_access import Json, number, objects, size, text
 from .json_access import names as texts
 from .merge import Merger, is_annotation_only, is_deprecated
-from .names import class_name, free_name, joined, pascal, singular, snake
+from .names import UNSPEAKABLE, class_name, free_name, joined, pascal, singular, snake
 from .resolve import Resolver, schema_of
 
-_UNSPEAKABLE = re.compile(r'["\\\x00-\x1f]')
-"""What the codec takes in no name of a field."""
 _LONG_ENUM = 64
 """Characters; a longer list of values gets a name of its own."""
 
@@ -226,7 +223,7 @@ class Schemas:
                 value = Owner(owner.domain, owner.name + "Value" if owner.exact else singular(owner.name))
                 return ir.DictOf(*self._element(cast(Json, extra), value, f"{pointer}/additionalProperties"))
             return ir.DictOf(ir.ANY)
-        if any(_UNSPEAKABLE.search(name) for name in properties):
+        if any(UNSPEAKABLE.search(name) for name in properties):
             self.findings.add("names", pointer, "no field can be called like one of the properties: a plain mapping")
             return ir.DictOf(ir.ANY)
         if properties and isinstance(extra, dict) and extra:

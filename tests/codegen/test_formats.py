@@ -173,6 +173,7 @@ def newer(schemas: Json) -> Json:
     ("schema", "annotation"),
     [
         ({"type": ["string", "null"]}, "str | UnsetType | None = UNSET"),
+        ({"type": ["string", None]}, "str | UnsetType | None = UNSET"),
         ({"type": ["string", "integer"]}, "str | int | None = None"),
         ({"type": "null"}, "UnsetType | None = UNSET"),
         ({"const": "one"}, 'Literal["one"] | str | None = None'),

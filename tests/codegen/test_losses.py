@@ -90,6 +90,12 @@ def test_a_discriminator_decides(tmp_path: Path) -> None:
     assert type(models.comes_back("Payment", {"how": {"by": "new", "x": 1}}).how).__name__ == "Unknown"
 
 
+def test_a_discriminator_that_no_field_can_be_called_like_decides_all_the_same() -> None:
+    union: Json = {"oneOf": [ref("a.A"), ref("a.B")], "discriminator": {"propertyName": 'ki"nd'}}
+    made = compiled(document({"a.A": obj(p=INT), "a.B": obj(q=INT), "a.U": union}))
+    assert '("const", \'ki"nd\', ("a.A",))' in made.files["models/a.py"]
+
+
 def test_a_base_with_a_discriminator_stands_for_its_children(tmp_path: Path) -> None:
     schemas: Json = {
         "Pet": {**obj(["kind"], kind=TEXT), "discriminator": {"propertyName": "kind", "mapping": {"cat": "a.Cat"}}},

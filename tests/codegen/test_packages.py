@@ -29,7 +29,7 @@ Made = Any
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
     """Generates a package from a document, by the command, and imports it."""
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     made: list[str] = []
 
     def generate(root: Json, config: str = "", name: str = "shop_client") -> ModuleType:
@@ -71,7 +71,7 @@ def test_a_package_is_complete(make: Made, tmp_path: Path) -> None:
     assert (tmp_path / "shop_client" / "py.typed").read_text() == ""
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = package.nothing
-    client = package.Shop("secret")
+    client: Any = package.Shop("secret")
     assert client.shop.get_order.__doc__.startswith("Get order.")
     assert client.with_options(max_retries=1).shop is not client.shop
 

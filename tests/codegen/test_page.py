@@ -24,7 +24,7 @@ def test_the_page_runs_from_top_to_bottom(
 ) -> None:
     pytest.importorskip("yaml")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     names: dict[str, Any] = {}
     for language, text in BLOCKS:
         if language == "python":
