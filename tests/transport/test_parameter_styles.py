@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mittwald_async.runtime.errors import InvalidArgumentError
-from mittwald_async.runtime.files.form_fields import FormField
+from mittwald_async.runtime.form_fields import FormField
 from mittwald_async.runtime.operation import Body, Location, Operation, Parameter
 from mittwald_async.runtime.structs import Model
 from mittwald_async.runtime.transport.compiled_operation import CompiledOperation

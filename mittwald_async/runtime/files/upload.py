@@ -16,8 +16,8 @@ from typing import TypeAlias, cast, final
 import anyio.to_thread
 
 from ..errors import InvalidArgumentError, MaybeSentError
+from ..form_fields import FormField
 from ..structs import UNSET
-from .form_fields import FormField
 
 CHUNK = 1 << 20
 """Bytes read from a file at a time."""

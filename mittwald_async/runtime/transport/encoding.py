@@ -17,7 +17,7 @@ from msgspec import UNSET
 from yarl import URL
 
 from ..errors import InvalidArgumentError, did_you_mean
-from ..files.form_fields import FormField
+from ..form_fields import FormField
 from ..headers import header_flaw, redacted
 from ..operation import Operation, Parameter
 from ..urls import http_url
