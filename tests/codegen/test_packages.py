@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import subprocess
 import sys
@@ -295,3 +296,22 @@ def test_paging_is_recognized_by_the_usual_names() -> None:
     assert second.paging is None  # the next page of a cursor is the caller's to ask for
     assert made.surface.paging_names == ir.PagingNames(limit="per_page", skip="skip", page="page")
     assert [str(one) for one in made.findings if one.kind == "paging"]
+
+
+def test_a_package_of_nothing_is_a_package_all_the_same(make: Made, tmp_path: Path) -> None:
+    package = make({"openapi": "3.1.0"}, name="empty_client")
+    assert package.models.__all__ == []
+    assert list(package.operations.OPERATIONS) == []
+    assert package.Api("token", base_url="https://x.example").base_url == "https://x.example"
+    command = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "format",
+        "--check",
+        "--line-length",
+        "120",
+        str(tmp_path / "empty_client"),
+    ]
+    if importlib.util.find_spec("ruff") is not None:
+        assert subprocess.run(command, capture_output=True, check=False).returncode == 0
