@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._version import __version__
 
 if TYPE_CHECKING:
+    from . import bulk as bulk
     from . import inventory as inventory
     from . import models as models
     from . import operations as operations
@@ -99,6 +100,7 @@ _WHERE = {
     "Upload": "runtime.files",
     "WaitedForBudget": "runtime.transport.events",
     "WaitingForBudget": "runtime.transport.events",
+    "bulk": "",
     "errors": "",
     "fan_out": "runtime.concurrency",
     "fan_out_items": "runtime.concurrency",
@@ -147,6 +149,7 @@ __all__ = [
     "WaitedForBudget",
     "WaitingForBudget",
     "__version__",
+    "bulk",
     "errors",
     "fan_out",
     "fan_out_items",

@@ -23,11 +23,14 @@ from ..errors import (
 )
 from ..inventory import StoreError
 from ..profile import TOKEN_VARIABLE
+from .bulk import bulk
 from .call import call
 from .check import check
 from .common import EPILOG, FAILED, INTERRUPTED, UNREAD, USAGE, StoppedError
 from .diff import diff
+from .dns import dns
 from .emulate import emulate
+from .journal import journal
 from .limits import limits
 from .operations import operations
 from .output import emit, forget_output, message
@@ -55,8 +58,9 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _subcommand in (sweep, plan, diff, prune, check, report, call, operations, limits, emulate):
+for _subcommand in (sweep, plan, diff, prune, check, report, call, bulk, journal, operations, limits, emulate):
     app.command(epilog=EPILOG)(_subcommand)
+app.add_typer(dns, name="dns")
 
 
 def _version(show: bool) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 OK, FAILED, USAGE, LISTS_FAILED, SPENT, CHANGED, INTERRUPTED, UNREAD, TERMINATED = 0, 1, 2, 3, 4, 5, 130, 141, 143
 
 EPILOG = (
-    "Exit codes: 0 done, 1 the API answered with an error, 2 wrong usage or unwritable target, 3 some lists failed, "
+    "Exit codes: 0 done, 1 the API answered with an error, 2 wrong usage or unwritable target, 3 some lists or rows failed, "
     "4 --max-requests used up, 5 `--exit-code` and something changed, 130 interrupted, 141 nobody reads the output any more, 143 terminated. "
     "--debug shows where an error comes from."
 )

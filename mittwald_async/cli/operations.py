@@ -98,6 +98,11 @@ def _show(operation: Operation[Any]) -> int:
     if rows:
         emit("\n")
         put_table(("argument", "in", "type", ""), rows)
+    if operation.method not in ("GET", "HEAD"):
+        from ..bulk.verifier_table import how_verified  # brings the client along
+
+        how = how_verified(operation.operation_id)
+        emit(f"\nlost answers: {how or 'nothing in the API tells whether it was carried out'}\n")
     return OK
 
 

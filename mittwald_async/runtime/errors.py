@@ -114,7 +114,10 @@ class TransportError(ApiClientError):
     Attributes:
         operation_id, method, url: what was called.
         attempts: every try that was made.
+        partial: what arrived of a body that broke off.
     """
+
+    partial: bytes = b""
 
     def __init__(
         self,

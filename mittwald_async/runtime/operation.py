@@ -7,7 +7,7 @@ Facts about the API (`Operation` and its parts) are written by the generator and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Protocol
 
 import msgspec
 from typing_extensions import TypeVar
@@ -207,6 +207,23 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def _repr_html_(self) -> str:
+        """A table, where a notebook shows it. Secrets are masked."""
+        from .display import rows
+
+        names = list(dict.fromkeys(name for item in self.items for name in getattr(item, "__struct_fields__", ())))
+        values = [[getattr(item, name, "") for name in names] for item in self.items]
+        total = "" if self.total is None else f" of {self.total}"
+        return rows(names, values, f"{len(self.items)} items{total}")
+
+    if not TYPE_CHECKING:  # for checkers it cannot be looped over at all
+
+        def __iter__(self) -> NoReturn:
+            raise TypeError(
+                "this is one page of a list: its items are in .items; "
+                "`async for item in …` without await gives all items, `await ….collect()` a list of them"
+            )
 
 
 class Sender(Protocol):

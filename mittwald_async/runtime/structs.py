@@ -63,6 +63,12 @@ class Model(msgspec.Struct, kw_only=True, frozen=True, gc=False, omit_defaults=T
     `gc=False`: decoded JSON is a tree, so the cyclic garbage collector never needs to look at it.
     """
 
+    def _repr_html_(self) -> str:
+        """A table, where a notebook shows it. Secrets are masked."""
+        from .display import properties
+
+        return properties(((name, getattr(self, name)) for name in self.__struct_fields__), type(self).__name__)
+
 
 @final
 class Unknown:

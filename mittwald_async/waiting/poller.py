@@ -1,6 +1,6 @@
 """The engine below the waiters: one poller per kind of thing asks for all that are waited for.
 
-Every watch has its own rhythm, slower and slower. When one is due, things that can be listed together are asked for with
+Every waiter has its own rhythm, slower and slower. When one is due, things that can be listed together are asked for with
 one list; the others one by one. A thing that is not there (403, 404) may just not have arrived yet and is waited for,
 for a while; errors that pass are waited through until the timeout.
 """
@@ -8,163 +8,37 @@ for a while; errors that pass are waited through until the timeout.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import Any, Generic, TypeVar
 
-from ..errors import (
-    ConsistencyError,
-    MittwaldError,
-    NotFoundError,
-    OperationFailed,
-    PagingError,
-    PermissionDeniedError,
-    RateLimitError,
-    ServerError,
-    TransportError,
-    WaitTimeout,
-)
 from ..runtime.clock import Clock
 from ..runtime.concurrency import gather_bounded
 from ..runtime.concurrency.tasks import TaskSet
-from ..runtime.paging import Pages
+from ..runtime.errors import ApiClientError, PagingError, RateLimitError
+from .since import Demand
+from .waitable import FIRST_INTERVAL, PASSING, Key, Waitable, Waiter
 
 T = TypeVar("T")
 
-Key = tuple[str, ...]
-"""What a thing is asked for by; the last part is its id."""
-
-FIRST_INTERVAL, LONGEST_INTERVAL, _GROWTH = 1.0, 15.0, 1.5
-"""Seconds from the first poll of a watch to its second, at most between two, and how much longer each wait is."""
+LONGEST_INTERVAL, _GROWTH = 15.0, 1.5
+"""Seconds between two polls of a waiter at most, and how much longer each wait is than the one before."""
 _JITTER = 0.2
 """Part of the interval by which polls are moved at random, so that waiters of many processes do not march in step."""
 GRACE = 30.0
 """Seconds that a thing may be missing, right after its creation or later."""
 _TOGETHER = 0.5
-"""Part of its interval by which a watch is polled early when others are due: shared polls are fewer polls."""
+"""Part of its interval by which a waiter is polled early when others are due: shared polls are fewer polls."""
 _AT_ONCE = 16
 """Things asked for one by one at the same time."""
-
-_PASSING = (TransportError, ServerError, RateLimitError, ConsistencyError)
-
-
-class Waitable(Generic[T]):
-    """A kind of thing that can be waited for.
-
-    Args:
-        name: for messages.
-        get: asks for one.
-        state: what is shown as its state.
-        done, failed: what ends the wait.
-        id: its own id, as in the last part of a key. Needed for `list`.
-        list: all things of one scope; the scope is `""` where one list has them all.
-        scope: the scope of a key as far as it can be told without, or else with, the thing itself.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        get: Callable[[Key], Awaitable[T]],
-        *,
-        state: Callable[[T], str],
-        done: Callable[[T], bool],
-        failed: Callable[[T], bool],
-        id: Callable[[T], str] | None = None,
-        list: Callable[[str], Pages[Any]] | None = None,
-        scope: Callable[[T | None], str | None] = lambda thing: "",
-    ) -> None:
-        self.name: str = name
-        self.get: Callable[[Key], Awaitable[T]] = get
-        self.state: Callable[[T], str] = state
-        self.done: Callable[[T], bool] = done
-        self.failed: Callable[[T], bool] = failed
-        self.id: Callable[[T], str] | None = id
-        self.list: Callable[[str], Pages[Any]] | None = list
-        self.scope: Callable[[T | None], str | None] = scope
-
-
-class Waiter(Generic[T]):
-    """One waiter: what for, what it saw, and when it looks again."""
-
-    def __init__(self, kind: Waitable[T], key: Key, now: float, on_change: Callable[[str, T], object] | None) -> None:
-        self.kind: Waitable[T] = kind
-        self.key: Key = key
-        self.scope: str | None = kind.scope(None) if kind.list is not None else None
-        self.listable: bool = True
-        self.due: float = now
-        self.interval: float = FIRST_INTERVAL
-        self.last: T | None = None
-        self.error: MittwaldError | None = None
-        self.result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._state: str | None = None
-        self._missing_since: float | None = now
-        self._on_change = on_change
-
-    def __str__(self) -> str:
-        return f"{self.kind.name} {'/'.join(self.key)}".strip()
-
-    def saw(self, thing: T) -> None:
-        """The thing came; end the wait if that is what was waited for."""
-        if self.result.done():
-            return
-        kind = self.kind
-        try:
-            self.last, self.error, self._missing_since = thing, None, None
-            if kind.list is not None:
-                self.scope = kind.scope(thing)
-            state = kind.state(thing)
-            if state != self._state:
-                self._state = state
-                if self._on_change is not None:
-                    self._on_change(state, thing)
-            if kind.failed(thing):
-                raise OperationFailed(f"{self} failed: its state is {state!r}", state=state, last=thing)
-            if kind.done(thing):
-                self.result.set_result(thing)
-        except Exception as error:
-            self.fail(error)
-
-    def missed(self, now: float, grace: float, error: MittwaldError) -> None:
-        """The thing is not there, or not for us; end the wait if that lasts."""
-        self.error = error
-        if self.long_missing(now, grace):
-            self.fail(error)
-        elif self._missing_since is None:
-            self._missing_since = now
-
-    def long_missing(self, now: float, grace: float) -> bool:
-        return self._missing_since is not None and now - self._missing_since >= grace
-
-    def not_listed(self, now: float) -> None:
-        """A list came without the thing."""
-        if self._missing_since is None:
-            self._missing_since = now
-
-    def fail(self, error: BaseException) -> None:
-        if not self.result.done():
-            self.result.set_exception(error)
-
-    def forget(self) -> None:
-        """Nobody waits for the result any more, whatever it is."""
-        if not self.result.cancel() and not self.result.cancelled():
-            self.result.exception()
-
-    def failed_to_ask(self, error: Exception, now: float, grace: float) -> None:
-        """What an error of a poll means for this watch."""
-        if isinstance(error, NotFoundError | PermissionDeniedError):
-            self.missed(now, grace, error)
-        elif isinstance(error, _PASSING):
-            self.error = error
-        else:
-            self.fail(error)
-
-    def timed_out(self, seconds: float) -> WaitTimeout:
-        seen = "it was never seen" if self._state is None else f"its last state is {self._state!r}"
-        return WaitTimeout(f"{self} did not get ready within {seconds:g} s: {seen}", last=self.last)
+_FEW = 32
+"""Things of unknown scope from which on one of them is asked first, to find the list that has the others."""
+_FRUITLESS = 2
+"""Such lists without any of the others, beyond those that had some, after which they are asked for one by one."""
 
 
 class Poller(Generic[T]):
-    """Asks for all things of one kind that are waited for. Runs while somebody waits.
+    """Asks for all things of one kind that are waited for. Runs while there are waiters.
 
     Args:
         budget: seconds that one request takes of the request budget as it is now; 0 where nothing is known.
@@ -175,7 +49,7 @@ class Poller(Generic[T]):
     def __init__(
         self, kind: Waitable[T], *, clock: Clock, chance: Callable[[], float], budget: Callable[[], float], grace: float
     ) -> None:
-        self._kind = kind
+        self.kind: Waitable[T] = kind
         self._clock = clock
         self._chance = chance
         self._budget = budget
@@ -190,18 +64,32 @@ class Poller(Generic[T]):
 
     @property
     def idle(self) -> bool:
-        """Nobody waits."""
+        """There is no waiter."""
         return not self._watches
 
-    async def wait(self, key: Key, timeout: float | None, on_change: Callable[[str, T], object] | None) -> T:
-        """Wait until the thing is ready.
+    async def wait(
+        self,
+        key: Key,
+        timeout: float | None,
+        on_change: Callable[[str, T], object] | None,
+        demand: Demand[T] | None = None,
+        before: T | None = None,
+    ) -> T | None:
+        """Wait until the thing is ready, or gone: then the result is what was seen of it last, if anything.
+
+        Args:
+            key: what it is asked for by.
+            timeout: seconds, `None` for any time.
+            on_change: called with each new state.
+            demand: which states count.
+            before: the thing as read before, which may tell where it can be listed.
 
         Raises:
             OperationFailed: it reached a failed state.
             WaitTimeout: `timeout` seconds passed; the last error of a poll is chained.
-            MittwaldError: it is missing for longer than the grace, or cannot be asked for.
+            ApiClientError: it is missing for longer than the grace, or cannot be asked for.
         """
-        watch = Waiter(self._kind, key, self._clock.now(), on_change)
+        watch = Waiter(self.kind, key, self._clock.now(), on_change, demand, before)
         self._join(watch)
         timers = TaskSet()
         try:
@@ -240,7 +128,7 @@ class Poller(Generic[T]):
                 else:
                     await self._round(pending, now)
         except BaseException as error:
-            # Whatever it is, nobody may go on waiting for a poller that has gone.
+            # Whatever it is, no caller may go on waiting for a poller that has ended.
             for watch in self._pending():
                 watch.fail(error)
             if not isinstance(error, Exception):
@@ -255,9 +143,10 @@ class Poller(Generic[T]):
     async def _round(self, pending: Sequence[Waiter[T]], began: float) -> None:
         """Ask for everything that is due, as cheaply as it goes, and say when to ask again."""
         due = [watch for watch in pending if watch.due - _TOGETHER * watch.interval <= began]
-        asked: dict[Waiter[T], None] = dict.fromkeys(due)
+        asked: dict[Waiter[T], None] = {}
+        requests = await self._find_scopes(due, asked)
+        due = [watch for watch in due if watch not in asked]
         singles: dict[Key, list[Waiter[T]]] = {}
-        requests = 0
         for scope, group in self._listable(pending, due).items():
             if (pages := await self._ask_list(scope, group)) is None:
                 continue
@@ -267,11 +156,41 @@ class Poller(Generic[T]):
             due = [watch for watch in due if watch not in served]
         for watch in due:
             singles.setdefault(watch.key, []).append(watch)
+        asked.update(dict.fromkeys(due))
         await gather_bounded(singles.items(), self._ask_one, limit=_AT_ONCE)
         self._plan(asked, began, requests + len(singles))
 
+    async def _find_scopes(self, due: Sequence[Waiter[T]], asked: dict[Waiter[T], None]) -> int:
+        """Where only a thing itself says which list it is in, one of many leads to the list that has the others.
+
+        Adds who was asked for to `asked`; gives the number of requests."""
+        requests = fruitful = fruitless = 0
+        while self._lists and fruitless <= fruitful + _FRUITLESS:
+            lost: dict[Key, list[Waiter[T]]] = {}
+            for watch in due:
+                if watch.scope is None and watch.listable and watch not in asked and not watch.result.done():
+                    lost.setdefault(watch.key, []).append(watch)
+            if len(lost) <= _FEW:
+                break
+            key, probes = next(iter(lost.items()))
+            await self._ask_one((key, probes))
+            asked.update(dict.fromkeys(probes))
+            requests += 1
+            scope = probes[0].scope
+            if scope is None:
+                fruitless += 1
+                continue
+            others = [watch for watch in due if watch.scope is None and watch not in asked]
+            if (pages := await self._ask_list(scope, others, part=True)) is None:
+                break
+            requests += pages
+            found = [watch for watch in others if watch.scope is not None or watch.result.done()]
+            asked.update(dict.fromkeys(found))
+            fruitful, fruitless = (fruitful + 1, fruitless) if found else (fruitful, fruitless + 1)
+        return requests
+
     def _unlisted(self, watch: Waiter[T]) -> bool:
-        """Not in the list for so long that the thing itself has to say why, now and from now on."""
+        """Missing in the list for so long that the thing itself has to say why, now and from now on."""
         if watch.result.done() or not watch.long_missing(self._clock.now(), self._grace):
             return False
         watch.listable = False
@@ -287,6 +206,8 @@ class Poller(Generic[T]):
             if isinstance(watch.error, RateLimitError) and watch.error.retry_after is not None:
                 wait = max(wait, watch.error.retry_after)
             watch.due = now + wait
+            if watch.settles is not None and now < watch.settles < watch.due:
+                watch.due = watch.settles
             watch.interval = min(LONGEST_INTERVAL, watch.interval * _GROWTH)
 
     def _listable(self, pending: Sequence[Waiter[T]], due: Sequence[Waiter[T]]) -> dict[str, list[Waiter[T]]]:
@@ -303,33 +224,35 @@ class Poller(Generic[T]):
             if len({watch.key for watch in group if watch in dues}) > self._list_cost.get(scope, 1)
         }
 
-    async def _ask_list(self, scope: str, group: Sequence[Waiter[T]]) -> int | None:
-        """Find the things of `group` in one list. Gives the number of requests, `None` if lists do not work here."""
-        assert self._kind.list is not None
-        assert self._kind.id is not None
+    async def _ask_list(self, scope: str, group: Sequence[Waiter[T]], *, part: bool = False) -> int | None:
+        """Find the things of `group` in one list. Gives the number of requests, `None` if lists do not work here.
+
+        `part`: the list need not have all of them."""
+        assert self.kind.list is not None
+        assert self.kind.id is not None
         wanted: dict[str, list[Waiter[T]]] = {}
         for watch in group:
             wanted.setdefault(watch.key[-1], []).append(watch)
         pages = 0
         try:
-            async with aclosing(self._kind.list(scope).with_options(ahead=0).pages()) as stream:
+            async with aclosing(self.kind.list(scope).with_options(ahead=0).pages()) as stream:
                 async for page in stream:
                     pages += 1
                     for thing in page.items:
-                        for watch in wanted.pop(self._kind.id(thing), ()):
-                            watch.saw(thing)
+                        for watch in wanted.pop(self.kind.id(thing), ()):
+                            watch.saw(thing, self._clock.now())
                     if not wanted:
                         break
-        except MittwaldError as error:
+        except ApiClientError as error:
             cause = error.__cause__ if isinstance(error, PagingError) else error
-            if not isinstance(cause, _PASSING):
+            if not isinstance(cause, PASSING):
                 self._lists = False
                 return None
-            for watch in group:
+            for watch in () if part else group:
                 watch.error = cause
             return pages + 1
         now = self._clock.now()
-        for watches in wanted.values():
+        for watches in () if part else wanted.values():
             for watch in watches:
                 watch.not_listed(now)
         self._list_cost[scope] = pages
@@ -338,13 +261,13 @@ class Poller(Generic[T]):
     async def _ask_one(self, single: tuple[Key, list[Waiter[T]]]) -> None:
         key, watches = single
         try:
-            thing = await self._kind.get(key)
+            thing = await self.kind.get(key)
         except Exception as error:
             for watch in watches:
                 watch.failed_to_ask(error, self._clock.now(), self._grace)
         else:
             for watch in watches:
-                watch.saw(thing)
+                watch.saw(thing, self._clock.now())
 
 
 async def _sleep(clock: Clock, seconds: float) -> None:

@@ -135,6 +135,19 @@ def test_the_audit_names_what_is_missing(tmp_path: Path) -> None:
     assert last.endswith(f"{len(lines)} domains lack something")
 
 
+def test_databases_are_upgraded_on_yes(tmp_path: Path) -> None:
+    assert "say --yes" in demo("upgrade_mysql", folder=tmp_path)
+    lines = demo("upgrade_mysql", "--most", "1", "--yes", folder=tmp_path).splitlines()
+    assert len(lines) == 1
+    assert lines[0].endswith("-> 8.4")
+
+
+def test_a_challenge_is_added_and_taken_away(tmp_path: Path) -> None:
+    added, removed = demo("dns_challenge", folder=tmp_path).splitlines()
+    assert added.endswith(" TXT ['token']")
+    assert removed.endswith(" TXT []")
+
+
 def test_a_site_is_created_step_by_step(tmp_path: Path) -> None:
     lines = demo("create_site", folder=tmp_path).splitlines()
     assert lines[0].endswith("is ready")
@@ -203,7 +216,7 @@ def test_traces_and_metrics_are_printed(tmp_path: Path) -> None:
     out = demo("telemetry", folder=tmp_path)
     assert '"name": "project-list-projects"' in out
     assert '"http.response.status_code": 200' in out
-    assert '"name": "mittwald.requests"' in out
+    assert '"name": "http.client.request.duration"' in out
 
 
 @pytest.mark.parametrize(

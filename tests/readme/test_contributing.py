@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from mittwald_async.waiting import poller
+from mittwald_async.waiting import waitable
 
 from .blocks import README
 
@@ -63,7 +63,7 @@ def test_the_commands_that_are_named_work() -> None:
 
 
 def test_the_words_of_waiters_and_resources_are_those_of_the_code() -> None:
-    fields = set(inspect.signature(poller.Waitable).parameters)
+    fields = set(inspect.signature(waitable.Waitable).parameters)
     words = set(re.findall(r"`(\w+)`", section("A waiter"))) & {"done", "failed", "list", "id", "scope", "state"}
     assert words == {"done", "failed", "list", "id", "scope"}
     assert words <= fields

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import sys
 import zlib
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -35,12 +37,8 @@ def raw_deflate(data: bytes) -> bytes:
 
 
 PACKERS: dict[str, Any] = {"gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstd.compress}
-try:
-    import brotli  # type: ignore[import-untyped]
-
-    PACKERS["br"] = brotli.compress
-except ImportError:
-    pass
+if find_spec("brotli"):
+    PACKERS["br"] = import_module("brotli").compress
 
 
 @pytest.mark.parametrize("coding", PACKERS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, TypeVar, cast
 
@@ -11,10 +12,12 @@ from mittwald_async.api.app import AppGroup
 from mittwald_async.api.backup import BackupGroup
 from mittwald_async.api.container import ContainerGroup
 from mittwald_async.api.contract import ContractGroup
+from mittwald_async.api.cronjob import CronjobGroup
 from mittwald_async.api.database import DatabaseGroup
 from mittwald_async.api.domain import DomainGroup
+from mittwald_async.api.groups import Groups
+from mittwald_async.api.mail import MailGroup
 from mittwald_async.api.project import ProjectGroup
-from mittwald_async.client import Mittwald
 from mittwald_async.errors import ClientStateError, NotFoundError
 from mittwald_async.runtime.operation import Operation, Response, Sender
 from mittwald_async.runtime.structs import UNSET
@@ -32,6 +35,7 @@ class Account(Sender):
         trouble: called with the operation id before every answer; may raise.
         asked: `(seconds, operation id, path)` of every request.
         page: items per page at most.
+        writes: what this client changed: seconds since the start, and the moment by the server's clock.
     """
 
     def __init__(self) -> None:
@@ -47,6 +51,10 @@ class Account(Sender):
         self.backup = BackupGroup(self)
         self.container = ContainerGroup(self)
         self.contract = ContractGroup(self)
+        self.cronjob = CronjobGroup(self)
+        self.mail = MailGroup(self)
+        self.writes: dict[str, tuple[float, datetime]] = {}
+        self.sender = self
         self.database = DatabaseGroup(self)
         self.domain = DomainGroup(self)
 
@@ -62,7 +70,11 @@ class Account(Sender):
         return round(asyncio.get_running_loop().time() - self.began, 6)
 
     def waiters(self, chance: float = 0.5) -> Waiters:
-        return Waiters(cast("Mittwald", self), clock=VirtualClock(), chance=lambda: chance)
+        return Waiters(cast("Groups", self), clock=VirtualClock(), chance=lambda: chance)
+
+    def last_write(self, id: str) -> tuple[float, datetime] | None:
+        found = self.writes.get(id)
+        return None if found is None else (self.now - found[0], found[1])
 
     def asked_for(self, operation_id: str) -> list[float]:
         return [at for at, asked, _ in self.asked if asked == operation_id]
@@ -85,7 +97,7 @@ class Account(Sender):
         if operation.paging is not None:
             query = query or {}
             scope = path[0] if path else query.get("projectId")
-            listed = [thing for thing in there.values() if scope is None or thing.project_id == scope]
+            listed = [thing for thing in there.values() if scope is None or scope in (thing.project_id, thing.within)]
             limit, skip = query.get("limit"), query.get("skip") or 0
             assert isinstance(skip, int)
             size = min(limit, self.page) if isinstance(limit, int) else len(listed)
@@ -100,7 +112,7 @@ class Account(Sender):
 
 
 def thing(id: str = "x", **values: Any) -> SimpleNamespace:
-    return SimpleNamespace(id=id, **{"project_id": "p", **values})
+    return SimpleNamespace(id=id, **{"project_id": "p", "within": None, **values})
 
 
 def states(

@@ -14,9 +14,11 @@ from mittwald_async import Mittwald
 from mittwald_async.emulator import Emulator
 from mittwald_async.emulator.faults import Fault
 from mittwald_async.emulator.options import Transitions
-from mittwald_async.errors import OperationFailed
+from mittwald_async.errors import BadRequestError, OperationFailed
+from mittwald_async.models.database import CreateMySqlDatabase, CreateMySqlUserWithDatabase
 from mittwald_async.runtime.concurrency import gather_bounded
 from mittwald_async.waiting import Waiters
+from mittwald_async.waiting.waiters import RemembersWrites
 
 
 class FastClock:
@@ -129,3 +131,39 @@ async def test_what_is_there_already_is_ready_at_once() -> None:
         services = [service async for service in mw.container.list_accessible_services() if service.status == "running"]
         for service in services[:2]:
             assert (await wait.service_running(service.stack_id, service.id)).id == service.id
+
+
+async def test_a_client_remembers_what_it_changed() -> None:
+    """Its clones as well; a create below a thing changes another thing, a refused write nothing."""
+    async with account() as (_, mw, _wait):
+        project = await mw.project.list_projects().first()
+        assert project is not None
+        pipeline = mw.sender
+        assert isinstance(pipeline, RemembersWrites)
+        await mw.mail.create_deliverybox(project.id, description="box", password="Correct-Horse-9-Battery")
+        assert pipeline.last_write(project.id) is None
+        with pytest.raises(BadRequestError):
+            await mw.project.update_project(project.id, description=5)  # type: ignore[arg-type]
+        assert pipeline.last_write(project.id) is None
+        await mw.with_options(consistency="off").project.update_project(project.id, description="shop")
+        found = pipeline.last_write(project.id)
+        assert found is not None
+        assert 0 <= found[0] < 5
+        assert abs((datetime.now(UTC) - found[1]).total_seconds()) < 5
+
+
+async def test_a_version_patched_moments_ago_is_waited_for() -> None:
+    """Reported for mittwald/cli (2005): ready at once, though the change had not even begun."""
+    async with account(transitions=Transitions(length=1.0, failing=0.0)) as (_, mw, _wait):
+        project = await mw.project.list_projects().first()
+        assert project is not None
+        created = await mw.database.create_mysql_database(
+            project.id,
+            database=CreateMySqlDatabase(description="shop", version="8.0"),
+            user=CreateMySqlUserWithDatabase(password="Correct-Horse-9-Battery", access_level="full"),
+        )
+        before = await mw.wait.mysql_database_ready(created.id)
+        await mw.database.patch_mysql_database(created.id, version="8.4")
+        after = await mw.wait.mysql_database_ready(created.id)
+        assert after.version == "8.4"
+        assert after.status_set_at > before.status_set_at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .download import Download, DownloadStream
+from .text_lines import TextLines
 from .transfer import StreamResponse, StreamSender
 from .upload import File, MultipartBody, Upload, multipart
 
@@ -13,6 +14,7 @@ __all__ = [
     "MultipartBody",
     "StreamResponse",
     "StreamSender",
+    "TextLines",
     "Upload",
     "multipart",
 ]

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
 import msgspec
 from typing_extensions import TypeVar
@@ -121,6 +121,14 @@ class Pages(Generic[T]):
 
     def __await__(self) -> Generator[Any, Any, Page[T]]:
         return with_falling_size(self._fetch, self._sizes, self._at, self._size(None)).__await__()
+
+    if not TYPE_CHECKING:  # for checkers it cannot be looped over at all
+
+        def __iter__(self) -> NoReturn:
+            raise TypeError(
+                "a list comes from the server piece by piece: use `async for item in …`, `await ….collect()` for a list of "
+                "all items, or `(await …).items` for those of the first page"
+            )
 
     def __aiter__(self) -> ItemStream[T]:
         return ItemStream(self._stream())

@@ -14,6 +14,7 @@ from ..options import Options
 from ..ratelimit import Policy, Slot
 from . import events
 from .call import Call, Shared
+from .changes import server_time
 from .follow_up import FollowUp
 from .guarded_attempt import GuardedAttempt
 from .header_builder import HeaderBuilder
@@ -22,6 +23,7 @@ from .own_writes import OwnWrites
 from .session import MACHINERY, Session, WireRequest
 from .time_limits import TimeLimits
 from .token_requests import TokenRequests
+from .write_watch import WRITE_WATCH
 
 _log = events.logger
 
@@ -47,6 +49,7 @@ class AttemptLoop:
         self.shared: Shared = shared
         self._policy = Policy(**{name: getattr(options, name) for name in Policy.__struct_fields__})
         self._observers = options.observers
+        self._max_retries = options.max_retries
         self._headers = HeaderBuilder(shared.profile, options, MACHINERY)
         self._limits = TimeLimits(options, shared)
         self._writes = OwnWrites(shared, options)
@@ -70,6 +73,9 @@ class AttemptLoop:
         limiter = shared.limiter
         assert limiter is not None
         credentials = shared.credentials
+        watch = None if call.compiled.safe else WRITE_WATCH.get()
+        if watch is not None:
+            watch.entered(None if credentials is None else credentials.identity, str(shared.origin))
         try:
             while True:
                 call.number += 1
@@ -85,6 +91,10 @@ class AttemptLoop:
                 failure: TransportError | None = None
                 response: RawResponse | None = None
                 try:
+                    if watch is not None:
+                        call.sent = False
+                        await watch.sending()
+                        call.sent = True
                     if self._plain and not stream:
                         response = await session.exchange(
                             WireRequest(call.method, call.url, self._headers.for_call(call), call.content),
@@ -99,6 +109,8 @@ class AttemptLoop:
                     call.sent = call.sent and not isinstance(error, NotSentError)
                 finally:
                     slot.release(sent=call.sent)
+                if watch is not None and watch.answered(None if response is None else response.status, sent=call.sent):
+                    call.retries = self._max_retries
                 if response is not None and 200 <= response.status < 300 and not call.further:
                     break
                 await self._next_attempt(session, call, response, failure)
@@ -107,6 +119,9 @@ class AttemptLoop:
             raise
         if call.retries or shared.quota.tokens < shared.quota.capacity:
             shared.quota.give(call.cost if call.retries else 1)
+        if not call.compiled.safe and not call.off_origin:
+            now, moment = shared.clock.now(), server_time(response.headers, shared.wall())
+            shared.changes.wrote(call.method, call.path, response.body, now, moment)
         if writes.active and not call.off_origin and (not call.compiled.safe or call.event is not None):
             writes.learn(call, response)
         if call.observers is not None:

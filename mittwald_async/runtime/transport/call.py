@@ -19,6 +19,7 @@ from ..errors import ClientStateError
 from ..lists import ListContext
 from ..operation import Attempt
 from . import events
+from .changes import ChangeLog
 from .compiled_operation import CompiledOperation
 from .consistency import EventLog
 from .encoding import Content, segment
@@ -170,6 +171,7 @@ class Shared:
         self.chance: Callable[[], float] = chance
         self.wall: Callable[[], datetime] = wall
         self.event_log: EventLog = EventLog(profile.scope_parameters)
+        self.changes: ChangeLog = ChangeLog()
         self.quota: Quota = Quota()
         self.session: Session | None = None
         self.limiter: Limiter | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
 from msgspec import UNSET
@@ -138,6 +139,12 @@ class Pipeline:
         if known.accept and known.accept != self._accept:
             call.extra = {"Accept": known.accept}
         return call
+
+    def last_write(self, id: str) -> tuple[float, datetime] | None:
+        """How many seconds ago this client or a clone of it last changed the thing with this id, and when that was by
+        the server's clock; `None`: not lately."""
+        found = self.shared.changes.last(id)
+        return None if found is None else (self.shared.clock.now() - found[0], found[1])
 
     def _response(self, call: Call, response: RawResponse, data: T) -> Response[T]:
         """A value with everything around it."""

@@ -230,15 +230,18 @@ class Session:
         """
         content = request.content
         response: aiohttp.ClientResponse | None = None
+        arrived: list[bytes] = []
         watched, timeout = self._watch_over(limits, content)
         try:
             response = await self._send(request, timeout, watched)
             budget = None if answered is None else answered(response.status, response.headers)
-            received = await _read(response, stream)
+            received = await _read(response, stream, arrived)
             received.rate_limit = budget
             return received
         except (aiohttp.ClientError, OSError, ValueError) as error:
             problem = _failed(error, content)
+            if response is not None and arrived:
+                problem.partial = b"".join((*arrived, _left_in(response)))
         except asyncio.CancelledError:
             _drop(response)
             if unsent is not None and watched.never_sent:
@@ -312,8 +315,8 @@ class Session:
         return arguments
 
 
-async def _read(response: aiohttp.ClientResponse, stream: bool) -> RawResponse:
-    """The body, as much of it as is wanted."""
+async def _read(response: aiohttp.ClientResponse, stream: bool, arrived: list[bytes]) -> RawResponse:
+    """The body, as much of it as is wanted. What there is of it is in `arrived`, should it break off."""
     status = response.status
     if not 200 <= status < 300:
         return await _bounded(response)
@@ -321,7 +324,11 @@ async def _read(response: aiohttp.ClientResponse, stream: bool) -> RawResponse:
         return StreamedResponse(status, response.headers, source=response)
     body = response.content
     # Mostly the body came with the head: then there is nothing to wait for.
-    return RawResponse(status, response.headers, body.read_nowait() if body.is_eof() else await response.read())
+    if body.is_eof():
+        return RawResponse(status, response.headers, body.read_nowait())
+    while piece := await body.readany():
+        arrived.append(piece)
+    return RawResponse(status, response.headers, b"".join(arrived))
 
 
 def _failed(error: Exception, content: Content | None) -> TransportError:

@@ -1,0 +1,101 @@
+"""A staged roll-out: many sites, each project → WordPress → hostname, every step waiting for the one before.
+
+The first few sites go first; the rest follows only where all of those are done. Whatever ends the program, the next start
+goes on with every site at the step it was in.
+
+    python examples/staged_rollout.py SERVER_ID hostnames.csv --journal sites.journal
+"""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+from pathlib import Path
+from typing import Any
+
+from create_site import newest_wordpress
+from demo import connected, options, run
+
+from mittwald_async import bulk
+from mittwald_async.models.app import SavedUserInput
+from mittwald_async.models.ingress import Path as IngressPath
+from mittwald_async.models.ingress import TargetInstallation
+
+Results = tuple[Any, ...]
+
+
+async def main(arguments: argparse.Namespace) -> None:
+    async with connected(arguments.demo) as mw:
+        server = arguments.server or next(s.id for s in await mw.project.list_servers().collect())
+        if arguments.table is None:
+            rows: list[dict[str, Any]] = [{"hostname": f"www.shop-{n}.example"} for n in range(1, 6)]
+        else:
+            rows = list(bulk.read_rows(arguments.table))
+        version = await newest_wordpress(mw)
+        asked = {question.name for question in version.user_inputs or []}
+        find_project = bulk.verifier_for("project-create-project", marker="description")
+        assert find_project is not None
+
+        async def create(row: dict[str, Any]) -> str:
+            return (await mw.project.create_project(server, description=row["hostname"])).id
+
+        async def created(row: dict[str, Any]) -> Any:
+            verdict = await find_project(mw, path={"serverId": server}, body={"description": row["hostname"]})
+            return (verdict[0], verdict[1]["id"]) if isinstance(verdict, tuple) else verdict
+
+        async def ready(row: dict[str, Any], results: Results) -> None:
+            await mw.wait.project_ready(results[0], timeout=900)
+
+        async def install(row: dict[str, Any], results: Results) -> str:
+            answers = {
+                "site_title": row["hostname"],
+                "admin_email": "kim@example.org",
+                "admin_user": "admin",
+                "admin_pass": secrets.token_urlsafe(24),  # to be reset by whoever takes the site over
+                "host": f"https://{row['hostname']}",
+            }
+            inputs = [SavedUserInput(name=name, value=value) for name, value in answers.items() if name in asked]
+            installation = await mw.app.request_appinstallation(
+                results[0],
+                app_version_id=version.id,
+                description=row["hostname"],
+                update_policy="patchLevel",
+                user_inputs=inputs,
+            )
+            return installation.id
+
+        async def installed(row: dict[str, Any], results: Results) -> None:
+            await mw.wait.app_installation_ready(results[2], timeout=1800)
+
+        async def publish(row: dict[str, Any], results: Results) -> str:
+            target = IngressPath(path="/", target=TargetInstallation(installation_id=results[2]))
+            ingress = await mw.domain.ingress_create_ingress(
+                hostname=row["hostname"], paths=[target], project_id=results[0]
+            )
+            return ingress.id
+
+        async with bulk.Journal(arguments.journal, client=mw) as journal:
+            for stage in (rows[: arguments.first], rows):
+                failed = 0
+                sites = journal.run(
+                    stage,
+                    create,
+                    key=lambda row: row["hostname"],
+                    verify=created,
+                    then=[ready, install, installed, publish],
+                )
+                async for done in sites:
+                    failed += not done.ok
+                    print(f"{done.state:8} {done.key} {done.error or ''}".rstrip())
+                print(f"{len(stage) - failed} of {len(stage)} sites are online")
+                if failed:
+                    raise SystemExit("stopped: look at what failed, then start it again")
+
+
+if __name__ == "__main__":
+    parser = options(__doc__)
+    parser.add_argument("server", nargs="?", help="id of the server (default: the account's first)")
+    parser.add_argument("table", type=Path, nargs="?", help=".csv with a column `hostname`")
+    parser.add_argument("--first", type=int, default=2, metavar="N", help="sites that go first (default: %(default)s)")
+    parser.add_argument("--journal", type=Path, default=Path("sites.journal"), help="file that knows what is done")
+    run(main, parser)

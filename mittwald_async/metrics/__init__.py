@@ -1,0 +1,6 @@
+"""Metrics of projects: `await mw.metrics.query("…PromQL…", project_id=project.id, start=yesterday)`."""
+
+from .queries import READY_MADE, Metrics
+from .series import MetricsError, Sample, Series, SeriesList
+
+__all__ = ["READY_MADE", "Metrics", "MetricsError", "Sample", "Series", "SeriesList"]

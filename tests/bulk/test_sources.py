@@ -1,0 +1,91 @@
+"""Where rows come from, and the passwords that are made up for them."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mittwald_async import bulk
+from mittwald_async.bulk.passwords import random_password
+from mittwald_async.bulk.sources import numbered_rows
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_first_line_shows_what_separates_cells(tmp_path: Path, delimiter: str) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(f"id{delimiter}name\n1{delimiter}Käse\n", encoding="utf-8-sig")
+    assert list(bulk.read_rows(path)) == [{"id": "1", "name": "Käse"}]
+
+
+def test_rows_are_counted_as_a_spreadsheet_does_and_empty_cells_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text('id,name\n1,"two\nlines"\n,\n3,\n4,x,y\n', encoding="utf-8")
+    found = [(row.number, row.values, row.surplus) for row in numbered_rows(path)]
+    assert found == [
+        (2, {"id": "1", "name": "two\nlines"}, 0),
+        (4, {"id": "3"}, 0),
+        (5, {"id": "4", "name": "x"}, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", b"", "no heads of columns"),
+        ("a.csv", b"id,,name\n", "column 2 has no head"),
+        ("a.csv", b"id,id\n", "two columns 'id'"),
+        ("a.csv", b"id\n\xff\xfe\n", "not UTF-8"),
+        ("a.csv", b'id\n"open\n', "not a CSV file"),
+        ("a.jsonl", b'{"id": 1}\n{"id": \n', "row 2: not JSON"),
+        ("a.jsonl", b"[1]\n", "row 1: must be an object"),
+        ("a.xlsx", b"id,name\n", "not an Excel file"),
+        ("a.txt", b"", "name the format"),
+    ],
+)
+def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    if name.endswith("xlsx"):
+        pytest.importorskip("openpyxl")
+    with pytest.raises(bulk.SourceError, match=said):
+        list(bulk.read_rows(path))
+
+
+def test_a_sheet_gives_plain_values(tmp_path: Path) -> None:
+    openpyxl: Any = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for line in (["id", "when", "size", None], [7, datetime(2026, 1, 2, 3, 4), 2.5, None], [None, None, None, None]):
+        book.active.append(line)
+    book.save(tmp_path / "rows.xlsx")
+    assert list(bulk.read_rows(tmp_path / "rows.xlsx")) == [{"id": 7, "when": "2026-01-02T03:04:00", "size": 2.5}]
+
+
+def test_a_query_reads_and_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.sqlite"
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("CREATE TABLE project (id, name)")
+        file.execute("INSERT INTO project VALUES ('p-1', NULL)")
+    assert list(bulk.query(path, "SELECT id, name FROM project")) == [{"id": "p-1"}]
+    for wrong in ("DELETE FROM project", "SELECT nothing FROM project", "PRAGMA user_version = 7"):
+        with pytest.raises(bulk.SourceError):
+            list(bulk.query(path, wrong))
+    with pytest.raises(bulk.SourceError, match="no such file"):
+        list(bulk.query(tmp_path / "none", "SELECT 1"))
+    assert list(bulk.query(path, "SELECT count(*) AS n FROM project")) == [{"n": 1}]
+
+
+def test_passwords_are_as_the_api_wants_them() -> None:
+    made = [random_password(least, most) for least, most in ((None, None), (40, None), (None, 12), (8, 64)) * 250]
+    assert len(set(made)) == len(made)
+    assert {len(password) for password in made} == {24, 40, 12}
+    for password in made:
+        assert password[0].isalpha()
+        assert any(sign.islower() for sign in password)
+        assert any(sign.isupper() for sign in password)
+        assert any(sign.isdigit() for sign in password)
+        assert any(not sign.isalnum() for sign in password)

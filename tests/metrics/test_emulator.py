@@ -1,0 +1,26 @@
+"""Metrics of the emulator's account."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from mittwald_async import Mittwald
+from mittwald_async.emulator import Emulator
+from mittwald_async.metrics import MetricsError
+
+
+async def test_usage_of_a_project_and_a_query_that_is_none() -> None:
+    async with Emulator(drift=0.0) as api, Mittwald(api.token, base_url=api.url) as mw:
+        project = await mw.project.list_projects().first()
+        assert project is not None
+        found = await mw.metrics.usage(project.id, start=timedelta(hours=6))
+        assert [one.ref_id for one in found] == ["cpu", "memory", "storage", "requests"]
+        assert all(one.latest is not None and 60 < len(one.times) < 80 for one in found)
+        assert found.to_arrow().num_rows == sum(len(one.times) for one in found)
+        (now,) = await mw.metrics.instant("sum(container_memory_working_set_bytes)", project_id=project.id)
+        assert now.latest is not None
+        with pytest.raises(MetricsError, match="parse error"):
+            await mw.metrics.instant("sum(")
+        assert list(await mw.metrics.instant("up", project_id="nobody-s")) == []
