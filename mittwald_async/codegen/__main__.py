@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import keyword
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,8 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # names of the document may be in any alphabet
     try:
-        config = load_config(options.config)
-        return _run(options.spec or config.document, options.out, options.check, config)
+        own = options.out.resolve() == PACKAGE
+        config = load_config(options.config or DEFAULT_PATH) if own or options.config else Config()
+        return _run(options.spec or config.document, options.out, options.check, config, own)
     except DocumentError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -41,29 +43,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m mittwald_async.codegen",
-        description="Write api/, models/ and operations.py from an OpenAPI 3.0 document.",
+        description="Write a client package from an OpenAPI 3 document, in JSON or YAML. The package of mittwald's API"
+        " itself has a client of its own: there, api/, models/ and operations.py are written.",
     )
     parser.add_argument("--spec", metavar="PATH|URL", help="the document (default: what the configuration names)")
     parser.add_argument(
-        "--out", type=Path, default=PACKAGE, help="package directory to write into (default: this package)"
+        "--out", type=Path, default=PACKAGE, help="package directory to write, made if need be (default: this package)"
     )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and tell what differs")
     parser.add_argument(
-        "--config", type=Path, default=DEFAULT_PATH, help="what is known of the API beside the document"
+        "--config",
+        type=Path,
+        help="what is known of the API beside the document (default: mittwald's for this package)",
     )
     parser.add_argument("--version", action="version", version=GENERATOR_VERSION)
     return parser
 
 
-def _run(spec: str, out: Path, check: bool, config: Config) -> int:
+def _run(spec: str, out: Path, check: bool, config: Config, own: bool) -> int:
     if not spec:
         raise DocumentError("no document: the configuration names none, give --spec")
-    if not out.is_dir():
-        raise DocumentError(f"{out} is no directory")
-    made = compile_document(load(spec), config)
+    package = out.resolve().name
+    if not package.isidentifier() or keyword.iskeyword(package):
+        raise DocumentError(
+            f"{out}: {package!r} cannot be imported; give --out a directory that is named like a module"
+        )
+    if out.exists() and not out.is_dir():
+        raise DocumentError(f"{out} is not a directory")
+    if not out.parent.is_dir():
+        raise DocumentError(f"{out.parent} is not a directory: make it first")
+    made = compile_document(load(spec), config, "" if own else package)
     if not check:
+        _make(out)
         recover(out)
-    old = present(out)
+    old = present(out, made.files)
     differing = difference(old, made.files)
     _report(made, old, differing)
     if not differing:
@@ -75,6 +88,13 @@ def _run(spec: str, out: Path, check: bool, config: Config) -> int:
     replace(out, made.files)
     print(f"{out}: {len(made.files)} files written")
     return 0
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(exist_ok=True)
+    except OSError as error:
+        raise DocumentError(f"{out} cannot be made: {error.strerror or error}") from error
 
 
 def _report(made: Compiled, old: dict[str, str], differing: list[str]) -> None:

@@ -38,7 +38,7 @@ class Calls:
         self._schemas = schemas
         self._findings = findings
         self._bodies = Bodies(schemas, findings)
-        self._results = Results(schemas, findings, config.paging)
+        self._results = Results(schemas, findings, config)
         self._naming = MethodNames(config, findings)
         self._ids: dict[str, str] = {}
 
@@ -111,7 +111,7 @@ class Calls:
             self._findings.add("operationId", pointer, f"none: called {operation_id}")
         other = self._ids.get(operation_id)
         if other is not None:
-            wanted, operation_id = operation_id, free_name(operation_id, [f"{operation_id}-"], self._ids)
+            wanted, operation_id = operation_id, free_name(operation_id, [], self._ids)
             self._findings.add("renamed", pointer, f"called {operation_id}: {other} has the operationId {wanted!r} too")
         self._ids[operation_id] = pointer
         return operation_id

@@ -95,6 +95,9 @@ class Config:
     """Extension key of operations that the provider has taken back."""
     methods: str = "operation_id"
     """What methods are named after: `operation_id`, or `path` (method and route)."""
+    free_properties: str = "ignore"
+    """What becomes of properties that are not declared where the document says `additionalProperties: true`: `ignore`
+    (the object is a class, they are left out) or `keep` (the object is a plain mapping, nothing is left out)."""
     path_prefixes: tuple[str, ...] = ()
     """Beginnings of paths that say nothing about what is there; the longest that fits is dropped for names."""
     groups: Json = field(default_factory=dict[str, Any])
@@ -154,8 +157,8 @@ def load_config(path: Path = DEFAULT_PATH) -> Config:
     entries = data.pop("correction", [])
     if not is_object(api) or not is_array(entries):
         raise DocumentError(f"configuration {path.name} needs one table [api] and tables [[correction]]")
-    tables = {name: _names(data.pop(name, {}), name, path.name) for name in _TABLES}
-    nested = {name: _nested(kind, data.pop(name, {}), name, path.name) for name, kind in _NESTED.items()}
+    tables: Json = {name: _names(data.pop(name, {}), name, path.name) for name in _TABLES}
+    nested: Json = {name: _nested(kind, data.pop(name, {}), name, path.name) for name, kind in _NESTED.items()}
     unknown = sorted([*data, *(set(api) - _API_KEYS)])
     if unknown:
         raise DocumentError(f"configuration {path.name} has an unknown key {unknown[0]!r}")
@@ -167,6 +170,8 @@ def load_config(path: Path = DEFAULT_PATH) -> Config:
         raise DocumentError(f"configuration {path.name}: {wrong[0]} must be a text")
     if api.get("methods", "path") not in ("operation_id", "path"):
         raise DocumentError(f'configuration {path.name}: methods must be "operation_id" or "path"')
+    if api.get("free_properties", "keep") not in ("ignore", "keep"):
+        raise DocumentError(f'configuration {path.name}: free_properties must be "ignore" or "keep"')
     if "client" in api and not (api["client"].isidentifier() and api["client"][0].isupper()):
         raise DocumentError(f"configuration {path.name}: client must be the name of a class, such as Shop")
     try:

@@ -188,6 +188,9 @@ class Result:
     status: int
     type: Type
     content_type: str | None
+    envelope: tuple[str, Type] | None = None
+    """Where the type is an envelope, as the configuration describes them: the property with what the caller wants, and
+    its type."""
 
 
 @dataclass(frozen=True)
@@ -238,6 +241,15 @@ class Redirect:
 
 
 @dataclass(frozen=True)
+class PagingNames:
+    """What the parameters of pages are called on the wire, in most lists of an API."""
+
+    limit: str = "limit"
+    skip: str = "skip"
+    page: str = "page"
+
+
+@dataclass(frozen=True)
 class Server:
     """A base URL. Variables stand in braces: for each its default and the values it may have (none: any)."""
 
@@ -274,3 +286,4 @@ class Surface:
     servers: tuple[Server, ...] = ()
     schemes: tuple[SecurityScheme, ...] = ()
     """Those that operations demand, the most demanded one first."""
+    paging_names: PagingNames = PagingNames()

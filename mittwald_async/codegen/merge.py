@@ -203,8 +203,8 @@ class Merger:
         rest = {key: value for key, value in union.items() if key not in (word, "discriminator")}
         whole = self._merge(base, rest, pointer, depth) if structure(rest) else base
         alternatives: list[Json] = union[word]
-        others = next((whole[name] for name in _UNIONS if name in whole), [])
-        if len(alternatives) * max(len(others), 1) > _MOST_VARIANTS:
+        others = sum(len(whole[name]) for name in _UNIONS if name in whole)
+        if len(alternatives) * max(others, 1) > _MOST_VARIANTS:
             self._findings.add("union", pointer, "unions within each other: too many combinations, read as any value")
             return {}
         made: list[Json] = []

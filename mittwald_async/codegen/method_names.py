@@ -165,7 +165,7 @@ class MethodNames:
         if wanted_name:
             candidates = [identifier(wanted_name)]
         elif self._config.methods == "path":
-            candidates = route_names(method, self._without_prefix(path), (tag, group), is_list(responses))
+            candidates = route_names(method, self._without_prefix(path), (tag, group), is_list(responses, path))
         else:
             candidates = [operation_name(operation_id, group)]
         taken = {name for owner, name in self._names if owner == group}
@@ -210,21 +210,28 @@ class MethodNames:
         return path
 
 
-def is_list(responses: Json) -> bool:
-    """Whether the first success is an array, or an object around one."""
+_OF_ITEMS = frozenset(
+    ["data", "items", "results", "entries", "list", "records", "rows", "values", "content", "objects"]
+)
+"""Properties that hold the items of a list."""
+
+
+def is_list(responses: Json, path: str = "") -> bool:
+    """Whether the first success is an array, or an object around one that is called like what the path ends in."""
+    last = next((step for step in reversed(path.split("/")) if step and not step.startswith("{")), "")
     for status, response in responses.items():
         if status.startswith("2"):
             for media in response.get("content", {}).values():
-                return _holds_array(media.get("schema", {}))
+                return _holds_items(media.get("schema", {}), {*_OF_ITEMS, squashed(last)})
     return False
 
 
-def _holds_array(schema: Json, depth: int = 0) -> bool:
+def _holds_items(schema: Json, names: set[str], depth: int = 0) -> bool:
     if schema.get("type") == "array":
         return True
     parts: Json = schema.get("properties", {})
     return depth < 2 and any(
-        _holds_array(part, depth + 1) for name, part in parts.items() if isinstance(part, dict) and name != "details"
+        _holds_items(part, names, depth + 1) for name, part in parts.items() if squashed(name) in names
     )
 
 
@@ -242,7 +249,8 @@ def route_names(method: str, path: str, group: Sequence[str], lists: bool) -> li
     nouns = [(number, step) for number, step in enumerate(steps) if not step.startswith("{")]
     said = {squashed(singular(word)) for name in group for word in words(name)} | {squashed(name) for name in group}
     start = max((place + 1 for place, (_, step) in enumerate(nouns) if _says(step, said)), default=0)
-    found = [_route_name(method, steps, nouns[place:], lists) for place in (*range(start, 0, -1), 0)]
+    places = [place for place in range(start, 0, -1) if place == start or not _says(nouns[place][1], said)]
+    found = [_route_name(method, steps, nouns[place:], lists) for place in (*places, 0)]
     ids = [snake(step.strip("{}")) for step in steps if step.startswith("{")]
     if ids:
         found.append(f"{found[-1]}_by_{'_and_'.join(ids)}")

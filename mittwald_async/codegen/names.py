@@ -74,14 +74,15 @@ def class_name(text: str) -> str:
     return text if usable else pascal(text)
 
 
+UNSPEAKABLE = re.compile(r'["\\\x00-\x1f]')
+"""What the codec takes in no name of a field on the wire."""
 RESERVED_GROUPS = frozenset(
     {
-        "aclose", "anonymous", "base_url", "call", "close", "closed", "credentials", "files", "groups", "headers", "limiter",
-        "limits", "lists", "log_in", "login", "metrics", "models", "open", "operations", "options", "profile", "rate_limit",
-        "request", "response", "response_of", "sender", "stats", "token", "value", "wait", "webhooks", "with_options",
+        "anonymous", "base_url", "call", "close", "download", "find", "groups", "operations", "options", "profile",
+        "rate_limit", "request", "response_of", "sender", "wait", "with_options",
     }
 )  # fmt: skip
-"""Attributes that a client has or may come to have; a group of such a name is called `wait_group`."""
+"""Attributes that a client has, and the module of all groups; a group of such a name is called `wait_group`."""
 
 
 def group_name(tag: str) -> str:

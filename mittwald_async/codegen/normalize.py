@@ -25,6 +25,8 @@ _SET_ANYWAY = {"accept", "content-type", "authorization"}
 """Headers that the client sets itself: a caller may give another value, and need not give any."""
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _STATUS = re.compile(r"[1-5]([0-9][0-9]|XX|xx)|default")
+_ANYTHING: Json = {"content": {"application/json": {"schema": {}}}}
+"""The response that nothing is known of."""
 _DEEPEST = 30
 
 
@@ -152,7 +154,7 @@ class _Normalizer:
         return made
 
     def _operation(self, path: str, node: Json, at: Location, shared: list[Json], place: Location) -> Json:
-        made: Json = {key: value for key, value in node.items() if isinstance(key, str) and key.startswith("x-")}
+        made: Json = {key: value for key, value in node.items() if key.startswith("x-")}
         operation_id = node.get("operationId")
         if isinstance(operation_id, str) and operation_id.strip():
             made["operationId"] = operation_id
@@ -234,11 +236,10 @@ class _Normalizer:
 
     def _content(self, node: Any, at: Location) -> Json:
         made: Json = {}
-        for kind, media in self._object(node, at).items():
-            place = at.step(kind)
-            found = self._follow(media, place)
-            media = {} if found is None else found.node
-            place = place if found is None else found.at
+        for kind, part in self._object(node, at).items():
+            found = self._follow(part, at.step(kind)) or Found({}, at.step(kind))
+            media: Json = found.node
+            place = found.at
             plain: Json = {}
             if "schema" in media:
                 plain["schema"] = self._dialect.plain(media["schema"], place.step("schema"))
@@ -252,7 +253,7 @@ class _Normalizer:
         content = self._content(node.get("content"), at.step("content"))
         if not content:
             self._note("content", at, "a request body without content: any bytes")
-            content = {"application/octet-stream": {}}
+            content["application/octet-stream"] = {}
         return {"required": node.get("required") is True, "content": content}
 
     def _responses(self, node: Any, at: Location, place: Location) -> Json:
@@ -265,11 +266,11 @@ class _Normalizer:
                 continue
             found = self._follow(part, at.step(status))
             made[str(status).upper() if str(status) != "default" else "default"] = (
-                {} if found is None else self._response(found.node, found.at)
+                _ANYTHING if found is None else self._response(found.node, found.at)
             )
         if not made:
             self._note("responses", place, "no responses are documented: the result is any value")
-            made["default"] = {"content": {"application/json": {"schema": {}}}}
+            made["default"] = _ANYTHING
         return made
 
     def _response(self, node: Json, at: Location) -> Json:

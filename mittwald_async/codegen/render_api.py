@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from . import ir
 from .config import Config
@@ -33,19 +35,25 @@ def group_class(group: str) -> str:
     return f"{pascal(group)}Group"
 
 
-def render_group(group: str, operations: Sequence[ir.Operation], config: Config, stamp: str) -> str:
+def render_group(
+    group: str, operations: Sequence[ir.Operation], config: Config, stamp: str, paging_names: ir.PagingNames
+) -> str:
     """The text of `api/<group>.py`."""
-    return _Group(group, operations, config).render(stamp)
+    return _Group(group, operations, config, paging_names).render(stamp)
 
 
 class _Group:
     """One module in the making."""
 
-    def __init__(self, group: str, operations: Sequence[ir.Operation], config: Config) -> None:
+    def __init__(
+        self, group: str, operations: Sequence[ir.Operation], config: Config, paging_names: ir.PagingNames
+    ) -> None:
+        self._paging_names = paging_names
         self._group = group
         self._operations = operations
         self._config = config
-        methods = frozenset(operation.name for operation in operations)
+        # inside the class methods hide what is imported; inside the module the records of operations do
+        methods = frozenset(name for one in operations for name in (one.name, constant_name(one.name)))
         homes = {name: f"{config.runtime}.{module}" for name, module in _RUNTIME.items()}
         self._imports = Imports(methods, {**homes, "MODELS": "."}, package="..models")
         self._runtime = sorted(set(homes.values()))
@@ -125,6 +133,11 @@ class _Group:
             value = getattr(argument.limits, key)
             if value is not None:
                 nodes.append(f"{key}={quoted(value)}")
+        nodes += [
+            f"{key}={quoted(value)}"
+            for key in ("style", "explode", "content_type")
+            if (value := getattr(argument, key)) is not None
+        ]
         return call(self._imports.name("Parameter"), *nodes)
 
     def _body(self, body: ir.Body) -> Node:
@@ -141,13 +154,21 @@ class _Group:
         return call(self._imports.name("Result"), *items)
 
     def _paging(self, paging: ir.Paging) -> Node:
-        # the runtime knows the usual names only; a parameter of another name is one like any other
-        items: list[Node] = [f"{flag}=True" for flag in ("limit", "skip", "page") if getattr(paging, flag) == flag]
+        # the profile has the usual names; a parameter of another name is one like any other
+        items: list[Node] = [
+            f"{flag}=True"
+            for flag in ("limit", "skip", "page")
+            if getattr(paging, flag) == getattr(self._paging_names, flag)
+        ]
         items += [
             f"{key}={value}" for key in ("default_limit", "max_limit") if (value := getattr(paging, key)) is not None
         ]
         items += ["totals=True"] if paging.totals else []
-        items += [f"{key}={quoted(value)}" for key in ("items", "total") if (value := getattr(paging, key)) is not None]
+        items += [
+            f"{key}={quoted(value)}"
+            for key in ("items", "total")
+            if (value := getattr(paging, key)) is not None and "." not in value
+        ]
         return call(self._imports.name("Paging"), *items)
 
     def _outcome(self, operation: ir.Operation) -> str:
@@ -201,7 +222,7 @@ class _Group:
             item = self._values.of(operation.paging.item)
             told = (
                 "every page, the next ones fetched as they are needed."
-                if operation.paging.limit
+                if operation.paging.limit == self._paging_names.limit
                 else "the list, as one page."
             )
             return "pages", f"{self._imports.name('Pages')}[{item}]", told
@@ -256,9 +277,10 @@ class _Group:
         return f"{argument.name}: {_optional(annotation)} = None"
 
     def _statement(self, operation: ir.Operation, shape: str, body_name: str) -> str:
-        path = tuple_of([one.name for one in operation.arguments if one.where == "path"])
+        by_wire = {one.wire: one.name for one in operation.arguments if one.where == "path"}
+        path = tuple_of([by_wire[wire] for wire in re.findall(r"\{([^{}]+)\}", operation.path)])
         query = _mapping([one for one in operation.arguments if one.where == "query"])
-        headers = _mapping([one for one in operation.arguments if one.where in ("header", "cookie")])
+        headers = _mapping(_with_cookies(operation.arguments))
         body: Node | None = None
         if operation.body is not None:
             body = _mapping(operation.body.properties) if operation.body.flat else body_name
@@ -280,6 +302,16 @@ class _Group:
 
 def _optional(annotation: str) -> str:
     return annotation if annotation.endswith("| None") or annotation in ("None", "Any") else f"{annotation} | None"
+
+
+def _with_cookies(arguments: Sequence[ir.Argument]) -> list[ir.Argument]:
+    """Headers and cookies, which are handed over together; a cookie that is called like a header says that it is one."""
+    headers = {one.wire.lower() for one in arguments if one.where == "header"}
+    return [
+        replace(one, wire=f"{one.wire} (cookie)") if one.where == "cookie" and one.wire.lower() in headers else one
+        for one in arguments
+        if one.where in ("header", "cookie")
+    ]
 
 
 def _mapping(arguments: Sequence[ir.Argument]) -> Bracket:

@@ -92,14 +92,11 @@ _GROUPS = '''"""The groups as attributes: each is imported and made when it is f
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING
+{cached}from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from {runtime}.operation import Sender
-
 {imports}
-
 
 class Groups:
     """Base of whatever has a `sender`: an attribute for each group of operations."""
@@ -145,7 +142,7 @@ def render_models_package(domains: Sequence[str], stamp: str) -> str:
     """The text of `models/__init__.py`."""
     imports = "\n".join(f"    from . import {domain} as {domain}" for domain in domains)
     names: list[Node] = [quoted(domain) for domain in domains]
-    everything = lay(Bracket("", names, brackets="[]"), before="__all__ = ")
+    everything = lay(Bracket("", names, brackets="[]"), before="__all__ = " if names else "__all__: list[str] = ")
     return _MODELS.format(stamp=stamp, imports=imports or "    pass", everything=everything)
 
 
@@ -157,7 +154,10 @@ def render_groups(surface: ir.Surface, stamp: str, runtime: str) -> str:
     properties = "\n".join(
         _PROPERTY.format(group=group, name=group_class(group), tag=in_docstring(tag)) for group, tag in groups
     )
-    return _GROUPS.format(stamp=stamp, runtime=runtime, imports=imports, properties=properties)
+    cached = "from functools import cached_property\n" if groups else ""
+    shown = f"\n{imports}\n" if groups else ""
+    text = _GROUPS.format(stamp=stamp, runtime=runtime, cached=cached, imports=shown, properties=properties)
+    return text.rstrip("\n") + "\n"
 
 
 def render_api_package(stamp: str) -> str:

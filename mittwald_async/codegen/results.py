@@ -6,7 +6,7 @@ from typing import cast
 
 from . import ir
 from .bodies import is_json, is_text
-from .config import PagingConfig
+from .config import Config
 from .errors import Findings, escaped
 from .json_access import Json, child, objects
 from .json_types import textual
@@ -19,10 +19,11 @@ _SUFFIXES = {"201": "Created", "202": "Accepted"}
 class Results:
     """Reads the responses of one document."""
 
-    def __init__(self, schemas: Schemas, findings: Findings, paging: PagingConfig) -> None:
+    def __init__(self, schemas: Schemas, findings: Findings, config: Config) -> None:
         self._schemas = schemas
         self._findings = findings
-        self._names = paging
+        self._names = config.paging
+        self._envelope = config.envelope
 
     def read(self, responses: dict[str, Json], owner: Owner, pointer: str) -> tuple[ir.Result, ...]:
         """The successes of an operation, by status; `owner` names what is declared inside."""
@@ -51,7 +52,7 @@ class Results:
             if is_json(kind):
                 place = f"{pointer}/content/{escaped(kind)}"
                 made.append(
-                    ir.Result(
+                    self._result(
                         status, textual(self._json(child(media, "schema", place), owner, f"{place}/schema")), kind
                     )
                 )
@@ -60,6 +61,15 @@ class Results:
             else:
                 made.append(ir.Result(status, ir.BYTES, kind))
         return made
+
+    def _result(self, status: int, made: ir.Type, content_type: str) -> ir.Result:
+        model = self._schemas.model(made)
+        inner = None if model is None else next((one for one in model.fields if one.wire == self._envelope.data), None)
+        if model is None or inner is None:
+            return ir.Result(status, made, content_type)
+        others = {one.wire for one in model.fields} - {inner.wire}
+        wraps = not self._envelope.beside or others <= set(self._envelope.beside)
+        return ir.Result(status, made, content_type, (inner.wire, inner.type) if wraps else None)
 
     def _json(self, schema: Json, owner: Owner, pointer: str) -> ir.Type:
         if schema.get("type") == "array":

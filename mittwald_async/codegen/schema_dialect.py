@@ -7,7 +7,7 @@ What comes out is well formed: known keywords with values of the right kind, `$r
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 from .errors import Findings
 from .json_access import Json, is_array, is_object
@@ -335,7 +335,13 @@ class SchemaDialect:
 
     def _typed(self, node: Json, made: Json, at: Location) -> Json:
         kind = node.get("type")
-        kinds: list[Any] = list(dict.fromkeys(map(str, kind))) if is_array(kind) else [] if kind is None else [kind]
+        kinds: list[Any] = (
+            list(dict.fromkeys("null" if one is None else str(one) for one in kind))
+            if is_array(kind)
+            else []
+            if kind is None
+            else [kind]
+        )
         if "null" in kinds:
             kinds.remove("null")
             if not kinds and not any(word in made for word in ("allOf", *_UNIONS)):
@@ -389,7 +395,7 @@ def _pointer(name: str) -> str:
     return str(Location("").step("components", "schemas", name))
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -16,7 +16,7 @@ from .errors import DocumentError, Findings, escaped
 from .json_access import Json, number, objects, size, text
 from .json_access import names as texts
 from .merge import Merger, is_annotation_only, is_deprecated
-from .names import class_name, free_name, joined, pascal, singular, snake
+from .names import UNSPEAKABLE, class_name, free_name, joined, pascal, singular, snake
 from .resolve import Resolver, schema_of
 
 _LONG_ENUM = 64
@@ -48,6 +48,7 @@ class Schemas:
 
     def __init__(self, root: Json, config: Config, findings: Findings) -> None:
         self.findings: Findings = findings
+        self._keep_free = config.free_properties == "keep"
         self.resolver: Resolver = Resolver(root)
         self.declarations: dict[str, dict[str, ir.Declaration]] = {}
         self._merger = Merger(self.resolver, findings)
@@ -222,9 +223,14 @@ class Schemas:
                 value = Owner(owner.domain, owner.name + "Value" if owner.exact else singular(owner.name))
                 return ir.DictOf(*self._element(cast(Json, extra), value, f"{pointer}/additionalProperties"))
             return ir.DictOf(ir.ANY)
+        if any(UNSPEAKABLE.search(name) for name in properties):
+            self.findings.add("names", pointer, "no field can be called like one of the properties: a plain mapping")
+            return ir.DictOf(ir.ANY)
         if properties and isinstance(extra, dict) and extra:
             return self._mixed([*properties.values(), cast(Json, extra)], pointer)
         if properties and extra is not None and extra is not False:
+            if self._keep_free:
+                return self._mixed([*properties.values(), {}], pointer)
             self.findings.add("free", pointer, "properties that are not declared are ignored, as everywhere")
         model = ir.Model(owner.domain, self.name_for(owner), pointer, schema=owner.schema)
         model.closed = extra is False

@@ -15,7 +15,7 @@ from typing import Any
 from . import ir
 from .errors import Findings
 from .ir import Test
-from .names import free_name, snake
+from .names import UNSPEAKABLE, free_name, snake
 
 Declarations = Mapping[str, Mapping[str, ir.Declaration]]
 
@@ -89,7 +89,7 @@ class Planner:
         """A variant keeps the property that names it, also where its schema forgets to declare it."""
         for made, values in zip(union.variants, discriminator.values, strict=True):
             found = self._declarations[made.domain][made.name] if isinstance(made, ir.Ref) else None
-            if not isinstance(found, ir.Model) or not values:
+            if not isinstance(found, ir.Model) or not values or UNSPEAKABLE.search(discriminator.wire):
                 continue
             if any(prop.wire == discriminator.wire for prop in found.fields):
                 continue

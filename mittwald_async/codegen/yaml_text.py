@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from .errors import DocumentError
-from .json_access import Json
+from .json_access import Json, is_array, is_object
 
 _LARGEST = 20_000_000
 """Values after all aliases are written out; a document of aliases within aliases is a trap, not an API."""
@@ -69,7 +69,7 @@ class _Reader:
         """A value, and how many values it consists of."""
         key = id(node)
         if node.id == "scalar":
-            return scalar(node.value, plain=node.style is None and node.tag != "!"), 1
+            return scalar(node.value, plain=not node.style and node.tag != "!"), 1
         if key in self._read:
             return self._read[key]
         if key in self._open:
@@ -101,8 +101,8 @@ class _Reader:
         for key_node, value_node in node.value:
             value, count = self._value(value_node)
             size += count
-            if key_node.id == "scalar" and key_node.style is None and key_node.value == _MERGE:
-                merged += [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, dict)]
+            if key_node.id == "scalar" and not key_node.style and key_node.value == _MERGE:
+                merged += [part for part in (value if is_array(value) else [value]) if is_object(part)]
                 continue
             key = key_node.value if key_node.id == "scalar" else repr(self.read(key_node))
             if key in own:

@@ -44,6 +44,18 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Least number of characters, or of elements of an array."""
     max_length: int | None = None
     pattern: str | None = None
+    style: str | None = None
+    """How a list or object becomes text, by the name OpenAPI has for it. `None`: the usual way of the place, a list in a
+    query repeats its name."""
+    explode: bool | None = None
+    """Whether the members of a list or object stand by themselves, where there is a style."""
+    content_type: str | None = None
+    """Media type of a parameter or part of a form that is a document of its own, such as `application/json`."""
+
+    @property
+    def styled(self) -> bool:
+        """Whether it is written in another than the usual way."""
+        return self.style is not None or self.content_type is not None
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -15,6 +15,7 @@ from mittwald_async.codegen.compiler import Compiled, compile_document
 from mittwald_async.codegen.config import Config
 from mittwald_async.codegen.json_access import is_object
 from mittwald_async.codegen.load import Document
+from mittwald_async.runtime.lists import ListContext
 from mittwald_async.runtime.structs import UNSET
 
 Json = dict[str, Any]
@@ -118,6 +119,7 @@ class Recorder:
         self.query: dict[str, object] = {}
         self.headers: dict[str, object] = {}
         self.body: object = None
+        self.lists = ListContext()
 
     def note(
         self, operation: object, path: Any = (), query: Any = None, headers: Any = None, body: object = None

@@ -14,16 +14,20 @@ import random
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
+from mittwald_async.codegen import ir
+from mittwald_async.codegen.bodies import is_json
 from mittwald_async.codegen.compiler import Compiled, compile_document
 from mittwald_async.codegen.config import Config, load_config
 from mittwald_async.codegen.errors import Findings
+from mittwald_async.codegen.expressions import wire_type
 from mittwald_async.codegen.json_access import is_array, is_object
 from mittwald_async.codegen.load import Document, load
 from mittwald_async.codegen.references import Location, References
@@ -55,8 +59,33 @@ class RandomJson:
         self._random = random.Random(seed)
 
     def value(self, name: str, root: Json) -> Any:
+        """A value of a named schema."""
         at = Location("").step("components", "schemas", name)
         return self._make([_Placed(root["components"]["schemas"][name], at)], 0)
+
+    def result(self, operation: ir.Operation, result: ir.Result, root: Json) -> Any:
+        """A value of a response."""
+        at = Location("").step("paths", operation.path)
+        found = self._step(_Placed(root["paths"][operation.path], at), operation.method.lower(), "responses")
+        responses = found.node
+        status = next((key for key in responses if str(key) == str(result.status)), None)
+        if status is None:
+            raise Unsatisfiable("documented by a range of statuses")
+        return self._make([self._step(found, status, "content", result.content_type, "schema")], 0)
+
+    def _step(self, placed: _Placed, *steps: Any) -> _Placed:
+        """Something inside, references on the way followed."""
+        for step in (*steps, None):
+            while is_object(placed.node) and "$ref" in placed.node and step is not None:
+                found = self._references.lookup(placed.node["$ref"], placed.at)
+                if found is None:
+                    raise Unsatisfiable("a reference that leads nowhere")
+                placed = _Placed(found.node, found.at)
+            if step is not None:
+                if not is_object(placed.node) or step not in placed.node:
+                    raise Unsatisfiable("documented otherwise")
+                placed = _Placed(placed.node[step], placed.at.step(step))
+        return placed
 
     def _flat(self, placed: _Placed, depth: int, seen: frozenset[Location] = frozenset()) -> list[_Placed]:
         """Everything that one value has to fulfil: references and `allOf` followed, alternatives chosen."""
@@ -106,7 +135,8 @@ class RandomJson:
             return []
         target = self._references.lookup(option["$ref"], at)
         values: list[str] = []
-        for value, other in (discriminator.get("mapping") or {}).items():
+        mapping: Json = discriminator.get("mapping") or {}
+        for value, other in mapping.items():
             bare = f"#/components/schemas/{other}" if "/" not in other and "." not in other else other
             found = self._references.lookup(bare, at)
             if found is not None and target is not None and found.at == target.at:
@@ -295,19 +325,11 @@ def round_trip(document: Document, package: str, made: Compiled, values: int, se
     """
     source = RandomJson(document, seed)
     outcome = Outcome()
-    types = {
-        declaration.schema: f"{declaration.domain}.{declaration.name}"
-        for domain in made.surface.declarations.values()
-        for declaration in domain.values()
-        if declaration.schema is not None
-    }
-    found = document.root.get("components")
-    schemas = found.get("schemas") if is_object(found) else None
-    names = [name for name in (schemas if is_object(schemas) else {}) if name in types]
-    for number in range(values if names else 0):
-        name = names[number % len(names)]
+    ways = [*_named(document, made, source), *_results(document, made, source)]
+    for number in range(values if ways else 0):
+        name, expression, make = ways[number % len(ways)]
         try:
-            value = source.value(name, document.root)
+            value = make()
         except (Unsatisfiable, RecursionError):
             continue
         if value is None:
@@ -317,7 +339,7 @@ def round_trip(document: Document, package: str, made: Compiled, values: int, se
         with catch_warnings(record=True) as caught:
             simplefilter("always")
             codec.forget_reports()
-            back = json.loads(codec.encode(codec.loads(types[name], raw, models=f"{package}.models")))
+            back = json.loads(codec.encode(codec.loads(expression, raw, models=f"{package}.models")))
         if caught:
             outcome.drifted[name] += 1
             outcome.examples.setdefault(name, (value, str(caught[0].message)))
@@ -325,6 +347,29 @@ def round_trip(document: Document, package: str, made: Compiled, values: int, se
             outcome.lost[name] += 1
             outcome.examples[name] = (value, back)
     return outcome
+
+
+_Way = tuple[str, str, Callable[[], Any]]
+"""A name for reports, the type expression, and what makes a value."""
+
+
+def _named(document: Document, made: Compiled, source: RandomJson) -> Iterator[_Way]:
+    found = document.root.get("components")
+    schemas = found.get("schemas") if is_object(found) else None
+    for domain in made.surface.declarations.values():
+        for one in domain.values():
+            if one.schema is not None and is_object(schemas) and one.schema in schemas:
+                yield one.schema, f"{one.domain}.{one.name}", partial(source.value, one.schema, document.root)
+
+
+def _results(document: Document, made: Compiled, source: RandomJson) -> Iterator[_Way]:
+    """Responses that are JSON, of operations that stand where their route says."""
+    for operation in made.surface.operations:
+        if operation.path in document.root.get("paths", {}):
+            for result in operation.results:
+                if result.content_type is not None and is_json(result.content_type) and result.type != ir.NONE:
+                    name = f"{operation.operation_id} {result.status}"
+                    yield name, wire_type(result.type), partial(source.result, operation, result, document.root)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

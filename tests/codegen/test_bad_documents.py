@@ -30,62 +30,72 @@ def get(path: str = "/x", **rest: Any) -> Json:
 
 
 def cases() -> Iterator[tuple[Json, str, str]]:
-    """Document, pointer, part of the message."""
-    yield schema(3), HERE, "an object is needed"
-    yield schema({"const": 1}), HERE, "keyword 'const' is not part of OpenAPI 3.0"
-    yield schema({"properties": []}), f"{HERE}/properties", "an object is needed"
-    yield schema({"properties": {"x": []}}), f"{HERE}/properties/x", "an object is needed"
-    yield schema({"required": [1]}), f"{HERE}/required/0", "a text is needed"
-    yield schema({"required": "x"}), f"{HERE}/required", "an array is needed"
-    yield schema({"oneOf": [1]}), f"{HERE}/oneOf/0", "an object is needed"
-    yield schema({"oneOf": []}), f"{HERE}/oneOf", "without alternatives"
-    yield schema({"items": 1, "type": "array"}), f"{HERE}/items", "an object is needed"
-    yield schema(obj(x={"type": "integer", "minimum": "1"})), f"{HERE}/properties/x/minimum", "a number is needed"
-    yield schema(obj(x={"type": "string", "pattern": 1})), f"{HERE}/properties/x/pattern", "a text is needed"
-    yield schema(ref("a.Y")), HERE, "unresolved $ref '#/components/schemas/a.Y'"
-    yield schema({"$ref": "other.json#/X"}), HERE, "cannot resolve $ref 'other.json#/X'"
+    """Document, pointer, part of the finding."""
+    yield schema(3), HERE, "a schema must be an object, got int"
+    yield schema({"unheardOf": 1}), HERE, "'unheardOf' is not understood and ignored"
+    yield schema({"properties": []}), f"{HERE}/properties", "must be an object"
+    yield schema({"properties": {"x": []}}), f"{HERE}/properties/x", "must be an object, got list"
+    yield schema({"required": [1]}), f"{HERE}/required", "an array of texts"
+    yield schema(obj(x={"type": "string", "required": True})), f"{HERE}/properties/x/required", "an array of texts"
+    yield schema({"oneOf": [1]}), f"{HERE}/oneOf/0", "must be an object"
+    yield schema({"oneOf": []}), f"{HERE}/oneOf", "at least one schema"
+    yield schema({"items": 1, "type": "array"}), f"{HERE}/items", "must be an object"
+    yield schema(obj(x={"type": "integer", "minimum": "1"})), f"{HERE}/properties/x/minimum", "must be a number"
+    yield schema(obj(x={"type": "string", "pattern": 1})), f"{HERE}/properties/x/pattern", "must be text"
+    yield schema(ref("a.Y")), HERE, "the $ref '#/components/schemas/a.Y' leads nowhere"
+    yield schema({"$ref": "other.json#/X"}), HERE, "not read from a file or URL"
     yield schema({"allOf": [ref("a.X"), obj(x=INT)]}), HERE, "leads back to itself"
-    yield schema({"$ref": "#/components/schemas/a.X"}), HERE, "leads to itself"
-    yield document({"a.X": INT, "a.x": INT}), "#/components/schemas/a.x", "schemas 'a.X' and 'a.x' are both called a.X"
+    yield schema({"$ref": "#/components/schemas/a.X"}), HERE, "leads back to itself"
+    yield document({"a.X": INT, "a.x": INT}), "#/components/schemas/a.x", "called a.XSchema: 'a.X' is called a.X"
     yield document(paths={"x": {}}), "#/paths/x", "must begin with /"
-    yield document(paths={"/x": {"git": {}}}), "#/paths/~1x", "'git' is no method"
+    yield document(paths={"/x": {"git": {}}}), "#/paths/~1x", "'git' is not a method"
     yield document(paths={"/x": {"get": []}}), GET, "an object is needed"
-    yield get(responses={}), GET, "needs responses"
+    yield get(responses={}), GET, "no responses are documented"
     yield get(responses=[]), f"{GET}/responses", "an object is needed"
-    yield get(responses={"200": {"$ref": "#/components/responses/Nowhere"}}), f"{GET}/responses/200", "unresolved $ref"
-    yield get(responses={"200": {"$ref": "elsewhere.json"}}), f"{GET}/responses/200", "leads out of the document"
-    yield get(operationId=5), GET, "must be a text"
+    yield get(responses={"200": {"$ref": "#/components/responses/Nowhere"}}), f"{GET}/responses/200", "leads nowhere"
+    yield get(responses={"900": {}}), f"{GET}/responses/900", "not an HTTP status"
+    yield get(operationId=5), GET, "must be text"
     yield get(parameters=[parameter("x", "nowhere")]), f"{GET}/parameters/0", "a parameter needs a name"
     yield get(parameters=[{"in": "query"}]), f"{GET}/parameters/0", "a parameter needs a name"
-    yield get("/x/{y}"), "#/paths/~1x~1{y}/get", "the path needs ['y'], the parameters declare []"
-    yield get(parameters=[parameter("y", "path")]), GET, "the path needs [], the parameters declare ['y']"
-    yield get(parameters=[parameter("t", "header"), parameter("t", "cookie")]), GET, "header and a cookie parameter 't'"
+    yield get("/x/{y}"), "#/paths/~1x~1{y}/get", "{y} of the path is not described"
+    yield get(parameters=[parameter("y", "path")]), GET, "the path has no {y}"
+    yield get(parameters=[parameter("t", "header"), parameter("t", "cookie")]), f"{GET}/parameters/1", "called cookie_t"
     yield get(requestBody={}), f"{GET}/requestBody", "without content"
-    yield get(requestBody=body(ref("a.Z"))), f"{GET}/requestBody/content/application~1json/schema", "unresolved"
-    yield get(responses=ok(ref("a.Z"))), f"{GET}/responses/200/content/application~1json/schema", "unresolved"
+    yield get(requestBody=body(ref("a.Z"))), f"{GET}/requestBody/content/application~1json/schema", "leads nowhere"
+    yield get(responses=ok(ref("a.Z"))), f"{GET}/responses/200/content/application~1json/schema", "leads nowhere"
+    yield get(servers=[{"url": "https://elsewhere.example"}]), f"{GET}/servers", "servers of one operation"
     twice = document(paths={"/x": {"get": operation("a-b")}, "/y": {"get": operation("a-b")}})
-    yield twice, "#/paths/~1y/get", f"operationId 'a-b' is used twice, also at {GET}"
+    yield twice, "#/paths/~1y/get", f"called a-b2: {GET} has the operationId 'a-b' too"
     alike = document(paths={"/x": {"get": operation("shop-a-b")}, "/y": {"get": operation("shop-aB")}})
-    yield alike, "#/paths/~1y/get", "operations 'shop-a-b' and 'shop-aB' are both called shop.a_b"
+    yield alike, "#/paths/~1y/get", "called shop.shop_a_b: 'shop-a-b' is called a_b already"
     tags = document(paths={"/x": {"get": operation("a", "My Shop")}, "/y": {"get": operation("b", "my-shop")}})
-    yield tags, "#/paths/~1y/get", "tags 'My Shop' and 'my-shop' are both called my_shop"
+    yield tags, "#/paths/~1y/get", "the tag 'my-shop' is called my_shop_group"
+    groups = document(paths={"/x": {"get": operation("a", "Groups")}})
+    yield groups, GET, "the group of the tag 'Groups' is called groups_group"
     loop = get(parameters=[{"$ref": "#/components/parameters/A"}])
     loop["components"]["parameters"] = {"A": {"$ref": "#/components/parameters/A"}}
-    yield loop, f"{GET}/parameters/0", "leads to itself"
+    yield loop, f"{GET}/parameters/0", "leads in a circle"
+    yield {**get(), "webhooks": {"made": {"post": operation("made")}}}, "#/webhooks", "they become no methods"
 
 
 @pytest.mark.parametrize(("root", "pointer", "message"), list(cases()), ids=[case[2][:40] for case in cases()])
-def test_the_mistake_and_its_place_are_told(root: Json, pointer: str, message: str) -> None:
-    with pytest.raises(DocumentError) as caught:
-        compiled(root)
-    assert message in caught.value.problem
-    assert caught.value.pointer == pointer
-    assert "\n" not in str(caught.value)
+def test_one_oddity_is_a_finding_and_the_rest_goes_on(root: Json, pointer: str, message: str) -> None:
+    root["paths"]["/sound"] = {"get": operation("shop-sound")}
+    made = compiled(root)
+    told = [finding.note for finding in made.findings if finding.pointer == pointer]
+    assert any(message in note for note in told), (told, made.findings)
+    assert "\n" not in "".join(told)
+    assert "async def sound" in made.files["api/shop.py"]
 
 
-def test_a_group_called_like_a_package_file_is_refused() -> None:
-    with pytest.raises(DocumentError, match="group 'groups'"):
-        compiled(document(paths={"/x": {"get": operation("a", "Groups")}}))
+def test_a_document_without_paths_has_models_only() -> None:
+    root = schema(INT)
+    del root["paths"]
+    made = compiled(root)
+    assert [str(finding) for finding in made.findings] == [
+        "[paths] #/paths: the document has no paths: there are models only"
+    ]
+    assert "X: TypeAlias = int" in made.files["models/a.py"]
 
 
 def test_output_that_would_be_no_python_is_never_written() -> None:

@@ -183,7 +183,12 @@ async def test_places_and_names_of_parameters(tmp_path: Path, sender: Recorder) 
     assert sender.headers == {"Token": "5", "session": "6"}
     assert sender.body == {"b": 9, "query_token": 10, "token": 11}
     assert [one.where for one in sender.operation.parameters if one.wire == "session"] == ["cookie"]
-    assert len(package.findings("style")) == len(package.findings("parameter")) == 1
+    ways = {one.wire: (one.style, one.explode, one.content_type) for one in sender.operation.parameters if one.styled}
+    assert ways == {
+        "structured": ("form", True, None),
+        "json": (None, None, "application/json"),
+        "piped": ("pipeDelimited", False, None),
+    }
 
 
 async def test_bodies_of_every_kind(tmp_path: Path, sender: Recorder) -> None:

@@ -75,7 +75,7 @@ def test_a_pressed_ctrl_c_between_the_renames_leaves_the_old_files(
     assert tree(out) == before
 
 
-@pytest.mark.parametrize("after", range(1, 8))
+@pytest.mark.parametrize("after", range(1, 18, 2))
 def test_a_run_that_was_killed_is_undone_by_the_next_one(spec: Path, out: Path, after: int) -> None:
     """Killed at every step of changing names: nothing of its own runs any more."""
     code = (
@@ -90,7 +90,7 @@ def test_a_run_that_was_killed_is_undone_by_the_next_one(spec: Path, out: Path, 
     done = subprocess.run(
         [sys.executable, "-c", code, "--spec", str(other), "--out", str(out)], capture_output=True, check=False
     )
-    assert done.returncode == (9 if after < 7 else 0)
+    assert done.returncode == (9 if after < 17 else 0)
     assert run(spec, out) == 0
     assert tree(out) == before
 
@@ -117,7 +117,8 @@ def test_a_folder_that_cannot_be_written_is_told(
     spec.write_bytes(small("Other"))
 
     def read_only(path: Path, *args: object, **named: object) -> None:
-        raise OSError(30, "Read-only file system", str(path))
+        if path != out:
+            raise OSError(30, "Read-only file system", str(path))
 
     monkeypatch.setattr(Path, "mkdir", read_only)
     assert run(spec, out) == 2
@@ -172,7 +173,7 @@ def test_compressed_documents_are_unpacked(
 ) -> None:
     packed = spec.with_name("openapi.json.gz")
     packed.write_bytes(gzip.compress(small()))
-    assert load(str(packed)) == load(str(spec))
+    assert (load(str(packed)).root, load(str(packed)).sha256) == (load(str(spec)).root, load(str(spec)).sha256)
     for damaged in (gzip.compress(small())[:-20], gzip.compress(small())[:20] + b"\xff" * 20):
         packed.write_bytes(damaged)
         assert run(packed, out) == 2
@@ -219,7 +220,7 @@ def test_a_server_may_compress_what_it_sends() -> None:
         (b"HTTP/1.1 404 Gone Fishing\r\n\r\n", "cannot be fetched: Gone Fishing"),
         (b"HTTP/1.1 302 Found\r\nLocation: file:///etc/hosts\r\n\r\n", "cannot be fetched"),
         (OK + b"Content-Length: 999\r\n\r\n{", "cannot be fetched|is not JSON"),
-        (OK + b"\r\n<html>sorry</html>", "is not JSON"),
+        (OK + b"\r\n<html>sorry</html>", "is not an OpenAPI document"),
     ],
     ids=["nonsense", "nothing", "404", "elsewhere", "half", "html"],
 )

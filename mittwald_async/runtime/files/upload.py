@@ -16,6 +16,7 @@ from typing import TypeAlias, cast, final
 import anyio.to_thread
 
 from ..errors import InvalidArgumentError, MaybeSentError
+from ..form_fields import FormField
 from ..structs import UNSET
 
 CHUNK = 1 << 20
@@ -62,7 +63,8 @@ async def multipart(body: Mapping[str, object]) -> MultipartBody:
     """Describe a `multipart/form-data` body.
 
     Args:
-        body: `Upload` values by wire name; `None` and `UNSET` are left out.
+        body: `Upload` values and form fields by wire name, or lists of them, which repeat the name; `None` and `UNSET`
+            are left out.
 
     Returns:
         The body. Files are looked at (size, readable), not read.
@@ -74,8 +76,12 @@ async def multipart(body: Mapping[str, object]) -> MultipartBody:
     for name, value in body.items():
         if value is None or value is UNSET:
             continue
-        file = value if isinstance(value, File) else File(cast("Source", value))
-        parts.append(await anyio.to_thread.run_sync(_described, name, file))
+        for part in cast("list[object]", value) if isinstance(value, list) else [value]:
+            if isinstance(part, FormField):
+                parts.append(_field(name, part))
+                continue
+            file = part if isinstance(part, File) else File(cast("Source", part))
+            parts.append(await anyio.to_thread.run_sync(_described, name, file))
     return MultipartBody(parts)
 
 
@@ -186,6 +192,14 @@ class _Part:
                 return file.read(CHUNK)
         except OSError as problem:
             raise MaybeSentError(f"{self.name}: the file cannot be read any more: {problem.strerror}") from problem
+
+
+def _field(name: str, field: FormField) -> _Part:
+    """A part without a file name, which servers would take for a file."""
+    head = f'Content-Disposition: form-data; name="{_quoted(name)}"'
+    if field.content_type is not None:
+        head += f"\r\nContent-Type: {field.content_type}"
+    return _Part(name, head.encode(), field.content, len(field.content))
 
 
 def _described(name: str, file: File) -> _Part:

@@ -11,7 +11,7 @@ from .. import codec
 from ..errors import InvalidArgumentError, ResponseDecodeError
 from ..operation import Operation, Parameter
 from ..structs import UNSET
-from .encoding import JSON, PLACEHOLDER, PLAIN_SEGMENT, PLAIN_VALUE, encoded, segment
+from .encoding import JSON, PLACEHOLDER, PLAIN_SEGMENT, PLAIN_VALUE, cookie_key, encoded, segment, styled_segment
 from .middleware import RawResponse
 from .responses import is_secret, packed
 
@@ -42,8 +42,10 @@ class CompiledOperation:
         "masks",
         "method",
         "nullable",
+        "odd_names",
         "operation",
         "path_names",
+        "path_styles",
         "pieces",
         "query",
         "route",
@@ -70,14 +72,23 @@ class CompiledOperation:
         self.path_names: tuple[str, ...] = tuple(
             by_place["path"][w].name if w in by_place["path"] else w for w in wires
         )
+        styles = tuple(by_place["path"].get(wire) for wire in wires)
+        self.path_styles: tuple[Parameter | None, ...] = styles if any(one and one.styled for one in styles) else ()
+        """By placeholder, if any is written in an unusual way."""
         self.query: dict[str, Parameter] = by_place["query"]
+        self.odd_names: frozenset[str] = frozenset(
+            wire for wire, one in self.query.items() if one.styled or not PLAIN_VALUE.fullmatch(wire)
+        )
+        """Query parameters that are not simply name=value."""
         self.secret_parts: tuple[int, ...] = tuple(
             place for place, wire in enumerate(wires) if wire.lower().endswith("token")
         )
         """Path arguments that are secrets themselves; the id of a token is none."""
         self.masks: bool = loose or bool(self.secret_parts) or any(is_secret(name) for name in self.query)
         self.headers: dict[str, Parameter] = {name.lower(): parameter for name, parameter in by_place["header"].items()}
-        self.cookies: dict[str, Parameter] = by_place["cookie"]
+        self.cookies: dict[str, Parameter] = {
+            cookie_key(wire, by_place["header"]): parameter for wire, parameter in by_place["cookie"].items()
+        }
         properties = operation.body.properties if operation.body else ()
         self.body_names: dict[str, Parameter] = {p.wire: p for p in properties}
         self.nullable: frozenset[str] = frozenset(p.wire for p in properties if p.nullable)
@@ -88,7 +99,14 @@ class CompiledOperation:
         if len(path) != len(self.path_names):
             missing = self.path_names[len(path)] if len(path) < len(self.path_names) else "path"
             raise InvalidArgumentError(missing, f"{len(self.path_names)} path arguments are needed, {len(path)} given")
-        if len(path) == 1:
+        if self.path_styles:
+            text = self.pieces[0] + "".join(
+                styled_segment(value, name, parameter) + piece
+                for value, name, parameter, piece in zip(
+                    path, self.path_names, self.path_styles, self.pieces[1:], strict=True
+                )
+            )
+        elif len(path) == 1:
             value = path[0]
             part = (
                 value if type(value) is str and PLAIN_SEGMENT.fullmatch(value) else segment(value, self.path_names[0])
@@ -102,11 +120,12 @@ class CompiledOperation:
                 for value, name, piece in zip(path, self.path_names, self.pieces[1:], strict=True)
             )
         if query:
-            mark = "?"
+            mark = "&" if "?" in text else "?"
+            odd = self.odd_names
             for wire, value in query.items():
                 if value is None or value is UNSET:
                     continue
-                if type(value) is int or (type(value) is str and PLAIN_VALUE.fullmatch(value)):
+                if (type(value) is int or (type(value) is str and PLAIN_VALUE.fullmatch(value))) and wire not in odd:
                     text = f"{text}{mark}{wire}={value}"
                 elif pair := encoded(wire, value, self.query):
                     text = f"{text}{mark}{pair}"

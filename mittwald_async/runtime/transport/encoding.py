@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 import math
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
@@ -16,9 +17,11 @@ from msgspec import UNSET
 from yarl import URL
 
 from ..errors import InvalidArgumentError, did_you_mean
+from ..form_fields import FormField
 from ..headers import header_flaw, redacted
 from ..operation import Operation, Parameter
 from ..urls import http_url
+from .parameter_styles import in_header, in_path, in_query, parts_of
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -28,6 +31,9 @@ OCTETS = "application/octet-stream"
 PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_~-][A-Za-z0-9._~-]*", re.ASCII)
 PLAIN_VALUE = re.compile(r"[A-Za-z0-9._~-]*", re.ASCII)
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+
+NOTHING_KNOWN: Mapping[str, Parameter] = MappingProxyType({})
+"""Facts of the parameters of a route that is in no document."""
 
 _METHOD = re.compile("[A-Za-z]{1,20}")
 _PIECE = 1 << 20
@@ -117,6 +123,18 @@ def segment(value: object, name: str) -> str:
     return _quoted(text, name)
 
 
+def styled_segment(value: object, name: str, parameter: Parameter | None) -> str:
+    """One path segment in the style that is documented for it."""
+    if parameter is None or not parameter.styled:
+        return segment(value, name)
+    return in_path(parameter, value, scalar)
+
+
+def cookie_key(wire: str, headers: Collection[str]) -> str:
+    """The name under which generated methods hand over a cookie among the headers; one called like a header says so."""
+    return f"{wire} (cookie)" if wire.lower() in {name.lower() for name in headers} else wire
+
+
 def _quoted(text: str, name: str) -> str:
     try:
         return quote(text, safe="")
@@ -158,6 +176,9 @@ def _number(value: float | Decimal, name: str) -> str:
 
 def encoded(wire: str, value: object, known: Mapping[str, Parameter]) -> str:
     """One query parameter, percent-encoded; empty for an empty list."""
+    parameter = known.get(wire)
+    if parameter is not None and parameter.styled:
+        return "&".join(f"{name}={text}" for name, text in in_query(parameter, value, scalar))
     return urlencode(query_pairs({wire: value}, known), quote_via=quote, safe="")
 
 
@@ -195,7 +216,9 @@ def header_values(headers: Mapping[str, object], known: Mapping[str, Parameter])
             continue
         parameter = known.get(wire.lower())
         name = wire if parameter is None else parameter.name
-        if isinstance(value, (list, tuple)):
+        if parameter is not None and parameter.styled:
+            text = in_header(parameter, value, scalar)
+        elif isinstance(value, (list, tuple)):
             items = cast("Iterable[object]", value)
             text = ", ".join(scalar(item, name) for item in items)
         else:
@@ -207,9 +230,17 @@ def header_values(headers: Mapping[str, object], known: Mapping[str, Parameter])
     return sent
 
 
-def cookie_header(cookies: Mapping[str, object]) -> str:
+def cookie_header(cookies: Mapping[str, object], known: Mapping[str, Parameter] = NOTHING_KNOWN) -> str:
     """The one `Cookie` header; values are percent-encoded, so nothing in them can start another cookie."""
-    return "; ".join(f"{wire}={_quoted(scalar(value, wire), wire)}" for wire, value in cookies.items())
+    sent: list[str] = []
+    for key, value in cookies.items():
+        parameter = known.get(key)
+        wire = key if parameter is None else parameter.wire
+        text = (
+            in_header(parameter, value, scalar) if parameter is not None and parameter.styled else scalar(value, wire)
+        )
+        sent.append(f"{wire}={_quoted(text, wire)}")
+    return "; ".join(sent)
 
 
 def spread(body: Mapping[str, object], nullable: frozenset[str]) -> dict[str, object]:
@@ -219,9 +250,46 @@ def spread(body: Mapping[str, object], nullable: frozenset[str]) -> dict[str, ob
     }
 
 
-def form(body: Mapping[str, object]) -> bytes:
+def form(body: Mapping[str, object], known: Mapping[str, Parameter] = NOTHING_KNOWN) -> bytes:
     """A body for `application/x-www-form-urlencoded`."""
-    return urlencode(query_pairs(body, {})).encode()
+    pieces: list[str] = []
+    for wire, value in body.items():
+        parameter = known.get(wire)
+        if parameter is not None and parameter.styled and value is not None and value is not UNSET:
+            pieces += [f"{name}={text}" for name, text in in_query(parameter, value, scalar)]
+        elif plain := query_pairs({wire: value}, known):
+            pieces.append(urlencode(plain))
+    return "&".join(pieces).encode()
+
+
+def parts_of_form(body: Mapping[str, object], known: Mapping[str, Parameter]) -> dict[str, object]:
+    """The values of a multipart body: files as they are, everything else that is documented as the text it becomes."""
+    made: dict[str, object] = {}
+    for wire, value in body.items():
+        parameter = known.get(wire)
+        if parameter is None or value is None or value is UNSET or "bytes" in parameter.type:
+            made[wire] = value
+        else:
+            made[wire] = _form_fields(value, parameter)
+    return made
+
+
+def _form_fields(value: object, parameter: Parameter) -> object:
+    """One field, or one for each element of a list."""
+    given = parts_of(value)
+    kind = parameter.content_type
+    if isinstance(given, dict) or (kind is not None and "json" in kind):
+        return FormField(msgspec.json.encode(given), kind or "application/json")
+    if isinstance(given, list):
+        return [_text_part(part, parameter, kind) for part in cast("list[object]", given)]
+    return _text_part(given, parameter, kind)
+
+
+def _text_part(value: object, parameter: Parameter, kind: str | None) -> FormField:
+    value = parts_of(value)
+    if isinstance(value, dict | list):
+        return FormField(msgspec.json.encode(value), kind or "application/json")
+    return FormField(_sendable(scalar(value, parameter.name), parameter.name).encode(), kind)
 
 
 def arguments(

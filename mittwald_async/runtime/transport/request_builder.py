@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from .. import codec
 from ..errors import InvalidArgumentError
 from ..headers import RedactedStr
-from ..operation import Operation
+from ..operation import Operation, Parameter
 from ..urls import NOT_IN_URLS, is_whole_url
 from .call import Call, Shared
 from .compiled_operation import CompiledOperation
@@ -17,12 +17,14 @@ from .encoding import (
     FORM,
     JSON,
     MULTIPART,
+    NOTHING_KNOWN,
     OCTETS,
     Content,
     check_method,
     cookie_header,
     form,
     header_values,
+    parts_of_form,
     query_pairs,
     spread,
     usable,
@@ -72,7 +74,7 @@ class RequestBuilder:
         plain = {name: value for name, value in headers.items() if name not in compiled.cookies}
         extra = header_values(plain, compiled.headers)
         if cookies:
-            extra["Cookie"] = RedactedStr(cookie_header(cookies))
+            extra["Cookie"] = RedactedStr(cookie_header(cookies, compiled.cookies))
         if extra:
             call.extra = {**(call.extra or {}), **extra}
 
@@ -84,7 +86,7 @@ class RequestBuilder:
         if isinstance(body, dict) and kind is not None and (kind.flat or content_type != JSON):
             properties = spread(cast("dict[str, object]", body), compiled.nullable)
             if properties or kind.required:
-                call.content = await self._content(content_type, properties)
+                call.content = await self._content(content_type, properties, compiled.body_names)
         elif body is not None or (kind is not None and kind.required):
             call.content = await self._content(content_type, given)
 
@@ -96,16 +98,16 @@ class RequestBuilder:
         call.content = await self._content(kind, given)
 
     @staticmethod
-    async def _content(content_type: str, body: object) -> Content:
+    async def _content(content_type: str, body: object, known: Mapping[str, Parameter] = NOTHING_KNOWN) -> Content:
         if content_type == MULTIPART:
             from ..files import multipart  # only who uploads needs it
 
-            parts = await multipart(cast("dict[str, Any]", body))
+            parts = await multipart(parts_of_form(cast("dict[str, Any]", body), known))
             return Content(parts.content_type, open=parts.open, size=parts.size, repeatable=parts.repeatable)
         if content_type == FORM:
             if not isinstance(body, Mapping):
                 raise InvalidArgumentError("body", "a form needs a mapping of names to values")
-            return Content(content_type, form(cast("Mapping[str, object]", body)))
+            return Content(content_type, form(cast("Mapping[str, object]", body), known))
         if isinstance(body, _BYTES):
             return Content(content_type, bytes(cast("bytes", body)))
         if isinstance(body, str) and "json" not in content_type:
