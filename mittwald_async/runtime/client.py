@@ -19,16 +19,18 @@ from msgspec import UNSET
 
 from .clock import SYSTEM_CLOCK, Clock
 from .credentials import Credentials, Secret, resolve
-from .errors import ClientStateError, ConfigurationError, InvalidArgumentError, did_you_mean
+from .errors import ClientStateError, ConfigurationError, InvalidArgumentError, did_you_mean, without_frames
 from .lists import ListContext
 from .operation import Operation, Page, Response, Sender
 from .options import Options, OptionValues, Pool, options_spelled_out
 from .profile import Profile
 from .ratelimit import Limiters, RateLimitStatus
+from .transport.bodies import StreamedResponse
 from .transport.call import Shared
+from .transport.decompression import accepted
 from .transport.encoding import arguments
 from .transport.pipeline import Pipeline
-from .transport.session import Session, StreamedResponse, check_session
+from .transport.session import Session, check_session
 
 if TYPE_CHECKING:
     from typing import Self, Unpack
@@ -67,6 +69,7 @@ class Client:
         session: aiohttp.ClientSession | None = None,
         pool: Pool | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        allow_http: bool = False,
         **options: Unpack[OptionValues],
     ) -> None:
         """
@@ -77,7 +80,9 @@ class Client:
             session: an aiohttp session of yours to use instead of a pool of our own. It is never closed here; its
                 cookies, proxies and TLS settings apply, and `pool` does not.
             pool: how connections are made and kept.
-            clock: where time comes from; for tests.
+            clock: where time comes from, for tests: retries, deadlines and the request budget follow it.
+            allow_http: accept a `base_url` that begins with http:// and is not on this machine. The token and all data
+                then go over the network in the clear.
             options: how calls are made; each is explained at `Options`.
 
         Raises:
@@ -87,7 +92,7 @@ class Client:
         del token
         profile = _profile_of(type(self))
         found = resolve(secret, credentials, profile.token_variables, profile.authentication)
-        self._begin(found, base_url, session, pool, clock, options)
+        self._begin(found, base_url, session, pool, clock, allow_http, options)
 
     @classmethod
     @options_spelled_out
@@ -98,6 +103,7 @@ class Client:
         session: aiohttp.ClientSession | None = None,
         pool: Pool | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        allow_http: bool = False,
         **options: Unpack[OptionValues],
     ) -> Self:
         """A client without credentials, for the routes that need none. Takes the options of the constructor.
@@ -108,7 +114,7 @@ class Client:
         if "token" in options or "credentials" in options:
             raise ConfigurationError(f"an anonymous client takes no credentials; use {cls.__name__}(…)")
         client = cls.__new__(cls)
-        client._begin(None, base_url, session, pool, clock, options)
+        client._begin(None, base_url, session, pool, clock, allow_http, options)
         return client
 
     def _begin(
@@ -118,6 +124,7 @@ class Client:
         session: aiohttp.ClientSession | None,
         pool: Pool | None,
         clock: Clock,
+        allow_http: bool,
         options: OptionValues,
     ) -> None:
         """Check everything and become a client that is not open yet."""
@@ -130,8 +137,11 @@ class Client:
         checked = Options.of(options)
         self._session = session
         self._pool = pool or Pool()
-        base = profile.base_url_from(base_url, os.environ)
-        self._use(Shared(base, credentials, profile, client_name=type(self).__name__, clock=clock), checked, owner=True)
+        base = profile.base_url_from(base_url, os.environ, allow_http=allow_http)
+        shared = Shared(base, credentials, profile, client_name=type(self).__name__, clock=clock)
+        shared.allow_http = allow_http
+        shared.accept_encoding = _accept_encoding(self._pool, session)
+        self._use(shared, checked, owner=True)
 
     def _use(self, shared: Shared, options: Options, *, owner: bool) -> None:
         self._shared = shared
@@ -167,7 +177,7 @@ class Client:
         if shared.closed:
             raise shared.unusable()
         secure = shared.base_url.scheme == "https"
-        session = await Session.open(self._pool, self._session, secure)
+        session = await Session.open(self._pool, self._session, secure, shared.clock)
         if shared.session is not None or shared.closed:  # another task was faster
             await session.close()
             raise shared.unusable() if shared.closed else ClientStateError("the client is open already: use it")
@@ -240,7 +250,7 @@ class Client:
         """
         from .files import Download
 
-        return Download.of_url(self._pipeline, url, sha256=sha256)
+        return Download.of_url(self._pipeline, url, sha256=sha256, clock=self._shared.clock)
 
     @property
     def base_url(self) -> str:
@@ -252,7 +262,7 @@ class Client:
         """The options of this client or clone."""
         return self._options
 
-    # -- whole answers ----------------------------------------------------------------------------------------------
+    # -- whole responses -------------------------------------------------------------------------------------------
 
     @overload
     async def response_of(
@@ -263,7 +273,7 @@ class Client:
         self, method: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> Response[T]: ...
     async def response_of(self, method: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Response[Any]:
-        """Call a method of a group and get the whole answer: status, headers, event id, attempts, and the data.
+        """Call a method of a group and get the whole response: status, headers, event id, attempts, and the data.
 
             response = await mw.response_of(mw.project.get_project, "p-4x8k2q")
 
@@ -280,12 +290,15 @@ class Client:
             raise InvalidArgumentError("method", "must be a method of a group, like mw.project.get_project")
         whole = _ResponseSender(sender)
         kind: Any = type(cast("object", group))
-        result = getattr(kind(whole), method.__name__)(*args, **kwargs)
+        try:
+            result = getattr(kind(whole), method.__name__)(*args, **kwargs)
+        finally:
+            del args, kwargs  # a traceback shows what variables hold, and these may be secret
         response = getattr(result, "response", None)
-        answer: object = await (result if response is None else response())
-        if isinstance(answer, bytes) and whole.streamed is not None:
-            return msgspec.structs.replace(whole.streamed, data=answer)
-        return cast("Response[Any]", answer)
+        found: object = await (result if response is None else response())
+        if isinstance(found, bytes) and whole.streamed is not None:
+            return msgspec.structs.replace(whole.streamed, data=found)
+        return cast("Response[Any]", found)
 
     # -- any operation, any route --------------------------------------------------------------------------------------
 
@@ -322,15 +335,22 @@ class Client:
             body: a mapping by wire name, or whatever the operation takes whole.
 
         Returns:
-            The decoded answer; of a list that comes in pages, the one page that `query` asks for.
+            The decoded result; of a list that comes in pages, the one page that `query` asks for.
 
         Raises:
             InvalidArgumentError: no such operation or parameter; the message names near misses.
         """
         operation = self.find(operation_id)
-        _check_mappings(path=path, query=query, headers=headers)
-        values = arguments(operation, path or {}, query or {}, headers or {})
-        return await self._pipeline.value(operation, values, query, headers, body)
+        try:
+            _check_mappings(path=path, query=query, headers=headers)
+            values = arguments(operation, path or {}, query or {}, headers or {})
+            sending = self._pipeline.value(operation, values, query, headers, body)
+        except InvalidArgumentError as error:
+            raise without_frames(error) from None
+        finally:
+            values = ()
+            del path, query, headers, body
+        return await sending
 
     async def request(
         self,
@@ -355,12 +375,16 @@ class Client:
             InvalidArgumentError: method, path or a value cannot be sent.
             StatusError, TransportError: as any call.
         """
-        _check_mappings(query=query, headers=headers)
-        return await self._pipeline.request(method, path, query, headers, body)
+        try:
+            _check_mappings(query=query, headers=headers)
+            sending = self._pipeline.request(method, path, query, headers, body)
+        finally:
+            del path, query, headers, body
+        return await sending
 
 
 class _ResponseSender:
-    """A sender whose values are whole answers, for `response_of`."""
+    """A sender whose values are whole responses, for `response_of`."""
 
     def __init__(self, sender: Pipeline) -> None:
         self._sender = sender
@@ -371,9 +395,18 @@ class _ResponseSender:
 
     @asynccontextmanager
     async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[StreamedResponse, None]:
-        async with self._sender.stream(*args, **kwargs) as answer:
-            self.streamed = answer.response
-            yield answer
+        opening = self._sender.stream(*args, **kwargs)
+        del args, kwargs
+        async with opening as response:
+            self.streamed = response.response
+            yield response
+
+
+def _accept_encoding(pool: Pool, session: aiohttp.ClientSession | None) -> str:
+    """What compression responses may have: what can be undone here, or what a session that was handed in asks for."""
+    if session is None:
+        return accepted() if pool.compressed else "identity"
+    return session.headers.get("Accept-Encoding") or accepted()
 
 
 def _check_mappings(**given: object) -> None:

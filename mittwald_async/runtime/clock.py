@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 import anyio
@@ -30,3 +33,40 @@ class SystemClock:
 
 
 SYSTEM_CLOCK = SystemClock()
+
+_LOOK_EVERY = 0.02
+"""Real seconds after which a clock that was handed in is looked at: nothing says when it is moved on."""
+
+
+@asynccontextmanager
+async def time_limit(clock: Clock, seconds: float | None) -> AsyncGenerator[None, None]:
+    """Bound what is done within by a clock's time.
+
+    Args:
+        clock: what the seconds are measured by.
+        seconds: until the running task is interrupted; `None`: no bound.
+
+    Raises:
+        TimeoutError: the time is over.
+    """
+    if seconds is None or clock is SYSTEM_CLOCK:
+        async with asyncio.timeout(seconds):
+            yield
+        return
+    loop = asyncio.get_running_loop()
+    end = clock.now() + seconds
+    limit = asyncio.timeout(None)
+
+    def look() -> None:
+        nonlocal timer
+        if clock.now() >= end:
+            limit.reschedule(loop.time())
+        else:
+            timer = loop.call_later(_LOOK_EVERY, look)
+
+    async with limit:
+        timer = loop.call_later(_LOOK_EVERY, look)
+        try:
+            yield
+        finally:
+            timer.cancel()

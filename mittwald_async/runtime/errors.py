@@ -4,13 +4,16 @@
     ├── ConfigurationError(ValueError)          an option, token or base URL that cannot work
     ├── ClientStateError(RuntimeError)          used before opening, after closing, or on another event loop
     ├── InvalidArgumentError(ValueError)        refused before anything was sent: names the parameter
-    ├── TransportError                          no usable answer came
+    ├── TransportError                          no usable response came: .partial is what arrived of it
     │   ├── NotSentError                        the request provably did not reach the server
-    │   │   └── ConnectTimeoutError
-    │   ├── MaybeSentError                      the server may have acted on it
-    │   │   └── ReadTimeoutError
+    │   │   ├── ConnectTimeoutError
+    │   │   └── CertificateError                the server could not prove who it is: not repeated
+    │   ├── ResponseBrokenError                 the request went out, and no whole response came back
+    │   │   ├── ReadTimeoutError                … because the server fell silent
+    │   │   └── MaybeSentError                  the same of a write: the server may have acted on it
+    │   │       └── WriteTimeoutError           … both a MaybeSentError and a ReadTimeoutError
     │   └── CallTimeoutError                    `timeout` passed: attempts and waits between them together
-    ├── StatusError                             the server answered with an error
+    ├── StatusError                             the server answered with an error: .maybe_done for repeated writes
     │   ├── BadRequestError            400      .issues
     │   ├── AuthenticationError        401      also: credentials could not be turned into a token
     │   ├── PermissionDeniedError      403
@@ -24,6 +27,7 @@
     │   ├── RedirectError              3xx      too many hops, or a redirect that leads nowhere
     │   └── ServerError                5xx
     ├── ResponseDecodeError                     the body is not what the document says: .operation_id .json_path .body
+    ├── ResponseTooLargeError                   more bytes than `max_response_size`: .limit
     ├── DownloadError                           a file did not arrive whole, or its checksum differs
     ├── PagingError                             a page could not be fetched: .resume continues from there
     ├── OperationFailed                    a waited-for thing reached a failed state: .state .last
@@ -35,7 +39,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .headers import copied
 
@@ -50,6 +54,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "CallTimeoutError",
+    "CertificateError",
     "ClientStateError",
     "ConfigurationError",
     "ConflictError",
@@ -70,12 +75,15 @@ __all__ = [
     "ReadTimeoutError",
     "RedirectError",
     "RefusedError",
+    "ResponseBrokenError",
     "ResponseDecodeError",
+    "ResponseTooLargeError",
     "ServerError",
     "StatusError",
     "TransportError",
     "UnprocessableError",
     "WaitTimeout",
+    "WriteTimeoutError",
     "error_class",
 ]
 
@@ -109,15 +117,17 @@ class InvalidArgumentError(ApiClientError, ValueError):
 
 
 class TransportError(ApiClientError):
-    """No usable answer came.
+    """No usable response came.
 
     Attributes:
         operation_id, method, url: what was called.
         attempts: every try that was made.
-        partial: what arrived of a body that broke off.
+        partial: the beginning of the body, as far as it arrived in the attempt that came furthest; decompressed.
+        permanent: another attempt cannot do better, so there is none.
     """
 
     partial: bytes = b""
+    permanent: bool = False
 
     def __init__(
         self,
@@ -149,12 +159,26 @@ class ConnectTimeoutError(NotSentError, TimeoutError):
     """No connection within `connect_timeout`."""
 
 
-class MaybeSentError(TransportError):
-    """The connection broke after sending began: the server may or may not have acted."""
+class CertificateError(NotSentError):
+    """The server's certificate was not accepted. Nothing was sent, and nothing is repeated."""
+
+    permanent = True
 
 
-class ReadTimeoutError(MaybeSentError, TimeoutError):
-    """Nothing arrived for `read_timeout` seconds."""
+class ResponseBrokenError(TransportError):
+    """The request went out, and its response did not arrive, or not to its end. For writes it is a `MaybeSentError`."""
+
+
+class MaybeSentError(ResponseBrokenError):
+    """A write whose response did not arrive whole: the server may or may not have acted."""
+
+
+class ReadTimeoutError(ResponseBrokenError, TimeoutError):
+    """Nothing arrived for `read_timeout` seconds. For writes it is a `WriteTimeoutError`."""
+
+
+class WriteTimeoutError(MaybeSentError, ReadTimeoutError):
+    """Nothing arrived for `read_timeout` seconds after a write was sent: the server may or may not have acted."""
 
 
 class CallTimeoutError(TransportError, TimeoutError):
@@ -191,6 +215,16 @@ def _revived(kind: type[ApiClientError], args: tuple[Any, ...]) -> ApiClientErro
     return error
 
 
+ErrorT = TypeVar("ErrorT", bound=ApiClientError)
+
+
+def without_frames(error: ErrorT) -> ErrorT:
+    """The error without the frames it came through, whose variables hold arguments: a password among them would be shown
+    by every tool that prints a traceback with its variables."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
 class StatusError(ApiClientError):
     """The server answered with an error.
 
@@ -200,10 +234,13 @@ class StatusError(ApiClientError):
         message: the server's message, or the beginning of a body that is not JSON.
         trace_id: the server's id of this request, for support.
         operation_id, method, url: what was called; secret query values are masked.
-        headers, body: the answer itself; `body` may be cut.
+        headers, body: the response itself; `body` may be cut.
         attempts: every try that was made.
         issues: the complaints of a validation error, place by place.
+        maybe_done: an earlier attempt of this call may have done what it was to do, and the error may be its effect.
     """
+
+    maybe_done: bool = False
 
     def __init__(
         self,
@@ -254,7 +291,7 @@ class StatusError(ApiClientError):
 
 
 class BadRequestError(StatusError):
-    """400: the request is malformed; `.issues` names the places where the server tells."""
+    """400: the request is malformed; `.issues` names the places where the server names them."""
 
 
 class AuthenticationError(StatusError):
@@ -302,7 +339,7 @@ class RateLimitError(StatusError):
 
 
 class RedirectError(StatusError):
-    """A redirect that was not followed: too many hops, no usable location, or not allowed."""
+    """A redirect that was not followed: too many in a row, no usable location, or one that must not be followed."""
 
 
 class ServerError(StatusError):
@@ -332,7 +369,7 @@ def error_class(status: int) -> type[StatusError]:
 
 
 class ResponseDecodeError(ApiClientError):
-    """The body of a successful answer is not what the document says.
+    """The body of a successful response is not what the document says.
 
     Attributes:
         operation_id: what was called.
@@ -345,6 +382,30 @@ class ResponseDecodeError(ApiClientError):
         self.operation_id = operation_id
         self.json_path = json_path
         self.body = body
+
+
+class ResponseTooLargeError(ApiClientError):
+    """The body of a response has more bytes than `max_response_size` lets into memory. It is not repeated; a write whose
+    response is too large was answered with a success and is done.
+
+    Attributes:
+        limit: the bound, in bytes.
+        operation_id, method, url: what was called.
+    """
+
+    def __init__(self, limit: int, *, operation_id: str | None = None, method: str = "", url: str = "") -> None:
+        super().__init__(limit)
+        self.limit = limit
+        self.operation_id = operation_id
+        self.method = method
+        self.url = url
+
+    def __str__(self) -> str:
+        where = f"{self.operation_id or ''} {self.method} {self.url}".strip()
+        return (
+            f"the response is larger than max_response_size ({self.limit} bytes){': ' if where else ''}{where}; raise "
+            "max_response_size (None: no bound), or stream it: `async with client.download(url) as stream`, or .save(path)"
+        )
 
 
 class DownloadError(ApiClientError):

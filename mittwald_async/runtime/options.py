@@ -66,6 +66,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Longest wait the server may ask for (`Retry-After`); a longer one raises `RateLimitError` with `retry_after`."""
     consistency: Literal["session", "off"] = "session"
     """`session`: reads see the writes made through the same client. `off`: no event header unless `after` is set."""
+    max_response_size: int | None = 256 << 20
+    """Bytes that one response may have in memory, decompressed; a larger one raises `ResponseTooLargeError`. `None`: no
+    bound. What is streamed or saved to a file is not in memory and has no such bound."""
     strict: bool = False
     """True: a body that deviates from the document raises `ResponseDecodeError` instead of being kept as it came."""
     pace: Literal["burst", "smooth"] = "burst"
@@ -100,6 +103,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         _at_least("max_retries", self.max_retries, 0)
         _at_least("max_retry_wait", self.max_retry_wait, 0)
         _whole("max_retries", self.max_retries)
+        if self.max_response_size is not None:
+            _whole("max_response_size", self.max_response_size)
+            _at_least("max_response_size", self.max_response_size, 1)
         _truth("strict", self.strict)
         _whole("priority", self.priority)
         if not _is_number(self.reserve) or not 0 <= self.reserve < 1:
@@ -159,6 +165,7 @@ class OptionValues(TypedDict, total=False):
     max_retries: int
     max_retry_wait: float
     consistency: Literal["session", "off"]
+    max_response_size: int | None
     strict: bool
     pace: Literal["burst", "smooth"]
     reserve: float

@@ -16,7 +16,7 @@ from .error_bodies import ErrorBody
 from .errors import ConfigurationError
 from .lists import PagingNames
 from .schemes import BEARER, Scheme
-from .urls import http_url
+from .urls import http_url, is_exposed
 
 
 class ForbiddenEnding(msgspec.Struct, frozen=True):
@@ -77,7 +77,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     scope_parameters: frozenset[str] = frozenset()
     """Path parameters of what other things belong to: a write that names one of them has changed nothing elsewhere."""
 
-    def base_url_from(self, given: str | None, environ: Mapping[str, str]) -> URL:
+    def base_url_from(self, given: str | None, environ: Mapping[str, str], *, allow_http: bool = False) -> URL:
         """The address a client is to use: given, else of the environment, else the default.
 
         Raises:
@@ -94,6 +94,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigurationError(f"base_url: {text!r} is not like {example}")
         if url.raw_user or url.raw_password:
             raise ConfigurationError("base_url: credentials do not belong into the URL; use token=… or credentials=…")
+        if is_exposed(url) and not allow_http:
+            raise ConfigurationError(
+                f"base_url: {text!r} would send the token in the clear; use https://, or allow_http=True if that is meant"
+            )
         path = url.path.rstrip("/")
         for ending in self.forbidden_endings:
             if path.endswith(ending.path):

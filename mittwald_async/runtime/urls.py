@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from ipaddress import ip_address
 
 from yarl import URL
 
@@ -15,6 +16,25 @@ _WHOLE_URL = re.compile("https?://", re.I)
 def is_whole_url(text: str) -> bool:
     """Whether the text names a scheme that requests can go by, so that it is no path."""
     return _WHOLE_URL.match(text) is not None
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host is this machine, by its name or address."""
+    if not host:
+        return False
+    name = host.lower().strip("[]").rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    with suppress(ValueError):
+        address = ip_address(name.partition("%")[0])
+        mapped = getattr(address, "ipv4_mapped", None)
+        return (mapped or address).is_loopback
+    return False
+
+
+def is_exposed(url: URL) -> bool:
+    """Whether what is sent to the URL goes over a network in the clear."""
+    return url.scheme == "http" and not is_loopback(url.host)
 
 
 def http_url(text: object, base: URL | None = None) -> URL | None:

@@ -1,9 +1,9 @@
-"""The short way through aiohttp, for requests without a body.
+"""The fast path through aiohttp, for requests without a body.
 
 `ClientSession.request` considers cookies, redirects, proxies, netrc, credentials in URLs, traces, middleware and a hidden
 second sending with every call. None of that is in use here, and considering it costs 15 % of a call's CPU (`python -m
-benchmarks accel`: a GET of 20 projects by 16 tasks). What is left of it then are four steps: make the request, get a connection, send, read the head of the answer. They are methods of
-aiohttp's exported classes, but no document promises that they stay as they are. So the short way is taken on the releases
+benchmarks accel`: a GET of 20 projects by 16 tasks). What is left of it then are four steps: make the request, get a
+connection, send, read the head of the response. They are methods of aiohttp's exported classes, but no document promises that they stay as they are. So the fast path is taken on the releases
 it was written for, and only while no other tool has put something of its own around a session's requests, as aioresponses,
 recorders and tracing tools do. Everybody else's requests go through `ClientSession.request`, at that higher price.
 """
@@ -25,8 +25,8 @@ BODIED = frozenset(("POST", "PUT", "PATCH"))
 _RELEASES = "3.14."
 """`ClientRequest(…)`, `connector.connect`, `protocol.set_response_params`, `ClientRequest.send` and `ClientResponse.start`
 were read in 3.14.2 to 3.14.5, where they are the same."""
-_LONG_WAY = "_request"
-_PLAIN: Any = getattr(aiohttp.ClientSession, _LONG_WAY, None)
+_REQUEST = "_request"
+_PLAIN: Any = getattr(aiohttp.ClientSession, _REQUEST, None)
 
 
 def is_aiohttps(function: object) -> bool:
@@ -41,7 +41,7 @@ class Watched(Protocol):
 
 
 class Direct:
-    """The short way over the pool of one session of our own."""
+    """The fast path over the pool of one session of our own."""
 
     __slots__ = ("_connector", "_headers", "_limits", "_loop", "_session")
 
@@ -56,19 +56,18 @@ class Direct:
     def over(
         cls, session: aiohttp.ClientSession, connector: aiohttp.BaseConnector, max_field_size: int
     ) -> Direct | None:
-        """The short way, or `None` where it cannot be taken."""
+        """The fast path, or `None` where it cannot be used."""
         if PURE or not aiohttp.__version__.startswith(_RELEASES) or not is_aiohttps(_PLAIN):
             return None
         if session.trace_configs or getattr(session, "_middlewares", None):
             return None
         return cls(session, connector, max_field_size)
 
-    def takes(self, method: str, url: URL, timeout: aiohttp.ClientTimeout) -> bool:
-        """Can a request without a body go this way? (Mocks of a session's requests come and go while it is open.)"""
+    def takes(self, method: str, url: URL) -> bool:
+        """Can a request without a body go over it? (Mocks of a session's requests come and go while it is open.)"""
         return (
-            getattr(aiohttp.ClientSession, _LONG_WAY) is _PLAIN
+            getattr(aiohttp.ClientSession, _REQUEST) is _PLAIN
             and method not in BODIED
-            and timeout.total is None
             and url.raw_user is None
             and not self._connector.closed
         )
@@ -76,7 +75,7 @@ class Direct:
     async def request(
         self, method: str, url: URL, headers: CIMultiDict[str], timeout: aiohttp.ClientTimeout, watched: Watched
     ) -> aiohttp.ClientResponse:
-        """Send, and give the answer as soon as its head is in."""
+        """Send, and give the response as soon as its head is in."""
         if self._headers:
             given, headers = headers, CIMultiDict(self._headers)
             headers.update(given)
@@ -91,6 +90,7 @@ class Direct:
         protocol.set_response_params(
             skip_payload=method == "HEAD",
             read_until_eof=True,
+            auto_decompress=False,
             read_timeout=timeout.sock_read,
             max_field_size=self._limits,
         )

@@ -12,8 +12,8 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, final
 
-from ..clock import SYSTEM_CLOCK, Clock
-from ..errors import ClientStateError, InvalidArgumentError
+from ..clock import SYSTEM_CLOCK, Clock, time_limit
+from ..errors import CallTimeoutError, ClientStateError, InvalidArgumentError, ResponseTooLargeError
 from ..operation import Operation, Sender
 from .checksum import checked_sha256, verify
 from .filename import suggested_filename
@@ -25,7 +25,11 @@ class Download:
     """A file of the API. Nothing is sent before it is used, and it may be used again.
 
     `await download` gives the bytes; `async with download as stream` a `DownloadStream`; `await download.save(path)` a
-    file. For more than some megabytes use the last two: they hold a few chunks at a time.
+    file. For more than some megabytes use the last two: they hold a few chunks at a time, and take as long as it takes.
+    Awaited, a download is a call like any other: `timeout` bounds all of it, `max_response_size` what it may hold.
+
+    A connection that breaks, or brings less than 1 KiB/s over a minute, is replaced, up to 5 times in a row without
+    progress. Progress is a mebibyte, or a tenth of what was missing. So a body that never comes is asked for 6 times.
     """
 
     __slots__ = ("_clock", "_headers", "_open", "_operation", "_path", "_query", "_sender", "_url", "sha256")
@@ -40,7 +44,7 @@ class Download:
         *,
         url: str | None = None,
         sha256: str | None = None,
-        clock: Clock = SYSTEM_CLOCK,
+        clock: Clock | None = None,
     ) -> None:
         self._sender = sender
         self._operation = operation
@@ -48,14 +52,14 @@ class Download:
         self._query = query
         self._headers = headers
         self._url = url
-        self._clock = clock
+        self._clock: Clock = clock or getattr(sender, "clock", SYSTEM_CLOCK)
         self._open: DownloadStream | None = None
         self.sha256: str | None = None if sha256 is None else checked_sha256(sha256)
         """Hexadecimal checksum the whole file must have, `None`: not checked."""
 
     @classmethod
     def of_url(
-        cls, sender: Sender | StreamSender, url: str, *, sha256: str | None = None, clock: Clock = SYSTEM_CLOCK
+        cls, sender: Sender | StreamSender, url: str, *, sha256: str | None = None, clock: Clock | None = None
     ) -> Download:
         """The file at an absolute URL, like a backup export's. Credentials go along only to the client's own origin.
 
@@ -96,7 +100,8 @@ class Download:
     ) -> Path:
         """Write the file to disk. It appears under its name whole and verified, or not at all.
 
-        Until then it is `<name>.part` beside the target (with `<name>.part.json`, which says what it is part of).
+        Until then it is `<name>.part` beside the target (with `<name>.part.json`, which says what it is part of). What is
+        downloaded here is mostly private: the file can be read by its owner only. A target that is replaced keeps its mode.
 
         Args:
             path: the target, in an existing directory.
@@ -121,7 +126,23 @@ class Download:
             await transfer.aclose()
 
     async def _read(self) -> bytes:
+        timeout: float | None = getattr(self._sender, "timeout", None)
+        late = True
+        try:
+            async with time_limit(self._clock, timeout):
+                try:
+                    return await self._read_whole()
+                except TimeoutError:
+                    late = False  # of one connection
+                    raise
+        except TimeoutError:
+            if not late:
+                raise
+        raise CallTimeoutError("the download took longer than timeout; stream it or save it where that is to be expected")
+
+    async def _read_whole(self) -> bytes:
         content = bytearray()
+        largest: int | None = getattr(self._sender, "max_response_size", None)
 
         async def rewind() -> None:
             content.clear()
@@ -129,13 +150,21 @@ class Download:
         transfer = self._transfer()
         try:
             await transfer.open(0)
+            if largest is not None and (transfer.size or 0) > largest:
+                raise self._too_large(largest)
             async for chunk in transfer.pieces(rewind):
                 content += chunk
+                if largest is not None and len(content) > largest:
+                    raise self._too_large(largest)
         finally:
             await transfer.aclose()
         if self.sha256 is not None:
             verify(self.sha256, hashlib.sha256(content).hexdigest())
         return bytes(content)
+
+    def _too_large(self, largest: int) -> ResponseTooLargeError:
+        operation_id = self._operation.operation_id if self._operation is not None else None
+        return ResponseTooLargeError(largest, operation_id=operation_id, method="GET")
 
     def _transfer(self) -> Transfer:
         sender = self._sender
@@ -169,7 +198,7 @@ class Download:
 class DownloadStream:
     """An open download: `async for chunk in stream`, or `await stream.save(path)`, once.
 
-    Attributes are the answer's: `status`, `headers`, `size` (bytes, `None` if the server does not say), `content_type`,
+    Attributes are the response's: `status`, `headers`, `size` (bytes, `None` if the server does not say), `content_type`,
     `filename` (its last part only, so that it cannot name another directory).
     """
 

@@ -233,6 +233,8 @@ class Part:
             raise InvalidArgumentError(
                 "path", f"{self.target} was created meanwhile: the download stays in {self.path}"
             )
+        with contextlib.suppress(OSError):  # a target that is replaced keeps its mode
+            os.chmod(self.path, stat.S_IMODE(os.stat(self.target).st_mode))
         os.replace(self.path, self.target)
         self._facts_path.unlink(missing_ok=True)
         if os.name == "posix":  # so that the new name survives a power failure
@@ -250,7 +252,7 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 def _created(path: Path) -> FileIO:
     """A new file. What has the name is removed first and never written through: it might be a link somebody planted."""
     path.unlink(missing_ok=True)
-    return FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK | _BINARY, 0o666), "r+b")
+    return FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK | _BINARY, 0o600), "r+b")
 
 
 def _existing(path: Path) -> FileIO:

@@ -279,6 +279,7 @@ class Transfer:
             except CallTimeoutError:
                 raise
             except TransportError as problem:
+                self._breaks += max(0, len(problem.attempts) - 1)  # each of them was a request
                 broken = problem
 
 

@@ -50,7 +50,8 @@ class AttemptLoop:
         self._policy = Policy(**{name: getattr(options, name) for name in Policy.__struct_fields__})
         self._observers = options.observers
         self._max_retries = options.max_retries
-        self._headers = HeaderBuilder(shared.profile, options, MACHINERY)
+        self._largest = options.max_response_size
+        self._headers = HeaderBuilder(shared.profile, options, MACHINERY, shared.accept_encoding)
         self._limits = TimeLimits(options, shared)
         self._writes = OwnWrites(shared, options)
         self.token_requests: TokenRequests = TokenRequests(
@@ -68,6 +69,8 @@ class AttemptLoop:
             raise shared.unusable()
         if shared.event_log.scopes or writes.after is not None:
             writes.attach(call)
+            if call.event is not None and shared.probes:
+                await self._follow_up.await_probe(call)
         if self._observers or _log.isEnabledFor(logging.DEBUG):
             call.watch(self._observers)
         limiter = shared.limiter
@@ -101,6 +104,7 @@ class AttemptLoop:
                             self._limits.whole if not call.waited else self._limits.rest(call),
                             slot.answered,
                             unsent=call.unsent,
+                            largest=self._largest,
                         )
                     else:
                         response = await self._guarded(session, call, slot.answered, stream)
@@ -113,10 +117,14 @@ class AttemptLoop:
                     call.retries = self._max_retries
                 if response is not None and 200 <= response.status < 300 and not call.further:
                     break
-                await self._next_attempt(session, call, response, failure)
+                response = await self._next_attempt(session, call, response, failure)
+                if response is not None:
+                    break
         except BaseException as error:
             self._follow_up.failed(call, error)
             raise
+        if call.probing is not None:
+            shared.probes.end(call)
         if call.retries or shared.quota.tokens < shared.quota.capacity:
             shared.quota.give(call.cost if call.retries else 1)
         if not call.compiled.safe and not call.off_origin:
@@ -130,12 +138,15 @@ class AttemptLoop:
 
     async def _next_attempt(
         self, session: Session, call: Call, response: RawResponse | None, failure: TransportError | None
-    ) -> None:
-        """Wait until it is time for the next attempt, or raise why there is none."""
-        await self._follow_up(call, response, failure)
+    ) -> RawResponse | None:
+        """Wait until it is time for the next attempt, or raise why there is none. A response ends the call after all."""
+        settled = await self._follow_up(call, response, failure)
+        if settled is not None:
+            return settled
         call.waited = call.sent = True
         if self.shared.session is not session:
             raise self.shared.unusable()
+        return None
 
     async def _get_token(self, call: Call) -> None:
         """No token is there, or it expires soon: get one. Routes without security need none."""

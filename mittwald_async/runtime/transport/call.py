@@ -22,6 +22,8 @@ from . import events
 from .changes import ChangeLog
 from .compiled_operation import CompiledOperation
 from .consistency import EventLog
+from .event_probes import EventProbes
+from .decompression import accepted
 from .encoding import Content, segment
 from .responses import masked, sealed
 from .retry import Quota
@@ -72,6 +74,14 @@ class Call(msgspec.Struct, eq=False):
     """Time has passed before the running attempt."""
     cost: int = 0
     """What the last retry took from the quota."""
+    maybe_done: bool = False
+    """An earlier attempt may have done what the call is to do."""
+    unreached: int = 0
+    """Responses in a row that say that the event was not reached."""
+    probing: str | None = None
+    """The event this call asks for on behalf of all that wait for it."""
+    partial: bytes = b""
+    """What arrived of a body in the attempt that came furthest."""
     sent: bool = True
     """The running attempt has reached the HTTP client."""
     observers: Sequence[Observer] | None = None
@@ -167,11 +177,16 @@ class Shared:
         self.client_name: str = client_name
         """The client's class, for messages."""
         self.lists: ListContext = ListContext(profile.paging)
+        self.accept_encoding: str = accepted()
+        """What compression responses may have."""
+        self.allow_http: bool = False
+        """Secrets may go to other machines in the clear."""
         self.clock: Clock = clock
         self.chance: Callable[[], float] = chance
         self.wall: Callable[[], datetime] = wall
         self.event_log: EventLog = EventLog(profile.scope_parameters)
         self.changes: ChangeLog = ChangeLog()
+        self.probes: EventProbes = EventProbes()
         self.quota: Quota = Quota()
         self.session: Session | None = None
         self.limiter: Limiter | None = None

@@ -9,7 +9,7 @@ import msgspec
 
 from .. import codec
 from ..errors import InvalidArgumentError, ResponseDecodeError
-from ..operation import Operation, Parameter
+from ..operation import Operation, Parameter, Result
 from ..structs import UNSET
 from .encoding import JSON, PLACEHOLDER, PLAIN_SEGMENT, PLAIN_VALUE, cookie_key, encoded, segment, styled_segment
 from .middleware import RawResponse
@@ -58,7 +58,7 @@ class CompiledOperation:
         self.operation: Operation[Any] = operation
         self.loose: bool = loose
         self.decoders: dict[int, Callable[[bytes], Any] | None] = {}
-        """By status, for JSON answers as documented; `None` for all others."""
+        """By status, for JSON responses as documented; `None` for all others."""
         self.method: str = operation.method
         self.route: str = f"{operation.method} {operation.path}"
         self.safe: bool = operation.method in ("GET", "HEAD", "OPTIONS")
@@ -92,7 +92,7 @@ class CompiledOperation:
         properties = operation.body.properties if operation.body else ()
         self.body_names: dict[str, Parameter] = {p.wire: p for p in properties}
         self.nullable: frozenset[str] = frozenset(p.wire for p in properties if p.nullable)
-        self.accept: str = _accept(operation)
+        self.accept: str = _accept(operation, self.headers.get("accept"))
 
     def target(self, path: Sequence[object], query: Mapping[str, object] | None) -> str:
         """Path and query, percent-encoded."""
@@ -135,7 +135,12 @@ class CompiledOperation:
         return text
 
 
-def _accept(operation: Operation[Any]) -> str:
+def _accept(operation: Operation[Any], parameter: Parameter | None) -> str:
+    if parameter is not None:
+        # The document wants one of its values, not a list of them.
+        value = parameter.default or next(iter(parameter.enum), None)
+        if value:
+            return str(value)
     kinds = dict.fromkeys(result.content_type for result in operation.results if result.content_type)
     if not kinds:
         return ""  # what comes back is not documented: the profile says what is usual
@@ -159,11 +164,57 @@ def decoded(compiled: CompiledOperation, response: RawResponse, strict: bool) ->
                 return decoder(body)
             except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
                 pass
-    problem = packed(response.headers) if body else ""
+    operation = compiled.operation
+    check_unpacked(operation, response)
+    odd = undocumented(operation, status, content_type, bool(body))
+    if odd:
+        if not compiled.safe:
+            odd += "; something else than the API may have answered, and the write may not have been done"
+        if strict or not compiled.safe:
+            raise ResponseDecodeError(odd, operation_id=operation.operation_id, json_path="$", body=body)
+        codec.report(operation.operation_id, [(None, odd)])
+    return codec.decode(operation, status, content_type, body, strict=strict)
+
+
+def check_unpacked(operation: Operation[Any], response: RawResponse) -> None:
+    """Refuse a body that is packed in a way that cannot be undone here: nothing can say whether it is whole."""
+    problem = packed(response.headers) if response.body else ""
     if problem:
-        operation_id = compiled.operation.operation_id
-        raise ResponseDecodeError(problem, operation_id=operation_id, json_path="$", body=body)
-    return codec.decode(compiled.operation, status, content_type, body, strict=strict)
+        raise ResponseDecodeError(
+            problem, operation_id=operation.operation_id or None, json_path="$", body=response.body
+        )
+
+
+def undocumented(operation: Operation[Any], status: int, content_type: str | None, has_body: bool) -> str:
+    """What of a success is not in the document: its status, or the type of its body. Empty where all is as documented,
+    or nothing is documented."""
+    results = operation.results
+    if not results:
+        return ""
+    media = _media(content_type)
+    documented = [result for result in results if result.status == status]
+    if not documented:
+        return f"status {status}{f' with {media[:60]}' if has_body and media else ''} is not documented for this operation"
+    if not has_body or not media or any(_fits(media, result) for result in documented):
+        return ""
+    return f"a body of type {media[:60]} is not documented for status {status} of this operation"
+
+
+def _fits(media: str, result: Result) -> bool:
+    if result.type == "bytes":
+        return True  # a file: of whatever type it is
+    documented = _media(result.content_type)
+    if _is_json(media):
+        return not documented or _is_json(documented)
+    return media == documented or documented == "*/*"
+
+
+def _media(content_type: str | None) -> str:
+    return (content_type or "").partition(";")[0].strip().lower()
+
+
+def _is_json(media: str) -> bool:
+    return media.endswith(("/json", "+json"))
 
 
 def _decoder(operation: Operation[Any], status: int) -> Callable[[bytes], Any] | None:

@@ -2,24 +2,30 @@
 
 A timer per exchange (aiohttp's `total`) costs about 5 µs of a call of 100 µs, and so do the two that bound silence (its
 `sock_read`). Here a call's deadline is one entry in a set, and one timer looks at all of them every half second; only
-exchanges that it still finds under way then get a timer for silence. Limits shorter than `COARSE` are left to exact
-timers.
+exchanges that it still finds under way then get a timer for silence. Limits shorter than `COARSE` get exact timers.
+
+Deadlines follow the client's clock. A clock that was handed in is looked at often: nothing says when it is moved. Silence
+and the making of connections are the network's, and are measured in real time.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from math import inf
 from typing import Any, Protocol
 
+from ..clock import SYSTEM_CLOCK, Clock
+
 COARSE = 5.0
-"""Seconds: shorter limits need more precision than this offers. (aiohttp rounds longer ones to whole seconds, too.)"""
+"""Seconds: shorter limits need more precision than the shared timer offers. (aiohttp rounds longer ones, too.)"""
 _TICK = 0.5
+_TICK_OF_OTHER_CLOCKS = 0.02
+"""Real seconds after which a clock that was handed in is looked at: it may have been moved on by hours."""
 
 
 class Wire(Sized, Protocol):
-    """The reading end of a connection: as many answers as it is long have come in and wait to be taken."""
+    """The reading end of a connection: as many responses as it is long have come in and wait to be taken."""
 
     @property
     def read_timeout(self) -> float | None: ...
@@ -42,7 +48,7 @@ class Connection(Protocol):
 class Deadline:
     """One exchange. (A task may have several, one inside another: where a session's own middleware makes calls.)"""
 
-    __slots__ = ("cancelling", "deadline", "late", "request", "silence", "task")
+    __slots__ = ("cancelling", "deadline", "late", "request", "silence", "task", "timer")
 
     def __init__(self, task: asyncio.Task[Any] | None, deadline: float = inf, silence: float | None = None) -> None:
         self.task: asyncio.Task[Any] | None = task
@@ -52,6 +58,8 @@ class Deadline:
         """Seconds without a byte that are too many; `None` where somebody else sees to that."""
         self.late: bool = False
         """The watch has cancelled it."""
+        self.timer: asyncio.TimerHandle | None = None
+        """Its own, where it is short."""
         self.request: object = None
         """The HTTP client's, as soon as there is one."""
 
@@ -60,13 +68,19 @@ class Deadline:
         """Nothing of it can have left: it still waited for a connection. (A request has a response once it was sent.)"""
         return self.request is not None and getattr(self.request, "response", self) is None
 
+    def expire(self) -> None:
+        """Cancel the task."""
+        if not self.late and self.task is not None:
+            self.late = True
+            self.task.cancel()
+
     def bound_silence(self) -> None:
         """Set the timer for silence, late by the time the exchange has been under way."""
         # A request has a response once it was sent, and that a connection until all of it has come in.
         response: object = getattr(self.request, "response", None)
         connection: Connection | None = getattr(response, "connection", None)
         wire = None if connection is None else connection.protocol
-        # Where an answer has come in, the timer was stopped for good: it must not tick on an idle connection.
+        # Where a response has come in, the timer was stopped for good: it must not tick on an idle connection.
         if wire is not None and not len(wire):
             wire.read_timeout, self.silence = self.silence, None
             wire.start_timeout()
@@ -75,10 +89,13 @@ class Deadline:
 class Deadlines:
     """The running exchanges of one event loop and when they are to end."""
 
-    __slots__ = ("_loop", "_running", "_ticking")
+    __slots__ = ("_loop", "_now", "_real", "_running", "_tick_every", "_ticking")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock = SYSTEM_CLOCK) -> None:
         self._loop = loop
+        self._real = clock is SYSTEM_CLOCK
+        self._now: Callable[[], float] = loop.time if self._real else clock.now
+        self._tick_every = _TICK if self._real else _TICK_OF_OTHER_CLOCKS
         self._running: set[Deadline] = set()
         self._ticking = False
 
@@ -87,11 +104,13 @@ class Deadlines:
 
     def begin(self, task: asyncio.Task[Any], seconds: float, silence: float | None = None) -> Deadline:
         """Cancel the task if it has not called `end` within this time; bound silence once its `request` was sent."""
-        watched = Deadline(task, self._loop.time() + seconds, silence)
+        watched = Deadline(task, self._now() + seconds, silence)
         self._running.add(watched)
-        if not self._ticking:
+        if seconds < COARSE and self._real:
+            watched.timer = self._loop.call_later(seconds, watched.expire)
+        elif not self._ticking:
             self._ticking = True
-            self._loop.call_later(_TICK, self._tick)
+            self._loop.call_later(self._tick_every, self._tick)
         return watched
 
     def end(self, watched: Deadline) -> bool:
@@ -99,17 +118,18 @@ class Deadlines:
         if watched not in self._running:
             return False
         self._running.discard(watched)
+        if watched.timer is not None:
+            watched.timer.cancel()
         task = watched.task
         return watched.late and task is not None and task.uncancel() <= watched.cancelling
 
     def _tick(self) -> None:
-        now = self._loop.time()
+        now = self._now()
         for watched in self._running:
             if watched.silence is not None:
                 watched.bound_silence()
-            if watched.deadline <= now and not watched.late and watched.task is not None:
-                watched.late = True
-                watched.task.cancel()
+            if watched.deadline <= now:
+                watched.expire()
         self._ticking = bool(self._running)
         if self._ticking:
-            self._loop.call_later(_TICK, self._tick)
+            self._loop.call_later(self._tick_every, self._tick)

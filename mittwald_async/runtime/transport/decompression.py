@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -145,6 +146,14 @@ def codings(headers: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(part for part in found if part not in ("", "identity"))
 
 
+def can_undo(applied: tuple[str, ...]) -> bool:
+    """Whether these codings can be undone with the libraries that are installed."""
+    return not applied or (
+        len(applied) <= MAX_CODINGS and all(_DECODERS.get(name, lambda: None)() is not None for name in applied)
+    )
+
+
+@cache
 def accepted() -> str:
     """What `Accept-Encoding` may ask for with the libraries that are installed."""
     offered = ["gzip", "deflate"]
@@ -210,7 +219,7 @@ class Decompressor:
 
         Raises:
             CorruptBodyError: but its compressed data is not. A body without a single byte is an empty one, whatever
-                its coding: answers to HEAD and statuses without content look like that.
+                its coding: responses to HEAD and statuses without content look like that.
         """
         if self._began and not all(decoder.eof for decoder in self._decoders):
             raise CorruptBodyError("the compressed body ended early")

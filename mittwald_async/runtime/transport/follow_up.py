@@ -3,45 +3,67 @@
 from __future__ import annotations
 
 from ..credentials import Exchange
-from ..errors import ApiClientError, StatusError, TransportError
+from ..errors import (
+    ApiClientError,
+    CallTimeoutError,
+    ResponseDecodeError,
+    ResponseTooLargeError,
+    StatusError,
+    TransportError,
+)
 from ..options import Options
 from . import events
+from .bodies import StreamedResponse
 from .call import Call, Shared
+from .earlier_attempts import done_before, in_light_of_earlier, mark_maybe_done, note_maybe_done
 from .middleware import RawResponse
 from .redirects import follow
 from .responses import sealed_response, status_error
-from .retry_decision import Retry, after_error, after_status
-from .session import StreamedResponse
+from .retry_decision import UNREACHED, Retry, after_error, after_status
 from .time_limits import TimeLimits
 
 
 class FollowUp:
     """Decides and waits between the attempts of calls with one set of options."""
 
-    __slots__ = ("_exchange", "_limits", "_options", "_shared")
+    __slots__ = ("_event_header", "_exchange", "_limits", "_options", "_shared")
 
     def __init__(self, shared: Shared, options: Options, limits: TimeLimits, exchange: Exchange) -> None:
         self._shared = shared
         self._options = options
         self._limits = limits
         self._exchange = exchange
+        events = shared.profile.events
+        self._event_header = "" if events is None else events.request_header.lower()
 
-    async def __call__(self, call: Call, response: RawResponse | None, failure: TransportError | None) -> None:
-        """Return to send again; raise to give up."""
+    async def __call__(
+        self, call: Call, response: RawResponse | None, failure: TransportError | None
+    ) -> RawResponse | None:
+        """Return to send again, or what the call ends in after all; raise to give up."""
         shared = self._shared
         retry: Retry | None
         error: ApiClientError
         if response is None:
             assert failure is not None
-            error = failure
+            if len(failure.partial) > len(call.partial):
+                call.partial = failure.partial
+            error = in_light_of_earlier(call, failure)
             retry = after_error(call, failure, self._options, shared)
         elif 200 <= response.status < 300:
             self._next_event(call, response)
-            return
+            return None
         else:
+            settled = done_before(call, response)
+            if settled is not None:
+                self._attempt_ended(call, response.status, None, "an earlier attempt has deleted it")
+                return settled
             headers, body = sealed_response(response.headers, response.body, call.secret)
-            error = status_error(response.status, headers, body, shared.profile)
+            error = status_error(
+                response.status, headers, body, shared.profile, awaits_event=self._awaits_event(call)
+            )
             retry = await self._after_status(call, response, error)
+            if call.maybe_done:
+                mark_maybe_done(error)
         if retry is not None and not self._limits.allows(call, retry.wait):
             retry = None  # the error at hand says more than a timeout later
         status = None if response is None else response.status
@@ -49,10 +71,31 @@ class FollowUp:
         self._attempt_ended(call, status, _in_words(error), reason, 0.0 if retry is None else retry.wait)
         if retry is None:
             raise error
+        note_maybe_done(call, response, failure)
         call.emit(events.RetryScheduled, number=call.number, reason=retry.reason, wait=retry.wait)
-        if retry.wait:
+        if retry.reason == UNREACHED and not shared.probes.begin(call):
+            try:
+                await self.await_probe(call)
+            except CallTimeoutError:
+                raise error from None
+        elif retry.wait:
             async with shared.while_open():
                 await shared.clock.sleep(retry.wait)
+        return None
+
+    async def await_probe(self, call: Call) -> None:
+        """Wait while another call asks for the event that this one waits for as well."""
+        if call.event is not None:
+            async with self._shared.while_open(), self._limits.hold(call):
+                await self._shared.probes.wait(call.event)
+            call.waited = True
+
+    def _awaits_event(self, call: Call) -> bool:
+        """Whether the attempt named an event, by itself or by a header of the caller's."""
+        if call.event is not None:
+            return True
+        named = (*(call.extra or ()), *self._options.headers)
+        return bool(self._event_header) and any(name.lower() == self._event_header for name in named)
 
     async def _after_status(self, call: Call, response: RawResponse, error: StatusError) -> Retry | None:
         if 300 <= response.status < 400:
@@ -83,6 +126,7 @@ class FollowUp:
         """The event was reached; go on to the one of the next write."""
         if isinstance(response, StreamedResponse):
             response.close()  # its body is still on the wire and will never be read
+        self._shared.probes.end(call)
         if call.event is not None:
             self._shared.event_log.reached(call.ids, call.compiled.operation.group, call.event)
         call.event, *call.further = call.further
@@ -95,7 +139,14 @@ class FollowUp:
 
     def failed(self, call: Call, error: BaseException) -> None:
         """The call fails: put what is known of it on the error."""
-        if isinstance(error, (StatusError, TransportError)) and not error.method:
+        self._shared.probes.end(call)
+        if isinstance(error, TransportError) and len(call.partial) > len(error.partial):
+            error.partial = call.partial
+        if isinstance(error, ResponseDecodeError):
+            error.operation_id = error.operation_id or call.operation_id
+        elif isinstance(error, ResponseTooLargeError):
+            error.operation_id, error.method, error.url = call.operation_id, call.method, call.shown_url
+        elif isinstance(error, (StatusError, TransportError)) and not error.method:
             error.operation_id = call.operation_id
             error.method = call.method
             error.url = call.shown_url

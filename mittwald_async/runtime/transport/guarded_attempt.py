@@ -6,24 +6,27 @@ from collections.abc import Mapping
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from ..errors import ClientStateError, InvalidArgumentError
+from ..errors import CallTimeoutError, ClientStateError, InvalidArgumentError, MaybeSentError, TransportError
 from ..options import Options
+from .bodies import StreamedResponse
 from .call import Call, Shared
 from .encoding import JSON, Content, check_method, usable
 from .header_builder import HeaderBuilder
 from .middleware import RawResponse, Request, around
-from .session import Answered, Session, StreamedResponse, WireRequest
+from .retry import maybe_carried_out
+from .session import Answered, Session, WireRequest
 from .time_limits import TimeLimits
 
 
 class GuardedAttempt:
     """Makes such attempts with one set of options. The deadline is held from outside."""
 
-    __slots__ = ("_headers", "_limits", "_middleware", "_shared")
+    __slots__ = ("_headers", "_largest", "_limits", "_middleware", "_shared")
 
     def __init__(self, shared: Shared, options: Options, headers: HeaderBuilder, limits: TimeLimits) -> None:
         self._shared = shared
         self._middleware = options.middleware
+        self._largest = options.max_response_size
         self._headers = headers
         self._limits = limits
 
@@ -46,7 +49,15 @@ class GuardedAttempt:
                 wire = self._changed(call, given, request)
                 hears = answered if self._shared.own(wire.url) else None
             call.sent = True
-            response = await session.exchange(wire, limits, hears, stream=stream, unsent=call.unsent)
+            try:
+                response = await session.exchange(
+                    wire, limits, hears, stream=stream, unsent=call.unsent, largest=self._largest
+                )
+            except TransportError as error:
+                # Middleware may send again, as a caller of its own.
+                call.maybe_done = call.maybe_done or isinstance(error, MaybeSentError | CallTimeoutError)
+                raise
+            call.maybe_done = call.maybe_done or (not wire.safe and maybe_carried_out(response.status))
             if isinstance(response, StreamedResponse):
                 streams.append(response)
             return response

@@ -28,17 +28,22 @@ class HeaderBuilder:
 
     __slots__ = ("_base", "_event_header", "_foreign", "_scheme", "_secret", "_signed", "signs_url")
 
-    def __init__(self, profile: Profile, options: Options, machinery: str) -> None:
+    def __init__(self, profile: Profile, options: Options, machinery: str, accept_encoding: str = "identity") -> None:
         """
         Args:
             profile: says where the token goes, and how an event is asked for.
             options: the client's headers and user agent.
             machinery: what the user agent ends with.
+            accept_encoding: what compression responses may have.
         """
         agent = " ".join(part for part in (options.user_agent, profile.product, machinery) if part)
-        self._base: CIMultiDict[str] = CIMultiDict({"User-Agent": agent, "Accept": profile.accept})
+        self._base: CIMultiDict[str] = CIMultiDict(
+            {"User-Agent": agent, "Accept": profile.accept, "Accept-Encoding": accept_encoding}
+        )
         self._base.update(options.headers)
-        self._foreign: CIMultiDict[str] = CIMultiDict({"User-Agent": agent, "Accept": "*/*"})
+        self._foreign: CIMultiDict[str] = CIMultiDict(
+            {"User-Agent": agent, "Accept": "*/*", "Accept-Encoding": accept_encoding}
+        )
         self._event_header = profile.events.request_header if profile.events is not None else ""
         self._scheme = profile.authentication
         self.signs_url: bool = isinstance(profile.authentication, QueryToken)

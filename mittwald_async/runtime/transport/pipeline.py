@@ -13,18 +13,19 @@ from typing import Any, TypeVar, cast
 from msgspec import UNSET
 from yarl import URL
 
+from ..clock import Clock
 from ..codec.tolerant import report
-from ..errors import ClientStateError, ResponseDecodeError
+from ..errors import ClientStateError, InvalidArgumentError, ResponseDecodeError, without_frames
 from ..lists import ListContext
 from ..operation import Attempt, Operation, Response
 from ..options import Options
 from .attempts import AttemptLoop
+from .bodies import StreamedResponse
 from .call import Call, Shared
-from .compiled_operation import compiled, decoded
+from .compiled_operation import check_unpacked, compiled, decoded
 from .middleware import RawResponse
 from .request_builder import RequestBuilder
-from .responses import event_id
-from .session import StreamedResponse
+from .responses import event_id, packed
 from .token_requests import TokenRequests
 
 T = TypeVar("T")
@@ -57,6 +58,21 @@ class Pipeline:
         report(operation_id, [(None, problem)])
 
     @property
+    def clock(self) -> Clock:
+        """What the client's waits follow."""
+        return self.shared.clock
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds a whole call may take."""
+        return self.options.timeout
+
+    @property
+    def max_response_size(self) -> int | None:
+        """Bytes that one response may have in memory."""
+        return self.options.max_response_size
+
+    @property
     def token_requests(self) -> TokenRequests:
         """How credentials ask for tokens."""
         return self._attempts.token_requests
@@ -70,11 +86,16 @@ class Pipeline:
         body: object = UNSET,
     ) -> T:
         """Send and give the decoded result."""
-        call = self._call(operation, path, query)
-        if headers:
-            self._requests.add_headers(call, headers)
-        if body is not UNSET:
-            await self._requests.add_body(call, body)
+        try:
+            call = self._call(operation, path, query)
+            if headers:
+                self._requests.add_headers(call, headers)
+            if body is not UNSET:
+                await self._requests.add_body(call, body)
+        except InvalidArgumentError as error:
+            raise without_frames(error) from None
+        finally:
+            del path, query, headers, body  # a traceback shows what variables hold, and this may be secret
         response = await self._attempts.perform(call)
         value = decoded(call.compiled, response, self.options.strict)
         return cast("T", value)
@@ -88,11 +109,16 @@ class Pipeline:
         body: object = UNSET,
     ) -> Response[T]:
         """Send and give the result with everything around it."""
-        call = self._call(operation, path, query)
-        if headers:
-            self._requests.add_headers(call, headers)
-        if body is not UNSET:
-            await self._requests.add_body(call, body)
+        try:
+            call = self._call(operation, path, query)
+            if headers:
+                self._requests.add_headers(call, headers)
+            if body is not UNSET:
+                await self._requests.add_body(call, body)
+        except InvalidArgumentError as error:
+            raise without_frames(error) from None
+        finally:
+            del path, query, headers, body  # a traceback shows what variables hold, and this may be secret
         response = await self._attempts.perform(call)
         return self._response(call, response, decoded(call.compiled, response, self.options.strict))
 
@@ -105,12 +131,18 @@ class Pipeline:
         body: object = UNSET,
     ) -> Response[bytes]:
         """Send to any route; the body stays bytes."""
-        call = self._requests.loose_call(method, path, query)
-        if headers:
-            self._requests.add_headers(call, headers)
-        if body is not UNSET and body is not None:
-            await self._requests.add_loose_body(call, body)
+        try:
+            call = self._requests.loose_call(method, path, query)
+            if headers:
+                self._requests.add_headers(call, headers)
+            if body is not UNSET and body is not None:
+                await self._requests.add_loose_body(call, body)
+        except InvalidArgumentError as error:
+            raise without_frames(error) from None
+        finally:
+            del path, query, headers, body
         response = await self._attempts.perform(call)
+        check_unpacked(call.compiled.operation, response)
         return self._response(call, response, response.body)
 
     @asynccontextmanager
@@ -136,6 +168,10 @@ class Pipeline:
         response = await self._attempts.perform(call, stream=True)
         if not isinstance(response, StreamedResponse):
             raise ClientStateError("a middleware replaced a streamed response by one without a stream")
+        problem = packed(response.headers)
+        if problem:
+            response.close()
+            raise ResponseDecodeError(problem, operation_id=call.operation_id, json_path="$", body=b"")
         response.url = call.shown_url
         response.response = self._response(call, response, None)
         try:

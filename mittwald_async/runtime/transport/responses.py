@@ -1,4 +1,4 @@
-"""Reading answers without a loop: errors with all they say, event ids, URLs that may be shown."""
+"""Reading responses without a loop: errors with all they say, event ids, URLs that may be shown."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..errors import (
     body_excerpt,
     error_class,
 )
+from .decompression import can_undo, codings
 
 if TYPE_CHECKING:
     from ..credentials import Secret
@@ -26,7 +27,6 @@ _TELLING = "token|secret|password|passwd|code|key|signature|sig|auth"
 _SECRET_NAME = re.compile(_TELLING, re.I)
 _SECRET_PAIR = re.compile(rf"(?:{_TELLING})[^=&;#]*=", re.I)
 _PAIR = re.compile("(?<=[?&])[^&]+")
-_UNPACKED = frozenset(("", "identity", "gzip", "deflate", "br", "zstd"))
 _REAL_TOKEN = 12
 """Characters from which on a token is looked for in errors."""
 
@@ -80,24 +80,32 @@ def event_id(method: str, status: int, headers: Mapping[str, str], ids: EventIds
 def packed(headers: Mapping[str, str]) -> str:
     """Why a body cannot be read, where it is packed in a way that cannot be unpacked here; mostly nothing.
 
-    Packings that were asked for are unpacked by the HTTP client, which leaves the header in place."""
-    named = headers.get("Content-Encoding", "")
-    if named.strip().lower() in _UNPACKED:
+    Codings that can be undone are, where the body is read; the header stays in place."""
+    if can_undo(codings(headers)):
         return ""
+    named = headers.get("Content-Encoding", "")
     return (
         f"the body is packed as Content-Encoding {named[:100]!r}, which cannot be unpacked here and was not asked for"
     )
 
 
-def status_error(status: int, headers: Mapping[str, str], body: bytes, profile: Profile) -> StatusError:
-    """The error a response means. Bodies that are not JSON, or other JSON than documented, never hide the status."""
+def status_error(
+    status: int, headers: Mapping[str, str], body: bytes, profile: Profile, *, awaits_event: bool = True
+) -> StatusError:
+    """The error a response means. Bodies that are not JSON, or other JSON than documented, never hide the status.
+
+    Args:
+        status, headers, body: of the response.
+        profile: says where errors have what.
+        awaits_event: the request named an event to wait for. Otherwise a 412 cannot mean that it was not reached.
+    """
     kind, message, trace_id, issues = profile.errors.read(body)
     if not message and not issues:
         message = (packed(headers) if body else "") or body_excerpt(body)
     cls = error_class(status)
     if status == 412:
         # Without a type (a proxy ate the body) nothing says that waiting helps.
-        cls = ConsistencyError if _not_reached(profile.events, kind, message) else RefusedError
+        cls = ConsistencyError if awaits_event and _not_reached(profile.events, kind, message) else RefusedError
     error = cls(message, status=status, type=kind, trace_id=trace_id or None, headers=headers, body=body, issues=issues)
     if isinstance(error, AuthenticationError) and not error.message:
         error.message = "the credentials were not accepted"

@@ -2,8 +2,9 @@
 
 In numbers: 3 retries; full jitter, attempt n sleeps `U(0, min(20, 0.5 * 2**n))` seconds (n from 0), so at most 0.5, 1
 and 2 s; all such sleeps of one call together stay under 60 s. What the server asks for (`Retry-After`) is slept instead,
-up to `max_retry_wait`. Repeated are, for GET, HEAD, OPTIONS, PUT and DELETE: 408 429 500 502 503 504 and every
-connection error; for POST and PATCH: 429 (not executed) and errors where the request provably was not sent.
+up to `max_retry_wait`. Repeated are, for GET, HEAD, OPTIONS, PUT and DELETE: 408 425 429 500 502 503 504, 520 to 527 and
+every connection error; for POST and PATCH: 429 (not executed) and errors where the request provably was not sent. What
+another attempt cannot better, such as a certificate that is not accepted, is not repeated.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import Literal
 
 from ..errors import CallTimeoutError, NotSentError, TransportError
 
+SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+"""Methods that change nothing."""
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 """Methods that do no harm a second time."""
 
@@ -19,11 +22,13 @@ WhenRepeated = Literal["always", "idempotent"]
 
 STATUSES: dict[int, WhenRepeated] = {
     408: "idempotent",
+    425: "idempotent",
     429: "always",  # refused before it was executed
     500: "idempotent",
     502: "idempotent",
     503: "idempotent",
     504: "idempotent",
+    **dict.fromkeys(range(520, 528), "idempotent"),  # of a proxy that does not reach the server behind it
 }
 """Statuses that may be better the next time, and for which methods another attempt does no harm."""
 ERRORS: dict[type[TransportError], WhenRepeated | None] = {
@@ -39,6 +44,12 @@ BUDGET = 60.0
 """Seconds all jittered sleeps of one call may take together."""
 
 
+def maybe_carried_out(status: int) -> bool:
+    """Can a request with this response have been carried out all the same? A proxy may say so, or a server that failed
+    later."""
+    return status == 408 or status >= 500
+
+
 def repeats_status(method: str, status: int) -> bool:
     """Is a response with this status worth another attempt, and is that harmless?"""
     return _harmless(method, STATUSES.get(status))
@@ -46,7 +57,7 @@ def repeats_status(method: str, status: int) -> bool:
 
 def repeats_error(method: str, error: TransportError) -> bool:
     """Is a call that failed with this worth another attempt, and is that harmless?"""
-    return _harmless(method, next(when for kind, when in ERRORS.items() if isinstance(error, kind)))
+    return not error.permanent and _harmless(method, next(when for kind, when in ERRORS.items() if isinstance(error, kind)))
 
 
 def _harmless(method: str, when: WhenRepeated | None) -> bool:

@@ -12,8 +12,14 @@ from . import retry
 from .call import Call, Shared
 from .middleware import RawResponse
 
+UNREACHED_PAUSE, UNREACHED_CAP = 0.5, 5.0
+"""Seconds from one question for an event to the next, at first and at most; it doubles in between. The time that the server
+took for its response counts: one that has held a request for 10 s is asked again soon."""
 UNREACHED_FOR = 120.0
 """Seconds a not yet reached event is asked for where the call has no deadline."""
+
+
+UNREACHED = "event not reached"
 
 
 class Retry(NamedTuple):
@@ -78,8 +84,10 @@ def _unreached(call: Call, options: Options, shared: Shared) -> Retry | None:
     """The event is on its way and the request was not executed, so repeating is right for every method."""
     if options.timeout is None and shared.clock.now() - call.started > UNREACHED_FOR:
         return None
-    # The server has already held the request for up to 10 s: come back soon.
-    return Retry("event not reached", 0.1 + 0.4 * shared.chance())
+    chance = shared.chance()
+    pause = min(UNREACHED_CAP, UNREACHED_PAUSE * 2.0 ** min(call.unreached, 8)) * (0.75 + 0.5 * chance)
+    call.unreached += 1
+    return Retry(UNREACHED, max(0.1 + 0.4 * chance, pause - (shared.clock.now() - call.begun)))
 
 
 def _lag(call: Call, status: int, options: Options, shared: Shared, events: EventIds) -> Retry | None:

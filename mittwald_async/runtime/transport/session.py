@@ -7,10 +7,9 @@ from __future__ import annotations
 import asyncio
 import platform
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import suppress
-from functools import cache
-from typing import Any, NamedTuple, TypeAlias, cast
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import Any, NamedTuple, TypeAlias
 
 import aiohttp
 import msgspec
@@ -18,7 +17,9 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from .._accel.fast_path import BODIED, Direct
+from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import (
+    ApiClientError,
     CallTimeoutError,
     ClientStateError,
     ConfigurationError,
@@ -26,23 +27,22 @@ from ..errors import (
     NotSentError,
     TransportError,
 )
-from ..operation import RateLimit, Response
+from ..operation import RateLimit
 from ..options import Pool
+from .bodies import BROKEN, StreamedResponse, arrived, beginning, whole
+from .connections import Connections, Places, unusable
 from .deadlines import COARSE, Deadline, Deadlines
 from .encoding import Content
 from .failures import LATE, classify
 from .middleware import RawResponse
 from .proxies import Proxies
-
-ERROR_BODY_LIMIT = 1 << 20
-"""Bytes of an error's body that are read; the rest is left on the wire and the connection is closed."""
+from .retry import SAFE
 
 MACHINERY = f"python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 """What a user agent ends with."""
 
-_CHUNK = 1 << 16
 _LONGEST_FIELD = 1 << 15
-"""Bytes of one header of an answer."""
+"""Bytes of one header of a response."""
 _NO_TYPE = ("Content-Type",)
 
 
@@ -54,62 +54,35 @@ class WireRequest(msgspec.Struct, frozen=True, gc=False):
     headers: CIMultiDict[str]
     content: Content | None = None
 
+    @property
+    def safe(self) -> bool:
+        """The request changes nothing."""
+        return self.method in SAFE
+
 
 Answered: TypeAlias = "Callable[[int, Mapping[str, str]], RateLimit | None]"
 """Hears status and headers of a response before its body is read; gives what they say of the budget."""
 
 
 class Limits(NamedTuple):
-    """How long an exchange may take: by aiohttp's timers, and by the session's watch."""
+    """How long an exchange may take, in seconds; `None`: no bound."""
 
-    timers: aiohttp.ClientTimeout
     within: float | None
-    """Seconds for the whole exchange, where the watch sees to that."""
+    """The whole of it."""
     silence: float | None
-    """Seconds between bytes, where the watch can see to that."""
+    """Between two bytes, where the session's watch sees to that."""
+    timers: aiohttp.ClientTimeout
+    """What is left to aiohttp: making a connection, and silence where it has to be exact or a body is sent."""
     unread: aiohttp.ClientTimeout
-    """The timers where it does."""
+    """The same without silence."""
 
 
 def limits(total: float | None, connect: float | None, read: float | None) -> Limits:
     """Seconds for the whole exchange, for making a connection, and between bytes; `None`: no bound."""
-    watched = total is not None and total >= COARSE
-    timers = aiohttp.ClientTimeout(total=None if watched else total, sock_connect=connect, sock_read=read)
-    if not watched or read is None or read < COARSE:
-        return Limits(timers, total if watched else None, None, timers)
-    return Limits(timers, total, read, aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=None))
-
-
-class StreamedResponse(RawResponse, kw_only=True, eq=False):
-    """A response whose body is still on the wire."""
-
-    source: aiohttp.ClientResponse
-    """What the body is read from."""
-    url: str = ""
-    response: Response[None] | None = None
-    """All there is but the body."""
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body, piece by piece. Raises the `TransportError` family where it breaks off."""
-        problem: TransportError | None = None
-        try:
-            async for chunk in self.source.content.iter_chunked(_CHUNK):
-                yield chunk
-        except (aiohttp.ClientError, OSError) as error:
-            problem = classify(error)
-        if problem is not None:
-            rest = _left_in(self.source)
-            self.close()
-            if rest:
-                yield rest
-            if self.response is not None:
-                problem.operation_id, problem.method = self.response.operation_id, self.response.method
-                problem.url = self.url
-            raise problem
-
-    def close(self) -> None:
-        """Give the connection back if the body was read whole, else close it."""
-        self.source.close()
+    timers = aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=read)
+    if total is None or read is None or read < COARSE:
+        return Limits(total, None, timers, timers)
+    return Limits(total, read, timers, aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=None))
 
 
 @cache
@@ -127,24 +100,10 @@ def check_session(session: object) -> None:
         raise ConfigurationError(f"session must be an aiohttp.ClientSession, got {type(session).__name__}")
 
 
-class Connections(aiohttp.TCPConnector):
-    """A pool that gives out no connection on which an answer has come to no request of ours.
-
-    aiohttp would take it for the answer of the next request, which is another call's, and so on for all that follow.
-    """
-
-    async def connect(self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout) -> Any:
-        while True:
-            connection = await super().connect(req, traces, timeout)
-            if not len(connection.protocol or ()):  # answers that wait to be taken
-                return connection
-            connection.close()
-
-
 class Session:
     """A pool of connections on one event loop: our own, or one handed in, which is used and never closed."""
 
-    __slots__ = ("_deadlines", "_direct", "_owned", "_proxies", "loop", "session")
+    __slots__ = ("_deadlines", "_direct", "_owned", "_places", "_proxies", "loop", "session")
 
     def __init__(
         self,
@@ -153,16 +112,21 @@ class Session:
         owned: bool,
         proxies: Proxies,
         direct: Direct | None = None,
+        connections: int = 0,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.session: aiohttp.ClientSession = session
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._owned = owned
         self._proxies = proxies
         self._direct = direct
-        self._deadlines = Deadlines(self.loop)
+        self._deadlines = Deadlines(self.loop, clock)
+        self._places = Places(connections) if connections else None
 
     @classmethod
-    async def open(cls, pool: Pool, external: aiohttp.ClientSession | None, secure: bool) -> Session:
+    async def open(
+        cls, pool: Pool, external: aiohttp.ClientSession | None, secure: bool, clock: Clock = SYSTEM_CLOCK
+    ) -> Session:
         """Make the pool (TLS is set up in a thread), or take the one handed in."""
         if external is not None:
             if external.closed:
@@ -172,12 +136,12 @@ class Session:
                 raise ConfigurationError(
                     "the aiohttp session handed in belongs to another event loop: make it on this one"
                 )
-            return cls(external, owned=False, proxies=Proxies(False))
+            return cls(external, owned=False, proxies=Proxies(False), clock=clock)
         tls = pool.tls
         if tls is None and secure:
             tls = await asyncio.to_thread(default_tls)
         connector = Connections(
-            limit=pool.connections,
+            limit=0,  # see `Places`
             limit_per_host=0,
             keepalive_timeout=pool.keepalive,
             ttl_dns_cache=pool.dns_ttl,
@@ -186,14 +150,12 @@ class Session:
         session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=True,
+            auto_decompress=False,
             max_field_size=_LONGEST_FIELD,
         )
-        if not pool.compressed:
-            session.headers["Accept-Encoding"] = "identity"
         proxies = Proxies(pool.trust_env)
         direct = None if proxies else Direct.over(session, connector, _LONGEST_FIELD)
-        return cls(session, owned=True, proxies=proxies, direct=direct)
+        return cls(session, owned=True, proxies=proxies, direct=direct, connections=pool.connections, clock=clock)
 
     async def close(self) -> None:
         """Close the pool if it is ours."""
@@ -214,6 +176,7 @@ class Session:
         *,
         stream: bool = False,
         unsent: Callable[[], None] | None = None,
+        largest: int | None = None,
     ) -> RawResponse:
         """Send once and read the response: redirects are not followed, an error's body is read up to a limit.
 
@@ -223,32 +186,53 @@ class Session:
             answered: called with status and headers before the body is read.
             stream: leave the body of a success on the wire.
             unsent: called when the exchange ended, was cancelled or ran out of time before it had a connection.
+            largest: bytes that the body of a success may have in memory; `None`: no bound.
 
         Raises:
-            TransportError: no response came, or none in time.
+            TransportError: no response came, or none in time, or it broke off.
+            ResponseTooLargeError: the body is larger than `largest`.
             ClientStateError: the session was closed meanwhile.
         """
-        content = request.content
+        content, places = request.content, self._places
         response: aiohttp.ClientResponse | None = None
-        arrived: list[bytes] = []
         watched, timeout = self._watch_over(limits, content)
+        placed = places is None or places.take_now()
         try:
+            if not placed and places is not None:
+                await places.take()
+                placed = True
             response = await self._send(request, timeout, watched)
             budget = None if answered is None else answered(response.status, response.headers)
-            received = await _read(response, stream, arrived)
+            status = response.status
+            if not 200 <= status < 300:
+                received = await beginning(response) if status >= 300 else self._switched(response)
+            elif stream:
+                received = StreamedResponse(
+                    status,
+                    response.headers,
+                    source=response,
+                    safe=request.safe,
+                    give_back=None if places is None else places.give_back,
+                )
+                places = None
+            else:
+                received = RawResponse(status, response.headers, await whole(response, largest))
             received.rate_limit = budget
             return received
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            problem = _failed(error, content)
-            if response is not None and arrived:
-                problem.partial = b"".join((*arrived, _left_in(response)))
-        except asyncio.CancelledError:
+        except ApiClientError:
             _drop(response)
-            if unsent is not None and watched.never_sent:
+            raise
+        except (*BROKEN, ValueError) as error:
+            problem = _failed(error, request)
+        except asyncio.CancelledError as error:
+            _drop(response)
+            if unsent is not None and (not placed or watched.never_sent):
                 unsent()
             if not self._deadlines.end(watched):
-                raise
+                # Frames of the HTTP client, whose locals hold the request's body, do not travel along.
+                raise error.with_traceback(None) from None
             problem, unsent = CallTimeoutError(LATE), None
+            problem.partial = arrived(error)
         except RuntimeError:
             if not self.session.closed:
                 raise
@@ -258,6 +242,8 @@ class Session:
             raise
         finally:
             self._deadlines.end(watched)
+            if placed and places is not None:
+                places.give_back()
         _drop(response)
         if unsent is not None and watched.never_sent:
             unsent()
@@ -265,9 +251,15 @@ class Session:
             raise content.failure
         raise problem
 
+    @staticmethod
+    def _switched(response: aiohttp.ClientResponse) -> RawResponse:
+        """A response that turns the connection into something else, which was not asked for: what follows is not HTTP."""
+        response.close()
+        return RawResponse(response.status, response.headers)
+
     def _watch_over(self, limits: Limits, content: Content | None) -> tuple[Deadline, aiohttp.ClientTimeout]:
         """The exchange's deadline, and what is left to aiohttp's own timers."""
-        timers, within, silence, unread = limits
+        within, silence, timers, unread = limits
         if within is None:
             return Deadline(None), timers
         task = asyncio.current_task(self.loop)
@@ -282,12 +274,13 @@ class Session:
     ) -> aiohttp.ClientResponse:
         """Send, and wait for the head of the response."""
         direct = self._direct
-        if direct is not None and request.content is None and direct.takes(request.method, request.url, timeout):
+        if direct is not None and request.content is None and direct.takes(request.method, request.url):
             return await direct.request(request.method, request.url, request.headers, timeout, watched)
         return await self.session.request(
             request.method,
             request.url,
             allow_redirects=False,
+            auto_decompress=False,
             timeout=timeout,
             **self._arguments(request.method, request.url, request.headers, request.content, watched),
         )
@@ -311,71 +304,31 @@ class Session:
             # Without TLS there is no CONNECT that could carry them: they go with the request.
             arguments["headers"] = CIMultiDict([*headers.items(), *arguments.pop("proxy_headers").items()])
         if not self._owned:
-            arguments["raise_for_status"] = False  # a session of the caller's may raise, and would hide the answer
+            arguments["raise_for_status"] = False  # a session of the caller's may raise, and would hide the response
         return arguments
 
 
-async def _read(response: aiohttp.ClientResponse, stream: bool, arrived: list[bytes]) -> RawResponse:
-    """The body, as much of it as is wanted. What there is of it is in `arrived`, should it break off."""
-    status = response.status
-    if not 200 <= status < 300:
-        return await _bounded(response)
-    if stream:
-        return StreamedResponse(status, response.headers, source=response)
-    body = response.content
-    # Mostly the body came with the head: then there is nothing to wait for.
-    if body.is_eof():
-        return RawResponse(status, response.headers, body.read_nowait())
-    while piece := await body.readany():
-        arrived.append(piece)
-    return RawResponse(status, response.headers, b"".join(arrived))
-
-
-def _failed(error: Exception, content: Content | None) -> TransportError:
+def _failed(error: Exception, request: WireRequest) -> TransportError:
     """What a failure means where a body may have been on its way."""
-    problem = classify(error)
+    problem = classify(error, safe=request.safe)
+    content = request.content
     if isinstance(problem, NotSentError) and content is not None and content.started:
-        return MaybeSentError(problem.message)
+        problem = MaybeSentError(problem.message)
+    problem.partial = arrived(error)
     return problem
 
 
 def _drop(response: aiohttp.ClientResponse | None) -> None:
-    """Close the connection of an answer that was not read to its end."""
+    """Close the connection of a response that was not read to its end."""
     if response is not None:
         response.close()
 
 
-def _left_in(response: aiohttp.ClientResponse) -> bytes:
-    """What arrived of a body before it broke off and was not read yet. aiohttp has it, but answers every question with
-    the error, for as long as it knows of one."""
-    with suppress(aiohttp.ClientError, OSError):
-        response.content.set_exception(cast("Any", None))
-        return response.content.read_nowait()
-    return b""
-
-
-async def _bounded(response: aiohttp.ClientResponse) -> RawResponse:
-    """An error's body, up to the limit. What broke off is kept as far as it came: it must not hide the status."""
-    body = bytearray()
-    cut = False
-    try:
-        async for chunk in response.content.iter_chunked(_CHUNK):
-            body += chunk
-            if len(body) > ERROR_BODY_LIMIT:
-                cut = True
-                break
-    except (aiohttp.ClientError, OSError):
-        cut = True
-    if cut:
-        response.close()
-    return RawResponse(response.status, response.headers, bytes(body[:ERROR_BODY_LIMIT]), cut)
-
-
 class _NoResend:
-    """aiohttp middleware around a request: sees what goes out, and that it goes out once.
+    """aiohttp middleware around a request: sees what goes out, and that it goes out once, over a connection that is alive.
 
-    aiohttp sends an idempotent request a second time, unasked and untold, when a kept connection turns out to be closed.
-    Retries are counted and reported by the attempt loop, so that one is refused with the error of the first.
+    aiohttp sends an idempotent request a second time, unasked and unreported, when a kept connection turns out to be
+    closed. Retries are counted and reported by the attempt loop, so that one is refused with the error of the first.
     """
 
     __slots__ = ("_failure", "_watched")
@@ -390,8 +343,30 @@ class _NoResend:
         if self._failure is not None:
             raise self._failure
         self._watched.request = request
+        send = request.send
+        request.send = partial(_send_if_alive, send)  # type: ignore[method-assign]
         try:
+            for _ in range(_DEAD_IN_A_ROW):
+                try:
+                    return await handler(request)
+                except _DeadConnection:
+                    continue
+            request.send = send  # type: ignore[method-assign]
             return await handler(request)
         except BaseException as error:
             self._failure = error
             raise
+
+
+_DEAD_IN_A_ROW = 128
+"""Kept connections that may turn out to be dead, one after the other, before one is taken as it is."""
+
+
+class _DeadConnection(Exception):
+    """The pool gave a kept connection that must not be used. Nothing was sent."""
+
+
+async def _send_if_alive(send: Callable[[Any], Any], connection: Any) -> aiohttp.ClientResponse:
+    if unusable(connection.protocol):
+        raise _DeadConnection
+    return await send(connection)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
+from ..clock import time_limit
 from ..errors import CallTimeoutError
 from ..options import Options
 from .call import Call, Shared
@@ -62,12 +62,17 @@ class TimeLimits:
     @asynccontextmanager
     async def hold(self, call: Call) -> AsyncGenerator[None, None]:
         """Hold the call's deadline over something that does not know it."""
-        late = asyncio.timeout(self.left(call))
+        late = True
         try:
-            async with late:
-                yield
+            async with time_limit(self._shared.clock, self.left(call)):
+                try:
+                    yield
+                except TimeoutError:
+                    late = False  # of what is done within
+                    raise
         except TimeoutError:
-            if not late.expired():
+            if not late:
                 raise
-        if late.expired():
-            raise CallTimeoutError(LATE)
+        else:
+            return
+        raise CallTimeoutError(LATE)

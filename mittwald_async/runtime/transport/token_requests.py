@@ -9,7 +9,8 @@ from yarl import URL
 from ..credentials import Secret, TokenResponse
 from ..errors import InvalidArgumentError, NotSentError, TransportError
 from ..headers import retry_after
-from ..urls import http_url, is_whole_url
+from ..urls import http_url, is_exposed, is_whole_url
+from .bodies import ERROR_BODY_LIMIT
 from .call import Shared
 from .encoding import JSON, Content
 from .header_builder import HeaderBuilder
@@ -47,7 +48,7 @@ class TokenRequests:
         while True:
             try:
                 content = Content(content_type, body.reveal().encode())
-                response = await session.exchange(WireRequest(method, url, headers, content), self._limits.login)
+                response = await session.exchange(WireRequest(method, url, headers, content), self._limits.login, largest=ERROR_BODY_LIMIT)
                 wait = self._wait_after(response, tries)
                 if wait is None:
                     break
@@ -69,6 +70,10 @@ class TokenRequests:
 
     def _url(self, path: str) -> URL:
         url = http_url(path if is_whole_url(path) else self._shared.base + path)
+        if url is not None and not self._shared.allow_http and is_exposed(url):
+            raise InvalidArgumentError(
+                "token_url", f"{path!r} would send secrets in the clear; use https://, or allow_http=True for this client"
+            )
         if url is None:
             raise InvalidArgumentError("token_url", f"{path!r} is neither a path that begins with / nor a whole URL")
         return url

@@ -1,0 +1,46 @@
+"""One call asks whether an event was reached, on behalf of all that wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .call import Call
+
+
+class EventProbes:
+    """The events that were not reached when a call asked, and which are being asked for again."""
+
+    __slots__ = ("_ends",)
+
+    def __init__(self) -> None:
+        self._ends: dict[str, asyncio.Future[None]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._ends)
+
+    def begin(self, call: Call) -> bool:
+        """Whether this call is the one that asks again for its event."""
+        event = call.event
+        if event is None or event == call.probing:
+            return True
+        if event in self._ends:
+            return False
+        self.end(call)
+        self._ends[event] = asyncio.get_running_loop().create_future()
+        call.probing = event
+        return True
+
+    def end(self, call: Call) -> None:
+        """The call asks no more: the event was reached, or somebody else has to ask."""
+        event, call.probing = call.probing, None
+        end = None if event is None else self._ends.pop(event, None)
+        if end is not None and not end.done():
+            end.set_result(None)
+
+    async def wait(self, event: str) -> None:
+        """Wait while another call asks for the event."""
+        end = self._ends.get(event)
+        if end is not None:
+            await asyncio.wait((end,))
