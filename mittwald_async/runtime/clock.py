@@ -40,7 +40,7 @@ _LOOK_EVERY = 0.02
 
 @asynccontextmanager
 async def time_limit(clock: Clock, seconds: float | None) -> AsyncGenerator[None, None]:
-    """Bound what is done within by a clock's time.
+    """Bound what is done within by a clock's time. Real time counts as well: a clock that stands still hangs nothing.
 
     Args:
         clock: what the seconds are measured by.
@@ -49,13 +49,13 @@ async def time_limit(clock: Clock, seconds: float | None) -> AsyncGenerator[None
     Raises:
         TimeoutError: the time is over.
     """
+    limit = asyncio.timeout(seconds)
     if seconds is None or clock is SYSTEM_CLOCK:
-        async with asyncio.timeout(seconds):
+        async with limit:
             yield
         return
     loop = asyncio.get_running_loop()
     end = clock.now() + seconds
-    limit = asyncio.timeout(None)
 
     def look() -> None:
         nonlocal timer

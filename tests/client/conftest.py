@@ -1,4 +1,4 @@
-"""Both ways to aiohttp: the short one, and the one through a session's public `request`."""
+"""Both ways to aiohttp: the fast path, and the one through a session's public `request`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pytest
 from mittwald_async.runtime._accel.fast_path import Direct
 
 
-@pytest.fixture(params=["the short way", "the long way"])
+@pytest.fixture(params=["fast path", "through the session"])
 def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the test once over each."""
-    if request.param == "the long way":
+    if request.param == "through the session":
 
         def none(*_: object) -> None:
             return None

@@ -16,6 +16,7 @@ from mittwald_async.errors import (
     ClientStateError,
     InvalidArgumentError,
     MaybeSentError,
+    ResponseBrokenError,
     NotFoundError,
     NotSentError,
     RateLimitError,
@@ -231,7 +232,7 @@ async def test_a_stream_that_breaks_says_so() -> None:
             assert answer.url.endswith("/v2/projects/p-1")
             chunks = answer.chunks()
             assert await anext(chunks) == b"half"
-            with pytest.raises(MaybeSentError, match="broke off"):
+            with pytest.raises(ResponseBrokenError, match="broke off"):
                 await anext(chunks)
         assert idle_only(client)
 

@@ -278,7 +278,7 @@ async def test_calls_that_run_out_of_time_before_they_had_a_connection_cost_noth
         told = {"X-RateLimit-Limit": "200", "X-RateLimit-Reset": "600"}
         writer.write(reply(200, {}, headers={**told, "X-RateLimit-Remaining": str(200 - len(server.seen))}))
 
-    monkeypatch.setattr(session, "COARSE", 0.5)  # one of them by aiohttp's timer, one by the watch
+    monkeypatch.setattr(watch, "COARSE", 0.5)  # one of them by a timer of its own, one by the shared one
     monkeypatch.setattr(watch, "_TICK", 0.02)
     forever = asyncio.Event()
     async with talking(hold, pool=Pool(connections=5)) as (client, server, _):

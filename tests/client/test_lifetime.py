@@ -191,7 +191,7 @@ async def test_a_clone_shares_everything_but_its_options() -> None:
 
 
 def test_with_options_takes_every_option_of_the_constructor() -> None:
-    fixed = {"self", "token", "credentials", "base_url", "session", "pool", "clock"}
+    fixed = {"self", "token", "credentials", "base_url", "session", "pool", "clock", "allow_http"}
     constructor = set(inspect.signature(Mittwald.__init__).parameters) - fixed
     clone = set(inspect.signature(Mittwald.with_options).parameters) - {"self"}
     assert constructor == clone == set(Options.__struct_fields__)
@@ -336,11 +336,11 @@ async def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPa
     async with serving(reply(200, {"via": "proxy"})) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//user:pass-for-tests@"))
         monkeypatch.setenv("no_proxy", "direct.invalid")
-        async with Mittwald(TOKEN, base_url="http://api.invalid") as client:
+        async with Mittwald(TOKEN, base_url="http://api.invalid", allow_http=True) as client:
             assert await client.sender.value(GET_PROJECT, ("p-1",)) == {"via": "proxy"}
         assert proxy.seen[0].target == "http://api.invalid/v2/projects/p-1"
         assert proxy.seen[0].headers["proxy-authorization"].startswith("Basic ")
-        async with Mittwald(TOKEN, base_url="http://direct.invalid", max_retries=0) as client:
+        async with Mittwald(TOKEN, base_url="http://direct.invalid", allow_http=True, max_retries=0) as client:
             with pytest.raises(Exception, match="cannot connect"):
                 await client.sender.value(GET_PROJECT, ("p-1",))
         async with Mittwald(TOKEN, base_url=proxy.url, pool=Pool(trust_env=False)) as client:
@@ -351,8 +351,8 @@ async def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("proxy", ["socks5://user:hush@127.0.0.1:1080", "http://user:hush@[", "http://:80", "h:99999"])
 async def test_a_proxy_that_is_no_http_proxy_is_told(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", proxy)
-    async with Mittwald(TOKEN, base_url="http://api.invalid", max_retries=0) as client:
-        with pytest.raises(NotSentError, match="the environment's proxy for http is not an http proxy") as caught:
+    async with Mittwald(TOKEN, base_url="http://api.invalid", allow_http=True) as client:
+        with pytest.raises(ConfigurationError, match="the environment's proxy for http ") as caught:
             await client.sender.value(GET_PROJECT, ("p-1",))
         assert "hush" not in str(caught.value)
 

@@ -4,14 +4,15 @@ A timer per exchange (aiohttp's `total`) costs about 5 µs of a call of 100 µs,
 `sock_read`). Here a call's deadline is one entry in a set, and one timer looks at all of them every half second; only
 exchanges that it still finds under way then get a timer for silence. Limits shorter than `COARSE` get exact timers.
 
-Deadlines follow the client's clock. A clock that was handed in is looked at often: nothing says when it is moved. Silence
-and the making of connections are the network's, and are measured in real time.
+Deadlines follow the client's clock. A clock that was handed in is looked at often: nothing says when it is moved. Real time
+counts as well, so that one that stands still hangs nothing. Silence and the making of connections are the network's, and
+are measured in real time only.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sized
+from collections.abc import Sized
 from math import inf
 from typing import Any, Protocol
 
@@ -48,7 +49,7 @@ class Connection(Protocol):
 class Deadline:
     """One exchange. (A task may have several, one inside another: where a session's own middleware makes calls.)"""
 
-    __slots__ = ("cancelling", "deadline", "late", "request", "silence", "task", "timer")
+    __slots__ = ("by_clock", "cancelling", "deadline", "late", "request", "silence", "task", "timer")
 
     def __init__(self, task: asyncio.Task[Any] | None, deadline: float = inf, silence: float | None = None) -> None:
         self.task: asyncio.Task[Any] | None = task
@@ -58,6 +59,8 @@ class Deadline:
         """Seconds without a byte that are too many; `None` where somebody else sees to that."""
         self.late: bool = False
         """The watch has cancelled it."""
+        self.by_clock: float = inf
+        """When it ends by a clock that was handed in."""
         self.timer: asyncio.TimerHandle | None = None
         """Its own, where it is short."""
         self.request: object = None
@@ -89,13 +92,11 @@ class Deadline:
 class Deadlines:
     """The running exchanges of one event loop and when they are to end."""
 
-    __slots__ = ("_loop", "_now", "_real", "_running", "_tick_every", "_ticking")
+    __slots__ = ("_clock", "_loop", "_running", "_ticking")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock = SYSTEM_CLOCK) -> None:
         self._loop = loop
-        self._real = clock is SYSTEM_CLOCK
-        self._now: Callable[[], float] = loop.time if self._real else clock.now
-        self._tick_every = _TICK if self._real else _TICK_OF_OTHER_CLOCKS
+        self._clock = None if clock is SYSTEM_CLOCK else clock
         self._running: set[Deadline] = set()
         self._ticking = False
 
@@ -104,13 +105,16 @@ class Deadlines:
 
     def begin(self, task: asyncio.Task[Any], seconds: float, silence: float | None = None) -> Deadline:
         """Cancel the task if it has not called `end` within this time; bound silence once its `request` was sent."""
-        watched = Deadline(task, self._now() + seconds, silence)
+        watched = Deadline(task, self._loop.time() + seconds, silence)
         self._running.add(watched)
-        if seconds < COARSE and self._real:
+        short, clock = seconds < COARSE, self._clock
+        if short:
             watched.timer = self._loop.call_later(seconds, watched.expire)
-        elif not self._ticking:
+        if clock is not None:
+            watched.by_clock = clock.now() + seconds
+        if not self._ticking and (clock is not None or not short):
             self._ticking = True
-            self._loop.call_later(self._tick_every, self._tick)
+            self._tick_later()
         return watched
 
     def end(self, watched: Deadline) -> bool:
@@ -124,12 +128,16 @@ class Deadlines:
         return watched.late and task is not None and task.uncancel() <= watched.cancelling
 
     def _tick(self) -> None:
-        now = self._now()
+        now = self._loop.time()
+        moved_to = -inf if self._clock is None else self._clock.now()
         for watched in self._running:
             if watched.silence is not None:
                 watched.bound_silence()
-            if watched.deadline <= now:
+            if watched.deadline <= now or watched.by_clock <= moved_to:
                 watched.expire()
         self._ticking = bool(self._running)
         if self._ticking:
-            self._loop.call_later(self._tick_every, self._tick)
+            self._tick_later()
+
+    def _tick_later(self) -> None:
+        self._loop.call_later(_TICK if self._clock is None else _TICK_OF_OTHER_CLOCKS, self._tick)
