@@ -121,7 +121,7 @@ async def test_a_server_that_hangs_up_is_asked_exactly_as_often_as_we_say() -> N
     """aiohttp would send each attempt on a reused connection twice, untold."""
     async with talking(reply(200, {}), hang_up) as (client, server, _):
         await client.sender.value(GET_PROJECT, ("p-1",))
-        with pytest.raises(MaybeSentError, match="without an answer") as caught:
+        with pytest.raises(MaybeSentError, match="without a response") as caught:
             await client.sender.value(GET_PROJECT, ("p-1",))
         assert len(caught.value.attempts) == 4
         assert len(server.seen) == 1 + 4

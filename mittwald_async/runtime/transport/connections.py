@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import select
 from collections import deque
+from contextlib import suppress
 from typing import Any, Protocol, cast
 
 import aiohttp
@@ -103,7 +104,8 @@ class Places:
             if turn.done() and not turn.cancelled():
                 self.give_back()  # the place came in the same moment as the cancellation
             else:
-                self._waiting.remove(turn)
+                with suppress(ValueError):  # whoever gave a place back has passed over it already
+                    self._waiting.remove(turn)
             raise
 
     def give_back(self) -> None:
