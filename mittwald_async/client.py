@@ -44,9 +44,10 @@ class Mittwald(Groups, Client):
         session: aiohttp.ClientSession | None,
         pool: Pool | None,
         clock: Clock,
+        allow_http: bool,
         options: OptionValues,
     ) -> None:
-        super()._begin(credentials, base_url, session, pool, clock, logged(options))
+        super()._begin(credentials, base_url, session, pool, clock, allow_http, logged(options))
 
     if not TYPE_CHECKING:
 

@@ -310,8 +310,6 @@ PROJECT_UPDATE_KEY: Operation[aihosting.Key] = Operation(
 class AiHostingGroup:
     """Operations of the tag `AI hosting`; `mw.ai_hosting` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

@@ -659,8 +659,6 @@ UNLINK_DATABASE: Operation[None] = Operation(
 class AppGroup:
     """Operations of the tag `App`; `mw.app` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -703,11 +701,14 @@ class AppGroup:
         Returns: nothing.
         Raises: NotFoundError (404), RateLimitError (429).
         """
-        await self._sender.value(
-            DEPRECATED_APP_LINK_DATABASE,
-            (app_installation_id,),
-            body={"databaseId": database_id, "databaseUserIds": database_user_ids, "purpose": purpose},
-        )
+        try:
+            await self._sender.value(
+                DEPRECATED_APP_LINK_DATABASE,
+                (app_installation_id,),
+                body={"databaseId": database_id, "databaseUserIds": database_user_ids, "purpose": purpose},
+            )
+        finally:
+            del database_user_ids
 
     @deprecated("deprecated-app-replace-database is deprecated by the provider")
     async def deprecated_app_replace_database(
@@ -732,15 +733,18 @@ class AppGroup:
         Returns: nothing.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        await self._sender.value(
-            DEPRECATED_APP_REPLACE_DATABASE,
-            (app_installation_id,),
-            body={
-                "databaseUserIds": database_user_ids,
-                "newDatabaseId": new_database_id,
-                "oldDatabaseId": old_database_id,
-            },
-        )
+        try:
+            await self._sender.value(
+                DEPRECATED_APP_REPLACE_DATABASE,
+                (app_installation_id,),
+                body={
+                    "databaseUserIds": database_user_ids,
+                    "newDatabaseId": new_database_id,
+                    "oldDatabaseId": old_database_id,
+                },
+            )
+        finally:
+            del database_user_ids
 
     async def get_app(self, app_id: str) -> app.App:
         """Get app.
@@ -915,11 +919,14 @@ class AppGroup:
         Returns: nothing.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        await self._sender.value(
-            LINK_DATABASE,
-            (app_installation_id,),
-            body={"databaseId": database_id, "databaseUserIds": database_user_ids, "purpose": purpose},
-        )
+        try:
+            await self._sender.value(
+                LINK_DATABASE,
+                (app_installation_id,),
+                body={"databaseId": database_id, "databaseUserIds": database_user_ids, "purpose": purpose},
+            )
+        finally:
+            del database_user_ids
 
     def list_appinstallations(
         self,
@@ -1159,19 +1166,25 @@ class AppGroup:
         Returns: nothing.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        await self._sender.value(
-            PATCH_APPINSTALLATION,
-            (app_installation_id,),
-            body={
-                "appVersionId": app_version_id,
-                "customDocumentRoot": custom_document_root,
-                "databases": databases,
-                "description": description,
-                "systemSoftware": system_software,
-                "updatePolicy": update_policy,
-                "userInputs": user_inputs,
-            },
-        )
+        try:
+            await self._sender.value(
+                PATCH_APPINSTALLATION,
+                (app_installation_id,),
+                body={
+                    "appVersionId": app_version_id,
+                    "customDocumentRoot": custom_document_root,
+                    "databases": databases,
+                    "description": description,
+                    "systemSoftware": system_software,
+                    "updatePolicy": update_policy,
+                    "userInputs": user_inputs,
+                },
+            )
+        finally:
+            del databases
+            del system_software
+            del update_policy
+            del user_inputs
 
     async def request_appinstallation(
         self,
@@ -1201,18 +1214,23 @@ class AppGroup:
         Returns: app.RequestAppinstallationResult.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(
-            REQUEST_APPINSTALLATION,
-            (project_id,),
-            body={
-                "appVersionId": app_version_id,
-                "description": description,
-                "installationPath": installation_path,
-                "systemSoftware": system_software,
-                "updatePolicy": update_policy,
-                "userInputs": user_inputs,
-            },
-        )
+        try:
+            return await self._sender.value(
+                REQUEST_APPINSTALLATION,
+                (project_id,),
+                body={
+                    "appVersionId": app_version_id,
+                    "description": description,
+                    "installationPath": installation_path,
+                    "systemSoftware": system_software,
+                    "updatePolicy": update_policy,
+                    "userInputs": user_inputs,
+                },
+            )
+        finally:
+            del system_software
+            del update_policy
+            del user_inputs
 
     async def request_appinstallation_copy(
         self,
@@ -1284,11 +1302,14 @@ class AppGroup:
         Returns: nothing.
         Raises: NotFoundError (404), RateLimitError (429).
         """
-        await self._sender.value(
-            SET_DATABASE_USERS,
-            (app_installation_id, database_id),
-            body={"databaseUserIds": database_user_ids},
-        )
+        try:
+            await self._sender.value(
+                SET_DATABASE_USERS,
+                (app_installation_id, database_id),
+                body={"databaseUserIds": database_user_ids},
+            )
+        finally:
+            del database_user_ids
 
     async def uninstall_appinstallation(self, app_installation_id: str) -> None:
         """Uninstall appinstallation.

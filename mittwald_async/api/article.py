@@ -63,8 +63,6 @@ LIST_ARTICLES: Operation[list[article.ReadableArticle]] = Operation(
 class ArticleGroup:
     """Operations of the tag `Article`; `mw.article` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

@@ -386,8 +386,6 @@ UPDATE_PROJECT_BACKUP_SCHEDULE: Operation[None] = Operation(
 class BackupGroup:
     """Operations of the tag `Backup`; `mw.backup` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -437,11 +435,14 @@ class BackupGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), RateLimitError (429).
         """
-        await self._sender.value(
-            CREATE_PROJECT_BACKUP_EXPORT,
-            (project_backup_id,),
-            body={"format": format, "password": password},
-        )
+        try:
+            await self._sender.value(
+                CREATE_PROJECT_BACKUP_EXPORT,
+                (project_backup_id,),
+                body={"format": format, "password": password},
+            )
+        finally:
+            del password
 
     async def create_project_backup_schedule(
         self,
@@ -710,11 +711,15 @@ class BackupGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), RateLimitError (429).
         """
-        await self._sender.value(
-            REQUEST_PROJECT_BACKUP_RESTORE,
-            (project_backup_id,),
-            body={"databaseRestores": database_restores, "pathRestore": path_restore},
-        )
+        try:
+            await self._sender.value(
+                REQUEST_PROJECT_BACKUP_RESTORE,
+                (project_backup_id,),
+                body={"databaseRestores": database_restores, "pathRestore": path_restore},
+            )
+        finally:
+            del database_restores
+            del path_restore
 
     @deprecated("backup-request-project-backup-restore-path-deprecated is deprecated by the provider")
     async def request_project_backup_restore_path_deprecated(

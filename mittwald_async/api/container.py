@@ -781,8 +781,6 @@ UPDATE_STACK: Operation[container.StackResponse] = Operation(
 class ContainerGroup:
     """Operations of the tag `Container`; `mw.container` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -804,7 +802,10 @@ class ContainerGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), ConflictError (409), PreconditionError (412), RateLimitError (429), ServerError (500).
         """
-        await self._sender.value(ADD_TEMPLATE_COMPONENT, (stack_id,), body={"templateConfig": template_config})
+        try:
+            await self._sender.value(ADD_TEMPLATE_COMPONENT, (stack_id,), body={"templateConfig": template_config})
+        finally:
+            del template_config
 
     async def call_pull_image_webhook_for_service(self, stack_id: str, *, token: str) -> None:
         """Call pull image webhook for service.
@@ -819,7 +820,10 @@ class ContainerGroup:
         Returns: nothing.
         Raises: BadRequestError (400), AuthenticationError (401), NotFoundError (404), PreconditionError (412), RateLimitError (429), ServerError (500).
         """
-        await self._sender.value(CALL_PULL_IMAGE_WEBHOOK_FOR_SERVICE, (stack_id,), {"token": token})
+        try:
+            await self._sender.value(CALL_PULL_IMAGE_WEBHOOK_FOR_SERVICE, (stack_id,), {"token": token})
+        finally:
+            del token
 
     async def create_registry(
         self,
@@ -843,11 +847,14 @@ class ContainerGroup:
         Returns: container.Registry.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), ConflictError (409), PreconditionError (412), RateLimitError (429), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE_REGISTRY,
-            (project_id,),
-            body={"credentials": credentials, "description": description, "uri": uri},
-        )
+        try:
+            return await self._sender.value(
+                CREATE_REGISTRY,
+                (project_id,),
+                body={"credentials": credentials, "description": description, "uri": uri},
+            )
+        finally:
+            del credentials
 
     async def create_stack(
         self,
@@ -869,11 +876,14 @@ class ContainerGroup:
         Returns: container.StackResponse.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), ConflictError (409), PreconditionError (412), RateLimitError (429), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE_STACK,
-            (project_id,),
-            body={"description": description, "templateConfig": template_config},
-        )
+        try:
+            return await self._sender.value(
+                CREATE_STACK,
+                (project_id,),
+                body={"description": description, "templateConfig": template_config},
+            )
+        finally:
+            del template_config
 
     async def declare_stack(
         self,
@@ -895,7 +905,11 @@ class ContainerGroup:
         Returns: container.StackResponse.
         Raises: BadRequestError (400), PermissionDeniedError (403), PreconditionError (412), RateLimitError (429), ServerError (500).
         """
-        return await self._sender.value(DECLARE_STACK, (stack_id,), body={"services": services, "volumes": volumes})
+        try:
+            return await self._sender.value(DECLARE_STACK, (stack_id,), body={"services": services, "volumes": volumes})
+        finally:
+            del services
+            del volumes
 
     async def delete_registry(self, registry_id: str) -> None:
         """Delete registry.
@@ -977,11 +991,14 @@ class ContainerGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), PreconditionError (412), RateLimitError (429), ServerError (500).
         """
-        await self._sender.value(
-            DEPRECATED_CONTAINER_SET_STACK_UPDATE_SCHEDULE,
-            (stack_id,),
-            body={"updateSchedule": update_schedule},
-        )
+        try:
+            await self._sender.value(
+                DEPRECATED_CONTAINER_SET_STACK_UPDATE_SCHEDULE,
+                (stack_id,),
+                body={"updateSchedule": update_schedule},
+            )
+        finally:
+            del update_schedule
 
     @deprecated("deprecated-container-validate-container-registry-uri is deprecated by the provider")
     async def deprecated_container_validate_container_registry_uri(
@@ -1045,15 +1062,19 @@ class ContainerGroup:
         Returns: container.ContainerImageConfig.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), PreconditionError (412), RateLimitError (429), ServerError (500).
         """
-        return await self._sender.value(
-            GET_CONTAINER_IMAGE_CONFIG,
-            query={
-                "imageReference": image_reference,
-                "useCredentialsForProjectId": use_credentials_for_project_id,
-                "useCredentialsForRegistryId": use_credentials_for_registry_id,
-                "generateAiData": generate_ai_data,
-            },
-        )
+        try:
+            return await self._sender.value(
+                GET_CONTAINER_IMAGE_CONFIG,
+                query={
+                    "imageReference": image_reference,
+                    "useCredentialsForProjectId": use_credentials_for_project_id,
+                    "useCredentialsForRegistryId": use_credentials_for_registry_id,
+                    "generateAiData": generate_ai_data,
+                },
+            )
+        finally:
+            del use_credentials_for_project_id
+            del use_credentials_for_registry_id
 
     async def get_registry(self, registry_id: str) -> container.Registry:
         """Get registry.
@@ -1597,11 +1618,14 @@ class ContainerGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PermissionDeniedError (403), ConflictError (409), PreconditionError (412), RateLimitError (429), ServerError (500).
         """
-        await self._sender.value(
-            UPDATE_REGISTRY,
-            (registry_id,),
-            body={"credentials": credentials, "description": description, "uri": uri},
-        )
+        try:
+            await self._sender.value(
+                UPDATE_REGISTRY,
+                (registry_id,),
+                body={"credentials": credentials, "description": description, "uri": uri},
+            )
+        finally:
+            del credentials
 
     async def update_stack(
         self,
@@ -1629,14 +1653,19 @@ class ContainerGroup:
         Returns: container.StackResponse.
         Raises: BadRequestError (400), PermissionDeniedError (403), PreconditionError (412), RateLimitError (429), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE_STACK,
-            (stack_id,),
-            {"recreate": recreate},
-            body={
-                "description": description,
-                "services": services,
-                "updateSchedule": update_schedule,
-                "volumes": volumes,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE_STACK,
+                (stack_id,),
+                {"recreate": recreate},
+                body={
+                    "description": description,
+                    "services": services,
+                    "updateSchedule": update_schedule,
+                    "volumes": volumes,
+                },
+            )
+        finally:
+            del services
+            del update_schedule
+            del volumes

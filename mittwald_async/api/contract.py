@@ -686,8 +686,6 @@ TERMINATE_CONTRACT_ITEM: Operation[contract.TerminateContractItemResult] = Opera
 class ContractGroup:
     """Operations of the tag `Contract`; `mw.contract` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -1078,19 +1076,23 @@ class ContractGroup:
         Returns: invoice.InvoiceSettings.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(
-            INVOICE_UPDATE_INVOICE_SETTINGS,
-            (customer_id,),
-            body={
-                "additionalEmailRecipients": additional_email_recipients,
-                "invoicePeriod": invoice_period,
-                "paymentSettings": payment_settings,
-                "printedInvoices": printed_invoices,
-                "recipient": recipient,
-                "recipientSameAsOwner": recipient_same_as_owner,
-                "targetDay": target_day,
-            },
-        )
+        try:
+            return await self._sender.value(
+                INVOICE_UPDATE_INVOICE_SETTINGS,
+                (customer_id,),
+                body={
+                    "additionalEmailRecipients": additional_email_recipients,
+                    "invoicePeriod": invoice_period,
+                    "paymentSettings": payment_settings,
+                    "printedInvoices": printed_invoices,
+                    "recipient": recipient,
+                    "recipientSameAsOwner": recipient_same_as_owner,
+                    "targetDay": target_day,
+                },
+            )
+        finally:
+            del payment_settings
+            del recipient
 
     def list_contracts(
         self,
@@ -1134,7 +1136,11 @@ class ContractGroup:
         Returns: contract.OrderCreateOrderResult.
         Raises: BadRequestError (400), UnprocessableError (422), RateLimitError (429).
         """
-        return await self._sender.value(ORDER_CREATE_ORDER, body={"orderData": order_data, "orderType": order_type})
+        try:
+            return await self._sender.value(ORDER_CREATE_ORDER, body={"orderData": order_data, "orderType": order_type})
+        finally:
+            del order_data
+            del order_type
 
     async def order_create_tariff_change(
         self,
@@ -1154,10 +1160,13 @@ class ContractGroup:
         Returns: contract.OrderCreateTariffChangeResult.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        return await self._sender.value(
-            ORDER_CREATE_TARIFF_CHANGE,
-            body={"tariffChangeData": tariff_change_data, "tariffChangeType": tariff_change_type},
-        )
+        try:
+            return await self._sender.value(
+                ORDER_CREATE_TARIFF_CHANGE,
+                body={"tariffChangeData": tariff_change_data, "tariffChangeType": tariff_change_type},
+            )
+        finally:
+            del tariff_change_data
 
     async def order_get_order(self, order_id: str) -> order.CustomerOrder:
         """Get order.
@@ -1319,7 +1328,14 @@ class ContractGroup:
         Returns: contract.OrderPreviewOrderResult.
         Raises: BadRequestError (400), UnprocessableError (422), RateLimitError (429).
         """
-        return await self._sender.value(ORDER_PREVIEW_ORDER, body={"orderData": order_data, "orderType": order_type})
+        try:
+            return await self._sender.value(
+                ORDER_PREVIEW_ORDER,
+                body={"orderData": order_data, "orderType": order_type},
+            )
+        finally:
+            del order_data
+            del order_type
 
     async def order_preview_tariff_change(
         self,
@@ -1339,10 +1355,13 @@ class ContractGroup:
         Returns: contract.OrderPreviewTariffChangeResult.
         Raises: BadRequestError (400), UnprocessableError (422), RateLimitError (429).
         """
-        return await self._sender.value(
-            ORDER_PREVIEW_TARIFF_CHANGE,
-            body={"tariffChangeData": tariff_change_data, "tariffChangeType": tariff_change_type},
-        )
+        try:
+            return await self._sender.value(
+                ORDER_PREVIEW_TARIFF_CHANGE,
+                body={"tariffChangeData": tariff_change_data, "tariffChangeType": tariff_change_type},
+            )
+        finally:
+            del tariff_change_data
 
     async def terminate_contract(
         self,

@@ -362,8 +362,6 @@ UPDATE_MESSAGE: Operation[conversation.UpdateMessageResult] = Operation(
 class ConversationGroup:
     """Operations of the tag `Conversation`; `mw.conversation` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -395,18 +393,23 @@ class ConversationGroup:
         Returns: conversation.CreateConversationResult.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        return await self._sender.value(
-            CREATE_CONVERSATION,
-            body={
-                "categoryId": category_id,
-                "mainUserId": main_user_id,
-                "messageContent": message_content,
-                "notificationRoles": notification_roles,
-                "relatedTo": related_to,
-                "sharedWith": shared_with,
-                "title": title,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE_CONVERSATION,
+                body={
+                    "categoryId": category_id,
+                    "mainUserId": main_user_id,
+                    "messageContent": message_content,
+                    "notificationRoles": notification_roles,
+                    "relatedTo": related_to,
+                    "sharedWith": shared_with,
+                    "title": title,
+                },
+            )
+        finally:
+            del notification_roles
+            del related_to
+            del shared_with
 
     async def create_message(
         self,
@@ -592,7 +595,10 @@ class ConversationGroup:
         Returns: conversation.RequestFileUploadResult.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        return await self._sender.value(REQUEST_FILE_UPLOAD, (conversation_id,), body=body)
+        try:
+            return await self._sender.value(REQUEST_FILE_UPLOAD, (conversation_id,), body=body)
+        finally:
+            del body
 
     async def set_conversation_status(
         self,
@@ -636,11 +642,14 @@ class ConversationGroup:
         Returns: conversation.UpdateConversationResult.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(
-            UPDATE_CONVERSATION,
-            (conversation_id,),
-            body={"categoryId": category_id, "relatedTo": related_to, "title": title},
-        )
+        try:
+            return await self._sender.value(
+                UPDATE_CONVERSATION,
+                (conversation_id,),
+                body={"categoryId": category_id, "relatedTo": related_to, "title": title},
+            )
+        finally:
+            del related_to
 
     async def update_message(
         self,

@@ -307,8 +307,6 @@ UPDATE_CRONJOB: Operation[None] = Operation(
 class CronjobGroup:
     """Operations of the tag `Cronjob`; `mw.cronjob` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -367,24 +365,29 @@ class CronjobGroup:
         Returns: cronjob.CreateCronjobResult.
         Raises: BadRequestError (400), PreconditionError (412), RateLimitError (429).
         """
-        return await self._sender.value(
-            CREATE_CRONJOB,
-            (project_id,),
-            body={
-                "active": active,
-                "appId": app_id,
-                "appInstallationId": app_installation_id,
-                "concurrencyPolicy": concurrency_policy,
-                "description": description,
-                "destination": destination,
-                "email": email,
-                "failedExecutionAlertThreshold": failed_execution_alert_threshold,
-                "interval": interval,
-                "target": target,
-                "timeZone": time_zone,
-                "timeout": timeout,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE_CRONJOB,
+                (project_id,),
+                body={
+                    "active": active,
+                    "appId": app_id,
+                    "appInstallationId": app_installation_id,
+                    "concurrencyPolicy": concurrency_policy,
+                    "description": description,
+                    "destination": destination,
+                    "email": email,
+                    "failedExecutionAlertThreshold": failed_execution_alert_threshold,
+                    "interval": interval,
+                    "target": target,
+                    "timeZone": time_zone,
+                    "timeout": timeout,
+                },
+            )
+        finally:
+            del concurrency_policy
+            del destination
+            del target
 
     async def create_execution(self, cronjob_id: str) -> cronjob.CreateExecutionResult:
         """Create execution.
@@ -633,19 +636,24 @@ class CronjobGroup:
         Returns: nothing.
         Raises: BadRequestError (400), NotFoundError (404), PreconditionError (412), RateLimitError (429).
         """
-        await self._sender.value(
-            UPDATE_CRONJOB,
-            (cronjob_id,),
-            body={
-                "active": active,
-                "concurrencyPolicy": concurrency_policy,
-                "description": description,
-                "destination": destination,
-                "email": email,
-                "failedExecutionAlertThreshold": failed_execution_alert_threshold,
-                "interval": interval,
-                "target": target,
-                "timeZone": time_zone,
-                "timeout": timeout,
-            },
-        )
+        try:
+            await self._sender.value(
+                UPDATE_CRONJOB,
+                (cronjob_id,),
+                body={
+                    "active": active,
+                    "concurrencyPolicy": concurrency_policy,
+                    "description": description,
+                    "destination": destination,
+                    "email": email,
+                    "failedExecutionAlertThreshold": failed_execution_alert_threshold,
+                    "interval": interval,
+                    "target": target,
+                    "timeZone": time_zone,
+                    "timeout": timeout,
+                },
+            )
+        finally:
+            del concurrency_policy
+            del destination
+            del target

@@ -630,8 +630,6 @@ UPDATE_CUSTOMER_MEMBERSHIP: Operation[None] = Operation(
 class CustomerGroup:
     """Operations of the tag `Customer`; `mw.customer` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -648,11 +646,14 @@ class CustomerGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PermissionDeniedError (403), PreconditionError (412), RateLimitError (429).
         """
-        await self._sender.value(
-            ACCEPT_CUSTOMER_INVITE,
-            (customer_invite_id,),
-            body={"invitationToken": invitation_token},
-        )
+        try:
+            await self._sender.value(
+                ACCEPT_CUSTOMER_INVITE,
+                (customer_invite_id,),
+                body={"invitationToken": invitation_token},
+            )
+        finally:
+            del invitation_token
 
     async def create_category(
         self,
@@ -709,7 +710,10 @@ class CustomerGroup:
         Returns: customer.CreateCustomerResult.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        return await self._sender.value(CREATE_CUSTOMER, body={"name": name, "owner": owner, "vatId": vat_id})
+        try:
+            return await self._sender.value(CREATE_CUSTOMER, body={"name": name, "owner": owner, "vatId": vat_id})
+        finally:
+            del owner
 
     async def create_customer_invite(
         self,
@@ -735,16 +739,19 @@ class CustomerGroup:
         Returns: membership.CustomerInvite.
         Raises: BadRequestError (400), PermissionDeniedError (403), ConflictError (409), RateLimitError (429).
         """
-        return await self._sender.value(
-            CREATE_CUSTOMER_INVITE,
-            (customer_id,),
-            body={
-                "mailAddress": mail_address,
-                "membershipExpiresAt": membership_expires_at,
-                "message": message,
-                "role": role,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE_CUSTOMER_INVITE,
+                (customer_id,),
+                body={
+                    "mailAddress": mail_address,
+                    "membershipExpiresAt": membership_expires_at,
+                    "message": message,
+                    "role": role,
+                },
+            )
+        finally:
+            del role
 
     async def create_recommendation_suggestion(
         self,
@@ -787,7 +794,10 @@ class CustomerGroup:
         Returns: customer.CreateWalletResult.
         Raises: BadRequestError (400), NotFoundError (404), ConflictError (409), PreconditionError (412), RateLimitError (429).
         """
-        return await self._sender.value(CREATE_WALLET, (customer_id,), body=body)
+        try:
+            return await self._sender.value(CREATE_WALLET, (customer_id,), body=body)
+        finally:
+            del body
 
     async def decline_customer_invite(self, customer_invite_id: str) -> None:
         """Decline customer invite.
@@ -940,7 +950,10 @@ class CustomerGroup:
         Returns: membership.CustomerInvite.
         Raises: NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(GET_CUSTOMER_TOKEN_INVITE, headers={"token": token})
+        try:
+            return await self._sender.value(GET_CUSTOMER_TOKEN_INVITE, headers={"token": token})
+        finally:
+            del token
 
     async def get_wallet(self, customer_id: str) -> customer.GetWalletResult:
         """Get wallet.
@@ -1168,7 +1181,10 @@ class CustomerGroup:
         Returns: customer.RequestAvatarUploadResult.
         Raises: BadRequestError (400), AuthenticationError (401), RateLimitError (429), ServerError (500).
         """
-        return await self._sender.value(REQUEST_AVATAR_UPLOAD, (customer_id,), body=body)
+        try:
+            return await self._sender.value(REQUEST_AVATAR_UPLOAD, (customer_id,), body=body)
+        finally:
+            del body
 
     async def resend_customer_invite_mail(self, customer_invite_id: str) -> None:
         """Resend customer invite mail.
@@ -1246,11 +1262,14 @@ class CustomerGroup:
         Returns: customer.UpdateCustomerResult.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(
-            UPDATE_CUSTOMER,
-            (customer_id,),
-            body={"customerId": body_customer_id, "name": name, "owner": owner, "vatId": vat_id},
-        )
+        try:
+            return await self._sender.value(
+                UPDATE_CUSTOMER,
+                (customer_id,),
+                body={"customerId": body_customer_id, "name": name, "owner": owner, "vatId": vat_id},
+            )
+        finally:
+            del owner
 
     async def update_customer_membership(
         self,
@@ -1272,8 +1291,11 @@ class CustomerGroup:
         Returns: nothing.
         Raises: RateLimitError (429).
         """
-        await self._sender.value(
-            UPDATE_CUSTOMER_MEMBERSHIP,
-            (customer_membership_id,),
-            body={"expiresAt": expires_at, "role": role},
-        )
+        try:
+            await self._sender.value(
+                UPDATE_CUSTOMER_MEMBERSHIP,
+                (customer_membership_id,),
+                body={"expiresAt": expires_at, "role": role},
+            )
+        finally:
+            del role

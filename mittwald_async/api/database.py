@@ -557,8 +557,6 @@ UPDATE_MYSQL_USER: Operation[None] = Operation(
 class DatabaseGroup:
     """Operations of the tag `Database`; `mw.database` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -582,11 +580,14 @@ class DatabaseGroup:
         Returns: database.CopyMysqlDatabaseResult.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(
-            COPY_MYSQL_DATABASE,
-            (mysql_database_id,),
-            body={"description": description, "user": user},
-        )
+        try:
+            return await self._sender.value(
+                COPY_MYSQL_DATABASE,
+                (mysql_database_id,),
+                body={"description": description, "user": user},
+            )
+        finally:
+            del user
 
     async def create_mysql_database(
         self,
@@ -608,7 +609,15 @@ class DatabaseGroup:
         Returns: database.CreateMysqlDatabaseResult.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(CREATE_MYSQL_DATABASE, (project_id,), body={"database": database, "user": user})
+        try:
+            return await self._sender.value(
+                CREATE_MYSQL_DATABASE,
+                (project_id,),
+                body={"database": database, "user": user},
+            )
+        finally:
+            del database
+            del user
 
     async def create_mysql_user(
         self,
@@ -638,18 +647,21 @@ class DatabaseGroup:
         Returns: database.CreateMysqlUserResult.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(
-            CREATE_MYSQL_USER,
-            (mysql_database_id,),
-            body={
-                "accessIpMask": access_ip_mask,
-                "accessLevel": access_level,
-                "databaseId": database_id,
-                "description": description,
-                "externalAccess": external_access,
-                "password": password,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE_MYSQL_USER,
+                (mysql_database_id,),
+                body={
+                    "accessIpMask": access_ip_mask,
+                    "accessLevel": access_level,
+                    "databaseId": database_id,
+                    "description": description,
+                    "externalAccess": external_access,
+                    "password": password,
+                },
+            )
+        finally:
+            del password
 
     async def create_redis_database(
         self,
@@ -673,11 +685,14 @@ class DatabaseGroup:
         Returns: database.CreateRedisDatabaseResult.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(
-            CREATE_REDIS_DATABASE,
-            (project_id,),
-            body={"configuration": configuration, "description": description, "version": version},
-        )
+        try:
+            return await self._sender.value(
+                CREATE_REDIS_DATABASE,
+                (project_id,),
+                body={"configuration": configuration, "description": description, "version": version},
+            )
+        finally:
+            del configuration
 
     async def delete_mysql_database(self, mysql_database_id: str) -> None:
         """Delete mysql database.
@@ -776,11 +791,14 @@ class DatabaseGroup:
         Returns: nothing.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        await self._sender.value(
-            DEPRECATED_DATABASE_UPDATE_MYSQL_DATABASE_DEFAULT_CHARSET,
-            (mysql_database_id,),
-            body={"characterSettings": character_settings},
-        )
+        try:
+            await self._sender.value(
+                DEPRECATED_DATABASE_UPDATE_MYSQL_DATABASE_DEFAULT_CHARSET,
+                (mysql_database_id,),
+                body={"characterSettings": character_settings},
+            )
+        finally:
+            del character_settings
 
     @deprecated("deprecated-database-update-mysql-database-description is deprecated by the provider")
     async def deprecated_database_update_mysql_database_description(
@@ -821,11 +839,14 @@ class DatabaseGroup:
         Returns: nothing.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        await self._sender.value(
-            DEPRECATED_DATABASE_UPDATE_MYSQL_USER_PASSWORD,
-            (mysql_user_id,),
-            body={"password": password},
-        )
+        try:
+            await self._sender.value(
+                DEPRECATED_DATABASE_UPDATE_MYSQL_USER_PASSWORD,
+                (mysql_user_id,),
+                body={"password": password},
+            )
+        finally:
+            del password
 
     @deprecated("deprecated-database-update-redis-database-configuration is deprecated by the provider")
     async def deprecated_database_update_redis_database_configuration(
@@ -846,11 +867,14 @@ class DatabaseGroup:
         Returns: nothing.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        await self._sender.value(
-            DEPRECATED_DATABASE_UPDATE_REDIS_DATABASE_CONFIGURATION,
-            (redis_database_id,),
-            body={"configuration": configuration},
-        )
+        try:
+            await self._sender.value(
+                DEPRECATED_DATABASE_UPDATE_REDIS_DATABASE_CONFIGURATION,
+                (redis_database_id,),
+                body={"configuration": configuration},
+            )
+        finally:
+            del configuration
 
     @deprecated("deprecated-database-update-redis-database-description is deprecated by the provider")
     async def deprecated_database_update_redis_database_description(
@@ -1068,11 +1092,14 @@ class DatabaseGroup:
         Returns: nothing.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        await self._sender.value(
-            PATCH_MYSQL_DATABASE,
-            (mysql_database_id,),
-            body={"characterSettings": character_settings, "description": description, "version": version},
-        )
+        try:
+            await self._sender.value(
+                PATCH_MYSQL_DATABASE,
+                (mysql_database_id,),
+                body={"characterSettings": character_settings, "description": description, "version": version},
+            )
+        finally:
+            del character_settings
 
     async def patch_redis_database(
         self,
@@ -1096,11 +1123,14 @@ class DatabaseGroup:
         Returns: nothing.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        await self._sender.value(
-            PATCH_REDIS_DATABASE,
-            (redis_database_id,),
-            body={"configuration": configuration, "description": description, "version": version},
-        )
+        try:
+            await self._sender.value(
+                PATCH_REDIS_DATABASE,
+                (redis_database_id,),
+                body={"configuration": configuration, "description": description, "version": version},
+            )
+        finally:
+            del configuration
 
     async def update_mysql_user(
         self,
@@ -1128,14 +1158,17 @@ class DatabaseGroup:
         Returns: nothing.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        await self._sender.value(
-            UPDATE_MYSQL_USER,
-            (mysql_user_id,),
-            body={
-                "accessIpMask": access_ip_mask,
-                "accessLevel": access_level,
-                "description": description,
-                "externalAccess": external_access,
-                "password": password,
-            },
-        )
+        try:
+            await self._sender.value(
+                UPDATE_MYSQL_USER,
+                (mysql_user_id,),
+                body={
+                    "accessIpMask": access_ip_mask,
+                    "accessLevel": access_level,
+                    "description": description,
+                    "externalAccess": external_access,
+                    "password": password,
+                },
+            )
+        finally:
+            del password

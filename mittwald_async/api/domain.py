@@ -1235,8 +1235,6 @@ UPDATE_DOMAIN_PROJECT_ID: Operation[None] = Operation(
 class DomainGroup:
     """Operations of the tag `Domain`; `mw.domain` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -1302,7 +1300,13 @@ class DomainGroup:
         Returns: domain.CheckDomainTransferabilityResult.
         Raises: BadRequestError (400), PreconditionError (412), RateLimitError (429).
         """
-        return await self._sender.value(CHECK_DOMAIN_TRANSFERABILITY, body={"authCode": auth_code, "domain": domain})
+        try:
+            return await self._sender.value(
+                CHECK_DOMAIN_TRANSFERABILITY,
+                body={"authCode": auth_code, "domain": domain},
+            )
+        finally:
+            del auth_code
 
     async def create_domain_auth_code(self, domain_id: str) -> domain.CreateDomainAuthCodeResult:
         """Create domain auth code.
@@ -1388,7 +1392,10 @@ class DomainGroup:
         Returns: nothing.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        await self._sender.value(DEPRECATED_DNS_RECORD_A_SET_CUSTOM, (zone_id,), body=body)
+        try:
+            await self._sender.value(DEPRECATED_DNS_RECORD_A_SET_CUSTOM, (zone_id,), body=body)
+        finally:
+            del body
 
     @deprecated("deprecated-dns-record-a-set-managed-by-ingress is deprecated by the provider")
     async def deprecated_dns_record_a_set_managed_by_ingress(self, zone_id: str) -> None:
@@ -1423,7 +1430,10 @@ class DomainGroup:
         Returns: nothing.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        await self._sender.value(DEPRECATED_DNS_RECORD_CNAME_SET, (zone_id,), body=body)
+        try:
+            await self._sender.value(DEPRECATED_DNS_RECORD_CNAME_SET, (zone_id,), body=body)
+        finally:
+            del body
 
     @deprecated("deprecated-dns-record-mx-set-custom is deprecated by the provider")
     async def deprecated_dns_record_mx_set_custom(
@@ -1443,7 +1453,10 @@ class DomainGroup:
         Returns: nothing.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        await self._sender.value(DEPRECATED_DNS_RECORD_MX_SET_CUSTOM, (zone_id,), body=body)
+        try:
+            await self._sender.value(DEPRECATED_DNS_RECORD_MX_SET_CUSTOM, (zone_id,), body=body)
+        finally:
+            del body
 
     @deprecated("deprecated-dns-record-mx-set-managed is deprecated by the provider")
     async def deprecated_dns_record_mx_set_managed(self, zone_id: str) -> None:
@@ -1474,7 +1487,10 @@ class DomainGroup:
         Returns: nothing.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        await self._sender.value(DEPRECATED_DNS_RECORD_SRV_SET, (zone_id,), body=body)
+        try:
+            await self._sender.value(DEPRECATED_DNS_RECORD_SRV_SET, (zone_id,), body=body)
+        finally:
+            del body
 
     @deprecated("deprecated-dns-record-txt-set is deprecated by the provider")
     async def deprecated_dns_record_txt_set(self, zone_id: str, body: domain.DeprecatedDnsRecordTxtSetRequest) -> None:
@@ -1490,7 +1506,10 @@ class DomainGroup:
         Returns: nothing.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        await self._sender.value(DEPRECATED_DNS_RECORD_TXT_SET, (zone_id,), body=body)
+        try:
+            await self._sender.value(DEPRECATED_DNS_RECORD_TXT_SET, (zone_id,), body=body)
+        finally:
+            del body
 
     @deprecated("deprecated-domain-change-ownerc-of-domain is deprecated by the provider")
     async def deprecated_domain_change_ownerc_of_domain(
@@ -1511,11 +1530,14 @@ class DomainGroup:
         Returns: domain.DeprecatedDomainChangeOwnercOfDomainResult.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(
-            DEPRECATED_DOMAIN_CHANGE_OWNERC_OF_DOMAIN,
-            (domain_id,),
-            body={"ownerC": owner_c},
-        )
+        try:
+            return await self._sender.value(
+                DEPRECATED_DOMAIN_CHANGE_OWNERC_OF_DOMAIN,
+                (domain_id,),
+                body={"ownerC": owner_c},
+            )
+        finally:
+            del owner_c
 
     @deprecated("deprecated-domain-change-project-of-domain is deprecated by the provider")
     async def deprecated_domain_change_project_of_domain(
@@ -1602,11 +1624,14 @@ class DomainGroup:
         Returns: domain.DeprecatedDomainDeclareProcessChangeAuthcodeResult.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(
-            DEPRECATED_DOMAIN_DECLARE_PROCESS_CHANGE_AUTHCODE,
-            (domain_id,),
-            body={"authCode": auth_code},
-        )
+        try:
+            return await self._sender.value(
+                DEPRECATED_DOMAIN_DECLARE_PROCESS_CHANGE_AUTHCODE,
+                (domain_id,),
+                body={"authCode": auth_code},
+            )
+        finally:
+            del auth_code
 
     @deprecated("deprecated-domain-declare-process-change-handles is deprecated by the provider")
     async def deprecated_domain_declare_process_change_handles(
@@ -1627,11 +1652,14 @@ class DomainGroup:
         Returns: domain.DeprecatedDomainDeclareProcessChangeHandlesResult.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(
-            DEPRECATED_DOMAIN_DECLARE_PROCESS_CHANGE_HANDLES,
-            (domain_id,),
-            body={"ownerC": owner_c},
-        )
+        try:
+            return await self._sender.value(
+                DEPRECATED_DOMAIN_DECLARE_PROCESS_CHANGE_HANDLES,
+                (domain_id,),
+                body={"ownerC": owner_c},
+            )
+        finally:
+            del owner_c
 
     @deprecated("deprecated-domain-get-handle-fields is deprecated by the provider")
     async def deprecated_domain_get_handle_fields(
@@ -1738,7 +1766,10 @@ class DomainGroup:
         Returns: nothing.
         Raises: NotFoundError (404), RateLimitError (429).
         """
-        await self._sender.value(DEPRECATED_INGRESS_PATHS, (ingress_id,), body=body)
+        try:
+            await self._sender.value(DEPRECATED_INGRESS_PATHS, (ingress_id,), body=body)
+        finally:
+            del body
 
     @deprecated("deprecated-ingress-tls is deprecated by the provider")
     async def deprecated_ingress_tls(self, ingress_id: str, body: domain.DeprecatedIngressTlsRequest) -> dict[str, Any]:
@@ -1754,7 +1785,10 @@ class DomainGroup:
         Returns: dict[str, Any].
         Raises: NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(DEPRECATED_INGRESS_TLS, (ingress_id,), body=body)
+        try:
+            return await self._sender.value(DEPRECATED_INGRESS_TLS, (ingress_id,), body=body)
+        finally:
+            del body
 
     async def dns_create_dns_zone(self, *, name: str, parent_zone_id: str) -> domain.DnsCreateDnsZoneResult:
         """Create dns zone.
@@ -1865,7 +1899,10 @@ class DomainGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PreconditionError (412), RateLimitError (429).
         """
-        await self._sender.value(DNS_UPDATE_RECORD_SET, (dns_zone_id, record_set), body=body)
+        try:
+            await self._sender.value(DNS_UPDATE_RECORD_SET, (dns_zone_id, record_set), body=body)
+        finally:
+            del body
 
     async def get_contact_verification(self, contact_verification_id: str) -> domain.ContactVerification:
         """Get contact verification.
@@ -1929,10 +1966,13 @@ class DomainGroup:
         Returns: domain.IngressCreateIngressResult.
         Raises: NotFoundError (404), ConflictError (409), RateLimitError (429).
         """
-        return await self._sender.value(
-            INGRESS_CREATE_INGRESS,
-            body={"hostname": hostname, "paths": paths, "projectId": project_id},
-        )
+        try:
+            return await self._sender.value(
+                INGRESS_CREATE_INGRESS,
+                body={"hostname": hostname, "paths": paths, "projectId": project_id},
+            )
+        finally:
+            del paths
 
     async def ingress_delete_ingress(self, ingress_id: str) -> None:
         """Delete ingress.
@@ -2079,7 +2119,10 @@ class DomainGroup:
         Returns: nothing.
         Raises: NotFoundError (404), RateLimitError (429).
         """
-        await self._sender.value(INGRESS_UPDATE_INGRESS_PATHS, (ingress_id,), body=body)
+        try:
+            await self._sender.value(INGRESS_UPDATE_INGRESS_PATHS, (ingress_id,), body=body)
+        finally:
+            del body
 
     async def ingress_update_ingress_tls(
         self,
@@ -2098,7 +2141,10 @@ class DomainGroup:
         Returns: dict[str, Any].
         Raises: PermissionDeniedError (403), NotFoundError (404), PreconditionError (412), RateLimitError (429).
         """
-        return await self._sender.value(INGRESS_UPDATE_INGRESS_TLS, (ingress_id,), body=body)
+        try:
+            return await self._sender.value(INGRESS_UPDATE_INGRESS_TLS, (ingress_id,), body=body)
+        finally:
+            del body
 
     def list_contact_verifications(
         self,
@@ -2249,11 +2295,14 @@ class DomainGroup:
         Returns: ssl.CheckReplaceCertificateResponse.
         Raises: NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(
-            SSL_CHECK_REPLACE_CERTIFICATE,
-            (certificate_id,),
-            body={"certificate": certificate, "privateKey": private_key},
-        )
+        try:
+            return await self._sender.value(
+                SSL_CHECK_REPLACE_CERTIFICATE,
+                (certificate_id,),
+                body={"certificate": certificate, "privateKey": private_key},
+            )
+        finally:
+            del private_key
 
     async def ssl_create_certificate_request(
         self,
@@ -2270,7 +2319,10 @@ class DomainGroup:
         Returns: ssl.CertificateRequestCreateResponse.
         Raises: BadRequestError (400), NotFoundError (404), ConflictError (409), PreconditionError (412), RateLimitError (429).
         """
-        return await self._sender.value(SSL_CREATE_CERTIFICATE_REQUEST, body=body)
+        try:
+            return await self._sender.value(SSL_CREATE_CERTIFICATE_REQUEST, body=body)
+        finally:
+            del body
 
     async def ssl_delete_certificate(self, certificate_id: str) -> None:
         """Delete certificate (ssl).
@@ -2393,11 +2445,14 @@ class DomainGroup:
         Returns: nothing.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        await self._sender.value(
-            SSL_REPLACE_CERTIFICATE,
-            (certificate_id,),
-            body={"certificate": certificate, "privateKey": private_key},
-        )
+        try:
+            await self._sender.value(
+                SSL_REPLACE_CERTIFICATE,
+                (certificate_id,),
+                body={"certificate": certificate, "privateKey": private_key},
+            )
+        finally:
+            del private_key
 
     async def suggest(
         self,
@@ -2435,7 +2490,10 @@ class DomainGroup:
         Returns: domain.UpdateDomainAuthCodeResult.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(UPDATE_DOMAIN_AUTH_CODE, (domain_id,), body={"authCode": auth_code})
+        try:
+            return await self._sender.value(UPDATE_DOMAIN_AUTH_CODE, (domain_id,), body={"authCode": auth_code})
+        finally:
+            del auth_code
 
     async def update_domain_contact(
         self,
@@ -2459,11 +2517,14 @@ class DomainGroup:
         Returns: domain.UpdateDomainContactResult.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(
-            UPDATE_DOMAIN_CONTACT,
-            (domain_id, contact),
-            body={"avoidEmailConfirmation": avoid_email_confirmation, "contact": body_contact},
-        )
+        try:
+            return await self._sender.value(
+                UPDATE_DOMAIN_CONTACT,
+                (domain_id, contact),
+                body={"avoidEmailConfirmation": avoid_email_confirmation, "contact": body_contact},
+            )
+        finally:
+            del body_contact
 
     async def update_domain_nameservers(self, domain_id: str, *, nameservers: Sequence[str] | None = None) -> None:
         """Update domain nameservers.

@@ -232,8 +232,6 @@ GET_FILE_WITH_NAME: Operation[bytes] = Operation(
 class FileGroup:
     """Operations of the tag `File`; `mw.file` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -250,7 +248,10 @@ class FileGroup:
         Returns: file.FileMeta.
         Raises: BadRequestError (400), AuthenticationError (401), StatusError (406), ConflictError (409), UnprocessableError (422), RateLimitError (429), ServerError (500).
         """
-        return await self._sender.value(CREATE_FILE, headers={"Token": token}, body={"file": file})
+        try:
+            return await self._sender.value(CREATE_FILE, headers={"Token": token}, body={"file": file})
+        finally:
+            del token
 
     @deprecated("deprecated-file-get-file-token-rules is deprecated by the provider")
     async def deprecated_file_get_file_token_rules(self, token: str) -> file.FileUploadRules:
@@ -265,7 +266,10 @@ class FileGroup:
         Returns: file.FileUploadRules.
         Raises: NotFoundError (404), RateLimitError (429), ServerError (500).
         """
-        return await self._sender.value(DEPRECATED_FILE_GET_FILE_TOKEN_RULES, (token,))
+        try:
+            return await self._sender.value(DEPRECATED_FILE_GET_FILE_TOKEN_RULES, (token,))
+        finally:
+            del token
 
     @deprecated("deprecated-file-get-file-type-rules is deprecated by the provider")
     async def deprecated_file_get_file_type_rules(
@@ -341,7 +345,11 @@ class FileGroup:
         Returns: file.FileMeta.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), RateLimitError (429), ServerError (500).
         """
-        return await self._sender.value(GET_FILE_META, (file_id,), {"token": token}, {"Token": header_token})
+        try:
+            return await self._sender.value(GET_FILE_META, (file_id,), {"token": token}, {"Token": header_token})
+        finally:
+            del token
+            del header_token
 
     async def get_file_upload_token_rules(self, file_upload_token: str) -> file.FileUploadRules:
         """Get file upload token rules.
@@ -355,7 +363,10 @@ class FileGroup:
         Returns: file.FileUploadRules.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429), ServerError (500).
         """
-        return await self._sender.value(GET_FILE_UPLOAD_TOKEN_RULES, (file_upload_token,))
+        try:
+            return await self._sender.value(GET_FILE_UPLOAD_TOKEN_RULES, (file_upload_token,))
+        finally:
+            del file_upload_token
 
     async def get_file_upload_type_rules(
         self,

@@ -424,8 +424,6 @@ UNLOCK_LEAD: Operation[leadfyndr.UnlockLeadResult] = Operation(
 class LeadFyndrGroup:
     """Operations of the tag `LeadFyndr`; `mw.lead_fyndr` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -469,11 +467,14 @@ class LeadFyndrGroup:
         Returns: leadfyndr.CreateLeadsExportResult | str.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), ConflictError (409), RateLimitError (429).
         """
-        return await self._sender.value(
-            CREATE_LEADS_EXPORT,
-            (customer_id,),
-            body={"exportAllLeads": export_all_leads, "fieldKeys": field_keys},
-        )
+        try:
+            return await self._sender.value(
+                CREATE_LEADS_EXPORT,
+                (customer_id,),
+                body={"exportAllLeads": export_all_leads, "fieldKeys": field_keys},
+            )
+        finally:
+            del field_keys
 
     def get_cities(self, *, input: str) -> Pages[leadfyndr.City]:
         """Get cities.

@@ -98,8 +98,6 @@ VALIDATE_LICENSE_KEY_FOR_PROJECT: Operation[license.ValidateLicenseKeyForProject
 class LicenseGroup:
     """Operations of the tag `License`; `mw.license` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -159,7 +157,10 @@ class LicenseGroup:
         Returns: license.KeyResponse.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), PreconditionError (412), RateLimitError (429), ServerError (500).
         """
-        return await self._sender.value(ROTATE_LICENSE_KEY, (license_id,), body={"externalKey": external_key})
+        try:
+            return await self._sender.value(ROTATE_LICENSE_KEY, (license_id,), body={"externalKey": external_key})
+        finally:
+            del external_key
 
     async def validate_license_key_for_project(
         self,
@@ -181,8 +182,12 @@ class LicenseGroup:
         Returns: license.ValidateLicenseKeyForProjectResult.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), PreconditionError (412), RateLimitError (429), ServerError (500).
         """
-        return await self._sender.value(
-            VALIDATE_LICENSE_KEY_FOR_PROJECT,
-            (project_id,),
-            body={"key": key, "kind": kind},
-        )
+        try:
+            return await self._sender.value(
+                VALIDATE_LICENSE_KEY_FOR_PROJECT,
+                (project_id,),
+                body={"key": key, "kind": kind},
+            )
+        finally:
+            del key
+            del kind

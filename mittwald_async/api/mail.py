@@ -806,8 +806,6 @@ UPDATE_PROJECT_MAIL_SETTING: Operation[None] = Operation(
 class MailGroup:
     """Operations of the tag `Mail`; `mw.mail` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -831,11 +829,14 @@ class MailGroup:
         Returns: mail.CreateDeliveryboxResult.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), RateLimitError (429), ServerError (500, 503).
         """
-        return await self._sender.value(
-            CREATE_DELIVERYBOX,
-            (project_id,),
-            body={"description": description, "password": password},
-        )
+        try:
+            return await self._sender.value(
+                CREATE_DELIVERYBOX,
+                (project_id,),
+                body={"description": description, "password": password},
+            )
+        finally:
+            del password
 
     async def create_mail_address(
         self,
@@ -854,7 +855,10 @@ class MailGroup:
         Returns: mail.CreateMailAddressResult.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), RateLimitError (429), ServerError (500, 503).
         """
-        return await self._sender.value(CREATE_MAIL_ADDRESS, (project_id,), body=body)
+        try:
+            return await self._sender.value(CREATE_MAIL_ADDRESS, (project_id,), body=body)
+        finally:
+            del body
 
     async def delete_delivery_box(self, delivery_box_id: str) -> None:
         """Delete delivery box.
@@ -918,7 +922,10 @@ class MailGroup:
         Returns: nothing.
         Raises: PermissionDeniedError (403), NotFoundError (404), RateLimitError (429), ServerError (500, 503).
         """
-        await self._sender.value(DEPRECATED_MAIL_DELIVERYBOX_UPDATE_PASSWORD, (id,), body={"password": password})
+        try:
+            await self._sender.value(DEPRECATED_MAIL_DELIVERYBOX_UPDATE_PASSWORD, (id,), body={"password": password})
+        finally:
+            del password
 
     @deprecated("deprecated-mail-mailaddress-update-address is deprecated by the provider")
     async def deprecated_mail_mailaddress_update_address(self, id: str, *, address: str) -> None:
@@ -1005,11 +1012,14 @@ class MailGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), RateLimitError (429), ServerError (500, 503).
         """
-        await self._sender.value(
-            DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_AUTORESPONDER,
-            (mail_address_id,),
-            body={"autoResponder": auto_responder},
-        )
+        try:
+            await self._sender.value(
+                DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_AUTORESPONDER,
+                (mail_address_id,),
+                body={"autoResponder": auto_responder},
+            )
+        finally:
+            del auto_responder
 
     @deprecated("deprecated-mail-update-mail-address-catchall is deprecated by the provider")
     async def deprecated_mail_update_mail_address_catchall(self, mail_address_id: str, *, active: bool) -> None:
@@ -1070,11 +1080,14 @@ class MailGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), RateLimitError (429), ServerError (500, 503).
         """
-        await self._sender.value(
-            DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_PASSWORD,
-            (mail_address_id,),
-            body={"password": password},
-        )
+        try:
+            await self._sender.value(
+                DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_PASSWORD,
+                (mail_address_id,),
+                body={"password": password},
+            )
+        finally:
+            del password
 
     @deprecated("deprecated-mail-update-mail-address-quota is deprecated by the provider")
     async def deprecated_mail_update_mail_address_quota(self, mail_address_id: str, *, quota_in_bytes: int) -> None:
@@ -1115,11 +1128,14 @@ class MailGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), RateLimitError (429), ServerError (500, 503).
         """
-        await self._sender.value(
-            DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_SPAM_PROTECTION,
-            (mail_address_id,),
-            body={"spamProtection": spam_protection},
-        )
+        try:
+            await self._sender.value(
+                DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_SPAM_PROTECTION,
+                (mail_address_id,),
+                body={"spamProtection": spam_protection},
+            )
+        finally:
+            del spam_protection
 
     @deprecated("deprecated-mail-update-project-mail-setting is deprecated by the provider")
     async def deprecated_mail_update_project_mail_setting(
@@ -1141,7 +1157,10 @@ class MailGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), RateLimitError (429), ServerError (500, 503).
         """
-        await self._sender.value(DEPRECATED_MAIL_UPDATE_PROJECT_MAIL_SETTING, (project_id, mail_setting), body=body)
+        try:
+            await self._sender.value(DEPRECATED_MAIL_UPDATE_PROJECT_MAIL_SETTING, (project_id, mail_setting), body=body)
+        finally:
+            del body
 
     async def disable_mail_archive(self, mail_address_id: str) -> None:
         """Disable mail archive.
@@ -1440,7 +1459,10 @@ class MailGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), RateLimitError (429), ServerError (500, 503).
         """
-        await self._sender.value(UPDATE_DELIVERY_BOX_PASSWORD, (delivery_box_id,), body={"password": password})
+        try:
+            await self._sender.value(UPDATE_DELIVERY_BOX_PASSWORD, (delivery_box_id,), body={"password": password})
+        finally:
+            del password
 
     async def update_mail_address_address(self, mail_address_id: str, *, address: str) -> None:
         """Update mail address address.
@@ -1475,11 +1497,14 @@ class MailGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), RateLimitError (429), ServerError (500, 503).
         """
-        await self._sender.value(
-            UPDATE_MAIL_ADDRESS_AUTORESPONDER,
-            (mail_address_id,),
-            body={"autoResponder": auto_responder},
-        )
+        try:
+            await self._sender.value(
+                UPDATE_MAIL_ADDRESS_AUTORESPONDER,
+                (mail_address_id,),
+                body={"autoResponder": auto_responder},
+            )
+        finally:
+            del auto_responder
 
     async def update_mail_address_catch_all(self, mail_address_id: str, *, active: bool) -> None:
         """Update mail address catch all.
@@ -1533,7 +1558,10 @@ class MailGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), RateLimitError (429), ServerError (500, 503).
         """
-        await self._sender.value(UPDATE_MAIL_ADDRESS_PASSWORD, (mail_address_id,), body={"password": password})
+        try:
+            await self._sender.value(UPDATE_MAIL_ADDRESS_PASSWORD, (mail_address_id,), body={"password": password})
+        finally:
+            del password
 
     async def update_mail_address_quota(self, mail_address_id: str, *, quota_in_bytes: int) -> None:
         """Update mail address quota.
@@ -1568,11 +1596,14 @@ class MailGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), RateLimitError (429), ServerError (500, 503).
         """
-        await self._sender.value(
-            UPDATE_MAIL_ADDRESS_SPAM_PROTECTION,
-            (mail_address_id,),
-            body={"spamProtection": spam_protection},
-        )
+        try:
+            await self._sender.value(
+                UPDATE_MAIL_ADDRESS_SPAM_PROTECTION,
+                (mail_address_id,),
+                body={"spamProtection": spam_protection},
+            )
+        finally:
+            del spam_protection
 
     async def update_project_mail_setting(
         self,
@@ -1593,4 +1624,7 @@ class MailGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), RateLimitError (429), ServerError (500, 503).
         """
-        await self._sender.value(UPDATE_PROJECT_MAIL_SETTING, (project_id, mail_setting), body=body)
+        try:
+            await self._sender.value(UPDATE_PROJECT_MAIL_SETTING, (project_id, mail_setting), body=body)
+        finally:
+            del body

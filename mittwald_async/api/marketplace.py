@@ -1632,8 +1632,6 @@ EXTENSION_UPDATE_EXTENSION_PRICING: Operation[marketplace.ExtensionUpdateExtensi
 class MarketplaceGroup:
     """Operations of the tag `Marketplace`; `mw.marketplace` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -1691,17 +1689,22 @@ class MarketplaceGroup:
         Returns: marketplace.ContributorExpressInterestToContributeResult.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        return await self._sender.value(
-            CONTRIBUTOR_EXPRESS_INTEREST_TO_CONTRIBUTE,
-            (customer_id,),
-            body={
-                "deviatingContactPersonUserId": deviating_contact_person_user_id,
-                "deviatingContractOwner": deviating_contract_owner,
-                "deviatingName": deviating_name,
-                "deviatingSupportInformation": deviating_support_information,
-                "imprint": imprint,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CONTRIBUTOR_EXPRESS_INTEREST_TO_CONTRIBUTE,
+                (customer_id,),
+                body={
+                    "deviatingContactPersonUserId": deviating_contact_person_user_id,
+                    "deviatingContractOwner": deviating_contract_owner,
+                    "deviatingName": deviating_name,
+                    "deviatingSupportInformation": deviating_support_information,
+                    "imprint": imprint,
+                },
+            )
+        finally:
+            del deviating_contract_owner
+            del deviating_support_information
+            del imprint
 
     async def contributor_get_billing_information(
         self,
@@ -1878,19 +1881,25 @@ class MarketplaceGroup:
         Returns: marketplace.OwnContributor.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(
-            CONTRIBUTOR_PATCH_CONTRIBUTOR,
-            (contributor_id,),
-            body={
-                "contactPersonUserId": contact_person_user_id,
-                "descriptions": descriptions,
-                "deviatingContractOwner": deviating_contract_owner,
-                "deviatingName": deviating_name,
-                "deviatingSupportInformation": deviating_support_information,
-                "homepage": homepage,
-                "imprint": imprint,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CONTRIBUTOR_PATCH_CONTRIBUTOR,
+                (contributor_id,),
+                body={
+                    "contactPersonUserId": contact_person_user_id,
+                    "descriptions": descriptions,
+                    "deviatingContractOwner": deviating_contract_owner,
+                    "deviatingName": deviating_name,
+                    "deviatingSupportInformation": deviating_support_information,
+                    "homepage": homepage,
+                    "imprint": imprint,
+                },
+            )
+        finally:
+            del descriptions
+            del deviating_contract_owner
+            del deviating_support_information
+            del imprint
 
     async def contributor_receipt_get_file_access_token(
         self,
@@ -2067,11 +2076,14 @@ class MarketplaceGroup:
         Returns: marketplace.ExtensionAuthenticateInstanceResult.
         Raises: BadRequestError (400).
         """
-        return await self._sender.value(
-            EXTENSION_AUTHENTICATE_INSTANCE,
-            (extension_instance_id,),
-            body={"extensionInstanceSecret": extension_instance_secret},
-        )
+        try:
+            return await self._sender.value(
+                EXTENSION_AUTHENTICATE_INSTANCE,
+                (extension_instance_id,),
+                body={"extensionInstanceSecret": extension_instance_secret},
+            )
+        finally:
+            del extension_instance_secret
 
     async def extension_authenticate_with_session_token(
         self,
@@ -2091,10 +2103,14 @@ class MarketplaceGroup:
         Returns: marketplace.ExtensionAuthenticateWithSessionTokenResult.
         Raises: BadRequestError (400), NotFoundError (404).
         """
-        return await self._sender.value(
-            EXTENSION_AUTHENTICATE_WITH_SESSION_TOKEN,
-            body={"extensionSecret": extension_secret, "sessionToken": session_token},
-        )
+        try:
+            return await self._sender.value(
+                EXTENSION_AUTHENTICATE_WITH_SESSION_TOKEN,
+                body={"extensionSecret": extension_secret, "sessionToken": session_token},
+            )
+        finally:
+            del extension_secret
+            del session_token
 
     async def extension_cancel_extension_termination(
         self,
@@ -2113,7 +2129,10 @@ class MarketplaceGroup:
         Returns: marketplace.ExtensionCancelExtensionTerminationResult.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(EXTENSION_CANCEL_EXTENSION_TERMINATION, (extension_instance_id,), body=body)
+        try:
+            return await self._sender.value(EXTENSION_CANCEL_EXTENSION_TERMINATION, (extension_instance_id,), body=body)
+        finally:
+            del body
 
     async def extension_cancel_extension_variant_change(
         self,
@@ -2132,7 +2151,14 @@ class MarketplaceGroup:
         Returns: marketplace.ExtensionCancelExtensionVariantChangeResult.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(EXTENSION_CANCEL_EXTENSION_VARIANT_CHANGE, (extension_instance_id,), body=body)
+        try:
+            return await self._sender.value(
+                EXTENSION_CANCEL_EXTENSION_VARIANT_CHANGE,
+                (extension_instance_id,),
+                body=body,
+            )
+        finally:
+            del body
 
     async def extension_change_context(
         self,
@@ -2154,11 +2180,14 @@ class MarketplaceGroup:
         Returns: marketplace.ExtensionChangeContextResult.
         Raises: NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(
-            EXTENSION_CHANGE_CONTEXT,
-            (contributor_id, extension_id),
-            body={"context": context},
-        )
+        try:
+            return await self._sender.value(
+                EXTENSION_CHANGE_CONTEXT,
+                (contributor_id, extension_id),
+                body={"context": context},
+            )
+        finally:
+            del context
 
     async def extension_check_extension_is_chargable(
         self,
@@ -2181,11 +2210,14 @@ class MarketplaceGroup:
         Returns: marketplace.ExtensionCheckExtensionIsChargableResult.
         Raises: NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(
-            EXTENSION_CHECK_EXTENSION_IS_CHARGABLE,
-            (extension_id, context_id),
-            {"variantKey": variant_key},
-        )
+        try:
+            return await self._sender.value(
+                EXTENSION_CHECK_EXTENSION_IS_CHARGABLE,
+                (extension_id, context_id),
+                {"variantKey": variant_key},
+            )
+        finally:
+            del variant_key
 
     async def extension_consent_to_extension_scopes(
         self,
@@ -2259,16 +2291,20 @@ class MarketplaceGroup:
         Returns: marketplace.ExtensionCreateExtensionInstanceResult.
         Raises: BadRequestError (400), PermissionDeniedError (403), NotFoundError (404), PreconditionError (412), RateLimitError (429).
         """
-        return await self._sender.value(
-            EXTENSION_CREATE_EXTENSION_INSTANCE,
-            body={
-                "consentedScopes": consented_scopes,
-                "context": context,
-                "contextId": context_id,
-                "extensionId": extension_id,
-                "variantKey": variant_key,
-            },
-        )
+        try:
+            return await self._sender.value(
+                EXTENSION_CREATE_EXTENSION_INSTANCE,
+                body={
+                    "consentedScopes": consented_scopes,
+                    "context": context,
+                    "contextId": context_id,
+                    "extensionId": extension_id,
+                    "variantKey": variant_key,
+                },
+            )
+        finally:
+            del context
+            del variant_key
 
     async def extension_create_retrieval_key(
         self,
@@ -2369,17 +2405,20 @@ class MarketplaceGroup:
         Returns: marketplace.ExtensionDryRunWebhookResult.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        return await self._sender.value(
-            EXTENSION_DRY_RUN_WEBHOOK,
-            (contributor_id, extension_id, extension_instance_id, webhook_kind),
-            {
-                "contextId": context_id,
-                "scopes": scopes,
-                "instanceDisabled": instance_disabled,
-                "createdAt": created_at,
-                "secret": secret,
-            },
-        )
+        try:
+            return await self._sender.value(
+                EXTENSION_DRY_RUN_WEBHOOK,
+                (contributor_id, extension_id, extension_instance_id, webhook_kind),
+                {
+                    "contextId": context_id,
+                    "scopes": scopes,
+                    "instanceDisabled": instance_disabled,
+                    "createdAt": created_at,
+                    "secret": secret,
+                },
+            )
+        finally:
+            del secret
 
     async def extension_enable_extension_instance(self, extension_instance_id: str) -> None:
         """Enable extension instance.
@@ -2623,10 +2662,13 @@ class MarketplaceGroup:
         Returns: nothing.
         Raises: BadRequestError (400), NotFoundError (404), PreconditionError (412), RateLimitError (429).
         """
-        await self._sender.value(
-            EXTENSION_INVALIDATE_EXTENSION_SECRET,
-            (contributor_id, extension_id, extension_secret_id),
-        )
+        try:
+            await self._sender.value(
+                EXTENSION_INVALIDATE_EXTENSION_SECRET,
+                (contributor_id, extension_id, extension_secret_id),
+            )
+        finally:
+            del extension_secret_id
 
     def extension_list_all_extension_instance_webhook_executions(
         self,
@@ -2873,7 +2915,10 @@ class MarketplaceGroup:
         Returns: dict[str, Any].
         Raises: BadRequestError (400), NotFoundError (404), PreconditionError (412), RateLimitError (429).
         """
-        return await self._sender.value(EXTENSION_ORDER_EXTENSION, (extension_id,), body=body)
+        try:
+            return await self._sender.value(EXTENSION_ORDER_EXTENSION, (extension_id,), body=body)
+        finally:
+            del body
 
     async def extension_patch_extension(
         self,
@@ -2917,24 +2962,33 @@ class MarketplaceGroup:
         Returns: marketplace.OwnExtension.
         Raises: BadRequestError (400), NotFoundError (404), ConflictError (409), RateLimitError (429).
         """
-        return await self._sender.value(
-            EXTENSION_PATCH_EXTENSION,
-            (contributor_id, extension_id),
-            body={
-                "assets": assets,
-                "deprecation": deprecation,
-                "description": description,
-                "detailedDescriptions": detailed_descriptions,
-                "externalFrontends": external_frontends,
-                "frontendFragments": frontend_fragments,
-                "name": name,
-                "scopes": scopes,
-                "subTitle": sub_title,
-                "support": support,
-                "tags": tags,
-                "webhookUrls": webhook_urls,
-            },
-        )
+        try:
+            return await self._sender.value(
+                EXTENSION_PATCH_EXTENSION,
+                (contributor_id, extension_id),
+                body={
+                    "assets": assets,
+                    "deprecation": deprecation,
+                    "description": description,
+                    "detailedDescriptions": detailed_descriptions,
+                    "externalFrontends": external_frontends,
+                    "frontendFragments": frontend_fragments,
+                    "name": name,
+                    "scopes": scopes,
+                    "subTitle": sub_title,
+                    "support": support,
+                    "tags": tags,
+                    "webhookUrls": webhook_urls,
+                },
+            )
+        finally:
+            del deprecation
+            del detailed_descriptions
+            del external_frontends
+            del frontend_fragments
+            del sub_title
+            del support
+            del webhook_urls
 
     async def extension_register_extension(
         self,
@@ -2978,25 +3032,36 @@ class MarketplaceGroup:
         Returns: marketplace.ExtensionRegisterExtensionResult.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        return await self._sender.value(
-            EXTENSION_REGISTER_EXTENSION,
-            (contributor_id,),
-            body={
-                "context": context,
-                "description": description,
-                "detailedDescriptions": detailed_descriptions,
-                "externalFrontend": external_frontend,
-                "externalFrontends": external_frontends,
-                "frontendFragments": frontend_fragments,
-                "name": name,
-                "scopes": scopes,
-                "subTitle": sub_title,
-                "support": support,
-                "tags": tags,
-                "webhookURLs": webhook_urls_deprecated,
-                "webhookUrls": webhook_urls,
-            },
-        )
+        try:
+            return await self._sender.value(
+                EXTENSION_REGISTER_EXTENSION,
+                (contributor_id,),
+                body={
+                    "context": context,
+                    "description": description,
+                    "detailedDescriptions": detailed_descriptions,
+                    "externalFrontend": external_frontend,
+                    "externalFrontends": external_frontends,
+                    "frontendFragments": frontend_fragments,
+                    "name": name,
+                    "scopes": scopes,
+                    "subTitle": sub_title,
+                    "support": support,
+                    "tags": tags,
+                    "webhookURLs": webhook_urls_deprecated,
+                    "webhookUrls": webhook_urls,
+                },
+            )
+        finally:
+            del context
+            del detailed_descriptions
+            del external_frontend
+            del external_frontends
+            del frontend_fragments
+            del sub_title
+            del support
+            del webhook_urls_deprecated
+            del webhook_urls
 
     async def extension_remove_asset(self, contributor_id: str, extension_id: str, asset_ref_id: str) -> None:
         """Remove asset (extension).
@@ -3131,11 +3196,14 @@ class MarketplaceGroup:
         Returns: marketplace.ExtensionScheduleExtensionVariantChangeResult.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(
-            EXTENSION_SCHEDULE_EXTENSION_VARIANT_CHANGE,
-            (extension_instance_id,),
-            body={"targetVariantKey": target_variant_key},
-        )
+        try:
+            return await self._sender.value(
+                EXTENSION_SCHEDULE_EXTENSION_VARIANT_CHANGE,
+                (extension_instance_id,),
+                body={"targetVariantKey": target_variant_key},
+            )
+        finally:
+            del target_variant_key
 
     async def extension_set_extension_published_state(
         self,
@@ -3183,11 +3251,14 @@ class MarketplaceGroup:
         Returns: dict[str, Any].
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(
-            EXTENSION_UPDATE_EXTENSION_INSTANCE_CONTRACT,
-            (extension_instance_id,),
-            body={"variantKey": variant_key},
-        )
+        try:
+            return await self._sender.value(
+                EXTENSION_UPDATE_EXTENSION_INSTANCE_CONTRACT,
+                (extension_instance_id,),
+                body={"variantKey": variant_key},
+            )
+        finally:
+            del variant_key
 
     async def extension_update_extension_pricing(
         self,
@@ -3208,4 +3279,11 @@ class MarketplaceGroup:
         Returns: marketplace.ExtensionUpdateExtensionPricingResult.
         Raises: BadRequestError (400), NotFoundError (404), PreconditionError (412), RateLimitError (429).
         """
-        return await self._sender.value(EXTENSION_UPDATE_EXTENSION_PRICING, (contributor_id, extension_id), body=body)
+        try:
+            return await self._sender.value(
+                EXTENSION_UPDATE_EXTENSION_PRICING,
+                (contributor_id, extension_id),
+                body=body,
+            )
+        finally:
+            del body

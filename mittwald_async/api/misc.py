@@ -130,8 +130,6 @@ VERIFICATION_VERIFY_COMPANY: Operation[misc.VerificationVerifyCompanyResult] = O
 class MiscGroup:
     """Operations of the tag `Misc`; `mw.misc` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -175,11 +173,14 @@ class MiscGroup:
         Returns: misc.ServicetokenAuthenticateServiceResult.
         Raises: RateLimitError (429).
         """
-        return await self._sender.value(
-            SERVICETOKEN_AUTHENTICATE_SERVICE,
-            (access_key_id,),
-            body={"secretAccessKey": secret_access_key},
-        )
+        try:
+            return await self._sender.value(
+                SERVICETOKEN_AUTHENTICATE_SERVICE,
+                (access_key_id,),
+                body={"secretAccessKey": secret_access_key},
+            )
+        finally:
+            del secret_access_key
 
     async def verification_detect_phishing_email(
         self,

@@ -192,8 +192,6 @@ NOTIFICATIONS_READ_NOTIFICATION: Operation[notification.NotificationsReadNotific
 class NotificationGroup:
     """Operations of the tag `Notification`; `mw.notification` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -322,16 +320,19 @@ class NotificationGroup:
         Returns: notification.NotificationsReadAllNotificationsResult.
         Raises: PermissionDeniedError (403), RateLimitError (429).
         """
-        return await self._sender.value(
-            NOTIFICATIONS_READ_ALL_NOTIFICATIONS,
-            query={
-                "severities": severities,
-                "referenceId": reference_id,
-                "referenceAggregate": reference_aggregate,
-                "referenceDomain": reference_domain,
-            },
-            body=body,
-        )
+        try:
+            return await self._sender.value(
+                NOTIFICATIONS_READ_ALL_NOTIFICATIONS,
+                query={
+                    "severities": severities,
+                    "referenceId": reference_id,
+                    "referenceAggregate": reference_aggregate,
+                    "referenceDomain": reference_domain,
+                },
+                body=body,
+            )
+        finally:
+            del body
 
     @deprecated("notifications-read-all-notifications-deprecated is deprecated by the provider")
     async def notifications_read_all_notifications_deprecated(
@@ -349,7 +350,10 @@ class NotificationGroup:
         Returns: notification.NotificationsReadAllNotificationsDeprecatedResult.
         Raises: PermissionDeniedError (403), RateLimitError (429).
         """
-        return await self._sender.value(NOTIFICATIONS_READ_ALL_NOTIFICATIONS_DEPRECATED, body=body)
+        try:
+            return await self._sender.value(NOTIFICATIONS_READ_ALL_NOTIFICATIONS_DEPRECATED, body=body)
+        finally:
+            del body
 
     async def notifications_read_notification(
         self,
@@ -369,4 +373,11 @@ class NotificationGroup:
         Returns: notification.NotificationsReadNotificationResult.
         Raises: NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(NOTIFICATIONS_READ_NOTIFICATION, (notification_id,), body={"status": status})
+        try:
+            return await self._sender.value(
+                NOTIFICATIONS_READ_NOTIFICATION,
+                (notification_id,),
+                body={"status": status},
+            )
+        finally:
+            del status

@@ -97,8 +97,6 @@ SCHEDULE_STRACE: Operation[page_insights.ScheduleStraceResult] = Operation(
 class PageInsightsGroup:
     """Operations of the tag `Page Insights`; `mw.page_insights` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

@@ -860,8 +860,6 @@ UPDATE_SERVER: Operation[None] = Operation(
 class ProjectGroup:
     """Operations of the tag `Project`; `mw.project` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -878,11 +876,14 @@ class ProjectGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PermissionDeniedError (403), PreconditionError (412), RateLimitError (429).
         """
-        await self._sender.value(
-            ACCEPT_PROJECT_INVITE,
-            (project_invite_id,),
-            body={"invitationToken": invitation_token},
-        )
+        try:
+            await self._sender.value(
+                ACCEPT_PROJECT_INVITE,
+                (project_invite_id,),
+                body={"invitationToken": invitation_token},
+            )
+        finally:
+            del invitation_token
 
     async def create_llm_beta_licence_experimental(
         self,
@@ -949,16 +950,19 @@ class ProjectGroup:
         Returns: membership.ProjectInvite.
         Raises: BadRequestError (400), ConflictError (409), RateLimitError (429).
         """
-        return await self._sender.value(
-            CREATE_PROJECT_INVITE,
-            (project_id,),
-            body={
-                "mailAddress": mail_address,
-                "membershipExpiresAt": membership_expires_at,
-                "message": message,
-                "role": role,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE_PROJECT_INVITE,
+                (project_id,),
+                body={
+                    "mailAddress": mail_address,
+                    "membershipExpiresAt": membership_expires_at,
+                    "message": message,
+                    "role": role,
+                },
+            )
+        finally:
+            del role
 
     async def decline_project_invite(self, project_invite_id: str) -> None:
         """Decline project invite.
@@ -1232,7 +1236,10 @@ class ProjectGroup:
         Returns: membership.ProjectInvite.
         Raises: NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(GET_PROJECT_TOKEN_INVITE, headers={"token": token})
+        try:
+            return await self._sender.value(GET_PROJECT_TOKEN_INVITE, headers={"token": token})
+        finally:
+            del token
 
     async def get_self_membership_for_project(self, project_id: str) -> membership.ProjectMembership:
         """Get self membership for project.
@@ -1765,11 +1772,14 @@ class ProjectGroup:
         Returns: nothing.
         Raises: RateLimitError (429).
         """
-        await self._sender.value(
-            UPDATE_PROJECT_MEMBERSHIP,
-            (project_membership_id,),
-            body={"expiresAt": expires_at, "role": role},
-        )
+        try:
+            await self._sender.value(
+                UPDATE_PROJECT_MEMBERSHIP,
+                (project_membership_id,),
+                body={"expiresAt": expires_at, "role": role},
+            )
+        finally:
+            del role
 
     async def update_server(self, server_id: str, *, description: str | None = None) -> None:
         """Update server.

@@ -101,8 +101,6 @@ LIST_FILES: Operation[project.FilesystemDirectoryListing] = Operation(
 class ProjectFileSystemGroup:
     """Operations of the tag `Project File System`; `mw.project_file_system` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

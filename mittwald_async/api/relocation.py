@@ -126,8 +126,6 @@ CREATE_RELOCATION: Operation[None] = Operation(
 class RelocationGroup:
     """Operations of the tag `Relocation`; `mw.relocation` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -194,20 +192,31 @@ class RelocationGroup:
         Returns: nothing.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        await self._sender.value(
-            CREATE_RELOCATION,
-            body={
-                "additionalServices": additional_services,
-                "allDomains": all_domains,
-                "allowPasswordChange": allow_password_change,
-                "articleType": article_type,
-                "contact": contact,
-                "domains": domains,
-                "emailInboxes": email_inboxes,
-                "notes": notes,
-                "prices": prices,
-                "provider": provider,
-                "target": target,
-                "userId": user_id,
-            },
-        )
+        try:
+            await self._sender.value(
+                CREATE_RELOCATION,
+                body={
+                    "additionalServices": additional_services,
+                    "allDomains": all_domains,
+                    "allowPasswordChange": allow_password_change,
+                    "articleType": article_type,
+                    "contact": contact,
+                    "domains": domains,
+                    "emailInboxes": email_inboxes,
+                    "notes": notes,
+                    "prices": prices,
+                    "provider": provider,
+                    "target": target,
+                    "userId": user_id,
+                },
+            )
+        finally:
+            del additional_services
+            del allow_password_change
+            del article_type
+            del contact
+            del domains
+            del email_inboxes
+            del prices
+            del provider
+            del target

@@ -225,8 +225,6 @@ SSH_USER_UPDATE_SSH_USER: Operation[None] = Operation(
 class SshSftpUserGroup:
     """Operations of the tag `SSH/SFTP User`; `mw.ssh_sftp_user` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -256,17 +254,20 @@ class SshSftpUserGroup:
         Returns: sshuser.SftpUser.
         Raises: BadRequestError (400), PermissionDeniedError (403), RateLimitError (429).
         """
-        return await self._sender.value(
-            SFTP_USER_CREATE_SFTP_USER,
-            (project_id,),
-            body={
-                "accessLevel": access_level,
-                "authentication": authentication,
-                "description": description,
-                "directories": directories,
-                "expiresAt": expires_at,
-            },
-        )
+        try:
+            return await self._sender.value(
+                SFTP_USER_CREATE_SFTP_USER,
+                (project_id,),
+                body={
+                    "accessLevel": access_level,
+                    "authentication": authentication,
+                    "description": description,
+                    "directories": directories,
+                    "expiresAt": expires_at,
+                },
+            )
+        finally:
+            del authentication
 
     async def sftp_user_delete_sftp_user(self, sftp_user_id: str) -> None:
         """Delete sftp user.
@@ -355,19 +356,23 @@ class SshSftpUserGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PermissionDeniedError (403), RateLimitError (429).
         """
-        await self._sender.value(
-            SFTP_USER_UPDATE_SFTP_USER,
-            (sftp_user_id,),
-            body={
-                "accessLevel": access_level,
-                "active": active,
-                "description": description,
-                "directories": directories,
-                "expiresAt": expires_at,
-                "password": password,
-                "publicKeys": public_keys,
-            },
-        )
+        try:
+            await self._sender.value(
+                SFTP_USER_UPDATE_SFTP_USER,
+                (sftp_user_id,),
+                body={
+                    "accessLevel": access_level,
+                    "active": active,
+                    "description": description,
+                    "directories": directories,
+                    "expiresAt": expires_at,
+                    "password": password,
+                    "publicKeys": public_keys,
+                },
+            )
+        finally:
+            del password
+            del public_keys
 
     async def ssh_user_create_ssh_user(
         self,
@@ -391,11 +396,14 @@ class SshSftpUserGroup:
         Returns: sshuser.SshUser.
         Raises: BadRequestError (400), PermissionDeniedError (403), RateLimitError (429).
         """
-        return await self._sender.value(
-            SSH_USER_CREATE_SSH_USER,
-            (project_id,),
-            body={"authentication": authentication, "description": description, "expiresAt": expires_at},
-        )
+        try:
+            return await self._sender.value(
+                SSH_USER_CREATE_SSH_USER,
+                (project_id,),
+                body={"authentication": authentication, "description": description, "expiresAt": expires_at},
+            )
+        finally:
+            del authentication
 
     async def ssh_user_delete_ssh_user(self, ssh_user_id: str) -> None:
         """Delete ssh user.
@@ -475,14 +483,18 @@ class SshSftpUserGroup:
         Returns: nothing.
         Raises: BadRequestError (400), PermissionDeniedError (403), RateLimitError (429).
         """
-        await self._sender.value(
-            SSH_USER_UPDATE_SSH_USER,
-            (ssh_user_id,),
-            body={
-                "active": active,
-                "description": description,
-                "expiresAt": expires_at,
-                "password": password,
-                "publicKeys": public_keys,
-            },
-        )
+        try:
+            await self._sender.value(
+                SSH_USER_UPDATE_SSH_USER,
+                (ssh_user_id,),
+                body={
+                    "active": active,
+                    "description": description,
+                    "expiresAt": expires_at,
+                    "password": password,
+                    "publicKeys": public_keys,
+                },
+            )
+        finally:
+            del password
+            del public_keys

@@ -1646,8 +1646,6 @@ VERIFY_REGISTRATION: Operation[dict[str, Any]] = Operation(
 class UserGroup:
     """Operations of the tag `User`; `mw.user` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -1686,11 +1684,14 @@ class UserGroup:
         Returns: user.AuthenticateResult (200), user.AuthenticateAccepted (202), None (204).
         Raises: BadRequestError (400), AuthenticationError (401), RateLimitError (429).
         """
-        return await self._sender.value(
-            AUTHENTICATE,
-            query={"cookieOnly": cookie_only},
-            body={"email": email, "password": password},
-        )
+        try:
+            return await self._sender.value(
+                AUTHENTICATE,
+                query={"cookieOnly": cookie_only},
+                body={"email": email, "password": password},
+            )
+        finally:
+            del password
 
     async def authenticate_mfa(
         self,
@@ -1714,11 +1715,15 @@ class UserGroup:
         Returns: user.AuthenticateMfaResult (200), None (204).
         Raises: BadRequestError (400), StatusError (408), RateLimitError (429).
         """
-        return await self._sender.value(
-            AUTHENTICATE_MFA,
-            query={"cookieOnly": cookie_only},
-            body={"email": email, "multiFactorCode": multi_factor_code, "password": password},
-        )
+        try:
+            return await self._sender.value(
+                AUTHENTICATE_MFA,
+                query={"cookieOnly": cookie_only},
+                body={"email": email, "multiFactorCode": multi_factor_code, "password": password},
+            )
+        finally:
+            del multi_factor_code
+            del password
 
     async def authenticate_with_access_token_retrieval_key(
         self,
@@ -1738,10 +1743,13 @@ class UserGroup:
         Returns: user.AuthenticateWithAccessTokenRetrievalKeyResult.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        return await self._sender.value(
-            AUTHENTICATE_WITH_ACCESS_TOKEN_RETRIEVAL_KEY,
-            body={"accessTokenRetrievalKey": access_token_retrieval_key, "userId": user_id},
-        )
+        try:
+            return await self._sender.value(
+                AUTHENTICATE_WITH_ACCESS_TOKEN_RETRIEVAL_KEY,
+                body={"accessTokenRetrievalKey": access_token_retrieval_key, "userId": user_id},
+            )
+        finally:
+            del access_token_retrieval_key
 
     async def change_email(self, *, email: str) -> None:
         """Change email.
@@ -1777,10 +1785,15 @@ class UserGroup:
         Returns: user.ChangePasswordResult (200), user.ChangePasswordAccepted (202).
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        return await self._sender.value(
-            CHANGE_PASSWORD,
-            body={"multiFactorCode": multi_factor_code, "newPassword": new_password, "oldPassword": old_password},
-        )
+        try:
+            return await self._sender.value(
+                CHANGE_PASSWORD,
+                body={"multiFactorCode": multi_factor_code, "newPassword": new_password, "oldPassword": old_password},
+            )
+        finally:
+            del multi_factor_code
+            del new_password
+            del old_password
 
     async def confirm_mfa(self, *, multi_factor_code: str) -> user.ConfirmMfaResult:
         """Confirm mfa.
@@ -1794,7 +1807,10 @@ class UserGroup:
         Returns: user.ConfirmMfaResult.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        return await self._sender.value(CONFIRM_MFA, body={"multiFactorCode": multi_factor_code})
+        try:
+            return await self._sender.value(CONFIRM_MFA, body={"multiFactorCode": multi_factor_code})
+        finally:
+            del multi_factor_code
 
     async def confirm_password_reset(self, *, password: str, token: str, user_id: str) -> None:
         """Confirm password reset.
@@ -1810,7 +1826,14 @@ class UserGroup:
         Returns: nothing.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        await self._sender.value(CONFIRM_PASSWORD_RESET, body={"password": password, "token": token, "userId": user_id})
+        try:
+            await self._sender.value(
+                CONFIRM_PASSWORD_RESET,
+                body={"password": password, "token": token, "userId": user_id},
+            )
+        finally:
+            del password
+            del token
 
     async def create_access_token_retrieval_key(self, body: Any = UNSET) -> user.CreateAccessTokenRetrievalKeyResult:
         """Create access token retrieval key.
@@ -1823,7 +1846,10 @@ class UserGroup:
 
         Returns: user.CreateAccessTokenRetrievalKeyResult.
         """
-        return await self._sender.value(CREATE_ACCESS_TOKEN_RETRIEVAL_KEY, body=body)
+        try:
+            return await self._sender.value(CREATE_ACCESS_TOKEN_RETRIEVAL_KEY, body=body)
+        finally:
+            del body
 
     async def create_api_token(
         self,
@@ -1940,7 +1966,14 @@ class UserGroup:
         Returns: None (200), user.DeleteUserAccepted (202).
         Raises: BadRequestError (400), PreconditionError (412), RateLimitError (429).
         """
-        return await self._sender.value(DELETE_USER, body={"multiFactorCode": multi_factor_code, "password": password})
+        try:
+            return await self._sender.value(
+                DELETE_USER,
+                body={"multiFactorCode": multi_factor_code, "password": password},
+            )
+        finally:
+            del multi_factor_code
+            del password
 
     @deprecated("deprecated-user-change-email is deprecated by the provider")
     async def deprecated_user_change_email(self, *, email: str) -> None:
@@ -1973,7 +2006,10 @@ class UserGroup:
         Returns: user.DeprecatedUserCheckTokenResult.
         Raises: RateLimitError (429).
         """
-        return await self._sender.value(DEPRECATED_USER_CHECK_TOKEN, body=body)
+        try:
+            return await self._sender.value(DEPRECATED_USER_CHECK_TOKEN, body=body)
+        finally:
+            del body
 
     @deprecated("deprecated-user-confirm-password-reset is deprecated by the provider")
     async def deprecated_user_confirm_password_reset(self, *, password: str, token: str, user_id: str) -> None:
@@ -1990,10 +2026,14 @@ class UserGroup:
         Returns: nothing.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        await self._sender.value(
-            DEPRECATED_USER_CONFIRM_PASSWORD_RESET,
-            body={"password": password, "token": token, "userId": user_id},
-        )
+        try:
+            await self._sender.value(
+                DEPRECATED_USER_CONFIRM_PASSWORD_RESET,
+                body={"password": password, "token": token, "userId": user_id},
+            )
+        finally:
+            del password
+            del token
 
     @deprecated("deprecated-user-create-issue is deprecated by the provider")
     async def deprecated_user_create_issue(
@@ -2068,7 +2108,10 @@ class UserGroup:
         Returns: dict[str, Any].
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        return await self._sender.value(DEPRECATED_USER_DISABLE_MFA, body={"multiFactorCode": multi_factor_code})
+        try:
+            return await self._sender.value(DEPRECATED_USER_DISABLE_MFA, body={"multiFactorCode": multi_factor_code})
+        finally:
+            del multi_factor_code
 
     @deprecated("deprecated-user-edit-api-token is deprecated by the provider")
     async def deprecated_user_edit_api_token(
@@ -2137,7 +2180,10 @@ class UserGroup:
         Returns: signup.Account.
         Raises: RateLimitError (429).
         """
-        return await self._sender.value(DEPRECATED_USER_GET_OWN_ACCOUNT, body=body)
+        try:
+            return await self._sender.value(DEPRECATED_USER_GET_OWN_ACCOUNT, body=body)
+        finally:
+            del body
 
     @deprecated("deprecated-user-init-password-reset is deprecated by the provider")
     async def deprecated_user_init_password_reset(self, *, email: str) -> None:
@@ -2167,7 +2213,10 @@ class UserGroup:
         Returns: nothing.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        await self._sender.value(DEPRECATED_USER_LOGOUT, body=body)
+        try:
+            await self._sender.value(DEPRECATED_USER_LOGOUT, body=body)
+        finally:
+            del body
 
     @deprecated("deprecated-user-resend-verification-email is deprecated by the provider")
     async def deprecated_user_resend_verification_email(
@@ -2223,7 +2272,10 @@ class UserGroup:
         Returns: user.DeprecatedUserServiceAvatarRequestUploadResult.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        return await self._sender.value(DEPRECATED_USER_SERVICE_AVATAR_REQUEST_UPLOAD, (user_id,), body=body)
+        try:
+            return await self._sender.value(DEPRECATED_USER_SERVICE_AVATAR_REQUEST_UPLOAD, (user_id,), body=body)
+        finally:
+            del body
 
     @deprecated("deprecated-user-service-feedback-create is deprecated by the provider")
     async def deprecated_user_service_feedback_create(
@@ -2315,11 +2367,14 @@ class UserGroup:
         Returns: nothing.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        await self._sender.value(
-            DEPRECATED_USER_SERVICE_PERSONAL_INFORMATION_UPDATE,
-            (user_id,),
-            body={"person": person},
-        )
+        try:
+            await self._sender.value(
+                DEPRECATED_USER_SERVICE_PERSONAL_INFORMATION_UPDATE,
+                (user_id,),
+                body={"person": person},
+            )
+        finally:
+            del person
 
     @deprecated("deprecated-user-service-personalized-settings-get is deprecated by the provider")
     async def deprecated_user_service_personalized_settings_get(
@@ -2403,11 +2458,14 @@ class UserGroup:
         Returns: nothing.
         Raises: BadRequestError (400), NotFoundError (404), ConflictError (409), RateLimitError (429).
         """
-        await self._sender.value(
-            DEPRECATED_USER_SERVICE_PHONE_NUMBER_VERIFY,
-            (user_id,),
-            body={"code": code, "phoneNumber": phone_number},
-        )
+        try:
+            await self._sender.value(
+                DEPRECATED_USER_SERVICE_PHONE_NUMBER_VERIFY,
+                (user_id,),
+                body={"code": code, "phoneNumber": phone_number},
+            )
+        finally:
+            del code
 
     @deprecated("deprecated-user-service-user-get is deprecated by the provider")
     async def deprecated_user_service_user_get(self, user_id: str) -> user.User:
@@ -2476,7 +2534,10 @@ class UserGroup:
         Returns: nothing.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        await self._sender.value(DEPRECATED_USER_UPDATE_ACCOUNT, body={"person": person})
+        try:
+            await self._sender.value(DEPRECATED_USER_UPDATE_ACCOUNT, body={"person": person})
+        finally:
+            del person
 
     @deprecated("deprecated-user-verify-email is deprecated by the provider")
     async def deprecated_user_verify_email(self, *, email: str, token: str | None = None) -> None:
@@ -2492,7 +2553,10 @@ class UserGroup:
         Returns: nothing.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        await self._sender.value(DEPRECATED_USER_VERIFY_EMAIL, body={"email": email, "token": token})
+        try:
+            await self._sender.value(DEPRECATED_USER_VERIFY_EMAIL, body={"email": email, "token": token})
+        finally:
+            del token
 
     async def disable_mfa(self, *, multi_factor_code: str) -> None:
         """Disable mfa.
@@ -2506,7 +2570,10 @@ class UserGroup:
         Returns: nothing.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        await self._sender.value(DISABLE_MFA, body={"multiFactorCode": multi_factor_code})
+        try:
+            await self._sender.value(DISABLE_MFA, body={"multiFactorCode": multi_factor_code})
+        finally:
+            del multi_factor_code
 
     async def edit_api_token(self, api_token_id: str, *, description: str, expires_at: datetime | None = None) -> None:
         """Edit api token.
@@ -2603,7 +2670,10 @@ class UserGroup:
         Returns: user.GetPasswordUpdatedAtResult.
         Raises: RateLimitError (429).
         """
-        return await self._sender.value(GET_PASSWORD_UPDATED_AT, body=body)
+        try:
+            return await self._sender.value(GET_PASSWORD_UPDATED_AT, body=body)
+        finally:
+            del body
 
     async def get_personalized_settings(self, user_id: str) -> user.GetPersonalizedSettingsResult:
         """Get personalized settings.
@@ -2687,7 +2757,10 @@ class UserGroup:
         Returns: user.InitMfaResult.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        return await self._sender.value(INIT_MFA, body=body)
+        try:
+            return await self._sender.value(INIT_MFA, body=body)
+        finally:
+            del body
 
     async def init_password_reset(self, *, email: str) -> dict[str, Any]:
         """Init password reset.
@@ -2796,7 +2869,10 @@ class UserGroup:
         Returns: nothing.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        await self._sender.value(LOGOUT, body=body)
+        try:
+            await self._sender.value(LOGOUT, body=body)
+        finally:
+            del body
 
     async def oauth_get_authorization(
         self,
@@ -2832,21 +2908,24 @@ class UserGroup:
         Returns: nothing.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        await self._sender.value(
-            OAUTH_GET_AUTHORIZATION,
-            query={
-                "grant_consent": grant_consent,
-                "grant_type": grant_type,
-                "response_type": response_type,
-                "client_id": client_id,
-                "redirect_uri": redirect_uri,
-                "scope": scope,
-                "state": state,
-                "code_challenge": code_challenge,
-                "code_challenge_method": code_challenge_method,
-            },
-            headers={"x-access-token": x_access_token},
-        )
+        try:
+            await self._sender.value(
+                OAUTH_GET_AUTHORIZATION,
+                query={
+                    "grant_consent": grant_consent,
+                    "grant_type": grant_type,
+                    "response_type": response_type,
+                    "client_id": client_id,
+                    "redirect_uri": redirect_uri,
+                    "scope": scope,
+                    "state": state,
+                    "code_challenge": code_challenge,
+                    "code_challenge_method": code_challenge_method,
+                },
+                headers={"x-access-token": x_access_token},
+            )
+        finally:
+            del x_access_token
 
     async def oauth_retrieve_access_token(
         self,
@@ -2872,11 +2951,19 @@ class UserGroup:
         Returns: user.OauthRetrieveAccessTokenResult.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        return await self._sender.value(
-            OAUTH_RETRIEVE_ACCESS_TOKEN,
-            headers={"Authorization": authorization},
-            body={"code": code, "code_verifier": code_verifier, "grant_type": grant_type, "redirect_uri": redirect_uri},
-        )
+        try:
+            return await self._sender.value(
+                OAUTH_RETRIEVE_ACCESS_TOKEN,
+                headers={"Authorization": authorization},
+                body={
+                    "code": code,
+                    "code_verifier": code_verifier,
+                    "grant_type": grant_type,
+                    "redirect_uri": redirect_uri,
+                },
+            )
+        finally:
+            del code
 
     async def password_validation_get_password_policy(self, password_policy: str) -> policy.Policy:
         """Get password policy (validation).
@@ -2890,7 +2977,10 @@ class UserGroup:
         Returns: policy.Policy.
         Raises: RateLimitError (429).
         """
-        return await self._sender.value(PASSWORD_VALIDATION_GET_PASSWORD_POLICY, (password_policy,))
+        try:
+            return await self._sender.value(PASSWORD_VALIDATION_GET_PASSWORD_POLICY, (password_policy,))
+        finally:
+            del password_policy
 
     @deprecated("password-validation-get-password-policy-v2-deprecated is deprecated by the provider")
     async def password_validation_get_password_policy_v2_deprecated(self, path: str) -> policy.Policy:
@@ -2941,7 +3031,10 @@ class UserGroup:
         Returns: user.RefreshSessionResult.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        return await self._sender.value(REFRESH_SESSION, body={"refreshToken": refresh_token})
+        try:
+            return await self._sender.value(REFRESH_SESSION, body={"refreshToken": refresh_token})
+        finally:
+            del refresh_token
 
     async def register(self, *, email: str, password: str, person: commons.Person) -> user.RegisterResult:
         """Register.
@@ -2957,7 +3050,11 @@ class UserGroup:
         Returns: user.RegisterResult.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        return await self._sender.value(REGISTER, body={"email": email, "password": password, "person": person})
+        try:
+            return await self._sender.value(REGISTER, body={"email": email, "password": password, "person": person})
+        finally:
+            del password
+            del person
 
     async def remove_avatar(self, user_id: str) -> None:
         """Remove avatar.
@@ -3004,7 +3101,10 @@ class UserGroup:
         Returns: user.RequestAvatarUploadResult.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        return await self._sender.value(REQUEST_AVATAR_UPLOAD, (user_id,), body=body)
+        try:
+            return await self._sender.value(REQUEST_AVATAR_UPLOAD, (user_id,), body=body)
+        finally:
+            del body
 
     async def resend_verification_email(self, *, email: str, user_id: str) -> None:
         """Resend verification email.
@@ -3033,7 +3133,10 @@ class UserGroup:
         Returns: user.ResetRecoverycodesResult.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        return await self._sender.value(RESET_RECOVERYCODES, body={"multiFactorCode": multi_factor_code})
+        try:
+            return await self._sender.value(RESET_RECOVERYCODES, body={"multiFactorCode": multi_factor_code})
+        finally:
+            del multi_factor_code
 
     async def support_code_request(self, *, force_recreate: bool | None = None) -> user.SupportCodeRequestResult:
         """Support code request.
@@ -3086,7 +3189,10 @@ class UserGroup:
         Returns: nothing.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        await self._sender.value(UPDATE_ACCOUNT, body={"person": person})
+        try:
+            await self._sender.value(UPDATE_ACCOUNT, body={"person": person})
+        finally:
+            del person
 
     async def update_personal_information(self, user_id: str, *, person: commons.Person) -> None:
         """Update personal information.
@@ -3101,7 +3207,10 @@ class UserGroup:
         Returns: nothing.
         Raises: BadRequestError (400), RateLimitError (429).
         """
-        await self._sender.value(UPDATE_PERSONAL_INFORMATION, (user_id,), body={"person": person})
+        try:
+            await self._sender.value(UPDATE_PERSONAL_INFORMATION, (user_id,), body={"person": person})
+        finally:
+            del person
 
     async def update_personalized_settings(self, user_id: str, *, settings_string: str) -> None:
         """Update personalized settings.
@@ -3131,7 +3240,10 @@ class UserGroup:
         Returns: nothing.
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        await self._sender.value(VERIFY_EMAIL, body={"email": email, "token": token})
+        try:
+            await self._sender.value(VERIFY_EMAIL, body={"email": email, "token": token})
+        finally:
+            del token
 
     async def verify_phone_number(self, user_id: str, *, code: str, phone_number: str) -> None:
         """Verify phone number.
@@ -3147,7 +3259,10 @@ class UserGroup:
         Returns: nothing.
         Raises: BadRequestError (400), NotFoundError (404), ConflictError (409), RateLimitError (429).
         """
-        await self._sender.value(VERIFY_PHONE_NUMBER, (user_id,), body={"code": code, "phoneNumber": phone_number})
+        try:
+            await self._sender.value(VERIFY_PHONE_NUMBER, (user_id,), body={"code": code, "phoneNumber": phone_number})
+        finally:
+            del code
 
     async def verify_registration(self, *, email: str, token: str, user_id: str) -> dict[str, Any]:
         """Verify registration.
@@ -3163,4 +3278,10 @@ class UserGroup:
         Returns: dict[str, Any].
         Raises: BadRequestError (400), NotFoundError (404), RateLimitError (429).
         """
-        return await self._sender.value(VERIFY_REGISTRATION, body={"email": email, "token": token, "userId": user_id})
+        try:
+            return await self._sender.value(
+                VERIFY_REGISTRATION,
+                body={"email": email, "token": token, "userId": user_id},
+            )
+        finally:
+            del token

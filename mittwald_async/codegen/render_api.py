@@ -188,8 +188,6 @@ class _Group:
             f"class {group_class(self._group)}:",
             f'{INDENT}"""Operations of the tag `{in_docstring(tag)}`; `mw.{self._group}` is one."""',
             "",
-            f'{INDENT}__slots__ = ("_sender",)',
-            "",
             f"{INDENT}def __init__(self, sender: {self._imports.name('Sender')}) -> None:",
             f"{INDENT * 2}self._sender = sender",
         ]
@@ -297,7 +295,41 @@ class _Group:
             made = self._imports.name("Pages" if shape == "pages" else "Download")
             return lay(Bracket(made, ["self._sender", *arguments]), 2, before="return ")
         before = "" if self._outcome(operation) == "None" else "return "
-        return lay(Bracket("await self._sender.value", arguments), 2, before=before)
+        sent = Bracket("await self._sender.value", arguments)
+        hidden = _may_be_secret(operation, body_name)
+        if not hidden:
+            return lay(sent, 2, before=before)
+        # A traceback shows what the variables of its frames hold.
+        lines = [f"{INDENT * 2}try:", lay(sent, 3, before=before), f"{INDENT * 2}finally:"]
+        return "\n".join([*lines, *(f"{INDENT * 3}del {name}" for name in hidden)])
+
+
+_SECRET = re.compile(r"passw|secret|token$|(?<!public)[_-]?key$|credential|otp$|code$", re.I)
+
+
+def _may_be_secret(operation: ir.Operation, body_name: str) -> list[str]:
+    """The arguments that a traceback must not show: those the document marks or names as secret, and what is put together
+    of several values, of which one may be."""
+    arguments = list(operation.arguments)
+    hidden: list[str] = []
+    if operation.body is not None:
+        if operation.body.flat:
+            arguments += operation.body.properties
+        else:
+            hidden.append(body_name)
+    for one in arguments:
+        secret = one.limits.format == "password" or _SECRET.search(one.wire) is not None
+        if secret or (one.where == "body" and not _is_plain(one.type)):
+            hidden.append(one.name)
+    return hidden
+
+
+def _is_plain(kind: ir.Type) -> bool:
+    if isinstance(kind, ir.Nullable):
+        return _is_plain(kind.inner)
+    if isinstance(kind, ir.ListOf):
+        return _is_plain(kind.item)
+    return isinstance(kind, ir.Primitive | ir.Enum) and kind != ir.ANY
 
 
 def _optional(annotation: str) -> str:

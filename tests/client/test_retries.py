@@ -14,6 +14,7 @@ from mittwald_async.errors import (
     CallTimeoutError,
     MaybeSentError,
     NotSentError,
+    ResponseBrokenError,
     RateLimitError,
     ServerError,
 )
@@ -118,23 +119,23 @@ async def test_successes_fill_the_quota_again() -> None:
 
 
 async def test_a_server_that_hangs_up_is_asked_exactly_as_often_as_we_say() -> None:
-    """aiohttp would send each attempt on a reused connection twice, untold."""
+    """aiohttp would send each attempt on a reused connection twice, unreported."""
     async with talking(reply(200, {}), hang_up) as (client, server, _):
         await client.sender.value(GET_PROJECT, ("p-1",))
-        with pytest.raises(MaybeSentError, match="without a response") as caught:
+        with pytest.raises(ResponseBrokenError, match="without a response") as caught:
             await client.sender.value(GET_PROJECT, ("p-1",))
         assert len(caught.value.attempts) == 4
         assert len(server.seen) == 1 + 4
         assert idle_only(client)
 
 
-async def test_a_session_handed_in_resends_nothing_untold_either() -> None:
+async def test_a_session_handed_in_resends_nothing_unreported_either() -> None:
     import aiohttp
 
     async with serving(reply(200, {}), hang_up) as server, aiohttp.ClientSession() as session:
         async with Mittwald(TOKEN, base_url=server.url, session=session, clock=Clock()) as client:
             await client.sender.value(GET_PROJECT, ("p-1",))
-            with pytest.raises(MaybeSentError) as caught:
+            with pytest.raises(ResponseBrokenError) as caught:
                 await client.sender.value(GET_PROJECT, ("p-1",))
         assert len(server.seen) == 1 + len(caught.value.attempts) == 5
 

@@ -34,8 +34,8 @@ async def _list(mw: Mittwald) -> object:
 @pytest.mark.parametrize(
     ("body", "work", "most_files", "most_calls"),
     [
-        ({**project(1), "directories": {"Web": "/html"}}, _get, 13, 25),
-        (page(), _list, 16, 41),
+        ({**project(1), "directories": {"Web": "/html"}}, _get, 13, 26),
+        (page(), _list, 17, 42),
     ],
     ids=["a get", "a list page"],
 )

@@ -10,11 +10,12 @@ import pytest
 
 from mittwald_async.errors import (
     CallTimeoutError,
+    CertificateError,
     ConnectTimeoutError,
     MaybeSentError,
     NotSentError,
-    ReadTimeoutError,
     TransportError,
+    WriteTimeoutError,
 )
 from mittwald_async.runtime.transport.deadlines import Deadlines
 from mittwald_async.runtime.transport.failures import classify
@@ -34,12 +35,12 @@ def caused(error: Exception, cause: Exception) -> Exception:
     ("error", "kind"),
     [
         (aiohttp.ConnectionTimeoutError("https://h/?token=hush-hush"), ConnectTimeoutError),
-        (aiohttp.SocketTimeoutError("x"), ReadTimeoutError),
+        (aiohttp.SocketTimeoutError("x"), WriteTimeoutError),
         (aiohttp.ClientConnectorError(KEY, OSError(111, "refused")), NotSentError),
         (aiohttp.ClientConnectorDNSError(KEY, OSError(-2, "unknown")), NotSentError),
         (aiohttp.ClientProxyConnectionError(KEY, OSError(111, "refused")), NotSentError),
         (aiohttp.ClientHttpProxyError(INFO, (), status=407, message="Auth"), NotSentError),
-        (aiohttp.ServerFingerprintMismatch(b"", b"", "h", 1), NotSentError),
+        (aiohttp.ServerFingerprintMismatch(b"", b"", "h", 1), CertificateError),
         (aiohttp.InvalidURL("https://h/?token=hush-hush"), NotSentError),
         (ValueError("newline in a header"), NotSentError),
         (aiohttp.ClientResponseError(INFO, (), status=400, message="Bad\nline hush-hush"), MaybeSentError),

@@ -69,8 +69,6 @@ class AttemptLoop:
             raise shared.unusable()
         if shared.event_log.scopes or writes.after is not None:
             writes.attach(call)
-            if call.event is not None and shared.probes:
-                await self._follow_up.await_probe(call)
         if self._observers or _log.isEnabledFor(logging.DEBUG):
             call.watch(self._observers)
         limiter = shared.limiter
@@ -80,6 +78,8 @@ class AttemptLoop:
         if watch is not None:
             watch.entered(None if credentials is None else credentials.identity, str(shared.origin))
         try:
+            if call.event is not None and shared.probes:
+                await self._follow_up.await_probe(call)
             while True:
                 call.number += 1
                 if credentials is not None and not call.off_origin:
