@@ -61,7 +61,7 @@ def json_object(body: bytes) -> dict[str, Any]:
         return {}
     try:
         return cast("dict[str, Any]", msgspec.json.decode(body))
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return {}
 
 

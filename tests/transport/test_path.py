@@ -35,7 +35,7 @@ async def _list(mw: Mittwald) -> object:
     ("body", "work", "most_files", "most_calls"),
     [
         ({**project(1), "directories": {"Web": "/html"}}, _get, 13, 26),
-        (page(), _list, 17, 42),
+        (page(), _list, 17, 43),
     ],
     ids=["a get", "a list page"],
 )

@@ -20,10 +20,10 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, TypeAlias, cast
+from collections.abc import Collection, Iterable
+from typing import Any, TypeAlias
 
-import msgspec
+from ..error_bodies import json_object
 
 EXPIRY = 120.0
 """Seconds an event is remembered. The server catches up within seconds; it holds a request for 10 s at most."""
@@ -199,15 +199,11 @@ class EventLog:
 
 def created_ids(body: bytes) -> tuple[str, ...]:
     """The ids an answer to a write names at its top: what was created."""
-    if not body or len(body) > _BODY_LIMIT or body.lstrip()[:1] != b"{":
-        return ()
-    try:
-        told = cast("Mapping[str, object]", msgspec.json.decode(body))
-    except (msgspec.DecodeError, RecursionError):
+    if not body or len(body) > _BODY_LIMIT:
         return ()
     return tuple(
         value
-        for name, value in told.items()
+        for name, value in json_object(body).items()
         if isinstance(value, str) and value and (name == "id" or name.endswith("Id"))
     )
 

@@ -25,6 +25,7 @@ from ..errors import (
     ConfigurationError,
     MaybeSentError,
     NotSentError,
+    ResponseDecodeError,
     TransportError,
 )
 from ..operation import RateLimit
@@ -43,6 +44,7 @@ MACHINERY = f"python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 
 _LONGEST_FIELD = 1 << 15
 """Bytes of one header of a response."""
+_A_PART = "a part of the body came (status 206), though the whole was asked for"
 _NO_TYPE = ("Content-Type",)
 
 
@@ -215,6 +217,8 @@ class Session:
                     give_back=None if places is None else places.give_back,
                 )
                 places = None
+            elif status == 206 and "Range" not in request.headers:
+                raise ResponseDecodeError(_A_PART, operation_id=None, json_path="$", body=b"")
             else:
                 received = RawResponse(status, response.headers, await whole(response, largest))
             received.rate_limit = budget
