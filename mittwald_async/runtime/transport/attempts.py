@@ -124,7 +124,7 @@ class AttemptLoop:
             self._follow_up.failed(call, error)
             raise
         if call.probing is not None:
-            shared.probes.end(call)
+            shared.probes.end(call, reached=True)
         if call.retries or shared.quota.tokens < shared.quota.capacity:
             shared.quota.give(call.cost if call.retries else 1)
         if not call.compiled.safe and not call.off_origin:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 
+from ..headers import http_date
 from .consistency import created_ids
 
 CAPACITY = 4096
@@ -26,7 +26,7 @@ class ChangeLog:
 
         Args:
             method, path: of the call.
-            body: the answer.
+            body: of the response.
             now: clock reading.
             moment: when that was, by the server's clock.
         """
@@ -45,9 +45,5 @@ class ChangeLog:
 
 
 def server_time(headers: Mapping[str, str], now: datetime) -> datetime:
-    """When an answer was written by the server's clock, to the second; `now` where its headers do not say."""
-    try:
-        moment = parsedate_to_datetime(headers.get("Date", ""))
-    except (ValueError, TypeError, OverflowError):
-        return now
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=now.tzinfo)
+    """When a response was written by the server's clock, to the second; `now` where its headers do not say."""
+    return http_date(headers.get("Date", "")) or now

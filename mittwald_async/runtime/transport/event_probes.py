@@ -15,7 +15,7 @@ class EventProbes:
     __slots__ = ("_ends",)
 
     def __init__(self) -> None:
-        self._ends: dict[str, asyncio.Future[None]] = {}
+        self._ends: dict[str, asyncio.Future[bool]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._ends)
@@ -27,20 +27,21 @@ class EventProbes:
             return True
         if event in self._ends:
             return False
-        self.end(call)
+        self.end(call, reached=False)
         self._ends[event] = asyncio.get_running_loop().create_future()
         call.probing = event
         return True
 
-    def end(self, call: Call) -> None:
-        """The call asks no more: the event was reached, or somebody else has to ask."""
+    def end(self, call: Call, *, reached: bool) -> None:
+        """The call asks no more: the event was reached, or one of the others has to ask."""
         event, call.probing = call.probing, None
         end = None if event is None else self._ends.pop(event, None)
         if end is not None and not end.done():
-            end.set_result(None)
+            end.set_result(reached)
 
-    async def wait(self, event: str) -> None:
-        """Wait while another call asks for the event."""
-        end = self._ends.get(event)
-        if end is not None:
+    async def wait(self, call: Call) -> None:
+        """Wait while another call asks for the event, until it was reached or it is this call's turn to ask."""
+        while call.event is not None and (end := self._ends.get(call.event)) is not None:
             await asyncio.wait((end,))
+            if end.result() or self.begin(call):
+                return

@@ -6,6 +6,7 @@ from ..credentials import Exchange
 from ..errors import (
     ApiClientError,
     CallTimeoutError,
+    ConsistencyError,
     ResponseDecodeError,
     ResponseTooLargeError,
     StatusError,
@@ -87,7 +88,7 @@ class FollowUp:
         """Wait while another call asks for the event that this one waits for as well."""
         if call.event is not None:
             async with self._shared.while_open(), self._limits.hold(call):
-                await self._shared.probes.wait(call.event)
+                await self._shared.probes.wait(call)
             call.waited = True
 
     def _awaits_event(self, call: Call) -> bool:
@@ -126,7 +127,7 @@ class FollowUp:
         """The event was reached; go on to the one of the next write."""
         if isinstance(response, StreamedResponse):
             response.close()  # its body is still on the wire and will never be read
-        self._shared.probes.end(call)
+        self._shared.probes.end(call, reached=True)
         if call.event is not None:
             self._shared.event_log.reached(call.ids, call.compiled.operation.group, call.event)
         call.event, *call.further = call.further
@@ -139,7 +140,8 @@ class FollowUp:
 
     def failed(self, call: Call, error: BaseException) -> None:
         """The call fails: put what is known of it on the error."""
-        self._shared.probes.end(call)
+        reached = isinstance(error, StatusError) and not isinstance(error, ConsistencyError)
+        self._shared.probes.end(call, reached=reached)
         if isinstance(error, TransportError) and len(call.partial) > len(error.partial):
             error.partial = call.partial
         if isinstance(error, ResponseDecodeError):
