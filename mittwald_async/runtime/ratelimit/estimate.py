@@ -38,6 +38,7 @@ class Estimate:
         "_check_at",
         "_due",
         "_ends_regularly",
+        "_first_window",
         "_floor_at",
         "_headerless",
         "_newcomer_headroom",
@@ -84,6 +85,8 @@ class Estimate:
         self._stated_end = inf
         self._observed_end = inf
         self._ends_regularly = True
+        self._first_window = True
+        """Whether the window in which we came still runs: who comes later than others may well begin with them next."""
         self._floor_at = 0.0
         self._opened_by = -inf
         self._baseline = 0
@@ -158,7 +161,7 @@ class Estimate:
 
     def _is_plenty(self, spare: int) -> bool:
         """Whether so much remains that a newcomer harms nobody by not waiting for proof that it is alone."""
-        return spare > max(self._tuning.plenty, self._tuning.plenty_part * (self.limit or 0))
+        return self._first_window and spare > max(self._tuning.plenty, self._tuning.plenty_part * (self.limit or 0))
 
     def _most_in_flight(self, floor: int) -> int:
         """How many calls a client that does not know yet whether it is alone may have in flight."""
@@ -177,7 +180,7 @@ class Estimate:
             return Turn(end, "window")
         left = end - now
         shared = others.weight >= tuning.quiet_ratio and left > tuning.final_part * self.period
-        gap = (tuning.shared_gap_factor if shared else 1.0) * left / spare
+        gap = (tuning.shared_gap_factor if shared else 1.0) * self._slowed(left, spare) * left / spare
         small = (self.limit or 0) <= tuning.small_limit and self.period <= tuning.short_window
         if others.weight > 1 and small and (self.limit or 0) < tuning.few_in_a_window * (others.weight + 1):
             gap = max(gap, left * (others.weight + 1) / spare)  # Of so few, each takes no more than its part.
@@ -185,6 +188,16 @@ class Estimate:
             gap = min(gap, tuning.suspicious_gap)
         at = self._due + gap
         return Turn(at, "pace", gap) if at < end else Turn(end, "window", gap)
+
+    def _slowed(self, left: float, spare: int) -> float:
+        """How much further apart calls are in a crowd, which would otherwise spend a long window in its first minutes and
+        turn away whoever joins: the more, the further what remains has fallen below an even line. All clients see the
+        same line, so their shares stay equal."""
+        tuning = self._tuning
+        if self.period <= tuning.short_window or self.others.count < 2:
+            return 1.0
+        below = max(1.0, left / self.period * (self.limit or 0) / spare)
+        return min(below**tuning.line_steepness, (self.others.count + 1) / tuning.shared_gap_factor)
 
     @property
     def _resets_say_little(self) -> bool:
@@ -438,6 +451,7 @@ class Estimate:
         spread = int(tuning.headroom_part * self.limit)
         self._newcomer_headroom = min(tuning.most_headroom, max(tuning.least_headroom, spread))
         self._unlimited = False
+        self._first_window = first
         self.own = 1
         self._baseline = remaining + 1 if first else self.limit
         if first:

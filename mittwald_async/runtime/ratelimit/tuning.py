@@ -58,6 +58,8 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     shared_gap_factor: float = 2.0
     """With others, calls are this much further apart than what is left would allow one client: so what remains lasts,
     and shows everybody when the window ends."""
+    line_steepness: float = 4.0
+    """Power of what is missing to an even line with which a crowd slows down: a hundred clients keep to a third of it."""
     final_part: float = 0.2
     """The last part of a window, in which the pace uses all that is left."""
     quiet_ratio: float = 0.25
@@ -76,7 +78,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """At most this part of the limit is left."""
     enough_to_judge: float = 0.25
     """Part of the limit below which clients of our kind may be quiet because they leave the rest to each other."""
-    most_others: int = 32
+    most_others: int = 128
     """More others than this are not told apart: the pace would no longer change by much."""
     few_own_calls: int = 4
     """With fewer own calls, a window says nothing about others."""
