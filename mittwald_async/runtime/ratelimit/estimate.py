@@ -185,7 +185,7 @@ class Estimate:
         if others.weight > 1 and small and (self.limit or 0) < tuning.few_in_a_window * (others.weight + 1):
             gap = max(gap, left * (others.weight + 1) / spare)  # Of so few, each takes no more than its part.
         if others.suspect and spare > tuning.suspicious_gap_above:
-            gap = min(gap, tuning.suspicious_gap)
+            gap = min(gap, max(tuning.suspicious_gap, tuning.suspicious_part * left / spare))
         at = self._due + gap
         return Turn(at, "pace", gap) if at < end else Turn(end, "window", gap)
 
@@ -253,24 +253,25 @@ class Estimate:
             return True
         return False
 
-    def unsent(self, probe: bool) -> None:
+    def unsent(self, probe: bool, number: int | None = None) -> None:
         """It never left, or cost nothing: as if it had not been asked for."""
-        self._over(probe)
+        self._over(probe, number, -1)
 
-    def lost(self, now: float, probe: bool) -> None:
+    def lost(self, now: float, probe: bool, number: int | None = None) -> None:
         """No answer came; the server may or may not have counted it."""
         self._steady = False
-        self._over(probe)
+        self._over(probe, number)
         self._uncertain += 1
         self._uncertain_at = now
 
-    def observe_fast(self, sent_at: float, now: float, reading: RateLimit) -> bool:
+    def observe_fast(self, sent_at: float, now: float, reading: RateLimit, number: int) -> bool:
         """Take in an answer that only says that a window ours alone goes on as expected: what `answered` comes to then,
         without its questions. False: it says more, and nothing was taken in; use `answered`."""
         floor, stated_end, remaining, reset = self.floor, self._stated_end, reading.remaining, reading.reset
         if (
             not self._steady
             or floor is None
+            or number <= self.others.marked
             or remaining is None
             or not reset
             or reading.limit is None
@@ -298,7 +299,7 @@ class Estimate:
         self._see_whether_steady()
 
     def _take_in(self, sent_at: float, now: float, reading: RateLimit | None, probe: bool, number: int | None) -> None:
-        self._over(probe)
+        self._over(probe, number, None if reading is None else reading.remaining)
         self.pause.passed(sent_at)
         if reading is None or reading.remaining is None or reading.reset is None:
             self._headers_missing(now, probe)
@@ -333,14 +334,20 @@ class Estimate:
             return self._unlimited
         return sent_at < self._stated_end and not self._could_be_empty(now)
 
-    def refused_elsewhere(self, probe: bool) -> None:
+    def refused_elsewhere(self, probe: bool, number: int | None = None) -> None:
         """A 429 is in that says nothing of the budget."""
         self._steady = False
-        self._over(probe)
+        self._over(probe, number, -1)
         self.throttled += 1
 
     def refused(
-        self, sent_at: float, now: float, reading: RateLimit | None, probe: bool, wait: float | None = None
+        self,
+        sent_at: float,
+        now: float,
+        reading: RateLimit | None,
+        probe: bool,
+        wait: float | None = None,
+        number: int | None = None,
     ) -> None:
         """A 429 is in: all calls on this budget stop.
 
@@ -351,7 +358,7 @@ class Estimate:
         more refusals in ten minutes and nothing else.
         """
         self._steady = False
-        self._over(probe)
+        self._over(probe, number, -1)
         self.throttled += 1
         if self.rate.refused(now) and not wait:
             rest = min(self.rate.gap, self._tuning.rest_after_refusal * self.period)
@@ -400,8 +407,9 @@ class Estimate:
             and not (others.count or others.foreign or others.last_foreign or self._uncertain or self.pause.probing)
         )
 
-    def _over(self, probe: bool) -> None:
+    def _over(self, probe: bool, number: int | None, remaining: int | None = None) -> None:
         self.in_flight -= 1
+        self.others.over(number, remaining)
         if probe:
             self.pause.probe_at = None
 
@@ -490,8 +498,9 @@ class Estimate:
         self._baseline = remaining + self.own + self.in_flight + self._uncertain + self.others.foreign
 
     def _look_around(self, remaining: int, now: float, number: int | None = None) -> None:
-        gone, own = self._baseline - remaining, self.own + self._uncertain
-        self.others.look(self.limit or 0, gone, own, self.in_flight, remaining, now, number)
+        floor = min(remaining, self.floor or 0)
+        gone, own = self._baseline - floor, self.own + self._uncertain
+        self.others.look(self.limit or 0, gone, own, self.in_flight, floor, now, number, self.number)
 
     def _could_be_empty(self, now: float) -> bool:
         """Whether others may have taken what we believed to be left."""
