@@ -43,7 +43,7 @@ class Consumption:
             self._begin_stretch(remaining, now, number)
         else:
             ours, fell = number - self._number, self._remaining - remaining
-            if ours < tuning.ratio_every or now <= self._at:
+            if (ours < tuning.ratio_every and fell < tuning.ratio_calls) or not ours or now <= self._at:
                 return False
             ratio = max(0.0, fell / ours - 1)
             self.ratio = ratio if self.ratio is None else (self.ratio + ratio) / 2

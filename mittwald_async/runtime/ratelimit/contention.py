@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
-
 from .consumption import Consumption
 from .tuning import TUNING, Tuning
 
@@ -17,18 +15,19 @@ class Contention:
     """
 
     __slots__ = (
-        "_batch",
-        "_batch_low",
-        "_batch_size",
-        "_before",
         "_excused",
         "_last_own",
+        "_mark",
+        "_mark_gone",
         "_number_base",
+        "_own_above",
         "_tuning",
         "consumption",
         "count",
         "foreign",
+        "hiding",
         "last_foreign",
+        "marked",
         "proof",
         "suspect",
         "tail",
@@ -58,10 +57,13 @@ class Contention:
         self._excused = 0
         self._last_own = 0
         self._number_base = 0
-        self._before = 0
-        self._batch = 0
-        self._batch_size = 0
-        self._batch_low = inf
+        self.hiding: int = 0
+        """Calls that were in flight at the marked remainder and are not over yet; 0: none is marked."""
+        self.marked: int = 0
+        """The number of the latest of them."""
+        self._mark = 0
+        self._mark_gone = 0
+        self._own_above = 0
 
     def new_window(self, own: int, in_flight: int, number: int) -> None:
         """A window begins.
@@ -75,17 +77,25 @@ class Contention:
             self._last_own, self.last_foreign = own, self.foreign if self.foreign > self._excused else 0
         self.foreign = self._excused = 0
         self.consumption.restart()
-        self._number_base, self._before = number, 1 + in_flight
-        self._batch, self._batch_size, self._batch_low = 0, 0, inf
+        self._number_base = number
+        self.hiding = 0
 
     def look(
-        self, limit: int, gone: int, own: int, in_flight: int, remaining: int, now: float, number: int | None
+        self,
+        limit: int,
+        gone: int,
+        own: int,
+        in_flight: int,
+        remaining: int,
+        now: float,
+        number: int | None,
+        latest: int = 0,
     ) -> None:
         """Count what fell beyond anything we can have caused.
 
-        Calls in flight hide as many of others. But a server takes calls about in the order of sending, so what fell
-        beyond the calls sent up to this one is probably not ours; until we know to be alone, the least that a few
-        answers say is believed.
+        Calls in flight hide as many of others, but only until they are answered: then it is known which of them came
+        before a remainder seen earlier, and whatever else had been taken until that was not ours. So with many in flight
+        a remainder is marked, and settled in `over`.
 
         Args:
             limit: of the window.
@@ -95,16 +105,13 @@ class Contention:
             remaining: as this answer says.
             now: the time.
             number: the number of the call that was answered; `None` if that tells nothing.
+            latest: the number of the latest call sent.
         """
         if number is not None and number <= self._number_base:
             number = None  # Of a window before.
-        if number is not None and self.proof < self._tuning.alone_after:
-            self._batch_low = min(self._batch_low, gone - self._before - (number - self._number_base))
-            self._batch += 1
-            self._batch_size = max(self._batch_size, self._tuning.batch + in_flight)
-            if self._batch >= self._batch_size:
-                self.foreign = max(self.foreign, int(self._batch_low))
-                self._batch, self._batch_size, self._batch_low = 0, 0, inf
+        if not self.hiding and in_flight >= self._tuning.hiding:
+            self.hiding, self.marked, self._mark = in_flight, latest, remaining
+            self._mark_gone, self._own_above = gone, own
         self.foreign = max(self.foreign, gone - own - in_flight)
         if self.foreign <= self._excused and not self.last_foreign:
             self._conclude_alone(limit)
@@ -117,6 +124,23 @@ class Contention:
             self._conclude_alone(limit)
         else:
             self._conclude_others(limit, own)
+
+    def over(self, number: int | None, remaining: int | None) -> None:
+        """A call of ours is over.
+
+        Args:
+            number: of the call; `None` if not known.
+            remaining: as its answer said; `-1` if it certainly was not counted, `None` if it may have been.
+        """
+        if not self.hiding:
+            return
+        if number is None:
+            self.hiding = 0
+        elif number <= self.marked:
+            self.hiding -= 1
+            self._own_above += remaining is None or remaining >= self._mark
+            if not self.hiding:
+                self.foreign = max(self.foreign, self._mark_gone - self._own_above)
 
     def _conclude_alone(self, limit: int) -> None:
         self.consumption.forget()

@@ -38,6 +38,7 @@ class Estimate:
         "_check_at",
         "_due",
         "_ends_regularly",
+        "_first_window",
         "_floor_at",
         "_headerless",
         "_newcomer_headroom",
@@ -84,6 +85,8 @@ class Estimate:
         self._stated_end = inf
         self._observed_end = inf
         self._ends_regularly = True
+        self._first_window = True
+        """Whether the window in which we came still runs: who comes later than others may well begin with them next."""
         self._floor_at = 0.0
         self._opened_by = -inf
         self._baseline = 0
@@ -158,7 +161,7 @@ class Estimate:
 
     def _is_plenty(self, spare: int) -> bool:
         """Whether so much remains that a newcomer harms nobody by not waiting for proof that it is alone."""
-        return spare > max(self._tuning.plenty, self._tuning.plenty_part * (self.limit or 0))
+        return self._first_window and spare > max(self._tuning.plenty, self._tuning.plenty_part * (self.limit or 0))
 
     def _most_in_flight(self, floor: int) -> int:
         """How many calls a client that does not know yet whether it is alone may have in flight."""
@@ -177,14 +180,24 @@ class Estimate:
             return Turn(end, "window")
         left = end - now
         shared = others.weight >= tuning.quiet_ratio and left > tuning.final_part * self.period
-        gap = (tuning.shared_gap_factor if shared else 1.0) * left / spare
+        gap = (tuning.shared_gap_factor if shared else 1.0) * self._slowed(left, spare) * left / spare
         small = (self.limit or 0) <= tuning.small_limit and self.period <= tuning.short_window
         if others.weight > 1 and small and (self.limit or 0) < tuning.few_in_a_window * (others.weight + 1):
             gap = max(gap, left * (others.weight + 1) / spare)  # Of so few, each takes no more than its part.
         if others.suspect and spare > tuning.suspicious_gap_above:
-            gap = min(gap, tuning.suspicious_gap)
+            gap = min(gap, max(tuning.suspicious_gap, tuning.suspicious_part * left / spare))
         at = self._due + gap
         return Turn(at, "pace", gap) if at < end else Turn(end, "window", gap)
+
+    def _slowed(self, left: float, spare: int) -> float:
+        """How much further apart calls are in a crowd, which would otherwise spend a long window in its first minutes and
+        turn away whoever joins: the more, the further what remains has fallen below an even line. All clients see the
+        same line, so their shares stay equal."""
+        tuning = self._tuning
+        if self.period <= tuning.short_window or self.others.count < 2:
+            return 1.0
+        below = max(1.0, left / self.period * (self.limit or 0) / spare)
+        return min(below**tuning.line_steepness, (self.others.count + 1) / tuning.shared_gap_factor)
 
     @property
     def _resets_say_little(self) -> bool:
@@ -240,24 +253,25 @@ class Estimate:
             return True
         return False
 
-    def unsent(self, probe: bool) -> None:
+    def unsent(self, probe: bool, number: int | None = None) -> None:
         """It never left, or cost nothing: as if it had not been asked for."""
-        self._over(probe)
+        self._over(probe, number, -1)
 
-    def lost(self, now: float, probe: bool) -> None:
+    def lost(self, now: float, probe: bool, number: int | None = None) -> None:
         """No answer came; the server may or may not have counted it."""
         self._steady = False
-        self._over(probe)
+        self._over(probe, number)
         self._uncertain += 1
         self._uncertain_at = now
 
-    def observe_fast(self, sent_at: float, now: float, reading: RateLimit) -> bool:
+    def observe_fast(self, sent_at: float, now: float, reading: RateLimit, number: int) -> bool:
         """Take in an answer that only says that a window ours alone goes on as expected: what `answered` comes to then,
         without its questions. False: it says more, and nothing was taken in; use `answered`."""
         floor, stated_end, remaining, reset = self.floor, self._stated_end, reading.remaining, reading.reset
         if (
             not self._steady
             or floor is None
+            or number <= self.others.marked
             or remaining is None
             or not reset
             or reading.limit is None
@@ -285,7 +299,7 @@ class Estimate:
         self._see_whether_steady()
 
     def _take_in(self, sent_at: float, now: float, reading: RateLimit | None, probe: bool, number: int | None) -> None:
-        self._over(probe)
+        self._over(probe, number, None if reading is None else reading.remaining)
         self.pause.passed(sent_at)
         if reading is None or reading.remaining is None or reading.reset is None:
             self._headers_missing(now, probe)
@@ -320,14 +334,20 @@ class Estimate:
             return self._unlimited
         return sent_at < self._stated_end and not self._could_be_empty(now)
 
-    def refused_elsewhere(self, probe: bool) -> None:
+    def refused_elsewhere(self, probe: bool, number: int | None = None) -> None:
         """A 429 is in that says nothing of the budget."""
         self._steady = False
-        self._over(probe)
+        self._over(probe, number, -1)
         self.throttled += 1
 
     def refused(
-        self, sent_at: float, now: float, reading: RateLimit | None, probe: bool, wait: float | None = None
+        self,
+        sent_at: float,
+        now: float,
+        reading: RateLimit | None,
+        probe: bool,
+        wait: float | None = None,
+        number: int | None = None,
     ) -> None:
         """A 429 is in: all calls on this budget stop.
 
@@ -338,7 +358,7 @@ class Estimate:
         more refusals in ten minutes and nothing else.
         """
         self._steady = False
-        self._over(probe)
+        self._over(probe, number, -1)
         self.throttled += 1
         if self.rate.refused(now) and not wait:
             rest = min(self.rate.gap, self._tuning.rest_after_refusal * self.period)
@@ -387,8 +407,9 @@ class Estimate:
             and not (others.count or others.foreign or others.last_foreign or self._uncertain or self.pause.probing)
         )
 
-    def _over(self, probe: bool) -> None:
+    def _over(self, probe: bool, number: int | None, remaining: int | None = None) -> None:
         self.in_flight -= 1
+        self.others.over(number, remaining)
         if probe:
             self.pause.probe_at = None
 
@@ -438,6 +459,7 @@ class Estimate:
         spread = int(tuning.headroom_part * self.limit)
         self._newcomer_headroom = min(tuning.most_headroom, max(tuning.least_headroom, spread))
         self._unlimited = False
+        self._first_window = first
         self.own = 1
         self._baseline = remaining + 1 if first else self.limit
         if first:
@@ -476,8 +498,9 @@ class Estimate:
         self._baseline = remaining + self.own + self.in_flight + self._uncertain + self.others.foreign
 
     def _look_around(self, remaining: int, now: float, number: int | None = None) -> None:
-        gone, own = self._baseline - remaining, self.own + self._uncertain
-        self.others.look(self.limit or 0, gone, own, self.in_flight, remaining, now, number)
+        floor = min(remaining, self.floor or 0)
+        gone, own = self._baseline - floor, self.own + self._uncertain
+        self.others.look(self.limit or 0, gone, own, self.in_flight, floor, now, number, self.number)
 
     def _could_be_empty(self, now: float) -> bool:
         """Whether others may have taken what we believed to be left."""

@@ -79,7 +79,7 @@ class Slot(msgspec.Struct, eq=False):
                 and not self.probe
                 and not limiter.refused_routes
                 and limiter.routes.known.get(self.route) is self.budget
-                and self.budget.estimate.observe_fast(self.sent_at, limiter.now(), reading)
+                and self.budget.estimate.observe_fast(self.sent_at, limiter.now(), reading, self.number)
             ):
                 if limiter.busy or self.policy.max_concurrency is not None:
                     limiter.finished(self.policy)
@@ -97,9 +97,9 @@ class Slot(msgspec.Struct, eq=False):
         """
         if self.state == _SENT:
             if sent:
-                self.budget.estimate.lost(self.limiter.now(), self.probe)
+                self.budget.estimate.lost(self.limiter.now(), self.probe, self.number)
             else:
-                self.budget.estimate.unsent(self.probe)
+                self.budget.estimate.unsent(self.probe, self.number)
             self.end_route_probe()
             self.limiter.finished(self.policy)
         self.state = _OVER
@@ -343,7 +343,7 @@ class Limiter:
         if reading is not None and (reading.exempt or reading.limit is not None):
             target = self.routes.learn(slot.route, reading, slot.sent_at, now)
             if target is not budget:
-                budget.estimate.unsent(slot.probe)
+                budget.estimate.unsent(slot.probe, slot.number)
                 self._rehome()
                 if target is None or reading.exempt:
                     self.finished(slot.policy)
@@ -355,7 +355,7 @@ class Limiter:
         else:
             self._passed(slot)
             if reading is not None and reading.exempt:
-                budget.estimate.unsent(slot.probe)
+                budget.estimate.unsent(slot.probe, slot.number)
             else:
                 budget.estimate.answered(slot.sent_at, now, reading, slot.probe, slot.number)
         self.finished(slot.policy)
@@ -367,13 +367,13 @@ class Limiter:
         others_refused = self._blamed not in (None, route)
         full = pause is None and len(self.refused_routes) >= MOST_ROUTES
         if others_refused or full or not estimate.contradicts(slot.sent_at, now, reading):
-            estimate.refused(slot.sent_at, now, reading, slot.probe, wait)
+            estimate.refused(slot.sent_at, now, reading, slot.probe, wait, slot.number)
             return
         self._blamed = route
         if pause is None:
             pause = self.refused_routes[route] = Backoff(self._random, self._tuning)
             self._rehome()
-        estimate.refused_elsewhere(slot.probe)
+        estimate.refused_elsewhere(slot.probe, slot.number)
         known = not pause.begin(slot.sent_at, now)
         if wait:
             pause.demand(now + wait)

@@ -38,6 +38,9 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """Part of the limit that must remain as well for that."""
     suspicious_gap: float = 0.25
     """Seconds between the first calls of a client that finds few calls left in a window begun by others."""
+    suspicious_part: float = 0.5
+    """The same as a part of the even gap of all clients, if that is longer: a company that spreads what is left shows
+    itself within two of them, most likely."""
     suspicious_gap_above: int = 64
     """Remaining calls below which they are spread over the whole window instead."""
 
@@ -58,25 +61,29 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     shared_gap_factor: float = 2.0
     """With others, calls are this much further apart than what is left would allow one client: so what remains lasts,
     and shows everybody when the window ends."""
+    line_steepness: float = 4.0
+    """Power of what is missing to an even line with which a crowd slows down: a hundred clients keep to a third of it."""
     final_part: float = 0.2
     """The last part of a window, in which the pace uses all that is left."""
     quiet_ratio: float = 0.25
     """With fewer calls of others for each of our own, they are taken for gone: at our pace they would make as many."""
     ratio_every: int = 4
     """Own calls from one look at others' consumption to the next: fewer would be mere noise."""
+    ratio_calls: int = 16
+    """Calls of all clients that are enough as well: in a crowd a single call of our own shows how large it is."""
     quiet_calls: int = 16
     """Own calls for which others must have been quiet to be taken for gone altogether."""
     quiet_seconds: float = 2.0
     """Seconds of the same: a person between two clicks is not gone sooner."""
-    batch: int = 8
-    """Answers beyond those under way of which the least counts: enough for calls that overtook one another."""
+    hiding: int = 4
+    """Own calls in flight that hide so much of others that it is worth counting exactly."""
     least_tail: float = 0.005
     """Part of the limit that is left to others at the end of a window, where each sees the others late."""
     most_tail: float = 0.07
     """At most this part of the limit is left."""
     enough_to_judge: float = 0.25
     """Part of the limit below which clients of our kind may be quiet because they leave the rest to each other."""
-    most_others: int = 32
+    most_others: int = 128
     """More others than this are not told apart: the pace would no longer change by much."""
     few_own_calls: int = 4
     """With fewer own calls, a window says nothing about others."""
