@@ -82,7 +82,9 @@ def checks() -> Iterator[str]:
     yield "# Checks"
     yield ""
     yield "`mittwald-async check inventory.sqlite` runs all of them; `--only NAME` one, or a family."
-    for family, found in groupby(sorted(all_checks(), key=lambda one: (one.family, one.id)), key=lambda one: one.family):
+    for family, found in groupby(
+        sorted(all_checks(), key=lambda one: (one.family, one.id)), key=lambda one: one.family
+    ):
         yield f"\n## {family}"
         for one in found:
             yield f"\n### {one.id}\n\n{one.title} ({one.severity}).\n\n{one.why}\n\n{one.fix}"

@@ -22,7 +22,9 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich", "click"):
             raise
-        sys.stderr.write("mittwald-async: the command line needs its extra: pip install 'mittwald-async[cli]'\n")
+        from .._install import install_hint
+
+        sys.stderr.write(f"mittwald-async: the command line needs its extra: {install_hint('cli')}\n")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

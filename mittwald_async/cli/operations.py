@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import typer
@@ -68,6 +69,12 @@ def operations(
     if hidden and wanted:
         message(f"{count(hidden, 'deprecated one')} left out; --deprecated shows {'it' if hidden == 1 else 'them'}")
     return OK
+
+
+def reference_link(operation: Operation[Any]) -> str:
+    """Where the provider's reference has it."""
+    tag = re.sub(r"[^a-z0-9]", "", operation.tag.lower())
+    return f"https://developer.mittwald.de/docs/v2/reference/{tag}/{operation.operation_id}/"
 
 
 def _has(operation: Operation[Any], words: list[str]) -> bool:

@@ -28,7 +28,9 @@ def test_the_extras_are_those_of_the_package() -> None:
     assert sorted(re.findall(r"`(\w+)`", " ".join(cells))) == sorted(declared)
     (everything,) = (re.findall(r"\w+", one.partition("[")[2]) for one in declared["all"])
     before = "\n".join(table.splitlines()[2:]).partition("| `all` |")[0]
-    assert set(everything) == set(re.findall(r"`(\w+)`", " ".join(line.split("|")[1] for line in before.splitlines()))) - {"delta"}
+    assert set(everything) == set(
+        re.findall(r"`(\w+)`", " ".join(line.split("|")[1] for line in before.splitlines()))
+    ) - {"delta"}
     assert "all of the above but `delta`" in table
 
 

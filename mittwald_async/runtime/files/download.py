@@ -227,7 +227,9 @@ class DownloadStream:
     ) -> Path:
         """Write the file to disk; see `Download.save`."""
         self._use()
-        return await _save(self._transfer, path, self._sha256 if sha256 is None else sha256, resume, overwrite, progress)
+        return await _save(
+            self._transfer, path, self._sha256 if sha256 is None else sha256, resume, overwrite, progress
+        )
 
     async def aclose(self) -> None:
         """Drop the connection. `async with` does it."""
