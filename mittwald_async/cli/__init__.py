@@ -1,8 +1,6 @@
 """The command line: `mittwald-async`.
 
-Exit codes: 0 done · 1 the API answered with an error · 2 wrong usage, configuration or an unwritable target ·
-3 a sweep finished, but lists failed · 4 a sweep stopped because `--max-requests` were used up · 130 interrupted ·
-141 nobody reads the output any more · 143 terminated.
+Its exit codes are in `common.EXIT_CODES`.
 """
 
 from __future__ import annotations
