@@ -97,7 +97,7 @@ class _Reader:
     def _place(self, name: str) -> tuple[Parameter, tuple[Step, ...], Any]:
         """The argument a name means, the place inside of it, and the type there."""
         match = _HEAD.fullmatch(name)
-        head = name if name in self._known or match is None else match[1]
+        head = name if name in self._known else match[1] if match is not None else re.split(r"[.\[]", name)[0]
         parameter = self._known.get(head)
         if parameter is not None:
             expected = type_of(self._operation, parameter)

@@ -47,7 +47,7 @@ class Shape(NamedTuple):
             return f"map of {shape(self.inside[0]).words}"
         if self.kind is None:
             words = dict.fromkeys(shape(one).words for one in self.inside)
-        return " or ".join(words)
+            return " or ".join(words)
         if is_struct(self.kind):
             return "object"
         if self.facts is not None and self.facts.format and self.kind is str:

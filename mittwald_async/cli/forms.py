@@ -41,7 +41,8 @@ def select(value: Any, fields: str) -> Any:
     for place in places:
         if items and all(one[place] is _MISSING for one in found):
             known = [name for item in items if isinstance(item, dict) for name in cast("dict[str, Any]", item)]
-            near = did_you_mean(place, known) or f"; there is {', '.join(dict.fromkeys(known))}"
+            known = list(dict.fromkeys(known))
+            near = did_you_mean(place, known) or f"; there is {', '.join(known)}"
             raise InvalidArgumentError("--fields", f"nothing has {place!r}{near}")
     whole = [{place: None if part is _MISSING else part for place, part in one.items()} for one in found]
     return whole if isinstance(value, list) else whole[0]

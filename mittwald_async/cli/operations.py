@@ -200,7 +200,7 @@ def _show_skeleton(words: list[str], form: str) -> int:
     operation = find(words[0])
     required = skeleton(operation)
     if form == "json":
-        put_json(required, indent=2)
+        put_json(required or skeleton(operation, optional=True), indent=2)
     else:
         emit(f"# {operation.operation_id}: {operation.method} {operation.path}\n")
         emit(commented(skeleton(operation, optional=True), required))
