@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeAlias, Union, cast, get_args, get_origin, g
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from ._install import install_hint
 from .codec import dump, encode
 from .runtime.errors import ConfigurationError, InvalidArgumentError
 from .runtime.structs import Model
@@ -88,8 +89,8 @@ def _imported(name: str, extra: str | None) -> Any:
     try:
         return import_module(name)
     except ModuleNotFoundError:
-        package = name if extra is None else f'"mittwald-async[{extra}]"'
-        raise ConfigurationError(f"this table needs {name}: pip install {package}") from None
+        way = f"pip install {name}" if extra is None else install_hint(extra)
+        raise ConfigurationError(f"this table needs {name}: {way}") from None
 
 
 def _columns(items: Sequence[Item]) -> dict[str, tuple[Kind, list[Any]]]:

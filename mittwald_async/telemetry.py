@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ._install import install_hint
 from ._version import __version__
 from .runtime.errors import ConfigurationError
 from .runtime.transport.events import (
@@ -83,9 +84,7 @@ class Telemetry:
         try:
             from opentelemetry import metrics, trace
         except ModuleNotFoundError:
-            raise ConfigurationError(
-                'telemetry needs opentelemetry-api: pip install "mittwald-async[telemetry]"'
-            ) from None
+            raise ConfigurationError(f"telemetry needs opentelemetry-api: {install_hint('telemetry')}") from None
         self._trace = trace
         self._wall = wall
         self._tracer = trace.get_tracer(_NAME, __version__, tracer_provider)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, cast
 
 import msgspec
 
+from .._install import install_hint
 from ..runtime.errors import ConfigurationError
 
 _DELIMITERS = ",;\t|"
@@ -134,7 +135,7 @@ def _xlsx(path: Path) -> Iterator[SourceRow]:
     try:
         from openpyxl import load_workbook  # type: ignore[import-untyped]
     except ImportError:
-        raise SourceError("reading .xlsx needs openpyxl: pip install 'mittwald-async[xlsx]'") from None
+        raise SourceError(f"reading .xlsx needs openpyxl: {install_hint('xlsx')}") from None
     with _open_binary(path) as file:
         try:
             book: Any = load_workbook(file, read_only=True, data_only=True)

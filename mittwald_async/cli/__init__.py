@@ -1,8 +1,6 @@
 """The command line: `mittwald-async`.
 
-Exit codes: 0 done · 1 the API answered with an error · 2 wrong usage, configuration or an unwritable target ·
-3 a sweep finished, but lists failed · 4 a sweep stopped because `--max-requests` were used up · 130 interrupted ·
-141 nobody reads the output any more · 143 terminated.
+Its exit codes are in `common.EXIT_CODES`.
 """
 
 from __future__ import annotations
@@ -22,7 +20,9 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich", "click"):
             raise
-        sys.stderr.write("mittwald-async: the command line needs its extra: pip install 'mittwald-async[cli]'\n")
+        from .._install import install_hint
+
+        sys.stderr.write(f"mittwald-async: the command line needs its extra: {install_hint('cli')}\n")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")

@@ -75,8 +75,11 @@ def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.", metavar="")
     ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where an error comes from; with any command.", metavar="")
+    ] = False,
 ) -> None:
-    pass
+    """`--debug` is taken out of the arguments before they get here, wherever it stands."""
 
 
 _WAYS_OUT: tuple[tuple[type[MittwaldError], str], ...] = (

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import typer
@@ -17,38 +19,83 @@ from ..runtime.files import Download
 from ..runtime.operation import Operation
 from ..runtime.paging import Pages
 from ..runtime.transport.encoding import arguments as in_path_order
-from .arguments import Arguments, read_arguments
-from .common import OK, BaseUrl, TokenFile, client_for, run
-from .operations import find
+from .arguments import Arguments, names, read_arguments, typed
+from .common import OK, BaseUrl, TokenFile, client_for, is_regular, is_stdout, run
+from .fields import body_properties, fields_of, type_of
+from .forms import FORMS, form_named, select
+from .operations import find, operation_ids
 from .output import count, emit, message
+from .transfers import transfer_progress
+from .waits import WaitFor, wait_for, waiter_of
 
 
-def _operations(incomplete: str) -> list[str]:
-    return [name for name in OPERATIONS if name.startswith(incomplete)]
+def _argument_names(context: typer.Context, incomplete: str) -> list[str]:
+    """For completion: names of arguments, of those that are not given yet or may be given again."""
+    operation = OPERATIONS.get(context.params.get("operation_id") or "")
+    if operation is None or "=" in incomplete:
+        return []
+    given = {word.partition("=")[0] for word in context.params.get("arguments") or ()}
+    return [f"{name}=" for name in _givable(operation) if name.startswith(incomplete) and name not in given]
+
+
+def _givable(operation: Operation[Any]) -> list[str]:
+    known = names(operation)
+    found: list[str] = []
+    for name in dict.fromkeys(typed(parameter, known) for parameter in known.values()):
+        inner = (
+            []
+            if known[name].type == "bytes"
+            else [one.path for one in fields_of(type_of(operation, known[name]), name)]
+        )
+        found += inner or [name]
+    for name, expected in body_properties(operation).items():
+        found += [one.path for one in fields_of(expected, name)] or [name]
+    return found
 
 
 def call(
     operation_id: Annotated[
         str,
         typer.Argument(
-            help="As `operations` lists them; or its Python name.", metavar="OPERATION", autocompletion=_operations
+            help="As `operations` lists them; or its Python name.", metavar="OPERATION", autocompletion=operation_ids
         ),
     ],
     arguments: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Parameters, and properties of the body. Again for a list, @FILE for an upload.", metavar="NAME=VALUE"
+            help="Parameters, and properties of the body: user.name=x for what is inside, again or name[0]=x for a list, "
+            "@FILE for the text of a file or an upload. Secrets: name=? asks, name=- reads standard input.",
+            metavar="NAME=VALUE",
+            autocompletion=_argument_names,
         ),
     ] = None,
     body: Annotated[
         str | None,
-        typer.Option(help="The whole body: JSON, @FILE that holds it, or - for standard input.", metavar="JSON"),
+        typer.Option(
+            help="The whole body: JSON, @FILE that holds it (JSON or .yaml), or - for standard input.", metavar="JSON"
+        ),
     ] = None,
     all_pages: Annotated[
         bool, typer.Option("--all", help="Of a list, every page instead of the first.", metavar="")
     ] = False,
+    fields: Annotated[
+        str | None,
+        typer.Option(
+            "--fields",
+            help="Only these, of the answer or of each item of a list: id,meta.total,tags[0].",
+            metavar="PLACES",
+        ),
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option("--output", help="json, table, csv or yaml.", metavar="FORM", autocompletion=lambda: list(FORMS)),
+    ] = "json",
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until what was begun is done; prints how it is then.", metavar="")
+    ] = False,
     out_path: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Write the answer here instead.", metavar="FILE")
+        Path | None,
+        typer.Option("--out", "-o", help="Write the answer here instead; - is standard output.", metavar="FILE"),
     ] = None,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
@@ -59,11 +106,13 @@ def call(
 
       mittwald-async call project-get-project projectId=p-xxxxxx
 
-      mittwald-async call domain-list-domains --all
+      mittwald-async call domain-list-domains --all --fields domain,projectId --output table
 
       mittwald-async call project-update-project projectId=p-xxxxxx description=Shop
 
       mittwald-async call project-update-project projectId=p-xxxxxx --body '{"description": "Shop"}'
+
+      mittwald-async call database-create-mysql-database projectId=p-xxxxxx database.description=Shop database.version=8.4 user.accessLevel=full user.password=? --wait
 
       mittwald-async call file-create-file token=… file=@logo.png
 
@@ -76,15 +125,31 @@ def call(
         message(f"{operation.operation_id} is deprecated and may vanish")
     if all_pages and operation.paging is None:
         raise InvalidArgumentError("--all", f"{operation.operation_id} gives no list")
+    waiter = waiter_of(operation) if wait else None
+    rendered = Rendering(fields, form_named(form), form, None if is_stdout(out_path) else out_path)
     given = read_arguments(operation, arguments or [], body)
-    return run(_call, operation, given, all_pages, out_path, token_file, base_url)
+    return run(_call, operation, given, all_pages, waiter, rendered, token_file, base_url)
+
+
+class Rendering(NamedTuple):
+    """How the answer is shown, and where."""
+
+    fields: str | None
+    form: Callable[[Any], str]
+    name: str
+    path: Path | None
+
+    @property
+    def is_plain(self) -> bool:
+        return self.fields is None and self.name == "json"
 
 
 async def _call(
     operation: Operation[Any],
     given: Arguments,
     all_pages: bool,
-    out_path: Path | None,
+    waiter: WaitFor | None,
+    rendered: Rendering,
     token_file: Path | None,
     base_url: str | None,
 ) -> int:
@@ -92,50 +157,62 @@ async def _call(
         path = in_path_order(operation, given.path, given.query, given.headers)
         sent = (mw.sender, operation, path, given.query, given.headers)
         if any(result.type == "bytes" for result in operation.results):
-            await _download(Download(*sent), out_path)
+            if not rendered.is_plain:
+                raise ConfigurationError("the answer is a file: --fields and --output have nothing to show of it")
+            await _download(Download(*sent), rendered.path)
             return OK
         operation = left_as_json(operation)
         if operation.paging is not None:
             pages = Pages[Any](mw.sender, operation, path, given.query, given.headers, given.body)
-            result: Any = await pages.collect() if all_pages else await _first_page(pages)
+            result: Any = await pages.collect() if all_pages else await _first_page(pages, given)
         else:
             result = await mw.sender.value(operation, path, given.query, given.headers, given.body)
-    _show(result, out_path)
+        if waiter is not None:
+            result = await wait_for(mw, waiter, given.path, result)
+    _show(result, rendered)
     return OK
 
 
-async def _first_page(pages: Pages[Any]) -> list[Any]:
+async def _first_page(pages: Pages[Any], given: Arguments) -> list[Any]:
     page = await pages
-    if page.total is not None and page.total > page.skip + len(page.items):
+    asked = "limit" in given.query
+    if not asked and page.total is not None and page.total > page.skip + len(page.items):
         message(f"{count(len(page.items), 'item')} of {page.total:,}; --all gives every one")
     return page.items
 
 
 async def _download(download: Download, out_path: Path | None) -> None:
-    if out_path is not None:
-        await download.save(out_path)
+    if out_path is not None and is_regular(out_path):
+        with transfer_progress(out_path.name) as progress:
+            await download.save(out_path, progress=progress)
         return
-    if sys.stdout.isatty():
+    if out_path is None and sys.stdout.isatty():
         raise ConfigurationError("the answer is a file; write it to one with --out, or send it on through a pipe")
-    async with download as stream:
-        async for chunk in stream:
-            emit(chunk)
+    with nullcontext(sys.stdout.buffer) if out_path is None else out_path.open("wb") as target:
+        async with download as stream:
+            async for chunk in stream:
+                target.write(chunk)
+        target.flush()
 
 
-def _show(result: Any, out_path: Path | None) -> None:
-    if isinstance(result, str):
-        content = result.encode()
+def _show(result: Any, rendered: Rendering) -> None:
+    if isinstance(result, str) and rendered.is_plain:
+        content = result
         # On a terminal the next prompt begins a line; a file gets what was sent.
-        if out_path is None and sys.stdout.isatty() and not result.endswith("\n"):
-            content += b"\n"
+        if rendered.path is None and sys.stdout.isatty() and not result.endswith("\n"):
+            content += "\n"
     elif result is None:
-        content = b""
+        content = ""
+    elif rendered.is_plain:
+        # As it came: numbers keep their digits.
+        content = msgspec.json.format(codec.encode(result), indent=2).decode() + "\n"
     else:
-        content = msgspec.json.format(codec.encode(result), indent=2) + b"\n"
-    if out_path is None:
-        emit(content)
+        plain = msgspec.json.decode(codec.encode(result))
+        content = rendered.form(plain if rendered.fields is None else select(plain, rendered.fields))
+    if rendered.path is None:
+        emit(content.encode())
         return
     try:
-        out_path.write_bytes(content)
+        rendered.path.write_bytes(content.encode())
     except OSError as error:
-        raise ConfigurationError(f"--out {out_path}: {error.strerror}") from None
+        raise ConfigurationError(f"--out {rendered.path}: {error.strerror}") from None

@@ -25,10 +25,22 @@ if TYPE_CHECKING:
 
 OK, FAILED, USAGE, LISTS_FAILED, SPENT, CHANGED, INTERRUPTED, UNREAD, TERMINATED = 0, 1, 2, 3, 4, 5, 130, 141, 143
 
+EXIT_CODES = {
+    OK: "done",
+    FAILED: "the API answered with an error",
+    USAGE: "wrong usage or unwritable target",
+    LISTS_FAILED: "some lists or rows failed",
+    SPENT: "--max-requests used up",
+    CHANGED: "`check` has findings, or `diff --exit-code` and something changed",
+    INTERRUPTED: "interrupted",
+    UNREAD: "the reader of the output went away",
+    TERMINATED: "terminated",
+}
+"""The same for every command."""
+
 EPILOG = (
-    "Exit codes: 0 done, 1 the API answered with an error, 2 wrong usage or unwritable target, 3 some lists or rows failed, "
-    "4 --max-requests used up, 5 `--exit-code` and something changed, 130 interrupted, 141 nobody reads the output any more, 143 terminated. "
-    "--debug shows where an error comes from."
+    f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in EXIT_CODES.items())}. "
+    "--debug, with any command, shows where an error comes from."
 )
 
 T = TypeVar("T")
@@ -59,6 +71,19 @@ AccountsFile = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="JSON for machines instead of text for people.", metavar="")]
+
+
+_STDOUT = frozenset(("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"))
+
+
+def is_stdout(path: Path | None) -> bool:
+    """Whether a path given on the command line stands for standard output."""
+    return path is not None and str(path) in _STDOUT
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a path is, or may become, a regular file: no device, no pipe."""
+    return path.is_file() or not path.exists() or path.is_dir()
 
 
 class StoppedError(Exception):

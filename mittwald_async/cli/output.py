@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from .columns import GAP as _GAP
+from .columns import Column, fit
 
 _WIDE = 10_000
 """Off a terminal there is no width to keep to: whoever reads the output wants whole lines."""
@@ -20,34 +25,93 @@ err: Console = Console(stderr=True, highlight=False)
 
 
 def emit(content: str | bytes) -> None:
-    """Write a result as it is."""
-    if isinstance(content, bytes):
+    """Write a result: as it is to a file or a pipe, with control characters escaped to a terminal."""
+    if _on_terminal():
+        text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
+        _write(for_terminal(text))
+    elif isinstance(content, bytes):
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     else:
-        sys.stdout.write(content)
-        sys.stdout.flush()
+        _write(content)
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _on_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def for_terminal(text: str) -> str:
+    """Text in which nothing moves the cursor, colours the terminal or turns the direction of writing: `\\u001b`."""
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return "".join(f"\\u{ord(one):04x}" if _moves(one) else one for one in text)
+
+
+def _moves(character: str) -> bool:
+    """Control and format characters, and separators that begin a line. Joiners and soft hyphens only join."""
+    if character in "\n\t\u200c\u200d\u00ad":
+        return False
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def put_json(value: object, *, indent: int = 0) -> None:
-    """Write a value as JSON, by default on a line of its own. Always UTF-8, whatever the terminal speaks."""
+    """Write a value as JSON, by default on a line of its own. Always UTF-8, but to a terminal."""
     encoded = msgspec.json.encode(value)
     emit((msgspec.json.format(encoded, indent=indent) if indent else encoded) + b"\n")
 
 
 def put_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """Write a table: folded to the width of a terminal, else one line a row."""
-    terminal = sys.stdout.isatty()
-    console = Console(highlight=False, width=None if terminal else _WIDE)
+    """Write a table; see `table_text`."""
+    emit(table_text(heads, rows, right=right, note=message))
+
+
+def table_text(
+    heads: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    note: Callable[[str], None] | None = None,
+) -> str:
+    """A table that fits the terminal, else one line a row.
+
+    What has no spaces in it (an id, a path, an address) is never broken. Prose is wrapped between words. Columns that
+    find no room are left out, from the right, but never the first.
+
+    Args:
+        heads: names of columns.
+        rows: their cells.
+        right: columns that are aligned to the right.
+        note: is called with a line that names columns left out.
+    """
+    columns = [Column(head, [_one_line(row[index]) for row in rows]) for index, head in enumerate(heads)]
+    width = shutil.get_terminal_size().columns if _on_terminal() else _WIDE
+    shown = fit(columns, width)
+    if note is not None and len(shown) < len(columns):
+        left_out = [column.head or "details" for column in columns if column not in shown]
+        note(f"no room for: {', '.join(left_out)}; a wider terminal or a pipe shows all")
+    console = Console(
+        highlight=False, width=max(width, sum(one.width for one in shown) + _GAP * len(shown)), color_system=None
+    )
     table = Table(box=None, pad_edge=False)
-    for head in heads:
-        table.add_column(head, justify="right" if head in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+    for column in shown:
+        table.add_column(
+            column.head, justify="right" if column.head in right else "left", width=column.width, overflow="fold"
+        )
+    for number in range(len(rows)):
+        table.add_row(*(Text(column.cells[number]) for column in shown))
     with console.capture() as drawn:
         console.print(table)
-    emit("".join(line.rstrip() + "\n" for line in drawn.get().splitlines()))
+    return "".join(line.rstrip() + "\n" for line in drawn.get().splitlines())
+
+
+def _one_line(cell: str) -> str:
+    return " ".join(for_terminal(cell).split()) if _on_terminal() else " ".join(cell.split("\n"))
 
 
 def message(line: str, *, error: bool = False) -> None:

@@ -102,10 +102,18 @@ class Watch:
 
 
 @asynccontextmanager
-async def display(mw: Mittwald, job: SweepJob, *, as_json: bool) -> AsyncGenerator[Callable[[Sweep], None]]:
-    """Show progress until the block ends; gives the function to call after every step."""
+async def display(
+    mw: Mittwald, job: SweepJob, *, as_json: bool, quiet: bool = False
+) -> AsyncGenerator[Callable[[Sweep], None]]:
+    """Show progress until the block ends; gives the function to call after every step.
+
+    Where nobody looks (no terminal, or `quiet`) there is none.
+    """
     watch = Watch(mw, job)
-    if as_json or not err.is_terminal or err.is_dumb_terminal:
+    if quiet or not (as_json or err.is_terminal):
+        yield lambda _: None
+        return
+    if as_json or err.is_dumb_terminal:
         lines = _Lines(watch, *((_json_line, sys.stdout) if as_json else (_plain_line, sys.stderr)))
         # By the clock as well as by steps: waiting for the budget takes minutes in which there is no step.
         clock = asyncio.create_task(lines.by_the_clock())

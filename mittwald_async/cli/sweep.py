@@ -6,10 +6,11 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Generator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -49,9 +50,11 @@ from .common import (
     account_named,
     client,
     client_of,
+    is_stdout,
     run,
 )
 from .demo import demo_client
+from .failures import grouped
 from .output import count, duration, emit, message, put_json, put_table
 from .plan import Customers, Projects, Resources, known_from, price, show_plan
 from .progress import display
@@ -61,7 +64,7 @@ if TYPE_CHECKING:
     from ..client import Mittwald
 
 _NAMED = 20
-"""Failures that are named one by one."""
+"""Kinds of failures that are named."""
 
 _DEFAULT, _DEMO = Path("inventory.sqlite"), Path("demo.sqlite")
 
@@ -70,7 +73,7 @@ Out = Annotated[
     typer.Option(
         "--out",
         "-o",
-        help=".sqlite, .jsonl (.gz, .zst), .csv, .parquet, or a folder with --format. "
+        help=".sqlite, .jsonl (.gz, .zst), .csv, .parquet, a folder with --format, or - for standard output. "
         f"By default {_DEFAULT}, with --demo {_DEMO}.",
         metavar="PATH",
     ),
@@ -93,12 +96,17 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     sink: Any
     asked: tuple[Resource, ...]
     part: Target
-    resume: bool
+    resume: bool | None
+    """`None`: if there is something to resume."""
     named: bool
     """Resources were named."""
     bounds: Bounds
     as_json: bool
     keep: timedelta | None
+    quiet: bool
+    """One line in the end, and what went wrong."""
+    to_stdout: bool
+    """The rows go there: everything that is said goes to stderr."""
     again: str
     """The command that goes on."""
 
@@ -111,6 +119,12 @@ def sweep(
     project: Projects = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the interrupted or failed sweep of the file.", metavar="")
+    ] = False,
+    resume_or_new: Annotated[
+        bool,
+        typer.Option(
+            "--resume-or-new", help="Go on with an interrupted sweep if there is one; else begin.", metavar=""
+        ),
     ] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Print the plan; send nothing.", metavar="")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first list that fails.", metavar="")] = False,
@@ -130,6 +144,9 @@ def sweep(
     all_accounts: AllAccounts = False,
     accounts: AccountsFile = None,
     keep: Keep = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print one line in the end, and what went wrong.", metavar="")
+    ] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
     as_json: Json = False,
@@ -145,55 +162,90 @@ def sweep(
       mittwald-async sweep -r project -r domain -o domains.jsonl.gz
 
       mittwald-async sweep --resume
+
+      mittwald-async sweep --quiet --resume-or-new
     """
     path = out_path or (_DEMO if demo else _DEFAULT)
+    if resume and resume_or_new:
+        raise ConfigurationError("say --resume or --resume-or-new, not both")
     asked = chosen(resource)
     part = make_target(customer or None, project or None)
-    # What an interrupted sweep was of is known by its file alone.
-    sink = sink_for(path, format, [] if resume and not resource else [one.name for one in asked])
-    if explain:
-        if resume:
-            raise ConfigurationError("--explain shows what a new sweep would ask for; leave --resume out")
-        return show_plan(make_plan(asked, part, known_from(sink.store_path, DEMO if demo else account)), as_json)
-    # An address in the environment stays there, one that was typed has to be typed again.
-    typed_url = base_url if base_url != os.environ.get(BASE_URL_VARIABLE) else None
-    _check_together(demo, all_accounts, account, typed_url, token_file, sink)
-    wanted = Wanted(
-        sink=sink,
-        asked=asked,
-        part=part,
-        resume=resume,
-        named=bool(resource),
-        bounds=Bounds(concurrency=concurrency, max_requests=max_requests, strict=strict),
-        as_json=as_json,
-        keep=None if keep is None else days(keep),
-        again=_again(
-            {
-                "--demo": demo,
-                "--format": format,
-                "--strict": strict,
-                "--reserve": reserve or None,
-                "--concurrency": concurrency if concurrency != Bounds().concurrency else None,
-                "--account": account,
-                "--all-accounts": all_accounts,
-                "--accounts": accounts,
-                "--token-file": token_file,
-                "--base-url": typed_url,
-                "--keep": keep,
-                "--json": as_json,
-                "--out": path,
-            }
-        ),
-    )
-    if all_accounts:
-        file = accounts or Path(DEFAULT_FILE)
-        return _sweep_all(wanted, list(accounts_from(file).values()), reserve)
-    if demo:
-        return _sweep_one(wanted, demo_client(reserve, token_file), DEMO, source=DEMO)
-    found = account_named(account, accounts)
-    if found is not None:
-        return _sweep_one(wanted, client_of(found, reserve=reserve), found.name)
-    return _sweep_one(wanted, client(token_file, base_url, reserve=reserve), account)
+    to_stdout = is_stdout(out_path)
+    if to_stdout:
+        _check_stdout(resume or resume_or_new, as_json, format, len(asked))
+    form = (format or "jsonl") if to_stdout else format
+    with _copied_to_stdout(form) if to_stdout else nullcontext(path) as target:
+        # What an interrupted sweep was of is known by its file alone.
+        sink = sink_for(target, form, [] if resume and not resource else [one.name for one in asked])
+        if explain:
+            if resume:
+                raise ConfigurationError("--explain shows what a new sweep would ask for; leave --resume out")
+            return show_plan(make_plan(asked, part, known_from(sink.store_path, DEMO if demo else account)), as_json)
+        # An address in the environment stays there, one that was typed has to be typed again.
+        typed_url = base_url if base_url != os.environ.get(BASE_URL_VARIABLE) else None
+        _check_together(demo, all_accounts, account, typed_url, token_file, sink)
+        wanted = Wanted(
+            sink=sink,
+            asked=asked,
+            part=part,
+            resume=None if resume_or_new else resume,
+            named=bool(resource),
+            bounds=Bounds(concurrency=concurrency, max_requests=max_requests, strict=strict),
+            as_json=as_json,
+            keep=None if keep is None else days(keep),
+            quiet=quiet,
+            to_stdout=to_stdout,
+            again=_again(
+                {
+                    "--demo": demo,
+                    "--format": format,
+                    "--strict": strict,
+                    "--reserve": reserve or None,
+                    "--concurrency": concurrency if concurrency != Bounds().concurrency else None,
+                    "--account": account,
+                    "--all-accounts": all_accounts,
+                    "--accounts": accounts,
+                    "--token-file": token_file,
+                    "--base-url": typed_url,
+                    "--keep": keep,
+                    "--json": as_json,
+                    "--out": path,
+                }
+            ),
+        )
+        if all_accounts:
+            file = accounts or Path(DEFAULT_FILE)
+            return _sweep_all(wanted, list(accounts_from(file).values()), reserve)
+        if demo:
+            return _sweep_one(wanted, demo_client(reserve, token_file), DEMO, source=DEMO)
+        found = account_named(account, accounts)
+        if found is not None:
+            return _sweep_one(wanted, client_of(found, reserve=reserve), found.name)
+        return _sweep_one(wanted, client(token_file, base_url, reserve=reserve), account)
+
+
+def _check_stdout(resume: bool, as_json: bool, format: str | None, resources: int) -> None:
+    """Refuse what cannot go through a pipe."""
+    if resume:
+        raise ConfigurationError("--out -: nothing is kept of it that could be resumed; name a file")
+    if as_json:
+        raise ConfigurationError("--out - writes rows to standard output; leave --json out, or name a file")
+    if format in ("sqlite", "parquet"):
+        raise ConfigurationError(f"--out -: {format} is no text; use --format jsonl or csv, or name a file")
+    if format is not None and format.startswith("csv") and resources != 1:
+        raise ConfigurationError(f"--out -: {format} is one table; name one resource with -r, or use --format jsonl")
+
+
+@contextmanager
+def _copied_to_stdout(form: str) -> Generator[Path]:
+    """A path to write to; what is there in the end goes to standard output."""
+    with TemporaryDirectory(prefix="mittwald-async-") as folder:
+        path = Path(folder) / f"sweep.{form.partition('-')[0]}"
+        yield path
+        if path.exists():
+            with path.open("rb") as written:
+                while piece := written.read(1 << 16):
+                    emit(piece)
 
 
 def _check_together(
@@ -262,7 +314,7 @@ def _sweep_one(
 
 
 async def _sweep(job: SweepJob, source: AbstractAsyncContextManager[Mittwald], wanted: Wanted) -> int:
-    async with source as mw, display(mw, job, as_json=wanted.as_json) as watch:
+    async with source as mw, display(mw, job, as_json=wanted.as_json, quiet=wanted.quiet) as watch:
         summary = await job.run(mw, watch)
     if wanted.keep is not None and not job.nothing_to_do:
         job.store.prune(datetime.now(UTC) - wanted.keep)
@@ -271,7 +323,7 @@ async def _sweep(job: SweepJob, source: AbstractAsyncContextManager[Mittwald], w
     elif job.nothing_to_do:
         message(f"{summary.path}: the last sweep is complete, there is nothing to resume")
     else:
-        _print_summary(summary, job, wanted.again)
+        _print_summary(summary, job, wanted)
     if summary.failures:
         return LISTS_FAILED
     return SPENT if summary.resumable else OK
@@ -285,24 +337,35 @@ def _compared(job: SweepJob, requests: int) -> str:
     return " (as planned)" if exact else f" (planned: {price(job.plan)})"
 
 
-def _print_summary(summary: Summary, job: SweepJob, again: str) -> None:
+def _print_summary(summary: Summary, job: SweepJob, wanted: Wanted) -> None:
     if job.others is not None:
         message(f"the interrupted sweep is of account {job.others}; a new one was begun for {summary.account}")
-    rows = [(name, f"{number:,}") for name, number in summary.rows.items()]
-    put_table(("resource", "rows"), rows, right=("rows",))
+    say = message if wanted.to_stdout else _say
+    if not wanted.quiet and not wanted.to_stdout:
+        rows = [(name, f"{number:,}") for name, number in summary.rows.items()]
+        put_table(("resource", "rows"), rows, right=("rows",))
     total = count(sum(summary.rows.values()), "row")
     sent = f"{count(summary.requests, 'request')}{_compared(job, summary.requests)}"
-    emit(f"{total}, {sent}, {duration(summary.seconds)} → {summary.path}\n")
-    if summary.drifted:
-        emit(f"{count(summary.drifted, 'row deviates', 'rows deviate')} from the document, kept as they came\n")
-    for failure in summary.failures[:_NAMED]:
-        message(f"failed: {failure}")
-    if len(summary.failures) > _NAMED:
-        message(f"… and {len(summary.failures) - _NAMED:,} more; {job.sink.store_path} has all in its table `failures`")
+    where = "standard output" if wanted.to_stdout else summary.path
+    failed = f", {count(len(summary.failures), 'list')} failed" if summary.failures else ""
+    say(f"{total}, {sent}, {duration(summary.seconds)}{failed} → {where}")
+    if summary.drifted and not wanted.quiet:
+        say(f"{count(summary.drifted, 'row deviates', 'rows deviate')} from the document, kept as they came")
+    lines = list(grouped(summary.failures))
+    for line in lines[:_NAMED]:
+        message(f"failed: {line}")
+    if len(lines) > _NAMED:
+        message(f"… and {len(lines) - _NAMED:,} more kinds of failures")
+    if summary.failures and not wanted.to_stdout:
+        message(f"each one is in the table `failures` of {job.sink.store_path}, and in the summary of --json")
     for own in summary.nothing_of:
         message(f"nothing at all was found of {own}; is the id right?")
-    if summary.resumable:
-        message(f"not complete; go on with: {again}")
+    if summary.resumable and not wanted.to_stdout:
+        message(f"not complete; go on with: {wanted.again}")
+
+
+def _say(line: str) -> None:
+    emit(f"{line}\n")
 
 
 def _again(options: dict[str, object]) -> str:

@@ -10,6 +10,7 @@ import math
 import re
 from typing import Any
 
+from .._install import install_hint
 from .errors import DocumentError
 from .json_access import Json, is_array, is_object
 
@@ -41,7 +42,7 @@ def parse_yaml(text: str, source: str, notes: list[str]) -> Any:
     try:
         yaml: Any = importlib.import_module("yaml")
     except ImportError:
-        raise DocumentError(f"{source} looks like YAML: install mittwald-async[codegen] to read it") from None
+        raise DocumentError(f"{source} looks like YAML, which needs ruamel.yaml: {install_hint('codegen')}") from None
     loader_class = type("_Loader", (getattr(yaml, "CSafeLoader", yaml.SafeLoader),), {"yaml_implicit_resolvers": {}})
     loader = loader_class(text)
     try:

@@ -7,6 +7,7 @@ import builtins
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from .._install import install_hint
 from ..runtime.clock import Clock
 from ..runtime.errors import ConfigurationError, InvalidArgumentError, WaitTimeout
 from .values import normal
@@ -53,9 +54,7 @@ class _Asking:
             import dns.asyncresolver
             import dns.exception
         except ModuleNotFoundError:
-            raise ConfigurationError(
-                'looking at name servers needs dnspython: pip install "mittwald-async[dns]"'
-            ) from None
+            raise ConfigurationError(f"looking at name servers needs dnspython: {install_hint('dns')}") from None
         self._kind: Any = dns.asyncresolver.Resolver
         self._problem: builtins.type[Exception] = dns.exception.DNSException
         self._name = name

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from .._install import install_hint
 from ..runtime.errors import ConfigurationError, InvalidArgumentError
 from .names import canonical, shown
 from .record_sets import Entry
@@ -99,7 +100,7 @@ def _read(text: str, origin: str | None) -> tuple[dict[tuple[str, str], tuple[li
         import dns.rdatatype
         import dns.zone
     except ModuleNotFoundError:
-        raise ConfigurationError('reading zone files needs dnspython: pip install "mittwald-async[dns]"') from None
+        raise ConfigurationError(f"reading zone files needs dnspython: {install_hint('dns')}") from None
     name = None if origin is None else canonical(origin, "origin") + "."
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
         raise InvalidArgumentError("text", f"must be text, not {type(text).__name__}")

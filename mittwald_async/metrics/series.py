@@ -10,6 +10,7 @@ from typing import Any, cast, overload
 
 import msgspec
 
+from .._install import install_hint
 from ..runtime.errors import ApiClientError, ConfigurationError, ResponseDecodeError
 
 
@@ -81,7 +82,7 @@ class SeriesList(Sequence[Series]):
         try:
             pa = import_module("pyarrow")
         except ModuleNotFoundError:
-            raise ConfigurationError('Arrow tables need pyarrow: pip install "mittwald-async[parquet]"') from None
+            raise ConfigurationError(f"Arrow tables need pyarrow: {install_hint('parquet')}") from None
         rows = [(one, time, value) for one in self for time, value in zip(one.times, one.values, strict=True)]
         return pa.table(
             {

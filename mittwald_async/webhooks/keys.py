@@ -9,6 +9,7 @@ from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
+from .._install import install_hint
 from ..api.groups import Groups
 from ..runtime.clock import Clock
 from ..runtime.errors import ConfigurationError, NotFoundError
@@ -112,9 +113,7 @@ def _key(algorithm: str, text: str) -> Ed25519PublicKey:
     try:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     except ModuleNotFoundError:
-        raise ConfigurationError(
-            'checking signatures needs cryptography: pip install "mittwald-async[webhooks]"'
-        ) from None
+        raise ConfigurationError(f"checking signatures needs cryptography: {install_hint('webhooks')}") from None
     if algorithm.lower() != ALGORITHM:
         raise SignatureError(f"the public key is of another algorithm: {algorithm!r}")
     try:

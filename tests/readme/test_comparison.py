@@ -20,7 +20,7 @@ from mittwald_async import Mittwald, codec
 from mittwald_async.emulator import Emulator, Fault
 from mittwald_async.models import dns
 
-from .blocks import README
+from .blocks import DOCS
 
 INSTALLED = importlib.util.find_spec("mittwald_api_client") is not None
 pytestmark = [
@@ -57,7 +57,7 @@ def modules(package: ModuleType) -> list[str]:
 
 
 def test_the_version_and_the_number_of_operations_named() -> None:
-    text = README.read_text(encoding="utf-8")
+    text = (DOCS / "performance.md").read_text(encoding="utf-8")
     assert f"`mittwald-api-client` {metadata.version('mittwald-api-client')}" in text
     assert f"{len(modules(sdk('api')))} modules" in text
 

@@ -17,9 +17,9 @@ import pytest
 
 from mittwald_async.waiting import waitable
 
-from .blocks import README
+from .blocks import ROOT
 
-ROOT = README.parent
+
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PACKAGE = ROOT / "mittwald_async"
 DOCUMENT = Path(os.environ.get("MITTWALD_OPENAPI") or ROOT.parent / "shared" / "spec" / "mittwald-v2.json")

@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from .blocks import README
+from .blocks import ROOT
 
-ROOT = README.parent
+
 TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 
 HELD = {

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from ..._install import install_hint
 from ...errors import ConfigurationError
 from ..checks import SEVERITIES, Mute
 from .charts import charts_of
@@ -36,7 +37,7 @@ def report_html(path: Path, *, locale: Locale = "en", mutes: Sequence[Mute] = ()
         import jinja2
     except ImportError:
         raise ConfigurationError(
-            "a report needs jinja2, altair and vl-convert-python: install the extra `report`"
+            f"a report needs jinja2, altair and vl-convert-python: {install_hint('report')}"
         ) from None
     facts = facts_of(path, mutes)
     here = files(__package__)

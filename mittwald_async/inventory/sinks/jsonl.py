@@ -11,6 +11,7 @@ from typing import IO, Any, cast
 
 import msgspec
 
+from ..._install import install_hint
 from ...errors import ConfigurationError
 from ..store import Store
 from .base import Sink, new_file, register
@@ -70,6 +71,4 @@ def _zstd() -> Any:
             return importlib.import_module(name)
         except ImportError:
             continue
-    raise ConfigurationError(
-        ".zst needs Python 3.14 or the package backports.zstd: pip install 'mittwald-async[speed]'"
-    )
+    raise ConfigurationError(f".zst needs Python 3.14 or the package backports.zstd: {install_hint('speed')}")

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from ..._install import install_hint
 from ...errors import ConfigurationError
 from ..catalog import catalog
 from ..columns import Kind, plain_columns
@@ -121,4 +122,4 @@ def _pyarrow() -> Any:
     try:
         return importlib.import_module("pyarrow")
     except ImportError as error:
-        raise ConfigurationError("Parquet needs pyarrow: pip install 'mittwald-async[parquet]'") from error
+        raise ConfigurationError(f"Parquet needs pyarrow: {install_hint('parquet')}") from error

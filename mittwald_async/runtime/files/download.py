@@ -17,7 +17,7 @@ from ..errors import CallTimeoutError, ClientStateError, InvalidArgumentError, R
 from ..operation import Operation, Sender
 from .checksum import checked_sha256, verify
 from .filename import suggested_filename
-from .transfer import StreamResponse, StreamSender, Transfer, header
+from .transfer import Progressed, StreamResponse, StreamSender, Transfer, header
 
 
 @final
@@ -97,6 +97,7 @@ class Download:
         sha256: str | None = None,
         resume: bool = True,
         overwrite: bool = True,
+        progress: Progressed | None = None,
     ) -> Path:
         """Write the file to disk. It appears under its name whole and verified, or not at all.
 
@@ -108,6 +109,8 @@ class Download:
             sha256: hexadecimal checksum the file must have; by default the one of the download, if any.
             resume: go on from a part file that an earlier try left, if the server confirms that it is of this file.
             overwrite: replace an existing target, at the very end. False: refuse before anything is sent.
+            progress: is called with the bytes that are on disk and the size of the file (`None` where the server does
+                not say), at the start, about once a megabyte, and at the end.
 
         Returns:
             The target's path.
@@ -121,7 +124,7 @@ class Download:
         """
         transfer = self._transfer()
         try:
-            return await _save(transfer, path, self.sha256 if sha256 is None else sha256, resume, overwrite)
+            return await _save(transfer, path, self.sha256 if sha256 is None else sha256, resume, overwrite, progress)
         finally:
             await transfer.aclose()
 
@@ -249,10 +252,13 @@ class DownloadStream:
         sha256: str | None = None,
         resume: bool = True,
         overwrite: bool = True,
+        progress: Progressed | None = None,
     ) -> Path:
         """Write the file to disk; see `Download.save`."""
         self._use()
-        return await _save(self._transfer, path, self._sha256 if sha256 is None else sha256, resume, overwrite)
+        return await _save(
+            self._transfer, path, self._sha256 if sha256 is None else sha256, resume, overwrite, progress
+        )
 
     async def aclose(self) -> None:
         """Drop the connection. `async with` does it."""
@@ -266,11 +272,16 @@ class DownloadStream:
 
 
 async def _save(
-    transfer: Transfer, path: str | os.PathLike[str], sha256: str | None, resume: bool, overwrite: bool
+    transfer: Transfer,
+    path: str | os.PathLike[str],
+    sha256: str | None,
+    resume: bool,
+    overwrite: bool,
+    progress: Progressed | None,
 ) -> Path:
     from .saving import save  # keeps what only files on disk need out of the generated modules' import
 
     if not isinstance(path, str | os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
         raise InvalidArgumentError("path", f"must be text or a path object, not {type(path).__name__}")
     checksum = None if sha256 is None else checked_sha256(sha256)
-    return await save(transfer, Path(path), checksum, resume=resume, overwrite=overwrite)
+    return await save(transfer, Path(path), checksum, resume=resume, overwrite=overwrite, progress=progress)

@@ -22,7 +22,7 @@ import msgspec
 
 from ..errors import DownloadError, InvalidArgumentError
 from .checksum import verify
-from .transfer import Mark, Transfer
+from .transfer import Mark, Progressed, Transfer
 
 PIECE = 1 << 20
 """Bytes collected before a worker thread is bothered with them."""
@@ -31,7 +31,15 @@ _being_written: set[Path] = set()
 """Part files of downloads under way in this process."""
 
 
-async def save(transfer: Transfer, target: Path, sha256: str | None, *, resume: bool, overwrite: bool) -> Path:
+async def save(
+    transfer: Transfer,
+    target: Path,
+    sha256: str | None,
+    *,
+    resume: bool,
+    overwrite: bool,
+    progress: Progressed | None = None,
+) -> Path:
     """Bring a transfer to disk; see `Download.save`."""
     if not target.name:
         raise InvalidArgumentError("path", f"{target} is a directory: name the file")
@@ -43,12 +51,12 @@ async def save(transfer: Transfer, target: Path, sha256: str | None, *, resume: 
             await transfer.resume(mark)
         elif not transfer.is_open:
             await transfer.open(0)
-        await _receive(transfer, part)
+        await _receive(transfer, part, progress)
         await anyio.to_thread.run_sync(part.publish, overwrite)
     return target
 
 
-async def _receive(transfer: Transfer, part: Part) -> None:
+async def _receive(transfer: Transfer, part: Part, progress: Progressed | None) -> None:
     """Fill the part file; leaves it only if it can be continued."""
     pending: list[bytes] = []
     waiting = 0
@@ -59,16 +67,23 @@ async def _receive(transfer: Transfer, part: Part) -> None:
         waiting = 0
         await anyio.to_thread.run_sync(part.begin, transfer.position, transfer.validator, transfer.size)
 
+    def report() -> None:
+        if progress is not None:
+            progress(transfer.position, transfer.size)
+
     keep = False
     try:
         await begin()
+        report()
         async for chunk in transfer.pieces(begin):
             pending.append(chunk)
             waiting += len(chunk)
             if waiting >= PIECE:
                 await anyio.to_thread.run_sync(part.write, pending)
                 waiting = 0
+                report()
         await anyio.to_thread.run_sync(part.write, pending)
+        report()
         await anyio.to_thread.run_sync(part.finish)
         keep = True
     except DownloadError:

@@ -97,6 +97,9 @@ def header(headers: Mapping[str, str], name: str) -> str | None:
     return found
 
 
+Progressed = Callable[[int, int | None], None]
+"""Bytes that have arrived, and the size of the file if the server says it."""
+
 Rewind = Callable[[], Awaitable[None]]
 
 

@@ -57,6 +57,23 @@ class RateLimitStatus(msgspec.Struct, frozen=True, kw_only=True):
     paused: float = 0.0
     """Seconds until calls go on after a 429; 0 where nothing was refused lately."""
 
+    def __str__(self) -> str:
+        """One line for people: `2,940 of 3,000 requests left, 412 s to the next window`."""
+        if self.limit is None or self.remaining is None:
+            said = ["the request budget is not known yet"]
+        else:
+            said = [f"{self.remaining:,} of {self.limit:,} requests left"]
+        if self.resets_in is not None:
+            said.append(f"{self.resets_in:.0f} s to the next window")
+        for number, what in ((self.in_flight, "under way"), (self.waiting, "waiting"), (self.throttled, "refused")):
+            if number:
+                said.append(f"{number:,} {what}")
+        if self.taken_by_others:
+            said.append(f"{self.taken_by_others:,} taken by others")
+        if self.paused:
+            said.append(f"paused for {self.paused:.0f} s after a 429")
+        return ", ".join(said)
+
 
 class RateLimitWait(msgspec.Struct, frozen=True, kw_only=True):
     """A call has to wait for its turn."""
