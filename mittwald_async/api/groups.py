@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
+
+from mittwald_async.runtime.group_property import group_property
 
 if TYPE_CHECKING:
     from mittwald_async.runtime.operation import Sender
@@ -43,168 +44,168 @@ class Groups:
 
     sender: Sender
 
-    @cached_property
+    @group_property
     def ai_hosting(self) -> AiHostingGroup:
         """Operations of the tag `AI hosting`."""
         from .ai_hosting import AiHostingGroup
 
         return AiHostingGroup(self.sender)
 
-    @cached_property
+    @group_property
     def app(self) -> AppGroup:
         """Operations of the tag `App`."""
         from .app import AppGroup
 
         return AppGroup(self.sender)
 
-    @cached_property
+    @group_property
     def article(self) -> ArticleGroup:
         """Operations of the tag `Article`."""
         from .article import ArticleGroup
 
         return ArticleGroup(self.sender)
 
-    @cached_property
+    @group_property
     def backup(self) -> BackupGroup:
         """Operations of the tag `Backup`."""
         from .backup import BackupGroup
 
         return BackupGroup(self.sender)
 
-    @cached_property
+    @group_property
     def container(self) -> ContainerGroup:
         """Operations of the tag `Container`."""
         from .container import ContainerGroup
 
         return ContainerGroup(self.sender)
 
-    @cached_property
+    @group_property
     def contract(self) -> ContractGroup:
         """Operations of the tag `Contract`."""
         from .contract import ContractGroup
 
         return ContractGroup(self.sender)
 
-    @cached_property
+    @group_property
     def conversation(self) -> ConversationGroup:
         """Operations of the tag `Conversation`."""
         from .conversation import ConversationGroup
 
         return ConversationGroup(self.sender)
 
-    @cached_property
+    @group_property
     def cronjob(self) -> CronjobGroup:
         """Operations of the tag `Cronjob`."""
         from .cronjob import CronjobGroup
 
         return CronjobGroup(self.sender)
 
-    @cached_property
+    @group_property
     def customer(self) -> CustomerGroup:
         """Operations of the tag `Customer`."""
         from .customer import CustomerGroup
 
         return CustomerGroup(self.sender)
 
-    @cached_property
+    @group_property
     def database(self) -> DatabaseGroup:
         """Operations of the tag `Database`."""
         from .database import DatabaseGroup
 
         return DatabaseGroup(self.sender)
 
-    @cached_property
+    @group_property
     def domain(self) -> DomainGroup:
         """Operations of the tag `Domain`."""
         from .domain import DomainGroup
 
         return DomainGroup(self.sender)
 
-    @cached_property
+    @group_property
     def file(self) -> FileGroup:
         """Operations of the tag `File`."""
         from .file import FileGroup
 
         return FileGroup(self.sender)
 
-    @cached_property
+    @group_property
     def lead_fyndr(self) -> LeadFyndrGroup:
         """Operations of the tag `LeadFyndr`."""
         from .lead_fyndr import LeadFyndrGroup
 
         return LeadFyndrGroup(self.sender)
 
-    @cached_property
+    @group_property
     def license(self) -> LicenseGroup:
         """Operations of the tag `License`."""
         from .license import LicenseGroup
 
         return LicenseGroup(self.sender)
 
-    @cached_property
+    @group_property
     def mail(self) -> MailGroup:
         """Operations of the tag `Mail`."""
         from .mail import MailGroup
 
         return MailGroup(self.sender)
 
-    @cached_property
+    @group_property
     def marketplace(self) -> MarketplaceGroup:
         """Operations of the tag `Marketplace`."""
         from .marketplace import MarketplaceGroup
 
         return MarketplaceGroup(self.sender)
 
-    @cached_property
+    @group_property
     def misc(self) -> MiscGroup:
         """Operations of the tag `Misc`."""
         from .misc import MiscGroup
 
         return MiscGroup(self.sender)
 
-    @cached_property
+    @group_property
     def notification(self) -> NotificationGroup:
         """Operations of the tag `Notification`."""
         from .notification import NotificationGroup
 
         return NotificationGroup(self.sender)
 
-    @cached_property
+    @group_property
     def page_insights(self) -> PageInsightsGroup:
         """Operations of the tag `Page Insights`."""
         from .page_insights import PageInsightsGroup
 
         return PageInsightsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def project(self) -> ProjectGroup:
         """Operations of the tag `Project`."""
         from .project import ProjectGroup
 
         return ProjectGroup(self.sender)
 
-    @cached_property
+    @group_property
     def project_file_system(self) -> ProjectFileSystemGroup:
         """Operations of the tag `Project File System`."""
         from .project_file_system import ProjectFileSystemGroup
 
         return ProjectFileSystemGroup(self.sender)
 
-    @cached_property
+    @group_property
     def relocation(self) -> RelocationGroup:
         """Operations of the tag `Relocation`."""
         from .relocation import RelocationGroup
 
         return RelocationGroup(self.sender)
 
-    @cached_property
+    @group_property
     def ssh_sftp_user(self) -> SshSftpUserGroup:
         """Operations of the tag `SSH/SFTP User`."""
         from .ssh_sftp_user import SshSftpUserGroup
 
         return SshSftpUserGroup(self.sender)
 
-    @cached_property
+    @group_property
     def user(self) -> UserGroup:
         """Operations of the tag `User`."""
         from .user import UserGroup

@@ -92,8 +92,8 @@ _GROUPS = '''"""The groups as attributes: each is imported and made when it is f
 
 from __future__ import annotations
 
-{cached}from typing import TYPE_CHECKING
-
+from typing import TYPE_CHECKING
+{cached}
 if TYPE_CHECKING:
     from {runtime}.operation import Sender
 {imports}
@@ -106,7 +106,7 @@ class Groups:
 '''
 
 _PROPERTY = '''
-    @cached_property
+    @group_property
     def {group}(self) -> {name}:
         """Operations of the tag `{tag}`."""
         from .{group} import {name}
@@ -154,7 +154,7 @@ def render_groups(surface: ir.Surface, stamp: str, runtime: str) -> str:
     properties = "\n".join(
         _PROPERTY.format(group=group, name=group_class(group), tag=in_docstring(tag)) for group, tag in groups
     )
-    cached = "from functools import cached_property\n" if groups else ""
+    cached = f"\nfrom {runtime}.group_property import group_property\n" if groups else ""
     shown = f"\n{imports}\n" if groups else ""
     text = _GROUPS.format(stamp=stamp, runtime=runtime, cached=cached, imports=shown, properties=properties)
     return text.rstrip("\n") + "\n"

@@ -16,10 +16,10 @@ from mittwald_async.errors import (
     ClientStateError,
     InvalidArgumentError,
     MaybeSentError,
-    ResponseBrokenError,
     NotFoundError,
     NotSentError,
     RateLimitError,
+    ResponseBrokenError,
 )
 from mittwald_async.runtime.clock import SystemClock
 from mittwald_async.runtime.operation import Body, Parameter, Result

@@ -250,12 +250,36 @@ async def test_nothing_a_server_sends_raises_what_is_not_ours() -> None:
     import random
 
     dice = random.Random(32)
-    odd = [b"\xff\xfe", b"\x80", b"-1", b"9" * 400, b"1e999", b"nan", b"\xc3\x28", b";;;", b"=", b'"', b"0x10", b"inf", b" "]
+    odd = [
+        b"\xff\xfe",
+        b"\x80",
+        b"-1",
+        b"9" * 400,
+        b"1e999",
+        b"nan",
+        b"\xc3\x28",
+        b";;;",
+        b"=",
+        b'"',
+        b"0x10",
+        b"inf",
+        b" ",
+    ]
     names = (
         b"X-RateLimit-Limit X-RateLimit-Remaining X-RateLimit-Reset Retry-After Date ETag Content-Type Location "
         b"X-PagingInfo-TotalCount Content-Disposition Content-Encoding Last-Modified X-Flow-Id Content-Range"
     ).split()
-    bodies = [b"", b"\xff\xfe\x00", b"{", b'{"id": "\xff"}', b"[" * 5000, b"null", b"1e400", b'"\\ud800"', b'{"type":[],"errors":3}']
+    bodies = [
+        b"",
+        b"\xff\xfe\x00",
+        b"{",
+        b'{"id": "\xff"}',
+        b"[" * 5000,
+        b"null",
+        b"1e400",
+        b'"\\ud800"',
+        b'{"type":[],"errors":3}',
+    ]
     statuses = [200, 201, 204, 206, 301, 307, 400, 401, 404, 409, 412, 422, 429, 500, 503]
 
     async def answer(seen: Seen, writer: asyncio.StreamWriter) -> None:

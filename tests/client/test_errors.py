@@ -19,8 +19,8 @@ from mittwald_async.errors import (
     StatusError,
 )
 from mittwald_async.profile import PROFILE
-from mittwald_async.runtime.transport.responses import masked, status_error
 from mittwald_async.runtime.transport.bodies import ERROR_BODY_LIMIT
+from mittwald_async.runtime.transport.responses import masked, status_error
 
 from .tools import CREATE_PROJECT, GET_PROJECT, LIST_PROJECTS, idle_only, reply, talking
 

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from mittwald_async import Mittwald, Options, Pool
-from mittwald_async.errors import ClientStateError, ConfigurationError, NotFoundError, NotSentError
+from mittwald_async.errors import ClientStateError, ConfigurationError, NotFoundError
 from mittwald_async.runtime.transport.events import Event
 
 from .tools import GET_PROJECT, TOKEN, Clock, Seen, reply, serving, shared, talking

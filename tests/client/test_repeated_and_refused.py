@@ -186,7 +186,9 @@ def test_a_base_url_in_the_clear_is_refused_unless_allowed_by_name(base_url: str
     assert Mittwald(TOKEN, base_url=base_url, allow_http=True).base_url == base_url
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.10", "[::1]", "api.localhost", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1", "127.8.9.10", "[::1]", "api.localhost", "[::ffff:127.0.0.1]"]
+)
 def test_a_base_url_of_this_machine_needs_no_tls(host: str) -> None:
     assert Mittwald(TOKEN, base_url=f"http://{host}:8080").base_url.startswith("http://")
 
@@ -269,7 +271,9 @@ SET_PASSWORD: Operation[None] = Operation(
 
 
 @pytest.mark.usefixtures("both_ways")
-@pytest.mark.parametrize("answer", [reply(400, {"message": "weak"}), hang_up, reply(200, b"<p>")], ids=["400", "lost", "odd"])
+@pytest.mark.parametrize(
+    "answer", [reply(400, {"message": "weak"}), hang_up, reply(200, b"<p>")], ids=["400", "lost", "odd"]
+)
 async def test_a_password_is_in_no_variable_of_a_traceback(answer: Any) -> None:
     hidden = "hush-hush-1234"
     async with talking(answer, max_retries=0) as (client, server, _):

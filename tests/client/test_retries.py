@@ -14,8 +14,8 @@ from mittwald_async.errors import (
     CallTimeoutError,
     MaybeSentError,
     NotSentError,
-    ResponseBrokenError,
     RateLimitError,
+    ResponseBrokenError,
     ServerError,
 )
 

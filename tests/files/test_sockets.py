@@ -14,7 +14,13 @@ import pytest
 import pytest_asyncio
 
 from mittwald_async import Mittwald
-from mittwald_async.errors import AuthenticationError, DownloadError, MaybeSentError, RateLimitError, ResponseBrokenError
+from mittwald_async.errors import (
+    AuthenticationError,
+    DownloadError,
+    MaybeSentError,
+    RateLimitError,
+    ResponseBrokenError,
+)
 from mittwald_async.runtime.files import Download, File
 
 from ..client.tools import Act, Seen, serving
@@ -222,6 +228,8 @@ async def test_a_server_that_gives_nothing_is_given_up_and_the_error_says_where(
 
     async with serving(nothing) as server, Mittwald("token-for-tests", base_url=server.url) as mw:
         download = Download.of_url(mw.sender, f"{server.url}/x?sig=hidden", clock=HandClock())
-        with pytest.raises(ResponseBrokenError, match=r"at byte 0 of 9, 6 times without much progress: GET .*sig=\*\*\*"):
+        with pytest.raises(
+            ResponseBrokenError, match=r"at byte 0 of 9, 6 times without much progress: GET .*sig=\*\*\*"
+        ):
             await download.save(tmp_path / "x")
         assert len(server.seen) == 6

@@ -22,7 +22,16 @@ NOW = datetime(2024, 5, 1, 12, 0, 0, tzinfo=UTC)
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
 def test_idempotent_calls_are_repeated_on_trouble(method: str) -> None:
-    assert [s for s in range(400, 600) if repeats_status(method, s)] == [408, 425, 429, 500, 502, 503, 504, *range(520, 528)]
+    assert [s for s in range(400, 600) if repeats_status(method, s)] == [
+        408,
+        425,
+        429,
+        500,
+        502,
+        503,
+        504,
+        *range(520, 528),
+    ]
 
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])

@@ -141,7 +141,9 @@ class Download:
         except TimeoutError:
             if not late:
                 raise
-        raise CallTimeoutError("the download took longer than timeout; stream it or save it where that is to be expected")
+        raise CallTimeoutError(
+            "the download took longer than timeout; stream it or save it where that is to be expected"
+        )
 
     async def _read_whole(self) -> bytes:
         content = bytearray()

@@ -22,9 +22,9 @@ from . import events
 from .changes import ChangeLog
 from .compiled_operation import CompiledOperation
 from .consistency import EventLog
-from .event_probes import EventProbes
 from .decompression import accepted
 from .encoding import Content, segment
+from .event_probes import EventProbes
 from .responses import masked, sealed
 from .retry import Quota
 

@@ -194,7 +194,9 @@ def undocumented(operation: Operation[Any], status: int, content_type: str | Non
     media = _media(content_type)
     documented = [result for result in results if result.status == status]
     if not documented:
-        return f"status {status}{f' with {media[:60]}' if has_body and media else ''} is not documented for this operation"
+        return (
+            f"status {status}{f' with {media[:60]}' if has_body and media else ''} is not documented for this operation"
+        )
     if not has_body or not media or any(_fits(media, result) for result in documented):
         return ""
     return f"a body of type {media[:60]} is not documented for status {status} of this operation"

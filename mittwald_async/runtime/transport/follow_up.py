@@ -59,9 +59,7 @@ class FollowUp:
                 self._attempt_ended(call, response.status, None, "an earlier attempt has deleted it")
                 return settled
             headers, body = sealed_response(response.headers, response.body, call.secret)
-            error = status_error(
-                response.status, headers, body, shared.profile, awaits_event=self._awaits_event(call)
-            )
+            error = status_error(response.status, headers, body, shared.profile, awaits_event=self._awaits_event(call))
             retry = await self._after_status(call, response, error)
             if call.maybe_done:
                 mark_maybe_done(error)

@@ -85,7 +85,9 @@ def excepted(known: Mapping[str, str], host: str, port: int | None) -> bool:
     """
     name = host.lower().strip("[]").rstrip(".")
     address = _address(name)
-    return any(_names(entry, name, address, port) for entry in re.split(r"[\s,]+", known.get("no", "").lower()) if entry)
+    return any(
+        _names(entry, name, address, port) for entry in re.split(r"[\s,]+", known.get("no", "").lower()) if entry
+    )
 
 
 def _names(entry: str, host: str, address: IPv4Address | IPv6Address | None, port: int | None) -> bool:

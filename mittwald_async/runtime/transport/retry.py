@@ -57,7 +57,9 @@ def repeats_status(method: str, status: int) -> bool:
 
 def repeats_error(method: str, error: TransportError) -> bool:
     """Is a call that failed with this worth another attempt, and is that harmless?"""
-    return not error.permanent and _harmless(method, next(when for kind, when in ERRORS.items() if isinstance(error, kind)))
+    return not error.permanent and _harmless(
+        method, next(when for kind, when in ERRORS.items() if isinstance(error, kind))
+    )
 
 
 def _harmless(method: str, when: WhenRepeated | None) -> bool:

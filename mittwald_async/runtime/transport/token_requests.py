@@ -48,7 +48,9 @@ class TokenRequests:
         while True:
             try:
                 content = Content(content_type, body.reveal().encode())
-                response = await session.exchange(WireRequest(method, url, headers, content), self._limits.login, largest=ERROR_BODY_LIMIT)
+                response = await session.exchange(
+                    WireRequest(method, url, headers, content), self._limits.login, largest=ERROR_BODY_LIMIT
+                )
                 wait = self._wait_after(response, tries)
                 if wait is None:
                     break
@@ -72,7 +74,8 @@ class TokenRequests:
         url = http_url(path if is_whole_url(path) else self._shared.base + path)
         if url is not None and not self._shared.allow_http and is_exposed(url):
             raise InvalidArgumentError(
-                "token_url", f"{path!r} would send secrets in the clear; use https://, or allow_http=True for this client"
+                "token_url",
+                f"{path!r} would send secrets in the clear; use https://, or allow_http=True for this client",
             )
         if url is None:
             raise InvalidArgumentError("token_url", f"{path!r} is neither a path that begins with / nor a whole URL")
