@@ -96,9 +96,7 @@ async def test_a_packed_body_cut_in_the_middle_is_never_whole(coding: str, tmp_p
         with pytest.raises(ResponseBrokenError, match="ended early"):
             await client.download(server.url + "/dump")
         with pytest.raises(ResponseBrokenError, match="ended early"):
-            async with client.download(server.url + "/dump") as stream:
-                async for _ in stream:
-                    pass
+            await _streamed(client, server.url + "/dump")
         server.then(full)
         await client.download(server.url + "/dump").save(tmp_path / "dump.sql")
         assert (tmp_path / "dump.sql").read_bytes() == TEXT
@@ -165,9 +163,7 @@ async def test_a_logs_stream_that_breaks_gives_what_arrived() -> None:
         assert not isinstance(caught.value, MaybeSentError)
         arrived = bytearray()
         with pytest.raises(ResponseBrokenError):
-            async with client.download(server.url + "/v2/stacks/s-1/logs") as stream:
-                async for chunk in stream:
-                    arrived += chunk
+            await _streamed(client, server.url + "/v2/stacks/s-1/logs", arrived)
         assert bytes(arrived).startswith(b"hello")
 
 
@@ -311,3 +307,10 @@ async def test_nothing_a_server_sends_raises_what_is_not_ours() -> None:
 
 async def _awaited(client: Mittwald, url: str) -> bytes:
     return await client.download(url + "/file")
+
+
+async def _streamed(client: Mittwald, url: str, into: bytearray | None = None) -> None:
+    async with client.download(url) as stream:
+        async for chunk in stream:
+            if into is not None:
+                into += chunk

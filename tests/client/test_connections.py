@@ -68,7 +68,7 @@ async def test_a_connection_closed_while_the_loop_was_blocked_is_noticed_before_
             await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
             release.set()
             closed.wait(5)
-            time.sleep(0.05)  # the loop is blocked: it cannot hear of it
+            time.sleep(0.05)  # noqa: ASYNC251 - the loop is blocked: it cannot hear of it
             assert await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW) == {"id": "p-1"}
     finally:
         if session is not None:
@@ -185,29 +185,39 @@ async def test_a_clock_that_is_handed_in_ends_calls_downloads_and_pauses() -> No
         clock.time += 601
         ended = await asyncio.wait_for(asyncio.gather(*works, return_exceptions=True), 5)
         assert [type(each) for each in ended] == [CallTimeoutError, CallTimeoutError]
-    async with serving(reply(503), reply(200, {})) as server:
-        async with Mittwald(TOKEN, base_url=server.url, clock=clock) as client:
-            shared(client).chance = lambda: 0.5
-            slept = clock.slept
-            work = asyncio.create_task(client.sender.value(GET_PROJECT, ("p-1",)))
-            while clock.slept == slept:
-                await asyncio.sleep(0.001)
-            clock.time += 601
-            with pytest.raises(CallTimeoutError):  # 120 s have passed while it paused
-                await asyncio.wait_for(work, 5)
+    async with (
+        serving(reply(503), reply(200, {})) as server,
+        Mittwald(TOKEN, base_url=server.url, clock=clock) as client,
+    ):
+        shared(client).chance = lambda: 0.5
+        slept = clock.slept
+        work = asyncio.create_task(client.sender.value(GET_PROJECT, ("p-1",)))
+        while clock.slept == slept:
+            await asyncio.sleep(0.001)
+        clock.time += 601
+        with pytest.raises(CallTimeoutError):  # 120 s have passed while it paused
+            await asyncio.wait_for(work, 5)
 
 
 async def test_a_call_that_waits_for_the_budget_goes_on_when_a_handed_in_clock_is_moved() -> None:
     spent = {"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "600"}
     clock = Standing()
-    async with serving(reply(200, {}, headers=spent)) as server:
-        async with Mittwald(TOKEN + "-of-19", base_url=server.url, clock=clock) as client:
-            await client.sender.value(GET_PROJECT, ("p-1",))
-            work = asyncio.create_task(client.sender.value(GET_PROJECT, ("p-1",)))
-            await asyncio.sleep(0.05)
-            assert not work.done()
-            clock.time += 601
-            await asyncio.wait_for(work, 5)
+    async with (
+        serving(reply(200, {}, headers=spent)) as server,
+        Mittwald(TOKEN + "-of-19", base_url=server.url, clock=clock) as client,
+    ):
+        await client.sender.value(GET_PROJECT, ("p-1",))
+        work = asyncio.create_task(client.sender.value(GET_PROJECT, ("p-1",)))
+        await asyncio.sleep(0.05)
+        assert not work.done()
+        clock.time += 601
+        await asyncio.wait_for(work, 5)
+
+
+async def _streamed(client: Mittwald, url: str) -> None:
+    async with client.download(url) as stream:
+        async for _ in stream:
+            pass
 
 
 async def _awaited(client: Mittwald, url: str) -> bytes:
@@ -236,9 +246,7 @@ async def test_a_body_that_never_comes_is_asked_for_six_times() -> None:
 
     async with talking(stalls, read_timeout=0.05) as (client, server, _):
         with pytest.raises(ReadTimeoutError) as caught:
-            async with client.download(server.url + "/file") as stream:
-                async for _chunk in stream:
-                    pass
+            await _streamed(client, server.url + "/file")
         assert not isinstance(caught.value, MaybeSentError)
         assert len(server.seen) == 6
 
