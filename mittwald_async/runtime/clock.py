@@ -50,6 +50,7 @@ async def time_limit(clock: Clock, seconds: float | None) -> AsyncGenerator[None
         TimeoutError: the time is over.
     """
     limit = asyncio.timeout(seconds)
+    timer: asyncio.TimerHandle
     if seconds is None or clock is SYSTEM_CLOCK:
         async with limit:
             yield

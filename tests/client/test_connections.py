@@ -275,7 +275,8 @@ async def test_a_download_of_another_origin_that_breaks_off_is_taken_up_again_wi
 
 
 async def test_a_part_file_is_private_from_its_first_byte(tmp_path: Path) -> None:
-    target, modes = tmp_path / "dump.sql", []
+    target = tmp_path / "dump.sql"
+    modes: list[int] = []
 
     async def looks(seen: Seen, writer: asyncio.StreamWriter) -> None:
         body = b"x" * 3_000_000
@@ -302,10 +303,11 @@ async def test_a_part_file_is_private_from_its_first_byte(tmp_path: Path) -> Non
 
 async def test_usual_mocking_works() -> None:
     client = Mittwald(TOKEN)
-    with patch.object(client.project, "get_project", AsyncMock(return_value={"id": "p-1"})):
-        assert await client.project.get_project("p-1") == {"id": "p-1"}
-    with patch("mittwald_async.api.project.ProjectGroup.get_project", AsyncMock(return_value=2)):
-        assert await client.project.get_project("p-1") == 2
+    found: Any = object()
+    with patch.object(client.project, "get_project", AsyncMock(return_value=found)):
+        assert await client.project.get_project("p-1") is found
+    with patch("mittwald_async.api.project.ProjectGroup.get_project", AsyncMock(return_value=found)):
+        assert await client.project.get_project("p-1") is found
     with patch.object(client, "project") as group:
         assert client.project is group
     for mock in (create_autospec(Mittwald), create_autospec(Mittwald, instance=True)):

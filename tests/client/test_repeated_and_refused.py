@@ -43,6 +43,8 @@ PUT_PROJECT: Operation[None] = Operation(
     results=(Result(status=204, type="None"),),
 )
 
+WRITES: tuple[Operation[Any], ...] = (CREATE_PROJECT, PUT_PROJECT, DELETE_PROJECT)
+
 
 async def hang_up(seen: Seen, writer: asyncio.StreamWriter) -> None:
     writer.close()
@@ -160,7 +162,7 @@ def to(place: str, status: int) -> bytes:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_write_never_leaves_its_origin(status: int) -> None:
     async with serving(reply(200, {"id": "stranger"})) as other, talking(to(other.url, status)) as (client, _, _):
-        for operation in (CREATE_PROJECT, PUT_PROJECT, DELETE_PROJECT):
+        for operation in WRITES:
             body = {"body": {"password": "hush"}} if operation.body else {}
             with pytest.raises(RedirectError, match="another origin"):
                 await client.sender.value(operation, ("p-1",), **body)
@@ -170,7 +172,7 @@ async def test_a_write_never_leaves_its_origin(status: int) -> None:
 @pytest.mark.parametrize("status", [301, 302])
 async def test_a_moved_write_does_not_become_a_read(status: int) -> None:
     async with talking(to("/v2/new", status), reply(201, {"id": "read"})) as (client, server, _):
-        for operation in (CREATE_PROJECT, PUT_PROJECT, DELETE_PROJECT):
+        for operation in WRITES:
             server.then(to("/v2/new", status), reply(201, {"id": "read"}))
             body = {"body": NEW} if operation.body else {}
             with pytest.raises(RedirectError, match="does not say what becomes of"):
@@ -241,13 +243,14 @@ async def test_a_proxy_of_another_kind_fails_once(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_a_tls_handshake_that_is_cut_is_repeated_and_says_why() -> None:
+    connections = 0
+
     async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal connections
         connections += 1
         await reader.read(10)
         writer.close()
 
-    connections = 0
     server = await asyncio.start_server(cut, "127.0.0.1", 0)
     async with server:
         url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"

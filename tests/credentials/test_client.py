@@ -22,8 +22,8 @@ from mittwald_async.errors import (
     AuthenticationError,
     CallTimeoutError,
     ClientStateError,
-    MaybeSentError,
     NotSentError,
+    ResponseBrokenError,
 )
 from mittwald_async.operations import OPERATIONS
 from mittwald_async.runtime.credentials.token_exchange import Step
@@ -174,7 +174,7 @@ async def test_a_call_that_breaks_off_shows_no_secret_in_any_frame(answers: bool
         Mittwald(credentials=PasswordLogin("ada@example.com", "hidden-for-tests"), base_url=url, max_retries=0),
     ):
         async with client as mw:
-            with pytest.raises(MaybeSentError if answers else NotSentError) as caught:
+            with pytest.raises(ResponseBrokenError if answers else NotSentError) as caught:
                 await mw.request("GET", "/v2/projects")
         shown = frames_of(caught.value)
         assert shown

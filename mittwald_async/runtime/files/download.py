@@ -52,7 +52,8 @@ class Download:
         self._query = query
         self._headers = headers
         self._url = url
-        self._clock: Clock = clock or getattr(sender, "clock", SYSTEM_CLOCK)
+        given: Clock | None = clock or getattr(sender, "clock", None)
+        self._clock: Clock = given or SYSTEM_CLOCK
         self._open: DownloadStream | None = None
         self.sha256: str | None = None if sha256 is None else checked_sha256(sha256)
         """Hexadecimal checksum the whole file must have, `None`: not checked."""

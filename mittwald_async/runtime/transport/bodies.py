@@ -104,7 +104,8 @@ _ARRIVED = "_arrived_of_the_body"
 
 def arrived(error: BaseException) -> bytes:
     """What had arrived of a body when reading it ended in this exception."""
-    return error.__dict__.get(_ARRIVED, b"")
+    found: bytes = error.__dict__.get(_ARRIVED, b"")
+    return found
 
 
 def _decompressor(applied: tuple[str, ...], largest: int | None) -> Decompressor | None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from .. import codec
+from ..codec.tolerant import report
 from ..errors import InvalidArgumentError, ResponseDecodeError
 from ..operation import Operation, Parameter, Result
 from ..structs import UNSET
@@ -172,7 +173,7 @@ def decoded(compiled: CompiledOperation, response: RawResponse, strict: bool) ->
             odd += "; something else than the API may have answered, and the write may not have been done"
         if strict or not compiled.safe:
             raise ResponseDecodeError(odd, operation_id=operation.operation_id, json_path="$", body=body)
-        codec.report(operation.operation_id, [(None, odd)])
+        report(operation.operation_id, [(None, odd)])
     return codec.decode(operation, status, content_type, body, strict=strict)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import platform
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -370,7 +370,9 @@ class _DeadConnection(Exception):
     """The pool gave a kept connection that must not be used. Nothing was sent."""
 
 
-async def _send_if_alive(send: Callable[[Any], Any], connection: Any) -> aiohttp.ClientResponse:
+async def _send_if_alive(
+    send: Callable[[Any], Awaitable[aiohttp.ClientResponse]], connection: Any
+) -> aiohttp.ClientResponse:
     if unusable(connection.protocol):
         raise _DeadConnection
     return await send(connection)
