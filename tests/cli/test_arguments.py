@@ -229,8 +229,8 @@ def test_fields_and_forms(command: Command) -> None:
 
 
 def test_fields_that_nothing_has_and_forms_that_are_unknown(command: Command) -> None:
-    code, _, err = command("call", "project-list-projects", "--fields", "shortid")
-    assert (code, err) == (2, "mittwald-async: --fields: nothing has 'shortid'; did you mean shortId?\n")
+    code, _, err = command("call", "project-list-projects", "--fields", "descripton")
+    assert (code, err) == (2, "mittwald-async: --fields: nothing has 'descripton'; did you mean description?\n")
     code, _, err = command("call", "project-list-projects", "--output", "xml")
     assert (code, err) == (2, "mittwald-async: --output: 'xml' is unknown; there is json, table, csv, yaml\n")
 
