@@ -235,6 +235,11 @@ def test_fields_that_nothing_has_and_forms_that_are_unknown(command: Command) ->
     assert (code, err) == (2, "mittwald-async: --output: 'xml' is unknown; there is json, table, csv, yaml\n")
 
 
+def test_tables_of_fields_keep_their_order_but_for_what_names_things(command: Command) -> None:
+    lines = command("call", "project-list-projects", "--fields", "status,createdAt,shortId", "--output", "table")[1]
+    assert lines.split()[:3] == ["shortId", "status", "createdAt"]
+
+
 def test_places_lead_inside_answers() -> None:
     value = {"a": {"b": [1, 2]}, "c": [{"d": 1}, {"e": 2}], "f": None}
     assert select(value, "a.b[1], c[].d ,f") == {"a.b[1]": 2, "c[].d": [1], "f": None}

@@ -19,7 +19,6 @@ from mittwald_async.waiting import waitable
 
 from .blocks import ROOT
 
-
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PACKAGE = ROOT / "mittwald_async"
 DOCUMENT = Path(os.environ.get("MITTWALD_OPENAPI") or ROOT.parent / "shared" / "spec" / "mittwald-v2.json")

@@ -11,7 +11,6 @@ import pytest
 
 from .blocks import ROOT
 
-
 TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
 
 HELD = {
