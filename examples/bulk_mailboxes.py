@@ -12,7 +12,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from demo import connected, options, run
+from demo import connected, existing_file, options, run
 
 from mittwald_async import Mittwald, bulk
 from mittwald_async.bulk.passwords import random_password
@@ -61,7 +61,9 @@ async def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = options(__doc__)
-    parser.add_argument("table", type=Path, nargs="?", default=Path("mailboxes.csv"), help=".csv, .jsonl or .xlsx")
+    parser.add_argument(
+        "table", type=existing_file, nargs="?", default=Path("mailboxes.csv"), help=".csv, .jsonl or .xlsx"
+    )
     parser.add_argument("--journal", type=Path, default=Path("mailboxes.journal"), help="file that knows what is done")
     parser.add_argument("--secrets", type=Path, default=Path("passwords.csv"), help="where the new passwords go")
     run(main, parser)

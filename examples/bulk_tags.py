@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from demo import connected, options, run
+from demo import connected, existing_file, options, run
 
 from mittwald_async import Mittwald, bulk, inventory
 
@@ -49,7 +49,7 @@ async def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = options(__doc__)
-    parser.add_argument("inventory", type=Path, nargs="?", default=Path("inventory.sqlite"), help="of a sweep")
+    parser.add_argument("inventory", type=existing_file, nargs="?", default=Path("inventory.sqlite"), help="of a sweep")
     parser.add_argument("--query", default=QUERY, help="SELECT with the columns id and description")
     parser.add_argument("--journal", type=Path, default=Path("tags.journal"), help="file that knows what is done")
     run(main, parser)

@@ -1,6 +1,6 @@
 """A site from nothing: project, WordPress, hostname; every step waits for the one before.
 
-python examples/create_site.py SERVER_ID www.example.org --email kim@example.org
+python examples/create_site.py www.example.org --server s-xxxxxx --email kim@example.org
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import secrets
 
-from demo import connected, options, run
+from demo import an_id, connected, email, hostname, options, run
 
 from mittwald_async import Mittwald
 from mittwald_async.models.app import AppVersion, SavedUserInput
@@ -57,7 +57,7 @@ async def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = options(__doc__)
-    parser.add_argument("server", nargs="?", help="id of the server (default: the account's first)")
-    parser.add_argument("hostname", nargs="?", default="www.example.org")
-    parser.add_argument("--email", default="kim@example.org", help="of the WordPress administrator")
+    parser.add_argument("hostname", nargs="?", type=hostname, default="www.example.org")
+    parser.add_argument("--server", type=an_id, metavar="ID", help="id of the server (default: the account's first)")
+    parser.add_argument("--email", type=email, default="kim@example.org", help="of the WordPress administrator")
     run(main, parser)

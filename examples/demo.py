@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from mittwald_async import Mittwald, MittwaldError
@@ -27,16 +28,53 @@ def options(description: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-def day(text: str) -> datetime:
-    """A date on the command line, midnight UTC."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+def hostname(text: str) -> str:
+    """A name such as `www.example.org`."""
+    if not re.fullmatch(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]", text, re.IGNORECASE):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a host name such as www.example.org")
+    return text.lower()
 
 
-def add_today(parser: argparse.ArgumentParser) -> None:
-    """`--on`: another day to count from, since the made-up account does not grow older."""
-    parser.add_argument(
-        "--on", type=day, default=datetime.now(UTC), metavar="DATE", help="count from this day (default: today)"
-    )
+def email(text: str) -> str:
+    """An address such as `kim@example.org`."""
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an email address")
+    return text
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
+
+
+def port(text: str) -> int:
+    """A TCP port."""
+    if positive(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port")
+    return int(text)
+
+
+def version(text: str) -> str:
+    """A version such as `8.4`."""
+    if not re.fullmatch(r"\d+(\.\d+)+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a version such as 8.4")
+    return text
+
+
+def an_id(text: str) -> str:
+    """An id of the API: short, such as `p-xxxxxx`, or a UUID."""
+    if not re.fullmatch(r"[a-z]{1,8}-[a-z0-9]{4,12}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an id such as p-xxxxxx")
+    return text
+
+
+def existing_file(text: str) -> Path:
+    """A file that is there."""
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text!r}")
+    return Path(text)
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 
-from demo import connected, options, run
+from demo import connected, hostname, options, run
 
 
 async def main(arguments: argparse.Namespace) -> None:
@@ -31,6 +31,6 @@ async def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = options(__doc__)
-    parser.add_argument("host", nargs="?", help="(default: the first domain of the account)")
+    parser.add_argument("host", type=hostname, nargs="?", help="(default: the first domain of the account)")
     parser.add_argument("token", nargs="?", default="token", help="what the certificate authority wants to see")
     run(main, parser)

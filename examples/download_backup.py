@@ -11,7 +11,7 @@ import argparse
 import hashlib
 from pathlib import Path
 
-from demo import connected, options, run
+from demo import an_id, connected, options, run
 
 from mittwald_async import Mittwald
 from mittwald_async.models.backup import ProjectBackup
@@ -50,6 +50,6 @@ async def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = options(__doc__)
-    parser.add_argument("project", nargs="?", help="id of the project (default: the first there is)")
+    parser.add_argument("project", type=an_id, nargs="?", help="id of the project (default: the first there is)")
     parser.add_argument("--to", type=Path, default=Path("backups"), metavar="DIR", help="(default: backups)")
     run(main, parser)

@@ -11,7 +11,7 @@ import argparse
 import getpass
 import sys
 
-from demo import options, run
+from demo import email, options, run
 
 from mittwald_async import Mittwald, PasswordLogin
 from mittwald_async.emulator import Emulator
@@ -58,5 +58,5 @@ async def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = options(__doc__)
-    parser.add_argument("email", nargs="?", help="of the account")
+    parser.add_argument("email", type=email, nargs="?", help="of the account")
     run(main, parser)

@@ -12,7 +12,7 @@ import argparse
 import asyncio
 import time
 
-from demo import connected, options, run
+from demo import connected, options, positive, run
 
 from mittwald_async import AttemptEnded, Event, Mittwald, fan_out
 
@@ -63,6 +63,6 @@ async def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = options(__doc__)
-    parser.add_argument("--calls", type=int, help="how many (default: 100, or 50 with --demo)")
+    parser.add_argument("--calls", type=positive, help="how many (default: 100, or 50 with --demo)")
     parser.add_argument("--pace", choices=("burst", "smooth"), default="burst", help="(default: burst)")
     run(main, parser)

@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator
 
 from aiohttp import ClientSession, web
-from demo import connected, options, run
+from demo import connected, options, port, run
 
 from mittwald_async import Mittwald, inventory
 from mittwald_async.errors import NotFoundError, RateLimitError, StatusError
@@ -103,5 +103,5 @@ async def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = options(__doc__)
-    parser.add_argument("--port", type=int, default=8000, help="(default: 8000)")
+    parser.add_argument("--port", type=port, default=8000, help="(default: 8000)")
     run(main, parser)

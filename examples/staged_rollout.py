@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from create_site import newest_wordpress
-from demo import connected, options, run
+from demo import an_id, connected, existing_file, options, positive, run
 
 from mittwald_async import bulk
 from mittwald_async.models.app import SavedUserInput
@@ -94,8 +94,10 @@ async def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = options(__doc__)
-    parser.add_argument("server", nargs="?", help="id of the server (default: the account's first)")
-    parser.add_argument("table", type=Path, nargs="?", help=".csv with a column `hostname`")
-    parser.add_argument("--first", type=int, default=2, metavar="N", help="sites that go first (default: %(default)s)")
+    parser.add_argument("--server", type=an_id, metavar="ID", help="id of the server (default: the account's first)")
+    parser.add_argument("table", type=existing_file, nargs="?", help=".csv with a column `hostname`")
+    parser.add_argument(
+        "--first", type=positive, default=2, metavar="N", help="sites that go first (default: %(default)s)"
+    )
     parser.add_argument("--journal", type=Path, default=Path("sites.journal"), help="file that knows what is done")
     run(main, parser)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 
-from demo import connected, options, run
+from demo import connected, options, positive, run, version
 
 from mittwald_async import Mittwald, fan_out, fan_out_items
 from mittwald_async.errors import MittwaldError
@@ -38,7 +38,7 @@ async def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = options(__doc__)
-    parser.add_argument("version", nargs="?", default="8.4", help="(default: 8.4)")
-    parser.add_argument("--most", type=int, default=3, help="databases to change at most (default: 3)")
+    parser.add_argument("version", type=version, nargs="?", default="8.4", help="(default: 8.4)")
+    parser.add_argument("--most", type=positive, default=3, help="databases to change at most (default: 3)")
     parser.add_argument("--yes", action="store_true", help="change them")
     run(main, parser)

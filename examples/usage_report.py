@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from datetime import timedelta
 
-from demo import connected, options, run
+from demo import connected, options, positive, run
 
 from mittwald_async import fan_out
 from mittwald_async.metrics import MetricsError
@@ -41,5 +41,5 @@ async def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = options(__doc__)
-    parser.add_argument("--days", type=int, default=7, help="(default: 7)")
+    parser.add_argument("--days", type=positive, default=7, help="(default: 7)")
     run(main, parser)

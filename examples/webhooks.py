@@ -17,7 +17,7 @@ import sys
 from uuid import uuid4
 
 from aiohttp import ClientSession, web
-from demo import options, run
+from demo import options, port, run
 
 from mittwald_async import Mittwald, MittwaldError
 from mittwald_async.emulator import Emulator, Fault
@@ -106,5 +106,5 @@ async def main(arguments: argparse.Namespace) -> None:
 
 if __name__ == "__main__":
     parser = options(__doc__)
-    parser.add_argument("--port", type=int, default=8000, help="(default: 8000)")
+    parser.add_argument("--port", type=port, default=8000, help="(default: 8000)")
     run(main, parser)

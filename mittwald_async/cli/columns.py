@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from rich.cells import cell_len
 
-GAP = 1
+GAP = 2
 """Cells between two columns."""
 _PROSE_WORDS = 3
 """From so many words on, a cell is prose."""

@@ -77,12 +77,20 @@ def as_table(value: Any) -> str:
         pairs = [(name, _cell(part)) for name, part in cast("dict[str, Any]", value).items()]
         return table_text(("property", "value"), pairs, note=message)
     rows = _objects(value)
-    heads = list(dict.fromkeys(name for row in rows for name in row))
+    heads = sorted(dict.fromkeys(name for row in rows for name in row), key=_rank)
     simple = [head for head in heads if not any(isinstance(row.get(head), (dict, list)) for row in rows)] or heads
     if len(simple) < len(heads):
         nested = [head for head in heads if head not in simple]
         message(f"nested and left out: {', '.join(nested)}; --fields picks from them")
     return table_text(simple, [[_cell(row.get(head)) for head in simple] for row in rows], note=message)
+
+
+_FIRST = ("shortId", "name", "description", "hostname", "domain", "address", "status", "id")
+"""What people know things by, and want to know of them: these columns are the last for which there is no room."""
+
+
+def _rank(head: str) -> int:
+    return _FIRST.index(head) if head in _FIRST else len(_FIRST)
 
 
 def as_csv(value: Any) -> str:

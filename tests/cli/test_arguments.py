@@ -229,10 +229,15 @@ def test_fields_and_forms(command: Command) -> None:
 
 
 def test_fields_that_nothing_has_and_forms_that_are_unknown(command: Command) -> None:
-    code, _, err = command("call", "project-list-projects", "--fields", "shortid")
-    assert (code, err) == (2, "mittwald-async: --fields: nothing has 'shortid'; did you mean shortId?\n")
+    code, _, err = command("call", "project-list-projects", "--fields", "descripton")
+    assert (code, err) == (2, "mittwald-async: --fields: nothing has 'descripton'; did you mean description?\n")
     code, _, err = command("call", "project-list-projects", "--output", "xml")
     assert (code, err) == (2, "mittwald-async: --output: 'xml' is unknown; there is json, table, csv, yaml\n")
+
+
+def test_tables_of_fields_keep_their_order_but_for_what_names_things(command: Command) -> None:
+    lines = command("call", "project-list-projects", "--fields", "status,createdAt,shortId", "--output", "table")[1]
+    assert lines.split()[:3] == ["shortId", "status", "createdAt"]
 
 
 def test_places_lead_inside_answers() -> None:

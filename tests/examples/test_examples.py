@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import re
@@ -10,8 +9,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tomllib
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -41,11 +40,6 @@ def demo(name: str, *arguments: str, folder: Path) -> str:
     return done.stdout
 
 
-def in_days(days: int) -> str:
-    """A date as many days from now: the demo's account is of today."""
-    return (datetime.now(UTC) + timedelta(days=days)).strftime("%Y-%m-%d")
-
-
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_help_explains(name: str, tmp_path: Path) -> None:
     done = started(name, "--help", folder=tmp_path)
@@ -67,34 +61,6 @@ def test_an_example_is_short(name: str) -> None:
     assert len((EXAMPLES / f"{name}.py").read_text(encoding="utf-8").splitlines()) < 140
 
 
-def test_certificates_come_as_csv_soonest_first(tmp_path: Path) -> None:
-    text = demo("expiring_certificates", "--on", in_days(15), "--within", "20", folder=tmp_path)
-    rows = list(csv.DictReader(text.splitlines()))
-    days = [int(row["days"]) for row in rows]
-    assert days == sorted(days)
-    assert rows
-    assert days[-1] <= 20
-    assert all(row["customer"] and row["project"].startswith("p-") for row in rows)
-
-
-def test_backups_that_are_old_or_missing_are_named_and_exit_with_1(tmp_path: Path) -> None:
-    done = started("backup_audit", "--demo", folder=tmp_path)
-    *lines, last = done.stdout.splitlines()
-    assert done.returncode == 1, done.stderr
-    assert [line.split("  ")[-1].strip() for line in lines] == ["no schedule", "no schedule"]
-    assert last == "20 projects, 2 to look at"
-    later = started("backup_audit", "--demo", "--on", in_days(10), folder=tmp_path).stdout.splitlines()
-    assert sum("newest backup is 10." in line for line in later) == 20
-
-
-def test_access_is_reported_by_person(tmp_path: Path) -> None:
-    rows = list(csv.DictReader(demo("access_report", folder=tmp_path).splitlines()))
-    assert {row["kind"] for row in rows} == {"customer", "project", "ssh", "sftp"}
-    assert all(row["where"] and row["who"] for row in rows)
-    some = list(csv.DictReader(demo("access_report", "--person", "jonas", folder=tmp_path).splitlines()))
-    assert some == [row for row in rows if "jonas" in row["who"].lower()] != []
-
-
 def test_a_login_asks_for_the_second_factor_once(tmp_path: Path) -> None:
     lines = demo("login", folder=tmp_path).splitlines()
     assert lines[:2] == ["asked for the second factor", "logged in as Emre Richter"]
@@ -108,31 +74,6 @@ def test_a_webhook_is_taken_once_and_a_changed_one_not_at_all(tmp_path: Path) ->
     lines = demo("webhooks", folder=tmp_path).splitlines()
     assert {"genuine: 204", "again: 204", "changed: 401"} <= set(lines)
     assert sum(line.startswith("ExtensionAddedToContext ") for line in lines) == 1
-
-
-def test_php_versions_name_the_old_sites_only(tmp_path: Path) -> None:
-    lines = demo("php_versions", "--older-than", "8.1", folder=tmp_path).splitlines()
-    versions = [line for line in lines if line.startswith("PHP ")]
-    assert len(versions) > 2
-    assert any(line.startswith("    ") for line in lines)
-    for line in versions:
-        old = line.split()[1] < "8.1"
-        assert line.endswith("update:") == old
-
-
-def test_storage_adds_up(tmp_path: Path) -> None:
-    head, *lines = demo("storage_report", folder=tmp_path).splitlines()
-    assert head.split() == ["customer", "web", "backups", "mysql", "sum", "(GiB)"]
-    assert lines
-    for line in lines:
-        web, backups, mysql, total = (float(part) for part in line.split()[-4:])
-        assert abs(web + backups + mysql - total) < 0.21
-
-
-def test_the_audit_names_what_is_missing(tmp_path: Path) -> None:
-    *lines, last = demo("dns_audit", folder=tmp_path).splitlines()
-    assert all(re.fullmatch(r"\S+ +lacks (SPF|DMARC|CAA)(, (DMARC|CAA))*", line) for line in lines)
-    assert last.endswith(f"{len(lines)} domains lack something")
 
 
 def test_databases_are_upgraded_on_yes(tmp_path: Path) -> None:
@@ -154,6 +95,55 @@ def test_a_site_is_created_step_by_step(tmp_path: Path) -> None:
     assert lines[1].startswith("installing WordPress")
     assert "  ready" in lines
     assert lines[-1].startswith("https://www.example.org leads to a-")
+
+
+def test_a_site_gets_the_name_that_was_given(tmp_path: Path) -> None:
+    lines = demo("create_site", "shop.example.net", folder=tmp_path).splitlines()
+    assert lines[-1].startswith("https://shop.example.net leads to a-")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "complaint"),
+    [
+        ("create_site", ("not a host",), "'not a host' is not a host name such as www.example.org"),
+        ("create_site", ("--server", "www.example.org"), "is not an id such as p-xxxxxx"),
+        ("create_site", ("--email", "kim"), "'kim' is not an email address"),
+        ("bulk_mailboxes", ("missing.csv",), "there is no file 'missing.csv'"),
+        ("bulk_tags", ("missing.sqlite",), "there is no file 'missing.sqlite'"),
+        ("dns_challenge", ("example",), "'example' is not a host name"),
+        ("download_backup", ("my project",), "is not an id"),
+        ("login", ("kim",), "is not an email address"),
+        ("rate_limit", ("--calls", "0"), "'0' is not a whole number from 1 on"),
+        ("service", ("--port", "70000"), "'70000' is not a port"),
+        ("staged_rollout", ("missing.csv",), "there is no file 'missing.csv'"),
+        ("upgrade_mysql", ("eight",), "'eight' is not a version such as 8.4"),
+        ("usage_report", ("--days", "-3"), "'-3' is not a whole number from 1 on"),
+        ("webhooks", ("--port", "http"), "'http' is not a whole number"),
+    ],
+)
+def test_wrong_arguments_are_named_before_anything_is_done(
+    name: str, arguments: tuple[str, ...], complaint: str, tmp_path: Path
+) -> None:
+    done = started(name, "--demo", *arguments, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert complaint in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_dockerfile_installs_what_it_runs() -> None:
+    """It cannot be built here: that what its lines name is there, and that the secret is not in it."""
+    lines = (EXAMPLES / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    words = {line.split()[0] for line in lines if line and not line.startswith("#")}
+    assert words <= {"FROM", "COPY", "RUN", "USER", "WORKDIR", "VOLUME", "ENTRYPOINT"}
+    text = "\n".join(lines)
+    declared = tomllib.loads((EXAMPLES.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (extras,) = re.findall(r"/source\[([\w,]+)\]", text)
+    assert set(extras.split(",")) <= set(declared["optional-dependencies"])
+    (program,) = json.loads(text.partition("ENTRYPOINT ")[2])
+    assert Path(program).name in declared["scripts"]
+    (python,) = set(re.findall(r"FROM python:(\d\.\d+)-slim", text))
+    assert f"Programming Language :: Python :: {python}" in declared["classifiers"]
+    assert "TOKEN" not in text
 
 
 def test_passwords_change_only_on_yes(tmp_path: Path) -> None:

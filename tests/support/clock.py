@@ -54,6 +54,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Threads live in real time: a limit of virtual seconds, which Python 3.12 and later set, is over at once."""
+        await super().shutdown_default_executor()
+
 
 class VirtualClock:
     """The running loop's time as a `Clock` to hand in."""

@@ -41,6 +41,21 @@ def test_threads_still_reach_the_loop() -> None:
     assert run_virtual(main()) == 7
 
 
+def test_a_thread_that_is_still_busy_in_the_end_is_waited_for() -> None:
+    """Joining it has a limit of 300 s, in Python 3.12 and later: those of the loop, which pass at once."""
+    ended: list[bool] = []
+
+    def busy() -> None:
+        time.sleep(0.05)
+        ended.append(True)
+
+    async def main() -> None:
+        asyncio.get_running_loop().run_in_executor(None, busy)
+
+    run_virtual(main())
+    assert ended
+
+
 def test_a_stuck_program_is_an_error_and_not_a_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.support.clock._STUCK_AFTER", 0.01)
 

@@ -1,0 +1,186 @@
+"""Tables fit their terminal without breaking an id; nothing that a server sends moves a terminal's cursor."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import unicodedata
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mittwald_async.cli.columns import GAP, Column, fit
+from mittwald_async.cli.failures import grouped
+from mittwald_async.cli.output import for_terminal, table_text
+from mittwald_async.inventory import Failure
+
+from .conftest import Command, faults
+from .test_progress import on_a_terminal
+
+WORD = st.text("abc-0189", min_size=1, max_size=30)
+CELL = st.lists(WORD, max_size=6).map(" ".join)
+UUID = "0b4dd8f1-5b9c-4d53-9a3d-0d1a9ad2c8e1"
+
+
+@given(
+    st.integers(1, 5).flatmap(lambda n: st.lists(st.lists(CELL, min_size=n, max_size=n), max_size=4)),
+    st.integers(20, 120),
+)
+def test_columns_fit_and_no_word_is_broken(rows: list[list[str]], width: int) -> None:
+    heads = [f"head{number}" for number in range(len(rows[0]) if rows else 1)]
+    columns = [Column(head, [row[number] for row in rows]) for number, head in enumerate(heads)]
+    shown = fit(columns, width)
+    assert shown[0] is columns[0]
+    assert all(column.width >= column.narrowest for column in shown)
+    needed = sum(column.width for column in shown) + GAP * (len(shown) - 1)
+    assert needed <= width or len(shown) == 1
+    if (
+        sum(column.width for column in [Column(one.head, one.cells) for one in columns]) + GAP * (len(columns) - 1)
+        <= width
+    ):
+        assert shown == columns
+
+
+def test_on_a_narrow_terminal_prose_is_wrapped_and_ids_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    said: list[str] = []
+    rows = [(UUID, "a description of some length that goes on and on, until it ends", f"mw.group.{'x' * 40}")]
+    lines = table_text(("id", "description", "method"), rows, note=said.append).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert UUID in lines[1]
+    assert said == ["no room for: method; a wider terminal or a pipe shows all"]
+    monkeypatch.setenv("COLUMNS", "200")
+    assert len(table_text(("id", "description", "method"), rows).splitlines()) == 2
+
+
+@pytest.mark.parametrize("columns", ["80", "120"])
+@pytest.mark.parametrize(
+    "line", ["operations mysql user", "check --list", "plan --list", "tables", "operations mail-create-mail-address"]
+)
+def test_every_table_fits(server: str, tmp_path: Path, columns: str, line: str) -> None:
+    code, shown = on_a_terminal(server, tmp_path, *line.split(), COLUMNS=columns, TERM="xterm")
+    assert code == 0
+    text = re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).replace("\r\n", "\n")
+    prose = ("lost answers", "no room for", "Each view", "http")
+    drawn = [one for one in text.splitlines() if not one.startswith(prose) and "https://" not in one]
+    assert len(drawn) > 5
+    assert max(map(len, drawn)) <= int(columns)
+
+
+@pytest.mark.parametrize("character", ["\x1b", "\x07", "\x7f", "\x9b", "\u202e", "\u2066", "\u200f", "\u2028", "\r"])
+def test_what_moves_a_terminal_is_shown_as_text(character: str) -> None:
+    assert for_terminal(f"a{character}b") == f"a\\u{ord(character):04x}b"
+
+
+@given(st.text())
+def test_nothing_else_is_touched(text: str) -> None:
+    shown = for_terminal(text)
+    assert not [one for one in shown if unicodedata.category(one) == "Cc" and one not in "\n\t"]
+    kept = [one for one in text if unicodedata.category(one)[0] in "LMNPSZ" and one not in "\u2028\u2029"]
+    assert not set(kept) - set(shown)
+
+
+EVIL = "x\x9b31m\u202egnp.exe"
+
+
+def test_answers_are_escaped_on_terminals_and_untouched_in_pipes(server: str, command: Command, tmp_path: Path) -> None:
+    body = json.dumps({"id": "p-1", "description": EVIL}, ensure_ascii=False)
+    with faults(server, {"operation": "project-get-project", "status": 200, "body": body}):
+        for form in ("json", "table", "yaml", "csv"):
+            arguments = ("call", "project-get-project", "projectId=p-1", "--output", form)
+            _, shown = on_a_terminal(server, tmp_path, *arguments, TERM="xterm")
+            assert "\x9b" not in shown.decode()
+            assert "\u202e" not in shown.decode()
+            assert "\\u009b31m" in shown.decode()
+        assert json.loads(command("call", "project-get-project", "projectId=p-1")[1])["description"] == EVIL
+
+
+def test_no_colour_and_dumb_terminals_get_plain_text(server: str, tmp_path: Path) -> None:
+    for variables in ({"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}):
+        _, shown = on_a_terminal(server, tmp_path, "operations", "mysql", "user", **variables)
+        assert b"\x1b[3" not in shown
+        assert b"database-list-mysql-users" in shown
+
+
+def failure(resource: str, owner: str, error: str) -> Failure:
+    return Failure(
+        resource=resource,
+        operation="x",
+        owner=owner,
+        customer_id=None,
+        project_id=owner,
+        status=403,
+        error=error,
+        at=datetime(2027, 1, 1, tzinfo=UTC),
+    )
+
+
+def test_failures_are_grouped_by_resource_and_reason() -> None:
+    many = [
+        failure("backup", f"p-aaaa{n:02}", f"403: p-aaaa{n:02} may not be read (trace {n:032x})") for n in range(20)
+    ]
+    lines = list(
+        grouped([failure("domain", "p-bbbb", "500: broken"), *many, failure("backup", "p-cccc", "500: broken")])
+    )
+    assert lines == [
+        f"backup: 20 lists, such as that of p-aaaa00: {many[0].error}",
+        "domain of p-bbbb: 500: broken",
+        "backup of p-cccc: 500: broken",
+    ]
+
+
+def test_a_sweep_says_a_refused_kind_once(command: Command, server: str) -> None:
+    with faults(server, {"operation": "backup-list-project-backups", "status": 403}):
+        code, out, err = command("sweep", "-r", "project", "-r", "backup")
+        assert code == 3
+        assert (
+            [line for line in err.splitlines() if line.startswith("failed:")]
+            == [line for line in err.splitlines() if line.startswith("failed: backup: 12 lists, such as that of ")]
+            != []
+        )
+        assert "12 lists failed" in out
+        code, out, _ = command("sweep", "-r", "project", "-r", "backup", "--json")
+        assert len(json.loads(out.splitlines()[-1])["failures"]) == 12
+
+
+def test_quiet_is_one_line(command: Command) -> None:
+    code, out, err = command("sweep", "-r", "project", "-r", "domain", "--quiet")
+    assert (code, err) == (0, "")
+    assert re.fullmatch(r"\d+ rows, \d+ requests .*→ inventory.sqlite\n", out)
+    code, out, err = command("sweep", "-r", "project", "-r", "domain", "--quiet", "--resume-or-new")
+    assert (code, err) == (0, "")
+    assert "→ inventory.sqlite" in out
+
+
+def test_rows_go_to_standard_output(command: Command, tmp_path: Path) -> None:
+    code, out, err = command("sweep", "-r", "domain", "-o", "-")
+    assert code == 0
+    assert {json.loads(line)["resource"] for line in out.splitlines()} == {"domain"}
+    assert err.endswith("→ standard output\n")
+    code, out, _ = command("sweep", "-r", "domain", "-o", "/dev/stdout", "--format", "csv-raw")
+    assert code == 0
+    assert len(out.splitlines()) > 1
+    for arguments, complaint in (
+        (("--resume",), "nothing is kept"),
+        (("--format", "sqlite"), "is no text"),
+        (("--format", "csv"), "is one table"),
+        (("--json",), "leave --json out"),
+    ):
+        code, out, err = command("sweep", "-r", "domain", "-r", "project", "-o", "-", *arguments)
+        assert (code, out) == (2, "")
+        assert complaint in err
+    assert [path.name for path in tmp_path.iterdir()] == []
+
+
+def test_a_home_that_cannot_be_written_or_found_does_not_matter(server: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o500)
+    for path in (str(home), "/nonexistent", ""):
+        code, shown = on_a_terminal(server, tmp_path, "limits", HOME=path, XDG_CONFIG_HOME=path, XDG_CACHE_HOME=path)
+        assert code == 0, shown
+    assert list(home.iterdir()) == []

@@ -1,0 +1,19 @@
+"""A newcomer with the README and an hour: fourteen things are wanted, each by the lines that a person types."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.first_hour.tasks import TASKS
+from tests.first_hour.walk import walk
+
+BUSY = 6
+"""A machine that runs other tests beside is so many times slower."""
+
+
+def test_fourteen_tasks_one_after_the_other(tmp_path: Path) -> None:
+    outcomes = list(walk(tmp_path))
+    assert len(outcomes) == len(TASKS) == 14
+    assert [complaint for outcome in outcomes for complaint in outcome.complaints] == []
+    slow = [(one.task.wish, one.seconds) for one in outcomes if one.seconds > BUSY * one.task.seconds]
+    assert slow == []
