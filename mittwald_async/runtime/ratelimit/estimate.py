@@ -173,14 +173,14 @@ class Estimate:
         return max(1, floor // tuning.newcomer_part) + proof // tuning.newcomer_growth
 
     def _paced(self, now: float, end: float, spare: int) -> Turn:
-        others, tuning = self.others, self._tuning
+        others, tuning, left = self.others, self._tuning, end - now
+        slowed = self._slowed(left, spare)
         if others.count:
             spare -= others.tail + int(others.weight * self.in_flight)
         if spare < 1:
             return Turn(end, "window")
-        left = end - now
         shared = others.weight >= tuning.quiet_ratio and left > tuning.final_part * self.period
-        gap = (tuning.shared_gap_factor if shared else 1.0) * self._slowed(left, spare) * left / spare
+        gap = (tuning.shared_gap_factor if shared else 1.0) * slowed * left / spare
         small = (self.limit or 0) <= tuning.small_limit and self.period <= tuning.short_window
         if others.weight > 1 and small and (self.limit or 0) < tuning.few_in_a_window * (others.weight + 1):
             gap = max(gap, left * (others.weight + 1) / spare)  # Of so few, each takes no more than its part.
@@ -194,10 +194,10 @@ class Estimate:
         turn away whoever joins: the more, the further what remains has fallen below an even line. All clients see the
         same line, so their shares stay equal."""
         tuning = self._tuning
-        if self.period <= tuning.short_window or self.others.count < 2:
+        if self.period <= tuning.short_window or self.others.count < 2 or spare < 1:
             return 1.0
         below = max(1.0, left / self.period * (self.limit or 0) / spare)
-        return min(below**tuning.line_steepness, (self.others.count + 1) / tuning.shared_gap_factor)
+        return min(below**tuning.line_steepness, self.others.count + 1)
 
     @property
     def _resets_say_little(self) -> bool:
