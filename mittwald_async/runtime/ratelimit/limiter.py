@@ -16,12 +16,13 @@ from msgspec.structs import replace
 from ..budget_headers import X_RATELIMIT, BudgetHeaders
 from ..clock import Clock, SystemClock
 from ..errors import ClientStateError, RateLimitError
+from ..headers import retry_after
 from ..operation import RateLimit
 from .alarm import Alarm, ClockAlarm, LoopAlarm
 from .backoff import Backoff
 from .ceilings import Ceilings
 from .estimate import Estimate
-from .headers import HeaderReader, read_pause
+from .headers import HeaderReader
 from .policy import DEFAULT, Policy, RateLimitStatus, RateLimitWait
 from .route_budgets import MOST_ROUTES, RouteBudgets
 from .scheduler import PriorityQueue, Scheduler, pause_too_long, wait_too_long
@@ -86,7 +87,7 @@ class Slot(msgspec.Struct, eq=False):
                 else:
                     limiter.in_flight -= 1
             else:
-                limiter.learn(self, status, reading, read_pause(headers) if status == 429 else None)
+                limiter.learn(self, status, reading, retry_after(headers) if status == 429 else None)
         return reading
 
     def release(self, *, sent: bool = True) -> None:

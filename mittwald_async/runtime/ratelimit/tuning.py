@@ -37,10 +37,8 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     plenty_part: float = 0.05
     """Part of the limit that must remain as well for that."""
     suspicious_gap: float = 0.25
-    """Seconds between the first calls of a client that finds few calls left in a window begun by others."""
-    suspicious_part: float = 0.5
-    """The same as a part of the even gap of all clients, if that is longer: a company that spreads what is left shows
-    itself within two of them, most likely."""
+    """Seconds between the first calls of a client that finds few calls left in a window begun by others, at least; they
+    grow to what would be an even gap of all clients."""
     suspicious_gap_above: int = 64
     """Remaining calls below which they are spread over the whole window instead."""
 
