@@ -104,7 +104,7 @@ class Contention:
             gone: calls since we came to this window, whoever made them.
             own: our calls known to be over, and those of which nobody knows whether they were counted.
             in_flight: our calls in flight.
-            remaining: as this answer says.
+            remaining: the least seen so far.
             now: the time.
             number: the number of the call that was answered; `None` if that tells nothing.
             latest: the number of the latest call sent.
@@ -112,8 +112,7 @@ class Contention:
         if number is not None and number <= self._number_base:
             number = None  # Of a window before.
         if not self.hiding and in_flight >= self._tuning.hiding:
-            self.hiding, self.marked, self.mark = in_flight, latest, remaining
-            self._mark_gone, self.own_above = gone, own
+            self.set_mark(gone, own, in_flight, remaining, latest)
         self.foreign = max(self.foreign, gone - own - in_flight)
         if self.foreign <= self._excused and not self.last_foreign:
             self._conclude_alone(limit)
@@ -126,6 +125,11 @@ class Contention:
             self._conclude_alone(limit)
         else:
             self._conclude_others(limit, own)
+
+    def set_mark(self, gone: int, own: int, in_flight: int, remaining: int, latest: int) -> None:
+        """Mark what remains now; the arguments are those of `look`."""
+        self.hiding, self.marked, self.mark = in_flight, latest, remaining
+        self._mark_gone, self.own_above = gone, own
 
     def over(self, number: int | None, remaining: int | None) -> None:
         """A call of ours is over.

@@ -301,7 +301,10 @@ class Estimate:
         if others.proof == self._tuning.alone_after:
             self._see_whether_steady()
         if remaining < floor or sent_at >= self._floor_at:
-            self.floor, self._floor_at = remaining, now
+            floor = self.floor = remaining
+            self._floor_at = now
+        if not others.hiding and self.in_flight >= self._tuning.hiding:
+            others.set_mark(self._baseline - floor, self.own, self.in_flight, floor, self.number)
         if now + reset < self._observed_end:
             self._observed_end = now + reset
             self._stated_end = min(stated_end, self._observed_end)

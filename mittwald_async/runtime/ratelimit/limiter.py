@@ -22,7 +22,7 @@ from .alarm import Alarm, ClockAlarm, LoopAlarm
 from .backoff import Backoff
 from .ceilings import Ceilings
 from .estimate import Estimate
-from .headers import HeaderReader
+from .headers import MOST_SECONDS, HeaderReader
 from .policy import DEFAULT, Policy, RateLimitStatus, RateLimitWait
 from .route_budgets import MOST_ROUTES, RouteBudgets
 from .scheduler import PriorityQueue, Scheduler, pause_too_long, wait_too_long
@@ -352,6 +352,8 @@ class Limiter:
                 slot.budget = budget = target
                 slot.probe, slot.number = target.estimate.sent(now), target.estimate.number
         if status == 429:
+            if wait is not None and wait > MOST_SECONDS:
+                wait = None  # Sooner a mistake than a wish; one bogus answer must not stop a token for days.
             self._refused(slot, now, reading, wait)
         else:
             self._passed(slot)
