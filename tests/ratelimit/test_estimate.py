@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import inf
+
+import pytest
 
 from mittwald_async.runtime.operation import RateLimit
 from mittwald_async.runtime.ratelimit.consumption import Consumption
@@ -205,13 +208,54 @@ def test_a_newcomer_to_a_window_with_plenty_left_does_not_wait_for_proof_that_it
         assert when(estimate, 0.0) == TUNING.patience
 
 
-def test_a_newcomer_to_a_window_with_little_left_goes_gently_for_eight_answers() -> None:
-    estimate, at = opened(remaining=200, reset=599, limit=3000), 0.0
+def test_a_newcomer_to_a_window_with_little_left_looks_around_longer_the_longer_it_calls() -> None:
+    estimate, at, went = opened(remaining=200, reset=599, limit=3000), 0.0, list[float]()
     for used in range(8):
         at = max(at, when(estimate, at))
-        estimate.answered(at, at, told(199 - used, 599 - int(at), 3000), estimate.sent(at))
-    assert 1.5 < at <= 2.0  # A quarter of a second from one to the next.
+        went.append(at)
+        estimate.answered(at, at, told(199 - used, 599 - int(at), 3000), estimate.sent(at), used + 1)
+    assert went[2] <= 2.0  # Who makes a few calls only is not kept waiting.
+    gaps = [later - sooner for sooner, later in pairwise(went)]
+    assert gaps == sorted(gaps)
+    assert 8.0 < at <= 20.0  # Whoever spread 200 calls over 600 s would have made a few in that time.
     assert when(estimate, at) == at
+
+
+def test_who_came_late_to_a_window_does_not_rush_into_the_next() -> None:
+    estimate = opened(remaining=5, reset=10, limit=3000)
+    estimate.answered(10.0, 10.1, told(2999, 600, 3000), estimate.sent(10.0), 2)
+    assert estimate.others.suspect
+    assert when(estimate, 10.1) > 10.1  # The others, who know each other, begin with it as well.
+
+
+def test_a_call_of_others_shows_however_many_of_ours_are_in_flight() -> None:
+    estimate = opened(remaining=2999, limit=3000, reset=600)
+    for n in range(40):
+        estimate.sent(0.0)
+        assert estimate.number == n + 2
+    numbers = list(range(2, 42))
+    left = [3000 - n for n in numbers]
+    left[20:] = [one - 1 for one in left[20:]]  # One call of somebody else came in between.
+    for at in (3, 2, 1, 0, *range(39, 3, -1)):  # Answers come in any order.
+        estimate.answered(0.0, 0.1, told(left[at], 600, 3000), False, numbers[at])
+        estimate.sent(0.1)  # And there are always as many in flight.
+        if estimate.others.foreign:
+            break
+    for number, one in zip(range(42, 82), range(left[-1] - 1, 0, -1), strict=False):
+        estimate.answered(0.1, 0.2, told(one, 600, 3000), False, number)
+    assert estimate.others.foreign == 1
+
+
+@pytest.mark.parametrize("clients", [1, 4, 33, 100])
+def test_a_crowd_slows_down_as_less_remains_than_on_an_even_line(clients: int) -> None:
+    estimate = opened(remaining=2999, limit=3000, reset=600)
+    estimate.others.count, estimate.others.weight = clients - 1, clients - 1
+    even, late = (estimate.next_turn(at).gap for at in (0.0, 300.0))
+    assert late <= even  # On the line or above it they go as two would.
+    estimate.floor = 600
+    assert estimate.next_turn(0.0).gap <= clients * 2 * 600 / (600 - 150 - clients)
+    if clients > 4:
+        assert estimate.next_turn(0.0).gap > 2 * 2 * 600 / 600
 
 
 def test_a_newcomer_to_an_old_window_keeps_few_in_flight_at_first() -> None:

@@ -7,11 +7,11 @@ import math
 import random
 from dataclasses import dataclass, field
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mittwald_async.runtime.operation import RateLimit
-from mittwald_async.runtime.ratelimit import Limiter, Policy, Slot
+from mittwald_async.runtime.ratelimit import TUNING, Limiter, Policy, Slot
 from mittwald_async.runtime.ratelimit.estimate import Estimate
 from tests.support.clock import run_virtual
 
@@ -160,7 +160,7 @@ def test_whatever_the_server_claims_there_is_always_a_next_time(
             estimate.lost(at + 0.1, probe)
         at += 0.1
         assert estimate.in_flight == 0
-        assert 0 <= estimate.others.count <= 32
+        assert 0 <= estimate.others.count <= TUNING.most_others
 
 
 _STEP = st.tuples(
@@ -172,17 +172,23 @@ _STEP = st.tuples(
 
 
 @_calm
-@given(steps=st.lists(_STEP, max_size=60))
-def test_the_short_way_comes_to_the_same_as_the_long_one(steps: list[tuple[str, int, float, int]]) -> None:
-    """Two windows hear the same; one is asked in the ordinary case without questions, the other always with them."""
+@given(steps=st.lists(_STEP, max_size=60), before=st.sampled_from([(200, 80), (3000, 1), (3000, 5), (790, 3)]))
+@example(steps=[("send", 0, 0.0, 0)] * 30 + [("answer", 0, 0.0, 0)] * 30, before=(3000, 1))
+@example(steps=[("send", 0, 0.0, 0)] * 6 + [("send", 0, 0.0, 3)] * 6 + [("answer", 2, 0.0, 0)] * 12, before=(3000, 5))
+def test_the_fast_path_comes_to_the_same_as_the_slow_one(
+    steps: list[tuple[str, int, float, int]], before: tuple[int, int]
+) -> None:
+    """Two estimates hear the same; one is asked in the ordinary case without questions, the other always with them."""
     short, long = Estimate(random=lambda: 0.5), Estimate(random=lambda: 0.5)
-    for n in range(80):
+    limit, answers = before
+    for n in range(answers):
         for estimate in (short, long):
-            estimate.answered(0.0, 0.0, RateLimit(200, 199 - n, 10.0), estimate.sent(0.0), n + 1)
+            estimate.answered(0.0, 0.0, RateLimit(limit, limit - 1 - n, 10.0), estimate.sent(0.0), n + 1)
+    remaining = limit - answers - 1
     assert short.try_send_fast(0.0)
-    assert short.observe_fast(0.0, 0.0, RateLimit(200, 119, 10.0))
-    long.answered(0.0, 0.0, RateLimit(200, 119, 10.0), long.sent(0.0), 81)
-    remaining, at, out = 119, 0.0, list[tuple[float, int, bool, int]]()
+    assert short.observe_fast(0.0, 0.0, RateLimit(limit, remaining, 10.0), answers + 1)
+    long.answered(0.0, 0.0, RateLimit(limit, remaining, 10.0), long.sent(0.0), answers + 1)
+    at, out = 0.0, list[tuple[float, int, bool, int]]()
     for what, number, later, foreign in steps:
         at += later
         if what == "send" and when(long, at) <= at:
@@ -193,22 +199,22 @@ def test_the_short_way_comes_to_the_same_as_the_long_one(steps: list[tuple[str, 
             out.append((at, remaining, probe, long.number))
         elif out and what != "send":
             sent_at, left, probe, turn = out.pop(number % len(out))
-            told = RateLimit(200, max(left, 0), max(0.0, 10.0 - sent_at % 10.0))
+            told = RateLimit(limit, max(left, 0), max(0.0, 10.0 - sent_at % 10.0))
             if what == "answer":
-                if probe or not short.observe_fast(sent_at, at, told):
+                if probe or not short.observe_fast(sent_at, at, told, turn):
                     short.answered(sent_at, at, told, probe, turn)
                 long.answered(sent_at, at, told, probe, turn)
             else:
                 for estimate in (short, long):
                     if what == "lose":
-                        estimate.lost(at, probe)
+                        estimate.lost(at, probe, turn)
                     elif what == "refuse":
-                        estimate.refused(sent_at, at, None, probe)
+                        estimate.refused(sent_at, at, None, probe, number=turn)
                     else:
                         estimate.answered(sent_at, at, None, probe, turn)
         for name in ("limit", "floor", "in_flight", "own", "end", "number", "throttled"):
             assert getattr(short, name) == getattr(long, name), name
-        for name in ("foreign", "count"):
+        for name in ("foreign", "count", "proof", "hiding"):
             assert getattr(short.others, name) == getattr(long.others, name), name
         assert when(short, at) == when(long, at)
 

@@ -17,17 +17,17 @@ class Contention:
     __slots__ = (
         "_excused",
         "_last_own",
-        "_mark",
         "_mark_gone",
         "_number_base",
-        "_own_above",
         "_tuning",
         "consumption",
         "count",
         "foreign",
         "hiding",
         "last_foreign",
+        "mark",
         "marked",
+        "own_above",
         "proof",
         "suspect",
         "tail",
@@ -61,9 +61,11 @@ class Contention:
         """Calls that were in flight at the marked remainder and are not over yet; 0: none is marked."""
         self.marked: int = 0
         """The number of the latest of them."""
-        self._mark = 0
+        self.mark: int = 0
+        """The marked remainder."""
         self._mark_gone = 0
-        self._own_above = 0
+        self.own_above: int = 0
+        """Own calls that may have come before it."""
 
     def new_window(self, own: int, in_flight: int, number: int) -> None:
         """A window begins.
@@ -102,7 +104,7 @@ class Contention:
             gone: calls since we came to this window, whoever made them.
             own: our calls known to be over, and those of which nobody knows whether they were counted.
             in_flight: our calls in flight.
-            remaining: as this answer says.
+            remaining: the least seen so far.
             now: the time.
             number: the number of the call that was answered; `None` if that tells nothing.
             latest: the number of the latest call sent.
@@ -110,8 +112,7 @@ class Contention:
         if number is not None and number <= self._number_base:
             number = None  # Of a window before.
         if not self.hiding and in_flight >= self._tuning.hiding:
-            self.hiding, self.marked, self._mark = in_flight, latest, remaining
-            self._mark_gone, self._own_above = gone, own
+            self.set_mark(gone, own, in_flight, remaining, latest)
         self.foreign = max(self.foreign, gone - own - in_flight)
         if self.foreign <= self._excused and not self.last_foreign:
             self._conclude_alone(limit)
@@ -124,6 +125,11 @@ class Contention:
             self._conclude_alone(limit)
         else:
             self._conclude_others(limit, own)
+
+    def set_mark(self, gone: int, own: int, in_flight: int, remaining: int, latest: int) -> None:
+        """Mark what remains now; the arguments are those of `look`."""
+        self.hiding, self.marked, self.mark = in_flight, latest, remaining
+        self._mark_gone, self.own_above = gone, own
 
     def over(self, number: int | None, remaining: int | None) -> None:
         """A call of ours is over.
@@ -138,9 +144,9 @@ class Contention:
             self.hiding = 0
         elif number <= self.marked:
             self.hiding -= 1
-            self._own_above += remaining is None or remaining >= self._mark
+            self.own_above += remaining is None or remaining >= self.mark
             if not self.hiding:
-                self.foreign = max(self.foreign, self._mark_gone - self._own_above)
+                self.foreign = max(self.foreign, self._mark_gone - self.own_above)
 
     def _conclude_alone(self, limit: int) -> None:
         self.consumption.forget()

@@ -38,6 +38,8 @@ class Estimate:
         "_check_at",
         "_due",
         "_ends_regularly",
+        "_fast_above",
+        "_fast_most",
         "_first_window",
         "_floor_at",
         "_headerless",
@@ -99,6 +101,10 @@ class Estimate:
         self._headerless = 0
         self._due = -inf
         self._steady = False
+        self._fast_above: float = inf
+        """The fast path is taken while more than this remains,"""
+        self._fast_most: float = 0
+        """and fewer than this are in flight."""
         self._check_at = inf
         self._check_after = 0.0
 
@@ -173,19 +179,21 @@ class Estimate:
         return max(1, floor // tuning.newcomer_part) + proof // tuning.newcomer_growth
 
     def _paced(self, now: float, end: float, spare: int) -> Turn:
-        others, tuning = self.others, self._tuning
+        others, tuning, left = self.others, self._tuning, end - now
+        slowed = self._slowed(left, spare)
         if others.count:
             spare -= others.tail + int(others.weight * self.in_flight)
         if spare < 1:
             return Turn(end, "window")
-        left = end - now
         shared = others.weight >= tuning.quiet_ratio and left > tuning.final_part * self.period
-        gap = (tuning.shared_gap_factor if shared else 1.0) * self._slowed(left, spare) * left / spare
+        gap = (tuning.shared_gap_factor if shared else 1.0) * slowed * left / spare
         small = (self.limit or 0) <= tuning.small_limit and self.period <= tuning.short_window
         if others.weight > 1 and small and (self.limit or 0) < tuning.few_in_a_window * (others.weight + 1):
             gap = max(gap, left * (others.weight + 1) / spare)  # Of so few, each takes no more than its part.
         if others.suspect and spare > tuning.suspicious_gap_above:
-            gap = min(gap, max(tuning.suspicious_gap, tuning.suspicious_part * left / spare))
+            # A company that spreads what is left shows itself before the last of these, most likely.
+            growth = 2 * (others.proof / tuning.alone_after_when_suspicious) ** 2
+            gap = min(gap, max(tuning.suspicious_gap, growth * left / spare))
         at = self._due + gap
         return Turn(at, "pace", gap) if at < end else Turn(end, "window", gap)
 
@@ -194,10 +202,10 @@ class Estimate:
         turn away whoever joins: the more, the further what remains has fallen below an even line. All clients see the
         same line, so their shares stay equal."""
         tuning = self._tuning
-        if self.period <= tuning.short_window or self.others.count < 2:
+        if self.period <= tuning.short_window or self.others.count < 2 or spare < 1:
             return 1.0
         below = max(1.0, left / self.period * (self.limit or 0) / spare)
-        return min(below**tuning.line_steepness, (self.others.count + 1) / tuning.shared_gap_factor)
+        return min(below**tuning.line_steepness, self.others.count + 1)
 
     @property
     def _resets_say_little(self) -> bool:
@@ -222,7 +230,8 @@ class Estimate:
         if (
             not self._steady
             or self.floor is None
-            or self.floor - self.in_flight <= self._newcomer_headroom
+            or self.floor - self.in_flight <= self._fast_above
+            or self.in_flight >= self._fast_most
             or now >= self._stated_end + self.skew.offset
         ):
             return False
@@ -268,10 +277,10 @@ class Estimate:
         """Take in an answer that only says that a window ours alone goes on as expected: what `answered` comes to then,
         without its questions. False: it says more, and nothing was taken in; use `answered`."""
         floor, stated_end, remaining, reset = self.floor, self._stated_end, reading.remaining, reading.reset
+        others = self.others
         if (
             not self._steady
             or floor is None
-            or number <= self.others.marked
             or remaining is None
             or not reset
             or reading.limit is None
@@ -280,12 +289,22 @@ class Estimate:
             or self._baseline - remaining > self.own + self.in_flight
             or not self._opened_by <= sent_at <= stated_end
             or sent_at + reset > stated_end + self._tuning.rounding + self._tuning.slack
+            or (others.hiding == 1 and number <= others.marked)
         ):
             return False
         self.in_flight -= 1
         self.own += 1
+        others.proof += 1
+        if others.hiding and number <= others.marked:
+            others.hiding -= 1
+            others.own_above += remaining >= others.mark
+        if others.proof == self._tuning.alone_after:
+            self._see_whether_steady()
         if remaining < floor or sent_at >= self._floor_at:
-            self.floor, self._floor_at = remaining, now
+            floor = self.floor = remaining
+            self._floor_at = now
+        if not others.hiding and self.in_flight >= self._tuning.hiding:
+            others.set_mark(self._baseline - floor, self.own, self.in_flight, floor, self.number)
         if now + reset < self._observed_end:
             self._observed_end = now + reset
             self._stated_end = min(stated_end, self._observed_end)
@@ -398,14 +417,20 @@ class Estimate:
 
     def _see_whether_steady(self) -> None:
         """Whether this is the ordinary case, in which most questions need not be asked for every call: alone for long
-        enough to know it, nothing lost, refused or being tried. Only what is no part of that case can end it."""
+        enough to know it, or with plenty left; nothing lost, refused or being tried. Only what is no part of that case can
+        end it."""
         others, tuning = self.others, self._tuning
         self._steady = (
             tuning.fast_path
             and not self.rate.active
-            and others.proof >= tuning.alone_after
+            and others.proof > 0
             and not (others.count or others.foreign or others.last_foreign or self._uncertain or self.pause.probing)
         )
+        if others.proof >= tuning.alone_after:
+            self._fast_above, self._fast_most = self._newcomer_headroom, inf
+        else:
+            self._fast_above = max(tuning.plenty, tuning.plenty_part * (self.limit or 0))
+            self._fast_most = tuning.plenty // tuning.newcomer_part_of_plenty
 
     def _over(self, probe: bool, number: int | None, remaining: int | None = None) -> None:
         self.in_flight -= 1

@@ -19,7 +19,6 @@ MOST_SECONDS = 86_400.0
 EXEMPT = RateLimit(exempt=True)
 _NONE = BudgetHeaders(structured="")
 """No response has a header without a name."""
-_RETRY = "Retry-After"
 
 _log = logger("ratelimit")
 _complained: set[str] = set()
@@ -77,20 +76,6 @@ class HeaderReader:
             return EXEMPT
         until = _seconds(name_reset, reset) if self._seconds else _until(name_reset, reset, headers, wall)
         return _budget(name_limit, _count(name_limit, limit), _count(name_remaining, remaining), until)
-
-
-def read_pause(headers: Mapping[str, str]) -> float | None:
-    """Seconds that a refusal asks everybody to wait; `None` where it says nothing, or not in seconds.
-
-    Args:
-        headers: of any case.
-    """
-    text = headers.get(_RETRY)
-    if text is None:
-        text = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
-    if text is None or not text.strip()[:1].isdigit():
-        return None  # A date, most likely; whoever repeats the call reads it, with a clock.
-    return _seconds(_RETRY, text)
 
 
 def _budget(name: str, most: int | None, left: int | None, until: float | None) -> RateLimit | None:

@@ -16,12 +16,13 @@ from msgspec.structs import replace
 from ..budget_headers import X_RATELIMIT, BudgetHeaders
 from ..clock import Clock, SystemClock
 from ..errors import ClientStateError, RateLimitError
+from ..headers import retry_after
 from ..operation import RateLimit
 from .alarm import Alarm, ClockAlarm, LoopAlarm
 from .backoff import Backoff
 from .ceilings import Ceilings
 from .estimate import Estimate
-from .headers import HeaderReader, read_pause
+from .headers import MOST_SECONDS, HeaderReader
 from .policy import DEFAULT, Policy, RateLimitStatus, RateLimitWait
 from .route_budgets import MOST_ROUTES, RouteBudgets
 from .scheduler import PriorityQueue, Scheduler, pause_too_long, wait_too_long
@@ -86,7 +87,7 @@ class Slot(msgspec.Struct, eq=False):
                 else:
                     limiter.in_flight -= 1
             else:
-                limiter.learn(self, status, reading, read_pause(headers) if status == 429 else None)
+                limiter.learn(self, status, reading, retry_after(headers) if status == 429 else None)
         return reading
 
     def release(self, *, sent: bool = True) -> None:
@@ -351,6 +352,8 @@ class Limiter:
                 slot.budget = budget = target
                 slot.probe, slot.number = target.estimate.sent(now), target.estimate.number
         if status == 429:
+            if wait is not None and wait > MOST_SECONDS:
+                wait = None  # Sooner a mistake than a wish; one bogus answer must not stop a token for days.
             self._refused(slot, now, reading, wait)
         else:
             self._passed(slot)

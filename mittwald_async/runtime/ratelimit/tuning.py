@@ -37,10 +37,8 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     plenty_part: float = 0.05
     """Part of the limit that must remain as well for that."""
     suspicious_gap: float = 0.25
-    """Seconds between the first calls of a client that finds few calls left in a window begun by others."""
-    suspicious_part: float = 0.5
-    """The same as a part of the even gap of all clients, if that is longer: a company that spreads what is left shows
-    itself within two of them, most likely."""
+    """Seconds between the first calls of a client that finds few calls left in a window begun by others, at least; they
+    grow to what would be an even gap of all clients."""
     suspicious_gap_above: int = 64
     """Remaining calls below which they are spread over the whole window instead."""
 
@@ -61,8 +59,9 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     shared_gap_factor: float = 2.0
     """With others, calls are this much further apart than what is left would allow one client: so what remains lasts,
     and shows everybody when the window ends."""
-    line_steepness: float = 4.0
-    """Power of what is missing to an even line with which a crowd slows down: a hundred clients keep to a third of it."""
+    line_steepness: float = 2.5
+    """Power of what is missing to an even line with which a crowd slows down: a hundred clients keep to a fifth of it. A
+    higher one would halt them after a newcomer's burst, and the next would take the silence for an unused budget."""
     final_part: float = 0.2
     """The last part of a window, in which the pace uses all that is left."""
     quiet_ratio: float = 0.25
