@@ -402,9 +402,9 @@ class _ResponseSender:
             yield response
 
 
-def _accept_encoding(pool: Pool, session: aiohttp.ClientSession | None) -> str:
+def _accept_encoding(pool: Pool, session: aiohttp.ClientSession | Session | None) -> str:
     """What compression responses may have: what can be undone here, or what a session that was handed in asks for."""
-    if session is None:
+    if session is None or isinstance(session, Session):
         return accepted() if pool.compressed else "identity"
     return session.headers.get("Accept-Encoding") or accepted()
 
