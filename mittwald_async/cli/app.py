@@ -30,6 +30,7 @@ from .common import EPILOG, FAILED, INTERRUPTED, UNREAD, USAGE, StoppedError
 from .diff import diff
 from .dns import dns
 from .emulate import emulate
+from .fleet import fleet
 from .journal import journal
 from .limits import limits
 from .operations import operations
@@ -59,7 +60,22 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _subcommand in (sweep, plan, diff, tables, prune, check, report, call, bulk, journal, operations, limits, emulate):
+for _subcommand in (
+    sweep,
+    fleet,
+    plan,
+    diff,
+    tables,
+    prune,
+    check,
+    report,
+    call,
+    bulk,
+    journal,
+    operations,
+    limits,
+    emulate,
+):
     app.command(epilog=EPILOG)(_subcommand)
 app.add_typer(dns, name="dns")
 

@@ -11,6 +11,7 @@ from ..inventory.checks import SEVERITIES, Check, CheckReport, Finding, all_chec
 from ..inventory.checks.formats import FORMATS
 from ..runtime.errors import ConfigurationError, did_you_mean
 from .common import OK
+from .lake import inventory_file
 from .output import count, emit, message, put_table
 
 FINDINGS = 5
@@ -26,7 +27,9 @@ def _names(incomplete: str) -> list[str]:
 
 
 def check(
-    file: Annotated[Path | None, typer.Argument(help="SQLite inventory.", metavar="FILE")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="SQLite inventory, or a data set of a fleet.", metavar="FILE")
+    ] = None,
     only: Annotated[
         list[str] | None,
         typer.Option("--only", help="Only this check or family (repeatable).", metavar="NAME", autocompletion=_names),
@@ -65,7 +68,8 @@ def check(
         raise ConfigurationError(f"--format {form!r} is unknown{did_you_mean(form, ('text', *FORMATS))}")
     chosen = checks_named(only or ())
     mutes = () if mute is None else mutes_from(mute, (one.id for one in all_checks()))
-    report = run_checks(file, only=only or (), mutes=mutes)
+    with inventory_file(file) as inventory:
+        report = run_checks(inventory, only=only or (), mutes=mutes)
     if new:
         report = _only_new(report)
     emit(FORMATS[form](report, chosen)) if form in FORMATS else _text(report, chosen)

@@ -14,6 +14,7 @@ from ..errors import ConfigurationError
 from ..inventory import Change, Diff, History, Unknown
 from ..inventory.fields import MISSING
 from .common import CHANGED, OK, Json
+from .lake import inventory_file
 from .output import count, emit, message, put_json, put_table
 from .times import moment
 
@@ -22,7 +23,7 @@ _SHOWN = 60
 
 _MARKS = {"added": "+", "changed": "~", "gone": "-"}
 
-Inventory = Annotated[Path, typer.Argument(help="SQLite inventory.", metavar="FILE")]
+Inventory = Annotated[Path, typer.Argument(help="SQLite inventory, or a data set of a fleet.", metavar="FILE")]
 
 
 def diff(
@@ -60,9 +61,11 @@ def diff(
     """
     if as_json and as_html:
         raise ConfigurationError("say --json or --html, not both")
-    if not file.is_file():
+    if not file.exists() and ":/" not in str(file):
         raise ConfigurationError(f"{file}: no such file")
-    with History(file) as history:
+    # The two last runs of each account are enough, unless others are named.
+    newest = 2 if from_ is None and to is None else None
+    with inventory_file(file, runs=newest) as inventory, History(inventory) as history:
         found = history.diff(_when(from_), _when(to), resources=resource or None, all_fields=all_fields)
     if as_json:
         put_json(found.as_json())

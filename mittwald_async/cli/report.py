@@ -12,11 +12,15 @@ from ..inventory.checks import all_checks, mutes_from
 from ..inventory.report.page import Locale
 from ..runtime.errors import ConfigurationError
 from .common import OK
+from .lake import inventory_file
 from .output import emit, message
+
+_RUNS = 8
+"""Runs of a data set that a report looks back on."""
 
 
 def report(
-    file: Annotated[Path, typer.Argument(help="SQLite inventory.", metavar="FILE")],
+    file: Annotated[Path, typer.Argument(help="SQLite inventory, or a data set of a fleet.", metavar="FILE")],
     out: Annotated[Path, typer.Option("--out", "-o", help="HTML file; - is standard output.", metavar="FILE")] = Path(
         "report.html"
     ),
@@ -39,10 +43,11 @@ def report(
 
     mutes = () if mute is None else mutes_from(mute, (one.id for one in all_checks()))
     chosen = _locale(locale)
-    if str(out) == "-":
-        emit(report_html(file, locale=chosen, mutes=mutes))
-        return OK
-    message(f"{file} → {write_report(file, out, locale=chosen, mutes=mutes)}")
+    with inventory_file(file, runs=_RUNS) as inventory:
+        if str(out) == "-":
+            emit(report_html(inventory, locale=chosen, mutes=mutes))
+            return OK
+        message(f"{file} → {write_report(inventory, out, locale=chosen, mutes=mutes)}")
     return OK
 
 

@@ -6,6 +6,7 @@ when a client is made. So an `Account` may be logged, stored and sent to other m
 
 from __future__ import annotations
 
+import importlib
 import os
 import shlex
 import subprocess
@@ -20,19 +21,20 @@ from ..errors import ConfigurationError
 
 DEFAULT_FILE = "accounts.toml"
 
-_SOURCES = ("token_env", "token_file", "token_command")
+_SOURCES = ("token_env", "token_file", "token_command", "token_function")
 _COMMAND_SECONDS = 60
 """A command that prints a token may ask a password manager, which may ask a person."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An account by its name, and where its token is found. Exactly one of the three places is given.
+    """An account by its name, and where its token is found. Exactly one of the four places is given.
 
     Attributes:
         name: what inventories and messages call the account.
         token_env: environment variable that holds the token.
         token_file: file that holds the token and nothing else; relative to the accounts file.
         token_command: program and arguments that print the token on one line.
+        token_function: `module:function`, a function of yours that takes the account's name and returns the token.
         base_url: server, where it is not the provider's.
     """
 
@@ -40,6 +42,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     token_env: str | None = None
     token_file: str | None = None
     token_command: tuple[str, ...] | None = None
+    token_function: str | None = None
     base_url: str | None = None
 
     def token(self) -> str:
@@ -52,6 +55,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return _one_line(os.environ.get(self.token_env, ""), f"{self._where}the variable {self.token_env}")
         if self.token_file is not None:
             return self._from_file(self.token_file)
+        if self.token_function is not None:
+            return self._from_function(self.token_function)
         return self._from_command(self.token_command or ())
 
     @property
@@ -66,6 +71,22 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             reason = error.strerror if isinstance(error, OSError) else "not text"
             raise ConfigurationError(f"{self._where}token_file {name}: {reason}") from None
         return _one_line(text, f"{self._where}token_file {name}")
+
+    def _from_function(self, path: str) -> str:
+        where = f"{self._where}token_function {path}"
+        module, _, name = path.partition(":")
+        try:
+            function = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ConfigurationError(f"{where} cannot be imported: {error}") from None
+        try:
+            token = function(self.name)
+        except Exception as error:
+            # What it says may hold a token: only its kind is repeated.
+            raise ConfigurationError(f"{where} raised {type(error).__name__}") from None
+        if not isinstance(token, str):
+            raise ConfigurationError(f"{where} must return text, and returned {type(token).__name__}")
+        return _one_line(token, where)
 
     def _from_command(self, command: Sequence[str]) -> str:
         try:
@@ -139,7 +160,7 @@ def _account(path: Path, name: str, section: Any) -> Account:
     if not name.strip():
         raise ConfigurationError(f"{path}: an account needs a name")
     if not isinstance(section, dict):
-        raise ConfigurationError(f"{where} must be a section with token_env, token_file or token_command")
+        raise ConfigurationError(f"{where} must be a section with one of {', '.join(_SOURCES)}")
     settings = cast("dict[str, Any]", section)
     if "token" in settings:
         raise ConfigurationError(f"{where}: a token does not belong into this file; say token_env or token_file")
@@ -150,14 +171,18 @@ def _account(path: Path, name: str, section: Any) -> Account:
     if len(given) != 1:
         raise ConfigurationError(f"{where} needs exactly one of {', '.join(_SOURCES)}, and has {len(given)}")
     command = settings.get("token_command")
-    for key in ("token_env", "token_file", "base_url"):
+    function = settings.get("token_function")
+    for key in ("token_env", "token_file", "token_function", "base_url"):
         if key in settings and not (isinstance(settings[key], str) and settings[key]):
             raise ConfigurationError(f"{where}.{key} must be text that is not empty")
+    if function is not None and not all(function.partition(":")):
+        raise ConfigurationError(f'{where}.token_function must be "module:function"')
     return Account(
         name=name,
         token_env=settings.get("token_env"),
         token_file=_beside(path, settings["token_file"]) if "token_file" in settings else None,
         token_command=_command(where, command) if command is not None else None,
+        token_function=function,
         base_url=settings.get("base_url"),
     )
 

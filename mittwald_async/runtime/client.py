@@ -66,7 +66,7 @@ class Client:
         *,
         credentials: Credentials | TokenCallable | None = None,
         base_url: str | None = None,
-        session: aiohttp.ClientSession | None = None,
+        session: aiohttp.ClientSession | Session | None = None,
         pool: Pool | None = None,
         clock: Clock = SYSTEM_CLOCK,
         allow_http: bool = False,
@@ -100,7 +100,7 @@ class Client:
         cls,
         *,
         base_url: str | None = None,
-        session: aiohttp.ClientSession | None = None,
+        session: aiohttp.ClientSession | Session | None = None,
         pool: Pool | None = None,
         clock: Clock = SYSTEM_CLOCK,
         allow_http: bool = False,
@@ -121,7 +121,7 @@ class Client:
         self,
         credentials: Credentials | None,
         base_url: str | None,
-        session: aiohttp.ClientSession | None,
+        session: aiohttp.ClientSession | Session | None,
         pool: Pool | None,
         clock: Clock,
         allow_http: bool,
@@ -402,9 +402,9 @@ class _ResponseSender:
             yield response
 
 
-def _accept_encoding(pool: Pool, session: aiohttp.ClientSession | None) -> str:
+def _accept_encoding(pool: Pool, session: aiohttp.ClientSession | Session | None) -> str:
     """What compression responses may have: what can be undone here, or what a session that was handed in asks for."""
-    if session is None:
+    if session is None or isinstance(session, Session):
         return accepted() if pool.compressed else "identity"
     return session.headers.get("Accept-Encoding") or accepted()
 

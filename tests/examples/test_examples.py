@@ -48,7 +48,7 @@ def test_help_explains(name: str, tmp_path: Path) -> None:
     assert f"python examples/{name}.py" in done.stdout
 
 
-@pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in ("login", "webhooks")])
+@pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in ("login", "webhooks", "fleet_queue")])
 def test_without_a_token_one_line_says_what_is_missing(name: str, tmp_path: Path) -> None:
     done = started(name, folder=tmp_path)
     assert done.returncode == 1
@@ -222,3 +222,12 @@ def test_without_its_package_it_says_what_to_install(name: str, package: str, in
     done = started(name, "--demo", folder=tmp_path, PYTHONPATH=path)
     assert done.returncode == 1
     assert done.stderr.strip().endswith(f"pip install {install}")
+
+
+def test_a_fleet_on_an_executor_of_ones_own(tmp_path: Path) -> None:
+    text = demo("fleet_queue", folder=tmp_path)
+    assert re.findall(r"^(\w+): \d+$", text, re.MULTILINE) == ["agency", "shop", "blog"]
+    assert len(list((tmp_path / "lake").glob("resource=project/account=*/part-0000.parquet"))) == 3
+    done = started("fleet_queue", folder=tmp_path)
+    assert done.returncode == 1
+    assert "accounts.toml: No such file" in done.stderr

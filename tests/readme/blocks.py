@@ -14,6 +14,7 @@ PAGES = [README, *sorted(DOCS.rglob("*.md"))]
 RUN_ELSEWHERE = {
     "another-api.md": "tests/codegen/test_page.py",
     "bulk.md": "tests/bulk/test_docs.py",
+    "fleet.md": "tests/fleet/test_docs.py",
     "testing.md": "tests/emulator/test_page.py",
 }
 """Pages that need more than an emulator, and the tests that run their blocks."""

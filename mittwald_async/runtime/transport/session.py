@@ -98,7 +98,7 @@ def default_tls() -> ssl.SSLContext:
 
 def check_session(session: object) -> None:
     """Refuse what is not an aiohttp session; `None` stands for a pool of our own."""
-    if session is not None and not isinstance(session, aiohttp.ClientSession):
+    if session is not None and not isinstance(session, aiohttp.ClientSession | Session):
         raise ConfigurationError(f"session must be an aiohttp.ClientSession, got {type(session).__name__}")
 
 
@@ -127,9 +127,11 @@ class Session:
 
     @classmethod
     async def open(
-        cls, pool: Pool, external: aiohttp.ClientSession | None, secure: bool, clock: Clock = SYSTEM_CLOCK
+        cls, pool: Pool, external: aiohttp.ClientSession | Session | None, secure: bool, clock: Clock = SYSTEM_CLOCK
     ) -> Session:
         """Make the pool (TLS is set up in a thread), or take the one handed in."""
+        if isinstance(external, Session):
+            return external.lent()
         if external is not None:
             if external.closed:
                 raise ConfigurationError("the aiohttp session handed in is closed")
@@ -158,6 +160,17 @@ class Session:
         proxies = Proxies(pool.trust_env)
         direct = None if proxies else Direct.over(session, connector, _LONGEST_FIELD)
         return cls(session, owned=True, proxies=proxies, direct=direct, connections=pool.connections, clock=clock)
+
+    def lent(self) -> Session:
+        """The same pool for one more client, which does not close it: many accounts share their connections."""
+        if self.session.closed:
+            raise ConfigurationError("the pool handed in is closed")
+        if self.loop is not asyncio.get_running_loop():
+            raise ConfigurationError("the pool handed in belongs to another event loop: open it on this one")
+        other = Session(self.session, owned=False, proxies=self._proxies, direct=self._direct)
+        # The bound on connections is the pool's, and so is the watch over what runs on it.
+        other._places, other._deadlines = self._places, self._deadlines
+        return other
 
     async def close(self) -> None:
         """Close the pool if it is ours."""

@@ -1,0 +1,34 @@
+"""Sweeps of many accounts, in one process or on many machines, into one Parquet data set.
+
+    summary = await sweep_fleet(accounts_from("accounts.toml"), "lake")
+
+`executor=DaskExecutor("tcp://scheduler:8786")` sends the accounts to workers; anything with two methods can be an executor.
+"""
+
+from ..inventory import Account, accounts_from
+from .dask_executor import DaskExecutor
+from .executor import Executor, LocalExecutor
+from .lake import Lake
+from .run import FleetProgress, sweep_fleet
+from .summary import FleetSummary
+from .task import AccountResult, AccountTask, ProjectList
+from .worker import TaskFunction, TaskResult, find_projects, run_account
+
+__all__ = [
+    "Account",
+    "AccountResult",
+    "AccountTask",
+    "DaskExecutor",
+    "Executor",
+    "FleetProgress",
+    "FleetSummary",
+    "Lake",
+    "LocalExecutor",
+    "ProjectList",
+    "TaskFunction",
+    "TaskResult",
+    "accounts_from",
+    "find_projects",
+    "run_account",
+    "sweep_fleet",
+]

@@ -1,0 +1,117 @@
+"""A Delta table beside the Parquet files: one commit for each account and run, recognised when it is repeated."""
+
+from __future__ import annotations
+
+import importlib
+import random
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import ConfigurationError
+from ..inventory import StoreError
+from .lake import AccountManifest, Lake, run_number
+from .tables import arrow
+
+_COLUMNS = ("id", "key", "customer_id", "project_id", "parent_id", "fetched_at", "operation", "drifted", "data")
+_TRIES = 20
+_TABLE = "delta"
+
+
+def _deltalake() -> Any:
+    try:
+        return importlib.import_module("deltalake")
+    except ImportError as error:
+        raise ConfigurationError("--delta needs deltalake: pip install 'mittwald-async[delta]'") from error
+
+
+def table_url(lake: Lake) -> str:
+    """Where the table is.
+
+    Raises:
+        ConfigurationError: deltalake is missing, or knows nothing of the data set's place.
+    """
+    _deltalake()
+    if lake.local:
+        return lake.path(_TABLE)
+    if not lake.url.startswith(("s3://", "gs://", "az://", "abfs://", "abfss://")):
+        raise ConfigurationError(f"{lake.url}: Delta tables are written to folders, s3://, gs:// and az://")
+    return f"{lake.url.rstrip('/')}/{_TABLE}"
+
+
+def commit_to_delta(lake: Lake, run: str, account: str) -> bool:
+    """Replace an account's rows in the table by those of a run, in one commit. False where that was done before.
+
+    Raises:
+        StoreError: the table cannot be written.
+    """
+    delta = _deltalake()
+    url = table_url(lake)
+    parts = lake.published(run, account)
+    number = run_number(run)
+    application = f"mittwald-async/{account}"
+    for attempt in range(_TRIES):
+        try:
+            table = delta.DeltaTable(url) if delta.DeltaTable.is_deltatable(url) else None
+            if table is not None and (table.transaction_version(application) or 0) >= number:
+                return False
+            resources = sorted({name for part in parts for name in part.resources})
+            _write(delta, url if table is None else table, parts, lake, (application, number), resources)
+        except (delta.exceptions.CommitFailedError, delta.exceptions.SchemaMismatchError) as error:
+            failure: Exception = error
+        except delta.exceptions.DeltaError as error:
+            failure = error
+            if "already exists" not in str(error) and "ersion" not in str(error):
+                break
+        except OSError as error:
+            failure = error
+            break
+        else:
+            return True
+        # Another account's commit was faster: look again, not all at the same moment.
+        time.sleep(random.uniform(0.01, 0.05) * (attempt + 1))
+    raise StoreError(f"{url}: {failure}") from failure
+
+
+def _write(
+    delta: Any,
+    table: Any,
+    parts: tuple[AccountManifest, ...],
+    lake: Lake,
+    transaction: tuple[str, int],
+    resources: list[str],
+) -> None:
+    pa = arrow()
+    schema = table_schema()
+    named = ", ".join(f"'{resource}'" for resource in resources)
+    account = parts[0].account.replace("'", "''")
+    existing = not isinstance(table, str)
+    delta.write_deltalake(
+        table,
+        pa.RecordBatchReader.from_batches(schema, _batches(parts, lake, schema)),
+        mode="overwrite" if existing else "append",
+        partition_by=None if existing else ["account", "resource"],
+        predicate=f"account = '{account}' AND resource IN ({named})" if existing else None,
+        commit_properties=delta.CommitProperties(
+            app_transactions=[delta.Transaction(transaction[0], transaction[1])],
+            custom_metadata={"run": parts[0].run, "account": parts[0].account},
+        ),
+    )
+
+
+def table_schema() -> Any:
+    """The columns of the table: the same for every resource, the item whole in `data`."""
+    pa = arrow()
+    kinds: dict[str, Any] = {"fetched_at": pa.timestamp("us", tz="UTC"), "drifted": pa.bool_()}
+    return pa.schema([(name, kinds.get(name, pa.string())) for name in ("account", "resource", *_COLUMNS)])
+
+
+def _batches(parts: tuple[AccountManifest, ...], lake: Lake, schema: Any) -> Iterator[Any]:
+    pa = arrow()
+    parquet = importlib.import_module("pyarrow.parquet")
+    for part in parts:
+        for entry in part.files:
+            with lake.open_file(entry.path) as source, parquet.ParquetFile(source) as file:
+                for batch in file.iter_batches(columns=list(_COLUMNS)):
+                    own = [pa.array([name] * len(batch), pa.string()) for name in (part.account, entry.resource)]
+                    yield pa.RecordBatch.from_arrays([*own, *(batch.column(name) for name in _COLUMNS)], schema=schema)

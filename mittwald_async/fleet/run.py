@@ -1,0 +1,421 @@
+"""A fleet: the sweeps of many accounts, begun, watched, repeated where a worker was lost, and summed up."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import ConfigurationError
+from ..inventory import Account, accounts_from, chosen
+from .account_sweep import in_place
+from .eta import AccountCost, FleetEta, estimate
+from .executor import Executor, LocalExecutor
+from .lake import FileEntry, Lake, RunRecord, run_id
+from .split import by_project, chunks
+from .summary import FleetSummary, merged
+from .tables import arrow, encoded
+from .task import AccountResult, AccountTask, ProjectList
+from .worker import TaskFunction, TaskResult, find_projects, run_account
+
+AT_ONCE = 512
+"""Accounts under way at once. Each waits for its own budget most of the time; one process can serve a thousand."""
+
+_BUFFER_BYTES = 256 << 20
+"""JSON of rows that all accounts under way hold in memory together, about."""
+_LEAST_BUFFER, _MOST_BUFFER = 512 << 10, 4 << 20
+
+_ATTEMPTS = 5
+"""Times a task is submitted whose worker was lost."""
+
+
+class FleetProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """A fleet at one moment."""
+
+    accounts: int
+    published: int
+    failed: int
+    under_way: int
+    waiting: int
+    """Accounts that have not begun."""
+    rows: int
+    """Published so far."""
+    requests: int
+    """Of accounts that have ended."""
+    seconds: float
+    eta: FleetEta | None
+
+
+class FleetOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a fleet goes about it."""
+
+    resume: bool = False
+    split_over: int | None = None
+    """Accounts with more projects are split."""
+    delta: bool = False
+    reserve: float = 0.0
+    """Share of every request budget that is left to others, 0 to 0.95."""
+    concurrency: int = 8
+    """Lists of one account under way at once, 1 or more."""
+    at_once: int = AT_ONCE
+    """Accounts under way at once, 1 or more."""
+
+    def __post_init__(self) -> None:
+        if self.split_over is not None and self.split_over < 1:
+            raise ConfigurationError("split_over: at least 1 project")
+        if not 0 <= self.reserve <= 0.95:
+            raise ConfigurationError("reserve: a share between 0 and 0.95")
+        for name in ("concurrency", "at_once"):
+            if getattr(self, name) < 1:
+                raise ConfigurationError(f"{name}: at least 1")
+
+
+async def sweep_fleet(
+    accounts: Mapping[str, Account] | Iterable[Account] | Path | str,
+    out: Path | str,
+    *,
+    resources: Iterable[str] | None = None,
+    executor: Executor | None = None,
+    resume: bool = False,
+    split_over: int | None = None,
+    delta: bool = False,
+    reserve: float = 0.0,
+    concurrency: int = 8,
+    at_once: int = AT_ONCE,
+    watch: Callable[[FleetProgress], None] | None = None,
+) -> FleetSummary:
+    """Sweep many accounts into one Parquet data set; what the command `mittwald-async fleet` does.
+
+    Args:
+        accounts: what `accounts_from` gives, accounts, or an accounts file. They say where tokens are found; workers read
+            them there.
+        out: a folder, or a URL that fsspec knows, such as `s3://bucket/lake`.
+        resources: names from `catalog()`, or `all`; the default set if not given.
+        executor: an open executor; by default one in this process.
+        resume: go on with the newest run that has not ended: only accounts that are not published are asked for.
+        split_over: accounts with more projects are split into parts for several workers, 1 or more.
+        delta: keep a Delta table as well.
+        reserve: share of every request budget that is left to others, 0 to 0.95.
+        concurrency: lists of one account under way at once, 1 or more.
+        at_once: accounts under way at once, 1 or more; further ones wait their turn.
+        watch: called about once a second, and in the end, with how far everything is.
+
+    Returns:
+        What became of each account. An account that fails stops no other.
+
+    Raises:
+        ConfigurationError: no accounts, two of one name, a resource that does not exist, a place that cannot be used,
+            or nothing to resume.
+        StoreError: the data set cannot be read or written from here.
+    """
+    options = FleetOptions(
+        resume=resume, split_over=split_over, delta=delta, reserve=reserve, concurrency=concurrency, at_once=at_once
+    )
+    asked = None if resources is None else tuple(one.name for one in chosen(resources))
+    arrow()
+    lake = Lake(out)
+    if delta:
+        from .delta import table_url
+
+        table_url(lake)
+    fleet = Fleet(lake, accounts_by_name(accounts), asked, options)
+    async with AsyncExitStack() as stack:
+        if executor is None:
+            executor = await stack.enter_async_context(LocalExecutor())
+        return await fleet.run(executor, watch)
+
+
+def accounts_by_name(accounts: Mapping[str, Account] | Iterable[Account] | Path | str) -> dict[str, Account]:
+    """Accounts in whichever form they come.
+
+    Raises:
+        ConfigurationError: there are none, two have one name, or the file is not an accounts file.
+    """
+    if isinstance(accounts, Path | str):
+        return accounts_from(accounts)
+    found: dict[str, Account] = {}
+    for account in accounts.values() if isinstance(accounts, Mapping) else accounts:
+        if account.name in found:
+            raise ConfigurationError(f"two accounts are called {account.name!r}; names must differ")
+        found[account.name] = account
+    if not found:
+        raise ConfigurationError("there are no accounts")
+    return found
+
+
+class _Open(msgspec.Struct):
+    """A task that was submitted."""
+
+    function: TaskFunction
+    task: AccountTask
+    since: float
+    attempts: int
+
+
+class Fleet:
+    """One run over all accounts.
+
+    Args:
+        lake: the data set.
+        accounts: by name.
+        resources: what to sweep; `None`: the default set, or what the run that is resumed is of.
+        options: how.
+    """
+
+    def __init__(
+        self, lake: Lake, accounts: Mapping[str, Account], resources: tuple[str, ...] | None, options: FleetOptions
+    ) -> None:
+        self._lake = lake
+        self._accounts = accounts
+        self._asked = resources
+        self._options = options
+        self._queue: deque[tuple[TaskFunction, AccountTask, int]] = deque()
+        self._open: dict[Any, _Open] = {}
+        self._parts: dict[str, list[AccountResult]] = {}
+        self._expected: dict[str, int] = {}
+        """Parts that an account has."""
+        self._results: dict[str, AccountResult] = {}
+        self._costs: dict[str, AccountCost] = {}
+        self._finished: list[tuple[AccountCost, float]] = []
+        self._total = len(accounts)
+        self._split_over = options.split_over
+        self._begin = time.monotonic()
+        self._last_end = self._begin
+        self._executor: Executor | None = None
+
+    async def run(self, executor: Executor, watch: Callable[[FleetProgress], None] | None) -> FleetSummary:
+        """Carry it out."""
+        self._executor = executor
+        record = await in_place(self._lake, self._prepare)
+        ticker = asyncio.create_task(self._tick(watch)) if watch is not None else None
+        try:
+            while self._queue or self._open:
+                await self._submit(executor)
+                ended = await executor.gather(list(self._open))
+                for handle, result in ended.items():
+                    await self._ended(self._open.pop(handle), result)
+        finally:
+            if ticker is not None:
+                ticker.cancel()
+                await asyncio.wait([ticker])
+        summary = await in_place(self._lake, lambda: self._summed_up(record))
+        if watch is not None:
+            watch(self.progress())
+        return summary
+
+    # Beginning
+
+    def _prepare(self) -> RunRecord:
+        lake = self._lake
+        if self._options.resume:
+            record = self._resumed()
+        else:
+            lake.open_for_writing()
+            now = datetime.now(UTC)
+            names = self._asked or tuple(one.name for one in chosen(None))
+            split_over = self._options.split_over
+            record = RunRecord(
+                id=run_id(now),
+                started_at=now,
+                resources=names,
+                accounts=tuple(self._accounts),
+                split_over=split_over,
+            )
+            lake.begin(record)
+        self._split_over = record.split_over
+        self._total = len(record.accounts)
+        for name in record.accounts:
+            earlier = lake.published(record.id, name) if self._options.resume else ()
+            if earlier:
+                lake.show(record.id, name)
+            self._enqueue(name, record, bool(earlier))
+        return record
+
+    def _resumed(self) -> RunRecord:
+        lake = self._lake
+        lake.check()
+        record = lake.unfinished()
+        if record is None:
+            raise ConfigurationError(f"{lake.url}: there is nothing to resume; run without --resume")
+        if self._asked is not None and set(self._asked) != set(record.resources):
+            raise ConfigurationError(
+                f"{lake.url}: the run {record.id} is of other resources; leave them out to go on with it, or do not resume"
+            )
+        missing = [name for name in record.accounts if name not in self._accounts]
+        if missing:
+            raise ConfigurationError(
+                f"{lake.url}: the run {record.id} has an account {missing[0]!r} that is not among these accounts; "
+                "add it, or do not resume"
+            )
+        return record
+
+    def _enqueue(self, name: str, record: RunRecord, published: bool) -> None:
+        options = self._options
+        share = _BUFFER_BYTES // min(options.at_once, len(record.accounts))
+        task = AccountTask(
+            lake=self._lake.url,
+            run=record.id,
+            account=self._accounts[name],
+            resources=record.resources,
+            reserve=options.reserve,
+            concurrency=options.concurrency,
+            buffer_bytes=min(_MOST_BUFFER, max(_LEAST_BUFFER, share)),
+            delta=options.delta,
+        )
+        if published and not options.delta:
+            for part in self._lake.published(record.id, name):
+                counts = {entry.resource: entry.rows for entry in part.files}
+                self._parts.setdefault(name, []).append(
+                    AccountResult(
+                        account=name,
+                        part=part.part,
+                        state="incomplete" if part.failures else "done",
+                        rows=counts,
+                        failed_lists=len(part.failures),
+                        failures=tuple(str(one) for one in part.failures[:5]),
+                        drifted=part.drifted,
+                        repeated=True,
+                    )
+                )
+            self._results[name] = merged(self._parts[name])
+            return
+        current = self._lake.current(name)
+        before = self._lake.published(current.run, name) if current is not None else ()
+        if before:
+            self._costs[name] = AccountCost(sum(part.requests for part in before), before[0].budget)
+        if record.split_over is None:
+            self._add(task)
+            return
+        noted = self._lake.split(record.id, name)
+        if noted is None:
+            self._queue.append((find_projects, task, 1))
+        else:
+            self._add_parts(task, noted)
+
+    def _add(self, task: AccountTask, *, first: bool = False) -> None:
+        self._expected[task.account.name] = task.parts
+        entry = (run_account, task, 1)
+        self._queue.appendleft(entry) if first else self._queue.append(entry)
+
+    def _add_parts(self, task: AccountTask, groups: list[tuple[str, ...]]) -> None:
+        """The parts of an account: one with what is listed for all of it, and one for each group of projects."""
+        wide, split = by_project(task.resources, sum(map(len, groups)))
+        if len(groups) < 2 or not split:
+            self._add(task, first=True)
+            return
+        whole = [msgspec.structs.replace(task, resources=wide)] if wide else []
+        some = [
+            msgspec.structs.replace(task, resources=split, projects=group, ownerless=number == 0)
+            for number, group in enumerate(groups)
+        ]
+        every = [*whole, *some]
+        for number, part in enumerate(every):
+            self._add(msgspec.structs.replace(part, part=number, parts=len(every)), first=True)
+
+    # Under way
+
+    async def _submit(self, executor: Executor) -> None:
+        while self._queue and len(self._open) < self._options.at_once:
+            function, task, attempts = self._queue.popleft()
+            handle = await executor.submit(function, task)
+            self._open[handle] = _Open(function, task, time.monotonic(), attempts)
+
+    async def _ended(self, done: _Open, result: TaskResult | BaseException) -> None:
+        name = done.task.account.name
+        if isinstance(result, BaseException):
+            if done.attempts < _ATTEMPTS and not isinstance(result, ConfigurationError):
+                # Its worker is gone, or the scheduler: whoever takes it now sees what was published.
+                self._queue.append((done.function, done.task, done.attempts + 1))
+                return
+            result = AccountResult(
+                account=name, part=done.task.part, state="failed", error=f"{type(result).__name__}: {result}"
+            )
+        if isinstance(result, ProjectList):
+            await self._split(done.task, result)
+            return
+        self._part_ended(result)
+
+    async def _split(self, task: AccountTask, found: ProjectList) -> None:
+        if found.error is not None:
+            self._results[found.account] = AccountResult(account=found.account, state="failed", error=found.error)
+            return
+        most = self._split_over or len(found.projects)
+        groups = list(chunks(found.projects, most)) if found.projects else []
+        noted = await in_place(self._lake, lambda: self._lake.split(task.run, found.account, groups))
+        self._add_parts(task, noted or [])
+
+    def _part_ended(self, result: AccountResult) -> None:
+        name = result.account
+        self._last_end = time.monotonic()
+        parts = self._parts.setdefault(name, [])
+        parts.append(result)
+        if len(parts) < self._expected.get(name, 1):
+            return
+        whole = merged(parts)
+        self._results[name] = whole
+        if whole.requests and not whole.repeated and whole.published:
+            self._finished.append((AccountCost(whole.requests, whole.budget), whole.seconds))
+
+    # Telling
+
+    def progress(self) -> FleetProgress:
+        """How far everything is."""
+        now = time.monotonic()
+        results = self._results.values()
+        submitted = {done.task.account.name: done.since for done in self._open.values()}
+        places: int = getattr(self._executor, "places", None) or self._options.at_once
+        # A scheduler with fewer places than it was given tasks takes them in their order.
+        crowded = len(submitted) > places
+        begun = dict(list(submitted.items())[:places])
+        queued = ({task.account.name for _, task, _ in self._queue} | set(submitted)) - set(begun)
+        eta = estimate(
+            under_way=[
+                (self._costs.get(name), now - (max(since, self._last_end) if crowded else since))
+                for name, since in begun.items()
+            ],
+            waiting=[self._costs.get(name) for name in queued],
+            places=places,
+            finished=self._finished,
+        )
+        return FleetProgress(
+            accounts=self._total,
+            published=sum(one.published for one in results),
+            failed=sum(not one.published for one in results),
+            under_way=len(begun),
+            waiting=self._total - len(results) - len(begun),
+            rows=sum(sum(one.rows.values()) for one in results),
+            requests=sum(one.requests for one in results),
+            seconds=now - self._begin,
+            eta=eta,
+        )
+
+    async def _tick(self, watch: Callable[[FleetProgress], None]) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            watch(self.progress())
+
+    def _summed_up(self, record: RunRecord) -> FleetSummary:
+        results = [self._results[name] for name in record.accounts]
+        summary = FleetSummary(
+            run=record.id,
+            path=self._lake.url,
+            accounts=tuple(results),
+            seconds=time.monotonic() - self._begin,
+        )
+        if all(one.published for one in results):
+            files: list[FileEntry] = [
+                entry
+                for name in record.accounts
+                for part in self._lake.published(record.id, name)
+                for entry in part.files
+            ]
+            content = {"run": record, "accounts": results, "files": files}
+            self._lake.end(record.id, encoded(content))
+        return summary

@@ -1,0 +1,197 @@
+"""Rows as Parquet files with a schema of the catalog's: the same for every account, whatever it has."""
+
+from __future__ import annotations
+
+import importlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from ..errors import ConfigurationError
+from ..inventory import Row
+from ..inventory.catalog import catalog
+from ..inventory.columns import plain_columns
+from ..inventory.sinks.parquet import READERS
+from ..inventory.sinks.records import records
+from .lake import FileEntry, Lake
+
+_OWN: tuple[tuple[str, str], ...] = (
+    ("id", "text"),
+    ("key", "text"),
+    ("customer_id", "text"),
+    ("project_id", "text"),
+    ("parent_id", "text"),
+    ("fetched_at", "time"),
+    ("operation", "text"),
+    ("drifted", "bool"),
+)
+"""Columns of every file. `resource` and `account` are told by the folders."""
+
+_ROWS_AT_ONCE = 5_000
+_ROW_BYTES = 400
+"""What a row takes in memory beside its JSON, about."""
+
+
+def arrow() -> Any:
+    """pyarrow.
+
+    Raises:
+        ConfigurationError: it is not installed.
+    """
+    try:
+        return importlib.import_module("pyarrow")
+    except ImportError as error:
+        raise ConfigurationError("a fleet needs pyarrow: pip install 'mittwald-async[fleet]'") from error
+
+
+@cache
+def schema_of(resource: str) -> Any:
+    """The columns of a resource's files."""
+    pa = arrow()
+    kinds = {"text": pa.string(), "bool": pa.bool_(), "int": pa.int64(), "float": pa.float64()}
+    kinds["time"] = pa.timestamp("us", tz="UTC")
+    plain = [(column.name, column.kind) for column in plain_columns(catalog()[resource])]
+    return pa.schema([(name, kinds[kind]) for name, kind in (*_OWN, *plain, ("data", "text"))])
+
+
+def table_of(resource: str, rows: list[Row]) -> Any:
+    """Rows as an Arrow table."""
+    columns = plain_columns(catalog()[resource])
+    values: list[list[Any]] = [
+        [row.id for row in rows],
+        [row.key for row in rows],
+        [row.customer_id for row in rows],
+        [row.project_id for row in rows],
+        [row.parent_id for row in rows],
+        [row.fetched_at for row in rows],
+        [row.operation for row in rows],
+        [row.drifted for row in rows],
+    ]
+    found = list(zip(*records("", columns, rows), strict=True))
+    # account, id, customer_id, project_id, fetched_at and operation come first, the item last.
+    for column, cells in zip(columns, found[6:-1] if found else [()] * len(columns), strict=True):
+        read = READERS[column.kind]
+        values.append([None if cell is None else read(cell) for cell in cells])
+    values.append(list(found[-1]) if found else [])
+    schema = schema_of(resource)
+    pa = arrow()
+    return pa.table(
+        [pa.array(cells, type=field.type) for cells, field in zip(values, schema, strict=True)], schema=schema
+    )
+
+
+def rows_of(lake: Lake, entry: FileEntry) -> Iterator[Row]:
+    """The rows of a file, as they were written."""
+    parquet = importlib.import_module("pyarrow.parquet")
+    names = [*(name for name, _ in _OWN), "data"]
+    with lake.open_file(entry.path) as source, parquet.ParquetFile(source) as file:
+        for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=names):
+            for cells in batch.to_pylist():
+                data: str = cells.pop("data")
+                yield Row(resource=entry.resource, raw=data.encode(), **cells)
+
+
+class AccountTables:
+    """The files of one attempt at an account. A row that comes twice is written once.
+
+    Args:
+        lake: the data set.
+        folder: within it; no other attempt has it.
+        resources: of each there is a file in the end, also where there are no rows.
+        buffer_bytes: JSON held in memory at most before it is written.
+    """
+
+    def __init__(self, lake: Lake, folder: str, resources: Iterable[str], buffer_bytes: int) -> None:
+        self._lake = lake
+        self._folder = folder
+        self._resources = tuple(resources)
+        self._most = buffer_bytes
+        self._held = 0
+        self._rows: defaultdict[str, dict[str, Row]] = defaultdict(dict)
+        self._written: defaultdict[str, set[str]] = defaultdict(set)
+        """Keys of rows that are in a file already."""
+        self._open: dict[str, Any] = {}
+        self._files: dict[str, Any] = {}
+        self._stack = ExitStack()
+        self.counts: dict[str, int] = dict.fromkeys(self._resources, 0)
+        self.owners: defaultdict[str, set[str]] = defaultdict(set)
+        """Projects that have something, by resource."""
+
+    def add(self, resource: str, rows: Iterable[Row]) -> None:
+        """Take rows in. Of those with the same key the last counts, unless the first has been written."""
+        held, written = self._rows[resource], self._written[resource]
+        for row in rows:
+            if row.key in written:
+                continue
+            if row.key not in held:
+                self.counts[resource] += 1
+                self._held += len(row.raw) + _ROW_BYTES
+            held[row.key] = row
+            if row.project_id is not None:
+                self.owners[resource].add(row.project_id)
+
+    @property
+    def full(self) -> bool:
+        """Whether it is time to write."""
+        return self._held >= self._most
+
+    def flush(self) -> None:
+        """Write what is held."""
+        for resource, held in self._rows.items():
+            if held:
+                self._written[resource].update(held)
+                self._write(resource, list(held.values()))
+        self._rows.clear()
+        self._held = 0
+
+    def _write(self, resource: str, rows: list[Row]) -> None:
+        writer = self._open.get(resource)
+        if writer is None:
+            parquet = importlib.import_module("pyarrow.parquet")
+            file = self._stack.enter_context(self._lake.new_file(self._path(resource)))
+            writer = parquet.ParquetWriter(file, schema_of(resource), compression="zstd")
+            self._stack.callback(writer.close)
+            self._open[resource], self._files[resource] = writer, file
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            writer.write_table(table_of(resource, rows[start : start + _ROWS_AT_ONCE]))
+
+    def _path(self, resource: str) -> str:
+        # Not `.parquet`: who reads everything of that name below the data set shall not read a row twice.
+        return f"{self._folder}/{resource}.pq"
+
+    def finish(self) -> tuple[FileEntry, ...]:
+        """Write the rest and close the files."""
+        self.flush()
+        for resource in self._resources:
+            if resource not in self._open:
+                self._write(resource, [])
+        sizes: dict[str, int] = {}
+        for resource, writer in self._open.items():
+            writer.close()
+            sizes[resource] = self._files[resource].tell()
+        self._stack.close()
+        return tuple(FileEntry(name, self._path(name), self.counts[name], sizes[name]) for name in self._resources)
+
+    def abandon(self) -> None:
+        """Close and remove what was written."""
+        with suppress(Exception):
+            self._stack.close()
+        self._lake.discard([self._path(resource) for resource in self._open])
+
+
+def merged_counts(counts: Iterable[dict[str, int]]) -> dict[str, int]:
+    """The sum of several counts."""
+    total: defaultdict[str, int] = defaultdict(int)
+    for one in counts:
+        for name, number in one.items():
+            total[name] += number
+    return dict(total)
+
+
+def encoded(value: Any) -> bytes:
+    """JSON, indented for people who look into a data set."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=1)

@@ -1,0 +1,125 @@
+"""A real cluster on loopback: `dask scheduler` and `dask worker` as processes of their own, ended by their ids."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import distributed
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+class Cluster:
+    """A scheduler and workers; the processes' output goes to files in a folder.
+
+    Args:
+        folder: for output and the workers' files.
+        workers: how many to begin with.
+        threads: accounts that a worker has under way at once.
+        environment: further variables of the workers: they have tokens that the scheduler does not have.
+        path: a folder that workers import modules from.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        workers: int = 2,
+        *,
+        threads: int = 2,
+        environment: Mapping[str, str] | None = None,
+        path: Path | None = None,
+    ) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.address = f"tcp://127.0.0.1:{self.port}"
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self.scheduler: subprocess.Popen[bytes] | None = None
+        self._count = workers
+        self._threads = threads
+        self._environment = dict(environment or {})
+        self._path = f"{ROOT}{os.pathsep}{path}" if path is not None else str(ROOT)
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(exist_ok=True)
+        self.start_scheduler()
+        for _ in range(self._count):
+            self.start_worker()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in [*self.workers, *([self.scheduler] if self.scheduler else [])]:
+            process.kill()
+            process.wait(10)
+
+    def start_scheduler(self) -> None:
+        without = {name: value for name, value in os.environ.items() if not name.startswith("FLEET_TOKEN")}
+        self.scheduler = self._start(
+            "scheduler",
+            "scheduler",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--no-dashboard",
+            environment=without,
+        )
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise TimeoutError("the scheduler does not listen")
+
+    def stop_scheduler(self) -> None:
+        assert self.scheduler is not None
+        self.scheduler.kill()
+        self.scheduler.wait(10)
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        number = len(self.workers)
+        worker = self._start(
+            f"worker-{number}",
+            *("worker", self.address, "--host", "127.0.0.1", "--nthreads", str(self._threads), "--no-nanny"),
+            *("--no-dashboard", "--local-directory", str(self.folder / f"local-{number}"), "--death-timeout", "60"),
+            environment={**os.environ, **self._environment},
+        )
+        self.workers.append(worker)
+        return worker
+
+    def _start(self, name: str, *arguments: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        settings = {"PYTHONPATH": self._path, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s"}
+        with open(self.folder / f"{name}.log", "ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "dask", *arguments],
+                env={**environment, **settings},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+            )
+
+    def logs(self) -> str:
+        return "\n".join(path.read_text(errors="replace") for path in sorted(self.folder.glob("*.log")))
+
+
+async def state_dump(address: str, path: Path) -> str:
+    """The state of the scheduler and its workers, whole, as text."""
+    async with distributed.Client(address, asynchronous=True, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+        await client.dump_cluster_state(str(path), format="yaml")
+    return Path(f"{path}.yaml").read_text(encoding="utf-8")

@@ -1,0 +1,144 @@
+"""A real scheduler and real workers: killed, restarted, and searched for tokens."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import cloudpickle
+import pytest
+
+from mittwald_async.emulator import Fault
+from mittwald_async.errors import ConfigurationError
+from mittwald_async.fleet import (
+    Account,
+    AccountTask,
+    DaskExecutor,
+    FleetProgress,
+    FleetSummary,
+    run_account,
+    sweep_fleet,
+)
+
+from .accounts import RESOURCES, SECRET, accounts, ids, rows, token_of, truth
+from .cluster import Cluster, state_dump
+
+SLOW = Fault(operation="mail-list-mail-addresses*", delay=0.3)
+
+
+async def swept(
+    cluster: Cluster, found: list[Account], lake: Path, events: dict[int, Callable[[], object]] | None = None
+) -> FleetSummary:
+    """Sweep on a cluster. Each event happens once so many accounts are published and others are under way."""
+
+    def watch(progress: FleetProgress) -> None:
+        due = [number for number in events or {} if progress.published >= number and progress.under_way]
+        if events and due:
+            events.pop(due[0])()
+
+    async with DaskExecutor(cluster.address) as executor:
+        return await sweep_fleet(found, lake, resources=RESOURCES, executor=executor, watch=watch)
+
+
+async def test_tokens_are_nowhere_but_on_the_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One token is in a variable of the workers, one in a file, one comes from a command, one from a function, and one
+    account has a wrong token: none of them is in the graph, the scheduler's memory, a log or the data set."""
+    with accounts(monkeypatch, 1, 1, 1, 1, 1, rate_limit=(1000, 60.0)) as (api, found):
+        (tmp_path / "token").write_text(token_of("account-2") + "\n")
+        (tmp_path / "vault.py").write_text(
+            "def token_for(name):\n    import os\n    return os.environ['FLEET_TOKEN_PREFIX'] + '-' + name\n"
+        )
+        tellers = tmp_path / "tell"
+        tellers.write_text(f"#!/bin/sh\necho {token_of('account-3')}\n")
+        tellers.chmod(stat.S_IRWXU)
+        url = api.url
+        mixed = [
+            found[0],
+            Account(name="account-2", token_file=str(tmp_path / "token"), base_url=url),
+            Account(name="account-3", token_command=(str(tellers),), base_url=url),
+            Account(name="account-4", token_function="vault:token_for", base_url=url),
+            Account(name="account-5", token_env="FLEET_WRONG", base_url=url),
+        ]
+        only_workers = {
+            "FLEET_TOKEN_0": token_of("account-1"),
+            "FLEET_TOKEN_PREFIX": SECRET,
+            "FLEET_WRONG": f"{SECRET}-wrong",
+            "VAULT": str(tmp_path),
+        }
+        for name in only_workers:
+            monkeypatch.delenv(name, raising=False)
+        with Cluster(tmp_path / "cluster", 1, environment=only_workers, path=tmp_path) as cluster:
+            async with DaskExecutor(cluster.address) as executor:
+                summary = await sweep_fleet(mixed, tmp_path / "lake", resources=RESOURCES, executor=executor)
+                dump = await state_dump(cluster.address, tmp_path / "dump")
+            logs = cluster.logs()
+        assert [one.state for one in summary.accounts] == ["done"] * 4 + ["failed"]
+        assert [account for account, _ in ids(tmp_path / "lake")] == [f"account-{n}" for n in range(1, 5)]
+        graph = cloudpickle.dumps(
+            [(run_account, AccountTask(lake="lake", run="r", account=one, resources=RESOURCES)) for one in mixed]
+        )
+        assert b"account-1" in graph
+        assert "run_account-account-1" in dump
+        assert "Registered" in logs
+        assert SECRET not in dump
+        assert SECRET not in logs
+        assert SECRET.encode() not in graph
+        assert SECRET not in repr(summary)
+        holders = {tmp_path / "token", tellers}
+        for path in tmp_path.rglob("*"):
+            if path.is_file() and path not in holders:
+                assert SECRET.encode() not in path.read_bytes(), path
+
+
+async def test_a_worker_is_killed_and_the_scheduler_restarted_and_everything_is_there_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with accounts(monkeypatch, *[3] * 6, faults=[SLOW]) as (api, found):
+        with Cluster(tmp_path / "cluster", 2, threads=1) as cluster:
+
+            def restart() -> None:
+                cluster.stop_scheduler()
+                cluster.start_scheduler()
+                # Workers end with their scheduler; what keeps them running starts them again.
+                cluster.start_worker()
+
+            events = {1: cluster.workers[0].kill, 3: restart}
+            summary = await swept(cluster, found, tmp_path / "lake", events)
+        assert not events
+        assert summary.state == "done"
+        expected = sorted((one.name, own) for one in api.accounts for own in truth(one, "project"))
+        assert ids(tmp_path / "lake") == expected
+        # Only what was under way at one of the two moments was asked for again.
+        asked = [entry for entry in api.requests if entry.path == "/v2/projects"]
+        assert len(asked) <= len(found) + 3
+        await sweep_fleet(found, tmp_path / "undisturbed", resources=RESOURCES)
+        assert rows(tmp_path / "lake") == rows(tmp_path / "undisturbed")
+
+
+async def test_workers_of_this_machine_are_started_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with accounts(monkeypatch, 2, 2) as (_, found):
+        async with DaskExecutor(workers=1, threads=2) as executor:
+            summary = await sweep_fleet(found, tmp_path / "lake", resources=RESOURCES, executor=executor)
+            pids = {int(one.worker.rpartition(":")[2]) for one in summary.accounts}
+    assert summary.state == "done"
+    assert os.getpid() not in pids
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+async def test_a_scheduler_that_is_not_there_is_an_error_of_usage() -> None:
+    from .cluster import free_port
+
+    executor = DaskExecutor(f"tcp://127.0.0.1:{free_port()}", connect_seconds=0.5)
+    with pytest.raises(ConfigurationError, match="no scheduler answers there"):
+        await executor.__aenter__()
+
+
+def test_a_scheduler_or_workers_must_be_named() -> None:
+    with pytest.raises(ConfigurationError, match="the address of a scheduler, or a number of workers"):
+        DaskExecutor()
+    with pytest.raises(ConfigurationError, match="workers: at least 1"):
+        DaskExecutor(workers=0)

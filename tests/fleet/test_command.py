@@ -1,0 +1,110 @@
+"""`mittwald-async fleet`, and the commands that look at what it made."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mittwald_async.emulator import Fault
+from mittwald_async.fleet import Lake
+
+from .accounts import SECRET, accounts, accounts_file, command, ids, token_of
+
+
+def test_from_accounts_to_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with accounts(monkeypatch, 2, 1) as (_, found):
+        file = accounts_file(tmp_path, found)
+        for _ in range(2):
+            done = command("fleet", str(file), "--out", "lake", folder=tmp_path)
+            assert done.returncode == 0, done.stderr
+    assert "2 of 2 accounts published" in done.stdout
+    assert "account-1" in done.stdout
+    report = command("report", "lake/", "-o", "report.html", folder=tmp_path)
+    assert report.returncode == 0, report.stderr
+    page = (tmp_path / "report.html").read_text()
+    assert "account-1" in page
+    assert "account-2" in page
+    check = command("check", "lake/", "--format", "json", folder=tmp_path)
+    assert check.returncode == 5, check.stderr
+    diff = command("diff", "lake/", folder=tmp_path)
+    assert diff.returncode == 0, diff.stderr
+    assert "0 added, 0 changed, 0 gone" in diff.stdout
+    assert "of account-1" in diff.stdout
+    none = command("diff", "lake/", "--from", "99", folder=tmp_path)
+    assert none.returncode == 2
+    assert "lake: there is no ended sweep 99" in none.stderr
+
+
+def test_exit_codes_are_those_of_sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with accounts(monkeypatch, 1, 1) as (api, found):
+        file = accounts_file(tmp_path, found)
+        monkeypatch.setenv("FLEET_TOKEN_1", f"{SECRET}-wrong")
+        failed = command("fleet", str(file), "-o", "lake", "-r", "project", "--json", folder=tmp_path)
+        assert failed.returncode == 1
+        summary = json.loads(failed.stdout.splitlines()[-1])
+        assert (summary["event"], summary["state"]) == ("summary", "failed")
+        assert [one["state"] for one in summary["accounts"]] == ["done", "failed"]
+        in_words = command("fleet", str(file), "-o", "lake", "--resume", folder=tmp_path)
+        assert in_words.returncode == 1
+        assert "account account-2: 401" in in_words.stderr
+        assert "go on with: " in in_words.stderr
+        assert "published before" in in_words.stdout
+        assert SECRET not in failed.stdout + failed.stderr + in_words.stdout + in_words.stderr
+        monkeypatch.setenv("FLEET_TOKEN_1", token_of("account-2"))
+        assert command("fleet", str(file), "-o", "lake", "--resume", folder=tmp_path).returncode == 0
+        nothing = command("fleet", str(file), "-o", "lake", "--resume", folder=tmp_path)
+        assert (nothing.returncode, nothing.stdout) == (2, "")
+        assert "there is nothing to resume" in nothing.stderr
+        api.inject(Fault(operation="project-list-projects", status=500))
+        broken = command("fleet", str(file), "-o", "lake", "-r", "project", folder=tmp_path)
+        assert broken.returncode == 3
+        assert "account account-1: failed: project: 500" in broken.stderr
+
+
+def test_an_interrupted_one_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Fault(operation="domain-list-domains", delay=0.7)
+    with accounts(monkeypatch, *[1] * 4, faults=[slow]) as (_, found):
+        file = accounts_file(tmp_path, found)
+        names = ("-r", "project", "-r", "domain", "--at-once", "1", "-o", "lake")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mittwald_async.cli", "fleet", str(file), *names],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        lake = Lake(tmp_path / "lake")
+        end = time.monotonic() + 60
+        while not ((tmp_path / "lake").exists() and lake.runs() and lake.manifests(lake.runs()[0])):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+        assert process.returncode == 130, said
+        assert "interrupted; go on with: " in said
+        assert "--resume" in said
+        done = command("fleet", str(file), "-o", "lake", "--resume", folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert len(ids(tmp_path / "lake")) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("nowhere.toml",), "nowhere.toml: No such file"),
+        (("accounts.toml", "--workers", "1", "--scheduler", "tcp://x"), "say --scheduler or --workers, not both"),
+        (("accounts.toml", "-o", "accounts.toml"), "accounts.toml: is a file; a fleet writes a folder"),
+        (("accounts.toml", "-r", "nonsense"), "nonsense"),
+    ],
+)
+def test_wrong_usage_is_one_line(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    (tmp_path / "accounts.toml").write_text('[accounts.shop]\ntoken_env = "NONE"\n')
+    done = command("fleet", *arguments, folder=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1

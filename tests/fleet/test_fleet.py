@@ -1,0 +1,368 @@
+"""Many accounts in one process: everything of each, once; who fails stops no other; going on repeats nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Collection, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from mittwald_async import Mittwald
+from mittwald_async.emulator import Fault
+from mittwald_async.errors import ConfigurationError
+from mittwald_async.fleet import (
+    Account,
+    AccountTask,
+    FleetProgress,
+    Lake,
+    LocalExecutor,
+    TaskFunction,
+    TaskResult,
+    run_account,
+    sweep_fleet,
+)
+from mittwald_async.inventory import sweep_to
+
+from .accounts import RESOURCES, SECRET, accounts, ids, rows, token_of, truth
+
+
+async def test_everything_of_every_account_is_there_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with accounts(monkeypatch, 3, 0, 5) as (api, found):
+        summary = await sweep_fleet(found, tmp_path / "lake")
+        assert summary.state == "done"
+        assert [one.account for one in summary.accounts] == ["account-1", "account-2", "account-3"]
+        for resource in ("project", "domain", "mail_address", "mysql_database"):
+            expected = {(one.name, own) for one in api.accounts for own in truth(one, resource)}
+            read = ids(tmp_path / "lake", resource)
+            assert set(read) == expected
+            assert len(read) == len(expected)
+        # As a sweep into a file has it, row by row.
+        for one in api.accounts:
+            async with Mittwald(one.token, base_url=api.url) as mw:
+                await sweep_to(mw, tmp_path / f"{one.name}.sqlite")
+            with closing(sqlite3.connect(tmp_path / f"{one.name}.sqlite")) as db:
+                for resource, entries in rows(tmp_path / "lake", RESOURCES[:-1]).items():
+                    inside = db.execute(f"SELECT key, data FROM {resource} ORDER BY key").fetchall()
+                    assert [entry[1:] for entry in entries if entry[0] == one.name] == inside
+
+
+async def test_the_second_run_replaces_what_readers_see_and_keeps_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with accounts(monkeypatch, 3) as (api, found):
+        first = await sweep_fleet(found, tmp_path / "lake", resources=["project"])
+        gone, *rest = sorted(truth(api.accounts[0], "project"))
+        async with Mittwald(token_of("account-1"), base_url=api.url) as mw:
+            await mw.project.delete_project(gone)
+        second = await sweep_fleet(found, tmp_path / "lake", resources=["project"])
+        assert ids(tmp_path / "lake") == [("account-1", own) for own in rest]
+        lake = Lake(tmp_path / "lake")
+        assert lake.runs() == sorted([first.run, second.run])
+        assert [lake.published(run, "account-1")[0].files[0].rows for run in (first.run, second.run)] == [3, 2]
+        # The second one knew how many projects there are.
+        assert lake.published(first.run, "account-1")[0].known.items == {"project": 3}
+
+
+async def test_accounts_that_fail_stop_no_other_and_resuming_asks_for_these_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with accounts(monkeypatch, 2, 2, 2, 2) as (api, found):
+        monkeypatch.setenv("FLEET_TOKEN_1", f"{SECRET}-revoked")
+        monkeypatch.delenv("FLEET_TOKEN_2")
+        summary = await sweep_fleet(found, tmp_path / "lake", resources=RESOURCES)
+        assert summary.state == "failed"
+        assert [one.state for one in summary.accounts] == ["done", "failed", "failed", "done"]
+        revoked, missing = summary.failed
+        assert "401" in (revoked.error or "")
+        assert missing.error == "account account-3: the variable FLEET_TOKEN_2 is empty"
+        assert SECRET not in repr(summary)
+        assert {account for account, _ in ids(tmp_path / "lake")} == {"account-1", "account-4"}
+        # Neither has a half of anything.
+        assert not list((tmp_path / "lake").rglob("account=account-2/**/*.pq"))
+        monkeypatch.setenv("FLEET_TOKEN_1", token_of("account-2"))
+        monkeypatch.setenv("FLEET_TOKEN_2", token_of("account-3"))
+        before = len(api.requests)
+        again = await sweep_fleet(found, tmp_path / "lake", resume=True)
+        assert (again.state, again.run) == ("done", summary.run)
+        assert [one.repeated for one in again.accounts] == [True, False, False, True]
+        asked = {entry.account for entry in api.requests[before:]}
+        assert asked == {"account-2", "account-3"}
+        assert len(ids(tmp_path / "lake")) == 8
+        with pytest.raises(ConfigurationError, match="nothing to resume"):
+            await sweep_fleet(found, tmp_path / "lake", resume=True)
+
+
+async def test_an_interrupted_fleet_goes_on_with_what_is_not_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with accounts(monkeypatch, *[2] * 6) as (api, found):
+        task = asyncio.create_task(sweep_fleet(found, tmp_path / "lake", resources=RESOURCES, at_once=1))
+        lake = Lake(tmp_path / "lake")
+        while not (lake.exists() and lake.runs() and len(lake.manifests(lake.runs()[0])) >= 2):
+            await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        published = set(lake.manifests(lake.runs()[0]))
+        assert 2 <= len(published) < 6
+        before = len(api.requests)
+        summary = await sweep_fleet(found, tmp_path / "lake", resume=True)
+        assert summary.state == "done"
+        assert {entry.account for entry in api.requests[before:]}.isdisjoint(published)
+        expected = sorted((one.name, own) for one in api.accounts for own in truth(one, "project"))
+        assert ids(tmp_path / "lake") == expected
+        # Nothing is left of the attempt that was cut off.
+        named = {entry.path for parts in lake.manifests(summary.run).values() for entry in parts[0].files}
+        assert {str(path.relative_to(tmp_path / "lake")) for path in (tmp_path / "lake").rglob("*.pq")} == named
+
+
+async def test_lists_that_fail_leave_an_account_incomplete_and_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = Fault(operation="database-list-mysql-databases", status=500, message="broken")
+    with accounts(monkeypatch, 2, faults=[broken]) as (_, found):
+        summary = await sweep_fleet(found, tmp_path / "lake", resources=["project", "mysql_database"])
+        (account,) = summary.accounts
+        assert (summary.state, account.state, account.failed_lists) == ("incomplete", "incomplete", 2)
+        assert "mysql_database" in account.failures[0]
+        assert account.rows == {"project": 2, "mysql_database": 0}
+        (manifest,) = Lake(tmp_path / "lake").published(summary.run, "account-1")
+        assert (manifest.state, manifest.complete) == ("incomplete", ("project",))
+
+
+async def test_a_list_in_which_things_move_gives_no_row_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with accounts(monkeypatch, 60, max_limit={"project-list-projects": 7}) as (api, found):
+        await sweep_fleet(found, tmp_path / "lake", resources=["project"])
+        assert ids(tmp_path / "lake") == sorted(("account-1", own) for own in truth(api.accounts[0], "project"))
+
+
+class Counting:
+    """An executor that counts how many tasks it was given at once."""
+
+    def __init__(self, inner: LocalExecutor) -> None:
+        self._inner = inner
+        self.most = 0
+
+    async def submit(self, function: TaskFunction, task: AccountTask) -> Any:
+        return await self._inner.submit(function, task)
+
+    async def gather(self, handles: Collection[Any]) -> Mapping[Any, TaskResult | BaseException]:
+        self.most = max(self.most, len(handles))
+        return await self._inner.gather(handles)
+
+
+async def test_so_many_accounts_are_under_way_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with accounts(monkeypatch, *[1] * 9) as (_, found):
+        async with LocalExecutor() as inner:
+            counting = Counting(inner)
+            summary = await sweep_fleet(found, tmp_path / "lake", resources=["project"], executor=counting, at_once=3)
+    assert (summary.state, counting.most) == ("done", 3)
+
+
+class Losing:
+    """An executor whose first workers are lost: before they have begun, or after they have published."""
+
+    def __init__(self, inner: LocalExecutor, times: int) -> None:
+        self._inner = inner
+        self.times = times
+
+    async def submit(self, function: TaskFunction, task: AccountTask) -> Any:
+        return await self._inner.submit(function, task)
+
+    async def gather(self, handles: Collection[Any]) -> Mapping[Any, TaskResult | BaseException]:
+        found = dict(await self._inner.gather(handles))
+        for handle in found:
+            if self.times:
+                self.times -= 1
+                found[handle] = RuntimeError("the worker is gone")
+        return found
+
+
+async def test_a_task_whose_worker_is_lost_is_submitted_again_and_nothing_is_asked_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with accounts(monkeypatch, 2, 2) as (api, found):
+        async with LocalExecutor() as inner:
+            summary = await sweep_fleet(
+                found, tmp_path / "lake", resources=["project"], executor=Losing(inner, times=3)
+            )
+        assert summary.state == "done"
+        assert len(ids(tmp_path / "lake")) == 4
+        # The results were lost after everything had been published.
+        assert len([entry for entry in api.requests if entry.path == "/v2/projects"]) == 2
+
+
+async def test_a_task_that_is_always_lost_fails_its_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with accounts(monkeypatch, 1) as (_, found):
+        async with LocalExecutor() as inner:
+            summary = await sweep_fleet(
+                found, tmp_path / "lake", resources=["project"], executor=Losing(inner, times=99)
+            )
+    assert summary.failed[0].error == "RuntimeError: the worker is gone"
+
+
+async def test_two_fleets_at_once_on_one_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with accounts(monkeypatch, 3, 2, 4) as (api, found):
+        one, two = await asyncio.gather(
+            sweep_fleet(found, tmp_path / "lake", resources=RESOURCES),
+            sweep_fleet(found, tmp_path / "lake", resources=RESOURCES),
+        )
+        assert (one.state, two.state) == ("done", "done")
+        assert one.run != two.run
+        expected = sorted((each.name, own) for each in api.accounts for own in truth(each, "project"))
+        assert ids(tmp_path / "lake") == expected
+
+
+async def test_two_that_resume_one_run_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with accounts(monkeypatch, 2, 2) as (_, found):
+        for number in range(2):
+            monkeypatch.setenv(f"FLEET_TOKEN_{number}", "wrong")
+        await sweep_fleet(found, tmp_path / "lake", resources=RESOURCES)
+        for number in range(2):
+            monkeypatch.setenv(f"FLEET_TOKEN_{number}", token_of(f"account-{number + 1}"))
+        results = await asyncio.gather(*(sweep_fleet(found, tmp_path / "lake", resume=True) for _ in range(2)))
+        assert [one.state for one in results] == ["done", "done"]
+        assert len(ids(tmp_path / "lake")) == 4
+
+
+async def test_an_account_stays_one_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with accounts(monkeypatch, 1, 1) as (_, found):
+        await sweep_fleet(found, tmp_path / "lake", resources=["project"])
+        before = ids(tmp_path / "lake")
+        monkeypatch.setenv("FLEET_TOKEN_0", token_of("account-2"))
+        summary = await sweep_fleet(found, tmp_path / "lake", resources=["project"])
+        assert "use that user's token, or another name for the account" in (summary.failed[0].error or "")
+        assert ids(tmp_path / "lake") == before
+
+
+async def test_a_large_account_is_split_and_comes_out_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with accounts(monkeypatch, 11, 2) as (_, found):
+        whole = await sweep_fleet(found, tmp_path / "whole")
+        split = await sweep_fleet(found, tmp_path / "split", split_over=4)
+        assert (whole.state, split.state) == ("done", "done")
+        assert split.rows == whole.rows
+        names = tuple(name for name, number in whole.rows.items() if number)
+        assert rows(tmp_path / "split", names) == rows(tmp_path / "whole", names)
+        lake = Lake(tmp_path / "split")
+        assert len(lake.published(split.run, "account-1")) == 4
+        assert len(lake.published(split.run, "account-2")) == 1
+        # Split otherwise the next time, nothing of the old parts stays.
+        await sweep_fleet(found, tmp_path / "split", split_over=100)
+        assert rows(tmp_path / "split", names) == rows(tmp_path / "whole", names)
+
+
+async def test_a_worker_that_finds_its_account_published_asks_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with accounts(monkeypatch, 1) as (api, found):
+        summary = await sweep_fleet(found, tmp_path / "lake", resources=["project"])
+        before = len(api.requests)
+        task = AccountTask(lake=str(tmp_path / "lake"), run=summary.run, account=found[0], resources=("project",))
+        result = await asyncio.to_thread(run_account, task)
+        assert (result.repeated, result.state, result.rows) == (True, "done", {"project": 1})
+        assert len(api.requests) == before
+
+
+async def test_progress_counts_accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[FleetProgress] = []
+    slow = Fault(operation="project-list-projects", delay=1.3)
+    with accounts(monkeypatch, 1, 1, 1, faults=[slow]) as (_, found):
+        await sweep_fleet(found, tmp_path / "lake", resources=["project"], at_once=2, watch=seen.append)
+    first, last = seen[0], seen[-1]
+    assert (first.accounts, first.under_way, first.waiting, first.eta) == (3, 2, 1, None)
+    assert (last.published, last.under_way, last.waiting, last.rows) == (3, 0, 0, 3)
+    assert all(one.published + one.failed + one.under_way + one.waiting == 3 for one in seen)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"at_once": 0}, "at_once: at least 1"),
+        ({"concurrency": 0}, "concurrency: at least 1"),
+        ({"split_over": 0}, "split_over: at least 1"),
+        ({"reserve": 2.0}, "reserve"),
+        ({"resources": ["nonsense"]}, "nonsense"),
+        ({"resume": True}, "there is no data set"),
+    ],
+)
+async def test_wrong_options_are_refused_before_anything_is_written(
+    tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    account = Account(name="shop", token_env="NONE")
+    with pytest.raises(ConfigurationError, match=message):
+        await sweep_fleet([account], tmp_path / "lake", **options)
+    assert not (tmp_path / "lake").exists()
+
+
+async def test_accounts_must_differ_and_be_there(tmp_path: Path) -> None:
+    account = Account(name="shop", token_env="NONE")
+    with pytest.raises(ConfigurationError, match="two accounts are called 'shop'"):
+        await sweep_fleet([account, account], tmp_path / "lake")
+    with pytest.raises(ConfigurationError, match="there are no accounts"):
+        await sweep_fleet([], tmp_path / "lake")
+
+
+async def test_resuming_needs_the_accounts_and_resources_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with accounts(monkeypatch, 1, 1) as (_, found):
+        monkeypatch.setenv("FLEET_TOKEN_0", "wrong")
+        await sweep_fleet(found, tmp_path / "lake", resources=["project"])
+        with pytest.raises(ConfigurationError, match="other resources"):
+            await sweep_fleet(found, tmp_path / "lake", resources=["domain"], resume=True)
+        with pytest.raises(ConfigurationError, match="has an account 'account-2' that is not among"):
+            await sweep_fleet(found[:1], tmp_path / "lake", resume=True)
+
+
+async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker whose disk is full: its account fails with the reason, and nothing half is left."""
+    with accounts(monkeypatch, 1) as (_, found):
+
+        def full(self: Lake, path: str) -> Any:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(Lake, "new_file", full)
+        summary = await sweep_fleet(found, tmp_path / "lake", resources=["project"])
+        assert "No space left on device" in (summary.failed[0].error or "")
+        monkeypatch.undo()
+    assert not (tmp_path / "lake" / "resource=project").exists()
+
+
+async def test_one_pool_serves_all_accounts_and_every_account_has_its_own_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with accounts(monkeypatch, 2, 2, 2, rate_limit=(1000, 60.0)) as (api, found):
+        opened: list[object] = []
+        import aiohttp
+
+        real = aiohttp.TCPConnector.__init__
+
+        def counted(self: aiohttp.TCPConnector, *args: Any, **options: Any) -> None:
+            opened.append(self)
+            real(self, *args, **options)
+
+        monkeypatch.setattr(aiohttp.TCPConnector, "__init__", counted)
+        summary = await sweep_fleet(found, tmp_path / "lake", resources=RESOURCES)
+        assert summary.state == "done"
+        assert len(opened) == 1
+        for one in summary.accounts:
+            assert one.budget is not None
+            assert one.budget[0] == 1000
+            sent = [entry for entry in api.requests if entry.account == one.account]
+            assert len(sent) == one.requests
+
+
+def test_a_task_can_be_pickled_and_encoded_without_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    import pickle
+
+    monkeypatch.setenv("FLEET_TOKEN_0", SECRET)
+    account = Account(name="shop", token_env="FLEET_TOKEN_0")
+    task = AccountTask(lake="lake", run="r", account=account, resources=("project",))
+    assert account.token() == SECRET
+    assert SECRET.encode() not in pickle.dumps(task) + msgspec.json.encode(task) + repr(task).encode()
+    assert pickle.loads(pickle.dumps(task)) == task

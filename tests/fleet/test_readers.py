@@ -1,0 +1,242 @@
+"""What others make of the data set: DuckDB, polars, pandas' and Dask's reader, Delta; object stores; history and checks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import deltalake
+import duckdb
+import polars
+import pyarrow.dataset as dataset
+import pytest
+
+from mittwald_async import Mittwald
+from mittwald_async.emulator import Fault
+from mittwald_async.errors import ConfigurationError
+from mittwald_async.fleet import Lake, sweep_fleet
+from mittwald_async.fleet.delta import commit_to_delta
+from mittwald_async.fleet.history import inventory_of
+from mittwald_async.inventory import History
+from mittwald_async.inventory.checks import run_checks
+
+from .accounts import RESOURCES, accounts, ids, token_of, truth
+
+
+async def test_every_reader_sees_the_same_rows_also_of_accounts_that_have_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = tmp_path / "lake"
+    with accounts(monkeypatch, 3, 0, 2) as (_, found):
+        await sweep_fleet(found, lake)
+    for folder in sorted(lake.glob("resource=*")):
+        pattern = f"{folder}/**/*.parquet"
+        (in_duckdb,) = duckdb.sql(
+            f"SELECT count(*) FROM read_parquet('{pattern}', hive_partitioning = true)"
+        ).fetchall()[0]
+        in_polars = polars.scan_parquet(pattern, hive_partitioning=True).collect()
+        in_arrow = dataset.dataset(folder, partitioning="hive").to_table()
+        assert in_duckdb == in_polars.height == in_arrow.num_rows
+        assert "account" in in_polars.columns
+        assert "account" in in_arrow.column_names
+    # The whole folder at once, as somebody does who does not look first: nothing is there twice.
+    every = duckdb.sql(
+        f"SELECT count(*), count(DISTINCT (resource, account, key)) FROM read_parquet('{lake}/**/*.parquet', "
+        "hive_partitioning = true, union_by_name = true)"
+    ).fetchall()[0]
+    assert every[0] == every[1] > 20
+
+
+# Dask's reader calls pandas in ways that pandas is about to give up.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+async def test_pandas_and_dask_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    import dask.dataframe
+
+    with accounts(monkeypatch, 3, 0) as (_, found):
+        await sweep_fleet(found, tmp_path / "lake", resources=["project"])
+    assert len(pandas.read_parquet(tmp_path / "lake" / "resource=project")) == 3
+    frame: Any = dask.dataframe.read_parquet(str(tmp_path / "lake" / "resource=project"))
+    assert len(frame.compute()) == 3
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket of a local S3."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    for name, value in (
+        ("AWS_ACCESS_KEY_ID", "local"),
+        ("AWS_SECRET_ACCESS_KEY", "local"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}"),
+        ("AWS_ALLOW_HTTP", "true"),
+    ):
+        monkeypatch.setenv(name, value)
+    client: Any = boto3.client("s3")
+    client.create_bucket(Bucket="inventory")
+    client.close()
+    yield "s3://inventory/lake"
+    server.stop()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+async def test_an_object_store_is_a_place_as_well(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyarrow.parquet as parquet
+
+    with accounts(monkeypatch, 3, 2, 2) as (api, found):
+        monkeypatch.setenv("FLEET_TOKEN_2", "wrong")
+        first = await sweep_fleet(found, bucket, resources=RESOURCES)
+        assert [one.state for one in first.accounts] == ["done", "done", "failed"]
+        monkeypatch.setenv("FLEET_TOKEN_2", token_of("account-3"))
+        before = len(api.requests)
+        second = await sweep_fleet(found, bucket, resume=True)
+        assert second.state == "done"
+        assert {entry.account for entry in api.requests[before:]} == {"account-3"}
+        lake = Lake(bucket)
+        for one in api.accounts:
+            folder = lake.view_folder("project", one.name)
+            (path,) = lake.fs.ls(folder, detail=False)
+            with lake.fs.open(path) as file:
+                found_ids: list[str] = parquet.read_table(file)["id"].to_pylist()
+            assert set(found_ids) == truth(one, "project")
+            assert len(found_ids) == len(truth(one, "project"))
+        with inventory_of(bucket) as file, History(file) as history:
+            assert sorted((one.account, one.state) for one in history.sweeps()) == [
+                ("account-1", "done"),
+                ("account-2", "done"),
+                ("account-3", "done"),
+            ]
+
+
+async def test_memory_is_a_place_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"memory://{tmp_path.name}/lake"
+    with accounts(monkeypatch, 2) as (_, found):
+        assert (await sweep_fleet(found, url, resources=RESOURCES)).state == "done"
+        assert (await sweep_fleet(found, url, resources=RESOURCES)).state == "done"
+    lake = Lake(url)
+    assert len(lake.runs()) == 2
+    assert len(lake.fs.find(lake.view_folder("project", "account-1"))) == 1
+
+
+# Delta
+
+
+async def test_delta_has_a_commit_for_each_account_and_run_and_recognises_a_repeated_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with accounts(monkeypatch, 3, 2, 0) as (api, found):
+        first = await sweep_fleet(found, tmp_path / "lake", resources=RESOURCES, delta=True)
+        assert first.state == "done"
+        path = str(tmp_path / "lake" / "delta")
+        table = deltalake.DeltaTable(path)
+        assert len([one for one in table.history() if "run" in one]) == 3
+        lake = Lake(tmp_path / "lake")
+        version = table.version()
+        assert not commit_to_delta(lake, first.run, "account-1")
+        assert deltalake.DeltaTable(path).version() == version
+        async with Mittwald(token_of("account-1"), base_url=api.url) as mw:
+            await mw.project.delete_project(sorted(truth(api.accounts[0], "project"))[0])
+        second = await sweep_fleet(found, tmp_path / "lake", resources=["project"], delta=True)
+        assert second.state == "done"
+        read = deltalake.DeltaTable(path).to_pyarrow_table().to_pylist()
+        projects = [(one["account"], one["id"]) for one in read if one["resource"] == "project"]
+        assert sorted(projects) == ids(tmp_path / "lake")
+        assert len(projects) == 4
+        # Other resources are as the run before left them.
+        assert {one["account"] for one in read if one["resource"] == "domain"} == {"account-1", "account-2"}
+        # A commit of the older run does not bring its rows back.
+        assert not commit_to_delta(lake, first.run, "account-1")
+
+
+async def test_a_fleet_that_was_killed_before_its_delta_commit_makes_up_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with accounts(monkeypatch, 2, 2) as (_, found):
+        monkeypatch.setenv("FLEET_TOKEN_1", "wrong")
+        await sweep_fleet(found, tmp_path / "lake", resources=["project"])
+        monkeypatch.setenv("FLEET_TOKEN_1", token_of("account-2"))
+        await sweep_fleet(found, tmp_path / "lake", resume=True, delta=True)
+    table = deltalake.DeltaTable(str(tmp_path / "lake" / "delta"))
+    assert table.to_pyarrow_table().num_rows == 4
+
+
+async def test_delta_needs_a_place_that_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    with accounts(monkeypatch, 1) as (_, found), pytest.raises(ConfigurationError, match="Delta tables are written to"):
+        await sweep_fleet(found, "memory://lake", delta=True)
+
+
+# Looking back
+
+
+async def test_history_and_diff_work_over_the_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = tmp_path / "lake"
+    with accounts(monkeypatch, 3, 2) as (api, found):
+        await sweep_fleet(found, lake, resources=RESOURCES)
+        gone, changed, _ = sorted(truth(api.accounts[0], "project"))
+        async with Mittwald(token_of("account-1"), base_url=api.url) as mw:
+            await mw.project.delete_project(gone)
+            await mw.project.update_project(changed, description="renamed")
+        await sweep_fleet(found, lake, resources=RESOURCES)
+        with inventory_of(lake) as file, History(file) as history:
+            found_diff = history.diff(resources=["project"])
+            assert [one.account for one in history.sweeps()].count("account-1") == 2
+            snapshot = {row.id for row in history.at(history.sweeps("account-2")[-1]).rows("project")}
+        assert [(one.account, one.id) for one in found_diff.gone] == [("account-1", gone)]
+        assert [(one.account, one.id, one.fields) for one in found_diff.changed] == [
+            ("account-1", changed, {"description": (found_diff.changed[0].fields["description"][0], "renamed")})  # type: ignore[index]
+        ]
+        assert found_diff.added == []
+        assert snapshot == truth(api.accounts[1], "project")
+    assert not file.exists()
+
+
+async def test_what_a_fleet_could_not_see_is_unknown_and_not_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = tmp_path / "lake"
+    with accounts(monkeypatch, 3) as (api, found):
+        await sweep_fleet(found, lake, resources=["project", "mysql_database"])
+        api.inject(Fault(operation="database-list-mysql-databases", status=500, probability=1.0))
+        await sweep_fleet(found, lake, resources=["project", "mysql_database"])
+        with inventory_of(lake) as file, History(file) as history:
+            diff = history.diff()
+        assert diff.gone == []
+        assert {one.resource for one in diff.unknown} == {"mysql_database"}
+
+
+async def test_checks_tell_accounts_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with accounts(monkeypatch, 4, 4) as (_, found):
+        await sweep_fleet(found, tmp_path / "lake")
+        await sweep_fleet(found, tmp_path / "lake")
+    with inventory_of(tmp_path / "lake") as file:
+        report = run_checks(file)
+    assert {one.account for one in report.findings} == {"account-1", "account-2"}
+    assert {one.standing for one in report.findings} == {"still"}
+
+
+async def test_a_split_account_is_one_sweep_when_looked_back_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with accounts(monkeypatch, 7) as (_, found):
+        await sweep_fleet(found, tmp_path / "lake", split_over=3)
+        await sweep_fleet(found, tmp_path / "lake")
+    with inventory_of(tmp_path / "lake") as file, History(file) as history:
+        assert [one.state for one in history.sweeps()] == ["done", "done"]
+        diff = history.diff()
+    assert (diff.empty, diff.unknown) == (True, [])
+
+
+def test_a_folder_without_a_data_set_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="there is no data set"), inventory_of(tmp_path):
+        pass
+    Lake(tmp_path / "lake").open_for_writing()
+    with pytest.raises(ConfigurationError, match="no account is published in it yet"), inventory_of(tmp_path / "lake"):
+        pass
+    assert os.listdir(tmp_path) == ["lake"]
