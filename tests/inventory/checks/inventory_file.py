@@ -44,8 +44,8 @@ class InventoryFile:
         number = self._sweeps
         with closing(sqlite3.connect(self.path)) as db, db:
             db.execute(
-                "INSERT OR IGNORE INTO accounts (name, source, identity) VALUES (?, 'https://api.example.org', ?)",
-                (account, f"user-{account}"),
+                "INSERT OR IGNORE INTO accounts (name, source, identity, user_id) VALUES (?, 'https://api.example.org', ?, ?)",
+                (account, f"user-{account}", f"user-{account}"),
             )
             db.execute(
                 "INSERT INTO sweeps (id, account, state, started_at, finished_at, resources, target, known, requests, "
