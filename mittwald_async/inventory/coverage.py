@@ -81,6 +81,18 @@ class Coverage:
         """Whether every list of the resource was read."""
         return bool(self._complete.get(resource))
 
+    @property
+    def whole(self) -> bool:
+        """Whether the sweep was of the whole account."""
+        return self._target.whole
+
+    def lists_read(self, resource: str, place: Place) -> bool:
+        """Whether every list that a project's or a customer's things of this kind would be in was read to its end."""
+        if not self.asked(resource, place):
+            return False
+        known = catalog().get(resource)
+        return self.complete(resource) or (known is not None and self._list_read(known, place))
+
     def covers(self, resource: str, place: Place) -> bool:
         """Whether the sweep would have a row of this thing if it was there."""
         if not self.asked(resource, place):

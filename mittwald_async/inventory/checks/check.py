@@ -12,6 +12,9 @@ Severity = Literal["critical", "high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
 """Worst first."""
 
+INVENTORY = "inventory"
+"""What checks of the inventory itself name as their resource: they need none."""
+
 Standing = Literal["new", "still", "solved"]
 
 
@@ -28,6 +31,8 @@ class Hit(msgspec.Struct, frozen=True):
     """What the finding is about, as people call it: a host name, an address, a version."""
     detail: str
     """What is wrong with it, with the numbers."""
+    unseen_since: str | None = None
+    """Day of the first sweep that could not see it any more: then this is what was known before."""
 
 
 class InventoryReader(Protocol):
@@ -36,6 +41,14 @@ class InventoryReader(Protocol):
     @property
     def now(self) -> str:
         """When the inventory was seen, ISO 8601."""
+        ...
+
+    def has(self, resource: str) -> bool:
+        """Was the resource ever swept into this file?"""
+        ...
+
+    def unread(self) -> list[tuple[str, str, str, int]]:
+        """What could not be seen: account, resource, reason, number of lists."""
         ...
 
     def query(self, sql: str, **values: object) -> Iterator[tuple[Any, ...]]:
@@ -72,11 +85,17 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     where: str = ""
     """SQL condition over `r`. `:now` is the time of the sweep."""
     find: Finder | None = None
+    absent: tuple[str, ...] = ()
+    """Resources whose lack makes the finding. Of projects whose lists of them were not read, nothing is said."""
+    absent_anywhere: tuple[str, ...] = ()
+    """Likewise where the lack in the whole account makes it: all lists of the account must have been read."""
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Resources without which the check cannot be made."""
-        return (self.table, *self.reads)
+        if self.table == INVENTORY:
+            return ()
+        return tuple(dict.fromkeys((self.table, *self.reads, *self.absent, *self.absent_anywhere)))
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +125,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Skipped(msgspec.Struct, frozen=True):
-    """A check that could not be made, and why."""
+    """A check that could not be made, or not of everything, and why."""
 
     check: str
     reason: str

@@ -15,7 +15,7 @@ from ...runtime.errors import did_you_mean
 from .check import SEVERITIES, Check, CheckReport, Finding, Hit, Skipped, Standing
 from .mutes import Mute
 from .registry import all_checks
-from .state import InventoryState, before, forget_before
+from .state import InventoryState, before, current
 
 
 def run_checks(
@@ -40,14 +40,12 @@ def run_checks(
     chosen = checks_named(only)
     with closing(_opened(path)) as db:
         newest = _newest(db, path)
-        current = InventoryState(db, now or newest)
-        hits, skipped = _ask(current, chosen)
-        earlier = before(db)
+        state = current(db, now or newest)
+        hits, skipped = _ask(state, chosen)
         known: dict[str, Finding] = {}
+        earlier = before(db, state)
         if earlier is not None:
-            asked = [check for check in chosen if check.id not in {skip.check for skip in skipped}]
-            known = {finding.fingerprint: finding for finding in _findings(_ask(earlier, asked)[0], "solved")}
-            forget_before(db)
+            known = {finding.fingerprint: finding for finding in _findings(_ask(earlier, chosen)[0], "solved")}
     found = [_with_standing(finding, known) for finding in _findings(hits, "new")]
     present = {finding.fingerprint for finding in found}
     today = _day(now or newest)
@@ -89,7 +87,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _newest(db: sqlite3.Connection, path: Path) -> str:
     try:
-        found: tuple[str | None] = db.execute("SELECT max(started_at) FROM sweeps WHERE state <> 'running'").fetchone()
+        found: tuple[str | None] = db.execute("SELECT max(started_at) FROM sweeps WHERE state IN ('done', 'incomplete')").fetchone()
     except sqlite3.DatabaseError:
         raise ConfigurationError(f"{path} is not an inventory made by `mittwald-async sweep`") from None
     if found[0] is None:
@@ -97,21 +95,58 @@ def _newest(db: sqlite3.Connection, path: Path) -> str:
     return found[0]
 
 
-def _ask(state: InventoryState, checks: Iterable[Check]) -> tuple[list[tuple[Check, list[Hit]]], list[Skipped]]:
-    hits: list[tuple[Check, list[Hit]]] = []
+Asked = list[tuple[Check, list[Hit]]]
+
+
+def _ask(state: InventoryState, checks: Iterable[Check]) -> tuple[Asked, list[Skipped]]:
+    hits: Asked = []
     skipped: list[Skipped] = []
     for check in checks:
         missing = [name for name in check.needs if not state.has(name)]
         if missing:
-            skipped.append(
-                Skipped(check.id, f"not in this inventory: {', '.join(missing)} (sweep with -r +{missing[0]})")
-            )
+            skipped.append(Skipped(check.id, _not_swept("this inventory", missing)))
             continue
         try:
-            hits.append((check, list(_hits(state, check))))
+            found, reasons = _told_apart(state, check, _hits(state, check))
         except sqlite3.OperationalError as error:
             skipped.append(Skipped(check.id, f"this inventory lacks what the check reads: {error}"))
+            continue
+        hits.append((check, found))
+        skipped += [Skipped(check.id, reason) for reason in reasons]
     return hits, skipped
+
+
+def _not_swept(where: str, missing: Sequence[str]) -> str:
+    return f"not in {where}: {', '.join(missing)} (sweep with -r +{missing[0]})"
+
+
+def _told_apart(state: InventoryState, check: Check, hits: Iterable[Hit]) -> tuple[list[Hit], list[str]]:
+    """What is wrong for certain, and why nothing can be said of the rest."""
+    reasons: list[str] = []
+    blind: set[str] = set()
+    for account in state.sweeps:
+        missing = [name for name in check.needs if not state.has_of(name, account)]
+        unread = [name for name in check.absent_anywhere if not missing and not state.read(name, account)]
+        if missing:
+            reasons.append(_not_swept(f"account {account}", missing))
+        elif unread:
+            reasons.append(f"not all lists of {', '.join(unread)} of account {account} could be read")
+        if missing or unread:
+            blind.add(account)
+    found: list[Hit] = []
+    doubtful: dict[tuple[str, str], int] = {}
+    for hit in hits:
+        if hit.account in blind:
+            continue
+        unsure = [name for name in check.absent if not state.read(name, hit.account, hit.customer_id, hit.project_id)]
+        if unsure:
+            doubtful[hit.account, unsure[0]] = doubtful.get((hit.account, unsure[0]), 0) + 1
+        else:
+            found.append(hit)
+    for (account, name), number in doubtful.items():
+        projects = "1 project" if number == 1 else f"{number} projects"
+        reasons.append(f"for {projects} of account {account} the list of {name} could not be read")
+    return found, reasons
 
 
 def _hits(state: InventoryState, check: Check) -> Iterable[Hit]:
@@ -135,12 +170,18 @@ def _findings(asked: Iterable[tuple[Check, list[Hit]]], standing: Standing) -> l
             customer=hit.customer,
             project=hit.project,
             subject=hit.subject,
-            detail=hit.detail,
+            detail=_detail(hit),
             standing=standing,
         )
         for check, found in asked
         for hit in found
     ]
+
+
+def _detail(hit: Hit) -> str:
+    if hit.unseen_since is None:
+        return hit.detail
+    return f"{hit.detail} (as known before {hit.unseen_since}; not seen since)".lstrip()
 
 
 def _with_standing(finding: Finding, known: dict[str, Finding]) -> Finding:

@@ -3,35 +3,102 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
+import msgspec
+
+from ..coverage import Coverage, Place
+from ..plan import Target
 from .check import Hit
 
 _COLUMNS = "r.account, r.key, r.customer_id, r.project_id, r.customer, r.project"
+_UNSEEN = "(SELECT substr(u.started_at, 1, 10) FROM main.sweeps u WHERE u.id = r.unseen_since)"
 _TEXT = "coalesce(CAST(({}) AS TEXT), '')"
+_ENDED = "state IN ('done', 'incomplete')"
+
+
+class StateSweep(NamedTuple):
+    """The sweep that an account's state is from."""
+
+    id: int
+    seen_at: str
+    previous: int | None
+    """The complete sweep before it."""
 
 
 class InventoryState:
     """Read-only queries over one state of an inventory.
 
+    Besides the views, they may use the temporary table `state_sweep`: for each `account` its sweep's `id`, when that was
+    begun (`seen_at`) and the complete sweep before (`previous`).
+
     Attributes:
         now: when that state was seen, ISO 8601; what "expires soon" counts from.
     """
 
-    def __init__(self, db: sqlite3.Connection, now: str) -> None:
+    def __init__(self, db: sqlite3.Connection, now: str, sweeps: Mapping[str, StateSweep]) -> None:
         self._db = db
         self.now: str = now
+        self.sweeps: Mapping[str, StateSweep] = sweeps
         self._views = {
             name.removeprefix("v_")
             for (name,) in db.execute(
                 "SELECT name FROM sqlite_master WHERE type = 'view' AND name LIKE 'v\\_%' ESCAPE '\\'"
             )
         }
+        db.execute("DROP TABLE IF EXISTS temp.state_sweep")
+        db.execute("CREATE TEMP TABLE state_sweep (account TEXT PRIMARY KEY, id INTEGER, seen_at TEXT, previous INTEGER)")
+        db.executemany("INSERT INTO state_sweep VALUES (?, ?, ?, ?)", [(name, *one) for name, one in sweeps.items()])
+        self._asked: dict[tuple[str, str], list[Coverage]] = {}
+        self._coverage: dict[int, Coverage] = {}
 
     def has(self, resource: str) -> bool:
         """Was the resource ever swept into this file?"""
         return resource in self._views
+
+    def has_of(self, resource: str, account: str) -> bool:
+        """Has a sweep of this account ever asked for the resource?"""
+        return self.has(resource) and bool(self._sweeps_of(resource, account))
+
+    def read(self, resource: str, account: str, customer: str | None = None, project: str | None = None) -> bool:
+        """Were the lists of a resource read to their end, when they were last asked for?
+
+        Args:
+            resource: its name.
+            account: whose.
+            customer, project: whose lists; without both, all of the account.
+        """
+        place = Place(None, customer, project)
+        for coverage in self._sweeps_of(resource, account):
+            if customer is None and project is None:
+                return coverage.complete(resource) and coverage.whole
+            if coverage.asked(resource, place):
+                return coverage.lists_read(resource, place)
+        return False
+
+    def _sweeps_of(self, resource: str, account: str) -> list[Coverage]:
+        """What sweeps of an account that asked for a resource could see, newest first."""
+        found = self._asked.get((resource, account))
+        if found is None:
+            newest = self.sweeps[account].id if account in self.sweeps else 0
+            rows = self._db.execute(
+                "SELECT s.id, s.target FROM sweeps s JOIN coverage c ON c.sweep = s.id AND c.resource = ? "
+                "WHERE s.account = ? AND s.id <= ? ORDER BY s.id DESC",
+                (resource, account, newest),
+            ).fetchall()
+            found = [self._coverage_of(number, account, target) for number, target in rows]
+            self._asked[resource, account] = found
+        return found
+
+    def _coverage_of(self, sweep: int, account: str, target: str) -> Coverage:
+        if sweep not in self._coverage:
+            self._coverage[sweep] = Coverage(self._db, sweep, account, msgspec.json.decode(target, type=Target))
+        return self._coverage[sweep]
+
+    def unread(self) -> list[tuple[str, str, str, int]]:
+        """What could not be seen: account, resource, reason, number of lists (0: not known)."""
+        return unread(self._db, {account: sweep.id for account, sweep in self.sweeps.items()})
 
     def query(self, sql: str, **values: object) -> Iterator[tuple[Any, ...]]:
         """Rows of a query; `:now` is bound."""
@@ -46,43 +113,75 @@ class InventoryState:
             where: SQL condition over `r`.
             values: what further `:names` in them stand for.
         """
-        sql = f'SELECT {_COLUMNS}, {_TEXT.format(subject)}, {_TEXT.format(detail)} FROM "v_{table}" r WHERE {where}'
+        sql = (
+            f"SELECT {_COLUMNS}, {_TEXT.format(subject)}, {_TEXT.format(detail)}, {_UNSEEN} "
+            f'FROM "v_{table}" r WHERE {where}'
+        )
         for row in self.query(sql, **values):
             yield Hit(*row)
 
 
-def before(db: sqlite3.Connection) -> InventoryState | None:
+def current(db: sqlite3.Connection, now: str) -> InventoryState:
+    """What each account's last sweep knew."""
+    sweeps: dict[str, StateSweep] = {}
+    rows = db.execute(f"SELECT account, id, started_at FROM sweeps WHERE {_ENDED} ORDER BY id").fetchall()
+    for account, number, at in rows:
+        sweeps[account] = StateSweep(number, at, _done_before(db, account, number))
+    return InventoryState(db, now, sweeps)
+
+
+def before(db: sqlite3.Connection, state: InventoryState) -> InventoryState | None:
     """The state that each account's previous complete sweep saw, as temporary views that hide the current ones.
 
     Returns:
         `None` where no account has been swept twice.
     """
-    rows = db.execute(
-        "SELECT account, id, started_at, row_number() OVER (PARTITION BY account ORDER BY id DESC) AS age "
-        "FROM sweeps WHERE state = 'done'"
-    ).fetchall()
-    previous = [(account, sweep, at) for account, sweep, at, age in rows if age == 2]
-    if not previous:
+    sweeps: dict[str, StateSweep] = {}
+    for account, sweep in state.sweeps.items():
+        if sweep.previous is not None:
+            (at,) = db.execute("SELECT started_at FROM sweeps WHERE id = ?", (sweep.previous,)).fetchone()
+            sweeps[account] = StateSweep(sweep.previous, at, _done_before(db, account, sweep.previous))
+    if not sweeps:
         return None
-    db.execute("CREATE TEMP TABLE previous_sweep (account TEXT PRIMARY KEY, id INTEGER NOT NULL)")
-    db.executemany("INSERT INTO previous_sweep VALUES (?, ?)", [row[:2] for row in previous])
+    earlier = InventoryState(db, max(sweep.seen_at for sweep in sweeps.values()), sweeps)
     history = db.execute(
         "SELECT name FROM main.sqlite_master WHERE type = 'view' AND name LIKE 'v\\_%\\_history' ESCAPE '\\'"
     ).fetchall()
     for (name,) in history:
-        current = name.removesuffix("_history")
+        # CROSS JOIN keeps the order: rows are looked up by what the check asks for, never all of an account.
         db.execute(
-            f'CREATE TEMP VIEW "{current}" AS SELECT h.* FROM main."{name}" h '
-            "JOIN previous_sweep p ON p.account = h.account "
-            "WHERE h.from_sweep <= p.id AND (h.to_sweep IS NULL OR h.to_sweep > p.id)"
+            f'CREATE TEMP VIEW "{name.removesuffix("_history")}" AS SELECT h.* FROM main."{name}" h '
+            "CROSS JOIN temp.state_sweep p WHERE p.account = h.account "
+            "AND h.from_sweep <= p.id AND (h.to_sweep IS NULL OR h.to_sweep > p.id)"
         )
-    return InventoryState(db, max(at for _, _, at in previous))
+    return earlier
 
 
-def forget_before(db: sqlite3.Connection) -> None:
-    """Drop what `before` made."""
-    names: Sequence[tuple[str, str]] = db.execute(
-        "SELECT type, name FROM temp.sqlite_master WHERE type IN ('view', 'table')"
-    ).fetchall()
-    for kind, name in sorted(names, reverse=True):
-        db.execute(f'DROP {kind} temp."{name}"')
+def _done_before(db: sqlite3.Connection, account: str, sweep: int) -> int | None:
+    (found,) = db.execute(
+        "SELECT max(id) FROM sweeps WHERE state = 'done' AND account = ? AND id < ?", (account, sweep)
+    ).fetchone()
+    return None if found is None else int(found)
+
+
+def unread(db: sqlite3.Connection, sweeps: Mapping[str, int]) -> list[tuple[str, str, str, int]]:
+    """What sweeps could not see: account, resource, reason, and the number of lists (0: not known); most lists first.
+
+    Args:
+        db: an inventory file.
+        sweeps: the sweep of each account.
+    """
+    found: list[tuple[str, str, str, int]] = []
+    for account, sweep in sweeps.items():
+        failed = db.execute(
+            "SELECT resource, error, count(*) FROM failures WHERE sweep = ? GROUP BY 1, 2", (sweep,)
+        ).fetchall()
+        found += [(account, resource, error, number) for resource, error, number in failed]
+        explained = {resource for resource, _, _ in failed}
+        for resource, lists, done in db.execute(
+            "SELECT resource, lists, done FROM coverage WHERE sweep = ? AND NOT complete", (sweep,)
+        ).fetchall():
+            if resource not in explained:
+                reason = "was not read to its end" if done < lists else "changed while it was read, or was not asked for everywhere"
+                found.append((account, resource, reason, lists - done))
+    return sorted(found, key=lambda one: (-one[3], one[:3]))

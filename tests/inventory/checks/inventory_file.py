@@ -38,8 +38,18 @@ class InventoryFile:
         at: str = NOW,
         state: str = "done",
         failures: Sequence[Mapping[str, Any]] = (),
+        projects: Sequence[str] | None = None,
     ) -> int:
-        """Store one evening; gives the number of its sweep. What was there and is not any more is gone."""
+        """Store one evening; gives the number of its sweep. What was there and is not any more is gone.
+
+        Args:
+            rows: the items of each resource that was asked for.
+            account: whose.
+            at: when the sweep was begun and ended.
+            state: how it ended.
+            failures: lists that failed; each names its `resource`, maybe its `project`, `customer` and `error`.
+            projects: the sweep was of these only.
+        """
         self._sweeps += 1
         number = self._sweeps
         with closing(sqlite3.connect(self.path)) as db, db:
@@ -49,13 +59,13 @@ class InventoryFile:
             )
             db.execute(
                 "INSERT INTO sweeps (id, account, state, started_at, finished_at, resources, target, known, requests, "
-                "version) VALUES (?, ?, ?, ?, ?, ?, '{}', '{}', 1, 'test')",
-                (number, account, state, at, at, json.dumps(list(rows))),
+                "version) VALUES (?, ?, ?, ?, ?, ?, ?, '{}', 1, 'test')",
+                (number, account, state, at, at, json.dumps(list(rows)), json.dumps({"projects": projects})),
             )
             for resource, items in rows.items():
                 make_table(db, catalog()[resource])
                 self._store(db, resource, items, account, number, at)
-                db.execute("INSERT INTO coverage VALUES (?, ?, 'account', 1, 1, 1, ?)", (number, resource, len(items)))
+                self._cover(db, number, resource, rows, [one for one in failures if one["resource"] == resource])
             for failure in failures:
                 db.execute(
                     "INSERT INTO failures VALUES (?, ?, 'test-list', ?, ?, ?, 403, ?, ?)",
@@ -72,6 +82,24 @@ class InventoryFile:
             make_indices(db)
             make_views(db)
         return number
+
+    def _cover(
+        self, db: sqlite3.Connection, sweep: int, resource: str, rows: Rows, failures: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Where lists failed, each project had one of its own."""
+        read: list[str] = []
+        if failures:
+            failed = {failure.get("project") for failure in failures}
+            read = [str(project["id"]) for project in rows.get("project", ()) if project["id"] not in failed]
+        for project in read:
+            db.execute(
+                "INSERT INTO lists VALUES (?, ?, 'test-list', ?, 'project', 0, 1, NULL, 0)", (sweep, resource, project)
+            )
+        lists, done = (len(read) + len(failures), len(read)) if failures else (1, 1)
+        db.execute(
+            "INSERT INTO coverage VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (sweep, resource, "project" if failures else "account", not failures, lists, done, len(rows[resource])),
+        )
 
     def _store(
         self,

@@ -43,6 +43,8 @@ class Case(NamedTuple):
     found: list[str]
     detail: str = ""
     failures: tuple[dict[str, Any], ...] = ()
+    skipped: str = ""
+    """Part of the reason why nothing is said of the rest."""
 
 
 CASES: dict[str, Case] = {
@@ -115,6 +117,7 @@ CASES: dict[str, Case] = {
         },
         ["p-one Shop"],
         failures=({"resource": "backup", "project": "p4"},),
+        skipped="for 1 project of account agency the list of backup could not be read",
     ),
     "backup-old": Case(
         {
@@ -195,8 +198,8 @@ CASES: dict[str, Case] = {
                 zone("here.example", combinedARecords={"a": ["192.0.2.1"]}),
             ],
             "ingress": [
-                {"id": "1", "hostname": "away.example", "ips": {"v4": ["192.0.2.1"]}},
-                {"id": "2", "hostname": "here.example", "ips": {"v4": ["192.0.2.1"]}},
+                {"id": "1", "hostname": "away.example", "isEnabled": True, "ips": {"v4": ["192.0.2.1"]}},
+                {"id": "2", "hostname": "here.example", "isEnabled": True, "ips": {"v4": ["192.0.2.1"]}},
             ],
         },
         ["away.example"],
@@ -486,7 +489,9 @@ CASES: dict[str, Case] = {
                 PROJECT,
                 {**PROJECT, "id": "p2", "shortId": "p-two"},
                 {**PROJECT, "id": "p3", "shortId": "p-three"},
+                {**PROJECT, "id": "p4", "shortId": "p-four"},
             ],
+            "service": [{"id": "1", "projectId": "p4", "serviceName": "n8n"}],
             "ingress": [
                 {"id": "1", "projectId": "p1", "isDefault": True},
                 {"id": "2", "projectId": "p2", "isDefault": False},
@@ -624,7 +629,7 @@ def test_it_finds_what_it_is_for_and_nothing_else(name: str, tmp_path: Path) -> 
     file = InventoryFile(tmp_path / "inventory.sqlite")
     file.sweep(case.rows, failures=case.failures)
     report = run_checks(file.path, only=[name])
-    assert report.skipped == ()
+    assert [case.skipped in skip.reason for skip in report.skipped] == ([True] if case.skipped else [])
     assert [finding.subject for finding in report.findings] == case.found
     assert all(case.detail in finding.detail for finding in report.findings)
 
@@ -639,6 +644,67 @@ def test_every_check_has_a_case_and_says_what_to_do() -> None:
             assert text[0].isupper()
         assert check.why.endswith(".")
         assert check.fix.endswith(".")
+
+
+def test_what_was_never_listed_for_an_account_is_not_missing_there(tmp_path: Path) -> None:
+    file = InventoryFile(tmp_path / "inventory.sqlite")
+    file.sweep({"project": [OLD_PROJECT], "backup": []}, account="whole")
+    file.sweep({"project": [{**OLD_PROJECT, "id": "p2", "shortId": "p-two"}]}, account="projects-only")
+    report = run_checks(file.path, only=["backup-missing"])
+    assert [finding.account for finding in report.findings] == ["whole"]
+    (skip,) = report.skipped
+    assert skip.reason == "not in account projects-only: backup (sweep with -r +backup)"
+
+
+def test_a_part_that_the_last_sweep_left_out_is_judged_by_the_sweep_before(tmp_path: Path) -> None:
+    file = InventoryFile(tmp_path / "inventory.sqlite")
+    second = {**OLD_PROJECT, "id": "p2", "shortId": "p-two"}
+    backup = {"id": "b1", "projectId": "p2", "status": "Completed", "createdAt": "2026-11-26T00:00:00Z"}
+    file.sweep({"project": [OLD_PROJECT, second]}, at="2026-11-26T03:00:00+00:00")
+    file.sweep({"backup": [backup]}, projects=["p2"])
+    report = run_checks(file.path, only=["backup-missing"])
+    assert report.findings == ()
+    assert "for 1 project of account agency" in report.skipped[0].reason
+
+
+def test_a_failure_of_an_earlier_evening_hides_nothing(tmp_path: Path) -> None:
+    file = InventoryFile(tmp_path / "inventory.sqlite")
+    rows: Rows = {"project": [OLD_PROJECT], "backup": []}
+    file.sweep(rows, at="2026-11-26T03:00:00+00:00", failures=[{"resource": "backup", "project": "p1"}])
+    assert run_checks(file.path, only=["backup-missing"]).findings == ()
+    file.sweep(rows)
+    (finding,) = run_checks(file.path, only=["backup-missing"]).findings
+    assert finding.standing == "new"
+
+
+def test_zones_of_domains_with_other_name_servers_say_nothing(tmp_path: Path) -> None:
+    file = InventoryFile(tmp_path / "inventory.sqlite")
+    domains = [
+        {"domainId": "1", "domain": "example.org", "usesDefaultNameserver": False},
+        {"domainId": "2", "domain": "example.net", "usesDefaultNameserver": True},
+    ]
+    mail = [{"id": "1", "address": "a@example.org"}, {"id": "2", "address": "a@example.net"}]
+    zones = [zone("example.org"), zone("example.net")]
+    file.sweep({"domain": domains, "mail_address": mail, "dns_zone": zones})
+    names = ["dns-spf-missing", "dns-dmarc-missing", "dns-dkim-missing", "dns-caa-missing"]
+    report = run_checks(file.path, only=names)
+    assert {finding.check: finding.subject for finding in report.findings} == dict.fromkeys(names, "example.net")
+    assert len(report.findings) == 4
+
+
+def test_the_policy_of_a_domain_counts_for_its_subdomains(tmp_path: Path) -> None:
+    file = InventoryFile(tmp_path / "inventory.sqlite")
+    mail = [{"id": "1", "address": "a@news.example.org"}]
+    zones = [zone("news.example.org"), zone("_dmarc.example.org", "v=DMARC1; p=none")]
+    file.sweep({"mail_address": mail, "dns_zone": zones})
+    assert run_checks(file.path, only=["dns-dmarc-missing"]).findings == ()
+
+
+def test_a_certificate_that_was_replaced_is_not_about_to_expire(tmp_path: Path) -> None:
+    file = InventoryFile(tmp_path / "inventory.sqlite")
+    old = {"id": "1", "commonName": "example.org", "validTo": "2026-12-01T03:00:00Z", "projectId": "p1"}
+    file.sweep({"certificate": [old, {**old, "id": "2", "validTo": "2027-02-01T03:00:00Z"}]})
+    assert run_checks(file.path, only=["certificate-expiring"]).findings == ()
 
 
 def test_growth_is_seen_between_two_evenings(tmp_path: Path) -> None:

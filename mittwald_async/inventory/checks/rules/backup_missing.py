@@ -12,11 +12,11 @@ CHECK = Check(
     why="What is lost in it is lost.",
     fix="Create a backup, and a schedule that makes one every night.",
     table="project",
-    reads=("backup",),
+    absent=("backup",),
     subject="r.short_id || coalesce(' ' || r.description, '')",
     detail="'no completed backup'",
-    where="""r.enabled = 1 AND julianday(:now) - julianday(r.created_at) > 2
-    AND NOT EXISTS (SELECT 1 FROM v_backup b WHERE b.account = r.account AND b.project_id = r.id AND b.status = 'Completed')
-    AND NOT EXISTS (SELECT 1 FROM failures f JOIN sweeps s ON s.id = f.sweep
-                    WHERE f.resource = 'backup' AND s.account = r.account AND f.project_id = r.id)""",
+    where="""r.enabled = 1 AND coalesce(r.deletion_requested, 0) = 0 AND julianday(:now) - julianday(r.created_at) > 2
+    AND NOT EXISTS (SELECT 1 FROM v_backup b WHERE b.project_id = r.id AND b.account = r.account
+    AND b.status = 'Completed'
+    AND (b.expires_at IS NULL OR julianday(b.expires_at) > julianday(:now)))""",
 )

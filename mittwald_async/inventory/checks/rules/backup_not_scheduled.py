@@ -12,11 +12,9 @@ CHECK = Check(
     why="Backups are made only when somebody thinks of it.",
     fix="Create a backup schedule for the project.",
     table="project",
-    reads=("backup_schedule",),
+    absent=("backup_schedule",),
     subject="r.short_id || coalesce(' ' || r.description, '')",
     detail="'no schedule'",
-    where="""r.enabled = 1
-    AND NOT EXISTS (SELECT 1 FROM v_backup_schedule b WHERE b.account = r.account AND b.project_id = r.id)
-    AND NOT EXISTS (SELECT 1 FROM failures f JOIN sweeps s ON s.id = f.sweep
-                    WHERE f.resource = 'backup_schedule' AND s.account = r.account AND f.project_id = r.id)""",
+    where="""r.enabled = 1 AND coalesce(r.deletion_requested, 0) = 0
+    AND NOT EXISTS (SELECT 1 FROM v_backup_schedule b WHERE b.account = r.account AND b.project_id = r.id)""",
 )

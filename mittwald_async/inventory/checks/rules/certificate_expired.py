@@ -14,5 +14,7 @@ CHECK = Check(
     table="certificate",
     subject="r.common_name",
     detail="'expired on ' || substr(r.valid_to, 1, 10)",
-    where="""julianday(r.valid_to) < julianday(:now)""",
+    where="""julianday(r.valid_to) < julianday(:now)
+    AND NOT EXISTS (SELECT 1 FROM v_certificate n WHERE n.project_id = r.project_id AND n.account = r.account
+        AND lower(n.common_name) = lower(r.common_name) AND julianday(n.valid_to) > julianday(r.valid_to))""",
 )

@@ -14,5 +14,7 @@ CHECK = Check(
     table="certificate",
     subject="r.common_name",
     detail="'expires on ' || substr(r.valid_to, 1, 10) || ', in ' || CAST(julianday(r.valid_to) - julianday(:now) AS INTEGER) || ' days'",
-    where="""julianday(r.valid_to) - julianday(:now) BETWEEN 0 AND 14""",
+    where="""julianday(r.valid_to) - julianday(:now) BETWEEN 0 AND 14
+    AND NOT EXISTS (SELECT 1 FROM v_certificate n WHERE n.project_id = r.project_id AND n.account = r.account
+        AND lower(n.common_name) = lower(r.common_name) AND julianday(n.valid_to) > julianday(r.valid_to))""",
 )

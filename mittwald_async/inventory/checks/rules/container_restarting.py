@@ -14,5 +14,6 @@ CHECK = Check(
     table="service",
     subject="r.service_name",
     detail="'status ' || r.status || coalesce(': ' || json_extract(r.data, '$.message'), '')",
-    where="""r.status IN ('error', 'restarting')""",
+    where="""r.status = 'error'
+    OR (r.status IN ('creating', 'starting') AND julianday(:now) - julianday(r.status_set_at) > 0.04)""",
 )

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from ..check import Check
+from collections.abc import Iterator
+
+from ..check import Check, Hit, InventoryReader
+from ._dns import registered, served_here
+
+
+def find(state: InventoryReader) -> Iterator[Hit]:
+    domains = registered(state)
+    without = state.hits("dns_zone", "r.domain", "'no CAA record'", "json_extract(r.data, '$.recordSet.caa.records') IS NULL")
+    for hit, name in served_here(state, without):
+        if name in domains:
+            yield hit
+
 
 CHECK = Check(
     id="dns-caa-missing",
@@ -13,8 +25,5 @@ CHECK = Check(
     fix="Add a CAA record that names the authorities you use, such as letsencrypt.org.",
     table="dns_zone",
     reads=("domain",),
-    subject="r.domain",
-    detail="'no CAA record'",
-    where="""json_extract(r.data, '$.recordSet.caa.records') IS NULL
-    AND EXISTS (SELECT 1 FROM v_domain d WHERE d.account = r.account AND lower(d.domain) = lower(r.domain))""",
+    find=find,
 )

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-from ..check import Check
+from collections.abc import Iterator
+
+from ..check import Check, Hit, InventoryReader
+from ._dns import mail_domains, served_here
+
+
+def find(state: InventoryReader) -> Iterator[Hit]:
+    senders = mail_domains(state)
+    keys = {
+        (account, domain.partition("._domainkey.")[2])
+        for account, domain in state.query(
+            "SELECT account, lower(domain) FROM v_dns_zone WHERE domain LIKE '%.\\_domainkey.%' ESCAPE '\\'"
+        )
+    }
+    detail = "'no record below _domainkey.' || r.domain"
+    for hit, name in served_here(state, state.hits("dns_zone", "r.domain", detail, "1")):
+        if name in senders and name not in keys:
+            yield hit
+
 
 CHECK = Check(
     id="dns-dkim-missing",
@@ -13,9 +31,6 @@ CHECK = Check(
     fix="Switch on DKIM for the domain, or add the key of the service that sends its mail.",
     table="dns_zone",
     reads=("mail_address",),
-    subject="r.domain",
-    detail="'no TXT record below _domainkey.' || r.domain",
-    where="""EXISTS (SELECT 1 FROM v_mail_address m WHERE m.account = r.account AND lower(m.address) LIKE '%@' || lower(r.domain))
-    AND NOT EXISTS (SELECT 1 FROM v_dns_zone d WHERE d.account = r.account
-                    AND lower(d.domain) LIKE '%._domainkey.' || lower(r.domain))""",
+    absent=("dns_zone",),
+    find=find,
 )

@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
-from ..check import Check
+from collections.abc import Iterator
+
+from ..check import Check, Hit, InventoryReader
+from ._dns import TEXTS, mail_domains, parents, served_here
+
+
+def find(state: InventoryReader) -> Iterator[Hit]:
+    senders = mail_domains(state)
+    policies = {
+        (account, domain)
+        for account, domain in state.query(
+            "SELECT r.account, lower(r.domain) FROM v_dns_zone r WHERE lower(r.domain) LIKE '\\_dmarc.%' ESCAPE '\\' "
+            f"AND EXISTS (SELECT 1 FROM {TEXTS} WHERE lower(t.value) LIKE 'v=dmarc1%')"
+        )
+    }
+    for hit, (account, domain) in served_here(
+        state, state.hits("dns_zone", "r.domain", "'no TXT record at _dmarc.' || r.domain", "1")
+    ):
+        # The policy of a domain counts for those below it, too (RFC 7489, 6.6.3).
+        covered = any((account, f"_dmarc.{parent}") in policies for parent in parents(domain))
+        if (account, domain) in senders and not covered:
+            yield hit
+
 
 CHECK = Check(
     id="dns-dmarc-missing",
@@ -13,10 +35,6 @@ CHECK = Check(
     fix='Add a TXT record "v=DMARC1; p=none" for _dmarc and read the reports before tightening it.',
     table="dns_zone",
     reads=("mail_address",),
-    subject="r.domain",
-    detail="'no TXT record at _dmarc.' || r.domain",
-    where="""EXISTS (SELECT 1 FROM v_mail_address m WHERE m.account = r.account AND lower(m.address) LIKE '%@' || lower(r.domain))
-    AND NOT EXISTS (
-        SELECT 1 FROM v_dns_zone d, json_each(d.data, '$.recordSet.txt.entries') t
-        WHERE d.account = r.account AND lower(d.domain) = '_dmarc.' || lower(r.domain) AND lower(t.value) LIKE 'v=dmarc1%')""",
+    absent=("dns_zone",),
+    find=find,
 )

@@ -12,12 +12,10 @@ CHECK = Check(
     why="Visitors get an error; a host name that leads nowhere can be taken over.",
     fix="Let the zone lead to an existing ingress, or remove its address records.",
     table="dns_zone",
-    reads=("ingress",),
+    absent_anywhere=("ingress",),
     subject="r.domain",
     detail="'managed by ingress ' || json_extract(r.data, '$.recordSet.combinedARecords.managedBy.ingressId')",
     where="""json_extract(r.data, '$.recordSet.combinedARecords.managedBy.ingressId') IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM v_ingress i WHERE i.account = r.account
-                    AND i.id = json_extract(r.data, '$.recordSet.combinedARecords.managedBy.ingressId'))
-    AND NOT EXISTS (SELECT 1 FROM failures f JOIN sweeps s ON s.id = f.sweep
-                    WHERE f.resource = 'ingress' AND s.account = r.account)""",
+                    AND i.id = json_extract(r.data, '$.recordSet.combinedARecords.managedBy.ingressId'))""",
 )

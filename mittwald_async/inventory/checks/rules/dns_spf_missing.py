@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from ..check import Check
+from collections.abc import Iterator
+
+from ..check import Check, Hit, InventoryReader
+from ._dns import TEXTS, mail_domains, served_here
+
+
+def find(state: InventoryReader) -> Iterator[Hit]:
+    senders = mail_domains(state)
+    without = f"NOT EXISTS (SELECT 1 FROM {TEXTS} WHERE lower(t.value) LIKE 'v=spf1%')"
+    for hit, name in served_here(state, state.hits("dns_zone", "r.domain", "'no TXT record begins with v=spf1'", without)):
+        if name in senders:
+            yield hit
+
 
 CHECK = Check(
     id="dns-spf-missing",
@@ -13,8 +25,5 @@ CHECK = Check(
     fix='Add a TXT record such as "v=spf1 include:agenturserver.de ~all" to the zone.',
     table="dns_zone",
     reads=("mail_address",),
-    subject="r.domain",
-    detail="'no TXT record begins with v=spf1'",
-    where="""EXISTS (SELECT 1 FROM v_mail_address m WHERE m.account = r.account AND lower(m.address) LIKE '%@' || lower(r.domain))
-    AND NOT EXISTS (SELECT 1 FROM json_each(r.data, '$.recordSet.txt.entries') t WHERE lower(t.value) LIKE 'v=spf1%')""",
+    find=find,
 )

@@ -14,5 +14,5 @@ CHECK = Check(
     table="domain",
     subject="r.domain",
     detail="'on ' || substr(r.scheduled_deletion_date, 1, 10)",
-    where="""r.scheduled_deletion_date IS NOT NULL""",
+    where="""r.scheduled_deletion_date IS NOT NULL AND coalesce(r.deleted, 0) = 0""",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..check import Check, Hit, InventoryReader
+from ..check import INVENTORY, Check, Hit, InventoryReader
 
 
 def find(state: InventoryReader) -> Iterator[Hit]:
@@ -23,6 +23,6 @@ CHECK = Check(
     title="The inventory of an account is older than two days",
     why="What has happened since is not in it.",
     fix="Run the nightly sweep, or look at why it did not run.",
-    table="project",
+    table=INVENTORY,
     find=find,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from msgspec.structs import replace
 
@@ -11,17 +11,18 @@ from ..check import Check, Hit, InventoryReader
 
 def find(state: InventoryReader) -> Iterator[Hit]:
     own: dict[str, set[str]] = {}
-    for account, domain in state.query("SELECT account, lower(domain) FROM v_domain"):
+    for account, domain in state.query("SELECT account, lower(domain) FROM v_domain WHERE coalesce(deleted, 0) = 0"):
         own.setdefault(account, set()).add(domain)
     targets = "(SELECT group_concat(lower(value), ', ') FROM json_each(r.data, '$.forwardAddresses'))"
     for hit in state.hits("mail_address", "r.address", targets, "json_array_length(r.data, '$.forwardAddresses') > 0"):
-        home = {*own.get(hit.account, ()), hit.subject.lower().rpartition("@")[2]}
-        outside = [target for target in hit.detail.split(", ") if not _within(target.rpartition("@")[2], home)]
+        home, listed = hit.subject.lower().rpartition("@")[2], own.get(hit.account, frozenset())
+        domains = {target: target.rpartition("@")[2] for target in hit.detail.split(", ")}
+        outside = [one for one, domain in domains.items() if domain != home and not _within(domain, listed)]
         if outside:
             yield replace(hit, detail=f"forwards to {', '.join(outside)}")
 
 
-def _within(domain: str, home: set[str]) -> bool:
+def _within(domain: str, home: Set[str]) -> bool:
     parts = domain.split(".")
     return any(".".join(parts[start:]) in home for start in range(len(parts)))
 
@@ -34,6 +35,6 @@ CHECK = Check(
     why="Mail leaves the account, often to private mailboxes; forwarded spam harms the reputation of the domain.",
     fix="Check with the owner that the target is wanted and still theirs.",
     table="mail_address",
-    reads=("domain",),
+    absent_anywhere=("domain",),
     find=find,
 )

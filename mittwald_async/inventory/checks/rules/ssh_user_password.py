@@ -14,5 +14,6 @@ CHECK = Check(
     table="ssh_user",
     subject="r.user_name || coalesce(' ' || r.description, '')",
     detail="'has a password'",
-    where="""r.has_password = 1 AND coalesce(r.active, 1) = 1""",
+    where="""r.has_password = 1 AND coalesce(r.active, 1) = 1
+    AND (r.expires_at IS NULL OR julianday(r.expires_at) > julianday(:now))""",
 )

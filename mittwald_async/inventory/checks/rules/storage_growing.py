@@ -17,7 +17,9 @@ def find(state: InventoryReader) -> Iterator[Hit]:
     before: dict[tuple[str, str], int] = {}
     versions = state.query(
         "SELECT h.account, h.key, h.web_storage_usage_in_bytes FROM main.v_project_history h "
-        "WHERE h.to_sweep IS NOT NULL AND h.web_storage_usage_in_bytes IS NOT NULL ORDER BY h.from_sweep"
+        "JOIN state_sweep s ON s.account = h.account "
+        "WHERE h.from_sweep <= s.previous AND (h.to_sweep IS NULL OR h.to_sweep > s.previous) "
+        "AND h.web_storage_usage_in_bytes IS NOT NULL"
     )
     for account, key, size in versions:
         before[account, key] = size
