@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 Severity = Literal["critical", "high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "info")
@@ -18,7 +20,7 @@ INVENTORY = "inventory"
 Standing = Literal["new", "still", "solved"]
 
 
-class Hit(msgspec.Struct, frozen=True):
+class Hit(msgspec.Struct, frozen=True, gc=False):
     """One row that a check found."""
 
     account: str
@@ -45,6 +47,10 @@ class InventoryReader(Protocol):
 
     def has(self, resource: str) -> bool:
         """Was the resource ever swept into this file?"""
+        ...
+
+    def once(self, make: Callable[[InventoryReader], T]) -> T:
+        """What a function makes of this state, made once however many checks ask for it."""
         ...
 
     def unread(self) -> list[tuple[str, str, str, int]]:
@@ -98,7 +104,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys((self.table, *self.reads, *self.absent, *self.absent_anywhere)))
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One thing that is wrong."""
 
     check: str
@@ -118,9 +124,14 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Compared with the sweep before of the same account."""
 
     @property
-    def fingerprint(self) -> str:
+    def identity(self) -> tuple[str, str, str, str]:
         """The same for the same thing on every night: of check, account and item, without its details."""
-        text = "\0".join((self.check, self.account, self.resource, self.key))
+        return (self.check, self.account, self.resource, self.key)
+
+    @property
+    def fingerprint(self) -> str:
+        """The identity as a short text for other programs."""
+        text = "\0".join(self.identity)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

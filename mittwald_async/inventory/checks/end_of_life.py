@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -29,6 +29,7 @@ def products() -> frozenset[str]:
     return frozenset(_table())
 
 
+@lru_cache(4096)
 def end_of_life(product: str, version: str) -> EndOfLife | None:
     """When support of a version ends.
 

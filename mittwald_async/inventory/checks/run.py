@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import date, datetime
 from pathlib import Path
@@ -16,6 +17,8 @@ from .check import SEVERITIES, Check, CheckReport, Finding, Hit, Skipped, Standi
 from .mutes import Mute
 from .registry import all_checks
 from .state import InventoryState, before, current
+
+Identity = tuple[str, str, str, str]
 
 
 def run_checks(
@@ -40,24 +43,33 @@ def run_checks(
     chosen = checks_named(only)
     with closing(_opened(path)) as db:
         newest = _newest(db, path)
-        state = current(db, now or newest)
-        hits, skipped = _ask(state, chosen)
-        known: dict[str, Finding] = {}
-        earlier = before(db, state)
-        if earlier is not None:
-            known = {finding.fingerprint: finding for finding in _findings(_ask(earlier, chosen)[0], "solved")}
+    # SQLite works without the interpreter's lock: two connections take two cores.
+    with ThreadPoolExecutor(1) as pool:
+        earlier = pool.submit(_known_before, path, chosen)
+        with closing(_opened(path)) as db:
+            hits, skipped = _ask(current(db, now or newest), chosen)
+        known = earlier.result()
     found = [_with_standing(finding, known) for finding in _findings(hits, "new")]
-    present = {finding.fingerprint for finding in found}
+    present = {finding.identity for finding in found}
     today = _day(now or newest)
     hidden = [finding for finding in found if any(mute.hides(finding, today) for mute in mutes)]
-    hidden_ids = {finding.fingerprint for finding in hidden}
+    hidden_ids = {finding.identity for finding in hidden}
     return CheckReport(
-        findings=tuple(sorted((one for one in found if one.fingerprint not in hidden_ids), key=_order)),
+        findings=tuple(sorted((one for one in found if one.identity not in hidden_ids), key=_order)),
         solved=tuple(sorted((one for key, one in known.items() if key not in present), key=_order)),
         muted=tuple(sorted(hidden, key=_order)),
         skipped=tuple(skipped),
         checked_at=newest,
     )
+
+
+def _known_before(path: Path, checks: Sequence[Check]) -> dict[Identity, Finding]:
+    """What the checks found in each account's complete sweep before the last."""
+    with closing(_opened(path)) as db:
+        earlier = before(db)
+        if earlier is None:
+            return {}
+        return {finding.identity: finding for finding in _findings(_ask(earlier, checks)[0], "solved")}
 
 
 def checks_named(names: Iterable[str]) -> tuple[Check, ...]:
@@ -87,7 +99,9 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _newest(db: sqlite3.Connection, path: Path) -> str:
     try:
-        found: tuple[str | None] = db.execute("SELECT max(started_at) FROM sweeps WHERE state IN ('done', 'incomplete')").fetchone()
+        found: tuple[str | None] = db.execute(
+            "SELECT max(started_at) FROM sweeps WHERE state IN ('done', 'incomplete')"
+        ).fetchone()
     except sqlite3.DatabaseError:
         raise ConfigurationError(f"{path} is not an inventory made by `mittwald-async sweep`") from None
     if found[0] is None:
@@ -184,10 +198,8 @@ def _detail(hit: Hit) -> str:
     return f"{hit.detail} (as known before {hit.unseen_since}; not seen since)".lstrip()
 
 
-def _with_standing(finding: Finding, known: dict[str, Finding]) -> Finding:
-    if finding.fingerprint not in known:
-        return finding
-    return replace(finding, standing="still")
+def _with_standing(finding: Finding, known: Mapping[Identity, Finding]) -> Finding:
+    return replace(finding, standing="still") if finding.identity in known else finding
 
 
 def _order(finding: Finding) -> tuple[object, ...]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
 
 from ..coverage import Coverage, Place
 from ..plan import Target
-from .check import Hit
+from .check import Hit, InventoryReader
 
-_COLUMNS = "r.account, r.key, r.customer_id, r.project_id, r.customer, r.project"
+T = TypeVar("T")
+
+_COLUMNS = "r.account, r.key, r.customer_id, r.project_id"
 _UNSEEN = "(SELECT substr(u.started_at, 1, 10) FROM main.sweeps u WHERE u.id = r.unseen_since)"
 _TEXT = "coalesce(CAST(({}) AS TEXT), '')"
 _ENDED = "state IN ('done', 'incomplete')"
@@ -48,8 +50,11 @@ class InventoryState:
             )
         }
         db.execute("DROP TABLE IF EXISTS temp.state_sweep")
-        db.execute("CREATE TEMP TABLE state_sweep (account TEXT PRIMARY KEY, id INTEGER, seen_at TEXT, previous INTEGER)")
+        db.execute(
+            "CREATE TEMP TABLE state_sweep (account TEXT PRIMARY KEY, id INTEGER, seen_at TEXT, previous INTEGER)"
+        )
         db.executemany("INSERT INTO state_sweep VALUES (?, ?, ?, ?)", [(name, *one) for name, one in sweeps.items()])
+        self._made: dict[object, object] = {}
         self._asked: dict[tuple[str, str], list[Coverage]] = {}
         self._coverage: dict[int, Coverage] = {}
 
@@ -117,8 +122,34 @@ class InventoryState:
             f"SELECT {_COLUMNS}, {_TEXT.format(subject)}, {_TEXT.format(detail)}, {_UNSEEN} "
             f'FROM "v_{table}" r WHERE {where}'
         )
-        for row in self.query(sql, **values):
-            yield Hit(*row)
+        customers, projects = self.once(_customer_names), self.once(_project_names)
+        for account, key, customer, project, what, details, unseen in self.query(sql, **values):
+            names = customers.get((account, customer)), projects.get((account, project))
+            yield Hit(account, key, customer, project, *names, what, details, unseen)
+
+    def once(self, make: Callable[[InventoryReader], T]) -> T:
+        """What a function makes of this state, made once however many checks ask for it."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        return cast("T", self._made[make])
+
+
+Names = dict[tuple[str, str], str]
+"""By account and id. Looked up here: a subquery for each of 10⁵ hits would take longer than all checks together."""
+
+
+def _customer_names(state: InventoryReader) -> Names:
+    if not state.has("customer"):
+        return {}
+    return {(account, own): name for account, own, name in state.query("SELECT account, key, name FROM v_customer")}
+
+
+def _project_names(state: InventoryReader) -> Names:
+    if not state.has("project"):
+        return {}
+    return {
+        (account, own): name for account, own, name in state.query("SELECT account, key, description FROM v_project")
+    }
 
 
 def current(db: sqlite3.Connection, now: str) -> InventoryState:
@@ -130,14 +161,14 @@ def current(db: sqlite3.Connection, now: str) -> InventoryState:
     return InventoryState(db, now, sweeps)
 
 
-def before(db: sqlite3.Connection, state: InventoryState) -> InventoryState | None:
+def before(db: sqlite3.Connection) -> InventoryState | None:
     """The state that each account's previous complete sweep saw, as temporary views that hide the current ones.
 
     Returns:
         `None` where no account has been swept twice.
     """
     sweeps: dict[str, StateSweep] = {}
-    for account, sweep in state.sweeps.items():
+    for account, sweep in current(db, "").sweeps.items():
         if sweep.previous is not None:
             (at,) = db.execute("SELECT started_at FROM sweeps WHERE id = ?", (sweep.previous,)).fetchone()
             sweeps[account] = StateSweep(sweep.previous, at, _done_before(db, account, sweep.previous))
@@ -182,6 +213,10 @@ def unread(db: sqlite3.Connection, sweeps: Mapping[str, int]) -> list[tuple[str,
             "SELECT resource, lists, done FROM coverage WHERE sweep = ? AND NOT complete", (sweep,)
         ).fetchall():
             if resource not in explained:
-                reason = "was not read to its end" if done < lists else "changed while it was read, or was not asked for everywhere"
+                reason = (
+                    "was not read to its end"
+                    if done < lists
+                    else "changed while it was read, or was not asked for everywhere"
+                )
                 found.append((account, resource, reason, lists - done))
     return sorted(found, key=lambda one: (-one[3], one[:3]))

@@ -24,8 +24,8 @@ def parents(domain: str) -> Iterator[str]:
 
 def mail_domains(state: InventoryReader) -> set[Name]:
     """Domains that have a mail address."""
-    found = state.query("SELECT DISTINCT account, lower(substr(address, instr(address, '@') + 1)) FROM v_mail_address")
-    return {(account, domain) for account, domain in found if domain}
+    found = state.query("SELECT account, lower(address) FROM v_mail_address WHERE address IS NOT NULL")
+    return {(account, address.rpartition("@")[2]) for account, address in found}
 
 
 def registered(state: InventoryReader) -> set[Name]:
@@ -37,11 +37,15 @@ def registered(state: InventoryReader) -> set[Name]:
 def served_here(state: InventoryReader, hits: Iterator[Hit]) -> Iterator[tuple[Hit, Name]]:
     """Zones or hosts, named by their subject, whose domain is not known to use name servers elsewhere: of one that does,
     the zone here says nothing."""
-    elsewhere: set[Name] = set()
-    if state.has("domain"):
-        found = state.query("SELECT account, lower(domain) FROM v_domain WHERE uses_default_nameserver = 0")
-        elsewhere = {(account, domain) for account, domain in found}
+    elsewhere = state.once(_served_elsewhere)
     for hit in hits:
         domain = hit.subject.lower()
         if not any((hit.account, parent) in elsewhere for parent in parents(domain)):
             yield hit, (hit.account, domain)
+
+
+def _served_elsewhere(state: InventoryReader) -> set[Name]:
+    if not state.has("domain"):
+        return set()
+    found = state.query("SELECT account, lower(domain) FROM v_domain WHERE uses_default_nameserver = 0")
+    return {(account, domain) for account, domain in found}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from ..check import Check
 
-_NEWEST = (
-    "(SELECT {} FROM v_backup b WHERE b.project_id = r.id AND b.account = r.account AND b.status = 'Completed')"
-)
+_NEWEST = "(SELECT {} FROM v_backup b WHERE b.project_id = r.id AND b.account = r.account AND b.status = 'Completed')"
 
 CHECK = Check(
     id="backup-old",

@@ -10,7 +10,9 @@ from ._dns import registered, served_here
 
 def find(state: InventoryReader) -> Iterator[Hit]:
     domains = registered(state)
-    without = state.hits("dns_zone", "r.domain", "'no CAA record'", "json_extract(r.data, '$.recordSet.caa.records') IS NULL")
+    without = state.hits(
+        "dns_zone", "r.domain", "'no CAA record'", "json_extract(r.data, '$.recordSet.caa.records') IS NULL"
+    )
     for hit, name in served_here(state, without):
         if name in domains:
             yield hit

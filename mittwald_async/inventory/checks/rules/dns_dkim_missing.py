@@ -9,7 +9,7 @@ from ._dns import mail_domains, served_here
 
 
 def find(state: InventoryReader) -> Iterator[Hit]:
-    senders = mail_domains(state)
+    senders = state.once(mail_domains)
     keys = {
         (account, domain.partition("._domainkey.")[2])
         for account, domain in state.query(

@@ -9,7 +9,7 @@ from ._dns import TEXTS, mail_domains, parents, served_here
 
 
 def find(state: InventoryReader) -> Iterator[Hit]:
-    senders = mail_domains(state)
+    senders = state.once(mail_domains)
     policies = {
         (account, domain)
         for account, domain in state.query(

@@ -9,9 +9,11 @@ from ._dns import TEXTS, mail_domains, served_here
 
 
 def find(state: InventoryReader) -> Iterator[Hit]:
-    senders = mail_domains(state)
+    senders = state.once(mail_domains)
     without = f"NOT EXISTS (SELECT 1 FROM {TEXTS} WHERE lower(t.value) LIKE 'v=spf1%')"
-    for hit, name in served_here(state, state.hits("dns_zone", "r.domain", "'no TXT record begins with v=spf1'", without)):
+    for hit, name in served_here(
+        state, state.hits("dns_zone", "r.domain", "'no TXT record begins with v=spf1'", without)
+    ):
         if name in senders:
             yield hit
 
