@@ -30,6 +30,7 @@ from .common import EPILOG, FAILED, INTERRUPTED, UNREAD, USAGE, StoppedError
 from .diff import diff
 from .dns import dns
 from .emulate import emulate
+from .export import export
 from .fleet import fleet
 from .journal import journal
 from .limits import limits
@@ -69,6 +70,7 @@ for _subcommand in (
     prune,
     check,
     report,
+    export,
     call,
     bulk,
     journal,

@@ -55,8 +55,7 @@ class CsvSink(Sink):
 
     def cell(self, value: Any) -> str | None:
         """A value as it is written."""
-        text = _text(value)
-        return f"'{text}" if isinstance(value, str) and value.lstrip(" \u00a0\ufeff")[:1] in _FORMULA else text
+        return cell_text(value)
 
 
 @register
@@ -69,6 +68,12 @@ class RawCsvSink(CsvSink):
 
     def cell(self, value: Any) -> str | None:
         return _text(value)
+
+
+def cell_text(value: Any) -> str | None:
+    """A value as a spreadsheet may open it: what it would run as a formula begins with an apostrophe."""
+    text = _text(value)
+    return f"'{text}" if isinstance(value, str) and value.lstrip(" \u00a0\ufeff")[:1] in _FORMULA else text
 
 
 def _text(value: Any) -> str | None:

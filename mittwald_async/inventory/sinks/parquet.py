@@ -34,7 +34,7 @@ class ParquetSink(Sink):
 
     def check(self, resources: Sequence[str]) -> None:
         super().check(resources)
-        _pyarrow()
+        import_pyarrow()
 
     def write(self, store: Store, path: Path, resources: Sequence[str]) -> None:
         for resource in resources:
@@ -44,7 +44,7 @@ class ParquetSink(Sink):
 
 
 def _write_table(path: Path, account: str, resource: str, rows: Iterable[Row]) -> None:
-    arrow = _pyarrow()
+    arrow = import_pyarrow()
     parquet = importlib.import_module("pyarrow.parquet")
     kinds = {"text": arrow.string(), "bool": arrow.bool_(), "int": arrow.int64(), "float": arrow.float64()}
     kinds["time"] = arrow.timestamp("us", tz="UTC")
@@ -118,7 +118,12 @@ def _batches(found: Iterator[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]
         yield batch
 
 
-def _pyarrow() -> Any:
+def import_pyarrow() -> Any:
+    """The package `pyarrow`.
+
+    Raises:
+        ConfigurationError: it is not installed.
+    """
     try:
         return importlib.import_module("pyarrow")
     except ImportError as error:

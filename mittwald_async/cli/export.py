@@ -1,0 +1,65 @@
+"""`export`: a view of an inventory as a table for people."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..inventory import Store
+from ..inventory.export import FORMS, form_of, tables_of, write_tables
+from ..runtime.errors import ConfigurationError
+from .common import OK
+from .output import count, emit, message
+
+
+def export(
+    file: Annotated[Path, typer.Argument(help="SQLite inventory.", metavar="FILE")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help=f".{', .'.join(FORMS)}; - is standard output.", metavar="PATH")
+    ],
+    view: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--view", help="Resource or view, such as project or project_history (.xlsx: repeatable).", metavar="NAME"
+        ),
+    ] = None,
+    where: Annotated[
+        str, typer.Option("--where", help="Only rows that meet this SQL condition.", metavar="CONDITION")
+    ] = "",
+    form: Annotated[
+        str | None, typer.Option("--format", help="The form, where the name does not say it.", metavar="FORMAT")
+    ] = None,
+) -> int:
+    """Write an inventory as tables for people: names beside ids, nested data flattened, safe to open in a spreadsheet.
+
+    Excel gets a sheet for each resource, the other forms hold one view. Times are UTC.
+
+    [bold]Examples[/bold]
+
+      mittwald-async export inventory.sqlite -o inventory.xlsx
+
+      mittwald-async export inventory.sqlite -o disabled.csv --view project --where "enabled = 0"
+
+      mittwald-async export inventory.sqlite -o - --view domain --format jsonl
+    """
+    if where and not view:
+        raise ConfigurationError("--where needs --view NAME: its columns are those of one view")
+    chosen = form_of(out, form)
+    if chosen != "xlsx" and len(view or ()) != 1:
+        raise ConfigurationError(f".{chosen} holds one table: choose it with --view NAME, or write .xlsx")
+    if not file.is_file():
+        raise ConfigurationError(f"{file}: no such file")
+    with Store(file, writable=False) as store:
+        tables = tables_of(store.database, view or (), where)
+        if str(out) == "-":
+            buffer = io.BytesIO()
+            write_tables(tables, buffer, chosen)
+            emit(buffer.getvalue())
+            return OK
+        write_tables(tables, out, chosen)
+    rows = count(sum(table.total for table in tables), "row")
+    message(f"{rows} of {count(len(tables), 'table')} → {out}")
+    return OK

@@ -1,0 +1,176 @@
+"""Views as tables for people: what they hold, and that no spreadsheet runs any of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import stat
+import subprocess
+import sys
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mittwald_async.errors import ConfigurationError
+from mittwald_async.inventory import Store
+from mittwald_async.inventory.export import tables_of, write_tables
+from tests.inventory.checks.inventory_file import InventoryFile
+
+CUSTOMER = {"customerId": "c1", "name": "=cmd|' /C calc'!A0"}
+PROJECT = {
+    "id": "p1",
+    "shortId": "p-one",
+    "description": "Käse & „Wein“",
+    "customerId": "c1",
+    "enabled": True,
+    "createdAt": "2026-01-02T03:04:05.000Z",
+    "webStorageUsageInBytes": 12,
+    "features": ["redis", "node"],
+}
+MAIL = {
+    "id": "m1",
+    "address": "info@example.org",
+    "projectId": "p1",
+    "customerId": "c1",
+    "mailbox": {"storageInBytes": {"limit": 10, "current": {"value": 7}}},
+    "deliveries": [{"a": 1}],
+    "=1+1": "@SUM(A1)",
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    made = InventoryFile(tmp_path / "inventory.sqlite")
+    made.sweep({"customer": [CUSTOMER], "project": [PROJECT], "mail_address": [MAIL], "domain": []})
+    return made.path
+
+
+def export(file: Path, form: str, *views: str, where: str = "") -> bytes:
+    out = io.BytesIO()
+    with Store(file, writable=False) as store:
+        write_tables(tables_of(store.database, views, where), out, form)
+    return out.getvalue()
+
+
+def lines(file: Path, *views: str, where: str = "") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in export(file, "jsonl", *views, where=where).splitlines()]
+
+
+def test_names_come_first_and_what_only_programs_use_is_left_out(file: Path) -> None:
+    (row,) = lines(file, "mail_address")
+    assert list(row)[:5] == ["customer", "customer_id", "project", "project_short_id", "project_id"]
+    assert row["project"] == "Käse & „Wein“"
+    assert not {"key", "operation", "drifted", "data", "content_hash", "account", "parent_id"} & row.keys()
+
+
+def test_nested_properties_become_columns_and_lists_of_objects_are_left_out(file: Path) -> None:
+    (mail,) = lines(file, "v_mail_address")
+    assert (mail["mailbox_storage_in_bytes_limit"], mail["mailbox_storage_in_bytes_current_value"]) == (10, 7)
+    assert "deliveries" not in mail
+    (project,) = lines(file, "project")
+    assert (project["features"], project["enabled"]) == ("redis, node", True)
+
+
+def test_accounts_are_named_where_there_are_several(file: Path, tmp_path: Path) -> None:
+    made = InventoryFile(tmp_path / "two.sqlite")
+    for account in ("first", "second"):
+        made.sweep({"project": [PROJECT]}, account=account)
+    assert [row["account"] for row in lines(made.path, "project")] == ["first", "second"]
+
+
+def test_a_spreadsheet_runs_nothing_of_a_csv(file: Path) -> None:
+    text = export(file, "csv", "mail_address").decode("utf-8-sig")
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert row["customer"] == "'=cmd|' /C calc'!A0"
+    assert row["'=1+1"] == "'@SUM(A1)"
+    assert row["address"] == "info@example.org"
+
+
+def test_a_workbook_has_a_sheet_for_each_resource_with_frozen_and_filtered_headings(file: Path, tmp_path: Path) -> None:
+    openpyxl: Any = pytest.importorskip("openpyxl")
+    (tmp_path / "x.xlsx").write_bytes(export(file, "xlsx"))
+    book = openpyxl.load_workbook(tmp_path / "x.xlsx")
+    assert book.sheetnames == ["customer", "project", "mail_address"]
+    sheet = book["project"]
+    heads = [cell.value for cell in sheet[1]]
+    cells = dict(zip(heads, sheet[2], strict=True))
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", sheet.dimensions)
+    assert cells["created_at"].value == datetime(2026, 1, 2, 3, 4, 5)
+    assert cells["created_at"].is_date
+    assert cells["web_storage_usage_in_bytes"].value == 12
+    assert cells["enabled"].value is True
+    assert (cells["customer"].value, cells["customer"].data_type) == (CUSTOMER["name"], "s")
+    assert {cell.data_type for row in book["mail_address"] for cell in row} <= {"s", "n", "b", "d"}
+
+
+def test_characters_and_numbers_that_excel_cannot_hold_do_not_stop_it(tmp_path: Path) -> None:
+    openpyxl: Any = pytest.importorskip("openpyxl")
+    made = InventoryFile(tmp_path / "inventory.sqlite")
+    odd = {
+        **PROJECT,
+        "description": "a\x0bb\x0cc",
+        "createdAt": "0001-01-01T00:00:00Z",
+        "webStorageUsageInBytes": 2**60,
+    }
+    made.sweep({"project": [odd]})
+    (tmp_path / "x.xlsx").write_bytes(export(made.path, "xlsx"))
+    sheet = openpyxl.load_workbook(tmp_path / "x.xlsx")["project"]
+    cells = dict(zip((cell.value for cell in sheet[1]), (cell.value for cell in sheet[2]), strict=True))
+    assert cells["description"] == "a b c"
+    assert cells["created_at"].startswith("0001-01-01")
+    assert cells["web_storage_usage_in_bytes"] == str(2**60)
+
+
+def test_parquet_has_typed_columns(file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    parquet: Any = import_module("pyarrow.parquet")
+    (tmp_path / "x.parquet").write_bytes(export(file, "parquet", "project"))
+    table = parquet.read_table(tmp_path / "x.parquet")
+    types = {field.name: str(field.type) for field in table.schema}
+    assert types["created_at"] == "timestamp[us, tz=UTC]"
+    assert (types["enabled"], types["web_storage_usage_in_bytes"]) == ("bool", "int64")
+    assert table.to_pylist()[0]["description"] == PROJECT["description"]
+
+
+def test_a_condition_chooses_rows_and_a_wrong_one_is_named(file: Path) -> None:
+    assert lines(file, "project", where="enabled = 0") == []
+    assert len(lines(file, "project", where="enabled = 1")) == 1
+    with pytest.raises(ConfigurationError, match="--where 'enabeld': no such column: enabeld"):
+        lines(file, "project", where="enabeld")
+
+
+def test_an_unknown_view_is_named_with_what_there_is(file: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"no view 'projekt'.*did you mean project"):
+        lines(file, "projekt")
+
+
+def test_a_property_with_values_of_several_kinds_is_text(tmp_path: Path) -> None:
+    made = InventoryFile(tmp_path / "inventory.sqlite")
+    mixed = ({**PROJECT, "id": str(n), "odd": value} for n, value in enumerate((1, "x", True, {"deep": 2.5}, None)))
+    made.sweep({"project": list(mixed)})
+    rows = lines(made.path, "project")
+    assert [row["odd"] for row in rows] == ["1", "x", "true", None, None]
+    assert [row["odd_deep"] for row in rows] == [None, None, None, 2.5, None]
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "mittwald_async.cli", "export", *arguments], capture_output=True, timeout=60
+    )
+
+
+def test_the_command_writes_a_file_for_its_owner_or_standard_output(file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "projects.csv"
+    done = command(str(file), "-o", str(out), "--view", "project")
+    assert (done.returncode, done.stdout) == (0, b""), done.stderr
+    assert b"1 row of 1 table" in done.stderr
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    assert command(str(file), "-o", "-", "--view", "project").stdout == out.read_bytes()
+    refused = command(str(file), "-o", str(tmp_path / "all.csv"))
+    assert refused.returncode == 2
+    assert b"--view" in refused.stderr
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".sqlite") == ["projects.csv"]
