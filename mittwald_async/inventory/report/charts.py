@@ -9,19 +9,28 @@ from .facts import ReportFacts
 
 _WIDTH, _ROW = 520, 22
 _GIB = 1 << 30
+_KINDS = ("#2f7ed8", "#d97b29", "#5b8c5a", "#7d5ba6")
+"""Colours that can be told apart on white and on black, also by the colour-blind."""
 
 
 def charts_of(facts: ReportFacts) -> dict[str, str]:
-    """The charts that there is data for, by name."""
+    """The charts that there is data for, by name.
+
+    Raises:
+        ImportError: the extra `report` is not installed.
+    """
     alt: Any = import_module("altair")  # in extra `report`; takes most of a second to import, and has loose types
 
     drawn: dict[str, Any] = {}
     if facts.expiry:
-        rows = [{"weeks": row["week"], "certificates": row["certificates"]} for row in facts.expiry]
         drawn["expiry"] = (
-            alt.Chart(alt.Data(values=rows))
-            .mark_bar(color="#2f7ed8")
-            .encode(x=alt.X("weeks:O", title="weeks from now"), y=alt.Y("certificates:Q", axis=alt.Axis(tickMinStep=1)))
+            alt.Chart(alt.Data(values=facts.expiry))
+            .mark_bar()
+            .encode(
+                x=alt.X("week:O", title="weeks from now", axis=alt.Axis(labelAngle=0)),
+                y=alt.Y("number:Q", title=None, axis=alt.Axis(tickMinStep=1)),
+                color=alt.Color("kind:N", title=None, scale=alt.Scale(range=list(_KINDS))),
+            )
             .properties(width=_WIDTH, height=160)
         )
     for kind in ("runtime", "app"):

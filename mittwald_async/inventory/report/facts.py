@@ -13,14 +13,22 @@ import msgspec
 
 from ..._version import __version__
 from ..checks import SEVERITIES, CheckReport, Finding, Mute, all_checks, run_checks
+from ..checks.state import unread
 from ..diff import Diff
+from ..fields import MISSING
 from ..history import History
 
 LISTED = 2000
 """Rows of one table at most: what a browser sorts at once, and what keeps a report of a large account below 3 MB. What is
 left out is counted, worst first."""
-PEOPLE, CHANGES, CUSTOMERS, UNSEEN = 1000, 500, 1000, 500
-"""Rows of the tables of people, changes, customers and of what could not be seen, likewise."""
+PEOPLE, CHANGES, CUSTOMERS, SERVERS, UNSEEN = 1000, 1000, 1000, 1000, 500
+"""Rows of the tables of people, changes, customers, servers and of what could not be seen, likewise."""
+
+_LONGEST = 100
+"""Characters of an old or new value that are shown."""
+
+_WEEKS = 26
+"""How far ahead the expiry timeline reaches."""
 
 Row = tuple[Any, ...]
 
@@ -48,8 +56,9 @@ class ReportFacts(msgspec.Struct, kw_only=True):
     findings: Table
     skipped: list[dict[str, str]]
     customers: Table
+    servers: Table
     expiry: list[dict[str, Any]]
-    """Certificates and domains by the week they expire in."""
+    """How many things of each kind expire in each week to come."""
     versions: list[dict[str, Any]]
     storage: list[dict[str, Any]]
     """Bytes of web storage by evening and customer: the largest ten, the rest together."""
@@ -84,12 +93,13 @@ def facts_of(path: Path, mutes: Sequence[Mute] = ()) -> ReportFacts:
             findings=_findings(checked),
             skipped=[{"check": skip.check, "reason": skip.reason} for skip in checked.skipped],
             customers=reader.customers(checked.findings),
+            servers=reader.servers(),
             expiry=reader.expiry(),
             versions=reader.versions(),
             storage=reader.storage(),
             backups=reader.backups(),
             people=reader.people(),
-            changes=_changes(diff),
+            changes=reader.changes(diff),
             change_counts=_change_counts(diff),
             unseen=reader.unseen(),
         )
@@ -128,18 +138,6 @@ def _diff(path: Path) -> Diff | None:
         return history.diff() if len(accounts) > len(set(accounts)) else None
 
 
-def _changes(diff: Diff | None) -> Table:
-    rows: list[Row] = []
-    total = 0
-    for kind in ("gone", "added", "changed"):
-        changes = [] if diff is None else getattr(diff, kind)
-        total += len(changes)
-        for change in changes[: max(0, CHANGES - len(rows))]:
-            fields = ", ".join(sorted(change.fields or ()))
-            rows.append((kind, change.resource, change.name or change.id or change.key, fields, change.account))
-    return Table(columns=["change", "resource", "what", "fields", "account"], rows=rows, total=total)
-
-
 def _change_counts(diff: Diff | None) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for kind in ("added", "changed", "gone", "unknown"):
@@ -170,8 +168,9 @@ class _Reader:
     def accounts(self) -> list[dict[str, Any]]:
         rows = self._rows(
             "SELECT account, max(started_at), count(*), sum(requests), "
-            "(SELECT state FROM sweeps l WHERE l.account = s.account ORDER BY id DESC LIMIT 1) "
-            "FROM sweeps s WHERE state <> 'running' GROUP BY account ORDER BY account"
+            "(SELECT state FROM sweeps l WHERE l.account = s.account AND state IN ('done', 'incomplete') "
+            "ORDER BY id DESC LIMIT 1) "
+            "FROM sweeps s WHERE state IN ('done', 'incomplete') GROUP BY account ORDER BY account"
         )
         return [dict(zip(("account", "seen_at", "sweeps", "requests", "state"), row, strict=True)) for row in rows]
 
@@ -207,14 +206,44 @@ class _Reader:
         columns = ["customer", "projects", "servers", "storage", "critical", "high", "medium", "account"]
         return Table(columns=columns, rows=made[:CUSTOMERS], total=len(made))
 
+    def servers(self) -> Table:
+        projects = {
+            (account, server): (number, size)
+            for account, server, number, size in self._rows(
+                "SELECT account, server_id, count(*), sum(coalesce(web_storage_usage_in_bytes, 0)) FROM v_project "
+                "WHERE server_id IS NOT NULL GROUP BY 1, 2",
+                "project",
+            )
+        }
+        rows = [
+            (name, customer, *projects.get((account, own), (0, 0)), size, status, account)
+            for own, name, customer, size, status, account in self._rows(
+                "SELECT key, short_id || coalesce(' ' || description, ''), coalesce(customer, customer_id, '–'), "
+                "coalesce(storage, ''), coalesce(status, readiness, ''), account FROM v_server",
+                "server",
+            )
+        ]
+        rows.sort(key=lambda row: (-row[2], row[0]))
+        columns = ["server", "customer", "projects", "storage", "of", "status", "account"]
+        return Table(columns=columns, rows=rows[:SERVERS], total=len(rows))
+
     def expiry(self) -> list[dict[str, Any]]:
-        weeks = "CAST((julianday(valid_to) - julianday(:now)) / 7 AS INTEGER)"
-        rows = self._rows(
-            f"SELECT {weeks}, count(*) FROM v_certificate "
-            "WHERE julianday(valid_to) - julianday(:now) BETWEEN 0 AND 182 GROUP BY 1 ORDER BY 1",
-            "certificate",
-        )
-        return [{"week": week, "certificates": number} for week, number in rows]
+        ends = {
+            "certificate": ("certificates", "valid_to", "1"),
+            "domain": ("domain deletions", "scheduled_deletion_date", "coalesce(deleted, 0) = 0"),
+            "contract": ("contracts", "json_extract(data, '$.termination.targetDate')", "1"),
+            "license": ("licenses", "expiry_date", "1"),
+        }
+        found: list[dict[str, Any]] = []
+        for resource, (kind, when, condition) in ends.items():
+            days = f"julianday({when}) - julianday(:now)"
+            rows = self._rows(
+                f'SELECT CAST(({days}) / 7 AS INTEGER), count(*) FROM "v_{resource}" '
+                f"WHERE {condition} AND {days} >= 0 AND {days} < {7 * _WEEKS} GROUP BY 1 ORDER BY 1",
+                resource,
+            )
+            found += [{"week": week, "kind": kind, "number": number} for week, number in rows]
+        return found
 
     def versions(self) -> list[dict[str, Any]]:
         software = self._rows(
@@ -300,12 +329,42 @@ class _Reader:
         rows.sort(key=lambda row: (row[3] != "no", str(row[0])))
         return Table(columns=columns, rows=rows[:PEOPLE], total=len(rows))
 
+    def changes(self, diff: Diff | None) -> Table:
+        """A row for each property that changed, and for each thing that came or went."""
+        names = {
+            (account, own): name
+            for account, own, name in self._rows("SELECT account, key, description FROM v_project", "project")
+        }
+        rows: list[Row] = []
+        total = 0
+        for kind in ("gone", "added", "changed"):
+            for change in [] if diff is None else getattr(diff, kind):
+                fields = change.fields or {"": ("", "")}
+                total += len(fields)
+                if len(rows) < CHANGES:
+                    what = change.name or change.id or change.key
+                    place = names.get((change.account, change.project_id), "") if change.resource != "project" else ""
+                    rows += [
+                        (kind, change.resource, what, place, name, _value(old), _value(new), change.account)
+                        for name, (old, new) in fields.items()
+                    ]
+        columns = ["change", "resource", "what", "project", "field", "before", "now", "account"]
+        return Table(columns=columns, rows=rows[:CHANGES], total=total)
+
     def unseen(self) -> Table:
-        rows = self._rows(
-            "SELECT s.account, f.resource, f.error, count(*) FROM failures f JOIN sweeps s ON s.id = f.sweep WHERE s.id IN "
-            "(SELECT max(id) FROM sweeps WHERE state <> 'running' GROUP BY account) GROUP BY 1, 2, 3 ORDER BY 4 DESC"
+        sweeps = dict(
+            self._rows("SELECT account, max(id) FROM sweeps WHERE state IN ('done', 'incomplete') GROUP BY account")
         )
-        return Table(columns=["account", "resource", "reason", "lists"], rows=rows[:UNSEEN], total=len(rows))
+        rows = unread(self._db, sweeps)
+        return Table(columns=["account", "resource", "reason", "lists"], rows=[*rows[:UNSEEN]], total=len(rows))
+
+
+def _value(value: Any) -> str:
+    """An old or new value, cut to what a table can show."""
+    if value is MISSING or value is None:
+        return "–"
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _largest(sizes: Mapping[tuple[str, str], int], number: int = 10) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const locale = document.documentElement.lang;
+  const locale = document.documentElement.dataset.locale;
   const PAGE = 50;
   const ORDER = { critical: 0, high: 1, medium: 2, low: 3, info: 4 };
   const numbers = new Intl.NumberFormat(locale);
@@ -49,6 +49,10 @@
       for (const value of new Set(rows.map((row) => row[filterColumn]))) filter.append(new Option(value, value));
       tools.append(filter);
     }
+    const sorter = element("select", { class: "sorter", "aria-label": `Sort ${name} by` }, new Option("sort by …", ""),
+      ...columns.map((column, index) => new Option(column, index)));
+    sorter.addEventListener("change", () => { if (sorter.value) sort(Number(sorter.value)); });
+    tools.append(sorter);
     const status = element("span", { class: "note", role: "status" });
     tools.append(status);
     const body = element("tbody");
@@ -59,14 +63,14 @@
     });
     const table = element("table", {}, element("thead", {}, element("tr", {}, ...heads)), body);
     const more = element("button", { type: "button", class: "more" }, "Show more");
-    place.append(tools, element("div", { class: "scroll" }, table), more);
+    place.append(tools, element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Table of ${name}` }, table), more);
 
     const texts = rows.map((row) => row.map((value, index) => shown(columns[index], value)).join("\u0001").toLocaleLowerCase(locale));
     let order = rows.map((_, index) => index);
     let sorted = [-1, 1];
     let limit = PAGE;
 
-    const cell = (column, value, row) => {
+    const cell = (column, value) => {
       const text = shown(column, value);
       const made = element("td", { "data-label": column }, text);
       if (typeof value === "number") made.className = "number";

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal
@@ -35,9 +36,12 @@ def report_html(path: Path, *, locale: Locale = "en", mutes: Sequence[Mute] = ()
     """
     try:
         import jinja2
-    except ImportError:
+
+        import_module("altair")
+        import_module("vl_convert")
+    except ImportError as error:
         raise ConfigurationError(
-            f"a report needs jinja2, altair and vl-convert-python: {install_hint('report')}"
+            f"a report needs {error.name}, which is not installed: {install_hint('report')}"
         ) from None
     facts = facts_of(path, mutes)
     here = files(__package__)
@@ -46,7 +50,7 @@ def report_html(path: Path, *, locale: Locale = "en", mutes: Sequence[Mute] = ()
     )
     template = environment.from_string(here.joinpath("page.html").read_text(encoding="utf-8"))
     return template.render(
-        lang=_TAGS[locale],
+        locale=_TAGS[locale],
         style=here.joinpath("page.css").read_text(encoding="utf-8"),
         script=here.joinpath("page.js").read_text(encoding="utf-8"),
         data=embedded(facts),
