@@ -80,7 +80,7 @@ def facts_of(path: Path, mutes: Sequence[Mute] = ()) -> ReportFacts:
     diff = _diff(path)
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
         reader = _Reader(db, checked.checked_at)
-        return ReportFacts(
+        facts = ReportFacts(
             version=__version__,
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
             seen_at=checked.checked_at,
@@ -103,6 +103,17 @@ def facts_of(path: Path, mutes: Sequence[Mute] = ()) -> ReportFacts:
             change_counts=_change_counts(diff),
             unseen=reader.unseen(),
         )
+    if len(facts.accounts) == 1:
+        for table in (facts.findings, facts.customers, facts.servers, facts.changes, facts.unseen):
+            _leave_out(table, "account")
+    return facts
+
+
+def _leave_out(table: Table, column: str) -> None:
+    """Drop a column that says the same in every row."""
+    place = table.columns.index(column)
+    table.columns = [name for name in table.columns if name != column]
+    table.rows = [(*row[:place], *row[place + 1 :]) for row in table.rows]
 
 
 def _checks(findings: Iterable[Finding]) -> dict[str, dict[str, str]]:

@@ -2,7 +2,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
   const locale = document.documentElement.dataset.locale;
-  const PAGE = 50;
+  const PAGE = matchMedia("(max-width: 40rem)").matches ? 15 : 50;
   const ORDER = { critical: 0, high: 1, medium: 2, low: 3, info: 4 };
   const numbers = new Intl.NumberFormat(locale);
   const dates = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
@@ -59,7 +59,7 @@
     const heads = columns.map((column, index) => {
       const button = element("button", { type: "button" }, column);
       button.addEventListener("click", () => sort(index));
-      return element("th", { scope: "col" }, button);
+      return element("th", { scope: "col", class: rows.every((row) => typeof row[index] === "number") ? "number" : "" }, button);
     });
     const table = element("table", {}, element("thead", {}, element("tr", {}, ...heads)), body);
     const more = element("button", { type: "button", class: "more" }, "Show more");
