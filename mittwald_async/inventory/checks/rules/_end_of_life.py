@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -16,28 +17,46 @@ SOON = timedelta(days=180)
 _RUNTIMES = frozenset({"php", "node", "python", "ruby"})
 
 
-def system_software(state: InventoryReader) -> Iterator[tuple[str, str, Hit]]:
-    """PHP and the like of every app: name, version, and the app as a hit."""
-    subject = "coalesce(r.description, r.short_id)"
+class Installed(NamedTuple):
+    """An app, and what it runs on."""
+
+    app: Hit
+    name: str
+    version: str
+    software: str
+    """Name and version of each system software, as `system_software` takes them apart."""
+
+
+def _installed(state: InventoryReader) -> list[Installed]:
+    """All apps, read once for all checks: their items are the largest of an inventory."""
     software = (
         "(SELECT group_concat(json_extract(s.value, '$.name') || char(31) || json_extract(s.value, '$.externalVersion'), "
         "char(30)) FROM json_each(r.data, '$.systemSoftware') s)"
     )
-    for hit in state.hits("app_installation", subject, software, "json_array_length(r.data, '$.systemSoftware') > 0"):
-        for installed in hit.detail.split("\x1e"):
-            name, _, version = installed.partition("\x1f")
+    parts = ("r.app_name", "r.app_external_version", software)
+    detail = " || char(29) || ".join(f"coalesce({part}, '')" for part in parts)
+    found = state.hits("app_installation", "coalesce(r.description, r.short_id)", detail, _KEPT)
+    return [Installed(hit, *hit.detail.split("\x1d")) for hit in found]
+
+
+_KEPT = "coalesce(r.deletion_requested, 0) = 0"
+
+
+def system_software(state: InventoryReader) -> Iterator[tuple[str, str, Hit]]:
+    """PHP and the like of every app: name, version, and the app as a hit."""
+    for installed in state.once(_installed):
+        for software in installed.software.split("\x1e"):
+            name, _, version = software.partition("\x1f")
             if name.lower() in _RUNTIMES:
-                yield name, version, hit
+                yield name, version, installed.app
 
 
 def apps(state: InventoryReader) -> Iterator[tuple[str, str, Hit]]:
     """Every installed app of a kind the table knows: name, version, hit."""
-    names = ", ".join(f"'{name}'" for name in sorted(products() - _RUNTIMES))
-    detail = "r.app_name || char(31) || r.app_external_version"
-    where = f"lower(r.app_name) IN ({names})"
-    for hit in state.hits("app_installation", "coalesce(r.description, r.short_id)", detail, where):
-        name, _, version = hit.detail.partition("\x1f")
-        yield name, version, hit
+    known = products() - _RUNTIMES
+    for installed in state.once(_installed):
+        if installed.name.lower() in known:
+            yield installed.name, installed.version, installed.app
 
 
 def databases(state: InventoryReader, table: str, product: str) -> Iterator[tuple[str, str, Hit]]:
