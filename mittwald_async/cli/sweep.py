@@ -55,6 +55,7 @@ from .common import (
 )
 from .demo import demo_client
 from .failures import grouped
+from .notify import Outlet
 from .output import count, duration, emit, message, put_json, put_table
 from .plan import Customers, Projects, Resources, known_from, price, show_plan
 from .progress import display
@@ -104,7 +105,12 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     as_json: bool
     keep: timedelta | None
     quiet: bool
-    """One line in the end, and what went wrong."""
+    """Only what went wrong is printed."""
+    outlet: Outlet
+    ended: list[Summary] = []
+    """Sweeps that have ended so far."""
+    errors: list[str] = []
+    """Why others of several accounts have not."""
     to_stdout: bool
     """The rows go there: everything that is said goes to stderr."""
     again: str
@@ -145,8 +151,20 @@ def sweep(
     accounts: AccountsFile = None,
     keep: Keep = None,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print one line in the end, and what went wrong.", metavar="")
+        bool, typer.Option("--quiet", "-q", help="Print only what went wrong: nothing when all is well.", metavar="")
     ] = False,
+    prometheus: Annotated[
+        Path | None,
+        typer.Option("--prometheus", help="Write metrics for the node exporter's textfile collector.", metavar="FILE"),
+    ] = None,
+    notify: Annotated[
+        str | None,
+        typer.Option(
+            "--notify",
+            help="Afterwards, POST the outcome as JSON to a URL, or give it to a command on its standard input.",
+            metavar="URL|COMMAND",
+        ),
+    ] = None,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
     as_json: Json = False,
@@ -171,6 +189,8 @@ def sweep(
     asked = chosen(resource)
     part = make_target(customer or None, project or None)
     to_stdout = is_stdout(out_path)
+    outlet = Outlet(prometheus, notify)
+    outlet.check()
     if to_stdout:
         _check_stdout(resume or resume_or_new, as_json, format, len(asked))
     form = (format or "jsonl") if to_stdout else format
@@ -194,6 +214,7 @@ def sweep(
             as_json=as_json,
             keep=None if keep is None else days(keep),
             quiet=quiet,
+            outlet=outlet,
             to_stdout=to_stdout,
             again=_again(
                 {
@@ -208,20 +229,34 @@ def sweep(
                     "--token-file": token_file,
                     "--base-url": typed_url,
                     "--keep": keep,
+                    "--prometheus": prometheus,
                     "--json": as_json,
                     "--out": path,
                 }
             ),
         )
-        if all_accounts:
-            file = accounts or Path(DEFAULT_FILE)
-            return _sweep_all(wanted, list(accounts_from(file).values()), reserve)
-        if demo:
-            return _sweep_one(wanted, demo_client(reserve, token_file), DEMO, source=DEMO)
-        found = account_named(account, accounts)
-        if found is not None:
-            return _sweep_one(wanted, client_of(found, reserve=reserve), found.name)
-        return _sweep_one(wanted, client(token_file, base_url, reserve=reserve), account)
+        with _told(wanted):
+            if all_accounts:
+                file = accounts or Path(DEFAULT_FILE)
+                return _sweep_all(wanted, list(accounts_from(file).values()), reserve)
+            if demo:
+                return _sweep_one(wanted, demo_client(reserve, token_file), DEMO, source=DEMO)
+            found = account_named(account, accounts)
+            if found is not None:
+                return _sweep_one(wanted, client_of(found, reserve=reserve), found.name)
+            return _sweep_one(wanted, client(token_file, base_url, reserve=reserve), account)
+
+
+@contextmanager
+def _told(wanted: Wanted) -> Generator[None]:
+    """Tell others how the sweeps of the block ended, also where an error ends them."""
+    file = None if wanted.sink.is_exported else wanted.sink.store_path
+    try:
+        yield
+    except (MittwaldError, StoppedError) as error:
+        wanted.outlet.tell(wanted.ended, file, error=str(error))
+        raise
+    wanted.outlet.tell(wanted.ended, file, error="; ".join(wanted.errors))
 
 
 def _check_stdout(resume: bool, as_json: bool, format: str | None, resources: int) -> None:
@@ -274,6 +309,7 @@ def _sweep_all(wanted: Wanted, accounts: Sequence[Account], reserve: float) -> i
             raise
         except MittwaldError as error:
             message(f"account {account.name}: {error}", error=True)
+            wanted.errors.append(f"account {account.name}: {error}")
             codes.append(FAILED)
     return FAILED if FAILED in codes else max(codes, default=OK)
 
@@ -316,6 +352,7 @@ def _sweep_one(
 async def _sweep(job: SweepJob, source: AbstractAsyncContextManager[Mittwald], wanted: Wanted) -> int:
     async with source as mw, display(mw, job, as_json=wanted.as_json, quiet=wanted.quiet) as watch:
         summary = await job.run(mw, watch)
+    wanted.ended.append(summary)
     if wanted.keep is not None and not job.nothing_to_do:
         job.store.prune(datetime.now(UTC) - wanted.keep)
     if wanted.as_json:
@@ -344,6 +381,8 @@ def _print_summary(summary: Summary, job: SweepJob, wanted: Wanted) -> None:
     if not wanted.quiet and not wanted.to_stdout:
         rows = [(name, f"{number:,}") for name, number in summary.rows.items()]
         put_table(("resource", "rows"), rows, right=("rows",))
+    if wanted.quiet and not summary.failures and not summary.resumable and not summary.nothing_of:
+        return
     total = count(sum(summary.rows.values()), "row")
     sent = f"{count(summary.requests, 'request')}{_compared(job, summary.requests)}"
     where = "standard output" if wanted.to_stdout else summary.path

@@ -1,0 +1,169 @@
+"""What a sweep tells others: metrics in a file, and a hook that is called with what was found."""
+
+from __future__ import annotations
+
+import shlex
+import sqlite3
+import subprocess
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import anyio
+import msgspec
+
+from ..errors import ConfigurationError, MittwaldError
+from ..inventory import History, Summary
+from ..inventory.checks import SEVERITIES, CheckReport, run_checks
+from ..inventory.metrics import metrics_text, write_metrics
+from .output import message
+
+_SECONDS = 30.0
+"""How long a hook may take: a nightly job must not hang on somebody's chat server."""
+
+_FINDINGS = 100
+"""New findings that a hook gets; their number is told as well."""
+
+
+class Outlet(msgspec.Struct, frozen=True):
+    """Where the outcome of a sweep goes besides the terminal."""
+
+    prometheus: Path | None = None
+    notify: str | None = None
+
+    @property
+    def wanted(self) -> bool:
+        return self.prometheus is not None or self.notify is not None
+
+    def check(self) -> None:
+        """Refuse what cannot work, before anything is sent.
+
+        Raises:
+            ConfigurationError: the folder of the file is missing, or the command cannot be taken apart.
+        """
+        if self.prometheus is not None and not self.prometheus.parent.is_dir():
+            raise ConfigurationError(f"--prometheus {self.prometheus}: no such folder: {self.prometheus.parent}")
+        if self.notify is not None and not _is_url(self.notify):
+            _words(self.notify)
+
+    def tell(self, summaries: Sequence[Summary], file: Path | None, *, error: str = "") -> None:
+        """Write the metrics and call the hook. What goes wrong is reported and never spoils the sweep.
+
+        Args:
+            summaries: of the sweeps that ended.
+            file: the SQLite inventory, if it was written to one.
+            error: why a sweep did not end.
+        """
+        if not self.wanted:
+            return
+        try:
+            self._tell(summaries, file, error)
+        except (MittwaldError, sqlite3.Error, OSError) as problem:
+            message(f"--prometheus, --notify: {problem}; the sweep is not affected")
+
+    def _tell(self, summaries: Sequence[Summary], file: Path | None, error: str) -> None:
+        report = None if file is None or not summaries else run_checks(file)
+        if self.prometheus is not None and summaries:
+            findings = None if report is None else {severity: report.count(severity) for severity in SEVERITIES}
+            try:
+                write_metrics(self.prometheus, metrics_text(summaries, findings, round(time.time(), 3)))
+            except ConfigurationError as problem:
+                message(f"--prometheus: {problem}; the sweep is not affected")
+        if self.notify is not None:
+            content = msgspec.json.encode(_content(summaries, report, file, error))
+            reason = _post(self.notify, content) if _is_url(self.notify) else _pipe(self.notify, content)
+            if reason:
+                message(f"--notify: {reason}; the sweep is not affected")
+
+
+def _content(summaries: Sequence[Summary], report: CheckReport | None, file: Path | None, error: str) -> object:
+    content: dict[str, object] = {
+        "event": "sweep",
+        "at": datetime.now(UTC),
+        "ok": not error and bool(summaries) and all(one.state == "done" for one in summaries),
+        "file": None if file is None else str(file),
+        "sweeps": [
+            {
+                **{name: getattr(one, name) for name in ("account", "sweep", "state", "rows", "requests", "drifted")},
+                "seconds": round(one.seconds, 3),
+                "failures": len(one.failures),
+            }
+            for one in summaries
+        ],
+    }
+    if error:
+        content["error"] = error
+    if file is not None and summaries:
+        content["diff"] = _diff_counts(file)
+    if report is not None:
+        new = [finding for finding in report.findings if finding.standing == "new"]
+        content["findings"] = {severity: report.count(severity) for severity in SEVERITIES}
+        content["new"], content["solved"] = len(new), len(report.solved)
+        content["new_findings"] = [
+            {"fingerprint": one.fingerprint, **msgspec.structs.asdict(one)} for one in new[:_FINDINGS]
+        ]
+    return content
+
+
+def _diff_counts(file: Path) -> dict[str, int] | None:
+    """How much was added, changed, gone and unknown; `None` where there is nothing to compare with."""
+    try:
+        with History(file) as history:
+            diff = history.diff()
+    except ConfigurationError:
+        return None
+    return {kind: len(getattr(diff, kind)) for kind in ("added", "changed", "gone", "unknown")}
+
+
+def _is_url(target: str) -> bool:
+    return target.lower().startswith(("http://", "https://"))
+
+
+def _words(command: str) -> list[str]:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ConfigurationError(f"--notify: the command cannot be taken apart: {error}") from None
+    if not words:
+        raise ConfigurationError("--notify needs a URL or a command")
+    return words
+
+
+def _pipe(command: str, content: bytes) -> str:
+    """Give a command the content on its standard input; what went wrong, if anything."""
+    words = _words(command)
+    try:
+        # The user's own command, run without a shell.
+        done = subprocess.run(words, input=content, capture_output=True, timeout=_SECONDS, check=False)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        return f"{words[0]} did not end within {_SECONDS:.0f} s"
+    except OSError as error:
+        return f"{words[0]} cannot be run: {error.strerror or error}"
+    if done.returncode == 0:
+        return ""
+    said = done.stderr.decode(errors="replace").strip().splitlines()
+    return f"{words[0]} ended with code {done.returncode}" + (f": {said[-1][:200]}" if said else "")
+
+
+def _post(url: str, content: bytes) -> str:
+    """Send the content to a URL; what went wrong, if anything. Only its host is named: webhooks have secrets in their path."""
+    return anyio.run(_send, url, content)
+
+
+async def _send(url: str, content: bytes) -> str:
+    import aiohttp
+
+    host = urlsplit(url).hostname or "the URL"
+    timeout = aiohttp.ClientTimeout(total=_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
+            session.post(url, data=content, headers={"Content-Type": "application/json"}) as response,
+        ):
+            return "" if response.status < 400 else f"{host} answered with {response.status}"
+    except TimeoutError:
+        return f"{host} did not answer within {_SECONDS:.0f} s"
+    except (aiohttp.ClientError, ValueError) as error:
+        return f"{host} cannot be reached: {type(error).__name__}"

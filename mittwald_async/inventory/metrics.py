@@ -1,0 +1,86 @@
+"""What a sweep found as metrics: the text format that Prometheus' node exporter reads from files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from ..errors import ConfigurationError
+from .job import Summary
+
+Sample = tuple[Mapping[str, str], float]
+
+
+def metrics_text(summaries: Sequence[Summary], findings: Mapping[str, int] | None, at: float) -> str:
+    """Metrics of sweeps in the text exposition format.
+
+    Args:
+        summaries: one of each account.
+        findings: by severity; `None` where no checks were made.
+        at: when the sweeps ended, in seconds since 1970.
+    """
+    each = [({"account": one.account}, one) for one in summaries]
+    families: list[tuple[str, str, Iterable[Sample]]] = [
+        (
+            "inventory_items",
+            "Things of the account by resource.",
+            [
+                ({**label, "resource": resource}, number)
+                for label, one in each
+                for resource, number in sorted(one.rows.items())
+            ],
+        ),
+        ("sweep_requests", "Requests that the sweep sent.", [(label, one.requests) for label, one in each]),
+        (
+            "sweep_failed_lists",
+            "Lists that could not be read.",
+            [(label, len(one.failures)) for label, one in each],
+        ),
+        ("sweep_drifted_items", "Items that deviate from the document.", [(label, one.drifted) for label, one in each]),
+        ("sweep_duration_seconds", "How long the sweep took.", [(label, one.seconds) for label, one in each]),
+        ("sweep_complete", "1 if every list was read.", [(label, one.state == "done") for label, one in each]),
+        ("sweep_timestamp_seconds", "When the sweep ended.", [(label, at) for label, _ in each]),
+    ]
+    if findings is not None:
+        samples = [({"severity": severity}, number) for severity, number in findings.items()]
+        families.append(("inventory_findings", "What `check` finds, by severity.", samples))
+    lines: list[str] = []
+    for name, meaning, found in families:
+        lines += [f"# HELP mittwald_{name} {meaning}", f"# TYPE mittwald_{name} gauge"]
+        lines += [f"mittwald_{name}{{{_labels(labels)}}} {_number(value)}" for labels, value in found]
+    return "\n".join(lines) + "\n"
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    return ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _number(value: float) -> str:
+    return repr(round(value, 3)) if isinstance(value, float) else str(int(value))
+
+
+def write_metrics(path: Path, text: str) -> None:
+    """Write the file so that a reader sees the old one or the new one, never a part.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    # Not `.prom`: the exporter would read the part.
+    working = path.with_name(f".{path.name}.partial")
+    try:
+        working.unlink(missing_ok=True)
+        # Readable for all: the exporter runs as a user of its own.
+        with os.fdopen(os.open(working, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w", encoding="utf-8") as file:
+            file.write(text)
+        working.replace(path)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror or error}") from None
+    finally:
+        with suppress(OSError):
+            working.unlink(missing_ok=True)
