@@ -6,12 +6,15 @@ import shlex
 import sqlite3
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-import anyio
 import msgspec
 
 from ..errors import ConfigurationError, MittwaldError
@@ -66,7 +69,7 @@ class Outlet(msgspec.Struct, frozen=True):
     def _tell(self, summaries: Sequence[Summary], file: Path | None, error: str) -> None:
         report = None if file is None or not summaries else run_checks(file)
         if self.prometheus is not None and summaries:
-            findings = None if report is None else {severity: report.count(severity) for severity in SEVERITIES}
+            findings = None if report is None else {str(severity): report.count(severity) for severity in SEVERITIES}
             try:
                 write_metrics(self.prometheus, metrics_text(summaries, findings, round(time.time(), 3)))
             except ConfigurationError as problem:
@@ -149,21 +152,25 @@ def _pipe(command: str, content: bytes) -> str:
 
 def _post(url: str, content: bytes) -> str:
     """Send the content to a URL; what went wrong, if anything. Only its host is named: webhooks have secrets in their path."""
-    return anyio.run(_send, url, content)
-
-
-async def _send(url: str, content: bytes) -> str:
-    import aiohttp
-
     host = urlsplit(url).hostname or "the URL"
-    timeout = aiohttp.ClientTimeout(total=_SECONDS)
+    opener = urllib.request.build_opener(_NoRedirect)
     try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
-            session.post(url, data=content, headers={"Content-Type": "application/json"}) as response,
-        ):
-            return "" if response.status < 400 else f"{host} answered with {response.status}"
+        # `_is_url` has let nothing but HTTP pass.
+        request = urllib.request.Request(url, content, {"Content-Type": "application/json"})  # noqa: S310
+        with opener.open(request, timeout=_SECONDS):
+            return ""
+    except urllib.error.HTTPError as error:
+        with error:
+            return f"{host} answered with {error.code}"
     except TimeoutError:
         return f"{host} did not answer within {_SECONDS:.0f} s"
-    except (aiohttp.ClientError, ValueError) as error:
-        return f"{host} cannot be reached: {type(error).__name__}"
+    except (OSError, ValueError, HTTPException) as error:
+        reason = getattr(error, "reason", None)
+        return f"{host} cannot be reached: {getattr(reason, 'strerror', None) or type(error).__name__}"
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A POST that is redirected would become a GET without the content, and look like a success."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None

@@ -73,7 +73,7 @@ class ExportTable:
 
     def _survey(self, known: Mapping[str, Kind]) -> None:
         """Learn which columns there are."""
-        found: dict[str, set[str]] = {name: set() for name in self._plain}
+        found: dict[str, set[Kind]] = {name: set() for name in self._plain}
         accounts: set[str] = set()
         self.total: int = 0
         for record in self._records():
@@ -159,16 +159,15 @@ def _kind_of(value: Any) -> Kind:
             return "text"
 
 
-def _common(found: Iterable[str], known: Kind | None) -> Kind:
+def _common(kinds: set[Kind], known: Kind | None) -> Kind:
     """The kind of a column: what the model says where the values agree with it, else what they have in common."""
-    kinds = set(found)
     if known == "bool" and kinds <= {"int", "bool"}:
         return "bool"  # SQLite's truth values are 0 and 1.
     if known is not None and kinds <= {known}:
         return known
     if kinds == {"int", "float"}:
         return "float"
-    return next(iter(kinds)) if len(kinds) == 1 else "text"  # type: ignore[return-value]
+    return next(iter(kinds)) if len(kinds) == 1 else "text"
 
 
 def _cell(value: Any, kind: Kind) -> Cell:
@@ -184,7 +183,7 @@ def _cell(value: Any, kind: Kind) -> Cell:
         case "text":
             return _text(value)
         case _:
-            return value
+            return int(value)
 
 
 def _time(text: str) -> datetime | None:

@@ -7,6 +7,7 @@ import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,7 +44,7 @@ def _write_jsonl(tables: Sequence[ExportTable], out: IO[bytes]) -> None:
 
 def _write_parquet(tables: Sequence[ExportTable], out: IO[bytes]) -> None:
     arrow = import_pyarrow()
-    import pyarrow.parquet as parquet
+    parquet: Any = import_module("pyarrow.parquet")
 
     types: Mapping[Kind, Any] = {
         "text": arrow.string(),
@@ -54,10 +55,10 @@ def _write_parquet(tables: Sequence[ExportTable], out: IO[bytes]) -> None:
     }
     (table,) = tables
     schema = arrow.schema([(column.name, types[column.kind]) for column in table.columns])
-    with parquet.ParquetWriter(out, schema) as writer:  # pyright: ignore
+    with parquet.ParquetWriter(out, schema) as writer:
         for batch in _batches(table.rows()):
             values = dict(zip(schema.names, map(list, zip(*batch, strict=True)), strict=True))
-            writer.write_table(arrow.table(values, schema=schema))  # pyright: ignore
+            writer.write_table(arrow.table(values, schema=schema))
 
 
 def _batches(rows: Iterator[tuple[Cell, ...]]) -> Iterator[list[tuple[Cell, ...]]]:

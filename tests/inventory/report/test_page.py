@@ -14,7 +14,7 @@ import pytest
 from mittwald_async.inventory.report import write_report
 from tests.inventory.checks.inventory_file import InventoryFile
 
-from .browser import PHONE, Page, browser, in_browser, opened
+from .browser import DESK, PHONE, Page, browser, in_browser, opened
 
 pytest.importorskip("altair", reason="needs the extra `report`")
 pytestmark = in_browser
@@ -47,7 +47,7 @@ def projects(storage: int, extra: str = "") -> list[dict[str, Any]]:
 def inventory(path: Path) -> Path:
     """Two evenings of an account whose names are hostile."""
     made = InventoryFile(path)
-    fixed = {
+    fixed: dict[str, Any] = {
         "customer": CUSTOMERS,
         "server": [{"id": "s1", "shortId": "s-one", "description": MARKUP, "storage": "20Gi", "customerId": "c1"}],
         "certificate": [
@@ -218,7 +218,7 @@ def test_dates_and_numbers_are_written_as_people_there_do(
 @pytest.mark.parametrize("phone", [False, True], ids=["desk", "phone"])
 def test_nothing_keeps_people_out(page: Page, dark: bool, phone: bool) -> None:
     """The rules of axe-core: no violation at all."""
-    page.emulate(dark=dark, **({"size": PHONE} if phone else {}))
+    page.emulate(dark=dark, size=PHONE if phone else DESK)
     page.driver.refresh()
     page.run(files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
     found = page.driver.execute_async_script(

@@ -15,7 +15,8 @@ def find(state: InventoryReader) -> Iterator[Hit]:
         own.setdefault(account, set()).add(domain)
     targets = "(SELECT group_concat(lower(value), ', ') FROM json_each(r.data, '$.forwardAddresses'))"
     for hit in state.hits("mail_address", "r.address", targets, "json_array_length(r.data, '$.forwardAddresses') > 0"):
-        home, listed = hit.subject.lower().rpartition("@")[2], own.get(hit.account, frozenset())
+        home = hit.subject.lower().rpartition("@")[2]
+        listed = own.get(hit.account, set[str]())
         domains = {target: target.rpartition("@")[2] for target in hit.detail.split(", ")}
         outside = [one for one, domain in domains.items() if domain != home and not _within(domain, listed)]
         if outside:
