@@ -1,4 +1,4 @@
-"""Headers: which can be sent, which hide their values, and how those of an answer are kept."""
+"""Headers: which can be sent, which hide their values, and how those of a response are kept."""
 
 from __future__ import annotations
 

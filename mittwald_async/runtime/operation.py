@@ -156,7 +156,7 @@ class Attempt(msgspec.Struct, frozen=True):
     number: int
     """Counted from 1."""
     status: int | None
-    """HTTP status, `None` where no answer came."""
+    """HTTP status, `None` where no response came."""
     reason: str
     """Why it was repeated, or `ok`, or the error's text."""
     seconds: float
@@ -166,7 +166,7 @@ class Attempt(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """A whole answer: the decoded value and everything around it."""
+    """A whole response: the decoded value and everything around it."""
 
     data: T
     status: int
@@ -203,7 +203,7 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     skip: int = 0
     """Items of the list before these."""
     response: Response[Any]
-    """The answer the page came in."""
+    """The response the page came in."""
 
     def __len__(self) -> int:
         return len(self.items)

@@ -33,7 +33,7 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
     dns_ttl: int = 60
     """Seconds an address is remembered."""
     compressed: bool = True
-    """Accept compressed answers."""
+    """Accept compressed responses."""
     trust_env: bool = True
     """Use the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY` …). They are read once, when the client opens."""
     tls: ssl.SSLContext | None = None
@@ -89,7 +89,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str | None = None
     """The caller's product, put in front of ours."""
     middleware: tuple[Middleware, ...] = ()
-    """`async (request, call_next) -> answer`, run around every attempt, the first one outermost."""
+    """`async (request, call_next) -> response`, run around every attempt, the first one outermost."""
     observers: tuple[Observer, ...] = ()
     """Called with every event of a call. Plain functions that return at once; what they raise is logged."""
     after: str | None = None

@@ -167,7 +167,7 @@ class Transfer:
         self._learn_whole()
 
     async def _opened_at(self, position: int, validator: str) -> bool:
-        """Ask for the rest; True if the answer is usable, be it the rest or the whole file."""
+        """Ask for the rest; True if the response is usable, be it the rest or the whole file."""
         try:
             response = await self._connect({"Range": f"bytes={position}-", "If-Range": validator})
         except StatusError as problem:

@@ -32,9 +32,9 @@ class File:
 
     Args:
         source: the content (`bytes`), the path of a file (`str` or path object), or an async iterable of `bytes`.
-        filename: the name the server is told; by default the path's last part, else the name of the argument.
+        filename: the name the server is given; by default the path's last part, else the name of the argument.
         content_type: its media type; by default guessed from the name, else `application/octet-stream`.
-        size: bytes an async iterable will give, if known: then the server is told beforehand.
+        size: bytes an async iterable will give, if known: then the server is given it beforehand.
     """
 
     __slots__ = ("content_type", "filename", "size", "source")

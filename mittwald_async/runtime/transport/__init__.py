@@ -1,1 +1,1 @@
-"""The way of a call: what goes out, when, how often, and what the answer means. `pipeline` is its whole length."""
+"""The way of a call: what goes out, when, how often, and what the response means. `pipeline` is its whole length."""

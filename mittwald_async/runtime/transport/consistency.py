@@ -1,7 +1,7 @@
 """Read your own writes: which event a request has to wait for. Pure bookkeeping; no I/O, no loop.
 
 A write answers with an opaque event id. It is remembered under every *scope* the write touched: the ids in its path
-and query, the ids in its answer (what it created), and, for a thing created through this client, the scope it was
+and query, the ids in its response (what it created), and, for a thing created through this client, the scope it was
 created in. A later request waits for the events of the ids in its own path and query:
 
 - A list or read under project A never carries an event of project B.
@@ -35,7 +35,7 @@ TOGETHER = 8
 """Concurrent events kept per scope."""
 
 _BODY_LIMIT = 1 << 16
-"""Bytes of an answer that is searched for ids: what was created is named in short ones."""
+"""Bytes of a response that is searched for ids: what was created is named in short ones."""
 
 Scope: TypeAlias = str
 
@@ -114,7 +114,7 @@ class EventLog:
         return [*waiting[-(TOGETHER - 1) :], last.event]
 
     def reached(self, ids: Iterable[str], group: str, event: str) -> None:
-        """A request of this group got its answer after waiting for the event."""
+        """A request of this group got its response after waiting for the event."""
         for scope in (*ids, _group(group), _unplaced(group), _ANY):
             for write in self.scopes.get(scope, ()):
                 if write.event == event:
@@ -198,7 +198,7 @@ class EventLog:
 
 
 def created_ids(body: bytes) -> tuple[str, ...]:
-    """The ids an answer to a write names at its top: what was created."""
+    """The ids a response to a write names at its top: what was created."""
     if not body or len(body) > _BODY_LIMIT:
         return ()
     return tuple(

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from ..errors import CallTimeoutError, MaybeSentError, NotSentError, StatusError, TransportError
 from .call import Call
+from .encoding import SAFE
 from .middleware import RawResponse
-from .retry import SAFE, maybe_carried_out
+from .retry import maybe_carried_out
 
 _MISSING = frozenset((404, 410))
 _OTHER_REASONS = frozenset((401, 408, 429))

@@ -35,6 +35,9 @@ PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 NOTHING_KNOWN: Mapping[str, Parameter] = MappingProxyType({})
 """Facts of the parameters of a route that is in no document."""
 
+SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
+"""Methods that change nothing."""
+
 _METHOD = re.compile("[A-Za-z]{1,20}")
 _PIECE = 1 << 20
 """Bytes of a body that are sent at a time."""

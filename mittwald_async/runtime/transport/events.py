@@ -46,11 +46,11 @@ class WaitedForBudget(_Record, frozen=True, kw_only=True):
 
 
 class AttemptEnded(_Record, frozen=True, kw_only=True):
-    """One attempt has an answer or an error."""
+    """One attempt has a response or an error."""
 
     number: int
     status: int | None
-    """`None` where no answer came."""
+    """`None` where no response came."""
     error: str | None
     seconds: float
     rate_limit: RateLimit | None = None

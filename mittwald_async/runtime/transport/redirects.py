@@ -6,8 +6,8 @@ from urllib.parse import quote
 
 from ..urls import NOT_IN_URLS, http_url
 from .call import Call, Shared
+from .encoding import SAFE
 from .middleware import RawResponse
-from .retry import SAFE
 
 MAX_REDIRECTS = 5
 """Redirects that one call follows."""

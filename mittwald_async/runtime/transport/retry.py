@@ -13,8 +13,6 @@ from typing import Literal
 
 from ..errors import CallTimeoutError, NotSentError, TransportError
 
-SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
-"""Methods that change nothing."""
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 """Methods that do no harm a second time."""
 

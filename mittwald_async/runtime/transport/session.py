@@ -33,11 +33,10 @@ from ..options import Pool
 from .bodies import BROKEN, StreamedResponse, arrived, beginning, whole
 from .connections import Connections, Places, unusable
 from .deadlines import COARSE, Deadline, Deadlines
-from .encoding import Content
+from .encoding import SAFE, Content
 from .failures import LATE, classify
 from .middleware import RawResponse
 from .proxies import Proxies
-from .retry import SAFE
 
 MACHINERY = f"python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 """What a user agent ends with."""

@@ -29,7 +29,7 @@ class WriteWatch(Protocol):
         """An attempt has ended. True: it is not to be repeated, since a read will tell whether it was carried out.
 
         Args:
-            status: of the answer, `None` where there is none.
+            status: of the response, `None` where there is none.
             sent: whether anything of it may have reached the server.
         """
         ...
