@@ -75,6 +75,7 @@ class _Wire(Session):
         *,
         stream: bool = False,
         unsent: Callable[[], None] | None = None,
+        largest: int | None = None,
     ) -> RawResponse:
         await asyncio.sleep(LATENCY / 2)
         now, token = self.loop.time(), str(request.headers["X-Access-Token"])

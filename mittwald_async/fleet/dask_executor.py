@@ -183,8 +183,8 @@ async def _outcome(future: Any) -> TaskResult | BaseException:
         return result
     if future.status == "error":
         try:
-            error: BaseException | None = await asyncio.wait_for(future.exception(), 60.0)
+            reason: BaseException | None = await asyncio.wait_for(future.exception(), 60.0)
         except Exception as problem:
-            error = problem
-        return error if error is not None else WorkerLostError("the task ended without a result")
+            return problem
+        return reason if reason is not None else WorkerLostError("the task ended without a result")
     return WorkerLostError("the scheduler was lost, or has forgotten the task")
