@@ -127,8 +127,9 @@ async def sweep_fleet(
         table_url(lake)
     fleet = Fleet(lake, accounts_by_name(accounts), asked, options)
     async with AsyncExitStack() as stack:
-        chosen_executor: Executor = executor or await stack.enter_async_context(LocalExecutor())
-        return await fleet.run(chosen_executor, watch)
+        if executor is not None:
+            return await fleet.run(executor, watch)
+        return await fleet.run(await stack.enter_async_context(LocalExecutor()), watch)
 
 
 def accounts_by_name(accounts: Mapping[str, Account] | Iterable[Account] | Path | str) -> dict[str, Account]:
