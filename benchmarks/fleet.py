@@ -218,7 +218,7 @@ async def _sweep_while_killing(found: Sequence[Account], out: Path, kills: int) 
     async with DaskExecutor(workers=4, threads=1) as executor:
         sweeping = asyncio.create_task(_until_published(found, out, executor))
         while killed < kills and not sweeping.done():
-            await asyncio.sleep(dice.uniform(0.5, 3.0))
+            await asyncio.sleep(dice.uniform(2.0, 8.0))
             workers: dict[str, int] = await executor.client.run(os.getpid)
             if workers and not sweeping.done():
                 os.kill(dice.choice(sorted(workers.values())), signal.SIGKILL)

@@ -168,6 +168,9 @@ class DaskExecutor:
         with suppress(Exception):  # It only makes the time to go better.
             threads: dict[str, int] = await asyncio.wait_for(self._client.nthreads(), _LOOK_SECONDS)
             self._places = sum(threads.values()) or None
+            if self._cluster is not None and len(threads) < (self._workers or 0):
+                # One that was killed while it started is not started again by what watches over it.
+                self._cluster.scale(self._workers)
 
 
 async def _ended(future: Any) -> None:
