@@ -7,6 +7,7 @@ every account's budget would have to be waited for; all else is real time, with 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import os
 import random
@@ -18,6 +19,7 @@ import time
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -132,9 +134,9 @@ async def _side_by_side(settings: Settings, folder: Path) -> Table:
     )
     async with emulator(accounts, projects) as found:
         url = str(found[0].base_url)
-        alone: list[tuple[float, float]] = []
-        for n in range(measured):
-            alone.append(await _child(_ALONE, f"BENCHMARK_TOKEN_{n}", url, str(folder / f"alone{n}.sqlite")))
+        alone = [
+            await _child(_ALONE, f"BENCHMARK_TOKEN_{n}", url, str(folder / f"alone{n}.sqlite")) for n in range(measured)
+        ]
         cpu, memory = await _child(_TOGETHER, url, str(folder / "together"), str(accounts))
     cpus, memories = (sum(one[i] for one in alone) / measured * accounts for i in (0, 1))
     table.add("a process for each", cpus, memories, 1.0, 1.0)
@@ -216,7 +218,7 @@ async def _sweep_while_killing(found: Sequence[Account], out: Path, kills: int) 
     async with DaskExecutor(workers=4, threads=1) as executor:
         sweeping = asyncio.create_task(_until_published(found, out, executor))
         while killed < kills and not sweeping.done():
-            await asyncio.sleep(dice.uniform(0.5, 3.0))
+            await asyncio.sleep(dice.uniform(2.0, 8.0))
             workers: dict[str, int] = await executor.client.run(os.getpid)
             if workers and not sweeping.done():
                 os.kill(dice.choice(sorted(workers.values())), signal.SIGKILL)
@@ -232,8 +234,7 @@ async def _until_published(found: Sequence[Account], out: Path, executor: DaskEx
 
 
 def _rows_readers_see(lake: Path) -> Iterator[tuple[str, str, str, bytes]]:
-    import pyarrow.parquet as parquet
-
+    parquet: Any = importlib.import_module("pyarrow.parquet")
     for path in sorted(lake.glob("resource=*/account=*/part-*.parquet")):
         resource, account = path.parts[-3], path.parts[-2]
         table = parquet.ParquetFile(path).read(columns=["key", "data"])

@@ -75,6 +75,7 @@ class _Wire(Session):
         *,
         stream: bool = False,
         unsent: Callable[[], None] | None = None,
+        largest: int | None = None,
     ) -> RawResponse:
         await asyncio.sleep(LATENCY / 2)
         now, token = self.loop.time(), str(request.headers["X-Access-Token"])
@@ -102,7 +103,7 @@ def fleet_in_virtual_time(
 
 
 async def _fleet(folder: Path, sizes: Sequence[int], resources: Sequence[str] | None, concurrency: int) -> FleetVerdict:
-    from .sweep import _peak
+    from .sweep import _peak  # pyright: ignore[reportPrivateUsage]
 
     # An emulator for each account: what answers is quicker than one that has to look for the token's account.
     calm: dict[str, Any] = {

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 @contextmanager
-def inventory_file(place: Path, *, runs: int | None = 2) -> Iterator[Path]:
+def inventory_file(place: Path, *, runs: int | None = 2) -> Generator[Path]:
     """A SQLite inventory to look at. One of a data set is made for the length of the block.
 
     Args:

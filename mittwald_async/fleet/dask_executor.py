@@ -168,6 +168,9 @@ class DaskExecutor:
         with suppress(Exception):  # It only makes the time to go better.
             threads: dict[str, int] = await asyncio.wait_for(self._client.nthreads(), _LOOK_SECONDS)
             self._places = sum(threads.values()) or None
+            if self._cluster is not None and len(threads) < (self._workers or 0):
+                # One that was killed while it started is not started again by what watches over it.
+                self._cluster.scale(self._workers)
 
 
 async def _ended(future: Any) -> None:
@@ -183,8 +186,8 @@ async def _outcome(future: Any) -> TaskResult | BaseException:
         return result
     if future.status == "error":
         try:
-            error: BaseException | None = await asyncio.wait_for(future.exception(), 60.0)
+            reason: BaseException | None = await asyncio.wait_for(future.exception(), 60.0)
         except Exception as problem:
-            error = problem
-        return error if error is not None else WorkerLostError("the task ended without a result")
+            return problem
+        return reason if reason is not None else WorkerLostError("the task ended without a result")
     return WorkerLostError("the scheduler was lost, or has forgotten the task")

@@ -50,6 +50,7 @@ def commit_to_delta(lake: Lake, run: str, account: str) -> bool:
     parts = lake.published(run, account)
     number = run_number(run)
     application = f"mittwald-async/{account}"
+    failure: Exception | None = None
     for attempt in range(_TRIES):
         try:
             table = delta.DeltaTable(url) if delta.DeltaTable.is_deltatable(url) else None
@@ -57,17 +58,9 @@ def commit_to_delta(lake: Lake, run: str, account: str) -> bool:
                 return False
             resources = sorted({name for part in parts for name in part.resources})
             _write(delta, url if table is None else table, parts, lake, (application, number), resources)
-        except (delta.exceptions.CommitFailedError, delta.exceptions.SchemaMismatchError) as error:
-            failure: Exception = error
-        except delta.exceptions.DeltaError as error:
-            failure = error
-            if "already exists" not in str(error) and "ersion" not in str(error):
-                break
-        except OSError as error:
-            failure = error
-            break
-        else:
             return True
+        except (delta.exceptions.DeltaError, OSError) as error:
+            failure = error
         # Another account's commit was faster: look again, not all at the same moment.
         time.sleep(random.uniform(0.01, 0.05) * (attempt + 1))
     raise StoreError(f"{url}: {failure}") from failure

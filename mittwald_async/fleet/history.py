@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 from ..errors import ConfigurationError
 from ..inventory import Known, Store, StoreError, target
@@ -33,7 +34,7 @@ def url_of(place: Path | str) -> str:
 
 
 @contextmanager
-def inventory_of(place: Path | str, *, runs: int | None = 2) -> Iterator[Path]:
+def inventory_of(place: Path | str, *, runs: int | None = 2) -> Generator[Path]:
     """A temporary inventory file of a data set, gone when the block ends.
 
     Args:
@@ -92,7 +93,7 @@ def _take_over(store: Store, lake: Lake, parts: tuple[AccountManifest, ...], sou
                 while batch := list(islice(rows, _ROWS_AT_ONCE)):
                     store.write(batch, ())
     incomplete = {name for part in parts for name in part.resources if name not in part.complete}
-    state = "incomplete" if any(part.failures for part in parts) else "done"
+    state: Literal["done", "incomplete"] = "incomplete" if any(part.failures for part in parts) else "done"
     store.finish(state, sum(part.requests for part in parts), [name for name in names if name not in incomplete])
     started, finished = min(part.started_at for part in parts), max(part.finished_at for part in parts)
     store.database.execute(

@@ -19,7 +19,7 @@ import importlib
 import os
 import secrets
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -209,9 +209,7 @@ class Lake:
     def runs(self) -> list[str]:
         """Runs by name, oldest first."""
         with self._explained():
-            folder = self.path(_RUNS)
-            found = self.fs.ls(folder, detail=False) if self.fs.isdir(folder) else []
-        return sorted(str(path).rstrip("/").rpartition("/")[2] for path in found)
+            return sorted(self._names(self.path(_RUNS)))
 
     def run(self, run: str) -> RunRecord | None:
         return self._read(self.run_path(run, "run.json"), RunRecord)
@@ -248,8 +246,7 @@ class Lake:
         """The manifests of all parts of an account; empty where one is missing."""
         folder = self.account_path(run, account)
         with self._explained():
-            found = self.fs.ls(folder, detail=False) if self.fs.isdir(folder) else []
-        names = sorted(name for path in found if "-of-" in (name := str(path).rpartition("/")[2]))
+            names = sorted(name for name in self._names(folder) if "-of-" in name)
         if not names or len(names) != int(names[0].removesuffix(".json").rpartition("-")[2]):
             return ()
         parts = [self._read(f"{folder}/{name}", AccountManifest) for name in names]
@@ -296,11 +293,10 @@ class Lake:
                     self._put(self.path(entry.path), f"{folder}/{name}")
                     shown.add(name)
         # Parts of a run that was split otherwise.
-        for path in self.fs.ls(folder, detail=False) if self.fs.isdir(folder) else []:
-            name = str(path).rpartition("/")[2]
+        for name in self._names(folder):
             if name.startswith("part-") and name not in shown:
                 with suppress(FileNotFoundError):
-                    self.fs.rm_file(str(path))
+                    self.fs.rm_file(f"{folder}/{name}")
 
     def current(self, account: str) -> CurrentRun | None:
         """Which run readers see of an account."""
@@ -349,6 +345,11 @@ class Lake:
             with suppress(OSError):
                 os.rmdir(self.path(folder))
 
+    def _names(self, folder: str) -> list[str]:
+        """What is in a folder; nothing where there is none."""
+        found: list[str] = self.fs.ls(folder, detail=False) if self.fs.isdir(folder) else []
+        return [path.rstrip("/").rpartition("/")[2] for path in found]
+
     def _read(self, path: str, kind: type[T]) -> T | None:
         with self._explained():
             try:
@@ -395,7 +396,7 @@ class Lake:
             temporary.replace(target)
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self) -> Generator[None]:
         """What went wrong with the place, as an error that names it."""
         try:
             yield

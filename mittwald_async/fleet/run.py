@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -127,9 +127,9 @@ async def sweep_fleet(
         table_url(lake)
     fleet = Fleet(lake, accounts_by_name(accounts), asked, options)
     async with AsyncExitStack() as stack:
-        if executor is None:
-            executor = await stack.enter_async_context(LocalExecutor())
-        return await fleet.run(executor, watch)
+        if executor is not None:
+            return await fleet.run(executor, watch)
+        return await fleet.run(await stack.enter_async_context(LocalExecutor()), watch)
 
 
 def accounts_by_name(accounts: Mapping[str, Account] | Iterable[Account] | Path | str) -> dict[str, Account]:
@@ -141,7 +141,8 @@ def accounts_by_name(accounts: Mapping[str, Account] | Iterable[Account] | Path 
     if isinstance(accounts, Path | str):
         return accounts_from(accounts)
     found: dict[str, Account] = {}
-    for account in accounts.values() if isinstance(accounts, Mapping) else accounts:
+    several = cast("Iterable[Account]", accounts.values() if isinstance(accounts, Mapping) else accounts)
+    for account in several:
         if account.name in found:
             raise ConfigurationError(f"two accounts are called {account.name!r}; names must differ")
         found[account.name] = account

@@ -6,12 +6,14 @@ import asyncio
 import atexit
 import threading
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from ..runtime.options import Pool
 from ..runtime.transport.session import Session
 from .account_sweep import Surroundings, list_projects, sweep_account
 from .task import AccountResult, AccountTask, ProjectList
+
+R = TypeVar("R")
 
 CONNECTIONS = 512
 """Open connections of one process, whatever number of accounts it sweeps."""
@@ -52,7 +54,7 @@ class _Process:
         threading.Thread(target=self._loop.run_forever, name="fleet", daemon=True).start()
         atexit.register(self._close)
 
-    def run(self, function: Callable[[AccountTask, Surroundings], Coroutine[Any, Any, Any]], task: AccountTask) -> Any:
+    def run(self, function: Callable[[AccountTask, Surroundings], Coroutine[Any, Any, R]], task: AccountTask) -> R:
         with self._opening:
             if self._around is None:
                 pool = asyncio.run_coroutine_threadsafe(open_pool(), self._loop).result()

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import duckdb
 import pytest
 
 from mittwald_async.cli.app import run
 from mittwald_async.emulator import EmulatedAccount, Emulator, RunningAccount
 from mittwald_async.emulator.pytest_plugin import running
 from mittwald_async.fleet import Account
+
+duckdb: Any = importlib.import_module("duckdb")
 
 RESOURCES = ("customer", "project", "domain", "mail_address", "dns_zone", "mysql_database", "mysql_user")
 """Lists of the account, of projects, and of parents."""
@@ -28,7 +30,7 @@ def token_of(name: str) -> str:
 
 
 @contextmanager
-def accounts(monkeypatch: pytest.MonkeyPatch, *sizes: int, **options: Any) -> Iterator[tuple[Emulator, list[Account]]]:
+def accounts(monkeypatch: pytest.MonkeyPatch, *sizes: int, **options: Any) -> Generator[tuple[Emulator, list[Account]]]:
     """A running emulator with an account for each number of projects; their tokens are in the environment."""
     names = [f"account-{number}" for number in range(1, len(sizes) + 1)]
     emulated = [
@@ -96,5 +98,5 @@ def command(*arguments: str, folder: Path) -> Done:
     texts: list[str] = []
     for stream in (out, err):
         stream.flush()
-        texts.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
+        texts.append(stream.buffer.getvalue().decode())
     return Done(code, *texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import socket
 import subprocess
@@ -10,9 +11,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-import distributed
+distributed: Any = importlib.import_module("distributed")
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -120,6 +121,6 @@ class Cluster:
 
 async def state_dump(address: str, path: Path) -> str:
     """The state of the scheduler and its workers, whole, as text."""
-    async with distributed.Client(address, asynchronous=True, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+    async with distributed.Client(address, asynchronous=True, set_as_default=False) as client:
         await client.dump_cluster_state(str(path), format="yaml")
     return Path(f"{path}.yaml").read_text(encoding="utf-8")

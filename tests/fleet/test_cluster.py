@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import cloudpickle
 import pytest
 
 from mittwald_async.emulator import Fault
@@ -24,6 +25,8 @@ from mittwald_async.fleet import (
 
 from .accounts import RESOURCES, SECRET, accounts, ids, rows, token_of, truth
 from .cluster import Cluster, state_dump
+
+cloudpickle: Any = importlib.import_module("cloudpickle")
 
 SLOW = Fault(operation="mail-list-mail-addresses*", delay=0.3)
 
@@ -76,7 +79,7 @@ async def test_tokens_are_nowhere_but_on_the_workers(tmp_path: Path, monkeypatch
             logs = cluster.logs()
         assert [one.state for one in summary.accounts] == ["done"] * 4 + ["failed"]
         assert [account for account, _ in ids(tmp_path / "lake")] == [f"account-{n}" for n in range(1, 5)]
-        graph = cloudpickle.dumps(
+        graph: bytes = cloudpickle.dumps(
             [(run_account, AccountTask(lake="lake", run="r", account=one, resources=RESOURCES)) for one in mixed]
         )
         assert b"account-1" in graph
@@ -104,7 +107,7 @@ async def test_a_worker_is_killed_and_the_scheduler_restarted_and_everything_is_
                 # Workers end with their scheduler; what keeps them running starts them again.
                 cluster.start_worker()
 
-            events = {1: cluster.workers[0].kill, 3: restart}
+            events: dict[int, Callable[[], object]] = {1: cluster.workers[0].kill, 3: restart}
             summary = await swept(cluster, found, tmp_path / "lake", events)
         assert not events
         assert summary.state == "done"

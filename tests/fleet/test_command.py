@@ -20,9 +20,8 @@ from .accounts import SECRET, accounts, accounts_file, command, ids, token_of
 def test_from_accounts_to_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 2, 1) as (_, found):
         file = accounts_file(tmp_path, found)
-        for _ in range(2):
-            done = command("fleet", str(file), "--out", "lake", folder=tmp_path)
-            assert done.returncode == 0, done.stderr
+        first, done = (command("fleet", str(file), "--out", "lake", folder=tmp_path) for _ in range(2))
+        assert first.returncode == done.returncode == 0, first.stderr + done.stderr
     assert "2 of 2 accounts published" in done.stdout
     assert "account-1" in done.stdout
     report = command("report", "lake/", "-o", "report.html", folder=tmp_path)

@@ -340,13 +340,14 @@ async def test_one_pool_serves_all_accounts_and_every_account_has_its_own_budget
         opened: list[object] = []
         import aiohttp
 
-        real = aiohttp.TCPConnector.__init__
+        connector: Any = aiohttp.TCPConnector
+        real: Any = connector.__init__
 
         def counted(self: aiohttp.TCPConnector, *args: Any, **options: Any) -> None:
             opened.append(self)
             real(self, *args, **options)
 
-        monkeypatch.setattr(aiohttp.TCPConnector, "__init__", counted)
+        monkeypatch.setattr(connector, "__init__", counted)
         summary = await sweep_fleet(found, tmp_path / "lake", resources=RESOURCES)
         assert summary.state == "done"
         assert len(opened) == 1

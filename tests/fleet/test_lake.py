@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import stat
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from mittwald_async.errors import ConfigurationError
@@ -143,8 +146,6 @@ def test_any_name_of_an_account_is_one_folder(lake: Lake, name: str) -> None:
     tables = AccountTables(lake, f"_runs/{RUN}/one", ["project"], 1 << 20)
     tables.add("project", PROJECTS)
     base = attempt(lake, "other", account="other")
-    import msgspec
-
     lake.publish(msgspec.structs.replace(base, account=name, resources=("project",), files=tables.finish()))
     assert lake.show(RUN, name)
     assert shown(lake, name) == ["p-0", "p-1", "p-2"]
@@ -202,16 +203,13 @@ def test_a_row_that_comes_twice_is_written_once_also_when_the_first_is_on_disk_a
 
 
 def test_every_file_of_a_resource_has_the_same_columns(tmp_path: Path) -> None:
-    import pyarrow.dataset as dataset
-
+    dataset: Any = importlib.import_module("pyarrow.dataset")
     lake = Lake(tmp_path / "lake")
     lake.open_for_writing()
     for account, data in (("empty", None), ("null", {"id": "p-1"}), ("full", {"id": "p-2", "description": "x"})):
         tables = AccountTables(lake, f"_runs/{RUN}/account={account}/a", ["project"], 1 << 20)
         tables.add("project", [] if data is None else [row("project", data["id"], **data)])
         base = attempt(lake, "b", account=account)
-        import msgspec
-
         lake.publish(msgspec.structs.replace(base, resources=("project",), files=tables.finish()))
         lake.show(RUN, account)
     files = sorted((tmp_path / "lake").glob("resource=project/account=*/part-*.parquet"))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import deltalake
-import duckdb
-import polars
-import pyarrow.dataset as dataset
 import pytest
 
 from mittwald_async import Mittwald
@@ -23,6 +20,15 @@ from mittwald_async.inventory import History
 from mittwald_async.inventory.checks import run_checks
 
 from .accounts import RESOURCES, accounts, ids, token_of, truth
+
+# None of these has types for every checker.
+boto3: Any = importlib.import_module("boto3")
+deltalake: Any = importlib.import_module("deltalake")
+duckdb: Any = importlib.import_module("duckdb")
+polars: Any = importlib.import_module("polars")
+dataset: Any = importlib.import_module("pyarrow.dataset")
+parquet: Any = importlib.import_module("pyarrow.parquet")
+moto: Any = importlib.import_module("moto.server")
 
 
 async def test_every_reader_sees_the_same_rows_also_of_accounts_that_have_nothing(
@@ -52,23 +58,19 @@ async def test_every_reader_sees_the_same_rows_also_of_accounts_that_have_nothin
 # Dask's reader calls pandas in ways that pandas is about to give up.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 async def test_pandas_and_dask_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
-    import dask.dataframe
-
+    pandas: Any = importlib.import_module("pandas")
+    dask: Any = importlib.import_module("dask.dataframe")
     with accounts(monkeypatch, 3, 0) as (_, found):
         await sweep_fleet(found, tmp_path / "lake", resources=["project"])
     assert len(pandas.read_parquet(tmp_path / "lake" / "resource=project")) == 3
-    frame: Any = dask.dataframe.read_parquet(str(tmp_path / "lake" / "resource=project"))
+    frame = dask.read_parquet(str(tmp_path / "lake" / "resource=project"))
     assert len(frame.compute()) == 3
 
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A bucket of a local S3."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     _, port = server.get_host_and_port()
     for name, value in (
@@ -88,8 +90,6 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 async def test_an_object_store_is_a_place_as_well(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import pyarrow.parquet as parquet
-
     with accounts(monkeypatch, 3, 2, 2) as (api, found):
         monkeypatch.setenv("FLEET_TOKEN_2", "wrong")
         first = await sweep_fleet(found, bucket, resources=RESOURCES)
