@@ -211,6 +211,13 @@ class Paging:
     has_more: str | None = None
     next_cursor: str | None = None
     link: bool = False
+    first_page: int = 1
+
+    @property
+    def followed(self) -> bool:
+        """Whether the runtime asks for the pages after the first."""
+        numbered = self.skip is not None or self.page is not None
+        return numbered or self.link or self.cursor is not None
 
 
 @dataclass
