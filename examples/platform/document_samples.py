@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 Json = dict[str, Any]
 
@@ -19,6 +19,16 @@ _TEXTS = {
 }
 _FITTING = ("sample", "ab", "abc", "AB", "ABC", "ab-CD", "#0a1b2c", "+49", "Europe/Berlin", "example.org", "a")
 """What is tried where a text has to match a pattern."""
+
+
+def is_object(value: object) -> TypeGuard[Json]:
+    """Whether this is a JSON object."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    """Whether this is a JSON array."""
+    return isinstance(value, list)
 
 
 class Samples:
@@ -84,7 +94,7 @@ class Samples:
             made.setdefault(name, self.value(part, full=full))
         free = schema.get("additionalProperties", not properties)
         if full and free is not False:
-            made["freeProperty"] = self.value(free if isinstance(free, dict) else {"type": "string"}, full=full)
+            made["freeProperty"] = self.value(free if is_object(free) else {"type": "string"}, full=full)
         return made
 
     def _text(self, schema: Json, full: bool) -> str:
@@ -104,7 +114,8 @@ class Samples:
         raise ValueError(f"no text is known that matches {pattern}")
 
     def _number(self, schema: Json, full: bool) -> float:
-        low, high = schema.get("minimum"), schema.get("maximum")
-        if low is None and high is None:
+        least, most = schema.get("minimum"), schema.get("maximum")
+        if least is None and most is None:
             return 7 if schema.get("type") == "integer" or not full else 7.25
-        return (high if full and high is not None else low) if low is not None else high
+        found: list[float] = [bound for bound in (least, most) if bound is not None]
+        return found[-1 if full else 0]

@@ -6,20 +6,22 @@ put into them. It needs `jsonschema`.
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import BodyPartReader, web
-from document_samples import Json, Samples
-from jsonschema import Draft202012Validator
+from document_samples import Json, Samples, is_array, is_object
 
+Draft202012Validator: Any = importlib.import_module("jsonschema").Draft202012Validator
+"""Comes without types."""
 METHODS = ("get", "post", "put", "patch", "delete")
 PAGE = 20
 """Items on a page unless the request says otherwise."""
@@ -86,10 +88,12 @@ class DocumentServer:
         """What came and was not."""
         self.tokens: set[str] = set()
         """Access tokens that are accepted; empty: any."""
+        self.expire_after: int | None = None
+        """After so many more requests, the tokens of now are not accepted any more."""
         self.overrides: dict[str, Callable[[Request], Any]] = {}
         """What is answered instead of a sample, by operation id."""
         self._limit, self._left, self._window = limit, limit, 0.0
-        self._validators: dict[int, tuple[Json, Draft202012Validator]] = {}
+        self._validators: dict[int, tuple[Json, Any]] = {}
         self._items: dict[str, dict[str, Json]] = {}
         self._routes = [
             Route(node["operationId"], method.upper(), path, node)
@@ -102,7 +106,7 @@ class DocumentServer:
         self._collections = {path for method, path in methods if method == "GET" and ("POST", path) in methods}
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[str]:
+    async def running(self) -> AsyncGenerator[str]:
         """Listen on this machine; gives the base URL."""
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._handle)
@@ -161,7 +165,21 @@ class DocumentServer:
         if self._left < 0:
             raise RefusedError(429, "Too Many Requests", "the request budget is used up")
 
+    def session(self, email: str | None = None) -> Json:
+        """A new pair of tokens, as a login or a renewal gives it; the only ones that are accepted from now on."""
+        self.tokens = {str(uuid.uuid4())}
+        made: Json = {"accessToken": next(iter(self.tokens)), "refreshToken": str(uuid.uuid4()), "expiresIn": 900}
+        if email is None:
+            return made
+        login = next(route for route in self._routes if route.path.endswith("/auth/login"))
+        schema: Json = login.success[1]["content"]["application/json"]["schema"]["properties"]["user"]
+        return {**made, "user": {**self.samples.value(schema, full=self.full), "email": email}}
+
     def _known(self, request: web.Request) -> bool:
+        if self.expire_after is not None:
+            self.expire_after -= 1
+            if self.expire_after < 0:
+                self.tokens, self.expire_after = {"expired"}, None
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
         return kind == "Bearer" and bool(token) and (not self.tokens or token in self.tokens)
 
@@ -189,9 +207,9 @@ class DocumentServer:
 
     def _plain(self, schema: Any) -> Any:
         """JSON Schema for a schema of OpenAPI 3.0."""
-        if isinstance(schema, list):
+        if is_array(schema):
             return [self._plain(part) for part in schema]
-        if not isinstance(schema, dict):
+        if not is_object(schema):
             return schema
         found = {name: self._plain(part) for name, part in self.samples.resolved(schema).items()}
         if found.pop("nullable", False) is True:
@@ -249,17 +267,18 @@ class DocumentServer:
         if came.operation_id in self.overrides:
             return self.overrides[came.operation_id](came)
         answer = self.samples.value(schema, full=self.full)
-        if not self.stateful or not isinstance(answer, dict) or not isinstance(answer.get("data"), dict | list):
+        if not self.stateful or not is_object(answer):
             return answer
-        if route.path in self._collections and route.method == "GET" and isinstance(answer["data"], list):
+        held, listed = answer.get("data"), route.path in self._collections
+        if listed and route.method == "GET" and is_array(held):
             self._page(answer, list(self._items.get(path, {}).values()), came.query)
-        elif route.path in self._collections and route.method == "POST" and "id" in answer["data"]:
-            self.add(path, _merged(answer["data"], came.body))
+        elif listed and route.method == "POST" and is_object(held) and "id" in held:
+            self.add(path, _merged(held, came.body))
             answer["data"] = list(self._items[path].values())[-1]
-        elif (item := self._item(route, path)) is not None:
+        elif is_object(held) and (item := self._item(route, path)) is not None:
             if route.method in ("PATCH", "PUT"):
                 item.update(_merged(item, came.body))
-            answer["data"] = _merged(answer["data"], item)
+            answer["data"] = _merged(held, item)
         return answer
 
     def add(self, path: str, *items: Json) -> None:
@@ -311,4 +330,4 @@ class DocumentServer:
 
 def _merged(item: Json, given: Any) -> Json:
     """The item with what was given, as far as items have it."""
-    return {**item, **{name: value for name, value in (given or {}).items() if name in item}}
+    return {**item, **{name: value for name, value in (given if is_object(given) else {}).items() if name in item}}

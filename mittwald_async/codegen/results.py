@@ -163,8 +163,7 @@ class Results:
                 return found.item, name
         for place in dict.fromkeys((inside, "")):
             model = self._schemas.model(_present((self._at(made, place[:-1]) if place else made) or ir.ANY))
-            fields = [] if model is None else model.fields
-            arrays = [field for field in fields if isinstance(field.type, ir.ListOf)]
+            arrays = [field for field in (model.fields if model else ()) if isinstance(field.type, ir.ListOf)]
             if len(arrays) == 1:
                 return cast(ir.ListOf, arrays[0].type).item, f"{place}{arrays[0].wire}"
         return None

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from document_samples import Json, Samples
+from document_samples import Json, Samples, is_array, is_object
 from document_server import METHODS, DocumentServer, Request
 from platform_client import Platform
 from platform_client.operations import OPERATIONS
@@ -50,9 +50,9 @@ def request_for(node: Json, samples: Samples, full: bool) -> tuple[Json, Json, A
 
 def comparable(value: Any) -> Any:
     """JSON with moments instead of their spellings, and numbers instead of theirs."""
-    if isinstance(value, dict):
+    if is_object(value):
         return {name: comparable(part) for name, part in value.items()}
-    if isinstance(value, list):
+    if is_array(value):
         return [comparable(part) for part in value]
     if isinstance(value, datetime | date):
         return value.isoformat()
@@ -66,7 +66,7 @@ def comparable(value: Any) -> Any:
 
 def as_text(body: Any) -> Any:
     """A body as the server notes it: files as text."""
-    if isinstance(body, dict):
+    if is_object(body):
         return {name: value.decode("latin-1") if isinstance(value, bytes) else value for name, value in body.items()}
     return body
 

@@ -139,7 +139,6 @@ class CompiledOperation:
                 mark = "&"
         return text
 
-
     def unwrapped(self, status: int, value: Any) -> Any:
         """What the caller wants of a decoded answer."""
         wire = self.envelopes.get(status)
