@@ -233,6 +233,8 @@ class Operation:
     body: Body | None
     results: tuple[Result, ...]
     errors: tuple[int, ...]
+    error_types: tuple[tuple[str, tuple[int, ...]], ...]
+    """Types of JSON bodies that errors have, with their statuses; 0 stands for all that are not named."""
     paging: Paging | None
     deprecated: bool
     removed_upstream: bool

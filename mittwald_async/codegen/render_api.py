@@ -114,6 +114,8 @@ class _Group:
             items.append(named("results", tuple_of([self._result(one) for one in operation.results])))
         if operation.errors:
             items.append(named("errors", literal(operation.errors)))
+        if operation.error_types:
+            items.append(named("error_types", literal(operation.error_types)))
         if operation.paging is not None:
             items.append(named("paging", self._paging(operation.paging)))
         record = self._imports.name("Operation")

@@ -79,6 +79,22 @@ class Results:
             return ir.Nullable(made) if schema.get("nullable") is True else made
         return self._schemas.convert(schema, owner, pointer)
 
+    def error_types(self, responses: dict[str, Json], pointer: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """The schemas that the bodies of errors have, with their statuses. What is described in place has no name, and
+        comes as plain JSON."""
+        found: dict[str, list[int]] = {}
+        for status, response in sorted(responses.items()):
+            number = int(status) if status.isdigit() else 0 if status == "default" else None
+            if number is None or 0 < number < 400:
+                continue
+            for kind, media in objects(response, "content", pointer).items():
+                schema = child(media, "schema", pointer)
+                if is_json(kind) and "$ref" in schema:
+                    made = self._schemas.convert(schema, Owner("", ""), pointer)
+                    if isinstance(made, ir.Ref):
+                        found.setdefault(made.dotted, []).append(number)
+        return tuple((dotted, tuple(dict.fromkeys(statuses))) for dotted, statuses in found.items())
+
     # ---- paging ----
 
     def paging(

@@ -145,8 +145,17 @@ class Operation(msgspec.Struct, Generic[T], frozen=True, kw_only=True, omit_defa
     results: tuple[Result, ...] = ()
     errors: tuple[int, ...] = ()
     """Documented error statuses."""
+    error_types: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """Types of the bodies of documented errors, each with its statuses; 0 stands for all that are not named."""
     paging: Paging | None = None
     """Set for every operation whose success is a list, also where the list comes whole."""
+
+    def error_type(self, status: int) -> str | None:
+        """The type of the body of an error, where it is documented."""
+        found = [
+            (status in statuses, kind) for kind, statuses in self.error_types if status in statuses or 0 in statuses
+        ]
+        return max(found)[1] if found else None
 
     @property
     def paged(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -138,6 +139,11 @@ class CompiledOperation:
                     continue
                 mark = "&"
         return text
+
+    def error_reader(self, status: int) -> Callable[[bytes], Any] | None:
+        """Decodes the body of an error as documented; it can be pickled along with the error."""
+        kind = self.operation.error_type(status)
+        return None if kind is None else partial(codec.loads_quietly, kind, models=self.operation.models)
 
     def unwrapped(self, status: int, value: Any) -> Any:
         """What the caller wants of a decoded answer."""

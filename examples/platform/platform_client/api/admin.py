@@ -62,6 +62,7 @@ CREATE_FLOW_TASK: Operation[admin.CreateFlowTaskResult] = Operation(
     ),
     results=(Result(status=201, type="admin.CreateFlowTaskResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_EXTERNAL_APIS_CONTROL_PLANE_TENANT_OVERRIDE: Operation[None] = Operation(
     operation_id="delete_secure_admin_external_apis_control_plane_tenant_overrides_by_id",
@@ -74,6 +75,7 @@ DELETE_EXTERNAL_APIS_CONTROL_PLANE_TENANT_OVERRIDE: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_FLOW_TASK: Operation[None] = Operation(
     operation_id="delete_secure_admin_flow_tasks_by_id",
@@ -86,6 +88,7 @@ DELETE_FLOW_TASK: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_LOGS_EXPORT: Operation[admin.DeleteLogsExportResultData | None] = Operation(
     operation_id="delete_system_logs_exports_by_filename",
@@ -98,6 +101,7 @@ DELETE_LOGS_EXPORT: Operation[admin.DeleteLogsExportResultData | None] = Operati
     parameters=(Parameter(name="filename", wire="filename", where="path", type="str", required=True),),
     results=(Result(status=200, type="admin.DeleteLogsExportResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 EXPORT_LOGS: Operation[admin.ExportLogsResultData] = Operation(
     operation_id="post_system_logs_export",
@@ -128,6 +132,7 @@ EXPORT_LOGS: Operation[admin.ExportLogsResultData] = Operation(
     ),
     results=(Result(status=200, type="admin.ExportLogsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_EXTERNAL_APIS_CONTROL_PLANE_DIAGNOSTICS: Operation[admin.GetExternalApisControlPlaneDiagnosticsResultData] = (
     Operation(
@@ -193,6 +198,7 @@ GET_LOGS_ANALYTICS: Operation[admin.GetLogsAnalyticsResultData | None] = Operati
     models=MODELS,
     results=(Result(status=200, type="admin.GetLogsAnalyticsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_LOGS_CONFIG: Operation[admin.GetLogsConfigResultData | None] = Operation(
     operation_id="get_system_logs_config",
@@ -204,6 +210,7 @@ GET_LOGS_CONFIG: Operation[admin.GetLogsConfigResultData | None] = Operation(
     models=MODELS,
     results=(Result(status=200, type="admin.GetLogsConfigResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_LOGS_CONFIG_BY_SECTION: Operation[dict[str, Any] | None] = Operation(
     operation_id="get_system_logs_config_by_section",
@@ -218,6 +225,7 @@ GET_LOGS_CONFIG_BY_SECTION: Operation[dict[str, Any] | None] = Operation(
         Result(status=200, type="admin.GetLogsConfigBySectionResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_SECURITY_CONFIG: Operation[admin.GetSecurityConfigResultData | None] = Operation(
     operation_id="get_system_security_config",
@@ -229,6 +237,7 @@ GET_SECURITY_CONFIG: Operation[admin.GetSecurityConfigResultData | None] = Opera
     models=MODELS,
     results=(Result(status=200, type="admin.GetSecurityConfigResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_SECURITY_METRICS: Operation[admin.GetSecurityMetricsResultData | None] = Operation(
     operation_id="get_system_security_metrics",
@@ -240,6 +249,7 @@ GET_SECURITY_METRICS: Operation[admin.GetSecurityMetricsResultData | None] = Ope
     models=MODELS,
     results=(Result(status=200, type="admin.GetSecurityMetricsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_STORAGE_SYSTEM_STATS: Operation[admin.GetStorageSystemStatsResultData] = Operation(
     operation_id="get_secure_storage_system_stats",
@@ -253,6 +263,7 @@ GET_STORAGE_SYSTEM_STATS: Operation[admin.GetStorageSystemStatsResultData] = Ope
         Result(status=200, type="admin.GetStorageSystemStatsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST_EXTERNAL_APIS_CONTROL_PLANE_LOGS: Operation[list[dict[str, Any]]] = Operation(
     operation_id="get_secure_admin_external_apis_control_plane_logs",
@@ -370,6 +381,7 @@ LIST_FLOW_TASKS: Operation[list[admin.ListFlowTasksResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="admin.ListFlowTasksResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data", total="total"),
 )
 LIST_LOGS: Operation[list[admin.ListLogsResultData]] = Operation(
@@ -386,6 +398,7 @@ LIST_LOGS: Operation[list[admin.ListLogsResultData]] = Operation(
     ),
     results=(Result(status=200, type="admin.ListLogsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="pagination.total", has_more="pagination.hasMore"),
 )
 LIST_LOGS_EXPORTS: Operation[list[admin.ListLogsExportsResultData]] = Operation(
@@ -398,6 +411,7 @@ LIST_LOGS_EXPORTS: Operation[list[admin.ListLogsExportsResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="admin.ListLogsExportsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_LOGS_SECURITY_AUDIT: Operation[list[admin.ListLogsSecurityAuditResultData]] = Operation(
@@ -416,6 +430,7 @@ LIST_LOGS_SECURITY_AUDIT: Operation[list[admin.ListLogsSecurityAuditResultData]]
         Result(status=200, type="admin.ListLogsSecurityAuditResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="pagination.total", has_more="pagination.hasMore"),
 )
 LIST_SECURITY_EVENTS: Operation[admin.ListSecurityEventsResultData | None] = Operation(
@@ -428,6 +443,7 @@ LIST_SECURITY_EVENTS: Operation[admin.ListSecurityEventsResultData | None] = Ope
     models=MODELS,
     results=(Result(status=200, type="admin.ListSecurityEventsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 PREVIEW_LOGS_CONFIG: Operation[admin.PreviewLogsConfigResultData | None] = Operation(
     operation_id="post_system_logs_config_preview",
@@ -449,6 +465,7 @@ PREVIEW_LOGS_CONFIG: Operation[admin.PreviewLogsConfigResultData | None] = Opera
     ),
     results=(Result(status=200, type="admin.PreviewLogsConfigResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 REORDER_FLOW_TASKS: Operation[admin.ReorderFlowTasksResult] = Operation(
     operation_id="patch_secure_admin_flow_tasks_reorder",
@@ -469,6 +486,7 @@ REORDER_FLOW_TASKS: Operation[admin.ReorderFlowTasksResult] = Operation(
     ),
     results=(Result(status=200, type="admin.ReorderFlowTasksResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 REPLACE_EXTERNAL_APIS_CONTROL_PLANE_TENANT_OVERRIDES: Operation[
     admin.ReplaceExternalApisControlPlaneTenantOverridesResultData
@@ -515,6 +533,7 @@ RESET_FLOW_TASK: Operation[admin.ResetFlowTaskResult] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="admin.ResetFlowTaskResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 RESET_LOGS_CONFIG: Operation[admin.ResetLogsConfigResultData | None] = Operation(
     operation_id="post_system_logs_config_reset",
@@ -526,6 +545,7 @@ RESET_LOGS_CONFIG: Operation[admin.ResetLogsConfigResultData | None] = Operation
     models=MODELS,
     results=(Result(status=200, type="admin.ResetLogsConfigResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_FLOW_TASK: Operation[admin.UpdateFlowTaskResult] = Operation(
     operation_id="patch_secure_admin_flow_tasks_by_id",
@@ -554,6 +574,7 @@ UPDATE_FLOW_TASK: Operation[admin.UpdateFlowTaskResult] = Operation(
     ),
     results=(Result(status=200, type="admin.UpdateFlowTaskResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_LOGS_CONFIG: Operation[admin.UpdateLogsConfigResultData | None] = Operation(
     operation_id="patch_system_logs_config",
@@ -583,6 +604,7 @@ UPDATE_LOGS_CONFIG: Operation[admin.UpdateLogsConfigResultData | None] = Operati
     ),
     results=(Result(status=200, type="admin.UpdateLogsConfigResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_LOGS_CONFIG_BY_SECTION: Operation[admin.UpdateLogsConfigBySectionResultData | None] = Operation(
     operation_id="patch_system_logs_config_by_section",
@@ -598,6 +620,7 @@ UPDATE_LOGS_CONFIG_BY_SECTION: Operation[admin.UpdateLogsConfigBySectionResultDa
         Result(status=200, type="admin.UpdateLogsConfigBySectionResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_SECURITY_CONFIG: Operation[admin.UpdateSecurityConfigResultData | None] = Operation(
     operation_id="patch_system_security_config",
@@ -721,6 +744,7 @@ UPDATE_SECURITY_CONFIG: Operation[admin.UpdateSecurityConfigResultData | None] =
         Result(status=200, type="admin.UpdateSecurityConfigResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_TENANT_SYSTEM_STORAGE: Operation[admin.UpdateTenantSystemStorageResultData | None] = Operation(
     operation_id="patch_secure_tenants_by_id_system_storage",
@@ -745,6 +769,7 @@ UPDATE_TENANT_SYSTEM_STORAGE: Operation[admin.UpdateTenantSystemStorageResultDat
         Result(status=200, type="admin.UpdateTenantSystemStorageResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 VALIDATE_LOGS_CONFIG: Operation[admin.ValidateLogsConfigResultData | None] = Operation(
     operation_id="post_system_logs_config_validate",
@@ -772,6 +797,7 @@ VALIDATE_LOGS_CONFIG: Operation[admin.ValidateLogsConfigResultData | None] = Ope
     ),
     results=(Result(status=200, type="admin.ValidateLogsConfigResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -70,6 +70,7 @@ CREATE: Operation[ai_providers.CreateResultData] = Operation(
     ),
     results=(Result(status=201, type="ai_providers.CreateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 409, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 409, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_ai_providers_by_id",
@@ -82,6 +83,7 @@ DELETE: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DISABLE: Operation[ai_providers.DisableResultData] = Operation(
     operation_id="post_secure_ai_providers_by_id_disable",
@@ -94,6 +96,7 @@ DISABLE: Operation[ai_providers.DisableResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="ai_providers.DisableResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 ENABLE: Operation[ai_providers.EnableResultData] = Operation(
     operation_id="post_secure_ai_providers_by_id_enable",
@@ -106,6 +109,7 @@ ENABLE: Operation[ai_providers.EnableResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="ai_providers.EnableResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET: Operation[ai_providers.GetResultData] = Operation(
     operation_id="get_secure_ai_providers_by_id",
@@ -118,6 +122,7 @@ GET: Operation[ai_providers.GetResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="ai_providers.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_DASHBOARD: Operation[ai_providers.GetDashboardResultData | None] = Operation(
     operation_id="get_secure_ai_providers_dashboard",
@@ -129,6 +134,7 @@ GET_DASHBOARD: Operation[ai_providers.GetDashboardResultData | None] = Operation
     models=MODELS,
     results=(Result(status=200, type="ai_providers.GetDashboardResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[ai_providers.ListResultData]] = Operation(
     operation_id="get_secure_ai_providers",
@@ -144,6 +150,7 @@ LIST: Operation[list_[ai_providers.ListResultData]] = Operation(
     ),
     results=(Result(status=200, type="ai_providers.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="total"),
 )
 UPDATE: Operation[ai_providers.UpdateResultData] = Operation(
@@ -180,6 +187,7 @@ UPDATE: Operation[ai_providers.UpdateResultData] = Operation(
     ),
     results=(Result(status=200, type="ai_providers.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -55,6 +55,7 @@ TRANSLATE_ENTITY: Operation[ai_translation.TranslateEntityResultData] = Operatio
         Result(status=200, type="ai_translation.TranslateEntityResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 TRANSLATE_I18N: Operation[ai_translation.TranslateI18nResultData] = Operation(
     operation_id="post_secure_ai_translate_i18n",
@@ -92,6 +93,7 @@ TRANSLATE_I18N: Operation[ai_translation.TranslateI18nResultData] = Operation(
         Result(status=200, type="ai_translation.TranslateI18nResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 TRANSLATE_TEXT: Operation[ai_translation.TranslateTextResultData] = Operation(
     operation_id="post_secure_ai_translate_text",
@@ -141,6 +143,7 @@ TRANSLATE_TEXT: Operation[ai_translation.TranslateTextResultData] = Operation(
         Result(status=200, type="ai_translation.TranslateTextResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -46,6 +46,7 @@ CREATE: Operation[api_keys.CreateResult] = Operation(
     ),
     results=(Result(status=201, type="api_keys.CreateResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_api_keys_by_id",
@@ -58,6 +59,7 @@ DELETE: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET: Operation[api_keys.GetResultData] = Operation(
     operation_id="get_secure_api_keys_by_id",
@@ -70,6 +72,7 @@ GET: Operation[api_keys.GetResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="api_keys.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[api_keys.ListResultData]] = Operation(
     operation_id="get_secure_api_keys",
@@ -81,6 +84,7 @@ LIST: Operation[list_[api_keys.ListResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="api_keys.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 ROTATE: Operation[api_keys.RotateResult] = Operation(
@@ -95,6 +99,7 @@ ROTATE: Operation[api_keys.RotateResult] = Operation(
     body=Body(content_type="application/json", type="api_keys.RotateRequest", required=True, flat=True),
     results=(Result(status=200, type="api_keys.RotateResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE: Operation[api_keys.UpdateResultData] = Operation(
     operation_id="patch_secure_api_keys_by_id",
@@ -123,6 +128,7 @@ UPDATE: Operation[api_keys.UpdateResultData] = Operation(
     ),
     results=(Result(status=200, type="api_keys.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

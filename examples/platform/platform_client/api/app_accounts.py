@@ -49,6 +49,7 @@ CREATE: Operation[app_accounts.CreateResultData] = Operation(
     ),
     results=(Result(status=201, type="app_accounts.CreateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_app_accounts_by_id",
@@ -61,6 +62,7 @@ DELETE: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET: Operation[app_accounts.GetResultData] = Operation(
     operation_id="get_secure_app_accounts_by_id",
@@ -73,6 +75,7 @@ GET: Operation[app_accounts.GetResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="app_accounts.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_USAGE_STATS: Operation[dict[str, Any]] = Operation(
     operation_id="get_secure_app_accounts_by_id_usage_stats",
@@ -85,6 +88,7 @@ GET_USAGE_STATS: Operation[dict[str, Any]] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="dict[str, Any]", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[app_accounts.ListResultData]] = Operation(
     operation_id="get_secure_app_accounts",
@@ -96,6 +100,7 @@ LIST: Operation[list_[app_accounts.ListResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="app_accounts.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 REGENERATE_PASSWORD: Operation[app_accounts.RegeneratePasswordResultData] = Operation(
@@ -111,6 +116,7 @@ REGENERATE_PASSWORD: Operation[app_accounts.RegeneratePasswordResultData] = Oper
         Result(status=200, type="app_accounts.RegeneratePasswordResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 SET_PASSWORD: Operation[dict[str, Any]] = Operation(
     operation_id="post_secure_app_accounts_by_id_set_password",
@@ -130,6 +136,7 @@ SET_PASSWORD: Operation[dict[str, Any]] = Operation(
     ),
     results=(Result(status=200, type="dict[str, Any]", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE: Operation[app_accounts.UpdateResultData] = Operation(
     operation_id="patch_secure_app_accounts_by_id",
@@ -160,6 +167,7 @@ UPDATE: Operation[app_accounts.UpdateResultData] = Operation(
     ),
     results=(Result(status=200, type="app_accounts.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -36,6 +36,7 @@ APPROVE: Operation[approvals.ApproveResultData] = Operation(
     ),
     results=(Result(status=200, type="approvals.ApproveResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_approvals_by_id",
@@ -55,6 +56,7 @@ DELETE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET: Operation[approvals.GetResultData] = Operation(
     operation_id="get_secure_approvals_by_id",
@@ -67,6 +69,7 @@ GET: Operation[approvals.GetResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="approvals.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[approvals.ListResultData]] = Operation(
     operation_id="get_secure_approvals",
@@ -82,6 +85,7 @@ LIST: Operation[list_[approvals.ListResultData]] = Operation(
     ),
     results=(Result(status=200, type="approvals.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="total"),
 )
 LIST_MINE: Operation[list_[approvals.ListMineResultData]] = Operation(
@@ -94,6 +98,7 @@ LIST_MINE: Operation[list_[approvals.ListMineResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="approvals.ListMineResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data", total="total"),
 )
 LIST_TENANT_APPROVAL_SETTINGS: Operation[list_[approvals.ListTenantApprovalSettingsResultData]] = Operation(
@@ -113,6 +118,7 @@ LIST_TENANT_APPROVAL_SETTINGS: Operation[list_[approvals.ListTenantApprovalSetti
         ),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 REJECT: Operation[approvals.RejectResultData] = Operation(
@@ -143,6 +149,7 @@ REJECT: Operation[approvals.RejectResultData] = Operation(
     ),
     results=(Result(status=200, type="approvals.RejectResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_TENANT_APPROVAL_SETTINGS: Operation[approvals.UpdateTenantApprovalSettingsResultData] = Operation(
     operation_id="patch_secure_tenant_approval_settings_by_entity_type",
@@ -177,6 +184,7 @@ UPDATE_TENANT_APPROVAL_SETTINGS: Operation[approvals.UpdateTenantApprovalSetting
         ),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -32,6 +32,7 @@ LIST: Operation[list_[audit_logs.ListResultData]] = Operation(
     ),
     results=(Result(status=200, type="audit_logs.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="pagination.total", has_more="pagination.hasMore"),
 )
 

@@ -46,6 +46,7 @@ CHANGE_ME_PASSWORD: Operation[auth.ChangeMePasswordResultData] = Operation(
     ),
     results=(Result(status=200, type="auth.ChangeMePasswordResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 COMPLETE_TASK: Operation[auth.CompleteTaskResult] = Operation(
     operation_id="post_secure_auth_tasks_by_task_id_complete",
@@ -65,6 +66,7 @@ COMPLETE_TASK: Operation[auth.CompleteTaskResult] = Operation(
     ),
     results=(Result(status=200, type="auth.CompleteTaskResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_ACCOUNT: Operation[auth.DeleteAccountResultData] = Operation(
     operation_id="delete_secure_auth_account",
@@ -76,6 +78,7 @@ DELETE_ACCOUNT: Operation[auth.DeleteAccountResultData] = Operation(
     models=MODELS,
     results=(Result(status=200, type="auth.DeleteAccountResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_ME_PREFERENCES: Operation[auth.DeleteMePreferencesResult] = Operation(
     operation_id="delete_secure_auth_me_preferences",
@@ -87,6 +90,7 @@ DELETE_ME_PREFERENCES: Operation[auth.DeleteMePreferencesResult] = Operation(
     models=MODELS,
     results=(Result(status=200, type="auth.DeleteMePreferencesResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 EXCHANGE_OAUTH: Operation[auth.ExchangeOauthResultData] = Operation(
     operation_id="post_public_auth_oauth_exchange",
@@ -109,6 +113,7 @@ EXCHANGE_OAUTH: Operation[auth.ExchangeOauthResultData] = Operation(
     ),
     results=(Result(status=200, type="auth.ExchangeOauthResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 FORGOT_PASSWORD: Operation[auth.ForgotPasswordResult] = Operation(
     operation_id="post_public_auth_forgot_password",
@@ -128,6 +133,7 @@ FORGOT_PASSWORD: Operation[auth.ForgotPasswordResult] = Operation(
     ),
     results=(Result(status=200, type="auth.ForgotPasswordResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_CLIENT_CONFIG_REALTIME: Operation[auth.GetClientConfigRealtimeResultData] = Operation(
     operation_id="get_secure_auth_client_config_realtime",
@@ -141,6 +147,7 @@ GET_CLIENT_CONFIG_REALTIME: Operation[auth.GetClientConfigRealtimeResultData] = 
         Result(status=200, type="auth.GetClientConfigRealtimeResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_TASKS_STATUS: Operation[auth.GetTasksStatusResult] = Operation(
     operation_id="get_secure_auth_tasks_status",
@@ -152,6 +159,7 @@ GET_TASKS_STATUS: Operation[auth.GetTasksStatusResult] = Operation(
     models=MODELS,
     results=(Result(status=200, type="auth.GetTasksStatusResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_TENANT_ROLE: Operation[auth.GetTenantRoleResult] = Operation(
     operation_id="get_secure_auth_tenant_role",
@@ -163,6 +171,7 @@ GET_TENANT_ROLE: Operation[auth.GetTenantRoleResult] = Operation(
     models=MODELS,
     results=(Result(status=200, type="auth.GetTenantRoleResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 INITIATE_OAUTH: Operation[auth.InitiateOauthResultData] = Operation(
     operation_id="post_public_auth_oauth_initiate",
@@ -201,6 +210,7 @@ INITIATE_OAUTH: Operation[auth.InitiateOauthResultData] = Operation(
     ),
     results=(Result(status=200, type="auth.InitiateOauthResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LEAVE_TENANT: Operation[auth.LeaveTenantResult] = Operation(
     operation_id="post_secure_auth_leave_tenant_by_tenant_id",
@@ -213,6 +223,7 @@ LEAVE_TENANT: Operation[auth.LeaveTenantResult] = Operation(
     parameters=(Parameter(name="tenant_id", wire="tenantId", where="path", type="str", required=True),),
     results=(Result(status=200, type="auth.LeaveTenantResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LINK: Operation[auth.LinkResult] = Operation(
     operation_id="post_secure_auth_link_by_provider",
@@ -232,6 +243,7 @@ LINK: Operation[auth.LinkResult] = Operation(
     ),
     results=(Result(status=200, type="auth.LinkResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 409, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 409, 422, 500)),),
 )
 LIST_IDENTITIES: Operation[auth.ListIdentitiesResult] = Operation(
     operation_id="get_secure_auth_identities",
@@ -243,6 +255,7 @@ LIST_IDENTITIES: Operation[auth.ListIdentitiesResult] = Operation(
     models=MODELS,
     results=(Result(status=200, type="auth.ListIdentitiesResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST_MY_TENANTS: Operation[auth.ListMyTenantsResult] = Operation(
     operation_id="get_secure_auth_tenants",
@@ -254,6 +267,7 @@ LIST_MY_TENANTS: Operation[auth.ListMyTenantsResult] = Operation(
     models=MODELS,
     results=(Result(status=200, type="auth.ListMyTenantsResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST_OAUTH_HISTORY: Operation[list[auth.ListOauthHistoryResultData]] = Operation(
     operation_id="get_secure_auth_oauth_history",
@@ -265,6 +279,7 @@ LIST_OAUTH_HISTORY: Operation[list[auth.ListOauthHistoryResultData]] = Operation
     models=MODELS,
     results=(Result(status=200, type="auth.ListOauthHistoryResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data", total="total"),
 )
 LIST_PROVIDERS: Operation[auth.ListProvidersResult] = Operation(
@@ -278,6 +293,7 @@ LIST_PROVIDERS: Operation[auth.ListProvidersResult] = Operation(
     secured=False,
     results=(Result(status=200, type="auth.ListProvidersResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST_USER_TENANTS: Operation[auth.ListUserTenantsResult] = Operation(
     operation_id="get_public_auth_user_tenants",
@@ -290,6 +306,7 @@ LIST_USER_TENANTS: Operation[auth.ListUserTenantsResult] = Operation(
     secured=False,
     results=(Result(status=200, type="auth.ListUserTenantsResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LOGIN: Operation[auth.LoginResult] = Operation(
     operation_id="post_public_auth_login",
@@ -314,6 +331,7 @@ LOGIN: Operation[auth.LoginResult] = Operation(
     ),
     results=(Result(status=200, type="auth.LoginResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LOGOUT: Operation[auth.LogoutResult] = Operation(
     operation_id="post_secure_auth_logout",
@@ -325,6 +343,7 @@ LOGOUT: Operation[auth.LogoutResult] = Operation(
     models=MODELS,
     results=(Result(status=200, type="auth.LogoutResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 ME: Operation[auth.MeResult] = Operation(
     operation_id="get_secure_auth_me",
@@ -336,6 +355,7 @@ ME: Operation[auth.MeResult] = Operation(
     models=MODELS,
     results=(Result(status=200, type="auth.MeResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 MERGE_ACCOUNTS: Operation[auth.MergeAccountsResultData] = Operation(
     operation_id="post_secure_auth_merge_accounts",
@@ -365,6 +385,7 @@ MERGE_ACCOUNTS: Operation[auth.MergeAccountsResultData] = Operation(
     ),
     results=(Result(status=200, type="auth.MergeAccountsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 REFRESH: Operation[auth.RefreshResult] = Operation(
     operation_id="post_public_auth_refresh",
@@ -384,6 +405,7 @@ REFRESH: Operation[auth.RefreshResult] = Operation(
     ),
     results=(Result(status=200, type="auth.RefreshResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 REGISTER: Operation[auth.RegisterResult] = Operation(
     operation_id="post_public_auth_register",
@@ -427,6 +449,7 @@ REGISTER: Operation[auth.RegisterResult] = Operation(
     ),
     results=(Result(status=201, type="auth.RegisterResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 409, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 409, 422, 500)),),
 )
 REGISTER_OAUTH: Operation[auth.RegisterOauthResult] = Operation(
     operation_id="post_public_auth_oauth_register",
@@ -462,6 +485,7 @@ REGISTER_OAUTH: Operation[auth.RegisterOauthResult] = Operation(
     ),
     results=(Result(status=201, type="auth.RegisterOauthResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 REGISTER_USER: Operation[auth.RegisterUserResult] = Operation(
     operation_id="post_public_auth_register_user",
@@ -486,6 +510,7 @@ REGISTER_USER: Operation[auth.RegisterUserResult] = Operation(
     ),
     results=(Result(status=201, type="auth.RegisterUserResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 409, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 409, 422, 500)),),
 )
 RESEND_VERIFICATION: Operation[auth.ResendVerificationResult] = Operation(
     operation_id="post_public_auth_resend_verification",
@@ -505,6 +530,7 @@ RESEND_VERIFICATION: Operation[auth.ResendVerificationResult] = Operation(
     ),
     results=(Result(status=200, type="auth.ResendVerificationResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 RESET_PASSWORD: Operation[auth.ResetPasswordResult] = Operation(
     operation_id="post_public_auth_reset_password",
@@ -527,6 +553,7 @@ RESET_PASSWORD: Operation[auth.ResetPasswordResult] = Operation(
     ),
     results=(Result(status=200, type="auth.ResetPasswordResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 RESOLVE_FLOW: Operation[auth.ResolveFlowResult] = Operation(
     operation_id="post_secure_auth_resolve_flow",
@@ -554,6 +581,7 @@ RESOLVE_FLOW: Operation[auth.ResolveFlowResult] = Operation(
     ),
     results=(Result(status=200, type="auth.ResolveFlowResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 SET_PRIMARY: Operation[auth.SetPrimaryResult] = Operation(
     operation_id="patch_secure_auth_primary_by_provider",
@@ -566,6 +594,7 @@ SET_PRIMARY: Operation[auth.SetPrimaryResult] = Operation(
     parameters=(Parameter(name="provider", wire="provider", where="path", type="str", required=True),),
     results=(Result(status=200, type="auth.SetPrimaryResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 SWITCH_TENANT: Operation[auth.SwitchTenantResult] = Operation(
     operation_id="post_secure_auth_switch_tenant",
@@ -586,6 +615,7 @@ SWITCH_TENANT: Operation[auth.SwitchTenantResult] = Operation(
     ),
     results=(Result(status=200, type="auth.SwitchTenantResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UNLINK: Operation[auth.UnlinkResult] = Operation(
     operation_id="delete_secure_auth_unlink_by_provider",
@@ -598,6 +628,7 @@ UNLINK: Operation[auth.UnlinkResult] = Operation(
     parameters=(Parameter(name="provider", wire="provider", where="path", type="str", required=True),),
     results=(Result(status=200, type="auth.UnlinkResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_DEFAULT_TENANT: Operation[auth.UpdateDefaultTenantResult] = Operation(
     operation_id="patch_secure_auth_default_tenant",
@@ -618,6 +649,7 @@ UPDATE_DEFAULT_TENANT: Operation[auth.UpdateDefaultTenantResult] = Operation(
     ),
     results=(Result(status=200, type="auth.UpdateDefaultTenantResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_ME: Operation[auth.UpdateMeResult] = Operation(
     operation_id="patch_secure_auth_me",
@@ -651,6 +683,7 @@ UPDATE_ME: Operation[auth.UpdateMeResult] = Operation(
     ),
     results=(Result(status=200, type="auth.UpdateMeResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 VALIDATE_RESET_TOKEN: Operation[auth.ValidateResetTokenResult] = Operation(
     operation_id="get_public_auth_validate_reset_token",
@@ -663,6 +696,7 @@ VALIDATE_RESET_TOKEN: Operation[auth.ValidateResetTokenResult] = Operation(
     secured=False,
     results=(Result(status=200, type="auth.ValidateResetTokenResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -26,6 +26,7 @@ DELETE: Operation[avatar.DeleteResultData] = Operation(
     models=MODELS,
     results=(Result(status=200, type="avatar.DeleteResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET: Operation[avatar.GetResultData] = Operation(
     operation_id="get_secure_profile_avatar",
@@ -37,6 +38,7 @@ GET: Operation[avatar.GetResultData] = Operation(
     models=MODELS,
     results=(Result(status=200, type="avatar.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_SOURCES: Operation[avatar.GetSourcesResultData] = Operation(
     operation_id="get_secure_profile_avatar_sources",
@@ -48,6 +50,7 @@ GET_SOURCES: Operation[avatar.GetSourcesResultData] = Operation(
     models=MODELS,
     results=(Result(status=200, type="avatar.GetSourcesResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE: Operation[avatar.UpdateResultData] = Operation(
     operation_id="patch_secure_profile_avatar",
@@ -76,6 +79,7 @@ UPDATE: Operation[avatar.UpdateResultData] = Operation(
     ),
     results=(Result(status=200, type="avatar.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -39,6 +39,7 @@ ACK_REMINDER: Operation[calendar.AckReminderResultData] = Operation(
     ),
     results=(Result(status=200, type="calendar.AckReminderResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 CREATE: Operation[calendar.CreateResultData] = Operation(
     operation_id="post_secure_calendar",
@@ -90,6 +91,7 @@ CREATE: Operation[calendar.CreateResultData] = Operation(
     ),
     results=(Result(status=201, type="calendar.CreateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 CREATE_ENTRY: Operation[calendar.CreateEntryResultData] = Operation(
     operation_id="post_secure_calendar_entries",
@@ -153,6 +155,7 @@ CREATE_ENTRY: Operation[calendar.CreateEntryResultData] = Operation(
     ),
     results=(Result(status=201, type="calendar.CreateEntryResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 CREATE_RECURRENCE_MASTER: Operation[calendar.CreateRecurrenceMasterResultData] = Operation(
     operation_id="post_secure_calendar_recurrence_masters",
@@ -208,6 +211,7 @@ CREATE_RECURRENCE_MASTER: Operation[calendar.CreateRecurrenceMasterResultData] =
         Result(status=201, type="calendar.CreateRecurrenceMasterResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 CREATE_REMINDER: Operation[calendar.CreateReminderResultData] = Operation(
     operation_id="post_secure_calendar_reminders",
@@ -248,6 +252,7 @@ CREATE_REMINDER: Operation[calendar.CreateReminderResultData] = Operation(
     ),
     results=(Result(status=201, type="calendar.CreateReminderResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_calendar_by_id",
@@ -260,6 +265,7 @@ DELETE: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_ENTRY: Operation[None] = Operation(
     operation_id="delete_secure_calendar_entries_by_id",
@@ -272,6 +278,7 @@ DELETE_ENTRY: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_REMINDER: Operation[None] = Operation(
     operation_id="delete_secure_calendar_reminders_by_id",
@@ -284,6 +291,7 @@ DELETE_REMINDER: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DISPATCH_REMINDERS_PREVIEW: Operation[list_[calendar.DispatchRemindersPreviewResultData]] = Operation(
     operation_id="post_secure_calendar_by_id_reminders_dispatch_preview",
@@ -313,6 +321,7 @@ DISPATCH_REMINDERS_PREVIEW: Operation[list_[calendar.DispatchRemindersPreviewRes
         ),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data", total="total"),
 )
 GET: Operation[calendar.GetResultData] = Operation(
@@ -326,6 +335,7 @@ GET: Operation[calendar.GetResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="calendar.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_ENTRY: Operation[calendar.GetEntryResultData] = Operation(
     operation_id="get_secure_calendar_entries_by_id",
@@ -338,6 +348,7 @@ GET_ENTRY: Operation[calendar.GetEntryResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="calendar.GetEntryResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_FREE_BUSY: Operation[calendar.GetFreeBusyResultData] = Operation(
     operation_id="get_secure_calendar_free_busy",
@@ -349,6 +360,7 @@ GET_FREE_BUSY: Operation[calendar.GetFreeBusyResultData] = Operation(
     models=MODELS,
     results=(Result(status=200, type="calendar.GetFreeBusyResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_RECURRENCE_MASTER: Operation[calendar.GetRecurrenceMasterResultData] = Operation(
     operation_id="get_secure_calendar_recurrence_masters_by_id",
@@ -363,6 +375,7 @@ GET_RECURRENCE_MASTER: Operation[calendar.GetRecurrenceMasterResultData] = Opera
         Result(status=200, type="calendar.GetRecurrenceMasterResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[calendar.ListResultData]] = Operation(
     operation_id="get_secure_calendar",
@@ -378,6 +391,7 @@ LIST: Operation[list_[calendar.ListResultData]] = Operation(
     ),
     results=(Result(status=200, type="calendar.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="total"),
 )
 LIST_ENTRIES: Operation[list_[calendar.ListEntriesResultData]] = Operation(
@@ -394,6 +408,7 @@ LIST_ENTRIES: Operation[list_[calendar.ListEntriesResultData]] = Operation(
     ),
     results=(Result(status=200, type="calendar.ListEntriesResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="total"),
 )
 LIST_RECURRENCE_MASTER_INSTANCES: Operation[list_[calendar.ListRecurrenceMasterInstancesResultData]] = Operation(
@@ -418,6 +433,7 @@ LIST_RECURRENCE_MASTER_INSTANCES: Operation[list_[calendar.ListRecurrenceMasterI
         ),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="total"),
 )
 LIST_REMINDERS: Operation[list_[calendar.ListRemindersResultData]] = Operation(
@@ -431,6 +447,7 @@ LIST_REMINDERS: Operation[list_[calendar.ListRemindersResultData]] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="calendar.ListRemindersResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data", total="total"),
 )
 LIST_WINDOW: Operation[list_[calendar.ListWindowResultData]] = Operation(
@@ -443,6 +460,7 @@ LIST_WINDOW: Operation[list_[calendar.ListWindowResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="calendar.ListWindowResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 RESET_VISIT_METRICS: Operation[calendar.ResetVisitMetricsResultData] = Operation(
@@ -465,6 +483,7 @@ RESET_VISIT_METRICS: Operation[calendar.ResetVisitMetricsResultData] = Operation
         Result(status=200, type="calendar.ResetVisitMetricsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 RESPOND_ENTRY: Operation[calendar.RespondEntryResultData] = Operation(
     operation_id="post_secure_calendar_entries_by_id_respond",
@@ -493,6 +512,7 @@ RESPOND_ENTRY: Operation[calendar.RespondEntryResultData] = Operation(
     ),
     results=(Result(status=200, type="calendar.RespondEntryResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 SET_ENTRY_STATUS: Operation[calendar.SetEntryStatusResultData] = Operation(
     operation_id="post_secure_calendar_entries_by_id_status",
@@ -521,6 +541,7 @@ SET_ENTRY_STATUS: Operation[calendar.SetEntryStatusResultData] = Operation(
     ),
     results=(Result(status=200, type="calendar.SetEntryStatusResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE: Operation[calendar.UpdateResultData] = Operation(
     operation_id="patch_secure_calendar_by_id",
@@ -554,6 +575,7 @@ UPDATE: Operation[calendar.UpdateResultData] = Operation(
     ),
     results=(Result(status=200, type="calendar.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_ENTRY: Operation[calendar.UpdateEntryResultData] = Operation(
     operation_id="patch_secure_calendar_entries_by_id",
@@ -600,6 +622,7 @@ UPDATE_ENTRY: Operation[calendar.UpdateEntryResultData] = Operation(
     ),
     results=(Result(status=200, type="calendar.UpdateEntryResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_RECURRENCE_INSTANCE: Operation[calendar.UpdateRecurrenceInstanceResultData] = Operation(
     operation_id="patch_secure_calendar_recurrence_instances_by_id",
@@ -655,6 +678,7 @@ UPDATE_RECURRENCE_INSTANCE: Operation[calendar.UpdateRecurrenceInstanceResultDat
         ),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

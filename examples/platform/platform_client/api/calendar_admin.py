@@ -31,6 +31,7 @@ GET: Operation[calendar_admin.GetResultData] = Operation(
     parameters=(Parameter(name="calendar_id", wire="calendarId", where="path", type="str", required=True),),
     results=(Result(status=200, type="calendar_admin.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_OPERATIONS: Operation[calendar_admin.GetOperationsResultData] = Operation(
     operation_id="get_secure_admin_calendars_by_calendar_id_operations",
@@ -45,6 +46,7 @@ GET_OPERATIONS: Operation[calendar_admin.GetOperationsResultData] = Operation(
         Result(status=200, type="calendar_admin.GetOperationsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[calendar_admin.ListResultData]] = Operation(
     operation_id="get_secure_admin_calendars",
@@ -60,6 +62,7 @@ LIST: Operation[list_[calendar_admin.ListResultData]] = Operation(
     ),
     results=(Result(status=200, type="calendar_admin.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="total"),
 )
 LIST_REMINDERS: Operation[list_[calendar_admin.ListRemindersResultDataReminder]] = Operation(
@@ -79,6 +82,7 @@ LIST_REMINDERS: Operation[list_[calendar_admin.ListRemindersResultDataReminder]]
         Result(status=200, type="calendar_admin.ListRemindersResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data.reminders", total="data.total"),
 )
 RESET_VISIT_METRICS: Operation[calendar_admin.ResetVisitMetricsResultData] = Operation(
@@ -101,6 +105,7 @@ RESET_VISIT_METRICS: Operation[calendar_admin.ResetVisitMetricsResultData] = Ope
         Result(status=200, type="calendar_admin.ResetVisitMetricsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_POLICY: Operation[calendar_admin.UpdatePolicyResultData] = Operation(
     operation_id="patch_secure_admin_calendars_by_calendar_id_policy",
@@ -140,6 +145,7 @@ UPDATE_POLICY: Operation[calendar_admin.UpdatePolicyResultData] = Operation(
         Result(status=200, type="calendar_admin.UpdatePolicyResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -94,6 +94,7 @@ DELETE: Operation[categories.DeleteResultData | None] = Operation(
     ),
     results=(Result(status=200, type="categories.DeleteResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 EXPORT: Operation[bytes] = Operation(
     operation_id="get_secure_taxonomy_categories_export",
@@ -105,6 +106,7 @@ EXPORT: Operation[bytes] = Operation(
     models=MODELS,
     results=(Result(status=200, type="bytes", content_type="application/octet-stream"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 GET: Operation[categories.GetResultData] = Operation(
     operation_id="get_secure_taxonomy_categories_by_id",
@@ -134,6 +136,7 @@ IMPORT_: Operation[categories.ImportResultData] = Operation(
     ),
     results=(Result(status=200, type="categories.ImportResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 LINK: Operation[categories.LinkResultData] = Operation(
     operation_id="post_secure_taxonomy_categories_by_id_link",
@@ -237,6 +240,7 @@ UNLINK: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE: Operation[categories.UpdateResultData] = Operation(
     operation_id="patch_secure_taxonomy_categories_by_id",

@@ -45,6 +45,7 @@ CREATE_CONVERSATION: Operation[chat.CreateConversationResultData | chat.CreateCo
         Result(status=201, type="chat.CreateConversationCreated", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 CREATE_CONVERSATION_MESSAGE: Operation[chat.CreateConversationMessageResultData] = Operation(
     operation_id="post_secure_chat_conversations_by_id_messages",
@@ -76,6 +77,7 @@ CREATE_CONVERSATION_MESSAGE: Operation[chat.CreateConversationMessageResultData]
         Result(status=201, type="chat.CreateConversationMessageResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_CONVERSATION_MESSAGE: Operation[None] = Operation(
     operation_id="delete_secure_chat_conversations_by_id_messages_by_msg_id",
@@ -91,6 +93,7 @@ DELETE_CONVERSATION_MESSAGE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_CONVERSATION: Operation[chat.GetConversationResultData] = Operation(
     operation_id="get_secure_chat_conversations_by_id",
@@ -103,6 +106,7 @@ GET_CONVERSATION: Operation[chat.GetConversationResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="chat.GetConversationResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_CONVERSATION_CHANNEL: Operation[chat.GetConversationChannelResultData] = Operation(
     operation_id="get_secure_chat_conversations_by_id_channel",
@@ -117,6 +121,7 @@ GET_CONVERSATION_CHANNEL: Operation[chat.GetConversationChannelResultData] = Ope
         Result(status=200, type="chat.GetConversationChannelResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_UNREAD_COUNT: Operation[chat.GetUnreadCountResultData] = Operation(
     operation_id="get_secure_chat_unread_count",
@@ -128,6 +133,7 @@ GET_UNREAD_COUNT: Operation[chat.GetUnreadCountResultData] = Operation(
     models=MODELS,
     results=(Result(status=200, type="chat.GetUnreadCountResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST_CONVERSATION_MESSAGES: Operation[list[chat.ListConversationMessagesResultData]] = Operation(
     operation_id="get_secure_chat_conversations_by_id_messages",
@@ -145,6 +151,7 @@ LIST_CONVERSATION_MESSAGES: Operation[list[chat.ListConversationMessagesResultDa
         Result(status=200, type="chat.ListConversationMessagesResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data", has_more="pagination.hasMore", next_cursor="pagination.nextCursor", cursor="cursor"),
 )
 LIST_CONVERSATIONS: Operation[list[chat.ListConversationsResultData]] = Operation(
@@ -161,6 +168,7 @@ LIST_CONVERSATIONS: Operation[list[chat.ListConversationsResultData]] = Operatio
     ),
     results=(Result(status=200, type="chat.ListConversationsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="pagination.total", has_more="pagination.hasMore"),
 )
 MARK_CONVERSATION_READ: Operation[chat.MarkConversationReadResultData] = Operation(
@@ -174,6 +182,7 @@ MARK_CONVERSATION_READ: Operation[chat.MarkConversationReadResultData] = Operati
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="chat.MarkConversationReadResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 SEND_TYPING: Operation[chat.SendTypingResultData] = Operation(
     operation_id="post_secure_chat_conversations_by_id_typing",
@@ -186,6 +195,7 @@ SEND_TYPING: Operation[chat.SendTypingResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="chat.SendTypingResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 429, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 429, 500)),),
 )
 
 

@@ -47,6 +47,7 @@ CREATE: Operation[contacts.CreateResultData] = Operation(
     ),
     results=(Result(status=201, type="contacts.CreateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 CREATE_RESOURCE_CONTACT: Operation[contacts.CreateResourceContactResultData] = Operation(
     operation_id="post_secure_resources_by_id_contacts",
@@ -71,6 +72,7 @@ CREATE_RESOURCE_CONTACT: Operation[contacts.CreateResourceContactResultData] = O
         Result(status=201, type="contacts.CreateResourceContactResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 CREATE_SPACE_CONTACT: Operation[contacts.CreateSpaceContactResultData] = Operation(
     operation_id="post_secure_spaces_by_id_contacts",
@@ -95,6 +97,7 @@ CREATE_SPACE_CONTACT: Operation[contacts.CreateSpaceContactResultData] = Operati
         Result(status=201, type="contacts.CreateSpaceContactResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 CREATE_USER_CONTACT: Operation[contacts.CreateUserContactResultData] = Operation(
     operation_id="post_secure_users_by_id_contacts",
@@ -119,6 +122,7 @@ CREATE_USER_CONTACT: Operation[contacts.CreateUserContactResultData] = Operation
         Result(status=201, type="contacts.CreateUserContactResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_contacts_by_id",
@@ -131,6 +135,7 @@ DELETE: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_RESOURCE_CONTACT: Operation[None] = Operation(
     operation_id="delete_secure_resources_by_id_contacts_by_contact_id",
@@ -146,6 +151,7 @@ DELETE_RESOURCE_CONTACT: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_SPACE_CONTACT: Operation[None] = Operation(
     operation_id="delete_secure_spaces_by_id_contacts_by_contact_id",
@@ -161,6 +167,7 @@ DELETE_SPACE_CONTACT: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_USER_CONTACT: Operation[None] = Operation(
     operation_id="delete_secure_users_by_id_contacts_by_contact_id",
@@ -176,6 +183,7 @@ DELETE_USER_CONTACT: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 EXPORT_USERS: Operation[bytes] = Operation(
     operation_id="get_secure_users_export",
@@ -187,6 +195,7 @@ EXPORT_USERS: Operation[bytes] = Operation(
     models=MODELS,
     results=(Result(status=200, type="bytes", content_type="application/octet-stream"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 GET: Operation[contacts.GetResultData] = Operation(
     operation_id="get_secure_contacts_by_id",
@@ -199,6 +208,7 @@ GET: Operation[contacts.GetResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="contacts.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 IMPORT_USERS: Operation[contacts.ImportUsersResultData] = Operation(
     operation_id="post_secure_users_import",
@@ -217,6 +227,7 @@ IMPORT_USERS: Operation[contacts.ImportUsersResultData] = Operation(
     ),
     results=(Result(status=200, type="contacts.ImportUsersResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 LIST: Operation[list_[contacts.ListResultData]] = Operation(
     operation_id="get_secure_contacts",
@@ -232,6 +243,7 @@ LIST: Operation[list_[contacts.ListResultData]] = Operation(
     ),
     results=(Result(status=200, type="contacts.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="pagination.total", has_more="pagination.hasMore"),
 )
 LIST_REFERENCES: Operation[list_[contacts.ListReferencesResultData]] = Operation(
@@ -245,6 +257,7 @@ LIST_REFERENCES: Operation[list_[contacts.ListReferencesResultData]] = Operation
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="contacts.ListReferencesResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_RESOURCE_CONTACTS: Operation[list_[contacts.ListResourceContactsResultData]] = Operation(
@@ -260,6 +273,7 @@ LIST_RESOURCE_CONTACTS: Operation[list_[contacts.ListResourceContactsResultData]
         Result(status=200, type="contacts.ListResourceContactsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_SPACE_CONTACTS: Operation[list_[contacts.ListSpaceContactsResultData]] = Operation(
@@ -275,6 +289,7 @@ LIST_SPACE_CONTACTS: Operation[list_[contacts.ListSpaceContactsResultData]] = Op
         Result(status=200, type="contacts.ListSpaceContactsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_USER_CONTACTS: Operation[list_[contacts.ListUserContactsResultData]] = Operation(
@@ -288,6 +303,7 @@ LIST_USER_CONTACTS: Operation[list_[contacts.ListUserContactsResultData]] = Oper
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="contacts.ListUserContactsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 UPDATE: Operation[contacts.UpdateResultData] = Operation(
@@ -317,6 +333,7 @@ UPDATE: Operation[contacts.UpdateResultData] = Operation(
     ),
     results=(Result(status=200, type="contacts.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

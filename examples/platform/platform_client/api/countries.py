@@ -33,6 +33,7 @@ GET: Operation[countries.GetResultData] = Operation(
     ),
     results=(Result(status=200, type="countries.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[countries.ListResultDataCountry]] = Operation(
     operation_id="get_public_countries",
@@ -49,6 +50,7 @@ LIST: Operation[list_[countries.ListResultDataCountry]] = Operation(
     ),
     results=(Result(status=200, type="countries.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data.countries", total="data.total"),
 )
 LIST_REGIONS: Operation[countries.ListRegionsResultData] = Operation(
@@ -62,6 +64,7 @@ LIST_REGIONS: Operation[countries.ListRegionsResultData] = Operation(
     secured=False,
     results=(Result(status=200, type="countries.ListRegionsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -30,6 +30,7 @@ GET: Operation[currencies.GetResultData] = Operation(
     parameters=(Parameter(name="code", wire="code", where="path", type="str", required=True),),
     results=(Result(status=200, type="currencies.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_COUNTRY: Operation[list_[currencies.GetCountryResultData]] = Operation(
     operation_id="get_public_currencies_country_by_country",
@@ -43,6 +44,7 @@ GET_COUNTRY: Operation[list_[currencies.GetCountryResultData]] = Operation(
     parameters=(Parameter(name="country", wire="country", where="path", type="str", required=True),),
     results=(Result(status=200, type="currencies.GetCountryResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST: Operation[list_[currencies.ListResultData]] = Operation(
@@ -56,6 +58,7 @@ LIST: Operation[list_[currencies.ListResultData]] = Operation(
     secured=False,
     results=(Result(status=200, type="currencies.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 

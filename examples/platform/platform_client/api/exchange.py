@@ -29,6 +29,7 @@ EXPORT_ENTITIES: Operation[bytes] = Operation(
     parameters=(Parameter(name="entity_type", wire="entityType", where="path", type="str", required=True),),
     results=(Result(status=200, type="bytes", content_type="application/octet-stream"),),
     errors=(400, 401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 500)),),
 )
 EXPORT_EXCEL: Operation[bytes] = Operation(
     operation_id="get_secure_type_definitions_export_excel",
@@ -40,6 +41,7 @@ EXPORT_EXCEL: Operation[bytes] = Operation(
     models=MODELS,
     results=(Result(status=200, type="bytes", content_type="application/octet-stream"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 EXPORT_TEMPLATES: Operation[exchange.ExportTemplatesResultData | None] = Operation(
     operation_id="get_services_messaging_templates_export",
@@ -51,6 +53,7 @@ EXPORT_TEMPLATES: Operation[exchange.ExportTemplatesResultData | None] = Operati
     models=MODELS,
     results=(Result(status=200, type="exchange.ExportTemplatesResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 EXPORT_TYPE_DEFINITION: Operation[exchange.ExportTypeDefinitionResultData | None] = Operation(
     operation_id="get_secure_type_definitions_by_id_export",
@@ -65,6 +68,7 @@ EXPORT_TYPE_DEFINITION: Operation[exchange.ExportTypeDefinitionResultData | None
         Result(status=200, type="exchange.ExportTypeDefinitionResult", content_type="application/json", data="data"),
     ),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 EXPORT_TYPE_DEFINITIONS: Operation[exchange.ExportTypeDefinitionsResultData | None] = Operation(
     operation_id="get_secure_type_definitions_export",
@@ -78,6 +82,7 @@ EXPORT_TYPE_DEFINITIONS: Operation[exchange.ExportTypeDefinitionsResultData | No
         Result(status=200, type="exchange.ExportTypeDefinitionsResult", content_type="application/json", data="data"),
     ),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 GET: Operation[exchange.GetResultData | None] = Operation(
     operation_id="get_services_messaging_templates_by_id_export",
@@ -90,6 +95,7 @@ GET: Operation[exchange.GetResultData | None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="exchange.GetResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 IMPORT_ENTITIES: Operation[exchange.ImportEntitiesResultData] = Operation(
     operation_id="post_secure_import_by_entity_type",
@@ -112,6 +118,7 @@ IMPORT_ENTITIES: Operation[exchange.ImportEntitiesResultData] = Operation(
     ),
     results=(Result(status=200, type="exchange.ImportEntitiesResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 500)),),
 )
 IMPORT_EXCEL: Operation[exchange.ImportExcelResultData | None] = Operation(
     operation_id="post_secure_type_definitions_import_excel",
@@ -130,6 +137,7 @@ IMPORT_EXCEL: Operation[exchange.ImportExcelResultData | None] = Operation(
     ),
     results=(Result(status=200, type="exchange.ImportExcelResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 500)),),
 )
 IMPORT_TEMPLATES: Operation[exchange.ImportTemplatesResultData | None] = Operation(
     operation_id="post_services_messaging_templates_import",
@@ -157,6 +165,7 @@ IMPORT_TEMPLATES: Operation[exchange.ImportTemplatesResultData | None] = Operati
     ),
     results=(Result(status=200, type="exchange.ImportTemplatesResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 500)),),
 )
 IMPORT_TYPE_DEFINITIONS: Operation[exchange.ImportTypeDefinitionsResultData | None] = Operation(
     operation_id="post_secure_type_definitions_import",
@@ -191,6 +200,7 @@ IMPORT_TYPE_DEFINITIONS: Operation[exchange.ImportTypeDefinitionsResultData | No
         Result(status=200, type="exchange.ImportTypeDefinitionsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 500)),),
 )
 LIST_EXPORTS: Operation[exchange.ListExportsResultData | None] = Operation(
     operation_id="get_secure_export",
@@ -202,6 +212,7 @@ LIST_EXPORTS: Operation[exchange.ListExportsResultData | None] = Operation(
     models=MODELS,
     results=(Result(status=200, type="exchange.ListExportsResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 LIST_IMPORTS: Operation[exchange.ListImportsResultData | None] = Operation(
     operation_id="get_secure_import",
@@ -213,6 +224,7 @@ LIST_IMPORTS: Operation[exchange.ListImportsResultData | None] = Operation(
     models=MODELS,
     results=(Result(status=200, type="exchange.ListImportsResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 VALIDATE_IMPORT: Operation[exchange.ValidateImportResultData] = Operation(
     operation_id="post_secure_import_by_entity_type_validate",
@@ -232,6 +244,7 @@ VALIDATE_IMPORT: Operation[exchange.ValidateImportResultData] = Operation(
     ),
     results=(Result(status=200, type="exchange.ValidateImportResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 500)),),
 )
 
 

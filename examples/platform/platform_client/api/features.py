@@ -44,6 +44,7 @@ BULK: Operation[list_[features.BulkResultData]] = Operation(
     ),
     results=(Result(status=200, type="features.BulkResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 GET: Operation[features.GetResultData] = Operation(
@@ -57,6 +58,7 @@ GET: Operation[features.GetResultData] = Operation(
     parameters=(Parameter(name="key", wire="key", where="path", type="str", required=True),),
     results=(Result(status=200, type="features.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[features.ListResultData]] = Operation(
     operation_id="get_secure_features",
@@ -68,6 +70,7 @@ LIST: Operation[list_[features.ListResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="features.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_CATALOG: Operation[list_[features.ListCatalogResultData]] = Operation(
@@ -80,6 +83,7 @@ LIST_CATALOG: Operation[list_[features.ListCatalogResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="features.ListCatalogResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 UPDATE: Operation[features.UpdateResultData] = Operation(
@@ -104,6 +108,7 @@ UPDATE: Operation[features.UpdateResultData] = Operation(
     ),
     results=(Result(status=200, type="features.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

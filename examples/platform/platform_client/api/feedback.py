@@ -29,6 +29,7 @@ DELETE_RATING: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_REVIEW: Operation[None] = Operation(
     operation_id="delete_secure_feedback_review_by_id",
@@ -41,6 +42,7 @@ DELETE_REVIEW: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 FLAG_REVIEW: Operation[feedback.FlagReviewResultData] = Operation(
     operation_id="post_secure_feedback_review_by_id_flag",
@@ -60,6 +62,7 @@ FLAG_REVIEW: Operation[feedback.FlagReviewResultData] = Operation(
     ),
     results=(Result(status=200, type="feedback.FlagReviewResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_AGGREGATES: Operation[feedback.GetAggregatesResultData] = Operation(
     operation_id="get_secure_feedback_by_entity_type_by_entity_id_aggregates",
@@ -75,6 +78,7 @@ GET_AGGREGATES: Operation[feedback.GetAggregatesResultData] = Operation(
     ),
     results=(Result(status=200, type="feedback.GetAggregatesResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST_RATINGS: Operation[list[feedback.ListRatingsResultData]] = Operation(
     operation_id="get_secure_feedback_by_entity_type_by_entity_id_ratings",
@@ -90,6 +94,7 @@ LIST_RATINGS: Operation[list[feedback.ListRatingsResultData]] = Operation(
     ),
     results=(Result(status=200, type="feedback.ListRatingsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_REVIEWS: Operation[list[feedback.ListReviewsResultData]] = Operation(
@@ -106,6 +111,7 @@ LIST_REVIEWS: Operation[list[feedback.ListReviewsResultData]] = Operation(
     ),
     results=(Result(status=200, type="feedback.ListReviewsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 RATE: Operation[feedback.RateResultData] = Operation(
@@ -145,6 +151,7 @@ RATE: Operation[feedback.RateResultData] = Operation(
     ),
     results=(Result(status=200, type="feedback.RateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 REPLACE_RATING: Operation[feedback.ReplaceRatingResultData] = Operation(
     operation_id="put_secure_feedback_rating_by_id",
@@ -167,6 +174,7 @@ REPLACE_RATING: Operation[feedback.ReplaceRatingResultData] = Operation(
     ),
     results=(Result(status=200, type="feedback.ReplaceRatingResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 REPLACE_REVIEW: Operation[feedback.ReplaceReviewResultData] = Operation(
     operation_id="put_secure_feedback_review_by_id",
@@ -195,6 +203,7 @@ REPLACE_REVIEW: Operation[feedback.ReplaceReviewResultData] = Operation(
     ),
     results=(Result(status=200, type="feedback.ReplaceReviewResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 REVIEW: Operation[feedback.ReviewResultData] = Operation(
     operation_id="post_secure_feedback_review",
@@ -231,6 +240,7 @@ REVIEW: Operation[feedback.ReviewResultData] = Operation(
     ),
     results=(Result(status=200, type="feedback.ReviewResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -54,6 +54,7 @@ CREATE_MIGRATION: Operation[files.CreateMigrationResultData | None] = Operation(
     ),
     results=(Result(status=201, type="files.CreateMigrationResult", content_type="application/json", data="data"),),
     errors=(400, 401, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 404, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_files_by_file_id",
@@ -66,6 +67,7 @@ DELETE: Operation[None] = Operation(
     parameters=(Parameter(name="file_id", wire="fileId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_MIGRATION: Operation[files.DeleteMigrationResultData | None] = Operation(
     operation_id="delete_secure_files_migrations_by_job_id",
@@ -78,6 +80,7 @@ DELETE_MIGRATION: Operation[files.DeleteMigrationResultData | None] = Operation(
     parameters=(Parameter(name="job_id", wire="jobId", where="path", type="str", required=True),),
     results=(Result(status=200, type="files.DeleteMigrationResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DOWNLOAD: Operation[bytes] = Operation(
     operation_id="get_secure_files_by_file_id_download",
@@ -90,6 +93,7 @@ DOWNLOAD: Operation[bytes] = Operation(
     parameters=(Parameter(name="file_id", wire="fileId", where="path", type="str", required=True),),
     results=(Result(status=200, type="bytes", content_type="application/octet-stream"),),
     errors=(400, 401, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 404, 500)),),
 )
 GET: Operation[files.GetResultData | None] = Operation(
     operation_id="get_secure_files_by_file_id",
@@ -102,6 +106,7 @@ GET: Operation[files.GetResultData | None] = Operation(
     parameters=(Parameter(name="file_id", wire="fileId", where="path", type="str", required=True),),
     results=(Result(status=200, type="files.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 404, 500)),),
 )
 GET_MIGRATION: Operation[files.GetMigrationResultData | None] = Operation(
     operation_id="get_secure_files_migrations_by_job_id",
@@ -114,6 +119,7 @@ GET_MIGRATION: Operation[files.GetMigrationResultData | None] = Operation(
     parameters=(Parameter(name="job_id", wire="jobId", where="path", type="str", required=True),),
     results=(Result(status=200, type="files.GetMigrationResult", content_type="application/json", data="data"),),
     errors=(404, 500),
+    error_types=(("common.StandardErrorResponse", (404, 500)),),
 )
 GET_MIGRATIONS: Operation[files.GetMigrationsResultData | None] = Operation(
     operation_id="get_secure_files_migrations",
@@ -125,6 +131,7 @@ GET_MIGRATIONS: Operation[files.GetMigrationsResultData | None] = Operation(
     models=MODELS,
     results=(Result(status=200, type="files.GetMigrationsResult", content_type="application/json", data="data"),),
     errors=(401, 500),
+    error_types=(("common.StandardErrorResponse", (401, 500)),),
 )
 GET_STATISTICS: Operation[files.GetStatisticsResultData | None] = Operation(
     operation_id="get_secure_files_statistics",
@@ -136,6 +143,7 @@ GET_STATISTICS: Operation[files.GetStatisticsResultData | None] = Operation(
     models=MODELS,
     results=(Result(status=200, type="files.GetStatisticsResult", content_type="application/json", data="data"),),
     errors=(401, 500),
+    error_types=(("common.StandardErrorResponse", (401, 500)),),
 )
 MOVE: Operation[files.MoveResultData | None] = Operation(
     operation_id="post_secure_files_by_file_id_move",
@@ -164,6 +172,7 @@ MOVE: Operation[files.MoveResultData | None] = Operation(
     ),
     results=(Result(status=200, type="files.MoveResult", content_type="application/json", data="data"),),
     errors=(400, 401, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 404, 500)),),
 )
 SEARCH: Operation[list[files.SearchResultDataFile]] = Operation(
     operation_id="get_secure_files_search",
@@ -179,6 +188,7 @@ SEARCH: Operation[list[files.SearchResultDataFile]] = Operation(
     ),
     results=(Result(status=200, type="files.SearchResult", content_type="application/json", data="data"),),
     errors=(401, 500),
+    error_types=(("common.StandardErrorResponse", (401, 500)),),
     paging=Paging(limit=True, skip=True, items="data.files", total="data.total", has_more="data.hasMore"),
 )
 START_MIGRATION: Operation[files.StartMigrationResultData | None] = Operation(
@@ -209,6 +219,7 @@ START_MIGRATION: Operation[files.StartMigrationResultData | None] = Operation(
     ),
     results=(Result(status=200, type="files.StartMigrationResult", content_type="application/json", data="data"),),
     errors=(400, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 404, 500)),),
 )
 UPLOAD: Operation[files.UploadResultData | None] = Operation(
     operation_id="post_secure_files_upload",
@@ -227,6 +238,7 @@ UPLOAD: Operation[files.UploadResultData | None] = Operation(
     ),
     results=(Result(status=201, type="files.UploadResult", content_type="application/json", data="data"),),
     errors=(400, 401, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 500)),),
 )
 
 

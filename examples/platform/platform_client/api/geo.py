@@ -27,6 +27,7 @@ DELETE_CONFIG: Operation[None] = Operation(
     models=MODELS,
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GEOCODE: Operation[geo.GeocodeResultData | None] = Operation(
     operation_id="post_secure_geo_geocode",
@@ -50,6 +51,7 @@ GEOCODE: Operation[geo.GeocodeResultData | None] = Operation(
     ),
     results=(Result(status=200, type="geo.GeocodeResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_AUTOCOMPLETE: Operation[geo.GetAutocompleteResultData | None] = Operation(
     operation_id="get_secure_geo_autocomplete",
@@ -61,6 +63,7 @@ GET_AUTOCOMPLETE: Operation[geo.GetAutocompleteResultData | None] = Operation(
     models=MODELS,
     results=(Result(status=200, type="geo.GetAutocompleteResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_CONFIG: Operation[geo.GetConfigResultData | None] = Operation(
     operation_id="get_secure_geo_config",
@@ -72,6 +75,7 @@ GET_CONFIG: Operation[geo.GetConfigResultData | None] = Operation(
     models=MODELS,
     results=(Result(status=200, type="geo.GetConfigResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_CONFIGS: Operation[dict[str, geo.GetConfigsResultData]] = Operation(
     operation_id="get_secure_geo_configs",
@@ -83,6 +87,7 @@ GET_CONFIGS: Operation[dict[str, geo.GetConfigsResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="geo.GetConfigsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 REVERSE: Operation[geo.ReverseResultData | None] = Operation(
     operation_id="post_secure_geo_reverse",
@@ -122,6 +127,7 @@ REVERSE: Operation[geo.ReverseResultData | None] = Operation(
     ),
     results=(Result(status=200, type="geo.ReverseResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_CONFIG: Operation[geo.UpdateConfigResultData | None] = Operation(
     operation_id="patch_secure_geo_config",
@@ -174,6 +180,7 @@ UPDATE_CONFIG: Operation[geo.UpdateConfigResultData | None] = Operation(
     ),
     results=(Result(status=200, type="geo.UpdateConfigResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

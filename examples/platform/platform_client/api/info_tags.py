@@ -72,6 +72,7 @@ CREATE: Operation[info_tags.CreateResultData] = Operation(
     ),
     results=(Result(status=201, type="info_tags.CreateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 409, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 409, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_info_tags_by_id",
@@ -84,6 +85,7 @@ DELETE: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET: Operation[info_tags.GetResultData] = Operation(
     operation_id="get_secure_info_tags_by_id",
@@ -96,6 +98,7 @@ GET: Operation[info_tags.GetResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="info_tags.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 409, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 409, 422, 500)),),
 )
 GET_PUBLIC: Operation[info_tags.GetPublicResultData] = Operation(
     operation_id="get_public_info_tags_by_key",
@@ -123,6 +126,7 @@ LIST: Operation[list_[info_tags.ListResultData]] = Operation(
     ),
     results=(Result(status=200, type="info_tags.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 409, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 409, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="total"),
 )
 LIST_PUBLIC: Operation[list_[info_tags.ListPublicResultData]] = Operation(
@@ -169,6 +173,7 @@ UPDATE: Operation[info_tags.UpdateResultData] = Operation(
     ),
     results=(Result(status=200, type="info_tags.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 409, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 409, 422, 500)),),
 )
 
 

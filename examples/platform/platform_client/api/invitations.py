@@ -43,6 +43,7 @@ ACCEPT: Operation[invitations.AcceptResult] = Operation(
     ),
     results=(Result(status=201, type="invitations.AcceptResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 409, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 409, 422, 500)),),
 )
 CREATE: Operation[invitations.CreateResultData] = Operation(
     operation_id="post_secure_invitations",
@@ -91,6 +92,7 @@ CREATE: Operation[invitations.CreateResultData] = Operation(
     ),
     results=(Result(status=201, type="invitations.CreateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 409, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 409, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_invitations_by_id",
@@ -103,6 +105,7 @@ DELETE: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET: Operation[invitations.GetResultData] = Operation(
     operation_id="get_secure_invitations_by_id",
@@ -115,6 +118,7 @@ GET: Operation[invitations.GetResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="invitations.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[invitations.ListResultData]] = Operation(
     operation_id="get_secure_invitations",
@@ -130,6 +134,7 @@ LIST: Operation[list_[invitations.ListResultData]] = Operation(
     ),
     results=(Result(status=200, type="invitations.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="pagination.total", has_more="pagination.hasMore"),
 )
 RESEND: Operation[invitations.ResendResultData] = Operation(
@@ -154,6 +159,7 @@ RESEND: Operation[invitations.ResendResultData] = Operation(
     ),
     results=(Result(status=200, type="invitations.ResendResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 VALIDATE: Operation[invitations.ValidateResult] = Operation(
     operation_id="post_public_invitations_validate",
@@ -173,6 +179,7 @@ VALIDATE: Operation[invitations.ValidateResult] = Operation(
     ),
     results=(Result(status=200, type="invitations.ValidateResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -33,6 +33,7 @@ DELETE: Operation[jobs.DeleteResultData | None] = Operation(
     ),
     results=(Result(status=200, type="jobs.DeleteResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_REGISTRY: Operation[jobs.GetRegistryResultData | None] = Operation(
     operation_id="get_secure_jobs_registry",
@@ -44,6 +45,7 @@ GET_REGISTRY: Operation[jobs.GetRegistryResultData | None] = Operation(
     models=MODELS,
     results=(Result(status=200, type="jobs.GetRegistryResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_STATUS: Operation[jobs.GetStatusResultData | None] = Operation(
     operation_id="get_secure_jobs_by_name_status",
@@ -56,6 +58,7 @@ GET_STATUS: Operation[jobs.GetStatusResultData | None] = Operation(
     parameters=(Parameter(name="name", wire="name", where="path", type="str", required=True),),
     results=(Result(status=200, type="jobs.GetStatusResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[dict[str, Any]]] = Operation(
     operation_id="get_secure_jobs",
@@ -67,6 +70,7 @@ LIST: Operation[list_[dict[str, Any]]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="jobs.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_ACTIVE: Operation[list_[jobs.ListActiveResultData]] = Operation(
@@ -79,6 +83,7 @@ LIST_ACTIVE: Operation[list_[jobs.ListActiveResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="jobs.ListActiveResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_ALL_HISTORY: Operation[list_[jobs.ListAllHistoryResultData]] = Operation(
@@ -95,6 +100,7 @@ LIST_ALL_HISTORY: Operation[list_[jobs.ListAllHistoryResultData]] = Operation(
     ),
     results=(Result(status=200, type="jobs.ListAllHistoryResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="pagination.total"),
 )
 LIST_HISTORY: Operation[list_[jobs.ListHistoryResultData]] = Operation(
@@ -112,6 +118,7 @@ LIST_HISTORY: Operation[list_[jobs.ListHistoryResultData]] = Operation(
     ),
     results=(Result(status=200, type="jobs.ListHistoryResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="pagination.total"),
 )
 LIST_NOTIFICATIONS_SETTINGS: Operation[list_[jobs.ListNotificationsSettingsResultData]] = Operation(
@@ -126,6 +133,7 @@ LIST_NOTIFICATIONS_SETTINGS: Operation[list_[jobs.ListNotificationsSettingsResul
         Result(status=200, type="jobs.ListNotificationsSettingsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 TRIGGER: Operation[jobs.TriggerResultData | None] = Operation(
@@ -149,6 +157,7 @@ TRIGGER: Operation[jobs.TriggerResultData | None] = Operation(
     ),
     results=(Result(status=200, type="jobs.TriggerResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE: Operation[jobs.UpdateResultData | None] = Operation(
     operation_id="patch_secure_jobs_by_name",
@@ -168,6 +177,7 @@ UPDATE: Operation[jobs.UpdateResultData | None] = Operation(
     ),
     results=(Result(status=200, type="jobs.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_NOTIFICATIONS_SETTINGS: Operation[jobs.UpdateNotificationsSettingsResultData | None] = Operation(
     operation_id="patch_secure_jobs_notifications_settings",
@@ -200,6 +210,7 @@ UPDATE_NOTIFICATIONS_SETTINGS: Operation[jobs.UpdateNotificationsSettingsResultD
         Result(status=200, type="jobs.UpdateNotificationsSettingsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

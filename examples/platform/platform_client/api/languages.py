@@ -30,6 +30,7 @@ GET: Operation[languages.GetResultData] = Operation(
     parameters=(Parameter(name="code", wire="code", where="path", type="str", required=True),),
     results=(Result(status=200, type="languages.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[languages.ListResultDataLanguage]] = Operation(
     operation_id="get_public_languages",
@@ -47,6 +48,7 @@ LIST: Operation[list_[languages.ListResultDataLanguage]] = Operation(
     ),
     results=(Result(status=200, type="languages.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data.languages", total="data.total"),
 )
 

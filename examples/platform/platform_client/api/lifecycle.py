@@ -34,6 +34,7 @@ ACTIVATE: Operation[lifecycle.ActivateResultData] = Operation(
     ),
     results=(Result(status=200, type="lifecycle.ActivateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 ARCHIVE: Operation[lifecycle.ArchiveResultData] = Operation(
     operation_id="post_secure_tenants_by_id_lifecycle_archive",
@@ -53,6 +54,7 @@ ARCHIVE: Operation[lifecycle.ArchiveResultData] = Operation(
     ),
     results=(Result(status=200, type="lifecycle.ArchiveResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST_HISTORY: Operation[list[lifecycle.ListHistoryResultData]] = Operation(
     operation_id="get_secure_tenants_by_id_lifecycle_history",
@@ -65,6 +67,7 @@ LIST_HISTORY: Operation[list[lifecycle.ListHistoryResultData]] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="lifecycle.ListHistoryResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 REACTIVATE: Operation[lifecycle.ReactivateResultData] = Operation(
@@ -85,6 +88,7 @@ REACTIVATE: Operation[lifecycle.ReactivateResultData] = Operation(
     ),
     results=(Result(status=200, type="lifecycle.ReactivateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 SUSPEND: Operation[lifecycle.SuspendResultData] = Operation(
     operation_id="post_secure_tenants_by_id_lifecycle_suspend",
@@ -104,6 +108,7 @@ SUSPEND: Operation[lifecycle.SuspendResultData] = Operation(
     ),
     results=(Result(status=200, type="lifecycle.SuspendResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPGRADE: Operation[lifecycle.UpgradeResultData] = Operation(
     operation_id="post_secure_tenants_by_id_lifecycle_upgrade",
@@ -133,6 +138,7 @@ UPGRADE: Operation[lifecycle.UpgradeResultData] = Operation(
     ),
     results=(Result(status=200, type="lifecycle.UpgradeResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -58,6 +58,7 @@ CREATE: Operation[media.CreateResultData] = Operation(
     ),
     results=(Result(status=201, type="media.CreateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_services_media_by_id",
@@ -70,6 +71,7 @@ DELETE: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_ENTITY_MEDIA: Operation[None] = Operation(
     operation_id="delete_services_media_entity_by_entity_type_by_entity_id_media_by_link_id",
@@ -86,6 +88,7 @@ DELETE_ENTITY_MEDIA: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GEO_TAG: Operation[media.GeoTagResultData] = Operation(
     operation_id="post_services_media_by_id_geo_tag",
@@ -124,6 +127,7 @@ GEO_TAG: Operation[media.GeoTagResultData] = Operation(
     ),
     results=(Result(status=200, type="media.GeoTagResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET: Operation[media.GetResultData] = Operation(
     operation_id="get_services_media_by_id",
@@ -136,6 +140,7 @@ GET: Operation[media.GetResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="media.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_MAIN: Operation[media.GetMainResultData | None] = Operation(
     operation_id="get_services_media_entity_by_entity_type_by_entity_id_media_main",
@@ -151,6 +156,7 @@ GET_MAIN: Operation[media.GetMainResultData | None] = Operation(
     ),
     results=(Result(status=200, type="media.GetMainResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_THUMBNAILS: Operation[media.GetThumbnailsResultData] = Operation(
     operation_id="get_services_media_by_id_thumbnails",
@@ -163,6 +169,7 @@ GET_THUMBNAILS: Operation[media.GetThumbnailsResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="media.GetThumbnailsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[media.ListResultData]] = Operation(
     operation_id="get_services_media",
@@ -174,6 +181,7 @@ LIST: Operation[list_[media.ListResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="media.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data", total="total"),
 )
 LIST_ENTITY_MEDIA: Operation[list_[media.ListEntityMediaResultData]] = Operation(
@@ -190,6 +198,7 @@ LIST_ENTITY_MEDIA: Operation[list_[media.ListEntityMediaResultData]] = Operation
     ),
     results=(Result(status=200, type="media.ListEntityMediaResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_LINKS: Operation[media.ListLinksResultData] = Operation(
@@ -203,6 +212,7 @@ LIST_LINKS: Operation[media.ListLinksResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="media.ListLinksResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST_VERSIONS: Operation[list_[media.ListVersionsResultData]] = Operation(
     operation_id="get_services_media_by_id_versions",
@@ -215,6 +225,7 @@ LIST_VERSIONS: Operation[list_[media.ListVersionsResultData]] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="media.ListVersionsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 REGENERATE_THUMBNAILS: Operation[media.RegenerateThumbnailsResultData] = Operation(
@@ -237,6 +248,7 @@ REGENERATE_THUMBNAILS: Operation[media.RegenerateThumbnailsResultData] = Operati
         Result(status=200, type="media.RegenerateThumbnailsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 REORDER: Operation[list_[media.ReorderResultData]] = Operation(
     operation_id="put_services_media_entity_by_entity_type_by_entity_id_media_reorder",
@@ -268,6 +280,7 @@ REORDER: Operation[list_[media.ReorderResultData]] = Operation(
     ),
     results=(Result(status=200, type="media.ReorderResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 REPLACE: Operation[media.ReplaceResultData] = Operation(
@@ -299,6 +312,7 @@ REPLACE: Operation[media.ReplaceResultData] = Operation(
     ),
     results=(Result(status=200, type="media.ReplaceResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_MAIN: Operation[media.UpdateMainResultData] = Operation(
     operation_id="patch_services_media_entity_by_entity_type_by_entity_id_media_by_link_id_main",
@@ -315,6 +329,7 @@ UPDATE_MAIN: Operation[media.UpdateMainResultData] = Operation(
     ),
     results=(Result(status=200, type="media.UpdateMainResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPLOAD: Operation[media.UploadResultData] = Operation(
     operation_id="post_services_media_upload",
@@ -333,6 +348,7 @@ UPLOAD: Operation[media.UploadResultData] = Operation(
     ),
     results=(Result(status=201, type="media.UploadResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -30,6 +30,7 @@ CANCEL: Operation[messaging.CancelResultData | None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="messaging.CancelResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 409, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 409, 500)),),
 )
 CREATE_TEMPLATE: Operation[messaging.CreateTemplateResultData | None] = Operation(
     operation_id="post_services_messaging_templates",
@@ -63,6 +64,7 @@ CREATE_TEMPLATE: Operation[messaging.CreateTemplateResultData | None] = Operatio
     ),
     results=(Result(status=200, type="messaging.CreateTemplateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 409, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 409, 500)),),
 )
 DELETE_RATE_LIMITS_CONFIG: Operation[None] = Operation(
     operation_id="delete_services_messaging_rate_limits_config",
@@ -74,6 +76,7 @@ DELETE_RATE_LIMITS_CONFIG: Operation[None] = Operation(
     models=MODELS,
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_TEMPLATE: Operation[None] = Operation(
     operation_id="delete_services_messaging_templates_by_id",
@@ -86,6 +89,7 @@ DELETE_TEMPLATE: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_RATE_LIMITS: Operation[messaging.GetRateLimitsResultData | None] = Operation(
     operation_id="get_services_messaging_rate_limits",
@@ -97,6 +101,7 @@ GET_RATE_LIMITS: Operation[messaging.GetRateLimitsResultData | None] = Operation
     models=MODELS,
     results=(Result(status=200, type="messaging.GetRateLimitsResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 GET_RATE_LIMITS_CONFIG: Operation[messaging.GetRateLimitsConfigResultData] = Operation(
     operation_id="get_services_messaging_rate_limits_config",
@@ -110,6 +115,7 @@ GET_RATE_LIMITS_CONFIG: Operation[messaging.GetRateLimitsConfigResultData] = Ope
         Result(status=200, type="messaging.GetRateLimitsConfigResult", content_type="application/json", data="data"),
     ),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 GET_STATS: Operation[messaging.GetStatsResultData | None] = Operation(
     operation_id="get_services_messaging_stats",
@@ -121,6 +127,7 @@ GET_STATS: Operation[messaging.GetStatsResultData | None] = Operation(
     models=MODELS,
     results=(Result(status=200, type="messaging.GetStatsResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 GET_STATUS: Operation[messaging.GetStatusResultData | None] = Operation(
     operation_id="get_services_messaging_by_id_status",
@@ -133,6 +140,7 @@ GET_STATUS: Operation[messaging.GetStatusResultData | None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="messaging.GetStatusResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 LIST_PROVIDER_LOGS: Operation[list[messaging.ListProviderLogsResultData]] = Operation(
     operation_id="get_services_messaging_by_id_provider_logs",
@@ -147,6 +155,7 @@ LIST_PROVIDER_LOGS: Operation[list[messaging.ListProviderLogsResultData]] = Oper
         Result(status=200, type="messaging.ListProviderLogsResult", content_type="application/json", data="data"),
     ),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
     paging=Paging(items="data"),
 )
 LIST_RECENT: Operation[list[messaging.ListRecentResultData]] = Operation(
@@ -159,6 +168,7 @@ LIST_RECENT: Operation[list[messaging.ListRecentResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="messaging.ListRecentResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
     paging=Paging(items="data"),
 )
 LIST_TEMPLATES: Operation[list[messaging.ListTemplatesResultData]] = Operation(
@@ -171,6 +181,7 @@ LIST_TEMPLATES: Operation[list[messaging.ListTemplatesResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="messaging.ListTemplatesResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
     paging=Paging(items="data"),
 )
 PREVIEW: Operation[messaging.PreviewResultData | None] = Operation(
@@ -193,6 +204,7 @@ PREVIEW: Operation[messaging.PreviewResultData | None] = Operation(
     ),
     results=(Result(status=200, type="messaging.PreviewResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 500)),),
 )
 REPLACE_RATE_LIMITS_CONFIG: Operation[messaging.ReplaceRateLimitsConfigResultData] = Operation(
     operation_id="put_services_messaging_rate_limits_config",
@@ -233,6 +245,7 @@ REPLACE_RATE_LIMITS_CONFIG: Operation[messaging.ReplaceRateLimitsConfigResultDat
         ),
     ),
     errors=(400, 401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 500)),),
 )
 REPLACE_TEMPLATE: Operation[messaging.ReplaceTemplateResultData | None] = Operation(
     operation_id="put_services_messaging_templates_by_id",
@@ -257,6 +270,7 @@ REPLACE_TEMPLATE: Operation[messaging.ReplaceTemplateResultData | None] = Operat
     ),
     results=(Result(status=200, type="messaging.ReplaceTemplateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 500)),),
 )
 RETRY: Operation[messaging.RetryResultData | None] = Operation(
     operation_id="post_services_messaging_by_id_retry",
@@ -269,6 +283,7 @@ RETRY: Operation[messaging.RetryResultData | None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="messaging.RetryResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 409, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 409, 500)),),
 )
 SEND: Operation[messaging.SendResultData | None] = Operation(
     operation_id="post_services_messaging_send",
@@ -318,6 +333,7 @@ SEND: Operation[messaging.SendResultData | None] = Operation(
     ),
     results=(Result(status=200, type="messaging.SendResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 500)),),
 )
 
 

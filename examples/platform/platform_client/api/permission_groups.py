@@ -41,6 +41,7 @@ CREATE: Operation[permission_groups.CreateResultData] = Operation(
     ),
     results=(Result(status=201, type="permission_groups.CreateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_groups_by_id",
@@ -53,6 +54,7 @@ DELETE: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 EXPORT: Operation[bytes] = Operation(
     operation_id="get_secure_groups_export",
@@ -64,6 +66,7 @@ EXPORT: Operation[bytes] = Operation(
     models=MODELS,
     results=(Result(status=200, type="bytes", content_type="application/octet-stream"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 GET: Operation[permission_groups.GetResultData] = Operation(
     operation_id="get_secure_groups_by_id",
@@ -76,6 +79,7 @@ GET: Operation[permission_groups.GetResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="permission_groups.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 IMPORT_: Operation[permission_groups.ImportResultData] = Operation(
     operation_id="post_secure_groups_import",
@@ -94,6 +98,7 @@ IMPORT_: Operation[permission_groups.ImportResultData] = Operation(
     ),
     results=(Result(status=200, type="permission_groups.ImportResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 LIST: Operation[list_[permission_groups.ListResultData]] = Operation(
     operation_id="get_secure_groups",
@@ -109,6 +114,7 @@ LIST: Operation[list_[permission_groups.ListResultData]] = Operation(
     ),
     results=(Result(status=200, type="permission_groups.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="pagination.total", has_more="pagination.hasMore"),
 )
 REPLACE: Operation[permission_groups.ReplaceResultData] = Operation(
@@ -133,6 +139,7 @@ REPLACE: Operation[permission_groups.ReplaceResultData] = Operation(
     ),
     results=(Result(status=200, type="permission_groups.ReplaceResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

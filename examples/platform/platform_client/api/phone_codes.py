@@ -30,6 +30,7 @@ GET: Operation[phone_codes.GetResultData] = Operation(
     parameters=(Parameter(name="country", wire="country", where="path", type="str", required=True),),
     results=(Result(status=200, type="phone_codes.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[phone_codes.ListResultData]] = Operation(
     operation_id="get_public_phone_codes",
@@ -42,6 +43,7 @@ LIST: Operation[list_[phone_codes.ListResultData]] = Operation(
     secured=False,
     results=(Result(status=200, type="phone_codes.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 SEARCH: Operation[list_[phone_codes.SearchResultData]] = Operation(
@@ -55,6 +57,7 @@ SEARCH: Operation[list_[phone_codes.SearchResultData]] = Operation(
     secured=False,
     results=(Result(status=200, type="phone_codes.SearchResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 

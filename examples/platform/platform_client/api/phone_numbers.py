@@ -33,6 +33,7 @@ FIND_REGION: Operation[phone_numbers.FindRegionResultData] = Operation(
     ),
     results=(Result(status=200, type="phone_numbers.FindRegionResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 FORMAT: Operation[phone_numbers.FormatResultData] = Operation(
     operation_id="post_public_phone_format",
@@ -63,6 +64,7 @@ FORMAT: Operation[phone_numbers.FormatResultData] = Operation(
     ),
     results=(Result(status=200, type="phone_numbers.FormatResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_CALLING_CODE: Operation[phone_numbers.GetCallingCodeResultData] = Operation(
     operation_id="get_public_phone_calling_code_by_country_code",
@@ -78,6 +80,7 @@ GET_CALLING_CODE: Operation[phone_numbers.GetCallingCodeResultData] = Operation(
         Result(status=200, type="phone_numbers.GetCallingCodeResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_COUNTRIES: Operation[phone_numbers.GetCountriesResultData] = Operation(
     operation_id="get_public_phone_countries",
@@ -92,6 +95,7 @@ GET_COUNTRIES: Operation[phone_numbers.GetCountriesResultData] = Operation(
         Result(status=200, type="phone_numbers.GetCountriesResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 PARSE: Operation[phone_numbers.ParseResultData] = Operation(
     operation_id="post_public_phone_parse",
@@ -114,6 +118,7 @@ PARSE: Operation[phone_numbers.ParseResultData] = Operation(
     ),
     results=(Result(status=200, type="phone_numbers.ParseResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 VALIDATE: Operation[phone_numbers.ValidateResultData] = Operation(
     operation_id="post_public_phone_validate",
@@ -136,6 +141,7 @@ VALIDATE: Operation[phone_numbers.ValidateResultData] = Operation(
     ),
     results=(Result(status=200, type="phone_numbers.ValidateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -26,6 +26,7 @@ GET_QR: Operation[bytes] = Operation(
         Result(status=200, type="bytes", content_type="image/svg+xml"),
     ),
     errors=(400, 401, 403, 404, 422, 429, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 429, 500)),),
 )
 
 

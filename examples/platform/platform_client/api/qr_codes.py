@@ -64,6 +64,7 @@ CREATE: Operation[qr_codes.CreateResultData] = Operation(
     ),
     results=(Result(status=201, type="qr_codes.CreateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 CREATE_LINK: Operation[qr_codes.CreateLinkResultData] = Operation(
     operation_id="post_secure_qr_codes_by_uuid_links",
@@ -96,6 +97,7 @@ CREATE_LINK: Operation[qr_codes.CreateLinkResultData] = Operation(
     ),
     results=(Result(status=201, type="qr_codes.CreateLinkResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_qr_codes_by_uuid",
@@ -108,6 +110,7 @@ DELETE: Operation[None] = Operation(
     parameters=(Parameter(name="uuid", wire="uuid", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_LINK: Operation[None] = Operation(
     operation_id="delete_secure_qr_codes_by_uuid_links_by_link_id",
@@ -123,6 +126,7 @@ DELETE_LINK: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DOWNLOAD: Operation[bytes] = Operation(
     operation_id="get_secure_qr_codes_by_uuid_download",
@@ -138,6 +142,7 @@ DOWNLOAD: Operation[bytes] = Operation(
         Result(status=200, type="bytes", content_type="image/svg+xml"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET: Operation[qr_codes.GetResultData] = Operation(
     operation_id="get_secure_qr_codes_by_uuid",
@@ -150,6 +155,7 @@ GET: Operation[qr_codes.GetResultData] = Operation(
     parameters=(Parameter(name="uuid", wire="uuid", where="path", type="str", required=True),),
     results=(Result(status=200, type="qr_codes.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[qr_codes.ListResultData]] = Operation(
     operation_id="get_secure_qr_codes",
@@ -165,6 +171,7 @@ LIST: Operation[list_[qr_codes.ListResultData]] = Operation(
     ),
     results=(Result(status=200, type="qr_codes.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="pagination.total"),
 )
 LIST_LINKS: Operation[list_[qr_codes.ListLinksResultData]] = Operation(
@@ -178,6 +185,7 @@ LIST_LINKS: Operation[list_[qr_codes.ListLinksResultData]] = Operation(
     parameters=(Parameter(name="uuid", wire="uuid", where="path", type="str", required=True),),
     results=(Result(status=200, type="qr_codes.ListLinksResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_VERSIONS: Operation[list_[qr_codes.ListVersionsResultData]] = Operation(
@@ -191,6 +199,7 @@ LIST_VERSIONS: Operation[list_[qr_codes.ListVersionsResultData]] = Operation(
     parameters=(Parameter(name="uuid", wire="uuid", where="path", type="str", required=True),),
     results=(Result(status=200, type="qr_codes.ListVersionsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 REGENERATE: Operation[qr_codes.RegenerateResultData] = Operation(
@@ -211,6 +220,7 @@ REGENERATE: Operation[qr_codes.RegenerateResultData] = Operation(
     ),
     results=(Result(status=200, type="qr_codes.RegenerateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE: Operation[qr_codes.UpdateResultData] = Operation(
     operation_id="patch_secure_qr_codes_by_uuid",
@@ -257,6 +267,7 @@ UPDATE: Operation[qr_codes.UpdateResultData] = Operation(
     ),
     results=(Result(status=200, type="qr_codes.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -48,6 +48,7 @@ CREATE_CHANNEL: Operation[realtime.CreateChannelResultData] = Operation(
     ),
     results=(Result(status=200, type="realtime.CreateChannelResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 409, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 409, 500)),),
 )
 DELETE_CHANNEL: Operation[None] = Operation(
     operation_id="delete_services_realtime_channels_by_id",
@@ -60,6 +61,7 @@ DELETE_CHANNEL: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_CHANNEL: Operation[realtime.GetChannelResultData] = Operation(
     operation_id="get_services_realtime_channels_by_id",
@@ -72,6 +74,7 @@ GET_CHANNEL: Operation[realtime.GetChannelResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="realtime.GetChannelResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 LIST_CHANNELS: Operation[list[realtime.ListChannelsResultData]] = Operation(
     operation_id="get_services_realtime_channels",
@@ -83,6 +86,7 @@ LIST_CHANNELS: Operation[list[realtime.ListChannelsResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="realtime.ListChannelsResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
     paging=Paging(items="data"),
 )
 

@@ -28,6 +28,7 @@ LIST_MISSED: Operation[list[realtime_events.ListMissedResultData]] = Operation(
         Result(status=200, type="realtime_events.ListMissedResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 500)),),
     paging=Paging(items="data"),
 )
 

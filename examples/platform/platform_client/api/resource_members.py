@@ -40,6 +40,7 @@ CREATE: Operation[Any] = Operation(
     ),
     results=(Result(status=200, type="resource_members.CreateResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_resources_by_id_members_by_user_id",
@@ -55,6 +56,7 @@ DELETE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[resource_members.ListResultData]] = Operation(
     operation_id="get_secure_resources_by_id_members",
@@ -67,6 +69,7 @@ LIST: Operation[list_[resource_members.ListResultData]] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="resource_members.ListResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
     paging=Paging(items="data"),
 )
 

@@ -31,6 +31,7 @@ APPROVE: Operation[resource_move_requests.ApproveResultData] = Operation(
         Result(status=200, type="resource_move_requests.ApproveResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 CREATE: Operation[resource_move_requests.CreateResultData] = Operation(
     operation_id="post_secure_resources_by_id_move",
@@ -62,6 +63,7 @@ CREATE: Operation[resource_move_requests.CreateResultData] = Operation(
         Result(status=201, type="resource_move_requests.CreateResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_resources_resource_requests_by_id",
@@ -74,6 +76,7 @@ DELETE: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[resource_move_requests.ListResultData]] = Operation(
     operation_id="get_secure_resources_resource_requests",
@@ -87,6 +90,7 @@ LIST: Operation[list_[resource_move_requests.ListResultData]] = Operation(
         Result(status=200, type="resource_move_requests.ListResult", content_type="application/json", data="data"),
     ),
     errors=(401, 403, 422, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 422, 500)),),
     paging=Paging(items="data"),
 )
 REJECT: Operation[resource_move_requests.RejectResultData] = Operation(
@@ -119,6 +123,7 @@ REJECT: Operation[resource_move_requests.RejectResultData] = Operation(
         Result(status=200, type="resource_move_requests.RejectResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

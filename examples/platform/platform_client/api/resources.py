@@ -76,6 +76,7 @@ CREATE: Operation[resources.CreateResultData] = Operation(
     ),
     results=(Result(status=201, type="resources.CreateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 422, 500)),),
 )
 CREATE_CATEGORY: Operation[resources.CreateCategoryResultData] = Operation(
     operation_id="post_secure_resources_by_id_categories",
@@ -97,6 +98,7 @@ CREATE_CATEGORY: Operation[resources.CreateCategoryResultData] = Operation(
     ),
     results=(Result(status=200, type="resources.CreateCategoryResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 500)),),
 )
 CREATE_TAG: Operation[resources.CreateTagResultData] = Operation(
     operation_id="post_secure_resources_by_id_tags",
@@ -126,6 +128,7 @@ CREATE_TAG: Operation[resources.CreateTagResultData] = Operation(
     ),
     results=(Result(status=200, type="resources.CreateTagResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_resources_by_id",
@@ -138,6 +141,7 @@ DELETE: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_CATEGORY: Operation[None] = Operation(
     operation_id="delete_secure_resources_by_id_categories_by_category_id",
@@ -153,6 +157,7 @@ DELETE_CATEGORY: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_TAG: Operation[None] = Operation(
     operation_id="delete_secure_resources_by_id_tags_by_tag_id",
@@ -168,6 +173,7 @@ DELETE_TAG: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DETACH: Operation[resources.DetachResultData] = Operation(
     operation_id="post_secure_resources_by_id_detach",
@@ -180,6 +186,7 @@ DETACH: Operation[resources.DetachResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="resources.DetachResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 EXPORT: Operation[bytes] = Operation(
     operation_id="get_secure_resources_export",
@@ -191,6 +198,7 @@ EXPORT: Operation[bytes] = Operation(
     models=MODELS,
     results=(Result(status=200, type="bytes", content_type="application/octet-stream"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 GET: Operation[resources.GetResultData] = Operation(
     operation_id="get_secure_resources_by_id",
@@ -203,6 +211,7 @@ GET: Operation[resources.GetResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="resources.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 IMPORT_: Operation[resources.ImportResultData] = Operation(
     operation_id="post_secure_resources_import",
@@ -221,6 +230,7 @@ IMPORT_: Operation[resources.ImportResultData] = Operation(
     ),
     results=(Result(status=200, type="resources.ImportResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 LIST: Operation[list_[resources.ListResultData]] = Operation(
     operation_id="get_secure_resources",
@@ -236,6 +246,7 @@ LIST: Operation[list_[resources.ListResultData]] = Operation(
     ),
     results=(Result(status=200, type="resources.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="pagination.total", has_more="pagination.hasMore"),
 )
 LIST_CATEGORIES: Operation[list_[resources.ListCategoriesResultData]] = Operation(
@@ -249,6 +260,7 @@ LIST_CATEGORIES: Operation[list_[resources.ListCategoriesResultData]] = Operatio
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="resources.ListCategoriesResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 500)),),
     paging=Paging(items="data", total="total"),
 )
 LIST_NEARBY: Operation[list_[resources.ListNearbyResultData]] = Operation(
@@ -265,6 +277,7 @@ LIST_NEARBY: Operation[list_[resources.ListNearbyResultData]] = Operation(
     ),
     results=(Result(status=200, type="resources.ListNearbyResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="pagination.total", has_more="pagination.hasMore"),
 )
 LIST_TAGS: Operation[list_[resources.ListTagsResultData]] = Operation(
@@ -278,6 +291,7 @@ LIST_TAGS: Operation[list_[resources.ListTagsResultData]] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="resources.ListTagsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 500)),),
     paging=Paging(items="data", total="total"),
 )
 MOVE_TO_TOP: Operation[resources.MoveToTopResultData] = Operation(
@@ -291,6 +305,7 @@ MOVE_TO_TOP: Operation[resources.MoveToTopResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="resources.MoveToTopResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 RESET_VISIT_METRICS: Operation[resources.ResetVisitMetricsResultData] = Operation(
     operation_id="post_secure_resources_by_id_visit_metrics_reset",
@@ -312,6 +327,7 @@ RESET_VISIT_METRICS: Operation[resources.ResetVisitMetricsResultData] = Operatio
         Result(status=200, type="resources.ResetVisitMetricsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 TRACK_VISIT_METRICS: Operation[resources.TrackVisitMetricsResultData] = Operation(
     operation_id="post_secure_resources_by_id_visit_metrics_track",
@@ -326,6 +342,7 @@ TRACK_VISIT_METRICS: Operation[resources.TrackVisitMetricsResultData] = Operatio
         Result(status=200, type="resources.TrackVisitMetricsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE: Operation[resources.UpdateResultData] = Operation(
     operation_id="patch_secure_resources_by_id",
@@ -382,6 +399,7 @@ UPDATE: Operation[resources.UpdateResultData] = Operation(
     ),
     results=(Result(status=200, type="resources.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_PROMOTION: Operation[resources.UpdatePromotionResultData] = Operation(
     operation_id="patch_secure_resources_by_id_promotion",
@@ -419,6 +437,7 @@ UPDATE_PROMOTION: Operation[resources.UpdatePromotionResultData] = Operation(
     ),
     results=(Result(status=200, type="resources.UpdatePromotionResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

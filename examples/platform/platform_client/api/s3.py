@@ -83,6 +83,7 @@ CREATE: Operation[s3.CreateResultData] = Operation(
     ),
     results=(Result(status=201, type="s3.CreateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_storage_s3_by_id",
@@ -95,6 +96,7 @@ DELETE: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET: Operation[s3.GetResultData] = Operation(
     operation_id="get_secure_storage_s3_by_id",
@@ -107,6 +109,7 @@ GET: Operation[s3.GetResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="s3.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_COST_ESTIMATE: Operation[s3.GetCostEstimateResultData | None] = Operation(
     operation_id="get_secure_storage_s3_cost_estimate",
@@ -118,6 +121,7 @@ GET_COST_ESTIMATE: Operation[s3.GetCostEstimateResultData | None] = Operation(
     models=MODELS,
     results=(Result(status=200, type="s3.GetCostEstimateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[s3.ListResultData]] = Operation(
     operation_id="get_secure_storage_s3",
@@ -129,6 +133,7 @@ LIST: Operation[list_[s3.ListResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="s3.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_ENCRYPTION_TYPES: Operation[list_[s3.ListEncryptionTypesResultData]] = Operation(
@@ -141,6 +146,7 @@ LIST_ENCRYPTION_TYPES: Operation[list_[s3.ListEncryptionTypesResultData]] = Oper
     models=MODELS,
     results=(Result(status=200, type="s3.ListEncryptionTypesResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_METRICS: Operation[list_[s3.ListMetricsResultData]] = Operation(
@@ -154,6 +160,7 @@ LIST_METRICS: Operation[list_[s3.ListMetricsResultData]] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="s3.ListMetricsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_REGIONS: Operation[list_[s3.ListRegionsResultData]] = Operation(
@@ -166,6 +173,7 @@ LIST_REGIONS: Operation[list_[s3.ListRegionsResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="s3.ListRegionsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_ROTATION_HISTORY: Operation[list_[s3.ListRotationHistoryResultData]] = Operation(
@@ -179,6 +187,7 @@ LIST_ROTATION_HISTORY: Operation[list_[s3.ListRotationHistoryResultData]] = Oper
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="s3.ListRotationHistoryResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 ROTATE_CREDENTIALS: Operation[s3.RotateCredentialsResultData | None] = Operation(
@@ -223,6 +232,7 @@ ROTATE_CREDENTIALS: Operation[s3.RotateCredentialsResultData | None] = Operation
     ),
     results=(Result(status=200, type="s3.RotateCredentialsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 TEST: Operation[s3.TestResultData | None] = Operation(
     operation_id="post_secure_storage_s3_by_id_test",
@@ -235,6 +245,7 @@ TEST: Operation[s3.TestResultData | None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="s3.TestResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE: Operation[s3.UpdateResultData] = Operation(
     operation_id="patch_secure_storage_s3_by_id",
@@ -290,6 +301,7 @@ UPDATE: Operation[s3.UpdateResultData] = Operation(
     ),
     results=(Result(status=200, type="s3.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -21,6 +21,7 @@ ALL: Operation[None] = Operation(
     parameters=(Parameter(name="query", wire="query", where="query", type="str"),),
     results=(Result(status=200, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

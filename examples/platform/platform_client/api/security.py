@@ -40,6 +40,7 @@ BLACKLIST_IP: Operation[security.BlacklistIpResultData | None] = Operation(
     ),
     results=(Result(status=201, type="security.BlacklistIpResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 CREATE_CSRF_TOKEN: Operation[security.CreateCsrfTokenResultData | None] = Operation(
     operation_id="post_secure_security_csrf_token",
@@ -51,6 +52,7 @@ CREATE_CSRF_TOKEN: Operation[security.CreateCsrfTokenResultData | None] = Operat
     models=MODELS,
     results=(Result(status=200, type="security.CreateCsrfTokenResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_BLACKLISTED_IP: Operation[security.GetBlacklistedIpResultData | None] = Operation(
     operation_id="get_system_security_ip_blacklist_by_id",
@@ -63,6 +65,7 @@ GET_BLACKLISTED_IP: Operation[security.GetBlacklistedIpResultData | None] = Oper
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="security.GetBlacklistedIpResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_CONFIG: Operation[dict[str, Any] | None] = Operation(
     operation_id="get_secure_security_config",
@@ -74,6 +77,7 @@ GET_CONFIG: Operation[dict[str, Any] | None] = Operation(
     models=MODELS,
     results=(Result(status=200, type="security.GetConfigResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST_BLACKLISTED_IPS: Operation[security.ListBlacklistedIpsResultData | None] = Operation(
     operation_id="get_system_security_ip_blacklist",
@@ -87,6 +91,7 @@ LIST_BLACKLISTED_IPS: Operation[security.ListBlacklistedIpsResultData | None] = 
         Result(status=200, type="security.ListBlacklistedIpsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UNBLACKLIST_IP: Operation[None] = Operation(
     operation_id="delete_system_security_ip_blacklist_by_id",
@@ -99,6 +104,7 @@ UNBLACKLIST_IP: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_BLACKLISTED_IP: Operation[security.UpdateBlacklistedIpResultData | None] = Operation(
     operation_id="patch_system_security_ip_blacklist_by_id",
@@ -123,6 +129,7 @@ UPDATE_BLACKLISTED_IP: Operation[security.UpdateBlacklistedIpResultData | None] 
         Result(status=200, type="security.UpdateBlacklistedIpResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_CONFIG: Operation[dict[str, Any] | None] = Operation(
     operation_id="patch_secure_security_config",
@@ -167,6 +174,7 @@ UPDATE_CONFIG: Operation[dict[str, Any] | None] = Operation(
     ),
     results=(Result(status=200, type="security.UpdateConfigResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

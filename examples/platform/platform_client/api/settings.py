@@ -20,6 +20,7 @@ GET: Operation[None] = Operation(
     models=MODELS,
     results=(Result(status=200, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

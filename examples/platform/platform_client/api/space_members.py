@@ -39,6 +39,7 @@ CREATE: Operation[space_members.CreateResultData] = Operation(
     ),
     results=(Result(status=201, type="space_members.CreateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_spaces_by_id_members_by_user_id",
@@ -54,6 +55,7 @@ DELETE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[space_members.ListResultData]] = Operation(
     operation_id="get_secure_spaces_by_id_members",
@@ -66,6 +68,7 @@ LIST: Operation[list_[space_members.ListResultData]] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="space_members.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 

@@ -76,6 +76,7 @@ CREATE: Operation[spaces.CreateResultData] = Operation(
     ),
     results=(Result(status=201, type="spaces.CreateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 CREATE_CATEGORY: Operation[spaces.CreateCategoryResultData] = Operation(
     operation_id="post_secure_spaces_by_id_categories",
@@ -97,6 +98,7 @@ CREATE_CATEGORY: Operation[spaces.CreateCategoryResultData] = Operation(
     ),
     results=(Result(status=200, type="spaces.CreateCategoryResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 CREATE_TAG: Operation[spaces.CreateTagResultData] = Operation(
     operation_id="post_secure_spaces_by_id_tags",
@@ -126,6 +128,7 @@ CREATE_TAG: Operation[spaces.CreateTagResultData] = Operation(
     ),
     results=(Result(status=200, type="spaces.CreateTagResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_spaces_by_id",
@@ -138,6 +141,7 @@ DELETE: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_CATEGORY: Operation[None] = Operation(
     operation_id="delete_secure_spaces_by_id_categories_by_category_id",
@@ -153,6 +157,7 @@ DELETE_CATEGORY: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_TAG: Operation[None] = Operation(
     operation_id="delete_secure_spaces_by_id_tags_by_tag_id",
@@ -168,6 +173,7 @@ DELETE_TAG: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 EXPORT: Operation[bytes] = Operation(
     operation_id="get_secure_spaces_export",
@@ -179,6 +185,7 @@ EXPORT: Operation[bytes] = Operation(
     models=MODELS,
     results=(Result(status=200, type="bytes", content_type="application/octet-stream"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET: Operation[spaces.GetResultData] = Operation(
     operation_id="get_secure_spaces_by_id",
@@ -191,6 +198,7 @@ GET: Operation[spaces.GetResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="spaces.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 IMPORT_: Operation[spaces.ImportResultData] = Operation(
     operation_id="post_secure_spaces_import",
@@ -209,6 +217,7 @@ IMPORT_: Operation[spaces.ImportResultData] = Operation(
     ),
     results=(Result(status=200, type="spaces.ImportResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[spaces.ListResultData]] = Operation(
     operation_id="get_secure_spaces",
@@ -224,6 +233,7 @@ LIST: Operation[list_[spaces.ListResultData]] = Operation(
     ),
     results=(Result(status=200, type="spaces.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="pagination.total", has_more="pagination.hasMore"),
 )
 LIST_CATEGORIES: Operation[list_[spaces.ListCategoriesResultData]] = Operation(
@@ -237,6 +247,7 @@ LIST_CATEGORIES: Operation[list_[spaces.ListCategoriesResultData]] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="spaces.ListCategoriesResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data", total="total"),
 )
 LIST_TAGS: Operation[list_[spaces.ListTagsResultData]] = Operation(
@@ -250,6 +261,7 @@ LIST_TAGS: Operation[list_[spaces.ListTagsResultData]] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="spaces.ListTagsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data", total="total"),
 )
 MOVE_TO_TOP: Operation[spaces.MoveToTopResultData] = Operation(
@@ -263,6 +275,7 @@ MOVE_TO_TOP: Operation[spaces.MoveToTopResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="spaces.MoveToTopResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 RESET_VISIT_METRICS: Operation[spaces.ResetVisitMetricsResultData] = Operation(
     operation_id="post_secure_spaces_by_id_visit_metrics_reset",
@@ -282,6 +295,7 @@ RESET_VISIT_METRICS: Operation[spaces.ResetVisitMetricsResultData] = Operation(
     ),
     results=(Result(status=200, type="spaces.ResetVisitMetricsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE: Operation[spaces.UpdateResultData] = Operation(
     operation_id="patch_secure_spaces_by_id",
@@ -338,6 +352,7 @@ UPDATE: Operation[spaces.UpdateResultData] = Operation(
     ),
     results=(Result(status=200, type="spaces.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_PROMOTION: Operation[spaces.UpdatePromotionResultData] = Operation(
     operation_id="patch_secure_spaces_by_id_promotion",
@@ -375,6 +390,7 @@ UPDATE_PROMOTION: Operation[spaces.UpdatePromotionResultData] = Operation(
     ),
     results=(Result(status=200, type="spaces.UpdatePromotionResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

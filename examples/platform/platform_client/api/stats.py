@@ -25,6 +25,7 @@ GET_COUNTS: Operation[stats.GetCountsResultData] = Operation(
     models=MODELS,
     results=(Result(status=200, type="stats.GetCountsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -85,6 +85,7 @@ CREATE_BUCKET: Operation[storage.CreateBucketResultData] = Operation(
     ),
     results=(Result(status=201, type="storage.CreateBucketResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 CREATE_BUCKET_FILE: Operation[storage.CreateBucketFileResultData | None] = Operation(
     operation_id="post_secure_storage_buckets_by_bucket_name_files",
@@ -104,6 +105,7 @@ CREATE_BUCKET_FILE: Operation[storage.CreateBucketFileResultData | None] = Opera
     ),
     results=(Result(status=200, type="storage.CreateBucketFileResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_BUCKET: Operation[None] = Operation(
     operation_id="delete_secure_storage_buckets_by_id",
@@ -116,6 +118,7 @@ DELETE_BUCKET: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_BUCKET_FILE: Operation[None] = Operation(
     operation_id="delete_secure_storage_buckets_by_bucket_name_files_by_path",
@@ -131,6 +134,7 @@ DELETE_BUCKET_FILE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_BUCKET: Operation[storage.GetBucketResultData] = Operation(
     operation_id="get_secure_storage_buckets_by_id",
@@ -143,6 +147,7 @@ GET_BUCKET: Operation[storage.GetBucketResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="storage.GetBucketResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_BUCKET_DOWNLOAD: Operation[bytes] = Operation(
     operation_id="get_secure_storage_buckets_by_bucket_name_download_by_path",
@@ -158,6 +163,7 @@ GET_BUCKET_DOWNLOAD: Operation[bytes] = Operation(
     ),
     results=(Result(status=200, type="bytes", content_type="application/octet-stream"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_BUCKET_THUMBNAIL: Operation[bytes] = Operation(
     operation_id="get_secure_storage_buckets_by_bucket_name_thumbnail_by_path",
@@ -173,6 +179,7 @@ GET_BUCKET_THUMBNAIL: Operation[bytes] = Operation(
     ),
     results=(Result(status=200, type="bytes", content_type="image/*"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_DISTRIBUTION_CONFIG: Operation[storage.GetDistributionConfigResultData | None] = Operation(
     operation_id="get_secure_storage_distribution_config",
@@ -186,6 +193,7 @@ GET_DISTRIBUTION_CONFIG: Operation[storage.GetDistributionConfigResultData | Non
         Result(status=200, type="storage.GetDistributionConfigResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_SYSTEM_STATUS: Operation[storage.GetSystemStatusResultData] = Operation(
     operation_id="get_secure_storage_system_status",
@@ -197,6 +205,7 @@ GET_SYSTEM_STATUS: Operation[storage.GetSystemStatusResultData] = Operation(
     models=MODELS,
     results=(Result(status=200, type="storage.GetSystemStatusResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST_BUCKET_FILES: Operation[list[storage.ListBucketFilesResultData]] = Operation(
     operation_id="get_secure_storage_buckets_by_bucket_name_files",
@@ -209,6 +218,7 @@ LIST_BUCKET_FILES: Operation[list[storage.ListBucketFilesResultData]] = Operatio
     parameters=(Parameter(name="bucket_name", wire="bucket_name", where="path", type="str", required=True),),
     results=(Result(status=200, type="storage.ListBucketFilesResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_BUCKETS: Operation[list[storage.ListBucketsResultData]] = Operation(
@@ -221,6 +231,7 @@ LIST_BUCKETS: Operation[list[storage.ListBucketsResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="storage.ListBucketsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_BUCKETS_PROVIDERS: Operation[list[storage.ListBucketsProvidersResultData]] = Operation(
@@ -235,6 +246,7 @@ LIST_BUCKETS_PROVIDERS: Operation[list[storage.ListBucketsProvidersResultData]] 
         Result(status=200, type="storage.ListBucketsProvidersResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_BUCKETS_PROVIDERS_STATS: Operation[list[storage.ListBucketsProvidersStatsResultData]] = Operation(
@@ -254,6 +266,7 @@ LIST_BUCKETS_PROVIDERS_STATS: Operation[list[storage.ListBucketsProvidersStatsRe
         ),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_POLICIES: Operation[list[storage.ListPoliciesResultData]] = Operation(
@@ -266,6 +279,7 @@ LIST_POLICIES: Operation[list[storage.ListPoliciesResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="storage.ListPoliciesResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 TEST_UPLOAD: Operation[storage.TestUploadResult] = Operation(
@@ -285,6 +299,7 @@ TEST_UPLOAD: Operation[storage.TestUploadResult] = Operation(
     ),
     results=(Result(status=200, type="storage.TestUploadResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_BUCKET: Operation[dict[str, Any] | None] = Operation(
     operation_id="patch_secure_storage_buckets_by_id",
@@ -325,6 +340,7 @@ UPDATE_BUCKET: Operation[dict[str, Any] | None] = Operation(
     ),
     results=(Result(status=200, type="storage.UpdateBucketResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_DISTRIBUTION_CONFIG: Operation[storage.UpdateDistributionConfigResultData | None] = Operation(
     operation_id="patch_secure_storage_distribution_config",
@@ -352,6 +368,7 @@ UPDATE_DISTRIBUTION_CONFIG: Operation[storage.UpdateDistributionConfigResultData
         Result(status=200, type="storage.UpdateDistributionConfigResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -27,6 +27,7 @@ ACKNOWLEDGE_DISPATCHER_ALERT: Operation[system.AcknowledgeDispatcherAlertResult]
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="system.AcknowledgeDispatcherAlertResult", content_type="application/json"),),
     errors=(401, 500, 503),
+    error_types=(("common.StandardErrorResponse", (401, 500, 503)),),
 )
 GET_DISPATCHER_HEALTH: Operation[system.GetDispatcherHealthResult] = Operation(
     operation_id="get_system_dispatcher_health",
@@ -48,6 +49,7 @@ GET_DISPATCHER_STATUS: Operation[system.GetDispatcherStatusResult] = Operation(
     models=MODELS,
     results=(Result(status=200, type="system.GetDispatcherStatusResult", content_type="application/json"),),
     errors=(401, 503),
+    error_types=(("common.StandardErrorResponse", (401, 503)),),
 )
 GET_HEALTH: Operation[system.GetHealthResult] = Operation(
     operation_id="get_system_health",
@@ -61,6 +63,7 @@ GET_HEALTH: Operation[system.GetHealthResult] = Operation(
     parameters=(Parameter(name="level", wire="level", where="query", type="str", enum=("basic", "ready", "full")),),
     results=(Result(status=200, type="system.GetHealthResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_IAM: Operation[system.GetIamResultData | None] = Operation(
     operation_id="get_secure_iam",
@@ -72,6 +75,7 @@ GET_IAM: Operation[system.GetIamResultData | None] = Operation(
     models=MODELS,
     results=(Result(status=200, type="system.GetIamResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_IAM_CAN: Operation[system.GetIamCanResult] = Operation(
     operation_id="get_secure_iam_can",
@@ -83,6 +87,7 @@ GET_IAM_CAN: Operation[system.GetIamCanResult] = Operation(
     models=MODELS,
     results=(Result(status=200, type="system.GetIamCanResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_INFO: Operation[system.GetInfoResult] = Operation(
     operation_id="get_system_info",
@@ -94,6 +99,7 @@ GET_INFO: Operation[system.GetInfoResult] = Operation(
     models=MODELS,
     results=(Result(status=200, type="system.GetInfoResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST_IAM_ME_PERMISSIONS: Operation[list[str]] = Operation(
     operation_id="get_secure_iam_me_permissions",
@@ -107,6 +113,7 @@ LIST_IAM_ME_PERMISSIONS: Operation[list[str]] = Operation(
         Result(status=200, type="system.ListIamMePermissionsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_IAM_ME_RESOURCES_MANAGEABLE: Operation[list[system.ListIamMeResourcesManageableResultData]] = Operation(
@@ -126,6 +133,7 @@ LIST_IAM_ME_RESOURCES_MANAGEABLE: Operation[list[system.ListIamMeResourcesManage
         ),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_IAM_ME_SPACES: Operation[list[system.ListIamMeSpacesResultData]] = Operation(
@@ -138,6 +146,7 @@ LIST_IAM_ME_SPACES: Operation[list[system.ListIamMeSpacesResultData]] = Operatio
     models=MODELS,
     results=(Result(status=200, type="system.ListIamMeSpacesResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_IAM_ME_SPACES_MANAGEABLE: Operation[list[system.ListIamMeSpacesManageableResultData]] = Operation(
@@ -152,6 +161,7 @@ LIST_IAM_ME_SPACES_MANAGEABLE: Operation[list[system.ListIamMeSpacesManageableRe
         Result(status=200, type="system.ListIamMeSpacesManageableResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 RUN_DISPATCHER: Operation[system.RunDispatcherResultData | None] = Operation(
@@ -164,6 +174,7 @@ RUN_DISPATCHER: Operation[system.RunDispatcherResultData | None] = Operation(
     models=MODELS,
     results=(Result(status=200, type="system.RunDispatcherResult", content_type="application/json", data="data"),),
     errors=(401, 500, 503),
+    error_types=(("common.StandardErrorResponse", (401, 500, 503)),),
 )
 
 

@@ -144,6 +144,7 @@ EXPORT: Operation[bytes] = Operation(
     models=MODELS,
     results=(Result(status=200, type="bytes", content_type="application/octet-stream"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 GET: Operation[tags.GetResultData] = Operation(
     operation_id="get_secure_taxonomy_tags_by_id",
@@ -173,6 +174,7 @@ IMPORT_: Operation[tags.ImportResultData] = Operation(
     ),
     results=(Result(status=200, type="tags.ImportResult", content_type="application/json", data="data"),),
     errors=(401, 403, 404, 500),
+    error_types=(("common.StandardErrorResponse", (401, 403, 404, 500)),),
 )
 LINK: Operation[tags.LinkResultData] = Operation(
     operation_id="post_secure_taxonomy_tags_link",
@@ -283,6 +285,7 @@ UNLINK: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_TRANSLATIONS: Operation[tags.UpdateTranslationsResultData] = Operation(
     operation_id="patch_secure_taxonomy_tags_by_id_translations",

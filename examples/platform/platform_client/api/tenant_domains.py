@@ -58,6 +58,7 @@ CREATE: Operation[tenant_domains.CreateResultData] = Operation(
     ),
     results=(Result(status=201, type="tenant_domains.CreateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_tenant_domains_by_id",
@@ -70,6 +71,7 @@ DELETE: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET: Operation[tenant_domains.GetResultData] = Operation(
     operation_id="get_secure_tenant_domains_by_id",
@@ -82,6 +84,7 @@ GET: Operation[tenant_domains.GetResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="tenant_domains.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_VERIFICATION_INSTRUCTIONS: Operation[tenant_domains.GetVerificationInstructionsResult] = Operation(
     operation_id="get_secure_tenant_domains_by_id_verification_instructions",
@@ -96,6 +99,7 @@ GET_VERIFICATION_INSTRUCTIONS: Operation[tenant_domains.GetVerificationInstructi
         Result(status=200, type="tenant_domains.GetVerificationInstructionsResult", content_type="application/json"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[tenant_domains.ListResultData]] = Operation(
     operation_id="get_secure_tenant_domains",
@@ -107,6 +111,7 @@ LIST: Operation[list_[tenant_domains.ListResultData]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="tenant_domains.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 UPDATE: Operation[tenant_domains.UpdateResultData] = Operation(
@@ -161,6 +166,7 @@ UPDATE: Operation[tenant_domains.UpdateResultData] = Operation(
     ),
     results=(Result(status=200, type="tenant_domains.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 VERIFY: Operation[tenant_domains.VerifyResult] = Operation(
     operation_id="post_secure_tenant_domains_by_id_verify",
@@ -173,6 +179,7 @@ VERIFY: Operation[tenant_domains.VerifyResult] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="tenant_domains.VerifyResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -29,6 +29,7 @@ GET_QUOTA_WARNINGS: Operation[tenant_metrics.GetQuotaWarningsResultData] = Opera
         Result(status=200, type="tenant_metrics.GetQuotaWarningsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_SNAPSHOT: Operation[tenant_metrics.GetSnapshotResultData] = Operation(
     operation_id="get_secure_tenants_by_id_metrics_snapshot",
@@ -43,6 +44,7 @@ GET_SNAPSHOT: Operation[tenant_metrics.GetSnapshotResultData] = Operation(
         Result(status=200, type="tenant_metrics.GetSnapshotResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST_DAILY: Operation[list[tenant_metrics.ListDailyResultData]] = Operation(
     operation_id="get_secure_tenants_by_id_metrics_daily",
@@ -55,6 +57,7 @@ LIST_DAILY: Operation[list[tenant_metrics.ListDailyResultData]] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="tenant_metrics.ListDailyResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_MONTHLY: Operation[list[tenant_metrics.ListMonthlyResultData]] = Operation(
@@ -70,6 +73,7 @@ LIST_MONTHLY: Operation[list[tenant_metrics.ListMonthlyResultData]] = Operation(
         Result(status=200, type="tenant_metrics.ListMonthlyResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 

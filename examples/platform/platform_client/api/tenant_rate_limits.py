@@ -63,6 +63,7 @@ CREATE: Operation[tenant_rate_limits.CreateResultData] = Operation(
     ),
     results=(Result(status=201, type="tenant_rate_limits.CreateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_tenants_by_id_rate_limits_by_limit_id",
@@ -78,6 +79,7 @@ DELETE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET: Operation[tenant_rate_limits.GetResultData] = Operation(
     operation_id="get_secure_tenants_by_id_rate_limits_by_limit_id",
@@ -93,6 +95,7 @@ GET: Operation[tenant_rate_limits.GetResultData] = Operation(
     ),
     results=(Result(status=200, type="tenant_rate_limits.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[tenant_rate_limits.ListResultData]] = Operation(
     operation_id="get_secure_tenants_by_id_rate_limits",
@@ -105,6 +108,7 @@ LIST: Operation[list_[tenant_rate_limits.ListResultData]] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="tenant_rate_limits.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 UPDATE: Operation[tenant_rate_limits.UpdateResultData] = Operation(
@@ -140,6 +144,7 @@ UPDATE: Operation[tenant_rate_limits.UpdateResultData] = Operation(
     ),
     results=(Result(status=200, type="tenant_rate_limits.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -29,6 +29,7 @@ GET: Operation[tenant_settings.GetResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="tenant_settings.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_CATEGORY: Operation[tenant_settings.GetCategoryResultData] = Operation(
     operation_id="get_secure_tenants_by_id_settings_by_category",
@@ -46,6 +47,7 @@ GET_CATEGORY: Operation[tenant_settings.GetCategoryResultData] = Operation(
         Result(status=200, type="tenant_settings.GetCategoryResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST_HISTORY: Operation[list[tenant_settings.ListHistoryResultData]] = Operation(
     operation_id="get_secure_tenants_by_id_settings_history",
@@ -60,6 +62,7 @@ LIST_HISTORY: Operation[list[tenant_settings.ListHistoryResultData]] = Operation
         Result(status=200, type="tenant_settings.ListHistoryResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 RESET: Operation[tenant_settings.ResetResultData] = Operation(
@@ -91,6 +94,7 @@ RESET: Operation[tenant_settings.ResetResultData] = Operation(
     ),
     results=(Result(status=200, type="tenant_settings.ResetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE: Operation[tenant_settings.UpdateResultData] = Operation(
     operation_id="patch_secure_tenants_by_id_settings_by_category",
@@ -113,6 +117,7 @@ UPDATE: Operation[tenant_settings.UpdateResultData] = Operation(
     ),
     results=(Result(status=200, type="tenant_settings.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -74,6 +74,7 @@ CREATE: Operation[tenants.CreateResultData] = Operation(
     ),
     results=(Result(status=201, type="tenants.CreateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 CREATE_DOMAIN: Operation[tenants.CreateDomainResultData] = Operation(
     operation_id="post_secure_tenants_by_id_domains",
@@ -113,6 +114,7 @@ CREATE_DOMAIN: Operation[tenants.CreateDomainResultData] = Operation(
     ),
     results=(Result(status=201, type="tenants.CreateDomainResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_tenants_by_id",
@@ -125,6 +127,7 @@ DELETE: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_DOMAIN: Operation[None] = Operation(
     operation_id="delete_secure_tenants_by_id_domains_by_domain_id",
@@ -140,6 +143,7 @@ DELETE_DOMAIN: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_STORAGE_CONFIG: Operation[None] = Operation(
     operation_id="delete_secure_tenants_by_id_storage_config",
@@ -152,6 +156,7 @@ DELETE_STORAGE_CONFIG: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET: Operation[tenants.GetResultData] = Operation(
     operation_id="get_secure_tenants_by_id",
@@ -164,6 +169,7 @@ GET: Operation[tenants.GetResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="tenants.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_DASHBOARD: Operation[tenants.GetDashboardResultData] = Operation(
     operation_id="get_secure_tenants_by_id_dashboard",
@@ -176,6 +182,7 @@ GET_DASHBOARD: Operation[tenants.GetDashboardResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="tenants.GetDashboardResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_DEVELOPER_CONFIG: Operation[None] = Operation(
     operation_id="get_secure_tenants_by_id_developer_config",
@@ -188,6 +195,7 @@ GET_DEVELOPER_CONFIG: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_DOMAIN: Operation[tenants.GetDomainResultData] = Operation(
     operation_id="get_secure_tenants_by_id_domains_by_domain_id",
@@ -203,6 +211,7 @@ GET_DOMAIN: Operation[tenants.GetDomainResultData] = Operation(
     ),
     results=(Result(status=200, type="tenants.GetDomainResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_DOMAIN_VERIFICATION_INSTRUCTIONS: Operation[tenants.GetDomainVerificationInstructionsResult] = Operation(
     operation_id="get_secure_tenants_by_id_domains_by_domain_id_verification_instructions",
@@ -220,6 +229,7 @@ GET_DOMAIN_VERIFICATION_INSTRUCTIONS: Operation[tenants.GetDomainVerificationIns
         Result(status=200, type="tenants.GetDomainVerificationInstructionsResult", content_type="application/json"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_ENV: Operation[str] = Operation(
     operation_id="get_secure_tenants_by_id_env",
@@ -232,6 +242,7 @@ GET_ENV: Operation[str] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="str", content_type="text/plain"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_INFO: Operation[tenants.GetInfoResultData] = Operation(
     operation_id="get_secure_tenants_by_id_info",
@@ -244,6 +255,7 @@ GET_INFO: Operation[tenants.GetInfoResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="tenants.GetInfoResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_JSON: Operation[str] = Operation(
     operation_id="get_secure_tenants_by_id_json",
@@ -256,6 +268,7 @@ GET_JSON: Operation[str] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="str", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_LANGUAGE_SYNC_STATUS: Operation[tenants.GetLanguageSyncStatusResultData] = Operation(
     operation_id="get_secure_tenants_by_id_language_sync_status",
@@ -270,6 +283,7 @@ GET_LANGUAGE_SYNC_STATUS: Operation[tenants.GetLanguageSyncStatusResultData] = O
         Result(status=200, type="tenants.GetLanguageSyncStatusResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_LOG_RETENTION: Operation[tenants.GetLogRetentionResultData | None] = Operation(
     operation_id="get_secure_tenants_by_id_log_retention",
@@ -282,6 +296,7 @@ GET_LOG_RETENTION: Operation[tenants.GetLogRetentionResultData | None] = Operati
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="tenants.GetLogRetentionResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_OAUTH_REDIRECT_URIS: Operation[tenants.GetOauthRedirectUrisResultData] = Operation(
     operation_id="get_secure_tenants_by_id_oauth_redirect_uris",
@@ -296,6 +311,7 @@ GET_OAUTH_REDIRECT_URIS: Operation[tenants.GetOauthRedirectUrisResultData] = Ope
         Result(status=200, type="tenants.GetOauthRedirectUrisResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_STORAGE_CONFIG: Operation[tenants.GetStorageConfigResultData | None] = Operation(
     operation_id="get_secure_tenants_by_id_storage_config",
@@ -308,6 +324,7 @@ GET_STORAGE_CONFIG: Operation[tenants.GetStorageConfigResultData | None] = Opera
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="tenants.GetStorageConfigResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_TRANSLATION_COVERAGE: Operation[tenants.GetTranslationCoverageResultData] = Operation(
     operation_id="get_secure_tenants_by_id_translation_coverage",
@@ -322,6 +339,7 @@ GET_TRANSLATION_COVERAGE: Operation[tenants.GetTranslationCoverageResultData] = 
         Result(status=200, type="tenants.GetTranslationCoverageResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[tenants.ListResultData]] = Operation(
     operation_id="get_secure_tenants",
@@ -337,6 +355,7 @@ LIST: Operation[list_[tenants.ListResultData]] = Operation(
     ),
     results=(Result(status=200, type="tenants.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="pagination.total", has_more="pagination.hasMore"),
 )
 LIST_DOMAINS: Operation[list_[tenants.ListDomainsResultData]] = Operation(
@@ -350,6 +369,7 @@ LIST_DOMAINS: Operation[list_[tenants.ListDomainsResultData]] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="tenants.ListDomainsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_LANGUAGE_SYNC_HISTORY: Operation[list_[tenants.ListLanguageSyncHistoryResultData]] = Operation(
@@ -369,6 +389,7 @@ LIST_LANGUAGE_SYNC_HISTORY: Operation[list_[tenants.ListLanguageSyncHistoryResul
         Result(status=200, type="tenants.ListLanguageSyncHistoryResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="pagination.total", has_more="pagination.hasMore"),
 )
 UPDATE: Operation[tenants.UpdateResultData] = Operation(
@@ -417,6 +438,7 @@ UPDATE: Operation[tenants.UpdateResultData] = Operation(
     ),
     results=(Result(status=200, type="tenants.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_DOMAIN: Operation[tenants.UpdateDomainResultData] = Operation(
     operation_id="patch_secure_tenants_by_id_domains_by_domain_id",
@@ -473,6 +495,7 @@ UPDATE_DOMAIN: Operation[tenants.UpdateDomainResultData] = Operation(
     ),
     results=(Result(status=200, type="tenants.UpdateDomainResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_LOG_RETENTION: Operation[tenants.UpdateLogRetentionResultData | None] = Operation(
     operation_id="patch_secure_tenants_by_id_log_retention",
@@ -503,6 +526,7 @@ UPDATE_LOG_RETENTION: Operation[tenants.UpdateLogRetentionResultData | None] = O
         Result(status=200, type="tenants.UpdateLogRetentionResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_STORAGE_CONFIG: Operation[dict[str, Any] | None] = Operation(
     operation_id="patch_secure_tenants_by_id_storage_config",
@@ -529,6 +553,7 @@ UPDATE_STORAGE_CONFIG: Operation[dict[str, Any] | None] = Operation(
         Result(status=200, type="tenants.UpdateStorageConfigResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 VERIFY_DOMAIN: Operation[tenants.VerifyDomainResult] = Operation(
     operation_id="post_secure_tenants_by_id_domains_by_domain_id_verify",
@@ -544,6 +569,7 @@ VERIFY_DOMAIN: Operation[tenants.VerifyDomainResult] = Operation(
     ),
     results=(Result(status=200, type="tenants.VerifyDomainResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

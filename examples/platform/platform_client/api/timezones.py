@@ -30,6 +30,7 @@ GET: Operation[timezones.GetResultData] = Operation(
     parameters=(Parameter(name="name", wire="name", where="path", type="str", required=True),),
     results=(Result(status=200, type="timezones.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[timezones.ListResultDataTimezone]] = Operation(
     operation_id="get_public_timezones",
@@ -46,6 +47,7 @@ LIST: Operation[list_[timezones.ListResultDataTimezone]] = Operation(
     ),
     results=(Result(status=200, type="timezones.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data.timezones", total="data.total"),
 )
 LIST_REGIONS: Operation[list_[str]] = Operation(
@@ -59,6 +61,7 @@ LIST_REGIONS: Operation[list_[str]] = Operation(
     secured=False,
     results=(Result(status=200, type="timezones.ListRegionsResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 

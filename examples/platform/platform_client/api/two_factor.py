@@ -27,6 +27,7 @@ CREATE_BACKUP_CODE: Operation[two_factor.CreateBackupCodeResultData] = Operation
         Result(status=200, type="two_factor.CreateBackupCodeResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DISABLE: Operation[None] = Operation(
     operation_id="delete_secure_auth_2fa_disable",
@@ -55,6 +56,7 @@ DISABLE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 429, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 429, 500)),),
 )
 ENABLE: Operation[two_factor.EnableResult] = Operation(
     operation_id="post_secure_auth_2fa_enable_by_method",
@@ -74,6 +76,7 @@ ENABLE: Operation[two_factor.EnableResult] = Operation(
     ),
     results=(Result(status=200, type="two_factor.EnableResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_STATUS: Operation[two_factor.GetStatusResultData] = Operation(
     operation_id="get_secure_auth_2fa_status",
@@ -85,6 +88,7 @@ GET_STATUS: Operation[two_factor.GetStatusResultData] = Operation(
     models=MODELS,
     results=(Result(status=200, type="two_factor.GetStatusResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 SEND_CODE: Operation[two_factor.SendCodeResultData] = Operation(
     operation_id="post_secure_auth_2fa_send_code",
@@ -112,6 +116,7 @@ SEND_CODE: Operation[two_factor.SendCodeResultData] = Operation(
     ),
     results=(Result(status=200, type="two_factor.SendCodeResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 429, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 429, 500)),),
 )
 USE_BACKUP: Operation[two_factor.UseBackupResultData] = Operation(
     operation_id="post_secure_auth_2fa_use_backup",
@@ -132,6 +137,7 @@ USE_BACKUP: Operation[two_factor.UseBackupResultData] = Operation(
     ),
     results=(Result(status=200, type="two_factor.UseBackupResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 429, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 429, 500)),),
 )
 VERIFY: Operation[two_factor.VerifyResultData] = Operation(
     operation_id="post_secure_auth_2fa_verify",
@@ -160,6 +166,7 @@ VERIFY: Operation[two_factor.VerifyResultData] = Operation(
     ),
     results=(Result(status=200, type="two_factor.VerifyResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 429, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 429, 500)),),
 )
 
 

@@ -71,6 +71,7 @@ CREATE: Operation[dict[str, Any]] = Operation(
     ),
     results=(Result(status=201, type="type_definitions.CreateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE: Operation[None] = Operation(
     operation_id="delete_secure_type_definitions_by_id",
@@ -83,6 +84,7 @@ DELETE: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET: Operation[dict[str, Any]] = Operation(
     operation_id="get_secure_type_definitions_by_id",
@@ -95,6 +97,7 @@ GET: Operation[dict[str, Any]] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="type_definitions.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[dict[str, Any]]] = Operation(
     operation_id="get_secure_type_definitions",
@@ -106,6 +109,7 @@ LIST: Operation[list_[dict[str, Any]]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="type_definitions.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 UPDATE: Operation[dict[str, Any]] = Operation(
@@ -136,6 +140,7 @@ UPDATE: Operation[dict[str, Any]] = Operation(
     ),
     results=(Result(status=200, type="type_definitions.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

@@ -24,6 +24,7 @@ LIST_PERMISSIONS: Operation[list[str]] = Operation(
         Result(status=200, type="user_groups.ListPermissionsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 

@@ -51,6 +51,7 @@ CREATE: Operation[users.CreateResultData] = Operation(
     ),
     results=(Result(status=201, type="users.CreateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET: Operation[users.GetResultData] = Operation(
     operation_id="get_secure_users_by_id",
@@ -63,6 +64,7 @@ GET: Operation[users.GetResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="users.GetResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_CONTEXT: Operation[users.GetContextResultData] = Operation(
     operation_id="get_secure_users_by_id_context",
@@ -75,6 +77,7 @@ GET_CONTEXT: Operation[users.GetContextResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="users.GetContextResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST: Operation[list_[users.ListResultData]] = Operation(
     operation_id="get_secure_users",
@@ -90,6 +93,7 @@ LIST: Operation[list_[users.ListResultData]] = Operation(
     ),
     results=(Result(status=200, type="users.ListResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="pagination.total", has_more="pagination.hasMore"),
 )
 RESET_PASSWORD: Operation[users.ResetPasswordResultData] = Operation(
@@ -103,6 +107,7 @@ RESET_PASSWORD: Operation[users.ResetPasswordResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="users.ResetPasswordResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE: Operation[users.UpdateResultData] = Operation(
     operation_id="patch_secure_users_by_id",
@@ -137,6 +142,7 @@ UPDATE: Operation[users.UpdateResultData] = Operation(
     ),
     results=(Result(status=200, type="users.UpdateResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 

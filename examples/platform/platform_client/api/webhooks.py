@@ -46,6 +46,7 @@ CREATE_SUBSCRIPTION: Operation[webhooks.CreateSubscriptionResultData] = Operatio
         Result(status=201, type="webhooks.CreateSubscriptionResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 DELETE_SUBSCRIPTION: Operation[None] = Operation(
     operation_id="delete_secure_webhooks_subscriptions_by_id",
@@ -58,6 +59,7 @@ DELETE_SUBSCRIPTION: Operation[None] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_SUBSCRIPTION: Operation[webhooks.GetSubscriptionResultData] = Operation(
     operation_id="get_secure_webhooks_subscriptions_by_id",
@@ -70,6 +72,7 @@ GET_SUBSCRIPTION: Operation[webhooks.GetSubscriptionResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="webhooks.GetSubscriptionResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 GET_SUBSCRIPTION_STATS: Operation[webhooks.GetSubscriptionStatsResultData] = Operation(
     operation_id="get_secure_webhooks_subscriptions_by_id_stats",
@@ -84,6 +87,7 @@ GET_SUBSCRIPTION_STATS: Operation[webhooks.GetSubscriptionStatsResultData] = Ope
         Result(status=200, type="webhooks.GetSubscriptionStatsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 LIST_EVENT_TYPES: Operation[list[webhooks.ListEventTypesResultData]] = Operation(
     operation_id="get_secure_webhooks_event_types",
@@ -95,6 +99,7 @@ LIST_EVENT_TYPES: Operation[list[webhooks.ListEventTypesResultData]] = Operation
     models=MODELS,
     results=(Result(status=200, type="webhooks.ListEventTypesResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_SUBSCRIPTION_LOGS: Operation[list[webhooks.ListSubscriptionLogsResultData]] = Operation(
@@ -110,6 +115,7 @@ LIST_SUBSCRIPTION_LOGS: Operation[list[webhooks.ListSubscriptionLogsResultData]]
         Result(status=200, type="webhooks.ListSubscriptionLogsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(items="data"),
 )
 LIST_SUBSCRIPTIONS: Operation[list[webhooks.ListSubscriptionsResultData]] = Operation(
@@ -128,6 +134,7 @@ LIST_SUBSCRIPTIONS: Operation[list[webhooks.ListSubscriptionsResultData]] = Oper
         Result(status=200, type="webhooks.ListSubscriptionsResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
     paging=Paging(limit=True, skip=True, items="data", total="pagination.total"),
 )
 RECEIVE_SENDGRID: Operation[webhooks.ReceiveSendgridResult] = Operation(
@@ -142,6 +149,7 @@ RECEIVE_SENDGRID: Operation[webhooks.ReceiveSendgridResult] = Operation(
     body=Body(content_type="application/json", type="list[dict[str, Any]]", required=True),
     results=(Result(status=200, type="webhooks.ReceiveSendgridResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 RECEIVE_TWILIO: Operation[webhooks.ReceiveTwilioResult] = Operation(
     operation_id="post_webhooks_inbound_twilio",
@@ -155,6 +163,7 @@ RECEIVE_TWILIO: Operation[webhooks.ReceiveTwilioResult] = Operation(
     body=Body(content_type="application/json", type="dict[str, Any]", required=True),
     results=(Result(status=200, type="webhooks.ReceiveTwilioResult", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 TEST_SUBSCRIPTION: Operation[webhooks.TestSubscriptionResultData] = Operation(
     operation_id="post_secure_webhooks_subscriptions_by_id_test",
@@ -167,6 +176,7 @@ TEST_SUBSCRIPTION: Operation[webhooks.TestSubscriptionResultData] = Operation(
     parameters=(Parameter(name="id", wire="id", where="path", type="str", required=True),),
     results=(Result(status=200, type="webhooks.TestSubscriptionResult", content_type="application/json", data="data"),),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 UPDATE_SUBSCRIPTION: Operation[webhooks.UpdateSubscriptionResultData] = Operation(
     operation_id="patch_secure_webhooks_subscriptions_by_id",
@@ -196,6 +206,7 @@ UPDATE_SUBSCRIPTION: Operation[webhooks.UpdateSubscriptionResultData] = Operatio
         Result(status=200, type="webhooks.UpdateSubscriptionResult", content_type="application/json", data="data"),
     ),
     errors=(400, 401, 403, 404, 422, 500),
+    error_types=(("common.StandardErrorResponse", (400, 401, 403, 404, 422, 500)),),
 )
 
 
