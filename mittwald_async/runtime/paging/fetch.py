@@ -47,6 +47,7 @@ class Fetch:
         "sender",
         "skip_parameter",
         "total",
+        "windowed",
     )
 
     def __init__(
@@ -72,6 +73,9 @@ class Fetch:
         self.limit_parameter: str = self.paging.limit_name or self.names.limit_parameter
         self.skip_parameter: str = self.paging.skip_name or self.names.skip_parameter
         self.page_parameter: str = self.paging.page_name or self.names.page_parameter
+        # Not by the record's properties: each file that a call passes costs something.
+        self.windowed: bool = self.paging.limit and (self.paging.skip or self.paging.page)
+        """Any part of the list can be asked for."""
         self.total: int | None = None
 
     def copy(self) -> Fetch:
@@ -81,7 +85,7 @@ class Fetch:
     def window(self, start: int, size: int) -> dict[str, object]:
         """The query for `size` items from `start` on."""
         query, paging = dict(self.filters), self.paging
-        if paging.windowed:
+        if self.windowed:
             query[self.limit_parameter] = size
             if self.numbered is not None and self.asks_by_number(start, size):
                 query[self.page_parameter] = self.numbered[2]
@@ -93,7 +97,7 @@ class Fetch:
 
     def smaller_size(self, error: BaseException, tried: int) -> int | None:
         """The size to try after an error; `None` where the error is not about the size."""
-        if not self.paging.windowed:
+        if not self.windowed:
             return None
         return smaller(error, tried, self.paging.default_limit, self.limit_parameter)
 
@@ -154,11 +158,12 @@ class Fetch:
             self.total = total
         limit = count_in(headers.get(limit_header)) if limit_header else None
         skip = count_in(headers.get(skip_header)) if skip_header else None
+        paged = self.windowed or paging.paged
         return Page(
             items=items,
             total=total,
-            limit=limit if limit is not None else size if paging.paged else None,
-            skip=skip if skip is not None else start if paging.paged else 0,
+            limit=limit if limit is not None else size if paged else None,
+            skip=skip if skip is not None else start if paged else 0,
             response=response,
         )
 

@@ -67,13 +67,17 @@ class Pages(Generic[T]):
         self._sizes: PageSizes = lists.sizes
         self._fetch: Fetch = Fetch(sender, operation, path, given, headers, body)
         paging = self._fetch.paging
-        self._chained: bool = paging.chained and (not paging.windowed or given.get(paging.cursor or "") is not None)
+        self._chained: bool = (
+            paging.chained
+            if not self._fetch.windowed
+            else paging.cursor is not None and given.get(paging.cursor) is not None
+        )
         """Whether pages are asked for one after the other."""
         self._query: Query | None = None
         """Where a list of chained pages goes on, after a resumption."""
         self._limit = self._taken(given, paging.limit, self._fetch.limit_parameter, 1)
         self._origin = 0
-        if paging.windowed and not self._chained:
+        if self._fetch.windowed and not self._chained:
             skip = self._taken(given, True, self._fetch.skip_parameter, 0)
             self._origin = skip or 0
             page = self._taken(given, True, self._fetch.page_parameter, 0)

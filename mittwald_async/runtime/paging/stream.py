@@ -199,7 +199,7 @@ class PageStream(Generic[T]):
         """Compare what came with what the last page announced: a list that shrank has announced less by then."""
         paging, total = self._fetch.paging, self._total
         # A total inside the body may count something else, and what was read before a resumption is not known.
-        if total is None or self._resumed or not paging.windowed or paging.total is not None:
+        if total is None or self._resumed or not self._fetch.windowed or paging.total is not None:
             return
         if self._origin + self._arrived < total:
             self._fetch.sender.short_list(self._fetch.operation.operation_id, total, self._origin + self._arrived)
@@ -214,7 +214,7 @@ class PageStream(Generic[T]):
     def _advance(self, start: int, page: Page[Any], first: bool) -> None:
         """Move past a page, and see whether there is more."""
         count = len(page.items)
-        if not self._fetch.paging.windowed:
+        if not self._fetch.windowed:
             self._at, self._done = start + count, True
             return
         cut = self._cut_to(start, page, first)
