@@ -140,7 +140,7 @@ class Fetch:
 
     def read(self, response: Response[Any], start: int, size: int | None) -> Page[Any]:
         """Make a page of an answer: where its items are, and what it says of the whole."""
-        paging, whole = self.paging, whole_of(response)
+        paging, whole = self.paging, response.data if response.envelope is None else response.envelope
         items: Any = whole if paging.items is None else member_at(whole, paging.items)
         if items is None or items is UNSET:
             items = []

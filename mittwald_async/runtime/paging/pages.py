@@ -75,12 +75,14 @@ class Pages(Generic[T]):
         """Whether pages are asked for one after the other."""
         self._query: Query | None = None
         """Where a list of chained pages goes on, after a resumption."""
-        self._limit = self._taken(given, paging.limit, self._fetch.limit_parameter, 1)
+        limit = given.pop(self._fetch.limit_parameter, None) if paging.limit else None
+        self._limit = None if limit is None else _whole(limit, self._fetch.limit_parameter, 1)
         self._origin = 0
         if self._fetch.windowed and not self._chained:
-            skip = self._taken(given, True, self._fetch.skip_parameter, 0)
+            skip, page = given.pop(self._fetch.skip_parameter, None), given.pop(self._fetch.page_parameter, None)
+            skip = None if skip is None else _whole(skip, self._fetch.skip_parameter, 0)
+            page = None if page is None else _whole(page, self._fetch.page_parameter, 0)
             self._origin = skip or 0
-            page = self._taken(given, True, self._fetch.page_parameter, 0)
             if page is not None and skip is None:
                 size = self._size_of_numbered_page(operation)
                 self._origin = max(page - paging.first_page, 0) * size
@@ -134,7 +136,9 @@ class Pages(Generic[T]):
         return rest
 
     def __await__(self) -> Generator[Any, Any, Page[T]]:
-        return self._page(None).__await__()
+        if self._chained:
+            return self._page(None).__await__()
+        return with_falling_size(self._fetch, self._sizes, self._at, self._size(None)).__await__()
 
     if not TYPE_CHECKING:  # for checkers it cannot be looped over at all
 
@@ -212,12 +216,6 @@ class Pages(Generic[T]):
         async for page in counted.pages():
             found += len(page.items)
         return found
-
-    @staticmethod
-    def _taken(given: dict[str, object], known: bool, name: str, least: int) -> int | None:
-        """A paging parameter out of the query, where the list has it."""
-        value = given.pop(name, None) if known else None
-        return None if value is None else _whole(value, name, least)
 
     def _size_of_numbered_page(self, operation: Operation[Any]) -> int:
         """What a page number counts in: the caller's limit, or pages as the server cuts them unasked."""

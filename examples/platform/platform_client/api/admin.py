@@ -804,8 +804,6 @@ VALIDATE_LOGS_CONFIG: Operation[admin.ValidateLogsConfigResultData | None] = Ope
 class AdminGroup:
     """Operations of the tag `Admin`; `mw.admin` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -840,20 +838,25 @@ class AdminGroup:
         Returns: admin.CreateFlowTaskResult.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE_FLOW_TASK,
-            body={
-                "type": type,
-                "name": name,
-                "targetRoute": target_route,
-                "priority": priority,
-                "isMandatory": is_mandatory,
-                "isActive": is_active,
-                "version": version,
-                "config": config,
-                "i18n": i18n,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE_FLOW_TASK,
+                body={
+                    "type": type,
+                    "name": name,
+                    "targetRoute": target_route,
+                    "priority": priority,
+                    "isMandatory": is_mandatory,
+                    "isActive": is_active,
+                    "version": version,
+                    "config": config,
+                    "i18n": i18n,
+                },
+            )
+        finally:
+            del type
+            del config
+            del i18n
 
     async def delete_external_apis_control_plane_tenant_override(self, id: str) -> None:
         """Delete external apis control plane tenant override.
@@ -952,7 +955,10 @@ class AdminGroup:
 
         Returns: admin.GetExternalApisControlPlaneOperationResultData.
         """
-        return await self._sender.value(GET_EXTERNAL_APIS_CONTROL_PLANE_OPERATION, (operation_key,))
+        try:
+            return await self._sender.value(GET_EXTERNAL_APIS_CONTROL_PLANE_OPERATION, (operation_key,))
+        finally:
+            del operation_key
 
     async def get_external_apis_control_plane_overview(self) -> admin.GetExternalApisControlPlaneOverviewResultData:
         """Get external apis control plane overview.
@@ -1182,7 +1188,11 @@ class AdminGroup:
         Returns: admin.PreviewLogsConfigResultData | None.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(PREVIEW_LOGS_CONFIG, body={"logLevels": log_levels, "cleanup": cleanup})
+        try:
+            return await self._sender.value(PREVIEW_LOGS_CONFIG, body={"logLevels": log_levels, "cleanup": cleanup})
+        finally:
+            del log_levels
+            del cleanup
 
     async def reorder_flow_tasks(self, *, task_ids: Sequence[str]) -> admin.ReorderFlowTasksResult:
         """Reorder flow tasks.
@@ -1223,18 +1233,24 @@ class AdminGroup:
 
         Returns: admin.ReplaceExternalApisControlPlaneTenantOverridesResultData.
         """
-        return await self._sender.value(
-            REPLACE_EXTERNAL_APIS_CONTROL_PLANE_TENANT_OVERRIDES,
-            body={
-                "tenantId": tenant_id,
-                "operation_key": operation_key,
-                "enabled": enabled,
-                "preferred_provider_order": preferred_provider_order,
-                "quota_ceiling": quota_ceiling,
-                "override_config": override_config,
-                "customer_credentials": customer_credentials,
-            },
-        )
+        try:
+            return await self._sender.value(
+                REPLACE_EXTERNAL_APIS_CONTROL_PLANE_TENANT_OVERRIDES,
+                body={
+                    "tenantId": tenant_id,
+                    "operation_key": operation_key,
+                    "enabled": enabled,
+                    "preferred_provider_order": preferred_provider_order,
+                    "quota_ceiling": quota_ceiling,
+                    "override_config": override_config,
+                    "customer_credentials": customer_credentials,
+                },
+            )
+        finally:
+            del operation_key
+            del quota_ceiling
+            del override_config
+            del customer_credentials
 
     async def reset_flow_task(self, id: str) -> admin.ResetFlowTaskResult:
         """Reset flow task.
@@ -1290,20 +1306,24 @@ class AdminGroup:
         Returns: admin.UpdateFlowTaskResult.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE_FLOW_TASK,
-            (id,),
-            body={
-                "name": name,
-                "targetRoute": target_route,
-                "priority": priority,
-                "isMandatory": is_mandatory,
-                "isActive": is_active,
-                "version": version,
-                "config": config,
-                "i18n": i18n,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE_FLOW_TASK,
+                (id,),
+                body={
+                    "name": name,
+                    "targetRoute": target_route,
+                    "priority": priority,
+                    "isMandatory": is_mandatory,
+                    "isActive": is_active,
+                    "version": version,
+                    "config": config,
+                    "i18n": i18n,
+                },
+            )
+        finally:
+            del config
+            del i18n
 
     async def update_logs_config(
         self,
@@ -1328,16 +1348,23 @@ class AdminGroup:
         Returns: admin.UpdateLogsConfigResultData | None.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE_LOGS_CONFIG,
-            body={
-                "logLevels": log_levels,
-                "console": console,
-                "database": database,
-                "formatting": formatting,
-                "cleanup": cleanup,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE_LOGS_CONFIG,
+                body={
+                    "logLevels": log_levels,
+                    "console": console,
+                    "database": database,
+                    "formatting": formatting,
+                    "cleanup": cleanup,
+                },
+            )
+        finally:
+            del log_levels
+            del console
+            del database
+            del formatting
+            del cleanup
 
     async def update_logs_config_by_section(
         self,
@@ -1355,7 +1382,10 @@ class AdminGroup:
         Returns: admin.UpdateLogsConfigBySectionResultData | None.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(UPDATE_LOGS_CONFIG_BY_SECTION, (section,), body=body)
+        try:
+            return await self._sender.value(UPDATE_LOGS_CONFIG_BY_SECTION, (section,), body=body)
+        finally:
+            del body
 
     async def update_security_config(
         self,
@@ -1472,4 +1502,7 @@ class AdminGroup:
         Returns: admin.ValidateLogsConfigResultData | None.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(VALIDATE_LOGS_CONFIG, body={"section": section, "config": config})
+        try:
+            return await self._sender.value(VALIDATE_LOGS_CONFIG, body={"section": section, "config": config})
+        finally:
+            del config

@@ -194,8 +194,6 @@ UPDATE: Operation[ai_providers.UpdateResultData] = Operation(
 class AiProvidersGroup:
     """Operations of the tag `AI Providers`; `mw.ai_providers` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -232,21 +230,26 @@ class AiProvidersGroup:
         Returns: ai_providers.CreateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), ConflictError (409), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE,
-            body={
-                "api_key": api_key,
-                "api_name": api_name,
-                "api_base_url": api_base_url,
-                "config": config,
-                "auth_config": auth_config,
-                "enabled": enabled,
-                "priority": priority,
-                "description": description,
-                "tags": tags,
-                "category": category,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE,
+                body={
+                    "api_key": api_key,
+                    "api_name": api_name,
+                    "api_base_url": api_base_url,
+                    "config": config,
+                    "auth_config": auth_config,
+                    "enabled": enabled,
+                    "priority": priority,
+                    "description": description,
+                    "tags": tags,
+                    "category": category,
+                },
+            )
+        finally:
+            del api_key
+            del config
+            del auth_config
 
     async def delete(self, id: str) -> None:
         """Delete.
@@ -357,18 +360,22 @@ class AiProvidersGroup:
         Returns: ai_providers.UpdateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE,
-            (id,),
-            body={
-                "api_name": api_name,
-                "api_base_url": api_base_url,
-                "config": config,
-                "auth_config": auth_config,
-                "enabled": enabled,
-                "priority": priority,
-                "description": description,
-                "tags": tags,
-                "category": category,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE,
+                (id,),
+                body={
+                    "api_name": api_name,
+                    "api_base_url": api_base_url,
+                    "config": config,
+                    "auth_config": auth_config,
+                    "enabled": enabled,
+                    "priority": priority,
+                    "description": description,
+                    "tags": tags,
+                    "category": category,
+                },
+            )
+        finally:
+            del config
+            del auth_config

@@ -150,8 +150,6 @@ TRANSLATE_TEXT: Operation[ai_translation.TranslateTextResultData] = Operation(
 class AiTranslationGroup:
     """Operations of the tag `AI Translation`; `mw.ai_translation` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -205,10 +203,13 @@ class AiTranslationGroup:
         Returns: ai_translation.TranslateI18nResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            TRANSLATE_I18N,
-            body={"i18n_data": i18n_data, "source_language": source_language, "target_languages": target_languages},
-        )
+        try:
+            return await self._sender.value(
+                TRANSLATE_I18N,
+                body={"i18n_data": i18n_data, "source_language": source_language, "target_languages": target_languages},
+            )
+        finally:
+            del i18n_data
 
     async def translate_text(
         self,

@@ -135,8 +135,6 @@ UPDATE: Operation[api_keys.UpdateResultData] = Operation(
 class ApiKeysGroup:
     """Operations of the tag `API Keys`; `mw.api_keys` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -167,18 +165,21 @@ class ApiKeysGroup:
         Returns: api_keys.CreateResult.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE,
-            body={
-                "name": name,
-                "description": description,
-                "permissions": permissions,
-                "mcp_write_enabled": mcp_write_enabled,
-                "expires_at": expires_at,
-                "ip_whitelist": ip_whitelist,
-                "device_fingerprint": device_fingerprint,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE,
+                body={
+                    "name": name,
+                    "description": description,
+                    "permissions": permissions,
+                    "mcp_write_enabled": mcp_write_enabled,
+                    "expires_at": expires_at,
+                    "ip_whitelist": ip_whitelist,
+                    "device_fingerprint": device_fingerprint,
+                },
+            )
+        finally:
+            del permissions
 
     async def delete(self, id: str) -> None:
         """Delete.
@@ -260,17 +261,20 @@ class ApiKeysGroup:
         Returns: api_keys.UpdateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE,
-            (id,),
-            body={
-                "name": name,
-                "description": description,
-                "permissions": permissions,
-                "mcp_write_enabled": mcp_write_enabled,
-                "enabled": enabled,
-                "expires_at": expires_at,
-                "ip_whitelist": ip_whitelist,
-                "device_fingerprint": device_fingerprint,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE,
+                (id,),
+                body={
+                    "name": name,
+                    "description": description,
+                    "permissions": permissions,
+                    "mcp_write_enabled": mcp_write_enabled,
+                    "enabled": enabled,
+                    "expires_at": expires_at,
+                    "ip_whitelist": ip_whitelist,
+                    "device_fingerprint": device_fingerprint,
+                },
+            )
+        finally:
+            del permissions

@@ -174,8 +174,6 @@ UPDATE: Operation[app_accounts.UpdateResultData] = Operation(
 class AppAccountsGroup:
     """Operations of the tag `Application Accounts`; `mw.app_accounts` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -204,17 +202,21 @@ class AppAccountsGroup:
         Returns: app_accounts.CreateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE,
-            body={
-                "name": name,
-                "email": email,
-                "description": description,
-                "password": password,
-                "permissions": permissions,
-                "expires_at": expires_at,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE,
+                body={
+                    "name": name,
+                    "email": email,
+                    "description": description,
+                    "password": password,
+                    "permissions": permissions,
+                    "expires_at": expires_at,
+                },
+            )
+        finally:
+            del password
+            del permissions
 
     async def delete(self, id: str) -> None:
         """Delete.
@@ -290,7 +292,10 @@ class AppAccountsGroup:
         Returns: dict[str, Any].
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(SET_PASSWORD, (id,), body={"password": password})
+        try:
+            return await self._sender.value(SET_PASSWORD, (id,), body={"password": password})
+        finally:
+            del password
 
     async def update(
         self,
@@ -317,14 +322,17 @@ class AppAccountsGroup:
         Returns: app_accounts.UpdateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE,
-            (id,),
-            body={
-                "name": name,
-                "description": description,
-                "permissions": permissions,
-                "status": status,
-                "expires_at": expires_at,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE,
+                (id,),
+                body={
+                    "name": name,
+                    "description": description,
+                    "permissions": permissions,
+                    "status": status,
+                    "expires_at": expires_at,
+                },
+            )
+        finally:
+            del permissions

@@ -191,8 +191,6 @@ UPDATE_TENANT_APPROVAL_SETTINGS: Operation[approvals.UpdateTenantApprovalSetting
 class ApprovalsGroup:
     """Operations of the tag `Approval`; `mw.approvals` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -304,8 +302,11 @@ class ApprovalsGroup:
         Returns: approvals.UpdateTenantApprovalSettingsResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE_TENANT_APPROVAL_SETTINGS,
-            (entity_type,),
-            body={"requires_approval": requires_approval, "config": config},
-        )
+        try:
+            return await self._sender.value(
+                UPDATE_TENANT_APPROVAL_SETTINGS,
+                (entity_type,),
+                body={"requires_approval": requires_approval, "config": config},
+            )
+        finally:
+            del config

@@ -40,8 +40,6 @@ LIST: Operation[list_[audit_logs.ListResultData]] = Operation(
 class AuditLogsGroup:
     """Operations of the tag `Audit Logs`; `mw.audit_logs` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

@@ -703,8 +703,6 @@ VALIDATE_RESET_TOKEN: Operation[auth.ValidateResetTokenResult] = Operation(
 class AuthGroup:
     """Operations of the tag `Auth`; `mw.auth` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -720,10 +718,14 @@ class AuthGroup:
         Returns: auth.ChangeMePasswordResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CHANGE_ME_PASSWORD,
-            body={"currentPassword": current_password, "newPassword": new_password},
-        )
+        try:
+            return await self._sender.value(
+                CHANGE_ME_PASSWORD,
+                body={"currentPassword": current_password, "newPassword": new_password},
+            )
+        finally:
+            del current_password
+            del new_password
 
     async def complete_task(
         self,
@@ -742,7 +744,10 @@ class AuthGroup:
         Returns: auth.CompleteTaskResult.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(COMPLETE_TASK, (task_id,), body={"metadata": metadata})
+        try:
+            return await self._sender.value(COMPLETE_TASK, (task_id,), body={"metadata": metadata})
+        finally:
+            del metadata
 
     async def delete_account(self) -> auth.DeleteAccountResultData:
         """Delete account.
@@ -777,7 +782,10 @@ class AuthGroup:
         Returns: auth.ExchangeOauthResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(EXCHANGE_OAUTH, body={"code": code, "pveState": pve_state})
+        try:
+            return await self._sender.value(EXCHANGE_OAUTH, body={"code": code, "pveState": pve_state})
+        finally:
+            del code
 
     async def forgot_password(self, *, email: str) -> auth.ForgotPasswordResult:
         """Forgot password.
@@ -951,10 +959,13 @@ class AuthGroup:
         Returns: auth.LoginResult.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            LOGIN,
-            body={"email": email, "password": password, "rememberMe": remember_me, "tenantId": tenant_id},
-        )
+        try:
+            return await self._sender.value(
+                LOGIN,
+                body={"email": email, "password": password, "rememberMe": remember_me, "tenantId": tenant_id},
+            )
+        finally:
+            del password
 
     async def logout(self) -> auth.LogoutResult:
         """Logout.
@@ -995,10 +1006,13 @@ class AuthGroup:
         Returns: auth.MergeAccountsResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            MERGE_ACCOUNTS,
-            body={"secondaryAccessToken": secondary_access_token, "mergeMode": merge_mode, "dryRun": dry_run},
-        )
+        try:
+            return await self._sender.value(
+                MERGE_ACCOUNTS,
+                body={"secondaryAccessToken": secondary_access_token, "mergeMode": merge_mode, "dryRun": dry_run},
+            )
+        finally:
+            del secondary_access_token
 
     async def refresh(self, *, refresh_token: str | None = None) -> auth.RefreshResult:
         """Refresh.
@@ -1012,7 +1026,10 @@ class AuthGroup:
         Returns: auth.RefreshResult.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(REFRESH, body={"refreshToken": refresh_token})
+        try:
+            return await self._sender.value(REFRESH, body={"refreshToken": refresh_token})
+        finally:
+            del refresh_token
 
     async def register(
         self,
@@ -1040,17 +1057,20 @@ class AuthGroup:
         Returns: auth.RegisterResult.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), ConflictError (409), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            REGISTER,
-            body={
-                "email": email,
-                "password": password,
-                "tenantName": tenant_name,
-                "tenantDomain": tenant_domain,
-                "displayName": display_name,
-                "locale": locale,
-            },
-        )
+        try:
+            return await self._sender.value(
+                REGISTER,
+                body={
+                    "email": email,
+                    "password": password,
+                    "tenantName": tenant_name,
+                    "tenantDomain": tenant_domain,
+                    "displayName": display_name,
+                    "locale": locale,
+                },
+            )
+        finally:
+            del password
 
     async def register_oauth(
         self,
@@ -1082,19 +1102,24 @@ class AuthGroup:
         Returns: auth.RegisterOauthResult.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            REGISTER_OAUTH,
-            body={
-                "accessToken": access_token,
-                "refreshToken": refresh_token,
-                "displayName": display_name,
-                "registrationMode": registration_mode,
-                "tenantName": tenant_name,
-                "tenantDomain": tenant_domain,
-                "inviteCode": invite_code,
-                "locale": locale,
-            },
-        )
+        try:
+            return await self._sender.value(
+                REGISTER_OAUTH,
+                body={
+                    "accessToken": access_token,
+                    "refreshToken": refresh_token,
+                    "displayName": display_name,
+                    "registrationMode": registration_mode,
+                    "tenantName": tenant_name,
+                    "tenantDomain": tenant_domain,
+                    "inviteCode": invite_code,
+                    "locale": locale,
+                },
+            )
+        finally:
+            del access_token
+            del refresh_token
+            del invite_code
 
     async def register_user(
         self,
@@ -1118,10 +1143,13 @@ class AuthGroup:
         Returns: auth.RegisterUserResult.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), ConflictError (409), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            REGISTER_USER,
-            body={"email": email, "password": password, "displayName": display_name, "tenantId": tenant_id},
-        )
+        try:
+            return await self._sender.value(
+                REGISTER_USER,
+                body={"email": email, "password": password, "displayName": display_name, "tenantId": tenant_id},
+            )
+        finally:
+            del password
 
     async def resend_verification(self, *, email: str) -> auth.ResendVerificationResult:
         """Resend verification.
@@ -1150,7 +1178,11 @@ class AuthGroup:
         Returns: auth.ResetPasswordResult.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(RESET_PASSWORD, body={"token": token, "password": password})
+        try:
+            return await self._sender.value(RESET_PASSWORD, body={"token": token, "password": password})
+        finally:
+            del token
+            del password
 
     async def resolve_flow(
         self,
@@ -1248,18 +1280,21 @@ class AuthGroup:
         Returns: auth.UpdateMeResult.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE_ME,
-            body={
-                "firstName": first_name,
-                "middleName": middle_name,
-                "lastName": last_name,
-                "displayName": display_name,
-                "locale": locale,
-                "settings": settings,
-                "typeDefinitionId": type_definition_id,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE_ME,
+                body={
+                    "firstName": first_name,
+                    "middleName": middle_name,
+                    "lastName": last_name,
+                    "displayName": display_name,
+                    "locale": locale,
+                    "settings": settings,
+                    "typeDefinitionId": type_definition_id,
+                },
+            )
+        finally:
+            del settings
 
     async def validate_reset_token(self) -> auth.ValidateResetTokenResult:
         """Validate reset token.

@@ -86,8 +86,6 @@ UPDATE: Operation[avatar.UpdateResultData] = Operation(
 class AvatarGroup:
     """Operations of the tag `Avatar`; `mw.avatar` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

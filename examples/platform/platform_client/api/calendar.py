@@ -685,8 +685,6 @@ UPDATE_RECURRENCE_INSTANCE: Operation[calendar.UpdateRecurrenceInstanceResultDat
 class CalendarGroup:
     """Operations of the tag `Calendar`; `mw.calendar` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -739,22 +737,27 @@ class CalendarGroup:
         Returns: calendar.CreateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE,
-            body={
-                "kind": kind,
-                "name": name,
-                "description": description,
-                "timezone": timezone,
-                "visibility": visibility,
-                "policy": policy,
-                "metadata": metadata,
-                "typeDefinitionId": type_definition_id,
-                "linkedUserId": linked_user_id,
-                "linkedResourceId": linked_resource_id,
-                "linkedSpaceId": linked_space_id,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE,
+                body={
+                    "kind": kind,
+                    "name": name,
+                    "description": description,
+                    "timezone": timezone,
+                    "visibility": visibility,
+                    "policy": policy,
+                    "metadata": metadata,
+                    "typeDefinitionId": type_definition_id,
+                    "linkedUserId": linked_user_id,
+                    "linkedResourceId": linked_resource_id,
+                    "linkedSpaceId": linked_space_id,
+                },
+            )
+        finally:
+            del kind
+            del policy
+            del metadata
 
     async def create_entry(
         self,
@@ -799,26 +802,30 @@ class CalendarGroup:
         Returns: calendar.CreateEntryResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE_ENTRY,
-            body={
-                "calendarId": calendar_id,
-                "kind": kind,
-                "status": status,
-                "visibility": visibility,
-                "title": title,
-                "description": description,
-                "startsAt": starts_at,
-                "endsAt": ends_at,
-                "timezone": timezone,
-                "isAllDay": is_all_day,
-                "ownerUserId": owner_user_id,
-                "metadata": metadata,
-                "typeDefinitionId": type_definition_id,
-                "locationName": location_name,
-                "locationPayload": location_payload,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE_ENTRY,
+                body={
+                    "calendarId": calendar_id,
+                    "kind": kind,
+                    "status": status,
+                    "visibility": visibility,
+                    "title": title,
+                    "description": description,
+                    "startsAt": starts_at,
+                    "endsAt": ends_at,
+                    "timezone": timezone,
+                    "isAllDay": is_all_day,
+                    "ownerUserId": owner_user_id,
+                    "metadata": metadata,
+                    "typeDefinitionId": type_definition_id,
+                    "locationName": location_name,
+                    "locationPayload": location_payload,
+                },
+            )
+        finally:
+            del metadata
+            del location_payload
 
     async def create_recurrence_master(
         self,
@@ -857,23 +864,26 @@ class CalendarGroup:
         Returns: calendar.CreateRecurrenceMasterResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE_RECURRENCE_MASTER,
-            body={
-                "calendarId": calendar_id,
-                "rootEntryId": root_entry_id,
-                "frequency": frequency,
-                "intervalCount": interval_count,
-                "byWeekday": by_weekday,
-                "byMonthDay": by_month_day,
-                "startsAt": starts_at,
-                "untilAt": until_at,
-                "occurrenceCountLimit": occurrence_count_limit,
-                "timezone": timezone,
-                "generatedWindowDays": generated_window_days,
-                "metadata": metadata,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE_RECURRENCE_MASTER,
+                body={
+                    "calendarId": calendar_id,
+                    "rootEntryId": root_entry_id,
+                    "frequency": frequency,
+                    "intervalCount": interval_count,
+                    "byWeekday": by_weekday,
+                    "byMonthDay": by_month_day,
+                    "startsAt": starts_at,
+                    "untilAt": until_at,
+                    "occurrenceCountLimit": occurrence_count_limit,
+                    "timezone": timezone,
+                    "generatedWindowDays": generated_window_days,
+                    "metadata": metadata,
+                },
+            )
+        finally:
+            del metadata
 
     async def create_reminder(
         self,
@@ -1184,19 +1194,23 @@ class CalendarGroup:
         Returns: calendar.UpdateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE,
-            (id,),
-            body={
-                "name": name,
-                "description": description,
-                "timezone": timezone,
-                "visibility": visibility,
-                "policy": policy,
-                "metadata": metadata,
-                "typeDefinitionId": type_definition_id,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE,
+                (id,),
+                body={
+                    "name": name,
+                    "description": description,
+                    "timezone": timezone,
+                    "visibility": visibility,
+                    "policy": policy,
+                    "metadata": metadata,
+                    "typeDefinitionId": type_definition_id,
+                },
+            )
+        finally:
+            del policy
+            del metadata
 
     async def update_entry(
         self,
@@ -1241,26 +1255,30 @@ class CalendarGroup:
         Returns: calendar.UpdateEntryResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE_ENTRY,
-            (id,),
-            body={
-                "kind": kind,
-                "status": status,
-                "visibility": visibility,
-                "title": title,
-                "description": description,
-                "startsAt": starts_at,
-                "endsAt": ends_at,
-                "timezone": timezone,
-                "isAllDay": is_all_day,
-                "ownerUserId": owner_user_id,
-                "metadata": metadata,
-                "typeDefinitionId": type_definition_id,
-                "locationName": location_name,
-                "locationPayload": location_payload,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE_ENTRY,
+                (id,),
+                body={
+                    "kind": kind,
+                    "status": status,
+                    "visibility": visibility,
+                    "title": title,
+                    "description": description,
+                    "startsAt": starts_at,
+                    "endsAt": ends_at,
+                    "timezone": timezone,
+                    "isAllDay": is_all_day,
+                    "ownerUserId": owner_user_id,
+                    "metadata": metadata,
+                    "typeDefinitionId": type_definition_id,
+                    "locationName": location_name,
+                    "locationPayload": location_payload,
+                },
+            )
+        finally:
+            del metadata
+            del location_payload
 
     async def update_recurrence_instance(
         self,
@@ -1295,18 +1313,21 @@ class CalendarGroup:
         Returns: calendar.UpdateRecurrenceInstanceResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE_RECURRENCE_INSTANCE,
-            (id,),
-            body={
-                "startsAt": starts_at,
-                "endsAt": ends_at,
-                "timezone": timezone,
-                "isAllDay": is_all_day,
-                "status": status,
-                "instanceState": instance_state,
-                "titleOverride": title_override,
-                "descriptionOverride": description_override,
-                "metadataOverride": metadata_override,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE_RECURRENCE_INSTANCE,
+                (id,),
+                body={
+                    "startsAt": starts_at,
+                    "endsAt": ends_at,
+                    "timezone": timezone,
+                    "isAllDay": is_all_day,
+                    "status": status,
+                    "instanceState": instance_state,
+                    "titleOverride": title_override,
+                    "descriptionOverride": description_override,
+                    "metadataOverride": metadata_override,
+                },
+            )
+        finally:
+            del metadata_override

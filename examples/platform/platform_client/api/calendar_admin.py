@@ -152,8 +152,6 @@ UPDATE_POLICY: Operation[calendar_admin.UpdatePolicyResultData] = Operation(
 class CalendarAdminGroup:
     """Operations of the tag `Calendar Admin`; `mw.calendar_admin` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -262,14 +260,18 @@ class CalendarAdminGroup:
         Returns: calendar_admin.UpdatePolicyResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE_POLICY,
-            (calendar_id,),
-            body={
-                "sharePosture": share_posture,
-                "visibilityDefault": visibility_default,
-                "bookingPolicy": booking_policy,
-                "reminderDefaults": reminder_defaults,
-                "adminNotes": admin_notes,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE_POLICY,
+                (calendar_id,),
+                body={
+                    "sharePosture": share_posture,
+                    "visibilityDefault": visibility_default,
+                    "bookingPolicy": booking_policy,
+                    "reminderDefaults": reminder_defaults,
+                    "adminNotes": admin_notes,
+                },
+            )
+        finally:
+            del booking_policy
+            del reminder_defaults

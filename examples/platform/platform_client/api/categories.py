@@ -323,8 +323,6 @@ UPDATE_I18N: Operation[categories.UpdateI18nResultData] = Operation(
 class CategoriesGroup:
     """Operations of the tag `Categories`; `mw.categories` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -354,18 +352,22 @@ class CategoriesGroup:
 
         Returns: categories.CreateResultData.
         """
-        return await self._sender.value(
-            CREATE,
-            body={
-                "key": key,
-                "name": name,
-                "language": language,
-                "description": description,
-                "parent_id": parent_id,
-                "filter_id": filter_id,
-                "translations_i18n": translations_i18n,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE,
+                body={
+                    "key": key,
+                    "name": name,
+                    "language": language,
+                    "description": description,
+                    "parent_id": parent_id,
+                    "filter_id": filter_id,
+                    "translations_i18n": translations_i18n,
+                },
+            )
+        finally:
+            del key
+            del translations_i18n
 
     async def delete(
         self,
@@ -535,19 +537,23 @@ class CategoriesGroup:
 
         Returns: categories.UpdateResultData.
         """
-        return await self._sender.value(
-            UPDATE,
-            (id,),
-            body={
-                "key": key,
-                "name": name,
-                "language": language,
-                "description": description,
-                "parent_id": parent_id,
-                "filter_id": filter_id,
-                "translations_i18n": translations_i18n,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE,
+                (id,),
+                body={
+                    "key": key,
+                    "name": name,
+                    "language": language,
+                    "description": description,
+                    "parent_id": parent_id,
+                    "filter_id": filter_id,
+                    "translations_i18n": translations_i18n,
+                },
+            )
+        finally:
+            del key
+            del translations_i18n
 
     async def update_i18n(
         self,

@@ -202,8 +202,6 @@ SEND_TYPING: Operation[chat.SendTypingResultData] = Operation(
 class ChatGroup:
     """Operations of the tag `Chat`; `mw.chat` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

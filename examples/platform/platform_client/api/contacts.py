@@ -340,8 +340,6 @@ UPDATE: Operation[contacts.UpdateResultData] = Operation(
 class ContactsGroup:
     """Operations of the tag `Contacts`; `mw.contacts` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -374,19 +372,22 @@ class ContactsGroup:
         Returns: contacts.CreateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE,
-            body={
-                "firstName": first_name,
-                "middleName": middle_name,
-                "lastName": last_name,
-                "email": email,
-                "phone": phone,
-                "url": url,
-                "address": address,
-                "notes": notes,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE,
+                body={
+                    "firstName": first_name,
+                    "middleName": middle_name,
+                    "lastName": last_name,
+                    "email": email,
+                    "phone": phone,
+                    "url": url,
+                    "address": address,
+                    "notes": notes,
+                },
+            )
+        finally:
+            del address
 
     async def create_resource_contact(
         self,
@@ -651,17 +652,20 @@ class ContactsGroup:
         Returns: contacts.UpdateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE,
-            (id,),
-            body={
-                "firstName": first_name,
-                "middleName": middle_name,
-                "lastName": last_name,
-                "email": email,
-                "phone": phone,
-                "url": url,
-                "address": address,
-                "notes": notes,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE,
+                (id,),
+                body={
+                    "firstName": first_name,
+                    "middleName": middle_name,
+                    "lastName": last_name,
+                    "email": email,
+                    "phone": phone,
+                    "url": url,
+                    "address": address,
+                    "notes": notes,
+                },
+            )
+        finally:
+            del address

@@ -71,8 +71,6 @@ LIST_REGIONS: Operation[countries.ListRegionsResultData] = Operation(
 class CountriesGroup:
     """Operations of the tag `Countries (Public)`; `mw.countries` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -89,7 +87,10 @@ class CountriesGroup:
         Returns: countries.GetResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(GET, (iso_code,), {"language": language})
+        try:
+            return await self._sender.value(GET, (iso_code,), {"language": language})
+        finally:
+            del iso_code
 
     def list(self, *, limit: int | None = None, offset: int | None = None) -> Pages[countries.ListResultDataCountry]:
         """List.

@@ -66,8 +66,6 @@ LIST: Operation[list_[currencies.ListResultData]] = Operation(
 class CurrenciesGroup:
     """Operations of the tag `currencies`; `mw.currencies` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -83,7 +81,10 @@ class CurrenciesGroup:
         Returns: currencies.GetResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(GET, (code,))
+        try:
+            return await self._sender.value(GET, (code,))
+        finally:
+            del code
 
     def get_country(self, country: str) -> Pages[currencies.GetCountryResultData]:
         """Get country.

@@ -251,8 +251,6 @@ VALIDATE_IMPORT: Operation[exchange.ValidateImportResultData] = Operation(
 class ExchangeGroup:
     """Operations of the tag `Export/Import`; `mw.exchange` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -344,7 +342,10 @@ class ExchangeGroup:
         Returns: exchange.ImportEntitiesResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), ServerError (500).
         """
-        return await self._sender.value(IMPORT_ENTITIES, (entity_type,), body={"file": file, "options": options})
+        try:
+            return await self._sender.value(IMPORT_ENTITIES, (entity_type,), body={"file": file, "options": options})
+        finally:
+            del options
 
     async def import_excel(self, *, file: Upload) -> exchange.ImportExcelResultData | None:
         """Import excel.
@@ -376,7 +377,11 @@ class ExchangeGroup:
         Returns: exchange.ImportTemplatesResultData | None.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), ServerError (500).
         """
-        return await self._sender.value(IMPORT_TEMPLATES, body={"templates": templates, "options": options})
+        try:
+            return await self._sender.value(IMPORT_TEMPLATES, body={"templates": templates, "options": options})
+        finally:
+            del templates
+            del options
 
     async def import_type_definitions(
         self,
@@ -395,10 +400,14 @@ class ExchangeGroup:
         Returns: exchange.ImportTypeDefinitionsResultData | None.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), ServerError (500).
         """
-        return await self._sender.value(
-            IMPORT_TYPE_DEFINITIONS,
-            body={"typeDefinitions": type_definitions, "options": options},
-        )
+        try:
+            return await self._sender.value(
+                IMPORT_TYPE_DEFINITIONS,
+                body={"typeDefinitions": type_definitions, "options": options},
+            )
+        finally:
+            del type_definitions
+            del options
 
     async def list_exports(self) -> exchange.ListExportsResultData | None:
         """List exports.

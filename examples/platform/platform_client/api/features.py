@@ -115,8 +115,6 @@ UPDATE: Operation[features.UpdateResultData] = Operation(
 class FeaturesGroup:
     """Operations of the tag `Features`; `mw.features` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -144,7 +142,10 @@ class FeaturesGroup:
         Returns: features.GetResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(GET, (key,))
+        try:
+            return await self._sender.value(GET, (key,))
+        finally:
+            del key
 
     def list(self) -> Pages[features.ListResultData]:
         """List.
@@ -187,8 +188,12 @@ class FeaturesGroup:
         Returns: features.UpdateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE,
-            (key,),
-            body={"enabled": enabled, "config": config, "changed_reason": changed_reason},
-        )
+        try:
+            return await self._sender.value(
+                UPDATE,
+                (key,),
+                body={"enabled": enabled, "config": config, "changed_reason": changed_reason},
+            )
+        finally:
+            del key
+            del config

@@ -247,8 +247,6 @@ REVIEW: Operation[feedback.ReviewResultData] = Operation(
 class FeedbackGroup:
     """Operations of the tag `Feedback`; `mw.feedback` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -410,11 +408,14 @@ class FeedbackGroup:
         Returns: feedback.ReplaceReviewResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            REPLACE_REVIEW,
-            (id,),
-            body={"content": content, "attachments": attachments, "isPublic": is_public},
-        )
+        try:
+            return await self._sender.value(
+                REPLACE_REVIEW,
+                (id,),
+                body={"content": content, "attachments": attachments, "isPublic": is_public},
+            )
+        finally:
+            del attachments
 
     async def review(
         self,
@@ -437,7 +438,10 @@ class FeedbackGroup:
         Returns: feedback.ReviewResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            REVIEW,
-            body={"ratingId": rating_id, "content": content, "attachments": attachments, "isPublic": is_public},
-        )
+        try:
+            return await self._sender.value(
+                REVIEW,
+                body={"ratingId": rating_id, "content": content, "attachments": attachments, "isPublic": is_public},
+            )
+        finally:
+            del attachments

@@ -245,8 +245,6 @@ UPLOAD: Operation[files.UploadResultData | None] = Operation(
 class FilesGroup:
     """Operations of the tag `Files`; `mw.files` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

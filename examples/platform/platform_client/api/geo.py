@@ -187,8 +187,6 @@ UPDATE_CONFIG: Operation[geo.UpdateConfigResultData | None] = Operation(
 class GeoGroup:
     """Operations of the tag `Geo-Location`; `mw.geo` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -223,10 +221,13 @@ class GeoGroup:
         Returns: geo.GeocodeResultData | None.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            GEOCODE,
-            body={"address": address, "locale": locale, "country": country, "structured": structured},
-        )
+        try:
+            return await self._sender.value(
+                GEOCODE,
+                body={"address": address, "locale": locale, "country": country, "structured": structured},
+            )
+        finally:
+            del structured
 
     async def get_autocomplete(self) -> geo.GetAutocompleteResultData | None:
         """Get autocomplete.

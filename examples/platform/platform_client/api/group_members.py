@@ -73,8 +73,6 @@ LIST: Operation[list_[group_members.ListResultData]] = Operation(
 class GroupMembersGroup:
     """Operations of the tag `Group Members`; `mw.group_members` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

@@ -180,8 +180,6 @@ UPDATE: Operation[info_tags.UpdateResultData] = Operation(
 class InfoTagsGroup:
     """Operations of the tag `infotags`; `mw.info_tags` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -208,16 +206,20 @@ class InfoTagsGroup:
         Returns: info_tags.CreateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), ConflictError (409), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE,
-            body={
-                "key": key,
-                "title": title,
-                "description": description,
-                "examples": examples,
-                "translations_i18n": translations_i18n,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE,
+                body={
+                    "key": key,
+                    "title": title,
+                    "description": description,
+                    "examples": examples,
+                    "translations_i18n": translations_i18n,
+                },
+            )
+        finally:
+            del key
+            del translations_i18n
 
     async def delete(self, id: str) -> None:
         """Delete.
@@ -256,7 +258,10 @@ class InfoTagsGroup:
 
         Returns: info_tags.GetPublicResultData.
         """
-        return await self._sender.value(GET_PUBLIC, (key,))
+        try:
+            return await self._sender.value(GET_PUBLIC, (key,))
+        finally:
+            del key
 
     def list(self, *, limit: int | None = None, offset: int | None = None) -> Pages[info_tags.ListResultData]:
         """List.
@@ -314,13 +319,16 @@ class InfoTagsGroup:
         Returns: info_tags.UpdateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), ConflictError (409), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE,
-            (id,),
-            body={
-                "title": title,
-                "description": description,
-                "examples": examples,
-                "translations_i18n": translations_i18n,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE,
+                (id,),
+                body={
+                    "title": title,
+                    "description": description,
+                    "examples": examples,
+                    "translations_i18n": translations_i18n,
+                },
+            )
+        finally:
+            del translations_i18n

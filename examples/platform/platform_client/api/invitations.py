@@ -186,8 +186,6 @@ VALIDATE: Operation[invitations.ValidateResult] = Operation(
 class InvitationsGroup:
     """Operations of the tag `Invitations`; `mw.invitations` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -217,17 +215,23 @@ class InvitationsGroup:
         Returns: invitations.AcceptResult.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), ConflictError (409), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            ACCEPT,
-            body={
-                "code": code,
-                "email": email,
-                "password": password,
-                "display_name": display_name,
-                "oauth_access_token": oauth_access_token,
-                "oauth_refresh_token": oauth_refresh_token,
-            },
-        )
+        try:
+            return await self._sender.value(
+                ACCEPT,
+                body={
+                    "code": code,
+                    "email": email,
+                    "password": password,
+                    "display_name": display_name,
+                    "oauth_access_token": oauth_access_token,
+                    "oauth_refresh_token": oauth_refresh_token,
+                },
+            )
+        finally:
+            del code
+            del password
+            del oauth_access_token
+            del oauth_refresh_token
 
     async def create(
         self,
@@ -348,4 +352,7 @@ class InvitationsGroup:
         Returns: invitations.ValidateResult.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(VALIDATE, body={"code": code})
+        try:
+            return await self._sender.value(VALIDATE, body={"code": code})
+        finally:
+            del code

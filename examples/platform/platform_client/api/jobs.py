@@ -217,8 +217,6 @@ UPDATE_NOTIFICATIONS_SETTINGS: Operation[jobs.UpdateNotificationsSettingsResultD
 class JobsGroup:
     """Operations of the tag `Jobs`; `mw.jobs` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -348,7 +346,10 @@ class JobsGroup:
         Returns: jobs.TriggerResultData | None.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(TRIGGER, (name,), body={"data": data, "tenantId": tenant_id})
+        try:
+            return await self._sender.value(TRIGGER, (name,), body={"data": data, "tenantId": tenant_id})
+        finally:
+            del data
 
     async def update(self, name: str, *, enabled: bool) -> jobs.UpdateResultData | None:
         """Update.

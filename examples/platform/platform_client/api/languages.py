@@ -56,8 +56,6 @@ LIST: Operation[list_[languages.ListResultDataLanguage]] = Operation(
 class LanguagesGroup:
     """Operations of the tag `Languages (Public)`; `mw.languages` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -73,7 +71,10 @@ class LanguagesGroup:
         Returns: languages.GetResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(GET, (code,))
+        try:
+            return await self._sender.value(GET, (code,))
+        finally:
+            del code
 
     def list(
         self,

@@ -145,8 +145,6 @@ UPGRADE: Operation[lifecycle.UpgradeResultData] = Operation(
 class LifecycleGroup:
     """Operations of the tag `Lifecycle`; `mw.lifecycle` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

@@ -42,8 +42,6 @@ GET_SETUP: Operation[None] = Operation(
 class McpGroup:
     """Operations of the tag `MCP`; `mw.mcp` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

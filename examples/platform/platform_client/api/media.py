@@ -355,8 +355,6 @@ UPLOAD: Operation[media.UploadResultData] = Operation(
 class MediaGroup:
     """Operations of the tag `Media`; `mw.media` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

@@ -340,8 +340,6 @@ SEND: Operation[messaging.SendResultData | None] = Operation(
 class MessagingGroup:
     """Operations of the tag `Messaging`; `mw.messaging` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -509,7 +507,10 @@ class MessagingGroup:
         Returns: messaging.PreviewResultData | None.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), ServerError (500).
         """
-        return await self._sender.value(PREVIEW, body={"template_id": template_id, "variables": variables})
+        try:
+            return await self._sender.value(PREVIEW, body={"template_id": template_id, "variables": variables})
+        finally:
+            del variables
 
     async def replace_rate_limits_config(
         self,
@@ -532,10 +533,16 @@ class MessagingGroup:
         Returns: messaging.ReplaceRateLimitsConfigResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), ServerError (500).
         """
-        return await self._sender.value(
-            REPLACE_RATE_LIMITS_CONFIG,
-            body={"email": email, "sms": sms, "whatsapp": whatsapp, "webhook": webhook},
-        )
+        try:
+            return await self._sender.value(
+                REPLACE_RATE_LIMITS_CONFIG,
+                body={"email": email, "sms": sms, "whatsapp": whatsapp, "webhook": webhook},
+            )
+        finally:
+            del email
+            del sms
+            del whatsapp
+            del webhook
 
     async def replace_template(
         self,
@@ -610,17 +617,20 @@ class MessagingGroup:
         Returns: messaging.SendResultData | None.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), ServerError (500).
         """
-        return await self._sender.value(
-            SEND,
-            body={
-                "channel": channel,
-                "recipient_email": recipient_email,
-                "recipient_phone": recipient_phone,
-                "recipient_user_id": recipient_user_id,
-                "template_id": template_id,
-                "template_name": template_name,
-                "subject": subject,
-                "content": content,
-                "variables": variables,
-            },
-        )
+        try:
+            return await self._sender.value(
+                SEND,
+                body={
+                    "channel": channel,
+                    "recipient_email": recipient_email,
+                    "recipient_phone": recipient_phone,
+                    "recipient_user_id": recipient_user_id,
+                    "template_id": template_id,
+                    "template_name": template_name,
+                    "subject": subject,
+                    "content": content,
+                    "variables": variables,
+                },
+            )
+        finally:
+            del variables

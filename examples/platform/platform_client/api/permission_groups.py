@@ -146,8 +146,6 @@ REPLACE: Operation[permission_groups.ReplaceResultData] = Operation(
 class PermissionGroupsGroup:
     """Operations of the tag `Groups`; `mw.permission_groups` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

@@ -65,8 +65,6 @@ SEARCH: Operation[list_[phone_codes.SearchResultData]] = Operation(
 class PhoneCodesGroup:
     """Operations of the tag `phone-codes`; `mw.phone_codes` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

@@ -148,8 +148,6 @@ VALIDATE: Operation[phone_numbers.ValidateResultData] = Operation(
 class PhoneNumbersGroup:
     """Operations of the tag `Phone Validation (Public)`; `mw.phone_numbers` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -187,7 +185,13 @@ class PhoneNumbersGroup:
         Returns: phone_numbers.FormatResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(FORMAT, body={"phone": phone, "country_code": country_code, "format": format})
+        try:
+            return await self._sender.value(
+                FORMAT,
+                body={"phone": phone, "country_code": country_code, "format": format},
+            )
+        finally:
+            del country_code
 
     async def get_calling_code(self, country_code: str) -> phone_numbers.GetCallingCodeResultData:
         """Get calling code.
@@ -201,7 +205,10 @@ class PhoneNumbersGroup:
         Returns: phone_numbers.GetCallingCodeResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(GET_CALLING_CODE, (country_code,))
+        try:
+            return await self._sender.value(GET_CALLING_CODE, (country_code,))
+        finally:
+            del country_code
 
     async def get_countries(self) -> phone_numbers.GetCountriesResultData:
         """Get countries.
@@ -227,7 +234,10 @@ class PhoneNumbersGroup:
         Returns: phone_numbers.ParseResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(PARSE, body={"phone": phone, "country_code": country_code})
+        try:
+            return await self._sender.value(PARSE, body={"phone": phone, "country_code": country_code})
+        finally:
+            del country_code
 
     async def validate(self, *, phone: str, country_code: str | None = None) -> phone_numbers.ValidateResultData:
         """Validate.
@@ -242,4 +252,7 @@ class PhoneNumbersGroup:
         Returns: phone_numbers.ValidateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(VALIDATE, body={"phone": phone, "country_code": country_code})
+        try:
+            return await self._sender.value(VALIDATE, body={"phone": phone, "country_code": country_code})
+        finally:
+            del country_code

@@ -33,8 +33,6 @@ GET_QR: Operation[bytes] = Operation(
 class PublicGroup:
     """Operations of the tag `Public`; `mw.public` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

@@ -274,8 +274,6 @@ UPDATE: Operation[qr_codes.UpdateResultData] = Operation(
 class QrCodesGroup:
     """Operations of the tag `QR Codes`; `mw.qr_codes` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -308,19 +306,23 @@ class QrCodesGroup:
         Returns: qr_codes.CreateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE,
-            body={
-                "name": name,
-                "description": description,
-                "type": type,
-                "payloadTemplate": payload_template,
-                "options": options,
-                "renderMode": render_mode,
-                "accessLevel": access_level,
-                "isVersioned": is_versioned,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE,
+                body={
+                    "name": name,
+                    "description": description,
+                    "type": type,
+                    "payloadTemplate": payload_template,
+                    "options": options,
+                    "renderMode": render_mode,
+                    "accessLevel": access_level,
+                    "isVersioned": is_versioned,
+                },
+            )
+        finally:
+            del payload_template
+            del options
 
     async def create_link(
         self,
@@ -497,17 +499,21 @@ class QrCodesGroup:
         Returns: qr_codes.UpdateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE,
-            (uuid,),
-            body={
-                "name": name,
-                "description": description,
-                "type": type,
-                "payloadTemplate": payload_template,
-                "options": options,
-                "renderMode": render_mode,
-                "accessLevel": access_level,
-                "isVersioned": is_versioned,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE,
+                (uuid,),
+                body={
+                    "name": name,
+                    "description": description,
+                    "type": type,
+                    "payloadTemplate": payload_template,
+                    "options": options,
+                    "renderMode": render_mode,
+                    "accessLevel": access_level,
+                    "isVersioned": is_versioned,
+                },
+            )
+        finally:
+            del payload_template
+            del options

@@ -94,8 +94,6 @@ LIST_CHANNELS: Operation[list[realtime.ListChannelsResultData]] = Operation(
 class RealtimeGroup:
     """Operations of the tag `Realtime`; `mw.realtime` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -120,15 +118,18 @@ class RealtimeGroup:
         Returns: realtime.CreateChannelResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), ConflictError (409), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE_CHANNEL,
-            body={
-                "channel_type": channel_type,
-                "entity_type": entity_type,
-                "entity_id": entity_id,
-                "metadata": metadata,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE_CHANNEL,
+                body={
+                    "channel_type": channel_type,
+                    "entity_type": entity_type,
+                    "entity_id": entity_id,
+                    "metadata": metadata,
+                },
+            )
+        finally:
+            del metadata
 
     async def delete_channel(self, id: str) -> None:
         """Delete channel.

@@ -36,8 +36,6 @@ LIST_MISSED: Operation[list[realtime_events.ListMissedResultData]] = Operation(
 class RealtimeEventsGroup:
     """Operations of the tag `Realtime Events`; `mw.realtime_events` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

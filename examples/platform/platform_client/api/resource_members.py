@@ -77,8 +77,6 @@ LIST: Operation[list_[resource_members.ListResultData]] = Operation(
 class ResourceMembersGroup:
     """Operations of the tag `Resource Members`; `mw.resource_members` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

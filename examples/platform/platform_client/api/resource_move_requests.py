@@ -130,8 +130,6 @@ REJECT: Operation[resource_move_requests.RejectResultData] = Operation(
 class ResourceMoveRequestsGroup:
     """Operations of the tag `Resource Move Requests`; `mw.resource_move_requests` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

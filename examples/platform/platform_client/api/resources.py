@@ -444,8 +444,6 @@ UPDATE_PROMOTION: Operation[resources.UpdatePromotionResultData] = Operation(
 class ResourcesGroup:
     """Operations of the tag `Resources`; `mw.resources` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -484,22 +482,27 @@ class ResourcesGroup:
         Returns: resources.CreateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE,
-            body={
-                "name": name,
-                "description": description,
-                "language": language,
-                "status": status,
-                "typeDefinitionId": type_definition_id,
-                "spaceId": space_id,
-                "currentLocation": current_location,
-                "settings": settings,
-                "categoryIds": category_ids,
-                "tagIds": tag_ids,
-                "translationsI18n": translations_i18n,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE,
+                body={
+                    "name": name,
+                    "description": description,
+                    "language": language,
+                    "status": status,
+                    "typeDefinitionId": type_definition_id,
+                    "spaceId": space_id,
+                    "currentLocation": current_location,
+                    "settings": settings,
+                    "categoryIds": category_ids,
+                    "tagIds": tag_ids,
+                    "translationsI18n": translations_i18n,
+                },
+            )
+        finally:
+            del current_location
+            del settings
+            del translations_i18n
 
     async def create_category(self, id: str, *, category_id: str) -> resources.CreateCategoryResultData:
         """Create category.
@@ -760,23 +763,28 @@ class ResourcesGroup:
         Returns: resources.UpdateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE,
-            (id,),
-            body={
-                "name": name,
-                "description": description,
-                "language": language,
-                "status": status,
-                "typeDefinitionId": type_definition_id,
-                "spaceId": space_id,
-                "currentLocation": current_location,
-                "settings": settings,
-                "categoryIds": category_ids,
-                "tagIds": tag_ids,
-                "translationsI18n": translations_i18n,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE,
+                (id,),
+                body={
+                    "name": name,
+                    "description": description,
+                    "language": language,
+                    "status": status,
+                    "typeDefinitionId": type_definition_id,
+                    "spaceId": space_id,
+                    "currentLocation": current_location,
+                    "settings": settings,
+                    "categoryIds": category_ids,
+                    "tagIds": tag_ids,
+                    "translationsI18n": translations_i18n,
+                },
+            )
+        finally:
+            del current_location
+            del settings
+            del translations_i18n
 
     async def update_promotion(
         self,
@@ -801,13 +809,16 @@ class ResourcesGroup:
         Returns: resources.UpdatePromotionResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE_PROMOTION,
-            (id,),
-            body={
-                "promotionType": promotion_type,
-                "promotionRank": promotion_rank,
-                "promotionStartDate": promotion_start_date,
-                "promotionEndDate": promotion_end_date,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE_PROMOTION,
+                (id,),
+                body={
+                    "promotionType": promotion_type,
+                    "promotionRank": promotion_rank,
+                    "promotionStartDate": promotion_start_date,
+                    "promotionEndDate": promotion_end_date,
+                },
+            )
+        finally:
+            del promotion_type

@@ -308,8 +308,6 @@ UPDATE: Operation[s3.UpdateResultData] = Operation(
 class S3Group:
     """Operations of the tag `S3`; `mw.s3` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -360,28 +358,33 @@ class S3Group:
         Returns: s3.CreateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE,
-            body={
-                "name": name,
-                "description": description,
-                "region": region,
-                "bucket_name": bucket_name,
-                "endpoint_url": endpoint_url,
-                "access_key_id": access_key_id,
-                "secret_access_key": secret_access_key,
-                "fallback_region": fallback_region,
-                "fallback_bucket": fallback_bucket,
-                "versioning_enabled": versioning_enabled,
-                "encryption_type": encryption_type,
-                "kms_key_id": kms_key_id,
-                "cors_rules": cors_rules,
-                "lifecycle_policies": lifecycle_policies,
-                "cdn_enabled": cdn_enabled,
-                "cdn_distribution_id": cdn_distribution_id,
-                "cdn_domain": cdn_domain,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE,
+                body={
+                    "name": name,
+                    "description": description,
+                    "region": region,
+                    "bucket_name": bucket_name,
+                    "endpoint_url": endpoint_url,
+                    "access_key_id": access_key_id,
+                    "secret_access_key": secret_access_key,
+                    "fallback_region": fallback_region,
+                    "fallback_bucket": fallback_bucket,
+                    "versioning_enabled": versioning_enabled,
+                    "encryption_type": encryption_type,
+                    "kms_key_id": kms_key_id,
+                    "cors_rules": cors_rules,
+                    "lifecycle_policies": lifecycle_policies,
+                    "cdn_enabled": cdn_enabled,
+                    "cdn_distribution_id": cdn_distribution_id,
+                    "cdn_domain": cdn_domain,
+                },
+            )
+        finally:
+            del secret_access_key
+            del cors_rules
+            del lifecycle_policies
 
     async def delete(self, id: str) -> None:
         """Delete.
@@ -496,15 +499,18 @@ class S3Group:
         Returns: s3.RotateCredentialsResultData | None.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            ROTATE_CREDENTIALS,
-            (id,),
-            body={
-                "access_key_id": access_key_id,
-                "secret_access_key": secret_access_key,
-                "rotation_type": rotation_type,
-            },
-        )
+        try:
+            return await self._sender.value(
+                ROTATE_CREDENTIALS,
+                (id,),
+                body={
+                    "access_key_id": access_key_id,
+                    "secret_access_key": secret_access_key,
+                    "rotation_type": rotation_type,
+                },
+            )
+        finally:
+            del secret_access_key
 
     async def test(self, id: str) -> s3.TestResultData | None:
         """Test.
@@ -566,25 +572,29 @@ class S3Group:
         Returns: s3.UpdateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE,
-            (id,),
-            body={
-                "name": name,
-                "description": description,
-                "region": region,
-                "bucket_name": bucket_name,
-                "endpoint_url": endpoint_url,
-                "fallback_region": fallback_region,
-                "fallback_bucket": fallback_bucket,
-                "versioning_enabled": versioning_enabled,
-                "encryption_type": encryption_type,
-                "kms_key_id": kms_key_id,
-                "cors_rules": cors_rules,
-                "lifecycle_policies": lifecycle_policies,
-                "cdn_enabled": cdn_enabled,
-                "cdn_distribution_id": cdn_distribution_id,
-                "cdn_domain": cdn_domain,
-                "status": status,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE,
+                (id,),
+                body={
+                    "name": name,
+                    "description": description,
+                    "region": region,
+                    "bucket_name": bucket_name,
+                    "endpoint_url": endpoint_url,
+                    "fallback_region": fallback_region,
+                    "fallback_bucket": fallback_bucket,
+                    "versioning_enabled": versioning_enabled,
+                    "encryption_type": encryption_type,
+                    "kms_key_id": kms_key_id,
+                    "cors_rules": cors_rules,
+                    "lifecycle_policies": lifecycle_policies,
+                    "cdn_enabled": cdn_enabled,
+                    "cdn_distribution_id": cdn_distribution_id,
+                    "cdn_domain": cdn_domain,
+                    "status": status,
+                },
+            )
+        finally:
+            del cors_rules
+            del lifecycle_policies

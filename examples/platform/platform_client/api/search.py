@@ -28,8 +28,6 @@ ALL: Operation[None] = Operation(
 class SearchGroup:
     """Operations of the tag `Search`; `mw.search` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

@@ -181,8 +181,6 @@ UPDATE_CONFIG: Operation[dict[str, Any] | None] = Operation(
 class SecurityGroup:
     """Operations of the tag `Admin`; `mw.security` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -338,27 +336,31 @@ class SecurityGroup:
         Returns: dict[str, Any] | None.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE_CONFIG,
-            body={
-                "cors_enabled": cors_enabled,
-                "cors_origins": cors_origins,
-                "cors_methods": cors_methods,
-                "cors_allow_credentials": cors_allow_credentials,
-                "cors_max_age": cors_max_age,
-                "csrf_enabled": csrf_enabled,
-                "csrf_token_expiry": csrf_token_expiry,
-                "csrf_cookie_name": csrf_cookie_name,
-                "csrf_header_name": csrf_header_name,
-                "csp_enabled": csp_enabled,
-                "csp_policy": csp_policy,
-                "hsts_enabled": hsts_enabled,
-                "hsts_max_age": hsts_max_age,
-                "hsts_include_subdomains": hsts_include_subdomains,
-                "hsts_preload": hsts_preload,
-                "x_frame_options": x_frame_options,
-                "x_content_type_options": x_content_type_options,
-                "x_xss_protection": x_xss_protection,
-                "referrer_policy": referrer_policy,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE_CONFIG,
+                body={
+                    "cors_enabled": cors_enabled,
+                    "cors_origins": cors_origins,
+                    "cors_methods": cors_methods,
+                    "cors_allow_credentials": cors_allow_credentials,
+                    "cors_max_age": cors_max_age,
+                    "csrf_enabled": csrf_enabled,
+                    "csrf_token_expiry": csrf_token_expiry,
+                    "csrf_cookie_name": csrf_cookie_name,
+                    "csrf_header_name": csrf_header_name,
+                    "csp_enabled": csp_enabled,
+                    "csp_policy": csp_policy,
+                    "hsts_enabled": hsts_enabled,
+                    "hsts_max_age": hsts_max_age,
+                    "hsts_include_subdomains": hsts_include_subdomains,
+                    "hsts_preload": hsts_preload,
+                    "x_frame_options": x_frame_options,
+                    "x_content_type_options": x_content_type_options,
+                    "x_xss_protection": x_xss_protection,
+                    "referrer_policy": referrer_policy,
+                },
+            )
+        finally:
+            del cors_allow_credentials
+            del csp_policy

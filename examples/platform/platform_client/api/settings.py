@@ -27,8 +27,6 @@ GET: Operation[None] = Operation(
 class SettingsGroup:
     """Operations of the tag `Settings`; `mw.settings` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

@@ -76,8 +76,6 @@ LIST: Operation[list_[space_members.ListResultData]] = Operation(
 class SpaceMembersGroup:
     """Operations of the tag `Space Members`; `mw.space_members` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

@@ -397,8 +397,6 @@ UPDATE_PROMOTION: Operation[spaces.UpdatePromotionResultData] = Operation(
 class SpacesGroup:
     """Operations of the tag `Spaces`; `mw.spaces` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -437,22 +435,27 @@ class SpacesGroup:
         Returns: spaces.CreateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE,
-            body={
-                "name": name,
-                "description": description,
-                "language": language,
-                "type": type,
-                "type_definition_id": type_definition_id,
-                "status": status,
-                "settings": settings,
-                "homeLocation": home_location,
-                "category_ids": category_ids,
-                "tag_ids": tag_ids,
-                "translations_i18n": translations_i18n,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE,
+                body={
+                    "name": name,
+                    "description": description,
+                    "language": language,
+                    "type": type,
+                    "type_definition_id": type_definition_id,
+                    "status": status,
+                    "settings": settings,
+                    "homeLocation": home_location,
+                    "category_ids": category_ids,
+                    "tag_ids": tag_ids,
+                    "translations_i18n": translations_i18n,
+                },
+            )
+        finally:
+            del settings
+            del home_location
+            del translations_i18n
 
     async def create_category(self, id: str, *, category_id: str) -> spaces.CreateCategoryResultData:
         """Create category.
@@ -668,23 +671,28 @@ class SpacesGroup:
         Returns: spaces.UpdateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE,
-            (id,),
-            body={
-                "name": name,
-                "description": description,
-                "language": language,
-                "type": type,
-                "type_definition_id": type_definition_id,
-                "status": status,
-                "settings": settings,
-                "homeLocation": home_location,
-                "category_ids": category_ids,
-                "tag_ids": tag_ids,
-                "translations_i18n": translations_i18n,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE,
+                (id,),
+                body={
+                    "name": name,
+                    "description": description,
+                    "language": language,
+                    "type": type,
+                    "type_definition_id": type_definition_id,
+                    "status": status,
+                    "settings": settings,
+                    "homeLocation": home_location,
+                    "category_ids": category_ids,
+                    "tag_ids": tag_ids,
+                    "translations_i18n": translations_i18n,
+                },
+            )
+        finally:
+            del settings
+            del home_location
+            del translations_i18n
 
     async def update_promotion(
         self,
@@ -709,13 +717,16 @@ class SpacesGroup:
         Returns: spaces.UpdatePromotionResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE_PROMOTION,
-            (id,),
-            body={
-                "promotionType": promotion_type,
-                "promotionRank": promotion_rank,
-                "promotionStartDate": promotion_start_date,
-                "promotionEndDate": promotion_end_date,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE_PROMOTION,
+                (id,),
+                body={
+                    "promotionType": promotion_type,
+                    "promotionRank": promotion_rank,
+                    "promotionStartDate": promotion_start_date,
+                    "promotionEndDate": promotion_end_date,
+                },
+            )
+        finally:
+            del promotion_type

@@ -32,8 +32,6 @@ GET_COUNTS: Operation[stats.GetCountsResultData] = Operation(
 class StatsGroup:
     """Operations of the tag `Stats`; `mw.stats` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

@@ -375,8 +375,6 @@ UPDATE_DISTRIBUTION_CONFIG: Operation[storage.UpdateDistributionConfigResultData
 class StorageGroup:
     """Operations of the tag `Storage`; `mw.storage` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

@@ -181,8 +181,6 @@ RUN_DISPATCHER: Operation[system.RunDispatcherResultData | None] = Operation(
 class SystemGroup:
     """Operations of the tag `System`; `mw.system` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

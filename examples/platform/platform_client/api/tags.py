@@ -329,8 +329,6 @@ UPGRADE: Operation[tags.UpgradeResultData] = Operation(
 class TagsGroup:
     """Operations of the tag `Tags`; `mw.tags` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -540,7 +538,10 @@ class TagsGroup:
 
         Returns: tags.UpdateTranslationsResultData.
         """
-        return await self._sender.value(UPDATE_TRANSLATIONS, (id,), body={"translations": translations})
+        try:
+            return await self._sender.value(UPDATE_TRANSLATIONS, (id,), body={"translations": translations})
+        finally:
+            del translations
 
     async def upgrade(self, id: str) -> tags.UpgradeResultData:
         """Upgrade.

@@ -186,8 +186,6 @@ VERIFY: Operation[tenant_domains.VerifyResult] = Operation(
 class TenantDomainsGroup:
     """Operations of the tag `Tenant Domains`; `mw.tenant_domains` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -212,15 +210,18 @@ class TenantDomainsGroup:
         Returns: tenant_domains.CreateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE,
-            body={
-                "domain": domain,
-                "domain_type": domain_type,
-                "verification_method": verification_method,
-                "settings": settings,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE,
+                body={
+                    "domain": domain,
+                    "domain_type": domain_type,
+                    "verification_method": verification_method,
+                    "settings": settings,
+                },
+            )
+        finally:
+            del settings
 
     async def delete(self, id: str) -> None:
         """Delete.
@@ -300,19 +301,22 @@ class TenantDomainsGroup:
         Returns: tenant_domains.UpdateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE,
-            (id,),
-            body={
-                "domain": domain,
-                "status": status,
-                "verification_method": verification_method,
-                "ssl_status": ssl_status,
-                "ssl_issued_at": ssl_issued_at,
-                "ssl_expires_at": ssl_expires_at,
-                "settings": settings,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE,
+                (id,),
+                body={
+                    "domain": domain,
+                    "status": status,
+                    "verification_method": verification_method,
+                    "ssl_status": ssl_status,
+                    "ssl_issued_at": ssl_issued_at,
+                    "ssl_expires_at": ssl_expires_at,
+                    "settings": settings,
+                },
+            )
+        finally:
+            del settings
 
     async def verify(self, id: str) -> tenant_domains.VerifyResult:
         """Verify.

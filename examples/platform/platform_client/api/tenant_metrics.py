@@ -81,8 +81,6 @@ LIST_MONTHLY: Operation[list[tenant_metrics.ListMonthlyResultData]] = Operation(
 class TenantMetricsGroup:
     """Operations of the tag `Tenant Metrics`; `mw.tenant_metrics` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

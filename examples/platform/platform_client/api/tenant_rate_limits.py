@@ -151,8 +151,6 @@ UPDATE: Operation[tenant_rate_limits.UpdateResultData] = Operation(
 class TenantRateLimitsGroup:
     """Operations of the tag `Tenant Rate Limits`; `mw.tenant_rate_limits` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -181,17 +179,20 @@ class TenantRateLimitsGroup:
         Returns: tenant_rate_limits.CreateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE,
-            (id,),
-            body={
-                "endpoint_pattern": endpoint_pattern,
-                "max_requests": max_requests,
-                "window_seconds": window_seconds,
-                "scope_type": scope_type,
-                "enabled": enabled,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE,
+                (id,),
+                body={
+                    "endpoint_pattern": endpoint_pattern,
+                    "max_requests": max_requests,
+                    "window_seconds": window_seconds,
+                    "scope_type": scope_type,
+                    "enabled": enabled,
+                },
+            )
+        finally:
+            del scope_type
 
     async def delete(self, id: str, limit_id: str) -> None:
         """Delete.
@@ -261,14 +262,17 @@ class TenantRateLimitsGroup:
         Returns: tenant_rate_limits.UpdateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE,
-            (id, limit_id),
-            body={
-                "endpoint_pattern": endpoint_pattern,
-                "max_requests": max_requests,
-                "window_seconds": window_seconds,
-                "scope_type": scope_type,
-                "enabled": enabled,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE,
+                (id, limit_id),
+                body={
+                    "endpoint_pattern": endpoint_pattern,
+                    "max_requests": max_requests,
+                    "window_seconds": window_seconds,
+                    "scope_type": scope_type,
+                    "enabled": enabled,
+                },
+            )
+        finally:
+            del scope_type

@@ -124,8 +124,6 @@ UPDATE: Operation[tenant_settings.UpdateResultData] = Operation(
 class TenantSettingsGroup:
     """Operations of the tag `Tenant Settings`; `mw.tenant_settings` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -203,4 +201,7 @@ class TenantSettingsGroup:
         Returns: tenant_settings.UpdateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(UPDATE, (id, category), body={"settings": settings})
+        try:
+            return await self._sender.value(UPDATE, (id, category), body={"settings": settings})
+        finally:
+            del settings

@@ -576,8 +576,6 @@ VERIFY_DOMAIN: Operation[tenants.VerifyDomainResult] = Operation(
 class TenantsGroup:
     """Operations of the tag `Tenants`; `mw.tenants` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -618,23 +616,27 @@ class TenantsGroup:
         Returns: tenants.CreateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE,
-            body={
-                "name": name,
-                "domain": domain,
-                "ownerEmail": owner_email,
-                "ownerPassword": owner_password,
-                "description": description,
-                "type": type,
-                "contactEmail": contact_email,
-                "contactPhone": contact_phone,
-                "status": status,
-                "defaultLanguage": default_language,
-                "additionalLanguages": additional_languages,
-                "settings": settings,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE,
+                body={
+                    "name": name,
+                    "domain": domain,
+                    "ownerEmail": owner_email,
+                    "ownerPassword": owner_password,
+                    "description": description,
+                    "type": type,
+                    "contactEmail": contact_email,
+                    "contactPhone": contact_phone,
+                    "status": status,
+                    "defaultLanguage": default_language,
+                    "additionalLanguages": additional_languages,
+                    "settings": settings,
+                },
+            )
+        finally:
+            del owner_password
+            del settings
 
     async def create_domain(
         self,
@@ -659,16 +661,19 @@ class TenantsGroup:
         Returns: tenants.CreateDomainResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE_DOMAIN,
-            (id,),
-            body={
-                "domain": domain,
-                "domain_type": domain_type,
-                "verification_method": verification_method,
-                "settings": settings,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE_DOMAIN,
+                (id,),
+                body={
+                    "domain": domain,
+                    "domain_type": domain_type,
+                    "verification_method": verification_method,
+                    "settings": settings,
+                },
+            )
+        finally:
+            del settings
 
     async def delete(self, id: str) -> None:
         """Delete.
@@ -962,19 +967,22 @@ class TenantsGroup:
         Returns: tenants.UpdateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE,
-            (id,),
-            body={
-                "name": name,
-                "domain": domain,
-                "status": status,
-                "additional_languages": additional_languages,
-                "storage_distribution_strategy": storage_distribution_strategy,
-                "storage_fallback_chain": storage_fallback_chain,
-                "settings": settings,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE,
+                (id,),
+                body={
+                    "name": name,
+                    "domain": domain,
+                    "status": status,
+                    "additional_languages": additional_languages,
+                    "storage_distribution_strategy": storage_distribution_strategy,
+                    "storage_fallback_chain": storage_fallback_chain,
+                    "settings": settings,
+                },
+            )
+        finally:
+            del settings
 
     async def update_domain(
         self,
@@ -1007,19 +1015,22 @@ class TenantsGroup:
         Returns: tenants.UpdateDomainResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE_DOMAIN,
-            (id, domain_id),
-            body={
-                "domain": domain,
-                "status": status,
-                "verification_method": verification_method,
-                "ssl_status": ssl_status,
-                "ssl_issued_at": ssl_issued_at,
-                "ssl_expires_at": ssl_expires_at,
-                "settings": settings,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE_DOMAIN,
+                (id, domain_id),
+                body={
+                    "domain": domain,
+                    "status": status,
+                    "verification_method": verification_method,
+                    "ssl_status": ssl_status,
+                    "ssl_issued_at": ssl_issued_at,
+                    "ssl_expires_at": ssl_expires_at,
+                    "settings": settings,
+                },
+            )
+        finally:
+            del settings
 
     async def update_log_retention(
         self,
@@ -1063,16 +1074,20 @@ class TenantsGroup:
         Returns: dict[str, Any] | None.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE_STORAGE_CONFIG,
-            (id,),
-            body={
-                "provider": provider,
-                "credentials_encrypted": credentials_encrypted,
-                "config": config,
-                "fallback_enabled": fallback_enabled,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE_STORAGE_CONFIG,
+                (id,),
+                body={
+                    "provider": provider,
+                    "credentials_encrypted": credentials_encrypted,
+                    "config": config,
+                    "fallback_enabled": fallback_enabled,
+                },
+            )
+        finally:
+            del credentials_encrypted
+            del config
 
     async def verify_domain(self, id: str, domain_id: str) -> tenants.VerifyDomainResult:
         """Verify domain.

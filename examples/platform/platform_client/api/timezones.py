@@ -69,8 +69,6 @@ LIST_REGIONS: Operation[list_[str]] = Operation(
 class TimezonesGroup:
     """Operations of the tag `Timezones (Public)`; `mw.timezones` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

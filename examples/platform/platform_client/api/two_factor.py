@@ -173,8 +173,6 @@ VERIFY: Operation[two_factor.VerifyResultData] = Operation(
 class TwoFactorGroup:
     """Operations of the tag `2FA`; `mw.two_factor` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -200,7 +198,10 @@ class TwoFactorGroup:
         Returns: nothing.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), RateLimitError (429), ServerError (500).
         """
-        await self._sender.value(DISABLE, body={"method": method, "code": code})
+        try:
+            await self._sender.value(DISABLE, body={"method": method, "code": code})
+        finally:
+            del code
 
     async def enable(self, method: str, *, delivery_target: str | None = None) -> two_factor.EnableResult:
         """Enable.
@@ -250,7 +251,10 @@ class TwoFactorGroup:
         Returns: two_factor.UseBackupResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), RateLimitError (429), ServerError (500).
         """
-        return await self._sender.value(USE_BACKUP, body={"code": code})
+        try:
+            return await self._sender.value(USE_BACKUP, body={"code": code})
+        finally:
+            del code
 
     async def verify(
         self,
@@ -269,4 +273,7 @@ class TwoFactorGroup:
         Returns: two_factor.VerifyResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), RateLimitError (429), ServerError (500).
         """
-        return await self._sender.value(VERIFY, body={"method": method, "code": code})
+        try:
+            return await self._sender.value(VERIFY, body={"method": method, "code": code})
+        finally:
+            del code

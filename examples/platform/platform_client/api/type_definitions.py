@@ -147,8 +147,6 @@ UPDATE: Operation[dict[str, Any]] = Operation(
 class TypeDefinitionsGroup:
     """Operations of the tag `Type Definitions`; `mw.type_definitions` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -177,17 +175,20 @@ class TypeDefinitionsGroup:
         Returns: dict[str, Any].
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE,
-            body={
-                "name": name,
-                "label": label,
-                "description": description,
-                "category": category,
-                "appliesTo": applies_to,
-                "schemaDefinition": schema_definition,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE,
+                body={
+                    "name": name,
+                    "label": label,
+                    "description": description,
+                    "category": category,
+                    "appliesTo": applies_to,
+                    "schemaDefinition": schema_definition,
+                },
+            )
+        finally:
+            del schema_definition
 
     async def delete(self, id: str) -> None:
         """Delete.
@@ -248,13 +249,16 @@ class TypeDefinitionsGroup:
         Returns: dict[str, Any].
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE,
-            (id,),
-            body={
-                "label": label,
-                "description": description,
-                "is_active": is_active,
-                "schemaDefinition": schema_definition,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE,
+                (id,),
+                body={
+                    "label": label,
+                    "description": description,
+                    "is_active": is_active,
+                    "schemaDefinition": schema_definition,
+                },
+            )
+        finally:
+            del schema_definition

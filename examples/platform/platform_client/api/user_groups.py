@@ -32,8 +32,6 @@ LIST_PERMISSIONS: Operation[list[str]] = Operation(
 class UserGroupsGroup:
     """Operations of the tag `User Groups`; `mw.user_groups` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 

@@ -149,8 +149,6 @@ UPDATE: Operation[users.UpdateResultData] = Operation(
 class UsersGroup:
     """Operations of the tag `Users`; `mw.users` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -179,17 +177,21 @@ class UsersGroup:
         Returns: users.CreateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE,
-            body={
-                "email": email,
-                "password": password,
-                "displayName": display_name,
-                "locale": locale,
-                "settings": settings,
-                "typeDefinitionId": type_definition_id,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE,
+                body={
+                    "email": email,
+                    "password": password,
+                    "displayName": display_name,
+                    "locale": locale,
+                    "settings": settings,
+                    "typeDefinitionId": type_definition_id,
+                },
+            )
+        finally:
+            del password
+            del settings
 
     async def get(self, id: str) -> users.GetResultData:
         """Get.
@@ -273,16 +275,19 @@ class UsersGroup:
         Returns: users.UpdateResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE,
-            (id,),
-            body={
-                "firstName": first_name,
-                "middleName": middle_name,
-                "lastName": last_name,
-                "displayName": display_name,
-                "locale": locale,
-                "settings": settings,
-                "typeDefinitionId": type_definition_id,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE,
+                (id,),
+                body={
+                    "firstName": first_name,
+                    "middleName": middle_name,
+                    "lastName": last_name,
+                    "displayName": display_name,
+                    "locale": locale,
+                    "settings": settings,
+                    "typeDefinitionId": type_definition_id,
+                },
+            )
+        finally:
+            del settings

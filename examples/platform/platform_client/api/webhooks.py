@@ -213,8 +213,6 @@ UPDATE_SUBSCRIPTION: Operation[webhooks.UpdateSubscriptionResultData] = Operatio
 class WebhooksGroup:
     """Operations of the tag `Webhooks`; `mw.webhooks` is one."""
 
-    __slots__ = ("_sender",)
-
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
 
@@ -245,18 +243,22 @@ class WebhooksGroup:
         Returns: webhooks.CreateSubscriptionResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            CREATE_SUBSCRIPTION,
-            body={
-                "name": name,
-                "description": description,
-                "url": url,
-                "events": events,
-                "enabled": enabled,
-                "secret": secret,
-                "headers": headers,
-            },
-        )
+        try:
+            return await self._sender.value(
+                CREATE_SUBSCRIPTION,
+                body={
+                    "name": name,
+                    "description": description,
+                    "url": url,
+                    "events": events,
+                    "enabled": enabled,
+                    "secret": secret,
+                    "headers": headers,
+                },
+            )
+        finally:
+            del secret
+            del headers
 
     async def delete_subscription(self, id: str) -> None:
         """Delete subscription.
@@ -351,7 +353,10 @@ class WebhooksGroup:
         Returns: webhooks.ReceiveSendgridResult.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(RECEIVE_SENDGRID, body=body)
+        try:
+            return await self._sender.value(RECEIVE_SENDGRID, body=body)
+        finally:
+            del body
 
     async def receive_twilio(self, body: Mapping[str, Any]) -> webhooks.ReceiveTwilioResult:
         """Receive twilio.
@@ -365,7 +370,10 @@ class WebhooksGroup:
         Returns: webhooks.ReceiveTwilioResult.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(RECEIVE_TWILIO, body=body)
+        try:
+            return await self._sender.value(RECEIVE_TWILIO, body=body)
+        finally:
+            del body
 
     async def test_subscription(self, id: str) -> webhooks.TestSubscriptionResultData:
         """Test subscription.
@@ -409,16 +417,20 @@ class WebhooksGroup:
         Returns: webhooks.UpdateSubscriptionResultData.
         Raises: BadRequestError (400), AuthenticationError (401), PermissionDeniedError (403), NotFoundError (404), UnprocessableError (422), ServerError (500).
         """
-        return await self._sender.value(
-            UPDATE_SUBSCRIPTION,
-            (id,),
-            body={
-                "name": name,
-                "description": description,
-                "url": url,
-                "events": events,
-                "enabled": enabled,
-                "secret": secret,
-                "headers": headers,
-            },
-        )
+        try:
+            return await self._sender.value(
+                UPDATE_SUBSCRIPTION,
+                (id,),
+                body={
+                    "name": name,
+                    "description": description,
+                    "url": url,
+                    "events": events,
+                    "enabled": enabled,
+                    "secret": secret,
+                    "headers": headers,
+                },
+            )
+        finally:
+            del secret
+            del headers
