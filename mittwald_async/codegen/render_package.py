@@ -7,6 +7,7 @@ from dataclasses import fields
 
 from . import ir
 from .config import Config
+from .errors import DocumentError
 from .layout import INDENT, Bracket, Node, in_docstring, lay, quoted, tuple_of
 from .names import free_name, pascal, snake, words
 
@@ -205,6 +206,8 @@ class _Package:
     def _authentication(self, imports: dict[str, list[str]]) -> list[Node]:
         wanted = self._config.authentication
         scheme = next((one for one in self._surface.schemes if not wanted or one.name == wanted), None)
+        if scheme is None and wanted:
+            raise DocumentError(f"no operation demands the security scheme {wanted!r} that the configuration names")
         made: Node | None = None
         if scheme is None or scheme.kind == "bearer":
             return []
