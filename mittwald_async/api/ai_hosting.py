@@ -27,6 +27,7 @@ CUSTOMER_ACCEPT_MODEL_TERMS: Operation[None] = Operation(
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 CUSTOMER_CREATE_KEY: Operation[aihosting.Key] = Operation(
     operation_id="ai-hosting-customer-create-key",
@@ -50,6 +51,7 @@ CUSTOMER_CREATE_KEY: Operation[aihosting.Key] = Operation(
     ),
     results=(Result(status=201, type="aihosting.Key", content_type="application/json"),),
     errors=(400, 403, 404, 409, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 409, 412, 0))),
 )
 CUSTOMER_DELETE_KEY: Operation[None] = Operation(
     operation_id="ai-hosting-customer-delete-key",
@@ -65,6 +67,7 @@ CUSTOMER_DELETE_KEY: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 409, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 409, 412, 0))),
 )
 CUSTOMER_GET_DETAILED_MODELS: Operation[list[aihosting.CustomerDetailedModel]] = Operation(
     operation_id="ai-hosting-customer-get-detailed-models",
@@ -79,6 +82,7 @@ CUSTOMER_GET_DETAILED_MODELS: Operation[list[aihosting.CustomerDetailedModel]] =
     ),
     results=(Result(status=200, type="list[aihosting.CustomerDetailedModel]", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
     paging=Paging(),
 )
 CUSTOMER_GET_KEY: Operation[aihosting.Key] = Operation(
@@ -95,6 +99,7 @@ CUSTOMER_GET_KEY: Operation[aihosting.Key] = Operation(
     ),
     results=(Result(status=200, type="aihosting.Key", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 CUSTOMER_GET_KEYS: Operation[list[aihosting.Key]] = Operation(
     operation_id="ai-hosting-customer-get-keys",
@@ -107,6 +112,7 @@ CUSTOMER_GET_KEYS: Operation[list[aihosting.Key]] = Operation(
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[aihosting.Key]", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
     paging=Paging(),
 )
 CUSTOMER_GET_USAGE: Operation[aihosting.PlanOptions] = Operation(
@@ -123,6 +129,7 @@ CUSTOMER_GET_USAGE: Operation[aihosting.PlanOptions] = Operation(
     ),
     results=(Result(status=200, type="aihosting.PlanOptions", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 CUSTOMER_UPDATE_KEY: Operation[aihosting.Key] = Operation(
     operation_id="ai-hosting-customer-update-key",
@@ -149,6 +156,7 @@ CUSTOMER_UPDATE_KEY: Operation[aihosting.Key] = Operation(
     ),
     results=(Result(status=200, type="aihosting.Key", content_type="application/json"),),
     errors=(400, 403, 404, 409, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 409, 412, 0))),
 )
 GET_MODELS: Operation[list[aihosting.Model]] = Operation(
     operation_id="ai-hosting-get-models",
@@ -160,6 +168,7 @@ GET_MODELS: Operation[list[aihosting.Model]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="list[aihosting.Model]", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
     paging=Paging(),
 )
 PROJECT_CREATE_KEY: Operation[aihosting.Key] = Operation(
@@ -183,6 +192,7 @@ PROJECT_CREATE_KEY: Operation[aihosting.Key] = Operation(
     ),
     results=(Result(status=201, type="aihosting.Key", content_type="application/json"),),
     errors=(400, 403, 404, 409, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 409, 412, 0))),
 )
 PROJECT_DELETE_KEY: Operation[None] = Operation(
     operation_id="ai-hosting-project-delete-key",
@@ -198,6 +208,7 @@ PROJECT_DELETE_KEY: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 409, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 409, 412, 0))),
 )
 PROJECT_GET_DETAILED_MODELS: Operation[list[aihosting.ProjectDetailedModel]] = Operation(
     operation_id="ai-hosting-project-get-detailed-models",
@@ -212,6 +223,7 @@ PROJECT_GET_DETAILED_MODELS: Operation[list[aihosting.ProjectDetailedModel]] = O
     ),
     results=(Result(status=200, type="list[aihosting.ProjectDetailedModel]", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
     paging=Paging(),
 )
 PROJECT_GET_KEY: Operation[aihosting.Key] = Operation(
@@ -228,6 +240,7 @@ PROJECT_GET_KEY: Operation[aihosting.Key] = Operation(
     ),
     results=(Result(status=200, type="aihosting.Key", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 PROJECT_GET_KEYS: Operation[list[aihosting.Key]] = Operation(
     operation_id="ai-hosting-project-get-keys",
@@ -240,6 +253,7 @@ PROJECT_GET_KEYS: Operation[list[aihosting.Key]] = Operation(
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[aihosting.Key]", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
     paging=Paging(),
 )
 PROJECT_GET_USAGE: Operation[aihosting.ProjectGetUsageResult] = Operation(
@@ -253,6 +267,7 @@ PROJECT_GET_USAGE: Operation[aihosting.ProjectGetUsageResult] = Operation(
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="aihosting.ProjectGetUsageResult", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 PROJECT_LINK_CONTAINER: Operation[None] = Operation(
     operation_id="ai-hosting-project-link-container",
@@ -279,6 +294,7 @@ PROJECT_LINK_CONTAINER: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 412, 0))),
 )
 PROJECT_UPDATE_KEY: Operation[aihosting.Key] = Operation(
     operation_id="ai-hosting-project-update-key",
@@ -304,6 +320,7 @@ PROJECT_UPDATE_KEY: Operation[aihosting.Key] = Operation(
     ),
     results=(Result(status=200, type="aihosting.Key", content_type="application/json"),),
     errors=(400, 403, 404, 409, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 409, 412, 0))),
 )
 
 

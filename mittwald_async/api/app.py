@@ -42,6 +42,7 @@ DEPRECATED_APP_INSTALLATION_EXECUTE_ACTION: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 412, 0))),
 )
 DEPRECATED_APP_LINK_DATABASE: Operation[None] = Operation(
     operation_id="deprecated-app-link-database",
@@ -82,6 +83,7 @@ DEPRECATED_APP_LINK_DATABASE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 DEPRECATED_APP_REPLACE_DATABASE: Operation[None] = Operation(
     operation_id="deprecated-app-replace-database",
@@ -122,6 +124,7 @@ DEPRECATED_APP_REPLACE_DATABASE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 GET_APP: Operation[app.App] = Operation(
     operation_id="app-get-app",
@@ -134,6 +137,7 @@ GET_APP: Operation[app.App] = Operation(
     parameters=(Parameter(name="app_id", wire="appId", where="path", type="str", required=True, format="uuid"),),
     results=(Result(status=200, type="app.App", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 GET_APP_INSTALLATION_SYSTEM_SOFTWARE: Operation[list[app.SystemSoftware]] = Operation(
     operation_id="app-get-app-installation-system-software",
@@ -149,6 +153,7 @@ GET_APP_INSTALLATION_SYSTEM_SOFTWARE: Operation[list[app.SystemSoftware]] = Oper
     ),
     results=(Result(status=200, type="list[app.SystemSoftware]", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
     paging=Paging(),
 )
 GET_APPINSTALLATION: Operation[app.AppInstallation] = Operation(
@@ -164,6 +169,7 @@ GET_APPINSTALLATION: Operation[app.AppInstallation] = Operation(
     ),
     results=(Result(status=200, type="app.AppInstallation", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 GET_APPVERSION: Operation[app.AppVersion] = Operation(
     operation_id="app-get-appversion",
@@ -179,6 +185,7 @@ GET_APPVERSION: Operation[app.AppVersion] = Operation(
     ),
     results=(Result(status=200, type="app.AppVersion", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 GET_INSTALLED_SYSTEMSOFTWARE_FOR_APPINSTALLATION: Operation[list[app.SystemSoftware]] = Operation(
     operation_id="app-get-installed-systemsoftware-for-appinstallation",
@@ -194,6 +201,7 @@ GET_INSTALLED_SYSTEMSOFTWARE_FOR_APPINSTALLATION: Operation[list[app.SystemSoftw
     ),
     results=(Result(status=200, type="list[app.SystemSoftware]", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
     paging=Paging(),
 )
 GET_MISSING_DEPENDENCIES_FOR_APPINSTALLATION: Operation[app.GetMissingDependenciesForAppinstallationResult] = Operation(
@@ -219,6 +227,7 @@ GET_MISSING_DEPENDENCIES_FOR_APPINSTALLATION: Operation[app.GetMissingDependenci
         Result(status=200, type="app.GetMissingDependenciesForAppinstallationResult", content_type="application/json"),
     ),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 GET_SYSTEMSOFTWARE: Operation[app.SystemSoftware] = Operation(
     operation_id="app-get-systemsoftware",
@@ -240,6 +249,7 @@ GET_SYSTEMSOFTWARE: Operation[app.SystemSoftware] = Operation(
     ),
     results=(Result(status=200, type="app.SystemSoftware", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 GET_SYSTEMSOFTWAREVERSION: Operation[app.SystemSoftwareVersion] = Operation(
     operation_id="app-get-systemsoftwareversion",
@@ -269,6 +279,7 @@ GET_SYSTEMSOFTWAREVERSION: Operation[app.SystemSoftwareVersion] = Operation(
     ),
     results=(Result(status=200, type="app.SystemSoftwareVersion", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 LINK_DATABASE: Operation[None] = Operation(
     operation_id="app-link-database",
@@ -302,6 +313,7 @@ LINK_DATABASE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 LIST_APPINSTALLATIONS: Operation[list[app.AppInstallation]] = Operation(
     operation_id="app-list-appinstallations",
@@ -328,6 +340,7 @@ LIST_APPINSTALLATIONS: Operation[list[app.AppInstallation]] = Operation(
     ),
     results=(Result(status=200, type="list[app.AppInstallation]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, totals=True),
 )
 LIST_APPINSTALLATIONS_FOR_USER: Operation[list[app.AppInstallation]] = Operation(
@@ -354,6 +367,7 @@ LIST_APPINSTALLATIONS_FOR_USER: Operation[list[app.AppInstallation]] = Operation
     ),
     results=(Result(status=200, type="list[app.AppInstallation]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, totals=True),
 )
 LIST_APPS: Operation[list[app.App]] = Operation(
@@ -372,6 +386,7 @@ LIST_APPS: Operation[list[app.App]] = Operation(
     ),
     results=(Result(status=200, type="list[app.App]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, totals=True),
 )
 LIST_APPVERSIONS: Operation[list[app.AppVersion]] = Operation(
@@ -389,6 +404,7 @@ LIST_APPVERSIONS: Operation[list[app.AppVersion]] = Operation(
     ),
     results=(Result(status=200, type="list[app.AppVersion]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(totals=True),
 )
 LIST_SYSTEMSOFTWARES: Operation[list[app.SystemSoftware]] = Operation(
@@ -406,6 +422,7 @@ LIST_SYSTEMSOFTWARES: Operation[list[app.SystemSoftware]] = Operation(
     ),
     results=(Result(status=200, type="list[app.SystemSoftware]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, totals=True),
 )
 LIST_SYSTEMSOFTWAREVERSIONS: Operation[list[app.SystemSoftwareVersion]] = Operation(
@@ -430,6 +447,7 @@ LIST_SYSTEMSOFTWAREVERSIONS: Operation[list[app.SystemSoftwareVersion]] = Operat
     ),
     results=(Result(status=200, type="list[app.SystemSoftwareVersion]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(totals=True),
 )
 LIST_UPDATE_CANDIDATES_FOR_APPVERSION: Operation[list[app.AppVersion]] = Operation(
@@ -454,6 +472,7 @@ LIST_UPDATE_CANDIDATES_FOR_APPVERSION: Operation[list[app.AppVersion]] = Operati
     ),
     results=(Result(status=200, type="list[app.AppVersion]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(totals=True),
 )
 PATCH_APPINSTALLATION: Operation[None] = Operation(
@@ -495,6 +514,7 @@ PATCH_APPINSTALLATION: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 REQUEST_APPINSTALLATION: Operation[app.RequestAppinstallationResult] = Operation(
     operation_id="app-request-appinstallation",
@@ -546,6 +566,7 @@ REQUEST_APPINSTALLATION: Operation[app.RequestAppinstallationResult] = Operation
     ),
     results=(Result(status=201, type="app.RequestAppinstallationResult", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 REQUEST_APPINSTALLATION_COPY: Operation[app.RequestAppinstallationCopyResult] = Operation(
     operation_id="app-request-appinstallation-copy",
@@ -579,6 +600,7 @@ REQUEST_APPINSTALLATION_COPY: Operation[app.RequestAppinstallationCopyResult] = 
     ),
     results=(Result(status=201, type="app.RequestAppinstallationCopyResult", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 RETRIEVE_STATUS: Operation[app.AppInstallationStatus] = Operation(
     operation_id="app-retrieve-status",
@@ -593,6 +615,7 @@ RETRIEVE_STATUS: Operation[app.AppInstallationStatus] = Operation(
     ),
     results=(Result(status=200, type="app.AppInstallationStatus", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 SET_DATABASE_USERS: Operation[None] = Operation(
     operation_id="app-set-database-users",
@@ -624,6 +647,7 @@ SET_DATABASE_USERS: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 UNINSTALL_APPINSTALLATION: Operation[None] = Operation(
     operation_id="app-uninstall-appinstallation",
@@ -638,6 +662,7 @@ UNINSTALL_APPINSTALLATION: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(404, 412, 429),
+    error_types=(("commons.Error", (404, 412, 0)),),
 )
 UNLINK_DATABASE: Operation[None] = Operation(
     operation_id="app-unlink-database",
@@ -653,6 +678,7 @@ UNLINK_DATABASE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 
 

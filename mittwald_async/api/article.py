@@ -33,6 +33,7 @@ GET_ARTICLE: Operation[article.ReadableArticle] = Operation(
     ),
     results=(Result(status=200, type="article.ReadableArticle", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 LIST_ARTICLES: Operation[list[article.ReadableArticle]] = Operation(
     operation_id="article-list-articles",
@@ -56,6 +57,7 @@ LIST_ARTICLES: Operation[list[article.ReadableArticle]] = Operation(
     ),
     results=(Result(status=200, type="list[article.ReadableArticle]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, totals=True),
 )
 

@@ -42,6 +42,7 @@ CREATE_PROJECT_BACKUP: Operation[backup.ProjectBackup] = Operation(
     ),
     results=(Result(status=201, type="backup.ProjectBackup", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 CREATE_PROJECT_BACKUP_EXPORT: Operation[None] = Operation(
     operation_id="backup-create-project-backup-export",
@@ -64,6 +65,7 @@ CREATE_PROJECT_BACKUP_EXPORT: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 CREATE_PROJECT_BACKUP_SCHEDULE: Operation[backup.ProjectBackupSchedule] = Operation(
     operation_id="backup-create-project-backup-schedule",
@@ -87,6 +89,7 @@ CREATE_PROJECT_BACKUP_SCHEDULE: Operation[backup.ProjectBackupSchedule] = Operat
     ),
     results=(Result(status=201, type="backup.ProjectBackupSchedule", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 DELETE_PROJECT_BACKUP: Operation[None] = Operation(
     operation_id="backup-delete-project-backup",
@@ -99,6 +102,7 @@ DELETE_PROJECT_BACKUP: Operation[None] = Operation(
     parameters=(Parameter(name="project_backup_id", wire="projectBackupId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(403, 404, 429),
+    error_types=(("commons.Error", (403, 404, 0)),),
 )
 DELETE_PROJECT_BACKUP_EXPORT: Operation[None] = Operation(
     operation_id="backup-delete-project-backup-export",
@@ -111,6 +115,7 @@ DELETE_PROJECT_BACKUP_EXPORT: Operation[None] = Operation(
     parameters=(Parameter(name="project_backup_id", wire="projectBackupId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(403, 404, 429),
+    error_types=(("commons.Error", (403, 404, 0)),),
 )
 DELETE_PROJECT_BACKUP_SCHEDULE: Operation[None] = Operation(
     operation_id="backup-delete-project-backup-schedule",
@@ -132,6 +137,7 @@ DELETE_PROJECT_BACKUP_SCHEDULE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(403, 404, 429),
+    error_types=(("commons.Error", (403, 404, 0)),),
 )
 DEPRECATED_BACKUP_REPLACE_PROJECT_BACKUP_EXPIRATION_TIME: Operation[None] = Operation(
     operation_id="deprecated-backup-replace-project-backup-expiration-time",
@@ -152,6 +158,7 @@ DEPRECATED_BACKUP_REPLACE_PROJECT_BACKUP_EXPIRATION_TIME: Operation[None] = Oper
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 DEPRECATED_BACKUP_UPDATE_PROJECT_BACKUP_DESCRIPTION: Operation[None] = Operation(
     operation_id="deprecated-backup-update-project-backup-description",
@@ -172,6 +179,7 @@ DEPRECATED_BACKUP_UPDATE_PROJECT_BACKUP_DESCRIPTION: Operation[None] = Operation
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 GET_PROJECT_BACKUP: Operation[backup.ProjectBackup] = Operation(
     operation_id="backup-get-project-backup",
@@ -184,6 +192,7 @@ GET_PROJECT_BACKUP: Operation[backup.ProjectBackup] = Operation(
     parameters=(Parameter(name="project_backup_id", wire="projectBackupId", where="path", type="str", required=True),),
     results=(Result(status=200, type="backup.ProjectBackup", content_type="application/json"),),
     errors=(403, 404, 429),
+    error_types=(("commons.Error", (403, 404, 0)),),
 )
 GET_PROJECT_BACKUP_DATABASE_DUMPS: Operation[backup.GetProjectBackupDatabaseDumpsResult] = Operation(
     operation_id="backup-get-project-backup-database-dumps",
@@ -196,6 +205,7 @@ GET_PROJECT_BACKUP_DATABASE_DUMPS: Operation[backup.GetProjectBackupDatabaseDump
     parameters=(Parameter(name="project_backup_id", wire="projectBackupId", where="path", type="str", required=True),),
     results=(Result(status=200, type="backup.GetProjectBackupDatabaseDumpsResult", content_type="application/json"),),
     errors=(403, 404, 429, 502, 503),
+    error_types=(("commons.Error", (403, 404, 502, 503, 0)),),
 )
 GET_PROJECT_BACKUP_DIRECTORIES: Operation[backup.ProjectBackupPath] = Operation(
     operation_id="backup-get-project-backup-directories",
@@ -211,6 +221,7 @@ GET_PROJECT_BACKUP_DIRECTORIES: Operation[backup.ProjectBackupPath] = Operation(
     ),
     results=(Result(status=200, type="backup.ProjectBackupPath", content_type="application/json"),),
     errors=(403, 404, 429, 502, 503),
+    error_types=(("commons.Error", (403, 404, 502, 503, 0)),),
 )
 GET_PROJECT_BACKUP_SCHEDULE: Operation[backup.ProjectBackupSchedule] = Operation(
     operation_id="backup-get-project-backup-schedule",
@@ -232,6 +243,7 @@ GET_PROJECT_BACKUP_SCHEDULE: Operation[backup.ProjectBackupSchedule] = Operation
     ),
     results=(Result(status=200, type="backup.ProjectBackupSchedule", content_type="application/json"),),
     errors=(403, 404, 429),
+    error_types=(("commons.Error", (403, 404, 0)),),
 )
 LIST_PROJECT_BACKUP_SCHEDULES: Operation[list[backup.ProjectBackupSchedule]] = Operation(
     operation_id="backup-list-project-backup-schedules",
@@ -244,6 +256,7 @@ LIST_PROJECT_BACKUP_SCHEDULES: Operation[list[backup.ProjectBackupSchedule]] = O
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[backup.ProjectBackupSchedule]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(),
 )
 LIST_PROJECT_BACKUPS: Operation[list[backup.ProjectBackup]] = Operation(
@@ -273,6 +286,7 @@ LIST_PROJECT_BACKUPS: Operation[list[backup.ProjectBackup]] = Operation(
     ),
     results=(Result(status=200, type="list[backup.ProjectBackup]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 REQUEST_PROJECT_BACKUP_RESTORE: Operation[None] = Operation(
@@ -305,6 +319,7 @@ REQUEST_PROJECT_BACKUP_RESTORE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 REQUEST_PROJECT_BACKUP_RESTORE_PATH_DEPRECATED: Operation[None] = Operation(
     operation_id="backup-request-project-backup-restore-path-deprecated",
@@ -328,6 +343,7 @@ REQUEST_PROJECT_BACKUP_RESTORE_PATH_DEPRECATED: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 UPDATE_PROJECT_BACKUP: Operation[None] = Operation(
     operation_id="backup-update-project-backup",
@@ -349,6 +365,7 @@ UPDATE_PROJECT_BACKUP: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 UPDATE_PROJECT_BACKUP_SCHEDULE: Operation[None] = Operation(
     operation_id="backup-update-project-backup-schedule",
@@ -380,6 +397,7 @@ UPDATE_PROJECT_BACKUP_SCHEDULE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 412, 0))),
 )
 
 

@@ -48,6 +48,7 @@ ADD_TEMPLATE_COMPONENT: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 409, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 409, 412, 500, 0))),
 )
 CALL_PULL_IMAGE_WEBHOOK_FOR_SERVICE: Operation[None] = Operation(
     operation_id="container-call-pull-image-webhook-for-service",
@@ -63,6 +64,7 @@ CALL_PULL_IMAGE_WEBHOOK_FOR_SERVICE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 404, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (401, 404, 412, 500, 0))),
 )
 CREATE_REGISTRY: Operation[container.Registry] = Operation(
     operation_id="container-create-registry",
@@ -86,6 +88,7 @@ CREATE_REGISTRY: Operation[container.Registry] = Operation(
     ),
     results=(Result(status=201, type="container.Registry", content_type="application/json"),),
     errors=(400, 403, 404, 409, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 409, 412, 500, 0))),
 )
 CREATE_STACK: Operation[container.StackResponse] = Operation(
     operation_id="container-create-stack",
@@ -113,6 +116,7 @@ CREATE_STACK: Operation[container.StackResponse] = Operation(
     ),
     results=(Result(status=201, type="container.StackResponse", content_type="application/json"),),
     errors=(400, 403, 404, 409, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 409, 412, 500, 0))),
 )
 DECLARE_STACK: Operation[container.StackResponse] = Operation(
     operation_id="container-declare-stack",
@@ -140,6 +144,7 @@ DECLARE_STACK: Operation[container.StackResponse] = Operation(
     ),
     results=(Result(status=200, type="container.StackResponse", content_type="application/json"),),
     errors=(400, 403, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 412, 500, 0))),
 )
 DELETE_REGISTRY: Operation[None] = Operation(
     operation_id="container-delete-registry",
@@ -154,6 +159,7 @@ DELETE_REGISTRY: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 0))),
 )
 DELETE_STACK: Operation[None] = Operation(
     operation_id="container-delete-stack",
@@ -166,6 +172,7 @@ DELETE_STACK: Operation[None] = Operation(
     parameters=(Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 0))),
 )
 DELETE_VOLUME: Operation[None] = Operation(
     operation_id="container-delete-volume",
@@ -181,6 +188,7 @@ DELETE_VOLUME: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 412, 500, 0))),
 )
 DEPRECATED_CONTAINER_GET_TEMPLATE_ICON: Operation[bytes] = Operation(
     operation_id="deprecated-container-get-template-icon",
@@ -200,6 +208,7 @@ DEPRECATED_CONTAINER_GET_TEMPLATE_ICON: Operation[bytes] = Operation(
         Result(status=200, type="bytes", content_type="image/webp"),
     ),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 DEPRECATED_CONTAINER_SET_STACK_UPDATE_SCHEDULE: Operation[None] = Operation(
     operation_id="deprecated-container-set-stack-update-schedule",
@@ -228,6 +237,7 @@ DEPRECATED_CONTAINER_SET_STACK_UPDATE_SCHEDULE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 412, 500, 0))),
 )
 DEPRECATED_CONTAINER_VALIDATE_CONTAINER_REGISTRY_URI: Operation[
     container.DeprecatedContainerValidateContainerRegistryUriResult
@@ -255,6 +265,7 @@ DEPRECATED_CONTAINER_VALIDATE_CONTAINER_REGISTRY_URI: Operation[
         ),
     ),
     errors=(400, 403, 404, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 412, 500, 0))),
 )
 DEPRECATED_CONTAINER_VALIDATE_REGISTRY_CREDENTIALS: Operation[
     container.DeprecatedContainerValidateRegistryCredentialsResult
@@ -278,6 +289,7 @@ DEPRECATED_CONTAINER_VALIDATE_REGISTRY_CREDENTIALS: Operation[
         ),
     ),
     errors=(400, 403, 404, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 412, 500, 0))),
 )
 GET_CONTAINER_IMAGE_CONFIG: Operation[container.ContainerImageConfig] = Operation(
     operation_id="container-get-container-image-config",
@@ -307,6 +319,7 @@ GET_CONTAINER_IMAGE_CONFIG: Operation[container.ContainerImageConfig] = Operatio
     ),
     results=(Result(status=200, type="container.ContainerImageConfig", content_type="application/json"),),
     errors=(400, 403, 404, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 412, 500, 0))),
 )
 GET_REGISTRY: Operation[container.Registry] = Operation(
     operation_id="container-get-registry",
@@ -321,6 +334,7 @@ GET_REGISTRY: Operation[container.Registry] = Operation(
     ),
     results=(Result(status=200, type="container.Registry", content_type="application/json"),),
     errors=(400, 403, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 500, 0))),
 )
 GET_SERVICE: Operation[container.ServiceResponse] = Operation(
     operation_id="container-get-service",
@@ -336,6 +350,7 @@ GET_SERVICE: Operation[container.ServiceResponse] = Operation(
     ),
     results=(Result(status=200, type="container.ServiceResponse", content_type="application/json"),),
     errors=(400, 403, 404, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 412, 500, 0))),
 )
 GET_SERVICE_LOGS: Operation[str] = Operation(
     operation_id="container-get-service-logs",
@@ -352,6 +367,7 @@ GET_SERVICE_LOGS: Operation[str] = Operation(
     ),
     results=(Result(status=200, type="str", content_type="text/plain"),),
     errors=(403, 404, 429, 500, 503),
+    error_types=(("commons.Error", (403, 404, 500, 503, 0)),),
 )
 GET_STACK: Operation[container.StackResponse] = Operation(
     operation_id="container-get-stack",
@@ -364,6 +380,7 @@ GET_STACK: Operation[container.StackResponse] = Operation(
     parameters=(Parameter(name="stack_id", wire="stackId", where="path", type="str", required=True, format="uuid"),),
     results=(Result(status=200, type="container.StackResponse", content_type="application/json"),),
     errors=(400, 403, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 500, 0))),
 )
 GET_TEMPLATE: Operation[container.Template] = Operation(
     operation_id="container-get-template",
@@ -377,6 +394,7 @@ GET_TEMPLATE: Operation[container.Template] = Operation(
     parameters=(Parameter(name="template_id", wire="templateId", where="path", type="str", required=True),),
     results=(Result(status=200, type="container.Template", content_type="application/json"),),
     errors=(400, 404, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 500, 0))),
 )
 GET_TEMPLATE_ASSET: Operation[bytes] = Operation(
     operation_id="container-get-template-asset",
@@ -398,6 +416,7 @@ GET_TEMPLATE_ASSET: Operation[bytes] = Operation(
         Result(status=200, type="bytes", content_type="image/webp"),
     ),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 GET_VOLUME: Operation[container.VolumeResponse] = Operation(
     operation_id="container-get-volume",
@@ -413,6 +432,7 @@ GET_VOLUME: Operation[container.VolumeResponse] = Operation(
     ),
     results=(Result(status=200, type="container.VolumeResponse", content_type="application/json"),),
     errors=(400, 403, 404, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 412, 500, 0))),
 )
 LIST_ACCESSIBLE_SERVICES: Operation[list[container.ServiceResponse]] = Operation(
     operation_id="container-list-accessible-services",
@@ -437,6 +457,7 @@ LIST_ACCESSIBLE_SERVICES: Operation[list[container.ServiceResponse]] = Operation
     ),
     results=(Result(status=200, type="list[container.ServiceResponse]", content_type="application/json"),),
     errors=(400, 403, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 500, 0))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 LIST_REGISTRIES: Operation[list[container.Registry]] = Operation(
@@ -456,6 +477,7 @@ LIST_REGISTRIES: Operation[list[container.Registry]] = Operation(
     ),
     results=(Result(status=200, type="list[container.Registry]", content_type="application/json"),),
     errors=(400, 403, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 500, 0))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 LIST_SELF_STACKS: Operation[list[container.StackResponse]] = Operation(
@@ -474,6 +496,7 @@ LIST_SELF_STACKS: Operation[list[container.StackResponse]] = Operation(
     ),
     results=(Result(status=200, type="list[container.StackResponse]", content_type="application/json"),),
     errors=(400, 403, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 500, 0))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 LIST_SERVICES: Operation[list[container.ServiceResponse]] = Operation(
@@ -509,6 +532,7 @@ LIST_SERVICES: Operation[list[container.ServiceResponse]] = Operation(
     ),
     results=(Result(status=200, type="list[container.ServiceResponse]", content_type="application/json"),),
     errors=(400, 403, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 412, 500, 0))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 LIST_STACK_VOLUMES: Operation[list[container.VolumeResponse]] = Operation(
@@ -535,6 +559,7 @@ LIST_STACK_VOLUMES: Operation[list[container.VolumeResponse]] = Operation(
     ),
     results=(Result(status=200, type="list[container.VolumeResponse]", content_type="application/json"),),
     errors=(400, 403, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 500, 0))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 LIST_STACKS: Operation[list[container.StackResponse]] = Operation(
@@ -554,6 +579,7 @@ LIST_STACKS: Operation[list[container.StackResponse]] = Operation(
     ),
     results=(Result(status=200, type="list[container.StackResponse]", content_type="application/json"),),
     errors=(400, 403, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 500, 0))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 LIST_TEMPLATE_STATISTICS: Operation[container.TemplateStatsListResponse] = Operation(
@@ -572,6 +598,7 @@ LIST_TEMPLATE_STATISTICS: Operation[container.TemplateStatsListResponse] = Opera
     ),
     results=(Result(status=200, type="container.TemplateStatsListResponse", content_type="application/json"),),
     errors=(400, 404, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 500, 0))),
 )
 LIST_TEMPLATES: Operation[list[container.Template]] = Operation(
     operation_id="container-list-templates",
@@ -593,6 +620,7 @@ LIST_TEMPLATES: Operation[list[container.Template]] = Operation(
     ),
     results=(Result(status=200, type="list[container.Template]", content_type="application/json"),),
     errors=(400, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (500, 0))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 LIST_VOLUMES: Operation[list[container.VolumeResponse]] = Operation(
@@ -620,6 +648,7 @@ LIST_VOLUMES: Operation[list[container.VolumeResponse]] = Operation(
     ),
     results=(Result(status=200, type="list[container.VolumeResponse]", content_type="application/json"),),
     errors=(400, 403, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 500, 0))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 PULL_IMAGE_FOR_SERVICE: Operation[None] = Operation(
@@ -637,6 +666,7 @@ PULL_IMAGE_FOR_SERVICE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 412, 500, 0))),
 )
 RECREATE_SERVICE: Operation[None] = Operation(
     operation_id="container-recreate-service",
@@ -652,6 +682,7 @@ RECREATE_SERVICE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 412, 500, 0))),
 )
 RESTART_SERVICE: Operation[None] = Operation(
     operation_id="container-restart-service",
@@ -667,6 +698,7 @@ RESTART_SERVICE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 412, 500, 0))),
 )
 ROTATE_PULL_IMAGE_WEBHOOK_FOR_SERVICE: Operation[container.ServicePullImageWebhookResponse] = Operation(
     operation_id="container-rotate-pull-image-webhook-for-service",
@@ -682,6 +714,7 @@ ROTATE_PULL_IMAGE_WEBHOOK_FOR_SERVICE: Operation[container.ServicePullImageWebho
     ),
     results=(Result(status=200, type="container.ServicePullImageWebhookResponse", content_type="application/json"),),
     errors=(400, 403, 404, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 412, 500, 0))),
 )
 START_SERVICE: Operation[None] = Operation(
     operation_id="container-start-service",
@@ -697,6 +730,7 @@ START_SERVICE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 412, 500, 0))),
 )
 STOP_SERVICE: Operation[None] = Operation(
     operation_id="container-stop-service",
@@ -712,6 +746,7 @@ STOP_SERVICE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 412, 500, 0))),
 )
 UPDATE_REGISTRY: Operation[None] = Operation(
     operation_id="container-update-registry",
@@ -742,6 +777,7 @@ UPDATE_REGISTRY: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 409, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 409, 412, 500, 0))),
 )
 UPDATE_STACK: Operation[container.StackResponse] = Operation(
     operation_id="container-update-stack",
@@ -775,6 +811,7 @@ UPDATE_STACK: Operation[container.StackResponse] = Operation(
     ),
     results=(Result(status=200, type="container.StackResponse", content_type="application/json"),),
     errors=(400, 403, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 412, 500, 0))),
 )
 
 

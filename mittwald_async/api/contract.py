@@ -42,6 +42,7 @@ CANCEL_CONTRACT_ITEM_TERMINATION: Operation[contract.CancelContractItemTerminati
     ),
     results=(Result(status=200, type="contract.CancelContractItemTerminationResult", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 CANCEL_CONTRACT_TARIFF_CHANGE: Operation[contract.CancelContractTariffChangeResult] = Operation(
     operation_id="contract-cancel-contract-tariff-change",
@@ -64,6 +65,7 @@ CANCEL_CONTRACT_TARIFF_CHANGE: Operation[contract.CancelContractTariffChangeResu
     ),
     results=(Result(status=200, type="contract.CancelContractTariffChangeResult", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 CANCEL_CONTRACT_TERMINATION: Operation[contract.CancelContractTerminationResult] = Operation(
     operation_id="contract-cancel-contract-termination",
@@ -76,6 +78,7 @@ CANCEL_CONTRACT_TERMINATION: Operation[contract.CancelContractTerminationResult]
     parameters=(Parameter(name="contract_id", wire="contractId", where="path", type="str", required=True),),
     results=(Result(status=200, type="contract.CancelContractTerminationResult", content_type="application/json"),),
     errors=(400, 404, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 412, 0))),
 )
 DEPRECATED_CONTRACT_GET_DETAIL_OF_CONTRACT_BY_AI_HOSTING: Operation[contract.Contract] = Operation(
     operation_id="deprecated-contract-get-detail-of-contract-by-ai-hosting",
@@ -89,6 +92,7 @@ DEPRECATED_CONTRACT_GET_DETAIL_OF_CONTRACT_BY_AI_HOSTING: Operation[contract.Con
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="contract.Contract", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 DEPRECATED_CONTRACT_GET_NEXT_TERMINATION_DATE_FOR_ITEM: Operation[
     contract.DeprecatedContractGetNextTerminationDateForItemResult
@@ -120,6 +124,7 @@ DEPRECATED_CONTRACT_GET_NEXT_TERMINATION_DATE_FOR_ITEM: Operation[
         ),
     ),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 DEPRECATED_INVOICE_DETAIL_OF_INVOICE: Operation[invoice.Invoice] = Operation(
     operation_id="deprecated-invoice-detail-of-invoice",
@@ -136,6 +141,7 @@ DEPRECATED_INVOICE_DETAIL_OF_INVOICE: Operation[invoice.Invoice] = Operation(
     ),
     results=(Result(status=200, type="invoice.Invoice", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 GET_BASE_ITEM_OF_CONTRACT: Operation[contract.ContractItem] = Operation(
     operation_id="contract-get-base-item-of-contract",
@@ -148,6 +154,7 @@ GET_BASE_ITEM_OF_CONTRACT: Operation[contract.ContractItem] = Operation(
     parameters=(Parameter(name="contract_id", wire="contractId", where="path", type="str", required=True),),
     results=(Result(status=200, type="contract.ContractItem", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 GET_DETAIL_OF_CONTRACT: Operation[contract.Contract] = Operation(
     operation_id="contract-get-detail-of-contract",
@@ -160,6 +167,7 @@ GET_DETAIL_OF_CONTRACT: Operation[contract.Contract] = Operation(
     parameters=(Parameter(name="contract_id", wire="contractId", where="path", type="str", required=True),),
     results=(Result(status=200, type="contract.Contract", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 GET_DETAIL_OF_CONTRACT_BY_AI_HOSTING: Operation[contract.Contract] = Operation(
     operation_id="contract-get-detail-of-contract-by-ai-hosting",
@@ -175,6 +183,7 @@ GET_DETAIL_OF_CONTRACT_BY_AI_HOSTING: Operation[contract.Contract] = Operation(
     ),
     results=(Result(status=200, type="contract.Contract", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 GET_DETAIL_OF_CONTRACT_BY_CERTIFICATE: Operation[contract.Contract] = Operation(
     operation_id="contract-get-detail-of-contract-by-certificate",
@@ -189,6 +198,7 @@ GET_DETAIL_OF_CONTRACT_BY_CERTIFICATE: Operation[contract.Contract] = Operation(
     ),
     results=(Result(status=200, type="contract.Contract", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 GET_DETAIL_OF_CONTRACT_BY_DOMAIN: Operation[contract.Contract] = Operation(
     operation_id="contract-get-detail-of-contract-by-domain",
@@ -201,6 +211,7 @@ GET_DETAIL_OF_CONTRACT_BY_DOMAIN: Operation[contract.Contract] = Operation(
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     results=(Result(status=200, type="contract.Contract", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 GET_DETAIL_OF_CONTRACT_BY_LEAD_FYNDR: Operation[contract.Contract] = Operation(
     operation_id="contract-get-detail-of-contract-by-lead-fyndr",
@@ -213,6 +224,7 @@ GET_DETAIL_OF_CONTRACT_BY_LEAD_FYNDR: Operation[contract.Contract] = Operation(
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="contract.Contract", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 GET_DETAIL_OF_CONTRACT_BY_LICENSE: Operation[contract.Contract] = Operation(
     operation_id="contract-get-detail-of-contract-by-license",
@@ -225,6 +237,7 @@ GET_DETAIL_OF_CONTRACT_BY_LICENSE: Operation[contract.Contract] = Operation(
     parameters=(Parameter(name="license_id", wire="licenseId", where="path", type="str", required=True),),
     results=(Result(status=200, type="contract.Contract", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 GET_DETAIL_OF_CONTRACT_BY_MAIL_ADDRESS: Operation[contract.Contract] = Operation(
     operation_id="contract-get-detail-of-contract-by-mail-address",
@@ -239,6 +252,7 @@ GET_DETAIL_OF_CONTRACT_BY_MAIL_ADDRESS: Operation[contract.Contract] = Operation
     ),
     results=(Result(status=200, type="contract.Contract", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 GET_DETAIL_OF_CONTRACT_BY_PROJECT: Operation[contract.Contract] = Operation(
     operation_id="contract-get-detail-of-contract-by-project",
@@ -251,6 +265,7 @@ GET_DETAIL_OF_CONTRACT_BY_PROJECT: Operation[contract.Contract] = Operation(
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="contract.Contract", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 GET_DETAIL_OF_CONTRACT_BY_SERVER: Operation[contract.Contract] = Operation(
     operation_id="contract-get-detail-of-contract-by-server",
@@ -263,6 +278,7 @@ GET_DETAIL_OF_CONTRACT_BY_SERVER: Operation[contract.Contract] = Operation(
     parameters=(Parameter(name="server_id", wire="serverId", where="path", type="str", required=True),),
     results=(Result(status=200, type="contract.Contract", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 GET_DETAIL_OF_CONTRACT_ITEM: Operation[contract.ContractItem] = Operation(
     operation_id="contract-get-detail-of-contract-item",
@@ -285,6 +301,7 @@ GET_DETAIL_OF_CONTRACT_ITEM: Operation[contract.ContractItem] = Operation(
     ),
     results=(Result(status=200, type="contract.ContractItem", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 INVOICE_DETAIL: Operation[invoice.Invoice] = Operation(
     operation_id="invoice-detail",
@@ -297,6 +314,7 @@ INVOICE_DETAIL: Operation[invoice.Invoice] = Operation(
     parameters=(Parameter(name="invoice_id", wire="invoiceId", where="path", type="str", required=True),),
     results=(Result(status=200, type="invoice.Invoice", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 INVOICE_GET_DETAIL_OF_INVOICE_SETTINGS: Operation[invoice.InvoiceSettings] = Operation(
     operation_id="invoice-get-detail-of-invoice-settings",
@@ -309,6 +327,7 @@ INVOICE_GET_DETAIL_OF_INVOICE_SETTINGS: Operation[invoice.InvoiceSettings] = Ope
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="invoice.InvoiceSettings", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 INVOICE_GET_FILE_ACCESS_TOKEN: Operation[contract.InvoiceGetFileAccessTokenResult] = Operation(
     operation_id="invoice-get-file-access-token",
@@ -324,6 +343,7 @@ INVOICE_GET_FILE_ACCESS_TOKEN: Operation[contract.InvoiceGetFileAccessTokenResul
     ),
     results=(Result(status=200, type="contract.InvoiceGetFileAccessTokenResult", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 INVOICE_LIST_CUSTOMER_INVOICES: Operation[list[invoice.Invoice]] = Operation(
     operation_id="invoice-list-customer-invoices",
@@ -346,6 +366,7 @@ INVOICE_LIST_CUSTOMER_INVOICES: Operation[list[invoice.Invoice]] = Operation(
     ),
     results=(Result(status=200, type="list[invoice.Invoice]", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 INVOICE_UPDATE_INVOICE_SETTINGS: Operation[invoice.InvoiceSettings] = Operation(
@@ -385,6 +406,7 @@ INVOICE_UPDATE_INVOICE_SETTINGS: Operation[invoice.InvoiceSettings] = Operation(
     ),
     results=(Result(status=200, type="invoice.InvoiceSettings", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 LIST_CONTRACTS: Operation[list[contract.Contract]] = Operation(
     operation_id="contract-list-contracts",
@@ -402,6 +424,7 @@ LIST_CONTRACTS: Operation[list[contract.Contract]] = Operation(
     ),
     results=(Result(status=200, type="list[contract.Contract]", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 ORDER_CREATE_ORDER: Operation[contract.OrderCreateOrderResult] = Operation(
@@ -444,6 +467,7 @@ ORDER_CREATE_ORDER: Operation[contract.OrderCreateOrderResult] = Operation(
     ),
     results=(Result(status=201, type="contract.OrderCreateOrderResult", content_type="application/json"),),
     errors=(400, 422, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 ORDER_CREATE_TARIFF_CHANGE: Operation[contract.OrderCreateTariffChangeResult] = Operation(
     operation_id="order-create-tariff-change",
@@ -476,6 +500,7 @@ ORDER_CREATE_TARIFF_CHANGE: Operation[contract.OrderCreateTariffChangeResult] = 
     ),
     results=(Result(status=201, type="contract.OrderCreateTariffChangeResult", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 ORDER_GET_ORDER: Operation[order.CustomerOrder] = Operation(
     operation_id="order-get-order",
@@ -488,6 +513,7 @@ ORDER_GET_ORDER: Operation[order.CustomerOrder] = Operation(
     parameters=(Parameter(name="order_id", wire="orderId", where="path", type="str", required=True),),
     results=(Result(status=200, type="order.CustomerOrder", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 ORDER_LIST_CUSTOMER_ORDERS: Operation[list[order.CustomerOrder]] = Operation(
     operation_id="order-list-customer-orders",
@@ -508,6 +534,7 @@ ORDER_LIST_CUSTOMER_ORDERS: Operation[list[order.CustomerOrder]] = Operation(
     ),
     results=(Result(status=200, type="list[order.CustomerOrder]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True),
 )
 ORDER_LIST_ORDERS: Operation[list[order.CustomerOrder]] = Operation(
@@ -529,6 +556,7 @@ ORDER_LIST_ORDERS: Operation[list[order.CustomerOrder]] = Operation(
     ),
     results=(Result(status=200, type="list[order.CustomerOrder]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 ORDER_LIST_PROJECT_ORDERS: Operation[list[order.CustomerOrder]] = Operation(
@@ -550,6 +578,7 @@ ORDER_LIST_PROJECT_ORDERS: Operation[list[order.CustomerOrder]] = Operation(
     ),
     results=(Result(status=200, type="list[order.CustomerOrder]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True),
 )
 ORDER_PREVIEW_ORDER: Operation[contract.OrderPreviewOrderResult] = Operation(
@@ -593,6 +622,7 @@ ORDER_PREVIEW_ORDER: Operation[contract.OrderPreviewOrderResult] = Operation(
     ),
     results=(Result(status=200, type="contract.OrderPreviewOrderResult", content_type="application/json"),),
     errors=(400, 422, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 ORDER_PREVIEW_TARIFF_CHANGE: Operation[contract.OrderPreviewTariffChangeResult] = Operation(
     operation_id="order-preview-tariff-change",
@@ -625,6 +655,7 @@ ORDER_PREVIEW_TARIFF_CHANGE: Operation[contract.OrderPreviewTariffChangeResult] 
     ),
     results=(Result(status=200, type="contract.OrderPreviewTariffChangeResult", content_type="application/json"),),
     errors=(400, 422, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 TERMINATE_CONTRACT: Operation[contract.TerminateContractResult] = Operation(
     operation_id="contract-terminate-contract",
@@ -648,6 +679,7 @@ TERMINATE_CONTRACT: Operation[contract.TerminateContractResult] = Operation(
     ),
     results=(Result(status=201, type="contract.TerminateContractResult", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 TERMINATE_CONTRACT_ITEM: Operation[contract.TerminateContractItemResult] = Operation(
     operation_id="contract-terminate-contract-item",
@@ -680,6 +712,7 @@ TERMINATE_CONTRACT_ITEM: Operation[contract.TerminateContractItemResult] = Opera
     ),
     results=(Result(status=201, type="contract.TerminateContractItemResult", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 
 

@@ -53,6 +53,7 @@ CREATE_CONVERSATION: Operation[conversation.CreateConversationResult] = Operatio
     ),
     results=(Result(status=201, type="conversation.CreateConversationResult", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 CREATE_MESSAGE: Operation[conversation.CreateMessageResult] = Operation(
     operation_id="conversation-create-message",
@@ -84,6 +85,7 @@ CREATE_MESSAGE: Operation[conversation.CreateMessageResult] = Operation(
     ),
     results=(Result(status=201, type="conversation.CreateMessageResult", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 GET_CATEGORY: Operation[conversation.Category] = Operation(
     operation_id="conversation-get-category",
@@ -99,6 +101,7 @@ GET_CATEGORY: Operation[conversation.Category] = Operation(
     ),
     results=(Result(status=200, type="conversation.Category", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 GET_CONVERSATION: Operation[conversation.Conversation] = Operation(
     operation_id="conversation-get-conversation",
@@ -120,6 +123,7 @@ GET_CONVERSATION: Operation[conversation.Conversation] = Operation(
     ),
     results=(Result(status=200, type="conversation.Conversation", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 GET_CONVERSATION_MEMBERS: Operation[list[conversation.ConversationMembersItem]] = Operation(
     operation_id="conversation-get-conversation-members",
@@ -141,6 +145,7 @@ GET_CONVERSATION_MEMBERS: Operation[list[conversation.ConversationMembersItem]] 
     ),
     results=(Result(status=200, type="list[conversation.ConversationMembersItem]", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
     paging=Paging(),
 )
 GET_CONVERSATION_PREFERENCES_OF_CUSTOMER: Operation[conversation.ConversationPreferences] = Operation(
@@ -156,6 +161,7 @@ GET_CONVERSATION_PREFERENCES_OF_CUSTOMER: Operation[conversation.ConversationPre
     ),
     results=(Result(status=200, type="conversation.ConversationPreferences", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 GET_FILE_ACCESS_TOKEN: Operation[conversation.GetFileAccessTokenResult] = Operation(
     operation_id="conversation-get-file-access-token",
@@ -178,6 +184,7 @@ GET_FILE_ACCESS_TOKEN: Operation[conversation.GetFileAccessTokenResult] = Operat
     ),
     results=(Result(status=200, type="conversation.GetFileAccessTokenResult", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 LIST_CATEGORIES: Operation[list[conversation.Category]] = Operation(
     operation_id="conversation-list-categories",
@@ -190,6 +197,7 @@ LIST_CATEGORIES: Operation[list[conversation.Category]] = Operation(
     secured=False,
     results=(Result(status=200, type="list[conversation.Category]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(),
 )
 LIST_CONVERSATIONS: Operation[list[conversation.Conversation]] = Operation(
@@ -211,6 +219,7 @@ LIST_CONVERSATIONS: Operation[list[conversation.Conversation]] = Operation(
     ),
     results=(Result(status=200, type="list[conversation.Conversation]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=100, totals=True),
 )
 LIST_MESSAGES_BY_CONVERSATION: Operation[list[conversation.ListMessagesByConversationItem]] = Operation(
@@ -235,6 +244,7 @@ LIST_MESSAGES_BY_CONVERSATION: Operation[list[conversation.ListMessagesByConvers
         Result(status=200, type="list[conversation.ListMessagesByConversationItem]", content_type="application/json"),
     ),
     errors=(403, 404, 429),
+    error_types=(("commons.Error", (403, 404, 0)),),
     paging=Paging(),
 )
 REQUEST_FILE_UPLOAD: Operation[conversation.RequestFileUploadResult] = Operation(
@@ -258,6 +268,7 @@ REQUEST_FILE_UPLOAD: Operation[conversation.RequestFileUploadResult] = Operation
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=201, type="conversation.RequestFileUploadResult", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 SET_CONVERSATION_STATUS: Operation[conversation.SetConversationStatusResult] = Operation(
     operation_id="conversation-set-conversation-status",
@@ -295,6 +306,7 @@ SET_CONVERSATION_STATUS: Operation[conversation.SetConversationStatusResult] = O
     ),
     results=(Result(status=200, type="conversation.SetConversationStatusResult", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 UPDATE_CONVERSATION: Operation[conversation.UpdateConversationResult] = Operation(
     operation_id="conversation-update-conversation",
@@ -327,6 +339,7 @@ UPDATE_CONVERSATION: Operation[conversation.UpdateConversationResult] = Operatio
     ),
     results=(Result(status=200, type="conversation.UpdateConversationResult", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 UPDATE_MESSAGE: Operation[conversation.UpdateMessageResult] = Operation(
     operation_id="conversation-update-message",
@@ -356,6 +369,7 @@ UPDATE_MESSAGE: Operation[conversation.UpdateMessageResult] = Operation(
     ),
     results=(Result(status=200, type="conversation.UpdateMessageResult", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 
 

@@ -35,6 +35,7 @@ ABORT_EXECUTION: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 CREATE_CRONJOB: Operation[cronjob.CreateCronjobResult] = Operation(
     operation_id="cronjob-create-cronjob",
@@ -88,6 +89,7 @@ CREATE_CRONJOB: Operation[cronjob.CreateCronjobResult] = Operation(
     ),
     results=(Result(status=201, type="cronjob.CreateCronjobResult", content_type="application/json"),),
     errors=(400, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (412, 0))),
 )
 CREATE_EXECUTION: Operation[cronjob.CreateExecutionResult] = Operation(
     operation_id="cronjob-create-execution",
@@ -100,6 +102,7 @@ CREATE_EXECUTION: Operation[cronjob.CreateExecutionResult] = Operation(
     parameters=(Parameter(name="cronjob_id", wire="cronjobId", where="path", type="str", required=True),),
     results=(Result(status=201, type="cronjob.CreateExecutionResult", content_type="application/json"),),
     errors=(404, 412, 429),
+    error_types=(("commons.Error", (404, 412, 0)),),
 )
 DELETE_CRONJOB: Operation[None] = Operation(
     operation_id="cronjob-delete-cronjob",
@@ -112,6 +115,7 @@ DELETE_CRONJOB: Operation[None] = Operation(
     parameters=(Parameter(name="cronjob_id", wire="cronjobId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (412, 0))),
 )
 DEPRECATED_CRONJOB_REPLACE_CRONJOB_APP_INSTALLATION_ID: Operation[None] = Operation(
     operation_id="deprecated-cronjob-replace-cronjob-app-installation-id",
@@ -141,6 +145,7 @@ DEPRECATED_CRONJOB_REPLACE_CRONJOB_APP_INSTALLATION_ID: Operation[None] = Operat
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (412, 0))),
 )
 DEPRECATED_CRONJOB_UPDATE_CRONJOB_APP_ID: Operation[None] = Operation(
     operation_id="deprecated-cronjob-update-cronjob-app-id",
@@ -164,6 +169,7 @@ DEPRECATED_CRONJOB_UPDATE_CRONJOB_APP_ID: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (412, 0))),
 )
 GET_CRONJOB: Operation[cronjob.Cronjob] = Operation(
     operation_id="cronjob-get-cronjob",
@@ -176,6 +182,7 @@ GET_CRONJOB: Operation[cronjob.Cronjob] = Operation(
     parameters=(Parameter(name="cronjob_id", wire="cronjobId", where="path", type="str", required=True),),
     results=(Result(status=200, type="cronjob.Cronjob", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 GET_EXECUTION: Operation[cronjob.CronjobExecution] = Operation(
     operation_id="cronjob-get-execution",
@@ -191,6 +198,7 @@ GET_EXECUTION: Operation[cronjob.CronjobExecution] = Operation(
     ),
     results=(Result(status=200, type="cronjob.CronjobExecution", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 GET_EXECUTION_ANALYSIS: Operation[cronjob.CronjobExecutionAnalysis] = Operation(
     operation_id="cronjob-get-execution-analysis",
@@ -206,6 +214,7 @@ GET_EXECUTION_ANALYSIS: Operation[cronjob.CronjobExecutionAnalysis] = Operation(
     ),
     results=(Result(status=200, type="cronjob.CronjobExecutionAnalysis", content_type="application/json"),),
     errors=(400, 403, 404, 412, 429, 500),
+    error_types=(("commons.Error", (400, 403, 404, 412, 500, 0)),),
 )
 LIST_CRONJOBS: Operation[list[cronjob.Cronjob]] = Operation(
     operation_id="cronjob-list-cronjobs",
@@ -225,6 +234,7 @@ LIST_CRONJOBS: Operation[list[cronjob.Cronjob]] = Operation(
     ),
     results=(Result(status=200, type="list[cronjob.Cronjob]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 LIST_EXECUTIONS: Operation[list[cronjob.CronjobExecution]] = Operation(
@@ -254,6 +264,7 @@ LIST_EXECUTIONS: Operation[list[cronjob.CronjobExecution]] = Operation(
     ),
     results=(Result(status=200, type="list[cronjob.CronjobExecution]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=10000, totals=True),
 )
 UPDATE_CRONJOB: Operation[None] = Operation(
@@ -301,6 +312,7 @@ UPDATE_CRONJOB: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 412, 0))),
 )
 
 

@@ -48,6 +48,7 @@ ACCEPT_CUSTOMER_INVITE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 412, 0))),
 )
 CREATE_CATEGORY: Operation[customer.CreateCategoryResult] = Operation(
     operation_id="customer-create-category",
@@ -85,6 +86,7 @@ CREATE_CATEGORY: Operation[customer.CreateCategoryResult] = Operation(
     ),
     results=(Result(status=201, type="customer.CreateCategoryResult", content_type="application/json"),),
     errors=(400,),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 CREATE_CUSTOMER: Operation[customer.CreateCustomerResult] = Operation(
     operation_id="customer-create-customer",
@@ -107,6 +109,7 @@ CREATE_CUSTOMER: Operation[customer.CreateCustomerResult] = Operation(
     ),
     results=(Result(status=201, type="customer.CreateCustomerResult", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 CREATE_CUSTOMER_INVITE: Operation[membership.CustomerInvite] = Operation(
     operation_id="customer-create-customer-invite",
@@ -138,6 +141,7 @@ CREATE_CUSTOMER_INVITE: Operation[membership.CustomerInvite] = Operation(
     ),
     results=(Result(status=201, type="membership.CustomerInvite", content_type="application/json"),),
     errors=(400, 403, 409, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 409, 0))),
 )
 CREATE_RECOMMENDATION_SUGGESTION: Operation[customer.CreateRecommendationSuggestionResult] = Operation(
     operation_id="customer-create-recommendation-suggestion",
@@ -159,6 +163,7 @@ CREATE_RECOMMENDATION_SUGGESTION: Operation[customer.CreateRecommendationSuggest
         Result(status=201, type="customer.CreateRecommendationSuggestionResult", content_type="application/json"),
     ),
     errors=(400, 404, 409, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 409, 412, 0))),
 )
 CREATE_WALLET: Operation[customer.CreateWalletResult] = Operation(
     operation_id="customer-create-wallet",
@@ -172,6 +177,7 @@ CREATE_WALLET: Operation[customer.CreateWalletResult] = Operation(
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=200, type="customer.CreateWalletResult", content_type="application/json"),),
     errors=(400, 404, 409, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 409, 412, 0))),
 )
 DECLINE_CUSTOMER_INVITE: Operation[None] = Operation(
     operation_id="customer-decline-customer-invite",
@@ -193,6 +199,7 @@ DECLINE_CUSTOMER_INVITE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 DELETE_CATEGORY: Operation[dict[str, Any]] = Operation(
     operation_id="customer-delete-category",
@@ -205,6 +212,7 @@ DELETE_CATEGORY: Operation[dict[str, Any]] = Operation(
     removed_upstream=True,
     parameters=(Parameter(name="category_id", wire="categoryId", where="path", type="str", required=True),),
     results=(Result(status=200, type="dict[str, Any]", content_type="application/json"),),
+    error_types=(("commons.Error", (0,)),),
 )
 DELETE_CUSTOMER: Operation[customer.DeleteCustomerResult] = Operation(
     operation_id="customer-delete-customer",
@@ -217,6 +225,7 @@ DELETE_CUSTOMER: Operation[customer.DeleteCustomerResult] = Operation(
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="customer.DeleteCustomerResult", content_type="application/json"),),
     errors=(404, 412, 429),
+    error_types=(("commons.Error", (404, 412, 0)),),
 )
 DELETE_CUSTOMER_INVITE: Operation[None] = Operation(
     operation_id="customer-delete-customer-invite",
@@ -238,6 +247,7 @@ DELETE_CUSTOMER_INVITE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 DELETE_CUSTOMER_MEMBERSHIP: Operation[None] = Operation(
     operation_id="customer-delete-customer-membership",
@@ -259,6 +269,7 @@ DELETE_CUSTOMER_MEMBERSHIP: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 DEPRECATED_CUSTOMER_LEAVE_CUSTOMER: Operation[None] = Operation(
     operation_id="deprecated-customer-leave-customer",
@@ -272,6 +283,7 @@ DEPRECATED_CUSTOMER_LEAVE_CUSTOMER: Operation[None] = Operation(
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 GET_CUSTOMER: Operation[customer.Customer] = Operation(
     operation_id="customer-get-customer",
@@ -284,6 +296,7 @@ GET_CUSTOMER: Operation[customer.Customer] = Operation(
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="customer.Customer", content_type="application/json"),),
     errors=(401, 403, 404, 429),
+    error_types=(("commons.Error", (401, 403, 404, 0)),),
 )
 GET_CUSTOMER_CATEGORY: Operation[customer.Category] = Operation(
     operation_id="customer-get-customer-category",
@@ -296,6 +309,7 @@ GET_CUSTOMER_CATEGORY: Operation[customer.Category] = Operation(
     removed_upstream=True,
     parameters=(Parameter(name="category_id", wire="categoryId", where="path", type="str", required=True),),
     results=(Result(status=200, type="customer.Category", content_type="application/json"),),
+    error_types=(("commons.Error", (0,)),),
 )
 GET_CUSTOMER_INVITE: Operation[membership.CustomerInvite] = Operation(
     operation_id="customer-get-customer-invite",
@@ -310,6 +324,7 @@ GET_CUSTOMER_INVITE: Operation[membership.CustomerInvite] = Operation(
     ),
     results=(Result(status=200, type="membership.CustomerInvite", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 GET_CUSTOMER_MEMBERSHIP: Operation[membership.CustomerMembership] = Operation(
     operation_id="customer-get-customer-membership",
@@ -324,6 +339,7 @@ GET_CUSTOMER_MEMBERSHIP: Operation[membership.CustomerMembership] = Operation(
     ),
     results=(Result(status=200, type="membership.CustomerMembership", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 GET_CUSTOMER_TOKEN_INVITE: Operation[membership.CustomerInvite] = Operation(
     operation_id="customer-get-customer-token-invite",
@@ -336,6 +352,7 @@ GET_CUSTOMER_TOKEN_INVITE: Operation[membership.CustomerInvite] = Operation(
     parameters=(Parameter(name="token", wire="token", where="header", type="str", required=True),),
     results=(Result(status=200, type="membership.CustomerInvite", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 GET_WALLET: Operation[customer.GetWalletResult] = Operation(
     operation_id="customer-get-wallet",
@@ -348,6 +365,7 @@ GET_WALLET: Operation[customer.GetWalletResult] = Operation(
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="customer.GetWalletResult", content_type="application/json"),),
     errors=(400, 404, 409, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 409, 412, 0))),
 )
 IS_CUSTOMER_LEGALLY_COMPETENT: Operation[customer.IsCustomerLegallyCompetentResult] = Operation(
     operation_id="customer-is-customer-legally-competent",
@@ -360,6 +378,7 @@ IS_CUSTOMER_LEGALLY_COMPETENT: Operation[customer.IsCustomerLegallyCompetentResu
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="customer.IsCustomerLegallyCompetentResult", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 LIST_CUSTOMER_INVITES: Operation[list[membership.CustomerInvite]] = Operation(
     operation_id="customer-list-customer-invites",
@@ -376,6 +395,7 @@ LIST_CUSTOMER_INVITES: Operation[list[membership.CustomerInvite]] = Operation(
     ),
     results=(Result(status=200, type="list[membership.CustomerInvite]", content_type="application/json"),),
     errors=(403, 404, 429),
+    error_types=(("commons.Error", (403, 404, 0)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 LIST_CUSTOMER_MEMBERSHIPS: Operation[list[membership.CustomerMembership]] = Operation(
@@ -401,6 +421,7 @@ LIST_CUSTOMER_MEMBERSHIPS: Operation[list[membership.CustomerMembership]] = Oper
     ),
     results=(Result(status=200, type="list[membership.CustomerMembership]", content_type="application/json"),),
     errors=(403, 404, 429),
+    error_types=(("commons.Error", (403, 404, 0)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 LIST_CUSTOMERS: Operation[list[customer.Customer]] = Operation(
@@ -420,6 +441,7 @@ LIST_CUSTOMERS: Operation[list[customer.Customer]] = Operation(
     ),
     results=(Result(status=200, type="list[customer.Customer]", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.Error", (400, 0)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 LIST_INVITES_FOR_CUSTOMER: Operation[list[membership.CustomerInvite]] = Operation(
@@ -439,6 +461,7 @@ LIST_INVITES_FOR_CUSTOMER: Operation[list[membership.CustomerInvite]] = Operatio
     ),
     results=(Result(status=200, type="list[membership.CustomerInvite]", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 LIST_MEMBERSHIPS_FOR_CUSTOMER: Operation[list[membership.CustomerMembership]] = Operation(
@@ -466,6 +489,7 @@ LIST_MEMBERSHIPS_FOR_CUSTOMER: Operation[list[membership.CustomerMembership]] = 
     ),
     results=(Result(status=200, type="list[membership.CustomerMembership]", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 LIST_OF_CUSTOMER_CATEGORIES: Operation[customer.ListOfCustomerCategoriesResult] = Operation(
@@ -478,6 +502,7 @@ LIST_OF_CUSTOMER_CATEGORIES: Operation[customer.ListOfCustomerCategoriesResult] 
     models=MODELS,
     removed_upstream=True,
     results=(Result(status=200, type="customer.ListOfCustomerCategoriesResult", content_type="application/json"),),
+    error_types=(("commons.Error", (0,)),),
 )
 REMOVE_AVATAR: Operation[None] = Operation(
     operation_id="customer-remove-avatar",
@@ -490,6 +515,7 @@ REMOVE_AVATAR: Operation[None] = Operation(
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 401, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (500,))),
 )
 REQUEST_AVATAR_UPLOAD: Operation[customer.RequestAvatarUploadResult] = Operation(
     operation_id="customer-request-avatar-upload",
@@ -503,6 +529,7 @@ REQUEST_AVATAR_UPLOAD: Operation[customer.RequestAvatarUploadResult] = Operation
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=200, type="customer.RequestAvatarUploadResult", content_type="application/json"),),
     errors=(400, 401, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)),),
 )
 RESEND_CUSTOMER_INVITE_MAIL: Operation[None] = Operation(
     operation_id="customer-resend-customer-invite-mail",
@@ -524,6 +551,7 @@ RESEND_CUSTOMER_INVITE_MAIL: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(403, 429),
+    error_types=(("commons.Error", (403, 0)),),
 )
 UPDATE_CATEGORY: Operation[customer.UpdateCategoryResult] = Operation(
     operation_id="customer-update-category",
@@ -562,6 +590,7 @@ UPDATE_CATEGORY: Operation[customer.UpdateCategoryResult] = Operation(
     ),
     results=(Result(status=200, type="customer.UpdateCategoryResult", content_type="application/json"),),
     errors=(400, 404),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 UPDATE_CUSTOMER: Operation[customer.UpdateCustomerResult] = Operation(
     operation_id="customer-update-customer",
@@ -586,6 +615,7 @@ UPDATE_CUSTOMER: Operation[customer.UpdateCustomerResult] = Operation(
     ),
     results=(Result(status=200, type="customer.UpdateCustomerResult", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 UPDATE_CUSTOMER_MEMBERSHIP: Operation[None] = Operation(
     operation_id="customer-update-customer-membership",
@@ -624,6 +654,7 @@ UPDATE_CUSTOMER_MEMBERSHIP: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 
 

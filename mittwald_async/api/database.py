@@ -45,6 +45,7 @@ COPY_MYSQL_DATABASE: Operation[database.CopyMysqlDatabaseResult] = Operation(
     ),
     results=(Result(status=201, type="database.CopyMysqlDatabaseResult", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 CREATE_MYSQL_DATABASE: Operation[database.CreateMysqlDatabaseResult] = Operation(
     operation_id="database-create-mysql-database",
@@ -79,6 +80,7 @@ CREATE_MYSQL_DATABASE: Operation[database.CreateMysqlDatabaseResult] = Operation
     ),
     results=(Result(status=201, type="database.CreateMysqlDatabaseResult", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 CREATE_MYSQL_USER: Operation[database.CreateMysqlUserResult] = Operation(
     operation_id="database-create-mysql-user",
@@ -112,6 +114,7 @@ CREATE_MYSQL_USER: Operation[database.CreateMysqlUserResult] = Operation(
     ),
     results=(Result(status=201, type="database.CreateMysqlUserResult", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 CREATE_REDIS_DATABASE: Operation[database.CreateRedisDatabaseResult] = Operation(
     operation_id="database-create-redis-database",
@@ -140,6 +143,7 @@ CREATE_REDIS_DATABASE: Operation[database.CreateRedisDatabaseResult] = Operation
     ),
     results=(Result(status=201, type="database.CreateRedisDatabaseResult", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 DELETE_MYSQL_DATABASE: Operation[None] = Operation(
     operation_id="database-delete-mysql-database",
@@ -152,6 +156,7 @@ DELETE_MYSQL_DATABASE: Operation[None] = Operation(
     parameters=(Parameter(name="mysql_database_id", wire="mysqlDatabaseId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 412, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (412, 500, 503, 0))),
 )
 DELETE_MYSQL_USER: Operation[None] = Operation(
     operation_id="database-delete-mysql-user",
@@ -164,6 +169,7 @@ DELETE_MYSQL_USER: Operation[None] = Operation(
     parameters=(Parameter(name="mysql_user_id", wire="mysqlUserId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 DELETE_REDIS_DATABASE: Operation[None] = Operation(
     operation_id="database-delete-redis-database",
@@ -176,6 +182,7 @@ DELETE_REDIS_DATABASE: Operation[None] = Operation(
     parameters=(Parameter(name="redis_database_id", wire="redisDatabaseId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 412, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (412, 500, 503, 0))),
 )
 DEPRECATED_DATABASE_REPLACE_MYSQL_USER: Operation[None] = Operation(
     operation_id="deprecated-database-replace-mysql-user",
@@ -208,6 +215,7 @@ DEPRECATED_DATABASE_REPLACE_MYSQL_USER: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 DEPRECATED_DATABASE_UPDATE_MYSQL_DATABASE_DEFAULT_CHARSET: Operation[None] = Operation(
     operation_id="deprecated-database-update-mysql-database-default-charset",
@@ -236,6 +244,7 @@ DEPRECATED_DATABASE_UPDATE_MYSQL_DATABASE_DEFAULT_CHARSET: Operation[None] = Ope
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 DEPRECATED_DATABASE_UPDATE_MYSQL_DATABASE_DESCRIPTION: Operation[None] = Operation(
     operation_id="deprecated-database-update-mysql-database-description",
@@ -256,6 +265,7 @@ DEPRECATED_DATABASE_UPDATE_MYSQL_DATABASE_DESCRIPTION: Operation[None] = Operati
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 DEPRECATED_DATABASE_UPDATE_MYSQL_USER_PASSWORD: Operation[None] = Operation(
     operation_id="deprecated-database-update-mysql-user-password",
@@ -276,6 +286,7 @@ DEPRECATED_DATABASE_UPDATE_MYSQL_USER_PASSWORD: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 DEPRECATED_DATABASE_UPDATE_REDIS_DATABASE_CONFIGURATION: Operation[None] = Operation(
     operation_id="deprecated-database-update-redis-database-configuration",
@@ -302,6 +313,7 @@ DEPRECATED_DATABASE_UPDATE_REDIS_DATABASE_CONFIGURATION: Operation[None] = Opera
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 DEPRECATED_DATABASE_UPDATE_REDIS_DATABASE_DESCRIPTION: Operation[None] = Operation(
     operation_id="deprecated-database-update-redis-database-description",
@@ -322,6 +334,7 @@ DEPRECATED_DATABASE_UPDATE_REDIS_DATABASE_DESCRIPTION: Operation[None] = Operati
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 DISABLE_MYSQL_USER: Operation[None] = Operation(
     operation_id="database-disable-mysql-user",
@@ -334,6 +347,7 @@ DISABLE_MYSQL_USER: Operation[None] = Operation(
     parameters=(Parameter(name="mysql_user_id", wire="mysqlUserId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 ENABLE_MYSQL_USER: Operation[None] = Operation(
     operation_id="database-enable-mysql-user",
@@ -346,6 +360,7 @@ ENABLE_MYSQL_USER: Operation[None] = Operation(
     parameters=(Parameter(name="mysql_user_id", wire="mysqlUserId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 GET_MYSQL_DATABASE: Operation[database.MySqlDatabase] = Operation(
     operation_id="database-get-mysql-database",
@@ -358,6 +373,7 @@ GET_MYSQL_DATABASE: Operation[database.MySqlDatabase] = Operation(
     parameters=(Parameter(name="mysql_database_id", wire="mysqlDatabaseId", where="path", type="str", required=True),),
     results=(Result(status=200, type="database.MySqlDatabase", content_type="application/json"),),
     errors=(400, 404, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 500, 0))),
 )
 GET_MYSQL_USER: Operation[database.MySqlUser] = Operation(
     operation_id="database-get-mysql-user",
@@ -370,6 +386,7 @@ GET_MYSQL_USER: Operation[database.MySqlUser] = Operation(
     parameters=(Parameter(name="mysql_user_id", wire="mysqlUserId", where="path", type="str", required=True),),
     results=(Result(status=200, type="database.MySqlUser", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 GET_MYSQL_USER_PHP_MY_ADMIN_URL: Operation[database.PhpMyAdminURL] = Operation(
     operation_id="database-get-mysql-user-php-my-admin-url",
@@ -382,6 +399,7 @@ GET_MYSQL_USER_PHP_MY_ADMIN_URL: Operation[database.PhpMyAdminURL] = Operation(
     parameters=(Parameter(name="mysql_user_id", wire="mysqlUserId", where="path", type="str", required=True),),
     results=(Result(status=200, type="database.PhpMyAdminURL", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 GET_REDIS_DATABASE: Operation[database.RedisDatabase] = Operation(
     operation_id="database-get-redis-database",
@@ -394,6 +412,7 @@ GET_REDIS_DATABASE: Operation[database.RedisDatabase] = Operation(
     parameters=(Parameter(name="redis_database_id", wire="redisDatabaseId", where="path", type="str", required=True),),
     results=(Result(status=200, type="database.RedisDatabase", content_type="application/json"),),
     errors=(400, 404, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 500, 0))),
 )
 LIST_MYSQL_CHARSETS: Operation[list[database.MySqlCharacterSettings]] = Operation(
     operation_id="database-list-mysql-charsets",
@@ -407,6 +426,7 @@ LIST_MYSQL_CHARSETS: Operation[list[database.MySqlCharacterSettings]] = Operatio
     parameters=(Parameter(name="version", wire="version", where="query", type="str"),),
     results=(Result(status=200, type="list[database.MySqlCharacterSettings]", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
     paging=Paging(),
 )
 LIST_MYSQL_DATABASES: Operation[list[database.MySqlDatabase]] = Operation(
@@ -420,6 +440,7 @@ LIST_MYSQL_DATABASES: Operation[list[database.MySqlDatabase]] = Operation(
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[database.MySqlDatabase]", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
     paging=Paging(),
 )
 LIST_MYSQL_USERS: Operation[list[database.MySqlUser]] = Operation(
@@ -433,6 +454,7 @@ LIST_MYSQL_USERS: Operation[list[database.MySqlUser]] = Operation(
     parameters=(Parameter(name="mysql_database_id", wire="mysqlDatabaseId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[database.MySqlUser]", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
     paging=Paging(),
 )
 LIST_MYSQL_VERSIONS: Operation[list[database.MySqlVersion]] = Operation(
@@ -446,6 +468,7 @@ LIST_MYSQL_VERSIONS: Operation[list[database.MySqlVersion]] = Operation(
     parameters=(Parameter(name="project_id", wire="projectId", where="query", type="str"),),
     results=(Result(status=200, type="list[database.MySqlVersion]", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
     paging=Paging(),
 )
 LIST_REDIS_DATABASES: Operation[list[database.RedisDatabase]] = Operation(
@@ -459,6 +482,7 @@ LIST_REDIS_DATABASES: Operation[list[database.RedisDatabase]] = Operation(
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[database.RedisDatabase]", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
     paging=Paging(),
 )
 LIST_REDIS_VERSIONS: Operation[list[database.RedisVersion]] = Operation(
@@ -472,6 +496,7 @@ LIST_REDIS_VERSIONS: Operation[list[database.RedisVersion]] = Operation(
     parameters=(Parameter(name="project_id", wire="projectId", where="query", type="str"),),
     results=(Result(status=200, type="list[database.RedisVersion]", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
     paging=Paging(),
 )
 PATCH_MYSQL_DATABASE: Operation[None] = Operation(
@@ -500,6 +525,7 @@ PATCH_MYSQL_DATABASE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 PATCH_REDIS_DATABASE: Operation[None] = Operation(
     operation_id="database-patch-redis-database",
@@ -527,6 +553,7 @@ PATCH_REDIS_DATABASE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 UPDATE_MYSQL_USER: Operation[None] = Operation(
     operation_id="database-update-mysql-user",
@@ -551,6 +578,7 @@ UPDATE_MYSQL_USER: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 
 

@@ -32,6 +32,7 @@ ABORT_DOMAIN_DECLARATION: Operation[None] = Operation(
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 CANCEL_SCHEDULED_DELETION: Operation[None] = Operation(
     operation_id="domain-cancel-scheduled-deletion",
@@ -44,6 +45,7 @@ CANCEL_SCHEDULED_DELETION: Operation[None] = Operation(
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 CHECK_DOMAIN_REGISTRABILITY: Operation[domain.CheckDomainRegistrabilityResult] = Operation(
     operation_id="domain-check-domain-registrability",
@@ -65,6 +67,7 @@ CHECK_DOMAIN_REGISTRABILITY: Operation[domain.CheckDomainRegistrabilityResult] =
     ),
     results=(Result(status=200, type="domain.CheckDomainRegistrabilityResult", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 CHECK_DOMAIN_TRANSFERABILITY: Operation[domain.CheckDomainTransferabilityResult] = Operation(
     operation_id="domain-check-domain-transferability",
@@ -87,6 +90,7 @@ CHECK_DOMAIN_TRANSFERABILITY: Operation[domain.CheckDomainTransferabilityResult]
     ),
     results=(Result(status=200, type="domain.CheckDomainTransferabilityResult", content_type="application/json"),),
     errors=(400, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (412, 0))),
 )
 CREATE_DOMAIN_AUTH_CODE: Operation[domain.CreateDomainAuthCodeResult] = Operation(
     operation_id="domain-create-domain-auth-code",
@@ -99,6 +103,7 @@ CREATE_DOMAIN_AUTH_CODE: Operation[domain.CreateDomainAuthCodeResult] = Operatio
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     results=(Result(status=201, type="domain.CreateDomainAuthCodeResult", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 CREATE_SCHEDULED_DELETION: Operation[None] = Operation(
     operation_id="domain-create-scheduled-deletion",
@@ -121,6 +126,7 @@ CREATE_SCHEDULED_DELETION: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DELETE_DOMAIN: Operation[domain.DeleteDomainResult] = Operation(
     operation_id="domain-delete-domain",
@@ -137,6 +143,7 @@ DELETE_DOMAIN: Operation[domain.DeleteDomainResult] = Operation(
     ),
     results=(Result(status=200, type="domain.DeleteDomainResult", content_type="application/json"),),
     errors=(400, 404, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 412, 0))),
 )
 DEPRECATED_DNS_RECORD_A_SET_CUSTOM: Operation[None] = Operation(
     operation_id="deprecated-dns-record-a-set-custom",
@@ -151,6 +158,7 @@ DEPRECATED_DNS_RECORD_A_SET_CUSTOM: Operation[None] = Operation(
     body=Body(content_type="application/json", type="domain.DeprecatedDnsRecordASetCustomRequest", required=True),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_DNS_RECORD_A_SET_MANAGED_BY_INGRESS: Operation[None] = Operation(
     operation_id="deprecated-dns-record-a-set-managed-by-ingress",
@@ -170,6 +178,7 @@ DEPRECATED_DNS_RECORD_A_SET_MANAGED_BY_INGRESS: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_DNS_RECORD_CNAME_SET: Operation[None] = Operation(
     operation_id="deprecated-dns-record-cname-set",
@@ -184,6 +193,7 @@ DEPRECATED_DNS_RECORD_CNAME_SET: Operation[None] = Operation(
     body=Body(content_type="application/json", type="domain.DeprecatedDnsRecordCnameSetRequest", required=True),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_DNS_RECORD_MX_SET_CUSTOM: Operation[None] = Operation(
     operation_id="deprecated-dns-record-mx-set-custom",
@@ -198,6 +208,7 @@ DEPRECATED_DNS_RECORD_MX_SET_CUSTOM: Operation[None] = Operation(
     body=Body(content_type="application/json", type="domain.DeprecatedDnsRecordMxSetCustomRequest", required=True),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_DNS_RECORD_MX_SET_MANAGED: Operation[None] = Operation(
     operation_id="deprecated-dns-record-mx-set-managed",
@@ -217,6 +228,7 @@ DEPRECATED_DNS_RECORD_MX_SET_MANAGED: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_DNS_RECORD_SRV_SET: Operation[None] = Operation(
     operation_id="deprecated-dns-record-srv-set",
@@ -231,6 +243,7 @@ DEPRECATED_DNS_RECORD_SRV_SET: Operation[None] = Operation(
     body=Body(content_type="application/json", type="domain.DeprecatedDnsRecordSrvSetRequest", required=True),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_DNS_RECORD_TXT_SET: Operation[None] = Operation(
     operation_id="deprecated-dns-record-txt-set",
@@ -245,6 +258,7 @@ DEPRECATED_DNS_RECORD_TXT_SET: Operation[None] = Operation(
     body=Body(content_type="application/json", type="domain.DeprecatedDnsRecordTxtSetRequest", required=True),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_DOMAIN_CHANGE_OWNERC_OF_DOMAIN: Operation[domain.DeprecatedDomainChangeOwnercOfDomainResult] = Operation(
     operation_id="deprecated-domain-change-ownerc-of-domain",
@@ -276,6 +290,7 @@ DEPRECATED_DOMAIN_CHANGE_OWNERC_OF_DOMAIN: Operation[domain.DeprecatedDomainChan
         Result(status=200, type="domain.DeprecatedDomainChangeOwnercOfDomainResult", content_type="application/json"),
     ),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 DEPRECATED_DOMAIN_CHANGE_PROJECT_OF_DOMAIN: Operation[None] = Operation(
     operation_id="deprecated-domain-change-project-of-domain",
@@ -296,6 +311,7 @@ DEPRECATED_DOMAIN_CHANGE_PROJECT_OF_DOMAIN: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 DEPRECATED_DOMAIN_CHECK_DOMAIN_REGISTRABILITY: Operation[domain.DeprecatedDomainCheckDomainRegistrabilityResult] = (
     Operation(
@@ -325,6 +341,7 @@ DEPRECATED_DOMAIN_CHECK_DOMAIN_REGISTRABILITY: Operation[domain.DeprecatedDomain
             ),
         ),
         errors=(400, 429),
+        error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
     )
 )
 DEPRECATED_DOMAIN_DECLARE_NAMESERVERS: Operation[None] = Operation(
@@ -346,6 +363,7 @@ DEPRECATED_DOMAIN_DECLARE_NAMESERVERS: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 DEPRECATED_DOMAIN_DECLARE_PROCESS_CHANGE_AUTHCODE: Operation[
     domain.DeprecatedDomainDeclareProcessChangeAuthcodeResult
@@ -376,6 +394,7 @@ DEPRECATED_DOMAIN_DECLARE_PROCESS_CHANGE_AUTHCODE: Operation[
         ),
     ),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 DEPRECATED_DOMAIN_DECLARE_PROCESS_CHANGE_HANDLES: Operation[
     domain.DeprecatedDomainDeclareProcessChangeHandlesResult
@@ -413,6 +432,7 @@ DEPRECATED_DOMAIN_DECLARE_PROCESS_CHANGE_HANDLES: Operation[
         ),
     ),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 DEPRECATED_DOMAIN_GET_HANDLE_FIELDS: Operation[domain.DeprecatedDomainGetHandleFieldsResult] = Operation(
     operation_id="deprecated-domain-get-handle-fields",
@@ -436,6 +456,7 @@ DEPRECATED_DOMAIN_GET_HANDLE_FIELDS: Operation[domain.DeprecatedDomainGetHandleF
     ),
     results=(Result(status=200, type="domain.DeprecatedDomainGetHandleFieldsResult", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 DEPRECATED_DOMAIN_GET_SCREENSHOT_FOR_DOMAIN: Operation[domain.DeprecatedDomainGetScreenshotForDomainResult] = Operation(
     operation_id="deprecated-domain-get-screenshot-for-domain",
@@ -461,6 +482,7 @@ DEPRECATED_DOMAIN_GET_SCREENSHOT_FOR_DOMAIN: Operation[domain.DeprecatedDomainGe
         Result(status=200, type="domain.DeprecatedDomainGetScreenshotForDomainResult", content_type="application/json"),
     ),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 DEPRECATED_DOMAIN_LIST_DOMAINS: Operation[list[domain.Domain]] = Operation(
     operation_id="deprecated-domain-list-domains",
@@ -479,6 +501,7 @@ DEPRECATED_DOMAIN_LIST_DOMAINS: Operation[list[domain.Domain]] = Operation(
     ),
     results=(Result(status=200, type="list[domain.Domain]", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
     paging=Paging(limit=True, page=True),
 )
 DEPRECATED_INGRESS_LIST_INGRESSES: Operation[list[ingress.IngressDeprecated]] = Operation(
@@ -493,6 +516,7 @@ DEPRECATED_INGRESS_LIST_INGRESSES: Operation[list[ingress.IngressDeprecated]] = 
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[ingress.IngressDeprecated]", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
     paging=Paging(),
 )
 DEPRECATED_INGRESS_PATHS: Operation[None] = Operation(
@@ -510,6 +534,7 @@ DEPRECATED_INGRESS_PATHS: Operation[None] = Operation(
     body=Body(content_type="application/json", type="list[ingress.Path]", required=True),
     results=(Result(status=204, type="None"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 DEPRECATED_INGRESS_TLS: Operation[dict[str, Any]] = Operation(
     operation_id="deprecated-ingress-tls",
@@ -526,6 +551,7 @@ DEPRECATED_INGRESS_TLS: Operation[dict[str, Any]] = Operation(
     body=Body(content_type="application/json", type="domain.DeprecatedIngressTlsRequest", required=True),
     results=(Result(status=200, type="dict[str, Any]", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 DNS_CREATE_DNS_ZONE: Operation[domain.DnsCreateDnsZoneResult] = Operation(
     operation_id="dns-create-dns-zone",
@@ -554,6 +580,7 @@ DNS_CREATE_DNS_ZONE: Operation[domain.DnsCreateDnsZoneResult] = Operation(
     ),
     results=(Result(status=201, type="domain.DnsCreateDnsZoneResult", content_type="application/json"),),
     errors=(400, 409, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (409, 0))),
 )
 DNS_DELETE_DNS_ZONE: Operation[None] = Operation(
     operation_id="dns-delete-dns-zone",
@@ -568,6 +595,7 @@ DNS_DELETE_DNS_ZONE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DNS_GET_DNS_ZONE: Operation[dns.Zone] = Operation(
     operation_id="dns-get-dns-zone",
@@ -582,6 +610,7 @@ DNS_GET_DNS_ZONE: Operation[dns.Zone] = Operation(
     ),
     results=(Result(status=200, type="dns.Zone", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DNS_GET_ZONE_FILE: Operation[str] = Operation(
     operation_id="dns-get-zone-file",
@@ -596,6 +625,7 @@ DNS_GET_ZONE_FILE: Operation[str] = Operation(
     ),
     results=(Result(status=200, type="str", content_type="text/plain"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DNS_LIST_DNS_ZONES: Operation[list[dns.Zone]] = Operation(
     operation_id="dns-list-dns-zones",
@@ -608,6 +638,7 @@ DNS_LIST_DNS_ZONES: Operation[list[dns.Zone]] = Operation(
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[dns.Zone]", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
     paging=Paging(),
 )
 DNS_SET_RECORD_SET_MANAGED: Operation[domain.DnsSetRecordSetManagedResult] = Operation(
@@ -625,6 +656,7 @@ DNS_SET_RECORD_SET_MANAGED: Operation[domain.DnsSetRecordSetManagedResult] = Ope
     body=Body(content_type="application/json", type="domain.DnsSetRecordSetManagedRequest", required=True, flat=True),
     results=(Result(status=200, type="domain.DnsSetRecordSetManagedResult", content_type="application/json"),),
     errors=(400, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (412, 0))),
 )
 DNS_UPDATE_RECORD_SET: Operation[None] = Operation(
     operation_id="dns-update-record-set",
@@ -648,6 +680,7 @@ DNS_UPDATE_RECORD_SET: Operation[None] = Operation(
     body=Body(content_type="application/json", type="domain.DnsUpdateRecordSetRequest", required=True),
     results=(Result(status=204, type="None"),),
     errors=(400, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (412, 0))),
 )
 GET_CONTACT_VERIFICATION: Operation[domain.ContactVerification] = Operation(
     operation_id="domain-get-contact-verification",
@@ -669,6 +702,7 @@ GET_CONTACT_VERIFICATION: Operation[domain.ContactVerification] = Operation(
     ),
     results=(Result(status=200, type="domain.ContactVerification", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 GET_DOMAIN: Operation[domain.Domain] = Operation(
     operation_id="domain-get-domain",
@@ -681,6 +715,7 @@ GET_DOMAIN: Operation[domain.Domain] = Operation(
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     results=(Result(status=200, type="domain.Domain", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 GET_LATEST_SCREENSHOT: Operation[domain.GetLatestScreenshotResult] = Operation(
     operation_id="domain-get-latest-screenshot",
@@ -693,6 +728,7 @@ GET_LATEST_SCREENSHOT: Operation[domain.GetLatestScreenshotResult] = Operation(
     parameters=(Parameter(name="domain_name", wire="domainName", where="query", type="str", required=True),),
     results=(Result(status=200, type="domain.GetLatestScreenshotResult", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 INGRESS_CREATE_INGRESS: Operation[domain.IngressCreateIngressResult] = Operation(
     operation_id="ingress-create-ingress",
@@ -715,6 +751,7 @@ INGRESS_CREATE_INGRESS: Operation[domain.IngressCreateIngressResult] = Operation
     ),
     results=(Result(status=201, type="domain.IngressCreateIngressResult", content_type="application/json"),),
     errors=(404, 409, 429),
+    error_types=(("commons.Error", (404, 409, 0)),),
 )
 INGRESS_DELETE_INGRESS: Operation[None] = Operation(
     operation_id="ingress-delete-ingress",
@@ -729,6 +766,7 @@ INGRESS_DELETE_INGRESS: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 INGRESS_GET_INGRESS: Operation[ingress.Ingress] = Operation(
     operation_id="ingress-get-ingress",
@@ -743,6 +781,7 @@ INGRESS_GET_INGRESS: Operation[ingress.Ingress] = Operation(
     ),
     results=(Result(status=200, type="ingress.Ingress", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 INGRESS_INGRESS_VERIFY_OWNERSHIP: Operation[dict[str, Any]] = Operation(
     operation_id="ingress-ingress-verify-ownership",
@@ -757,6 +796,7 @@ INGRESS_INGRESS_VERIFY_OWNERSHIP: Operation[dict[str, Any]] = Operation(
     ),
     results=(Result(status=200, type="dict[str, Any]", content_type="application/json"),),
     errors=(400, 404, 412, 429),
+    error_types=(("commons.ValidationErrors", (400, 404)), ("commons.Error", (412, 0))),
 )
 INGRESS_LIST_INGRESSES: Operation[list[ingress.Ingress]] = Operation(
     operation_id="ingress-list-ingresses",
@@ -778,6 +818,7 @@ INGRESS_LIST_INGRESSES: Operation[list[ingress.Ingress]] = Operation(
     ),
     results=(Result(status=200, type="list[ingress.Ingress]", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=10000, totals=True),
 )
 INGRESS_LIST_INGRESSES_COMPATIBLE_WITH_CERTIFICATE: Operation[list[ingress.Ingress]] = Operation(
@@ -800,6 +841,7 @@ INGRESS_LIST_INGRESSES_COMPATIBLE_WITH_CERTIFICATE: Operation[list[ingress.Ingre
     ),
     results=(Result(status=200, type="list[ingress.Ingress]", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.Error", (400, 404, 0)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=10000, totals=True),
 )
 INGRESS_REQUEST_INGRESS_ACME_CERTIFICATE_ISSUANCE: Operation[None] = Operation(
@@ -815,6 +857,7 @@ INGRESS_REQUEST_INGRESS_ACME_CERTIFICATE_ISSUANCE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 412, 429),
+    error_types=(("commons.ValidationErrors", (400, 404)), ("commons.Error", (412, 0))),
 )
 INGRESS_UPDATE_INGRESS_PATHS: Operation[None] = Operation(
     operation_id="ingress-update-ingress-paths",
@@ -830,6 +873,7 @@ INGRESS_UPDATE_INGRESS_PATHS: Operation[None] = Operation(
     body=Body(content_type="application/json", type="list[ingress.Path]", required=True),
     results=(Result(status=204, type="None"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 INGRESS_UPDATE_INGRESS_TLS: Operation[dict[str, Any]] = Operation(
     operation_id="ingress-update-ingress-tls",
@@ -845,6 +889,7 @@ INGRESS_UPDATE_INGRESS_TLS: Operation[dict[str, Any]] = Operation(
     body=Body(content_type="application/json", type="domain.IngressUpdateIngressTlsRequest", required=True),
     results=(Result(status=200, type="dict[str, Any]", content_type="application/json"),),
     errors=(403, 404, 412, 429),
+    error_types=(("commons.Error", (403, 404, 412, 0)),),
 )
 LIST_CONTACT_VERIFICATIONS: Operation[list[domain.ContactVerification]] = Operation(
     operation_id="domain-list-contact-verifications",
@@ -866,6 +911,7 @@ LIST_CONTACT_VERIFICATIONS: Operation[list[domain.ContactVerification]] = Operat
     ),
     results=(Result(status=200, type="list[domain.ContactVerification]", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
     paging=Paging(),
 )
 LIST_DOMAINS: Operation[list[domain.Domain]] = Operation(
@@ -886,6 +932,7 @@ LIST_DOMAINS: Operation[list[domain.Domain]] = Operation(
     ),
     results=(Result(status=200, type="list[domain.Domain]", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=10000, totals=True),
 )
 LIST_TLD_CONTACT_SCHEMAS: Operation[domain.ListTldContactSchemasResult] = Operation(
@@ -900,6 +947,7 @@ LIST_TLD_CONTACT_SCHEMAS: Operation[domain.ListTldContactSchemasResult] = Operat
     parameters=(Parameter(name="tld", wire="tld", where="path", type="str", required=True),),
     results=(Result(status=200, type="domain.ListTldContactSchemasResult", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 LIST_TLDS: Operation[list[domain.TopLevel]] = Operation(
     operation_id="domain-list-tlds",
@@ -912,6 +960,7 @@ LIST_TLDS: Operation[list[domain.TopLevel]] = Operation(
     secured=False,
     results=(Result(status=200, type="list[domain.TopLevel]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(),
 )
 MIGRATION_LIST_MIGRATIONS_BY_PROJECT_ID: Operation[list[domainmigration.Migration]] = Operation(
@@ -925,6 +974,7 @@ MIGRATION_LIST_MIGRATIONS_BY_PROJECT_ID: Operation[list[domainmigration.Migratio
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[domainmigration.Migration]", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
     paging=Paging(),
 )
 RESEND_CONTACT_VERIFICATION_EMAIL: Operation[None] = Operation(
@@ -947,6 +997,7 @@ RESEND_CONTACT_VERIFICATION_EMAIL: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (412, 0))),
 )
 RESEND_DOMAIN_EMAIL: Operation[None] = Operation(
     operation_id="domain-resend-domain-email",
@@ -959,6 +1010,7 @@ RESEND_DOMAIN_EMAIL: Operation[None] = Operation(
     parameters=(Parameter(name="domain_id", wire="domainId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 412, 0))),
 )
 SSL_CHECK_REPLACE_CERTIFICATE: Operation[ssl.CheckReplaceCertificateResponse] = Operation(
     operation_id="ssl-check-replace-certificate",
@@ -983,6 +1035,7 @@ SSL_CHECK_REPLACE_CERTIFICATE: Operation[ssl.CheckReplaceCertificateResponse] = 
     ),
     results=(Result(status=200, type="ssl.CheckReplaceCertificateResponse", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 SSL_CREATE_CERTIFICATE_REQUEST: Operation[ssl.CertificateRequestCreateResponse] = Operation(
     operation_id="ssl-create-certificate-request",
@@ -995,6 +1048,7 @@ SSL_CREATE_CERTIFICATE_REQUEST: Operation[ssl.CertificateRequestCreateResponse] 
     body=Body(content_type="application/json", type="domain.SslCreateCertificateRequest", required=True),
     results=(Result(status=201, type="ssl.CertificateRequestCreateResponse", content_type="application/json"),),
     errors=(400, 404, 409, 412, 429),
+    error_types=(("ssl.CertificateError", (400,)), ("commons.Error", (404, 409, 412, 0))),
 )
 SSL_DELETE_CERTIFICATE: Operation[None] = Operation(
     operation_id="ssl-delete-certificate",
@@ -1009,6 +1063,7 @@ SSL_DELETE_CERTIFICATE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 SSL_DELETE_CERTIFICATE_REQUEST: Operation[None] = Operation(
     operation_id="ssl-delete-certificate-request",
@@ -1030,6 +1085,7 @@ SSL_DELETE_CERTIFICATE_REQUEST: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 SSL_GET_CERTIFICATE: Operation[ssl.Certificate] = Operation(
     operation_id="ssl-get-certificate",
@@ -1044,6 +1100,7 @@ SSL_GET_CERTIFICATE: Operation[ssl.Certificate] = Operation(
     ),
     results=(Result(status=200, type="ssl.Certificate", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 SSL_GET_CERTIFICATE_REQUEST: Operation[ssl.CertificateRequest] = Operation(
     operation_id="ssl-get-certificate-request",
@@ -1065,6 +1122,7 @@ SSL_GET_CERTIFICATE_REQUEST: Operation[ssl.CertificateRequest] = Operation(
     ),
     results=(Result(status=200, type="ssl.CertificateRequest", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 SSL_LIST_CERTIFICATE_REQUESTS: Operation[list[ssl.CertificateRequest]] = Operation(
     operation_id="ssl-list-certificate-requests",
@@ -1080,6 +1138,7 @@ SSL_LIST_CERTIFICATE_REQUESTS: Operation[list[ssl.CertificateRequest]] = Operati
     ),
     results=(Result(status=200, type="list[ssl.CertificateRequest]", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
     paging=Paging(),
 )
 SSL_LIST_CERTIFICATES: Operation[list[ssl.Certificate]] = Operation(
@@ -1096,6 +1155,7 @@ SSL_LIST_CERTIFICATES: Operation[list[ssl.Certificate]] = Operation(
     ),
     results=(Result(status=200, type="list[ssl.Certificate]", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
     paging=Paging(),
 )
 SSL_REPLACE_CERTIFICATE: Operation[None] = Operation(
@@ -1121,6 +1181,7 @@ SSL_REPLACE_CERTIFICATE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("ssl.CertificateError", (400,)), ("commons.Error", (404, 0))),
 )
 SUGGEST: Operation[domain.SuggestedDomains] = Operation(
     operation_id="domain-suggest",
@@ -1138,6 +1199,7 @@ SUGGEST: Operation[domain.SuggestedDomains] = Operation(
     ),
     results=(Result(status=200, type="domain.SuggestedDomains", content_type="application/json"),),
     errors=(400, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (412, 0))),
 )
 UPDATE_DOMAIN_AUTH_CODE: Operation[domain.UpdateDomainAuthCodeResult] = Operation(
     operation_id="domain-update-domain-auth-code",
@@ -1159,6 +1221,7 @@ UPDATE_DOMAIN_AUTH_CODE: Operation[domain.UpdateDomainAuthCodeResult] = Operatio
     ),
     results=(Result(status=200, type="domain.UpdateDomainAuthCodeResult", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 UPDATE_DOMAIN_CONTACT: Operation[domain.UpdateDomainContactResult] = Operation(
     operation_id="domain-update-domain-contact",
@@ -1191,6 +1254,7 @@ UPDATE_DOMAIN_CONTACT: Operation[domain.UpdateDomainContactResult] = Operation(
     ),
     results=(Result(status=200, type="domain.UpdateDomainContactResult", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 UPDATE_DOMAIN_NAMESERVERS: Operation[None] = Operation(
     operation_id="domain-update-domain-nameservers",
@@ -1210,6 +1274,7 @@ UPDATE_DOMAIN_NAMESERVERS: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 UPDATE_DOMAIN_PROJECT_ID: Operation[None] = Operation(
     operation_id="domain-update-domain-project-id",
@@ -1229,6 +1294,7 @@ UPDATE_DOMAIN_PROJECT_ID: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 
 

@@ -36,6 +36,7 @@ CREATE_FILE: Operation[file.FileMeta] = Operation(
     ),
     results=(Result(status=201, type="file.FileMeta", content_type="application/json"),),
     errors=(400, 401, 406, 409, 422, 429, 500),
+    error_types=(("commons.ValidationErrors", (400, 406, 409, 422)), ("commons.Error", (401, 500, 0))),
 )
 DEPRECATED_FILE_GET_FILE_TOKEN_RULES: Operation[file.FileUploadRules] = Operation(
     operation_id="deprecated-file-get-file-token-rules",
@@ -49,6 +50,7 @@ DEPRECATED_FILE_GET_FILE_TOKEN_RULES: Operation[file.FileUploadRules] = Operatio
     parameters=(Parameter(name="token", wire="token", where="path", type="str", required=True, format="uuid"),),
     results=(Result(status=200, type="file.FileUploadRules", content_type="application/json"),),
     errors=(404, 429, 500),
+    error_types=(("commons.Error", (404, 500, 0)),),
 )
 DEPRECATED_FILE_GET_FILE_TYPE_RULES: Operation[file.FileUploadRules] = Operation(
     operation_id="deprecated-file-get-file-type-rules",
@@ -64,6 +66,7 @@ DEPRECATED_FILE_GET_FILE_TYPE_RULES: Operation[file.FileUploadRules] = Operation
     ),
     results=(Result(status=200, type="file.FileUploadRules", content_type="application/json"),),
     errors=(404, 429, 500),
+    error_types=(("commons.Error", (404, 500, 0)),),
 )
 GET_FILE: Operation[bytes] = Operation(
     operation_id="file-get-file",
@@ -115,6 +118,7 @@ GET_FILE: Operation[bytes] = Operation(
         Result(status=200, type="bytes", content_type="text/plain;base64"),
     ),
     errors=(400, 401, 403, 404, 422, 429, 500),
+    error_types=(("commons.ValidationErrors", (400, 422)), ("commons.Error", (401, 403, 404, 500, 0))),
 )
 GET_FILE_META: Operation[file.FileMeta] = Operation(
     operation_id="file-get-file-meta",
@@ -131,6 +135,7 @@ GET_FILE_META: Operation[file.FileMeta] = Operation(
     ),
     results=(Result(status=200, type="file.FileMeta", content_type="application/json"),),
     errors=(400, 401, 403, 404, 422, 429, 500),
+    error_types=(("commons.ValidationErrors", (400, 422)), ("commons.Error", (401, 403, 404, 500, 0))),
 )
 GET_FILE_UPLOAD_TOKEN_RULES: Operation[file.FileUploadRules] = Operation(
     operation_id="file-get-file-upload-token-rules",
@@ -152,6 +157,7 @@ GET_FILE_UPLOAD_TOKEN_RULES: Operation[file.FileUploadRules] = Operation(
     ),
     results=(Result(status=200, type="file.FileUploadRules", content_type="application/json"),),
     errors=(400, 404, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 500, 0))),
 )
 GET_FILE_UPLOAD_TYPE_RULES: Operation[file.FileUploadRules] = Operation(
     operation_id="file-get-file-upload-type-rules",
@@ -174,6 +180,7 @@ GET_FILE_UPLOAD_TYPE_RULES: Operation[file.FileUploadRules] = Operation(
     ),
     results=(Result(status=200, type="file.FileUploadRules", content_type="application/json"),),
     errors=(400, 404, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 500, 0))),
 )
 GET_FILE_WITH_NAME: Operation[bytes] = Operation(
     operation_id="file-get-file-with-name",
@@ -226,6 +233,7 @@ GET_FILE_WITH_NAME: Operation[bytes] = Operation(
         Result(status=200, type="bytes", content_type="text/plain;base64"),
     ),
     errors=(400, 401, 403, 404, 422, 429, 500),
+    error_types=(("commons.ValidationErrors", (400, 422)), ("commons.Error", (401, 403, 404, 500, 0))),
 )
 
 

@@ -36,6 +36,7 @@ CREATE_LEAD_FYNDR_ACCESS_REQUEST: Operation[leadfyndr.CreateLeadFyndrAccessReque
     ),
     results=(Result(status=201, type="leadfyndr.CreateLeadFyndrAccessRequestResult", content_type="application/json"),),
     errors=(400, 403, 404, 409, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 409, 0))),
 )
 CREATE_LEADS_EXPORT: Operation[leadfyndr.CreateLeadsExportResult | str] = Operation(
     operation_id="leadfyndr-create-leads-export",
@@ -67,6 +68,7 @@ CREATE_LEADS_EXPORT: Operation[leadfyndr.CreateLeadsExportResult | str] = Operat
         Result(status=200, type="str", content_type="text/csv"),
     ),
     errors=(400, 403, 404, 409, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 409, 0))),
 )
 GET_CITIES: Operation[list[leadfyndr.City]] = Operation(
     operation_id="leadfyndr-get-cities",
@@ -79,6 +81,7 @@ GET_CITIES: Operation[list[leadfyndr.City]] = Operation(
     parameters=(Parameter(name="input", wire="input", where="query", type="str", required=True, min_length=3),),
     results=(Result(status=200, type="list[leadfyndr.City]", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
     paging=Paging(),
 )
 GET_LEAD: Operation[leadfyndr.Lead] = Operation(
@@ -95,6 +98,7 @@ GET_LEAD: Operation[leadfyndr.Lead] = Operation(
     ),
     results=(Result(status=200, type="leadfyndr.Lead", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 GET_LEAD_FYNDR_PROFILE: Operation[leadfyndr.GetLeadFyndrProfileResult] = Operation(
     operation_id="leadfyndr-get-lead-fyndr-profile",
@@ -107,6 +111,7 @@ GET_LEAD_FYNDR_PROFILE: Operation[leadfyndr.GetLeadFyndrProfileResult] = Operati
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="leadfyndr.GetLeadFyndrProfileResult", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 GET_LEAD_FYNDR_PROFILE_REQUEST: Operation[leadfyndr.ProfileRequest] = Operation(
     operation_id="leadfyndr-get-lead-fyndr-profile-request",
@@ -119,6 +124,7 @@ GET_LEAD_FYNDR_PROFILE_REQUEST: Operation[leadfyndr.ProfileRequest] = Operation(
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="leadfyndr.ProfileRequest", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 GET_LEAD_FYNDR_PROFILE_TARIFF_OPTIONS: Operation[leadfyndr.TariffOptions] = Operation(
     operation_id="leadfyndr-get-lead-fyndr-profile-tariff-options",
@@ -131,6 +137,7 @@ GET_LEAD_FYNDR_PROFILE_TARIFF_OPTIONS: Operation[leadfyndr.TariffOptions] = Oper
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="leadfyndr.TariffOptions", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 GET_LEADS_EXPORT_HISTORY: Operation[list[leadfyndr.LeadsExport]] = Operation(
     operation_id="leadfyndr-get-leads-export-history",
@@ -150,6 +157,7 @@ GET_LEADS_EXPORT_HISTORY: Operation[list[leadfyndr.LeadsExport]] = Operation(
     ),
     results=(Result(status=200, type="list[leadfyndr.LeadsExport]", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
     paging=Paging(limit=True, skip=True, page=True, totals=True),
 )
 GET_UNLOCKED_LEAD: Operation[leadfyndr.UnlockedLead] = Operation(
@@ -166,6 +174,7 @@ GET_UNLOCKED_LEAD: Operation[leadfyndr.UnlockedLead] = Operation(
     ),
     results=(Result(status=200, type="leadfyndr.UnlockedLead", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 LIST_LEADS: Operation[list[leadfyndr.Lead]] = Operation(
     operation_id="leadfyndr-list-leads",
@@ -267,6 +276,7 @@ LIST_LEADS: Operation[list[leadfyndr.Lead]] = Operation(
     ),
     results=(Result(status=200, type="leadfyndr.ListLeadsResult", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=10, totals=True, items="leads", total="totalCount"),
 )
 LIST_UNLOCKED_LEADS: Operation[list[leadfyndr.UnlockedLead]] = Operation(
@@ -370,6 +380,7 @@ LIST_UNLOCKED_LEADS: Operation[list[leadfyndr.UnlockedLead]] = Operation(
     ),
     results=(Result(status=200, type="leadfyndr.ListUnlockedLeadsResult", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=10, totals=True, items="leads", total="totalCount"),
 )
 REMOVE_UNLOCKED_LEAD_RESERVATION: Operation[leadfyndr.RemoveUnlockedLeadReservationResult] = Operation(
@@ -388,6 +399,7 @@ REMOVE_UNLOCKED_LEAD_RESERVATION: Operation[leadfyndr.RemoveUnlockedLeadReservat
         Result(status=200, type="leadfyndr.RemoveUnlockedLeadReservationResult", content_type="application/json"),
     ),
     errors=(400, 403, 404, 409, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 409, 0))),
 )
 RESERVE_UNLOCKED_LEAD: Operation[leadfyndr.ReserveUnlockedLeadResult] = Operation(
     operation_id="leadfyndr-reserve-unlocked-lead",
@@ -403,6 +415,7 @@ RESERVE_UNLOCKED_LEAD: Operation[leadfyndr.ReserveUnlockedLeadResult] = Operatio
     ),
     results=(Result(status=200, type="leadfyndr.ReserveUnlockedLeadResult", content_type="application/json"),),
     errors=(400, 403, 404, 409, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 409, 0))),
 )
 UNLOCK_LEAD: Operation[leadfyndr.UnlockLeadResult] = Operation(
     operation_id="leadfyndr-unlock-lead",
@@ -418,6 +431,7 @@ UNLOCK_LEAD: Operation[leadfyndr.UnlockLeadResult] = Operation(
     ),
     results=(Result(status=200, type="leadfyndr.UnlockLeadResult", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 
 

@@ -29,6 +29,7 @@ GET_LICENSE: Operation[license.License] = Operation(
     ),
     results=(Result(status=200, type="license.License", content_type="application/json"),),
     errors=(400, 403, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 500, 0))),
 )
 LIST_LICENSES_FOR_PROJECT: Operation[list[license.License]] = Operation(
     operation_id="license-list-licenses-for-project",
@@ -46,6 +47,7 @@ LIST_LICENSES_FOR_PROJECT: Operation[list[license.License]] = Operation(
     ),
     results=(Result(status=200, type="list[license.License]", content_type="application/json"),),
     errors=(400, 403, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 500, 0))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 ROTATE_LICENSE_KEY: Operation[license.KeyResponse] = Operation(
@@ -68,6 +70,7 @@ ROTATE_LICENSE_KEY: Operation[license.KeyResponse] = Operation(
     ),
     results=(Result(status=200, type="license.KeyResponse", content_type="application/json"),),
     errors=(400, 403, 404, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 412, 500, 0))),
 )
 VALIDATE_LICENSE_KEY_FOR_PROJECT: Operation[license.ValidateLicenseKeyForProjectResult] = Operation(
     operation_id="license-validate-license-key-for-project",
@@ -92,6 +95,7 @@ VALIDATE_LICENSE_KEY_FOR_PROJECT: Operation[license.ValidateLicenseKeyForProject
     ),
     results=(Result(status=200, type="license.ValidateLicenseKeyForProjectResult", content_type="application/json"),),
     errors=(400, 403, 404, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 412, 500, 0))),
 )
 
 

@@ -41,6 +41,7 @@ CREATE_DELIVERYBOX: Operation[mail.CreateDeliveryboxResult] = Operation(
     ),
     results=(Result(status=201, type="mail.CreateDeliveryboxResult", content_type="application/json"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 CREATE_MAIL_ADDRESS: Operation[mail.CreateMailAddressResult] = Operation(
     operation_id="mail-create-mail-address",
@@ -54,6 +55,7 @@ CREATE_MAIL_ADDRESS: Operation[mail.CreateMailAddressResult] = Operation(
     body=Body(content_type="application/json", type="mail.CreateMailAddressRequest", required=True),
     results=(Result(status=201, type="mail.CreateMailAddressResult", content_type="application/json"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 DELETE_DELIVERY_BOX: Operation[None] = Operation(
     operation_id="mail-delete-delivery-box",
@@ -68,6 +70,7 @@ DELETE_DELIVERY_BOX: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 DELETE_MAIL_ADDRESS: Operation[None] = Operation(
     operation_id="mail-delete-mail-address",
@@ -82,6 +85,7 @@ DELETE_MAIL_ADDRESS: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 DEPRECATED_MAIL_DELIVERYBOX_UPDATE_DESCRIPTION: Operation[None] = Operation(
     operation_id="deprecated-mail-deliverybox-update-description",
@@ -215,6 +219,7 @@ DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_AUTORESPONDER: Operation[None] = Operation(
     ),
     results=(Result(status=200, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_CATCHALL: Operation[None] = Operation(
     operation_id="deprecated-mail-update-mail-address-catchall",
@@ -237,6 +242,7 @@ DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_CATCHALL: Operation[None] = Operation(
     ),
     results=(Result(status=200, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_FORWARD_ADDRESSES: Operation[None] = Operation(
     operation_id="deprecated-mail-update-mail-address-forward-addresses",
@@ -261,6 +267,7 @@ DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_FORWARD_ADDRESSES: Operation[None] = Operati
     ),
     results=(Result(status=200, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_PASSWORD: Operation[None] = Operation(
     operation_id="deprecated-mail-update-mail-address-password",
@@ -283,6 +290,7 @@ DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_PASSWORD: Operation[None] = Operation(
     ),
     results=(Result(status=200, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_QUOTA: Operation[None] = Operation(
     operation_id="deprecated-mail-update-mail-address-quota",
@@ -307,6 +315,7 @@ DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_QUOTA: Operation[None] = Operation(
     ),
     results=(Result(status=200, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_SPAM_PROTECTION: Operation[None] = Operation(
     operation_id="deprecated-mail-update-mail-address-spam-protection",
@@ -337,6 +346,7 @@ DEPRECATED_MAIL_UPDATE_MAIL_ADDRESS_SPAM_PROTECTION: Operation[None] = Operation
     ),
     results=(Result(status=200, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 DEPRECATED_MAIL_UPDATE_PROJECT_MAIL_SETTING: Operation[None] = Operation(
     operation_id="deprecated-mail-update-project-mail-setting",
@@ -365,6 +375,7 @@ DEPRECATED_MAIL_UPDATE_PROJECT_MAIL_SETTING: Operation[None] = Operation(
     ),
     results=(Result(status=200, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 DISABLE_MAIL_ARCHIVE: Operation[None] = Operation(
     operation_id="mail-disable-mail-archive",
@@ -379,6 +390,7 @@ DISABLE_MAIL_ARCHIVE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 GET_DELIVERY_BOX: Operation[mail.Deliverybox] = Operation(
     operation_id="mail-get-delivery-box",
@@ -393,6 +405,7 @@ GET_DELIVERY_BOX: Operation[mail.Deliverybox] = Operation(
     ),
     results=(Result(status=200, type="mail.Deliverybox", content_type="application/json"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 GET_MAIL_ADDRESS: Operation[mail.MailAddress] = Operation(
     operation_id="mail-get-mail-address",
@@ -407,6 +420,7 @@ GET_MAIL_ADDRESS: Operation[mail.MailAddress] = Operation(
     ),
     results=(Result(status=200, type="mail.MailAddress", content_type="application/json"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 GET_MAIL_RATE_LIMIT: Operation[mailsystem.RateLimit] = Operation(
     operation_id="mail-get-mail-rate-limit",
@@ -419,6 +433,7 @@ GET_MAIL_RATE_LIMIT: Operation[mailsystem.RateLimit] = Operation(
     parameters=(Parameter(name="mail_rate_limit_id", wire="mailRateLimitId", where="path", type="str", required=True),),
     results=(Result(status=200, type="mailsystem.RateLimit", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 LIST_BACKUPS_FOR_MAIL_ADDRESS: Operation[list[mail.MailAddressBackup]] = Operation(
     operation_id="mail-list-backups-for-mail-address",
@@ -433,6 +448,7 @@ LIST_BACKUPS_FOR_MAIL_ADDRESS: Operation[list[mail.MailAddressBackup]] = Operati
     ),
     results=(Result(status=200, type="list[mail.MailAddressBackup]", content_type="application/json"),),
     errors=(400, 403, 404, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 0))),
     paging=Paging(),
 )
 LIST_DELIVERY_BOXES: Operation[list[mail.Deliverybox]] = Operation(
@@ -452,6 +468,7 @@ LIST_DELIVERY_BOXES: Operation[list[mail.Deliverybox]] = Operation(
     ),
     results=(Result(status=200, type="list[mail.Deliverybox]", content_type="application/json"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=10000, totals=True),
 )
 LIST_MAIL_ADDRESSES: Operation[list[mail.MailAddress]] = Operation(
@@ -477,6 +494,7 @@ LIST_MAIL_ADDRESSES: Operation[list[mail.MailAddress]] = Operation(
     ),
     results=(Result(status=200, type="list[mail.MailAddress]", content_type="application/json"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=10000, totals=True),
 )
 LIST_MAIL_ADDRESSES_FOR_USER: Operation[list[mail.MailAddress]] = Operation(
@@ -502,6 +520,7 @@ LIST_MAIL_ADDRESSES_FOR_USER: Operation[list[mail.MailAddress]] = Operation(
     ),
     results=(Result(status=200, type="list[mail.MailAddress]", content_type="application/json"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=10000, totals=True),
 )
 LIST_MAIL_RATE_LIMITS: Operation[list[mailsystem.RateLimit]] = Operation(
@@ -514,6 +533,7 @@ LIST_MAIL_RATE_LIMITS: Operation[list[mailsystem.RateLimit]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="list[mailsystem.RateLimit]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(),
 )
 LIST_PROJECT_MAIL_SETTINGS: Operation[mail.ListProjectMailSettingsResult] = Operation(
@@ -527,6 +547,7 @@ LIST_PROJECT_MAIL_SETTINGS: Operation[mail.ListProjectMailSettingsResult] = Oper
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="mail.ListProjectMailSettingsResult", content_type="application/json"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 RECOVER_MAIL_ADDRESS_EMAILS: Operation[None] = Operation(
     operation_id="mail-recover-mail-address-emails",
@@ -542,6 +563,7 @@ RECOVER_MAIL_ADDRESS_EMAILS: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 REQUEST_MAIL_ADDRESS_RATE_LIMIT_CHANGE: Operation[None] = Operation(
     operation_id="mail-request-mail-address-rate-limit-change",
@@ -565,6 +587,7 @@ REQUEST_MAIL_ADDRESS_RATE_LIMIT_CHANGE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 UPDATE_DELIVERY_BOX_DESCRIPTION: Operation[None] = Operation(
     operation_id="mail-update-delivery-box-description",
@@ -586,6 +609,7 @@ UPDATE_DELIVERY_BOX_DESCRIPTION: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 UPDATE_DELIVERY_BOX_PASSWORD: Operation[None] = Operation(
     operation_id="mail-update-delivery-box-password",
@@ -607,6 +631,7 @@ UPDATE_DELIVERY_BOX_PASSWORD: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 UPDATE_MAIL_ADDRESS_ADDRESS: Operation[None] = Operation(
     operation_id="mail-update-mail-address-address",
@@ -630,6 +655,7 @@ UPDATE_MAIL_ADDRESS_ADDRESS: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 UPDATE_MAIL_ADDRESS_AUTORESPONDER: Operation[None] = Operation(
     operation_id="mail-update-mail-address-autoresponder",
@@ -660,6 +686,7 @@ UPDATE_MAIL_ADDRESS_AUTORESPONDER: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 UPDATE_MAIL_ADDRESS_CATCH_ALL: Operation[None] = Operation(
     operation_id="mail-update-mail-address-catch-all",
@@ -681,6 +708,7 @@ UPDATE_MAIL_ADDRESS_CATCH_ALL: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 UPDATE_MAIL_ADDRESS_FORWARD_ADDRESSES: Operation[None] = Operation(
     operation_id="mail-update-mail-address-forward-addresses",
@@ -704,6 +732,7 @@ UPDATE_MAIL_ADDRESS_FORWARD_ADDRESSES: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 UPDATE_MAIL_ADDRESS_PASSWORD: Operation[None] = Operation(
     operation_id="mail-update-mail-address-password",
@@ -725,6 +754,7 @@ UPDATE_MAIL_ADDRESS_PASSWORD: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 UPDATE_MAIL_ADDRESS_QUOTA: Operation[None] = Operation(
     operation_id="mail-update-mail-address-quota",
@@ -748,6 +778,7 @@ UPDATE_MAIL_ADDRESS_QUOTA: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 UPDATE_MAIL_ADDRESS_SPAM_PROTECTION: Operation[None] = Operation(
     operation_id="mail-update-mail-address-spam-protection",
@@ -777,6 +808,7 @@ UPDATE_MAIL_ADDRESS_SPAM_PROTECTION: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 UPDATE_PROJECT_MAIL_SETTING: Operation[None] = Operation(
     operation_id="mail-update-project-mail-setting",
@@ -800,6 +832,7 @@ UPDATE_PROJECT_MAIL_SETTING: Operation[None] = Operation(
     body=Body(content_type="application/json", type="mail.UpdateProjectMailSettingRequest", required=True),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 404, 429, 500, 503),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 503, 0))),
 )
 
 

@@ -31,6 +31,7 @@ CONTRIBUTOR_CANCEL_VERIFICATION: Operation[None] = Operation(
     parameters=(Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 CONTRIBUTOR_DELETE_CONTRIBUTOR: Operation[None] = Operation(
     operation_id="contributor-delete-contributor",
@@ -43,6 +44,7 @@ CONTRIBUTOR_DELETE_CONTRIBUTOR: Operation[None] = Operation(
     parameters=(Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(404, 412, 429),
+    error_types=(("commons.Error", (404, 412, 0)),),
 )
 CONTRIBUTOR_EXPRESS_INTEREST_TO_CONTRIBUTE: Operation[marketplace.ContributorExpressInterestToContributeResult] = (
     Operation(
@@ -91,6 +93,7 @@ CONTRIBUTOR_EXPRESS_INTEREST_TO_CONTRIBUTE: Operation[marketplace.ContributorExp
             ),
         ),
         errors=(400, 429),
+        error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
     )
 )
 CONTRIBUTOR_GET_BILLING_INFORMATION: Operation[marketplace.ContributorGetBillingInformationResult] = Operation(
@@ -106,6 +109,7 @@ CONTRIBUTOR_GET_BILLING_INFORMATION: Operation[marketplace.ContributorGetBilling
         Result(status=200, type="marketplace.ContributorGetBillingInformationResult", content_type="application/json"),
     ),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 CONTRIBUTOR_GET_CUSTOMER_BILLING_PORTAL_LINK: Operation[marketplace.ContributorGetCustomerBillingPortalLinkResult] = (
     Operation(
@@ -125,6 +129,7 @@ CONTRIBUTOR_GET_CUSTOMER_BILLING_PORTAL_LINK: Operation[marketplace.ContributorG
             ),
         ),
         errors=(400, 404, 429),
+        error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
     )
 )
 CONTRIBUTOR_GET_LOGIN_LINK: Operation[marketplace.ContributorGetLoginLinkResult] = Operation(
@@ -138,6 +143,7 @@ CONTRIBUTOR_GET_LOGIN_LINK: Operation[marketplace.ContributorGetLoginLinkResult]
     parameters=(Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),),
     results=(Result(status=200, type="marketplace.ContributorGetLoginLinkResult", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 CONTRIBUTOR_LIST_CONTRACT_PARTNERS_OF_CONTRIBUTOR: Operation[list[marketplace.ContractPartner]] = Operation(
     operation_id="contributor-list-contract-partners-of-contributor",
@@ -164,6 +170,7 @@ CONTRIBUTOR_LIST_CONTRACT_PARTNERS_OF_CONTRIBUTOR: Operation[list[marketplace.Co
     ),
     results=(Result(status=200, type="list[marketplace.ContractPartner]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, totals=True),
 )
 CONTRIBUTOR_LIST_INCOMING_INVOICES: Operation[list[marketplace.ContributorListIncomingInvoicesItem]] = Operation(
@@ -191,6 +198,7 @@ CONTRIBUTOR_LIST_INCOMING_INVOICES: Operation[list[marketplace.ContributorListIn
         ),
     ),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
     paging=Paging(limit=True, skip=True, page=True, totals=True),
 )
 CONTRIBUTOR_LIST_ONBEHALF_INVOICES: Operation[list[marketplace.ContributorListOnbehalfInvoicesItem]] = Operation(
@@ -210,6 +218,7 @@ CONTRIBUTOR_LIST_ONBEHALF_INVOICES: Operation[list[marketplace.ContributorListOn
         ),
     ),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
     paging=Paging(),
 )
 CONTRIBUTOR_PATCH_CONTRIBUTOR: Operation[marketplace.OwnContributor] = Operation(
@@ -256,6 +265,7 @@ CONTRIBUTOR_PATCH_CONTRIBUTOR: Operation[marketplace.OwnContributor] = Operation
     ),
     results=(Result(status=200, type="marketplace.OwnContributor", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 CONTRIBUTOR_RECEIPT_GET_FILE_ACCESS_TOKEN: Operation[marketplace.ContributorReceiptGetFileAccessTokenResult] = (
     Operation(
@@ -285,6 +295,7 @@ CONTRIBUTOR_RECEIPT_GET_FILE_ACCESS_TOKEN: Operation[marketplace.ContributorRece
             ),
         ),
         errors=(400, 404, 429),
+        error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
     )
 )
 CONTRIBUTOR_REQUEST_DEVIATING_CONTRIBUTOR_AVATAR_UPLOAD: Operation[
@@ -306,6 +317,7 @@ CONTRIBUTOR_REQUEST_DEVIATING_CONTRIBUTOR_AVATAR_UPLOAD: Operation[
         ),
     ),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 CONTRIBUTOR_REQUEST_VERIFICATION: Operation[None] = Operation(
     operation_id="contributor-request-verification",
@@ -318,6 +330,7 @@ CONTRIBUTOR_REQUEST_VERIFICATION: Operation[None] = Operation(
     parameters=(Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 CONTRIBUTOR_RESET_CONTRIBUTOR_AVATAR: Operation[None] = Operation(
     operation_id="contributor-reset-contributor-avatar",
@@ -330,6 +343,7 @@ CONTRIBUTOR_RESET_CONTRIBUTOR_AVATAR: Operation[None] = Operation(
     parameters=(Parameter(name="contributor_id", wire="contributorId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 CONTRIBUTOR_ROTATE_SECRET_FOR_EXTENSION_INSTANCE: Operation[
     marketplace.ContributorRotateSecretForExtensionInstanceResult
@@ -368,6 +382,7 @@ CONTRIBUTOR_ROTATE_SECRET_FOR_EXTENSION_INSTANCE: Operation[
         ),
     ),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 CONTRIBUTOR_UPDATE_BILLING_INFORMATION: Operation[marketplace.ContributorUpdateBillingInformationResult] = Operation(
     operation_id="contributor-update-billing-information",
@@ -393,6 +408,7 @@ CONTRIBUTOR_UPDATE_BILLING_INFORMATION: Operation[marketplace.ContributorUpdateB
         ),
     ),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 CUSTOMER_GET_PAYMENT_METHOD: Operation[marketplace.CustomerGetPaymentMethodResult] = Operation(
     operation_id="marketplace-customer-get-payment-method",
@@ -405,6 +421,7 @@ CUSTOMER_GET_PAYMENT_METHOD: Operation[marketplace.CustomerGetPaymentMethodResul
     parameters=(Parameter(name="customer_id", wire="customerId", where="path", type="str", required=True),),
     results=(Result(status=200, type="marketplace.CustomerGetPaymentMethodResult", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 CUSTOMER_UPDATE_PAYMENT_METHOD: Operation[marketplace.CustomerUpdatePaymentMethodResult] = Operation(
     operation_id="marketplace-customer-update-payment-method",
@@ -427,6 +444,7 @@ CUSTOMER_UPDATE_PAYMENT_METHOD: Operation[marketplace.CustomerUpdatePaymentMetho
         Result(status=200, type="marketplace.CustomerUpdatePaymentMethodResult", content_type="application/json"),
     ),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 EXTENSION_AUTHENTICATE_INSTANCE: Operation[marketplace.ExtensionAuthenticateInstanceResult] = Operation(
     operation_id="extension-authenticate-instance",
@@ -465,6 +483,7 @@ EXTENSION_AUTHENTICATE_INSTANCE: Operation[marketplace.ExtensionAuthenticateInst
         Result(status=201, type="marketplace.ExtensionAuthenticateInstanceResult", content_type="application/json"),
     ),
     errors=(400,),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 EXTENSION_AUTHENTICATE_WITH_SESSION_TOKEN: Operation[marketplace.ExtensionAuthenticateWithSessionTokenResult] = (
     Operation(
@@ -493,6 +512,7 @@ EXTENSION_AUTHENTICATE_WITH_SESSION_TOKEN: Operation[marketplace.ExtensionAuthen
             ),
         ),
         errors=(400, 404),
+        error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
     )
 )
 EXTENSION_CANCEL_EXTENSION_TERMINATION: Operation[marketplace.ExtensionCancelExtensionTerminationResult] = Operation(
@@ -522,6 +542,7 @@ EXTENSION_CANCEL_EXTENSION_TERMINATION: Operation[marketplace.ExtensionCancelExt
         ),
     ),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 EXTENSION_CANCEL_EXTENSION_VARIANT_CHANGE: Operation[marketplace.ExtensionCancelExtensionVariantChangeResult] = (
     Operation(
@@ -551,6 +572,7 @@ EXTENSION_CANCEL_EXTENSION_VARIANT_CHANGE: Operation[marketplace.ExtensionCancel
             ),
         ),
         errors=(400, 404, 429),
+        error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
     )
 )
 EXTENSION_CHANGE_CONTEXT: Operation[marketplace.ExtensionChangeContextResult] = Operation(
@@ -582,6 +604,7 @@ EXTENSION_CHANGE_CONTEXT: Operation[marketplace.ExtensionChangeContextResult] = 
     ),
     results=(Result(status=200, type="marketplace.ExtensionChangeContextResult", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 EXTENSION_CHECK_EXTENSION_IS_CHARGABLE: Operation[marketplace.ExtensionCheckExtensionIsChargableResult] = Operation(
     operation_id="extension-check-extension-is-chargable",
@@ -605,6 +628,7 @@ EXTENSION_CHECK_EXTENSION_IS_CHARGABLE: Operation[marketplace.ExtensionCheckExte
         ),
     ),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 EXTENSION_CONSENT_TO_EXTENSION_SCOPES: Operation[None] = Operation(
     operation_id="extension-consent-to-extension-scopes",
@@ -635,6 +659,7 @@ EXTENSION_CONSENT_TO_EXTENSION_SCOPES: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 EXTENSION_CREATE_CONTRIBUTOR_ONBOARDING_PROCESS: Operation[
     marketplace.ExtensionCreateContributorOnboardingProcessResult
@@ -670,6 +695,7 @@ EXTENSION_CREATE_CONTRIBUTOR_ONBOARDING_PROCESS: Operation[
         ),
     ),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 EXTENSION_CREATE_EXTENSION_INSTANCE: Operation[marketplace.ExtensionCreateExtensionInstanceResult] = Operation(
     operation_id="extension-create-extension-instance",
@@ -703,6 +729,7 @@ EXTENSION_CREATE_EXTENSION_INSTANCE: Operation[marketplace.ExtensionCreateExtens
         Result(status=201, type="marketplace.ExtensionCreateExtensionInstanceResult", content_type="application/json"),
     ),
     errors=(400, 403, 404, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 412, 0))),
 )
 EXTENSION_CREATE_RETRIEVAL_KEY: Operation[marketplace.ExtensionCreateRetrievalKeyResult] = Operation(
     operation_id="extension-create-retrieval-key",
@@ -726,6 +753,7 @@ EXTENSION_CREATE_RETRIEVAL_KEY: Operation[marketplace.ExtensionCreateRetrievalKe
         Result(status=200, type="marketplace.ExtensionCreateRetrievalKeyResult", content_type="application/json"),
     ),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 EXTENSION_DELETE_EXTENSION: Operation[None] = Operation(
     operation_id="extension-delete-extension",
@@ -747,6 +775,7 @@ EXTENSION_DELETE_EXTENSION: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(404, 412, 429),
+    error_types=(("commons.Error", (404, 412, 0)),),
 )
 EXTENSION_DELETE_EXTENSION_INSTANCE: Operation[None] = Operation(
     operation_id="extension-delete-extension-instance",
@@ -768,6 +797,7 @@ EXTENSION_DELETE_EXTENSION_INSTANCE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(412, 429),
+    error_types=(("commons.Error", (412, 0)),),
 )
 EXTENSION_DISABLE_EXTENSION_INSTANCE: Operation[None] = Operation(
     operation_id="extension-disable-extension-instance",
@@ -789,6 +819,7 @@ EXTENSION_DISABLE_EXTENSION_INSTANCE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 EXTENSION_DRY_RUN_WEBHOOK: Operation[marketplace.ExtensionDryRunWebhookResult] = Operation(
     operation_id="extension-dry-run-webhook",
@@ -830,6 +861,7 @@ EXTENSION_DRY_RUN_WEBHOOK: Operation[marketplace.ExtensionDryRunWebhookResult] =
     ),
     results=(Result(status=200, type="marketplace.ExtensionDryRunWebhookResult", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 EXTENSION_ENABLE_EXTENSION_INSTANCE: Operation[None] = Operation(
     operation_id="extension-enable-extension-instance",
@@ -851,6 +883,7 @@ EXTENSION_ENABLE_EXTENSION_INSTANCE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 EXTENSION_GENERATE_EXTENSION_SECRET: Operation[marketplace.ExtensionGenerateExtensionSecretResult] = Operation(
     operation_id="extension-generate-extension-secret",
@@ -868,6 +901,7 @@ EXTENSION_GENERATE_EXTENSION_SECRET: Operation[marketplace.ExtensionGenerateExte
         Result(status=200, type="marketplace.ExtensionGenerateExtensionSecretResult", content_type="application/json"),
     ),
     errors=(400, 404, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 412, 0))),
 )
 EXTENSION_GENERATE_SESSION_TOKEN: Operation[marketplace.ExtensionGenerateSessionTokenResult] = Operation(
     operation_id="extension-generate-session-token",
@@ -892,6 +926,7 @@ EXTENSION_GENERATE_SESSION_TOKEN: Operation[marketplace.ExtensionGenerateSession
         Result(status=200, type="marketplace.ExtensionGenerateSessionTokenResult", content_type="application/json"),
     ),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 EXTENSION_GET_CONTRIBUTOR: Operation[marketplace.ExtensionGetContributorResult] = Operation(
     operation_id="extension-get-contributor",
@@ -907,6 +942,7 @@ EXTENSION_GET_CONTRIBUTOR: Operation[marketplace.ExtensionGetContributorResult] 
     ),
     results=(Result(status=200, type="marketplace.ExtensionGetContributorResult", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 EXTENSION_GET_CUSTOMER_EXTENSION_INSTANCE_ORDERS: Operation[
     list[marketplace.ExtensionGetCustomerExtensionInstanceOrdersItem]
@@ -927,6 +963,7 @@ EXTENSION_GET_CUSTOMER_EXTENSION_INSTANCE_ORDERS: Operation[
         ),
     ),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
     paging=Paging(),
 )
 EXTENSION_GET_EXTENSION: Operation[marketplace.ExtensionGetExtensionResult] = Operation(
@@ -943,6 +980,7 @@ EXTENSION_GET_EXTENSION: Operation[marketplace.ExtensionGetExtensionResult] = Op
     ),
     results=(Result(status=200, type="marketplace.ExtensionGetExtensionResult", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 EXTENSION_GET_EXTENSION_INSTANCE: Operation[marketplace.ExtensionInstance] = Operation(
     operation_id="extension-get-extension-instance",
@@ -964,6 +1002,7 @@ EXTENSION_GET_EXTENSION_INSTANCE: Operation[marketplace.ExtensionInstance] = Ope
     ),
     results=(Result(status=200, type="marketplace.ExtensionInstance", content_type="application/json"),),
     errors=(403, 404, 429),
+    error_types=(("commons.Error", (403, 404, 0)),),
 )
 EXTENSION_GET_EXTENSION_INSTANCE_CONTRACT: Operation[extension.ExtensionInstanceContract] = Operation(
     operation_id="extension-get-extension-instance-contract",
@@ -985,6 +1024,7 @@ EXTENSION_GET_EXTENSION_INSTANCE_CONTRACT: Operation[extension.ExtensionInstance
     ),
     results=(Result(status=200, type="extension.ExtensionInstanceContract", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 EXTENSION_GET_EXTENSION_INSTANCE_FOR_CUSTOMER: Operation[marketplace.ExtensionInstance] = Operation(
     operation_id="extension-get-extension-instance-for-customer",
@@ -1000,6 +1040,7 @@ EXTENSION_GET_EXTENSION_INSTANCE_FOR_CUSTOMER: Operation[marketplace.ExtensionIn
     ),
     results=(Result(status=200, type="marketplace.ExtensionInstance", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 EXTENSION_GET_EXTENSION_INSTANCE_FOR_PROJECT: Operation[marketplace.ExtensionInstance] = Operation(
     operation_id="extension-get-extension-instance-for-project",
@@ -1015,6 +1056,7 @@ EXTENSION_GET_EXTENSION_INSTANCE_FOR_PROJECT: Operation[marketplace.ExtensionIns
     ),
     results=(Result(status=200, type="marketplace.ExtensionInstance", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 EXTENSION_GET_OWN_EXTENSION: Operation[marketplace.OwnExtension] = Operation(
     operation_id="extension-get-own-extension",
@@ -1030,6 +1072,7 @@ EXTENSION_GET_OWN_EXTENSION: Operation[marketplace.OwnExtension] = Operation(
     ),
     results=(Result(status=200, type="marketplace.OwnExtension", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 EXTENSION_GET_PROJECT_EXTENSION_INSTANCE_ORDERS: Operation[
     list[marketplace.ExtensionGetProjectExtensionInstanceOrdersItem]
@@ -1050,6 +1093,7 @@ EXTENSION_GET_PROJECT_EXTENSION_INSTANCE_ORDERS: Operation[
         ),
     ),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
     paging=Paging(),
 )
 EXTENSION_GET_PUBLIC_KEY: Operation[marketplace.PublicKey] = Operation(
@@ -1075,6 +1119,7 @@ EXTENSION_GET_PUBLIC_KEY: Operation[marketplace.PublicKey] = Operation(
     ),
     results=(Result(status=200, type="marketplace.PublicKey", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 EXTENSION_INVALIDATE_EXTENSION_SECRET: Operation[None] = Operation(
     operation_id="extension-invalidate-extension-secret",
@@ -1098,6 +1143,7 @@ EXTENSION_INVALIDATE_EXTENSION_SECRET: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 412, 0))),
 )
 EXTENSION_LIST_ALL_EXTENSION_INSTANCE_WEBHOOK_EXECUTIONS: Operation[
     list[marketplace.ExtensionInstanceWebhookExecution]
@@ -1129,6 +1175,7 @@ EXTENSION_LIST_ALL_EXTENSION_INSTANCE_WEBHOOK_EXECUTIONS: Operation[
         Result(status=200, type="list[marketplace.ExtensionInstanceWebhookExecution]", content_type="application/json"),
     ),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, totals=True),
 )
 EXTENSION_LIST_CONTRIBUTORS: Operation[list[marketplace.Contributor]] = Operation(
@@ -1149,6 +1196,7 @@ EXTENSION_LIST_CONTRIBUTORS: Operation[list[marketplace.Contributor]] = Operatio
     ),
     results=(Result(status=200, type="list[marketplace.Contributor]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, totals=True),
 )
 EXTENSION_LIST_EXTENSION_INSTANCES: Operation[list[marketplace.ExtensionInstance]] = Operation(
@@ -1180,6 +1228,7 @@ EXTENSION_LIST_EXTENSION_INSTANCES: Operation[list[marketplace.ExtensionInstance
     ),
     results=(Result(status=200, type="list[marketplace.ExtensionInstance]", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
     paging=Paging(limit=True, skip=True, page=True, totals=True),
 )
 EXTENSION_LIST_EXTENSIONS: Operation[list[marketplace.Extension]] = Operation(
@@ -1218,6 +1267,7 @@ EXTENSION_LIST_EXTENSIONS: Operation[list[marketplace.Extension]] = Operation(
     ),
     results=(Result(status=200, type="list[marketplace.Extension]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 EXTENSION_LIST_OWN_EXTENSIONS: Operation[list[marketplace.OwnExtension]] = Operation(
@@ -1236,6 +1286,7 @@ EXTENSION_LIST_OWN_EXTENSIONS: Operation[list[marketplace.OwnExtension]] = Opera
     ),
     results=(Result(status=200, type="list[marketplace.OwnExtension]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, totals=True),
 )
 EXTENSION_LIST_SCOPES: Operation[list[marketplace.ExtensionListScopesItem]] = Operation(
@@ -1248,6 +1299,7 @@ EXTENSION_LIST_SCOPES: Operation[list[marketplace.ExtensionListScopesItem]] = Op
     models=MODELS,
     results=(Result(status=200, type="list[marketplace.ExtensionListScopesItem]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(),
 )
 EXTENSION_ORDER_EXTENSION: Operation[dict[str, Any]] = Operation(
@@ -1264,6 +1316,7 @@ EXTENSION_ORDER_EXTENSION: Operation[dict[str, Any]] = Operation(
     body=Body(content_type="application/json", type="marketplace.ExtensionOrderExtensionRequest"),
     results=(Result(status=201, type="dict[str, Any]", content_type="application/json"),),
     errors=(400, 404, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 412, 0))),
 )
 EXTENSION_PATCH_EXTENSION: Operation[marketplace.OwnExtension] = Operation(
     operation_id="extension-patch-extension",
@@ -1323,6 +1376,7 @@ EXTENSION_PATCH_EXTENSION: Operation[marketplace.OwnExtension] = Operation(
     ),
     results=(Result(status=200, type="marketplace.OwnExtension", content_type="application/json"),),
     errors=(400, 404, 409, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 409, 0))),
 )
 EXTENSION_REGISTER_EXTENSION: Operation[marketplace.ExtensionRegisterExtensionResult] = Operation(
     operation_id="extension-register-extension",
@@ -1382,6 +1436,7 @@ EXTENSION_REGISTER_EXTENSION: Operation[marketplace.ExtensionRegisterExtensionRe
     ),
     results=(Result(status=201, type="marketplace.ExtensionRegisterExtensionResult", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 EXTENSION_REMOVE_ASSET: Operation[None] = Operation(
     operation_id="extension-remove-asset",
@@ -1398,6 +1453,7 @@ EXTENSION_REMOVE_ASSET: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 EXTENSION_REMOVE_LOGO: Operation[None] = Operation(
     operation_id="extension-remove-logo",
@@ -1413,6 +1469,7 @@ EXTENSION_REMOVE_LOGO: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 EXTENSION_REQUEST_ASSET_UPLOAD: Operation[marketplace.ExtensionRequestAssetUploadResult] = Operation(
     operation_id="extension-request-asset-upload",
@@ -1446,6 +1503,7 @@ EXTENSION_REQUEST_ASSET_UPLOAD: Operation[marketplace.ExtensionRequestAssetUploa
         Result(status=200, type="marketplace.ExtensionRequestAssetUploadResult", content_type="application/json"),
     ),
     errors=(400, 404, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 412, 0))),
 )
 EXTENSION_REQUEST_EXTENSION_VERIFICATION: Operation[None] = Operation(
     operation_id="extension-request-extension-verification",
@@ -1461,6 +1519,7 @@ EXTENSION_REQUEST_EXTENSION_VERIFICATION: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 EXTENSION_REQUEST_LOGO_UPLOAD: Operation[marketplace.ExtensionRequestLogoUploadResult] = Operation(
     operation_id="extension-request-logo-upload",
@@ -1476,6 +1535,7 @@ EXTENSION_REQUEST_LOGO_UPLOAD: Operation[marketplace.ExtensionRequestLogoUploadR
     ),
     results=(Result(status=200, type="marketplace.ExtensionRequestLogoUploadResult", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 EXTENSION_SCHEDULE_EXTENSION_TERMINATION: Operation[marketplace.ExtensionScheduleExtensionTerminationResult] = (
     Operation(
@@ -1510,6 +1570,7 @@ EXTENSION_SCHEDULE_EXTENSION_TERMINATION: Operation[marketplace.ExtensionSchedul
             ),
         ),
         errors=(400, 404, 429),
+        error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
     )
 )
 EXTENSION_SCHEDULE_EXTENSION_VARIANT_CHANGE: Operation[marketplace.ExtensionScheduleExtensionVariantChangeResult] = (
@@ -1545,6 +1606,7 @@ EXTENSION_SCHEDULE_EXTENSION_VARIANT_CHANGE: Operation[marketplace.ExtensionSche
             ),
         ),
         errors=(400, 404, 429),
+        error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
     )
 )
 EXTENSION_SET_EXTENSION_PUBLISHED_STATE: Operation[marketplace.ExtensionSetExtensionPublishedStateResult] = Operation(
@@ -1577,6 +1639,7 @@ EXTENSION_SET_EXTENSION_PUBLISHED_STATE: Operation[marketplace.ExtensionSetExten
         ),
     ),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 EXTENSION_UPDATE_EXTENSION_INSTANCE_CONTRACT: Operation[dict[str, Any]] = Operation(
     operation_id="extension-update-extension-instance-contract",
@@ -1604,6 +1667,7 @@ EXTENSION_UPDATE_EXTENSION_INSTANCE_CONTRACT: Operation[dict[str, Any]] = Operat
     ),
     results=(Result(status=200, type="dict[str, Any]", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 EXTENSION_UPDATE_EXTENSION_PRICING: Operation[marketplace.ExtensionUpdateExtensionPricingResult] = Operation(
     operation_id="extension-update-extension-pricing",
@@ -1626,6 +1690,7 @@ EXTENSION_UPDATE_EXTENSION_PRICING: Operation[marketplace.ExtensionUpdateExtensi
         Result(status=200, type="marketplace.ExtensionUpdateExtensionPricingResult", content_type="application/json"),
     ),
     errors=(400, 404, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 412, 0))),
 )
 
 

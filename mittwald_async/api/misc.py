@@ -28,6 +28,7 @@ GET_LLM_MODELS_EXPERIMENTAL: Operation[list[aihosting.Model]] = Operation(
     removed_upstream=True,
     results=(Result(status=200, type="list[aihosting.Model]", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
     paging=Paging(),
 )
 MISCELLANEOUS_LIST_TIME_ZONES: Operation[list[str]] = Operation(
@@ -40,6 +41,7 @@ MISCELLANEOUS_LIST_TIME_ZONES: Operation[list[str]] = Operation(
     models=MODELS,
     results=(Result(status=200, type="list[str]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(),
 )
 SERVICETOKEN_AUTHENTICATE_SERVICE: Operation[misc.ServicetokenAuthenticateServiceResult] = Operation(
@@ -63,6 +65,7 @@ SERVICETOKEN_AUTHENTICATE_SERVICE: Operation[misc.ServicetokenAuthenticateServic
     ),
     results=(Result(status=200, type="misc.ServicetokenAuthenticateServiceResult", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 VERIFICATION_DETECT_PHISHING_EMAIL: Operation[verification.EmailDetectPhishingMailResponse] = Operation(
     operation_id="verification-detect-phishing-email",
@@ -82,6 +85,7 @@ VERIFICATION_DETECT_PHISHING_EMAIL: Operation[verification.EmailDetectPhishingMa
     ),
     results=(Result(status=200, type="verification.EmailDetectPhishingMailResponse", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 VERIFICATION_VERIFY_ADDRESS: Operation[misc.VerificationVerifyAddressResult] = Operation(
     operation_id="verification-verify-address",
@@ -106,6 +110,7 @@ VERIFICATION_VERIFY_ADDRESS: Operation[misc.VerificationVerifyAddressResult] = O
     ),
     results=(Result(status=200, type="misc.VerificationVerifyAddressResult", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 VERIFICATION_VERIFY_COMPANY: Operation[misc.VerificationVerifyCompanyResult] = Operation(
     operation_id="verification-verify-company",
@@ -124,6 +129,7 @@ VERIFICATION_VERIFY_COMPANY: Operation[misc.VerificationVerifyCompanyResult] = O
     ),
     results=(Result(status=200, type="misc.VerificationVerifyCompanyResult", content_type="application/json"),),
     errors=(412, 429),
+    error_types=(("commons.Error", (0,)),),
 )
 
 

@@ -30,6 +30,7 @@ NEWSLETTER_GET_INFO: Operation[notification.NewsletterGetInfoResult] = Operation
     models=MODELS,
     results=(Result(status=200, type="notification.NewsletterGetInfoResult", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 NEWSLETTER_SUBSCRIBE_USER: Operation[notification.NewsletterSubscribeUserResult] = Operation(
     operation_id="newsletter-subscribe-user",
@@ -51,6 +52,7 @@ NEWSLETTER_SUBSCRIBE_USER: Operation[notification.NewsletterSubscribeUserResult]
     ),
     results=(Result(status=200, type="notification.NewsletterSubscribeUserResult", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 NEWSLETTER_UNSUBSCRIBE_USER: Operation[None] = Operation(
     operation_id="newsletter-unsubscribe-user",
@@ -62,6 +64,7 @@ NEWSLETTER_UNSUBSCRIBE_USER: Operation[None] = Operation(
     models=MODELS,
     results=(Result(status=204, type="None"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 NOTIFICATIONS_COUNT_UNREAD_NOTIFICATIONS: Operation[notification.NotificationsCountUnreadNotificationsResult] = (
     Operation(
@@ -80,6 +83,7 @@ NOTIFICATIONS_COUNT_UNREAD_NOTIFICATIONS: Operation[notification.NotificationsCo
             ),
         ),
         errors=(429,),
+        error_types=(("commons.Error", (0,)),),
     )
 )
 NOTIFICATIONS_LIST_NOTIFICATIONS: Operation[list[messaging.Notification]] = Operation(
@@ -101,6 +105,7 @@ NOTIFICATIONS_LIST_NOTIFICATIONS: Operation[list[messaging.Notification]] = Oper
     ),
     results=(Result(status=200, type="list[messaging.Notification]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=500, totals=True),
 )
 NOTIFICATIONS_READ_ALL_NOTIFICATIONS: Operation[notification.NotificationsReadAllNotificationsResult] = Operation(
@@ -126,6 +131,7 @@ NOTIFICATIONS_READ_ALL_NOTIFICATIONS: Operation[notification.NotificationsReadAl
         ),
     ),
     errors=(403, 429),
+    error_types=(("commons.Error", (403, 0)),),
 )
 NOTIFICATIONS_READ_ALL_NOTIFICATIONS_DEPRECATED: Operation[
     notification.NotificationsReadAllNotificationsDeprecatedResult
@@ -147,6 +153,7 @@ NOTIFICATIONS_READ_ALL_NOTIFICATIONS_DEPRECATED: Operation[
         ),
     ),
     errors=(403, 429),
+    error_types=(("commons.Error", (403, 0)),),
 )
 NOTIFICATIONS_READ_NOTIFICATION: Operation[notification.NotificationsReadNotificationResult] = Operation(
     operation_id="notifications-read-notification",
@@ -186,6 +193,7 @@ NOTIFICATIONS_READ_NOTIFICATION: Operation[notification.NotificationsReadNotific
         Result(status=200, type="notification.NotificationsReadNotificationResult", content_type="application/json"),
     ),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 
 

@@ -33,6 +33,7 @@ GET_PERFORMANCE_DATA: Operation[page_insights.GetPerformanceDataResult] = Operat
     ),
     results=(Result(status=200, type="page_insights.GetPerformanceDataResult", content_type="application/json"),),
     errors=(400, 403, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 0))),
 )
 GET_STRACE_DATA: Operation[page_insights.GetStraceDataResult] = Operation(
     operation_id="pageinsights-get-strace-data",
@@ -48,6 +49,7 @@ GET_STRACE_DATA: Operation[page_insights.GetStraceDataResult] = Operation(
     ),
     results=(Result(status=200, type="page_insights.GetStraceDataResult", content_type="application/json"),),
     errors=(400, 403, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 0))),
 )
 LIST_PERFORMANCE_DATA_FOR_PROJECT: Operation[list[page_insights.ListPerformanceDataForProjectItem]] = Operation(
     operation_id="pageinsights-list-performance-data-for-project",
@@ -69,6 +71,7 @@ LIST_PERFORMANCE_DATA_FOR_PROJECT: Operation[list[page_insights.ListPerformanceD
         ),
     ),
     errors=(400, 403, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 0))),
     paging=Paging(),
 )
 SCHEDULE_STRACE: Operation[page_insights.ScheduleStraceResult] = Operation(
@@ -91,6 +94,7 @@ SCHEDULE_STRACE: Operation[page_insights.ScheduleStraceResult] = Operation(
     ),
     results=(Result(status=202, type="page_insights.ScheduleStraceResult", content_type="application/json"),),
     errors=(400, 403, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 412, 0))),
 )
 
 

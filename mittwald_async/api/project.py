@@ -48,6 +48,7 @@ ACCEPT_PROJECT_INVITE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 412, 0))),
 )
 CREATE_LLM_BETA_LICENCE_EXPERIMENTAL: Operation[aihosting.Licence] = Operation(
     operation_id="project-create-llm-beta-licence-experimental",
@@ -71,6 +72,7 @@ CREATE_LLM_BETA_LICENCE_EXPERIMENTAL: Operation[aihosting.Licence] = Operation(
     ),
     results=(Result(status=201, type="aihosting.Licence", content_type="application/json"),),
     errors=(400, 403, 404, 409, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 409, 412, 0))),
 )
 CREATE_PROJECT: Operation[project.CreateProjectResult] = Operation(
     operation_id="project-create-project",
@@ -90,6 +92,7 @@ CREATE_PROJECT: Operation[project.CreateProjectResult] = Operation(
     ),
     results=(Result(status=201, type="project.CreateProjectResult", content_type="application/json"),),
     errors=(400, 403, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 412, 0))),
 )
 CREATE_PROJECT_INVITE: Operation[membership.ProjectInvite] = Operation(
     operation_id="project-create-project-invite",
@@ -121,6 +124,7 @@ CREATE_PROJECT_INVITE: Operation[membership.ProjectInvite] = Operation(
     ),
     results=(Result(status=201, type="membership.ProjectInvite", content_type="application/json"),),
     errors=(400, 409, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (409, 0))),
 )
 DECLINE_PROJECT_INVITE: Operation[None] = Operation(
     operation_id="project-decline-project-invite",
@@ -142,6 +146,7 @@ DECLINE_PROJECT_INVITE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 DELETE_PROJECT: Operation[None] = Operation(
     operation_id="project-delete-project",
@@ -154,6 +159,7 @@ DELETE_PROJECT: Operation[None] = Operation(
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 412, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 412, 500, 0))),
 )
 DELETE_PROJECT_AVATAR: Operation[None] = Operation(
     operation_id="project-delete-project-avatar",
@@ -166,6 +172,7 @@ DELETE_PROJECT_AVATAR: Operation[None] = Operation(
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 0))),
 )
 DELETE_PROJECT_INVITE: Operation[None] = Operation(
     operation_id="project-delete-project-invite",
@@ -187,6 +194,7 @@ DELETE_PROJECT_INVITE: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 DELETE_PROJECT_MEMBERSHIP: Operation[None] = Operation(
     operation_id="project-delete-project-membership",
@@ -208,6 +216,7 @@ DELETE_PROJECT_MEMBERSHIP: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 DELETE_SERVER_AVATAR: Operation[None] = Operation(
     operation_id="project-delete-server-avatar",
@@ -220,6 +229,7 @@ DELETE_SERVER_AVATAR: Operation[None] = Operation(
     parameters=(Parameter(name="server_id", wire="serverId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 0))),
 )
 DEPRECATED_PROJECT_LEAVE_PROJECT: Operation[None] = Operation(
     operation_id="deprecated-project-leave-project",
@@ -233,6 +243,7 @@ DEPRECATED_PROJECT_LEAVE_PROJECT: Operation[None] = Operation(
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 DEPRECATED_PROJECT_UPDATE_PROJECT_DESCRIPTION: Operation[None] = Operation(
     operation_id="deprecated-project-update-project-description",
@@ -253,6 +264,7 @@ DEPRECATED_PROJECT_UPDATE_PROJECT_DESCRIPTION: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 0))),
 )
 DEPRECATED_PROJECT_UPDATE_SERVER_DESCRIPTION: Operation[None] = Operation(
     operation_id="deprecated-project-update-server-description",
@@ -273,6 +285,7 @@ DEPRECATED_PROJECT_UPDATE_SERVER_DESCRIPTION: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 0))),
 )
 DEPRECATED_STORAGESPACE_REPLACE_PROJECT_NOTIFICATION_THRESHOLD: Operation[None] = Operation(
     operation_id="deprecated-storagespace-replace-project-notification-threshold",
@@ -300,6 +313,7 @@ DEPRECATED_STORAGESPACE_REPLACE_PROJECT_NOTIFICATION_THRESHOLD: Operation[None] 
     ),
     results=(Result(status=204, type="None"),),
     errors=(403, 429, 500),
+    error_types=(("commons.Error", (403, 500, 0)),),
 )
 DEPRECATED_STORAGESPACE_REPLACE_SERVER_NOTIFICATION_THRESHOLD: Operation[None] = Operation(
     operation_id="deprecated-storagespace-replace-server-notification-threshold",
@@ -327,6 +341,7 @@ DEPRECATED_STORAGESPACE_REPLACE_SERVER_NOTIFICATION_THRESHOLD: Operation[None] =
     ),
     results=(Result(status=204, type="None"),),
     errors=(403, 429, 500),
+    error_types=(("commons.Error", (403, 500, 0)),),
 )
 GET_LLM_LICENCE_EXPERIMENTAL: Operation[aihosting.Licence] = Operation(
     operation_id="project-get-llm-licence-experimental",
@@ -343,6 +358,7 @@ GET_LLM_LICENCE_EXPERIMENTAL: Operation[aihosting.Licence] = Operation(
     ),
     results=(Result(status=200, type="aihosting.Licence", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
 )
 GET_LLM_LICENCES_EXPERIMENTAL: Operation[list[aihosting.Licence]] = Operation(
     operation_id="project-get-llm-licences-experimental",
@@ -356,6 +372,7 @@ GET_LLM_LICENCES_EXPERIMENTAL: Operation[list[aihosting.Licence]] = Operation(
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="list[aihosting.Licence]", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
     paging=Paging(),
 )
 GET_PROJECT: Operation[project.Project] = Operation(
@@ -369,6 +386,7 @@ GET_PROJECT: Operation[project.Project] = Operation(
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="project.Project", content_type="application/json"),),
     errors=(403, 429),
+    error_types=(("commons.Error", (403, 0)),),
 )
 GET_PROJECT_INVITE: Operation[membership.ProjectInvite] = Operation(
     operation_id="project-get-project-invite",
@@ -381,6 +399,7 @@ GET_PROJECT_INVITE: Operation[membership.ProjectInvite] = Operation(
     parameters=(Parameter(name="project_invite_id", wire="projectInviteId", where="path", type="str", required=True),),
     results=(Result(status=200, type="membership.ProjectInvite", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 GET_PROJECT_MEMBERSHIP: Operation[membership.ProjectMembership] = Operation(
     operation_id="project-get-project-membership",
@@ -395,6 +414,7 @@ GET_PROJECT_MEMBERSHIP: Operation[membership.ProjectMembership] = Operation(
     ),
     results=(Result(status=200, type="membership.ProjectMembership", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 GET_PROJECT_TOKEN_INVITE: Operation[membership.ProjectInvite] = Operation(
     operation_id="project-get-project-token-invite",
@@ -407,6 +427,7 @@ GET_PROJECT_TOKEN_INVITE: Operation[membership.ProjectInvite] = Operation(
     parameters=(Parameter(name="token", wire="token", where="header", type="str", required=True),),
     results=(Result(status=200, type="membership.ProjectInvite", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 GET_SELF_MEMBERSHIP_FOR_PROJECT: Operation[membership.ProjectMembership] = Operation(
     operation_id="project-get-self-membership-for-project",
@@ -419,6 +440,7 @@ GET_SELF_MEMBERSHIP_FOR_PROJECT: Operation[membership.ProjectMembership] = Opera
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="membership.ProjectMembership", content_type="application/json"),),
     errors=(403, 404, 429),
+    error_types=(("commons.Error", (403, 404, 0)),),
 )
 GET_SERVER: Operation[project.Server] = Operation(
     operation_id="project-get-server",
@@ -431,6 +453,7 @@ GET_SERVER: Operation[project.Server] = Operation(
     parameters=(Parameter(name="server_id", wire="serverId", where="path", type="str", required=True),),
     results=(Result(status=200, type="project.Server", content_type="application/json"),),
     errors=(403, 404, 429),
+    error_types=(("commons.Error", (403, 404, 0)),),
 )
 LIST_CUSTOMER_PROJECTS: Operation[list[project.ProjectListItem]] = Operation(
     operation_id="project-list-customer-projects",
@@ -458,6 +481,7 @@ LIST_CUSTOMER_PROJECTS: Operation[list[project.ProjectListItem]] = Operation(
     ),
     results=(Result(status=200, type="list[project.ProjectListItem]", content_type="application/json"),),
     errors=(400, 403, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 0))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=10000, totals=True),
 )
 LIST_INVITES_FOR_PROJECT: Operation[list[membership.ProjectInvite]] = Operation(
@@ -477,6 +501,7 @@ LIST_INVITES_FOR_PROJECT: Operation[list[membership.ProjectInvite]] = Operation(
     ),
     results=(Result(status=200, type="list[membership.ProjectInvite]", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 LIST_MEMBERSHIPS_FOR_PROJECT: Operation[list[membership.ProjectMembership]] = Operation(
@@ -506,6 +531,7 @@ LIST_MEMBERSHIPS_FOR_PROJECT: Operation[list[membership.ProjectMembership]] = Op
     ),
     results=(Result(status=200, type="list[membership.ProjectMembership]", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 LIST_PROJECT_ACTIVITIES: Operation[list[activitylog.LogEntry]] = Operation(
@@ -532,6 +558,7 @@ LIST_PROJECT_ACTIVITIES: Operation[list[activitylog.LogEntry]] = Operation(
     ),
     results=(Result(status=200, type="list[activitylog.LogEntry]", content_type="application/json"),),
     errors=(400, 403, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 0))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=30, totals=True),
 )
 LIST_PROJECT_INVITES: Operation[list[membership.ProjectInvite]] = Operation(
@@ -549,6 +576,7 @@ LIST_PROJECT_INVITES: Operation[list[membership.ProjectInvite]] = Operation(
     ),
     results=(Result(status=200, type="list[membership.ProjectInvite]", content_type="application/json"),),
     errors=(403, 404, 429),
+    error_types=(("commons.Error", (403, 404, 0)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 LIST_PROJECT_MEMBERSHIPS: Operation[list[membership.ProjectMembership]] = Operation(
@@ -575,6 +603,7 @@ LIST_PROJECT_MEMBERSHIPS: Operation[list[membership.ProjectMembership]] = Operat
     ),
     results=(Result(status=200, type="list[membership.ProjectMembership]", content_type="application/json"),),
     errors=(403, 404, 429),
+    error_types=(("commons.Error", (403, 404, 0)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 LIST_PROJECTS: Operation[list[project.ProjectListItem]] = Operation(
@@ -604,6 +633,7 @@ LIST_PROJECTS: Operation[list[project.ProjectListItem]] = Operation(
     ),
     results=(Result(status=200, type="list[project.ProjectListItem]", content_type="application/json"),),
     errors=(400, 403, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 0))),
     paging=Paging(limit=True, skip=True, page=True, default_limit=10000, totals=True),
 )
 LIST_SERVERS: Operation[list[project.Server]] = Operation(
@@ -632,6 +662,7 @@ LIST_SERVERS: Operation[list[project.Server]] = Operation(
     ),
     results=(Result(status=200, type="list[project.Server]", content_type="application/json"),),
     errors=(403, 429),
+    error_types=(("commons.Error", (403, 0)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=10000, totals=True),
 )
 REQUEST_PROJECT_AVATAR_UPLOAD: Operation[project.RequestProjectAvatarUploadResult] = Operation(
@@ -645,6 +676,7 @@ REQUEST_PROJECT_AVATAR_UPLOAD: Operation[project.RequestProjectAvatarUploadResul
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="project.RequestProjectAvatarUploadResult", content_type="application/json"),),
     errors=(400, 403, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 0))),
 )
 REQUEST_SERVER_AVATAR_UPLOAD: Operation[project.RequestServerAvatarUploadResult] = Operation(
     operation_id="project-request-server-avatar-upload",
@@ -657,6 +689,7 @@ REQUEST_SERVER_AVATAR_UPLOAD: Operation[project.RequestServerAvatarUploadResult]
     parameters=(Parameter(name="server_id", wire="serverId", where="path", type="str", required=True),),
     results=(Result(status=200, type="project.RequestServerAvatarUploadResult", content_type="application/json"),),
     errors=(400, 403, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 0))),
 )
 RESEND_PROJECT_INVITE_MAIL: Operation[None] = Operation(
     operation_id="project-resend-project-invite-mail",
@@ -678,6 +711,7 @@ RESEND_PROJECT_INVITE_MAIL: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(403, 429),
+    error_types=(("commons.Error", (403, 0)),),
 )
 STORAGESPACE_GET_PROJECT_STATISTICS: Operation[storagespace.Statistics] = Operation(
     operation_id="storagespace-get-project-statistics",
@@ -690,6 +724,7 @@ STORAGESPACE_GET_PROJECT_STATISTICS: Operation[storagespace.Statistics] = Operat
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="storagespace.Statistics", content_type="application/json"),),
     errors=(400, 403, 404, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 0))),
 )
 STORAGESPACE_GET_SERVER_STATISTICS: Operation[storagespace.Statistics] = Operation(
     operation_id="storagespace-get-server-statistics",
@@ -702,6 +737,7 @@ STORAGESPACE_GET_SERVER_STATISTICS: Operation[storagespace.Statistics] = Operati
     parameters=(Parameter(name="server_id", wire="serverId", where="path", type="str", required=True),),
     results=(Result(status=200, type="storagespace.Statistics", content_type="application/json"),),
     errors=(400, 403, 404, 429, 500),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 500, 0))),
 )
 STORAGESPACE_UPDATE_PROJECT_STATISTICS: Operation[None] = Operation(
     operation_id="storagespace-update-project-statistics",
@@ -728,6 +764,7 @@ STORAGESPACE_UPDATE_PROJECT_STATISTICS: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(403, 429, 500),
+    error_types=(("commons.Error", (403, 500, 0)),),
 )
 STORAGESPACE_UPDATE_SERVER_STATISTICS: Operation[None] = Operation(
     operation_id="storagespace-update-server-statistics",
@@ -754,6 +791,7 @@ STORAGESPACE_UPDATE_SERVER_STATISTICS: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(403, 429, 500),
+    error_types=(("commons.Error", (403, 500, 0)),),
 )
 UPDATE_LLM_LICENCE_EXPERIMENTAL: Operation[aihosting.Licence] = Operation(
     operation_id="project-update-llm-licence-experimental",
@@ -780,6 +818,7 @@ UPDATE_LLM_LICENCE_EXPERIMENTAL: Operation[aihosting.Licence] = Operation(
     ),
     results=(Result(status=200, type="aihosting.Licence", content_type="application/json"),),
     errors=(400, 403, 404, 409, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 404, 409, 412, 0))),
 )
 UPDATE_PROJECT: Operation[None] = Operation(
     operation_id="project-update-project",
@@ -798,6 +837,7 @@ UPDATE_PROJECT: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 0))),
 )
 UPDATE_PROJECT_MEMBERSHIP: Operation[None] = Operation(
     operation_id="project-update-project-membership",
@@ -836,6 +876,7 @@ UPDATE_PROJECT_MEMBERSHIP: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 UPDATE_SERVER: Operation[None] = Operation(
     operation_id="project-update-server",
@@ -854,6 +895,7 @@ UPDATE_SERVER: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 0))),
 )
 
 

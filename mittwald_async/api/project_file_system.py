@@ -37,6 +37,7 @@ GET_DIRECTORIES: Operation[project.FilesystemDirectoryListing] = Operation(
     ),
     results=(Result(status=200, type="project.FilesystemDirectoryListing", content_type="application/json"),),
     errors=(403, 404, 429, 502, 503),
+    error_types=(("commons.Error", (403, 404, 502, 503, 0)),),
 )
 GET_DISK_USAGE: Operation[project.FilesystemUsagesDisk] = Operation(
     operation_id="project-file-system-get-disk-usage",
@@ -52,6 +53,7 @@ GET_DISK_USAGE: Operation[project.FilesystemUsagesDisk] = Operation(
     ),
     results=(Result(status=200, type="project.FilesystemUsagesDisk", content_type="application/json"),),
     errors=(403, 404, 429, 502, 503),
+    error_types=(("commons.Error", (403, 404, 502, 503, 0)),),
 )
 GET_FILE_CONTENT: Operation[bytes] = Operation(
     operation_id="project-file-system-get-file-content",
@@ -68,6 +70,7 @@ GET_FILE_CONTENT: Operation[bytes] = Operation(
     ),
     results=(Result(status=200, type="bytes", content_type="application/octet-stream"),),
     errors=(403, 404, 429, 502, 503),
+    error_types=(("commons.Error", (403, 404, 502, 503, 0)),),
 )
 GET_JWT: Operation[project.FsApiJwt] = Operation(
     operation_id="project-file-system-get-jwt",
@@ -80,6 +83,7 @@ GET_JWT: Operation[project.FsApiJwt] = Operation(
     parameters=(Parameter(name="project_id", wire="projectId", where="path", type="str", required=True),),
     results=(Result(status=200, type="project.FsApiJwt", content_type="application/json"),),
     errors=(401, 403, 404, 429, 502, 503),
+    error_types=(("commons.Error", (401, 403, 404, 502, 503)),),
 )
 LIST_FILES: Operation[project.FilesystemDirectoryListing] = Operation(
     operation_id="project-file-system-list-files",
@@ -95,6 +99,7 @@ LIST_FILES: Operation[project.FilesystemDirectoryListing] = Operation(
     ),
     results=(Result(status=200, type="project.FilesystemDirectoryListing", content_type="application/json"),),
     errors=(403, 404, 429, 502, 503),
+    error_types=(("commons.Error", (403, 404, 502, 503, 0)),),
 )
 
 

@@ -45,6 +45,7 @@ CREATE_LEGACY_TARIFF_CHANGE: Operation[relocation.CreateLegacyTariffChangeResult
     ),
     results=(Result(status=201, type="relocation.CreateLegacyTariffChangeResult", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 CREATE_RELOCATION: Operation[None] = Operation(
     operation_id="relocation-create-relocation",
@@ -120,6 +121,7 @@ CREATE_RELOCATION: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 
 

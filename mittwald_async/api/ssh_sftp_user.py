@@ -56,6 +56,7 @@ SFTP_USER_CREATE_SFTP_USER: Operation[sshuser.SftpUser] = Operation(
     ),
     results=(Result(status=201, type="sshuser.SftpUser", content_type="application/json"),),
     errors=(400, 403, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 0))),
 )
 SFTP_USER_DELETE_SFTP_USER: Operation[None] = Operation(
     operation_id="sftp-user-delete-sftp-user",
@@ -68,6 +69,7 @@ SFTP_USER_DELETE_SFTP_USER: Operation[None] = Operation(
     parameters=(Parameter(name="sftp_user_id", wire="sftpUserId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(403, 429),
+    error_types=(("commons.Error", (403, 0)),),
 )
 SFTP_USER_GET_SFTP_USER: Operation[sshuser.SftpUser] = Operation(
     operation_id="sftp-user-get-sftp-user",
@@ -80,6 +82,7 @@ SFTP_USER_GET_SFTP_USER: Operation[sshuser.SftpUser] = Operation(
     parameters=(Parameter(name="sftp_user_id", wire="sftpUserId", where="path", type="str", required=True),),
     results=(Result(status=200, type="sshuser.SftpUser", content_type="application/json"),),
     errors=(403, 404, 429),
+    error_types=(("commons.Error", (403, 404, 0)),),
 )
 SFTP_USER_LIST_SFTP_USERS: Operation[list[sshuser.SftpUser]] = Operation(
     operation_id="sftp-user-list-sftp-users",
@@ -97,6 +100,7 @@ SFTP_USER_LIST_SFTP_USERS: Operation[list[sshuser.SftpUser]] = Operation(
     ),
     results=(Result(status=200, type="list[sshuser.SftpUser]", content_type="application/json"),),
     errors=(403, 404, 429),
+    error_types=(("commons.Error", (403, 404, 0)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 SFTP_USER_UPDATE_SFTP_USER: Operation[None] = Operation(
@@ -124,6 +128,7 @@ SFTP_USER_UPDATE_SFTP_USER: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 0))),
 )
 SSH_USER_CREATE_SSH_USER: Operation[sshuser.SshUser] = Operation(
     operation_id="ssh-user-create-ssh-user",
@@ -153,6 +158,7 @@ SSH_USER_CREATE_SSH_USER: Operation[sshuser.SshUser] = Operation(
     ),
     results=(Result(status=201, type="sshuser.SshUser", content_type="application/json"),),
     errors=(400, 403, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 0))),
 )
 SSH_USER_DELETE_SSH_USER: Operation[None] = Operation(
     operation_id="ssh-user-delete-ssh-user",
@@ -165,6 +171,7 @@ SSH_USER_DELETE_SSH_USER: Operation[None] = Operation(
     parameters=(Parameter(name="ssh_user_id", wire="sshUserId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(403, 429),
+    error_types=(("commons.Error", (403, 0)),),
 )
 SSH_USER_GET_SSH_USER: Operation[sshuser.SshUser] = Operation(
     operation_id="ssh-user-get-ssh-user",
@@ -177,6 +184,7 @@ SSH_USER_GET_SSH_USER: Operation[sshuser.SshUser] = Operation(
     parameters=(Parameter(name="ssh_user_id", wire="sshUserId", where="path", type="str", required=True),),
     results=(Result(status=200, type="sshuser.SshUser", content_type="application/json"),),
     errors=(403, 404, 429),
+    error_types=(("commons.Error", (403, 404, 0)),),
 )
 SSH_USER_LIST_SSH_USERS: Operation[list[sshuser.SshUser]] = Operation(
     operation_id="ssh-user-list-ssh-users",
@@ -194,6 +202,7 @@ SSH_USER_LIST_SSH_USERS: Operation[list[sshuser.SshUser]] = Operation(
     ),
     results=(Result(status=200, type="list[sshuser.SshUser]", content_type="application/json"),),
     errors=(403, 404, 429),
+    error_types=(("commons.Error", (403, 404, 0)),),
     paging=Paging(limit=True, skip=True, page=True, default_limit=1000, totals=True),
 )
 SSH_USER_UPDATE_SSH_USER: Operation[None] = Operation(
@@ -219,6 +228,7 @@ SSH_USER_UPDATE_SSH_USER: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 403, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 0))),
 )
 
 

@@ -40,6 +40,7 @@ ADD_PHONE_NUMBER: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 409, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (409, 0))),
 )
 AUTHENTICATE: Operation[user.AuthenticateResult | user.AuthenticateAccepted | None] = Operation(
     operation_id="user-authenticate",
@@ -66,6 +67,7 @@ AUTHENTICATE: Operation[user.AuthenticateResult | user.AuthenticateAccepted | No
         Result(status=204, type="None"),
     ),
     errors=(400, 401, 429),
+    error_types=(("commons.Error", (0,)),),
 )
 AUTHENTICATE_MFA: Operation[user.AuthenticateMfaResult | None] = Operation(
     operation_id="user-authenticate-mfa",
@@ -100,6 +102,7 @@ AUTHENTICATE_MFA: Operation[user.AuthenticateMfaResult | None] = Operation(
         Result(status=204, type="None"),
     ),
     errors=(400, 408, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 AUTHENTICATE_WITH_ACCESS_TOKEN_RETRIEVAL_KEY: Operation[user.AuthenticateWithAccessTokenRetrievalKeyResult] = Operation(
     operation_id="user-authenticate-with-access-token-retrieval-key",
@@ -131,6 +134,7 @@ AUTHENTICATE_WITH_ACCESS_TOKEN_RETRIEVAL_KEY: Operation[user.AuthenticateWithAcc
         Result(status=200, type="user.AuthenticateWithAccessTokenRetrievalKeyResult", content_type="application/json"),
     ),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 CHANGE_EMAIL: Operation[None] = Operation(
     operation_id="user-change-email",
@@ -149,6 +153,7 @@ CHANGE_EMAIL: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 CHANGE_PASSWORD: Operation[user.ChangePasswordResult | user.ChangePasswordAccepted] = Operation(
     operation_id="user-change-password",
@@ -181,6 +186,7 @@ CHANGE_PASSWORD: Operation[user.ChangePasswordResult | user.ChangePasswordAccept
         Result(status=202, type="user.ChangePasswordAccepted", content_type="application/json"),
     ),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 CONFIRM_MFA: Operation[user.ConfirmMfaResult] = Operation(
     operation_id="user-confirm-mfa",
@@ -209,6 +215,7 @@ CONFIRM_MFA: Operation[user.ConfirmMfaResult] = Operation(
     ),
     results=(Result(status=200, type="user.ConfirmMfaResult", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 CONFIRM_PASSWORD_RESET: Operation[None] = Operation(
     operation_id="user-confirm-password-reset",
@@ -239,6 +246,7 @@ CONFIRM_PASSWORD_RESET: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 CREATE_ACCESS_TOKEN_RETRIEVAL_KEY: Operation[user.CreateAccessTokenRetrievalKeyResult] = Operation(
     operation_id="user-create-access-token-retrieval-key",
@@ -251,6 +259,7 @@ CREATE_ACCESS_TOKEN_RETRIEVAL_KEY: Operation[user.CreateAccessTokenRetrievalKeyR
     removed_upstream=True,
     body=Body(content_type="application/json", type="Any"),
     results=(Result(status=201, type="user.CreateAccessTokenRetrievalKeyResult", content_type="application/json"),),
+    error_types=(("commons.Error", (0,)),),
 )
 CREATE_API_TOKEN: Operation[user.CreateApiTokenResult] = Operation(
     operation_id="user-create-api-token",
@@ -273,6 +282,7 @@ CREATE_API_TOKEN: Operation[user.CreateApiTokenResult] = Operation(
     ),
     results=(Result(status=201, type="user.CreateApiTokenResult", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 CREATE_FEEDBACK: Operation[dict[str, Any]] = Operation(
     operation_id="user-create-feedback",
@@ -296,6 +306,7 @@ CREATE_FEEDBACK: Operation[dict[str, Any]] = Operation(
     ),
     results=(Result(status=201, type="dict[str, Any]", content_type="application/json"),),
     errors=(401, 404, 429),
+    error_types=(("commons.Error", (401, 404, 0)),),
 )
 CREATE_SSH_KEY: Operation[dict[str, Any]] = Operation(
     operation_id="user-create-ssh-key",
@@ -317,6 +328,7 @@ CREATE_SSH_KEY: Operation[dict[str, Any]] = Operation(
     ),
     results=(Result(status=201, type="dict[str, Any]", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DELETE_API_TOKEN: Operation[None] = Operation(
     operation_id="user-delete-api-token",
@@ -331,6 +343,7 @@ DELETE_API_TOKEN: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DELETE_SSH_KEY: Operation[None] = Operation(
     operation_id="user-delete-ssh-key",
@@ -343,6 +356,7 @@ DELETE_SSH_KEY: Operation[None] = Operation(
     parameters=(Parameter(name="ssh_key_id", wire="sshKeyId", where="path", type="str", required=True, format="uuid"),),
     results=(Result(status=204, type="None"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 DELETE_USER: Operation[user.DeleteUserAccepted | None] = Operation(
     operation_id="user-delete-user",
@@ -374,6 +388,7 @@ DELETE_USER: Operation[user.DeleteUserAccepted | None] = Operation(
         Result(status=202, type="user.DeleteUserAccepted", content_type="application/json"),
     ),
     errors=(400, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (412, 0))),
 )
 DEPRECATED_USER_CHANGE_EMAIL: Operation[None] = Operation(
     operation_id="deprecated-user-change-email",
@@ -393,6 +408,7 @@ DEPRECATED_USER_CHANGE_EMAIL: Operation[None] = Operation(
     ),
     results=(Result(status=200, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_USER_CHECK_TOKEN: Operation[user.DeprecatedUserCheckTokenResult] = Operation(
     operation_id="deprecated-user-check-token",
@@ -406,6 +422,7 @@ DEPRECATED_USER_CHECK_TOKEN: Operation[user.DeprecatedUserCheckTokenResult] = Op
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=200, type="user.DeprecatedUserCheckTokenResult", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 DEPRECATED_USER_CONFIRM_PASSWORD_RESET: Operation[None] = Operation(
     operation_id="deprecated-user-confirm-password-reset",
@@ -429,6 +446,7 @@ DEPRECATED_USER_CONFIRM_PASSWORD_RESET: Operation[None] = Operation(
     ),
     results=(Result(status=200, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_USER_CREATE_ISSUE: Operation[dict[str, Any]] = Operation(
     operation_id="deprecated-user-create-issue",
@@ -453,6 +471,7 @@ DEPRECATED_USER_CREATE_ISSUE: Operation[dict[str, Any]] = Operation(
     ),
     results=(Result(status=201, type="dict[str, Any]", content_type="application/json"),),
     errors=(401, 404, 429),
+    error_types=(("commons.Error", (401, 404, 0)),),
 )
 DEPRECATED_USER_DELETE_API_TOKEN: Operation[None] = Operation(
     operation_id="deprecated-user-delete-api-token",
@@ -468,6 +487,7 @@ DEPRECATED_USER_DELETE_API_TOKEN: Operation[None] = Operation(
     ),
     results=(Result(status=200, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_USER_DELETE_SSH_KEY: Operation[None] = Operation(
     operation_id="deprecated-user-delete-ssh-key",
@@ -481,6 +501,7 @@ DEPRECATED_USER_DELETE_SSH_KEY: Operation[None] = Operation(
     parameters=(Parameter(name="ssh_key_id", wire="sshKeyId", where="path", type="str", required=True, format="uuid"),),
     results=(Result(status=200, type="None"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 DEPRECATED_USER_DISABLE_MFA: Operation[dict[str, Any]] = Operation(
     operation_id="deprecated-user-disable-mfa",
@@ -510,6 +531,7 @@ DEPRECATED_USER_DISABLE_MFA: Operation[dict[str, Any]] = Operation(
     ),
     results=(Result(status=200, type="dict[str, Any]", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_USER_EDIT_API_TOKEN: Operation[None] = Operation(
     operation_id="deprecated-user-edit-api-token",
@@ -535,6 +557,7 @@ DEPRECATED_USER_EDIT_API_TOKEN: Operation[None] = Operation(
     ),
     results=(Result(status=200, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_USER_EDIT_SSH_KEY: Operation[None] = Operation(
     operation_id="deprecated-user-edit-ssh-key",
@@ -558,6 +581,7 @@ DEPRECATED_USER_EDIT_SSH_KEY: Operation[None] = Operation(
     ),
     results=(Result(status=200, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_USER_GET_OWN_ACCOUNT: Operation[signup.Account] = Operation(
     operation_id="deprecated-user-get-own-account",
@@ -571,6 +595,7 @@ DEPRECATED_USER_GET_OWN_ACCOUNT: Operation[signup.Account] = Operation(
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=200, type="signup.Account", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 DEPRECATED_USER_INIT_PASSWORD_RESET: Operation[None] = Operation(
     operation_id="deprecated-user-init-password-reset",
@@ -590,6 +615,7 @@ DEPRECATED_USER_INIT_PASSWORD_RESET: Operation[None] = Operation(
     ),
     results=(Result(status=200, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_USER_LOGOUT: Operation[None] = Operation(
     operation_id="deprecated-user-logout",
@@ -603,6 +629,7 @@ DEPRECATED_USER_LOGOUT: Operation[None] = Operation(
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=200, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_USER_RESEND_VERIFICATION_EMAIL: Operation[None] = Operation(
     operation_id="deprecated-user-resend-verification-email",
@@ -625,6 +652,7 @@ DEPRECATED_USER_RESEND_VERIFICATION_EMAIL: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_USER_SERVICE_AVATAR_REMOVE: Operation[None] = Operation(
     operation_id="deprecated-user-service-avatar-remove",
@@ -638,6 +666,7 @@ DEPRECATED_USER_SERVICE_AVATAR_REMOVE: Operation[None] = Operation(
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_USER_SERVICE_AVATAR_REQUEST_UPLOAD: Operation[user.DeprecatedUserServiceAvatarRequestUploadResult] = (
     Operation(
@@ -659,6 +688,7 @@ DEPRECATED_USER_SERVICE_AVATAR_REQUEST_UPLOAD: Operation[user.DeprecatedUserServ
             ),
         ),
         errors=(400, 429),
+        error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
     )
 )
 DEPRECATED_USER_SERVICE_FEEDBACK_CREATE: Operation[dict[str, Any]] = Operation(
@@ -691,6 +721,7 @@ DEPRECATED_USER_SERVICE_FEEDBACK_CREATE: Operation[dict[str, Any]] = Operation(
     ),
     results=(Result(status=201, type="dict[str, Any]", content_type="application/json"),),
     errors=(401, 404, 429),
+    error_types=(("commons.Error", (401, 404, 0)),),
 )
 DEPRECATED_USER_SERVICE_FEEDBACK_LIST: Operation[list[user.UserFeedback]] = Operation(
     operation_id="deprecated-user-service-feedback-list",
@@ -704,6 +735,7 @@ DEPRECATED_USER_SERVICE_FEEDBACK_LIST: Operation[list[user.UserFeedback]] = Oper
     parameters=(Parameter(name="subject", wire="subject", where="query", type="str"),),
     results=(Result(status=200, type="list[user.UserFeedback]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(),
 )
 DEPRECATED_USER_SERVICE_ISSUE_NEW: Operation[None] = Operation(
@@ -728,6 +760,7 @@ DEPRECATED_USER_SERVICE_ISSUE_NEW: Operation[None] = Operation(
     ),
     results=(Result(status=201, type="None"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 DEPRECATED_USER_SERVICE_PERSONAL_INFORMATION_UPDATE: Operation[None] = Operation(
     operation_id="deprecated-user-service-personal-information-update",
@@ -748,6 +781,7 @@ DEPRECATED_USER_SERVICE_PERSONAL_INFORMATION_UPDATE: Operation[None] = Operation
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_USER_SERVICE_PERSONALIZED_SETTINGS_GET: Operation[
     user.DeprecatedUserServicePersonalizedSettingsGetResult
@@ -768,6 +802,7 @@ DEPRECATED_USER_SERVICE_PERSONALIZED_SETTINGS_GET: Operation[
         ),
     ),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 DEPRECATED_USER_SERVICE_PERSONALIZED_SETTINGS_UPDATE: Operation[None] = Operation(
     operation_id="deprecated-user-service-personalized-settings-update",
@@ -787,6 +822,7 @@ DEPRECATED_USER_SERVICE_PERSONALIZED_SETTINGS_UPDATE: Operation[None] = Operatio
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_USER_SERVICE_PHONE_NUMBER_ADD: Operation[None] = Operation(
     operation_id="deprecated-user-service-phone-number-add",
@@ -807,6 +843,7 @@ DEPRECATED_USER_SERVICE_PHONE_NUMBER_ADD: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 409, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (409, 0))),
 )
 DEPRECATED_USER_SERVICE_PHONE_NUMBER_REMOVE: Operation[None] = Operation(
     operation_id="deprecated-user-service-phone-number-remove",
@@ -820,6 +857,7 @@ DEPRECATED_USER_SERVICE_PHONE_NUMBER_REMOVE: Operation[None] = Operation(
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_USER_SERVICE_PHONE_NUMBER_VERIFY: Operation[None] = Operation(
     operation_id="deprecated-user-service-phone-number-verify",
@@ -843,6 +881,7 @@ DEPRECATED_USER_SERVICE_PHONE_NUMBER_VERIFY: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 409, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 409, 0))),
 )
 DEPRECATED_USER_SERVICE_USER_GET: Operation[user.User] = Operation(
     operation_id="deprecated-user-service-user-get",
@@ -856,6 +895,7 @@ DEPRECATED_USER_SERVICE_USER_GET: Operation[user.User] = Operation(
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     results=(Result(status=200, type="user.User", content_type="application/json"),),
     errors=(403, 404, 412, 429),
+    error_types=(("commons.Error", (403, 404, 412, 0)),),
 )
 DEPRECATED_USER_SERVICE_USER_GET_OWN: Operation[user.User] = Operation(
     operation_id="deprecated-user-service-user-get-own",
@@ -868,6 +908,7 @@ DEPRECATED_USER_SERVICE_USER_GET_OWN: Operation[user.User] = Operation(
     deprecated=True,
     results=(Result(status=200, type="user.User", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 DEPRECATED_USER_TERMINATE_ALL_SESSIONS: Operation[None] = Operation(
     operation_id="deprecated-user-terminate-all-sessions",
@@ -880,6 +921,7 @@ DEPRECATED_USER_TERMINATE_ALL_SESSIONS: Operation[None] = Operation(
     deprecated=True,
     results=(Result(status=200, type="None"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 DEPRECATED_USER_TERMINATE_SESSION: Operation[None] = Operation(
     operation_id="deprecated-user-terminate-session",
@@ -893,6 +935,7 @@ DEPRECATED_USER_TERMINATE_SESSION: Operation[None] = Operation(
     parameters=(Parameter(name="token_id", wire="tokenId", where="path", type="str", required=True),),
     results=(Result(status=200, type="None"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 DEPRECATED_USER_UPDATE_ACCOUNT: Operation[None] = Operation(
     operation_id="deprecated-user-update-account",
@@ -912,6 +955,7 @@ DEPRECATED_USER_UPDATE_ACCOUNT: Operation[None] = Operation(
     ),
     results=(Result(status=200, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 DEPRECATED_USER_VERIFY_EMAIL: Operation[None] = Operation(
     operation_id="deprecated-user-verify-email",
@@ -934,6 +978,7 @@ DEPRECATED_USER_VERIFY_EMAIL: Operation[None] = Operation(
     ),
     results=(Result(status=200, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 DISABLE_MFA: Operation[None] = Operation(
     operation_id="user-disable-mfa",
@@ -962,6 +1007,7 @@ DISABLE_MFA: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 EDIT_API_TOKEN: Operation[None] = Operation(
     operation_id="user-edit-api-token",
@@ -986,6 +1032,7 @@ EDIT_API_TOKEN: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 EDIT_SSH_KEY: Operation[None] = Operation(
     operation_id="user-edit-ssh-key",
@@ -1008,6 +1055,7 @@ EDIT_SSH_KEY: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 GET_API_TOKEN: Operation[signup.ApiToken] = Operation(
     operation_id="user-get-api-token",
@@ -1022,6 +1070,7 @@ GET_API_TOKEN: Operation[signup.ApiToken] = Operation(
     ),
     results=(Result(status=200, type="signup.ApiToken", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 GET_CURRENT_SESSION_STATUS: Operation[user.GetCurrentSessionStatusResult] = Operation(
     operation_id="user-get-current-session-status",
@@ -1033,6 +1082,7 @@ GET_CURRENT_SESSION_STATUS: Operation[user.GetCurrentSessionStatusResult] = Oper
     models=MODELS,
     results=(Result(status=200, type="user.GetCurrentSessionStatusResult", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 GET_MFA_STATUS: Operation[user.GetMfaStatusResult] = Operation(
     operation_id="user-get-mfa-status",
@@ -1044,6 +1094,7 @@ GET_MFA_STATUS: Operation[user.GetMfaStatusResult] = Operation(
     models=MODELS,
     results=(Result(status=200, type="user.GetMfaStatusResult", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 GET_OWN_EMAIL: Operation[user.GetOwnEmailResult] = Operation(
     operation_id="user-get-own-email",
@@ -1055,6 +1106,7 @@ GET_OWN_EMAIL: Operation[user.GetOwnEmailResult] = Operation(
     models=MODELS,
     results=(Result(status=200, type="user.GetOwnEmailResult", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 GET_PASSWORD_UPDATED_AT: Operation[user.GetPasswordUpdatedAtResult] = Operation(
     operation_id="user-get-password-updated-at",
@@ -1067,6 +1119,7 @@ GET_PASSWORD_UPDATED_AT: Operation[user.GetPasswordUpdatedAtResult] = Operation(
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=200, type="user.GetPasswordUpdatedAtResult", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 GET_PERSONALIZED_SETTINGS: Operation[user.GetPersonalizedSettingsResult] = Operation(
     operation_id="user-get-personalized-settings",
@@ -1079,6 +1132,7 @@ GET_PERSONALIZED_SETTINGS: Operation[user.GetPersonalizedSettingsResult] = Opera
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     results=(Result(status=200, type="user.GetPersonalizedSettingsResult", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 GET_POLL_STATUS: Operation[poll.UserPollSettings] = Operation(
     operation_id="user-get-poll-status",
@@ -1091,6 +1145,7 @@ GET_POLL_STATUS: Operation[poll.UserPollSettings] = Operation(
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     results=(Result(status=200, type="poll.UserPollSettings", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 GET_SESSION: Operation[signup.UserSession] = Operation(
     operation_id="user-get-session",
@@ -1103,6 +1158,7 @@ GET_SESSION: Operation[signup.UserSession] = Operation(
     parameters=(Parameter(name="token_id", wire="tokenId", where="path", type="str", required=True),),
     results=(Result(status=200, type="signup.UserSession", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 GET_SSH_KEY: Operation[user.GetSshKeyResult] = Operation(
     operation_id="user-get-ssh-key",
@@ -1115,6 +1171,7 @@ GET_SSH_KEY: Operation[user.GetSshKeyResult] = Operation(
     parameters=(Parameter(name="ssh_key_id", wire="sshKeyId", where="path", type="str", required=True, format="uuid"),),
     results=(Result(status=200, type="user.GetSshKeyResult", content_type="application/json"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 GET_USER: Operation[user.User] = Operation(
     operation_id="user-get-user",
@@ -1127,6 +1184,7 @@ GET_USER: Operation[user.User] = Operation(
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     results=(Result(status=200, type="user.User", content_type="application/json"),),
     errors=(403, 404, 412),
+    error_types=(("commons.Error", (403, 404, 412, 0)),),
 )
 INIT_MFA: Operation[user.InitMfaResult] = Operation(
     operation_id="user-init-mfa",
@@ -1139,6 +1197,7 @@ INIT_MFA: Operation[user.InitMfaResult] = Operation(
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=200, type="user.InitMfaResult", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 INIT_PASSWORD_RESET: Operation[dict[str, Any]] = Operation(
     operation_id="user-init-password-reset",
@@ -1157,6 +1216,7 @@ INIT_PASSWORD_RESET: Operation[dict[str, Any]] = Operation(
     ),
     results=(Result(status=201, type="dict[str, Any]", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 LIST_API_TOKENS: Operation[list[signup.ApiToken]] = Operation(
     operation_id="user-list-api-tokens",
@@ -1173,6 +1233,7 @@ LIST_API_TOKENS: Operation[list[signup.ApiToken]] = Operation(
     ),
     results=(Result(status=200, type="list[signup.ApiToken]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, totals=True),
 )
 LIST_FEEDBACK: Operation[list[user.UserFeedback]] = Operation(
@@ -1189,6 +1250,7 @@ LIST_FEEDBACK: Operation[list[user.UserFeedback]] = Operation(
     ),
     results=(Result(status=200, type="list[user.UserFeedback]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(),
 )
 LIST_SESSIONS: Operation[list[signup.UserSession]] = Operation(
@@ -1206,6 +1268,7 @@ LIST_SESSIONS: Operation[list[signup.UserSession]] = Operation(
     ),
     results=(Result(status=200, type="list[signup.UserSession]", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, totals=True),
 )
 LIST_SSH_KEYS: Operation[list[signup.SshKey]] = Operation(
@@ -1223,6 +1286,7 @@ LIST_SSH_KEYS: Operation[list[signup.SshKey]] = Operation(
     ),
     results=(Result(status=200, type="user.ListSshKeysResult", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
     paging=Paging(limit=True, skip=True, page=True, totals=True, items="sshKeys"),
 )
 LOGOUT: Operation[None] = Operation(
@@ -1236,6 +1300,7 @@ LOGOUT: Operation[None] = Operation(
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 OAUTH_GET_AUTHORIZATION: Operation[None] = Operation(
     operation_id="user-oauth-get-authorization",
@@ -1264,6 +1329,7 @@ OAUTH_GET_AUTHORIZATION: Operation[None] = Operation(
         Parameter(name="x_access_token", wire="x-access-token", where="cookie", type="str"),
     ),
     errors=(400, 429),
+    error_types=(("commons.Error", (0,)),),
 )
 OAUTH_RETRIEVE_ACCESS_TOKEN: Operation[user.OauthRetrieveAccessTokenResult] = Operation(
     operation_id="user-oauth-retrieve-access-token",
@@ -1295,6 +1361,7 @@ OAUTH_RETRIEVE_ACCESS_TOKEN: Operation[user.OauthRetrieveAccessTokenResult] = Op
     ),
     results=(Result(status=200, type="user.OauthRetrieveAccessTokenResult", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.Error", (0,)),),
 )
 PASSWORD_VALIDATION_GET_PASSWORD_POLICY: Operation[policy.Policy] = Operation(
     operation_id="password-validation-get-password-policy",
@@ -1307,6 +1374,7 @@ PASSWORD_VALIDATION_GET_PASSWORD_POLICY: Operation[policy.Policy] = Operation(
     parameters=(Parameter(name="password_policy", wire="passwordPolicy", where="path", type="str", required=True),),
     results=(Result(status=200, type="policy.Policy", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 PASSWORD_VALIDATION_GET_PASSWORD_POLICY_V2_DEPRECATED: Operation[policy.Policy] = Operation(
     operation_id="password-validation-get-password-policy-v2-deprecated",
@@ -1320,6 +1388,7 @@ PASSWORD_VALIDATION_GET_PASSWORD_POLICY_V2_DEPRECATED: Operation[policy.Policy] 
     parameters=(Parameter(name="path", wire="path", where="path", type="str", required=True),),
     results=(Result(status=200, type="policy.Policy", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 POST_POLL_STATUS: Operation[poll.UserPollSettings] = Operation(
     operation_id="user-post-poll-status",
@@ -1349,6 +1418,7 @@ POST_POLL_STATUS: Operation[poll.UserPollSettings] = Operation(
     ),
     results=(Result(status=200, type="poll.UserPollSettings", content_type="application/json"),),
     errors=(400, 403, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (403, 0))),
 )
 REFRESH_SESSION: Operation[user.RefreshSessionResult] = Operation(
     operation_id="user-refresh-session",
@@ -1367,6 +1437,7 @@ REFRESH_SESSION: Operation[user.RefreshSessionResult] = Operation(
     ),
     results=(Result(status=200, type="user.RefreshSessionResult", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.Error", (400, 0)),),
 )
 REGISTER: Operation[user.RegisterResult] = Operation(
     operation_id="user-register",
@@ -1389,6 +1460,7 @@ REGISTER: Operation[user.RegisterResult] = Operation(
     ),
     results=(Result(status=201, type="user.RegisterResult", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 REMOVE_AVATAR: Operation[None] = Operation(
     operation_id="user-remove-avatar",
@@ -1401,6 +1473,7 @@ REMOVE_AVATAR: Operation[None] = Operation(
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 REMOVE_PHONE_NUMBER: Operation[None] = Operation(
     operation_id="user-remove-phone-number",
@@ -1413,6 +1486,7 @@ REMOVE_PHONE_NUMBER: Operation[None] = Operation(
     parameters=(Parameter(name="user_id", wire="userId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(400, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (412, 0))),
 )
 REQUEST_AVATAR_UPLOAD: Operation[user.RequestAvatarUploadResult] = Operation(
     operation_id="user-request-avatar-upload",
@@ -1426,6 +1500,7 @@ REQUEST_AVATAR_UPLOAD: Operation[user.RequestAvatarUploadResult] = Operation(
     body=Body(content_type="application/json", type="dict[str, Any]"),
     results=(Result(status=200, type="user.RequestAvatarUploadResult", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 RESEND_VERIFICATION_EMAIL: Operation[None] = Operation(
     operation_id="user-resend-verification-email",
@@ -1447,6 +1522,7 @@ RESEND_VERIFICATION_EMAIL: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 412, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (412, 0))),
 )
 RESET_RECOVERYCODES: Operation[user.ResetRecoverycodesResult] = Operation(
     operation_id="user-reset-recoverycodes",
@@ -1475,6 +1551,7 @@ RESET_RECOVERYCODES: Operation[user.ResetRecoverycodesResult] = Operation(
     ),
     results=(Result(status=200, type="user.ResetRecoverycodesResult", content_type="application/json"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 SUPPORT_CODE_REQUEST: Operation[user.SupportCodeRequestResult] = Operation(
     operation_id="user-support-code-request",
@@ -1487,6 +1564,7 @@ SUPPORT_CODE_REQUEST: Operation[user.SupportCodeRequestResult] = Operation(
     parameters=(Parameter(name="force_recreate", wire="forceRecreate", where="query", type="bool"),),
     results=(Result(status=200, type="user.SupportCodeRequestResult", content_type="application/json"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 TERMINATE_ALL_SESSIONS: Operation[None] = Operation(
     operation_id="user-terminate-all-sessions",
@@ -1498,6 +1576,7 @@ TERMINATE_ALL_SESSIONS: Operation[None] = Operation(
     models=MODELS,
     results=(Result(status=204, type="None"),),
     errors=(429,),
+    error_types=(("commons.Error", (0,)),),
 )
 TERMINATE_SESSION: Operation[None] = Operation(
     operation_id="user-terminate-session",
@@ -1510,6 +1589,7 @@ TERMINATE_SESSION: Operation[None] = Operation(
     parameters=(Parameter(name="token_id", wire="tokenId", where="path", type="str", required=True),),
     results=(Result(status=204, type="None"),),
     errors=(404, 429),
+    error_types=(("commons.Error", (404, 0)),),
 )
 UPDATE_ACCOUNT: Operation[None] = Operation(
     operation_id="user-update-account",
@@ -1528,6 +1608,7 @@ UPDATE_ACCOUNT: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 UPDATE_PERSONAL_INFORMATION: Operation[None] = Operation(
     operation_id="user-update-personal-information",
@@ -1547,6 +1628,7 @@ UPDATE_PERSONAL_INFORMATION: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 UPDATE_PERSONALIZED_SETTINGS: Operation[None] = Operation(
     operation_id="user-update-personalized-settings",
@@ -1575,6 +1657,7 @@ UPDATE_PERSONALIZED_SETTINGS: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (0,))),
 )
 VERIFY_EMAIL: Operation[None] = Operation(
     operation_id="user-verify-email",
@@ -1596,6 +1679,7 @@ VERIFY_EMAIL: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 VERIFY_PHONE_NUMBER: Operation[None] = Operation(
     operation_id="user-verify-phone-number",
@@ -1618,6 +1702,7 @@ VERIFY_PHONE_NUMBER: Operation[None] = Operation(
     ),
     results=(Result(status=204, type="None"),),
     errors=(400, 404, 409, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 409, 0))),
 )
 VERIFY_REGISTRATION: Operation[dict[str, Any]] = Operation(
     operation_id="user-verify-registration",
@@ -1640,6 +1725,7 @@ VERIFY_REGISTRATION: Operation[dict[str, Any]] = Operation(
     ),
     results=(Result(status=200, type="dict[str, Any]", content_type="application/json"),),
     errors=(400, 404, 429),
+    error_types=(("commons.ValidationErrors", (400,)), ("commons.Error", (404, 0))),
 )
 
 

@@ -82,6 +82,7 @@ class Calls:
             body=body,
             results=results,
             errors=tuple(sorted(int(status) for status in responses if status.isdigit() and int(status) >= 400)),
+            error_types=self._results.error_types(responses, pointer),
             paging=self._results.paging(results, responses, arguments),
             deprecated=node.get("deprecated") is True,
             removed_upstream=removed,

@@ -15,7 +15,7 @@ from .json_access import child
 from .json_types import use_text
 from .load import Document
 from .normalize import normalized
-from .paging_names import settle_paging, usual_names
+from .paging_names import usual_names
 from .render_api import render_group
 from .render_index import render_api_package, render_groups, render_models_package, render_operations
 from .render_models import render_domain
@@ -63,7 +63,6 @@ def _compile(document: Document, config: Config, package: str) -> Compiled:
     relax_directions(schemas.declarations, calls.operations, findings)
     Planner(schemas.declarations, findings).plan_all()
     names = usual_names(calls.operations)
-    settle_paging(calls.operations, names, findings)
     config.report_unused(findings)
     info = child(root, "info", "#")
     surface = ir.Surface(

@@ -58,6 +58,8 @@ class PagingConfig:
     """Properties that hold the cursor of the next page."""
     link: bool = False
     """The address of the next page is in a `Link` header."""
+    size: int = 100
+    """Items to ask for at once where the document states neither a larger default nor a maximum."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,50 @@ class Envelope:
 
 
 @dataclass(frozen=True)
+class ErrorsConfig:
+    """Where the body of an error says what, as paths with dots; of several the first that holds something counts. Empty:
+    the usual places."""
+
+    type: tuple[str, ...] = ()
+    message: tuple[str, ...] = ()
+    trace_id: tuple[str, ...] = ()
+    issues: tuple[str, ...] = ()
+    """Complaints about the request: a list of them, or an object that has them by field."""
+    issue_path: tuple[str, ...] = ()
+    issue_message: tuple[str, ...] = ()
+    issue_type: tuple[str, ...] = ()
+    issue_context: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The headers that state the request budget. Nothing set: none is believed."""
+
+    headers: str = ""
+    """What the names of the three headers begin with: `X-RateLimit` stands for `X-RateLimit-Limit`, `-Remaining` and
+    `-Reset`."""
+    limit: str = ""
+    remaining: str = ""
+    reset: str = ""
+    reset_is: str = "seconds"
+    """`seconds` that are left, or `epoch`: seconds since 1970."""
+    exempt: str = ""
+    """A header that says `yes` on routes that draw on no budget."""
+    structured: str = ""
+    """Instead of all of the above, the IETF's field, such as `RateLimit`."""
+
+    def names(self) -> dict[str, str]:
+        """The headers by what they say; none where no budget is stated."""
+        if self.structured:
+            return {"structured": self.structured}
+        found = {
+            kind: getattr(self, kind) or (f"{self.headers}-{kind.capitalize()}" if self.headers else "")
+            for kind in ("limit", "remaining", "reset")
+        }
+        return found if all(found.values()) else {}
+
+
+@dataclass(frozen=True)
 class Config:
     """How one API is named and corrected."""
 
@@ -79,6 +125,8 @@ class Config:
     """Name of the client class of a package of its own; empty: after the document's title."""
     base_url: str = ""
     """Where the API is, if the document's servers do not say so."""
+    authentication: str = ""
+    """The security scheme to use, by its name in the document; empty: the one that most operations demand first."""
     token_variable: str = ""
     """Environment variable that a token is read from; empty: after the client's name, such as `SHOP_API_TOKEN`."""
     prefix: str = ""
@@ -108,6 +156,8 @@ class Config:
     """`domain.Name` or `Name` by schema name."""
     paging: PagingConfig = PagingConfig()
     envelope: Envelope = Envelope()
+    errors: ErrorsConfig = ErrorsConfig()
+    budget: Budget = Budget()
     corrections: tuple[Correction, ...] = field(default=())
     _used: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]], compare=False)
 
@@ -143,7 +193,12 @@ class Config:
 
 
 _TABLES = {"groups", "operations", "schemas"}
-_NESTED: dict[str, type[PagingConfig] | type[Envelope]] = {"paging": PagingConfig, "envelope": Envelope}
+_NESTED: dict[str, type[PagingConfig | Envelope | ErrorsConfig | Budget]] = {
+    "paging": PagingConfig,
+    "envelope": Envelope,
+    "errors": ErrorsConfig,
+    "budget": Budget,
+}
 _API_KEYS = {found.name for found in fields(Config)} - _TABLES - set(_NESTED) - {"corrections", "_used"}
 
 
@@ -159,6 +214,7 @@ def load_config(path: Path = DEFAULT_PATH) -> Config:
         raise DocumentError(f"configuration {path.name} needs one table [api] and tables [[correction]]")
     tables: Json = {name: _names(data.pop(name, {}), name, path.name) for name in _TABLES}
     nested: Json = {name: _nested(kind, data.pop(name, {}), name, path.name) for name, kind in _NESTED.items()}
+    _check_budget(nested["budget"], path.name)
     unknown = sorted([*data, *(set(api) - _API_KEYS)])
     if unknown:
         raise DocumentError(f"configuration {path.name} has an unknown key {unknown[0]!r}")
@@ -181,6 +237,13 @@ def load_config(path: Path = DEFAULT_PATH) -> Config:
     longest_first = tuple(sorted(prefixes, key=len, reverse=True))
     corrections = tuple(_correction(entry, path.name) for entry in entries)
     return Config(**api, **tables, **nested, path_prefixes=longest_first, corrections=corrections)
+
+
+def _check_budget(budget: Budget, where: str) -> None:
+    if budget.reset_is not in ("seconds", "epoch"):
+        raise DocumentError(f'configuration {where}: [budget] reset_is must be "seconds" or "epoch"')
+    if budget != Budget() and not budget.names():
+        raise DocumentError(f"configuration {where}: [budget] needs headers, or limit, remaining and reset")
 
 
 def _are_texts(value: object) -> bool:

@@ -211,6 +211,13 @@ class Paging:
     has_more: str | None = None
     next_cursor: str | None = None
     link: bool = False
+    first_page: int = 1
+
+    @property
+    def followed(self) -> bool:
+        """Whether the runtime asks for the pages after the first."""
+        numbered = self.skip is not None or self.page is not None
+        return numbered or self.link or self.cursor is not None
 
 
 @dataclass
@@ -226,6 +233,8 @@ class Operation:
     body: Body | None
     results: tuple[Result, ...]
     errors: tuple[int, ...]
+    error_types: tuple[tuple[str, tuple[int, ...]], ...]
+    """Types of JSON bodies that errors have, with their statuses; 0 stands for all that are not named."""
     paging: Paging | None
     deprecated: bool
     removed_upstream: bool

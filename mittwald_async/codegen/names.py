@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable
 
 _SMALL = r"[^\W\d_A-Z]"  # any letter that is no capital of the alphabet
 _WORD = re.compile(
-    r"IP[vV][46]|OAuth2?|MySQL|MySql|[KMGTP]iB(?![a-z])"  # spellings that the rules below would tear apart
+    r"IP[vV][46]|OAuth2?|MySQL|MySql|[KMGTP]iB(?![a-z])|[iI]18[nN]|[lL]10[nN]"  # spellings that the rules below would tear apart
     rf"|[A-Z]+s(?!{_SMALL})"  # URLs, IDs
     rf"|[A-Z]+(?!{_SMALL})|[A-Z]?{_SMALL}+|[0-9]+"
 )

@@ -114,6 +114,8 @@ class _Group:
             items.append(named("results", tuple_of([self._result(one) for one in operation.results])))
         if operation.errors:
             items.append(named("errors", literal(operation.errors)))
+        if operation.error_types:
+            items.append(named("error_types", literal(operation.error_types)))
         if operation.paging is not None:
             items.append(named("paging", self._paging(operation.paging)))
         record = self._imports.name("Operation")
@@ -151,31 +153,37 @@ class _Group:
         items: list[Node] = [f"status={result.status}", f"type={quoted(wire_type(result.type))}"]
         if result.content_type is not None:
             items.append(f"content_type={quoted(result.content_type)}")
+        if result.envelope is not None:
+            items.append(f"data={quoted(result.envelope[0])}")
         return call(self._imports.name("Result"), *items)
 
     def _paging(self, paging: ir.Paging) -> Node:
-        # the profile has the usual names; a parameter of another name is one like any other
-        items: list[Node] = [
-            f"{flag}=True"
-            for flag in ("limit", "skip", "page")
-            if getattr(paging, flag) == getattr(self._paging_names, flag)
-        ]
+        flags = [flag for flag in ("limit", "skip", "page") if getattr(paging, flag) is not None]
+        items: list[Node] = [f"{flag}=True" for flag in flags]
         items += [
             f"{key}={value}" for key in ("default_limit", "max_limit") if (value := getattr(paging, key)) is not None
         ]
         items += ["totals=True"] if paging.totals else []
         items += [
             f"{key}={quoted(value)}"
-            for key in ("items", "total")
-            if (value := getattr(paging, key)) is not None and "." not in value
+            for key in ("items", "total", "has_more", "next_cursor", "cursor")
+            if (value := getattr(paging, key)) is not None
         ]
+        items += ["link=True"] if paging.link else []
+        # the profile has the usual names
+        items += [
+            f"{flag}_name={quoted(name)}"
+            for flag in flags
+            if (name := getattr(paging, flag)) != getattr(self._paging_names, flag)
+        ]
+        items += ["first_page=0"] if paging.first_page == 0 else []
         return call(self._imports.name("Paging"), *items)
 
     def _outcome(self, operation: ir.Operation) -> str:
         """What a call results in, as Python text."""
         if operation.paging is not None:
             return f"{self._imports.name('list')}[{self._values.of(operation.paging.item)}]"
-        texts = list(dict.fromkeys(self._values.of(result.type) for result in operation.results))
+        texts = list(dict.fromkeys(self._values.of(given(result)) for result in operation.results))
         if "None" in texts:
             texts = [text for text in texts if text != "None"] + ["None"]
         return " | ".join(texts) if texts else "None"
@@ -220,7 +228,7 @@ class _Group:
             item = self._values.of(operation.paging.item)
             told = (
                 "every page, the next ones fetched as they are needed."
-                if operation.paging.limit == self._paging_names.limit
+                if operation.paging.followed
                 else "the list, as one page."
             )
             return "pages", f"{self._imports.name('Pages')}[{item}]", told
@@ -228,14 +236,14 @@ class _Group:
         if kinds == {ir.BYTES} and operation.body is None:
             return "download", self._imports.name("Download"), "the content: await it, stream it or save it."
         outcome = self._outcome(operation)
-        by_status = {result.status: wire_type(result.type) for result in operation.results}
+        by_status = {result.status: wire_type(given(result)) for result in operation.results}
         if len(set(by_status.values())) > 1:
             told = ", ".join(f"{kind} ({status})" for status, kind in by_status.items()) + "."
         else:
             told = (
                 "nothing."
                 if outcome == "None"
-                else f"{' | '.join(dict.fromkeys(wire_type(r.type) for r in operation.results))}."
+                else f"{' | '.join(dict.fromkeys(wire_type(given(r)) for r in operation.results))}."
             )
         return "value", outcome, told
 
@@ -330,6 +338,11 @@ def _is_plain(kind: ir.Type) -> bool:
     if isinstance(kind, ir.ListOf):
         return _is_plain(kind.item)
     return isinstance(kind, ir.Primitive | ir.Enum) and kind != ir.ANY
+
+
+def given(result: ir.Result) -> ir.Type:
+    """What a method gives back: what an envelope holds, else what comes."""
+    return result.type if result.envelope is None else result.envelope[1]
 
 
 def _optional(annotation: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 
 from . import ir
 from .config import Config
+from .errors import DocumentError
 from .layout import INDENT, Bracket, Node, in_docstring, lay, quoted, tuple_of
 from .names import free_name, pascal, snake, words
 
@@ -157,6 +159,8 @@ class _Package:
         items.append(f"token_variables=({quoted(self._token_variable)},)")
         items += self._authentication(imports)
         items += self._paging(imports)
+        items += self._errors(imports)
+        items += self._budget(imports)
         parts = [f'"""How {self.title} behaves, as far as the document and the configuration say."""', self._stamp]
         parts.append("from __future__ import annotations")
         parts.append("\n".join(self._import(module, names) for module, names in sorted(imports.items())))
@@ -200,7 +204,10 @@ class _Package:
         return "\n".join([head, *docstring, f'{INDENT}return f"{url}"'])
 
     def _authentication(self, imports: dict[str, list[str]]) -> list[Node]:
-        scheme = self._surface.schemes[0] if self._surface.schemes else None
+        wanted = self._config.authentication
+        scheme = next((one for one in self._surface.schemes if not wanted or one.name == wanted), None)
+        if scheme is None and wanted:
+            raise DocumentError(f"no operation demands the security scheme {wanted!r} that the configuration names")
         made: Node | None = None
         if scheme is None or scheme.kind == "bearer":
             return []
@@ -228,7 +235,26 @@ class _Package:
             for kind, name in (("limit", names.limit), ("skip", names.skip), ("page", names.page))
             if name != kind
         ]
+        imports["lists"] = ["PagingNames"]
+        return [Bracket("paging=PagingNames", [*items, f"size={self._config.paging.size}"])]
+
+    def _errors(self, imports: dict[str, list[str]]) -> list[Node]:
+        items: list[Node] = [
+            Bracket(f"{found.name}=", tuple_of([quoted(path) for path in paths]).items, tuple_=True)
+            for found in fields(self._config.errors)
+            if (paths := getattr(self._config.errors, found.name))
+        ]
         if not items:
             return []
-        imports["lists"] = ["PagingNames"]
-        return [Bracket("paging=PagingNames", items)]
+        imports["error_bodies"] = ["ErrorBody"]
+        return [Bracket("errors=ErrorBody", items)]
+
+    def _budget(self, imports: dict[str, list[str]]) -> list[Node]:
+        budget = self._config.budget
+        items: list[Node] = [f"{kind}={quoted(name)}" for kind, name in budget.names().items()]
+        if not items:
+            return []
+        if not budget.structured:
+            items += [f"reset_is={quoted(budget.reset_is)}", f"exempt={quoted(budget.exempt or None)}"]
+        imports["budget_headers"] = ["BudgetHeaders"]
+        return [Bracket("budget_headers=BudgetHeaders", items)]

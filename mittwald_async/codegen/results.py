@@ -69,7 +69,8 @@ class Results:
             return ir.Result(status, made, content_type)
         others = {one.wire for one in model.fields} - {inner.wire}
         wraps = not self._envelope.beside or others <= set(self._envelope.beside)
-        return ir.Result(status, made, content_type, (inner.wire, inner.type) if wraps else None)
+        held = inner.type if inner.required or isinstance(inner.type, ir.Nullable) else ir.Nullable(inner.type)
+        return ir.Result(status, made, content_type, (inner.wire, held) if wraps else None)
 
     def _json(self, schema: Json, owner: Owner, pointer: str) -> ir.Type:
         if schema.get("type") == "array":
@@ -78,25 +79,56 @@ class Results:
             return ir.Nullable(made) if schema.get("nullable") is True else made
         return self._schemas.convert(schema, owner, pointer)
 
+    def error_types(self, responses: dict[str, Json], pointer: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """The schemas that the bodies of errors have, with their statuses. What is described in place has no name, and
+        comes as plain JSON."""
+        found: dict[str, list[int]] = {}
+        for status, response in sorted(responses.items()):
+            number = int(status) if status.isdigit() else 0 if status == "default" else None
+            if number is None or 0 < number < 400:
+                continue
+            for kind, media in objects(response, "content", pointer).items():
+                schema = child(media, "schema", pointer)
+                if is_json(kind) and "$ref" in schema:
+                    made = self._schemas.convert(schema, Owner("", ""), pointer)
+                    if isinstance(made, ir.Ref):
+                        found.setdefault(made.dotted, []).append(number)
+        return tuple((dotted, tuple(dict.fromkeys(statuses))) for dotted, statuses in found.items())
+
     # ---- paging ----
 
     def paging(
         self, results: tuple[ir.Result, ...], responses: dict[str, Json], arguments: tuple[ir.Argument, ...]
     ) -> ir.Paging | None:
-        """How an operation's list comes; `None` where its success is no list."""
+        """How an operation's list comes; `None` where its success is no list, or one among other things."""
         if len({result.type for result in results}) != 1:
             return None
-        made = results[0].type
+        made, envelope = results[0].type, results[0].envelope
         query = {argument.wire: argument for argument in arguments if argument.where == "query"}
         names = {kind: _first(getattr(self._names, kind), query) for kind in ("limit", "skip", "page", "cursor")}
         totals = self._has_totals(responses)
         if isinstance(made, ir.ListOf):
             return self._paging(made.item, query, names, totals)
-        wrapped = self._wrapped(made)
-        if wrapped is None or not (names["limit"] and (names["page"] or names["skip"] or names["cursor"])):
+        if envelope is not None and isinstance(inner := _present(envelope[1]), ir.ListOf):
+            return self._paging(inner.item, query, names, totals, envelope[0], made)
+        found = self._wrapped(made, "" if envelope is None else f"{envelope[0]}.")
+        if found is None:
             return None
-        item, wire = wrapped
-        return self._paging(item, query, names, totals, wire, made)
+        paging = self._paging(found[0], query, names, totals, found[1], made)
+        return paging if self._walkable(paging) else None
+
+    def _walkable(self, paging: ir.Paging) -> bool:
+        """Whether the runtime can ask for the next page of an object around a list. A method that promised all items
+        would otherwise leave out the rest."""
+        if paging.limit and (paging.skip or paging.page):
+            return True
+        if paging.cursor and paging.next_cursor:
+            return True
+        if paging.cursor in ("starting_after", "after") and paging.has_more:
+            model = self._schemas.model(paging.item)
+            return model is not None and any(one.wire == "id" for one in model.fields)
+        told = paging.total or paging.has_more
+        return bool(paging.link or ((paging.page or paging.skip) and told))
 
     def _paging(
         self,
@@ -107,9 +139,10 @@ class Results:
         items: str | None = None,
         whole: ir.Type = ir.ANY,
     ) -> ir.Paging:
-        limit = query.get(names["limit"] or "")
+        limit, page = query.get(names["limit"] or ""), query.get(names["page"] or "")
         default = limit.default if limit is not None else None
         most = limit.limits.maximum if limit is not None else None
+        around = "" if items is None else items.rpartition(".")[0]
         return ir.Paging(
             item=item,
             limit=names["limit"],
@@ -120,10 +153,11 @@ class Results:
             max_limit=int(most) if most is not None else None,
             totals=totals,
             items=items,
-            total=self._beside(whole, self._names.total),
-            has_more=self._beside(whole, self._names.has_more),
-            next_cursor=self._beside(whole, self._names.next_cursor),
+            total=self._beside(whole, around, self._names.total),
+            has_more=self._beside(whole, around, self._names.has_more),
+            next_cursor=self._beside(whole, around, self._names.next_cursor),
             link=self._names.link,
+            first_page=0 if page is not None and page.default == 0 else 1,
         )
 
     @staticmethod
@@ -136,32 +170,38 @@ class Results:
         ]
         return any(name.startswith("x-pagination-") for name in headers)
 
-    def _wrapped(self, made: ir.Type) -> tuple[ir.Type, str] | None:
-        """The element and the wire name of the array in an object: the one that the configuration names, else the only
-        one."""
+    def _wrapped(self, made: ir.Type, inside: str) -> tuple[ir.Type, str] | None:
+        """The element and the place of the array in an object: the one that the configuration names, else the only one;
+        `inside` is the envelope that it may be in, with a dot."""
         for name in self._names.items:
             found = self._at(made, name)
             if isinstance(found, ir.ListOf):
                 return found.item, name
-        model = self._schemas.model(made)
-        if model is None:
-            return None
-        arrays = [field for field in model.fields if isinstance(field.type, ir.ListOf)]
-        return (cast(ir.ListOf, arrays[0].type).item, arrays[0].wire) if len(arrays) == 1 else None
+        for place in dict.fromkeys((inside, "")):
+            model = self._schemas.model(_present((self._at(made, place[:-1]) if place else made) or ir.ANY))
+            arrays = [field for field in (model.fields if model else ()) if isinstance(field.type, ir.ListOf)]
+            if len(arrays) == 1:
+                return cast(ir.ListOf, arrays[0].type).item, f"{place}{arrays[0].wire}"
+        return None
 
-    def _beside(self, made: ir.Type, names: tuple[str, ...]) -> str | None:
-        """The first of several properties that an object has."""
-        return next((name for name in names if self._at(made, name) is not None), None)
+    def _beside(self, made: ir.Type, around: str, names: tuple[str, ...]) -> str | None:
+        """The first of several properties that an object has; those beside the list come before those further out."""
+        places = [f"{around}.{name}" for name in names] if around else []
+        return next((name for name in (*places, *names) if self._at(made, name) is not None), None)
 
     def _at(self, made: ir.Type, name: str) -> ir.Type | None:
         """The type of a property, at the end of a path with dots."""
         for step in name.split("."):
-            model = self._schemas.model(made.inner if isinstance(made, ir.Nullable) else made)
+            model = self._schemas.model(_present(made))
             field = None if model is None else next((one for one in model.fields if one.wire == step), None)
             if field is None:
                 return None
             made = field.type
         return made
+
+
+def _present(made: ir.Type) -> ir.Type:
+    return made.inner if isinstance(made, ir.Nullable) else made
 
 
 def _first(wanted: tuple[str, ...], query: dict[str, ir.Argument]) -> str | None:

@@ -24,9 +24,9 @@ class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
 
     type: tuple[str, ...] = ("type", "code", "error.type", "error.code")
     message: tuple[str, ...] = ("message", "detail", "error.message", "error_description", "title", "error")
-    trace_id: tuple[str, ...] = ()
+    trace_id: tuple[str, ...] = ("trace_id", "traceId", "request_id", "requestId")
     issues: tuple[str, ...] = ("errors", "validationErrors")
-    """Lists of complaints about the request."""
+    """Complaints about the request: a list of them, or an object that has them by the name of the field."""
     issue_path: tuple[str, ...] = ("path", "field", "pointer")
     issue_message: tuple[str, ...] = ("message", "detail")
     issue_type: tuple[str, ...] = ("type", "code")
@@ -42,17 +42,32 @@ class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _issues(self, said: Mapping[str, Any]) -> Iterable[Issue]:
-        listed = _first(said, self.issues, list)
-        for entry in cast("list[object]", listed or []):
-            if not isinstance(entry, dict):
-                continue
+        for path in self.issues:
+            found = _at(said, path)
+            if isinstance(found, list):
+                entries = cast("list[object]", found)
+                yield from (issue for entry in entries for issue in self._issues_of("", entry))
+                return
+            if isinstance(found, dict) and found:
+                for name, entry in cast("dict[str, object]", found).items():
+                    entries = cast("list[object]", entry) if isinstance(entry, list) else [entry]
+                    yield from (issue for one in entries for issue in self._issues_of(name, one))
+                return
+
+    def _issues_of(self, name: str, entry: object) -> Iterable[Issue]:
+        """A complaint about the field of a name; without one, the entry says itself what it is about."""
+        if isinstance(entry, dict):
             facts = cast("dict[str, Any]", entry)
-            yield Issue(
-                _text(facts, self.issue_path),
-                _text(facts, self.issue_message),
-                _text(facts, self.issue_type),
-                cast("dict[str, Any] | None", _first(facts, self.issue_context, dict)),
-            )
+            path, message = _text(facts, self.issue_path), _text(facts, self.issue_message)
+            context = cast("dict[str, Any] | None", _first(facts, self.issue_context, dict))
+            if message or not name:
+                yield Issue(path or name, message, _text(facts, self.issue_type), context)
+            else:  # not a complaint but something beside them: kept as it is
+                yield Issue(name, "", "", facts)
+        elif isinstance(entry, str):
+            yield Issue(name, entry)
+        elif name and entry is not None:
+            yield Issue(name, msgspec.json.encode(entry).decode(), "", {"value": entry})
 
 
 def json_object(body: bytes) -> dict[str, Any]:

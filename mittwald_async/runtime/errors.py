@@ -38,7 +38,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .headers import copied
@@ -241,6 +241,8 @@ class StatusError(ApiClientError):
     """
 
     maybe_done: bool = False
+    body_reader: Callable[[bytes], Any] | None = None
+    """Decodes the body as documented."""
 
     def __init__(
         self,
@@ -269,6 +271,19 @@ class StatusError(ApiClientError):
         self.body = body
         self.attempts = attempts
         self.issues = issues
+
+    @property
+    def data(self) -> Any:
+        """The body as a model where the document describes it, else as plain JSON; `None` where it is not JSON."""
+        import msgspec
+
+        for reader in (self.body_reader, msgspec.json.decode):
+            try:
+                if reader is not None and self.body:
+                    return reader(self.body)
+            except (ApiClientError, msgspec.MsgspecError, ValueError, RecursionError):
+                continue
+        return None
 
     def __reduce__(self) -> tuple[Any, ...]:
         revive, made, state = super().__reduce__()

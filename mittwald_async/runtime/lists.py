@@ -32,6 +32,8 @@ class PagingNames(msgspec.Struct, frozen=True, kw_only=True):
     """Query parameter: items before the page."""
     page_parameter: str = "page"
     """Query parameter: number of the page."""
+    size: int = USUAL_SIZE
+    """Items to ask for at once where the document states neither a larger default nor a maximum."""
     total_header: str | None = None
     """Response header: items in the whole list. `None`: there is none (so for the next two)."""
     limit_header: str | None = None

@@ -75,6 +75,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: int
     type: str
     content_type: str | None = None
+    data: str | None = None
+    """Wire name of the property that holds what the caller wants, where the type is an envelope around it."""
 
 
 class Paging(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -89,13 +91,37 @@ class Paging(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     totals: bool = False
     """Responses carry headers that tell how long the list is; the profile has their names."""
     items: str | None = None
-    """Wire name of the property that holds the array; `None`: the body is the array."""
+    """Property that holds the array, as wire names joined by dots; `None`: the body is the array."""
     total: str | None = None
-    """Wire name of a total beside a wrapped array."""
+    """Property with a total beside a wrapped array, as wire names joined by dots."""
+    has_more: str | None = None
+    """Property that says whether there is a page after this one, likewise."""
+    next_cursor: str | None = None
+    """Property that holds the cursor of the next page, or its address, likewise."""
+    cursor: str | None = None
+    """Query parameter that says where a page begins, in words of the server's own."""
+    link: bool = False
+    """The address of the next page is in a `Link` header."""
+    limit_name: str | None = None
+    """What the query parameter is called, where that is not what most lists of the API call it (so for the next two)."""
+    skip_name: str | None = None
+    page_name: str | None = None
+    first_page: int = 1
+    """Number of the first page."""
+
+    @property
+    def windowed(self) -> bool:
+        """Any part of the list can be asked for, so that pages are fetched side by side."""
+        return self.limit and (self.skip or self.page)
+
+    @property
+    def chained(self) -> bool:
+        """Each page says where the next one is."""
+        return self.link or self.cursor is not None or (not self.limit and (self.skip or self.page))
 
     @property
     def paged(self) -> bool:
-        return self.limit
+        return self.windowed or self.chained
 
 
 class Operation(msgspec.Struct, Generic[T], frozen=True, kw_only=True, omit_defaults=True, weakref=True):
@@ -119,8 +145,17 @@ class Operation(msgspec.Struct, Generic[T], frozen=True, kw_only=True, omit_defa
     results: tuple[Result, ...] = ()
     errors: tuple[int, ...] = ()
     """Documented error statuses."""
+    error_types: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    """Types of the bodies of documented errors, each with its statuses; 0 stands for all that are not named."""
     paging: Paging | None = None
     """Set for every operation whose success is a list, also where the list comes whole."""
+
+    def error_type(self, status: int) -> str | None:
+        """The type of the body of an error, where it is documented."""
+        found = [
+            (status in statuses, kind) for kind, statuses in self.error_types if status in statuses or 0 in statuses
+        ]
+        return max(found)[1] if found else None
 
     @property
     def paged(self) -> bool:
@@ -180,6 +215,8 @@ class Response(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """The event a write produced; hand it to another process as `after=`."""
     rate_limit: RateLimit | None = None
     attempts: tuple[Attempt, ...] = ()
+    envelope: Any = None
+    """The whole body, where `data` is what an envelope holds."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Headers come as a view, which can be neither pickled nor copied; its copy can, and knows no case either.

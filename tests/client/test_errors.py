@@ -120,13 +120,14 @@ async def test_validation_errors_name_their_places() -> None:
         "validationErrors": [
             {"path": "body.description", "message": "too short", "type": "minLength", "context": {"min": 3}},
             {"message": "unknown", "path": None},
-            "nonsense",
+            "and more",
+            3,
         ],
     }
     async with talking(reply(400, body)) as (client, _, _):
         with pytest.raises(BadRequestError) as caught:
             await client.sender.value(CREATE_PROJECT, ("s-1",), body={"description": "x"})
-        first, second = caught.value.issues
+        first, second, third = caught.value.issues
         assert (first.path, first.message, first.type, first.context) == (
             "body.description",
             "too short",
@@ -134,7 +135,8 @@ async def test_validation_errors_name_their_places() -> None:
             {"min": 3},
         )
         assert (second.path, second.message) == ("", "unknown")
-        assert "[body.description: too short; unknown]" in str(caught.value)
+        assert (third.path, third.message) == ("", "and more")
+        assert "[body.description: too short; unknown; and more]" in str(caught.value)
 
 
 def test_two_kinds_of_412() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mittwald_async.codegen.__main__ import main
-from mittwald_async.codegen.config import Config, PagingConfig, load_config
+from mittwald_async.codegen.config import Budget, Config, PagingConfig, load_config
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "another-api.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
@@ -51,11 +51,14 @@ def test_every_key_of_the_configuration_is_on_the_page_and_its_examples_are_read
         "schemas",
         "paging",
         "envelope",
+        "errors",
+        "budget",
         "corrections",
         "_used",
     }
     assert {found.name for found in fields(Config)} - inner <= told
     assert {found.name for found in fields(PagingConfig)} - {"link"} <= told
+    assert {found.name for found in fields(Budget)} - {"exempt", "structured"} <= told
     for number, (_, text) in enumerate(block for block in BLOCKS if block[0] == "toml"):
         assert tomllib.loads(text)
         path = tmp_path / f"{number}.toml"

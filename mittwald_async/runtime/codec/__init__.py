@@ -26,7 +26,17 @@ from .tolerant import coerce, forget_reports, render, report
 from .tolerant_json import parse
 from .writing import dump, encode
 
-__all__ = ["convert", "decode", "dump", "encode", "forget_reports", "loads", "resolve", "strict_decoder"]
+__all__ = [
+    "convert",
+    "decode",
+    "dump",
+    "encode",
+    "forget_reports",
+    "loads",
+    "loads_quietly",
+    "resolve",
+    "strict_decoder",
+]
 
 _REFUSED = (msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 """What msgspec raises at a body it cannot take: wrong types, no JSON, invalid UTF-8, too deep, numbers out of range."""
@@ -91,6 +101,27 @@ def loads(type_expr: str, body: bytes, *, models: str = "", operation_id: str = 
         return decoder(body)
     except _REFUSED as error:
         return _rescue(operation_id, type_expr, models, body, error, strict)
+
+
+def loads_quietly(type_expr: str, body: bytes, *, models: str = "") -> Any:
+    """JSON as a value of a type, as tolerant as `loads`, without a warning where it deviates: for the bodies of errors,
+    which are seldom as documented.
+
+    Args:
+        type_expr: type expression, domain modules of the models as roots.
+        body: JSON in UTF-8.
+        models: the package that has these modules.
+
+    Returns:
+        The value.
+
+    Raises:
+        msgspec.MsgspecError, ValueError, RecursionError: the body is not JSON.
+    """
+    try:
+        return strict_decoder(type_expr, models=models)(body)
+    except _REFUSED:
+        return coerce(resolve(type_expr, models=models), msgspec.json.decode(body))[0]
 
 
 def strict_decoder(type_expr: str, *, models: str = "") -> Callable[[bytes], Any]:

@@ -15,7 +15,9 @@ from ..errors import InvalidArgumentError, PagingError
 from ..lists import PageSizes
 from ..operation import Operation, Page, Response, Sender
 from ..structs import UNSET
-from .stream import Fetch, ItemStream, PageStream, suggested_size, with_falling_size
+from .chain import ChainStream, Query
+from .fetch import Fetch, suggested_size, with_falling_size
+from .stream import ItemStream, PageStream
 
 T = TypeVar("T", default=Any)
 
@@ -23,11 +25,13 @@ _AHEAD = 4
 """Pages fetched ahead unless told otherwise."""
 
 
-class _Mark(msgspec.Struct, frozen=True):
+class _Mark(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a resume token says: which list, and the first item not yet delivered."""
 
     list: str
-    at: int
+    at: int = 0
+    query: dict[str, Any] | None = None
+    """What the next page is asked for with, where only pages say where the next one is."""
 
 
 class Pages(Generic[T]):
@@ -44,7 +48,7 @@ class Pages(Generic[T]):
         total: items in the whole list as last told by the server, `None` before the first answer or if it never tells.
     """
 
-    __slots__ = ("_ahead", "_at", "_fetch", "_limit", "_origin", "_resumed", "_sizes", "_unique")
+    __slots__ = ("_ahead", "_at", "_chained", "_fetch", "_limit", "_origin", "_query", "_resumed", "_sizes", "_unique")
 
     def __init__(
         self,
@@ -61,20 +65,30 @@ class Pages(Generic[T]):
         given = dict(query) if query else {}
         lists = sender.lists
         self._sizes: PageSizes = lists.sizes
-        names = lists.names
-        limit = given.pop(names.limit_parameter, None)
-        skip = given.pop(names.skip_parameter, None)
-        page = given.pop(names.page_parameter, None)
-        self._limit = None if limit is None else _whole(limit, names.limit_parameter, 1)
-        skip = None if skip is None else _whole(skip, names.skip_parameter, 0)
-        page = None if page is None else _whole(page, names.page_parameter, 0)
-        self._origin = skip or 0
-        numbered = None
-        if skip is None and page is not None:
-            size = self._size_of_numbered_page(operation)
-            self._origin = (max(page, 1) - 1) * size
-            numbered = (self._origin, size, page)
-        self._fetch: Fetch = Fetch(sender, operation, path, given, headers, body, numbered)
+        self._fetch: Fetch = Fetch(sender, operation, path, given, headers, body)
+        paging = self._fetch.paging
+        self._chained: bool = (
+            paging.chained
+            if not self._fetch.windowed
+            else paging.cursor is not None and given.get(paging.cursor) is not None
+        )
+        """Whether pages are asked for one after the other."""
+        self._query: Query | None = None
+        """Where a list of chained pages goes on, after a resumption."""
+        limit = given.pop(self._fetch.limit_parameter, None) if paging.limit else None
+        self._limit = None if limit is None else _whole(limit, self._fetch.limit_parameter, 1)
+        self._origin = 0
+        if self._fetch.windowed and not self._chained:
+            skip, page = given.pop(self._fetch.skip_parameter, None), given.pop(self._fetch.page_parameter, None)
+            skip = None if skip is None else _whole(skip, self._fetch.skip_parameter, 0)
+            page = None if page is None else _whole(page, self._fetch.page_parameter, 0)
+            self._origin = skip or 0
+            if page is not None and skip is None:
+                size = self._size_of_numbered_page(operation)
+                self._origin = max(page - paging.first_page, 0) * size
+                self._fetch.numbered = (self._origin, size, page)
+        elif self._limit is not None:
+            given[self._fetch.limit_parameter] = self._limit
         self._at = self._origin
         self._resumed = False
         self._ahead = ahead if ahead == _AHEAD else _checked_ahead(ahead)
@@ -117,10 +131,13 @@ class Pages(Generic[T]):
             raise InvalidArgumentError("token", f"is of another list than {self!r} or of other arguments")
         rest = self._copy()
         rest._at = mark.at
+        rest._query = mark.query
         rest._resumed = True
         return rest
 
     def __await__(self) -> Generator[Any, Any, Page[T]]:
+        if self._chained:
+            return self._page(None).__await__()
         return with_falling_size(self._fetch, self._sizes, self._at, self._size(None)).__await__()
 
     if not TYPE_CHECKING:  # for checkers it cannot be looped over at all
@@ -134,7 +151,7 @@ class Pages(Generic[T]):
     def __aiter__(self) -> ItemStream[T]:
         return ItemStream(self._stream())
 
-    def pages(self) -> PageStream[T]:
+    def pages(self) -> PageStream[T] | ChainStream[T]:
         """Iterate page by page. The first page comes even if it is empty.
 
         Raises (while iterating): as for the items, see `collect`.
@@ -178,7 +195,7 @@ class Pages(Generic[T]):
 
     async def first(self) -> T | None:
         """The first item, `None` if there is none. Asks for one item only, where the list takes a limit."""
-        page = await with_falling_size(self._fetch, self._sizes, self._at, self._size(1))
+        page = await self._page(1)
         return page.items[0] if page.items else None
 
     async def count(self) -> int:
@@ -187,11 +204,11 @@ class Pages(Generic[T]):
         One small request where the server tells totals; else the list is read through.
         """
         paging = self._fetch.paging
-        if not paging.limit or paging.totals or paging.total:
+        if not paging.paged or (not self._chained and (paging.totals or paging.total)):
             page = await with_falling_size(self._fetch, self._sizes, 0, 1)
-            if page.total is not None:
+            if paging.paged and page.total is not None:
                 return page.total
-            if not paging.limit or not page.items:
+            if not paging.paged or not page.items:
                 return len(page.items)
         counted = self._copy()
         counted._at = counted._origin = 0
@@ -205,14 +222,46 @@ class Pages(Generic[T]):
         paging = operation.paging
         if self._limit is None and paging is not None:
             self._limit = paging.default_limit
-        return self._limit or self._sizes.size(operation.operation_id, suggested_size(operation))
+        return self._limit or self._sizes.size(operation.operation_id, suggested_size(operation, self._fetch.names))
 
     def _size(self, at_most: int | None) -> int:
         operation = self._fetch.operation
-        size = self._sizes.size(operation.operation_id, suggested_size(operation), self._limit)
+        size = self._sizes.size(operation.operation_id, suggested_size(operation, self._fetch.names), self._limit)
         return size if at_most is None else min(size, at_most)
 
-    def _stream(self, at_most: int | None = None) -> PageStream[T]:
+    async def _page(self, at_most: int | None) -> Page[T]:
+        """The page that is first from here on."""
+        if not self._chained:
+            return await with_falling_size(self._fetch, self._sizes, self._at, self._size(at_most))
+        size = self._chain_size(at_most)
+        return await self._fetch.ask(self._chain_query(size), self._at, size)
+
+    def _chain_size(self, at_most: int | None) -> int | None:
+        """Items to ask for at once where pages are chained: no number of our own, which the server may refuse."""
+        paging = self._fetch.paging
+        if not paging.limit:
+            return None
+        size = self._limit or paging.max_limit
+        return size if at_most is None else min(at_most, size or at_most)
+
+    def _chain_query(self, size: int | None) -> Query:
+        query = dict(self._fetch.filters) if self._query is None else dict(self._query)
+        if size is not None:
+            query[self._fetch.limit_parameter] = size
+        return query
+
+    def _stream(self, at_most: int | None = None) -> PageStream[T] | ChainStream[T]:
+        if self._chained:
+            size = self._chain_size(None)
+            return ChainStream(
+                self._fetch,
+                self._chain_query(size),
+                size=size,
+                ahead=self._ahead,
+                unique=self._unique,
+                resumed=self._resumed,
+                mark=self._chain_mark,
+            )
         return PageStream(
             self._fetch,
             self._sizes,
@@ -232,8 +281,10 @@ class Pages(Generic[T]):
         return copy
 
     def _mark(self, at: int) -> str:
-        mark = msgspec.json.encode(_Mark(self._fingerprint(), at))
-        return base64.urlsafe_b64encode(mark).rstrip(b"=").decode()
+        return _token(_Mark(self._fingerprint(), at))
+
+    def _chain_mark(self, query: Query) -> str:
+        return _token(_Mark(self._fingerprint(), query=query))
 
     def _fingerprint(self) -> str:
         """Tells lists apart without telling their arguments."""
@@ -241,6 +292,10 @@ class Pages(Generic[T]):
         arguments = ([str(part) for part in fetch.path], sorted(fetch.filters.items()), fetch.body)
         said = repr((fetch.operation.operation_id, arguments))
         return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _token(mark: _Mark) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(mark)).rstrip(b"=").decode()
 
 
 def _whole(value: object, name: str, least: int) -> int | None:

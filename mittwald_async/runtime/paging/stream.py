@@ -1,6 +1,6 @@
 """Reading a list page by page, ahead of whoever uses it.
 
-`Fetch` gets one page. `PageStream` decides which pages, keeps several under way and hands them out in order.
+`PageStream` decides which pages, keeps several under way and hands them out in order.
 `ItemStream` walks through their items. The streams are objects rather than async generators: they end their tasks
 when they are dropped, closed, cancelled or fail, and hold no cancel scope between two items.
 """
@@ -9,162 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from functools import cache
-from typing import Any, Generic, cast
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Generic
 
-import msgspec
-from multidict import istr
 from typing_extensions import TypeVar
 
 from ..concurrency.tasks import TaskSet
-from ..errors import ClientStateError, PagingError, ResponseDecodeError
-from ..lists import USUAL_SIZE, PageSizes, PagingNames, smaller
-from ..operation import Operation, Page, Paging, Response, Sender
-from ..structs import UNSET
+from ..errors import ClientStateError, PagingError
+from ..lists import PageSizes
+from ..operation import Page
+from .chain import ChainStream
+from .fetch import Fetch, count_in, headers_of, without_first, without_known
 from .keys import ItemKeys
 
 T = TypeVar("T", default=Any)
-
-
-def suggested_size(operation: Operation[Any]) -> int:
-    """Items to ask for at once where the caller names no number: the most that the document suggests."""
-    paging = operation.paging or Paging()
-    return paging.max_limit or max(paging.default_limit or 0, USUAL_SIZE)
-
-
-@cache
-def _headers_of(names: PagingNames) -> tuple[str | None, str | None, str | None]:
-    """Total, limit and skip as strings whose folding is known: headers are found faster by them."""
-    total, limit, skip = names.total_header, names.limit_header, names.skip_header
-    return total and istr(total), limit and istr(limit), skip and istr(skip)
-
-
-class Fetch:
-    """One list operation with its arguments, able to get any window of it."""
-
-    __slots__ = ("body", "filters", "headers", "names", "numbered", "operation", "paging", "path", "sender", "total")
-
-    def __init__(
-        self,
-        sender: Sender,
-        operation: Operation[Any],
-        path: Sequence[object],
-        filters: Mapping[str, object],
-        headers: Mapping[str, object] | None,
-        body: object,
-        numbered: tuple[int, int, int] | None = None,
-    ) -> None:
-        self.sender: Sender = sender
-        self.operation: Operation[Any] = operation
-        self.path: Sequence[object] = path
-        self.filters: Mapping[str, object] = filters
-        self.headers: Mapping[str, object] | None = headers
-        self.body: object = body
-        self.numbered: tuple[int, int, int] | None = numbered
-        """Start, size and number of the page that the caller asked for by number: it is sent as it was said."""
-        self.paging: Paging = operation.paging or Paging()
-        self.names: PagingNames = sender.lists.names
-        self.total: int | None = None
-
-    def copy(self) -> Fetch:
-        """Another one that keeps its own total."""
-        return Fetch(self.sender, self.operation, self.path, self.filters, self.headers, self.body, self.numbered)
-
-    def window(self, start: int, size: int) -> dict[str, object]:
-        """The query for `size` items from `start` on."""
-        query, paging, names = dict(self.filters), self.paging, self.names
-        if paging.limit:
-            query[names.limit_parameter] = size
-            if self.numbered is not None and self.asks_by_number(start, size):
-                query[names.page_parameter] = self.numbered[2]
-            elif paging.skip:
-                query[names.skip_parameter] = start
-            else:
-                query[names.page_parameter] = start // size + 1
-        return query
-
-    def smaller_size(self, error: BaseException, tried: int) -> int | None:
-        """The size to try after an error; `None` where the error is not about the size."""
-        if not self.paging.limit:
-            return None
-        return smaller(error, tried, self.paging.default_limit, self.names.limit_parameter)
-
-    def asks_by_number(self, start: int, size: int) -> bool:
-        """Whether this window is the page that the caller asked for by its number."""
-        return self.numbered is not None and self.numbered[:2] == (start, size)
-
-    def start_told(self, start: int, page: Page[Any]) -> int:
-        """Where the page that was asked for by its number starts: only the server knows whether it counts from 0 or from 1,
-        and how long its pages are. A place that is neither is not believed, for what lies before it would be lost.
-        """
-        if self.numbered is None:
-            return start
-        _, size, number = self.numbered
-        places = {count * long for count in (number - 1, number) for long in (size, page.limit or size)}
-        return page.skip if page.skip in places else start
-
-    def aligned(self, at: int, size: int) -> int:
-        """Where a page has to start to contain item `at`. Skips are whole pages, as the API wants them."""
-        return at - at % size
-
-    async def page(self, start: int, size: int) -> Page[Any]:
-        """Ask for one window.
-
-        Raises:
-            ApiClientError: whatever the sender raises.
-            ResponseDecodeError: there is no list in the answer.
-        """
-        query = self.window(start, size)
-        response = await self.sender.response(self.operation, self.path, query, self.headers, self.body)
-        return self.read(response, start, size)
-
-    def read(self, response: Response[Any], start: int, size: int) -> Page[Any]:
-        """Make a page of an answer: where its items are, and what it says of the whole."""
-        paging, data = self.paging, response.data
-        items: Any = data if paging.items is None else member(data, paging.items)
-        if items is None or items is UNSET:
-            items = []
-        if items.__class__ is not list:
-            where = "$" if paging.items is None else f"$.{paging.items}"
-            operation_id = self.operation.operation_id
-            raise ResponseDecodeError("a list was expected", operation_id=operation_id, json_path=where, body=b"")
-        headers = response.headers
-        total_header, limit_header, skip_header = _headers_of(self.names)
-        total = _count(headers.get(total_header)) if total_header else None
-        if total is None and paging.total is not None:
-            told = member(data, paging.total)
-            total = int(told) if isinstance(told, int | float) else None
-        if total is not None:
-            self.total = total
-        limit = _count(headers.get(limit_header)) if limit_header else None
-        skip = _count(headers.get(skip_header)) if skip_header else None
-        return Page(
-            items=items,
-            total=total,
-            limit=limit if limit is not None else size if paging.limit else None,
-            skip=skip if skip is not None else start if paging.limit else 0,
-            response=response,
-        )
-
-
-async def with_falling_size(fetch: Fetch, sizes: PageSizes, at: int, size: int) -> Page[Any]:
-    """The page from item `at` on, asking for less as long as the server says it was too much."""
-    while True:
-        start = at if fetch.paging.skip else fetch.aligned(at, size)
-        try:
-            response = await fetch.sender.response(
-                fetch.operation, fetch.path, fetch.window(start, size), fetch.headers, fetch.body
-            )
-        except Exception as error:
-            fallen = fetch.smaller_size(error, size)
-            if fallen is None:
-                raise
-            sizes.refused(fetch.operation.operation_id, fallen)
-            size = fallen
-        else:
-            page = fetch.read(response, start, size)
-            return page if at == start else without_first(page, at - start)
 
 
 class PageStream(Generic[T]):
@@ -341,7 +199,7 @@ class PageStream(Generic[T]):
         """Compare what came with what the last page announced: a list that shrank has announced less by then."""
         paging, total = self._fetch.paging, self._total
         # A total inside the body may count something else, and what was read before a resumption is not known.
-        if total is None or self._resumed or not paging.limit or paging.total is not None:
+        if total is None or self._resumed or not self._fetch.windowed or paging.total is not None:
             return
         if self._origin + self._arrived < total:
             self._fetch.sender.short_list(self._fetch.operation.operation_id, total, self._origin + self._arrived)
@@ -356,7 +214,7 @@ class PageStream(Generic[T]):
     def _advance(self, start: int, page: Page[Any], first: bool) -> None:
         """Move past a page, and see whether there is more."""
         count = len(page.items)
-        if not self._fetch.paging.limit:
+        if not self._fetch.windowed:
             self._at, self._done = start + count, True
             return
         cut = self._cut_to(start, page, first)
@@ -364,8 +222,11 @@ class PageStream(Generic[T]):
         if cut is not None:
             self._size = cut
         self._at = start + max(count, self._size)
-        if self._total is None:
-            # Nobody tells how many there are: a page shorter than asked for is the last one.
+        more = self._fetch.more_told(page)
+        if more is not None:
+            self._done = not more or self._empty > 1
+        elif self._total is None:
+            # Nothing says how many there are: a page shorter than asked for is the last one.
             self._done = count < self._size
         else:
             self._done = self._at >= self._total or self._empty > 1
@@ -374,8 +235,8 @@ class PageStream(Generic[T]):
 
     def _cut_to(self, start: int, page: Page[Any], first: bool) -> int | None:
         """The size that the server silently cut a page to; `None` where a short page is just that."""
-        limit_header = _headers_of(self._fetch.names)[1]
-        count, told = len(page.items), _count(page.response.headers.get(limit_header)) if limit_header else None
+        limit_header = headers_of(self._fetch.names)[1]
+        count, told = len(page.items), count_in(page.response.headers.get(limit_header)) if limit_header else None
         if not 0 < count < self._size:
             return None
         if self._total is None:
@@ -401,7 +262,7 @@ class ItemStream(Generic[T]):
 
     __slots__ = ("_current", "_stream")
 
-    def __init__(self, stream: PageStream[T]) -> None:
+    def __init__(self, stream: PageStream[T] | ChainStream[T]) -> None:
         self._stream = stream
         self._current: Iterator[T] = iter(())
 
@@ -424,49 +285,3 @@ class ItemStream(Generic[T]):
         """End it: nothing is under way afterwards."""
         self._current = iter(())
         await self._stream.aclose()
-
-
-def without_first(page: Page[Any], count: int) -> Page[Any]:
-    """The page without its first `count` items, which have been delivered before."""
-    if count <= 0:
-        return page
-    return msgspec.structs.replace(page, items=page.items[count:], skip=page.skip + count)
-
-
-def without_known(page: Page[Any], known: set[object], keys: ItemKeys) -> Page[Any]:
-    """The page without items whose key is in `known`; the others' are added. What has no key stays."""
-    fresh: list[Any] = []
-    for item in page.items:
-        key = keys.of(item)
-        if key is not None:
-            if key in known:
-                continue
-            known.add(key)
-        fresh.append(item)
-    return page if len(fresh) == len(page.items) else msgspec.structs.replace(page, items=fresh)
-
-
-def member(value: Any, wire: str) -> Any:
-    """A property by its wire name, of a model or of plain JSON; `None` where there is none."""
-    if isinstance(value, msgspec.Struct):
-        key = (type(value), wire)
-        if key not in _ATTRIBUTES:
-            fields = msgspec.structs.fields(value)
-            _ATTRIBUTES[key] = next((field.name for field in fields if field.encode_name == wire), None)
-        name = _ATTRIBUTES[key]
-        return None if name is None else getattr(value, name)
-    return cast("dict[str, Any]", value).get(wire) if isinstance(value, dict) else None
-
-
-_ATTRIBUTES: dict[tuple[type[msgspec.Struct], str], str | None] = {}
-"""Attribute by model and wire name; there are only so many models."""
-
-
-def _count(text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        number = int(text)
-    except ValueError:
-        return None
-    return number if number > 0 else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from .. import codec
 from ..codec.tolerant import report
 from ..errors import InvalidArgumentError, ResponseDecodeError
+from ..members import unwrapped
 from ..operation import Operation, Parameter, Result
 from ..structs import UNSET
 from .encoding import JSON, PLACEHOLDER, PLAIN_SEGMENT, PLAIN_VALUE, cookie_key, encoded, segment, styled_segment
@@ -38,6 +40,7 @@ class CompiledOperation:
         "body_names",
         "cookies",
         "decoders",
+        "envelopes",
         "headers",
         "loose",
         "masks",
@@ -60,6 +63,8 @@ class CompiledOperation:
         self.loose: bool = loose
         self.decoders: dict[int, Callable[[bytes], Any] | None] = {}
         """By status, for JSON responses as documented; `None` for all others."""
+        self.envelopes: dict[int, str] = {result.status: result.data for result in operation.results if result.data}
+        """By status, the property that holds what the caller wants."""
         self.method: str = operation.method
         self.route: str = f"{operation.method} {operation.path}"
         self.safe: bool = operation.method in ("GET", "HEAD", "OPTIONS")
@@ -134,6 +139,16 @@ class CompiledOperation:
                     continue
                 mark = "&"
         return text
+
+    def error_reader(self, status: int) -> Callable[[bytes], Any] | None:
+        """Decodes the body of an error as documented; it can be pickled along with the error."""
+        kind = self.operation.error_type(status)
+        return None if kind is None else partial(codec.loads_quietly, kind, models=self.operation.models)
+
+    def unwrapped(self, status: int, value: Any) -> Any:
+        """What the caller wants of a decoded answer."""
+        wire = self.envelopes.get(status)
+        return value if wire is None else unwrapped(value, wire)
 
 
 def _accept(operation: Operation[Any], parameter: Parameter | None) -> str:

@@ -60,6 +60,7 @@ class FollowUp:
                 return settled
             headers, body = sealed_response(response.headers, response.body, call.secret)
             error = status_error(response.status, headers, body, shared.profile, awaits_event=self._awaits_event(call))
+            error.body_reader = call.compiled.error_reader(response.status)
             retry = await self._after_status(call, response, error)
             if call.maybe_done:
                 mark_maybe_done(error)

@@ -98,6 +98,8 @@ class Pipeline:
             del path, query, headers, body  # a traceback shows what variables hold, and this may be secret
         response = await self._attempts.perform(call)
         value = decoded(call.compiled, response, self.options.strict)
+        if call.compiled.envelopes:
+            value = call.compiled.unwrapped(response.status, value)
         return cast("T", value)
 
     async def response(
@@ -120,7 +122,10 @@ class Pipeline:
         finally:
             del path, query, headers, body  # a traceback shows what variables hold, and this may be secret
         response = await self._attempts.perform(call)
-        return self._response(call, response, decoded(call.compiled, response, self.options.strict))
+        value: Any = decoded(call.compiled, response, self.options.strict)
+        if response.status not in call.compiled.envelopes:
+            return self._response(call, response, value)
+        return self._response(call, response, call.compiled.unwrapped(response.status, value), envelope=value)
 
     async def request(
         self,
@@ -194,7 +199,7 @@ class Pipeline:
         found = self.shared.changes.last(id)
         return None if found is None else (self.shared.clock.now() - found[0], found[1])
 
-    def _response(self, call: Call, response: RawResponse, data: T) -> Response[T]:
+    def _response(self, call: Call, response: RawResponse, data: T, envelope: Any = None) -> Response[T]:
         """A value with everything around it."""
         last = Attempt(
             number=call.number, status=response.status, reason="ok", seconds=self.shared.clock.now() - call.begun
@@ -211,4 +216,5 @@ class Pipeline:
             else event_id(call.method, response.status, response.headers, self.shared.profile.events),
             rate_limit=response.rate_limit,
             attempts=(*call.attempts, last) if call.attempts else (last,),
+            envelope=envelope,
         )
