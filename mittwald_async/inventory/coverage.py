@@ -59,6 +59,17 @@ class Coverage:
         self._scopes: defaultdict[str, set[str]] = defaultdict(set)
         for resource, scope in db.execute("SELECT DISTINCT resource, scope FROM lists WHERE sweep = ?", (sweep,)):
             self._scopes[resource].add(scope)
+        # Where no list of a resource was asked for this time, those that were asked last say whose lists they are.
+        for resource, scope, _ in (
+            db.execute(
+                "SELECT resource, scope, max(verified_sweep) FROM list_reads WHERE account = ? GROUP BY resource",
+                (account,),
+            ).fetchall()
+            if carries
+            else ()
+        ):
+            if not self._scopes[resource]:
+                self._scopes[resource].add(scope)
         self._tried: defaultdict[str, set[str | None]] = defaultdict(set)
         """Owners whose lists were asked for, by resource; the account's is empty."""
         for table in ("lists", "failures") if carries else ():
