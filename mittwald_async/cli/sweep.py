@@ -383,7 +383,7 @@ def _print_summary(summary: Summary, job: SweepJob, wanted: Wanted) -> None:
         rows = [(name, f"{number:,}") for name, number in summary.rows.items()]
         put_table(("resource", "rows"), rows, right=("rows",))
     total = count(sum(summary.rows.values()), "row")
-    sent = f"{count(summary.requests, 'request')}{_compared(job, summary.requests)}"
+    sent = f"{count(summary.requests, 'request')}{'' if summary.freshness else _compared(job, summary.requests)}"
     where = "standard output" if wanted.to_stdout else summary.path
     failed = f", {count(len(summary.failures), 'list')} failed" if summary.failures else ""
     say(f"{total}, {sent}, {duration(summary.seconds)}{failed} → {where}")

@@ -149,7 +149,8 @@ class SweepJob:
         self._source = source
         self._account = account
         self.sweep: Sweep | None = None
-        self._lock = FileLock(sink.store_path)
+        # Of the file itself, whatever links lead to it.
+        self._lock = FileLock(sink.store_path.resolve())
         self.nothing_to_do = bool(resume) and _is_finished(sink)
         self.store: Store = self._opened(on_wait)
         self._thread = ThreadPoolExecutor(1, "inventory")

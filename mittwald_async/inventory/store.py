@@ -110,7 +110,7 @@ class Store:
         if self._writable:
             with suppress(OSError):  # What is wrong with the place is SQLite's to say.
                 # From its first byte on it is for its owner only; files beside it get the same rights from SQLite.
-                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+                os.close(os.open(self.path.resolve(), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         name = str(self.path) if self._writable else f"{self.path.absolute().as_uri()}?mode=ro"
         return sqlite3.connect(
             name, uri=not self._writable, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS
