@@ -163,11 +163,21 @@ _WATCHED = ("customer", "project", "domain", "mail_address", "mysql_database", "
 async def _pairs(settings: Settings) -> Table:
     """Sweeps of an account that changes between and during them, with faults: is every comparison right?"""
     pairs = settings.pick(1_000, 12)
+    judge, kills = await pairs_of_sweeps(pairs)
     table = Table(
-        f"{pairs:,} pairs of sweeps with random faults, cuts, refused lists, and changes while they run",
-        ("pairs", "false gone", "false added", "left out", "changes found", "changes unknown"),
+        f"{pairs:,} pairs of sweeps with random faults, cuts, refused lists, kills, and changes while they run",
+        ("pairs", "killed", "false gone", "false added", "left out", "changes found", "changes unknown"),
     )
-    judge = _Judge()
+    table.add(pairs, kills, judge.false["gone"], judge.false["added"], judge.left_out, judge.found, judge.unknown)
+    table.notes.append("aim: 0 false, 0 left out; what may be either while a sweep runs is not judged")
+    table.notes.append("killed: with kill -9 in the middle of a sweep, which was then gone on with")
+    return table
+
+
+async def pairs_of_sweeps(pairs: int, *, seed: int = 7, kill_every: int = 8) -> tuple[Judge, int]:
+    """Sweep an account again and again while it changes, with faults, cuts and kills; gives the judge, and how many sweeps
+    were killed in the middle and gone on with."""
+    judge, kills = Judge(), 0
     small_pages = {"*": 10}
     calm = Transitions(length=0, failing=0)
     with tempfile.TemporaryDirectory() as folder:
@@ -185,18 +195,21 @@ async def _pairs(settings: Settings) -> Table:
             ) as api,
             Mittwald(api.token, base_url=api.url, max_retries=0) as mw,
         ):
-            dice = random.Random(7)
+            dice = random.Random(seed)
             before = await _disturbed_sweep(api, mw, path, dice)
-            for _ in range(pairs):
+            earlier = 1
+            for number in range(pairs):
                 for _ in range(dice.randrange(6)):
                     await _change(mw, dice)
-                after = await _disturbed_sweep(api, mw, path, dice)
+                kill = number % kill_every == 0
+                after = await (_killed_sweep if kill else _disturbed_sweep)(api, mw, path, dice)
+                kills += kill
                 with History(path) as history:
-                    judge.look(history.diff(all_fields=True), before, after)
+                    # A sweep that was killed just after its end is followed by another one.
+                    judge.look(history.diff(earlier, all_fields=True), before, after)
+                    earlier = history.sweeps()[-1].id
                 before = after
-    table.add(pairs, judge.false["gone"], judge.false["added"], judge.left_out, judge.found, judge.unknown)
-    table.notes.append("aim: 0 false, 0 left out; what may be either while a sweep runs is not judged")
-    return table
+    return judge, kills
 
 
 async def _state(mw: Mittwald) -> _State:
@@ -225,6 +238,32 @@ async def _disturbed_sweep(api: Emulator, mw: Mittwald, path: Path, dice: random
         await changes
         api.core.faults.clear()
     return first, await _state(mw)
+
+
+async def _killed_sweep(api: Emulator, mw: Mittwald, path: Path, dice: random.Random) -> tuple[_State, _State]:
+    """Kill a sweep in a process of its own in the middle, let things change, and go on with it."""
+    first = await _state(mw)
+    api.inject(Fault(operation="*", delay=0.005))
+    sent, after = len(api.requests), dice.randrange(3, 60)
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "benchmarks.history", "--victim", api.url, api.token, str(path))
+    )
+    ended = asyncio.create_task(child.wait())
+    while not ended.done() and len(api.requests) < sent + after:
+        await asyncio.wait([ended], timeout=0.005)
+    with suppress(ProcessLookupError):
+        child.kill()
+    await ended
+    api.core.faults.clear()
+    await _change_meanwhile(mw, dice, dice.randrange(3))
+    # Killed before it had begun, it left the sweep before it, which may be complete or may be gone on with.
+    await sweep_to(mw, path, resources=_WATCHED, resume=None)
+    return first, await _state(mw)
+
+
+async def _victim(url: str, token: str, path: str) -> None:
+    async with Mittwald(token, base_url=url) as mw:
+        await sweep_to(mw, path, resources=_WATCHED, resume=False, bounds=Bounds(concurrency=2))
 
 
 _FAULTY = (
@@ -270,7 +309,7 @@ async def _change(mw: Mittwald, dice: random.Random) -> None:
             await mw.cronjob.delete_cronjob(dice.choice(cronjobs).id)
 
 
-class _Judge:
+class Judge:
     """Counts what comparisons say wrongly or leave out. A thing that changed while a sweep ran may be either."""
 
     def __init__(self) -> None:
@@ -324,4 +363,7 @@ def _measure_comparison(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    _measure_comparison(Path(sys.argv[1]))
+    if sys.argv[1] == "--victim":
+        asyncio.run(_victim(*sys.argv[2:]))
+    else:
+        _measure_comparison(Path(sys.argv[1]))

@@ -21,6 +21,7 @@ from ..inventory import (
     Account,
     Bounds,
     Resource,
+    Rolling,
     Sink,
     StoreError,
     Summary,
@@ -91,6 +92,16 @@ Keep = Annotated[
 ]
 
 
+MaxAge = Annotated[
+    str | None,
+    typer.Option(
+        "--max-age",
+        help="With --rolling: no list may be older than that, such as 3d; else the exit code is 4.",
+        metavar="TIME",
+    ),
+]
+
+
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for on the command line, the account apart."""
 
@@ -113,6 +124,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """Why others of several accounts have not."""
     to_stdout: bool
     """The rows go there: everything that is said goes to stderr."""
+    rolling: Rolling | None
     again: str
     """The command that goes on."""
 
@@ -140,6 +152,15 @@ def sweep(
     reserve: Annotated[
         float, typer.Option(min=0, max=0.95, help="Share of the budget left for others.", metavar="SHARE")
     ] = 0.0,
+    rolling: Annotated[
+        bool,
+        typer.Option(
+            "--rolling",
+            help="Ask within --max-requests for what is likeliest to have changed; keep the rest as it is known.",
+            metavar="",
+        ),
+    ] = False,
+    max_age: MaxAge = None,
     concurrency: Annotated[
         int, typer.Option(min=1, max=1000, help="Lists under way at once.", metavar="N")
     ] = Bounds().concurrency,
@@ -179,6 +200,8 @@ def sweep(
 
       mittwald-async sweep -r project -r domain -o domains.jsonl.gz
 
+      mittwald-async sweep --rolling --max-requests 2000 --max-age 14d
+
       mittwald-async sweep --resume
 
       mittwald-async sweep --quiet --resume-or-new
@@ -205,6 +228,7 @@ def sweep(
         typed_url = base_url if base_url != os.environ.get(BASE_URL_VARIABLE) else None
         _check_together(demo, all_accounts, account, typed_url, token_file, sink)
         wanted = Wanted(
+            rolling=_rolling(rolling, max_requests, max_age, resume),
             sink=sink,
             asked=asked,
             part=part,
@@ -283,6 +307,17 @@ def _copied_to_stdout(form: str) -> Generator[Path]:
                     emit(piece)
 
 
+def _rolling(rolling: bool, max_requests: int | None, max_age: str | None, resume: bool) -> Rolling | None:
+    """How a rolling sweep chooses; an interrupted one goes on as it was begun."""
+    if not rolling and max_age is not None:
+        raise ConfigurationError("--max-age is for rolling sweeps; add --rolling")
+    if not rolling or resume:
+        return None
+    if max_requests is None and max_age is None:
+        raise ConfigurationError("--rolling needs to know how much to ask for; add --max-requests N or --max-age TIME")
+    return Rolling(max_requests=max_requests, max_age=None if max_age is None else days(max_age).total_seconds())
+
+
 def _check_together(
     demo: bool, all_accounts: bool, account: str | None, typed_url: str | None, token_file: Path | None, sink: Sink
 ) -> None:
@@ -330,6 +365,7 @@ def _sweep_one(
         source=source,
         account=account,
         on_wait=message,
+        rolling=wanted.rolling,
     )
     try:
         if wanted.resume and not job.nothing_to_do:
@@ -363,7 +399,9 @@ async def _sweep(job: SweepJob, source: AbstractAsyncContextManager[Mittwald], w
         _print_summary(summary, job, wanted)
     if summary.failures:
         return LISTS_FAILED
-    return SPENT if summary.resumable else OK
+    fresh = summary.freshness
+    late = fresh is not None and (fresh.overdue or fresh.unread)
+    return SPENT if summary.resumable or late else OK
 
 
 def _compared(job: SweepJob, requests: int) -> str:
@@ -384,7 +422,7 @@ def _print_summary(summary: Summary, job: SweepJob, wanted: Wanted) -> None:
     if wanted.quiet and not summary.failures and not summary.resumable and not summary.nothing_of:
         return
     total = count(sum(summary.rows.values()), "row")
-    sent = f"{count(summary.requests, 'request')}{_compared(job, summary.requests)}"
+    sent = f"{count(summary.requests, 'request')}{'' if summary.freshness else _compared(job, summary.requests)}"
     where = "standard output" if wanted.to_stdout else summary.path
     failed = f", {count(len(summary.failures), 'list')} failed" if summary.failures else ""
     say(f"{total}, {sent}, {duration(summary.seconds)}{failed} → {where}")
@@ -399,12 +437,28 @@ def _print_summary(summary: Summary, job: SweepJob, wanted: Wanted) -> None:
         message(f"each one is in the table `failures` of {job.sink.store_path}, and in the summary of --json")
     for own in summary.nothing_of:
         message(f"nothing at all was found of {own}; is the id right?")
+    _print_freshness(summary, wanted.quiet)
     if summary.resumable and not wanted.to_stdout:
         message(f"not complete; go on with: {wanted.again}")
 
 
 def _say(line: str) -> None:
     emit(f"{line}\n")
+
+
+def _print_freshness(summary: Summary, quiet: bool) -> None:
+    fresh = summary.freshness
+    if fresh is None:
+        return
+    if fresh.unread:
+        message(
+            f"{count(fresh.unread, 'list was', 'lists were')} never read so far; the next rolling sweeps ask for them first"
+        )
+    if fresh.overdue > fresh.unread:
+        more = f"; about {summary.needed:,} requests a sweep would do" if summary.needed is not None else ""
+        message(f"{count(fresh.overdue - fresh.unread, 'list is', 'lists are')} older than --max-age allows{more}")
+    if not quiet:
+        _say(f"{count(fresh.lists, 'list')} known, the oldest reading {duration(fresh.oldest)} ago")
 
 
 def _again(options: dict[str, object]) -> str:

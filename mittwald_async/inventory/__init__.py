@@ -7,6 +7,7 @@ from .errors import StoreError
 from .history import History, Snapshot
 from .job import Summary, SweepJob, sweep_to
 from .plan import Known, Plan, Step, Target, make_plan, seconds_for, target
+from .rolling import Freshness, Rolling
 from .rows import Failure, Row
 from .sinks import Sink, sink_for
 from .store import Store, SweepRecord
@@ -21,6 +22,8 @@ __all__ = [
     "Snapshot",
     "Unknown",
     "Failure",
+    "Freshness",
+    "Rolling",
     "SweepJob",
     "SweepRecord",
     "Known",

@@ -82,6 +82,6 @@ class Accounts:
         return None
 
     def _rename(self, before: str, now: str) -> None:
-        for table in ("sweeps", *tables(self._db)):
+        for table in ("sweeps", "list_reads", *tables(self._db)):
             self._db.execute(f'UPDATE "{table}" SET account = ? WHERE account = ?', (now, before))
         self._db.execute("UPDATE accounts SET name = ? WHERE name = ?", (now, before))

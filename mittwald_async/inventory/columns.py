@@ -27,7 +27,7 @@ _KINDS: tuple[tuple[type, Kind], ...] = (
 FIXED = frozenset(
     {
         *("row_id", "account", "key", "id", "customer_id", "project_id", "parent_id", "operation", "fetched_at"),
-        *("drifted", "from_sweep", "to_sweep", "unseen_since", "content_hash", "data"),
+        *("drifted", "from_sweep", "to_sweep", "unseen_since", "content_hash", "data", "verified_at"),
     }
 )
 """Columns every table has of its own."""

@@ -64,7 +64,7 @@ def convert(db: sqlite3.Connection) -> None:
             make_table(db, resource)
         db.execute(
             f"INSERT INTO sweeps SELECT id, '{UNNAMED}', CASE WHEN state = 'running' THEN 'incomplete' ELSE state END, "
-            f"started_at, finished_at, resources, target, known, source, requests, version FROM {_OLD}sweeps"
+            f"started_at, finished_at, resources, target, known, source, requests, version, NULL FROM {_OLD}sweeps"
         )
         db.execute(f"INSERT INTO failures SELECT * FROM {_OLD}failures")
         for sweep, source, target in db.execute(f"SELECT id, source, target FROM {_OLD}sweeps ORDER BY id").fetchall():

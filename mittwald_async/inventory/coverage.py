@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
+from functools import partial
 
 import msgspec
 
 from .catalog import Resource, catalog
 from .plan import Target
+
+_OWNER_TABLES = {"account": False, "project": True, "customer": True}
+"""Scopes of lists whose owners are all known, and whether they are rows of a table of that name."""
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -32,13 +36,17 @@ class Coverage:
         sweep: the sweep's number.
         account: its account.
         target: for which part of the account it was.
+        carries: what it did not ask for was carried forward, and is not missed.
     """
 
-    def __init__(self, db: sqlite3.Connection, sweep: int, account: str, target: Target) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, sweep: int, account: str, target: Target, *, carries: bool = False
+    ) -> None:
         self._db = db
         self.sweep = sweep
         self._account = account
         self._target = target
+        self._carries = carries
         self._complete: dict[str, bool] = dict(
             db.execute("SELECT resource, complete FROM coverage WHERE sweep = ?", (sweep,)).fetchall()
         )
@@ -51,7 +59,26 @@ class Coverage:
         self._scopes: defaultdict[str, set[str]] = defaultdict(set)
         for resource, scope in db.execute("SELECT DISTINCT resource, scope FROM lists WHERE sweep = ?", (sweep,)):
             self._scopes[resource].add(scope)
+        # Where no list of a resource was asked for this time, those that were asked last say whose lists they are.
+        for resource, scope, _ in (
+            db.execute(
+                "SELECT resource, scope, max(verified_sweep) FROM list_reads WHERE account = ? GROUP BY resource",
+                (account,),
+            ).fetchall()
+            if carries
+            else ()
+        ):
+            if not self._scopes[resource]:
+                self._scopes[resource].add(scope)
+        self._tried: defaultdict[str, set[str | None]] = defaultdict(set)
+        """Owners whose lists were asked for, by resource; the account's is empty."""
+        for table in ("lists", "failures") if carries else ():
+            for resource, owner in db.execute(
+                f"SELECT resource, coalesce(owner, '') FROM {table} WHERE sweep = ?", (sweep,)
+            ):
+                self._tried[resource].add(owner)
         self._customers = self._customers_of_target()
+        self._all_read: dict[str, int] = {}
         self._absent: dict[tuple[str, str], bool] = {}
 
     def _customers_of_target(self) -> frozenset[str] | None:
@@ -76,6 +103,44 @@ class Coverage:
     def asked(self, resource: str, place: Place) -> bool:
         """Whether the sweep was to show such a thing at all."""
         return resource in self._complete and self._target.admits(place.customer_id, place.project_id, self._customers)
+
+    def tried(self, resource: str, place: Place) -> bool:
+        """Whether a list that would show such a thing was asked for, or left out by a fault."""
+        if not self.asked(resource, place):
+            return False
+        if not self._carries:
+            return True
+        owners = self._tried[resource]
+        if not owners.isdisjoint(("", place.project_id, place.customer_id, place.parent_id)):
+            return True
+        known = catalog().get(resource)
+        return known is not None and self._owner_absent(known, place)
+
+    def all_read_after(self, resource: str, sweep: int) -> bool:
+        """Whether, in a sweep that carries lists forward, every list of the resource there is has been read to its end by a
+        sweep after this one. What was missing then, and has not come up in any list since, is gone: it went nowhere else."""
+        if not (self._carries and self._target.whole and self.complete("project") and self.complete("customer")):
+            return False
+        if resource not in self._all_read:
+            self._all_read[resource] = max(map(partial(self._least_read, resource), _OWNER_TABLES))
+        return self._all_read[resource] > sweep
+
+    def _least_read(self, resource: str, scope: str) -> int:
+        """The oldest last reading among a resource's lists of a scope; 0 where one was never read, or there is none."""
+        owners = {""}
+        if _OWNER_TABLES[scope]:
+            alive = self._db.execute(
+                f'SELECT id FROM "{scope}" WHERE account = ? AND to_sweep IS NULL', (self._account,)
+            )
+            owners = {own for (own,) in alive}
+        read = dict.fromkeys(self._read[resource][scope], self.sweep)
+        for owner, before in self._db.execute(
+            "SELECT owner, verified_sweep FROM list_reads WHERE account = ? AND resource = ? AND scope = ? "
+            "AND verified_sweep IS NOT NULL",
+            (self._account, resource, scope),
+        ):
+            read.setdefault(owner, before)
+        return min((read.get(owner, 0) for owner in owners), default=0)
 
     def complete(self, resource: str) -> bool:
         """Whether every list of the resource was read."""

@@ -318,8 +318,19 @@ class Comparison:
             yield msgspec.structs.replace(
                 self._list_unknown(resource, record, reason), operation=operation, owner=owner or None
             )
-        if not found:
+        if record.rolling is not None:
+            read = self._lists_read(resource, record.id)
+            yield self._list_unknown(
+                resource, record, f"a rolling sweep read {read:,} of its lists and carried the others forward"
+            )
+        elif not found:
             yield self._list_unknown(resource, record, "was not read completely")
+
+    def _lists_read(self, resource: str, sweep: int) -> int:
+        found = self._db.execute(
+            "SELECT count(*) FROM lists WHERE sweep = ? AND resource = ? AND done", (sweep, resource)
+        ).fetchone()
+        return int(found[0])
 
     def _list_unknown(self, resource: str, record: SweepRecord, reason: str) -> Unknown:
         return Unknown(resource=resource, account=self._account, sweep=record.id, reason=reason)

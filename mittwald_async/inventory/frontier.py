@@ -87,11 +87,13 @@ class Frontier:
     Args:
         plan: which routes.
         skip: `(resource, operation, owner)` of lists that an earlier run has finished.
+        carried: lists that are not asked for, though they are there.
     """
 
-    def __init__(self, plan: Plan, skip: Set[ListId] = frozenset()) -> None:
+    def __init__(self, plan: Plan, skip: Set[ListId] = frozenset(), carried: Set[ListId] = frozenset()) -> None:
         self._target: Target = plan.target
         self._skip = skip
+        self._carried = carried
         resources = catalog()
         self.lanes: dict[str, Lane] = {
             step.resource: Lane(step, resources[step.resource], step.route, list(step.spare)) for step in plan.steps
@@ -103,7 +105,7 @@ class Frontier:
         self._incomplete: set[str] = set()
         """Resources of which a list failed: that they were not seen proves nothing."""
         self._cut: set[str] = set()
-        """Resources of which a list was begun and not read to its end, because the requests were used up."""
+        """Resources of which a list was not read to its end, because the requests were used up or it is carried forward."""
         self._long = 0
         """Lists of the whole account under way."""
         self._news = asyncio.Event()
@@ -330,7 +332,10 @@ class Frontier:
                 while lane.next < len(lane.due) and self._ready(lane):
                     owner = lane.due[lane.next]
                     lane.next += 1
-                    if (lane.resource.name, lane.route.operation_id, owner.id) not in self._skip:
+                    list_id = (lane.resource.name, lane.route.operation_id, owner.id)
+                    if list_id in self._carried and list_id not in self._skip:
+                        self._cut.add(lane.resource.name)
+                    elif list_id not in self._skip:
                         lane.running += 1
                         self._long += lane.route.scope == "account"
                         return Unit(lane.resource, lane.route, owner)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -18,14 +19,16 @@ from ..errors import ConfigurationError, NotFoundError, PermissionDeniedError
 from .buffer import Batch
 from .catalog import Resource, catalog, chosen
 from .errors import StoreError
-from .frontier import Owner
+from .frontier import ListId, Owner
 from .list_reader import Mark
 from .lock import FileLock
 from .plan import Known, Plan, Target, make_plan, target
+from .rolling import Choice, Freshness, Rolling, choose, freshness, needed_requests
 from .rows import Failure
 from .sinks import Sink, export, sink_for
 from .store import State, Store, SweepProgress, SweepRecord
 from .sweep import Bounds, Checkpoint, Sweep
+from .versions import now
 
 if TYPE_CHECKING:
     from ..client import Mittwald
@@ -67,6 +70,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     resumable: bool
     nothing_of: tuple[str, ...] = ()
     """Customers or projects asked for of which there is no row at all: perhaps a mistyped id."""
+    freshness: Freshness | None = None
+    """How old what is known has become; of a rolling sweep only."""
+    needed: int | None = None
+    """Requests each rolling sweep would take for no list to exceed its greatest age, where one did."""
 
 
 class SweepRequest(msgspec.Struct, frozen=True):
@@ -95,6 +102,9 @@ class SweepJob:
         account: what the file calls the account, its user's id by default. One request asks whose token it is: an account
             stays one user's.
         on_wait: called with a sentence when another program keeps the file locked.
+        rolling: ask only for what is likeliest to have changed, and carry the rest forward; an interrupted rolling sweep goes
+            on as it was begun.
+        clock: the moment it is, for tests.
 
     Attributes:
         resumed: whether an earlier sweep is gone on with.
@@ -117,18 +127,30 @@ class SweepJob:
         source: str | None = None,
         account: str | None = None,
         on_wait: Callable[[str], None] | None = None,
+        rolling: Rolling | None = None,
+        clock: Callable[[], datetime] = now,
     ) -> None:
+        if rolling is not None and sink.is_exported:
+            raise ConfigurationError(
+                f"{sink.path}: a rolling sweep goes on from what its file knows; end the name in .sqlite"
+            )
+        if rolling is not None and not target.whole:
+            raise ConfigurationError("a rolling sweep is of a whole account; leave customers and projects out")
         self.sink = sink
+        self._rolling = rolling
+        self._clock = clock
         self._asked = SweepRequest(tuple(resources), target, Known())
         self._resume = resume
         self.resumed: bool = bool(resume)
         self.nothing_to_do: bool = False
         self.others: str | None = None
-        self._bounds = bounds
+        most = None if rolling is None else rolling.max_requests
+        self._bounds = bounds if most is None else msgspec.structs.replace(bounds or Bounds(), max_requests=most)
         self._source = source
         self._account = account
         self.sweep: Sweep | None = None
-        self._lock = FileLock(sink.store_path)
+        # Of the file itself, whatever links lead to it.
+        self._lock = FileLock(sink.store_path.resolve())
         self.nothing_to_do = bool(resume) and _is_finished(sink)
         self.store: Store = self._opened(on_wait)
         self._thread = ThreadPoolExecutor(1, "inventory")
@@ -149,7 +171,7 @@ class SweepJob:
         if not free:
             raise StoreError(f"{path}: another sweep is writing to it; wait until it has ended, or choose another file")
         try:
-            store = Store(path, on_wait=on_wait)
+            store = Store(path, on_wait=on_wait, clock=self._clock)
             if self._resume and store.last() is None and not self.nothing_to_do:
                 # Killed as it made the file, a sweep has not said yet what it is of.
                 store.close()
@@ -197,9 +219,10 @@ class SweepJob:
         self.sweep = sweep = prepared
         try:
             await self._write_all(sweep, watch)
-            state: State = "incomplete" if sweep.failures or sweep.spent else "done"
+            cut = sweep.spent and self._rolling is None
+            state: State = "incomplete" if sweep.failures or cut else "done"
             # Before the books are closed: until the result is there, the working file is the checkpoint.
-            if not sweep.spent:
+            if not cut:
                 await self._long_work(export, self.store, self.sink, [r.name for r in self._request.resources])
             await self._long_work(self.store.finish, state, sweep.requests, sweep.frontier.complete())
         except BaseException:
@@ -228,13 +251,37 @@ class SweepJob:
             return None
         before = await self._work(self.store.owners_before, [step.resource for step in self.plan.steps])
         owners = {name: Owner(project, customer, project) for name, (project, customer) in before.items()}
-        sweep = Sweep(client, self.plan, self._bounds, earlier, parents=True, owners_before=owners)
+        carried = await self._work(self._carried, earlier)
+        sweep = Sweep(
+            client, self.plan, self._bounds, earlier, parents=True, owners_before=owners, carried=carried.keys()
+        )
         if earlier is not None:
             # What was listed before owns further lists still.
             for name in catalog():
                 if sweep.frontier.feeds(name):
                     sweep.frontier.found(name, (Owner(*ids) for ids in self.store.owners(name)))
+        for lists_owners in carried.values():
+            for name, owner in lists_owners:
+                if sweep.frontier.feeds(name):
+                    sweep.frontier.found(name, [owner])
         return sweep
+
+    def _carried(self, earlier: Checkpoint | None) -> dict[ListId, list[tuple[str, Owner]]]:
+        """Lists that are carried forward, each with what is in it, which may own further lists."""
+        if self._rolling is None:
+            return {}
+        history = self.store.list_history(self.store.account)
+        done = earlier.done if earlier is not None else frozenset[ListId]()
+        states = [state for state in history.states(self.plan, self._clock()) if state.id not in done]
+        choice: Choice = choose(states, self._rolling, history.interval())
+        carried: dict[ListId, list[tuple[str, Owner]]] = {own: [] for own in choice.carried}
+        feeding = {catalog()[step.resource].parent for step in self.plan.steps}
+        feeding |= {catalog()[step.resource].requires for step in self.plan.steps}
+        for name in {own[0] for own in carried} & feeding:
+            for own, customer, project, list_of in history.owned(name):
+                if list_of in carried and own is not None:
+                    carried[list_of].append((name, Owner(own, customer, project)))
+        return carried
 
     def _any_unfinished(self) -> bool:
         """Whether there is something to go on with, or an account of that name was never swept."""
@@ -259,14 +306,26 @@ class SweepJob:
         tables = _with_joins(request.resources, self.plan)
         if unfinished is None:
             names = [resource.name for resource in request.resources]
-            self.store.begin(tables, names, request.target, request.known, source, account)
+            self.store.begin(tables, names, request.target, request.known, source, account, self._rolling)
             return None
         self.store.reopen(unfinished, tables)
+        self._rolling = self._rolling_of(unfinished)
         progress = list(self.store.progress())
         return Checkpoint(
             done=frozenset((p.resource, p.operation, p.owner) for p in progress if p.done),
             marks={(p.resource, p.operation, p.owner): Mark(p.position, p.total) for p in progress if not p.done},
         )
+
+    def _rolling_of(self, unfinished: SweepRecord) -> Rolling | None:
+        """How a rolling sweep that is gone on with chooses: with the requests named now, else with what it has left."""
+        rolling = unfinished.rolling
+        if rolling is None or rolling.max_requests is None:
+            return rolling
+        left = rolling.max_requests - (unfinished.requests if unfinished.state == "running" else 0)
+        named = self._bounds.max_requests if self._bounds is not None else None
+        most = max(1, left) if named is None else named
+        self._bounds = msgspec.structs.replace(self._bounds or Bounds(), max_requests=most)
+        return msgspec.structs.replace(rolling, max_requests=most)
 
     def _to_go_on_with(self, last: SweepRecord | None) -> SweepRecord | None:
         if last is None or last.state == "done" or self._resume is False:
@@ -275,6 +334,7 @@ class SweepJob:
             return last
         names = {resource.name for resource in self._asked.resources}
         same = set(last.resources) == names and last.target == self._asked.target
+        same = same and (last.rolling is None) == (self._rolling is None)
         return last if same and last.state == "running" else None
 
     async def _write_all(self, sweep: Sweep, watch: Callable[[Sweep], None] | None) -> None:
@@ -339,11 +399,17 @@ class SweepJob:
 
     def _summary(self, sweep: Sweep, state: State, seconds: float) -> Summary:
         delivered = {resource.name for resource in self._request.resources}
+        rolling = self._rolling
+        fresh, needed = (None, None) if rolling is None else self._freshness(rolling)
         return Summary(
             account=self.store.account,
             sweep=self.store.sweep_id,
             state=state,
-            rows={name: count for name, count in self.store.counts().items() if name in delivered},
+            rows={
+                name: count
+                for name, count in self.store.counts(carried=rolling is not None).items()
+                if name in delivered
+            },
             failures=tuple(sweep.failures),
             drifted=sweep.drifted,
             requests=sweep.requests,
@@ -352,7 +418,18 @@ class SweepJob:
             path=str(self.sink.path),
             resumable=state != "done",
             nothing_of=tuple(self.store.nothing_of(self._request.target)),
+            freshness=fresh,
+            needed=needed,
         )
+
+    def _freshness(self, rolling: Rolling) -> tuple[Freshness, int | None]:
+        """How old things are by now, and how many requests would keep them as fresh as is wanted, where they are not."""
+        history = self.store.list_history(self.store.account)
+        states = history.states(self.plan, self._clock())
+        fresh = freshness(states, rolling.max_days)
+        if not fresh.overdue or rolling.max_age is None:
+            return fresh, None
+        return fresh, needed_requests(states, timedelta(seconds=rolling.max_age), history.interval())
 
     def _finished_summary(self) -> Summary:
         """The summary where there is nothing to do."""
@@ -394,6 +471,7 @@ async def sweep_to(
     resume: bool | None = None,
     account: str | None = None,
     bounds: Bounds | None = None,
+    rolling: Rolling | None = None,
     watch: Callable[[Sweep], None] | None = None,
 ) -> Summary:
     """Make an inventory in a file; what the command `mittwald-async sweep` does.
@@ -410,6 +488,8 @@ async def sweep_to(
         account: what the file calls the account, its user's id by default. One request asks whose token it is. Sweeps of several
             accounts can share a file; nothing of one is ever continued with another's token.
         bounds: concurrency, most requests, whether the first failure is raised.
+        rolling: ask only for what is likeliest to have changed, within so many requests or until no list is older than that,
+            and carry the rest forward. Into `.sqlite`, and of a whole account.
         watch: called after every write with the sweep, for showing progress.
 
     Raises:
@@ -420,7 +500,7 @@ async def sweep_to(
     """
     asked, part = chosen(resources), target(customers, projects)
     sink = sink_for(path, resources=[] if resume and resources is None else [resource.name for resource in asked])
-    job = SweepJob(sink, asked, part, resume=resume, account=account, bounds=bounds)
+    job = SweepJob(sink, asked, part, resume=resume, account=account, bounds=bounds, rolling=rolling)
     try:
         if resume:
             job.check(None if resources is None else asked, None if customers is projects is None else part)

@@ -115,7 +115,9 @@ class Listing:
     """One list to be read to its end. Most lists have one page: it is asked for without what reading ahead needs.
 
     Lists move while they are read. As things are deleted, later ones go to places that have been read already; that shows
-    in the total, and those places are read again. So an item may come twice.
+    in the total, and those places are read again. So an item may come twice. What is deleted and added in equal numbers does
+    not show in the total: so once a page has come, the last item of the page before is looked at again. Where it is not at its
+    place any more, an item may have slipped past.
 
     Args:
         sender: what sends.
@@ -128,7 +130,7 @@ class Listing:
         self._operation = raw_operation(unit.route.operation_id)
         self._paging = self._operation.paging or Paging()
         self._route = unit.route
-        self._keyed = unit.resource.key is not None
+        self._key = unit.resource.key
         path, self._filters = unit.route.arguments(unit.owner.id)
         self._path = tuple(path.values())
         self._start = start
@@ -162,8 +164,9 @@ class Listing:
 
     async def parts(self) -> AsyncGenerator[Part, None]:
         """Page by page; the last part is `done`, and may be empty."""
-        mark = self._start
+        mark, last = self._start, list[Any]()
         if self._first is not None:
+            last = self._first.items[-1:]
             mark = Mark(len(self._first.items), self._first.total)
             yield Part(self._first.items, 0, mark, False)
         # One page ahead is enough: it is the many lists at once that keep the budget busy. None where nobody tells
@@ -178,6 +181,9 @@ class Listing:
                 slipped = await self._slipped(mark, page.total)
                 at, mark = mark.position, Mark(mark.position + len(page.items), page.total)
                 yield Part([*slipped, *page.items], at, mark, False)
+                if last and page.items and not self.moved:
+                    self.moved = not await self._is_at(at - 1, last[0], page.total)
+                last = page.items[-1:]
         self.moved |= rest.total is not None and mark.total is not None and rest.total != mark.total
         slipped = await self._slipped(mark, rest.total)
         self._check_announced(mark, rest.total)
@@ -195,12 +201,11 @@ class Listing:
     async def _slipped(self, mark: Mark, total: int | None) -> list[Any]:
         """Items that went from places still to be read to places already read, as others before them were deleted.
 
-        Seen by the total: it was the mark's with the last page and is `total` now. What is deleted and added in equal
-        numbers between two pages stays unseen.
+        Seen by the total: it was the mark's with the last page and is `total` now.
         """
         position, before = mark.position, mark.total
         items: list[Any] = []
-        for _ in range(_LOOKS_BACK if self._keyed and self._paging.skip else 0):
+        for _ in range(_LOOKS_BACK if self._key is not None and self._paging.skip else 0):
             if not position or before is None or total is None or total >= before:
                 break
             count = min(position, before - total)
@@ -210,6 +215,18 @@ class Listing:
                 break
             total = window.total
         return items
+
+    async def _is_at(self, place: int, item: Any, total: int | None) -> bool:
+        """Whether an item is still at this place of a list that has as many items as before."""
+        window = self._pages(skip=place, limit=1).with_options(ahead=0)
+        found = await window.collect(1)
+        return bool(found) and window.total == total and self._who(found[0]) == self._who(item)
+
+    def _who(self, item: Any) -> Any:
+        """What tells an item from the others of its list."""
+        value = msgspec.json.decode(item) if isinstance(item, msgspec.Raw) else item
+        known = self._key is not None and isinstance(value, dict) and self._key in value
+        return value[self._key] if known else value
 
     def _complete(self, page: Page[Any]) -> bool:
         """Nothing comes after the first page. A short page without a total may be a cap of the server's if it is round."""

@@ -63,6 +63,7 @@ def drop_account(db: sqlite3.Connection, account: str) -> tuple[int, int]:
     for table in ("lists", "coverage", "failures", "seen"):
         db.execute(f"DELETE FROM {table} WHERE sweep IN (SELECT id FROM sweeps WHERE account = ?)", (account,))
     sweeps = db.execute("DELETE FROM sweeps WHERE account = ?", (account,)).rowcount
+    db.execute("DELETE FROM list_reads WHERE account = ?", (account,))
     db.execute("DELETE FROM accounts WHERE name = ?", (account,))
     return sweeps, versions
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from .plan import Known, Target
+from .rolling import Rolling
 from .rows import Row
 
 State = Literal["running", "done", "incomplete", "pruned"]
@@ -17,7 +18,7 @@ State = Literal["running", "done", "incomplete", "pruned"]
 DEMO = "demo"
 """Source of sweeps of the built-in account: nothing of a real one is planned from them."""
 
-SWEEP_COLUMNS = "id, account, state, resources, target, known, started_at, finished_at, source, requests"
+SWEEP_COLUMNS = "id, account, state, resources, target, known, started_at, finished_at, source, requests, rolling"
 
 
 class SweepProgress(msgspec.Struct, frozen=True):
@@ -51,10 +52,12 @@ class SweepRecord(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: datetime | None
     source: str | None
     requests: int
+    rolling: Rolling | None = None
+    """How it chose what to ask for, where it carried the rest forward."""
 
 
 def sweep_record(found: Sequence[Any]) -> SweepRecord:
-    number, account, state, resources, target, known, started, finished, source, requests = found
+    number, account, state, resources, target, known, started, finished, source, requests, rolling = found
     return SweepRecord(
         id=number,
         account=account,
@@ -66,6 +69,7 @@ def sweep_record(found: Sequence[Any]) -> SweepRecord:
         finished_at=None if finished is None else datetime.fromisoformat(finished),
         source=source,
         requests=requests,
+        rolling=None if rolling is None else msgspec.json.decode(rolling, type=Rolling),
     )
 
 

@@ -45,7 +45,7 @@ class Reader:
     def __init__(self, resource: Resource, route: Route) -> None:
         self._name = resource.name
         self._operation = route.operation_id
-        self._key = resource.key
+        self._own = "customer_id" if resource.key == "customerId" else "own"
         own: list[tuple[str, Any, Any]] = []
         if resource.key is not None and resource.key != "customerId":
             own = [("own", Any, msgspec.field(name=resource.key, default=None))]
@@ -74,10 +74,18 @@ class Reader:
         rows: list[Row] = []
         prefix = f"{owner.id}/" if self._nested and owner.id else ""
         alike: Counter[int] = Counter()
+        items = list(items)
+        read, attribute, fits = self._head, self._own, self._fits
+        plain = _all_plain(items)
         for sent in items:
-            raw = _plain(_utf8(sent))
-            head = self._head_of(raw)
-            own = self._own(head)
+            raw = sent if plain else _plain(_utf8(sent))
+            try:
+                head = read(raw)
+            except msgspec.DecodeError:
+                head = _NOTHING
+            own = getattr(head, attribute, None)
+            if own.__class__ is not str or not own:
+                own = None
             if self._read_singly and own is None:  # What is read of a thing by its id is that thing's.
                 own = owner.id
             customer, project = self._belongs(head, own, owner)
@@ -94,27 +102,18 @@ class Reader:
                     fetched_at=fetched_at,
                     operation=self._operation,
                     raw=raw,
-                    drifted=raw is not sent or not self._fits(raw),
+                    drifted=raw is not sent or not fits(raw),
                 )
             )
         return rows
 
-    def _head_of(self, raw: bytes) -> Any:
-        try:
-            return self._head(raw)
-        except msgspec.DecodeError:
-            return _NOTHING
-
-    def _own(self, head: Any) -> str | None:
-        if self._key is None or head is _NOTHING:
-            return None
-        return _text(head.customer_id if self._key == "customerId" else head.own)
-
     def _belongs(self, head: Any, own: str | None, owner: Owner) -> tuple[str | None, str | None]:
         """Customer and project: what the item says, else whose list it is from."""
-        customer, project = _text(head.customer_id), _text(head.project_id)
+        customer, project = head.customer_id, head.project_id
+        customer = customer if isinstance(customer, str) and customer else None
+        project = project if isinstance(project, str) and project else None
         for named in (head.aggregate_reference, head.reference, head.aggregate, head.context):
-            if isinstance(named, dict):
+            if named.__class__ is dict:
                 kind, whose = _reference(cast("dict[str, Any]", named))
                 if kind == "project":
                     project = project or whose
@@ -155,12 +154,24 @@ def _plain(raw: bytes) -> bytes:
     if b"\\u0000" in raw:
         raw = _NUL.sub(rb"\1\\ufffd", raw)
     try:
-        # Only where something was left out, or was laid out in another way, are the lengths different.
-        if len(_ENCODE(_DECODE(raw))) == len(raw) or not _has_twice(raw):
-            return raw
-        return _ENCODE(_DECODE(raw))
+        # Only where something was left out, or was laid out in another way, is it different.
+        written = _ENCODE(_DECODE(raw))
+        return raw if written == raw or not _has_twice(raw) else written
     except (msgspec.DecodeError, RecursionError, ValueError):
         return raw
+
+
+def _all_plain(items: list[bytes]) -> bool:
+    """Whether all of a page can stay as they came: what `_plain` and `_utf8` ask of each, asked once. False where that is not
+    certain."""
+    page = b"[" + b",".join(items) + b"]"
+    if b"\\u0000" in page:
+        return False
+    try:
+        # Reading refuses what is not UTF-8; writing leaves out what is there twice.
+        return _ENCODE(_DECODE(page)) == page
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        return False
 
 
 _ENCODE = msgspec.json.Encoder().encode

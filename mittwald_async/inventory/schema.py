@@ -40,8 +40,22 @@ CREATE TABLE IF NOT EXISTS sweeps (
     known TEXT NOT NULL,
     source TEXT,
     requests INTEGER NOT NULL DEFAULT 0,
-    version TEXT NOT NULL
+    version TEXT NOT NULL,
+    rolling TEXT
 );
+CREATE TABLE IF NOT EXISTS list_reads (
+    account TEXT NOT NULL,
+    resource TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    verified_sweep INTEGER,
+    verified_at TEXT,
+    tried_at TEXT NOT NULL,
+    changes REAL NOT NULL,
+    days REAL NOT NULL,
+    PRIMARY KEY (account, resource, owner, operation)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lists (
     sweep INTEGER NOT NULL,
     resource TEXT NOT NULL,
@@ -84,7 +98,7 @@ CREATE INDEX IF NOT EXISTS seen_sweep ON seen (sweep, resource);
 CREATE TABLE IF NOT EXISTS resource_tables (name TEXT PRIMARY KEY);
 """
 
-OWN_TABLES = frozenset({"accounts", "sweeps", "lists", "coverage", "failures", "seen", "resource_tables"})
+OWN_TABLES = frozenset({"accounts", "sweeps", "lists", "coverage", "failures", "seen", "resource_tables", "list_reads"})
 
 INSERTED = (
     "account",
@@ -125,6 +139,16 @@ def tables(db: sqlite3.Connection) -> list[str]:
     if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'resource_tables'").fetchone():
         return []
     return [name for (name,) in db.execute("SELECT name FROM resource_tables ORDER BY name")]
+
+
+def _verified_at(resource: str) -> str:
+    """When an item was last seen for certain: when a list that shows it was read to its end, or when it came itself."""
+    read = (
+        "(SELECT max(l.verified_at) FROM list_reads l WHERE l.account = r.account AND "
+        f"l.resource = '{resource}' AND l.owner IN ('', r.project_id, r.customer_id, r.parent_id))"
+    )
+    seen = f"max(r.fetched_at, coalesce({read}, r.fetched_at))"
+    return f"CASE WHEN r.unseen_since IS NULL THEN {seen} ELSE r.fetched_at END AS verified_at"
 
 
 def properties(resource: Resource) -> dict[str, str]:
@@ -184,7 +208,11 @@ def make_views(db: sqlite3.Connection) -> None:
         plain = [c for c in columns if c not in ("row_id", "content_hash", "from_sweep", "to_sweep")]
         picked = ", ".join(f'r."{column}"' for column in plain)
         names = _names(name, present)
-        _replace_view(db, view_name(name), f'SELECT {picked}, {names} FROM "{name}" r WHERE {NOW.format("r")}')
+        _replace_view(
+            db,
+            view_name(name),
+            f'SELECT {picked}, {_verified_at(name)}, {names} FROM "{name}" r WHERE {NOW.format("r")}',
+        )
         span = (
             "r.from_sweep, r.to_sweep, "
             "(SELECT s.started_at FROM sweeps s WHERE s.id = r.from_sweep) AS valid_from, "

@@ -26,6 +26,7 @@ from .catalog import Resource, catalog
 from .convert import convert, is_version_1, needs_writing
 from .coverage import Coverage
 from .errors import StoreError, is_busy, reason_of
+from .list_history import ListHistory
 from .plan import Known, Target
 from .pruning import Pruned, drop_account, pack, prune
 from .records import (
@@ -38,6 +39,7 @@ from .records import (
     stored_row,
     sweep_record,
 )
+from .rolling import Rolling
 from .rows import Failure, Row
 from .schema import (
     APPLICATION_ID,
@@ -49,7 +51,7 @@ from .schema import (
     make_views,
     tables,
 )
-from .versions import Versions, now_stamped, stamped
+from .versions import Versions, now, stamped
 
 __all__ = ["DEMO", "State", "Store", "StoreError", "SweepProgress", "SweepRecord"]
 
@@ -68,6 +70,7 @@ class Store:
         writable: false only reads it, also while somebody else writes it or where nobody may: then it has to exist.
         on_wait: called with a sentence when another program keeps the file locked for more than 5 s; then it goes on
             waiting, an hour at most.
+        clock: the moment it is, for tests.
 
     Raises:
         StoreError: the file cannot be opened, or is a database of something else. Every method raises it where the file
@@ -75,11 +78,17 @@ class Store:
     """
 
     def __init__(
-        self, path: Path | str, *, writable: bool = True, on_wait: Callable[[str], None] | None = None
+        self,
+        path: Path | str,
+        *,
+        writable: bool = True,
+        on_wait: Callable[[str], None] | None = None,
+        clock: Callable[[], datetime] = now,
     ) -> None:
         self.path: Path = Path(path)
         self._writable = writable
         self._on_wait = on_wait
+        self._clock = clock
         self.patience: float = _PATIENCE
         """Seconds to wait for another program that keeps the file locked."""
         if not writable and needs_writing(self.path):
@@ -101,7 +110,7 @@ class Store:
         if self._writable:
             with suppress(OSError):  # What is wrong with the place is SQLite's to say.
                 # From its first byte on it is for its owner only; files beside it get the same rights from SQLite.
-                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+                os.close(os.open(self.path.resolve(), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         name = str(self.path) if self._writable else f"{self.path.absolute().as_uri()}?mode=ro"
         return sqlite3.connect(
             name, uri=not self._writable, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS
@@ -178,6 +187,7 @@ class Store:
         known: Known,
         source: str,
         account: str,
+        rolling: Rolling | None = None,
     ) -> int:
         """Start a new sweep and give its number.
 
@@ -188,6 +198,7 @@ class Store:
             known: what the plan was made from.
             source: of which server.
             account: whose, as `account_for` calls it.
+            rolling: how it chooses what to ask for, where it carries the rest forward.
         """
         with self._transaction():
             self._db.execute(
@@ -195,17 +206,18 @@ class Store:
             )
             self._forget_checkpoints(account)
             cursor = self._db.execute(
-                "INSERT INTO sweeps (account, state, started_at, resources, target, known, source, version) "
-                "VALUES (?,?,?,?,?,?,?,?)",
+                "INSERT INTO sweeps (account, state, started_at, resources, target, known, source, version, rolling) "
+                "VALUES (?,?,?,?,?,?,?,?,?)",
                 (
                     account,
                     "running",
-                    now_stamped(),
+                    stamped(self._clock()),
                     json.dumps(list(resources)),
                     msgspec.json.encode(target).decode(),
                     msgspec.json.encode(known).decode(),
                     source,
                     __version__,
+                    None if rolling is None else msgspec.json.encode(rolling).decode(),
                 ),
             )
             self._work_on(cursor.lastrowid or 0, account, needed)
@@ -296,7 +308,7 @@ class Store:
         with self._transaction():
             self._db.execute(
                 "UPDATE sweeps SET state = ?, finished_at = ?, requests = ? WHERE id = ?",
-                (state, now_stamped(), self._requests_before + requests, self.sweep_id),
+                (state, stamped(self._clock()), self._requests_before + requests, self.sweep_id),
             )
             if state == "running":
                 return
@@ -331,12 +343,13 @@ class Store:
             )
         record = self.last(self.account)
         assert record is not None
-        coverage = Coverage(self._db, self.sweep_id, self.account, record.target)
+        coverage = Coverage(self._db, self.sweep_id, self.account, record.target, carries=record.rolling is not None)
         for name in order:
             items = self._versions[name].settle(coverage)
             self._db.execute(
                 "UPDATE coverage SET items = ? WHERE sweep = ? AND resource = ?", (items, self.sweep_id, name)
             )
+        ListHistory(self._db, self.account).note(self.sweep_id, self._clock())
         self._flags = {}
 
     # Rows
@@ -407,9 +420,11 @@ class Store:
         for _, *found in self._seen(ROW_COLUMNS, resource):
             yield stored_row(resource, *found)
 
-    def counts(self) -> dict[str, int]:
-        """Rows of this sweep by resource."""
+    def counts(self, *, carried: bool = False) -> dict[str, int]:
+        """Rows of this sweep by resource; `carried`: also those that it carried forward."""
         with self._explained():
+            if carried:
+                return {name: self._valid(name, self.account) for name in tables(self._db)}
             return {name: sum(self._flags_of(name)) for name in tables(self._db)}
 
     def nothing_of(self, target: Target) -> list[str]:
@@ -458,7 +473,10 @@ class Store:
         return next((one for one in reversed(self.sweeps()) if one.source != DEMO), None)
 
     def _counted(self, sweep: SweepRecord) -> dict[str, int]:
-        """Items of the resources that were read completely; of a sweep that has not ended, as far as it came."""
+        """Items of the resources that were read completely; of a sweep that has not ended, as far as it came; of a rolling
+        sweep all that are known."""
+        if sweep.rolling is not None:
+            return {name: self._valid(name, sweep.account) for name in sweep.resources if name in self._tables()}
         if sweep.state != "running":
             return dict(self._select("resource, items", "coverage", "AND complete", sweep=sweep.id))
         read = self._select("resource", "lists", "GROUP BY resource HAVING min(done)", sweep=sweep.id)
@@ -467,6 +485,17 @@ class Store:
             for (name,) in list(read)
             if name in self._tables()
         }
+
+    def _valid(self, resource: str, account: str) -> int:
+        """Items that there are now, as far as is known."""
+        found = self._db.execute(
+            f'SELECT count(*) FROM "{resource}" WHERE account = ? AND to_sweep IS NULL', (account,)
+        ).fetchone()
+        return int(found[0])
+
+    def list_history(self, account: str) -> ListHistory:
+        """When an account's lists were read last; to be read only."""
+        return ListHistory(self._db, account)
 
     def _tables(self) -> list[str]:
         with self._explained():

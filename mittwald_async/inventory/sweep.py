@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping, Set
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
@@ -92,6 +92,7 @@ class Sweep:
         parents: also deliver what is listed only because other lists hang below it.
         owners_before: by resource, a project that had something of it in an earlier sweep: an empty list of the whole
             account is checked against that project's.
+        carried: lists that are not asked for, though they are there.
 
     Attributes:
         plan: what is asked for.
@@ -110,6 +111,7 @@ class Sweep:
         *,
         parents: bool = False,
         owners_before: Mapping[str, Owner] | None = None,
+        carried: Set[ListId] = frozenset(),
     ) -> None:
         self.plan = plan
         self.failures: list[Failure] = []
@@ -127,7 +129,7 @@ class Sweep:
         """What the lists of the whole account were refused with, by resource."""
         self._outbox = RowBuffer(self._bounds.concurrency)
         self._readers: dict[tuple[str, str], Reader] = {}
-        self.frontier: Frontier = Frontier(plan, self._earlier.done)
+        self.frontier: Frontier = Frontier(plan, self._earlier.done, carried)
         self._admitted = 0
         most = self._bounds.max_requests
         guards = () if most is None else (partial(self._admit, most),)

@@ -22,6 +22,10 @@ OWN: dict[str, tuple[str, str]] = {
     "drifted": ("bool", "1 where it deviates from the API's document"),
     "unseen_since": ("int", "first sweep that asked for it and could not see it; NULL where it was seen last time"),
     "data": ("json", "the whole item as the server sent it"),
+    "verified_at": (
+        "time",
+        "when it was last seen for certain; a rolling sweep carries rows forward without asking again",
+    ),
     "project": ("text", "description of the project; NULL until `project` has been swept"),
     "project_short_id": ("text", "short id of the project; NULL until `project` has been swept"),
     "customer": ("text", "name of the customer; NULL until `customer` has been swept"),
@@ -39,6 +43,7 @@ HISTORY: dict[str, tuple[str, str]] = {
 BOOKS: dict[str, str] = {
     "accounts": "the accounts: name, server (`source`) and user",
     "sweeps": "a line for each sweep: account, state, when, what it was of, requests",
+    "list_reads": "when each list was read last, and how many of its items change a day",
     "coverage": "what each sweep saw of a resource: whether everything, how many lists and items",
     "lists": "lists of resources that were not read completely, and how far they came",
     "failures": "lists that failed, with status and error",

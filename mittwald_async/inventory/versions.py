@@ -165,16 +165,17 @@ class Versions:
         if not self._first:
             gone: list[int] = []
             unseen: list[tuple[int, ...]] = []
-            for row_id, place in self._unseen(flags):
-                if coverage.covers(self._resource, place):
+            for row_id, missed, place in self._unseen(flags):
+                long_gone = missed is not None and coverage.all_read_after(self._resource, missed)
+                if long_gone or coverage.covers(self._resource, place):
                     gone.append(row_id)
-                elif coverage.asked(self._resource, place):
+                elif coverage.tried(self._resource, place):
                     unseen.append((self._sweep, row_id))
             self._close(gone)
             self._execute_each("UPDATE {table} SET unseen_since = ? WHERE row_id = ? AND unseen_since IS NULL", unseen)
         return sum(flags)
 
-    def _unseen(self, flags: bytearray) -> Iterable[tuple[int, Place]]:
+    def _unseen(self, flags: bytearray) -> Iterable[tuple[int, int | None, Place]]:
         valid = self._db.execute(
             f'SELECT row_id FROM "{self._resource}" INDEXED BY "{self._resource}_now" '
             "WHERE account = ? AND to_sweep IS NULL",
@@ -183,9 +184,9 @@ class Versions:
         missing = [row_id for (row_id,) in valid if not flags[row_id]]
         for start in range(0, len(missing), _AT_ONCE):
             yield from [
-                (row_id, Place(*place))
-                for row_id, *place in self._db.execute(
-                    f'SELECT row_id, id, customer_id, project_id, parent_id FROM "{self._resource}" '
+                (row_id, missed, Place(*place))
+                for row_id, missed, *place in self._db.execute(
+                    f'SELECT row_id, unseen_since, id, customer_id, project_id, parent_id FROM "{self._resource}" '
                     "WHERE row_id IN (SELECT value FROM json_each(?))",
                     (msgspec.json.encode(missing[start : start + _AT_ONCE]).decode(),),
                 )
@@ -221,5 +222,5 @@ def stamped(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds")
 
 
-def now_stamped() -> str:
-    return stamped(datetime.now(UTC))
+def now() -> datetime:
+    return datetime.now(UTC)

@@ -241,6 +241,29 @@ def test_a_spreadsheet_runs_nothing_and_reads_umlauts(tmp_path: Path) -> None:
         assert [line["description"] for line in csv.DictReader(file)] == texts
 
 
+async def test_a_link_to_a_file_that_is_not_there_yet_makes_a_private_one_too(tmp_path: Path) -> None:
+    """The exclusive creation did not follow the link, and SQLite then made the file with mode 0644."""
+    link = tmp_path / "link.sqlite"
+    link.symlink_to("inventory.sqlite")
+    before = os.umask(0o022)
+    try:
+        async with account(seed=1, customers=2, projects=3) as (_, mw):
+            await sweep_to(mw, link, resources=["project"])
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "inventory.sqlite").stat().st_mode) == 0o600
+
+
+def test_a_link_to_a_file_does_not_let_two_sweeps_write_to_it(tmp_path: Path) -> None:
+    (tmp_path / "link.sqlite").symlink_to("inventory.sqlite")
+    job = SweepJob(sink_for(tmp_path / "inventory.sqlite"), chosen(WANTED), target())
+    try:
+        with pytest.raises(StoreError, match="another sweep is writing to it"):
+            SweepJob(sink_for(tmp_path / "link.sqlite"), chosen(WANTED), target())
+    finally:
+        job.close()
+
+
 def read(*bodies: bytes) -> list[Row]:
     resource = catalog()["project"]
     return Reader(resource, resource.routes[0]).rows(bodies, Owner(), {}, datetime.now(UTC))

@@ -44,3 +44,45 @@ async def test_any_other_short_page_is_the_whole_list(count: int) -> None:
     assert len(only.items) == count
     assert only.done
     assert len(server.sent) == 1
+
+
+def paged(count: int) -> tuple[ListServer, Listing]:
+    orders = [msgspec.Raw(b'{"orderId":"o-%d"}' % number) for number in range(count)]
+    server = ListServer(orders)
+    server.silent_cap = 20
+    return server, listing(server)
+
+
+async def test_a_list_that_stayed_as_it_was_is_certain_for_one_request_more_a_page() -> None:
+    server, orders = paged(60)
+    assert await orders.only() is None
+    items = [item async for part in orders.parts() for item in raw_items(part.items)]
+    assert len(items) == 60
+    assert not orders.moved
+    assert len(server.sent) == 3 + 2
+
+
+@pytest.mark.parametrize("page", [1, 2])
+async def test_as_many_items_deleted_as_added_between_two_pages_do_not_pass_unseen(page: int) -> None:
+    """The total is as before, and the first item of the next page is where it is not looked for any more."""
+    server, orders = paged(60)
+    assert await orders.only() is None
+    found: list[bytes] = []
+    number = 0
+    async for part in orders.parts():
+        number += 1
+        found += raw_items(part.items)
+        if number == page:
+            del server.items[3]
+            server.items.append(msgspec.Raw(b'{"orderId":"o-new"}'))
+    hidden = {bytes(item) for item in server.items} - set(found)
+    assert orders.moved or not hidden
+
+
+async def test_an_item_that_only_changed_has_not_moved() -> None:
+    server, orders = paged(40)
+    assert await orders.only() is None
+    async for part in orders.parts():
+        if not part.at:
+            server.items[19] = msgspec.Raw(b'{"orderId":"o-19","status":"NEW"}')
+    assert not orders.moved

@@ -193,7 +193,7 @@ def test_a_damaged_file_is_one_clear_error_when_it_is_read(path: Path) -> None:
     with begun(path) as store:
         store.write([row("project", f"p-{n}", id=f"p-{n}", description="x" * 500) for n in range(300)], [])
     content = bytearray(path.read_bytes())
-    for page in range(len(content) // 3 // 4096 * 4096, len(content), 4096):
+    for page in range(len(content) // 2 // 4096 * 4096, len(content), 4096):
         content[page : page + 100] = b"\xff" * 100
     path.write_bytes(content)
     with Store(path) as store:
