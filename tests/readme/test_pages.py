@@ -170,6 +170,7 @@ def anchors(page: Path) -> set[str]:
 GENERATED = {"reference/operations.md", "reference/tables.md", "reference/checks.md"}
 """Made by the site's hook; `mkdocs build --strict` in `.ci/run` checks what leads there."""
 
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_every_link_leads_somewhere(page: Path) -> None:
     prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
