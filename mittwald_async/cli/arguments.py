@@ -182,7 +182,7 @@ class _Reader:
                     raise InvalidArgumentError(shown, _HIDE_IT.format(name=shown))
                 self._refuse_secrets(part, inner)
         elif isinstance(value, list):
-            for part in cast("list[Any]", value):
+            for part in cast("list[Any]", value):  # type: ignore[redundant-cast]
                 self._refuse_secrets(part, f"{place}[]")
 
     def _whole_body(self, given: str | None, properties: dict[str, Any]) -> Any:
@@ -261,7 +261,7 @@ def _store(place: dict[str, Any], steps: tuple[Step, ...], value: Any, name: str
             here = _into_object(cast("dict[str, Any]", here), step, fresh, name, last=last)
         elif isinstance(here, list) and not isinstance(step, str):
             rest = steps[number + 1 :]
-            here = _into_list(cast("list[Any]", here), step, fresh, name, rest, last=last)
+            here = _into_list(cast("list[Any]", here), step, fresh, name, rest, last=last)  # type: ignore[redundant-cast]
         else:
             raise InvalidArgumentError(name, "what it is inside of is given whole, too; keep one of them")
 
@@ -305,7 +305,7 @@ def _check_lists(value: Any, name: str = "") -> None:
         for key, part in cast("dict[str, Any]", value).items():
             _check_lists(part, f"{name}.{key}" if name else key)
     elif isinstance(value, list):
-        for index, part in enumerate(cast("list[Any]", value)):
+        for index, part in enumerate(cast("list[Any]", value)):  # type: ignore[redundant-cast]
             if part is UNSET:
                 raise InvalidArgumentError(f"{name}[{index}]", "is missing before the elements that are given")
             _check_lists(part, f"{name}[{index}]")
@@ -322,10 +322,12 @@ def _yaml(name: str, text: str) -> Any:
     from .._install import install_hint
 
     try:
-        from ruamel.yaml import YAML, YAMLError
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import YAMLError
     except ModuleNotFoundError:
         raise ConfigurationError(f"{name}: reading YAML needs ruamel.yaml: {install_hint('codegen')}") from None
     try:
-        return YAML(typ="safe", pure=True).load(text)
+        reader: Any = YAML(typ="safe", pure=True)
+        return reader.load(text)
     except YAMLError as error:
         raise InvalidArgumentError(name, f"is not YAML: {' '.join(str(error).split())}") from None

@@ -29,7 +29,7 @@ from .transfers import transfer_progress
 from .waits import WaitFor, wait_for, waiter_of
 
 
-def _argument_names(context: typer.Context, incomplete: str) -> list[str]:
+def argument_names(context: typer.Context, incomplete: str) -> list[str]:
     """For completion: names of arguments, of those that are not given yet or may be given again."""
     operation = OPERATIONS.get(context.params.get("operation_id") or "")
     if operation is None or "=" in incomplete:
@@ -66,7 +66,7 @@ def call(
             help="Parameters, and properties of the body: user.name=x for what is inside, again or name[0]=x for a list, "
             "@FILE for the text of a file or an upload. Secrets: name=? asks, name=- reads standard input.",
             metavar="NAME=VALUE",
-            autocompletion=_argument_names,
+            autocompletion=argument_names,
         ),
     ] = None,
     body: Annotated[

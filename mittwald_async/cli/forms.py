@@ -36,7 +36,7 @@ def select(value: Any, fields: str) -> Any:
     for place in places:
         if not _PATH.fullmatch(place):
             raise InvalidArgumentError("--fields", f"{place!r} is not a place such as id, meta.total or tags[0]")
-    items: list[Any] = value if isinstance(value, list) else [value]
+    items = _items(value)
     found = [{place: _at(item, _steps(place)) for place in places} for item in items]
     for place in places:
         if items and all(one[place] is _MISSING for one in found):
@@ -61,10 +61,10 @@ def _at(value: Any, steps: Sequence[str | int | None]) -> Any:
     if step is None:
         if not isinstance(value, list):
             return _MISSING
-        parts = [_at(part, rest) for part in cast("list[Any]", value)]
+        parts = [_at(part, rest) for part in cast("list[Any]", value)]  # type: ignore[redundant-cast]
         return [part for part in parts if part is not _MISSING]
     if isinstance(step, int):
-        known = isinstance(value, list) and step < len(cast("list[Any]", value))
+        known = isinstance(value, list) and step < len(cast("list[Any]", value))  # type: ignore[redundant-cast]
         return _at(value[step], rest) if known else _MISSING
     if not isinstance(value, dict) or step not in value:
         return _MISSING
@@ -124,8 +124,12 @@ def form_named(name: str) -> Callable[[Any], str]:
     return FORMS[name]
 
 
+def _items(value: Any) -> list[Any]:
+    return cast("list[Any]", value) if isinstance(value, list) else [value]  # type: ignore[redundant-cast]
+
+
 def _objects(value: Any) -> list[dict[str, Any]]:
-    items: list[Any] = value if isinstance(value, list) else [value]
+    items = _items(value)
     return [cast("dict[str, Any]", item) if isinstance(item, dict) else {"value": item} for item in items]
 
 

@@ -35,6 +35,11 @@ def find(name: str) -> Operation[Any]:
     return found
 
 
+def operation_ids(incomplete: str) -> list[str]:
+    """For completion."""
+    return [name for name in OPERATIONS if name.startswith(incomplete)]
+
+
 def operations(
     words: Annotated[
         list[str] | None,
@@ -112,11 +117,6 @@ def _mark(operation: Operation[Any]) -> str:
 
 def _method(operation: Operation[Any]) -> str:
     return f"mw.{operation.group}.{operation.name}"
-
-
-def operation_ids(incomplete: str) -> list[str]:
-    """For completion."""
-    return [name for name in OPERATIONS if name.startswith(incomplete)]
 
 
 def _exact(words: list[str]) -> Operation[Any] | None:

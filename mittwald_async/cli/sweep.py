@@ -216,8 +216,8 @@ def sweep(
     outlet.check()
     if to_stdout:
         _check_stdout(resume or resume_or_new, as_json, format, len(asked))
-    form = (format or "jsonl") if to_stdout else format
-    with _copied_to_stdout(form) if to_stdout else nullcontext(path) as target:
+    form = format or ("jsonl" if to_stdout else None)
+    with _copied_to_stdout(form or "") if to_stdout else nullcontext(path) as target:
         # What an interrupted sweep was of is known by its file alone.
         sink = sink_for(target, form, [] if resume and not resource else [one.name for one in asked])
         if explain:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 
@@ -25,7 +25,7 @@ class WaitFor(NamedTuple):
     """Of the answer."""
 
 
-_WAITERS = {
+WAITERS = {
     "app-request-appinstallation": WaitFor("app_installation_ready"),
     "app-patch-appinstallation": WaitFor("app_installation_ready", "appInstallationId"),
     "backup-create-project-backup": WaitFor("backup_completed"),
@@ -47,10 +47,10 @@ def waiter_of(operation: Operation[Any]) -> WaitFor:
     Raises:
         InvalidArgumentError: nothing is known to be waited for.
     """
-    found = _WAITERS.get(operation.operation_id)
+    found = WAITERS.get(operation.operation_id)
     if found is None:
         raise InvalidArgumentError(
-            "--wait", f"{operation.operation_id} begins nothing that is waited for; known are {', '.join(_WAITERS)}"
+            "--wait", f"{operation.operation_id} begins nothing that is waited for; known are {', '.join(WAITERS)}"
         )
     return found
 
@@ -66,4 +66,4 @@ async def wait_for(mw: Mittwald, waiter: WaitFor, path: Mapping[str, Any], answe
 
 def _found(answer: Any, name: str) -> Any:
     plain = msgspec.json.decode(codec.encode(answer))
-    return plain.get(name) if isinstance(plain, dict) else None
+    return cast("dict[str, Any]", plain).get(name) if isinstance(plain, dict) else None

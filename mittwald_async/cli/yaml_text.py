@@ -41,7 +41,7 @@ def _lines(value: Any) -> Iterator[str]:
         for key, part in cast("dict[str, Any]", value).items():
             yield from _entry(f"{_scalar(key)}:", part)
     elif isinstance(value, list) and value:
-        for part in cast("list[Any]", value):
+        for part in cast("list[Any]", value):  # type: ignore[redundant-cast]
             inner = list(_lines(part))
             yield f"- {inner[0]}"
             yield from (f"  {line}" for line in inner[1:])

@@ -16,11 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mittwald_async.cli.arguments import read_arguments
-from mittwald_async.cli.call import _argument_names as argument_names  # pyright: ignore[reportPrivateUsage]
+from mittwald_async.cli.call import argument_names
 from mittwald_async.cli.fields import fields_of, is_secret, skeleton
-from mittwald_async.cli.forms import as_yaml, select
+from mittwald_async.cli.forms import select
 from mittwald_async.cli.operations import find, reference_link
-from mittwald_async.cli.waits import _WAITERS as WAITERS  # pyright: ignore[reportPrivateUsage]
+from mittwald_async.cli.waits import WAITERS
+from mittwald_async.cli.yaml_text import as_yaml
 from mittwald_async.errors import InvalidArgumentError
 from mittwald_async.operations import OPERATIONS
 from mittwald_async.runtime.codec import convert, resolve
@@ -180,7 +181,7 @@ def test_a_secret_comes_from_standard_input_a_file_or_a_prompt(monkeypatch: pyte
     terminal = io.StringIO()
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stdin", terminal)
-    monkeypatch.setattr("mittwald_async.cli.reading.getpass", lambda prompt: SECRET if prompt == "password: " else "")
+    monkeypatch.setattr("mittwald_async.cli.reading.getpass", {"password: ": SECRET}.__getitem__)
     assert body("mail-update-mail-address-password", "password=?") == {"password": SECRET}
 
 

@@ -404,3 +404,31 @@ async def test_a_pipe_in_place_of_a_part_holds_nothing_up(target: Path) -> None:
     os.mkfifo(target.with_name("backup.tar.part.json"))
     await Host(CONTENT).download().save(target)
     assert target.read_bytes() == CONTENT
+
+
+async def test_progress_is_reported_from_the_start_to_the_whole(target: Path) -> None:
+    content = bytes(saving.PIECE * 3 + 17)
+    seen: list[tuple[int, int | None]] = []
+    await Host(content).download().save(target, progress=lambda received, size: seen.append((received, size)))
+    assert seen[0] == (0, len(content))
+    assert seen[-1] == (len(content), len(content))
+    assert len(seen) >= 4
+    assert seen == sorted(seen)
+
+
+async def test_what_an_earlier_try_left_is_counted(target: Path) -> None:
+    host = Host(CONTENT)
+    await broken_off(host, target)
+    seen: list[int] = []
+    await host.download().save(target, progress=lambda received, _: seen.append(received))
+    assert seen[0] > 0
+    assert seen[-1] == len(CONTENT)
+
+
+async def test_a_progress_that_fails_ends_the_download(target: Path) -> None:
+    def stop(received: int, size: int | None) -> None:
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        await Host(CONTENT).download().save(target, progress=stop)
+    assert not target.exists()

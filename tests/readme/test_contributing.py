@@ -49,6 +49,21 @@ def test_every_file_that_is_named_is_there() -> None:
     assert [name for name in sorted(named) if not any((place / name).exists() for place in places)] == []
 
 
+def test_a_change_begins_where_it_is_said_to() -> None:
+    rows = re.findall(
+        r"^\| ([^|]+) \| [^|]*`(mittwald_async/[\w./]+)`[^|]* \| (?:`(.+)`|–) \|$",
+        section("Where to change what"),
+        re.MULTILINE,
+    )
+    assert len(rows) >= 10
+    for wish, path, start in rows:
+        file = ROOT / path
+        file = file / "__init__.py" if file.is_dir() else file
+        assert file.exists(), path
+        text = file.read_text(encoding="utf-8")
+        assert not start or re.search(rf"^\s*{re.escape(start)}", text, re.MULTILINE), (wish, path, start)
+
+
 def test_the_commands_that_are_named_work() -> None:
     """Those that no other test runs: the others are the README's, or what `.ci/run` does."""
     names = run("benchmarks", "--help").stdout
