@@ -242,7 +242,7 @@ class Session:
             problem = _failed(error, request)
         except asyncio.CancelledError as error:
             _drop(response)
-            if unsent is not None and (not placed or watched.never_sent):
+            if unsent is not None and (not placed or watched.request is None or watched.never_sent):
                 unsent()
             if not self._deadlines.end(watched):
                 # Frames of the HTTP client, whose locals hold the request's body, do not travel along.
