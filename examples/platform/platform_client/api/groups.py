@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
+
+from mittwald_async.runtime.group_property import group_property
 
 if TYPE_CHECKING:
     from mittwald_async.runtime.operation import Sender
@@ -80,427 +81,427 @@ class Groups:
 
     sender: Sender
 
-    @cached_property
+    @group_property
     def admin(self) -> AdminGroup:
         """Operations of the tag `Admin`."""
         from .admin import AdminGroup
 
         return AdminGroup(self.sender)
 
-    @cached_property
+    @group_property
     def ai_providers(self) -> AiProvidersGroup:
         """Operations of the tag `AI Providers`."""
         from .ai_providers import AiProvidersGroup
 
         return AiProvidersGroup(self.sender)
 
-    @cached_property
+    @group_property
     def ai_translation(self) -> AiTranslationGroup:
         """Operations of the tag `AI Translation`."""
         from .ai_translation import AiTranslationGroup
 
         return AiTranslationGroup(self.sender)
 
-    @cached_property
+    @group_property
     def api_keys(self) -> ApiKeysGroup:
         """Operations of the tag `API Keys`."""
         from .api_keys import ApiKeysGroup
 
         return ApiKeysGroup(self.sender)
 
-    @cached_property
+    @group_property
     def app_accounts(self) -> AppAccountsGroup:
         """Operations of the tag `Application Accounts`."""
         from .app_accounts import AppAccountsGroup
 
         return AppAccountsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def approvals(self) -> ApprovalsGroup:
         """Operations of the tag `Approval`."""
         from .approvals import ApprovalsGroup
 
         return ApprovalsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def audit_logs(self) -> AuditLogsGroup:
         """Operations of the tag `Audit Logs`."""
         from .audit_logs import AuditLogsGroup
 
         return AuditLogsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def auth(self) -> AuthGroup:
         """Operations of the tag `Auth`."""
         from .auth import AuthGroup
 
         return AuthGroup(self.sender)
 
-    @cached_property
+    @group_property
     def avatar(self) -> AvatarGroup:
         """Operations of the tag `Avatar`."""
         from .avatar import AvatarGroup
 
         return AvatarGroup(self.sender)
 
-    @cached_property
+    @group_property
     def calendar(self) -> CalendarGroup:
         """Operations of the tag `Calendar`."""
         from .calendar import CalendarGroup
 
         return CalendarGroup(self.sender)
 
-    @cached_property
+    @group_property
     def calendar_admin(self) -> CalendarAdminGroup:
         """Operations of the tag `Calendar Admin`."""
         from .calendar_admin import CalendarAdminGroup
 
         return CalendarAdminGroup(self.sender)
 
-    @cached_property
+    @group_property
     def categories(self) -> CategoriesGroup:
         """Operations of the tag `Categories`."""
         from .categories import CategoriesGroup
 
         return CategoriesGroup(self.sender)
 
-    @cached_property
+    @group_property
     def chat(self) -> ChatGroup:
         """Operations of the tag `Chat`."""
         from .chat import ChatGroup
 
         return ChatGroup(self.sender)
 
-    @cached_property
+    @group_property
     def contacts(self) -> ContactsGroup:
         """Operations of the tag `Contacts`."""
         from .contacts import ContactsGroup
 
         return ContactsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def countries(self) -> CountriesGroup:
         """Operations of the tag `Countries (Public)`."""
         from .countries import CountriesGroup
 
         return CountriesGroup(self.sender)
 
-    @cached_property
+    @group_property
     def currencies(self) -> CurrenciesGroup:
         """Operations of the tag `currencies`."""
         from .currencies import CurrenciesGroup
 
         return CurrenciesGroup(self.sender)
 
-    @cached_property
+    @group_property
     def exchange(self) -> ExchangeGroup:
         """Operations of the tag `Export/Import`."""
         from .exchange import ExchangeGroup
 
         return ExchangeGroup(self.sender)
 
-    @cached_property
+    @group_property
     def features(self) -> FeaturesGroup:
         """Operations of the tag `Features`."""
         from .features import FeaturesGroup
 
         return FeaturesGroup(self.sender)
 
-    @cached_property
+    @group_property
     def feedback(self) -> FeedbackGroup:
         """Operations of the tag `Feedback`."""
         from .feedback import FeedbackGroup
 
         return FeedbackGroup(self.sender)
 
-    @cached_property
+    @group_property
     def files(self) -> FilesGroup:
         """Operations of the tag `Files`."""
         from .files import FilesGroup
 
         return FilesGroup(self.sender)
 
-    @cached_property
+    @group_property
     def geo(self) -> GeoGroup:
         """Operations of the tag `Geo-Location`."""
         from .geo import GeoGroup
 
         return GeoGroup(self.sender)
 
-    @cached_property
+    @group_property
     def group_members(self) -> GroupMembersGroup:
         """Operations of the tag `Group Members`."""
         from .group_members import GroupMembersGroup
 
         return GroupMembersGroup(self.sender)
 
-    @cached_property
+    @group_property
     def info_tags(self) -> InfoTagsGroup:
         """Operations of the tag `infotags`."""
         from .info_tags import InfoTagsGroup
 
         return InfoTagsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def invitations(self) -> InvitationsGroup:
         """Operations of the tag `Invitations`."""
         from .invitations import InvitationsGroup
 
         return InvitationsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def jobs(self) -> JobsGroup:
         """Operations of the tag `Jobs`."""
         from .jobs import JobsGroup
 
         return JobsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def languages(self) -> LanguagesGroup:
         """Operations of the tag `Languages (Public)`."""
         from .languages import LanguagesGroup
 
         return LanguagesGroup(self.sender)
 
-    @cached_property
+    @group_property
     def lifecycle(self) -> LifecycleGroup:
         """Operations of the tag `Lifecycle`."""
         from .lifecycle import LifecycleGroup
 
         return LifecycleGroup(self.sender)
 
-    @cached_property
+    @group_property
     def mcp(self) -> McpGroup:
         """Operations of the tag `MCP`."""
         from .mcp import McpGroup
 
         return McpGroup(self.sender)
 
-    @cached_property
+    @group_property
     def media(self) -> MediaGroup:
         """Operations of the tag `Media`."""
         from .media import MediaGroup
 
         return MediaGroup(self.sender)
 
-    @cached_property
+    @group_property
     def messaging(self) -> MessagingGroup:
         """Operations of the tag `Messaging`."""
         from .messaging import MessagingGroup
 
         return MessagingGroup(self.sender)
 
-    @cached_property
+    @group_property
     def permission_groups(self) -> PermissionGroupsGroup:
         """Operations of the tag `Groups`."""
         from .permission_groups import PermissionGroupsGroup
 
         return PermissionGroupsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def phone_codes(self) -> PhoneCodesGroup:
         """Operations of the tag `phone-codes`."""
         from .phone_codes import PhoneCodesGroup
 
         return PhoneCodesGroup(self.sender)
 
-    @cached_property
+    @group_property
     def phone_numbers(self) -> PhoneNumbersGroup:
         """Operations of the tag `Phone Validation (Public)`."""
         from .phone_numbers import PhoneNumbersGroup
 
         return PhoneNumbersGroup(self.sender)
 
-    @cached_property
+    @group_property
     def public(self) -> PublicGroup:
         """Operations of the tag `Public`."""
         from .public import PublicGroup
 
         return PublicGroup(self.sender)
 
-    @cached_property
+    @group_property
     def qr_codes(self) -> QrCodesGroup:
         """Operations of the tag `QR Codes`."""
         from .qr_codes import QrCodesGroup
 
         return QrCodesGroup(self.sender)
 
-    @cached_property
+    @group_property
     def realtime(self) -> RealtimeGroup:
         """Operations of the tag `Realtime`."""
         from .realtime import RealtimeGroup
 
         return RealtimeGroup(self.sender)
 
-    @cached_property
+    @group_property
     def realtime_events(self) -> RealtimeEventsGroup:
         """Operations of the tag `Realtime Events`."""
         from .realtime_events import RealtimeEventsGroup
 
         return RealtimeEventsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def resource_members(self) -> ResourceMembersGroup:
         """Operations of the tag `Resource Members`."""
         from .resource_members import ResourceMembersGroup
 
         return ResourceMembersGroup(self.sender)
 
-    @cached_property
+    @group_property
     def resource_move_requests(self) -> ResourceMoveRequestsGroup:
         """Operations of the tag `Resource Move Requests`."""
         from .resource_move_requests import ResourceMoveRequestsGroup
 
         return ResourceMoveRequestsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def resources(self) -> ResourcesGroup:
         """Operations of the tag `Resources`."""
         from .resources import ResourcesGroup
 
         return ResourcesGroup(self.sender)
 
-    @cached_property
+    @group_property
     def s3(self) -> S3Group:
         """Operations of the tag `S3`."""
         from .s3 import S3Group
 
         return S3Group(self.sender)
 
-    @cached_property
+    @group_property
     def search(self) -> SearchGroup:
         """Operations of the tag `Search`."""
         from .search import SearchGroup
 
         return SearchGroup(self.sender)
 
-    @cached_property
+    @group_property
     def security(self) -> SecurityGroup:
         """Operations of the tag `Security`."""
         from .security import SecurityGroup
 
         return SecurityGroup(self.sender)
 
-    @cached_property
+    @group_property
     def settings(self) -> SettingsGroup:
         """Operations of the tag `Settings`."""
         from .settings import SettingsGroup
 
         return SettingsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def space_members(self) -> SpaceMembersGroup:
         """Operations of the tag `Space Members`."""
         from .space_members import SpaceMembersGroup
 
         return SpaceMembersGroup(self.sender)
 
-    @cached_property
+    @group_property
     def spaces(self) -> SpacesGroup:
         """Operations of the tag `Spaces`."""
         from .spaces import SpacesGroup
 
         return SpacesGroup(self.sender)
 
-    @cached_property
+    @group_property
     def stats(self) -> StatsGroup:
         """Operations of the tag `Stats`."""
         from .stats import StatsGroup
 
         return StatsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def storage(self) -> StorageGroup:
         """Operations of the tag `Storage`."""
         from .storage import StorageGroup
 
         return StorageGroup(self.sender)
 
-    @cached_property
+    @group_property
     def system(self) -> SystemGroup:
         """Operations of the tag `System`."""
         from .system import SystemGroup
 
         return SystemGroup(self.sender)
 
-    @cached_property
+    @group_property
     def tags(self) -> TagsGroup:
         """Operations of the tag `Tags`."""
         from .tags import TagsGroup
 
         return TagsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def tenant_domains(self) -> TenantDomainsGroup:
         """Operations of the tag `Tenant Domains`."""
         from .tenant_domains import TenantDomainsGroup
 
         return TenantDomainsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def tenant_metrics(self) -> TenantMetricsGroup:
         """Operations of the tag `Tenant Metrics`."""
         from .tenant_metrics import TenantMetricsGroup
 
         return TenantMetricsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def tenant_rate_limits(self) -> TenantRateLimitsGroup:
         """Operations of the tag `Tenant Rate Limits`."""
         from .tenant_rate_limits import TenantRateLimitsGroup
 
         return TenantRateLimitsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def tenant_settings(self) -> TenantSettingsGroup:
         """Operations of the tag `Tenant Settings`."""
         from .tenant_settings import TenantSettingsGroup
 
         return TenantSettingsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def tenants(self) -> TenantsGroup:
         """Operations of the tag `Tenants`."""
         from .tenants import TenantsGroup
 
         return TenantsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def timezones(self) -> TimezonesGroup:
         """Operations of the tag `Timezones (Public)`."""
         from .timezones import TimezonesGroup
 
         return TimezonesGroup(self.sender)
 
-    @cached_property
+    @group_property
     def two_factor(self) -> TwoFactorGroup:
         """Operations of the tag `2FA`."""
         from .two_factor import TwoFactorGroup
 
         return TwoFactorGroup(self.sender)
 
-    @cached_property
+    @group_property
     def type_definitions(self) -> TypeDefinitionsGroup:
         """Operations of the tag `Type Definitions`."""
         from .type_definitions import TypeDefinitionsGroup
 
         return TypeDefinitionsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def user_groups(self) -> UserGroupsGroup:
         """Operations of the tag `User Groups`."""
         from .user_groups import UserGroupsGroup
 
         return UserGroupsGroup(self.sender)
 
-    @cached_property
+    @group_property
     def users(self) -> UsersGroup:
         """Operations of the tag `Users`."""
         from .users import UsersGroup
 
         return UsersGroup(self.sender)
 
-    @cached_property
+    @group_property
     def webhooks(self) -> WebhooksGroup:
         """Operations of the tag `Webhooks`."""
         from .webhooks import WebhooksGroup
