@@ -325,7 +325,7 @@ PROJECT_UPDATE_KEY: Operation[aihosting.Key] = Operation(
 
 
 class AiHostingGroup:
-    """Operations of the tag `AI hosting`; `mw.ai_hosting` is one."""
+    """Operations of the tag `AI hosting`: the attribute `ai_hosting` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -683,7 +683,7 @@ UNLINK_DATABASE: Operation[None] = Operation(
 
 
 class AppGroup:
-    """Operations of the tag `App`; `mw.app` is one."""
+    """Operations of the tag `App`: the attribute `app` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

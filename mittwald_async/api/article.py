@@ -63,7 +63,7 @@ LIST_ARTICLES: Operation[list[article.ReadableArticle]] = Operation(
 
 
 class ArticleGroup:
-    """Operations of the tag `Article`; `mw.article` is one."""
+    """Operations of the tag `Article`: the attribute `article` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -402,7 +402,7 @@ UPDATE_PROJECT_BACKUP_SCHEDULE: Operation[None] = Operation(
 
 
 class BackupGroup:
-    """Operations of the tag `Backup`; `mw.backup` is one."""
+    """Operations of the tag `Backup`: the attribute `backup` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -816,7 +816,7 @@ UPDATE_STACK: Operation[container.StackResponse] = Operation(
 
 
 class ContainerGroup:
-    """Operations of the tag `Container`; `mw.container` is one."""
+    """Operations of the tag `Container`: the attribute `container` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -717,7 +717,7 @@ TERMINATE_CONTRACT_ITEM: Operation[contract.TerminateContractItemResult] = Opera
 
 
 class ContractGroup:
-    """Operations of the tag `Contract`; `mw.contract` is one."""
+    """Operations of the tag `Contract`: the attribute `contract` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -374,7 +374,7 @@ UPDATE_MESSAGE: Operation[conversation.UpdateMessageResult] = Operation(
 
 
 class ConversationGroup:
-    """Operations of the tag `Conversation`; `mw.conversation` is one."""
+    """Operations of the tag `Conversation`: the attribute `conversation` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

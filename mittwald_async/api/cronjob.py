@@ -317,7 +317,7 @@ UPDATE_CRONJOB: Operation[None] = Operation(
 
 
 class CronjobGroup:
-    """Operations of the tag `Cronjob`; `mw.cronjob` is one."""
+    """Operations of the tag `Cronjob`: the attribute `cronjob` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -659,7 +659,7 @@ UPDATE_CUSTOMER_MEMBERSHIP: Operation[None] = Operation(
 
 
 class CustomerGroup:
-    """Operations of the tag `Customer`; `mw.customer` is one."""
+    """Operations of the tag `Customer`: the attribute `customer` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

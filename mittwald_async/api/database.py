@@ -583,7 +583,7 @@ UPDATE_MYSQL_USER: Operation[None] = Operation(
 
 
 class DatabaseGroup:
-    """Operations of the tag `Database`; `mw.database` is one."""
+    """Operations of the tag `Database`: the attribute `database` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

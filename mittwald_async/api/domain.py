@@ -1299,7 +1299,7 @@ UPDATE_DOMAIN_PROJECT_ID: Operation[None] = Operation(
 
 
 class DomainGroup:
-    """Operations of the tag `Domain`; `mw.domain` is one."""
+    """Operations of the tag `Domain`: the attribute `domain` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

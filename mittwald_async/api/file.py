@@ -238,7 +238,7 @@ GET_FILE_WITH_NAME: Operation[bytes] = Operation(
 
 
 class FileGroup:
-    """Operations of the tag `File`; `mw.file` is one."""
+    """Operations of the tag `File`: the attribute `file` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

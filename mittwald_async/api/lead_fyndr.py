@@ -436,7 +436,7 @@ UNLOCK_LEAD: Operation[leadfyndr.UnlockLeadResult] = Operation(
 
 
 class LeadFyndrGroup:
-    """Operations of the tag `LeadFyndr`; `mw.lead_fyndr` is one."""
+    """Operations of the tag `LeadFyndr`: the attribute `lead_fyndr` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -100,7 +100,7 @@ VALIDATE_LICENSE_KEY_FOR_PROJECT: Operation[license.ValidateLicenseKeyForProject
 
 
 class LicenseGroup:
-    """Operations of the tag `License`; `mw.license` is one."""
+    """Operations of the tag `License`: the attribute `license` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

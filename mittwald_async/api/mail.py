@@ -837,7 +837,7 @@ UPDATE_PROJECT_MAIL_SETTING: Operation[None] = Operation(
 
 
 class MailGroup:
-    """Operations of the tag `Mail`; `mw.mail` is one."""
+    """Operations of the tag `Mail`: the attribute `mail` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -1695,7 +1695,7 @@ EXTENSION_UPDATE_EXTENSION_PRICING: Operation[marketplace.ExtensionUpdateExtensi
 
 
 class MarketplaceGroup:
-    """Operations of the tag `Marketplace`; `mw.marketplace` is one."""
+    """Operations of the tag `Marketplace`: the attribute `marketplace` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

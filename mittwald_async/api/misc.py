@@ -134,7 +134,7 @@ VERIFICATION_VERIFY_COMPANY: Operation[misc.VerificationVerifyCompanyResult] = O
 
 
 class MiscGroup:
-    """Operations of the tag `Misc`; `mw.misc` is one."""
+    """Operations of the tag `Misc`: the attribute `misc` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

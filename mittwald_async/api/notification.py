@@ -198,7 +198,7 @@ NOTIFICATIONS_READ_NOTIFICATION: Operation[notification.NotificationsReadNotific
 
 
 class NotificationGroup:
-    """Operations of the tag `Notification`; `mw.notification` is one."""
+    """Operations of the tag `Notification`: the attribute `notification` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -99,7 +99,7 @@ SCHEDULE_STRACE: Operation[page_insights.ScheduleStraceResult] = Operation(
 
 
 class PageInsightsGroup:
-    """Operations of the tag `Page Insights`; `mw.page_insights` is one."""
+    """Operations of the tag `Page Insights`: the attribute `page_insights` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

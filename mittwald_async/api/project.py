@@ -900,7 +900,7 @@ UPDATE_SERVER: Operation[None] = Operation(
 
 
 class ProjectGroup:
-    """Operations of the tag `Project`; `mw.project` is one."""
+    """Operations of the tag `Project`: the attribute `project` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

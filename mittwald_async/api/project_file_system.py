@@ -104,7 +104,7 @@ LIST_FILES: Operation[project.FilesystemDirectoryListing] = Operation(
 
 
 class ProjectFileSystemGroup:
-    """Operations of the tag `Project File System`; `mw.project_file_system` is one."""
+    """Operations of the tag `Project File System`: the attribute `project_file_system` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -126,7 +126,7 @@ CREATE_RELOCATION: Operation[None] = Operation(
 
 
 class RelocationGroup:
-    """Operations of the tag `Relocation`; `mw.relocation` is one."""
+    """Operations of the tag `Relocation`: the attribute `relocation` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

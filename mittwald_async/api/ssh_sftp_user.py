@@ -233,7 +233,7 @@ SSH_USER_UPDATE_SSH_USER: Operation[None] = Operation(
 
 
 class SshSftpUserGroup:
-    """Operations of the tag `SSH/SFTP User`; `mw.ssh_sftp_user` is one."""
+    """Operations of the tag `SSH/SFTP User`: the attribute `ssh_sftp_user` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

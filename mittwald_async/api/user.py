@@ -1730,7 +1730,7 @@ VERIFY_REGISTRATION: Operation[dict[str, Any]] = Operation(
 
 
 class UserGroup:
-    """Operations of the tag `User`; `mw.user` is one."""
+    """Operations of the tag `User`: the attribute `user` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

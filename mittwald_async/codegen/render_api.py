@@ -194,7 +194,7 @@ class _Group:
         tag = self._operations[0].tag
         lines = [
             f"class {group_class(self._group)}:",
-            f'{INDENT}"""Operations of the tag `{in_docstring(tag)}`; `mw.{self._group}` is one."""',
+            f'{INDENT}"""Operations of the tag `{in_docstring(tag)}`: the attribute `{self._group}` of a client."""',
             "",
             f"{INDENT}def __init__(self, sender: {self._imports.name('Sender')}) -> None:",
             f"{INDENT * 2}self._sender = sender",

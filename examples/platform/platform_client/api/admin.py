@@ -802,7 +802,7 @@ VALIDATE_LOGS_CONFIG: Operation[admin.ValidateLogsConfigResultData | None] = Ope
 
 
 class AdminGroup:
-    """Operations of the tag `Admin`; `mw.admin` is one."""
+    """Operations of the tag `Admin`: the attribute `admin` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -192,7 +192,7 @@ UPDATE: Operation[ai_providers.UpdateResultData] = Operation(
 
 
 class AiProvidersGroup:
-    """Operations of the tag `AI Providers`; `mw.ai_providers` is one."""
+    """Operations of the tag `AI Providers`: the attribute `ai_providers` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -148,7 +148,7 @@ TRANSLATE_TEXT: Operation[ai_translation.TranslateTextResultData] = Operation(
 
 
 class AiTranslationGroup:
-    """Operations of the tag `AI Translation`; `mw.ai_translation` is one."""
+    """Operations of the tag `AI Translation`: the attribute `ai_translation` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -133,7 +133,7 @@ UPDATE: Operation[api_keys.UpdateResultData] = Operation(
 
 
 class ApiKeysGroup:
-    """Operations of the tag `API Keys`; `mw.api_keys` is one."""
+    """Operations of the tag `API Keys`: the attribute `api_keys` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -172,7 +172,7 @@ UPDATE: Operation[app_accounts.UpdateResultData] = Operation(
 
 
 class AppAccountsGroup:
-    """Operations of the tag `Application Accounts`; `mw.app_accounts` is one."""
+    """Operations of the tag `Application Accounts`: the attribute `app_accounts` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

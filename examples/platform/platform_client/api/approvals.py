@@ -189,7 +189,7 @@ UPDATE_TENANT_APPROVAL_SETTINGS: Operation[approvals.UpdateTenantApprovalSetting
 
 
 class ApprovalsGroup:
-    """Operations of the tag `Approval`; `mw.approvals` is one."""
+    """Operations of the tag `Approval`: the attribute `approvals` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -38,7 +38,7 @@ LIST: Operation[list_[audit_logs.ListResultData]] = Operation(
 
 
 class AuditLogsGroup:
-    """Operations of the tag `Audit Logs`; `mw.audit_logs` is one."""
+    """Operations of the tag `Audit Logs`: the attribute `audit_logs` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -701,7 +701,7 @@ VALIDATE_RESET_TOKEN: Operation[auth.ValidateResetTokenResult] = Operation(
 
 
 class AuthGroup:
-    """Operations of the tag `Auth`; `mw.auth` is one."""
+    """Operations of the tag `Auth`: the attribute `auth` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -84,7 +84,7 @@ UPDATE: Operation[avatar.UpdateResultData] = Operation(
 
 
 class AvatarGroup:
-    """Operations of the tag `Avatar`; `mw.avatar` is one."""
+    """Operations of the tag `Avatar`: the attribute `avatar` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -683,7 +683,7 @@ UPDATE_RECURRENCE_INSTANCE: Operation[calendar.UpdateRecurrenceInstanceResultDat
 
 
 class CalendarGroup:
-    """Operations of the tag `Calendar`; `mw.calendar` is one."""
+    """Operations of the tag `Calendar`: the attribute `calendar` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -150,7 +150,7 @@ UPDATE_POLICY: Operation[calendar_admin.UpdatePolicyResultData] = Operation(
 
 
 class CalendarAdminGroup:
-    """Operations of the tag `Calendar Admin`; `mw.calendar_admin` is one."""
+    """Operations of the tag `Calendar Admin`: the attribute `calendar_admin` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

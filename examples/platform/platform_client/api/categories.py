@@ -321,7 +321,7 @@ UPDATE_I18N: Operation[categories.UpdateI18nResultData] = Operation(
 
 
 class CategoriesGroup:
-    """Operations of the tag `Categories`; `mw.categories` is one."""
+    """Operations of the tag `Categories`: the attribute `categories` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

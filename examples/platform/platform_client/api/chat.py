@@ -200,7 +200,7 @@ SEND_TYPING: Operation[chat.SendTypingResultData] = Operation(
 
 
 class ChatGroup:
-    """Operations of the tag `Chat`; `mw.chat` is one."""
+    """Operations of the tag `Chat`: the attribute `chat` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

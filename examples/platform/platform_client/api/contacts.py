@@ -338,7 +338,7 @@ UPDATE: Operation[contacts.UpdateResultData] = Operation(
 
 
 class ContactsGroup:
-    """Operations of the tag `Contacts`; `mw.contacts` is one."""
+    """Operations of the tag `Contacts`: the attribute `contacts` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -69,7 +69,7 @@ LIST_REGIONS: Operation[countries.ListRegionsResultData] = Operation(
 
 
 class CountriesGroup:
-    """Operations of the tag `Countries (Public)`; `mw.countries` is one."""
+    """Operations of the tag `Countries (Public)`: the attribute `countries` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

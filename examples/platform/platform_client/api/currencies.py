@@ -64,7 +64,7 @@ LIST: Operation[list_[currencies.ListResultData]] = Operation(
 
 
 class CurrenciesGroup:
-    """Operations of the tag `currencies`; `mw.currencies` is one."""
+    """Operations of the tag `currencies`: the attribute `currencies` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

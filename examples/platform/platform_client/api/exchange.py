@@ -249,7 +249,7 @@ VALIDATE_IMPORT: Operation[exchange.ValidateImportResultData] = Operation(
 
 
 class ExchangeGroup:
-    """Operations of the tag `Export/Import`; `mw.exchange` is one."""
+    """Operations of the tag `Export/Import`: the attribute `exchange` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -113,7 +113,7 @@ UPDATE: Operation[features.UpdateResultData] = Operation(
 
 
 class FeaturesGroup:
-    """Operations of the tag `Features`; `mw.features` is one."""
+    """Operations of the tag `Features`: the attribute `features` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -245,7 +245,7 @@ REVIEW: Operation[feedback.ReviewResultData] = Operation(
 
 
 class FeedbackGroup:
-    """Operations of the tag `Feedback`; `mw.feedback` is one."""
+    """Operations of the tag `Feedback`: the attribute `feedback` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -243,7 +243,7 @@ UPLOAD: Operation[files.UploadResultData | None] = Operation(
 
 
 class FilesGroup:
-    """Operations of the tag `Files`; `mw.files` is one."""
+    """Operations of the tag `Files`: the attribute `files` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -185,7 +185,7 @@ UPDATE_CONFIG: Operation[geo.UpdateConfigResultData | None] = Operation(
 
 
 class GeoGroup:
-    """Operations of the tag `Geo-Location`; `mw.geo` is one."""
+    """Operations of the tag `Geo-Location`: the attribute `geo` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

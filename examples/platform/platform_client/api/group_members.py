@@ -71,7 +71,7 @@ LIST: Operation[list_[group_members.ListResultData]] = Operation(
 
 
 class GroupMembersGroup:
-    """Operations of the tag `Group Members`; `mw.group_members` is one."""
+    """Operations of the tag `Group Members`: the attribute `group_members` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -178,7 +178,7 @@ UPDATE: Operation[info_tags.UpdateResultData] = Operation(
 
 
 class InfoTagsGroup:
-    """Operations of the tag `infotags`; `mw.info_tags` is one."""
+    """Operations of the tag `infotags`: the attribute `info_tags` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

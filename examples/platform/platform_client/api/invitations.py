@@ -184,7 +184,7 @@ VALIDATE: Operation[invitations.ValidateResult] = Operation(
 
 
 class InvitationsGroup:
-    """Operations of the tag `Invitations`; `mw.invitations` is one."""
+    """Operations of the tag `Invitations`: the attribute `invitations` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

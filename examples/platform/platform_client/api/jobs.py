@@ -215,7 +215,7 @@ UPDATE_NOTIFICATIONS_SETTINGS: Operation[jobs.UpdateNotificationsSettingsResultD
 
 
 class JobsGroup:
-    """Operations of the tag `Jobs`; `mw.jobs` is one."""
+    """Operations of the tag `Jobs`: the attribute `jobs` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

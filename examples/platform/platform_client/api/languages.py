@@ -54,7 +54,7 @@ LIST: Operation[list_[languages.ListResultDataLanguage]] = Operation(
 
 
 class LanguagesGroup:
-    """Operations of the tag `Languages (Public)`; `mw.languages` is one."""
+    """Operations of the tag `Languages (Public)`: the attribute `languages` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -143,7 +143,7 @@ UPGRADE: Operation[lifecycle.UpgradeResultData] = Operation(
 
 
 class LifecycleGroup:
-    """Operations of the tag `Lifecycle`; `mw.lifecycle` is one."""
+    """Operations of the tag `Lifecycle`: the attribute `lifecycle` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

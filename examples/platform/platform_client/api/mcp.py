@@ -40,7 +40,7 @@ GET_SETUP: Operation[None] = Operation(
 
 
 class McpGroup:
-    """Operations of the tag `MCP`; `mw.mcp` is one."""
+    """Operations of the tag `MCP`: the attribute `mcp` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

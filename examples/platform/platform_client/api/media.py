@@ -353,7 +353,7 @@ UPLOAD: Operation[media.UploadResultData] = Operation(
 
 
 class MediaGroup:
-    """Operations of the tag `Media`; `mw.media` is one."""
+    """Operations of the tag `Media`: the attribute `media` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

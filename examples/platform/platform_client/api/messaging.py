@@ -338,7 +338,7 @@ SEND: Operation[messaging.SendResultData | None] = Operation(
 
 
 class MessagingGroup:
-    """Operations of the tag `Messaging`; `mw.messaging` is one."""
+    """Operations of the tag `Messaging`: the attribute `messaging` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

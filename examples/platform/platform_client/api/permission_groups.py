@@ -144,7 +144,7 @@ REPLACE: Operation[permission_groups.ReplaceResultData] = Operation(
 
 
 class PermissionGroupsGroup:
-    """Operations of the tag `Groups`; `mw.permission_groups` is one."""
+    """Operations of the tag `Groups`: the attribute `permission_groups` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -63,7 +63,7 @@ SEARCH: Operation[list_[phone_codes.SearchResultData]] = Operation(
 
 
 class PhoneCodesGroup:
-    """Operations of the tag `phone-codes`; `mw.phone_codes` is one."""
+    """Operations of the tag `phone-codes`: the attribute `phone_codes` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -146,7 +146,7 @@ VALIDATE: Operation[phone_numbers.ValidateResultData] = Operation(
 
 
 class PhoneNumbersGroup:
-    """Operations of the tag `Phone Validation (Public)`; `mw.phone_numbers` is one."""
+    """Operations of the tag `Phone Validation (Public)`: the attribute `phone_numbers` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -31,7 +31,7 @@ GET_QR: Operation[bytes] = Operation(
 
 
 class PublicGroup:
-    """Operations of the tag `Public`; `mw.public` is one."""
+    """Operations of the tag `Public`: the attribute `public` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -272,7 +272,7 @@ UPDATE: Operation[qr_codes.UpdateResultData] = Operation(
 
 
 class QrCodesGroup:
-    """Operations of the tag `QR Codes`; `mw.qr_codes` is one."""
+    """Operations of the tag `QR Codes`: the attribute `qr_codes` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -92,7 +92,7 @@ LIST_CHANNELS: Operation[list[realtime.ListChannelsResultData]] = Operation(
 
 
 class RealtimeGroup:
-    """Operations of the tag `Realtime`; `mw.realtime` is one."""
+    """Operations of the tag `Realtime`: the attribute `realtime` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

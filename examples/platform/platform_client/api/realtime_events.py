@@ -34,7 +34,7 @@ LIST_MISSED: Operation[list[realtime_events.ListMissedResultData]] = Operation(
 
 
 class RealtimeEventsGroup:
-    """Operations of the tag `Realtime Events`; `mw.realtime_events` is one."""
+    """Operations of the tag `Realtime Events`: the attribute `realtime_events` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -75,7 +75,7 @@ LIST: Operation[list_[resource_members.ListResultData]] = Operation(
 
 
 class ResourceMembersGroup:
-    """Operations of the tag `Resource Members`; `mw.resource_members` is one."""
+    """Operations of the tag `Resource Members`: the attribute `resource_members` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

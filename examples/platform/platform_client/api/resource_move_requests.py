@@ -128,7 +128,7 @@ REJECT: Operation[resource_move_requests.RejectResultData] = Operation(
 
 
 class ResourceMoveRequestsGroup:
-    """Operations of the tag `Resource Move Requests`; `mw.resource_move_requests` is one."""
+    """Operations of the tag `Resource Move Requests`: the attribute `resource_move_requests` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -442,7 +442,7 @@ UPDATE_PROMOTION: Operation[resources.UpdatePromotionResultData] = Operation(
 
 
 class ResourcesGroup:
-    """Operations of the tag `Resources`; `mw.resources` is one."""
+    """Operations of the tag `Resources`: the attribute `resources` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -306,7 +306,7 @@ UPDATE: Operation[s3.UpdateResultData] = Operation(
 
 
 class S3Group:
-    """Operations of the tag `S3`; `mw.s3` is one."""
+    """Operations of the tag `S3`: the attribute `s3` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -26,7 +26,7 @@ ALL: Operation[None] = Operation(
 
 
 class SearchGroup:
-    """Operations of the tag `Search`; `mw.search` is one."""
+    """Operations of the tag `Search`: the attribute `search` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

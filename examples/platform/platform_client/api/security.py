@@ -179,7 +179,7 @@ UPDATE_CONFIG: Operation[dict[str, Any] | None] = Operation(
 
 
 class SecurityGroup:
-    """Operations of the tag `Admin`; `mw.security` is one."""
+    """Operations of the tag `Admin`: the attribute `security` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

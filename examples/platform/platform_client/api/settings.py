@@ -25,7 +25,7 @@ GET: Operation[None] = Operation(
 
 
 class SettingsGroup:
-    """Operations of the tag `Settings`; `mw.settings` is one."""
+    """Operations of the tag `Settings`: the attribute `settings` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

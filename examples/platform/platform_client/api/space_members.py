@@ -74,7 +74,7 @@ LIST: Operation[list_[space_members.ListResultData]] = Operation(
 
 
 class SpaceMembersGroup:
-    """Operations of the tag `Space Members`; `mw.space_members` is one."""
+    """Operations of the tag `Space Members`: the attribute `space_members` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

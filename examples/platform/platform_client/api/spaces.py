@@ -395,7 +395,7 @@ UPDATE_PROMOTION: Operation[spaces.UpdatePromotionResultData] = Operation(
 
 
 class SpacesGroup:
-    """Operations of the tag `Spaces`; `mw.spaces` is one."""
+    """Operations of the tag `Spaces`: the attribute `spaces` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

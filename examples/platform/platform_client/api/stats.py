@@ -30,7 +30,7 @@ GET_COUNTS: Operation[stats.GetCountsResultData] = Operation(
 
 
 class StatsGroup:
-    """Operations of the tag `Stats`; `mw.stats` is one."""
+    """Operations of the tag `Stats`: the attribute `stats` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

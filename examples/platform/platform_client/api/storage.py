@@ -373,7 +373,7 @@ UPDATE_DISTRIBUTION_CONFIG: Operation[storage.UpdateDistributionConfigResultData
 
 
 class StorageGroup:
-    """Operations of the tag `Storage`; `mw.storage` is one."""
+    """Operations of the tag `Storage`: the attribute `storage` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

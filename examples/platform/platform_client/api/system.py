@@ -179,7 +179,7 @@ RUN_DISPATCHER: Operation[system.RunDispatcherResultData | None] = Operation(
 
 
 class SystemGroup:
-    """Operations of the tag `System`; `mw.system` is one."""
+    """Operations of the tag `System`: the attribute `system` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

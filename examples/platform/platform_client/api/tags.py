@@ -327,7 +327,7 @@ UPGRADE: Operation[tags.UpgradeResultData] = Operation(
 
 
 class TagsGroup:
-    """Operations of the tag `Tags`; `mw.tags` is one."""
+    """Operations of the tag `Tags`: the attribute `tags` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

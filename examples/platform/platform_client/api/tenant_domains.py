@@ -184,7 +184,7 @@ VERIFY: Operation[tenant_domains.VerifyResult] = Operation(
 
 
 class TenantDomainsGroup:
-    """Operations of the tag `Tenant Domains`; `mw.tenant_domains` is one."""
+    """Operations of the tag `Tenant Domains`: the attribute `tenant_domains` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -79,7 +79,7 @@ LIST_MONTHLY: Operation[list[tenant_metrics.ListMonthlyResultData]] = Operation(
 
 
 class TenantMetricsGroup:
-    """Operations of the tag `Tenant Metrics`; `mw.tenant_metrics` is one."""
+    """Operations of the tag `Tenant Metrics`: the attribute `tenant_metrics` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -149,7 +149,7 @@ UPDATE: Operation[tenant_rate_limits.UpdateResultData] = Operation(
 
 
 class TenantRateLimitsGroup:
-    """Operations of the tag `Tenant Rate Limits`; `mw.tenant_rate_limits` is one."""
+    """Operations of the tag `Tenant Rate Limits`: the attribute `tenant_rate_limits` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -122,7 +122,7 @@ UPDATE: Operation[tenant_settings.UpdateResultData] = Operation(
 
 
 class TenantSettingsGroup:
-    """Operations of the tag `Tenant Settings`; `mw.tenant_settings` is one."""
+    """Operations of the tag `Tenant Settings`: the attribute `tenant_settings` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -574,7 +574,7 @@ VERIFY_DOMAIN: Operation[tenants.VerifyDomainResult] = Operation(
 
 
 class TenantsGroup:
-    """Operations of the tag `Tenants`; `mw.tenants` is one."""
+    """Operations of the tag `Tenants`: the attribute `tenants` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

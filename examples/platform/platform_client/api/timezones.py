@@ -67,7 +67,7 @@ LIST_REGIONS: Operation[list_[str]] = Operation(
 
 
 class TimezonesGroup:
-    """Operations of the tag `Timezones (Public)`; `mw.timezones` is one."""
+    """Operations of the tag `Timezones (Public)`: the attribute `timezones` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -171,7 +171,7 @@ VERIFY: Operation[two_factor.VerifyResultData] = Operation(
 
 
 class TwoFactorGroup:
-    """Operations of the tag `2FA`; `mw.two_factor` is one."""
+    """Operations of the tag `2FA`: the attribute `two_factor` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

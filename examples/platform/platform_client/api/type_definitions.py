@@ -145,7 +145,7 @@ UPDATE: Operation[dict[str, Any]] = Operation(
 
 
 class TypeDefinitionsGroup:
-    """Operations of the tag `Type Definitions`; `mw.type_definitions` is one."""
+    """Operations of the tag `Type Definitions`: the attribute `type_definitions` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

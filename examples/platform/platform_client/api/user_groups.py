@@ -30,7 +30,7 @@ LIST_PERMISSIONS: Operation[list[str]] = Operation(
 
 
 class UserGroupsGroup:
-    """Operations of the tag `User Groups`; `mw.user_groups` is one."""
+    """Operations of the tag `User Groups`: the attribute `user_groups` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -147,7 +147,7 @@ UPDATE: Operation[users.UpdateResultData] = Operation(
 
 
 class UsersGroup:
-    """Operations of the tag `Users`; `mw.users` is one."""
+    """Operations of the tag `Users`: the attribute `users` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender

@@ -211,7 +211,7 @@ UPDATE_SUBSCRIPTION: Operation[webhooks.UpdateSubscriptionResultData] = Operatio
 
 
 class WebhooksGroup:
-    """Operations of the tag `Webhooks`; `mw.webhooks` is one."""
+    """Operations of the tag `Webhooks`: the attribute `webhooks` of a client."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
