@@ -186,3 +186,24 @@ def test_spans_and_moments_are_read_as_people_type_them() -> None:
         with pytest.raises(ConfigurationError):
             days(wrong)
     assert moment("2026-05-01T12:00+02:00").isoformat() == "2026-05-01T10:00:00+00:00"
+
+
+def test_a_rolling_sweep_says_what_it_could_not_keep_fresh(command: Command) -> None:
+    wanted = ("-r", "customer", "-r", "project", "-r", "cronjob")
+    code, out, err = command("sweep", *wanted, "--rolling", "--max-requests", "3", "--max-age", "3d")
+    assert code == 4
+    assert "never read so far; the next rolling sweeps ask for them first" in err
+    code, out, err = command("sweep", *wanted, "--rolling", "--max-requests", "500", "--max-age", "3d")
+    assert (code, err) == (0, "")
+    assert "lists known, the oldest reading" in out
+    edited("UPDATE list_reads SET verified_at = '2020-01-01T00:00:00.000+00:00' WHERE resource = 'cronjob'")
+    code, out, err = command("sweep", *wanted, "--rolling", "--max-requests", "3", "--max-age", "3d")
+    assert code == 4
+    assert "older than --max-age allows; about " in err
+    for arguments, complaint in (
+        (("--rolling",), "add --max-requests N or --max-age TIME"),
+        (("--max-age", "3d"), "add --rolling"),
+    ):
+        code, out, err = command("sweep", *wanted, *arguments)
+        assert code == 2
+        assert complaint in err
