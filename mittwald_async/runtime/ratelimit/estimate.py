@@ -187,8 +187,7 @@ class Estimate:
             return Turn(end, "window")
         shared = others.weight >= tuning.quiet_ratio and left > tuning.final_part * self.period
         gap = (tuning.shared_gap_factor if shared else 1.0) * slowed * left / spare
-        small = (self.limit or 0) <= tuning.small_limit and self.period <= tuning.short_window
-        if others.weight > 1 and small and (self.limit or 0) < tuning.few_in_a_window * (others.weight + 1):
+        if self.period <= tuning.short_window and (self.limit or 0) < tuning.scarce * (others.weight + 1):
             gap = max(gap, left * (others.weight + 1) / spare)  # Of so few, each takes no more than its part.
         if others.suspect and spare > tuning.suspicious_gap_above:
             # A company that spreads what is left shows itself before the last of these, most likely.
@@ -202,7 +201,8 @@ class Estimate:
         turn away whoever joins: the more, the further what remains has fallen below an even line. All clients see the
         same line, so their shares stay equal."""
         tuning = self._tuning
-        if self.period <= tuning.short_window or self.others.count < 2 or spare < 1:
+        many = self.period <= tuning.short_window and (self.limit or 0) > tuning.small_limit
+        if many or self.others.count < 2 or spare < 1:
             return 1.0
         below = max(1.0, left / self.period * (self.limit or 0) / spare)
         return min(below**tuning.line_steepness, self.others.count + 1)

@@ -62,6 +62,9 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     line_steepness: float = 2.5
     """Power of what is missing to an even line with which a crowd slows down: a hundred clients keep to a fifth of it. A
     higher one would halt them after a newcomer's burst, and the next would take the silence for an unused budget."""
+    scarce: float = 2.0
+    """Calls in a short window for each client below which nobody goes faster than an even share allows: before the first
+    answer is in, all would have gone."""
     final_part: float = 0.2
     """The last part of a window, in which the pace uses all that is left."""
     quiet_ratio: float = 0.25
