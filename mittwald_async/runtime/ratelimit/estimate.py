@@ -336,9 +336,7 @@ class Estimate:
             return
         else:
             self._same_or_risen(sent_at, now, reading.limit, remaining, reset)
-        if sent_at >= self._uncertain_at:
-            self.own += self._uncertain
-            self._uncertain = 0
+        self._settle_uncertain(sent_at)
         self._look_around(remaining, now, number)
         self.rate.saw(remaining, reset, now, self.limit or 0, self.period)
 
@@ -438,6 +436,14 @@ class Estimate:
         if probe:
             self.pause.probe_at = None
 
+    def _settle_uncertain(self, sent_at: float) -> None:
+        """The window counted those calls: an answer to a later one is in, or as many are gone as we made, and nobody else
+        is there who could have made them."""
+        gone = self._baseline - (self.floor or 0)
+        if sent_at >= self._uncertain_at or (not self.others.count and gone >= self.own + self._uncertain):
+            self.own += self._uncertain
+            self._uncertain = 0
+
     def _doubt(self, remaining: int, reset: float, now: float) -> None:
         """Whether a reset is so far away that one call should check it before all wait for it."""
         tuning, period = self._tuning, self.period
@@ -453,6 +459,7 @@ class Estimate:
             return
         self._uncertain += 1
         self._uncertain_at = now
+        self._settle_uncertain(-inf)
         if probe:
             self._headerless += 1
             if self._headerless >= self._tuning.headerless_openings:

@@ -62,7 +62,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     line_steepness: float = 2.5
     """Power of what is missing to an even line with which a crowd slows down: a hundred clients keep to a fifth of it. A
     higher one would halt them after a newcomer's burst, and the next would take the silence for an unused budget."""
-    scarce: float = 2.0
+    scarce: float = 5.0
     """Calls in a short window for each client below which nobody goes faster than an even share allows: before the first
     answer is in, all would have gone."""
     final_part: float = 0.2
