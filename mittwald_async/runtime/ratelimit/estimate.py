@@ -187,7 +187,7 @@ class Estimate:
             return Turn(end, "window")
         shared = others.weight >= tuning.quiet_ratio and left > tuning.final_part * self.period
         gap = (tuning.shared_gap_factor if shared else 1.0) * slowed * left / spare
-        if self.period <= tuning.short_window and (self.limit or 0) < tuning.scarce * (others.weight + 1):
+        if self.period <= tuning.short_window and (self.limit or 0) < tuning.few_in_a_window:
             gap = max(gap, left * (others.weight + 1) / spare)  # Of so few, each takes no more than its part.
         if others.suspect and spare > tuning.suspicious_gap_above:
             # A company that spreads what is left shows itself before the last of these, most likely.

@@ -62,9 +62,6 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     line_steepness: float = 2.5
     """Power of what is missing to an even line with which a crowd slows down: a hundred clients keep to a fifth of it. A
     higher one would halt them after a newcomer's burst, and the next would take the silence for an unused budget."""
-    scarce: float = 5.0
-    """Calls in a short window for each client below which nobody goes faster than an even share allows: before the first
-    answer is in, all would have gone."""
     final_part: float = 0.2
     """The last part of a window, in which the pace uses all that is left."""
     quiet_ratio: float = 0.25
@@ -111,7 +108,8 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     fresh_reset: float = 0.6
     """Part of the period that the reset must be then, or else it is such a bucket, whose burst windows use better."""
     few_in_a_window: int = 16
-    """Own calls in a short window of several clients below which windows cannot be shared evenly."""
+    """Own calls in a short window of several clients below which windows cannot be shared evenly. Where the whole limit is
+    smaller, nobody goes faster than an even share: before the first answer is in, all would have gone."""
     small_limit: int = 128
     """A limit up to which that is so with as many as eight clients."""
     poor_opening: float = 0.25
