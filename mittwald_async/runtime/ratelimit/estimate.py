@@ -12,7 +12,7 @@ other processes change behind our back. Two facts carry everything:
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
+from math import inf, pow
 from random import random as chance
 
 from ..operation import RateLimit
@@ -191,7 +191,7 @@ class Estimate:
             gap = max(gap, left * (others.weight + 1) / spare)  # Of so few, each takes no more than its part.
         if others.suspect and spare > tuning.suspicious_gap_above:
             # A company that spreads what is left shows itself before the last of these, most likely.
-            growth = 2 * (others.proof / tuning.alone_after_when_suspicious) ** 2
+            growth = tuning.suspicious_growth * (others.proof / tuning.alone_after_when_suspicious) ** 2
             gap = min(gap, max(tuning.suspicious_gap, growth * left / spare))
         at = self._due + gap
         return Turn(at, "pace", gap) if at < end else Turn(end, "window", gap)
@@ -199,13 +199,13 @@ class Estimate:
     def _slowed(self, left: float, spare: int) -> float:
         """How much further apart calls are in a crowd, which would otherwise spend a long window in its first minutes and
         turn away whoever joins: the more, the further what remains has fallen below an even line. All clients see the
-        same line, so their shares stay equal."""
+        same line, so their shares stay equal. In short windows of many calls nobody can join so late that it matters."""
         tuning = self._tuning
         many = self.period <= tuning.short_window and (self.limit or 0) > tuning.small_limit
         if many or self.others.count < 2 or spare < 1:
             return 1.0
         below = max(1.0, left / self.period * (self.limit or 0) / spare)
-        return min(below**tuning.line_steepness, self.others.count + 1)
+        return min(pow(below, tuning.line_steepness), self.others.count + 1)
 
     @property
     def _resets_say_little(self) -> bool:
