@@ -9,7 +9,7 @@ unless said otherwise.
 
 Where the rest goes. A lone client: to the last calls of a window, which it spreads so that newcomers get in, and to the
 call that opens each window alone. In company: to the calls that each leaves to the others at the end of a window, half to
-one per cent of it. 429s that remain are those of the first moments, when somebody still believes to be alone.
+one per cent of it, and where many share a long window one or two. 429s that remain are those of the first moments, when somebody still believes to be alone.
 
 A newcomer does not know whether others come at the same moment, so it begins with a part of what remains in flight and
 opens up with every answer. Where a window is a few thousand calls nobody notices; a job of 90 calls in a window of 100 takes

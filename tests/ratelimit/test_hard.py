@@ -65,13 +65,16 @@ def drive(
     tasks: int = 64,
     back: tuple[float, float] = (0.01, 0.01),
     policies: dict[int, Policy] | None = None,
+    later: float = 0.0,
 ) -> tuple[Counter[tuple[int, int]], list[float]]:
-    """Calls by client and status, from demand without end; and what calls of priority waited for."""
+    """Calls by client and status, from demand without end; and what calls of priority waited for. Each client begins
+    `later` seconds after the one before."""
     dice, seen, waits = random.Random(3), Counter[tuple[int, int]](), list[float]()
 
     async def client(number: int) -> None:
         loop = asyncio.get_running_loop()
         limiter, policy = Limiter(random=dice.random), (policies or {}).get(number, Policy())
+        await asyncio.sleep(number * later)
 
         async def task() -> None:
             while True:
@@ -128,6 +131,47 @@ def test_eight_clients_share_windows_of_fifty_calls() -> None:
     assert refused(seen) <= 0.01 * passed(seen)
     each = [seen[number, 200] for number in range(8)]
     assert min(each) >= 0.6 * sum(each) / 8
+
+
+def test_a_crowd_leaves_something_for_whoever_joins() -> None:
+    seen, _ = drive(Fixed(3000, 600.0), 1800.0, 8, tasks=2, later=37.0)
+    assert refused(seen) == 0
+    assert passed(seen) >= 0.99 * 3 * 3000
+    assert min(seen[number, 200] for number in range(8)) >= 0.8 * 3000 / 8 * 2
+
+
+def test_two_clients_share_windows_of_fifty_calls_evenly() -> None:
+    seen, _ = drive(Fixed(50, 1.0), 20.0, 2, later=0.01)
+    each = [seen[number, 200] for number in range(2)]
+    assert min(each) >= 0.8 * sum(each) / 2
+    assert refused(seen) <= 0.005 * passed(seen)
+
+
+def test_resets_rounded_to_nearest_do_not_make_a_lone_client_give_up_windows() -> None:
+    class Nearest(Fixed):
+        def __call__(self, now: float) -> Answer:
+            status, headers = super().__call__(now)
+            if headers:
+                left = self.period - (now - START) % self.period
+                headers["x-ratelimit-reset"] = str(math.floor(left + 0.5))
+            return status, headers
+
+    seen, _ = drive(Nearest(200, 2.0), 40.0)
+    assert passed(seen) >= 0.98 * 20 * 200
+    assert refused(seen) <= 3
+
+
+def test_headers_missing_on_a_tenth_of_the_answers_cost_a_lone_client_nothing() -> None:
+    dice = random.Random(5)
+
+    class Forgetful(Fixed):
+        def __call__(self, now: float) -> Answer:
+            status, headers = super().__call__(now)
+            return status, headers if dice.random() >= 0.1 else {}
+
+    seen, _ = drive(Forgetful(200, 2.0), 40.0)
+    assert passed(seen) >= 0.98 * 20 * 200
+    assert refused(seen) <= 2
 
 
 def test_live_calls_go_ahead_of_bulk_in_another_process() -> None:

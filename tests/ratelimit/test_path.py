@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+import pytest
 from multidict import CIMultiDict
 
 from mittwald_async.runtime import ratelimit
@@ -35,12 +36,15 @@ def traced(run: Callable[[], object]) -> list[tuple[str, str]]:
     return entered
 
 
-def test_a_warm_call_takes_six_calls_in_three_files() -> None:
+@pytest.mark.parametrize(("answers", "limit"), [(80, 200), (2, 3000), (2, 9_000_000)])
+def test_a_warm_call_takes_six_calls_in_three_files(answers: int, limit: int) -> None:
+    """Warm is who knows to be alone, or has seen two answers of a budget of which plenty is left."""
+
     async def main() -> list[tuple[str, str]]:
         limiter = Limiter()
-        for used in range(80):
-            await call(limiter, told=headers(3000 - used, 600, 3000))
-        told = CIMultiDict(headers(2920, 600, 3000))
+        for used in range(answers):
+            await call(limiter, told=headers(limit - 1 - used, 600, limit))
+        told = CIMultiDict(headers(limit - 1 - answers, 600, limit))
 
         def warm() -> None:
             slot = limiter.try_acquire("r")

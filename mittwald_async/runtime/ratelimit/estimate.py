@@ -12,7 +12,7 @@ other processes change behind our back. Two facts carry everything:
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
+from math import inf, pow
 from random import random as chance
 
 from ..operation import RateLimit
@@ -187,12 +187,11 @@ class Estimate:
             return Turn(end, "window")
         shared = others.weight >= tuning.quiet_ratio and left > tuning.final_part * self.period
         gap = (tuning.shared_gap_factor if shared else 1.0) * slowed * left / spare
-        small = (self.limit or 0) <= tuning.small_limit and self.period <= tuning.short_window
-        if others.weight > 1 and small and (self.limit or 0) < tuning.few_in_a_window * (others.weight + 1):
+        if self.period <= tuning.short_window and (self.limit or 0) < tuning.few_in_a_window:
             gap = max(gap, left * (others.weight + 1) / spare)  # Of so few, each takes no more than its part.
         if others.suspect and spare > tuning.suspicious_gap_above:
             # A company that spreads what is left shows itself before the last of these, most likely.
-            growth = 2 * (others.proof / tuning.alone_after_when_suspicious) ** 2
+            growth = tuning.suspicious_growth * (others.proof / tuning.alone_after_when_suspicious) ** 2
             gap = min(gap, max(tuning.suspicious_gap, growth * left / spare))
         at = self._due + gap
         return Turn(at, "pace", gap) if at < end else Turn(end, "window", gap)
@@ -200,12 +199,13 @@ class Estimate:
     def _slowed(self, left: float, spare: int) -> float:
         """How much further apart calls are in a crowd, which would otherwise spend a long window in its first minutes and
         turn away whoever joins: the more, the further what remains has fallen below an even line. All clients see the
-        same line, so their shares stay equal."""
+        same line, so their shares stay equal. In short windows of many calls nobody can join so late that it matters."""
         tuning = self._tuning
-        if self.period <= tuning.short_window or self.others.count < 2 or spare < 1:
+        many = self.period <= tuning.short_window and (self.limit or 0) > tuning.small_limit
+        if many or self.others.count < 2 or spare < 1:
             return 1.0
         below = max(1.0, left / self.period * (self.limit or 0) / spare)
-        return min(below**tuning.line_steepness, self.others.count + 1)
+        return min(pow(below, tuning.line_steepness), self.others.count + 1)
 
     @property
     def _resets_say_little(self) -> bool:
@@ -336,9 +336,7 @@ class Estimate:
             return
         else:
             self._same_or_risen(sent_at, now, reading.limit, remaining, reset)
-        if sent_at >= self._uncertain_at:
-            self.own += self._uncertain
-            self._uncertain = 0
+        self._settle_uncertain(sent_at)
         self._look_around(remaining, now, number)
         self.rate.saw(remaining, reset, now, self.limit or 0, self.period)
 
@@ -438,6 +436,14 @@ class Estimate:
         if probe:
             self.pause.probe_at = None
 
+    def _settle_uncertain(self, sent_at: float) -> None:
+        """The window counted those calls: an answer to a later one is in, or as many are gone as we made, and nobody else
+        is there who could have made them."""
+        gone = self._baseline - (self.floor or 0)
+        if sent_at >= self._uncertain_at or (not self.others.count and gone >= self.own + self._uncertain):
+            self.own += self._uncertain
+            self._uncertain = 0
+
     def _doubt(self, remaining: int, reset: float, now: float) -> None:
         """Whether a reset is so far away that one call should check it before all wait for it."""
         tuning, period = self._tuning, self.period
@@ -453,6 +459,7 @@ class Estimate:
             return
         self._uncertain += 1
         self._uncertain_at = now
+        self._settle_uncertain(-inf)
         if probe:
             self._headerless += 1
             if self._headerless >= self._tuning.headerless_openings:

@@ -98,11 +98,11 @@ class RateControl:
         if self._begun == -inf or period > tuning.short_window:
             self._restart(now)
             return
+        self._used += used
+        self._answers += own
         if lasted < tuning.whole_window * period:
             return
         self._windows += 1
-        self._used += used
-        self._answers += own
         calls, seconds = self._answers, now - self._begun
         few = limit <= tuning.small_limit and self._used > calls and calls < tuning.few_in_a_window * self._windows
         allowed = limit * seconds / period
@@ -111,7 +111,8 @@ class RateControl:
             return
         self._tried -= self._windows
         alone = calls >= tuning.surely_alone * self._used
-        wasted = alone and large and self._used < tuning.good_use * allowed
+        # A refusal costs the rest of its window once, while the end of windows is being learned.
+        wasted = alone and large and not self._refused and self._used < tuning.good_use * allowed
         eager = self._waited >= tuning.eager_part * calls
         if eager and (few or wasted) and self._tried <= 0:
             share = min(1.0, max(calls / max(1, self._used), 1 / tuning.most_clients))

@@ -39,6 +39,9 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     suspicious_gap: float = 0.25
     """Seconds between the first calls of a client that finds few calls left in a window begun by others, at least; they
     grow to what would be an even gap of all clients."""
+    suspicious_growth: float = 2.0
+    """Times the even gap of all clients that the last of these gaps reaches: four of those pass in all, in which a company
+    that spreads what is left shows itself; the first few calls wait for none of it."""
     suspicious_gap_above: int = 64
     """Remaining calls below which they are spread over the whole window instead."""
 
@@ -75,7 +78,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     quiet_seconds: float = 2.0
     """Seconds of the same: a person between two clicks is not gone sooner."""
     hiding: int = 4
-    """Own calls in flight that hide so much of others that it is worth counting exactly."""
+    """Own calls in flight from which on a remainder is marked to count others exactly: fewer hide too little to matter."""
     least_tail: float = 0.005
     """Part of the limit that is left to others at the end of a window, where each sees the others late."""
     most_tail: float = 0.07
@@ -108,7 +111,8 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     fresh_reset: float = 0.6
     """Part of the period that the reset must be then, or else it is such a bucket, whose burst windows use better."""
     few_in_a_window: int = 16
-    """Own calls in a short window of several clients below which windows cannot be shared evenly."""
+    """Own calls in a short window of several clients below which windows cannot be shared evenly. Where the whole limit is
+    smaller, nobody goes faster than an even share: before the first answer is in, all would have gone."""
     small_limit: int = 128
     """A limit up to which that is so with as many as eight clients."""
     poor_opening: float = 0.25
