@@ -1,0 +1,182 @@
+"""A pytest run that judges tests: the collected tests run against one mutant after the other.
+
+The parent process imports and collects once. Each run happens in a fork of it, in which the code of the mutated functions
+is replaced in place; no file is written, and a mutant costs no import. A first run without a mutant notes how long each
+test takes and which lines it passes, so that a mutant meets only tests that reach it, the fastest first.
+"""
+
+from __future__ import annotations
+
+import ast
+import gc
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Literal
+
+import coverage
+import pytest
+
+from .mutants import Mutant
+
+Verdict = Literal["killed", "timeout", "survived", "unreached"]
+
+
+@dataclass
+class Baseline:
+    """What the run without a mutant tells."""
+
+    seconds: dict[int, float] = field(default_factory=dict[int, float])
+    """By number of the test."""
+    reached: dict[str, dict[int, list[int]]] = field(default_factory=dict[str, dict[int, list[int]]])
+    """Numbers of the tests that pass a line, by file and line."""
+
+
+class Judge:
+    """The plugin. `results` has a verdict for each mutant."""
+
+    def __init__(self, mutants: Sequence[Mutant], budget: float) -> None:
+        self.mutants = mutants
+        self.budget = budget
+        self.results: list[tuple[Mutant, Verdict]] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        session.config.pluginmanager.unregister(name="terminalreporter")  # a dot for each test of each mutant says nothing
+        baseline = self._baseline(session)
+        for number, mutant in enumerate(self.mutants, 1):
+            verdict = self._judge(session, mutant, baseline)
+            self.results.append((mutant, verdict))
+            mark = "" if verdict == "killed" else f" {verdict}: {mutant.file.name}:{mutant.lines[0]} {mutant.text}"
+            print(f"{number}/{len(self.mutants)}{mark}", file=sys.stderr, flush=True)
+        return True
+
+    def _baseline(self, session: pytest.Session) -> Baseline:
+        files = sorted({str(mutant.file) for mutant in self.mutants})
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder, "baseline.json")
+            code = _in_fork(lambda: _measure(session, files, out), timeout=900.0)
+            if code != 0:
+                raise pytest.UsageError("the tests must pass before they can judge: run them without mutants first")
+            seconds, reached = json.loads(out.read_text())
+        return Baseline(
+            {int(test): spent for test, spent in seconds.items()},
+            {file: {int(line): tests for line, tests in lines.items()} for file, lines in reached.items()},
+        )
+
+    def _judge(self, session: pytest.Session, mutant: Mutant, baseline: Baseline) -> Verdict:
+        lines = baseline.reached.get(str(mutant.file), {})
+        tests = {test for line in mutant.lines for test in lines.get(line, ())}
+        chosen: list[int] = []
+        spent = 0.0
+        for test in sorted(tests, key=baseline.seconds.__getitem__):
+            spent += baseline.seconds[test]
+            if chosen and spent > self.budget:
+                break
+            chosen.append(test)
+        if not chosen:
+            return "unreached"
+
+        def run() -> int:
+            _put_in(mutant)
+            return _run(session, chosen)
+
+        code = _in_fork(run, timeout=20.0 + 8.0 * min(spent, self.budget))
+        return "timeout" if code is None else "survived" if code == 0 else "killed"
+
+
+def _measure(session: pytest.Session, files: list[str], out: Path) -> int:
+    seconds: dict[int, float] = {}
+    recorder = coverage.Coverage(data_file=None, include=files, config_file=False)
+    recorder.start()
+    for number in range(len(session.items)):
+        recorder.switch_context(str(number))
+        began = time.perf_counter()
+        if _run(session, [number]):
+            sys.stderr.write(f"fails without a mutant: {session.items[number].nodeid}\n")
+            return 1
+        seconds[number] = time.perf_counter() - began
+    recorder.stop()
+    data = recorder.get_data()
+    reached: dict[str, dict[int, list[int]]] = {}
+    for file in data.measured_files():
+        contexts = data.contexts_by_lineno(file)
+        reached[file] = {line: [int(name) for name in names if name] for line, names in contexts.items()}
+    out.write_text(json.dumps([seconds, reached]))
+    return 0
+
+
+def _run(session: pytest.Session, numbers: Iterable[int]) -> int:
+    """Run tests up to the first that fails."""
+    chosen = [session.items[number] for number in numbers]
+    for item, following in zip(chosen, [*chosen[1:], None], strict=True):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.testsfailed:
+            return 1
+    return 0
+
+
+def _in_fork(run: object, timeout: float) -> int | None:
+    """Run a function in a fork; its result, or `None` when it takes longer than `timeout` seconds."""
+    assert callable(run)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        code = 70
+        try:
+            os.setsid()
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, 1)
+            result = run()
+            code = int(result)
+        except BaseException as error:  # a fork must never return into the parent's loop
+            sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        finally:
+            os._exit(code)
+    until = time.monotonic() + timeout
+    while time.monotonic() < until:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.005)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+def _put_in(mutant: Mutant) -> None:
+    """Replace the code of the mutated function, and of all functions inside it that exist already."""
+    name = str(mutant.file)
+    before = _codes(compile(ast.parse(mutant.file.read_text()), name, "exec"))
+    after = _codes(compile(mutant.code(), name, "exec"))
+    changed = {place: code for place, code in after.items() if before.get(place) != code}
+    assert changed, mutant
+    replaced = 0
+    for function in gc.get_objects():
+        if isinstance(function, FunctionType) and function.__code__.co_filename == name:
+            code = changed.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
+            if code is not None:
+                function.__code__ = code
+                replaced += 1
+    assert replaced, mutant
+
+
+def _codes(module: CodeType) -> dict[tuple[str, int], CodeType]:
+    """All code objects below a module's, by qualified name and first line."""
+    found: dict[tuple[str, int], CodeType] = {}
+    waiting = [module]
+    while waiting:
+        code = waiting.pop()
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                found[constant.co_qualname, constant.co_firstlineno] = constant
+                waiting.append(constant)
+    return found
