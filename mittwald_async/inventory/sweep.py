@@ -29,7 +29,7 @@ from .rows import Failure, Row
 
 if TYPE_CHECKING:
     from ..client import Mittwald
-    from ..runtime.transport.middleware import CallNext, Request
+    from ..runtime.middleware import CallNext, Request
 
 CONCURRENCY = 32
 """Lists under way at once. Enough to spend a budget of 3000 per 600 s many times over at 50 ms a request."""

@@ -22,8 +22,8 @@ from mittwald_async.errors import (
     ResponseBrokenError,
 )
 from mittwald_async.runtime.clock import SystemClock
+from mittwald_async.runtime.middleware import CallNext, RawResponse, Request
 from mittwald_async.runtime.operation import Body, Parameter, Result
-from mittwald_async.runtime.transport.middleware import CallNext, RawResponse, Request
 from mittwald_async.runtime.transport.pipeline import Pipeline
 from mittwald_async.waiting import Waiters
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from mittwald_async.errors import RateLimitError, RedirectError
-from mittwald_async.runtime.transport.middleware import CallNext, RawResponse, Request
+from mittwald_async.runtime.middleware import CallNext, RawResponse, Request
 
 from .tools import CREATE_PROJECT, GET_PROJECT, TOKEN, Seen, idle_only, reply, serving, talking
 

@@ -21,8 +21,8 @@ from mittwald_async.errors import (
     RefusedError,
     StatusError,
 )
+from mittwald_async.runtime.middleware import CallNext, RawResponse, Request
 from mittwald_async.runtime.operation import Body, Operation, Parameter, Result
-from mittwald_async.runtime.transport.middleware import CallNext, RawResponse, Request
 from mittwald_async.runtime.transport.proxies import excepted
 from mittwald_async.runtime.transport.session import Session
 

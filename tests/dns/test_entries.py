@@ -17,7 +17,7 @@ from mittwald_async.emulator import Emulator
 from mittwald_async.errors import ConflictError, InvalidArgumentError, NotFoundError, StatusError
 from mittwald_async.models import dns
 from mittwald_async.runtime.concurrency import gather_bounded
-from mittwald_async.runtime.transport.middleware import CallNext, RawResponse, Request
+from mittwald_async.runtime.middleware import CallNext, RawResponse, Request
 
 
 class FastClock:

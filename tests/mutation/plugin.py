@@ -49,7 +49,9 @@ class Judge:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        session.config.pluginmanager.unregister(name="terminalreporter")  # a dot for each test of each mutant says nothing
+        session.config.pluginmanager.unregister(
+            name="terminalreporter"
+        )  # a dot for each test of each mutant says nothing
         baseline = self._baseline(session)
         for number, mutant in enumerate(self.mutants, 1):
             verdict = self._judge(session, mutant, baseline)

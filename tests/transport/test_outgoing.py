@@ -11,7 +11,7 @@ from multidict import CIMultiDict
 from mittwald_async import Mittwald
 from mittwald_async.credentials import PasswordLogin
 from mittwald_async.runtime.credentials import ClientCredentials
-from mittwald_async.runtime.transport.middleware import RawResponse
+from mittwald_async.runtime.middleware import RawResponse
 from mittwald_async.runtime.transport.session import Session, WireRequest
 from tests.client.tools import GET_PROJECT, Seen, reply, serving, talking
 
