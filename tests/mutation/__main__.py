@@ -30,14 +30,18 @@ class Room(NamedTuple):
     tests: tuple[str, ...]
 
 
+CALLS = tuple(
+    f"tests/client/test_{name}.py"
+    for name in ("bodies", "consistency", "errors", "hostile", "redirects", "retries", "seams", "secrets")
+)
 INVENTORY = tuple(f"tests/inventory/test_{name}.py" for name in ("lists", "plan", "run", "store", "sweep", "frontier"))
 
 ROOMS = {
     "retry": Room(
         ("runtime/transport/retry_decision.py", "runtime/transport/retry.py", "runtime/transport/follow_up.py"),
-        ("tests/transport", "tests/client"),
+        (*CALLS, "tests/transport/test_retry.py"),
     ),
-    "redirects": Room(("runtime/transport/redirects.py",), ("tests/client",)),
+    "redirects": Room(("runtime/transport/redirects.py",), CALLS),
     "limiter": Room(("runtime/ratelimit",), ("tests/ratelimit",)),
     "paging": Room(("runtime/paging", "runtime/lists.py"), ("tests/paging", "tests/client/test_profile.py")),
     "codec": Room(("runtime/codec/tolerant.py",), ("tests/codec",)),

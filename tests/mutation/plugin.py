@@ -15,7 +15,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FunctionType
@@ -46,6 +47,8 @@ class Judge:
         self.mutants = mutants
         self.budget = budget
         self.results: list[tuple[Mutant, Verdict]] = []
+        self.killers: Counter[tuple[Path, int]] = Counter()
+        """How many mutants of a file a test has killed so far: such tests go first."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -78,7 +81,7 @@ class Judge:
         tests = {test for line in mutant.lines for test in lines.get(line, ())}
         chosen: list[int] = []
         spent = 0.0
-        for test in sorted(tests, key=baseline.seconds.__getitem__):
+        for test in sorted(tests, key=lambda test: (-self.killers[mutant.file, test], baseline.seconds[test])):
             spent += baseline.seconds[test]
             if chosen and spent > self.budget:
                 break
@@ -86,11 +89,19 @@ class Judge:
         if not chosen:
             return "unreached"
 
-        def run() -> int:
-            _put_in(mutant)
-            return _run(session, chosen)
+        with tempfile.TemporaryDirectory() as folder:
+            killer = Path(folder, "killer")
 
-        code = _in_fork(run, timeout=20.0 + 8.0 * min(spent, self.budget))
+            def run() -> int:
+                _put_in(mutant)
+                failed = _run(session, chosen)
+                if failed is not None:
+                    killer.write_text(str(failed))
+                return 0 if failed is None else 1
+
+            code = _in_fork(run, timeout=10.0 + 4.0 * min(spent, self.budget))
+            if killer.exists():
+                self.killers[mutant.file, int(killer.read_text())] += 1
         return "timeout" if code is None else "survived" if code == 0 else "killed"
 
 
@@ -101,7 +112,7 @@ def _measure(session: pytest.Session, files: list[str], out: Path) -> int:
     for number in range(len(session.items)):
         recorder.switch_context(str(number))
         began = time.perf_counter()
-        if _run(session, [number]):
+        if _run(session, [number]) is not None:
             sys.stderr.write(f"fails without a mutant: {session.items[number].nodeid}\n")
             return 1
         seconds[number] = time.perf_counter() - began
@@ -115,19 +126,18 @@ def _measure(session: pytest.Session, files: list[str], out: Path) -> int:
     return 0
 
 
-def _run(session: pytest.Session, numbers: Iterable[int]) -> int:
-    """Run tests up to the first that fails."""
+def _run(session: pytest.Session, numbers: Sequence[int]) -> int | None:
+    """Run tests up to the first that fails, and give its number."""
     chosen = [session.items[number] for number in numbers]
-    for item, following in zip(chosen, [*chosen[1:], None], strict=True):
+    for number, item, following in zip(numbers, chosen, [*chosen[1:], None], strict=True):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
-            return 1
-    return 0
+            return number
+    return None
 
 
-def _in_fork(run: object, timeout: float) -> int | None:
+def _in_fork(run: Callable[[], int], timeout: float) -> int | None:
     """Run a function in a fork; its result, or `None` when it takes longer than `timeout` seconds."""
-    assert callable(run)
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
@@ -137,8 +147,7 @@ def _in_fork(run: object, timeout: float) -> int | None:
             os.setsid()
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, 1)
-            result = run()
-            code = int(result)
+            code = run()
         except BaseException as error:  # a fork must never return into the parent's loop
             sys.stderr.write(f"{type(error).__name__}: {error}\n")
         finally:
