@@ -27,7 +27,7 @@ from mittwald_async.runtime.operation import Body, Parameter, Result
 from mittwald_async.runtime.transport.pipeline import Pipeline
 from mittwald_async.waiting import Waiters
 
-from .tools import GET_PROJECT, TOKEN, Clock, Seen, idle_only, reply, serving, shared, talking
+from ..support.scripted_server import GET_PROJECT, TOKEN, Clock, Seen, idle_only, reply, serving, shared, talking
 
 pytestmark = pytest.mark.usefixtures("both_ways")
 

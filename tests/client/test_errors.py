@@ -22,7 +22,7 @@ from mittwald_async.profile import PROFILE
 from mittwald_async.runtime.transport.bodies import ERROR_BODY_LIMIT
 from mittwald_async.runtime.transport.responses import masked, status_error
 
-from .tools import CREATE_PROJECT, GET_PROJECT, LIST_PROJECTS, idle_only, reply, talking
+from ..support.scripted_server import CREATE_PROJECT, GET_PROJECT, LIST_PROJECTS, idle_only, reply, talking
 
 pytestmark = pytest.mark.usefixtures("both_ways")
 

@@ -11,7 +11,7 @@ import pytest
 from mittwald_async.errors import RateLimitError, RedirectError
 from mittwald_async.runtime.middleware import CallNext, RawResponse, Request
 
-from .tools import CREATE_PROJECT, GET_PROJECT, TOKEN, Seen, idle_only, reply, serving, talking
+from ..support.scripted_server import CREATE_PROJECT, GET_PROJECT, TOKEN, Seen, idle_only, reply, serving, talking
 
 pytestmark = pytest.mark.usefixtures("both_ways")
 

@@ -21,7 +21,7 @@ from mittwald_async.runtime.events import (
 )
 from mittwald_async.runtime.middleware import CallNext, RawResponse, Request
 
-from .tools import CREATE_PROJECT, GET_PROJECT, LIST_PROJECTS, TOKEN, reply, serving, talking
+from ..support.scripted_server import CREATE_PROJECT, GET_PROJECT, LIST_PROJECTS, TOKEN, reply, serving, talking
 
 pytestmark = pytest.mark.usefixtures("both_ways")
 

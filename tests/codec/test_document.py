@@ -18,7 +18,7 @@ import pytest
 from mittwald_async import codec
 from mittwald_async.runtime.structs import Model
 
-from .making import same
+from ..support.json_samples import same
 
 PREFIX = "de.mittwald.v1."
 STRANGE: dict[str, Any] = {"aVariantOfTomorrow": {"deep": [1, None]}}

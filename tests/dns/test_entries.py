@@ -277,7 +277,15 @@ class TestOthersWhoWrite:
         async with account() as (emulator, mw, domain):
             programs = [
                 await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "tests.dns.adder", emulator.url, emulator.token, str(n), "50", domain, kind
+                    sys.executable,
+                    "-m",
+                    "tests.support.dns_process",
+                    emulator.url,
+                    emulator.token,
+                    str(n),
+                    "50",
+                    domain,
+                    kind,
                 )
                 for n in range(4)
             ]

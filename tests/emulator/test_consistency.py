@@ -9,7 +9,7 @@ import pytest
 
 from mittwald_async.emulator.behaviours.consistency import Events, Visibility
 
-from .talk import Heard, Talk
+from ..support.emulator_requests import Heard, Talk
 
 
 def lagging(lag: float = 1.0, **options: float) -> Talk:

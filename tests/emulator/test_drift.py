@@ -9,7 +9,7 @@ import msgspec
 from mittwald_async.emulator.behaviours.drift import FIELD, WORD, Drift
 from mittwald_async.emulator.options import Options
 
-from .talk import Talk
+from ..support.emulator_requests import Talk
 
 
 def changed(data: Any, seed: int = 0) -> Any:

@@ -19,8 +19,8 @@ from mittwald_async.emulator.identity import Identity, Login
 from mittwald_async.emulator.options import OptionsByName
 from mittwald_async.emulator.replies import ContentReply, EmptyReply, Fail, Issue, Reply, ValueReply
 
-from .inputs import request_for
-from .talk import CALM, Heard, Talk
+from ..support.emulator_requests import CALM, Heard, Talk
+from ..support.valid_requests import request_for
 
 CALLS = (
     ("GET", "/v2/projects?limit=3", None),

@@ -17,7 +17,7 @@ from mittwald_async.emulator import Emulator, Fault, OptionError, Options
 from mittwald_async.emulator.faults import matches, parsed
 from mittwald_async.operations import OPERATIONS
 
-from .talk import CALM, Talk
+from ..support.emulator_requests import CALM, Talk
 
 
 @asynccontextmanager

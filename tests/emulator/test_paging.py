@@ -11,7 +11,7 @@ from mittwald_async.emulator.options import Options
 from mittwald_async.emulator.replies import Fail, ListReply
 from mittwald_async.operations import OPERATIONS
 
-from .talk import Talk
+from ..support.emulator_requests import Talk
 
 
 def page_headers(headers: dict[str, str]) -> dict[str, str]:

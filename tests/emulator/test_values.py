@@ -30,7 +30,7 @@ from mittwald_async.emulator.validate import Checker, check
 from mittwald_async.runtime.operation import Body, Operation, Parameter
 from mittwald_async.runtime.structs import UNSET, Constraints
 
-from .inputs import multipart
+from ..support.valid_requests import multipart
 
 SHAPES = Shapes()
 EPOCH = midnight(date(2026, 1, 1))

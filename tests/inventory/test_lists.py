@@ -8,7 +8,8 @@ import pytest
 from mittwald_async.inventory import catalog
 from mittwald_async.inventory.frontier import Owner, Unit
 from mittwald_async.inventory.list_reader import Listing, Mark, raw_items
-from tests.paging.server import ListServer
+
+from ..support.list_server import ListServer
 
 
 def capping(count: int) -> ListServer:

@@ -15,7 +15,7 @@ from mittwald_async.emulator.behaviours import passwords
 from mittwald_async.emulator.shapes import Choice, Fixed, Many, Record, Shape, Table
 from mittwald_async.operations import OPERATIONS
 
-from .worlds import Story
+from ...support.emulator_state import Story
 
 Key = Callable[[dict[str, Any]], Any]
 USER = {"accessLevel": "full", "password": "Secret-4-tests"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .worlds import Story
+from ...support.emulator_state import Story
 
 SETTINGS: dict[str, Any] = {"ttl": {"auto": True}}
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"

@@ -10,7 +10,7 @@ import pytest
 from mittwald_async.emulator.options import MFA_CODE
 from mittwald_async.emulator.options import PASSWORD as DEFAULT_PASSWORD
 
-from .worlds import Story
+from ...support.emulator_state import Story
 
 PERSON = {"firstName": "Kim", "lastName": "Muster", "title": "other"}
 

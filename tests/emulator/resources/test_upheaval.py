@@ -11,8 +11,8 @@ from mittwald_async.emulator.listing import Key
 from mittwald_async.emulator.seeded import KINDS
 from mittwald_async.emulator.state import World
 
+from ...support.emulator_state import Story, world
 from .test_seeded import references
-from .worlds import Story, world
 
 DELETABLE = (
     "project",

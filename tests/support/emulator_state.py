@@ -10,7 +10,7 @@ from mittwald_async.emulator.options import Options, Transitions
 from mittwald_async.emulator.resources import load_all
 from mittwald_async.emulator.state import World
 
-from ..talk import Heard, Talk
+from .emulator_requests import Heard, Talk
 
 load_all()
 DAY = date(2026, 1, 1)
