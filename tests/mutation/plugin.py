@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Literal
@@ -27,6 +28,7 @@ import pytest
 
 from .mutants import Mutant
 
+CACHED = type(cache(len))
 Verdict = Literal["killed", "timeout", "survived", "unreached"]
 
 
@@ -164,7 +166,10 @@ def _in_fork(run: Callable[[], int], timeout: float) -> int | None:
 
 
 def _put_in(mutant: Mutant) -> None:
-    """Replace the code of the mutated function, and of all functions inside it that exist already."""
+    """Replace the code of the mutated function, and of all functions inside it that exist already.
+
+    What functions of the file have cached is forgotten, as it may be what the unchanged code has made.
+    """
     name = str(mutant.file)
     before = _codes(compile(ast.parse(mutant.file.read_text()), name, "exec"))
     after = _codes(compile(mutant.code(), name, "exec"))
@@ -172,6 +177,9 @@ def _put_in(mutant: Mutant) -> None:
     assert changed, mutant
     replaced = 0
     for function in gc.get_objects():
+        wrapped = getattr(function, "__wrapped__", None) if isinstance(function, CACHED) else None
+        if isinstance(wrapped, FunctionType) and wrapped.__code__.co_filename == name:
+            function.cache_clear()
         if isinstance(function, FunctionType) and function.__code__.co_filename == name:
             code = changed.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
             if code is not None:
