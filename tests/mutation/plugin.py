@@ -66,17 +66,20 @@ class Judge:
         return True
 
     def _baseline(self, session: pytest.Session) -> Baseline:
+        """Each test in a fork of its own: what one test leaves in a cache must not hide which lines another passes."""
         files = sorted({str(mutant.file) for mutant in self.mutants})
+        found = Baseline()
         with tempfile.TemporaryDirectory() as folder:
             out = Path(folder, "baseline.json")
-            code = _in_fork(lambda: _measure(session, files, out), timeout=900.0)
-            if code != 0:
-                raise pytest.UsageError("the tests must pass before they can judge: run them without mutants first")
-            seconds, reached = json.loads(out.read_text())
-        return Baseline(
-            {int(test): spent for test, spent in seconds.items()},
-            {file: {int(line): tests for line, tests in lines.items()} for file, lines in reached.items()},
-        )
+            for number, item in enumerate(session.items):
+                code = _in_fork(lambda number=number: _measure(session, number, files, out), timeout=120.0)
+                if code != 0:
+                    raise pytest.UsageError(f"{item.nodeid} must pass before it can judge")
+                found.seconds[number], reached = json.loads(out.read_text())
+                for file, lines in reached.items():
+                    for line in lines:
+                        found.reached.setdefault(file, {}).setdefault(line, []).append(number)
+        return found
 
     def _judge(self, session: pytest.Session, mutant: Mutant, baseline: Baseline) -> Verdict:
         lines = baseline.reached.get(str(mutant.file), {})
@@ -107,25 +110,16 @@ class Judge:
         return "timeout" if code is None else "survived" if code == 0 else "killed"
 
 
-def _measure(session: pytest.Session, files: list[str], out: Path) -> int:
-    seconds: dict[int, float] = {}
+def _measure(session: pytest.Session, number: int, files: list[str], out: Path) -> int:
     recorder = coverage.Coverage(data_file=None, include=files, config_file=False)
     recorder.start()
-    for number in range(len(session.items)):
-        recorder.switch_context(str(number))
-        began = time.perf_counter()
-        if _run(session, [number]) is not None:
-            sys.stderr.write(f"fails without a mutant: {session.items[number].nodeid}\n")
-            return 1
-        seconds[number] = time.perf_counter() - began
+    began = time.perf_counter()
+    failed = _run(session, [number])
+    seconds = time.perf_counter() - began
     recorder.stop()
     data = recorder.get_data()
-    reached: dict[str, dict[int, list[int]]] = {}
-    for file in data.measured_files():
-        contexts = data.contexts_by_lineno(file)
-        reached[file] = {line: [int(name) for name in names if name] for line, names in contexts.items()}
-    out.write_text(json.dumps([seconds, reached]))
-    return 0
+    out.write_text(json.dumps([seconds, {file: data.lines(file) for file in data.measured_files()}]))
+    return 0 if failed is None else 1
 
 
 def _run(session: pytest.Session, numbers: Sequence[int]) -> int | None:
