@@ -215,7 +215,7 @@ _PREFERENCE: Mapping[Scope, int] = {"account": 0, "customer": 1, "project": 2, "
 def _ranked(resource: Resource, target: Target, sizes: _Sizes) -> list[Route]:
     def rank(route: Route) -> tuple[float, float]:
         if route.last_resort:
-            return (inf, 0)
+            return (inf, len(_PREFERENCE))
         price = _price(resource, route, sizes)
         if price == inf and route.scope == "account":
             price = sizes.guess(route)

@@ -274,20 +274,20 @@ async def test_generic_answers_keep_the_ids_of_their_path_and_refuse_unknown_one
 
 
 @pytest.mark.parametrize(
-    ("operation_id", "content_type"),
+    ("operation_id", "status", "content_type"),
     [
-        ("deprecated-container-get-template-icon", "image/svg+xml"),
-        ("container-get-service-logs", "text/plain"),
-        ("file-get-file", "application/octet-stream"),
-        ("project-delete-project", None),
+        ("deprecated-container-get-template-icon", 200, "image/svg+xml"),
+        ("container-get-service-logs", 200, "text/plain"),
+        ("file-get-file", 200, "application/octet-stream"),
+        ("project-delete-project", 204, None),
     ],
 )
-async def test_generic_content_is_stable_too(operation_id: str, content_type: str | None) -> None:
+async def test_generic_content_is_stable_too(operation_id: str, status: int, content_type: str | None) -> None:
     talk = Talk()
     request = await request_for(talk, talk.core.routes.by_id[operation_id])
     talk.core.handlers[operation_id] = answer_generically
     answer = await talk.say(request.method, request.url)
-    assert (answer.status in (200, 204), answer.headers.get("content-type")) == (True, content_type), answer
+    assert (answer.status, answer.headers.get("content-type")) == (status, content_type), answer
     assert answer.body == (await talk.say(request.method, request.url)).body
 
 

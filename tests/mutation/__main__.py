@@ -34,7 +34,10 @@ CALLS = tuple(
     f"tests/client/test_{name}.py"
     for name in ("bodies", "consistency", "errors", "hostile", "redirects", "retries", "seams", "secrets")
 )
-INVENTORY = tuple(f"tests/inventory/test_{name}.py" for name in ("lists", "plan", "run", "store", "sweep", "frontier"))
+INVENTORY = tuple(
+    f"tests/inventory/test_{name}.py"
+    for name in ("faults", "frontier", "history", "lists", "plan", "routes", "run", "store", "sweep")
+)
 
 ROOMS = {
     "retry": Room(
