@@ -17,7 +17,7 @@ from ..runtime.errors import ClientStateError, ConfigurationError, InvalidArgume
 from .group_commit import GroupCommit
 from .journal_file import Claim, JournalFile, NewRun, NoteState
 from .lock import WriterLock
-from .records import Entry, ItemOutcome, ItemState, JournalError, Stage, Verdict, Verified
+from .records import ItemOutcome, ItemState, JournalEntry, JournalError, Stage, Verdict, Verified
 from .runner import Run
 
 T = TypeVar("T")
@@ -267,7 +267,7 @@ class Journal:
         """Items by state; of one job, or of all."""
         return self._open_reader().counts(name)
 
-    def entries(self, state: ItemState | None = None, *, name: str | None = None) -> Iterator[Entry]:
+    def entries(self, state: ItemState | None = None, *, name: str | None = None) -> Iterator[JournalEntry]:
         """Items as the file has them, by key.
 
         Args:

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from mittwald_async import UNSET
-from mittwald_async.emulator import Emulator, OptionError, Options, Transitions
+from mittwald_async.emulator import Emulator, EmulatorOptions, OptionError, Transitions
 from mittwald_async.emulator.generic import answer_generically
-from mittwald_async.emulator.handlers import HANDLERS, Call, handles
+from mittwald_async.emulator.handlers import HANDLERS, EmulatedCall, handles
 from mittwald_async.emulator.identity import Identity, Login
 from mittwald_async.emulator.options import OptionsByName
 from mittwald_async.emulator.replies import ContentReply, EmptyReply, Fail, Issue, Reply, ValueReply
@@ -191,7 +191,7 @@ async def test_a_body_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPat
 async def test_a_handler_that_fails_answers_500_and_logs_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
     talk = Talk()
 
-    def broken(call: Call) -> Reply:
+    def broken(call: EmulatedCall) -> Reply:
         raise ZeroDivisionError("of all things")
 
     talk.core.handlers["project-list-projects"] = broken
@@ -213,7 +213,7 @@ async def test_handlers_answer_in_every_way() -> None:
     answers: list[Heard] = []
     for reply in replies:
 
-        def handler(call: Call, reply: Reply = reply) -> Reply:
+        def handler(call: EmulatedCall, reply: Reply = reply) -> Reply:
             assert call.body is UNSET
             return reply
 
@@ -247,7 +247,7 @@ async def test_content_comes_in_ranges(wanted: str, status: int, part: bytes, to
 async def test_writes_say_what_they_created() -> None:
     talk = Talk(clock="virtual", lag=1.0)
 
-    def handler(call: Call) -> Reply:
+    def handler(call: EmulatedCall) -> Reply:
         call.wrote(created=["second"])
         return ValueReply({"id": "first"}, 201)
 
@@ -338,16 +338,16 @@ def test_failures_are_made_by_their_kind() -> None:
 
 
 def test_options_are_one_record() -> None:
-    options = Options(seed=3)
+    options = EmulatorOptions(seed=3)
     assert Emulator.of(options).options == options
-    assert msgspec.convert(msgspec.to_builtins(options), Options) == options
+    assert msgspec.convert(msgspec.to_builtins(options), EmulatorOptions) == options
     assert Login("u", "e", "p").mfa_code is None
 
 
 def test_editors_know_every_option() -> None:
     """Those that are no parameters of their own are in the record that `Emulator` takes by name."""
     own = {"seed", "customers", "projects", "rate_limit", "faults"}
-    assert set(OptionsByName.__annotations__) == set(Options.__struct_fields__) - own
+    assert set(OptionsByName.__annotations__) == set(EmulatorOptions.__struct_fields__) - own
 
 
 async def test_reads_without_a_handler_have_an_ordinary_http_etag() -> None:

@@ -6,22 +6,26 @@ import pytest
 
 from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory import Known, Plan, make_plan, target
-from mittwald_async.inventory.catalog import Resource, Route, Scope, catalog
+from mittwald_async.inventory.catalog import ListRoute, Resource, Scope, catalog
 from mittwald_async.inventory.plan import Step
 
 OPERATION = catalog()["contract"].routes[0].operation_id
 """Its items name their customer, so that nothing else has to be asked for to know whose they are."""
 
 
-def route(scope: Scope, *, last_resort: bool = False) -> Route:
-    return Route(OPERATION, scope, None if scope == "account" else f"{scope}Id", last_resort=last_resort)
+def route(scope: Scope, *, last_resort: bool = False) -> ListRoute:
+    return ListRoute(OPERATION, scope, None if scope == "account" else f"{scope}Id", last_resort=last_resort)
 
 
 ACCOUNT, CUSTOMER, PROJECT, PARENT = (route(scope) for scope in ("account", "customer", "project", "parent"))
 
 
 def planned(
-    *routes: Route, name: str = "contract", parent: str | None = None, projects: list[str] | None = None, **known: int
+    *routes: ListRoute,
+    name: str = "contract",
+    parent: str | None = None,
+    projects: list[str] | None = None,
+    **known: int,
 ) -> Plan:
     resource = Resource(name=name, routes=routes, key="id", parent=parent)
     return make_plan([resource], target(projects=projects), Known(items=known))
@@ -45,7 +49,7 @@ def step(found: Plan, name: str = "contract") -> Step:
     ],
 )
 def test_an_empty_list_of_the_account_costs_a_check_where_a_narrower_list_can_contradict(
-    routes: tuple[Route, ...], projects: int, requests: int
+    routes: tuple[ListRoute, ...], projects: int, requests: int
 ) -> None:
     found = step(planned(*routes, parent="customer", contract=0, project=projects, customer=9))
     assert (found.route.scope, found.lists, found.requests) == ("account", 1, requests)
@@ -118,4 +122,4 @@ def test_a_part_without_usable_ids_is_refused_by_its_name(name: str, wrong: list
     with pytest.raises(ConfigurationError, match=f"^{name} must name at least one id"):
         target(**{name: wrong})
     with pytest.raises(ConfigurationError, match=f"^{name} is a list of ids, not one string"):
-        target(**{name: "c-1"})  # type: ignore[arg-type]
+        target(**{name: "c-1"})

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mittwald_async.emulator.behaviours import passwords
-from mittwald_async.emulator.shapes import Choice, Fixed, Many, Record, Shape, Table
+from mittwald_async.emulator.shapes import Choice, Fixed, FreeObject, Many, Record, Shape
 from mittwald_async.operations import OPERATIONS
 
 from ...support.emulator_state import Story
@@ -539,7 +539,7 @@ def property_names(shape: Shape | None, depth: int = 0) -> set[str]:
         return set[str]().union(*(property_names(option, depth + 1) for option in shape.options))
     if isinstance(shape, Many):
         return property_names(shape.item, depth + 1)
-    return property_names(shape.value, depth + 1) if isinstance(shape, Table) else set()
+    return property_names(shape.value, depth + 1) if isinstance(shape, FreeObject) else set()
 
 
 def test_every_operation_that_sets_a_password_keeps_to_the_policy() -> None:
