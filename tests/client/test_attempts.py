@@ -56,7 +56,7 @@ async def test_an_attempt_says_in_a_few_words_what_it_ended_in() -> None:
     first, second, last = (event.error for event in heard if isinstance(event, AttemptEnded))
     assert first == "500 InternalServerError"
     assert second is not None
-    assert "without an answer" in second
+    assert "without a response" in second
     assert last is None
     assert [attempt.reason for attempt in response.attempts] == ["status 500", second, "ok"]
 
@@ -81,7 +81,7 @@ async def test_a_retry_after_a_timeout_costs_twice_the_quota_of_another() -> Non
             await client.with_options(middleware=[no_answer]).sender.value(GET_PROJECT, ("p-1",))
         assert shared(client).quota.tokens == 500 - 5 - 10
     async with talking(hang_up, max_retries=1) as (client, _, _):
-        with pytest.raises(Exception, match="without an answer"):
+        with pytest.raises(Exception, match="without a response"):
             await client.sender.value(GET_PROJECT, ("p-1",))
         assert shared(client).quota.tokens == 500 - 5
 

@@ -32,7 +32,18 @@ class Room(NamedTuple):
 
 CALLS = tuple(
     f"tests/client/test_{name}.py"
-    for name in ("bodies", "consistency", "errors", "hostile", "redirects", "retries", "seams", "secrets")
+    for name in (
+        "attempts",
+        "bodies",
+        "consistency",
+        "errors",
+        "hostile",
+        "redirects",
+        "repeated_and_refused",
+        "retries",
+        "seams",
+        "secrets",
+    )
 )
 INVENTORY = tuple(
     f"tests/inventory/test_{name}.py"
