@@ -47,7 +47,7 @@ CALLS = tuple(
 )
 INVENTORY = tuple(
     f"tests/inventory/test_{name}.py"
-    for name in ("faults", "frontier", "history", "lists", "plan", "routes", "run", "store", "sweep")
+    for name in ("faults", "frontier", "history", "lists", "plan", "resuming", "routes", "run", "store", "sweep")
 )
 
 ROOMS = {
