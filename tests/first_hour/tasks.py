@@ -30,7 +30,10 @@ PROJECT = "p-xxxxxx"
 """Stands for a project of the account."""
 
 TASKS = (
-    Task("see it work, without a token", (Step("mittwald-async sweep --demo", ("project_membership", " rows, ", "→ demo.sqlite")),)),
+    Task(
+        "see it work, without a token",
+        (Step("mittwald-async sweep --demo", ("project_membership", " rows, ", "→ demo.sqlite")),),
+    ),
     Task(
         "know what is wrong in the account",
         (
