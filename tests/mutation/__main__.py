@@ -55,7 +55,7 @@ ROOMS = {
         ("runtime/transport/retry_decision.py", "runtime/transport/retry.py", "runtime/transport/follow_up.py"),
         (*CALLS, "tests/transport/test_retry.py"),
     ),
-    "redirects": Room(("runtime/transport/redirects.py",), CALLS),
+    "redirects": Room(("runtime/transport/redirects.py",), (*CALLS, "tests/transport/test_redirect_rules.py")),
     "limiter": Room(("runtime/ratelimit",), ("tests/ratelimit",)),
     "paging": Room(("runtime/paging", "runtime/lists.py"), ("tests/paging", "tests/client/test_profile.py")),
     "codec": Room(("runtime/codec/tolerant.py",), ("tests/codec",)),
