@@ -53,7 +53,7 @@ INVENTORY = tuple(
 ROOMS = {
     "retry": Room(
         ("runtime/transport/retry_decision.py", "runtime/transport/retry.py", "runtime/transport/follow_up.py"),
-        (*CALLS, "tests/transport/test_retry.py"),
+        (*CALLS, "tests/transport/test_retry.py", "tests/credentials/test_client.py"),
     ),
     "redirects": Room(("runtime/transport/redirects.py",), (*CALLS, "tests/transport/test_redirect_rules.py")),
     "limiter": Room(("runtime/ratelimit",), ("tests/ratelimit",)),
