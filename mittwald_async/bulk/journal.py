@@ -24,7 +24,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _LIMIT = 64
-"""Items under way at once unless told otherwise, as for `fan_out`."""
+"""Items under way at once by default, as for `fan_out`."""
 _SETTLE = 2.0
 """Seconds after which a read shows a write that was carried out. The emulator's lag is 0.25 s; the API's documentation
 gives 10 s as the longest wait for an event, and a moment as the usual one."""

@@ -21,7 +21,7 @@ def is_json(content_type: str) -> bool:
 
 
 def is_text(content_type: str) -> bool:
-    """Text for people; text with a parameter that is no charset (`text/plain;base64`) is a wrapped file."""
+    """Text for people; text with a parameter that is not a charset (`text/plain;base64`) is a wrapped file."""
     base, _, rest = content_type.lower().partition(";")
     return base.strip().startswith("text/") and (not rest or "charset" in rest)
 

@@ -114,7 +114,7 @@ class Model:
 
 @dataclass
 class Alias:
-    """Another name of a type that is no struct."""
+    """Another name of a type that is not a struct."""
 
     domain: str
     name: str

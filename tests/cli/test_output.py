@@ -167,7 +167,7 @@ def test_rows_go_to_standard_output(command: Command, tmp_path: Path) -> None:
     assert len(out.splitlines()) > 1
     for arguments, complaint in (
         (("--resume",), "nothing is kept"),
-        (("--format", "sqlite"), "is no text"),
+        (("--format", "sqlite"), "is not text"),
         (("--format", "csv"), "is one table"),
         (("--json",), "leave --json out"),
     ):
