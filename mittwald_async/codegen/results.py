@@ -90,7 +90,7 @@ class Results:
             for kind, media in objects(response, "content", pointer).items():
                 schema = child(media, "schema", pointer)
                 if is_json(kind) and "$ref" in schema:
-                    made = self._schemas.convert(schema, Owner("", ""), pointer)
+                    made = self._schemas.convert(schema, DeclarationPlace("", ""), pointer)
                     if isinstance(made, ir.Ref):
                         found.setdefault(made.dotted, []).append(number)
         return tuple((dotted, tuple(dict.fromkeys(statuses))) for dotted, statuses in found.items())

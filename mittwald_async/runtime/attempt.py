@@ -11,7 +11,7 @@ class Attempt(msgspec.Struct, frozen=True):
     number: int
     """Counted from 1."""
     status: int | None
-    """HTTP status, `None` where no answer came."""
+    """HTTP status, `None` where no response came."""
     reason: str
     """Why it was repeated, or `ok`, or the error's text."""
     seconds: float
