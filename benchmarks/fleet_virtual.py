@@ -22,7 +22,7 @@ from mittwald_async.emulator import Emulator
 from mittwald_async.emulator.core import Core
 from mittwald_async.emulator.http_messages import EmulatedRequest
 from mittwald_async.fleet import Account, LocalExecutor, sweep_fleet
-from mittwald_async.runtime.transport.middleware import RawResponse
+from mittwald_async.runtime.middleware import RawResponse
 from mittwald_async.runtime.transport.session import Answered, Limits, Session, WireRequest
 from tests.support.clock import VirtualClock, run_virtual
 

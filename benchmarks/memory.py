@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from mittwald_async import Mittwald
-from mittwald_async.runtime.transport.middleware import CallNext, Request
+from mittwald_async.runtime.middleware import CallNext, Request
 
 from .decode import LIMIT, OURS, contenders
 from .frame import Settings, Table, installed, missing

@@ -19,7 +19,7 @@ import msgspec
 
 from mittwald_async.codec import strict_decoder
 from mittwald_async.inventory import Plan
-from mittwald_async.inventory.catalog import Route
+from mittwald_async.inventory.catalog import ListRoute
 from mittwald_async.operations import OPERATIONS
 
 CONCURRENCY = 32
@@ -48,7 +48,7 @@ class Written:
         self._db.close()
 
 
-Ask = Callable[[str, Route, str | None], Awaitable[list[str]]]
+Ask = Callable[[str, ListRoute, str | None], Awaitable[list[str]]]
 
 
 async def walk(plan: Plan, ask: Ask) -> None:
@@ -56,7 +56,7 @@ async def walk(plan: Plan, ask: Ask) -> None:
     ids: dict[str, list[str]] = {}
     gate = asyncio.Semaphore(CONCURRENCY)
 
-    async def one(resource: str, route: Route, owner: str | None) -> None:
+    async def one(resource: str, route: ListRoute, owner: str | None) -> None:
         async with gate:
             ids.setdefault(resource, []).extend(await ask(resource, route, owner))
 
@@ -75,7 +75,7 @@ async def bare(url: str, token: str, plan: Plan, out: Written) -> None:
     encode = msgspec.json.Encoder().encode
     async with aiohttp.ClientSession(headers={"X-Access-Token": token}) as session:
 
-        async def ask(resource: str, route: Route, owner: str | None) -> list[str]:
+        async def ask(resource: str, route: ListRoute, owner: str | None) -> list[str]:
             operation = OPERATIONS[route.operation_id]
             decode = strict_decoder(operation.results[0].type)
             path, query = route.arguments(owner)
@@ -102,7 +102,7 @@ async def official(url: str, token: str, plan: Plan, out: Written) -> None:
     client_module = importlib.import_module("mittwald_api_client")
     client = client_module.AuthenticatedClient(base_url=url, token=token, timeout=60.0)
 
-    async def ask(resource: str, route: Route, owner: str | None) -> list[str]:
+    async def ask(resource: str, route: ListRoute, owner: str | None) -> list[str]:
         operation = OPERATIONS[route.operation_id]
         module = _official_module(operation.tag, route.operation_id)
         if module is None:

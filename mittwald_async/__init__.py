@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .errors import DriftWarning as DriftWarning
     from .errors import MittwaldError as MittwaldError
     from .runtime import errors as errors
+    from .runtime.attempt import Attempt as Attempt
     from .runtime.concurrency import Outcome as Outcome
     from .runtime.concurrency import Progress as Progress
     from .runtime.concurrency import fan_out as fan_out
@@ -36,10 +37,19 @@ if TYPE_CHECKING:
     from .runtime.credentials import Secret as Secret
     from .runtime.credentials import StaticToken as StaticToken
     from .runtime.credentials import TokenSource as TokenSource
+    from .runtime.events import AttemptEnded as AttemptEnded
+    from .runtime.events import CallEnded as CallEnded
+    from .runtime.events import CallStarted as CallStarted
+    from .runtime.events import Event as Event
+    from .runtime.events import RetryScheduled as RetryScheduled
+    from .runtime.events import WaitedForBudget as WaitedForBudget
+    from .runtime.events import WaitingForBudget as WaitingForBudget
     from .runtime.files import Download as Download
     from .runtime.files import File as File
     from .runtime.files import Upload as Upload
-    from .runtime.operation import Attempt as Attempt
+    from .runtime.middleware import CallNext as CallNext
+    from .runtime.middleware import Middleware as Middleware
+    from .runtime.middleware import Request as Request
     from .runtime.operation import Operation as Operation
     from .runtime.operation import Page as Page
     from .runtime.operation import RateLimit as RateLimit
@@ -51,31 +61,21 @@ if TYPE_CHECKING:
     from .runtime.structs import UNSET as UNSET
     from .runtime.structs import Unknown as Unknown
     from .runtime.structs import UnsetType as UnsetType
-    from .runtime.transport.events import AttemptEnded as AttemptEnded
-    from .runtime.transport.events import CallEnded as CallEnded
-    from .runtime.transport.events import CallStarted as CallStarted
-    from .runtime.transport.events import Event as Event
-    from .runtime.transport.events import RetryScheduled as RetryScheduled
-    from .runtime.transport.events import WaitedForBudget as WaitedForBudget
-    from .runtime.transport.events import WaitingForBudget as WaitingForBudget
-    from .runtime.transport.middleware import CallNext as CallNext
-    from .runtime.transport.middleware import Middleware as Middleware
-    from .runtime.transport.middleware import Request as Request
 
 _WHERE = {
     "AccessTokenRetrievalKey": "credentials",
-    "Attempt": "runtime.operation",
-    "AttemptEnded": "runtime.transport.events",
-    "CallEnded": "runtime.transport.events",
-    "CallNext": "runtime.transport.middleware",
-    "CallStarted": "runtime.transport.events",
+    "Attempt": "runtime.attempt",
+    "AttemptEnded": "runtime.events",
+    "CallEnded": "runtime.events",
+    "CallNext": "runtime.middleware",
+    "CallStarted": "runtime.events",
     "Credentials": "runtime.credentials",
     "Download": "runtime.files",
     "DriftWarning": "runtime.errors",
-    "Event": "runtime.transport.events",
+    "Event": "runtime.events",
     "ExtensionInstanceSecret": "credentials",
     "File": "runtime.files",
-    "Middleware": "runtime.transport.middleware",
+    "Middleware": "runtime.middleware",
     "Mittwald": "client",
     "MittwaldError": "errors",
     "Operation": "runtime.operation",
@@ -88,9 +88,9 @@ _WHERE = {
     "Progress": "runtime.concurrency",
     "RateLimit": "runtime.operation",
     "RateLimitStatus": "runtime.ratelimit",
-    "Request": "runtime.transport.middleware",
+    "Request": "runtime.middleware",
     "Response": "runtime.operation",
-    "RetryScheduled": "runtime.transport.events",
+    "RetryScheduled": "runtime.events",
     "Secret": "runtime.credentials",
     "StaticToken": "runtime.credentials",
     "TokenSource": "runtime.credentials",
@@ -98,8 +98,8 @@ _WHERE = {
     "Unknown": "runtime.structs",
     "UnsetType": "runtime.structs",
     "Upload": "runtime.files",
-    "WaitedForBudget": "runtime.transport.events",
-    "WaitingForBudget": "runtime.transport.events",
+    "WaitedForBudget": "runtime.events",
+    "WaitingForBudget": "runtime.events",
     "bulk": "",
     "errors": "",
     "fan_out": "runtime.concurrency",

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 from .runtime import logs
 from .runtime.errors import ConfigurationError
+from .runtime.events import CallEnded, Event, RetryScheduled, WaitingForBudget
 from .runtime.options import OptionValues
-from .runtime.transport.events import CallEnded, Event, RetryScheduled, WaitingForBudget
 
 LOG_VARIABLE = "MITTWALD_LOG"
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO}

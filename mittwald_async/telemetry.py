@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from ._install import install_hint
 from ._version import __version__
 from .runtime.errors import ConfigurationError
-from .runtime.transport.events import (
+from .runtime.events import (
     AttemptEnded,
     CallEnded,
     CallStarted,

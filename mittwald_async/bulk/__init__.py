@@ -12,16 +12,16 @@ from .records import (
     NOT_DONE,
     ChangedInputError,
     DuplicateKeyError,
-    Entry,
     ItemOutcome,
     ItemState,
+    JournalEntry,
     JournalError,
     Stage,
     UnknownOutcomeError,
     Verdict,
 )
 from .sources import SourceError, query, read_rows
-from .verifiers import Verifier, verifier_for
+from .verifiers import WriteVerifier, verifier_for
 
 __all__ = [
     "CANNOT_TELL",
@@ -29,7 +29,7 @@ __all__ = [
     "NOT_DONE",
     "ChangedInputError",
     "DuplicateKeyError",
-    "Entry",
+    "JournalEntry",
     "ItemOutcome",
     "ItemState",
     "Journal",
@@ -38,7 +38,7 @@ __all__ = [
     "Stage",
     "UnknownOutcomeError",
     "Verdict",
-    "Verifier",
+    "WriteVerifier",
     "query",
     "read_journal",
     "read_rows",

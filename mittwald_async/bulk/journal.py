@@ -17,14 +17,14 @@ from ..runtime.errors import ClientStateError, ConfigurationError, InvalidArgume
 from .group_commit import GroupCommit
 from .journal_file import Claim, JournalFile, NewRun, NoteState
 from .lock import WriterLock
-from .records import Entry, ItemOutcome, ItemState, JournalError, Stage, Verdict, Verified
+from .records import ItemOutcome, ItemState, JournalEntry, JournalError, Stage, Verdict, Verified
 from .runner import Run
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _LIMIT = 64
-"""Items under way at once unless told otherwise, as for `fan_out`."""
+"""Items under way at once by default, as for `fan_out`."""
 _SETTLE = 2.0
 """Seconds after which a read shows a write that was carried out. The emulator's lag is 0.25 s; the API's documentation
 gives 10 s as the longest wait for an event, and a moment as the usual one."""
@@ -267,7 +267,7 @@ class Journal:
         """Items by state; of one job, or of all."""
         return self._open_reader().counts(name)
 
-    def entries(self, state: ItemState | None = None, *, name: str | None = None) -> Iterator[Entry]:
+    def entries(self, state: ItemState | None = None, *, name: str | None = None) -> Iterator[JournalEntry]:
         """Items as the file has them, by key.
 
         Args:

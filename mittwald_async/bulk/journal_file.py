@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from .records import Entry, ItemState, JournalError
+from .records import ItemState, JournalEntry, JournalError
 
 _APPLICATION = 0x6D776A6C
 """`PRAGMA application_id` of a journal, so that another database is not taken for one."""
@@ -172,7 +172,7 @@ class JournalFile:
         ).fetchone()
         return None if found is None else ItemState(found[0])
 
-    def entries(self, state: ItemState | None = None, name: str | None = None) -> Iterator[Entry]:
+    def entries(self, state: ItemState | None = None, name: str | None = None) -> Iterator[JournalEntry]:
         """Items one by one, by key."""
         rows = self._connection.execute(
             "SELECT key, state, stage, results, error, at FROM items JOIN jobs ON jobs.id = job"
@@ -180,7 +180,7 @@ class JournalFile:
             (state, name),
         )
         for key, kept, stage, results, error, at in rows:
-            yield Entry(
+            yield JournalEntry(
                 key=key,
                 state=ItemState(kept),
                 stage=stage,

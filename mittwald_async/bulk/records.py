@@ -103,7 +103,7 @@ class ItemOutcome(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
         return self.state is ItemState.DONE and self.error is None
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One item as the journal has it.
 
     Attributes:

@@ -22,7 +22,7 @@ from .verifier_table import READ_BACK, ReadBack
 _MISSING: Any = object()
 
 
-class Verifier:
+class WriteVerifier:
     """Reads back one operation. Called like `Mittwald.call`, with what the write was sent with.
 
     Attributes:
@@ -108,7 +108,7 @@ class Verifier:
         return (DONE, {"id": ids[0]}) if ids else NOT_DONE
 
 
-def verifier_for(operation_id: str, *, marker: str | None = None) -> Verifier | None:
+def verifier_for(operation_id: str, *, marker: str | None = None) -> WriteVerifier | None:
     """What reads back whether a write was carried out.
 
         check = bulk.verifier_for("project-update-project")
@@ -132,7 +132,7 @@ def verifier_for(operation_id: str, *, marker: str | None = None) -> Verifier | 
         raise InvalidArgumentError("marker", f"{operation_id} cannot be found again by {marker!r}{has}")
     if spec is None or (spec.marker is not None and marker is None):
         return None
-    return Verifier(operation_id, spec, marker)
+    return WriteVerifier(operation_id, spec, marker)
 
 
 def _at(value: Any, place: str) -> Any:

@@ -46,7 +46,7 @@ def read_arguments(operation: Operation[Any], given: list[str], body: str | None
             is missing.
         ConfigurationError: a file or standard input cannot be read.
     """
-    return _Reader(operation).read(given, body)
+    return _ArgumentReader(operation).read(given, body)
 
 
 def names(operation: Operation[Any]) -> dict[str, Parameter]:
@@ -64,7 +64,7 @@ def typed(parameter: Parameter, known: dict[str, Parameter]) -> str:
     return next((name for name, other in known.items() if other is parameter), parameter.name)
 
 
-class _Reader:
+class _ArgumentReader:
     """Reads the arguments of one command line."""
 
     def __init__(self, operation: Operation[Any]) -> None:

@@ -16,7 +16,7 @@ _NARROWEST = 20
 
 
 @dataclass(eq=False)
-class Column:
+class ShownColumn:
     """A column, and how wide it is drawn."""
 
     head: str
@@ -40,7 +40,7 @@ class Column:
         return max(min(_NARROWEST, self.width), *(cell_len(word) for word in words), 0)
 
 
-def fit(columns: Sequence[Column], width: int) -> list[Column]:
+def fit(columns: Sequence[ShownColumn], width: int) -> list[ShownColumn]:
     """The columns that find room, with their widths set.
 
     All of them at their natural width, if that fits; else prose is wrapped; else columns go, first those that are
@@ -55,11 +55,11 @@ def fit(columns: Sequence[Column], width: int) -> list[Column]:
     return shown
 
 
-def _least(columns: Sequence[Column]) -> int:
+def _least(columns: Sequence[ShownColumn]) -> int:
     return sum(column.narrowest for column in columns) + GAP * (len(columns) - 1)
 
 
-def _share(columns: Sequence[Column], width: int) -> None:
+def _share(columns: Sequence[ShownColumn], width: int) -> None:
     """Take from the widest prose until everything fits."""
     over = sum(column.width for column in columns) + GAP * (len(columns) - 1) - width
     while over > 0:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ConfigurationError
-from ..inventory import Change, Diff, History, Unknown
+from ..inventory import Change, Diff, History, Undecided
 from ..inventory.fields import MISSING
 from .common import CHANGED, OK, Json
 from .lake import inventory_file
@@ -108,11 +108,11 @@ def _called(change: Change) -> str:
     return f"{change.name} ({own})" if change.name and change.name != own else own
 
 
-def _fields(change: Change | Unknown) -> list[tuple[str, tuple[Any, Any]]]:
+def _fields(change: Change | Undecided) -> list[tuple[str, tuple[Any, Any]]]:
     return list((change.fields or {}).items())
 
 
-def _told(unknown: Unknown) -> str:
+def _told(unknown: Undecided) -> str:
     what = f" {unknown.id or unknown.key}, maybe {unknown.maybe}" if unknown.maybe else ""
     whose = f" of {unknown.owner}" if unknown.owner else ""
     return f"{unknown.resource}{what}{whose}: {unknown.reason} (sweep {unknown.sweep})"

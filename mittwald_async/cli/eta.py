@@ -21,7 +21,7 @@ class Eta(msgspec.Struct, frozen=True):
 
     seconds: float
     at_least: bool
-    """More lists may be found, or nobody knows yet how long a window is: it can only take longer."""
+    """More lists may be found, or it is not known yet how long a window is: it can only take longer."""
 
 
 class EtaEstimator:

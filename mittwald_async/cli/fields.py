@@ -159,7 +159,7 @@ def type_at(expected: Any, steps: tuple[str | int | None, ...], name: str) -> An
         elif found.kind is list:
             expected = found.inside[0]
         else:
-            raise InvalidArgumentError(name, f"is no list: it is {found.words}")
+            raise InvalidArgumentError(name, f"is not a list but {found.words}")
     return expected
 
 

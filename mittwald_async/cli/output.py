@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .columns import GAP as _GAP
-from .columns import Column, fit
+from .columns import ShownColumn, fit
 
 _WIDE = 10_000
 """Off a terminal there is no width to keep to: whoever reads the output wants whole lines."""
@@ -89,7 +89,7 @@ def table_text(
         right: columns that are aligned to the right.
         note: is called with a line that names columns left out.
     """
-    columns = [Column(head, [_one_line(row[index]) for row in rows]) for index, head in enumerate(heads)]
+    columns = [ShownColumn(head, [_one_line(row[index]) for row in rows]) for index, head in enumerate(heads)]
     width = shutil.get_terminal_size().columns if _on_terminal() else _WIDE
     shown = fit(columns, width)
     if note is not None and len(shown) < len(columns):

@@ -27,7 +27,7 @@ _LINE_SECONDS = 5.0
 """Plain lines and JSON come at least so far apart."""
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True):
+class SweepState(msgspec.Struct, frozen=True, kw_only=True):
     """A sweep at one moment."""
 
     rows: dict[str, int]
@@ -67,7 +67,7 @@ class Watch:
         """Since the beginning."""
         return time.monotonic() - self._begin
 
-    def look(self) -> State | None:
+    def look(self) -> SweepState | None:
         """The sweep at this moment; `None` before it has begun. The more often it is asked, the better the estimates."""
         budget, sweep = self._mw.rate_limit, self._job.sweep
         self._outlook.look(time.monotonic(), budget)
@@ -86,7 +86,7 @@ class Watch:
             budget,
             growing=any(more and foreseen[name] is None for name, (_, _, more) in lists.items()),
         )
-        return State(
+        return SweepState(
             rows=dict(sweep.rows),
             lists=lists,
             requests=sweep.requests,
@@ -130,7 +130,7 @@ async def display(
 class _Lines:
     """A line every few seconds."""
 
-    def __init__(self, watch: Watch, line: Callable[[State, float], str], stream: TextIO) -> None:
+    def __init__(self, watch: Watch, line: Callable[[SweepState, float], str], stream: TextIO) -> None:
         self._watch, self._line, self._stream = watch, line, stream
         self._last = 0.0
 
@@ -155,24 +155,24 @@ class _Lines:
                 self.tick()
 
 
-def _json_line(state: State, seconds: float) -> str:
+def _json_line(state: SweepState, seconds: float) -> str:
     return msgspec.json.encode(
         {"event": "progress", "seconds": round(seconds, 1), **msgspec.to_builtins(state)}
     ).decode()
 
 
-def _plain_line(state: State, seconds: float) -> str:
+def _plain_line(state: SweepState, seconds: float) -> str:
     return f"{duration(seconds)} {_total(state)}, {_budget(state)}{_to_go(state)}"
 
 
-def _total(state: State) -> str:
+def _total(state: SweepState) -> str:
     ended = sum(ended for ended, _, _ in state.lists.values())
     found = sum(found for _, found, _ in state.lists.values())
     failed = f" ({state.failures:,} failed)" if state.failures else ""
     return f"{count(sum(state.rows.values()), 'row')}, {ended:,} of {count(found, 'list')}{failed}"
 
 
-def _budget(state: State) -> str:
+def _budget(state: SweepState) -> str:
     text = count(state.requests, "request")
     if state.left is not None and state.limit is not None:
         text += f" ({state.left:,} of {state.limit:,} left)"
@@ -184,7 +184,7 @@ def _budget(state: State) -> str:
     return text
 
 
-def _to_go(state: State) -> str:
+def _to_go(state: SweepState) -> str:
     if state.eta is None:
         return ""
     return f", {'at least' if state.eta_at_least else 'about'} {duration(state.eta)} to go"
@@ -207,7 +207,7 @@ class _Screen:
         yield from _table(state, options.size.height - len(lines) - 2)
 
 
-def _table(state: State, height: int) -> RenderResult:
+def _table(state: SweepState, height: int) -> RenderResult:
     """The resources, as many as there is room for: what is done makes room first."""
     shown = {name: lists for name, lists in state.lists.items() if lists[1] or lists[2]}
     done = [name for name, (ended, found, more) in shown.items() if ended == found and not more]

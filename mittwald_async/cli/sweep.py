@@ -290,7 +290,7 @@ def _check_stdout(resume: bool, as_json: bool, format: str | None, resources: in
     if as_json:
         raise ConfigurationError("--out - writes rows to standard output; leave --json out, or name a file")
     if format in ("sqlite", "parquet"):
-        raise ConfigurationError(f"--out -: {format} is no text; use --format jsonl or csv, or name a file")
+        raise ConfigurationError(f"--out -: {format} is not text; use --format jsonl or csv, or name a file")
     if format is not None and format.startswith("csv") and resources != 1:
         raise ConfigurationError(f"--out -: {format} is one table; name one resource with -r, or use --format jsonl")
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from . import ir
 from .errors import Findings, escaped
 from .json_access import Json, child, objects
-from .schemas import Owner, Schemas
+from .schemas import DeclarationPlace, Schemas
 
 _FORM_STYLES = ("form", "spaceDelimited", "pipeDelimited", "deepObject")
 
@@ -21,7 +21,7 @@ def is_json(content_type: str) -> bool:
 
 
 def is_text(content_type: str) -> bool:
-    """Text for people; text with a parameter that is no charset (`text/plain;base64`) is a wrapped file."""
+    """Text for people; text with a parameter that is not a charset (`text/plain;base64`) is a wrapped file."""
     base, _, rest = content_type.lower().partition(";")
     return base.strip().startswith("text/") and (not rest or "charset" in rest)
 
@@ -33,7 +33,7 @@ class Bodies:
         self._schemas = schemas
         self._findings = findings
 
-    def read(self, operation: Json, owner: Owner, pointer: str) -> ir.Body | None:
+    def read(self, operation: Json, owner: DeclarationPlace, pointer: str) -> ir.Body | None:
         """The body of an operation; `owner` names what is declared inside. `None`: it takes none."""
         if "requestBody" not in operation:
             return None
@@ -46,7 +46,7 @@ class Bodies:
         media = content[chosen]
         schema = child(media, "schema", place)
         required = node.get("required") is True
-        named = Owner(owner.domain, f"{owner.name.removesuffix('Request')}Request")
+        named = DeclarationPlace(owner.domain, f"{owner.name.removesuffix('Request')}Request")
         if is_json(chosen):
             content_type = "application/json" if chosen == "*/*" else chosen
             return self._structured(content_type, schema, required, named, f"{place}/schema")
@@ -56,7 +56,9 @@ class Bodies:
             return replace(made, properties=tuple(self._encoded(one, made, encoding, place) for one in made.properties))
         return ir.Body(chosen, ir.STR if is_text(chosen) else ir.BYTES, required)
 
-    def _structured(self, content_type: str, schema: Json, required: bool, owner: Owner, pointer: str) -> ir.Body:
+    def _structured(
+        self, content_type: str, schema: Json, required: bool, owner: DeclarationPlace, pointer: str
+    ) -> ir.Body:
         made = self._schemas.convert(schema, owner, pointer)
         model = self._schemas.model(made)
         if model is None:

@@ -15,7 +15,7 @@ from .method_names import MethodNames
 from .names import free_name, pascal, snake, squashed
 from .normalize import METHODS
 from .results import Results
-from .schemas import Owner, Schemas
+from .schemas import DeclarationPlace, Schemas
 
 _PLACES = {"path": 0, "query": 1, "header": 2, "cookie": 3}
 _STYLES = {
@@ -64,7 +64,7 @@ class Calls:
             return
         operation_id = self._operation_id(node, path, method, pointer)
         group, name = self._naming.name(operation_id, tag, method, path, responses, pointer)
-        owner = Owner(self._home(group), pascal(name))
+        owner = DeclarationPlace(self._home(group), pascal(name))
         arguments = self._arguments(path, children(node, "parameters", pointer), owner, pointer)
         body = self._bodies.read(node, owner, f"{pointer}/requestBody")
         if body is not None and body.flat:
@@ -119,7 +119,9 @@ class Calls:
 
     # ---- arguments ----
 
-    def _arguments(self, path: str, parameters: Iterable[Json], owner: Owner, pointer: str) -> tuple[ir.Argument, ...]:
+    def _arguments(
+        self, path: str, parameters: Iterable[Json], owner: DeclarationPlace, pointer: str
+    ) -> tuple[ir.Argument, ...]:
         in_path = re.findall(r"\{([^{}]+)\}", path)
         order = sorted(
             parameters,
@@ -128,7 +130,7 @@ class Calls:
         taken: set[str] = set()
         return tuple(self._argument(node, node["x-pointer"], owner, taken) for node in order)
 
-    def _argument(self, node: Json, pointer: str, owner: Owner, taken: set[str]) -> ir.Argument:
+    def _argument(self, node: Json, pointer: str, owner: DeclarationPlace, taken: set[str]) -> ir.Argument:
         where, wire = str(node["in"]), str(node["name"])
         schema = child(node, "schema", pointer)
         content_type: str | None = None

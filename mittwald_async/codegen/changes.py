@@ -10,7 +10,7 @@ from .public_surface import Constraints, Outline, Parts
 
 
 @dataclass(frozen=True)
-class Change:
+class SurfaceChange:
     """One line. `breaking`: code that type-checked or worked before may not any more."""
 
     line: str
@@ -29,39 +29,39 @@ def compare(old: Outline, new: Outline) -> list[str]:
     return lines
 
 
-def _operations(old: Outline, new: Outline) -> Iterator[Change]:
+def _operations(old: Outline, new: Outline) -> Iterator[SurfaceChange]:
     routes = {parts[""]["route"]: name for name, parts in new.operations.items() if name not in old.operations}
     for name in sorted(old.operations.keys() | new.operations.keys()):
         if name not in old.operations:
             about = new.operations[name][""]
-            yield Change(f"+ operation {name}: {about['method']}, {about['route']}")
+            yield SurfaceChange(f"+ operation {name}: {about['method']}, {about['route']}")
         elif name not in new.operations:
             about = old.operations[name][""]
             instead = f", now {routes[about['route']]}" if about["route"] in routes else ""
-            yield Change(f"- operation {name}: {about['method']}, {about['route']}{instead}", breaking=True)
+            yield SurfaceChange(f"- operation {name}: {about['method']}, {about['route']}{instead}", breaking=True)
         else:
             for change in _differences(old.operations[name], new.operations[name], _of_operation):
-                yield Change(f"~ operation {name}: {change.line}", change.breaking)
+                yield SurfaceChange(f"~ operation {name}: {change.line}", change.breaking)
 
 
-def _models(old: Outline, new: Outline) -> Iterator[Change]:
+def _models(old: Outline, new: Outline) -> Iterator[SurfaceChange]:
     for name in sorted(old.models.keys() | new.models.keys()):
         if name not in old.models:
-            yield Change(f"+ model {name}")
+            yield SurfaceChange(f"+ model {name}")
         elif name not in new.models:
-            yield Change(f"- model {name}", breaking=True)
+            yield SurfaceChange(f"- model {name}", breaking=True)
         else:
             rules = _Rules(sent=name in new.sent, received=name in new.received, model=True)
             for change in _differences(old.models[name], new.models[name], rules):
-                yield Change(f"~ model {name}: {change.line}", change.breaking)
+                yield SurfaceChange(f"~ model {name}: {change.line}", change.breaking)
 
 
-def _redirects(old: Outline, new: Outline) -> Iterator[Change]:
+def _redirects(old: Outline, new: Outline) -> Iterator[SurfaceChange]:
     for route in sorted(old.redirects | new.redirects):
         if route not in old.redirects:
-            yield Change(f"+ redirect {route}")
+            yield SurfaceChange(f"+ redirect {route}")
         elif route not in new.redirects:
-            yield Change(f"- redirect {route}", breaking=True)
+            yield SurfaceChange(f"- redirect {route}", breaking=True)
 
 
 # ---- one thing ----
@@ -79,19 +79,19 @@ class _Rules:
 _of_operation = _Rules(sent=True, received=False)
 
 
-def _differences(old: Parts, new: Parts, rules: _Rules) -> Iterator[Change]:
+def _differences(old: Parts, new: Parts, rules: _Rules) -> Iterator[SurfaceChange]:
     for name in sorted(old.keys() | new.keys()):
         if name not in old:
             facts = new[name]
             required = facts.get("required") is True
             told = f"{facts['type']}{', required' if required else ''}" if "type" in facts else ""
             hurt = (required and rules.sent) or name.startswith("result ")  # one more type to expect
-            yield Change(f"+ {name}: {told}".removesuffix(": "), breaking=hurt)
+            yield SurfaceChange(f"+ {name}: {told}".removesuffix(": "), breaking=hurt)
         elif name not in new:
-            yield Change(f"- {name}", breaking=True)
+            yield SurfaceChange(f"- {name}", breaking=True)
         else:
             for change in _facts(old[name], new[name], rules):
-                yield Change(f"{name}: {change.line}" if name else change.line, change.breaking)
+                yield SurfaceChange(f"{name}: {change.line}" if name else change.line, change.breaking)
 
 
 _YES_NO = {
@@ -103,7 +103,7 @@ _YES_NO = {
 }
 
 
-def _facts(old: Constraints, new: Constraints, rules: _Rules) -> Iterator[Change]:
+def _facts(old: Constraints, new: Constraints, rules: _Rules) -> Iterator[SurfaceChange]:
     for key in sorted(old.keys() | new.keys()):
         before, after = old.get(key), new.get(key)
         if before == after and type(before) is type(after):
@@ -112,33 +112,33 @@ def _facts(old: Constraints, new: Constraints, rules: _Rules) -> Iterator[Change
             hurt = False
             if key in ("required", "null"):
                 hurt = rules.sent if (key == "required") is (after is True) else rules.received
-            yield Change(_YES_NO[key][0 if after is True else 1], breaking=hurt)
+            yield SurfaceChange(_YES_NO[key][0 if after is True else 1], breaking=hurt)
         elif isinstance(before, tuple) or isinstance(after, tuple):
             yield from _lists(key, cast("tuple[object, ...]", before or ()), cast("tuple[object, ...]", after or ()))
         elif key == "type":
             yield _type(str(before), str(after))
         else:
             hurt = key in ("method", "route", "name on the wire", "content_type")
-            yield Change(f"{key}: {_shown(before)} -> {_shown(after)}", breaking=hurt)
+            yield SurfaceChange(f"{key}: {_shown(before)} -> {_shown(after)}", breaking=hurt)
 
 
-def _lists(key: str, before: tuple[object, ...], after: tuple[object, ...]) -> Iterator[Change]:
+def _lists(key: str, before: tuple[object, ...], after: tuple[object, ...]) -> Iterator[SurfaceChange]:
     come = [repr(value) for value in after if value not in before]
     gone = [repr(value) for value in before if value not in after]
     if come:
-        yield Change(f"{key} added: {', '.join(come)}")
+        yield SurfaceChange(f"{key} added: {', '.join(come)}")
     if gone:
-        yield Change(f"{key} removed: {', '.join(gone)}")
+        yield SurfaceChange(f"{key} removed: {', '.join(gone)}")
 
 
-def _type(before: str, after: str) -> Change:
+def _type(before: str, after: str) -> SurfaceChange:
     """Variants that came, where that is all: who reads a union has to expect unknown ones anyway."""
     old, new = before.split(" | "), after.split(" | ")
     come, gone = [option for option in new if option not in old], [option for option in old if option not in new]
     if len(old) > 1 and len(new) > 1 and "Unknown" in old and "Unknown" in new and (come or gone):
         told = [f"variant {option} added" for option in come] + [f"variant {option} removed" for option in gone]
-        return Change(", ".join(told), breaking=bool(gone))
-    return Change(f"type {before} -> {after}", breaking=True)
+        return SurfaceChange(", ".join(told), breaking=bool(gone))
+    return SurfaceChange(f"type {before} -> {after}", breaking=True)
 
 
 def _shown(value: object) -> str:

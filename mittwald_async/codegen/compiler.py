@@ -10,7 +10,7 @@ from .calls import Calls
 from .config import Config
 from .corrections import corrected
 from .directions import relax_directions
-from .errors import DocumentError, Finding, Findings
+from .errors import DocumentError, Findings, GeneratorFinding
 from .json_access import child
 from .json_types import use_text
 from .load import Document
@@ -29,7 +29,7 @@ class Compiled:
     """`files`: text by path relative to the package; `findings`: what was simplified."""
 
     files: dict[str, str]
-    findings: list[Finding]
+    findings: list[GeneratorFinding]
     surface: ir.Surface
 
 

@@ -28,7 +28,7 @@ def _sent(operation: ir.Operation) -> Iterable[ir.Type]:
         yield argument.type
     body = operation.body
     if body is not None and body.flat:
-        # nobody makes an object of the body itself: its properties are arguments
+        # no caller makes an object of the body itself: its properties are arguments
         yield from (argument.type for argument in body.properties)
     elif body is not None:
         yield body.type

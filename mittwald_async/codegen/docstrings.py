@@ -104,7 +104,7 @@ def _kind(argument: ir.Argument) -> str:
     return f"{kind} ({argument.limits.format})" if argument.limits.format else kind
 
 
-def _range(limits: ir.Limits) -> list[str]:
+def _range(limits: ir.Constraints) -> list[str]:
     facts: list[str] = []
     for low, high, unit in ((limits.minimum, limits.maximum, ""), (limits.min_length, limits.max_length, " long")):
         if low is not None and high is not None:

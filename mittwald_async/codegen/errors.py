@@ -15,7 +15,7 @@ class DocumentError(Exception):
 
 
 @dataclass(frozen=True, order=True)
-class Finding:
+class GeneratorFinding:
     """Something the generated code says less exactly than the document, and why that is all right."""
 
     kind: str
@@ -30,13 +30,13 @@ class Finding:
 class Findings:
     """Collects findings; the same one is listed once."""
 
-    _seen: set[Finding] = field(default_factory=set[Finding])
+    _seen: set[GeneratorFinding] = field(default_factory=set[GeneratorFinding])
 
     def add(self, kind: str, pointer: str, note: str) -> None:
         """Note one; `kind` is a word to look for."""
-        self._seen.add(Finding(kind, pointer, note))
+        self._seen.add(GeneratorFinding(kind, pointer, note))
 
-    def sorted(self) -> list[Finding]:
+    def sorted(self) -> list[GeneratorFinding]:
         """By kind, then by place."""
         return sorted(self._seen)
 

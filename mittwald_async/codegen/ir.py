@@ -22,7 +22,7 @@ class Enum:
 
 
 @dataclass(frozen=True)
-class Limits:
+class Constraints:
     """What the document says of a value beyond its type."""
 
     format: str | None = None
@@ -33,20 +33,20 @@ class Limits:
     pattern: str | None = None
 
     def __bool__(self) -> bool:
-        return self != Limits()
+        return self != Constraints()
 
 
 @dataclass(frozen=True)
 class ListOf:
     item: Type
-    limits: Limits = field(default=Limits(), compare=False)
+    limits: Constraints = field(default=Constraints(), compare=False)
     """Of each element."""
 
 
 @dataclass(frozen=True)
 class DictOf:
     value: Type
-    limits: Limits = field(default=Limits(), compare=False)
+    limits: Constraints = field(default=Constraints(), compare=False)
     """Of each value."""
 
 
@@ -89,7 +89,7 @@ class Field:
     wire: str
     type: Type
     required: bool
-    limits: Limits = Limits()
+    limits: Constraints = Constraints()
     default: Any = None
     deprecated: bool = False
     read_only: bool = False
@@ -114,7 +114,7 @@ class Model:
 
 @dataclass
 class Alias:
-    """Another name of a type that is no struct."""
+    """Another name of a type that is not a struct."""
 
     domain: str
     name: str
@@ -163,7 +163,7 @@ class Argument:
     type: Type
     required: bool
     nullable: bool = False
-    limits: Limits = Limits()
+    limits: Constraints = Constraints()
     default: Any = None
     deprecated: bool = False
     values: tuple[Any, ...] = ()

@@ -8,7 +8,7 @@ from typing import Any
 from .errors import DocumentError, Findings
 from .json_access import Json, mapping, objects
 from .names import words
-from .resolve import Resolver
+from .resolve import SchemaResolver
 
 _ANNOTATIONS = frozenset(
     {"description", "title", "example", "examples", "deprecated", "nullable", "default", "readOnly", "writeOnly",
@@ -51,7 +51,7 @@ def _says_nothing_new(schema: Json) -> bool:
 class Merger:
     """Puts the schemas of one document together where several describe one value."""
 
-    def __init__(self, resolver: Resolver, findings: Findings) -> None:
+    def __init__(self, resolver: SchemaResolver, findings: Findings) -> None:
         self._resolver = resolver
         self._findings = findings
         self._pairs: dict[frozenset[int], Json] = {}

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Container, Iterable
 
-_SMALL = r"[^\W\d_A-Z]"  # any letter that is no capital of the alphabet
+_SMALL = r"[^\W\d_A-Z]"  # any letter that is not a capital of the alphabet
 _WORD = re.compile(
     r"IP[vV][46]|OAuth2?|MySQL|MySql|[KMGTP]iB(?![a-z])|[iI]18[nN]|[lL]10[nN]"  # spellings that the rules below would tear apart
     rf"|[A-Z]+s(?!{_SMALL})"  # URLs, IDs
@@ -140,7 +140,7 @@ def operation_name(operation_id: str, group: str) -> str:
 
 
 def free_name(wanted: str, fallbacks: Iterable[str], taken: Container[str]) -> str:
-    """The first of the names nobody has; after the last fallback a number is counted up from 2."""
+    """The first of the names that is free; after the last fallback a number is counted up from 2."""
     candidates = [wanted, *fallbacks]
     for candidate in candidates:
         if candidate not in taken:

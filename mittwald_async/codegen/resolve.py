@@ -13,7 +13,7 @@ def schema_of(node: Json) -> str:
     return unescaped(str(node.get("$ref", "")).removeprefix(_SCHEMAS))
 
 
-class Resolver:
+class SchemaResolver:
     """Finds the named schemas of one document."""
 
     def __init__(self, root: Json) -> None:

@@ -10,7 +10,7 @@ from .config import Config
 from .errors import Findings, escaped
 from .json_access import Json, child, objects
 from .json_types import textual
-from .schemas import Owner, Schemas
+from .schemas import DeclarationPlace, Schemas
 
 _SUFFIXES = {"201": "Created", "202": "Accepted"}
 """Names of what a second success gives back."""
@@ -25,7 +25,7 @@ class Results:
         self._names = config.paging
         self._envelope = config.envelope
 
-    def read(self, responses: dict[str, Json], owner: Owner, pointer: str) -> tuple[ir.Result, ...]:
+    def read(self, responses: dict[str, Json], owner: DeclarationPlace, pointer: str) -> tuple[ir.Result, ...]:
         """The successes of an operation, by status; `owner` names what is declared inside."""
         found: list[ir.Result] = []
         successes = sorted(status for status in responses if status.startswith("2"))
@@ -37,13 +37,13 @@ class Results:
             if not status.isdigit() and status != "default":
                 self._findings.add("status", pointer, f"{status} stands for {number}")
             suffix = "Result" if not found else _SUFFIXES.get(status, f"Result{status}")
-            named = Owner(owner.domain, owner.name + suffix)
+            named = DeclarationPlace(owner.domain, owner.name + suffix)
             found.extend(self._one(number, responses[status], named, f"{pointer}/responses/{status}"))
         if not found:
             self._findings.add("success", pointer, "no success is documented: the method gives None")
         return tuple(found)
 
-    def _one(self, status: int, response: Json, owner: Owner, pointer: str) -> list[ir.Result]:
+    def _one(self, status: int, response: Json, owner: DeclarationPlace, pointer: str) -> list[ir.Result]:
         content = objects(response, "content", pointer)
         if not content or status in (204, 205):
             return [ir.Result(status, ir.NONE, None)]
@@ -72,9 +72,9 @@ class Results:
         held = inner.type if inner.required or isinstance(inner.type, ir.Nullable) else ir.Nullable(inner.type)
         return ir.Result(status, made, content_type, (inner.wire, held) if wraps else None)
 
-    def _json(self, schema: Json, owner: Owner, pointer: str) -> ir.Type:
+    def _json(self, schema: Json, owner: DeclarationPlace, pointer: str) -> ir.Type:
         if schema.get("type") == "array":
-            item = Owner(owner.domain, owner.name.removesuffix("Result") + "Item")
+            item = DeclarationPlace(owner.domain, owner.name.removesuffix("Result") + "Item")
             made = ir.ListOf(self._schemas.convert(child(schema, "items", pointer), item, f"{pointer}/items"))
             return ir.Nullable(made) if schema.get("nullable") is True else made
         return self._schemas.convert(schema, owner, pointer)
@@ -90,7 +90,7 @@ class Results:
             for kind, media in objects(response, "content", pointer).items():
                 schema = child(media, "schema", pointer)
                 if is_json(kind) and "$ref" in schema:
-                    made = self._schemas.convert(schema, Owner("", ""), pointer)
+                    made = self._schemas.convert(schema, DeclarationPlace("", ""), pointer)
                     if isinstance(made, ir.Ref):
                         found.setdefault(made.dotted, []).append(number)
         return tuple((dotted, tuple(dict.fromkeys(statuses))) for dotted, statuses in found.items())

@@ -17,7 +17,7 @@ from .json_access import Json, number, objects, size, text
 from .json_access import names as texts
 from .merge import Merger, is_annotation_only, is_deprecated
 from .names import UNSPEAKABLE, class_name, free_name, joined, pascal, singular, snake
-from .resolve import Resolver, schema_of
+from .resolve import SchemaResolver, schema_of
 
 _LONG_ENUM = 64
 """Characters; a longer list of values gets a name of its own."""
@@ -28,7 +28,7 @@ _IMPLIED_FORMATS = {"date-time", "date", "binary", "int32", "int64", "float", "d
 
 
 @dataclass(frozen=True)
-class Owner:
+class DeclarationPlace:
     """Where a declaration goes and what it is called if one has to be made."""
 
     domain: str
@@ -39,8 +39,8 @@ class Owner:
     """An alternative of a union, whose known values may become one list with those of another."""
     schema: str | None = None
 
-    def part(self, prop: str) -> Owner:
-        return Owner(self.domain, joined(self.name, prop))
+    def part(self, prop: str) -> DeclarationPlace:
+        return DeclarationPlace(self.domain, joined(self.name, prop))
 
 
 class Schemas:
@@ -49,14 +49,14 @@ class Schemas:
     def __init__(self, root: Json, config: Config, findings: Findings) -> None:
         self.findings: Findings = findings
         self._keep_free = config.free_properties == "keep"
-        self.resolver: Resolver = Resolver(root)
+        self.resolver: SchemaResolver = SchemaResolver(root)
         self.declarations: dict[str, dict[str, ir.Declaration]] = {}
         self._merger = Merger(self.resolver, findings)
-        self._homes: dict[str, Owner] = {}
+        self._homes: dict[str, DeclarationPlace] = {}
         self._types: dict[str, ir.Type] = {}
         self._working: list[str | None] = []
         """Schemas whose types are being made, `None` for each step into a part (property, element) of one."""
-        self._combining: dict[int, Owner] = {}
+        self._combining: dict[int, DeclarationPlace] = {}
         """Owners of the `allOf` that types are being made of, by identity of its JSON."""
         self._promised: dict[int, str] = {}
         """Names given to such owners, perhaps before there is a declaration, because something inside refers back."""
@@ -78,7 +78,7 @@ class Schemas:
                 note = f"called {home}.{free}: {seen[home, wanted]!r} is called {home}.{wanted} already"
                 self.findings.add("renamed", pointer, note)
             seen[home, free] = name
-            self._homes[name] = Owner(home, free, exact=True, schema=name)
+            self._homes[name] = DeclarationPlace(home, free, exact=True, schema=name)
             taken.add(free)
 
     @property
@@ -125,7 +125,7 @@ class Schemas:
         self.declarations.setdefault(declaration.domain, {})[declaration.name] = declaration
         return ir.Ref(declaration.domain, declaration.name)
 
-    def name_for(self, owner: Owner) -> str:
+    def name_for(self, owner: DeclarationPlace) -> str:
         """The owner's name, or a free one near it; it is taken from now on."""
         if owner.exact:
             return owner.name
@@ -140,7 +140,7 @@ class Schemas:
 
     # ---- any schema ----
 
-    def convert(self, schema: object, owner: Owner, pointer: str) -> ir.Type:
+    def convert(self, schema: object, owner: DeclarationPlace, pointer: str) -> ir.Type:
         """The type of a schema; declarations for inline objects, unions and long enums are made on the way."""
         merged = self._merger.normal(schema, pointer)
         if merged is schema or "$ref" in merged:
@@ -149,17 +149,17 @@ class Schemas:
             made = self._combined(id(schema), merged, owner, pointer)
         return nullable(made) if merged.get("nullable") is True else made
 
-    def _part(self, schema: object, owner: Owner, pointer: str) -> ir.Type:
+    def _part(self, schema: object, owner: DeclarationPlace, pointer: str) -> ir.Type:
         """The type of what is inside: a schema may come back to itself there."""
         self._working.append(None)
         made = self.convert(schema, owner, pointer)
         self._working.pop()
         return made
 
-    def _element(self, schema: Json, owner: Owner, pointer: str) -> tuple[ir.Type, ir.Limits]:
+    def _element(self, schema: Json, owner: DeclarationPlace, pointer: str) -> tuple[ir.Type, ir.Constraints]:
         return self._part(schema, owner, pointer), self.limits(schema, pointer)
 
-    def _combined(self, source: int, merged: Json, owner: Owner, pointer: str) -> ir.Type:
+    def _combined(self, source: int, merged: Json, owner: DeclarationPlace, pointer: str) -> ir.Type:
         """The type of several schemas put together. Their properties were copied here, so a part that refers to the
         whole would be copied for ever; it becomes a reference to what is being made."""
         if source in self._combining:
@@ -173,7 +173,7 @@ class Schemas:
             return self._declare(ir.Alias(owner.domain, promised, pointer, made))
         return made
 
-    def _plain(self, schema: Json, owner: Owner, pointer: str) -> ir.Type:
+    def _plain(self, schema: Json, owner: DeclarationPlace, pointer: str) -> ir.Type:
         if "$ref" in schema:
             name = self.resolver.schema_name(schema["$ref"], pointer)
             return self.named(name)
@@ -186,12 +186,12 @@ class Schemas:
             return self._enum(schema, owner, pointer)
         return self._by_type(schema, owner, pointer)
 
-    def _by_type(self, schema: Json, owner: Owner, pointer: str) -> ir.Type:
+    def _by_type(self, schema: Json, owner: DeclarationPlace, pointer: str) -> ir.Type:
         kind = self._kind(schema, pointer)
         if kind == "object":
             return self._object(schema, owner, pointer)
         if kind == "array":
-            inner = Owner(owner.domain, owner.name + "Item" if owner.exact else singular(owner.name))
+            inner = DeclarationPlace(owner.domain, owner.name + "Item" if owner.exact else singular(owner.name))
             return ir.ListOf(*self._element(schema.get("items", {}), inner, f"{pointer}/items"))
         if kind == "string":
             return _STRING_FORMATS.get(text(schema, "format", pointer) or "", ir.STR)
@@ -215,12 +215,12 @@ class Schemas:
 
     # ---- objects ----
 
-    def _object(self, schema: Json, owner: Owner, pointer: str) -> ir.Type:
+    def _object(self, schema: Json, owner: DeclarationPlace, pointer: str) -> ir.Type:
         properties = objects(schema, "properties", pointer)
         extra = schema.get("additionalProperties")
         if not properties and extra is not False:
             if isinstance(extra, dict) and extra:
-                value = Owner(owner.domain, owner.name + "Value" if owner.exact else singular(owner.name))
+                value = DeclarationPlace(owner.domain, owner.name + "Value" if owner.exact else singular(owner.name))
                 return ir.DictOf(*self._element(cast(Json, extra), value, f"{pointer}/additionalProperties"))
             return ir.DictOf(ir.ANY)
         if any(UNSPEAKABLE.search(name) for name in properties):
@@ -236,7 +236,7 @@ class Schemas:
         model.closed = extra is False
         model.deprecated = schema.get("deprecated") is True
         reference = self._declare(model)
-        model.fields = self._fields(schema, properties, Owner(owner.domain, model.name), pointer)
+        model.fields = self._fields(schema, properties, DeclarationPlace(owner.domain, model.name), pointer)
         return reference
 
     def _mixed(self, parts: list[Json], pointer: str) -> ir.Type:
@@ -250,7 +250,9 @@ class Schemas:
         alike = len(kinds) == 1 and not any(part.get("nullable") for part in whole)
         return ir.DictOf(_PLAIN_TYPES.get(kinds.pop(), ir.ANY) if alike else ir.ANY)
 
-    def _fields(self, schema: Json, properties: dict[str, Json], owner: Owner, pointer: str) -> tuple[ir.Field, ...]:
+    def _fields(
+        self, schema: Json, properties: dict[str, Json], owner: DeclarationPlace, pointer: str
+    ) -> tuple[ir.Field, ...]:
         required = set(texts(schema, "required", pointer))
         for name in sorted(required - set(properties)):
             self.findings.add("required", pointer, f"{name!r} is required but declared nowhere: left out")
@@ -274,11 +276,11 @@ class Schemas:
             )
         return tuple(fields)
 
-    def limits(self, schema: Json, pointer: str) -> ir.Limits:
+    def limits(self, schema: Json, pointer: str) -> ir.Constraints:
         """Format, range and lengths; those of a referenced schema too."""
         schema = self._merger.whole(schema, pointer)
         form = text(schema, "format", pointer)
-        return ir.Limits(
+        return ir.Constraints(
             format=None if form in _IMPLIED_FORMATS else form,
             minimum=number(schema, "minimum", pointer),
             maximum=number(schema, "maximum", pointer),
@@ -322,7 +324,7 @@ class Schemas:
 
     # ---- enums ----
 
-    def _enum(self, schema: Json, owner: Owner, pointer: str) -> ir.Type:
+    def _enum(self, schema: Json, owner: DeclarationPlace, pointer: str) -> ir.Type:
         listed: list[Any] = schema["enum"]
         values = [value for value in listed if value is not None]
         with_null = len(values) != len(listed)
@@ -338,7 +340,7 @@ class Schemas:
                 self.findings.add("enum", pointer, "values of this kind are not listed in the type")
         return nullable(made) if with_null else made
 
-    def _named_if_long(self, made: ir.Type, owner: Owner, pointer: str) -> ir.Type:
+    def _named_if_long(self, made: ir.Type, owner: DeclarationPlace, pointer: str) -> ir.Type:
         if owner.exact or owner.variant or not isinstance(made, ir.Enum) or made.base == "bool":
             return made
         if len(", ".join(map(repr, made.values))) <= _LONG_ENUM:
@@ -347,7 +349,7 @@ class Schemas:
 
     # ---- unions ----
 
-    def _union(self, schema: Json, word: str, owner: Owner, pointer: str) -> ir.Type:
+    def _union(self, schema: Json, word: str, owner: DeclarationPlace, pointer: str) -> ir.Type:
         alternatives: list[Json] = schema[word]
         if not alternatives:
             raise DocumentError(f"{word} without alternatives", f"{pointer}/{word}")
@@ -363,7 +365,7 @@ class Schemas:
             if is_annotation_only(part) and part.get("nullable"):
                 with_null = True
                 continue
-            named = Owner(owner.domain, name + pascal(label), variant=True)
+            named = DeclarationPlace(owner.domain, name + pascal(label), variant=True)
             made = self.convert(part, named, f"{pointer}/{word}/{place}")
             if isinstance(made, ir.Nullable):
                 with_null, made = True, made.inner
@@ -376,7 +378,7 @@ class Schemas:
         return nullable(made) if with_null else made
 
     def _joined(
-        self, variants: list[ir.Type], owner: Owner, pointer: str, discriminator: ir.Discriminator | None
+        self, variants: list[ir.Type], owner: DeclarationPlace, pointer: str, discriminator: ir.Discriminator | None
     ) -> ir.Type:
         if not variants:
             return ir.ANY

@@ -1,9 +1,9 @@
 """How to tell the variants of a union apart when the document names no discriminator.
 
-For every variant a `Profile` says what its JSON looks like. The plan then asks, in this order: a property with known
+For every variant a `VariantShape` says what its JSON looks like. The plan then asks, in this order: a property with known
 values of its own; required keys, variants that look like another one's superset first; the same again one level
 deeper; declared keys where none is required; and last the JSON type. A variant that any object would fit is only taken
-for the empty object or when one of its keys is there, so that what nobody knows becomes `Unknown` instead of being cut.
+for the empty object or when one of its keys is there, so that what is not known becomes `Unknown` instead of being cut.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OBJECT = frozenset({"object"})
 
 
 @dataclass(frozen=True)
-class Profile:
+class VariantShape:
     """What JSON of one variant looks like."""
 
     kinds: frozenset[str]
@@ -36,10 +36,10 @@ class Profile:
     """Known values by property, for properties that are enums."""
     free: bool = False
     """A mapping: any object fits."""
-    parts: Mapping[str, Profile] = field(default_factory=dict[str, "Profile"])
+    parts: Mapping[str, VariantShape] = field(default_factory=dict[str, "VariantShape"])
     """Of required properties that are objects or arrays of objects: what is inside."""
 
-    def could_be(self, other: Profile) -> bool:
+    def could_be(self, other: VariantShape) -> bool:
         """True if JSON of this variant can have every key that the other one demands."""
         return other.required <= self.declared
 
@@ -102,21 +102,21 @@ class Planner:
 
     # ---- profiles ----
 
-    def profile(self, made: ir.Type, depth: int = 0) -> Profile:
+    def profile(self, made: ir.Type, depth: int = 0) -> VariantShape:
         """What JSON of a type looks like; `depth` models further in, less is told."""
         if isinstance(made, ir.Nullable):
             inner = self.profile(made.inner, depth)
-            return Profile(inner.kinds | {"null"})
+            return VariantShape(inner.kinds | {"null"})
         if isinstance(made, ir.ListOf):
-            return Profile(frozenset({"array"}))
+            return VariantShape(frozenset({"array"}))
         if isinstance(made, ir.DictOf):
-            return Profile(frozenset({"object"}), free=True)
+            return VariantShape(frozenset({"object"}), free=True)
         if isinstance(made, ir.Either):
-            return Profile(frozenset[str]().union(*(self.profile(option).kinds for option in made.options)))
+            return VariantShape(frozenset[str]().union(*(self.profile(option).kinds for option in made.options)))
         if isinstance(made, ir.Enum):
-            return Profile(frozenset({_KINDS[made.base]}))
+            return VariantShape(frozenset({_KINDS[made.base]}))
         if isinstance(made, ir.Primitive):
-            return Profile(frozenset({_KINDS[made.name]}) if made.name in _KINDS else frozenset({"any"}))
+            return VariantShape(frozenset({_KINDS[made.name]}) if made.name in _KINDS else frozenset({"any"}))
         target = self._declarations[made.domain][made.name]
         if isinstance(target, ir.Alias):
             return self.profile(target.type, depth)
@@ -124,15 +124,15 @@ class Planner:
             return self._together([self.profile(variant, depth + 1) for variant in target.variants])
         return self._of_model(target, depth)
 
-    def _of_model(self, model: ir.Model, depth: int) -> Profile:
+    def _of_model(self, model: ir.Model, depth: int) -> VariantShape:
         values = {prop.wire: found for prop in model.fields if (found := self._values(prop.type))}
-        parts: dict[str, Profile] = {}
+        parts: dict[str, VariantShape] = {}
         if depth < 2:
             for prop in model.fields:
                 inner = prop.type.item if isinstance(prop.type, ir.ListOf) else prop.type
                 if prop.required and isinstance(inner, ir.Ref):
                     parts[prop.wire] = self.profile(inner, depth + 1)
-        return Profile(
+        return VariantShape(
             kinds=OBJECT,
             required=frozenset(prop.wire for prop in model.fields if prop.required),
             declared=frozenset(prop.wire for prop in model.fields),
@@ -141,11 +141,11 @@ class Planner:
         )
 
     @staticmethod
-    def _together(profiles: Sequence[Profile]) -> Profile:
+    def _together(profiles: Sequence[VariantShape]) -> VariantShape:
         """One profile for a union inside a union."""
         first, *others = profiles
         if any(profile.kinds != OBJECT or profile.free for profile in profiles):
-            return Profile(frozenset[str]().union(*(profile.kinds for profile in profiles)), free=True)
+            return VariantShape(frozenset[str]().union(*(profile.kinds for profile in profiles)), free=True)
         required, declared, values = set(first.required), set(first.declared), dict(first.values)
         for other in others:
             required &= other.required
@@ -153,7 +153,7 @@ class Planner:
             values = {
                 key: tuple(dict.fromkeys([*values[key], *other.values[key]])) for key in values if key in other.values
             }
-        return Profile(frozenset({"object"}), frozenset(required), frozenset(declared), values)
+        return VariantShape(frozenset({"object"}), frozenset(required), frozenset(declared), values)
 
     def _values(self, made: ir.Type) -> tuple[Any, ...]:
         if isinstance(made, ir.Ref):
@@ -172,7 +172,7 @@ class Planner:
             if values
         ]
 
-    def _by_value(self, numbers: Sequence[int], profiles: Sequence[Profile]) -> list[tuple[int, Test]]:
+    def _by_value(self, numbers: Sequence[int], profiles: Sequence[VariantShape]) -> list[tuple[int, Test]]:
         """The property whose values tell most variants apart."""
         best: list[tuple[int, Test]] = []
         keys = dict.fromkeys(key for number in numbers for key in sorted(profiles[number].values))
@@ -186,20 +186,22 @@ class Planner:
         return best
 
     @staticmethod
-    def _meant(key: str, having: Sequence[int], numbers: Sequence[int], profiles: Sequence[Profile]) -> bool:
+    def _meant(key: str, having: Sequence[int], numbers: Sequence[int], profiles: Sequence[VariantShape]) -> bool:
         """A value decides only if the others have the property too (as free text), or have values of their own."""
         others = [number for number in numbers if number not in having]
         return len(having) > 1 or any(key in profiles[number].declared for number in others)
 
     @staticmethod
-    def _always_told(number: int, steps: Sequence[tuple[int, Test]], profiles: Sequence[Profile]) -> bool:
+    def _always_told(number: int, steps: Sequence[tuple[int, Test]], profiles: Sequence[VariantShape]) -> bool:
         """False where the deciding property is optional: without it the keys must decide."""
         key = next(test[1] for step, test in steps if step == number)
         return key in profiles[number].required
 
     # ---- by keys ----
 
-    def _by_keys(self, numbers: Sequence[int], profiles: Sequence[Profile], pointer: str) -> list[tuple[int, Test]]:
+    def _by_keys(
+        self, numbers: Sequence[int], profiles: Sequence[VariantShape], pointer: str
+    ) -> list[tuple[int, Test]]:
         steps: list[tuple[int, Test]] = []
         left = self._sorted(numbers, profiles)
         for number in left:
@@ -217,14 +219,14 @@ class Planner:
         return list(dict.fromkeys(steps))
 
     @staticmethod
-    def _demand(number: int, profiles: Sequence[Profile]) -> Test:
+    def _demand(number: int, profiles: Sequence[VariantShape]) -> Test:
         required = tuple(sorted(profiles[number].required))
         if required:
             return ("keys", required)
         return ("some", tuple(sorted(profiles[number].declared)))
 
     @staticmethod
-    def _sorted(numbers: Sequence[int], profiles: Sequence[Profile]) -> list[int]:
+    def _sorted(numbers: Sequence[int], profiles: Sequence[VariantShape]) -> list[int]:
         """Variants that can be taken for another one come before it; then those that demand most."""
         left = sorted(numbers, key=lambda number: (-len(profiles[number].required), number))
         ordered: list[int] = []
@@ -241,7 +243,7 @@ class Planner:
         return ordered
 
     @staticmethod
-    def _rivals(number: int, numbers: Sequence[int], profiles: Sequence[Profile]) -> list[int]:
+    def _rivals(number: int, numbers: Sequence[int], profiles: Sequence[VariantShape]) -> list[int]:
         """Variants that this one can be taken for and the other way round."""
         mine = profiles[number]
         return [
@@ -250,7 +252,7 @@ class Planner:
             if other != number and mine.could_be(profiles[other]) and profiles[other].could_be(mine)
         ]
 
-    def _deeper(self, number: int, numbers: Sequence[int], profiles: Sequence[Profile]) -> list[tuple[int, Test]]:
+    def _deeper(self, number: int, numbers: Sequence[int], profiles: Sequence[VariantShape]) -> list[tuple[int, Test]]:
         """Rivals may differ in what a common property holds."""
         rivals = self._rivals(number, numbers, profiles)
         mine = profiles[number]
@@ -267,7 +269,7 @@ class Planner:
                     return [(number, ("all", (self._demand(number, profiles), inside)))]
         return []
 
-    def _tell_rivals(self, numbers: Sequence[int], profiles: Sequence[Profile], pointer: str) -> None:
+    def _tell_rivals(self, numbers: Sequence[int], profiles: Sequence[VariantShape], pointer: str) -> None:
         for position, number in enumerate(numbers):
             for other in self._rivals(number, numbers[position + 1 :], profiles):
                 mine, theirs = profiles[number], profiles[other]
@@ -290,7 +292,9 @@ class Planner:
 
     # ---- by JSON type ----
 
-    def _by_kind(self, numbers: Sequence[int], profiles: Sequence[Profile], pointer: str) -> list[tuple[int, Test]]:
+    def _by_kind(
+        self, numbers: Sequence[int], profiles: Sequence[VariantShape], pointer: str
+    ) -> list[tuple[int, Test]]:
         order = ("null", "boolean", "integer", "number", "string", "array", "object")
         steps: list[tuple[int, Test]] = []
         for kind in order:

@@ -47,14 +47,14 @@ def parse_yaml(text: str, source: str, notes: list[str]) -> Any:
     loader = loader_class(text)
     try:
         node = loader.get_single_node()
-        return None if node is None else _Reader(source, notes).read(node)
+        return None if node is None else _NodeReader(source, notes).read(node)
     except yaml.YAMLError as error:
         raise DocumentError(f"{source} is not YAML: {' '.join(str(error).split())}") from error
     finally:
         loader.dispose()
 
 
-class _Reader:
+class _NodeReader:
     """Nodes to values. What an anchor names is read once and shared."""
 
     def __init__(self, source: str, notes: list[str]) -> None:

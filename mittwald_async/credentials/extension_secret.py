@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from ..runtime.credentials.renewal import Renewable
 from ..runtime.credentials.secret import Secret, as_secret, check_text, digest
-from ..runtime.credentials.token_exchange import Exchange, Grant, Step, grant_in, refusal, sealed_json
+from ..runtime.credentials.token_exchange import Exchange, Grant, LoginStep, grant_in, refusal, sealed_json
 
-_INSTANCE = Step(
+_INSTANCE = LoginStep(
     "extension-authenticate-instance",
     "POST",
     "/v2/extension-instances/{extensionInstanceId}/tokens",

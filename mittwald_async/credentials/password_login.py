@@ -11,12 +11,20 @@ import anyio.to_thread
 
 from ..runtime.callbacks import is_async
 from ..runtime.credentials.secret import Secret, as_secret, check_text, digest
-from ..runtime.credentials.token_exchange import Exchange, Grant, Step, TokenResponse, grant_in, refusal, sealed_json
+from ..runtime.credentials.token_exchange import (
+    Exchange,
+    Grant,
+    LoginStep,
+    TokenResponse,
+    grant_in,
+    refusal,
+    sealed_json,
+)
 from ..runtime.errors import AuthenticationError, ConfigurationError
 from .session_login import SessionLogin
 
-_SIGN_IN = Step("user-authenticate", "POST", "/v2/authenticate", "signing in with e-mail and password")
-_SECOND_FACTOR = Step("user-authenticate-mfa", "POST", "/v2/authenticate-mfa", "the second factor")
+_SIGN_IN = LoginStep("user-authenticate", "POST", "/v2/authenticate", "signing in with e-mail and password")
+_SECOND_FACTOR = LoginStep("user-authenticate-mfa", "POST", "/v2/authenticate-mfa", "the second factor")
 
 SecondFactor: TypeAlias = Callable[[], str | Awaitable[str]]
 """A function that gives the one-time or recovery code, at once or when awaited."""
@@ -67,7 +75,7 @@ class PasswordLogin(SessionLogin):
             raise refusal(step, answer, self._password)
         return grant
 
-    async def _sign_in(self, exchange: Exchange) -> tuple[Step, TokenResponse]:
+    async def _sign_in(self, exchange: Exchange) -> tuple[LoginStep, TokenResponse]:
         answer = await _SIGN_IN.ask(exchange, sealed_json(email=self._email, password=self._password))
         if answer.status != 202:
             return _SIGN_IN, answer

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import final
 
 from ..runtime.credentials.secret import Secret, as_secret, check_text, digest
-from ..runtime.credentials.token_exchange import Exchange, Grant, Step, grant_in, refusal, sealed_json
+from ..runtime.credentials.token_exchange import Exchange, Grant, LoginStep, grant_in, refusal, sealed_json
 from ..runtime.errors import AuthenticationError
 from .session_login import SessionLogin
 
-_RETRIEVE = Step(
+_RETRIEVE = LoginStep(
     "user-authenticate-with-access-token-retrieval-key",
     "POST",
     "/v2/authenticate-token-retrieval-key",

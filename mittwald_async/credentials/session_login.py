@@ -7,13 +7,13 @@ from collections.abc import Callable
 
 from ..runtime.credentials.renewal import Renewable
 from ..runtime.credentials.secret import Secret
-from ..runtime.credentials.token_exchange import Exchange, Grant, Step, grant_in, refusal, sealed_json
+from ..runtime.credentials.token_exchange import Exchange, Grant, LoginStep, grant_in, refusal, sealed_json
 from ..runtime.errors import AuthenticationError
 from ..runtime.logs import logger
 
 _log = logger("credentials")
 
-_REFRESH = Step("user-refresh-session", "PUT", "/v2/users/self/sessions", "refreshing the session")
+_REFRESH = LoginStep("user-refresh-session", "PUT", "/v2/users/self/sessions", "refreshing the session")
 
 
 class SessionLogin(Renewable):

@@ -10,7 +10,7 @@ from ..runtime.errors import InvalidArgumentError
 from .record_sets import RecordSet
 
 
-class Change(Protocol):
+class RecordSetChange(Protocol):
     """A change of one record set."""
 
     def holds(self, current: RecordSet) -> bool:

@@ -14,7 +14,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from .faults import Fault, parsed
-from .options import MFA_CODE, PASSWORD, EmulatedAccount, OptionError, Options, OptionsByName, Transitions, usual_lag
+from .options import (
+    MFA_CODE,
+    PASSWORD,
+    EmulatedAccount,
+    EmulatorOptions,
+    OptionError,
+    OptionsByName,
+    Transitions,
+    usual_lag,
+)
 
 if TYPE_CHECKING:
     from .churn import AccountChange
@@ -32,7 +41,7 @@ __all__ = [
     "Emulator",
     "Fault",
     "OptionError",
-    "Options",
+    "EmulatorOptions",
     "RunningAccount",
     "Transitions",
 ]
@@ -47,7 +56,7 @@ class Emulator:
         projects: projects of the whole account, 0 to 1,000,000.
         rate_limit: requests and seconds of one budget, or `None` for no limit.
         faults: what goes wrong, see `Fault`.
-        options: every other option by name, see `Options`; `accounts` for several users, `on` for another day than today.
+        options: every other option by name, see `EmulatorOptions`; `accounts` for several users, `on` for another day than today.
 
     Raises:
         OptionError: options that contradict each other or are out of range, an unreadable state file, or (on entering)
@@ -65,20 +74,20 @@ class Emulator:
         **options: Unpack[OptionsByName],
     ) -> None:
         given: dict[str, Any] = dict(options)
-        unknown = set(given) - set(Options.__struct_fields__)
+        unknown = set(given) - set(EmulatorOptions.__struct_fields__)
         if unknown:
             raise OptionError(f"unknown options: {', '.join(sorted(unknown))}")
         given.setdefault("lag", usual_lag(given.get("clock")))
         if isinstance(given.get("state"), os.PathLike):
             given["state"] = os.fspath(given["state"])
-        self.options: Options = Options(
+        self.options: EmulatorOptions = EmulatorOptions(
             seed=seed, customers=customers, projects=projects, rate_limit=rate_limit, faults=parsed(faults), **given
         ).checked()
         self._core: Core | None = None
         self._server: EmulatorServer | None = None
 
     @classmethod
-    def of(cls, options: Options) -> Emulator:
+    def of(cls, options: EmulatorOptions) -> Emulator:
         """An emulator of ready-made options."""
         emulator = cls.__new__(cls)
         emulator.options = options.checked()

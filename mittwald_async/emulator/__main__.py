@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from . import Emulator
 from .commandline import options_of, run
-from .options import OptionError, Options
+from .options import EmulatorOptions, OptionError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +32,7 @@ def _announce(emulator: Emulator) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    default = Options()
+    default = EmulatorOptions()
     parser = argparse.ArgumentParser(prog="python -m mittwald_async.emulator", description="A local mittwald API.")
     add = parser.add_argument
     add("--host", default=default.host)

@@ -16,7 +16,7 @@ import msgspec
 
 from . import Emulator
 from .faults import parsed
-from .options import EmulatedAccount, OptionError, Options, Transitions, usual_lag
+from .options import EmulatedAccount, EmulatorOptions, OptionError, Transitions, usual_lag
 
 
 def options_of(
@@ -41,13 +41,13 @@ def options_of(
     no_validate: bool,
     faults: str | None,
     state: str | None,
-) -> Options:
+) -> EmulatorOptions:
     """Options as a command line spells them. Raises OptionError."""
     sizes = {"seed": seed, "customers": customers, "projects": projects}
     chosen: dict[str, Any] = {name: value for name, value in sizes.items() if value is not None}
     if state is not None and chosen:
         raise OptionError("--state contradicts --seed, --customers and --projects: the dump says them")
-    return Options(
+    return EmulatorOptions(
         host=host,
         port=port,
         **chosen,
@@ -67,7 +67,7 @@ def options_of(
     ).checked()
 
 
-def run(options: Options, announce: Callable[[Emulator], None]) -> None:
+def run(options: EmulatorOptions, announce: Callable[[Emulator], None]) -> None:
     """Serve until SIGINT or SIGTERM. Raises OptionError."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
@@ -80,7 +80,7 @@ def run(options: Options, announce: Callable[[Emulator], None]) -> None:
         runner.run(serve(options, ready))
 
 
-async def serve(options: Options, ready: Callable[[Emulator], None]) -> None:
+async def serve(options: EmulatorOptions, ready: Callable[[Emulator], None]) -> None:
     """Run until SIGINT or SIGTERM; `ready` is called once the port is open. Raises OptionError."""
     async with Emulator.of(options) as emulator:
         stop = asyncio.Event()

@@ -31,7 +31,7 @@ from aiohttp import web
 from .core import Core
 from .faults import parsed
 from .http_messages import ExecutedWrite, LoggedRequest
-from .options import OptionError, Options, Transitions
+from .options import EmulatorOptions, OptionError, Transitions
 
 CHANGEABLE = frozenset(
     {
@@ -216,7 +216,7 @@ def _summed(counts: list[dict[str, int]]) -> dict[str, int]:
     return {kind: sum(each[kind] for each in counts) for kind in counts[0]}
 
 
-def retuned(options: Options, behaviours: dict[str, Any]) -> Options:
+def retuned(options: EmulatorOptions, behaviours: dict[str, Any]) -> EmulatorOptions:
     """Options with some set that can change in the middle. Raises OptionError."""
     wrong = set(behaviours) - CHANGEABLE
     if wrong:
@@ -226,19 +226,19 @@ def retuned(options: Options, behaviours: dict[str, Any]) -> Options:
     return changed(options, behaviours)
 
 
-def changed(options: Options, changes: dict[str, Any]) -> Options:
+def changed(options: EmulatorOptions, changes: dict[str, Any]) -> EmulatorOptions:
     """Options with some set from JSON values. Raises OptionError."""
-    unknown = set(changes) - set(Options.__struct_fields__)
+    unknown = set(changes) - set(EmulatorOptions.__struct_fields__)
     if unknown:
         raise OptionError(f"unknown options: {', '.join(sorted(unknown))}")
-    current = {name: getattr(options, name) for name in Options.__struct_fields__}
+    current = {name: getattr(options, name) for name in EmulatorOptions.__struct_fields__}
     if isinstance(changes.get("transitions"), dict):
         own = set(changes["transitions"]) - set(Transitions.__struct_fields__)
         if own:
             raise OptionError(f"unknown in transitions: {', '.join(sorted(own))}")
         changes = {**changes, "transitions": {**msgspec.to_builtins(options.transitions), **changes["transitions"]}}
     try:
-        return msgspec.convert({**msgspec.to_builtins(current, builtin_types=()), **changes}, Options).checked()
+        return msgspec.convert({**msgspec.to_builtins(current, builtin_types=()), **changes}, EmulatorOptions).checked()
     except msgspec.ValidationError as error:
         raise OptionError(str(error)) from None
 

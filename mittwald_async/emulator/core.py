@@ -30,7 +30,7 @@ from .http_messages import (
     failed,
     no_route,
 )
-from .options import EmulatedAccount, Options
+from .options import EmulatedAccount, EmulatorOptions
 from .replies import Fail
 from .routes import Route, Routes, Stub
 from .seeded import DAY
@@ -53,8 +53,8 @@ class Core:
         specification: what is documented, shared by all emulators of the process.
     """
 
-    def __init__(self, options: Options, specification: Specification) -> None:
-        self.options: Options = options
+    def __init__(self, options: EmulatorOptions, specification: Specification) -> None:
+        self.options: EmulatorOptions = options
         self.specification: Specification = specification
         self.clock: EmulatorClock = EmulatorClock(virtual=options.clock == "virtual", start=midnight(options.on))
         self.handlers: dict[str, Handler] = dict(HANDLERS)
@@ -99,7 +99,7 @@ class Core:
             Tenant(account, shared, index) for index, account in enumerate(options.each_account())
         )
 
-    def _planned(self, options: Options) -> Faults:
+    def _planned(self, options: EmulatorOptions) -> Faults:
         seed = options.seed if options.fault_seed is None else options.fault_seed
         faults = Faults(seed, (route.operation for route in self.routes.by_id.values()))
         faults.add(*parsed(options.faults))
@@ -127,14 +127,14 @@ class Core:
     def generator(self) -> Generator:
         return self.tenants[0].generator
 
-    def reset(self, options: Options | None = None) -> None:
+    def reset(self, options: EmulatorOptions | None = None) -> None:
         """Start over: state, tokens, budgets, events, faults, log. A virtual clock begins anew, a real one goes on."""
         faults = self._planned(options or self.options)  # first: refused ones change nothing
         self.options = options or self.options
         self.clock.restart(midnight(self.options.on))
         self._begin(faults)
 
-    def configure(self, options: Options) -> None:
+    def configure(self, options: EmulatorOptions) -> None:
         """Take behaviours from other options; state and budgets stay."""
         self.options = options
         self.limits.options = options
@@ -281,7 +281,7 @@ class Core:
             self.clock.advance(max(now - self.clock.now(), 0.0))
 
 
-def _sized(options: Options, accounts: list[Any]) -> Options:
+def _sized(options: EmulatorOptions, accounts: list[Any]) -> EmulatorOptions:
     """Options with the sizes of a dump."""
     sizes = [msgspec.convert(account, dict[str, int]) for account in accounts]
     if any(set(each) != set(_SIZES) for each in sizes):

@@ -11,7 +11,7 @@ import msgspec
 from ..operations import OPERATIONS, REDIRECTS
 from .core import Core
 from .handlers import UNDOCUMENTED
-from .options import OptionError, Options
+from .options import EmulatorOptions, OptionError
 from .resources import load_all
 from .routes import Routes
 from .shapes import Shapes
@@ -19,7 +19,7 @@ from .tenant import Specification
 from .validate import Checker
 
 
-def build(options: Options) -> Core:
+def build(options: EmulatorOptions) -> Core:
     """A core over all documented operations, continued from the state file if there is one. Raises OptionError."""
     load_all()
     core = Core(options, _with_locations(options.redirects) if options.redirects else _documented())

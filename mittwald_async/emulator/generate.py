@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..runtime.structs import Constraints
-from .shapes import Choice, Fixed, Many, Record, Scalar, Shape, Shapes, Table, Words
+from .shapes import Choice, Fixed, FreeObject, Many, Record, Scalar, Shape, Shapes, Words
 
 _DEEP = 4
 """Levels below which nothing optional is invented."""
@@ -125,7 +125,7 @@ def _make(shape: Shape, dice: ValueDice, name: str, depth: int) -> Any:
         most = min(least + 2, shape.limits.max_length if shape.limits.max_length is not None else least + 2)
         count = least if depth > _DEEP else least + dice.number(most - least + 1)
         return _distinct([_make(shape.item, dice, name, depth + 1) for _ in range(max(count, least))], least)
-    if isinstance(shape, Table):
+    if isinstance(shape, FreeObject):
         return {} if depth > _DEEP else {dice.word(): _make(shape.value, dice, name, depth + 1)}
     if isinstance(shape, Choice):
         return _make(_chosen(shape, dice, depth), dice, name, depth)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from .generate import ValueDice
-from .handlers import Call
+from .handlers import EmulatedCall
 from .replies import ContentReply, EmptyReply, ListReply, Reply, ValueReply
 from .routes import Route
 from .shapes import Many, Record, Shapes, words_of
@@ -18,7 +18,7 @@ _ITEMS = 3
 _PICTURE = b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 
 
-def answer_generically(call: Call) -> Reply:
+def answer_generically(call: EmulatedCall) -> Reply:
     """The first documented success. Ids in the path are checked where the world knows their kind, and come back in
     properties of the same name."""
     operation = call.operation
@@ -51,7 +51,7 @@ def _http_etag(value: Any) -> str:
     return f'W/"{blake2b(msgspec.json.encode(value), digest_size=6).hexdigest()}"'
 
 
-def _content(call: Call, key: tuple[str, ...]) -> ContentReply:
+def _content(call: EmulatedCall, key: tuple[str, ...]) -> ContentReply:
     """Bytes of the first documented content type; the picture of the icon routes is a real one."""
     content_type = call.operation.results[0].content_type or "application/octet-stream"
     if content_type.startswith("image/"):

@@ -39,7 +39,7 @@ class WriteDetails(msgspec.Struct, frozen=True):
     created: tuple[str, ...] = ()
 
 
-class Call:
+class EmulatedCall:
     """One request that passed all checks."""
 
     __slots__ = (
@@ -110,7 +110,7 @@ class Call:
         self.write = WriteDetails(project_id, customer_id, tuple(created))
 
 
-Handler: TypeAlias = Callable[[Call], Reply]
+Handler: TypeAlias = Callable[[EmulatedCall], Reply]
 UNDOCUMENTED: list[Operation[Any]] = []
 """Routes that are no operation of the document: download addresses, webhooks, the metrics proxy."""
 HANDLERS: dict[str, Handler] = {}

@@ -9,7 +9,7 @@ import msgspec
 
 from .behaviours.consistency import NotReached, item_id
 from .faults import Fault
-from .handlers import Call
+from .handlers import EmulatedCall
 from .replies import ContentReply, Fail, Reply, ValueReply
 
 JSON = "application/json"
@@ -94,7 +94,7 @@ def failed(failure: Fail, headers: dict[str, str]) -> EmulatedResponse:
     return EmulatedResponse(failure.status, {**headers, "Content-Type": JSON}, encode(body))
 
 
-def created(call: Call, reply: Reply) -> list[str]:
+def created(call: EmulatedCall, reply: Reply) -> list[str]:
     """Ids that came into being with this write."""
     created = list(call.write.created) if call.write is not None else []
     if isinstance(reply, ValueReply) and call.operation.method == "POST":

@@ -56,7 +56,7 @@ class EmulatedAccount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     empty_lists: bool | None = None
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
+class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Everything an emulator can be given. Every behaviour has its switch here; defaults resemble the real thing."""
 
     host: str = "127.0.0.1"
@@ -138,10 +138,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     broken_log_ends: bool = True
     """The logs of a service come whole, but their connection breaks instead of ending, as the real one often does."""
 
-    def checked(self) -> Options:
+    def checked(self) -> EmulatorOptions:
         """The same options with every value in its type, or OptionError."""
         try:
-            options = msgspec.convert(msgspec.to_builtins(self), Options)
+            options = msgspec.convert(msgspec.to_builtins(self), EmulatorOptions)
         except (msgspec.ValidationError, TypeError) as error:
             raise OptionError(str(error).replace(" - at `$.", ": `")) from None
         options._check()
@@ -197,13 +197,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
         return [_for_account(self, account, number) for number, account in enumerate(self.accounts, 1)]
 
 
-class AccountOptions(Options, frozen=True, kw_only=True):
+class AccountOptions(EmulatorOptions, frozen=True, kw_only=True):
     """The options as one account has them."""
 
     account_name: str
 
 
-def _for_account(options: Options, account: EmulatedAccount, number: int) -> AccountOptions:
+def _for_account(options: EmulatorOptions, account: EmulatedAccount, number: int) -> AccountOptions:
     own: dict[str, Any] = {
         name: value
         for name in EmulatedAccount.__struct_fields__
@@ -214,7 +214,7 @@ def _for_account(options: Options, account: EmulatedAccount, number: int) -> Acc
         own.setdefault("seed", options.seed + number - 1)
         local, _, domain = options.email.partition("@")
         own.setdefault("email", f"{local}-{number}@{domain}")
-    shared: dict[str, Any] = {name: getattr(options, name) for name in Options.__struct_fields__}
+    shared: dict[str, Any] = {name: getattr(options, name) for name in EmulatorOptions.__struct_fields__}
     shared["key_seed"] = options.signing_seed()
     shared["accounts"] = ()
     return AccountOptions(**{**shared, **own}, account_name=account.name or f"account-{number}")
@@ -223,7 +223,7 @@ def _for_account(options: Options, account: EmulatedAccount, number: int) -> Acc
 def usual_lag(clock: object) -> float:
     """The lag where none is asked for: with a virtual clock, a read that waits for its write would wait without end, since
     the clock is not advanced meanwhile."""
-    return 0.0 if clock == "virtual" else Options().lag
+    return 0.0 if clock == "virtual" else EmulatorOptions().lag
 
 
 class OptionsByName(TypedDict, total=False):

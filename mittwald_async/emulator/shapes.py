@@ -40,7 +40,7 @@ class Many(msgspec.Struct, frozen=True):
     limits: Constraints = NO_LIMITS
 
 
-class Table(msgspec.Struct, frozen=True):
+class FreeObject(msgspec.Struct, frozen=True):
     """An object with keys of the sender's choice."""
 
     value: Shape
@@ -89,7 +89,7 @@ class Fixed(msgspec.Struct, frozen=True):
     fields: dict[str, Field]
 
 
-Shape: TypeAlias = Scalar | Words | Many | Table | Record | Choice | Fixed
+Shape: TypeAlias = Scalar | Words | Many | FreeObject | Record | Choice | Fixed
 
 ANY = Scalar("any")
 NULL = Scalar("null")
@@ -105,7 +105,7 @@ _SCALARS: dict[Any, Shape] = {
     date: Scalar("str", Constraints(format="date")),
     Any: ANY,
     object: ANY,
-    dict: Table(ANY),
+    dict: FreeObject(ANY),
     list: Many(ANY),
 }
 _ROOT = re.compile(r"\b([a-z_][a-z0-9_]*)\.(?=[A-Z])")
@@ -160,7 +160,7 @@ class Shapes:
         if origin is list:
             return Many(self.of(get_args(hint)[0]))
         if origin is dict:
-            return Table(self.of(get_args(hint)[1]))
+            return FreeObject(self.of(get_args(hint)[1]))
         if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
             if hint not in self._records:
                 self._records[hint] = Record(hint, self)

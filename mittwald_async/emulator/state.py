@@ -12,7 +12,7 @@ from .clock import EmulatorClock, midnight
 from .identity import Identity, Login
 from .lifecycle import RunningTransitions, Subject, Transition, TransitionStep
 from .listing import EncodedList, Key, Keys
-from .options import Options, Transitions
+from .options import EmulatorOptions, Transitions
 from .replies import Fail, ListReply
 from .seeded import KIND_OF_PARAMETER, KINDS, SeededAccount
 from .views import AFTER_STEP, BEFORE_DELETE, VIEWS, View
@@ -38,7 +38,7 @@ class World:
         clock: dates what happens and decides when things that take time are over.
     """
 
-    def __init__(self, options: Options, clock: EmulatorClock) -> None:
+    def __init__(self, options: EmulatorOptions, clock: EmulatorClock) -> None:
         self.clock = clock
         self.options = options
         self.transition_options: Transitions = options.transitions

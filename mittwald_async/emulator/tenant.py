@@ -19,7 +19,7 @@ from .clock import EmulatorClock
 from .dump import dumped, restored
 from .generate import Generator
 from .generic import answer_generically, enums_of
-from .handlers import Call, Handler
+from .handlers import EmulatedCall, Handler
 from .http_messages import JSON, EmulatedRequest, EmulatedResponse, ExecutedWrite, created, encode, ranged
 from .identity import Identity
 from .options import AccountOptions
@@ -142,8 +142,8 @@ class Tenant:
         query: Mapping[str, Any],
         headers: Mapping[str, str],
         body: Any,
-    ) -> Call:
-        return Call(
+    ) -> EmulatedCall:
+        return EmulatedCall(
             operation=route.operation,
             path=path,
             query=query,
@@ -156,7 +156,7 @@ class Tenant:
             generated=self.generator.value,
         )
 
-    def _record(self, request: EmulatedRequest, call: Call, event_id: str, new: list[str]) -> None:
+    def _record(self, request: EmulatedRequest, call: EmulatedCall, event_id: str, new: list[str]) -> None:
         self.shared.record(
             ExecutedWrite(
                 number=self.shared.number(),
@@ -179,7 +179,7 @@ class Tenant:
         return handler
 
     def _rendered(
-        self, route: Route, reply: Reply, call: Call, visibility: Visibility, headers: dict[str, str]
+        self, route: Route, reply: Reply, call: EmulatedCall, visibility: Visibility, headers: dict[str, str]
     ) -> EmulatedResponse:
         shapes = self.shared.specification.shapes
         if isinstance(reply, ListReply):
@@ -209,7 +209,7 @@ class Tenant:
         response.breaks = reply.breaks and self.options.broken_log_ends
         return response
 
-    def _before(self, call: Call, path: str) -> tuple[str, bytes] | None:
+    def _before(self, call: EmulatedCall, path: str) -> tuple[str, bytes] | None:
         """The nearest resource at or above the path as it reads now, for those who will not see the write yet."""
         while path.count("/") > 2:
             found = self.shared.specification.routes.find("GET", path)
@@ -218,7 +218,7 @@ class Tenant:
             path = path.rpartition("/")[0]
         return None
 
-    def _peek(self, route: Route, path: dict[str, str], call: Call, raw_path: str) -> tuple[str, bytes] | None:
+    def _peek(self, route: Route, path: dict[str, str], call: EmulatedCall, raw_path: str) -> tuple[str, bytes] | None:
         look = self._call(route, path, call.identity, {}, {}, UNSET)
         look.quiet = True
         try:
@@ -247,12 +247,12 @@ def _is_narrowable(route: Route) -> bool:
     return route.unscoped and route.operation.path not in ("/v2/projects", "/v2/servers", "/v2/customers")
 
 
-def _is_json(call: Call) -> bool:
+def _is_json(call: EmulatedCall) -> bool:
     body = call.operation.body
     return body is not None and body.content_type == JSON and call.body is not UNSET
 
 
-def _about(call: Call) -> dict[str, Any]:
+def _about(call: EmulatedCall) -> dict[str, Any]:
     """What an event is remembered with: which operation wrote, to which project or customer."""
     write = call.write
     return {

@@ -17,7 +17,7 @@ from ..runtime.structs import UNSET, Constraints
 from .handlers import UploadedPart
 from .replies import Fail, Issue
 from .routes import Route
-from .shapes import Choice, Field, Fixed, Many, Record, Scalar, Shape, Shapes, Table, Words
+from .shapes import Choice, Field, Fixed, FreeObject, Many, Record, Scalar, Shape, Shapes, Words
 
 _MOST_ISSUES = 20
 """Issues one answer lists."""
@@ -181,7 +181,7 @@ def _converted(shape: Shape, text: str) -> Any:
                 return value
     if isinstance(shape, Words):
         return next((word for word in shape.values if str(word) == text), text)
-    if isinstance(shape, Record | Table | Fixed):
+    if isinstance(shape, Record | FreeObject | Fixed):
         value, issues = _json(text.encode("utf-8", "surrogatepass"))
         return text if issues else value
     return text
@@ -213,7 +213,7 @@ def check(shape: Shape, value: Any, path: str, issues: list[Issue]) -> None:
         _check_many(shape, value, path, issues)
     elif isinstance(shape, Choice):
         _check_choice(shape, value, path, issues)
-    elif isinstance(shape, Table):
+    elif isinstance(shape, FreeObject):
         if not isinstance(value, dict):
             issues.append(Issue(path, "must be object", "type"))
             return

@@ -29,7 +29,7 @@ _OWN: tuple[tuple[str, str], ...] = (
     ("operation", "text"),
     ("drifted", "bool"),
 )
-"""Columns of every file. `resource` and `account` are told by the folders."""
+"""Columns of every file. `resource` and `account` are named by the folders."""
 
 _ROWS_AT_ONCE = 5_000
 _ROW_BYTES = 400

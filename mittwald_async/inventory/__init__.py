@@ -1,8 +1,8 @@
 """Everything an account has, as rows: what to list, how cheaply, doing it, where it goes, picking up again."""
 
 from .accounts import Account, accounts_from
-from .catalog import Resource, Route, catalog, chosen, default_resources
-from .diff import Change, Diff, Unknown
+from .catalog import ListRoute, Resource, catalog, chosen, default_resources
+from .diff import Change, Diff, Undecided
 from .errors import StoreError
 from .history import History, Snapshot
 from .job import Summary, SweepJob, sweep_to
@@ -20,7 +20,7 @@ __all__ = [
     "Diff",
     "History",
     "Snapshot",
-    "Unknown",
+    "Undecided",
     "Failure",
     "Freshness",
     "Rolling",
@@ -30,7 +30,7 @@ __all__ = [
     "Plan",
     "RequestsSpentError",
     "Resource",
-    "Route",
+    "ListRoute",
     "Row",
     "Sink",
     "Step",

@@ -10,7 +10,7 @@ from contextlib import suppress
 import msgspec
 
 from .frontier import Unit
-from .list_reader import Mark
+from .list_reader import ListPosition
 from .rows import Failure, Row
 
 MOST_WAITING = 10_000
@@ -23,7 +23,7 @@ class Batch(msgspec.Struct, frozen=True):
 
     unit: Unit
     rows: list[Row]
-    mark: Mark | None
+    mark: ListPosition | None
     """How far the list has come with it; `None`: no further than before."""
     done: bool
     failure: Failure | None = None

@@ -24,7 +24,7 @@ ASSUMED_PAGE = 1000
 """Items per page where a list states neither a larger default nor a maximum. A list is known to refuse more (seen)."""
 
 
-class Route(msgspec.Struct, frozen=True):
+class ListRoute(msgspec.Struct, frozen=True):
     """One operation that lists a resource."""
 
     operation_id: str
@@ -53,7 +53,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of thing an inventory can list."""
 
     name: str
-    routes: tuple[Route, ...]
+    routes: tuple[ListRoute, ...]
     """All of them list the same things, each within its scope."""
     key: str | None
     """Wire name of the property that identifies an item; `None`: items have none and are numbered within their list."""
@@ -71,7 +71,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
         """Its keys are unique within one list only."""
         return self.key in REPEATED_KEYS or all(route.scope == "parent" for route in self.routes)
 
-    def route(self, scope: Scope) -> Route | None:
+    def route(self, scope: Scope) -> ListRoute | None:
         """The first route of a scope, if there is one."""
         return next((route for route in self.routes if route.scope == scope), None)
 
@@ -321,7 +321,7 @@ def page_size(operation: Operation) -> int | None:
     return paging.max_limit or max(paging.default_limit or 0, ASSUMED_PAGE)
 
 
-def _routes(judged: ResourceSpec) -> Iterable[Route]:
+def _routes(judged: ResourceSpec) -> Iterable[ListRoute]:
     for operation_id in judged.operations:
         operation = OPERATIONS.get(operation_id)
         if operation is None:
@@ -331,21 +331,21 @@ def _routes(judged: ResourceSpec) -> Iterable[Route]:
         filters = {p.wire for p in operation.parameters if p.where == "query"}
         if len(path) == 1:
             scope = _OWNERS.get(path[0], "parent")
-            yield Route(operation_id, scope, path[0], False, size, single=operation.paging is None)
+            yield ListRoute(operation_id, scope, path[0], False, size, single=operation.paging is None)
         elif not path:
-            yield Route(operation_id, "account", None, False, size)
+            yield ListRoute(operation_id, "account", None, False, size)
             for wire, scope in _OWNERS.items():
                 if wire in filters:
-                    yield Route(operation_id, scope, wire, True, size)
+                    yield ListRoute(operation_id, scope, wire, True, size)
             if {"context", "contextId"} <= filters:
-                yield Route(operation_id, "project", "contextId", True, size, also=(("context", "project"),))
+                yield ListRoute(operation_id, "project", "contextId", True, size, also=(("context", "project"),))
 
 
-def _last_resort(judged: ResourceSpec) -> Iterable[Route]:
+def _last_resort(judged: ResourceSpec) -> Iterable[ListRoute]:
     operation = OPERATIONS.get(judged.last or "")
     if operation is not None:
         wire = next(p.wire for p in operation.parameters if p.where == "path")
-        yield Route(
+        yield ListRoute(
             operation.operation_id,
             _OWNERS[wire],
             wire,
@@ -356,7 +356,7 @@ def _last_resort(judged: ResourceSpec) -> Iterable[Route]:
 
 
 def _resource(judged: ResourceSpec) -> Resource | None:
-    chosen: dict[Scope, Route] = {}
+    chosen: dict[Scope, ListRoute] = {}
     for route in _routes(judged):
         # The first operation named for a scope wins; a path says whose list it is more plainly than a filter does.
         known = chosen.get(route.scope)

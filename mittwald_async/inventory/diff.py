@@ -31,7 +31,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Old and new value of each property that differs; only of what has changed."""
 
 
-class Unknown(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Undecided(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something that cannot be told: a list that one of the sweeps has not read, or a thing that was in such a list."""
 
     resource: str
@@ -80,7 +80,7 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
     added: list[Change]
     changed: list[Change]
     gone: list[Change]
-    unknown: list[Unknown]
+    unknown: list[Undecided]
     properties: list[NewProperty]
     sweeps: list[tuple[SweepRecord, SweepRecord]]
 
@@ -99,7 +99,7 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
 
-def _plain(change: Change | Unknown) -> dict[str, Any]:
+def _plain(change: Change | Undecided) -> dict[str, Any]:
     found: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(change, fields=None))
     if change.fields is not None:
         # What a version does not have is null for machines, which know no third thing.
@@ -240,8 +240,8 @@ class Comparison:
             fields=fields,
         )
 
-    def _unknown(self, change: Change, what: str, sweep: int) -> Unknown:
-        return Unknown(
+    def _unknown(self, change: Change, what: str, sweep: int) -> Undecided:
+        return Undecided(
             resource=change.resource,
             account=change.account,
             sweep=sweep,
@@ -281,7 +281,7 @@ class Comparison:
 
     # Lists
 
-    def _unread(self, resource: str) -> Iterator[Unknown]:
+    def _unread(self, resource: str) -> Iterator[Undecided]:
         """What the two sweeps have not read of a resource."""
         for coverage, record in ((self._seen_before, self._before), (self._seen_after, self._after)):
             if resource not in coverage.resources:
@@ -293,7 +293,7 @@ class Comparison:
                 if not coverage.complete(resource):
                     yield from self._unread_lists(resource, record)
 
-    def _unread_lists(self, resource: str, record: SweepRecord) -> Iterator[Unknown]:
+    def _unread_lists(self, resource: str, record: SweepRecord) -> Iterator[Undecided]:
         found = False
         for operation, owner, customer, project, status, error in self._db.execute(
             "SELECT operation, owner, customer_id, project_id, status, error FROM failures "
@@ -332,8 +332,8 @@ class Comparison:
         ).fetchone()
         return int(found[0])
 
-    def _list_unknown(self, resource: str, record: SweepRecord, reason: str) -> Unknown:
-        return Unknown(resource=resource, account=self._account, sweep=record.id, reason=reason)
+    def _list_unknown(self, resource: str, record: SweepRecord, reason: str) -> Undecided:
+        return Undecided(resource=resource, account=self._account, sweep=record.id, reason=reason)
 
 
 _NAMES = ("name", "description", "domain", "hostname", "address", "shortId", "userName")

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from .catalog import Resource, Route, catalog
+from .catalog import ListRoute, Resource, catalog
 from .plan import Plan, Step, Target
 
 ListId: TypeAlias = tuple[str, str, str | None]
@@ -45,7 +45,7 @@ class Unit(msgspec.Struct, frozen=True):
     """One list to ask for."""
 
     resource: Resource
-    route: Route
+    route: ListRoute
     owner: Owner
 
 
@@ -55,8 +55,8 @@ class Lane:
 
     step: Step
     resource: Resource
-    route: Route
-    spare: list[Route]
+    route: ListRoute
+    spare: list[ListRoute]
     due: list[Owner] = field(default_factory=list[Owner])
     next: int = 0
     running: int = 0
@@ -232,7 +232,7 @@ class Frontier:
                 return [Unit(unit.resource, route, owner) for owner in owners]
         return []
 
-    def _owners_to_check(self, route: Route, before: Owner | None) -> list[Owner]:
+    def _owners_to_check(self, route: ListRoute, before: Owner | None) -> list[Owner]:
         if route.scope == "project":
             named = self._target.projects
             if named is not None:
@@ -246,13 +246,13 @@ class Frontier:
             customers = [whose]
         return [Owner(own, own, None) for own in customers[: _CHECKED if self._target.customers else 1]]
 
-    def fall_back(self, unit: Unit, route: Route) -> None:
+    def fall_back(self, unit: Unit, route: ListRoute) -> None:
         """List a resource through another route: the list of the whole account does not show everything."""
         lane = self.lanes[unit.resource.name]
         if unit.route == lane.route:
             self._switch(lane, route)
 
-    def _switch(self, lane: Lane, route: Route) -> None:
+    def _switch(self, lane: Lane, route: ListRoute) -> None:
         """List this resource through another route from now on."""
         lane.spare = [spare for spare in lane.spare if spare != route]
         lane.route = route
@@ -264,7 +264,7 @@ class Frontier:
             self._catch_up(lane)
         self._news.set()
 
-    def _can_feed(self, lane: Lane, route: Route) -> bool:
+    def _can_feed(self, lane: Lane, route: ListRoute) -> bool:
         probe = Lane(lane.step, lane.resource, route, [])
         self._begin(probe)
         source = self.source(probe)

@@ -20,7 +20,7 @@ from .buffer import Batch
 from .catalog import Resource, catalog, chosen
 from .errors import StoreError
 from .frontier import ListId, Owner
-from .list_reader import Mark
+from .list_reader import ListPosition
 from .lock import FileLock
 from .plan import Known, Plan, Target, make_plan, target
 from .rolling import Choice, Freshness, Rolling, choose, freshness, needed_requests
@@ -313,7 +313,9 @@ class SweepJob:
         progress = list(self.store.progress())
         return Checkpoint(
             done=frozenset((p.resource, p.operation, p.owner) for p in progress if p.done),
-            marks={(p.resource, p.operation, p.owner): Mark(p.position, p.total) for p in progress if not p.done},
+            marks={
+                (p.resource, p.operation, p.owner): ListPosition(p.position, p.total) for p in progress if not p.done
+            },
         )
 
     def _rolling_of(self, unfinished: SweepRecord) -> Rolling | None:
@@ -524,7 +526,7 @@ def _emptied(batches: list[Batch]) -> list[Batch]:
     return taken
 
 
-def _progress(batch: Batch, mark: Mark) -> SweepProgress:
+def _progress(batch: Batch, mark: ListPosition) -> SweepProgress:
     unit = batch.unit
     whose = (unit.resource.name, unit.route.operation_id, unit.owner.id)
     return SweepProgress(*whose, mark.position, batch.done, mark.total, unit.route.scope, batch.moved)

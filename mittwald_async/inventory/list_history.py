@@ -12,7 +12,7 @@ from statistics import median
 
 import msgspec
 
-from .catalog import Resource, Route, catalog
+from .catalog import ListRoute, Resource, catalog
 from .fields import changed_fields
 from .frontier import ListId
 from .plan import Plan
@@ -195,7 +195,7 @@ class ListHistory:
             always=always,
         )
 
-    def _price(self, route: Route, own: ListId, present: set[str]) -> int:
+    def _price(self, route: ListRoute, own: ListId, present: set[str]) -> int:
         if own[2] is not None or not route.page_size or own[0] not in present:
             return 1
         (items,) = self._db.execute(
@@ -204,7 +204,7 @@ class ListHistory:
         return max(1, ceil(int(items) / route.page_size))
 
     def _owners(
-        self, resource: Resource, route: Route, present: set[str]
+        self, resource: Resource, route: ListRoute, present: set[str]
     ) -> Iterable[tuple[str | None, ListId | None]]:
         """Owners of a route's lists, each with the list that shows it; those of projects and customers are always asked."""
         if route.scope == "account":

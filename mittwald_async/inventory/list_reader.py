@@ -90,7 +90,7 @@ class Counted(Sender):
         return answer
 
 
-class Mark(msgspec.Struct, frozen=True, gc=False):
+class ListPosition(msgspec.Struct, frozen=True, gc=False):
     """How far a list has come."""
 
     position: int = 0
@@ -99,13 +99,13 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
     """Items it had then, where that was told: as it shrinks, items move to places before the position."""
 
 
-class Part(msgspec.Struct, frozen=True):
+class ItemBatch(msgspec.Struct, frozen=True):
     """Some items of a list."""
 
     items: Sequence[Any]
     at: int
     """Place of the first one in the list."""
-    mark: Mark
+    mark: ListPosition
     """How far the list has come with these."""
     done: bool
     """Nothing comes after them."""
@@ -125,7 +125,7 @@ class Listing:
         start: where to go on.
     """
 
-    def __init__(self, sender: Sender, unit: Unit, start: Mark) -> None:
+    def __init__(self, sender: Sender, unit: Unit, start: ListPosition) -> None:
         self._sender = sender
         self._operation = raw_operation(unit.route.operation_id)
         self._paging = self._operation.paging or Paging()
@@ -153,22 +153,22 @@ class Listing:
             self._first = await self._pages()
         return self._first
 
-    async def only(self) -> Part | None:
+    async def only(self) -> ItemBatch | None:
         """All of a list that has one page. `None` where there may be more: then `parts` gives them all."""
         if self._route.single:
-            return Part([await self._sender.value(self._operation, self._path)], 0, Mark(1), True)
+            return ItemBatch([await self._sender.value(self._operation, self._path)], 0, ListPosition(1), True)
         page = await self.first()
         if page is None or not self._complete(page):
             return None
-        return Part(page.items, 0, Mark(len(page.items), page.total), True)
+        return ItemBatch(page.items, 0, ListPosition(len(page.items), page.total), True)
 
-    async def parts(self) -> AsyncGenerator[Part, None]:
+    async def parts(self) -> AsyncGenerator[ItemBatch, None]:
         """Page by page; the last part is `done`, and may be empty."""
         mark, last = self._start, list[Any]()
         if self._first is not None:
             last = self._first.items[-1:]
-            mark = Mark(len(self._first.items), self._first.total)
-            yield Part(self._first.items, 0, mark, False)
+            mark = ListPosition(len(self._first.items), self._first.total)
+            yield ItemBatch(self._first.items, 0, mark, False)
         # One page ahead is enough: it is the many lists at once that keep the budget busy. None where nobody tells
         # whether there is one: most lists have one page.
         ahead = 1 if self._paging.totals or mark.total is not None else 0
@@ -179,17 +179,17 @@ class Listing:
                 self.moved |= bool(mark.position) and (page.total is None or page.total != mark.total)
                 self.moved |= bool(self._start.position)
                 slipped = await self._slipped(mark, page.total)
-                at, mark = mark.position, Mark(mark.position + len(page.items), page.total)
-                yield Part([*slipped, *page.items], at, mark, False)
+                at, mark = mark.position, ListPosition(mark.position + len(page.items), page.total)
+                yield ItemBatch([*slipped, *page.items], at, mark, False)
                 if last and page.items and not self.moved:
                     self.moved = not await self._is_at(at - 1, last[0], page.total)
                 last = page.items[-1:]
         self.moved |= rest.total is not None and mark.total is not None and rest.total != mark.total
         slipped = await self._slipped(mark, rest.total)
         self._check_announced(mark, rest.total)
-        yield Part(slipped, mark.position, mark, True)
+        yield ItemBatch(slipped, mark.position, mark, True)
 
-    def _check_announced(self, mark: Mark, total: int | None) -> None:
+    def _check_announced(self, mark: ListPosition, total: int | None) -> None:
         """Compare what arrived with what the last page announced; a list that shrank has announced less by then."""
         # A total inside the body may count something else, such as all there is to buy.
         announced = self._paging.limit and self._paging.total is None
@@ -198,7 +198,7 @@ class Listing:
                 f"{self._operation.operation_id}: the server announced {total:,} items and sent {mark.position:,}"
             )
 
-    async def _slipped(self, mark: Mark, total: int | None) -> list[Any]:
+    async def _slipped(self, mark: ListPosition, total: int | None) -> list[Any]:
         """Items that went from places still to be read to places already read, as others before them were deleted.
 
         Seen by the total: it was the mark's with the last page and is `total` now.

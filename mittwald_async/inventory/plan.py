@@ -13,7 +13,7 @@ from math import ceil, inf
 import msgspec
 
 from ..runtime.errors import ConfigurationError
-from .catalog import Resource, Route, Scope, catalog
+from .catalog import ListRoute, Resource, Scope, catalog
 from .columns import names_project_only
 
 BUDGET = (3000, 600.0)
@@ -89,14 +89,14 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One resource of a plan: which list, for whom, at which price."""
 
     resource: str
-    route: Route
+    route: ListRoute
     delivered: bool
     """False: only its ids are needed, for the lists of others."""
     lists: int | None
     """How many lists are asked for; `None`: as many as there are owners."""
     requests: int | None
     """Requests expected; `None` where the number of owners is not known."""
-    spare: tuple[Route, ...] = ()
+    spare: tuple[ListRoute, ...] = ()
     """Routes to fall back on when the credentials are refused the chosen one."""
 
     @property
@@ -160,13 +160,13 @@ class _Sizes:
     def items(self, resource: str) -> float:
         return self._known.items.get(resource, inf)
 
-    def guess(self, route: Route) -> float:
+    def guess(self, route: ListRoute) -> float:
         """Requests for a list of the whole account of unknown length. Where the number of projects is unknown too, a bit
         more than one: it tells its length with its first page, which lists of unknown many owners never do."""
         projects = self.items("project")
         return 1.5 if projects == inf or not route.page_size else ceil(projects * GUESSED_ITEMS / route.page_size)
 
-    def owners(self, resource: Resource, route: Route) -> float:
+    def owners(self, resource: Resource, route: ListRoute) -> float:
         """Lists that a route takes."""
         if route.scope == "account":
             return 1
@@ -191,7 +191,7 @@ class _Sizes:
         return self.items(resource) if self._target.whole else inf
 
 
-def _price(resource: Resource, route: Route, sizes: _Sizes) -> float:
+def _price(resource: Resource, route: ListRoute, sizes: _Sizes) -> float:
     """Requests of a route: a page for each list, and further pages of the account's own list."""
     lists = sizes.owners(resource, route)
     if route.scope == "account" and route.page_size is not None:
@@ -212,10 +212,10 @@ _PREFERENCE: Mapping[Scope, int] = {"account": 0, "customer": 1, "project": 2, "
 """Among routes of unknown or equal price, the wider scope: it can only be fewer lists."""
 
 
-def _ranked(resource: Resource, target: Target, sizes: _Sizes) -> list[Route]:
-    def rank(route: Route) -> tuple[float, float]:
+def _ranked(resource: Resource, target: Target, sizes: _Sizes) -> list[ListRoute]:
+    def rank(route: ListRoute) -> tuple[float, float]:
         if route.last_resort:
-            return (inf, 0)
+            return (inf, len(_PREFERENCE))
         price = _price(resource, route, sizes)
         if price == inf and route.scope == "account":
             price = sizes.guess(route)
@@ -255,7 +255,7 @@ def make_plan(resources: Iterable[Resource], target: Target, known: Known | None
     return Plan(tuple(sorted(steps.values(), key=lambda step: order[step.resource])), target)
 
 
-def _needs(resource: Resource, route: Route, target: Target) -> Iterable[str]:
+def _needs(resource: Resource, route: ListRoute, target: Target) -> Iterable[str]:
     """Resources whose ids a route needs."""
     if route.scope == "parent" and resource.parent:
         yield resource.parent
@@ -270,14 +270,14 @@ def _needs(resource: Resource, route: Route, target: Target) -> Iterable[str]:
         yield "project"
 
 
-def _mixes_owners(resource: Resource, route: Route, target: Target) -> bool:
+def _mixes_owners(resource: Resource, route: ListRoute, target: Target) -> bool:
     """Whether a list holds things of customers of whom only those of some projects are asked for: the projects tell whose
     they are."""
     owned = any(known.scope in ("customer", "project") for known in resource.routes)
     return target.projects is not None and route.scope == "account" and owned
 
 
-def _step(resource: Resource, routes: list[Route], sizes: _Sizes, *, delivered: bool) -> Step:
+def _step(resource: Resource, routes: list[ListRoute], sizes: _Sizes, *, delivered: bool) -> Step:
     lists = sizes.owners(resource, routes[0])
     price = _price(resource, routes[0], sizes)
     return Step(

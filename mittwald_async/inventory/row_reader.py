@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import msgspec
 
-from .catalog import Resource, Route
+from .catalog import ListRoute, Resource
 from .frontier import Owner
 from .rows import Row, content_hash, fits
 
@@ -42,7 +42,7 @@ class Reader:
         route: where they come from.
     """
 
-    def __init__(self, resource: Resource, route: Route) -> None:
+    def __init__(self, resource: Resource, route: ListRoute) -> None:
         self._name = resource.name
         self._operation = route.operation_id
         self._own = "customer_id" if resource.key == "customerId" else "own"

@@ -22,14 +22,14 @@ from ..runtime.concurrency.tasks import TaskSet
 from .buffer import Batch, RowBuffer
 from .catalog import Resource, chosen
 from .frontier import Frontier, ListId, Owner, Unit
-from .list_reader import Counted, Listing, Mark, Part, further_pages, raw_items, raw_operation
+from .list_reader import Counted, ItemBatch, Listing, ListPosition, further_pages, raw_items, raw_operation
 from .plan import Known, Plan, Target, make_plan, target
 from .row_reader import Reader, owners
 from .rows import Failure, Row
 
 if TYPE_CHECKING:
     from ..client import Mittwald
-    from ..runtime.transport.middleware import CallNext, Request
+    from ..runtime.middleware import CallNext, Request
 
 CONCURRENCY = 32
 """Lists under way at once. Enough to spend a budget of 3000 per 600 s many times over at 50 ms a request."""
@@ -77,7 +77,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     done: frozenset[ListId] = frozenset()
     """Lists that need not be asked for again."""
-    marks: Mapping[ListId, Mark] = {}
+    marks: Mapping[ListId, ListPosition] = {}
     """How far unfinished lists had come."""
 
 
@@ -264,7 +264,7 @@ class Sweep:
                 before = await self._hand_over(unit, listing, part, before)
                 self._unauthorised = 0
 
-    async def _only(self, listing: Listing) -> Part | None:
+    async def _only(self, listing: Listing) -> ItemBatch | None:
         """All of a list that has one page. What is read by its owner's id and is not there is a list without items; whether
         it is not there or may not be seen, nobody says."""
         try:
@@ -273,7 +273,7 @@ class Sweep:
             if not listing.optional:
                 raise
             listing.moved = True
-            return Part([], 0, Mark(), True)
+            return ItemBatch([], 0, ListPosition(), True)
 
     async def _check_empty(self, unit: Unit) -> None:
         """With some tokens, a list of the whole account is empty though a project's own list is not.
@@ -283,7 +283,7 @@ class Sweep:
         """
         for narrower in self.frontier.narrower(unit, self._owners_before.get(unit.resource.name)):
             try:
-                first = await Listing(self._sender, narrower, Mark()).first()
+                first = await Listing(self._sender, narrower, ListPosition()).first()
             except RequestsSpentError:
                 raise
             except MittwaldError as error:
@@ -294,7 +294,7 @@ class Sweep:
                 self.frontier.fall_back(unit, narrower.route)
                 raise _OutweighedError
 
-    async def _hand_over(self, unit: Unit, listing: Listing, part: Part, before: set[str]) -> set[str]:
+    async def _hand_over(self, unit: Unit, listing: Listing, part: ItemBatch, before: set[str]) -> set[str]:
         """Make rows of a part of a list, as far as there is room for them at once.
 
         An item may come again on the next page or in between: those with keys of `before`, the part before this one, are
@@ -325,13 +325,13 @@ class Sweep:
             reader = self._readers[name] = Reader(unit.resource, unit.route)
         return reader
 
-    def _start(self, unit: Unit) -> Mark:
+    def _start(self, unit: Unit) -> ListPosition:
         """Where an interrupted list goes on: one page before where it was, because lists move."""
         size, paging = unit.route.page_size, raw_operation(unit.route.operation_id).paging
         if not self._earlier.marks or not size or paging is None or not paging.skip:
-            return Mark()
-        mark = self._earlier.marks.get((unit.resource.name, unit.route.operation_id, unit.owner.id), Mark())
-        return Mark(max(0, mark.position // size - 1) * size, mark.total)
+            return ListPosition()
+        mark = self._earlier.marks.get((unit.resource.name, unit.route.operation_id, unit.owner.id), ListPosition())
+        return ListPosition(max(0, mark.position // size - 1) * size, mark.total)
 
     def _deliver(self, unit: Unit, rows: list[Row]) -> list[Row]:
         """Feed further lists with these rows and keep those that were asked for."""

@@ -44,7 +44,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .headers import copied
 
 if TYPE_CHECKING:
-    from .operation import Attempt
+    from .attempt import Attempt
 
 _BODY_IN_MESSAGE = 200
 """Characters of a non-JSON error body that a message shows."""

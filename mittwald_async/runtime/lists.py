@@ -19,7 +19,6 @@ _FLOOR = 10
 _REMEMBERED = 1024
 """Operations whose sizes are kept; no API of sensible size has as many lists."""
 
-_ABOUT_LIMIT = re.compile(r"(?<!rate )(?<!rate-)\blimit\b", re.IGNORECASE)
 _NUMBER = re.compile(r"(?P<below>(?:less|lower|smaller) than |below |< ?)?(?<![\w.])(?P<number>\d+)(?![\w.]*\w)")
 
 
@@ -120,4 +119,6 @@ def _complaint(error: StatusError, parameter: str) -> tuple[str, list[int]] | No
 
 
 def _names_limit(text: str, parameter: str) -> bool:
-    return _ABOUT_LIMIT.search(text) is not None or re.search(rf"\b{re.escape(parameter)}\b", text) is not None
+    """Whether a text speaks of the page size. A rate limit is something else."""
+    words = "|".join(re.escape(word) for word in {"limit", parameter})
+    return re.search(rf"(?<!rate )(?<!rate-)\b(?:{words})\b", text, re.IGNORECASE) is not None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Protocol
 import msgspec
 from typing_extensions import TypeVar
 
+from .attempt import Attempt
 from .headers import copied
 from .lists import ListContext
 from .structs import UNSET
@@ -183,21 +184,6 @@ class RateLimit(msgspec.Struct, frozen=True):
     """Seconds until the next window."""
     exempt: bool = False
     """True: this route draws on no budget."""
-
-
-class Attempt(msgspec.Struct, frozen=True):
-    """One try of a call: what it ended in and how long was slept after it."""
-
-    number: int
-    """Counted from 1."""
-    status: int | None
-    """HTTP status, `None` where no response came."""
-    reason: str
-    """Why it was repeated, or `ok`, or the error's text."""
-    seconds: float
-    """From sending to the end of this attempt."""
-    waited: float = 0.0
-    """Seconds slept before the next attempt."""
 
 
 class Response(msgspec.Struct, Generic[T], frozen=True, kw_only=True):

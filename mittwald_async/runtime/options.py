@@ -16,8 +16,8 @@ from .errors import ConfigurationError, did_you_mean
 from .headers import header_flaw, redacted
 
 if TYPE_CHECKING:
-    from .transport.events import Event
-    from .transport.middleware import Middleware
+    from .events import Event
+    from .middleware import Middleware
 
 Observer: TypeAlias = "Callable[[Event], object]"
 

@@ -3,13 +3,13 @@
 from .errors import ReplayedError, SessionTokenError, SignatureError, TooManyKeysError, WebhookError
 from .events import (
     Context,
+    DeliveryTarget,
     ExtensionAddedToContext,
     InstanceRemovedFromContext,
     InstanceUpdated,
     RequestInfo,
     SecretRotated,
     State,
-    Target,
     UnknownEvent,
     WebhookEvent,
 )
@@ -32,7 +32,7 @@ __all__ = [
     "SessionTokenError",
     "SignatureError",
     "State",
-    "Target",
+    "DeliveryTarget",
     "TooManyKeysError",
     "UnknownEvent",
     "Verifier",

@@ -27,7 +27,7 @@ class State(_Lenient, frozen=True, kw_only=True):
     enabled: bool | None = None
 
 
-class Target(_Lenient, frozen=True, kw_only=True):
+class DeliveryTarget(_Lenient, frozen=True, kw_only=True):
     """Where the call was sent."""
 
     method: str = ""
@@ -40,7 +40,7 @@ class RequestInfo(_Lenient, frozen=True, kw_only=True):
     id: str
     """Never repeated: a second one with this id is the same call again."""
     created_at: str | None = None
-    target: Target = Target()
+    target: DeliveryTarget = DeliveryTarget()
 
 
 class _Event(_Lenient, frozen=True, kw_only=True):

@@ -29,7 +29,7 @@ from mittwald_async.errors import (
 )
 from tests.support.clock import VirtualClock, virtual
 
-from .judge import writes
+from ..support.write_log import writes
 
 
 def states(path: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from mittwald_async import bulk
 from mittwald_async.emulator import Emulator
 
-from .judge import faults, writes
+from ..support.write_log import faults, writes
 
 ROOT = Path(__file__).parents[2]
 UPDATES, CREATES, KILLS = 150, 150, 5
@@ -22,7 +22,7 @@ async def test_killed_at_random_instants_nothing_is_done_twice_and_nothing_lost(
     dice = random.Random(18)
     path = tmp_path / "rename.journal"
     async with Emulator(seed=3, projects=UPDATES, rate_limit=None, faults=faults(0.05), lag=0.05, drift=0.0) as api:
-        command = [sys.executable, "-m", "tests.bulk.worker", api.url, str(path), str(CREATES)]
+        command = [sys.executable, "-m", "tests.support.bulk_process", api.url, str(path), str(CREATES)]
         kills = 0
         while True:
             child = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)

@@ -123,7 +123,7 @@ def test_values_get_the_type_of_their_place() -> None:
     [
         ("database-create-mysql-database", "database.verion=8", "there is no 'verion'; did you mean version?"),
         ("database-create-mysql-database", "database.version.major=8", "'major' is inside of nothing"),
-        ("database-create-mysql-database", "database[0]=8", "is no list: it is object"),
+        ("database-create-mysql-database", "database[0]=8", "is not a list but object"),
         ("database-create-mysql-database", "databse.version=8", "did you mean database?"),
         ("database-create-mysql-database", "database.=8", "write what is inside as name.property"),
         ("ingress-create-ingress", "paths[1].path=/", "paths[0]: is missing"),

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mittwald_async.cli.columns import GAP, Column, fit
+from mittwald_async.cli.columns import GAP, ShownColumn, fit
 from mittwald_async.cli.failures import grouped
 from mittwald_async.cli.output import for_terminal, table_text
 from mittwald_async.inventory import Failure
@@ -32,14 +32,14 @@ UUID = "0b4dd8f1-5b9c-4d53-9a3d-0d1a9ad2c8e1"
 )
 def test_columns_fit_and_no_word_is_broken(rows: list[list[str]], width: int) -> None:
     heads = [f"head{number}" for number in range(len(rows[0]) if rows else 1)]
-    columns = [Column(head, [row[number] for row in rows]) for number, head in enumerate(heads)]
+    columns = [ShownColumn(head, [row[number] for row in rows]) for number, head in enumerate(heads)]
     shown = fit(columns, width)
     assert shown[0] is columns[0]
     assert all(column.width >= column.narrowest for column in shown)
     needed = sum(column.width for column in shown) + GAP * (len(shown) - 1)
     assert needed <= width or len(shown) == 1
     if (
-        sum(column.width for column in [Column(one.head, one.cells) for one in columns]) + GAP * (len(columns) - 1)
+        sum(column.width for column in [ShownColumn(one.head, one.cells) for one in columns]) + GAP * (len(columns) - 1)
         <= width
     ):
         assert shown == columns
@@ -167,7 +167,7 @@ def test_rows_go_to_standard_output(command: Command, tmp_path: Path) -> None:
     assert len(out.splitlines()) > 1
     for arguments, complaint in (
         (("--resume",), "nothing is kept"),
-        (("--format", "sqlite"), "is no text"),
+        (("--format", "sqlite"), "is not text"),
         (("--format", "csv"), "is one table"),
         (("--json",), "leave --json out"),
     ):

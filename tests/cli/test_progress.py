@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from mittwald_async.cli import progress
-from mittwald_async.cli.progress import State
+from mittwald_async.cli.progress import SweepState
 
 from .conftest import PROGRAM, environment, faults
 
@@ -21,14 +21,14 @@ from .conftest import PROGRAM, environment, faults
 class Still:
     """A sweep that stands still at one moment."""
 
-    def __init__(self, state: State | None, seconds: float = 75) -> None:
+    def __init__(self, state: SweepState | None, seconds: float = 75) -> None:
         self.state, self.seconds = state, seconds
 
-    def look(self) -> State | None:
+    def look(self) -> SweepState | None:
         return self.state
 
 
-def state(**facts: object) -> State:
+def state(**facts: object) -> SweepState:
     lists = {f"thing_{n}": (12, 12, False) if n < 10 else (n, 40, n > 18) for n in range(20)}
     usual: dict[str, object] = {
         "rows": dict.fromkeys(lists, 5),
@@ -43,10 +43,10 @@ def state(**facts: object) -> State:
         "eta": 130.0,
         "eta_at_least": False,
     }
-    return State(**{**usual, **facts})  # type: ignore[arg-type]
+    return SweepState(**{**usual, **facts})  # type: ignore[arg-type]
 
 
-def drawn(shown: State | None, width: int = 100, height: int = 40) -> list[str]:
+def drawn(shown: SweepState | None, width: int = 100, height: int = 40) -> list[str]:
     console = Console(width=width, height=height, file=io.StringIO())
     with console.capture() as capture:
         console.print(progress._Screen(Still(shown)))  # type: ignore[arg-type]  # pyright: ignore

@@ -13,7 +13,7 @@ from aioresponses import aioresponses
 from mittwald_async import Mittwald
 from mittwald_async.errors import NotFoundError, NotSentError
 
-from .tools import GET_PROJECT, TOKEN, Clock
+from ..support.scripted_server import GET_PROJECT, TOKEN, Clock
 
 BASE = "https://api.mittwald.de"
 

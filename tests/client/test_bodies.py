@@ -19,15 +19,16 @@ from mittwald_async.errors import (
     NotFoundError,
     NotSentError,
     RateLimitError,
+    RedirectError,
     ResponseBrokenError,
 )
 from mittwald_async.runtime.clock import SystemClock
+from mittwald_async.runtime.middleware import CallNext, RawResponse, Request
 from mittwald_async.runtime.operation import Body, Parameter, Result
-from mittwald_async.runtime.transport.middleware import CallNext, RawResponse, Request
 from mittwald_async.runtime.transport.pipeline import Pipeline
 from mittwald_async.waiting import Waiters
 
-from .tools import GET_PROJECT, TOKEN, Clock, Seen, idle_only, reply, serving, shared, talking
+from ..support.scripted_server import GET_PROJECT, TOKEN, Clock, Seen, idle_only, reply, serving, shared, talking
 
 pytestmark = pytest.mark.usefixtures("both_ways")
 
@@ -198,6 +199,39 @@ async def test_an_upload_from_an_iterator_is_chunked_and_sent_once() -> None:
             await client.sender.value(UPLOAD, body={"file": parts()})
         assert len(server.seen) == 1
         assert b"one two" in server.seen[0].body
+
+
+async def test_a_body_that_is_gone_is_not_sent_along_a_redirect() -> None:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"one"
+
+    moved = reply(307, headers={"Location": "/v2/elsewhere"})
+    async with talking(moved, reply(200, {"id": "f-1"})) as (client, server, _):
+        with pytest.raises(RedirectError, match="the body cannot be sent a second time"):
+            await client.sender.value(UPLOAD, body={"file": parts()})
+        assert len(server.seen) == 1
+        server.then(moved, reply(200, {"id": "f-1"}))
+        assert await client.sender.value(UPLOAD, body={"file": b"kept"}) == {"id": "f-1"}
+        assert b"kept" in server.seen[-1].body
+
+
+async def test_a_renewed_token_does_not_bring_back_a_body_that_is_gone() -> None:
+    tokens = ["first-token", "second-token", "third-token"]
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"one"
+
+    async def token() -> str:
+        return tokens.pop(0)
+
+    async with serving(reply(401)) as server, Mittwald(credentials=token, base_url=server.url) as client:
+        with pytest.raises(
+            AuthenticationError, match="the token was renewed, but the body cannot be sent a second time"
+        ):
+            await client.sender.value(UPLOAD, body={"file": parts()})
+        assert len(server.seen) == 1
+        server.then(reply(401), reply(200, {"id": "f-1"}))
+        assert await client.sender.value(UPLOAD, body={"file": b"kept"}) == {"id": "f-1"}
 
 
 async def test_a_file_comes_as_a_stream(tmp_path: Path) -> None:

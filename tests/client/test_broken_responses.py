@@ -25,7 +25,7 @@ from mittwald_async.errors import (
 from mittwald_async.runtime.operation import Body, Parameter, Result
 from mittwald_async.runtime.transport.decompression import accepted
 
-from .tools import CREATE_PROJECT, DELETE_PROJECT, GET_PROJECT, Act, Seen, idle_only, reply, talking
+from ..support.scripted_server import CREATE_PROJECT, DELETE_PROJECT, GET_PROJECT, Act, Seen, idle_only, reply, talking
 
 GET_LOGS: Operation[str] = Operation(
     operation_id="container-get-service-logs",

@@ -16,7 +16,17 @@ from mittwald_async import Mittwald, Pool
 from mittwald_async.errors import CallTimeoutError, MaybeSentError, ReadTimeoutError, ResponseBrokenError
 from mittwald_async.runtime.transport.connections import Places
 
-from .tools import CREATE_PROJECT, GET_PROJECT, TOKEN, Seen, idle_only, reply, serving, shared, talking
+from ..support.scripted_server import (
+    CREATE_PROJECT,
+    GET_PROJECT,
+    TOKEN,
+    Seen,
+    idle_only,
+    reply,
+    serving,
+    shared,
+    talking,
+)
 
 NEW = {"description": "x"}
 

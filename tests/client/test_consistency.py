@@ -11,7 +11,7 @@ from mittwald_async.profile import PROFILE
 from mittwald_async.runtime.clock import SystemClock
 from mittwald_async.runtime.transport.consistency import CAPACITY, EXPIRY, EventLog, created_ids
 
-from .tools import (
+from ..support.scripted_server import (
     CREATE_PROJECT,
     DELETE_PROJECT,
     GET_PROJECT,

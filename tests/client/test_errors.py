@@ -22,7 +22,7 @@ from mittwald_async.profile import PROFILE
 from mittwald_async.runtime.transport.bodies import ERROR_BODY_LIMIT
 from mittwald_async.runtime.transport.responses import masked, status_error
 
-from .tools import CREATE_PROJECT, GET_PROJECT, LIST_PROJECTS, idle_only, reply, talking
+from ..support.scripted_server import CREATE_PROJECT, GET_PROJECT, LIST_PROJECTS, idle_only, reply, talking
 
 pytestmark = pytest.mark.usefixtures("both_ways")
 
@@ -65,7 +65,7 @@ async def test_each_status_has_its_class(status: int, kind: type[StatusError]) -
 
 async def test_errors_can_be_handed_to_another_process() -> None:
     made: list[MittwaldError] = [
-        InvalidArgumentError("limit", "is no number"),
+        InvalidArgumentError("limit", "is not a number"),
         ResponseDecodeError("no JSON", operation_id="x", json_path="$", body=b"<"),
         errors.PagingError("a page failed", resume="token"),
         errors.OperationFailed("failed", state="error", last={"id": 1}),

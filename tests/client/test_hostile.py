@@ -20,7 +20,7 @@ from mittwald_async.runtime.transport import deadlines as watch
 from mittwald_async.runtime.transport import session
 from mittwald_async.runtime.transport.encoding import Content
 
-from .tools import CREATE_PROJECT, GET_PROJECT, Act, Seen, idle_only, reply, talking
+from ..support.scripted_server import CREATE_PROJECT, GET_PROJECT, Act, Seen, idle_only, reply, talking
 
 pytestmark = pytest.mark.usefixtures("both_ways")
 

@@ -14,9 +14,9 @@ import pytest
 
 from mittwald_async import Mittwald, Options, Pool
 from mittwald_async.errors import ClientStateError, ConfigurationError, NotFoundError
-from mittwald_async.runtime.transport.events import Event
+from mittwald_async.runtime.events import Event
 
-from .tools import GET_PROJECT, TOKEN, Clock, Seen, reply, serving, shared, talking
+from ..support.scripted_server import GET_PROJECT, TOKEN, Clock, Seen, reply, serving, shared, talking
 
 pytestmark = pytest.mark.usefixtures("both_ways")
 

@@ -40,7 +40,7 @@ from mittwald_async.runtime.options import Options, OptionValues
 from mittwald_async.runtime.paging import Pages
 from mittwald_async.runtime.profile import EventIds, ForbiddenEnding, Profile
 
-from .tools import Server, reply, serving
+from ..support.scripted_server import Server, reply, serving
 
 THINGS: Operation[list[Any]] = Operation(
     operation_id="listThings",

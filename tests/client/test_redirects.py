@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from mittwald_async.errors import RateLimitError, RedirectError
-from mittwald_async.runtime.transport.middleware import CallNext, RawResponse, Request
+from mittwald_async.runtime.middleware import CallNext, RawResponse, Request
 
-from .tools import CREATE_PROJECT, GET_PROJECT, TOKEN, Seen, idle_only, reply, serving, talking
+from ..support.scripted_server import CREATE_PROJECT, GET_PROJECT, TOKEN, Seen, idle_only, reply, serving, talking
 
 pytestmark = pytest.mark.usefixtures("both_ways")
 
@@ -140,6 +140,22 @@ async def test_a_redirect_that_leads_nowhere(place: str, problem: str) -> None:
         with pytest.raises(RedirectError, match=problem):
             await client.sender.value(GET_PROJECT, ("p-1",))
         assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_see_other_keeps_a_head_and_makes_all_else_a_get(method: str) -> None:
+    async with talking(to("/v2/new", 303), reply(200)) as (client, server, _):
+        await client.request(method, "/v2/old")
+        assert [seen.method for seen in server.seen] == [method, method]
+
+
+@pytest.mark.parametrize("login", ["somebody@", "somebody:secret@", ":secret@"])
+async def test_a_login_in_the_location_is_left_out(login: str) -> None:
+    async with talking(b"") as (client, server, _):
+        server.then(to(server.url.replace("://", f"://{login}") + "/v2/new"), reply(200, {}))
+        response = await client.request("GET", "/v2/old")
+        assert response.url == server.url + "/v2/new"
+        assert "authorization" not in server.seen[1].headers
 
 
 async def test_a_password_in_the_location_is_not_used() -> None:

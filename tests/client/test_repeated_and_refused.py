@@ -21,13 +21,24 @@ from mittwald_async.errors import (
     RefusedError,
     StatusError,
 )
+from mittwald_async.runtime.middleware import CallNext, RawResponse, Request
 from mittwald_async.runtime.operation import Body, Operation, Parameter, Result
-from mittwald_async.runtime.transport.middleware import CallNext, RawResponse, Request
 from mittwald_async.runtime.transport.proxies import excepted
 from mittwald_async.runtime.transport.session import Session
 
+from ..support.scripted_server import (
+    CREATE_PROJECT,
+    DELETE_PROJECT,
+    GET_PROJECT,
+    TOKEN,
+    Clock,
+    Seen,
+    idle_only,
+    reply,
+    serving,
+    talking,
+)
 from .test_secrets import frames_of_ours
-from .tools import CREATE_PROJECT, DELETE_PROJECT, GET_PROJECT, TOKEN, Clock, Seen, idle_only, reply, serving, talking
 
 NEW = {"description": "x"}
 NOT_REACHED = reply(412, {"type": "FailedPrecondition", "message": "lastEventID not reached"})

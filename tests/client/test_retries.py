@@ -19,7 +19,18 @@ from mittwald_async.errors import (
     ServerError,
 )
 
-from .tools import CREATE_PROJECT, GET_PROJECT, TOKEN, Clock, Seen, idle_only, reply, serving, shared, talking
+from ..support.scripted_server import (
+    CREATE_PROJECT,
+    GET_PROJECT,
+    TOKEN,
+    Clock,
+    Seen,
+    idle_only,
+    reply,
+    serving,
+    shared,
+    talking,
+)
 
 pytestmark = pytest.mark.usefixtures("both_ways")
 

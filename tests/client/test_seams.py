@@ -10,7 +10,7 @@ import pytest
 
 from mittwald_async import Mittwald, Page
 from mittwald_async.errors import ClientStateError, InvalidArgumentError, MaybeSentError, NotFoundError, ServerError
-from mittwald_async.runtime.transport.events import (
+from mittwald_async.runtime.events import (
     AttemptEnded,
     CallEnded,
     CallStarted,
@@ -19,9 +19,9 @@ from mittwald_async.runtime.transport.events import (
     WaitedForBudget,
     WaitingForBudget,
 )
-from mittwald_async.runtime.transport.middleware import CallNext, RawResponse, Request
+from mittwald_async.runtime.middleware import CallNext, RawResponse, Request
 
-from .tools import CREATE_PROJECT, GET_PROJECT, LIST_PROJECTS, TOKEN, reply, serving, talking
+from ..support.scripted_server import CREATE_PROJECT, GET_PROJECT, LIST_PROJECTS, TOKEN, reply, serving, talking
 
 pytestmark = pytest.mark.usefixtures("both_ways")
 
@@ -212,7 +212,7 @@ async def test_the_log_is_silent_unless_asked_and_holds_no_secret(caplog: pytest
 
 
 def test_log_lines_are_one_per_event(caplog: pytest.LogCaptureFixture) -> None:
-    from mittwald_async.runtime.transport import events
+    from mittwald_async.runtime import events
 
     facts: dict[str, Any] = {"call": 1, "operation_id": None, "method": "GET", "url": "u"}
     every: list[Event] = [

@@ -16,7 +16,7 @@ from mittwald_async.errors import ConfigurationError, MittwaldError
 from mittwald_async.runtime.headers import RedactedStr
 from mittwald_async.runtime.operation import Parameter, Result
 
-from .tools import GET_PROJECT, TOKEN, Seen, reply, serving, shared, talking
+from ..support.scripted_server import GET_PROJECT, TOKEN, Seen, reply, serving, shared, talking
 
 pytestmark = pytest.mark.usefixtures("both_ways")
 

@@ -17,7 +17,7 @@ from mittwald_async.errors import MittwaldError
 from mittwald_async.runtime.transport import deadlines as watch
 from mittwald_async.runtime.transport import session
 
-from .tools import TOKEN, Seen, reply, serving, shared, talking
+from ..support.scripted_server import TOKEN, Seen, reply, serving, shared, talking
 
 pytestmark = pytest.mark.usefixtures("both_ways")
 

@@ -9,7 +9,7 @@ import pytest
 
 from mittwald_async import codec
 
-from . import made_up
+from ..support import sample_models as made_up
 
 
 @pytest.fixture(autouse=True)

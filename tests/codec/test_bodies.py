@@ -8,8 +8,8 @@ from mittwald_async import codec
 from mittwald_async.errors import ConfigurationError, DriftWarning, ResponseDecodeError
 from mittwald_async.runtime.operation import Result
 
-from . import made_up as m
-from .support import operation
+from ..support import sample_models as m
+from ..support.decoding import operation
 
 TEXT = operation(Result(status=200, type="str", content_type="text/plain"))
 LOGS = operation(Result(status=200, type="str", content_type="text/plain"), path="/v2/stacks/{stackId}/logs")

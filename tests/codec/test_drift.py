@@ -17,9 +17,9 @@ from mittwald_async.errors import DriftWarning, ResponseDecodeError
 from mittwald_async.runtime.codec import tolerant as drift
 from mittwald_async.runtime.structs import UNSET, Unknown
 
-from . import made_up as m
-from .making import same
-from .support import again, decode, operation
+from ..support import sample_models as m
+from ..support.decoding import again, decode, operation
+from ..support.json_samples import same
 
 SITE: dict[str, Any] = {"id": "s", "createdAt": "2026-01-02T03:04:05Z", "status": "ready"}
 

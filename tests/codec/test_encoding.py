@@ -16,7 +16,7 @@ from mittwald_async import codec
 from mittwald_async.errors import InvalidArgumentError
 from mittwald_async.runtime.structs import UNSET, Unknown
 
-from . import made_up as m
+from ..support import sample_models as m
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, 600, tzinfo=UTC)
 SITE = m.Site(id="s", created_at=WHEN, status="ready")

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from mittwald_async import codec
 from mittwald_async.errors import DriftWarning, ResponseDecodeError
 
-from .making import Maker, same
-from .support import operation
+from ..support.decoding import operation
+from ..support.json_samples import Maker, same
 
 EXPRESSIONS = (
     "made_up.Site",

@@ -17,7 +17,7 @@ from mittwald_async.runtime import _accel, schema
 from mittwald_async.runtime import codec as codec_room
 from mittwald_async.runtime.structs import UnionStandIn, Unknown
 
-from . import made_up as m
+from ..support import sample_models as m
 
 UNIONS = [
     (module.name, name[1:])

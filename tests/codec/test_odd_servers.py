@@ -17,8 +17,8 @@ from mittwald_async.errors import DriftWarning, ResponseDecodeError
 from mittwald_async.runtime.codec import decoders
 from mittwald_async.runtime.structs import Unknown
 
-from . import made_up as m
-from .support import again, decode, operation
+from ..support import sample_models as m
+from ..support.decoding import again, decode, operation
 
 SITE: dict[str, Any] = {"id": "s", "createdAt": "2026-01-02T03:04:05Z", "status": "ready"}
 LAST = "9998-12-31T23:59:59.999999"

@@ -10,7 +10,7 @@ from mittwald_async import codec
 from mittwald_async.models import activitylog, dns, project
 from mittwald_async.runtime.structs import Unknown
 
-from .support import again, decode
+from ..support.decoding import again, decode
 
 AUTO: dict[str, Any] = {"ttl": {"auto": True}}
 HOUR: dict[str, Any] = {"ttl": {"seconds": 3600}}

@@ -18,7 +18,7 @@ from mittwald_async.runtime.schema.types import variants_of
 from mittwald_async.runtime.schema.unions import hook
 from mittwald_async.runtime.structs import Model, UnionStandIn
 
-from .making import Maker, domains, of_kind, same
+from ..support.json_samples import Maker, domains, of_kind, same
 
 STRUCTS = [(module, cls) for module in domains() for cls in of_kind(module, Model) if cls is not Model]
 UNIONS = [(module, cls) for module in domains() for cls in of_kind(module, UnionStandIn) if cls is not UnionStandIn]

@@ -15,8 +15,8 @@ from mittwald_async.runtime.schema import unions
 from mittwald_async.runtime.schema.unions import compile_test
 from mittwald_async.runtime.structs import Unknown
 
-from . import made_up as m
-from .support import again, decode, operation
+from ..support import sample_models as m
+from ..support.decoding import again, decode, operation
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from mittwald_async.codegen.errors import DocumentError, escaped, pointer_of, un
 from mittwald_async.codegen.json_access import is_array, is_object
 from mittwald_async.codegen.load import Document
 
-from .documents import INT, TEXT, Json, body, compiled, document, obj, ok, operation, parameter, ref
+from ..support.openapi_documents import INT, TEXT, Json, body, compiled, document, obj, ok, operation, parameter, ref
 
 HERE = "#/components/schemas/a.X"
 GET = "#/paths/~1x/get"

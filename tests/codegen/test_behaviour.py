@@ -16,7 +16,7 @@ from mittwald_async.codegen.load import Document
 from mittwald_async.runtime.operation import Paging
 from mittwald_async.runtime.paging import Pages
 
-from .documents import INT, TEXT, Json, Package, document, obj, ok, operation, parameter, ref
+from ..support.openapi_documents import INT, TEXT, Json, Package, document, obj, ok, operation, parameter, ref
 
 FLAG: Json = {"type": "boolean"}
 ITEMS: Json = {"type": "array", "items": ref("Order")}

@@ -14,7 +14,7 @@ from mittwald_async.runtime.files import Download
 from mittwald_async.runtime.operation import Body, Paging, Parameter, Redirect, Result
 from mittwald_async.runtime.paging import Pages
 
-from .documents import (
+from ..support.openapi_documents import (
     CONFIG,
     INT,
     TEXT,

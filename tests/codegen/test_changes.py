@@ -9,7 +9,7 @@ import pytest
 from mittwald_async.codegen.changes import compare
 from mittwald_async.codegen.public_surface import outline
 
-from .documents import INT, TEXT, Json, body, compiled, document, obj, ok, operation, parameter, ref
+from ..support.openapi_documents import INT, TEXT, Json, body, compiled, document, obj, ok, operation, parameter, ref
 
 BREAKING, OTHER = "breaking for users (1):", "other changes (1):"
 

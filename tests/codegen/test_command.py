@@ -18,7 +18,7 @@ from mittwald_async.codegen.__main__ import main
 from mittwald_async.codegen.config import load_config
 from mittwald_async.codegen.write import MARK, present, replace
 
-from .documents import INT, TEXT, Json, body, document, obj, ok, operation, parameter, ref
+from ..support.openapi_documents import INT, TEXT, Json, body, document, obj, ok, operation, parameter, ref
 
 
 def small() -> Json:

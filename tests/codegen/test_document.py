@@ -30,8 +30,8 @@ from mittwald_async.codegen.write import difference, present
 from mittwald_async.operations import GROUPS, OPERATIONS, REDIRECTS
 from mittwald_async.runtime.operation import Operation
 
-from .documents import Json, Recorder, given
-from .sampling import Choice, Sampler
+from ..support.openapi_documents import Json, Recorder, given
+from ..support.schema_samples import Choice, Sampler
 
 HERE = Path(os.environ.get("MITTWALD_OPENAPI") or PACKAGE.parent.parent / "shared" / "spec" / "mittwald-v2.json")
 

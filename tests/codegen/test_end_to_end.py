@@ -14,7 +14,7 @@ from mittwald_async.codegen.compiler import compile_document
 from mittwald_async.codegen.config import Config
 from mittwald_async.codegen.load import Document
 
-from .documents import INT, TEXT, Json, body, document, obj, ok, operation, parameter
+from ..support.openapi_documents import INT, TEXT, Json, body, document, obj, ok, operation, parameter
 from .roundtrip import write
 
 

@@ -16,7 +16,20 @@ from mittwald_async.codegen.load import Document, load, parse
 from mittwald_async.codegen.yaml_text import scalar
 from mittwald_async.runtime import codec
 
-from .documents import INT, TEXT, Json, Package, body, compiled, document, obj, ok, operation, parameter, ref
+from ..support.openapi_documents import (
+    INT,
+    TEXT,
+    Json,
+    Package,
+    body,
+    compiled,
+    document,
+    obj,
+    ok,
+    operation,
+    parameter,
+    ref,
+)
 
 YAML = """
 openapi: 3.0.3

@@ -23,7 +23,7 @@ from mittwald_async.codegen.corrections import corrected
 from mittwald_async.codegen.errors import DocumentError, Findings
 from mittwald_async.codegen.load import load
 
-from .documents import INT, TEXT, Json, document, obj, ok, operation
+from ..support.openapi_documents import INT, TEXT, Json, document, obj, ok, operation
 
 
 def small(name: str = "Order") -> bytes:

@@ -17,7 +17,7 @@ from mittwald_async.codegen.config import Config
 from mittwald_async.codegen.layout import WIDTH, Bracket, assigned, call, flat, lay, literal, named, quoted, union
 from mittwald_async.codegen.location import place_of
 
-from .documents import INT, TEXT, Json, body, compiled, document, obj, ok, operation, parameter, ref
+from ..support.openapi_documents import INT, TEXT, Json, body, compiled, document, obj, ok, operation, parameter, ref
 
 RUFF = shutil.which("ruff") or shutil.which("ruff", path=str(Path(sys.executable).parent))
 

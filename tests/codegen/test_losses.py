@@ -12,7 +12,7 @@ from mittwald_async.codegen.config import Config, Correction
 from mittwald_async.codegen.load import Document
 from mittwald_async.runtime import codec
 
-from .documents import INT, TEXT, Json, Package, body, compiled, document, obj, ok, operation, ref
+from ..support.openapi_documents import INT, TEXT, Json, Package, body, compiled, document, obj, ok, operation, ref
 from .roundtrip import RandomJson, round_trip, same
 
 

@@ -15,7 +15,7 @@ from mittwald_async.codec import dump
 from mittwald_async.runtime.schema.unions import hook
 from mittwald_async.runtime.structs import UNSET, Constraints, Unknown, stand_in_for
 
-from .documents import INT, TEXT, Json, Package, document, obj, ref
+from ..support.openapi_documents import INT, TEXT, Json, Package, document, obj, ref
 
 
 def decode(kind: Any, value: Any) -> Any:

@@ -18,7 +18,7 @@ from mittwald_async.runtime.schema.types import resolve
 from mittwald_async.runtime.schema.unions import hook
 from mittwald_async.runtime.structs import UNSET
 
-from .documents import (
+from ..support.openapi_documents import (
     CONFIG,
     INT,
     TEXT,

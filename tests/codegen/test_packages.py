@@ -22,7 +22,7 @@ from mittwald_async.codegen.names import RESERVED_GROUPS
 from mittwald_async.runtime.client import Client
 from mittwald_async.runtime.schemes import BASIC, BEARER, CookieToken, HeaderToken, OAuth2, QueryToken
 
-from .documents import INT, TEXT, Json, compiled, document, obj, ok, operation, parameter, ref
+from ..support.openapi_documents import INT, TEXT, Json, compiled, document, obj, ok, operation, parameter, ref
 
 Made = Any
 

@@ -16,7 +16,7 @@ from mittwald_async.codegen.unions import Planner
 from mittwald_async.runtime.schema.unions import hook
 from mittwald_async.runtime.structs import Unknown, stand_in_for
 
-from .documents import INT, TEXT, Json, Package, document, obj, ref
+from ..support.openapi_documents import INT, TEXT, Json, Package, document, obj, ref
 
 
 def const(value: Any) -> Json:

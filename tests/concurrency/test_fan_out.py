@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from mittwald_async.errors import InvalidArgumentError, NotFoundError, PagingError
 from mittwald_async.runtime.concurrency import Outcome, Progress, fan_out, fan_out_items, gather_bounded
-from tests.paging.server import ListServer, pages_of
-from tests.support.clock import did_you_mean, run_virtual, virtual
+from tests.support.clock import close_to, run_virtual, virtual
+
+from ..support.list_server import ListServer, pages_of
 
 
 def others() -> list[asyncio.Task[Any]]:
@@ -61,7 +62,7 @@ async def test_outcomes_come_as_they_finish() -> None:
     done = [outcome async for outcome in fan_out(range(5), worker, limit=5)]
     assert [outcome.item for outcome in done] == [4, 3, 2, 1, 0]
     assert [outcome.result for outcome in done] == [8, 6, 4, 2, 0]
-    assert all(outcome.ok and did_you_mean(outcome.seconds, 10.0 - outcome.item) for outcome in done)
+    assert all(outcome.ok and close_to(outcome.seconds, 10.0 - outcome.item) for outcome in done)
     assert done[0].value() == 8
 
 

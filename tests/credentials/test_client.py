@@ -26,7 +26,7 @@ from mittwald_async.errors import (
     ResponseBrokenError,
 )
 from mittwald_async.operations import OPERATIONS
-from mittwald_async.runtime.credentials.token_exchange import Step
+from mittwald_async.runtime.credentials.token_exchange import LoginStep
 
 
 class Api:
@@ -184,7 +184,7 @@ async def test_a_call_that_breaks_off_shows_no_secret_in_any_frame(answers: bool
 
 def test_the_login_routes_are_those_of_the_document() -> None:
     rooms = (session_login, password_login, retrieval_key, extension_secret)
-    steps = [value for room in rooms for value in vars(room).values() if isinstance(value, Step)]
+    steps = [value for room in rooms for value in vars(room).values() if isinstance(value, LoginStep)]
     assert len(steps) == 5
     for step in steps:
         operation = OPERATIONS[step.operation_id]

@@ -21,7 +21,7 @@ from mittwald_async.errors import (
 )
 from mittwald_async.runtime.credentials import Secret, StaticToken, TokenSource
 
-from .desk import INSTANCE, REFRESH, RETRIEVE, SECOND_FACTOR, SIGN_IN, Desk
+from ..support.login_routes import INSTANCE, REFRESH, RETRIEVE, SECOND_FACTOR, SIGN_IN, Desk
 
 FACTOR_ASKED = (202, {"name": "SecondFactorRequired"})
 

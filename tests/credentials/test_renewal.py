@@ -20,7 +20,7 @@ from mittwald_async.errors import (
 )
 from mittwald_async.runtime.credentials import Secret, TokenSource
 
-from .desk import REFRESH, SIGN_IN, Desk, never
+from ..support.login_routes import REFRESH, SIGN_IN, Desk, never
 
 MANY = 1000
 

@@ -19,7 +19,7 @@ from mittwald_async.credentials import AccessTokenRetrievalKey, ExtensionInstanc
 from mittwald_async.errors import MittwaldError
 from mittwald_async.runtime.credentials import Credentials, Secret, StaticToken, TokenResponse, TokenSource, resolve
 
-from .desk import INSTANCE, REFRESH, RETRIEVE, SECOND_FACTOR, SIGN_IN, Desk, Reply
+from ..support.login_routes import INSTANCE, REFRESH, RETRIEVE, SECOND_FACTOR, SIGN_IN, Desk, Reply
 
 WORD = "xyzzy-for-tests"
 

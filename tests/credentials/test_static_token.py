@@ -8,7 +8,7 @@ from mittwald_async.credentials import PasswordLogin
 from mittwald_async.errors import ConfigurationError
 from mittwald_async.runtime.credentials import Credentials, Secret, StaticToken, TokenResponse, TokenSource, resolve
 
-from .desk import Desk, never
+from ..support.login_routes import Desk, never
 
 VARIABLES = ("MITTWALD_API_TOKEN",)
 

@@ -17,7 +17,7 @@ from mittwald_async.emulator import Emulator
 from mittwald_async.errors import ConflictError, InvalidArgumentError, NotFoundError, StatusError
 from mittwald_async.models import dns
 from mittwald_async.runtime.concurrency import gather_bounded
-from mittwald_async.runtime.transport.middleware import CallNext, RawResponse, Request
+from mittwald_async.runtime.middleware import CallNext, RawResponse, Request
 
 
 class FastClock:
@@ -277,7 +277,15 @@ class TestOthersWhoWrite:
         async with account() as (emulator, mw, domain):
             programs = [
                 await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "tests.dns.adder", emulator.url, emulator.token, str(n), "50", domain, kind
+                    sys.executable,
+                    "-m",
+                    "tests.support.dns_process",
+                    emulator.url,
+                    emulator.token,
+                    str(n),
+                    "50",
+                    domain,
+                    kind,
                 )
                 for n in range(4)
             ]

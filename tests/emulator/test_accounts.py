@@ -8,7 +8,7 @@ import pytest
 
 from mittwald_async.emulator import MFA_CODE, PASSWORD, EmulatedAccount, Emulator, OptionError
 
-from .talk import Heard, Talk
+from ..support.emulator_requests import Heard, Talk
 
 TWO = (
     EmulatedAccount(name="agency", projects=5, rate_limit=(3, 60.0)),

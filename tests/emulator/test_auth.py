@@ -9,7 +9,7 @@ import pytest
 
 from mittwald_async.emulator.identity import Identity
 
-from .talk import Talk
+from ..support.emulator_requests import Talk
 
 
 def credentials(talk: Talk) -> dict[str, str]:

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from mittwald_async.emulator import Emulator, OptionError, Options
+from mittwald_async.emulator import Emulator, EmulatorOptions, OptionError
 from mittwald_async.emulator.__main__ import main
 from mittwald_async.emulator.commandline import serve
 from mittwald_async.emulator.factory import build
@@ -107,9 +107,9 @@ def test_options_that_cannot_be_are_one_line(
 def test_all_options_arrive(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    seen: list[Options] = []
+    seen: list[EmulatorOptions] = []
 
-    async def remember(options: Options, ready: Any) -> None:
+    async def remember(options: EmulatorOptions, ready: Any) -> None:
         seen.append(options)
 
     monkeypatch.setattr("mittwald_async.emulator.commandline.serve", remember)
@@ -156,7 +156,7 @@ def test_a_dumped_state_is_continued(tmp_path: Path) -> None:
     emulator = Emulator(seed=11, projects=2)
     path = tmp_path / "state.json"
     path.write_bytes(msgspec.json.encode(emulator.core.dump()))
-    core = build(Options(state=str(path)))
+    core = build(EmulatorOptions(state=str(path)))
     assert (core.options.seed, core.options.projects) == (11, 2)
     assert Emulator(state=path).core.dump() == {
         **emulator.core.dump(),
@@ -164,7 +164,7 @@ def test_a_dumped_state_is_continued(tmp_path: Path) -> None:
     }
     path.write_bytes(msgspec.json.encode({**emulator.core.dump(), "accounts": [3]}))
     with pytest.raises(OptionError, match="cannot use state file"):
-        build(Options(state=str(path)))
+        build(EmulatorOptions(state=str(path)))
 
 
 async def test_serving_ends_with_a_signal() -> None:
@@ -174,7 +174,7 @@ async def test_serving_ends_with_a_signal() -> None:
         urls.append(emulator.url)
         asyncio.get_running_loop().call_soon(signal.raise_signal, signal.SIGTERM)
 
-    await asyncio.wait_for(serve(Options(), ready), 10)
+    await asyncio.wait_for(serve(EmulatorOptions(), ready), 10)
     assert urls[0].startswith("http://127.0.0.1:")
 
 

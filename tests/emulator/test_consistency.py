@@ -9,7 +9,7 @@ import pytest
 
 from mittwald_async.emulator.behaviours.consistency import Events, Visibility
 
-from .talk import Heard, Talk
+from ..support.emulator_requests import Heard, Talk
 
 
 def lagging(lag: float = 1.0, **options: float) -> Talk:
@@ -103,7 +103,7 @@ async def test_what_was_created_is_not_there_yet() -> None:
     made = await talk.post(url, body)
     assert made.status == 201, made
     new = made.json["id"]
-    assert (await talk.get(f"/v2/cronjobs/{new}")).status in (403, 404)
+    assert (await talk.get(f"/v2/cronjobs/{new}")).status == 404
     assert (await talk.get(url)).ids == before
     talk.emulator.advance(1.1)
     assert (await talk.get(f"/v2/cronjobs/{new}")).status == 200
@@ -186,7 +186,7 @@ async def test_old_events_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None
 async def test_a_write_that_fails_is_no_event() -> None:
     talk = lagging()
     answer = await talk.patch("/v2/projects/00000000-0000-4000-8000-000000000000/description", {"description": "x"})
-    assert answer.status in (403, 404)
+    assert answer.status == 404
     assert "etag" not in answer.headers
 
 

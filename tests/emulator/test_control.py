@@ -13,7 +13,7 @@ import pytest
 
 from mittwald_async.emulator import Emulator
 
-from .talk import CALM
+from ..support.emulator_requests import CALM
 
 
 def emulator_session(emulator: Emulator) -> aiohttp.ClientSession:

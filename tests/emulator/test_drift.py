@@ -7,13 +7,13 @@ from typing import Any
 import msgspec
 
 from mittwald_async.emulator.behaviours.drift import FIELD, WORD, Drift
-from mittwald_async.emulator.options import Options
+from mittwald_async.emulator.options import EmulatorOptions
 
-from .talk import Talk
+from ..support.emulator_requests import Talk
 
 
 def changed(data: Any, seed: int = 0) -> Any:
-    return Drift(Options(seed=seed, drift=1.0)).change(data, frozenset({"status"}))
+    return Drift(EmulatorOptions(seed=seed, drift=1.0)).change(data, frozenset({"status"}))
 
 
 def test_a_field_or_a_word_is_added_to_one_object() -> None:

@@ -11,10 +11,10 @@ from mittwald_async.emulator.behaviours.auth import OPEN
 from mittwald_async.emulator.shapes import ANY, Fixed, Record, Shape
 from mittwald_async.operations import OPERATIONS
 
-from . import document
-from .inputs import Request, request_for
-from .refusals import REFUSALS
-from .talk import Heard, Talk
+from ..support import documented_responses as document
+from ..support.emulator_requests import Heard, Talk
+from ..support.expected_refusals import REFUSALS
+from ..support.valid_requests import Request, request_for
 
 DAY = "2026-01-01"
 every_operation = pytest.mark.parametrize("operation_id", list(OPERATIONS))

@@ -13,11 +13,11 @@ import aiohttp
 import msgspec
 import pytest
 
-from mittwald_async.emulator import Emulator, Fault, OptionError, Options
+from mittwald_async.emulator import Emulator, EmulatorOptions, Fault, OptionError
 from mittwald_async.emulator.faults import matches, parsed
 from mittwald_async.operations import OPERATIONS
 
-from .talk import CALM, Talk
+from ..support.emulator_requests import CALM, Talk
 
 
 @asynccontextmanager
@@ -219,7 +219,7 @@ async def test_a_fault_that_would_never_happen_is_refused_and_changes_nothing(op
         assert emulator.core.faults.dump() == []
         before = emulator.world
         with pytest.raises(OptionError, match="no operation is"):
-            emulator.core.reset(Options(faults=(typo,)))
+            emulator.core.reset(EmulatorOptions(faults=(typo,)))
         assert emulator.world is before
         emulator.inject(Fault(operation="GET /v2/projects", status=500, count=1))
         async with session.put("/__emulator/faults", json=[{"operation": operation, "status": 500}]) as response:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from mittwald_async.emulator.routes import PLACEHOLDER
 from mittwald_async.operations import OPERATIONS
 
-from .inputs import Request, request_for
-from .talk import Talk
+from ..support.emulator_requests import Talk
+from ..support.valid_requests import Request, request_for
 
 IDS = sorted(OPERATIONS)
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.json"))

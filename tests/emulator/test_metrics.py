@@ -8,8 +8,8 @@ from typing import Any
 from mittwald_async import Mittwald
 from mittwald_async.emulator import Emulator
 
-from .resources.worlds import Story
-from .talk import CALM, Talk
+from ..support.emulator_requests import CALM, Talk
+from ..support.emulator_state import Story
 
 URL = "/v2/apps/metrics/api/ds/query"
 SOURCE = {"uid": "MetricsAuthPrometheus"}

@@ -7,11 +7,11 @@ from itertools import chain
 import pytest
 
 from mittwald_async.emulator.behaviours import paging
-from mittwald_async.emulator.options import Options
+from mittwald_async.emulator.options import EmulatorOptions
 from mittwald_async.emulator.replies import Fail, ListReply
 from mittwald_async.operations import OPERATIONS
 
-from .talk import Talk
+from ..support.emulator_requests import Talk
 
 
 def page_headers(headers: dict[str, str]) -> dict[str, str]:
@@ -65,22 +65,24 @@ async def test_a_list_may_refuse_more_than_it_gives() -> None:
 def test_defaults_are_the_operations_own() -> None:
     items = ListReply(range(20_000))
     told = {
-        name: paging.cut(OPERATIONS[name], items, {}, Options())[1]["X-Pagination-Limit"]
+        name: paging.cut(OPERATIONS[name], items, {}, EmulatorOptions())[1]["X-Pagination-Limit"]
         for name in ("project-list-projects", "customer-list-customers", "notifications-list-notifications")
     }
     assert list(told.values()) == ["10000", "1000", "500"]
     unsaid = OPERATIONS["app-list-appinstallations"]
-    assert len(paging.cut(unsaid, items, {}, Options())[0]) == 20_000
-    assert len(paging.cut(unsaid, items, {}, Options(default_limit=50))[0]) == 50
+    assert len(paging.cut(unsaid, items, {}, EmulatorOptions())[0]) == 20_000
+    assert len(paging.cut(unsaid, items, {}, EmulatorOptions(default_limit=50))[0]) == 50
 
 
 def test_some_lists_tell_no_totals_and_some_no_page() -> None:
     items = ListReply(range(5))
-    page, headers = paging.cut(OPERATIONS["order-list-project-orders"], items, {"limit": 2, "skip": 2}, Options())
+    page, headers = paging.cut(
+        OPERATIONS["order-list-project-orders"], items, {"limit": 2, "skip": 2}, EmulatorOptions()
+    )
     assert (page, headers) == ([2, 3], {})
-    _, headers = paging.cut(OPERATIONS["app-list-appversions"], items, {}, Options())
+    _, headers = paging.cut(OPERATIONS["app-list-appversions"], items, {}, EmulatorOptions())
     assert headers == {"X-Pagination-Limit": "5", "X-Pagination-Skip": "0", "X-Pagination-TotalCount": "5"}
-    page, headers = paging.cut(OPERATIONS["backup-list-project-backup-schedules"], items, {}, Options())
+    page, headers = paging.cut(OPERATIONS["backup-list-project-backup-schedules"], items, {}, EmulatorOptions())
     assert (page, headers) == ([0, 1, 2, 3, 4], {})
 
 
@@ -88,7 +90,7 @@ async def test_the_list_without_skip_refuses_it() -> None:
     lacking = [o for o in OPERATIONS.values() if o.paging is not None and o.paging.limit and not o.paging.skip]
     assert lacking
     for operation in lacking:
-        assert paging.cut(operation, ListReply(range(9)), {"limit": 4, "page": 2, "skip": 0}, Options())[0] == [
+        assert paging.cut(operation, ListReply(range(9)), {"limit": 4, "page": 2, "skip": 0}, EmulatorOptions())[0] == [
             4,
             5,
             6,
@@ -109,10 +111,10 @@ def test_wrapped_lists_are_wrapped_with_their_total() -> None:
 
 def test_an_operation_without_a_list_can_still_be_answered_with_one() -> None:
     operation = OPERATIONS["project-get-project"]
-    assert paging.cut(operation, ListReply(range(3)), {}, Options()) == ([0, 1, 2], {})
-    assert paging.most(operation, Options()) is None
+    assert paging.cut(operation, ListReply(range(3)), {}, EmulatorOptions()) == ([0, 1, 2], {})
+    assert paging.most(operation, EmulatorOptions()) is None
 
 
 def test_a_refusal_is_an_error_of_the_request() -> None:
     with pytest.raises(Fail, match="validation"):
-        paging.cut(OPERATIONS["extension-list-extensions"], ListReply(range(3)), {"limit": 5000}, Options())
+        paging.cut(OPERATIONS["extension-list-extensions"], ListReply(range(3)), {"limit": 5000}, EmulatorOptions())

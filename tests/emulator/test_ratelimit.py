@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mittwald_async.emulator.identity import Identity
 
-from .talk import Talk
+from ..support.emulator_requests import Talk
 
 
 async def test_headers_count_down_and_a_429_says_nothing() -> None:

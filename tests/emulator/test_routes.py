@@ -10,7 +10,7 @@ from mittwald_async.emulator.routes import PLACEHOLDER, Route, Routes, Stub
 from mittwald_async.operations import OPERATIONS, REDIRECTS
 from mittwald_async.runtime.operation import Operation, Redirect
 
-from .talk import Talk
+from ..support.emulator_requests import Talk
 
 ROUTES = Routes(list(OPERATIONS.values()), list(REDIRECTS))
 

@@ -11,7 +11,7 @@ import pytest
 
 from mittwald_async.emulator import Emulator
 
-from .talk import CALM
+from ..support.emulator_requests import CALM
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("mittwald_api_client") is None,

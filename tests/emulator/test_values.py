@@ -18,11 +18,11 @@ from mittwald_async.emulator.shapes import (
     Choice,
     Field,
     Fixed,
+    FreeObject,
     Many,
     Scalar,
     Shape,
     Shapes,
-    Table,
     Words,
     words_of,
 )
@@ -30,7 +30,7 @@ from mittwald_async.emulator.validate import Checker, check
 from mittwald_async.runtime.operation import Body, Operation, Parameter
 from mittwald_async.runtime.structs import UNSET, Constraints
 
-from .inputs import multipart
+from ..support.valid_requests import multipart
 
 SHAPES = Shapes()
 EPOCH = midnight(date(2026, 1, 1))
@@ -59,8 +59,8 @@ def problems(shape: Shape, value: Any) -> list[tuple[str, str]]:
         (Many(TEXT), ["a"], "a", "type"),
         (Many(TEXT), [], [1], "type"),
         (Many(TEXT, Constraints(min_length=1)), ["a"], [], "minLength"),
-        (Table(WHOLE), {"a": 1}, {"a": "x"}, "type"),
-        (Table(WHOLE), {}, [], "type"),
+        (FreeObject(WHOLE), {"a": 1}, {"a": "x"}, "type"),
+        (FreeObject(WHOLE), {}, [], "type"),
         (Choice((TEXT, NULL)), None, 1, "type"),
         (Scalar("str", Constraints(min_length=2)), "ab", "a", "minLength"),
         (Scalar("str", Constraints(max_length=2)), "ab", "abc", "maxLength"),
@@ -90,7 +90,7 @@ def test_rules(shape: Shape, right: Any, wrong: Any, rule: str) -> None:
 
 
 def test_places_are_told() -> None:
-    shape = Fixed({"a": Field("a", Many(Table(WHOLE)), True)})
+    shape = Fixed({"a": Field("a", Many(FreeObject(WHOLE)), True)})
     assert problems(shape, {"a": [{}, {"key": "x"}]}) == [("a[1].key", "type")]
 
 
@@ -103,7 +103,7 @@ def test_of_several_variants_the_nearest_complains() -> None:
 def test_expressions_become_shapes() -> None:
     assert SHAPES.expression("str") == TEXT
     assert SHAPES.expression("list[int]") == Many(WHOLE)
-    assert SHAPES.expression("dict[str, float]") == Table(NUMBER)
+    assert SHAPES.expression("dict[str, float]") == FreeObject(NUMBER)
     assert SHAPES.expression("datetime | None") == Choice((Scalar("str", Constraints(format="date-time")), NULL))
     assert SHAPES.of(Literal["a"] | str) == Words(("a",))
     assert SHAPES.of(complex) == Scalar("any")

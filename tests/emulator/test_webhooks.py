@@ -19,7 +19,7 @@ from mittwald_async import Mittwald
 from mittwald_async.emulator import EmulatedAccount, Emulator, OptionError
 from mittwald_async.emulator.signing import SigningKey
 
-from .talk import CALM, Talk
+from ..support.emulator_requests import CALM, Talk
 
 
 class Receiver:

@@ -19,7 +19,7 @@ from mittwald_async.errors import (
 )
 from mittwald_async.runtime.files import Download
 
-from .host import GET_FILE, Host
+from ..support.file_sender import GET_FILE, Host
 
 CONTENT = bytes(range(256)) * 40
 CHECKSUM = hashlib.sha256(CONTENT).hexdigest()

@@ -20,7 +20,7 @@ from mittwald_async.errors import DownloadError, InvalidArgumentError, MaybeSent
 from mittwald_async.runtime.files import saving
 from mittwald_async.runtime.files.transfer import Transfer
 
-from .host import Host
+from ..support.file_sender import Host
 
 CONTENT = bytes(range(256)) * 40
 CHECKSUM = hashlib.sha256(CONTENT).hexdigest()

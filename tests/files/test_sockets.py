@@ -23,9 +23,9 @@ from mittwald_async.errors import (
 )
 from mittwald_async.runtime.files import Download, File
 
-from ..client.tools import Act, Seen, serving
-from .host import HandClock
-from .web import Web, checksum, content
+from ..support.file_sender import HandClock
+from ..support.file_server import Web, checksum, content
+from ..support.scripted_server import Act, Seen, serving
 
 SIZE = 3_000_001
 ROOT = Path(__file__).parents[2]
@@ -170,7 +170,7 @@ def test_a_large_file_goes_through_in_constant_memory(tmp_path: Path) -> None:
     """Both ways, server and client in one process."""
     size = 200 << 20
     run = subprocess.run(
-        [sys.executable, "-m", "tests.files.heavy", str(size), str(tmp_path)],
+        [sys.executable, "-m", "tests.support.large_transfer", str(size), str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,

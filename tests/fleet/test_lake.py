@@ -17,8 +17,8 @@ from mittwald_async.fleet import Lake
 from mittwald_async.fleet.lake import AccountManifest, FileEntry, RunRecord, run_id
 from mittwald_async.fleet.tables import AccountTables, rows_of, schema_of
 from mittwald_async.inventory import Known, StoreError
-from tests.inventory.made import AT, DOMAINS, PROJECTS, row
 
+from ..support.sample_rows import AT, DOMAINS, PROJECTS, row
 from .accounts import ids
 
 RUN = "20260102T030405.000000Z-aaaaaa"

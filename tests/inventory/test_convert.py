@@ -14,7 +14,7 @@ import pytest
 
 from mittwald_async.inventory import History, Known, Store, Target, chosen
 
-from . import version_1
+from ..support import version_1_file as version_1
 
 ROOT = Path(__file__).parents[2]
 ONE = {"project": {"p-1": {"description": "Shop"}, "p-2": {"description": "Blog"}}}
@@ -72,7 +72,7 @@ def test_killed_in_the_middle_the_conversion_loses_nothing(path: Path) -> None:
     for delay in (0.05, 0.15, 0.3, 0.5):
         copy = path.with_name(f"copy{delay}.sqlite")
         copy.write_bytes(original)
-        command = [sys.executable, "-m", "tests.inventory.converter", str(copy)]
+        command = [sys.executable, "-m", "tests.support.convert_process", str(copy)]
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             process.stdout.readline()

@@ -44,7 +44,7 @@ from mittwald_async.inventory.list_reader import ShortListError
 from mittwald_async.inventory.row_reader import Reader
 from mittwald_async.inventory.sinks import export
 
-from .made import row
+from ..support.sample_rows import row
 from .test_run import ROOT
 
 WANTED = ["project", "domain", "cronjob"]
@@ -137,7 +137,7 @@ async def test_requests_of_a_killed_sweep_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "inventory.sqlite"
     async with account(seed=3, customers=4, projects=60) as (api, _):
         api.inject(Fault(operation="*", delay=0.02))
-        command = [sys.executable, "-m", "tests.inventory.victim", api.url, str(path)]
+        command = [sys.executable, "-m", "tests.support.sweep_process", api.url, str(path)]
         process = await anyio.open_process(command, cwd=ROOT)
         async with process:
             with anyio.fail_after(30):

@@ -27,7 +27,7 @@ from mittwald_async.inventory import (
 )
 from mittwald_async.inventory.store import SweepProgress
 
-from .made import AT
+from ..support.sample_rows import AT
 
 ALL = Target()
 WANTED = ["project", "domain", "mysql_database", "mysql_user"]

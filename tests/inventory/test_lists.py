@@ -7,8 +7,9 @@ import pytest
 
 from mittwald_async.inventory import catalog
 from mittwald_async.inventory.frontier import Owner, Unit
-from mittwald_async.inventory.list_reader import Listing, Mark, raw_items
-from tests.paging.server import ListServer
+from mittwald_async.inventory.list_reader import Listing, ListPosition, raw_items
+
+from ..support.list_server import ListServer
 
 
 def capping(count: int) -> ListServer:
@@ -23,7 +24,7 @@ def listing(server: ListServer) -> Listing:
     orders = catalog()["customer_order"]
     route = orders.route("customer")
     assert route is not None
-    return Listing(server, Unit(orders, route, Owner("c-1", "c-1")), Mark())
+    return Listing(server, Unit(orders, route, Owner("c-1", "c-1")), ListPosition())
 
 
 @pytest.mark.parametrize("count", [20, 30, 40, 47])

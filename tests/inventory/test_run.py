@@ -36,7 +36,7 @@ from mittwald_async.inventory import (
     target,
 )
 
-from .victim import RESOURCES
+from ..support.sweep_process import RESOURCES
 
 RUN = importlib.import_module("mittwald_async.inventory.job")
 ROOT = Path(__file__).parents[2]
@@ -110,7 +110,7 @@ async def test_a_second_sweep_knows_from_the_first_what_it_costs(tmp_path: Path)
 
 async def kill_at(moment: float, *arguments: str) -> int | None:
     """Run the victim and kill it after so many seconds; gives its exit code, `None` where it had ended by itself."""
-    process = await anyio.open_process([sys.executable, "-m", "tests.inventory.victim", *arguments], cwd=ROOT)
+    process = await anyio.open_process([sys.executable, "-m", "tests.support.sweep_process", *arguments], cwd=ROOT)
     async with process:
         with anyio.move_on_after(moment):
             await process.wait()

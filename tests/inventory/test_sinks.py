@@ -23,7 +23,7 @@ from mittwald_async.inventory import Known, Row, Store, StoreError, Target, chos
 from mittwald_async.inventory.sinks import export
 from mittwald_async.inventory.sinks.parquet import READERS
 
-from .made import DOMAINS, PROJECTS, row
+from ..support.sample_rows import DOMAINS, PROJECTS, row
 
 RESOURCES = ["project", "domain"]
 ROOT = Path(__file__).parents[2]
@@ -255,7 +255,7 @@ def test_a_folder_and_a_file_that_are_read_only_are_refused(tmp_path: Path) -> N
     Store(old).close()
     old.chmod(0o444)
     tmp_path.chmod(0o555)
-    command = [sys.executable, "-m", "tests.inventory.unprivileged", str(tmp_path)]
+    command = [sys.executable, "-m", "tests.support.unprivileged_process", str(tmp_path)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     tmp_path.chmod(0o755)
     *refused, reading = ran.stdout.splitlines()

@@ -11,7 +11,7 @@ import pytest
 from mittwald_async.inventory import Known, Store, StoreError, Target, chosen
 from mittwald_async.inventory.store import SweepProgress
 
-from .made import DOMAINS, FAILED, PROJECTS, row
+from ..support.sample_rows import DOMAINS, FAILED, PROJECTS, row
 
 ALL = Target()
 TABLES = chosen(["customer", "project", "domain", "dns_zone"])

@@ -14,7 +14,7 @@ from mittwald_async.errors import ConfigurationError, InvalidArgumentError, Resp
 from mittwald_async.metrics import Metrics, MetricsError, Sample
 from mittwald_async.metrics.selectors import restricted
 
-from .server import frame, grafana
+from ..support.metrics_server import frame, grafana
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 
-from .fresh import ROOT, fresh, loaded_by, ordinary_environment
+from ..support.fresh_process import ROOT, fresh, loaded_by, ordinary_environment
 
 GENERATED = ("mittwald_async.api", "mittwald_async.models", "mittwald_async.operations")
 

@@ -12,7 +12,7 @@ import mittwald_async
 from mittwald_async import models
 from mittwald_async.operations import GROUPS, OPERATIONS, REDIRECTS
 
-from .fresh import fresh
+from ..support.fresh_process import fresh
 
 PUBLIC = (
     "codec",

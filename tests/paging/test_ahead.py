@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from mittwald_async.errors import InvalidArgumentError, PagingError, ServerError
 from mittwald_async.runtime.operation import Paging
 from mittwald_async.runtime.paging import Pages
-from tests.support.clock import did_you_mean, run_virtual, virtual
+from tests.support.clock import close_to, run_virtual, virtual
 
-from .server import NUMBERED, SKIPPED, UNTOLD, ListServer, Thing, pages_of
+from ..support.list_server import NUMBERED, SKIPPED, UNTOLD, ListServer, Thing, pages_of
 
 
 def others() -> list[asyncio.Task[Any]]:
@@ -68,7 +68,7 @@ async def test_a_hundred_pages_over_a_slow_link_take_a_quarter_of_the_time_or_le
     began += ahead
     await pages_of(server, limit=10).with_options(ahead=0).collect()
     alone = asyncio.get_running_loop().time() - began
-    assert did_you_mean(alone, 100 * 0.05)
+    assert close_to(alone, 100 * 0.05)
     assert alone / ahead > 4
     assert server.most_running == 5
 

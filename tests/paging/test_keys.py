@@ -16,7 +16,7 @@ from mittwald_async.operations import OPERATIONS
 from mittwald_async.runtime.paging import Pages
 from mittwald_async.runtime.paging.keys import ItemKeys
 
-from .server import SKIPPED, ListServer, listing
+from ..support.list_server import SKIPPED, ListServer, listing
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from mittwald_async.errors import MittwaldError, PagingError
 from tests.support.clock import run_virtual
 
-from .odd import Case, Quirk, Read, read, spans
+from ..support.odd_lists import Case, Quirk, Read, read, spans
 
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.json"))
 

@@ -13,7 +13,18 @@ from mittwald_async.runtime.operation import Page, Paging
 from mittwald_async.runtime.paging import Pages, PageSizes
 from mittwald_async.runtime.structs import UNSET
 
-from .server import NUMBERED, SKIPPED, UNTOLD, WHOLE, ListServer, Thing, Wrapped, listing, pages_of, things
+from ..support.list_server import (
+    NUMBERED,
+    SKIPPED,
+    UNTOLD,
+    WHOLE,
+    ListServer,
+    Thing,
+    Wrapped,
+    listing,
+    pages_of,
+    things,
+)
 
 
 async def test_awaiting_gives_the_first_page_with_its_answer() -> None:

@@ -7,7 +7,7 @@ from mittwald_async.runtime.ratelimit.consumption import Consumption
 from mittwald_async.runtime.ratelimit.contention import Contention
 from mittwald_async.runtime.ratelimit.estimate import Estimate
 from mittwald_async.runtime.ratelimit.tuning import TUNING
-from tests.support.clock import did_you_mean
+from tests.support.clock import close_to
 
 
 class Talk:
@@ -116,4 +116,4 @@ def test_a_stretch_in_which_others_made_a_quarter_of_our_calls_begins_anew() -> 
     assert not any(consumption.see(1000 - turn - turn // 3, turn / 4, turn) for turn in range(1, 200))
     ratio = consumption.ratio
     assert ratio is not None
-    assert did_you_mean(ratio, 1 / 3, 0.2)
+    assert close_to(ratio, 1 / 3, 0.2)

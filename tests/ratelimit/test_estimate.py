@@ -12,9 +12,9 @@ from mittwald_async.runtime.ratelimit.consumption import Consumption
 from mittwald_async.runtime.ratelimit.estimate import Estimate
 from mittwald_async.runtime.ratelimit.reset_skew import ResetSkew, counted_on
 from mittwald_async.runtime.ratelimit.tuning import TUNING
-from tests.support.clock import did_you_mean
+from tests.support.clock import close_to
 
-from .calls import when
+from ..support.limited_calls import when
 
 
 def told(remaining: int, reset: float, limit: int = 100) -> RateLimit:
@@ -68,10 +68,10 @@ def test_in_flight_counts_against_the_remainder() -> None:
         assert when(estimate, 1.0) == 1.0
         estimate.sent(1.0)
     assert estimate.available() == 2
-    assert did_you_mean(when(estimate, 1.0), estimate.end - 10 * (0.05 + 0.9 / 2))
+    assert close_to(when(estimate, 1.0), estimate.end - 10 * (0.05 + 0.9 / 2))
     assert when(estimate, 5.1) == 5.1
     estimate.sent(5.1)
-    assert did_you_mean(when(estimate, 5.1), estimate.end - 10 * 0.05)
+    assert close_to(when(estimate, 5.1), estimate.end - 10 * 0.05)
     assert when(estimate, 9.6) == 9.6
     estimate.sent(9.6)
     assert estimate.available() == 0
@@ -109,22 +109,22 @@ def test_a_call_that_was_never_sent_costs_nothing() -> None:
 def test_after_the_end_one_call_opens_the_next_window() -> None:
     estimate = alone()
     end = estimate.end
-    assert did_you_mean(end, 10 + 10 / 600)
+    assert close_to(end, 10 + 10 / 600)
     assert when(estimate, end) == end
     assert estimate.sent(end)
     assert when(estimate, end) == end + TUNING.patience
     estimate.answered(end, end + 0.1, told(99, 10), True)
     assert estimate.floor == 99
     assert when(estimate, end + 0.1) == end + 0.1
-    assert did_you_mean(estimate.end, end + 10.1 + 10 / 600)
+    assert close_to(estimate.end, end + 10.1 + 10 / 600)
 
 
 def test_the_end_is_the_earliest_that_was_told() -> None:
     estimate = opened(reset=10)
     estimate.answered(0.5, 0.6, told(98, 10), estimate.sent(0.5))
-    assert did_you_mean(estimate.end, 10 + 10 / 600)
+    assert close_to(estimate.end, 10 + 10 / 600)
     estimate.answered(1.5, 1.6, told(97, 8), estimate.sent(1.5))
-    assert did_you_mean(estimate.end, 9.6 + 10 / 600)
+    assert close_to(estimate.end, 9.6 + 10 / 600)
 
 
 def test_a_late_answer_of_the_window_before_does_not_spoil_the_new_one() -> None:
@@ -159,7 +159,7 @@ def test_smooth_spreads_what_is_left_over_the_time_left() -> None:
     estimate = alone()
     assert when(estimate, 1.0, smooth=True) <= 1.0
     estimate.sent(1.0)
-    assert did_you_mean(when(estimate, 1.0, smooth=True), 1.0 + (estimate.end - 1.0) / 82)
+    assert close_to(when(estimate, 1.0, smooth=True), 1.0 + (estimate.end - 1.0) / 82)
 
 
 def test_others_are_noticed_from_what_falls_beyond_our_own_use() -> None:
@@ -172,10 +172,10 @@ def test_others_are_noticed_from_what_falls_beyond_our_own_use() -> None:
     assert when(estimate, 2.0) <= 2.0
     estimate.sent(2.0)
     # 71 remain, one is left to the other, one more may be its next; and half the pace that would use it all.
-    assert did_you_mean(when(estimate, 2.0), 2.0 + 2 * (estimate.end - 2.0) / (71 - 1 - 1))
+    assert close_to(when(estimate, 2.0), 2.0 + 2 * (estimate.end - 2.0) / (71 - 1 - 1))
     estimate.answered(2.0, 2.1, told(71, 8), False)
     estimate.sent(8.5)  # In the last fifth of the window the pace uses it all.
-    assert did_you_mean(when(estimate, 8.5), 8.5 + (estimate.end - 8.5) / (70 - 1 - 1))
+    assert close_to(when(estimate, 8.5), 8.5 + (estimate.end - 8.5) / (70 - 1 - 1))
 
 
 def test_calls_of_our_own_under_way_are_never_taken_for_others() -> None:
@@ -324,13 +324,13 @@ def test_what_somebody_alone_has_just_been_told_is_trusted_to_the_last_few_calls
         assert estimate.floor == left
         estimate.refused(since, since, None, estimate.sent(since))
         expected = estimate.end if until is None else since + until
-        assert did_you_mean(when(estimate, since), expected), left
+        assert close_to(when(estimate, since), expected), left
 
 
 def test_a_429_that_contradicts_the_budget_stops_for_one_step() -> None:
     estimate = alone()
     estimate.refused(1.0, 1.1, None, estimate.sent(1.0))
-    assert did_you_mean(when(estimate, 1.1), 2.1)
+    assert close_to(when(estimate, 1.1), 2.1)
     assert estimate.sent(2.2)
     assert when(estimate, 2.2) == 2.2 + TUNING.patience
     estimate.answered(2.2, 2.3, told(82, 8), True)
@@ -361,7 +361,7 @@ def test_a_429_that_contradicts_the_budget_costs_seconds_instead_of_minutes() ->
 def test_a_429_that_says_how_long_is_obeyed() -> None:
     estimate = alone()
     estimate.refused(1.0, 1.1, None, estimate.sent(1.0), 7.0)
-    assert did_you_mean(when(estimate, 1.1), 8.1)
+    assert close_to(when(estimate, 1.1), 8.1)
     assert estimate.sent(8.2)  # One probe.
     assert when(estimate, 8.2) == 8.2 + TUNING.patience
 
@@ -372,7 +372,7 @@ def test_a_429_that_says_at_once_is_followed_by_a_step_all_the_same() -> None:
         for used in range(70):
             estimate.answered(0.0, 0.0, told(99 - used, 10), estimate.sent(0.0))
         estimate.refused(1.0, 1.1, claim, estimate.sent(1.0), wait)
-        assert did_you_mean(when(estimate, 1.1), 2.1)
+        assert close_to(when(estimate, 1.1), 2.1)
 
 
 def test_the_longest_of_several_answers_to_one_burst_counts() -> None:
@@ -381,13 +381,13 @@ def test_the_longest_of_several_answers_to_one_burst_counts() -> None:
         estimate.sent(1.0)
     for seconds in (2.0, 5.0, 3.0):
         estimate.refused(1.0, 1.1, None, False, seconds)
-    assert did_you_mean(when(estimate, 1.2), 6.1)
+    assert close_to(when(estimate, 1.2), 6.1)
 
 
 def test_a_429_that_says_that_much_remains_is_not_about_the_budget() -> None:
     estimate = alone()
     estimate.refused(1.0, 1.1, told(82, 9), estimate.sent(1.0))
-    assert did_you_mean(when(estimate, 1.1), 2.1)
+    assert close_to(when(estimate, 1.1), 2.1)
 
 
 def test_a_window_that_never_ends_is_probed_once_per_step() -> None:
@@ -439,21 +439,21 @@ def test_many_429s_of_one_burst_are_one_refusal() -> None:
         estimate.sent(1.0)
     for n in range(20):
         estimate.refused(1.0, 1.1 + n / 100, None, False)
-    assert did_you_mean(when(estimate, 1.3), 2.1)
+    assert close_to(when(estimate, 1.3), 2.1)
     assert estimate.throttled == 20
 
 
 def test_a_429_with_headers_is_believed() -> None:
     estimate = alone()
     estimate.refused(1.0, 1.1, told(0, 5), estimate.sent(1.0))
-    assert did_you_mean(when(estimate, 1.1), 6.1 + 10 / 600)
+    assert close_to(when(estimate, 1.1), 6.1 + 10 / 600)
 
 
 def test_an_opening_that_is_refused_waits_for_the_second_that_rounding_can_hide() -> None:
     estimate = alone()
     end = estimate.end
     estimate.refused(end, end + 0.1, None, estimate.sent(end))
-    assert did_you_mean(when(estimate, end + 0.1), 11.0, 0.02)
+    assert close_to(when(estimate, end + 0.1), 11.0, 0.02)
 
 
 def test_headers_that_stop_coming_end_the_budget() -> None:
@@ -475,11 +475,11 @@ def in_others(at: float = 0.0) -> Estimate:
 
 def test_whoever_comes_late_counts_the_end_from_that_of_earlier_windows() -> None:
     estimate = in_others()
-    assert did_you_mean(estimate.end, 10 + 10 / 600)
+    assert close_to(estimate.end, 10 + 10 / 600)
     estimate.answered(10.7, 10.7, told(40, 10), estimate.sent(10.7))  # By itself that would be 20.7.
-    assert did_you_mean(estimate.end, 20 + 10 / 600)
+    assert close_to(estimate.end, 20 + 10 / 600)
     estimate.answered(35.7, 35.7, told(40, 5), estimate.sent(35.7))  # A window went by without us: 40 rather than 40.7.
-    assert did_you_mean(estimate.end, 40 + 10 / 600)
+    assert close_to(estimate.end, 40 + 10 / 600)
 
 
 def test_an_end_that_what_is_told_rules_out_is_not_believed() -> None:
@@ -487,17 +487,17 @@ def test_an_end_that_what_is_told_rules_out_is_not_believed() -> None:
     estimate.answered(
         13.5, 13.5, told(40, 10), estimate.sent(13.5)
     )  # Between 22.5 and 23.5: windows begin with a call.
-    assert did_you_mean(estimate.end, 23.5 + 10 / 600)
+    assert close_to(estimate.end, 23.5 + 10 / 600)
 
 
 def test_a_refusal_at_an_end_counted_ahead_ends_counting_ahead() -> None:
     estimate = in_others()
     estimate.answered(10.7, 10.7, told(40, 10), estimate.sent(10.7))
     estimate.refused(20.1, 20.2, None, estimate.sent(20.1))
-    assert did_you_mean(when(estimate, 20.2), 20.7 + 10 / 600)
+    assert close_to(when(estimate, 20.2), 20.7 + 10 / 600)
     assert estimate.skew.offset < 0.1  # It was not the rounding.
     estimate.answered(20.8, 20.8, told(60, 10), estimate.sent(20.8))
-    assert did_you_mean(estimate.end, 30.8 + 10 / 600)
+    assert close_to(estimate.end, 30.8 + 10 / 600)
 
 
 def test_in_others_more_calls_than_before_show_that_a_window_began_before_its_end_as_told() -> None:
@@ -527,7 +527,7 @@ def test_when_others_fall_silent_the_pace_uses_what_is_left() -> None:
         estimate.answered(at, at, told(50 - step, 6), probe, estimate.number)
     assert estimate.others.count == 1  # Until a window has gone by without them.
     estimate.sent(5.0)
-    assert did_you_mean(when(estimate, 5.0), 5.0 + (estimate.end - 5.0) / (41 - 1 - 1))
+    assert close_to(when(estimate, 5.0), 5.0 + (estimate.end - 5.0) / (41 - 1 - 1))
 
 
 def test_a_refusal_while_the_rest_fell_fast_means_that_nothing_is_left() -> None:
@@ -570,7 +570,7 @@ def test_edge_gives_a_whole_second_where_that_costs_nothing() -> None:
 def test_edge_learns_from_what_passes_by() -> None:
     edge = ResetSkew()
     edge.still_running(0.4)
-    assert did_you_mean(edge.offset, 0.5)
+    assert close_to(edge.offset, 0.5)
     edge.rounded_down()
     assert edge.offset == 1.0
     edge.open(0.3)
@@ -594,7 +594,7 @@ def test_the_share_of_others_is_looked_at_every_four_calls() -> None:
     share.see(88, 0.4, 5)
     assert (share.ratio, share.fall) == (2.0, 30.0)  # Twelve fell, four were ours.
     share.see(84, 0.8, 9)
-    assert did_you_mean(share.fall, 10.0)
+    assert close_to(share.fall, 10.0)
     assert share.ratio == 1.0  # None of others, halfway.
     share.restart()
     share.see(199, 1.0, 10)

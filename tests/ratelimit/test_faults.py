@@ -10,9 +10,9 @@ import pytest
 
 from mittwald_async.errors import RateLimitError
 from mittwald_async.runtime.ratelimit import Limiter, Limiters, Policy, Slot, Tuning
-from tests.support.clock import START, did_you_mean, run_virtual, virtual
+from tests.support.clock import START, close_to, run_virtual, virtual
 
-from .calls import call, headers
+from ..support.limited_calls import call, headers
 
 
 def now() -> float:
@@ -98,10 +98,10 @@ async def test_a_refused_route_with_retry_after_rests_alone_and_comes_back() -> 
     await call(limiter, 429, {"retry-after": "7"}, route="slow")
     assert limiter.try_acquire("slow") is None
     await call(limiter, told=headers(4900, 590, 5000))
-    assert did_you_mean(now(), 0)
+    assert close_to(now(), 0)
     assert limiter.status.paused == pytest.approx(7)
     await call(limiter, told=headers(4899, 580, 5000), route="slow")
-    assert did_you_mean(now(), 7)
+    assert close_to(now(), 7)
     await call(limiter, told=headers(4898, 580, 5000), route="slow")
     assert limiter.refused_routes == {}
     assert limiter.status.paused == 0
@@ -117,7 +117,7 @@ async def test_two_routes_refused_with_nothing_passing_between_stop_all() -> Non
         slot.release()
     assert limiter.try_acquire("three") is None
     await call(limiter, told=headers(4900, 590, 5000), route="three")
-    assert did_you_mean(now(), 1.0)
+    assert close_to(now(), 1.0)
 
 
 @virtual
@@ -215,10 +215,10 @@ async def test_a_pause_longer_than_allowed_raises_for_all_instead_of_sleeping_si
     with pytest.raises(RateLimitError, match="asks to wait 3600 s") as caught:
         await limiter.acquire("other", policy)
     assert caught.value.retry_after == pytest.approx(3600)
-    assert did_you_mean(now(), 0.1)
+    assert close_to(now(), 0.1)
     assert (limiter.status.waiting, limiter.status.in_flight) == (0, 0)
     patient = await limiter.acquire("r", Policy(max_retry_wait=4000.0))
-    assert did_you_mean(now(), 3600.1)
+    assert close_to(now(), 3600.1)
     patient.release()
 
 
@@ -227,7 +227,7 @@ async def test_a_pause_that_is_short_enough_is_waited() -> None:
     limiter = Limiter()
     await call(limiter, 429, {"Retry-After": "100"})
     (await limiter.acquire("r", Policy(max_retry_wait=120.0))).release()
-    assert did_you_mean(now(), 100)
+    assert close_to(now(), 100)
 
 
 @virtual
@@ -236,7 +236,7 @@ async def test_a_reset_far_beyond_the_known_window_is_checked_after_one_window()
     await call(limiter, told=headers(99, 600))
     await call(limiter, told=headers(0, 80_000))  # 22 hours.
     slot = await limiter.acquire("r")
-    assert did_you_mean(now(), 600, 1)
+    assert close_to(now(), 600, 1)
     slot.answered(200, headers(99, 600))
     slot.release()
     for left in range(98, 90, -1):

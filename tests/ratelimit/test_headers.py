@@ -26,6 +26,7 @@ from mittwald_async.runtime.ratelimit import (
 )
 from mittwald_async.runtime.ratelimit import headers as room
 from mittwald_async.runtime.ratelimit.headers import EXEMPT
+from mittwald_async.runtime.ratelimit.policy import RateLimitStatus
 
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
 """Headers that are easily read wrong: `told` is limit, remaining and reset; `pause` what a 429 asks for."""
@@ -219,3 +220,48 @@ def test_whatever_stands_in_a_structured_field_does_no_harm(state: str, policy: 
 def test_where_the_api_states_no_budget_nothing_is_read() -> None:
     told = {"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0", "RateLimit": '"a";r=0;t=5'}
     assert HeaderReader(None).read(CIMultiDict(told)) is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining", "reset"),
+    [("3000", "2999", "600"), ("9999999", "9999999", "9999"), ("1234567", "1234567", "1000"), ("1", "0", "0")],
+)
+def test_plain_numbers_of_any_usual_length_are_read(limit: str, remaining: str, reset: str) -> None:
+    headers = {"X-RateLimit-Limit": limit, "X-RateLimit-Remaining": remaining, "X-RateLimit-Reset": reset}
+    assert HeaderReader(X_RATELIMIT).read(headers) == RateLimit(int(limit), int(remaining), float(reset))
+
+
+def test_a_timestamp_with_two_points_is_no_timestamp() -> None:
+    reader = HeaderReader(X_RATELIMIT_EPOCH)
+    headers = {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "5", "X-RateLimit-Reset": "1700000060.5"}
+    found = reader.read(headers, lambda: 1_700_000_000.0)
+    assert found is not None
+    assert found.reset == 60.5
+    found = reader.read({**headers, "X-RateLimit-Reset": "17000.0006.5"}, lambda: 1_700_000_000.0)
+    assert found is not None
+    assert found.reset is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"taken_by_others": 1200}, "1,200 taken by others"),
+        ({"paused": 7.0}, "paused for 7 s after a 429"),
+        ({"in_flight": 3}, "3 under way"),
+        ({"waiting": 4000}, "4,000 waiting"),
+        ({"throttled": 2}, "2 refused"),
+    ],
+)
+def test_a_budget_in_words_names_what_there_is(changes: dict[str, Any], words: str) -> None:
+    plain: dict[str, Any] = {
+        "limit": 3000,
+        "remaining": 2940,
+        "resets_in": 412.0,
+        "in_flight": 0,
+        "waiting": 0,
+        "throttled": 0,
+        "others": 0,
+        "taken_by_others": 0,
+    }
+    assert str(RateLimitStatus(**plain)) == "2,940 of 3,000 requests left, 412 s to the next window"
+    assert str(RateLimitStatus(**{**plain, **changes})).endswith(f"to the next window, {words}")

@@ -9,9 +9,9 @@ import pytest
 
 from mittwald_async.errors import RateLimitError
 from mittwald_async.runtime.ratelimit import Limiter, Policy, RateLimitWait, Slot
-from tests.support.clock import START, did_you_mean, virtual
+from tests.support.clock import START, close_to, virtual
 
-from .calls import call, headers
+from ..support.limited_calls import call, headers
 
 
 def now() -> float:
@@ -49,7 +49,7 @@ async def test_first_call_alone_then_all_in_the_order_of_asking() -> None:
     assert limiter.status.waiting == 19
     await asyncio.gather(*tasks)
     assert went == list(range(20))
-    assert did_you_mean(now(), 2)
+    assert close_to(now(), 2)
 
 
 @virtual
@@ -105,7 +105,7 @@ async def test_whoever_keeps_a_reserve_does_not_block_those_who_do_not() -> None
     await asyncio.sleep(0)
     assert limiter.status.waiting == 1
     slot = await limiter.acquire("r")
-    assert did_you_mean(now(), 0)
+    assert close_to(now(), 0)
     slot.release(sent=False)
     gentle.cancel()
 
@@ -180,9 +180,9 @@ async def test_max_wait_raises_at_once_when_the_wait_is_known() -> None:
     limiter = await opened(remaining=2, reset=10)  # These two go in the middle and at the end of the window.
     with pytest.raises(RateLimitError, match="used up") as caught:
         await limiter.acquire("r", Policy(max_wait=4))
-    assert did_you_mean(now(), 0)
+    assert close_to(now(), 0)
     assert caught.value.retry_after is not None
-    assert did_you_mean(caught.value.retry_after, 5 + 10 / 600)
+    assert close_to(caught.value.retry_after, 5 + 10 / 600)
     assert limiter.status.waiting == 0
 
 
@@ -195,9 +195,9 @@ async def test_max_wait_raises_at_once_when_a_429_makes_the_wait_too_long() -> N
     first.answered(429, {})
     with pytest.raises(RateLimitError):
         await hasty[0]
-    assert did_you_mean(now(), 0.1)
+    assert close_to(now(), 0.1)
     (await hasty[1]).release()
-    assert did_you_mean(now(), 1.1)
+    assert close_to(now(), 1.1)
 
 
 @virtual
@@ -206,7 +206,7 @@ async def test_max_wait_raises_in_time_when_nobody_could_tell() -> None:
     first = await limiter.acquire("r")
     with pytest.raises(RateLimitError) as caught:
         await limiter.acquire("r", Policy(max_wait=9), max_wait=2)
-    assert did_you_mean(now(), 2)
+    assert close_to(now(), 2)
     assert caught.value.retry_after is None
     first.release()
 
@@ -222,7 +222,7 @@ async def test_observers_learn_why_and_how_long() -> None:
     await asyncio.sleep(0)
     assert [wait.reason for wait in seen] == ["opening", "refused"]
     assert seen[0].expected is None
-    assert did_you_mean(seen[1].expected or 0, 1.0)
+    assert close_to(seen[1].expected or 0, 1.0)
     for task in tasks:
         task.cancel()
 
@@ -274,7 +274,7 @@ async def test_max_concurrency_is_kept() -> None:
 
     await asyncio.gather(*(caller() for _ in range(9)))
     assert most == 3
-    assert did_you_mean(now(), 3)
+    assert close_to(now(), 3)
 
 
 @virtual
@@ -287,7 +287,7 @@ async def test_max_rate_is_an_even_ceiling_without_a_burst_at_the_start() -> Non
         went.append(now())
         slot.answered(200, {})
         slot.release()
-    assert did_you_mean(went[-1], 3.0, 1e-3)
+    assert close_to(went[-1], 3.0, 1e-3)
     assert all(later - sooner > 0.0999 for sooner, later in pairwise(went))
 
 
@@ -347,10 +347,10 @@ async def test_a_first_call_that_hangs_does_not_stop_the_world() -> None:
     limiter = Limiter()
     hanging = await limiter.acquire("r")
     slot = await limiter.acquire("r")
-    assert did_you_mean(now(), 5)
+    assert close_to(now(), 5)
     slot.answered(200, {})
     (await limiter.acquire("r")).release()
-    assert did_you_mean(now(), 5)
+    assert close_to(now(), 5)
     hanging.release()
 
 
@@ -363,7 +363,7 @@ async def test_patience_with_the_first_call_is_not_held_against_those_who_wait_f
     await asyncio.sleep(0.1)
     first.answered(200, {})
     assert [slot.policy.max_wait for slot in await asyncio.gather(*tasks)] == [2, 2, 2]
-    assert did_you_mean(now(), 0.1)
+    assert close_to(now(), 0.1)
 
 
 @virtual
@@ -373,7 +373,7 @@ async def test_a_reserve_that_is_reached_is_certain_even_for_a_newcomer() -> Non
     take(limiter, 3)
     with pytest.raises(RateLimitError):
         await limiter.acquire("r", Policy(reserve=0.5), max_wait=5)
-    assert did_you_mean(now(), 0)
+    assert close_to(now(), 0)
 
 
 @virtual
@@ -388,7 +388,7 @@ async def test_a_newcomers_few_calls_under_way_are_not_held_against_those_who_wa
     for n, slot in enumerate(held):
         slot.answered(200, headers(98 - n))
     await asyncio.gather(task, another)
-    assert did_you_mean(now(), 0.5)
+    assert close_to(now(), 0.5)
 
 
 @virtual
@@ -410,10 +410,10 @@ async def test_whoever_waits_for_the_next_window_is_told_which_one_it_will_be() 
     tasks = [asyncio.create_task(limiter.acquire("r", policy, on_wait=seen.append)) for _ in range(231)]
     await asyncio.sleep(0)
     waits = [wait.expected or 0 for wait in seen]
-    assert did_you_mean(waits[0], 10 + 10 / 600)
-    assert did_you_mean(waits[114], waits[0])  # 115 calls fit into each window.
-    assert did_you_mean(waits[115], waits[0] + 10)
-    assert did_you_mean(waits[230], waits[0] + 20)
+    assert close_to(waits[0], 10 + 10 / 600)
+    assert close_to(waits[114], waits[0])  # 115 calls fit into each window.
+    assert close_to(waits[115], waits[0] + 10)
+    assert close_to(waits[230], waits[0] + 20)
     for task in tasks:
         task.cancel()
 
@@ -447,9 +447,9 @@ async def test_a_429_that_says_how_long_stops_everybody_so_long() -> None:
     assert limiter.status.paused == 0
     slot.answered(429, {"Retry-After": "4"})
     slot.release()
-    assert did_you_mean(limiter.status.paused, 4.0)
+    assert close_to(limiter.status.paused, 4.0)
     await call(limiter, told=headers(49))
-    assert did_you_mean(now(), 4.0)
+    assert close_to(now(), 4.0)
     assert limiter.status.paused == 0
 
 
@@ -489,7 +489,7 @@ async def test_a_rate_and_a_concurrency_hold_together() -> None:
 
     await asyncio.gather(*(caller() for _ in range(12)))
     assert most == 2
-    assert did_you_mean(went[-1], 2.5 + 0.1, 0.05)  # Two at a time, half a second each: slower than the rate.
+    assert close_to(went[-1], 2.5 + 0.1, 0.05)  # Two at a time, half a second each: slower than the rate.
     assert all(later - sooner > 0.0999 for sooner, later in pairwise(sorted(went)))
 
 
@@ -503,7 +503,7 @@ async def test_without_headers_nothing_ever_waits_after_the_first_answer() -> No
         slot.answered(200, {})
         slot.release()
     assert len(take(limiter, 1000)) == 1000
-    assert did_you_mean(now(), 0)
+    assert close_to(now(), 0)
 
 
 @virtual
@@ -525,4 +525,4 @@ async def test_a_limit_of_nothing_stops_nobody() -> None:
     limiter = Limiter()
     for _ in range(5):
         await call(limiter, told=headers(0, 600, 0))
-    assert did_you_mean(now(), 0)
+    assert close_to(now(), 0)

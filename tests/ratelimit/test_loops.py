@@ -13,7 +13,7 @@ from mittwald_async.errors import ClientStateError
 from mittwald_async.runtime.ratelimit import Limiter, Limiters, Policy
 from tests.support.clock import run_virtual, virtual
 
-from .calls import call, headers
+from ..support.limited_calls import call, headers
 
 
 @virtual

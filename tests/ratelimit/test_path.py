@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from mittwald_async.runtime import ratelimit
 from mittwald_async.runtime.ratelimit import Limiter
 
-from .calls import call, headers
+from ..support.limited_calls import call, headers
 
 _ROOM = str(Path(ratelimit.__file__).parent)
 

@@ -15,7 +15,7 @@ from mittwald_async.runtime.ratelimit import TUNING, Limiter, Policy, Slot
 from mittwald_async.runtime.ratelimit.estimate import Estimate
 from tests.support.clock import run_virtual
 
-from .calls import when
+from ..support.limited_calls import when
 
 _calm = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -85,6 +85,6 @@ def virtual(test: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, R]:
     return run
 
 
-def did_you_mean(value: float, expected: float, within: float = 1e-6) -> bool:
+def close_to(value: float, expected: float, within: float = 1e-6) -> bool:
     """Whether two instants or durations are the same but for rounding."""
     return abs(value - expected) <= within

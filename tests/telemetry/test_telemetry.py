@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from mittwald_async import Mittwald
 from mittwald_async.emulator import Emulator, Fault
 from mittwald_async.errors import ConfigurationError, NotFoundError, TransportError
-from mittwald_async.runtime.transport.events import AttemptEnded, CallEnded, CallStarted, WaitedForBudget
+from mittwald_async.runtime.events import AttemptEnded, CallEnded, CallStarted, WaitedForBudget
 from mittwald_async.telemetry import Telemetry
 
 

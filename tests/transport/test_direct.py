@@ -21,8 +21,8 @@ from mittwald_async.options import Pool
 from mittwald_async.runtime._accel import PURE
 from mittwald_async.runtime._accel import fast_path as direct
 from mittwald_async.runtime._accel.fast_path import Direct
+from mittwald_async.runtime.middleware import RawResponse
 from mittwald_async.runtime.transport import session
-from mittwald_async.runtime.transport.middleware import RawResponse
 from mittwald_async.runtime.transport.session import Session, WireRequest, limits
 
 LIMITS = limits(120.0, 10.0, 60.0)

@@ -11,9 +11,10 @@ from multidict import CIMultiDict
 from mittwald_async import Mittwald
 from mittwald_async.credentials import PasswordLogin
 from mittwald_async.runtime.credentials import ClientCredentials
-from mittwald_async.runtime.transport.middleware import RawResponse
+from mittwald_async.runtime.middleware import RawResponse
 from mittwald_async.runtime.transport.session import Session, WireRequest
-from tests.client.tools import GET_PROJECT, Seen, reply, serving, talking
+
+from ..support.scripted_server import GET_PROJECT, Seen, reply, serving, talking
 
 
 async def test_calls_with_nothing_special_share_their_headers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,8 @@ from benchmarks.call import page, project
 from benchmarks.path import trip, warm
 from mittwald_async import Mittwald
 from mittwald_async.runtime._accel import PURE
-from tests.client.tools import reply, serving
+
+from ..support.scripted_server import reply, serving
 
 BUDGET = {"X-RateLimit-Limit": "9000000", "X-RateLimit-Remaining": "8999999", "X-RateLimit-Reset": "600"}
 PAGE = {"X-Pagination-Limit": "20", "X-Pagination-Skip": "0", "X-Pagination-TotalCount": "20"}

@@ -17,9 +17,9 @@ from mittwald_async.errors import (
     TransportError,
     WriteTimeoutError,
 )
+from mittwald_async.runtime.middleware import RawResponse
 from mittwald_async.runtime.transport.deadlines import Deadlines
 from mittwald_async.runtime.transport.failures import classify
-from mittwald_async.runtime.transport.middleware import RawResponse
 from tests.support.clock import virtual
 
 KEY = mock.Mock(host="h", port=443, ssl=True)

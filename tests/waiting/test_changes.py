@@ -20,7 +20,7 @@ from mittwald_async.errors import (
 from mittwald_async.waiting import Waiters
 from tests.support.clock import virtual
 
-from .account import Account, thing
+from ..support.account_in_motion import Account, thing
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

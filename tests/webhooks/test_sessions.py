@@ -8,7 +8,7 @@ import pytest
 
 from mittwald_async.webhooks import SessionTokenError, Verifier
 
-from .sender import NOON, Sender, later
+from ..support.webhook_sender import NOON, Sender, later
 
 
 def verifier(sender: Sender, seconds: float = 10) -> Verifier:

@@ -24,7 +24,7 @@ from mittwald_async.webhooks import (
     WebhookError,
 )
 
-from .sender import Sender, call
+from ..support.webhook_sender import Sender, call
 
 
 class Time:

@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 import msgspec
 
 from ..clock import EmulatorClock
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..identity import Identity, Token
-from ..options import Options
+from ..options import EmulatorOptions
 from ..replies import EmptyReply, Fail, Reply, ValueReply
 from ..routes import Route
 from ..signing import claimed_user
@@ -48,7 +48,7 @@ OPEN = frozenset(
 class TokenStore:
     """All tokens of one emulator."""
 
-    def __init__(self, options: Options, clock: EmulatorClock) -> None:
+    def __init__(self, options: EmulatorOptions, clock: EmulatorClock) -> None:
         self.options = options
         self._clock = clock
         self._count = 0
@@ -242,26 +242,26 @@ def _bearer(header: str) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _store(call: Call) -> TokenStore:
+def _store(call: EmulatedCall) -> TokenStore:
     store = call.tokens
     assert isinstance(store, TokenStore)
     return store
 
 
-def _session(call: Call, token: Token, expiry: str) -> ValueReply:
+def _session(call: EmulatedCall, token: Token, expiry: str) -> ValueReply:
     call.pure = True
     return ValueReply(
         {"token": token.secret, "refreshToken": token.refresh, expiry: call.clock.iso(token.expires)}, 200
     )
 
 
-def _new_session(call: Call, user_id: str) -> Token:
+def _new_session(call: EmulatedCall, user_id: str) -> Token:
     store = _store(call)
     return store.issue("session", Identity("user", user_id), seconds=store.options.session_seconds)
 
 
 @handles("user-authenticate")
-def authenticate(call: Call) -> Reply:
+def authenticate(call: EmulatedCall) -> Reply:
     call.pure = True
     login = call.world.login_of(email=call.body["email"])
     if login is None or login.password != call.body["password"]:
@@ -272,7 +272,7 @@ def authenticate(call: Call) -> Reply:
 
 
 @handles("user-authenticate-mfa")
-def authenticate_mfa(call: Call) -> Reply:
+def authenticate_mfa(call: EmulatedCall) -> Reply:
     call.pure = True
     login = call.world.login_of(email=call.body["email"])
     if login is None or login.password != call.body["password"]:
@@ -283,7 +283,7 @@ def authenticate_mfa(call: Call) -> Reply:
 
 
 @handles("user-refresh-session")
-def refresh_session(call: Call) -> Reply:
+def refresh_session(call: EmulatedCall) -> Reply:
     token = _store(call).refreshed(call.body["refreshToken"])
     if token is None:
         raise Fail(401, "Unauthorized", "the refresh token is used up or unknown")
@@ -291,7 +291,7 @@ def refresh_session(call: Call) -> Reply:
 
 
 @handles("user-create-access-token-retrieval-key")
-def create_retrieval_key(call: Call) -> Reply:
+def create_retrieval_key(call: EmulatedCall) -> Reply:
     call.pure = True
     if call.identity.user_id is None:
         raise Fail.forbidden()
@@ -300,7 +300,7 @@ def create_retrieval_key(call: Call) -> Reply:
 
 
 @handles("extension-create-retrieval-key")
-def create_extension_retrieval_key(call: Call) -> Reply:
+def create_extension_retrieval_key(call: EmulatedCall) -> Reply:
     call.pure = True
     if call.identity.user_id is None:
         raise Fail.forbidden()
@@ -310,7 +310,7 @@ def create_extension_retrieval_key(call: Call) -> Reply:
 
 
 @handles("user-authenticate-with-access-token-retrieval-key")
-def redeem_retrieval_key(call: Call) -> Reply:
+def redeem_retrieval_key(call: EmulatedCall) -> Reply:
     token = _store(call).redeemed(call.body["accessTokenRetrievalKey"], call.body["userId"])
     if token is None:
         raise Fail(401, "Unauthorized", "the retrieval key is used up, expired or unknown")
@@ -318,7 +318,7 @@ def redeem_retrieval_key(call: Call) -> Reply:
 
 
 @handles("extension-authenticate-instance")
-def authenticate_extension_instance(call: Call) -> Reply:
+def authenticate_extension_instance(call: EmulatedCall) -> Reply:
     call.pure = True
     found = call.world.extension_secret(call.path["extensionInstanceId"])
     if found is None:
@@ -332,7 +332,7 @@ def authenticate_extension_instance(call: Call) -> Reply:
 
 
 @handles("user-logout")
-def logout(call: Call) -> Reply:
+def logout(call: EmulatedCall) -> Reply:
     call.pure = True
     if call.identity.token_id is not None:
         call.tokens.revoke(call.identity.token_id)
@@ -340,7 +340,7 @@ def logout(call: Call) -> Reply:
 
 
 @handles("user-oauth-get-authorization")
-def authorize(call: Call) -> Reply:
+def authorize(call: EmulatedCall) -> Reply:
     """Consent is taken for granted: back to where the browser came from, with a code."""
     target = call.query.get("redirect_uri", "https://client.example/callback")
     given = {"code": "code-for-tests", **({"state": call.query["state"]} if "state" in call.query else {})}

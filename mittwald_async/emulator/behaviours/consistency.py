@@ -15,11 +15,11 @@ from typing import Any
 import msgspec
 
 from ..clock import EmulatorClock
-from ..options import Options
+from ..options import EmulatorOptions
 from ..replies import Fail, Lazy
 
 
-class _Event:
+class _WriteEvent:
     __slots__ = ("arrives", "before", "created", "number")
 
     def __init__(self, number: int, arrives: float, created: frozenset[str], before: tuple[str, bytes] | None) -> None:
@@ -35,7 +35,7 @@ class Visibility:
 
     __slots__ = ("_blocked", "_events")
 
-    def __init__(self, events: list[_Event], blocked: frozenset[str]) -> None:
+    def __init__(self, events: list[_WriteEvent], blocked: frozenset[str]) -> None:
         self._events = events
         self._blocked = blocked
 
@@ -89,15 +89,15 @@ class _Without:
 class Events:
     """The events of one emulator. Configured by replacing `options`."""
 
-    def __init__(self, options: Options, clock: EmulatorClock, account: int = 0) -> None:
+    def __init__(self, options: EmulatorOptions, clock: EmulatorClock, account: int = 0) -> None:
         self.options = options
         self._clock = clock
         self._account = account
         self._count = 0
         self.recent: deque[dict[str, Any]] = deque(maxlen=options.log_size)
         """What the control API shows."""
-        self._known: dict[str, _Event] = {}
-        self._pending: list[_Event] = []
+        self._known: dict[str, _WriteEvent] = {}
+        self._pending: list[_WriteEvent] = []
         """Not yet arrived, or their permissions not yet, oldest first."""
 
     @property
@@ -110,7 +110,7 @@ class Events:
         """Record a write; gives the event's id. `about` is what the control API tells of it."""
         self._count += 1
         event_id = self._new_id()
-        event = _Event(self._count, self._clock.now() + self.options.lag, frozenset(created), before)
+        event = _WriteEvent(self._count, self._clock.now() + self.options.lag, frozenset(created), before)
         self._known[event_id] = event
         self.recent.append(
             {"id": event_id, "arrives": event.arrives, "created": sorted(event.created), **(about or {})}

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ..options import Options
+from ..options import EmulatorOptions
 
 FIELD = "xUndocumented"
 WORD = "undocumentedValue"
@@ -16,7 +16,7 @@ WORD = "undocumentedValue"
 class Drift:
     """Adds to some answers what the document does not know. Same seed and same calls: same additions."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: EmulatorOptions) -> None:
         self.options = options
         self._dice = random.Random(f"drift {options.seed}")
         self.added: int = 0

@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...runtime.operation import Operation
-from ..options import Options
+from ..options import EmulatorOptions
 from ..replies import Fail, ListReply
 
 REFUSES = {"license-list-licenses-for-project": 1000, "extension-list-extensions": 1000}
 """Largest `limit` of lists that refuse more though the document states no maximum. That such lists exist was seen;
-which ones is a guess. `Options.max_limit` adds to it."""
+which ones is a guess. `EmulatorOptions.max_limit` adds to it."""
 
 WITHOUT_PAGE_HEADER = frozenset(
     {"app-list-appversions", "app-list-systemsoftwareversions", "app-list-update-candidates-for-appversion"}
 )
 
 
-def most(operation: Operation[Any], options: Options) -> int | None:
+def most(operation: Operation[Any], options: EmulatorOptions) -> int | None:
     """The largest `limit` this list accepts."""
     own = options.max_limit.get(operation.operation_id, options.max_limit.get("*"))
     if own is not None:
@@ -28,7 +28,7 @@ def most(operation: Operation[Any], options: Options) -> int | None:
 
 
 def cut(
-    operation: Operation[Any], listing: ListReply, query: Mapping[str, Any], options: Options
+    operation: Operation[Any], listing: ListReply, query: Mapping[str, Any], options: EmulatorOptions
 ) -> tuple[list[Any], dict[str, str]]:
     """The page asked for, and its headers. Raises Fail for a refused `limit`."""
     paging = operation.paging

@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 
 from ..identity import Identity
-from ..options import Options
+from ..options import EmulatorOptions
 from ..routes import Route
 
 LOGIN = frozenset(
@@ -34,7 +34,7 @@ class _Window:
 class RateLimits:
     """Windows by whom they are counted for. Configured by replacing `options`."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: EmulatorOptions) -> None:
         self.options = options
         self._windows: dict[tuple[str, str], _Window] = {}
         self.refused: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..replies import EmptyReply, Reply, ValueReply
 from ..seeded import SeededAccount, kind, spread
 from ..vocabulary import FIRST_NAMES, slug
@@ -57,26 +57,26 @@ def sftp_user(account: SeededAccount, number: int) -> dict[str, Any]:
 
 
 @handles("ssh-user-list-ssh-users")
-def list_ssh(call: Call) -> Reply:
+def list_ssh(call: EmulatedCall) -> Reply:
     return whole(call, "ssh_user", scope_of(call, "project", "projectId"))
 
 
 @handles("sftp-user-list-sftp-users")
-def list_sftp(call: Call) -> Reply:
+def list_sftp(call: EmulatedCall) -> Reply:
     return whole(call, "sftp_user", scope_of(call, "project", "projectId"))
 
 
 @handles("ssh-user-get-ssh-user")
-def get_ssh(call: Call) -> Reply:
+def get_ssh(call: EmulatedCall) -> Reply:
     return shown(call, "ssh_user", located(call, "ssh_user", "sshUserId"))
 
 
 @handles("sftp-user-get-sftp-user")
-def get_sftp(call: Call) -> Reply:
+def get_sftp(call: EmulatedCall) -> Reply:
     return shown(call, "sftp_user", located(call, "sftp_user", "sftpUserId"))
 
 
-def _created(call: Call, kind: str, extra: dict[str, Any]) -> Reply:
+def _created(call: EmulatedCall, kind: str, extra: dict[str, Any]) -> Reply:
     world = world_of(call)
     project_id = world.id("project", located(call, "project", "projectId"))
     now = world.now()
@@ -99,17 +99,17 @@ def _created(call: Call, kind: str, extra: dict[str, Any]) -> Reply:
 
 
 @handles("ssh-user-create-ssh-user")
-def create_ssh(call: Call) -> Reply:
+def create_ssh(call: EmulatedCall) -> Reply:
     return _created(call, "ssh_user", {})
 
 
 @handles("sftp-user-create-sftp-user")
-def create_sftp(call: Call) -> Reply:
+def create_sftp(call: EmulatedCall) -> Reply:
     extra = {"accessLevel": call.body.get("accessLevel", "read"), "directories": call.body["directories"]}
     return _created(call, "sftp_user", extra)
 
 
-def _changed(call: Call, kind: str, parameter: str) -> Reply:
+def _changed(call: EmulatedCall, kind: str, parameter: str) -> Reply:
     """Keys replace a password and the other way round."""
     world = world_of(call)
     key = located(call, kind, parameter)
@@ -125,20 +125,20 @@ def _changed(call: Call, kind: str, parameter: str) -> Reply:
 
 
 @handles("ssh-user-update-ssh-user")
-def update_ssh(call: Call) -> Reply:
+def update_ssh(call: EmulatedCall) -> Reply:
     return _changed(call, "ssh_user", "sshUserId")
 
 
 @handles("sftp-user-update-sftp-user")
-def update_sftp(call: Call) -> Reply:
+def update_sftp(call: EmulatedCall) -> Reply:
     return _changed(call, "sftp_user", "sftpUserId")
 
 
 @handles("ssh-user-delete-ssh-user")
-def delete_ssh(call: Call) -> Reply:
+def delete_ssh(call: EmulatedCall) -> Reply:
     return remove(call, "ssh_user", "sshUserId")
 
 
 @handles("sftp-user-delete-sftp-user")
-def delete_sftp(call: Call) -> Reply:
+def delete_sftp(call: EmulatedCall) -> Reply:
     return remove(call, "sftp_user", "sftpUserId")

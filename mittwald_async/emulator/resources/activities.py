@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..listing import Key
 from ..replies import ListReply, Reply
 from ..state import World
@@ -69,7 +69,7 @@ def _of_objects(world: Objects, project: Key, user: str) -> list[dict[str, Any]]
 
 
 @handles("project-list-project-activities")
-def list_activities(call: Call) -> Reply:
+def list_activities(call: EmulatedCall) -> Reply:
     world, query = world_of(call), call.query
     project = located(call, "project", "projectId")
     entries = _of_objects(world, project, world.main_user)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..listing import Key
 from ..replies import Fail, Reply
 from ..seeded import SeededAccount, kind
@@ -163,29 +163,29 @@ def _fits(version: str, part: str) -> bool:
     return {">=": here >= padded, "<=": here <= padded, ">": here > padded, "<": here < padded}[operator]
 
 
-def _range_test(call: Call) -> Test | None:
+def _range_test(call: EmulatedCall) -> Test | None:
     wanted = call.query.get("versionRange")
     return None if not wanted else lambda value: in_range(value["externalVersion"], wanted)
 
 
 @handles("app-list-apps")
-def list_apps(call: Call) -> Reply:
+def list_apps(call: EmulatedCall) -> Reply:
     return whole(call, "app", None)
 
 
 @handles("app-get-app")
-def get_app(call: Call) -> Reply:
+def get_app(call: EmulatedCall) -> Reply:
     return shown(call, "app", located(call, "app", "appId"))
 
 
 @handles("app-list-appversions")
-def list_versions(call: Call) -> Reply:
+def list_versions(call: EmulatedCall) -> Reply:
     scope = ("app", located(call, "app", "appId"))
     return filtered(call, "app_version", scope, (_range_test(call), equal(call, "recommended")))
 
 
 @handles("app-get-appversion")
-def get_version(call: Call) -> Reply:
+def get_version(call: EmulatedCall) -> Reply:
     app = located(call, "app", "appId")
     key = located(call, "app_version", "appVersionId")
     if world_of(call).parent("app_version", key) != app:
@@ -194,7 +194,7 @@ def get_version(call: Call) -> Reply:
 
 
 @handles("app-list-update-candidates-for-appversion")
-def list_candidates(call: Call) -> Reply:
+def list_candidates(call: EmulatedCall) -> Reply:
     world = world_of(call)
     app = located(call, "app", "appId")
     base = world.find("app_version", call.path["baseAppVersionId"])
@@ -208,22 +208,22 @@ def list_candidates(call: Call) -> Reply:
 
 
 @handles("app-list-systemsoftwares")
-def list_software(call: Call) -> Reply:
+def list_software(call: EmulatedCall) -> Reply:
     return whole(call, "system_software", None)
 
 
 @handles("app-get-systemsoftware")
-def get_software(call: Call) -> Reply:
+def get_software(call: EmulatedCall) -> Reply:
     return shown(call, "system_software", located(call, "system_software", "systemSoftwareId"))
 
 
 @handles("app-list-systemsoftwareversions")
-def list_software_versions(call: Call) -> Reply:
+def list_software_versions(call: EmulatedCall) -> Reply:
     scope = ("system_software", located(call, "system_software", "systemSoftwareId"))
     return filtered(call, "system_software_version", scope, (_range_test(call), equal(call, "recommended")))
 
 
 @handles("app-get-systemsoftwareversion")
-def get_software_version(call: Call) -> Reply:
+def get_software_version(call: EmulatedCall) -> Reply:
     located(call, "system_software", "systemSoftwareId")
     return shown(call, "system_software_version", located(call, "system_software_version", "systemSoftwareVersionId"))

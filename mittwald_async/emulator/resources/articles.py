@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..replies import Fail, Reply
 from ..seeded import SeededAccount, kind
 from .base import Test, equal, filtered, search, shown, world_of
@@ -62,7 +62,7 @@ def article(account: SeededAccount, number: int) -> dict[str, Any]:
 
 
 @handles("article-list-articles")
-def list_articles(call: Call) -> Reply:
+def list_articles(call: EmulatedCall) -> Reply:
     query = call.query
     tests: list[Test | None] = [
         equal(call, "articleIds", "articleId"),
@@ -77,7 +77,7 @@ def list_articles(call: Call) -> Reply:
 
 
 @handles("article-get-article")
-def get_article(call: Call) -> Reply:
+def get_article(call: EmulatedCall) -> Reply:
     """By name: articles have no UUIDs."""
     world = world_of(call)
     for key in world.keys("article"):

@@ -8,7 +8,7 @@ import zipfile
 from hashlib import sha256
 from typing import Any
 
-from ..handlers import Call, handles, serves
+from ..handlers import EmulatedCall, handles, serves
 from ..lifecycle import TransitionStep
 from ..listing import Key
 from ..replies import ContentReply, EmptyReply, Fail, Reply, ValueReply
@@ -61,12 +61,12 @@ def backup_schedule(account: SeededAccount, number: int) -> dict[str, Any]:
     }
 
 
-def _backup(call: Call) -> Key:
+def _backup(call: EmulatedCall) -> Key:
     return located(call, "backup", "projectBackupId")
 
 
 @handles("backup-list-project-backups")
-def list_backups(call: Call) -> Reply:
+def list_backups(call: EmulatedCall) -> Reply:
     query = call.query
     tests: list[Test | None] = [search(call, "searchTerm", "description", "id")]
     if query.get("withExportsOnly"):
@@ -82,12 +82,12 @@ def list_backups(call: Call) -> Reply:
 
 
 @handles("backup-get-project-backup")
-def get_backup(call: Call) -> Reply:
+def get_backup(call: EmulatedCall) -> Reply:
     return shown(call, "backup", _backup(call))
 
 
 @handles("backup-create-project-backup")
-def create_backup(call: Call) -> Reply:
+def create_backup(call: EmulatedCall) -> Reply:
     """Pending, running, completed; a share fails."""
     world = world_of(call)
     project_id = world.id("project", located(call, "project", "projectId"))
@@ -113,13 +113,13 @@ def create_backup(call: Call) -> Reply:
     "deprecated-backup-update-project-backup-description",
     "deprecated-backup-replace-project-backup-expiration-time",
 )
-def update_backup(call: Call) -> Reply:
+def update_backup(call: EmulatedCall) -> Reply:
     more = {"expiresAt": call.body["expirationTime"]} if "expirationTime" in call.body else {}
     return patch(call, "backup", "projectBackupId", "description", **more)
 
 
 @handles("backup-delete-project-backup")
-def delete_backup(call: Call) -> Reply:
+def delete_backup(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = _backup(call)
     if not world.read("backup", key)["deletable"]:
@@ -159,7 +159,7 @@ def _drop_export(world: World, key: Key) -> None:
 
 
 @handles("backup-create-project-backup-export")
-def create_export(call: Call) -> Reply:
+def create_export(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = _backup(call)
     if world.read("backup", key)["status"] != "Completed":
@@ -187,7 +187,7 @@ def create_export(call: Call) -> Reply:
 
 
 @serves("GET", "/__emulator/downloads/{projectBackupId}")
-def download_export(call: Call) -> Reply:
+def download_export(call: EmulatedCall) -> Reply:
     """The bytes behind an export's download URL, once the export is complete."""
     world, id = world_of(call), call.path["projectBackupId"]
     data = world.blobs.get(f"export/{id}")
@@ -198,7 +198,7 @@ def download_export(call: Call) -> Reply:
 
 
 @handles("backup-delete-project-backup-export")
-def delete_export(call: Call) -> Reply:
+def delete_export(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = _backup(call)
     if "export" not in world.read("backup", key):
@@ -213,7 +213,7 @@ def delete_export(call: Call) -> Reply:
 
 
 @handles("backup-request-project-backup-restore")
-def restore(call: Call) -> Reply:
+def restore(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = _backup(call)
     restore: dict[str, Any] = {"phase": "running"}
@@ -233,7 +233,7 @@ def restore(call: Call) -> Reply:
 
 
 @handles("backup-request-project-backup-restore-path-deprecated")
-def restore_path(call: Call) -> Reply:
+def restore_path(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = _backup(call)
     body = call.body
@@ -250,7 +250,7 @@ def restore_path(call: Call) -> Reply:
 
 
 @handles("backup-get-project-backup-database-dumps")
-def database_dumps(call: Call) -> Reply:
+def database_dumps(call: EmulatedCall) -> Reply:
     world = world_of(call)
     project = world.parent("backup", _backup(call))
     scope = None if project is None else ("project", project)
@@ -260,7 +260,7 @@ def database_dumps(call: Call) -> Reply:
 
 
 @handles("backup-get-project-backup-directories")
-def directories(call: Call) -> Reply:
+def directories(call: EmulatedCall) -> Reply:
     _backup(call)
     return ValueReply(entry(call.query.get("directory", "/"), tree()))
 
@@ -269,17 +269,17 @@ def directories(call: Call) -> Reply:
 
 
 @handles("backup-list-project-backup-schedules")
-def list_schedules(call: Call) -> Reply:
+def list_schedules(call: EmulatedCall) -> Reply:
     return whole(call, "backup_schedule", scope_of(call, "project", "projectId"))
 
 
 @handles("backup-get-project-backup-schedule")
-def get_schedule(call: Call) -> Reply:
+def get_schedule(call: EmulatedCall) -> Reply:
     return shown(call, "backup_schedule", located(call, "backup_schedule", "projectBackupScheduleId"))
 
 
 @handles("backup-create-project-backup-schedule")
-def create_schedule(call: Call) -> Reply:
+def create_schedule(call: EmulatedCall) -> Reply:
     world = world_of(call)
     project_id = world.id("project", located(call, "project", "projectId"))
     _check_schedule(call.body)
@@ -302,7 +302,7 @@ def _check_schedule(body: dict[str, Any]) -> None:
 
 
 @handles("backup-update-project-backup-schedule")
-def update_schedule(call: Call) -> Reply:
+def update_schedule(call: EmulatedCall) -> Reply:
     _check_schedule(call.body)
     now = world_of(call).now()
     names = ("description", "schedule", "ttl")
@@ -310,7 +310,7 @@ def update_schedule(call: Call) -> Reply:
 
 
 @handles("backup-delete-project-backup-schedule")
-def delete_schedule(call: Call) -> Reply:
+def delete_schedule(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = located(call, "backup_schedule", "projectBackupScheduleId")
     if world.read("backup_schedule", key)["isSystemBackup"]:

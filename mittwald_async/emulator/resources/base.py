@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..handlers import Call
+from ..handlers import EmulatedCall
 from ..listing import Key, Keys
 from ..replies import EmptyReply, Fail, ListReply, ValueReply
 from ..state import World
@@ -15,23 +15,23 @@ Sort = Callable[[dict[str, Any]], Any]
 Scope = tuple[str, Key] | None
 
 
-def world_of(call: Call) -> World:
+def world_of(call: EmulatedCall) -> World:
     """The state, with its reads counted unless the emulator itself looks."""
     call.world.counting = not call.quiet
     return call.world
 
 
-def located(call: Call, kind: str, parameter: str) -> Key:
+def located(call: EmulatedCall, kind: str, parameter: str) -> Key:
     """Key of the object a path parameter names. Raises Fail (404, 403)."""
     return world_of(call).find(kind, call.path[parameter], call.identity)
 
 
-def scope_of(call: Call, kind: str, parameter: str) -> tuple[str, Key]:
+def scope_of(call: EmulatedCall, kind: str, parameter: str) -> tuple[str, Key]:
     """A path parameter as the scope of a list."""
     return kind, located(call, kind, parameter)
 
 
-def asked_scope(call: Call, *candidates: tuple[str, str]) -> Scope:
+def asked_scope(call: EmulatedCall, *candidates: tuple[str, str]) -> Scope:
     """The scope that the query names, by (kind, query parameter), narrowest first. `None`: the whole account.
     An extension instance's token sees the project or customer it belongs to and is refused anything wider."""
     world = world_of(call)
@@ -43,20 +43,20 @@ def asked_scope(call: Call, *candidates: tuple[str, str]) -> Scope:
     return None
 
 
-def shown(call: Call, view: str, key: Key, status: int | None = None) -> ValueReply:
+def shown(call: EmulatedCall, view: str, key: Key, status: int | None = None) -> ValueReply:
     """One object as an answer."""
     world = world_of(call)
     return ValueReply(world.show(view, (key,))[0], status=status)
 
 
-def whole(call: Call, view: str, scope: Scope, kind: str | None = None) -> ListReply:
+def whole(call: EmulatedCall, view: str, scope: Scope, kind: str | None = None) -> ListReply:
     """All objects of a scope."""
     world = world_of(call)
     return world.listing(view, world.keys(kind or view, scope))
 
 
 def filtered(
-    call: Call,
+    call: EmulatedCall,
     view: str,
     scope: Scope,
     tests: Iterable[Test | None] = (),
@@ -76,7 +76,7 @@ def filtered(
 _PAGING = ("limit", "skip", "page")
 
 
-def search(call: Call, parameter: str, *properties: str) -> Test | None:
+def search(call: EmulatedCall, parameter: str, *properties: str) -> Test | None:
     """A test for a text anywhere in some properties, ignoring case; `None` if nothing is searched for."""
     text = call.query.get(parameter)
     if not text:
@@ -85,7 +85,7 @@ def search(call: Call, parameter: str, *properties: str) -> Test | None:
     return lambda value: any(wanted in str(value.get(name, "")).lower() for name in properties)
 
 
-def equal(call: Call, parameter: str, property: str | None = None) -> Test | None:
+def equal(call: EmulatedCall, parameter: str, property: str | None = None) -> Test | None:
     """A test for a property that equals (or, for a list, is one of) what the query says."""
     if parameter not in call.query:
         return None
@@ -96,7 +96,7 @@ def equal(call: Call, parameter: str, property: str | None = None) -> Test | Non
     return lambda value: value.get(name) == wanted
 
 
-def descending(call: Call) -> bool:
+def descending(call: EmulatedCall) -> bool:
     """Whether `order` (a word or a list of them) says so."""
     order = call.query.get("order")
     return order == "desc" or order == ["desc"]
@@ -107,7 +107,7 @@ def given(body: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: body[name] for name in names if name in body}
 
 
-def patch(call: Call, kind: str, parameter: str, *names: str, **more: Any) -> EmptyReply:
+def patch(call: EmulatedCall, kind: str, parameter: str, *names: str, **more: Any) -> EmptyReply:
     """Take over properties of the body by name, the whole of a PATCH."""
     world = world_of(call)
     key = located(call, kind, parameter)
@@ -115,14 +115,14 @@ def patch(call: Call, kind: str, parameter: str, *names: str, **more: Any) -> Em
     return EmptyReply()
 
 
-def remove(call: Call, kind: str, parameter: str) -> EmptyReply:
+def remove(call: EmulatedCall, kind: str, parameter: str) -> EmptyReply:
     """Delete what a path parameter names."""
     world = world_of(call)
     world.remove(kind, located(call, kind, parameter))
     return EmptyReply()
 
 
-def known(call: Call, kind: str, id: str) -> Key:
+def known(call: EmulatedCall, kind: str, id: str) -> Key:
     """Key of an object that a body names. Raises Fail (404, 403)."""
     return world_of(call).find(kind, id, call.identity)
 

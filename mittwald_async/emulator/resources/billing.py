@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..listing import Key
 from ..replies import Fail, Reply, ValueReply
 from ..seeded import DAY, SeededAccount, iso, kind, spread
@@ -162,22 +162,22 @@ def invoice(account: SeededAccount, number: int) -> dict[str, Any]:
 # contracts
 
 
-def _contract(call: Call) -> Key:
+def _contract(call: EmulatedCall) -> Key:
     return located(call, "contract", "contractId")
 
 
 @handles("contract-list-contracts")
-def list_contracts(call: Call) -> Reply:
+def list_contracts(call: EmulatedCall) -> Reply:
     return whole(call, "contract", scope_of(call, "customer", "customerId"))
 
 
 @handles("contract-get-detail-of-contract")
-def get_contract(call: Call) -> Reply:
+def get_contract(call: EmulatedCall) -> Reply:
     return shown(call, "contract", _contract(call))
 
 
 @handles("contract-get-base-item-of-contract")
-def get_base_item(call: Call) -> Reply:
+def get_base_item(call: EmulatedCall) -> Reply:
     return ValueReply(world_of(call).read("contract", _contract(call))["baseItem"])
 
 
@@ -186,7 +186,7 @@ def _items(value: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @handles("contract-get-detail-of-contract-item")
-def get_item(call: Call) -> Reply:
+def get_item(call: EmulatedCall) -> Reply:
     id = call.path["contractItemId"]
     for entry in _items(world_of(call).read("contract", _contract(call))):
         if entry["itemId"] == id:
@@ -204,7 +204,7 @@ def _of_customer(world: World, customer: Key | None, id: str) -> Key | None:
     return None
 
 
-def _by_thing(call: Call, kind: str, parameter: str) -> Reply:
+def _by_thing(call: EmulatedCall, kind: str, parameter: str) -> Reply:
     """Things without an item of their own are part of their project's contract, or of its server's."""
     world = world_of(call)
     key = located(call, kind, parameter)
@@ -222,32 +222,32 @@ def _by_thing(call: Call, kind: str, parameter: str) -> Reply:
 
 
 @handles("contract-get-detail-of-contract-by-project")
-def contract_of_project(call: Call) -> Reply:
+def contract_of_project(call: EmulatedCall) -> Reply:
     return _by_thing(call, "project", "projectId")
 
 
 @handles("contract-get-detail-of-contract-by-server")
-def contract_of_server(call: Call) -> Reply:
+def contract_of_server(call: EmulatedCall) -> Reply:
     return _by_thing(call, "server", "serverId")
 
 
 @handles("contract-get-detail-of-contract-by-domain")
-def contract_of_domain(call: Call) -> Reply:
+def contract_of_domain(call: EmulatedCall) -> Reply:
     return _by_thing(call, "domain", "domainId")
 
 
 @handles("contract-get-detail-of-contract-by-certificate")
-def contract_of_certificate(call: Call) -> Reply:
+def contract_of_certificate(call: EmulatedCall) -> Reply:
     return _by_thing(call, "certificate", "certificateId")
 
 
 @handles("contract-get-detail-of-contract-by-mail-address")
-def contract_of_mail_address(call: Call) -> Reply:
+def contract_of_mail_address(call: EmulatedCall) -> Reply:
     return _by_thing(call, "mail_address", "mailAddressId")
 
 
 @handles("contract-get-detail-of-contract-by-license")
-def contract_of_license(call: Call) -> Reply:
+def contract_of_license(call: EmulatedCall) -> Reply:
     return _by_thing(call, "license", "licenseId")
 
 
@@ -268,7 +268,7 @@ def add_contract(
     return world.create("contract", customer_id, value)
 
 
-def _terminated(call: Call, *, cancel: bool) -> Reply:
+def _terminated(call: EmulatedCall, *, cancel: bool) -> Reply:
     world = world_of(call)
     key = _contract(call)
     value = world.read("contract", key)
@@ -294,16 +294,16 @@ def _terminated(call: Call, *, cancel: bool) -> Reply:
 
 
 @handles("contract-terminate-contract")
-def terminate(call: Call) -> Reply:
+def terminate(call: EmulatedCall) -> Reply:
     return _terminated(call, cancel=False)
 
 
 @handles("contract-cancel-contract-termination")
-def cancel_termination(call: Call) -> Reply:
+def cancel_termination(call: EmulatedCall) -> Reply:
     return _terminated(call, cancel=True)
 
 
-def _put_item(call: Call, change: Any) -> dict[str, Any]:
+def _put_item(call: EmulatedCall, change: Any) -> dict[str, Any]:
     """Replace the item that the path names by what `change` makes of it."""
     world = world_of(call)
     key = _contract(call)
@@ -317,7 +317,7 @@ def _put_item(call: Call, change: Any) -> dict[str, Any]:
 
 
 @handles("contract-terminate-contract-item")
-def terminate_item(call: Call) -> Reply:
+def terminate_item(call: EmulatedCall) -> Reply:
     world = world_of(call)
     body: dict[str, Any] = call.body
     target: list[str] = []
@@ -346,12 +346,12 @@ def _without(property: str) -> Any:
 
 
 @handles("contract-cancel-contract-item-termination")
-def cancel_item_termination(call: Call) -> Reply:
+def cancel_item_termination(call: EmulatedCall) -> Reply:
     return ValueReply(_put_item(call, _without("termination")) | {"isCancelled": True})
 
 
 @handles("contract-cancel-contract-tariff-change")
-def cancel_tariff_change(call: Call) -> Reply:
+def cancel_tariff_change(call: EmulatedCall) -> Reply:
     return ValueReply(_put_item(call, _without("tariffChange")) | {"isCancelled": True})
 
 
@@ -371,7 +371,7 @@ def schedule_tariff_change(world: World, key: Key, name: str, cents: int) -> Non
 
 
 @handles("invoice-list-customer-invoices")
-def list_invoices(call: Call) -> Reply:
+def list_invoices(call: EmulatedCall) -> Reply:
     tests = (
         equal(call, "invoiceTypes", "invoiceType"),
         equal(call, "status"),
@@ -383,18 +383,18 @@ def list_invoices(call: Call) -> Reply:
 
 
 @handles("invoice-detail", "deprecated-invoice-detail-of-invoice")
-def get_invoice(call: Call) -> Reply:
+def get_invoice(call: EmulatedCall) -> Reply:
     return shown(call, "invoice", located(call, "invoice", "invoiceId"))
 
 
 @handles("invoice-get-file-access-token")
-def invoice_file_token(call: Call) -> Reply:
+def invoice_file_token(call: EmulatedCall) -> Reply:
     value = world_of(call).read("invoice", located(call, "invoice", "invoiceId"))
     expires = call.clock.iso(call.clock.now() + 600)
     return ValueReply({"accessToken": f"file-access-{value['pdfId']}", "expiresAt": expires})
 
 
-def _settings(call: Call) -> dict[str, Any]:
+def _settings(call: EmulatedCall) -> dict[str, Any]:
     world = world_of(call)
     key = located(call, "customer", "customerId")
     id = world.id("customer", key)
@@ -412,12 +412,12 @@ def _settings(call: Call) -> dict[str, Any]:
 
 
 @handles("invoice-get-detail-of-invoice-settings")
-def get_settings(call: Call) -> Reply:
+def get_settings(call: EmulatedCall) -> Reply:
     return ValueReply(_settings(call))
 
 
 @handles("invoice-update-invoice-settings")
-def update_settings(call: Call) -> Reply:
+def update_settings(call: EmulatedCall) -> Reply:
     value = _settings(call) | call.body
     world_of(call).extras("invoice_settings")[value["id"]] = value
     return ValueReply(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..ids import Dice
 from ..lifecycle import TransitionStep
 from ..listing import Key
@@ -72,7 +72,7 @@ def certificate_request(account: SeededAccount, number: int) -> dict[str, Any]:
     }
 
 
-def _listed(call: Call, kind: str) -> Reply:
+def _listed(call: EmulatedCall, kind: str) -> Reply:
     world = world_of(call)
     scope = asked_scope(call, ("project", "projectId"))
     tests: list[Test | None] = []
@@ -93,22 +93,22 @@ def _covers(ingress: dict[str, Any], kind: str) -> Test:
 
 
 @handles("ssl-list-certificates")
-def list_certificates(call: Call) -> Reply:
+def list_certificates(call: EmulatedCall) -> Reply:
     return _listed(call, "certificate")
 
 
 @handles("ssl-list-certificate-requests")
-def list_requests(call: Call) -> Reply:
+def list_requests(call: EmulatedCall) -> Reply:
     return _listed(call, "certificate_request")
 
 
 @handles("ssl-get-certificate")
-def get_certificate(call: Call) -> Reply:
+def get_certificate(call: EmulatedCall) -> Reply:
     return shown(call, "certificate", located(call, "certificate", "certificateId"))
 
 
 @handles("ssl-get-certificate-request")
-def get_request(call: Call) -> Reply:
+def get_request(call: EmulatedCall) -> Reply:
     return shown(call, "certificate_request", located(call, "certificate_request", "certificateRequestId"))
 
 
@@ -117,7 +117,7 @@ def _looks_like_pem(text: str) -> bool:
 
 
 @handles("ssl-create-certificate-request")
-def create_request(call: Call) -> Reply:
+def create_request(call: EmulatedCall) -> Reply:
     """With a certificate of one's own the request is complete at once, by DNS validation after a while, and a bought one
     when its order is executed."""
     world = world_of(call)
@@ -169,12 +169,12 @@ def complete_request(world: Objects, key: Key) -> str:
 
 
 @handles("ssl-delete-certificate-request")
-def delete_request(call: Call) -> Reply:
+def delete_request(call: EmulatedCall) -> Reply:
     return remove(call, "certificate_request", "certificateRequestId")
 
 
 @handles("ssl-delete-certificate")
-def delete_certificate(call: Call) -> Reply:
+def delete_certificate(call: EmulatedCall) -> Reply:
     """Not while an ingress uses it."""
     world = world_of(call)
     key = located(call, "certificate", "certificateId")
@@ -186,7 +186,7 @@ def delete_certificate(call: Call) -> Reply:
 
 
 @handles("ssl-replace-certificate")
-def replace_certificate(call: Call) -> Reply:
+def replace_certificate(call: EmulatedCall) -> Reply:
     if not _looks_like_pem(call.body["certificate"]):
         raise unfit("body.certificate", "certificate_decode_failed")
     world = world_of(call)
@@ -203,7 +203,7 @@ def replace_certificate(call: Call) -> Reply:
 
 
 @handles("ssl-check-replace-certificate")
-def check_replace(call: Call) -> Reply:
+def check_replace(call: EmulatedCall) -> Reply:
     call.pure = True
     located(call, "certificate", "certificateId")
     if _looks_like_pem(call.body["certificate"]):
@@ -212,7 +212,7 @@ def check_replace(call: Call) -> Reply:
 
 
 @handles("ingress-list-ingresses-compatible-with-certificate")
-def list_compatible_ingresses(call: Call) -> Reply:
+def list_compatible_ingresses(call: EmulatedCall) -> Reply:
     """Ingresses whose host name a certificate covers."""
     call.pure = True
     world = world_of(call)

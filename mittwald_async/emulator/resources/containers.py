@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles, serves
+from ..handlers import EmulatedCall, handles, serves
 from ..lifecycle import TransitionStep
 from ..listing import Key
 from ..replies import ContentReply, EmptyReply, Fail, Reply, ValueReply
@@ -143,30 +143,30 @@ def add_default_stack(world: World, project_id: str) -> None:
 # reading
 
 
-def _stacks(call: Call, scope: tuple[str, Key] | None) -> Reply:
+def _stacks(call: EmulatedCall, scope: tuple[str, Key] | None) -> Reply:
     return filtered(call, "stack", scope, (search(call, "searchTerm", "description", "id"),))
 
 
 @handles("container-list-stacks")
-def list_stacks(call: Call) -> Reply:
+def list_stacks(call: EmulatedCall) -> Reply:
     return _stacks(call, scope_of(call, "project", "projectId"))
 
 
 @handles("container-list-self-stacks")
-def list_all_stacks(call: Call) -> Reply:
+def list_all_stacks(call: EmulatedCall) -> Reply:
     return _stacks(call, asked_scope(call))
 
 
-def _stack(call: Call) -> Key:
+def _stack(call: EmulatedCall) -> Key:
     return located(call, "stack", "stackId")
 
 
 @handles("container-get-stack")
-def get_stack(call: Call) -> Reply:
+def get_stack(call: EmulatedCall) -> Reply:
     return shown(call, "stack", _stack(call))
 
 
-def _services(call: Call, scope: tuple[str, Key] | None) -> Reply:
+def _services(call: EmulatedCall, scope: tuple[str, Key] | None) -> Reply:
     tests = (
         search(call, "searchTerm", "description", "serviceName", "shortId"),
         equal(call, "status"),
@@ -178,16 +178,16 @@ def _services(call: Call, scope: tuple[str, Key] | None) -> Reply:
 
 
 @handles("container-list-accessible-services")
-def list_all_services(call: Call) -> Reply:
+def list_all_services(call: EmulatedCall) -> Reply:
     return _services(call, asked_scope(call))
 
 
 @handles("container-list-services")
-def list_services(call: Call) -> Reply:
+def list_services(call: EmulatedCall) -> Reply:
     return _services(call, _narrowed(call))
 
 
-def _narrowed(call: Call) -> tuple[str, Key]:
+def _narrowed(call: EmulatedCall) -> tuple[str, Key]:
     """The project, or the one stack of it that the query names."""
     project = scope_of(call, "project", "projectId")
     if "stackId" not in call.query:
@@ -199,7 +199,7 @@ def _narrowed(call: Call) -> tuple[str, Key]:
     return "stack", stack
 
 
-def _below_stack(call: Call, kind: str, parameter: str) -> Key:
+def _below_stack(call: EmulatedCall, kind: str, parameter: str) -> Key:
     """A service or volume: by id, short id or name within its stack."""
     world = world_of(call)
     stack, id = _stack(call), call.path[parameter]
@@ -213,17 +213,17 @@ def _below_stack(call: Call, kind: str, parameter: str) -> Key:
     raise Fail.not_found(kind, id)
 
 
-def _service(call: Call) -> Key:
+def _service(call: EmulatedCall) -> Key:
     return _below_stack(call, "service", "serviceId")
 
 
 @handles("container-get-service")
-def get_service(call: Call) -> Reply:
+def get_service(call: EmulatedCall) -> Reply:
     return shown(call, "service", _service(call))
 
 
 @handles("container-get-service-logs")
-def service_logs(call: Call) -> Reply:
+def service_logs(call: EmulatedCall) -> Reply:
     """With stray NUL bytes, and a connection that breaks where it should end, as the real ones."""
     value = world_of(call).read("service", _service(call))
     lines = [f"{value['statusSetAt']} {value['serviceName']} line {number}" for number in range(100)]
@@ -232,7 +232,7 @@ def service_logs(call: Call) -> Reply:
     return ContentReply(("\n".join(lines[-tail:] if tail else lines) + "\n").encode(), "text/plain", breaks=True)
 
 
-def _volume_list(call: Call, scope: tuple[str, Key]) -> Reply:
+def _volume_list(call: EmulatedCall, scope: tuple[str, Key]) -> Reply:
     order = call.query.get("sortOrder", "")
     property = "storageUsageInBytes" if order.startswith("storage") else "name"
     sort: Sort | None = (lambda value: value[property]) if order else None
@@ -241,17 +241,17 @@ def _volume_list(call: Call, scope: tuple[str, Key]) -> Reply:
 
 
 @handles("container-list-stack-volumes")
-def list_stack_volumes(call: Call) -> Reply:
+def list_stack_volumes(call: EmulatedCall) -> Reply:
     return _volume_list(call, scope_of(call, "stack", "stackId"))
 
 
 @handles("container-list-volumes")
-def list_volumes(call: Call) -> Reply:
+def list_volumes(call: EmulatedCall) -> Reply:
     return _volume_list(call, _narrowed(call))
 
 
 @handles("container-get-volume")
-def get_volume(call: Call) -> Reply:
+def get_volume(call: EmulatedCall) -> Reply:
     return shown(call, "volume", _below_stack(call, "volume", "volumeId"))
 
 
@@ -259,7 +259,7 @@ def get_volume(call: Call) -> Reply:
 
 
 @handles("container-create-stack")
-def create_stack(call: Call) -> Reply:
+def create_stack(call: EmulatedCall) -> Reply:
     world = world_of(call)
     project_id = world.id("project", located(call, "project", "projectId"))
     value: dict[str, Any] = {
@@ -321,7 +321,7 @@ def _reach(world: World, key: Key, status: str, *steps: TransitionStep) -> None:
     world.begin("service", key, *steps, end)
 
 
-def _declared(call: Call, *, whole: bool) -> Reply:
+def _declared(call: EmulatedCall, *, whole: bool) -> Reply:
     """PUT says what the stack is (what is not named goes), PATCH what is new in it; an empty declaration deletes."""
     world = world_of(call)
     key = _stack(call)
@@ -384,12 +384,12 @@ def leave(world: Objects, key: Key) -> None:
 
 
 @handles("container-declare-stack")
-def declare_stack(call: Call) -> Reply:
+def declare_stack(call: EmulatedCall) -> Reply:
     return _declared(call, whole=True)
 
 
 @handles("container-update-stack")
-def update_stack(call: Call) -> Reply:
+def update_stack(call: EmulatedCall) -> Reply:
     world = world_of(call)
     changes = given(call.body, "description", "updateSchedule")
     if changes:
@@ -404,18 +404,18 @@ def update_stack(call: Call) -> Reply:
 
 
 @handles("deprecated-container-set-stack-update-schedule")
-def set_schedule(call: Call) -> Reply:
+def set_schedule(call: EmulatedCall) -> Reply:
     world_of(call).change("stack", _stack(call), updateSchedule=call.body.get("updateSchedule"))
     return EmptyReply()
 
 
 @handles("container-delete-stack")
-def delete_stack(call: Call) -> Reply:
+def delete_stack(call: EmulatedCall) -> Reply:
     return remove(call, "stack", "stackId")
 
 
 @handles("container-delete-volume")
-def delete_volume(call: Call) -> Reply:
+def delete_volume(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = _below_stack(call, "volume", "volumeId")
     if world.read("volume", key).get("linkedServices"):
@@ -435,12 +435,12 @@ def _recreated(world: World, key: Key) -> None:
 
 
 @handles("container-recreate-service", "container-pull-image-for-service")
-def recreate(call: Call) -> Reply:
+def recreate(call: EmulatedCall) -> Reply:
     _recreated(world_of(call), _service(call))
     return EmptyReply()
 
 
-def _switched(call: Call, through: str, to: str) -> Reply:
+def _switched(call: EmulatedCall, through: str, to: str) -> Reply:
     world = world_of(call)
     key = _service(call)
     world.change("service", key, status=through, statusSetAt=world.now())
@@ -449,17 +449,17 @@ def _switched(call: Call, through: str, to: str) -> Reply:
 
 
 @handles("container-start-service", "container-restart-service")
-def start(call: Call) -> Reply:
+def start(call: EmulatedCall) -> Reply:
     return _switched(call, "starting", "running")
 
 
 @handles("container-stop-service")
-def stop(call: Call) -> Reply:
+def stop(call: EmulatedCall) -> Reply:
     return _switched(call, "stopping", "stopped")
 
 
 @handles("container-rotate-pull-image-webhook-for-service")
-def rotate_webhook(call: Call) -> Reply:
+def rotate_webhook(call: EmulatedCall) -> Reply:
     world = world_of(call)
     id = world.id("service", _service(call))
     token = f"webhook-token-{world.new_short('t')}"
@@ -468,7 +468,7 @@ def rotate_webhook(call: Call) -> Reply:
     return ValueReply({"token": token, "webhookUrl": url})
 
 
-def _pulled(call: Call) -> Reply:
+def _pulled(call: EmulatedCall) -> Reply:
     """The webhook of a service: who knows its token needs no other. It acts on GET as well, every time."""
     world = world_of(call)
     key = world.key("service", call.path["serviceId"])
@@ -481,12 +481,12 @@ def _pulled(call: Call) -> Reply:
 
 
 @serves("GET", "/v2/stacks/{stackId}/services/{serviceId}/actions/pull-image?token")
-def pull_image_by_get(call: Call) -> Reply:
+def pull_image_by_get(call: EmulatedCall) -> Reply:
     return _pulled(call)
 
 
 @serves("POST", "/v2/stacks/{stackId}/services/{serviceId}/actions/pull-image?token")
-def pull_image_by_post(call: Call) -> Reply:
+def pull_image_by_post(call: EmulatedCall) -> Reply:
     return _pulled(call)
 
 
@@ -494,7 +494,7 @@ def pull_image_by_post(call: Call) -> Reply:
 
 
 @handles("container-list-registries")
-def list_registries(call: Call) -> Reply:
+def list_registries(call: EmulatedCall) -> Reply:
     test = None
     if "hasCredentials" in call.query:
         wanted: bool = call.query["hasCredentials"]
@@ -507,7 +507,7 @@ def _has_credentials(wanted: bool) -> Test:
 
 
 @handles("container-get-registry")
-def get_registry(call: Call) -> Reply:
+def get_registry(call: EmulatedCall) -> Reply:
     return shown(call, "registry", located(call, "registry", "registryId"))
 
 
@@ -518,7 +518,7 @@ def _credentials(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @handles("container-create-registry")
-def create_registry(call: Call) -> Reply:
+def create_registry(call: EmulatedCall) -> Reply:
     world = world_of(call)
     project_id = world.id("project", located(call, "project", "projectId"))
     value: dict[str, Any] = {
@@ -532,19 +532,19 @@ def create_registry(call: Call) -> Reply:
 
 
 @handles("container-update-registry")
-def update_registry(call: Call) -> Reply:
+def update_registry(call: EmulatedCall) -> Reply:
     changes = given(call.body, "description", "uri") | _credentials(call.body)
     world_of(call).change("registry", located(call, "registry", "registryId"), **changes)
     return EmptyReply()
 
 
 @handles("container-delete-registry")
-def delete_registry(call: Call) -> Reply:
+def delete_registry(call: EmulatedCall) -> Reply:
     return remove(call, "registry", "registryId")
 
 
 @handles("deprecated-container-validate-registry-credentials")
-def validate_credentials(call: Call) -> Reply:
+def validate_credentials(call: EmulatedCall) -> Reply:
     call.pure = True
     value = world_of(call).read("registry", located(call, "registry", "registryId"))
     return ValueReply({"valid": value.get("credentials", {}).get("valid", False)})

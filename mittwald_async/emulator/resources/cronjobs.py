@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..lifecycle import TransitionStep
 from ..listing import Key
 from ..replies import EmptyReply, Fail, Reply, ValueReply
@@ -90,12 +90,12 @@ def present(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
     return stored | {"latestExecution": world.read("cronjob_execution", newest[0])} if newest else stored
 
 
-def _cronjob(call: Call) -> Key:
+def _cronjob(call: EmulatedCall) -> Key:
     return located(call, "cronjob", "cronjobId")
 
 
 @handles("cronjob-list-cronjobs")
-def list_cronjobs(call: Call) -> Reply:
+def list_cronjobs(call: EmulatedCall) -> Reply:
     tests: list[Test | None] = []
     if not call.query.get("includeServiceCronjobs") and "stackId" not in call.query:
         tests.append(lambda value: "stackId" not in value.get("target", {}))
@@ -109,11 +109,11 @@ def list_cronjobs(call: Call) -> Reply:
 
 
 @handles("cronjob-get-cronjob")
-def get_cronjob(call: Call) -> Reply:
+def get_cronjob(call: EmulatedCall) -> Reply:
     return shown(call, "cronjob", _cronjob(call))
 
 
-def _target(call: Call, body: dict[str, Any], project: Key | None) -> dict[str, Any]:
+def _target(call: EmulatedCall, body: dict[str, Any], project: Key | None) -> dict[str, Any]:
     """The properties that say what runs, from either way of naming it."""
     world = world_of(call)
     target = body.get("target")
@@ -145,7 +145,7 @@ def _target(call: Call, body: dict[str, Any], project: Key | None) -> dict[str, 
     }
 
 
-def _service_short_id(call: Call, stack_id: str, identifier: str) -> str:
+def _service_short_id(call: EmulatedCall, stack_id: str, identifier: str) -> str:
     """Short id (`c-…`) of a service that is named by id, short id or name within its stack."""
     world = world_of(call)
     for key in world.keys("service", ("stack", known(call, "stack", stack_id))):
@@ -173,7 +173,7 @@ def _checked_interval(body: dict[str, Any]) -> None:
 
 
 @handles("cronjob-create-cronjob")
-def create_cronjob(call: Call) -> Reply:
+def create_cronjob(call: EmulatedCall) -> Reply:
     world = world_of(call)
     project = located(call, "project", "projectId")
     project_id = world.id("project", project)
@@ -195,7 +195,7 @@ def create_cronjob(call: Call) -> Reply:
 
 
 @handles("cronjob-update-cronjob")
-def update_cronjob(call: Call) -> Reply:
+def update_cronjob(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = _cronjob(call)
     body = call.body
@@ -210,7 +210,7 @@ def update_cronjob(call: Call) -> Reply:
 
 
 @handles("deprecated-cronjob-replace-cronjob-app-installation-id", "deprecated-cronjob-update-cronjob-app-id")
-def move_cronjob(call: Call) -> Reply:
+def move_cronjob(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = _cronjob(call)
     id = call.body.get("appInstallationId") or call.body.get("appId")
@@ -221,14 +221,14 @@ def move_cronjob(call: Call) -> Reply:
 
 
 @handles("cronjob-delete-cronjob")
-def delete_cronjob(call: Call) -> Reply:
+def delete_cronjob(call: EmulatedCall) -> Reply:
     return remove(call, "cronjob", "cronjobId")
 
 
 # executions
 
 
-def _execution(call: Call) -> Key:
+def _execution(call: EmulatedCall) -> Key:
     """Executions have ids of their own form, below their cronjob."""
     world = world_of(call)
     id = call.path["executionId"]
@@ -247,7 +247,7 @@ _ORDERS: dict[str, tuple[Sort, bool]] = {
 
 
 @handles("cronjob-list-executions")
-def list_executions(call: Call) -> Reply:
+def list_executions(call: EmulatedCall) -> Reply:
     query = call.query
     tests: list[Test | None] = [equal(call, "status")]
     if "since" in query:
@@ -261,12 +261,12 @@ def list_executions(call: Call) -> Reply:
 
 
 @handles("cronjob-get-execution")
-def get_execution(call: Call) -> Reply:
+def get_execution(call: EmulatedCall) -> Reply:
     return shown(call, "cronjob_execution", _execution(call))
 
 
 @handles("cronjob-get-execution-analysis")
-def get_analysis(call: Call) -> Reply:
+def get_analysis(call: EmulatedCall) -> Reply:
     value = world_of(call).read("cronjob_execution", _execution(call))
     return ValueReply(
         {"message": "Die Ausführung war erfolgreich." if value["successful"] else "Exit-Code 1: siehe Log."}
@@ -274,7 +274,7 @@ def get_analysis(call: Call) -> Reply:
 
 
 @handles("cronjob-create-execution")
-def create_execution(call: Call) -> Reply:
+def create_execution(call: EmulatedCall) -> Reply:
     """Pending, running, complete; a share fails."""
     world = world_of(call)
     key = _cronjob(call)
@@ -301,7 +301,7 @@ def create_execution(call: Call) -> Reply:
 
 
 @handles("cronjob-abort-execution")
-def abort_execution(call: Call) -> Reply:
+def abort_execution(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = _execution(call)
     if world.read("cronjob_execution", key)["status"] not in ("Pending", "Running"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..ids import Dice
 from ..listing import Key
 from ..replies import EmptyReply, Fail, Reply, ValueReply
@@ -84,7 +84,7 @@ def present_customer(world: Objects, key: Key, stored: dict[str, Any]) -> dict[s
 
 
 @handles("customer-list-customers")
-def list_customers(call: Call) -> Reply:
+def list_customers(call: EmulatedCall) -> Reply:
     if call.identity.kind == "extension":
         raise Fail.forbidden("this token cannot list customers")
     role = call.query.get("role")
@@ -93,12 +93,12 @@ def list_customers(call: Call) -> Reply:
 
 
 @handles("customer-get-customer")
-def get_customer(call: Call) -> Reply:
+def get_customer(call: EmulatedCall) -> Reply:
     return shown(call, "customer", located(call, "customer", "customerId"))
 
 
 @handles("customer-create-customer")
-def create_customer(call: Call) -> Reply:
+def create_customer(call: EmulatedCall) -> Reply:
     world = world_of(call)
     id = world.new_id("customer")
     body = call.body
@@ -118,7 +118,7 @@ def create_customer(call: Call) -> Reply:
 
 
 @handles("customer-update-customer")
-def update_customer(call: Call) -> Reply:
+def update_customer(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = located(call, "customer", "customerId")
     body = call.body
@@ -130,7 +130,7 @@ def update_customer(call: Call) -> Reply:
 
 
 @handles("customer-delete-customer")
-def delete_customer(call: Call) -> Reply:
+def delete_customer(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = located(call, "customer", "customerId")
     if len(world.keys("project", ("customer", key))):
@@ -140,13 +140,13 @@ def delete_customer(call: Call) -> Reply:
 
 
 @handles("customer-is-customer-legally-competent")
-def legally_competent(call: Call) -> Reply:
+def legally_competent(call: EmulatedCall) -> Reply:
     value = world_of(call).read("customer", located(call, "customer", "customerId"))
     return ValueReply({"isLegallyCompetent": bool(value.get("owner"))})
 
 
 @handles("customer-request-avatar-upload")
-def request_avatar(call: Call) -> Reply:
+def request_avatar(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = located(call, "customer", "customerId")
     reference = world.new_id("file")
@@ -156,13 +156,13 @@ def request_avatar(call: Call) -> Reply:
 
 
 @handles("customer-remove-avatar")
-def remove_avatar(call: Call) -> Reply:
+def remove_avatar(call: EmulatedCall) -> Reply:
     world_of(call).change("customer", located(call, "customer", "customerId"), ("avatarRefId",))
     return EmptyReply()
 
 
 @handles("customer-create-wallet", "customer-get-wallet")
-def wallet(call: Call) -> Reply:
+def wallet(call: EmulatedCall) -> Reply:
     world = world_of(call)
     id = world.id("customer", located(call, "customer", "customerId"))
     if call.operation.operation_id == "customer-create-wallet":
@@ -175,7 +175,7 @@ def wallet(call: Call) -> Reply:
 
 
 @handles("customer-create-recommendation-suggestion")
-def suggest_recommendation(call: Call) -> Reply:
+def suggest_recommendation(call: EmulatedCall) -> Reply:
     world = world_of(call)
     id = world.id("customer", located(call, "customer", "customerId"))
     world.extras("recommendations")[id] = call.body["suggestion"]

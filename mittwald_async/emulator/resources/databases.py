@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..lifecycle import TransitionStep
 from ..listing import Key
 from ..replies import EmptyReply, Fail, Reply, ValueReply
@@ -119,12 +119,12 @@ def present(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
 
 
 @handles("database-list-mysql-databases")
-def list_mysql(call: Call) -> Reply:
+def list_mysql(call: EmulatedCall) -> Reply:
     return whole(call, "mysql_database", scope_of(call, "project", "projectId"))
 
 
 @handles("database-get-mysql-database")
-def get_mysql(call: Call) -> Reply:
+def get_mysql(call: EmulatedCall) -> Reply:
     return shown(call, "mysql_database", located(call, "mysql_database", "mysqlDatabaseId"))
 
 
@@ -192,7 +192,7 @@ def _get_ready(world: World, kind: str, id: str, also: dict[str, Any]) -> None:
 
 
 @handles("database-create-mysql-database")
-def create_mysql(call: Call) -> Reply:
+def create_mysql(call: EmulatedCall) -> Reply:
     world = world_of(call)
     project_id = world.id("project", located(call, "project", "projectId"))
     facts, user = call.body["database"], call.body["user"]
@@ -212,7 +212,7 @@ def create_mysql(call: Call) -> Reply:
 
 
 @handles("database-copy-mysql-database")
-def copy_mysql(call: Call) -> Reply:
+def copy_mysql(call: EmulatedCall) -> Reply:
     world = world_of(call)
     source = world.read("mysql_database", located(call, "mysql_database", "mysqlDatabaseId"))
     if source["status"] != "ready":
@@ -236,7 +236,7 @@ def copy_mysql(call: Call) -> Reply:
     "deprecated-database-update-mysql-database-description",
     "deprecated-database-update-mysql-database-default-charset",
 )
-def patch_mysql(call: Call) -> Reply:
+def patch_mysql(call: EmulatedCall) -> Reply:
     """A new version reads as such at once, while the status stays `ready` for a moment before the change begins."""
     world = world_of(call)
     key = located(call, "mysql_database", "mysqlDatabaseId")
@@ -253,7 +253,7 @@ def patch_mysql(call: Call) -> Reply:
     return reply
 
 
-def _note_version(call: Call, kind: str, before: dict[str, Any], version: str) -> None:
+def _note_version(call: EmulatedCall, kind: str, before: dict[str, Any], version: str) -> None:
     action = {
         "name": f"database.{kind}-version-set",
         "parameters": database_parameters(before),
@@ -274,7 +274,7 @@ def _change_version(world: World, kind: str, key: Key, during: dict[str, Any], a
 
 
 @handles("database-delete-mysql-database")
-def delete_mysql(call: Call) -> Reply:
+def delete_mysql(call: EmulatedCall) -> Reply:
     return remove(call, "mysql_database", "mysqlDatabaseId")
 
 
@@ -300,16 +300,16 @@ def _unlink(world: Objects, kind: str, key: Key) -> None:
 
 
 @handles("database-list-mysql-versions")
-def list_mysql_versions(call: Call) -> Reply:
+def list_mysql_versions(call: EmulatedCall) -> Reply:
     return _versions(call, "MySQL", 210, sorted(set(_MYSQL)))
 
 
 @handles("database-list-redis-versions")
-def list_redis_versions(call: Call) -> Reply:
+def list_redis_versions(call: EmulatedCall) -> Reply:
     return _versions(call, "Redis", 211, sorted(_REDIS))
 
 
-def _versions(call: Call, name: str, number: int, versions: list[str]) -> Reply:
+def _versions(call: EmulatedCall, name: str, number: int, versions: list[str]) -> Reply:
     ids = world_of(call).seeded.ids
     return ValueReply(
         [
@@ -320,7 +320,7 @@ def _versions(call: Call, name: str, number: int, versions: list[str]) -> Reply:
 
 
 @handles("database-list-mysql-charsets")
-def list_charsets(call: Call) -> Reply:
+def list_charsets(call: EmulatedCall) -> Reply:
     ids = world_of(call).seeded.ids
     wanted = call.query.get("version")
     sets = {"utf8mb4": ["utf8mb4_unicode_ci", "utf8mb4_general_ci", "utf8mb4_bin"], "latin1": ["latin1_swedish_ci"]}
@@ -337,22 +337,22 @@ def list_charsets(call: Call) -> Reply:
 # MySQL users
 
 
-def _user(call: Call) -> Key:
+def _user(call: EmulatedCall) -> Key:
     return located(call, "mysql_user", "mysqlUserId")
 
 
 @handles("database-list-mysql-users")
-def list_users(call: Call) -> Reply:
+def list_users(call: EmulatedCall) -> Reply:
     return whole(call, "mysql_user", scope_of(call, "mysql_database", "mysqlDatabaseId"))
 
 
 @handles("database-get-mysql-user")
-def get_user(call: Call) -> Reply:
+def get_user(call: EmulatedCall) -> Reply:
     return shown(call, "mysql_user", _user(call))
 
 
 @handles("database-create-mysql-user")
-def create_user(call: Call) -> Reply:
+def create_user(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = located(call, "mysql_database", "mysqlDatabaseId")
     database = world.read("mysql_database", key)
@@ -368,7 +368,7 @@ def create_user(call: Call) -> Reply:
     "deprecated-database-replace-mysql-user",
     "deprecated-database-update-mysql-user-password",
 )
-def update_user(call: Call) -> Reply:
+def update_user(call: EmulatedCall) -> Reply:
     now = world_of(call).now()
     more = {"passwordUpdatedAt": now} if "password" in call.body else {}
     names = ("accessIpMask", "accessLevel", "description", "externalAccess")
@@ -376,28 +376,28 @@ def update_user(call: Call) -> Reply:
 
 
 @handles("database-delete-mysql-user")
-def delete_user(call: Call) -> Reply:
+def delete_user(call: EmulatedCall) -> Reply:
     if world_of(call).read("mysql_user", _user(call))["mainUser"]:
         raise Fail.refused("the main user goes with its database")
     return remove(call, "mysql_user", "mysqlUserId")
 
 
 @handles("database-disable-mysql-user")
-def disable_user(call: Call) -> Reply:
+def disable_user(call: EmulatedCall) -> Reply:
     world = world_of(call)
     world.change("mysql_user", _user(call), disabled=True, status="disabled", statusSetAt=world.now())
     return EmptyReply()
 
 
 @handles("database-enable-mysql-user")
-def enable_user(call: Call) -> Reply:
+def enable_user(call: EmulatedCall) -> Reply:
     world = world_of(call)
     world.change("mysql_user", _user(call), disabled=False, status="ready", statusSetAt=world.now())
     return EmptyReply()
 
 
 @handles("database-get-mysql-user-php-my-admin-url")
-def php_my_admin(call: Call) -> Reply:
+def php_my_admin(call: EmulatedCall) -> Reply:
     user = world_of(call).read("mysql_user", _user(call))
     return ValueReply({"url": f"https://mysql.project.host/index.php?user={user['name']}"})
 
@@ -406,17 +406,17 @@ def php_my_admin(call: Call) -> Reply:
 
 
 @handles("database-list-redis-databases")
-def list_redis(call: Call) -> Reply:
+def list_redis(call: EmulatedCall) -> Reply:
     return whole(call, "redis_database", scope_of(call, "project", "projectId"))
 
 
 @handles("database-get-redis-database")
-def get_redis(call: Call) -> Reply:
+def get_redis(call: EmulatedCall) -> Reply:
     return shown(call, "redis_database", located(call, "redis_database", "redisDatabaseId"))
 
 
 @handles("database-create-redis-database")
-def create_redis(call: Call) -> Reply:
+def create_redis(call: EmulatedCall) -> Reply:
     world = world_of(call)
     project_id = world.id("project", located(call, "project", "projectId"))
     body = call.body
@@ -447,7 +447,7 @@ def create_redis(call: Call) -> Reply:
     "deprecated-database-update-redis-database-configuration",
     "deprecated-database-update-redis-database-description",
 )
-def patch_redis(call: Call) -> Reply:
+def patch_redis(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = located(call, "redis_database", "redisDatabaseId")
     before = world.read("redis_database", key)
@@ -464,5 +464,5 @@ def patch_redis(call: Call) -> Reply:
 
 
 @handles("database-delete-redis-database")
-def delete_redis(call: Call) -> Reply:
+def delete_redis(call: EmulatedCall) -> Reply:
     return remove(call, "redis_database", "redisDatabaseId")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..listing import Key
 from ..replies import ContentReply, EmptyReply, Fail, Reply, ValueReply
 from ..seeded import SeededAccount, kind, same_as
@@ -68,22 +68,22 @@ def add_zone(world: World, project_id: str, name: str, **records: Any) -> str:
     return world.create("dns_zone", project_id, value)
 
 
-def _zone(call: Call) -> Key:
+def _zone(call: EmulatedCall) -> Key:
     return located(call, "dns_zone", "zoneId" if "zoneId" in call.path else "dnsZoneId")
 
 
 @handles("dns-list-dns-zones")
-def list_zones(call: Call) -> Reply:
+def list_zones(call: EmulatedCall) -> Reply:
     return whole(call, "dns_zone", scope_of(call, "project", "projectId"))
 
 
 @handles("dns-get-dns-zone")
-def get_zone(call: Call) -> Reply:
+def get_zone(call: EmulatedCall) -> Reply:
     return shown(call, "dns_zone", _zone(call))
 
 
 @handles("dns-create-dns-zone")
-def create_zone(call: Call) -> Reply:
+def create_zone(call: EmulatedCall) -> Reply:
     """A zone of a subdomain, beside its parent."""
     world = world_of(call)
     above = world.find("dns_zone", call.body["parentZoneId"], call.identity)
@@ -103,17 +103,17 @@ def create_zone(call: Call) -> Reply:
 
 
 @handles("dns-delete-dns-zone")
-def delete_zone(call: Call) -> Reply:
+def delete_zone(call: EmulatedCall) -> Reply:
     return remove(call, "dns_zone", "dnsZoneId")
 
 
-def _put(call: Call, name: str, value: Any) -> None:
+def _put(call: EmulatedCall, name: str, value: Any) -> None:
     world = world_of(call)
     key = _zone(call)
     world.change("dns_zone", key, recordSet=world.read("dns_zone", key)["recordSet"] | {name: value})
 
 
-def _set_name(call: Call) -> str:
+def _set_name(call: EmulatedCall) -> str:
     name = _SETS.get(call.path["recordSet"])
     if name is None:
         raise unfit("path.recordSet", "no such record set")
@@ -130,56 +130,56 @@ _SHAPES = {
 }
 
 
-def _replace(call: Call, name: str) -> None:
+def _replace(call: EmulatedCall, name: str) -> None:
     if call.body and set(call.body) != _SHAPES[name]:
         raise unfit("body", f"is not a record set of the kind {name}")
     _put(call, name, call.body)
 
 
 @handles("dns-update-record-set")
-def update_records(call: Call) -> Reply:
+def update_records(call: EmulatedCall) -> Reply:
     _replace(call, _set_name(call))
     return EmptyReply()
 
 
 @handles("deprecated-dns-record-a-set-custom")
-def set_a(call: Call) -> Reply:
+def set_a(call: EmulatedCall) -> Reply:
     _replace(call, "combinedARecords")
     return EmptyReply()
 
 
 @handles("deprecated-dns-record-mx-set-custom")
-def set_mx(call: Call) -> Reply:
+def set_mx(call: EmulatedCall) -> Reply:
     _replace(call, "mx")
     return EmptyReply()
 
 
 @handles("deprecated-dns-record-cname-set")
-def set_cname(call: Call) -> Reply:
+def set_cname(call: EmulatedCall) -> Reply:
     _replace(call, "cname")
     return EmptyReply()
 
 
 @handles("deprecated-dns-record-srv-set")
-def set_srv(call: Call) -> Reply:
+def set_srv(call: EmulatedCall) -> Reply:
     _replace(call, "srv")
     return EmptyReply()
 
 
 @handles("deprecated-dns-record-txt-set")
-def set_txt(call: Call) -> Reply:
+def set_txt(call: EmulatedCall) -> Reply:
     _replace(call, "txt")
     return EmptyReply()
 
 
 @handles("deprecated-dns-record-mx-set-managed")
-def manage_mx(call: Call) -> Reply:
+def manage_mx(call: EmulatedCall) -> Reply:
     _put(call, "mx", {"managed": True})
     return EmptyReply()
 
 
 @handles("dns-set-record-set-managed", "deprecated-dns-record-a-set-managed-by-ingress")
-def manage(call: Call) -> Reply:
+def manage(call: EmulatedCall) -> Reply:
     """Mail and address records can be looked after by the platform; addresses follow the ingress of the same name."""
     name = _set_name(call) if "recordSet" in call.path else "combinedARecords"
     if name == "mx":
@@ -199,7 +199,7 @@ def manage(call: Call) -> Reply:
 
 
 @handles("dns-get-zone-file")
-def zone_file(call: Call) -> Reply:
+def zone_file(call: EmulatedCall) -> Reply:
     zone = world_of(call).read("dns_zone", _zone(call))
     records = zone["recordSet"]
     origin = f"{zone['domain']}."

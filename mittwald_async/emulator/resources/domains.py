@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..lifecycle import TransitionStep
 from ..listing import Key, Keys
 from ..replies import EmptyReply, Fail, Reply, ValueReply
@@ -172,12 +172,12 @@ def _domain_names(world: World, project_id: str) -> list[str]:
 # domains
 
 
-def _domain(call: Call) -> Key:
+def _domain(call: EmulatedCall) -> Key:
     return located(call, "domain", "domainId")
 
 
 @handles("domain-list-domains")
-def list_domains(call: Call) -> Reply:
+def list_domains(call: EmulatedCall) -> Reply:
     tests = [search(call, "domainSearchName", "domain")]
     if "contactHash" in call.query:
         wanted = call.query["contactHash"]
@@ -186,13 +186,13 @@ def list_domains(call: Call) -> Reply:
 
 
 @handles("deprecated-domain-list-domains")
-def list_domains_of_project(call: Call) -> Reply:
+def list_domains_of_project(call: EmulatedCall) -> Reply:
     scope = scope_of(call, "project", "projectId")
     return filtered(call, "domain", scope, (search(call, "domainSearchName", "domain"),))
 
 
 @handles("domain-get-domain")
-def get_domain(call: Call) -> Reply:
+def get_domain(call: EmulatedCall) -> Reply:
     return shown(call, "domain", _domain(call))
 
 
@@ -226,7 +226,7 @@ def add_domain(world: World, project_id: str, name: str, owner: list[dict[str, A
     return id
 
 
-def _deleted(call: Call, key: Key, with_ingresses: bool) -> None:
+def _deleted(call: EmulatedCall, key: Key, with_ingresses: bool) -> None:
     world = world_of(call)
     value = world.read("domain", key)
     name: str = value["domain"]
@@ -247,19 +247,19 @@ def _below(hostname: str, name: str) -> bool:
 
 
 @handles("domain-delete-domain")
-def delete_domain(call: Call) -> Reply:
+def delete_domain(call: EmulatedCall) -> Reply:
     _deleted(call, _domain(call), bool(call.query.get("deleteIngresses")))
     return ValueReply({"isAsync": False, "transactionId": world_of(call).new_id("domain")})
 
 
 @handles("domain-create-scheduled-deletion")
-def schedule_deletion(call: Call) -> Reply:
+def schedule_deletion(call: EmulatedCall) -> Reply:
     world_of(call).change("domain", _domain(call), scheduledDeletionDate=call.body["deletionDate"])
     return EmptyReply()
 
 
 @handles("domain-cancel-scheduled-deletion")
-def cancel_deletion(call: Call) -> Reply:
+def cancel_deletion(call: EmulatedCall) -> Reply:
     key = _domain(call)
     if "scheduledDeletionDate" not in world_of(call).read("domain", key):
         raise Fail.refused("no deletion is scheduled")
@@ -268,14 +268,14 @@ def cancel_deletion(call: Call) -> Reply:
 
 
 @handles("domain-update-domain-nameservers", "deprecated-domain-declare-nameservers")
-def update_nameservers(call: Call) -> Reply:
+def update_nameservers(call: EmulatedCall) -> Reply:
     needed(call.body, "nameservers")
     names = call.body["nameservers"]
     return patch(call, "domain", "domainId", "nameservers", usesDefaultNameserver=names == NAMESERVERS)
 
 
 @handles("domain-update-domain-project-id", "deprecated-domain-change-project-of-domain")
-def move_domain(call: Call) -> Reply:
+def move_domain(call: EmulatedCall) -> Reply:
     """The domain changes hands together with its zones."""
     needed(call.body, "projectId")
     world = world_of(call)
@@ -298,7 +298,7 @@ def move_domain(call: Call) -> Reply:
 
 
 @handles("domain-update-domain-contact", "deprecated-domain-change-ownerc-of-domain")
-def update_contact(call: Call) -> Reply:
+def update_contact(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = _domain(call)
     fields = call.body.get("contact", call.body.get("ownerC", []))
@@ -310,14 +310,14 @@ def update_contact(call: Call) -> Reply:
 
 
 @handles("domain-update-domain-auth-code", "deprecated-domain-declare-process-change-authcode")
-def update_auth_code(call: Call) -> Reply:
+def update_auth_code(call: EmulatedCall) -> Reply:
     world = world_of(call)
     world.change("domain", _domain(call), transferInAuthCode=call.body["authCode"])
     return ValueReply({"isAsync": False, "transactionId": world.new_id("domain")})
 
 
 @handles("domain-create-domain-auth-code")
-def create_auth_code(call: Call) -> Reply:
+def create_auth_code(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = _domain(call)
     code = f"auth-{world.serial + 1:08d}"
@@ -327,13 +327,13 @@ def create_auth_code(call: Call) -> Reply:
 
 
 @handles("domain-abort-domain-declaration")
-def abort_declaration(call: Call) -> Reply:
+def abort_declaration(call: EmulatedCall) -> Reply:
     world_of(call).change("domain", _domain(call), processes=[])
     return EmptyReply()
 
 
 @handles("domain-resend-domain-email")
-def resend_email(call: Call) -> Reply:
+def resend_email(call: EmulatedCall) -> Reply:
     _domain(call)
     return EmptyReply()
 
@@ -344,19 +344,19 @@ def taken(world: World, name: str) -> bool:
 
 
 @handles("domain-check-domain-registrability")
-def registrable(call: Call) -> Reply:
+def registrable(call: EmulatedCall) -> Reply:
     call.pure = True
     return ValueReply({"isPremium": False, "registrable": not taken(world_of(call), call.body["domain"])})
 
 
 @handles("deprecated-domain-check-domain-registrability")
-def available(call: Call) -> Reply:
+def available(call: EmulatedCall) -> Reply:
     call.pure = True
     return ValueReply({"available": not taken(world_of(call), call.body["domain"])})
 
 
 @handles("domain-check-domain-transferability")
-def transferable(call: Call) -> Reply:
+def transferable(call: EmulatedCall) -> Reply:
     call.pure = True
     known_here = taken(world_of(call), call.body["domain"])
     reasons = {
@@ -377,7 +377,7 @@ def ingress_deprecated(world: Objects, key: Key, stored: dict[str, Any]) -> dict
     return stored | {"tls": tls, "ips": {"v4": stored["ips"]["v4"]}}
 
 
-def _ingress(call: Call) -> Key:
+def _ingress(call: EmulatedCall) -> Key:
     return located(call, "ingress", "ingressId")
 
 
@@ -386,7 +386,7 @@ def _leads_to(id: str) -> Test:
 
 
 @handles("ingress-list-ingresses")
-def list_ingresses(call: Call) -> Reply:
+def list_ingresses(call: EmulatedCall) -> Reply:
     scope = asked_scope(call, ("project", "projectId"))
     tests: list[Test | None] = [search(call, "hostnameSubstring", "hostname")]
     if "certificateId" in call.query:
@@ -403,17 +403,17 @@ def list_ingresses(call: Call) -> Reply:
 
 
 @handles("deprecated-ingress-list-ingresses")
-def list_ingresses_of_project(call: Call) -> Reply:
+def list_ingresses_of_project(call: EmulatedCall) -> Reply:
     return whole(call, "ingress_deprecated", scope_of(call, "project", "projectId"), "ingress")
 
 
 @handles("ingress-get-ingress")
-def get_ingress(call: Call) -> Reply:
+def get_ingress(call: EmulatedCall) -> Reply:
     return shown(call, "ingress", _ingress(call))
 
 
 @handles("ingress-create-ingress")
-def create_ingress(call: Call) -> Reply:
+def create_ingress(call: EmulatedCall) -> Reply:
     world = world_of(call)
     body = call.body
     project = known(call, "project", body["projectId"])
@@ -431,13 +431,13 @@ def _namesakes(world: World, project: Key) -> list[Key]:
 
 
 @handles("ingress-update-ingress-paths", "deprecated-ingress-paths")
-def update_paths(call: Call) -> Reply:
+def update_paths(call: EmulatedCall) -> Reply:
     world_of(call).change("ingress", _ingress(call), paths=call.body)
     return EmptyReply()
 
 
 @handles("ingress-update-ingress-tls", "deprecated-ingress-tls")
-def update_tls(call: Call) -> Reply:
+def update_tls(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = _ingress(call)
     if "certificateId" in call.body:
@@ -451,13 +451,13 @@ def update_tls(call: Call) -> Reply:
 
 
 @handles("ingress-ingress-verify-ownership")
-def verify_ownership(call: Call) -> Reply:
+def verify_ownership(call: EmulatedCall) -> Reply:
     world_of(call).change("ingress", _ingress(call), ownership={"verified": True})
     return ValueReply({})
 
 
 @handles("ingress-request-ingress-acme-certificate-issuance")
-def request_acme(call: Call) -> Reply:
+def request_acme(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = _ingress(call)
     if not world.read("ingress", key)["tls"].get("acme"):
@@ -468,7 +468,7 @@ def request_acme(call: Call) -> Reply:
 
 
 @handles("ingress-delete-ingress")
-def delete_ingress(call: Call) -> Reply:
+def delete_ingress(call: EmulatedCall) -> Reply:
     if world_of(call).read("ingress", _ingress(call))["isDefault"]:
         raise Fail.refused("the default ingress goes with its project")
     return remove(call, "ingress", "ingressId")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..listing import Key
 from ..replies import EmptyReply, Fail, Reply, ValueReply
 from ..seeded import SeededAccount, kind, spread
@@ -100,30 +100,30 @@ def extension_instance(account: SeededAccount, number: int) -> dict[str, Any]:
 
 
 @handles("extension-list-contributors")
-def list_contributors(call: Call) -> Reply:
+def list_contributors(call: EmulatedCall) -> Reply:
     sort: Sort | None = (lambda value: str(value["name"])) if "sort" in call.query else None
     return filtered(call, "contributor", None, (), sort, descending=descending(call))
 
 
 @handles("extension-get-contributor")
-def get_contributor(call: Call) -> Reply:
+def get_contributor(call: EmulatedCall) -> Reply:
     return shown(call, "contributor", located(call, "contributor", "contributorId"))
 
 
 @handles("extension-list-extensions")
-def list_extensions(call: Call) -> Reply:
+def list_extensions(call: EmulatedCall) -> Reply:
     tests = (equal(call, "context"), search(call, "searchTerm", "name", "description"))
     sort: Sort | None = (lambda value: str(value["name"])) if call.query.get("sort") == "name" else None
     return filtered(call, "extension", None, tests, sort, descending=descending(call))
 
 
 @handles("extension-get-extension")
-def get_extension(call: Call) -> Reply:
+def get_extension(call: EmulatedCall) -> Reply:
     return shown(call, "extension", located(call, "extension", "extensionId"))
 
 
 @handles("extension-list-scopes")
-def list_scopes(call: Call) -> Reply:
+def list_scopes(call: EmulatedCall) -> Reply:
     names = sorted({scope for _, _, scopes in _EXTENSIONS for scope in scopes})
     return ValueReply([{"name": name} for name in names])
 
@@ -132,7 +132,7 @@ def list_scopes(call: Call) -> Reply:
 
 
 @handles("extension-list-extension-instances")
-def list_instances(call: Call) -> Reply:
+def list_instances(call: EmulatedCall) -> Reply:
     """By context (a project or customer), or the whole account."""
     query, world = call.query, world_of(call)
     scope: tuple[str, Key] | None = None
@@ -154,16 +154,16 @@ def list_instances(call: Call) -> Reply:
     return filtered(call, "extension_instance", scope, tests, sort, descending=descending(call))
 
 
-def _key(call: Call) -> Key:
+def _key(call: EmulatedCall) -> Key:
     return located(call, "extension_instance", "extensionInstanceId")
 
 
 @handles("extension-get-extension-instance")
-def get_instance(call: Call) -> Reply:
+def get_instance(call: EmulatedCall) -> Reply:
     return shown(call, "extension_instance", _key(call))
 
 
-def _of_context(call: Call, context: str, parameter: str) -> Reply:
+def _of_context(call: EmulatedCall, context: str, parameter: str) -> Reply:
     world = world_of(call)
     above = located(call, context, parameter)
     id = world.id(context, above)
@@ -177,29 +177,29 @@ def _of_context(call: Call, context: str, parameter: str) -> Reply:
 
 
 @handles("extension-get-extension-instance-for-project")
-def instance_of_project(call: Call) -> Reply:
+def instance_of_project(call: EmulatedCall) -> Reply:
     return _of_context(call, "project", "projectId")
 
 
 @handles("extension-get-extension-instance-for-customer")
-def instance_of_customer(call: Call) -> Reply:
+def instance_of_customer(call: EmulatedCall) -> Reply:
     return _of_context(call, "customer", "customerId")
 
 
 @handles("extension-create-extension-instance")
-def create_instance(call: Call) -> Reply:
+def create_instance(call: EmulatedCall) -> Reply:
     body = call.body
     return ValueReply({"id": _created(call, body["extensionId"], body["context"], body["contextId"])})
 
 
 @handles("extension-order-extension")
-def order_instance(call: Call) -> Reply:
+def order_instance(call: EmulatedCall) -> Reply:
     context = "project" if "projectId" in call.body else "customer"
     _created(call, call.path["extensionId"], context, call.body[f"{context}Id"])
     return ValueReply({})
 
 
-def _created(call: Call, extension_id: str, context: str, context_id: str) -> str:
+def _created(call: EmulatedCall, extension_id: str, context: str, context_id: str) -> str:
     world = world_of(call)
     about = known(call, "extension", extension_id)
     if world.read("extension", about)["context"] != context:
@@ -216,13 +216,13 @@ def _created(call: Call, extension_id: str, context: str, context_id: str) -> st
 
 
 @handles("extension-delete-extension-instance")
-def delete_instance(call: Call) -> Reply:
+def delete_instance(call: EmulatedCall) -> Reply:
     world = world_of(call)
     world.remove("extension_instance", _key(call))
     return EmptyReply(status=204)
 
 
-def _set(call: Call, **changes: Any) -> Reply:
+def _set(call: EmulatedCall, **changes: Any) -> Reply:
     world = world_of(call)
     key = _key(call)
     world.change("extension_instance", key, **changes)
@@ -231,21 +231,21 @@ def _set(call: Call, **changes: Any) -> Reply:
 
 
 @handles("extension-disable-extension-instance")
-def disable_instance(call: Call) -> Reply:
+def disable_instance(call: EmulatedCall) -> Reply:
     return _set(call, disabled=True)
 
 
 @handles("extension-enable-extension-instance")
-def enable_instance(call: Call) -> Reply:
+def enable_instance(call: EmulatedCall) -> Reply:
     return _set(call, disabled=False)
 
 
 @handles("extension-consent-to-extension-scopes")
-def consent(call: Call) -> Reply:
+def consent(call: EmulatedCall) -> Reply:
     return _set(call, consentedScopes=call.body["consentedScopes"])
 
 
-def _termination(call: Call, pending: bool) -> Reply:
+def _termination(call: EmulatedCall, pending: bool) -> Reply:
     world: World = world_of(call)
     key = _key(call)
     world.change("extension_instance", key, pendingRemoval=pending)
@@ -253,7 +253,7 @@ def _termination(call: Call, pending: bool) -> Reply:
 
 
 @handles("extension-schedule-extension-termination")
-def schedule_termination(call: Call) -> Reply:
+def schedule_termination(call: EmulatedCall) -> Reply:
     if call.body.get("instantTermination"):
         world = world_of(call)
         world.remove("extension_instance", _key(call))
@@ -262,5 +262,5 @@ def schedule_termination(call: Call) -> Reply:
 
 
 @handles("extension-cancel-extension-termination")
-def cancel_termination(call: Call) -> Reply:
+def cancel_termination(call: EmulatedCall) -> Reply:
     return _termination(call, False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any
 
-from ..handlers import Call, UploadedPart, handles
+from ..handlers import EmulatedCall, UploadedPart, handles
 from ..listing import Key
 from ..replies import ContentReply, Fail, Reply, ValueReply
 from ..seeded import SeededAccount, kind
@@ -60,7 +60,7 @@ def _bytes_of(world: World, key: Key) -> bytes:
 
 
 @handles("file-create-file")
-def create_file(call: Call) -> Reply:
+def create_file(call: EmulatedCall) -> Reply:
     """The part `file` of a form, with any token that an upload was requested for (or any at all)."""
     world = world_of(call)
     part: Any = call.body.get("file")
@@ -80,12 +80,12 @@ def create_file(call: Call) -> Reply:
 
 
 @handles("file-get-file-meta")
-def get_meta(call: Call) -> Reply:
+def get_meta(call: EmulatedCall) -> Reply:
     return ValueReply(world_of(call).read("file", located(call, "file", "fileId")))
 
 
 @handles("file-get-file", "file-get-file-with-name")
-def get_file(call: Call) -> Reply:
+def get_file(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = located(call, "file", "fileId")
     value = world.read("file", key)
@@ -117,12 +117,12 @@ def _rules(kind: str) -> dict[str, Any]:
 
 
 @handles("file-get-file-upload-type-rules", "deprecated-file-get-file-type-rules")
-def type_rules(call: Call) -> Reply:
+def type_rules(call: EmulatedCall) -> Reply:
     return ValueReply(_rules(call.path.get("fileUploadType") or call.path.get("name", "")))
 
 
 @handles("file-get-file-upload-token-rules", "deprecated-file-get-file-token-rules")
-def token_rules(call: Call) -> Reply:
+def token_rules(call: EmulatedCall) -> Reply:
     token = call.path.get("fileUploadToken") or call.path.get("token", "")
     upload = world_of(call).extras("uploads").get(token)
     if upload is None:
@@ -131,7 +131,7 @@ def token_rules(call: Call) -> Reply:
 
 
 @handles("conversation-request-file-upload")
-def request_upload(call: Call) -> Reply:
+def request_upload(call: EmulatedCall) -> Reply:
     world = world_of(call)
     id = world.id("conversation", located(call, "conversation", "conversationId"))
     token = world.new_id("file")
@@ -141,7 +141,7 @@ def request_upload(call: Call) -> Reply:
 
 
 @handles("conversation-get-file-access-token")
-def file_token(call: Call) -> Reply:
+def file_token(call: EmulatedCall) -> Reply:
     located(call, "conversation", "conversationId")
     expires = call.clock.iso(call.clock.now() + 600)
     return ValueReply({"accessToken": f"file-access-{call.path['fileId']}", "expiresAt": expires})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..replies import ContentReply, Fail, Reply, ValueReply
 from .base import located, unfit, world_of
 
@@ -56,27 +56,27 @@ def entry(path: str, root: Tree, depth: int = 1) -> dict[str, Any]:
 
 
 @handles("project-file-system-get-directories")
-def directories(call: Call) -> Reply:
+def directories(call: EmulatedCall) -> Reply:
     located(call, "project", "projectId")
     depth = call.query.get("max_depth", 1)
     return ValueReply(entry(call.query.get("directory", "/"), tree(), max(1, min(5, int(depth)))))
 
 
 @handles("project-file-system-list-files")
-def files(call: Call) -> Reply:
+def files(call: EmulatedCall) -> Reply:
     located(call, "project", "projectId")
     return ValueReply(entry(call.query.get("file", "/"), tree()))
 
 
 @handles("project-file-system-get-disk-usage")
-def disk_usage(call: Call) -> Reply:
+def disk_usage(call: EmulatedCall) -> Reply:
     project = world_of(call).read("project", located(call, "project", "projectId"))
     used = project["webStorageUsageInBytes"]
     return ValueReply({"path": call.query.get("directory", "/"), "totalBytes": 50 << 30, "usedBytes": used})
 
 
 @handles("project-file-system-get-file-content")
-def file_content(call: Call) -> Reply:
+def file_content(call: EmulatedCall) -> Reply:
     located(call, "project", "projectId")
     found = find(call.query.get("file", "/html/index.php"), tree())
     if isinstance(found, dict):
@@ -85,6 +85,6 @@ def file_content(call: Call) -> Reply:
 
 
 @handles("project-file-system-get-jwt")
-def jwt(call: Call) -> Reply:
+def jwt(call: EmulatedCall) -> Reply:
     id = world_of(call).id("project", located(call, "project", "projectId"))
     return ValueReply({"jwt": f"emulated.{id}.token"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..ids import Dice
 from ..lifecycle import TransitionStep
 from ..listing import Key
@@ -108,7 +108,7 @@ def _php(value: dict[str, Any]) -> tuple[int, ...]:
     return ()
 
 
-def _installations(call: Call, scope: tuple[str, Key] | None) -> Reply:
+def _installations(call: EmulatedCall, scope: tuple[str, Key] | None) -> Reply:
     order = call.query.get("sortOrder", "")
     sort: Any = None
     if order in ("newestFirst", "oldestFirst"):
@@ -126,32 +126,32 @@ def _created(value: dict[str, Any]) -> str:
 
 
 @handles("app-list-appinstallations-for-user")
-def list_installations(call: Call) -> Reply:
+def list_installations(call: EmulatedCall) -> Reply:
     return _installations(call, asked_scope(call))
 
 
 @handles("app-list-appinstallations")
-def list_installations_of_project(call: Call) -> Reply:
+def list_installations_of_project(call: EmulatedCall) -> Reply:
     return _installations(call, scope_of(call, "project", "projectId"))
 
 
-def _key(call: Call) -> Key:
+def _key(call: EmulatedCall) -> Key:
     return located(call, "app_installation", "appInstallationId")
 
 
 @handles("app-get-appinstallation")
-def get_installation(call: Call) -> Reply:
+def get_installation(call: EmulatedCall) -> Reply:
     return shown(call, "app_installation", _key(call))
 
 
 @handles("app-retrieve-status")
-def get_status(call: Call) -> Reply:
+def get_status(call: EmulatedCall) -> Reply:
     value = world_of(call).read("app_installation", _key(call))
     state = world_of(call).extras("app_states").get(value["id"], "stopped" if value["disabled"] else "running")
     return ValueReply({"logFileLocation": f"/var/log/{value['shortId']}.log", "state": state, "uptimeSeconds": 86400.5})
 
 
-def _installed_software(call: Call) -> Reply:
+def _installed_software(call: EmulatedCall) -> Reply:
     world = world_of(call)
     wanted = call.query.get("tagFilter")
     keys: list[Key] = []
@@ -163,12 +163,12 @@ def _installed_software(call: Call) -> Reply:
 
 
 @handles("app-get-installed-systemsoftware-for-appinstallation", "app-get-app-installation-system-software")
-def list_installed_software(call: Call) -> Reply:
+def list_installed_software(call: EmulatedCall) -> Reply:
     return _installed_software(call)
 
 
 @handles("app-get-missing-dependencies-for-appinstallation")
-def missing_dependencies(call: Call) -> Reply:
+def missing_dependencies(call: EmulatedCall) -> Reply:
     world = world_of(call)
     value = world.read("app_installation", _key(call))
     target = world.get("app_version", call.query["targetAppVersionID"])
@@ -186,7 +186,7 @@ def missing_dependencies(call: Call) -> Reply:
 
 
 @handles("app-request-appinstallation")
-def install(call: Call) -> Reply:
+def install(call: EmulatedCall) -> Reply:
     world = world_of(call)
     project = world.read("project", located(call, "project", "projectId"))
     if project["status"] != "ready":
@@ -207,7 +207,9 @@ def _without_secrets(inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [entry for entry in inputs if "pass" not in entry["name"]]
 
 
-def _installed(call: Call, project: dict[str, Any], version: dict[str, Any], description: str, path: str | None) -> str:
+def _installed(
+    call: EmulatedCall, project: dict[str, Any], version: dict[str, Any], description: str, path: str | None
+) -> str:
     """A new installation with its database, ready a while from now: pending, installing, ready."""
     world = world_of(call)
     id, short, now = world.new_id("app_installation"), world.new_short("a"), world.now()
@@ -256,7 +258,7 @@ def _reached(version_id: str) -> dict[str, Any]:
 
 
 @handles("app-request-appinstallation-copy")
-def copy(call: Call) -> Reply:
+def copy(call: EmulatedCall) -> Reply:
     world = world_of(call)
     source = world.read("app_installation", _key(call))
     body = call.body
@@ -268,7 +270,9 @@ def copy(call: Call) -> Reply:
     return ValueReply({"id": id})
 
 
-def _chosen_software(call: Call, value: dict[str, Any], wanted: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def _chosen_software(
+    call: EmulatedCall, value: dict[str, Any], wanted: dict[str, dict[str, Any]]
+) -> list[dict[str, Any]]:
     """Installed software after a request: by id of the software, its version and policy."""
     world = world_of(call)
     installed = {software["systemSoftwareId"]: software for software in value["systemSoftware"]}
@@ -293,7 +297,7 @@ def _chosen_software(call: Call, value: dict[str, Any], wanted: dict[str, dict[s
 
 
 @handles("app-patch-appinstallation")
-def update(call: Call) -> Reply:
+def update(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = _key(call)
     value = world.read("app_installation", key)
@@ -362,7 +366,7 @@ def _lagging(value: dict[str, Any], chosen: dict[str, Any]) -> dict[str, Any]:
     return {**chosen, "systemSoftwareVersion": {"desired": chosen["systemSoftwareVersion"]["desired"]}}
 
 
-def _relinked(call: Call, value: dict[str, Any], wanted: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def _relinked(call: EmulatedCall, value: dict[str, Any], wanted: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     linked = {link["databaseId"]: link for link in value["linkedDatabases"]}
     for id, choice in wanted.items():
         linked.pop(choice.get("replacesDatabaseId", ""), None)
@@ -370,7 +374,7 @@ def _relinked(call: Call, value: dict[str, Any], wanted: dict[str, dict[str, Any
     return list(linked.values())
 
 
-def _link(call: Call, id: str, choice: dict[str, Any]) -> dict[str, Any]:
+def _link(call: EmulatedCall, id: str, choice: dict[str, Any]) -> dict[str, Any]:
     world = world_of(call)
     kind = "redis" if world.key("redis_database", id) is not None else "mysql"
     known(call, f"{kind}_database", id)
@@ -383,7 +387,7 @@ def _link(call: Call, id: str, choice: dict[str, Any]) -> dict[str, Any]:
 
 
 @handles("app-link-database", "deprecated-app-link-database")
-def link_database(call: Call) -> Reply:
+def link_database(call: EmulatedCall) -> Reply:
     world = world_of(call)
     if "appInstallationId" not in call.path:
         return EmptyReply()
@@ -395,7 +399,7 @@ def link_database(call: Call) -> Reply:
 
 
 @handles("deprecated-app-replace-database")
-def replace_database(call: Call) -> Reply:
+def replace_database(call: EmulatedCall) -> Reply:
     key = _key(call)
     value = world_of(call).read("app_installation", key)
     choice = call.body | {"replacesDatabaseId": call.body["oldDatabaseId"]}
@@ -405,7 +409,7 @@ def replace_database(call: Call) -> Reply:
 
 
 @handles("app-unlink-database")
-def unlink_database(call: Call) -> Reply:
+def unlink_database(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = _key(call)
     links = world.read("app_installation", key)["linkedDatabases"]
@@ -417,7 +421,7 @@ def unlink_database(call: Call) -> Reply:
 
 
 @handles("app-set-database-users")
-def set_database_users(call: Call) -> Reply:
+def set_database_users(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = _key(call)
     links = [
@@ -431,7 +435,7 @@ def set_database_users(call: Call) -> Reply:
 
 
 @handles("deprecated-app-installation-execute-action")
-def execute_action(call: Call) -> Reply:
+def execute_action(call: EmulatedCall) -> Reply:
     world = world_of(call)
     value = world.read("app_installation", _key(call))
     actions = APPS[int(world.find("app", value["appId"]))].actions
@@ -453,7 +457,7 @@ def leave(world: Objects, key: Key) -> None:
 
 
 @handles("app-uninstall-appinstallation")
-def uninstall(call: Call) -> Reply:
+def uninstall(call: EmulatedCall) -> Reply:
     """The installation says that it goes, then it is gone."""
     world = world_of(call)
     key = _key(call)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..replies import Reply, ValueReply
 from ..seeded import DAY, SeededAccount, iso, kind, spread
 from ..state import World
@@ -42,17 +42,17 @@ def add_license(world: World, project_id: str, description: str) -> str:
 
 
 @handles("license-list-licenses-for-project")
-def list_licenses(call: Call) -> Reply:
+def list_licenses(call: EmulatedCall) -> Reply:
     return whole(call, "license", scope_of(call, "project", "projectId"))
 
 
 @handles("license-get-license")
-def get_license(call: Call) -> Reply:
+def get_license(call: EmulatedCall) -> Reply:
     return shown(call, "license", located(call, "license", "licenseId"))
 
 
 @handles("license-rotate-license-key")
-def rotate_key(call: Call) -> Reply:
+def rotate_key(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = located(call, "license", "licenseId")
     external = call.body.get("externalKey")
@@ -63,7 +63,7 @@ def rotate_key(call: Call) -> Reply:
 
 
 @handles("license-validate-license-key-for-project")
-def validate_key(call: Call) -> Reply:
+def validate_key(call: EmulatedCall) -> Reply:
     call.pure = True
     world = world_of(call)
     wanted = {"key": call.body["key"]}

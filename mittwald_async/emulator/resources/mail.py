@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..listing import Key
 from ..replies import EmptyReply, Fail, ListReply, Reply, ValueReply
 from ..seeded import SeededAccount, kind, spread
@@ -117,7 +117,7 @@ def _sort_key(name: str) -> Sort:
     return lambda value: str(_dug(value, name) or "")
 
 
-def _addresses(call: Call, scope: tuple[str, Key] | None) -> ListReply:
+def _addresses(call: EmulatedCall, scope: tuple[str, Key] | None) -> ListReply:
     tests: list[Test | None] = [search(call, "search", "address")]
     flags: tuple[tuple[str, Test], ...] = (
         ("forwardAddress", lambda value: bool(value["forwardAddresses"])),
@@ -139,32 +139,32 @@ def _is(flag: Test, wanted: bool) -> Test:
 
 
 @handles("mail-list-mail-addresses")
-def list_addresses_of_project(call: Call) -> Reply:
+def list_addresses_of_project(call: EmulatedCall) -> Reply:
     return _addresses(call, scope_of(call, "project", "projectId"))
 
 
 @handles("mail-list-mail-addresses-for-user")
-def list_addresses(call: Call) -> Reply:
+def list_addresses(call: EmulatedCall) -> Reply:
     return _addresses(call, asked_scope(call, ("project", "projectId")))
 
 
-def _address(call: Call) -> Key:
+def _address(call: EmulatedCall) -> Key:
     return located(call, "mail_address", "id" if "id" in call.path else "mailAddressId")
 
 
 @handles("mail-get-mail-address")
-def get_address(call: Call) -> Reply:
+def get_address(call: EmulatedCall) -> Reply:
     return shown(call, "mail_address", _address(call))
 
 
-def _refuse_taken(call: Call, scope: tuple[str, Key], address: str) -> None:
+def _refuse_taken(call: EmulatedCall, scope: tuple[str, Key], address: str) -> None:
     world = world_of(call)
     if any(world.read("mail_address", key)["address"] == address for key in world.keys("mail_address", scope)):
         raise Fail.conflict(f"the address {address} exists already")
 
 
 @handles("mail-create-mail-address")
-def create_address(call: Call) -> Reply:
+def create_address(call: EmulatedCall) -> Reply:
     world = world_of(call)
     scope = scope_of(call, "project", "projectId")
     project_id = world.id(*scope)
@@ -198,17 +198,17 @@ def create_address(call: Call) -> Reply:
 
 
 @handles("mail-delete-mail-address")
-def delete_address(call: Call) -> Reply:
+def delete_address(call: EmulatedCall) -> Reply:
     return remove(call, "mail_address", "mailAddressId")
 
 
-def _changed(call: Call, **changes: Any) -> EmptyReply:
+def _changed(call: EmulatedCall, **changes: Any) -> EmptyReply:
     world = world_of(call)
     world.change("mail_address", _address(call), updatedAt=world.now(), **changes)
     return EmptyReply()
 
 
-def _changed_mailbox(call: Call, **changes: Any) -> EmptyReply:
+def _changed_mailbox(call: EmulatedCall, **changes: Any) -> EmptyReply:
     value = world_of(call).read("mail_address", _address(call))
     if "mailbox" not in value:
         raise Fail.refused("a forwarding address has no mailbox")
@@ -216,7 +216,7 @@ def _changed_mailbox(call: Call, **changes: Any) -> EmptyReply:
 
 
 @handles("mail-update-mail-address-address", "deprecated-mail-mailaddress-update-address")
-def update_address(call: Call) -> Reply:
+def update_address(call: EmulatedCall) -> Reply:
     world = world_of(call)
     value = world.read("mail_address", _address(call))
     project = world.parent("mail_address", _address(call))
@@ -226,55 +226,55 @@ def update_address(call: Call) -> Reply:
 
 
 @handles("mail-update-mail-address-autoresponder", "deprecated-mail-update-mail-address-autoresponder")
-def update_autoresponder(call: Call) -> Reply:
+def update_autoresponder(call: EmulatedCall) -> Reply:
     return _changed(call, autoResponder=call.body["autoResponder"] or {"active": False})
 
 
 @handles("mail-update-mail-address-catch-all", "deprecated-mail-update-mail-address-catchall")
-def update_catch_all(call: Call) -> Reply:
+def update_catch_all(call: EmulatedCall) -> Reply:
     return _changed(call, isCatchAll=call.body["active"])
 
 
 @handles("mail-update-mail-address-forward-addresses", "deprecated-mail-update-mail-address-forward-addresses")
-def update_forwards(call: Call) -> Reply:
+def update_forwards(call: EmulatedCall) -> Reply:
     return _changed(call, forwardAddresses=call.body["forwardAddresses"])
 
 
 @handles("mail-update-mail-address-password", "deprecated-mail-update-mail-address-password")
-def update_password(call: Call) -> Reply:
+def update_password(call: EmulatedCall) -> Reply:
     return _changed_mailbox(call, passwordUpdatedAt=world_of(call).now())
 
 
 @handles("mail-update-mail-address-quota", "deprecated-mail-update-mail-address-quota")
-def update_quota(call: Call) -> Reply:
+def update_quota(call: EmulatedCall) -> Reply:
     value = world_of(call).read("mail_address", _address(call))
     current = value.get("mailbox", {}).get("storageInBytes", {})
     return _changed_mailbox(call, storageInBytes=current | {"limit": call.body["quotaInBytes"]})
 
 
 @handles("mail-update-mail-address-spam-protection", "deprecated-mail-update-mail-address-spam-protection")
-def update_spam_protection(call: Call) -> Reply:
+def update_spam_protection(call: EmulatedCall) -> Reply:
     return _changed_mailbox(call, spamProtection=call.body["spamProtection"])
 
 
 @handles("mail-disable-mail-archive")
-def disable_archive(call: Call) -> Reply:
+def disable_archive(call: EmulatedCall) -> Reply:
     return _changed(call, isArchived=False, archive={"active": False, "quota": 0, "usedBytes": 0})
 
 
 @handles("mail-request-mail-address-rate-limit-change")
-def request_rate_limit(call: Call) -> Reply:
+def request_rate_limit(call: EmulatedCall) -> Reply:
     return _changed(call, rateLimitChangeRequest={"rateLimitId": call.body["rateLimitId"]})
 
 
 @handles("mail-list-mail-rate-limits")
-def list_rate_limits(call: Call) -> Reply:
+def list_rate_limits(call: EmulatedCall) -> Reply:
     ids = world_of(call).seeded.ids
     return ValueReply([{"id": ids.uuid(204, n), "rateLimit": limit} for n, limit in enumerate(_RATE_LIMITS)])
 
 
 @handles("mail-get-mail-rate-limit")
-def get_rate_limit(call: Call) -> Reply:
+def get_rate_limit(call: EmulatedCall) -> Reply:
     ids = world_of(call).seeded.ids
     for n, limit in enumerate(_RATE_LIMITS):
         if ids.uuid(204, n) == call.path["mailRateLimitId"]:
@@ -286,13 +286,13 @@ _BACKUPS = ("20251231", "20251230", "20251224")
 
 
 @handles("mail-list-backups-for-mail-address")
-def list_backups(call: Call) -> Reply:
+def list_backups(call: EmulatedCall) -> Reply:
     _address(call)
     return ValueReply([{"name": name} for name in _BACKUPS])
 
 
 @handles("mail-recover-mail-address-emails")
-def recover(call: Call) -> Reply:
+def recover(call: EmulatedCall) -> Reply:
     _address(call)
     if call.path["backupId"] not in _BACKUPS:
         raise Fail.not_found("backup", call.path["backupId"])
@@ -303,22 +303,22 @@ def recover(call: Call) -> Reply:
 
 
 @handles("mail-list-delivery-boxes")
-def list_boxes(call: Call) -> Reply:
+def list_boxes(call: EmulatedCall) -> Reply:
     scope = scope_of(call, "project", "projectId")
     return filtered(call, "delivery_box", scope, (search(call, "search", "description", "name"),))
 
 
-def _box_parameter(call: Call) -> str:
+def _box_parameter(call: EmulatedCall) -> str:
     return "id" if "id" in call.path else "deliveryBoxId"
 
 
 @handles("mail-get-delivery-box")
-def get_box(call: Call) -> Reply:
+def get_box(call: EmulatedCall) -> Reply:
     return shown(call, "delivery_box", located(call, "delivery_box", "deliveryBoxId"))
 
 
 @handles("mail-create-deliverybox")
-def create_box(call: Call) -> Reply:
+def create_box(call: EmulatedCall) -> Reply:
     world = world_of(call)
     project_id = world.id("project", located(call, "project", "projectId"))
     now = world.now()
@@ -336,25 +336,25 @@ def create_box(call: Call) -> Reply:
 
 
 @handles("mail-update-delivery-box-description", "deprecated-mail-deliverybox-update-description")
-def update_box(call: Call) -> Reply:
+def update_box(call: EmulatedCall) -> Reply:
     return patch(call, "delivery_box", _box_parameter(call), "description", updatedAt=world_of(call).now())
 
 
 @handles("mail-update-delivery-box-password", "deprecated-mail-deliverybox-update-password")
-def update_box_password(call: Call) -> Reply:
+def update_box_password(call: EmulatedCall) -> Reply:
     now = world_of(call).now()
     return patch(call, "delivery_box", _box_parameter(call), updatedAt=now, passwordUpdatedAt=now)
 
 
 @handles("mail-delete-delivery-box")
-def delete_box(call: Call) -> Reply:
+def delete_box(call: EmulatedCall) -> Reply:
     return remove(call, "delivery_box", "deliveryBoxId")
 
 
 # settings
 
 
-def _settings(call: Call) -> dict[str, Any]:
+def _settings(call: EmulatedCall) -> dict[str, Any]:
     world = world_of(call)
     id = world.id("project", located(call, "project", "projectId"))
     empty: dict[str, Any] = {"blacklist": [], "projectId": id, "whitelist": []}
@@ -363,7 +363,7 @@ def _settings(call: Call) -> dict[str, Any]:
 
 
 @handles("mail-list-project-mail-settings")
-def list_settings(call: Call) -> Reply:
+def list_settings(call: EmulatedCall) -> Reply:
     return ValueReply(_settings(call))
 
 
@@ -373,6 +373,6 @@ def list_settings(call: Call) -> Reply:
     "deprecated-mail-projectsetting-update-blacklist",
     "deprecated-mail-projectsetting-update-whitelist",
 )
-def update_settings(call: Call) -> Reply:
+def update_settings(call: EmulatedCall) -> Reply:
     _settings(call).update({name: call.body[name] for name in ("blacklist", "whitelist") if name in call.body})
     return EmptyReply()

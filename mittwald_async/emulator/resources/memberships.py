@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..listing import Key
 from ..replies import EmptyReply, Fail, ListReply, Reply, ValueReply
 from ..seeded import SeededAccount, kind, spread
@@ -134,7 +134,7 @@ def add_membership(
 # lists
 
 
-def _own(call: Call, name: str) -> ListReply:
+def _own(call: EmulatedCall, name: str) -> ListReply:
     """The caller's own memberships: the first of every customer or project of the account, and what was added."""
     world = world_of(call)
     user_id = call.identity.user_id
@@ -156,7 +156,7 @@ def _own(call: Call, name: str) -> ListReply:
     return world.listing(name, world.remembered(("own", name, user_id, question), choose))
 
 
-def _membership_tests(call: Call) -> tuple[Any, ...]:
+def _membership_tests(call: EmulatedCall) -> tuple[Any, ...]:
     tests = [
         search(call, "searchTerm", "email", "firstName", "lastName"),
         equal(call, "role"),
@@ -170,28 +170,28 @@ def _membership_tests(call: Call) -> tuple[Any, ...]:
 
 
 @handles("customer-list-customer-memberships")
-def list_own_customer_memberships(call: Call) -> Reply:
+def list_own_customer_memberships(call: EmulatedCall) -> Reply:
     return _own(call, "customer_membership")
 
 
 @handles("project-list-project-memberships")
-def list_own_project_memberships(call: Call) -> Reply:
+def list_own_project_memberships(call: EmulatedCall) -> Reply:
     return _own(call, "project_membership")
 
 
 @handles("customer-list-memberships-for-customer")
-def list_customer_memberships(call: Call) -> Reply:
+def list_customer_memberships(call: EmulatedCall) -> Reply:
     scope = scope_of(call, "customer", "customerId")
     return filtered(call, "customer_membership", scope, _membership_tests(call))
 
 
 @handles("project-list-memberships-for-project")
-def list_project_memberships(call: Call) -> Reply:
+def list_project_memberships(call: EmulatedCall) -> Reply:
     return filtered(call, "project_membership", scope_of(call, "project", "projectId"), _membership_tests(call))
 
 
 @handles("project-get-self-membership-for-project")
-def own_project_membership(call: Call) -> Reply:
+def own_project_membership(call: EmulatedCall) -> Reply:
     world = world_of(call)
     user_id = call.identity.user_id or world.main_user
     for key in world.keys("project_membership", scope_of(call, "project", "projectId")):
@@ -200,22 +200,22 @@ def own_project_membership(call: Call) -> Reply:
     raise Fail.not_found("membership of user", user_id)
 
 
-def _invites(call: Call, above: str) -> Reply:
+def _invites(call: EmulatedCall, above: str) -> Reply:
     scope = scope_of(call, above, _ABOVE[above])
     return filtered(call, f"{above}_invite", scope, (search(call, "searchTerm", "mailAddress"),))
 
 
 @handles("customer-list-invites-for-customer")
-def list_invites_of_customer(call: Call) -> Reply:
+def list_invites_of_customer(call: EmulatedCall) -> Reply:
     return _invites(call, "customer")
 
 
 @handles("project-list-invites-for-project")
-def list_invites_of_project(call: Call) -> Reply:
+def list_invites_of_project(call: EmulatedCall) -> Reply:
     return _invites(call, "project")
 
 
-def _own_invites(call: Call, above: str) -> Reply:
+def _own_invites(call: EmulatedCall, above: str) -> Reply:
     """Invites that are addressed to the caller: from the foreign customer, and what was created for him."""
     world = world_of(call)
     name = f"{above}_invite"
@@ -228,36 +228,36 @@ def _own_invites(call: Call, above: str) -> Reply:
 
 
 @handles("customer-list-customer-invites")
-def list_own_customer_invites(call: Call) -> Reply:
+def list_own_customer_invites(call: EmulatedCall) -> Reply:
     return _own_invites(call, "customer")
 
 
 @handles("project-list-project-invites")
-def list_own_project_invites(call: Call) -> Reply:
+def list_own_project_invites(call: EmulatedCall) -> Reply:
     return _own_invites(call, "project")
 
 
 # single memberships and invites
 
 
-def _membership(call: Call, above: str) -> tuple[World, str, Key]:
+def _membership(call: EmulatedCall, above: str) -> tuple[World, str, Key]:
     name = f"{above}_membership"
     return world_of(call), name, located(call, name, f"{above}MembershipId")
 
 
 @handles("customer-get-customer-membership")
-def get_customer_membership(call: Call) -> Reply:
+def get_customer_membership(call: EmulatedCall) -> Reply:
     _, name, key = _membership(call, "customer")
     return shown(call, name, key)
 
 
 @handles("project-get-project-membership")
-def get_project_membership(call: Call) -> Reply:
+def get_project_membership(call: EmulatedCall) -> Reply:
     _, name, key = _membership(call, "project")
     return shown(call, name, key)
 
 
-def _changed_membership(call: Call, above: str) -> Reply:
+def _changed_membership(call: EmulatedCall, above: str) -> Reply:
     world, name, key = _membership(call, above)
     changes = {"role": call.body["role"]}
     if "expiresAt" in call.body:
@@ -267,17 +267,17 @@ def _changed_membership(call: Call, above: str) -> Reply:
 
 
 @handles("customer-update-customer-membership")
-def update_customer_membership(call: Call) -> Reply:
+def update_customer_membership(call: EmulatedCall) -> Reply:
     return _changed_membership(call, "customer")
 
 
 @handles("project-update-project-membership")
-def update_project_membership(call: Call) -> Reply:
+def update_project_membership(call: EmulatedCall) -> Reply:
     return _changed_membership(call, "project")
 
 
 @handles("customer-delete-customer-membership")
-def delete_customer_membership(call: Call) -> Reply:
+def delete_customer_membership(call: EmulatedCall) -> Reply:
     world, name, key = _membership(call, "customer")
     value = world.read(name, key)
     customer = world.parent(name, key)
@@ -290,7 +290,7 @@ def delete_customer_membership(call: Call) -> Reply:
 
 
 @handles("project-delete-project-membership")
-def delete_project_membership(call: Call) -> Reply:
+def delete_project_membership(call: EmulatedCall) -> Reply:
     world, name, key = _membership(call, "project")
     if world.read(name, key)["inherited"]:
         raise Fail.refused("an inherited membership belongs to the customer")
@@ -298,7 +298,7 @@ def delete_project_membership(call: Call) -> Reply:
     return EmptyReply()
 
 
-def _leave(call: Call, above: str) -> Reply:
+def _leave(call: EmulatedCall, above: str) -> Reply:
     world = world_of(call)
     name = f"{above}_membership"
     for key in list(world.keys(name, scope_of(call, above, _ABOVE[above]))):
@@ -308,16 +308,16 @@ def _leave(call: Call, above: str) -> Reply:
 
 
 @handles("deprecated-customer-leave-customer")
-def leave_customer(call: Call) -> Reply:
+def leave_customer(call: EmulatedCall) -> Reply:
     return _leave(call, "customer")
 
 
 @handles("deprecated-project-leave-project")
-def leave_project(call: Call) -> Reply:
+def leave_project(call: EmulatedCall) -> Reply:
     return _leave(call, "project")
 
 
-def _invite_key(call: Call, above: str) -> tuple[World, str, Key]:
+def _invite_key(call: EmulatedCall, above: str) -> tuple[World, str, Key]:
     """An invite: visible to those who invite, and to the caller if it is addressed to him."""
     world, name = world_of(call), f"{above}_invite"
     id = call.path[f"{above}InviteId"]
@@ -330,18 +330,18 @@ def _invite_key(call: Call, above: str) -> tuple[World, str, Key]:
 
 
 @handles("customer-get-customer-invite")
-def get_customer_invite(call: Call) -> Reply:
+def get_customer_invite(call: EmulatedCall) -> Reply:
     world, name, key = _invite_key(call, "customer")
     return ValueReply(world.show(name, (key,))[0])
 
 
 @handles("project-get-project-invite")
-def get_project_invite(call: Call) -> Reply:
+def get_project_invite(call: EmulatedCall) -> Reply:
     world, name, key = _invite_key(call, "project")
     return ValueReply(world.show(name, (key,))[0])
 
 
-def _invite(call: Call, above: str, extra: dict[str, Any]) -> Reply:
+def _invite(call: EmulatedCall, above: str, extra: dict[str, Any]) -> Reply:
     world = world_of(call)
     name = f"{above}_invite"
     above_id = world.id(above, located(call, above, _ABOVE[above]))
@@ -362,46 +362,46 @@ def _invite(call: Call, above: str, extra: dict[str, Any]) -> Reply:
 
 
 @handles("customer-create-customer-invite")
-def create_customer_invite(call: Call) -> Reply:
+def create_customer_invite(call: EmulatedCall) -> Reply:
     customer = world_of(call).read("customer", located(call, "customer", "customerId"))
     return _invite(call, "customer", {"customerName": customer["name"]})
 
 
 @handles("project-create-project-invite")
-def create_project_invite(call: Call) -> Reply:
+def create_project_invite(call: EmulatedCall) -> Reply:
     project = world_of(call).read("project", located(call, "project", "projectId"))
     return _invite(call, "project", {"projectDescription": project["description"]})
 
 
-def _dropped_invite(call: Call, above: str) -> Reply:
+def _dropped_invite(call: EmulatedCall, above: str) -> Reply:
     world, name, key = _invite_key(call, above)
     world.remove(name, key)
     return EmptyReply()
 
 
 @handles("customer-decline-customer-invite", "customer-delete-customer-invite")
-def drop_customer_invite(call: Call) -> Reply:
+def drop_customer_invite(call: EmulatedCall) -> Reply:
     return _dropped_invite(call, "customer")
 
 
 @handles("project-decline-project-invite", "project-delete-project-invite")
-def drop_project_invite(call: Call) -> Reply:
+def drop_project_invite(call: EmulatedCall) -> Reply:
     return _dropped_invite(call, "project")
 
 
 @handles("customer-resend-customer-invite-mail")
-def resend_customer_invite(call: Call) -> Reply:
+def resend_customer_invite(call: EmulatedCall) -> Reply:
     _invite_key(call, "customer")
     return EmptyReply()
 
 
 @handles("project-resend-project-invite-mail")
-def resend_project_invite(call: Call) -> Reply:
+def resend_project_invite(call: EmulatedCall) -> Reply:
     _invite_key(call, "project")
     return EmptyReply()
 
 
-def _accepted(call: Call, above: str) -> Reply:
+def _accepted(call: EmulatedCall, above: str) -> Reply:
     """The caller becomes a member; a customer he could not see so far opens."""
     world, name, key = _invite_key(call, above)
     invite = world.read(name, key)
@@ -419,16 +419,16 @@ def _accepted(call: Call, above: str) -> Reply:
 
 
 @handles("customer-accept-customer-invite")
-def accept_customer_invite(call: Call) -> Reply:
+def accept_customer_invite(call: EmulatedCall) -> Reply:
     return _accepted(call, "customer")
 
 
 @handles("project-accept-project-invite")
-def accept_project_invite(call: Call) -> Reply:
+def accept_project_invite(call: EmulatedCall) -> Reply:
     return _accepted(call, "project")
 
 
-def _by_token(call: Call, above: str) -> Reply:
+def _by_token(call: EmulatedCall, above: str) -> Reply:
     world = world_of(call)
     name = f"{above}_invite"
     for id, token in world.extras("invitation_tokens").items():
@@ -439,10 +439,10 @@ def _by_token(call: Call, above: str) -> Reply:
 
 
 @handles("customer-get-customer-token-invite")
-def customer_invite_by_token(call: Call) -> Reply:
+def customer_invite_by_token(call: EmulatedCall) -> Reply:
     return _by_token(call, "customer")
 
 
 @handles("project-get-project-token-invite")
-def project_invite_by_token(call: Call) -> Reply:
+def project_invite_by_token(call: EmulatedCall) -> Reply:
     return _by_token(call, "project")

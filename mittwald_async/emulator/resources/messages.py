@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..listing import Key
 from ..replies import Fail, ListReply, Reply, ValueReply
 from ..seeded import SeededAccount, kind, spread
@@ -107,12 +107,12 @@ def present(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str, Any]:
 # conversations
 
 
-def _conversation(call: Call) -> Key:
+def _conversation(call: EmulatedCall) -> Key:
     return located(call, "conversation", "conversationId")
 
 
 @handles("conversation-list-conversations")
-def list_conversations(call: Call) -> Reply:
+def list_conversations(call: EmulatedCall) -> Reply:
     names = call.query.get("sort") or ()
     wanted = [names] if isinstance(names, str) else list(names)
     paths = {"lastMessage.createdAt": "lastMessageAt"}
@@ -122,11 +122,11 @@ def list_conversations(call: Call) -> Reply:
 
 
 @handles("conversation-get-conversation")
-def get_conversation(call: Call) -> Reply:
+def get_conversation(call: EmulatedCall) -> Reply:
     return shown(call, "conversation", _conversation(call))
 
 
-def _known_category(call: Call, id: str) -> dict[str, Any]:
+def _known_category(call: EmulatedCall, id: str) -> dict[str, Any]:
     account = world_of(call).seeded
     for number in range(len(_CATEGORIES)):
         category = _category(account, number)
@@ -136,17 +136,17 @@ def _known_category(call: Call, id: str) -> dict[str, Any]:
 
 
 @handles("conversation-list-categories")
-def list_categories(call: Call) -> Reply:
+def list_categories(call: EmulatedCall) -> Reply:
     account = world_of(call).seeded
     return ListReply([_category(account, number) for number in range(len(_CATEGORIES))])
 
 
 @handles("conversation-get-category")
-def get_category(call: Call) -> Reply:
+def get_category(call: EmulatedCall) -> Reply:
     return ValueReply(_known_category(call, call.path["categoryId"]))
 
 
-def _me(call: Call) -> dict[str, Any]:
+def _me(call: EmulatedCall) -> dict[str, Any]:
     world = world_of(call)
     user = world.get("user", call.identity.user_id or world.main_user)
     name = f"{user['person']['firstName']} {user['person']['lastName']}"
@@ -154,7 +154,7 @@ def _me(call: Call) -> dict[str, Any]:
 
 
 @handles("conversation-create-conversation")
-def create_conversation(call: Call) -> Reply:
+def create_conversation(call: EmulatedCall) -> Reply:
     world = world_of(call)
     body: dict[str, Any] = call.body
     id = world.new_id("conversation")
@@ -178,7 +178,7 @@ def create_conversation(call: Call) -> Reply:
 
 
 @handles("conversation-update-conversation")
-def update_conversation(call: Call) -> Reply:
+def update_conversation(call: EmulatedCall) -> Reply:
     changes = given(call.body, "relatedTo", "title")
     if "categoryId" in call.body:
         changes["category"] = _known_category(call, call.body["categoryId"])
@@ -187,23 +187,23 @@ def update_conversation(call: Call) -> Reply:
 
 
 @handles("conversation-set-conversation-status")
-def set_status(call: Call) -> Reply:
+def set_status(call: EmulatedCall) -> Reply:
     value = world_of(call).change("conversation", _conversation(call), status=call.body["status"])
     return ValueReply({"conversationId": value["conversationId"]})
 
 
 @handles("conversation-get-conversation-members")
-def get_members(call: Call) -> Reply:
+def get_members(call: EmulatedCall) -> Reply:
     value = world_of(call).read("conversation", _conversation(call))
     return ValueReply([value["mainUser"] | {"active": True}])
 
 
 @handles("conversation-list-messages-by-conversation")
-def list_messages(call: Call) -> Reply:
+def list_messages(call: EmulatedCall) -> Reply:
     return whole(call, "message", scope_of(call, "conversation", "conversationId"))
 
 
-def _add_message(call: Call, world: World, conversation_id: str, content: str, files: list[str]) -> str:
+def _add_message(call: EmulatedCall, world: World, conversation_id: str, content: str, files: list[str]) -> str:
     value: dict[str, Any] = {
         "conversationId": conversation_id,
         "createdAt": world.now(),
@@ -218,7 +218,7 @@ def _add_message(call: Call, world: World, conversation_id: str, content: str, f
 
 
 @handles("conversation-create-message")
-def create_message(call: Call) -> Reply:
+def create_message(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = _conversation(call)
     if world.read("conversation", key)["status"] == "closed":
@@ -231,7 +231,7 @@ def create_message(call: Call) -> Reply:
 
 
 @handles("conversation-update-message")
-def update_message(call: Call) -> Reply:
+def update_message(call: EmulatedCall) -> Reply:
     world = world_of(call)
     conversation = _conversation(call)
     key = world.key("message", call.path["messageId"])
@@ -246,12 +246,12 @@ def update_message(call: Call) -> Reply:
 # notifications
 
 
-def _severity(call: Call, parameter: str) -> Test | None:
+def _severity(call: EmulatedCall, parameter: str) -> Test | None:
     return equal(call, parameter, "severity")
 
 
 @handles("notifications-list-notifications")
-def list_notifications(call: Call) -> Reply:
+def list_notifications(call: EmulatedCall) -> Reply:
     tests: list[Test | None] = [_severity(call, "severity"), equal(call, "type")]
     if "status" in call.query:
         read = call.query["status"] == "read"
@@ -263,7 +263,7 @@ def list_notifications(call: Call) -> Reply:
 
 
 @handles("notifications-count-unread-notifications")
-def count_unread(call: Call) -> Reply:
+def count_unread(call: EmulatedCall) -> Reply:
     world = world_of(call)
     counts = {"error": 0, "info": 0, "success": 0, "total": 0, "warning": 0}
     for key in world.keys("notification"):
@@ -275,14 +275,14 @@ def count_unread(call: Call) -> Reply:
 
 
 @handles("notifications-read-notification")
-def read_one(call: Call) -> Reply:
+def read_one(call: EmulatedCall) -> Reply:
     key = located(call, "notification", "notificationId")
     world_of(call).change("notification", key, read=call.body["status"] == "read")
     return ValueReply({"status": call.body["status"]})
 
 
 @handles("notifications-read-all-notifications", "notifications-read-all-notifications-deprecated")
-def read_all(call: Call) -> Reply:
+def read_all(call: EmulatedCall) -> Reply:
     world = world_of(call)
     tests: list[Test | None] = [_severity(call, "severities")]
     if "referenceId" in call.query:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ..handlers import Call, serves
+from ..handlers import EmulatedCall, serves
 from ..replies import Fail, Reply, ValueReply
 from ..state import World
 from .base import world_of
@@ -48,7 +48,7 @@ class MetricsRequest(msgspec.Struct):
 
 
 @serves("POST", "/v2/apps/metrics/api/ds/query", open=False)
-def query_metrics(call: Call) -> Reply:
+def query_metrics(call: EmulatedCall) -> Reply:
     """Errors of single queries are inside the 200, as Grafana has them."""
     call.pure = True
     try:
@@ -80,7 +80,7 @@ def _moment(text: str | int, now: float) -> float | None:
     return now - int(found[1] or 0) * _UNITS[found[2] or "s"]
 
 
-def _result(call: Call, query: MetricsQuery, start: float, end: float) -> dict[str, Any]:
+def _result(call: EmulatedCall, query: MetricsQuery, start: float, end: float) -> dict[str, Any]:
     source = query.datasource.get("uid", DATA_SOURCE)
     if source != DATA_SOURCE:
         return _error(404, f"data source {source} not found")
@@ -103,7 +103,7 @@ def _result(call: Call, query: MetricsQuery, start: float, end: float) -> dict[s
     return {"status": 200, "frames": frames}
 
 
-def _visible(call: Call, labels: dict[str, str]) -> bool:
+def _visible(call: EmulatedCall, labels: dict[str, str]) -> bool:
     """Whether every project that the query names is the caller's."""
     world = world_of(call)
     for name, value in labels.items():

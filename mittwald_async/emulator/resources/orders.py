@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..lifecycle import TransitionStep
 from ..listing import Key
 from ..replies import Fail, Reply, ValueReply
@@ -67,7 +67,7 @@ def order(account: SeededAccount, number: int) -> dict[str, Any]:
     }
 
 
-def _orders(call: Call, scope: tuple[str, Key] | None, extra: Any = None) -> Reply:
+def _orders(call: EmulatedCall, scope: tuple[str, Key] | None, extra: Any = None) -> Reply:
     query = call.query
     tests: list[Test | None] = [extra]
     if "includesStatus" in query:
@@ -84,19 +84,19 @@ def _orders(call: Call, scope: tuple[str, Key] | None, extra: Any = None) -> Rep
 
 
 @handles("order-list-orders")
-def list_orders(call: Call) -> Reply:
+def list_orders(call: EmulatedCall) -> Reply:
     if call.identity.kind == "extension":
         raise Fail.forbidden("this token cannot list orders")
     return _orders(call, None)
 
 
 @handles("order-list-customer-orders")
-def list_orders_of_customer(call: Call) -> Reply:
+def list_orders_of_customer(call: EmulatedCall) -> Reply:
     return _orders(call, scope_of(call, "customer", "customerId"))
 
 
 @handles("order-list-project-orders")
-def list_orders_of_project(call: Call) -> Reply:
+def list_orders_of_project(call: EmulatedCall) -> Reply:
     """Orders that were made for a project; seeded ones are kept by customer only."""
     world = world_of(call)
     project = located(call, "project", "projectId")
@@ -107,14 +107,14 @@ def list_orders_of_project(call: Call) -> Reply:
 
 
 @handles("order-get-order")
-def get_order(call: Call) -> Reply:
+def get_order(call: EmulatedCall) -> Reply:
     return shown(call, "order", located(call, "order", "orderId"))
 
 
 class _Wish:
     """What an order's data asks for."""
 
-    def __init__(self, call: Call, kind: str, data: dict[str, Any]) -> None:
+    def __init__(self, call: EmulatedCall, kind: str, data: dict[str, Any]) -> None:
         self.kind = kind
         self.data = data
         self.world = world_of(call)
@@ -152,7 +152,7 @@ def _priced(kind: str, data: dict[str, Any]) -> tuple[str, int]:
     return kind, {"externalCertificate": 5900, "license": 1900, "mailArchive": 500}.get(kind, 2900)
 
 
-def _add_order(call: Call, customer_id: str, kind: str, name: str, cents: int, type: str, **more: Any) -> str:
+def _add_order(call: EmulatedCall, customer_id: str, kind: str, name: str, cents: int, type: str, **more: Any) -> str:
     """A new order with one item."""
     world = world_of(call)
     user = world.get("user", call.identity.user_id or world.main_user)
@@ -187,7 +187,7 @@ def _add_order(call: Call, customer_id: str, kind: str, name: str, cents: int, t
 
 
 @handles("order-create-order")
-def create_order(call: Call) -> Reply:
+def create_order(call: EmulatedCall) -> Reply:
     """New, confirmed, executed; a share is rejected. What was ordered exists as soon as the order is taken, and
     gets ready by itself."""
     world = world_of(call)
@@ -270,7 +270,7 @@ def _add_server(world: World, wish: _Wish) -> str:
 
 
 @handles("order-preview-order")
-def preview_order(call: Call) -> Reply:
+def preview_order(call: EmulatedCall) -> Reply:
     call.pure = True
     kind: str = call.body.get("orderType", "projectHosting")
     data: dict[str, Any] = call.body.get("orderData", {})
@@ -286,7 +286,7 @@ def preview_order(call: Call) -> Reply:
 
 
 @handles("order-preview-tariff-change")
-def preview_change(call: Call) -> Reply:
+def preview_change(call: EmulatedCall) -> Reply:
     call.pure = True
     data: dict[str, Any] = call.body.get("tariffChangeData", {})
     kind: str = call.body.get("tariffChangeType", "server")
@@ -296,7 +296,7 @@ def preview_change(call: Call) -> Reply:
 
 
 @handles("order-create-tariff-change")
-def change_tariff(call: Call) -> Reply:
+def change_tariff(call: EmulatedCall) -> Reply:
     """An order that changes a contract's base item, at its next possible date."""
     world = world_of(call)
     data: dict[str, Any] = call.body.get("tariffChangeData", {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..replies import EmptyReply, Fail, ListReply, Reply, ValueReply
 from ..vocabulary import TLDS, slug
 from .base import given, located, world_of
@@ -24,12 +24,12 @@ _SUGGESTIONS = 5
 
 
 @handles("miscellaneous-list-time-zones")
-def time_zones(call: Call) -> Reply:
+def time_zones(call: EmulatedCall) -> Reply:
     return ListReply(list(_ZONES))
 
 
 @handles("domain-list-tlds")
-def tlds(call: Call) -> Reply:
+def tlds(call: EmulatedCall) -> Reply:
     return ListReply(
         [
             {
@@ -45,7 +45,7 @@ def tlds(call: Call) -> Reply:
 
 
 @handles("domain-suggest")
-def suggest(call: Call) -> Reply:
+def suggest(call: EmulatedCall) -> Reply:
     """Names made of the prompt that no user of the account has."""
     world = world_of(call)
     taken = {world.read("domain", key)["domain"] for key in world.keys("domain")}
@@ -59,7 +59,7 @@ def suggest(call: Call) -> Reply:
 # a user's picture
 
 
-def _own_avatar(call: Call) -> str:
+def _own_avatar(call: EmulatedCall) -> str:
     world = world_of(call)
     own = call.identity.user_id or world.main_user
     if call.path["userId"] not in ("self", own):
@@ -69,7 +69,7 @@ def _own_avatar(call: Call) -> str:
 
 
 @handles("user-request-avatar-upload", "deprecated-user-service-avatar-request-upload")
-def request_avatar(call: Call) -> Reply:
+def request_avatar(call: EmulatedCall) -> Reply:
     world = world_of(call)
     id = _own_avatar(call)
     reference = world.new_id("file")
@@ -80,7 +80,7 @@ def request_avatar(call: Call) -> Reply:
 
 
 @handles("user-remove-avatar", "deprecated-user-service-avatar-remove")
-def remove_avatar(call: Call) -> Reply:
+def remove_avatar(call: EmulatedCall) -> Reply:
     world = world_of(call)
     world.change("user", world.find("user", _own_avatar(call)), ("avatarRef",))
     return EmptyReply()
@@ -89,11 +89,11 @@ def remove_avatar(call: Call) -> Reply:
 # categories of customers
 
 
-def _categories(call: Call) -> dict[str, dict[str, Any]]:
+def _categories(call: EmulatedCall) -> dict[str, dict[str, Any]]:
     return world_of(call).extras("customer_categories")
 
 
-def _category(call: Call) -> dict[str, Any]:
+def _category(call: EmulatedCall) -> dict[str, Any]:
     found = _categories(call).get(call.path["categoryId"])
     if found is None:
         raise Fail.not_found("category", call.path["categoryId"])
@@ -104,30 +104,30 @@ _ANSWERED = ("isPublic", "name", "useAgencyDomainPrices", "useAgencySslPrices")
 
 
 @handles("customer-list-of-customer-categories")
-def list_categories(call: Call) -> Reply:
+def list_categories(call: EmulatedCall) -> Reply:
     return ValueReply({"categories": list(_categories(call).values())})
 
 
 @handles("customer-get-customer-category")
-def get_category(call: Call) -> Reply:
+def get_category(call: EmulatedCall) -> Reply:
     return ValueReply(_category(call))
 
 
 @handles("customer-create-category")
-def create_category(call: Call) -> Reply:
+def create_category(call: EmulatedCall) -> Reply:
     _categories(call)[call.body["id"]] = call.body
     call.wrote(created=(call.body["id"],))
     return ValueReply(given(call.body, *_ANSWERED))
 
 
 @handles("customer-update-category")
-def update_category(call: Call) -> Reply:
+def update_category(call: EmulatedCall) -> Reply:
     value = _category(call) | given(call.body, *_ANSWERED)
     _categories(call)[value["id"]] = value
     return ValueReply(given(value, *_ANSWERED))
 
 
 @handles("customer-delete-category")
-def delete_category(call: Call) -> Reply:
+def delete_category(call: EmulatedCall) -> Reply:
     del _categories(call)[_category(call)["id"]]
     return ValueReply({})

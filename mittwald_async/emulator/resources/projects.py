@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..lifecycle import TransitionStep
 from ..listing import Key
 from ..replies import EmptyReply, Fail, ListReply, Reply, ValueReply
@@ -125,7 +125,7 @@ def project_item(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str, 
     return item
 
 
-def _sorted_projects(call: Call, view: str, scope: tuple[str, Key] | None) -> ListReply:
+def _sorted_projects(call: EmulatedCall, view: str, scope: tuple[str, Key] | None) -> ListReply:
     sort = call.query.get("sort")
     tests = [search(call, "searchTerm", "description", "shortId", "id")]
     if "serverId" in call.query and view == "project_item":
@@ -143,7 +143,7 @@ def _sorted_projects(call: Call, view: str, scope: tuple[str, Key] | None) -> Li
 
 
 @handles("project-list-projects")
-def list_projects(call: Call) -> Reply:
+def list_projects(call: EmulatedCall) -> Reply:
     world = world_of(call)
     if set(call.query) - {"limit", "skip", "page"} == {"serverId"}:
         return world.listing(
@@ -153,27 +153,27 @@ def list_projects(call: Call) -> Reply:
 
 
 @handles("project-list-customer-projects")
-def list_customer_projects(call: Call) -> Reply:
+def list_customer_projects(call: EmulatedCall) -> Reply:
     return _sorted_projects(call, "project_item", scope_of(call, "customer", "customerId"))
 
 
 @handles("project-list-servers")
-def list_servers(call: Call) -> Reply:
+def list_servers(call: EmulatedCall) -> Reply:
     return _sorted_projects(call, "server", asked_scope(call, ("customer", "customerId")))
 
 
 @handles("project-get-project")
-def get_project(call: Call) -> Reply:
+def get_project(call: EmulatedCall) -> Reply:
     return shown(call, "project", located(call, "project", "projectId"))
 
 
 @handles("project-get-server")
-def get_server(call: Call) -> Reply:
+def get_server(call: EmulatedCall) -> Reply:
     return shown(call, "server", located(call, "server", "serverId"))
 
 
 @handles("project-create-project")
-def create_project(call: Call) -> Reply:
+def create_project(call: EmulatedCall) -> Reply:
     world = world_of(call)
     key = located(call, "server", "serverId")
     server = world.read("server", key)
@@ -231,31 +231,31 @@ def add_project(world: World, customer_id: str, description: str, **more: Any) -
 
 
 @handles("project-update-project", "deprecated-project-update-project-description")
-def update_project(call: Call) -> Reply:
+def update_project(call: EmulatedCall) -> Reply:
     return patch(call, "project", "projectId", "description")
 
 
 @handles("project-update-server", "deprecated-project-update-server-description")
-def update_server(call: Call) -> Reply:
+def update_server(call: EmulatedCall) -> Reply:
     return patch(call, "server", "serverId", "description")
 
 
 @handles("project-delete-project")
-def delete_project(call: Call) -> Reply:
+def delete_project(call: EmulatedCall) -> Reply:
     return remove(call, "project", "projectId")
 
 
 @handles("project-request-project-avatar-upload")
-def request_avatar(call: Call) -> Reply:
+def request_avatar(call: EmulatedCall) -> Reply:
     return _avatar(call, "project", "projectId")
 
 
 @handles("project-request-server-avatar-upload")
-def request_server_avatar(call: Call) -> Reply:
+def request_server_avatar(call: EmulatedCall) -> Reply:
     return _avatar(call, "server", "serverId")
 
 
-def _avatar(call: Call, kind: str, parameter: str) -> Reply:
+def _avatar(call: EmulatedCall, kind: str, parameter: str) -> Reply:
     world = world_of(call)
     key = located(call, kind, parameter)
     reference = world.new_id("file")
@@ -266,12 +266,12 @@ def _avatar(call: Call, kind: str, parameter: str) -> Reply:
 
 
 @handles("project-delete-project-avatar")
-def delete_avatar(call: Call) -> Reply:
+def delete_avatar(call: EmulatedCall) -> Reply:
     world_of(call).change("project", located(call, "project", "projectId"), ("imageRefId",))
     return EmptyReply()
 
 
 @handles("project-delete-server-avatar")
-def delete_server_avatar(call: Call) -> Reply:
+def delete_server_avatar(call: EmulatedCall) -> Reply:
     world_of(call).change("server", located(call, "server", "serverId"), ("imageRefId",))
     return EmptyReply()

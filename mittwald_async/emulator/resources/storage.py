@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..listing import Key
 from ..replies import EmptyReply, Reply, ValueReply
 from ..state import World
@@ -89,16 +89,16 @@ def projects_on(world: World, server: Key) -> list[Key]:
 
 
 @handles("storagespace-get-project-statistics")
-def project_statistics(call: Call) -> Reply:
+def project_statistics(call: EmulatedCall) -> Reply:
     return ValueReply(_statistics(world_of(call), "project", located(call, "project", "projectId")))
 
 
 @handles("storagespace-get-server-statistics")
-def server_statistics(call: Call) -> Reply:
+def server_statistics(call: EmulatedCall) -> Reply:
     return ValueReply(_statistics(world_of(call), "server", located(call, "server", "serverId")))
 
 
-def _threshold(call: Call, kind: str, parameter: str) -> Reply:
+def _threshold(call: EmulatedCall, kind: str, parameter: str) -> Reply:
     """`null` takes the threshold away."""
     world = world_of(call)
     id = world.id(kind, located(call, kind, parameter))
@@ -114,7 +114,7 @@ def _threshold(call: Call, kind: str, parameter: str) -> Reply:
     "storagespace-update-project-statistics",
     "deprecated-storagespace-replace-project-notification-threshold",
 )
-def update_project_threshold(call: Call) -> Reply:
+def update_project_threshold(call: EmulatedCall) -> Reply:
     return _threshold(call, "project", "projectId")
 
 
@@ -122,5 +122,5 @@ def update_project_threshold(call: Call) -> Reply:
     "storagespace-update-server-statistics",
     "deprecated-storagespace-replace-server-notification-threshold",
 )
-def update_server_threshold(call: Call) -> Reply:
+def update_server_threshold(call: EmulatedCall) -> Reply:
     return _threshold(call, "server", "serverId")

@@ -6,7 +6,7 @@ import base64
 import hashlib
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..identity import Identity, Token
 from ..listing import Key
 from ..replies import EmptyReply, Fail, ListReply, Reply, ValueReply
@@ -69,16 +69,16 @@ def user_public(world: Objects, key: Key, stored: dict[str, Any]) -> dict[str, A
     return {name: value for name, value in stored.items() if name not in _OTHERS}
 
 
-def _own_key(call: Call) -> Key:
+def _own_key(call: EmulatedCall) -> Key:
     world = world_of(call)
     return world.find("user", call.identity.user_id or world.main_user)
 
 
-def _own_id(call: Call) -> str:
+def _own_id(call: EmulatedCall) -> str:
     return call.identity.user_id or world_of(call).main_user
 
 
-def _self(call: Call) -> Key:
+def _self(call: EmulatedCall) -> Key:
     """The user of the path, who must be the caller."""
     if call.path.get("userId", "self") in ("self", _own_id(call)):
         return _own_key(call)
@@ -87,7 +87,7 @@ def _self(call: Call) -> Key:
 
 
 @handles("user-get-user", "deprecated-user-service-user-get", "deprecated-user-service-user-get-own")
-def get_user(call: Call) -> Reply:
+def get_user(call: EmulatedCall) -> Reply:
     world = world_of(call)
     if call.path.get("userId", "self") in ("self", _own_id(call)):
         return ValueReply(world.show("user", (_own_key(call),))[0])
@@ -95,7 +95,7 @@ def get_user(call: Call) -> Reply:
 
 
 @handles("deprecated-user-get-own-account")
-def get_account(call: Call) -> Reply:
+def get_account(call: EmulatedCall) -> Reply:
     value = world_of(call).read("user", _own_key(call))
     mfa = {"mfaConfirmed": value["mfa"]["active"], "mfaInitialized": value["mfa"]["setup"]}
     return ValueReply({**given(value, "email", "passwordUpdatedAt", "person", "userId"), "mfaDetails": mfa})
@@ -106,20 +106,20 @@ def get_account(call: Call) -> Reply:
     "deprecated-user-update-account",
     "deprecated-user-service-personal-information-update",
 )
-def update_person(call: Call) -> Reply:
+def update_person(call: EmulatedCall) -> Reply:
     world_of(call).change("user", _self(call), person=call.body["person"])
     return EmptyReply()
 
 
 @handles("user-add-phone-number", "deprecated-user-service-phone-number-add")
-def add_phone(call: Call) -> Reply:
+def add_phone(call: EmulatedCall) -> Reply:
     world_of(call).extras("phones")[_own_id(call)] = call.body["phoneNumber"]
     _self(call)
     return EmptyReply()
 
 
 @handles("user-verify-phone-number", "deprecated-user-service-phone-number-verify")
-def verify_phone(call: Call) -> Reply:
+def verify_phone(call: EmulatedCall) -> Reply:
     key = _self(call)
     if world_of(call).extras("phones").get(_own_id(call)) != call.body["phoneNumber"]:
         raise unfit("body.phoneNumber", "is not the number to be verified")
@@ -128,20 +128,20 @@ def verify_phone(call: Call) -> Reply:
 
 
 @handles("user-remove-phone-number", "deprecated-user-service-phone-number-remove")
-def remove_phone(call: Call) -> Reply:
+def remove_phone(call: EmulatedCall) -> Reply:
     world_of(call).change("user", _self(call), ("phoneNumber",))
     return EmptyReply()
 
 
 @handles("user-get-personalized-settings", "deprecated-user-service-personalized-settings-get")
-def get_settings(call: Call) -> Reply:
+def get_settings(call: EmulatedCall) -> Reply:
     _self(call)
     empty = base64.b64encode(b"{}").decode()
     return ValueReply({"settingsString": world_of(call).extras("settings").get(_own_id(call), empty)})
 
 
 @handles("user-update-personalized-settings", "deprecated-user-service-personalized-settings-update")
-def update_settings(call: Call) -> Reply:
+def update_settings(call: EmulatedCall) -> Reply:
     _self(call)
     world_of(call).extras("settings")[_own_id(call)] = call.body["settingsString"]
     return EmptyReply()
@@ -151,29 +151,29 @@ def update_settings(call: Call) -> Reply:
 
 
 @handles("user-get-own-email")
-def get_email(call: Call) -> Reply:
+def get_email(call: EmulatedCall) -> Reply:
     return ValueReply({"email": world_of(call).read("user", _own_key(call))["email"]})
 
 
 @handles("user-change-email", "deprecated-user-change-email")
-def change_email(call: Call) -> Reply:
+def change_email(call: EmulatedCall) -> Reply:
     world_of(call).change("user", _own_key(call), email=call.body["email"])
     return EmptyReply()
 
 
 @handles("user-get-password-updated-at")
-def password_updated_at(call: Call) -> Reply:
+def password_updated_at(call: EmulatedCall) -> Reply:
     return ValueReply({"passwordUpdatedAt": world_of(call).read("user", _own_key(call))["passwordUpdatedAt"]})
 
 
 @handles("user-get-mfa-status")
-def mfa_status(call: Call) -> Reply:
+def mfa_status(call: EmulatedCall) -> Reply:
     mfa = world_of(call).read("user", _own_key(call))["mfa"]
     return ValueReply({"confirmed": mfa["active"], "initialized": mfa["setup"]})
 
 
 @handles("user-init-mfa")
-def init_mfa(call: Call) -> Reply:
+def init_mfa(call: EmulatedCall) -> Reply:
     world = world_of(call)
     if world.read("user", _own_key(call))["mfa"]["active"]:
         raise Fail.refused("a second factor is set up already")
@@ -181,7 +181,7 @@ def init_mfa(call: Call) -> Reply:
     return ValueReply({"barcode": "data:image/png;base64,", "url": "otpauth://totp/emulator?secret=for-tests"})
 
 
-def _check_code(call: Call) -> None:
+def _check_code(call: EmulatedCall) -> None:
     if call.body["multiFactorCode"] != world_of(call).options.mfa_code:
         raise unfit("body.multiFactorCode", "is not the current code")
 
@@ -190,7 +190,7 @@ _RECOVERY = [f"recovery-code-{number:02d}" for number in range(8)]
 
 
 @handles("user-confirm-mfa")
-def confirm_mfa(call: Call) -> Reply:
+def confirm_mfa(call: EmulatedCall) -> Reply:
     world = world_of(call)
     if not world.read("user", _own_key(call))["mfa"]["setup"]:
         raise Fail.refused("no second factor is being set up")
@@ -200,20 +200,20 @@ def confirm_mfa(call: Call) -> Reply:
 
 
 @handles("user-reset-recoverycodes")
-def reset_codes(call: Call) -> Reply:
+def reset_codes(call: EmulatedCall) -> Reply:
     _check_code(call)
     return ValueReply({"recoveryCodesList": _RECOVERY})
 
 
 @handles("user-disable-mfa")
-def disable_mfa(call: Call) -> Reply:
+def disable_mfa(call: EmulatedCall) -> Reply:
     _check_code(call)
     world_of(call).change("user", _own_key(call), mfa={"active": False, "setup": False})
     return EmptyReply()
 
 
 @handles("user-register")
-def register(call: Call) -> Reply:
+def register(call: EmulatedCall) -> Reply:
     world = world_of(call)
     if world.login_of(email=call.body["email"]) is not None:
         raise Fail.conflict("there is a user with this address already")
@@ -239,7 +239,7 @@ def register(call: Call) -> Reply:
 # sessions and API tokens
 
 
-def _session(call: Call, token: Token) -> dict[str, Any]:
+def _session(call: EmulatedCall, token: Token) -> dict[str, Any]:
     return {
         "created": call.clock.iso(token.created),
         "device": {"browser": "emulated", "os": "Linux", "type": "desktop"},
@@ -250,11 +250,11 @@ def _session(call: Call, token: Token) -> dict[str, Any]:
 
 
 @handles("user-list-sessions")
-def list_sessions(call: Call) -> Reply:
+def list_sessions(call: EmulatedCall) -> Reply:
     return ListReply([_session(call, token) for token in call.tokens.of(_own_id(call), "session")])
 
 
-def _own_token(call: Call, parameter: str, kind: str) -> Token:
+def _own_token(call: EmulatedCall, parameter: str, kind: str) -> Token:
     token = call.tokens.get(call.path[parameter])
     if token is None or token.kind != kind or token.identity.user_id != _own_id(call):
         raise Fail.not_found("token", call.path[parameter])
@@ -262,24 +262,24 @@ def _own_token(call: Call, parameter: str, kind: str) -> Token:
 
 
 @handles("user-get-session")
-def get_session(call: Call) -> Reply:
+def get_session(call: EmulatedCall) -> Reply:
     return ValueReply(_session(call, _own_token(call, "tokenId", "session")))
 
 
 @handles("user-terminate-session", "deprecated-user-terminate-session")
-def terminate_session(call: Call) -> Reply:
+def terminate_session(call: EmulatedCall) -> Reply:
     call.tokens.revoke(_own_token(call, "tokenId", "session").id)
     return EmptyReply()
 
 
 @handles("user-terminate-all-sessions", "deprecated-user-terminate-all-sessions")
-def terminate_all(call: Call) -> Reply:
+def terminate_all(call: EmulatedCall) -> Reply:
     for token in call.tokens.of(_own_id(call), "session"):
         call.tokens.revoke(token.id)
     return EmptyReply()
 
 
-def _api_token(call: Call, token: Token) -> dict[str, Any]:
+def _api_token(call: EmulatedCall, token: Token) -> dict[str, Any]:
     value: dict[str, Any] = {
         "apiTokenId": token.id,
         "createdAt": call.clock.iso(token.created),
@@ -292,16 +292,16 @@ def _api_token(call: Call, token: Token) -> dict[str, Any]:
 
 
 @handles("user-list-api-tokens")
-def list_tokens(call: Call) -> Reply:
+def list_tokens(call: EmulatedCall) -> Reply:
     return ListReply([_api_token(call, token) for token in call.tokens.of(_own_id(call), "api")])
 
 
 @handles("user-get-api-token")
-def get_token(call: Call) -> Reply:
+def get_token(call: EmulatedCall) -> Reply:
     return ValueReply(_api_token(call, _own_token(call, "apiTokenId", "api")))
 
 
-def _seconds_left(call: Call) -> float | None:
+def _seconds_left(call: EmulatedCall) -> float | None:
     """Until the `expiresAt` of the body; `None`: for ever."""
     if not call.body.get("expiresAt"):
         return None
@@ -312,7 +312,7 @@ def _seconds_left(call: Call) -> float | None:
 
 
 @handles("user-create-api-token")
-def create_token(call: Call) -> Reply:
+def create_token(call: EmulatedCall) -> Reply:
     roles = call.body["roles"]
     identity = Identity(kind="user", user_id=_own_id(call), read_only="api_write" not in roles)
     token = call.tokens.issue(
@@ -322,7 +322,7 @@ def create_token(call: Call) -> Reply:
 
 
 @handles("user-edit-api-token", "deprecated-user-edit-api-token")
-def edit_token(call: Call) -> Reply:
+def edit_token(call: EmulatedCall) -> Reply:
     token = _own_token(call, "apiTokenId", "api")
     token.description = call.body["description"]
     left = _seconds_left(call)
@@ -332,7 +332,7 @@ def edit_token(call: Call) -> Reply:
 
 
 @handles("user-delete-api-token", "deprecated-user-delete-api-token")
-def delete_token(call: Call) -> Reply:
+def delete_token(call: EmulatedCall) -> Reply:
     call.tokens.revoke(_own_token(call, "apiTokenId", "api").id)
     return EmptyReply()
 
@@ -341,18 +341,18 @@ def delete_token(call: Call) -> Reply:
 
 
 @handles("user-list-ssh-keys")
-def list_keys(call: Call) -> Reply:
+def list_keys(call: EmulatedCall) -> Reply:
     return whole(call, "user_ssh_key", None)
 
 
 @handles("user-get-ssh-key")
-def get_key(call: Call) -> Reply:
+def get_key(call: EmulatedCall) -> Reply:
     world = world_of(call)
     return ValueReply({"sshKey": world.read("user_ssh_key", located(call, "user_ssh_key", "sshKeyId"))})
 
 
 @handles("user-create-ssh-key")
-def create_key(call: Call) -> Reply:
+def create_key(call: EmulatedCall) -> Reply:
     world = world_of(call)
     text: str = call.body["publicKey"]
     if len(text.split()) < 2:
@@ -363,14 +363,14 @@ def create_key(call: Call) -> Reply:
 
 
 @handles("user-edit-ssh-key", "deprecated-user-edit-ssh-key")
-def edit_key(call: Call) -> Reply:
+def edit_key(call: EmulatedCall) -> Reply:
     key = located(call, "user_ssh_key", "sshKeyId")
     world_of(call).change("user_ssh_key", key, **given(call.body, "comment", "expiresAt"))
     return EmptyReply()
 
 
 @handles("user-delete-ssh-key", "deprecated-user-delete-ssh-key")
-def delete_key(call: Call) -> Reply:
+def delete_key(call: EmulatedCall) -> Reply:
     world = world_of(call)
     world.remove("user_ssh_key", located(call, "user_ssh_key", "sshKeyId"))
     return EmptyReply()
@@ -380,7 +380,7 @@ def delete_key(call: Call) -> Reply:
 
 
 @handles("user-create-feedback", "deprecated-user-service-feedback-create")
-def create_feedback(call: Call) -> Reply:
+def create_feedback(call: EmulatedCall) -> Reply:
     world = world_of(call)
     entries: list[Any] = world.extras("feedback").setdefault(_own_id(call), [])
     entry = {"id": world.new_id("user"), "message": "", "origin": "", "vote": 0}
@@ -389,7 +389,7 @@ def create_feedback(call: Call) -> Reply:
 
 
 @handles("user-list-feedback", "deprecated-user-service-feedback-list")
-def list_feedback(call: Call) -> Reply:
+def list_feedback(call: EmulatedCall) -> Reply:
     entries = world_of(call).extras("feedback").get(_own_id(call), [])
     subject = call.query.get("subject")
     return ListReply([entry for entry in entries if subject in (None, entry["subject"])])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..handlers import Call, handles
+from ..handlers import EmulatedCall, handles
 from ..identity import Identity
 from ..listing import Key
 from ..replies import Fail, Reply, ValueReply
@@ -68,7 +68,7 @@ def _key(world: World, purpose: Purpose) -> SigningKey:
 
 
 @handles("extension-get-public-key")
-def get_public_key(call: Call) -> Reply:
+def get_public_key(call: EmulatedCall) -> Reply:
     purpose: Purpose = call.query.get("purpose", "webhook")
     key = _key(world_of(call), purpose)
     if key.serial != call.path["serial"]:
@@ -82,7 +82,7 @@ def get_public_key(call: Call) -> Reply:
 
 
 @handles("extension-generate-session-token")
-def generate_session_token(call: Call) -> Reply:
+def generate_session_token(call: EmulatedCall) -> Reply:
     """What an extension's page in the browser gets: who looks at which instance, for a minute."""
     call.pure = True
     world = world_of(call)
@@ -106,7 +106,7 @@ def generate_session_token(call: Call) -> Reply:
 
 
 @handles("extension-authenticate-with-session-token")
-def exchange_session_token(call: Call) -> Reply:
+def exchange_session_token(call: EmulatedCall) -> Reply:
     """A token of the user's for a session token that is not a minute old."""
     call.pure = True
     world = world_of(call)
@@ -129,7 +129,7 @@ def exchange_session_token(call: Call) -> Reply:
 
 
 @handles("contributor-rotate-secret-for-extension-instance")
-def rotate_secret(call: Call) -> Reply:
+def rotate_secret(call: EmulatedCall) -> Reply:
     """The new secret is valid once the receiver of the webhook has accepted it; at once where none is set."""
     world = world_of(call)
     key = located(call, "extension_instance", "extensionInstanceId")
@@ -154,7 +154,7 @@ _DRY_RUN_KINDS: dict[str, WebhookKind] = {
 
 
 @handles("extension-dry-run-webhook")
-def dry_run(call: Call) -> Reply:
+def dry_run(call: EmulatedCall) -> Reply:
     """Sends the webhook without anything having happened."""
     call.pure = True
     world = world_of(call)

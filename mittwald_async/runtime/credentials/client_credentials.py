@@ -9,7 +9,7 @@ from typing import final
 from ..errors import ConfigurationError
 from .renewal import Renewable
 from .secret import Secret, as_secret, check_text, digest
-from .token_exchange import FORM, Exchange, Grant, Step, grant_in, refusal, sealed_form
+from .token_exchange import FORM, Exchange, Grant, LoginStep, grant_in, refusal, sealed_form
 
 
 @final
@@ -57,7 +57,7 @@ class ClientCredentials(Renewable):
     async def _obtain(self, exchange: Exchange) -> Grant:
         if self._token_url is None:
             raise ConfigurationError("token_url: this API's profile names none; pass token_url=… to ClientCredentials")
-        step = Step("", "POST", self._token_url, "getting a token for the client")
+        step = LoginStep("", "POST", self._token_url, "getting a token for the client")
         scope = {"scope": " ".join(self._scopes)} if self._scopes else {}
         form = sealed_form(
             grant_type="client_credentials", client_id=self._client_id, client_secret=self._client_secret, **scope

@@ -89,7 +89,7 @@ class Grant(msgspec.Struct, frozen=True):
     renew_at: float | None = None
 
 
-class Step(NamedTuple):
+class LoginStep(NamedTuple):
     """One request of a login."""
 
     operation_id: str
@@ -193,7 +193,7 @@ def _masked(text: str, secrets: tuple[Secret, ...]) -> str:
     return text
 
 
-def refusal(step: Step, answer: TokenResponse, *secrets: Secret) -> ApiClientError:
+def refusal(step: LoginStep, answer: TokenResponse, *secrets: Secret) -> ApiClientError:
     """The error for an answer that grants nothing. Only a refusal is an `AuthenticationError`; a busy or broken server
     stays what it is. The body is not kept: servers echo what they were sent."""
     status = answer.status

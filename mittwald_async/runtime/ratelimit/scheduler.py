@@ -28,7 +28,7 @@ QueueKey: TypeAlias = tuple[Policy, str | None]
 """What those who wait in one line have in common: the policy without the patience, and a route that is being refused."""
 
 
-class Waiter(Protocol):
+class WaitingCall(Protocol):
     """A call in the queue, as far as the queue has to know."""
 
     route: str
@@ -84,12 +84,12 @@ class PriorityQueue:
 
     def __init__(self, key: QueueKey) -> None:
         self.key: QueueKey = key
-        self.line: deque[Waiter] = deque()
+        self.line: deque[WaitingCall] = deque()
         self.alive: int = 0
         self.has_deadlines: bool = False
         self.looked_until: float = -inf
 
-    def head(self) -> Waiter | None:
+    def head(self) -> WaitingCall | None:
         """The first who still waits."""
         line = self.line
         while line:
@@ -116,7 +116,7 @@ class Scheduler:
         self.waiting: int = 0
         self._owner = owner
         self._queues: dict[QueueKey, PriorityQueue] = {}
-        self._deadlines: list[tuple[float, int, Waiter]] = []
+        self._deadlines: list[tuple[float, int, WaitingCall]] = []
         self._alarm: Alarm | None = None
 
     def next_turn(self, now: float, policy: Policy, route: str | None = None) -> Turn:
@@ -134,7 +134,7 @@ class Scheduler:
                 return ceiling
         return turn
 
-    def forecast(self, now: float, waiter: Waiter) -> tuple[Reason, float | None]:
+    def forecast(self, now: float, waiter: WaitingCall) -> tuple[Reason, float | None]:
         """Why a call that is in the queue has to wait, and for how many seconds; `None` where nothing can tell."""
         policy, key = waiter.policy, self._key(waiter)
         turn = self.next_turn(now, policy, key[1])
@@ -155,7 +155,7 @@ class Scheduler:
 
     # -- the queue ------------------------------------------------------------------------------------------------------
 
-    def enter(self, waiter: Waiter) -> None:
+    def enter(self, waiter: WaitingCall) -> None:
         """Wait at the end of the line of its terms."""
         key = self._key(waiter)
         queue = self._queues.get(key)
@@ -169,7 +169,7 @@ class Scheduler:
         if waiter.deadline != inf:
             self.has_deadline(waiter)
 
-    def leave(self, waiter: Waiter) -> None:
+    def leave(self, waiter: WaitingCall) -> None:
         """It waits no longer: cancelled, or too late."""
         queue = waiter.queue
         if queue is None or self._queues.get(queue.key) is not queue:
@@ -181,7 +181,7 @@ class Scheduler:
         if not self.waiting:
             self._rest()
 
-    def everybody(self) -> list[Waiter]:
+    def everybody(self) -> list[WaitingCall]:
         """Take all who wait out of the queue, in the order of their coming, to be entered elsewhere."""
         waiters = sorted((w for queue in self._queues.values() for w in queue.line if w.waits), key=lambda w: w.order)
         self._queues.clear()
@@ -189,7 +189,7 @@ class Scheduler:
         self._rest()
         return waiters
 
-    def has_deadline(self, waiter: Waiter) -> None:
+    def has_deadline(self, waiter: WaitingCall) -> None:
         """This one is failed when its deadline comes, or as soon as that is known to be too early."""
         if waiter.queue is not None:
             waiter.queue.has_deadlines = True
@@ -216,9 +216,9 @@ class Scheduler:
             waiter.go(now, turn.gap)
         self._rest()
 
-    def _next(self, now: float) -> tuple[Waiter | None, Turn | None, float]:
+    def _next(self, now: float) -> tuple[WaitingCall | None, Turn | None, float]:
         """The one whose turn it is, else the instant to look again."""
-        best: Waiter | None = None
+        best: WaitingCall | None = None
         chosen: Turn | None = None
         rank = (0, 0)
         wake = inf
@@ -261,10 +261,10 @@ class Scheduler:
             heappop(deadlines)
         return deadlines[0][0] if deadlines else inf
 
-    def _is_here(self, waiter: Waiter) -> bool:
+    def _is_here(self, waiter: WaitingCall) -> bool:
         return waiter.waits and waiter.queue is not None and self._queues.get(waiter.queue.key) is waiter.queue
 
-    def _key(self, waiter: Waiter) -> QueueKey:
+    def _key(self, waiter: WaitingCall) -> QueueKey:
         return waiter.terms, waiter.route if waiter.route in self._owner.refused_routes else None
 
     def _wake_at(self, at: float) -> None:

@@ -38,7 +38,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
-class Step(NamedTuple):
+class UnionCheck(NamedTuple):
     """One line of a plan, ready to use."""
 
     check: Check
@@ -119,10 +119,10 @@ def _evidence(test: Test) -> str:
     return {"const": "const", "keys": "keys" if test[1:] != ((),) else "", "some": "keys"}.get(test[0], "")
 
 
-_steps: dict[type[UnionStandIn], tuple[Step, ...]] = {}
+_steps: dict[type[UnionStandIn], tuple[UnionCheck, ...]] = {}
 
 
-def steps_of(stand_in: type[UnionStandIn]) -> tuple[Step, ...]:
+def steps_of(stand_in: type[UnionStandIn]) -> tuple[UnionCheck, ...]:
     """The plan of a stand-in with tests compiled and variants resolved."""
     found = _steps.get(stand_in)
     if found is None:
@@ -132,7 +132,7 @@ def steps_of(stand_in: type[UnionStandIn]) -> tuple[Step, ...]:
             (number, variant) for number, (variant, evidence, _) in enumerate(told_apart) if evidence != "const"
         ]
         _steps[stand_in] = found = tuple(
-            Step(compile_test(test), variant, evidence, _rivals(number, variant, undecided))
+            UnionCheck(compile_test(test), variant, evidence, _rivals(number, variant, undecided))
             for number, (variant, evidence, test) in enumerate(told_apart)
         )
     return found

@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from .. import events
 from ..errors import NotSentError, TransportError
+from ..middleware import RawResponse
 from ..options import Options
 from ..ratelimit import Policy, Slot
-from . import events
 from .call import Call, Shared
 from .changes import server_time
 from .follow_up import FollowUp
 from .guarded_attempt import GuardedAttempt
 from .header_builder import HeaderBuilder
-from .middleware import RawResponse
 from .own_writes import OwnWrites
 from .session import MACHINERY, Session, WireRequest
 from .time_limits import TimeLimits

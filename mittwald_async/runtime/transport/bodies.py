@@ -9,10 +9,10 @@ from typing import Any, cast
 import aiohttp
 
 from ..errors import ResponseTooLargeError, TransportError
+from ..middleware import RawResponse
 from ..operation import Response
 from .decompression import BodyTooLargeError, CorruptBodyError, Decompressor, codings
 from .failures import classify
-from .middleware import RawResponse
 
 ERROR_BODY_LIMIT = 1 << 20
 """Bytes of an error's body that are read; the rest is left on the wire and the connection is closed."""

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from yarl import URL
 
+from .. import events
+from ..attempt import Attempt
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import ClientStateError
 from ..lists import ListContext
-from ..operation import Attempt
-from . import events
 from .changes import ChangeLog
 from .compiled_operation import CompiledOperation
 from .consistency import EventLog

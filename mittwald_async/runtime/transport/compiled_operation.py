@@ -12,10 +12,10 @@ from .. import codec
 from ..codec.tolerant import report
 from ..errors import InvalidArgumentError, ResponseDecodeError
 from ..members import unwrapped
+from ..middleware import RawResponse
 from ..operation import Operation, Parameter, Result
 from ..structs import UNSET
 from .encoding import JSON, PLACEHOLDER, PLAIN_SEGMENT, PLAIN_VALUE, cookie_key, encoded, segment, styled_segment
-from .middleware import RawResponse
 from .responses import is_secret, packed
 
 _JSON_TYPES = frozenset((JSON, "application/json; charset=utf-8", "application/json;charset=utf-8"))

@@ -7,9 +7,9 @@ deleted is missing, what was to be made exists.
 from __future__ import annotations
 
 from ..errors import CallTimeoutError, MaybeSentError, NotSentError, StatusError, TransportError
+from ..middleware import RawResponse
 from .call import Call
 from .encoding import SAFE
-from .middleware import RawResponse
 from .retry import maybe_carried_out
 
 _MISSING = frozenset((404, 410))

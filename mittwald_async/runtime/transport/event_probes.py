@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from .call import Call
+
+class Asking(Protocol):
+    """What has to be known of a call."""
+
+    event: str | None
+    """The event it waits for."""
+    probing: str | None
+    """The event it asks for again on behalf of others."""
 
 
 class EventProbes:
@@ -20,7 +26,7 @@ class EventProbes:
     def __bool__(self) -> bool:
         return bool(self._ends)
 
-    def begin(self, call: Call) -> bool:
+    def begin(self, call: Asking) -> bool:
         """Whether this call is the one that asks again for its event."""
         event = call.event
         if event is None or event == call.probing:
@@ -32,14 +38,14 @@ class EventProbes:
         call.probing = event
         return True
 
-    def end(self, call: Call, *, reached: bool) -> None:
+    def end(self, call: Asking, *, reached: bool) -> None:
         """The call asks no more: the event was reached, or one of the others has to ask."""
         event, call.probing = call.probing, None
         end = None if event is None else self._ends.pop(event, None)
         if end is not None and not end.done():
             end.set_result(reached)
 
-    async def wait(self, call: Call) -> None:
+    async def wait(self, call: Asking) -> None:
         """Wait while another call asks for the event, until it was reached or it is this call's turn to ask."""
         while call.event is not None and (end := self._ends.get(call.event)) is not None:
             await asyncio.wait((end,))

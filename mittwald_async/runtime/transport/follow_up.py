@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import events
 from ..credentials import Exchange
 from ..errors import (
     ApiClientError,
@@ -12,12 +13,11 @@ from ..errors import (
     StatusError,
     TransportError,
 )
+from ..middleware import RawResponse
 from ..options import Options
-from . import events
 from .bodies import StreamedResponse
 from .call import Call, Shared
 from .earlier_attempts import done_before, in_light_of_earlier, mark_maybe_done, note_maybe_done
-from .middleware import RawResponse
 from .redirects import follow
 from .responses import sealed_response, status_error
 from .retry_decision import UNREACHED, Retry, after_error, after_status

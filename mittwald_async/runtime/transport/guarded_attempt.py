@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from ..errors import CallTimeoutError, ClientStateError, InvalidArgumentError, MaybeSentError, TransportError
+from ..middleware import RawResponse, Request, around
 from ..options import Options
 from .bodies import StreamedResponse
 from .call import Call, Shared
 from .encoding import JSON, Content, check_method, usable
 from .header_builder import HeaderBuilder
-from .middleware import RawResponse, Request, around
 from .retry import maybe_carried_out
 from .session import Answered, Session, WireRequest
 from .time_limits import TimeLimits

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..errors import ConfigurationError
+from ..middleware import RawResponse
 from ..options import Options
 from .call import Call, Shared
-from .middleware import RawResponse
 from .responses import event_id
 
 

@@ -13,17 +13,18 @@ from typing import Any, TypeVar, cast
 from msgspec import UNSET
 from yarl import URL
 
+from ..attempt import Attempt
 from ..clock import Clock
 from ..codec.tolerant import report
 from ..errors import ClientStateError, InvalidArgumentError, ResponseDecodeError, without_frames
 from ..lists import ListContext
-from ..operation import Attempt, Operation, Response
+from ..middleware import RawResponse
+from ..operation import Operation, Response
 from ..options import Options
 from .attempts import AttemptLoop
 from .bodies import StreamedResponse
 from .call import Call, Shared
 from .compiled_operation import check_unpacked, compiled, decoded
-from .middleware import RawResponse
 from .request_builder import RequestBuilder
 from .responses import event_id, packed
 from .token_requests import TokenRequests

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from ..middleware import RawResponse
 from ..urls import NOT_IN_URLS, http_url
 from .call import Call, Shared
 from .encoding import SAFE
-from .middleware import RawResponse
 
 MAX_REDIRECTS = 5
 """Redirects that one call follows."""

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from ..errors import ConsistencyError, RateLimitError, StatusError, TransportError
 from ..headers import retry_after
+from ..middleware import RawResponse
 from ..options import Options
 from ..profile import EventIds
 from . import retry
 from .call import Call, Shared
-from .middleware import RawResponse
 
 UNREACHED_PAUSE, UNREACHED_CAP = 0.5, 5.0
 """Seconds from one question for an event to the next, at first and at most; it doubles in between. The time that the server

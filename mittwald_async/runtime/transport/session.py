@@ -28,6 +28,7 @@ from ..errors import (
     ResponseDecodeError,
     TransportError,
 )
+from ..middleware import RawResponse
 from ..operation import RateLimit
 from ..options import Pool
 from .bodies import BROKEN, StreamedResponse, arrived, beginning, whole
@@ -35,7 +36,6 @@ from .connections import Connections, Places, unusable
 from .deadlines import COARSE, Deadline, Deadlines
 from .encoding import SAFE, Content
 from .failures import LATE, classify
-from .middleware import RawResponse
 from .proxies import Proxies
 
 MACHINERY = f"python/{platform.python_version()} aiohttp/{aiohttp.__version__}"

@@ -9,12 +9,12 @@ from yarl import URL
 from ..credentials import Secret, TokenResponse
 from ..errors import InvalidArgumentError, NotSentError, TransportError
 from ..headers import retry_after
+from ..middleware import RawResponse
 from ..urls import http_url, is_exposed, is_whole_url
 from .bodies import ERROR_BODY_LIMIT
 from .call import Shared
 from .encoding import JSON, Content
 from .header_builder import HeaderBuilder
-from .middleware import RawResponse
 from .retry import jitter
 from .session import WireRequest
 from .time_limits import TimeLimits

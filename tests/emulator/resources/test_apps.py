@@ -8,7 +8,7 @@ import pytest
 
 from mittwald_async.emulator.resources.apps import in_range, internal
 
-from .worlds import Story
+from ...support.emulator_state import Story
 
 
 def version_of(story: Story, app: str, index: int = -1) -> dict[str, Any]:

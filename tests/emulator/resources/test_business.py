@@ -11,7 +11,7 @@ from mittwald_async.emulator import Transitions
 from mittwald_async.emulator.dump import dumped, restored
 from mittwald_async.emulator.lifecycle import TransitionStep
 
-from .worlds import Story, world
+from ...support.emulator_state import Story, world
 
 
 async def order(story: Story, kind: str, data: dict[str, Any]) -> str:

@@ -9,8 +9,8 @@ import pytest
 
 from mittwald_async.emulator import Emulator
 
-from ..talk import CALM
-from .worlds import Story
+from ...support.emulator_requests import CALM
+from ...support.emulator_state import Story
 
 REDIS = {"image": "redis:7", "ports": ["6379/tcp"], "volumes": ["data:/data"], "envs": {"A": "1"}}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .worlds import Story
+from ...support.emulator_state import Story
 
 LEVELS = pytest.mark.parametrize(("above", "path"), [("customer", "customers"), ("project", "projects")])
 

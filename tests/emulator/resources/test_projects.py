@@ -6,7 +6,7 @@ import pytest
 
 from mittwald_async.emulator import Transitions
 
-from .worlds import Story
+from ...support.emulator_state import Story
 
 
 async def test_a_project_gets_ready_and_shows_up_everywhere() -> None:

@@ -18,7 +18,7 @@ from mittwald_async.emulator.seeded import KIND_OF_PARAMETER, KINDS, SeededAccou
 from mittwald_async.emulator.views import VIEWS
 from mittwald_async.emulator.vocabulary import company, slug
 
-from .worlds import world
+from ...support.emulator_state import world
 
 REFERENCES = {
     "aiHostingId": None,

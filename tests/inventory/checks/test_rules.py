@@ -13,7 +13,7 @@ from mittwald_async.inventory.checks.rules.certificate_host_uncovered import cov
 from mittwald_async.inventory.checks.rules.container_image_unpinned import is_pinned
 from mittwald_async.inventory.checks.rules.storage_nearly_full import in_bytes
 
-from .inventory_file import InventoryFile, Rows
+from ...support.inventory_file import InventoryFile, Rows
 
 PROJECT = {"id": "p1", "shortId": "p-one", "description": "Shop", "customerId": "c1", "enabled": True}
 OLD_PROJECT = {**PROJECT, "createdAt": "2024-01-01T00:00:00Z", "serverId": "s1"}

@@ -14,7 +14,7 @@ from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory.checks import Finding, all_checks, checks_named, mutes_from, run_checks
 from mittwald_async.inventory.checks.formats import FORMATS, as_markdown
 
-from .inventory_file import InventoryFile
+from ...support.inventory_file import InventoryFile
 
 YESTERDAY = "2026-11-26T03:00:00+00:00"
 IDS = [check.id for check in all_checks()]

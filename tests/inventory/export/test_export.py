@@ -18,7 +18,8 @@ import pytest
 from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory import Store
 from mittwald_async.inventory.export import tables_of, write_tables
-from tests.inventory.checks.inventory_file import InventoryFile
+
+from ...support.inventory_file import InventoryFile
 
 CUSTOMER = {"customerId": "c1", "name": "=cmd|' /C calc'!A0"}
 PROJECT = {

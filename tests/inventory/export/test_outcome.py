@@ -18,7 +18,8 @@ from mittwald_async.cli.notify import Outlet
 from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory import Summary
 from mittwald_async.inventory.metrics import metrics_text
-from tests.inventory.checks.inventory_file import InventoryFile
+
+from ...support.inventory_file import InventoryFile
 
 SUMMARY = Summary(
     account='agency "north"\\1\n',

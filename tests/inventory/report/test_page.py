@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from mittwald_async.inventory.report import write_report
-from tests.inventory.checks.inventory_file import InventoryFile
 
+from ...support.inventory_file import InventoryFile
 from .browser import DESK, PHONE, Page, browser, in_browser, opened
 
 pytest.importorskip("altair", reason="needs the extra `report`")

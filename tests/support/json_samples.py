@@ -20,7 +20,7 @@ from mittwald_async.runtime.schema.typing_utils import bare, is_union, members
 from mittwald_async.runtime.schema.unions import steps_of
 from mittwald_async.runtime.structs import UnionStandIn, UnsetType
 
-from . import made_up
+from . import sample_models as made_up
 
 Choose = Callable[[int], int]
 

@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from .. import logs
-from ..operation import RateLimit
+from . import logs
+from .operation import RateLimit
 
 logger: logging.Logger = logs.logger("calls")
 

@@ -1,4 +1,4 @@
-"""A job that its test kills: `python -m tests.bulk.worker URL JOURNAL CREATES`.
+"""A job that its test kills: `python -m tests.support.bulk_process URL JOURNAL CREATES`.
 
 Describes every project anew and creates mail addresses in the first of them; prints how it ended.
 """

@@ -11,7 +11,7 @@ from mittwald_async.emulator.handlers import HANDLERS
 from mittwald_async.emulator.routes import PLACEHOLDER, Route
 from mittwald_async.emulator.shapes import Shape
 
-from .talk import Talk
+from .emulator_requests import Talk
 
 
 def text(value: Any) -> str:

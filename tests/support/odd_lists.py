@@ -12,7 +12,7 @@ from mittwald_async.errors import BadRequestError, Issue, PagingError, ServerErr
 from mittwald_async.runtime.operation import Operation, Paging, Response
 from mittwald_async.runtime.paging import Pages
 
-from .server import ListServer, Thing, listing
+from .list_server import ListServer, Thing, listing
 
 KINDS: Mapping[str, Paging] = {
     "skip": Paging(limit=True, skip=True, page=True, totals=True),

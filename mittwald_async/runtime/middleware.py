@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from ..operation import RateLimit
+from .operation import RateLimit
 
 
 class RawResponse(msgspec.Struct, eq=False, weakref=True):

@@ -1,4 +1,4 @@
-"""Somebody who may not write, for tests: `python -m tests.inventory.unprivileged FOLDER` prints what each sink says there."""
+"""Somebody who may not write, for tests: `python -m tests.support.unprivileged_process FOLDER` prints what each sink says there."""
 
 from __future__ import annotations
 

@@ -6,11 +6,11 @@ from datetime import date
 from typing import Any
 
 from mittwald_async.emulator.clock import EmulatorClock, midnight
-from mittwald_async.emulator.options import Options, Transitions
+from mittwald_async.emulator.options import EmulatorOptions, Transitions
 from mittwald_async.emulator.resources import load_all
 from mittwald_async.emulator.state import World
 
-from ..talk import Heard, Talk
+from .emulator_requests import Heard, Talk
 
 load_all()
 DAY = date(2026, 1, 1)
@@ -22,7 +22,7 @@ LENGTH = 10.0
 def world(**options: Any) -> World:
     """A world on a clock that stands still."""
     sizes: dict[str, Any] = {"seed": 7, "customers": 6, "projects": 60, "on": DAY, **options}
-    return World(Options(**sizes), EmulatorClock(virtual=True, start=midnight(DAY)))
+    return World(EmulatorOptions(**sizes), EmulatorClock(virtual=True, start=midnight(DAY)))
 
 
 class Story(Talk):

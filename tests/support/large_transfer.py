@@ -1,6 +1,6 @@
 """A large file down and up again over the loopback, server and client in one process: time, and memory above idle.
 
-python -m tests.files.heavy 5000000000 /some/folder
+python -m tests.support.large_transfer 5000000000 /some/folder
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mittwald_async import Mittwald
 
-from .web import Web, checksum
+from .file_server import Web, checksum
 
 _SMALL = 1_000_000
 

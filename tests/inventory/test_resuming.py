@@ -1,0 +1,146 @@
+"""What a sweep leaves for the next one: its requests, its checkpoints, and what it was asked for."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from mittwald_async.inventory import Bounds, Known, Store, SweepJob, Target, chosen, sink_for, sweep_to, target
+from mittwald_async.inventory.store import SweepProgress
+
+from ..support.sample_rows import FAILED, PROJECTS
+from .test_run import account, run
+
+TABLES = chosen(["project", "domain"])
+ALL = Target()
+DONE = SweepProgress("project", "project-list-projects", None, 3, True)
+HALF = SweepProgress("domain", "domain-list-domains", None, 40, False)
+
+
+def begin(store: Store) -> None:
+    store.begin(TABLES, ["project", "domain"], ALL, Known(), "https://api.example", "me")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "inventory.sqlite"
+
+
+def test_requests_add_up_over_interruptions(path: Path) -> None:
+    with Store(path) as store:
+        begin(store)
+        store.write(PROJECTS, [DONE], requests=7)
+        assert store.sweeps()[0].requests == 7
+    with Store(path) as store:
+        unfinished = store.unfinished("me")
+        assert unfinished is not None
+        assert unfinished.state == "running"
+        store.reopen(unfinished, TABLES)
+        store.write([], [], requests=3)
+        assert store.sweeps()[0].requests == 10
+        store.finish("incomplete", 4)
+        assert store.sweeps()[0].requests == 11
+
+
+def test_checkpoints_stay_for_an_unfinished_sweep_and_go_with_the_next_one(path: Path) -> None:
+    def kept(table: str) -> int:
+        with closing(sqlite3.connect(path)) as db:
+            (count,) = db.execute(f"SELECT count(*) FROM {table} WHERE sweep = 1").fetchone()
+        return int(count)
+
+    with Store(path) as store:
+        begin(store)
+        store.write(PROJECTS, [DONE, HALF], [FAILED])
+        store.finish("incomplete", 1)
+        assert sorted(one.resource for one in store.progress()) == ["domain", "project"]
+        begin(store)
+        assert kept("lists") == 2, "they tell which lists of the first one were not read to their end"
+        assert list(store.progress()) == []
+        assert [one.state for one in store.sweeps()] == ["incomplete", "running"]
+        assert store.unfinished("me") == store.sweeps()[-1]
+
+
+def test_a_sweep_that_is_done_needs_no_checkpoints(path: Path) -> None:
+    with Store(path) as store:
+        begin(store)
+        store.write(PROJECTS, [DONE])
+        store.finish("done", 1)
+        assert store.unfinished("me") is None
+        assert list(store.progress()) == []
+
+
+def test_a_sweep_that_was_never_finished_is_incomplete_once_another_begins(path: Path) -> None:
+    with Store(path) as store:
+        begin(store)
+        begin(store)
+        assert [one.state for one in store.sweeps()] == ["incomplete", "running"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of files are told the POSIX way")
+def test_the_file_is_for_its_owner_only(path: Path) -> None:
+    before = os.umask(0)
+    try:
+        Store(path).close()
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_is_only_read_is_not_changed(path: Path) -> None:
+    with Store(path) as store:
+        begin(store)
+        store.write(PROJECTS, [DONE])
+        store.finish("done", 1)
+    before = path.read_bytes()
+    with Store(path, writable=False) as store:
+        assert [one.state for one in store.sweeps()] == ["done"]
+        with pytest.raises(Exception, match="readonly"):
+            begin(store)
+    assert path.read_bytes() == before
+
+
+async def test_the_plan_of_a_resumed_sweep_is_that_of_the_interrupted_one(path: Path) -> None:
+    async with account(seed=2, customers=2, projects=4) as (_, mw):
+        first = await run(path, mw, resources=["mysql_user"], bounds=Bounds(max_requests=3))
+        assert first.resumable
+        job = SweepJob(sink_for(path), chosen(["domain"]), target(), resume=True)
+        try:
+            assert [step.resource for step in job.plan.steps if step.delivered] == ["mysql_user"]
+            summary = await job.run(mw)
+        finally:
+            job.close()
+        assert job.resumed
+        assert list(summary.rows) == ["mysql_user"]
+        assert 0 <= summary.seconds < 60
+    with Store(path, writable=False) as store:
+        (one,) = store.sweeps()
+        assert one.requests == first.requests + summary.requests
+
+
+async def test_a_sweep_that_is_not_resumed_begins_anew(path: Path) -> None:
+    async with account(seed=2, customers=2, projects=4) as (_, mw):
+        assert (await run(path, mw, bounds=Bounds(max_requests=3))).resumable
+        summary = await run(path, mw, resources=["domain"])
+        assert list(summary.rows) == ["domain"]
+    with Store(path, writable=False) as store:
+        assert [one.state for one in store.sweeps()] == ["incomplete", "done"]
+
+
+async def test_nothing_left_to_do_is_a_summary_without_time_and_without_more_to_resume(path: Path) -> None:
+    async with account(seed=2, customers=2, projects=3) as (_, mw):
+        whole = await run(path, mw)
+        again = await run(path, mw, resume=True)
+    assert (again.state, again.seconds, again.resumable, again.requests) == ("done", 0.0, False, 0)
+    assert (again.sweep, again.account) == (whole.sweep, whole.account)
+
+
+async def test_a_night_that_broke_off_goes_on_only_with_the_same_wishes(path: Path) -> None:
+    async with account(seed=2, customers=2, projects=4) as (_, mw):
+        for wanted, sweeps in ((["domain"], 1), (["domain", "mysql_user"], 2)):
+            await sweep_to(mw, path, resources=wanted, bounds=Bounds(max_requests=1), resume=None)
+            with Store(path, writable=False) as store:
+                assert len(store.sweeps()) == sweeps
