@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .runtime.credentials import Credentials
     from .runtime.files import TextLines
     from .runtime.options import OptionValues, Pool
+    from .runtime.transport.session import Session
     from .waiting import Waiters
     from .webhooks import Verifier
 
@@ -41,7 +42,7 @@ class Mittwald(Groups, Client):
         self,
         credentials: Credentials | None,
         base_url: str | None,
-        session: aiohttp.ClientSession | None,
+        session: aiohttp.ClientSession | Session | None,
         pool: Pool | None,
         clock: Clock,
         allow_http: bool,
