@@ -152,10 +152,10 @@ def test_quiet_says_nothing_where_all_is_well(command: Command, server: str, tmp
     for further in ((), ("--resume-or-new",)):
         assert command("sweep", "-r", "project", "-r", "domain", "--quiet", *further) == (0, "", "")
     assert (tmp_path / "inventory.sqlite").exists()
-    with faults(server, {"operation": "domain-list-domains", "status": 403}):
-        code, _, err = command("sweep", "-r", "project", "-r", "domain", "--quiet")
+    with faults(server, {"operation": "backup-list-project-backups", "status": 403}):
+        code, _, err = command("sweep", "-r", "project", "-r", "backup", "--quiet")
     assert code == 3
-    assert "failed: domain" in err
+    assert "failed: backup: 12 lists" in err
 
 
 def test_rows_go_to_standard_output(command: Command, tmp_path: Path) -> None:
