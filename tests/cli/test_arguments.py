@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mittwald_async.cli.arguments import read_arguments
@@ -256,6 +256,7 @@ JSON = st.recursive(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
 @given(JSON)
 def test_yaml_is_read_back_as_it_was(value: Any) -> None:
     yaml = pytest.importorskip("ruamel.yaml")
