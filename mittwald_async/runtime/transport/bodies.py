@@ -36,13 +36,8 @@ async def whole(response: aiohttp.ClientResponse, largest: int | None) -> bytes:
     """
     content = response.content
     applied = codings(response.headers)
-    if content.is_eof():
-        # Mostly the body came with the head: then there is nothing to wait for.
-        body = content.read_nowait()
-        if not applied and (largest is None or len(body) <= largest):
-            return body
-    else:
-        body = None
+    body = content.read_nowait() if content.is_eof() else None
+    if body is None:
         announced = response.headers.get("Content-Length", "")
         if largest is not None and announced.isdecimal() and len(announced) < 20 and int(announced) > largest:
             raise ResponseTooLargeError(largest)

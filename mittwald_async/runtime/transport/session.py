@@ -26,6 +26,7 @@ from ..errors import (
     MaybeSentError,
     NotSentError,
     ResponseDecodeError,
+    ResponseTooLargeError,
     TransportError,
 )
 from ..middleware import RawResponse
@@ -207,9 +208,9 @@ class Session:
             ResponseTooLargeError: the body is larger than `largest`.
             ClientStateError: the session was closed meanwhile.
         """
-        content, places = request.content, self._places
+        upload, places = request.content, self._places
         response: aiohttp.ClientResponse | None = None
-        watched, timeout = self._watch_over(limits, content)
+        watched, timeout = self._watch_over(limits, upload)
         placed = places is None or places.take_now()
         try:
             if not placed and places is not None:
@@ -232,7 +233,15 @@ class Session:
             elif status == 206 and "Range" not in request.headers:
                 raise ResponseDecodeError(_A_PART, operation_id=None, json_path="$", body=b"")
             else:
-                received = RawResponse(status, response.headers, await whole(response, largest))
+                # Mostly a plain body came with its head: there is nothing to wait for and nothing to undo.
+                content = response.content
+                if content.is_eof() and "Content-Encoding" not in response.headers:
+                    body = content.read_nowait()
+                    if largest is not None and len(body) > largest:
+                        raise ResponseTooLargeError(largest)
+                else:
+                    body = await whole(response, largest)
+                received = RawResponse(status, response.headers, body)
             received.rate_limit = budget
             return received
         except ApiClientError:
@@ -263,8 +272,8 @@ class Session:
         _drop(response)
         if unsent is not None and watched.never_sent:
             unsent()
-        if content is not None and content.failure is not None:
-            raise content.failure
+        if upload is not None and upload.failure is not None:
+            raise upload.failure
         raise problem
 
     @staticmethod
