@@ -161,7 +161,7 @@ class TestQueries:
         }
         assert series[:0].to_arrow().num_rows == 0
         monkeypatch.setitem(sys.modules, "pyarrow", None)
-        with pytest.raises(ConfigurationError, match=r"mittwald-async\[parquet\]"):
+        with pytest.raises(ConfigurationError, match=r"\[parquet\]"):
             series.to_arrow()
 
 

@@ -85,7 +85,7 @@ def test_what_is_no_row() -> None:
 def test_without_the_library_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setitem(sys.modules, "polars", None)
-    with pytest.raises(ConfigurationError, match=r"mittwald-async\[parquet\]"):
+    with pytest.raises(ConfigurationError, match=r"\[parquet\]"):
         to_arrow([])
     with pytest.raises(ConfigurationError, match="pip install polars"):
         to_polars([])

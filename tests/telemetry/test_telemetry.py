@@ -133,5 +133,5 @@ def test_secrets_are_masked_methods_are_few_and_odd_orders_do_no_harm() -> None:
 
 def test_without_opentelemetry_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
-    with pytest.raises(ConfigurationError, match=r"mittwald-async\[telemetry\]"):
+    with pytest.raises(ConfigurationError, match=r"\[telemetry\]"):
         Telemetry()

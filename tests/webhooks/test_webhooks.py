@@ -197,7 +197,7 @@ class TestKeys:
             "cryptography.hazmat.primitives.asymmetric.ed25519",
             None,
         )
-        with pytest.raises(ConfigurationError, match=r"mittwald-async\[webhooks\]"):
+        with pytest.raises(ConfigurationError, match=r"\[webhooks\]"):
             await Verifier(sender.groups).verify(headers, body)
 
 
