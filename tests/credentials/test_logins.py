@@ -137,7 +137,8 @@ async def test_the_issues_of_a_refusal_are_kept(desk: Desk) -> None:
     desk.say(SIGN_IN, (400, {"type": "ValidationError", "validationErrors": issues}))
     with pytest.raises(AuthenticationError, match="no address") as caught:
         await login(desk).token(desk)
-    assert [(issue.path, issue.type) for issue in caught.value.issues] == [("email", "format")]
+    found = [(issue.path, issue.type, issue.message) for issue in caught.value.issues]
+    assert found == [("email", "format", "no address"), ("", "", "nonsense")]
 
 
 @pytest.mark.parametrize(
