@@ -98,7 +98,7 @@ async def test_tokens_are_nowhere_but_on_the_workers(tmp_path: Path, monkeypatch
 async def test_a_worker_is_killed_and_the_scheduler_restarted_and_everything_is_there_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with accounts(monkeypatch, *[3] * 6, faults=[SLOW]) as (api, found):
+    with accounts(monkeypatch, *[3] * 10, faults=[SLOW]) as (api, found):
         with Cluster(tmp_path / "cluster", 2, threads=1) as cluster:
 
             def restart() -> None:
