@@ -11,6 +11,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
+from .._install import install_hint
 from ..errors import ConfigurationError, MittwaldError
 from .task import AccountTask
 from .worker import TaskFunction, TaskResult
@@ -30,7 +31,7 @@ def _distributed() -> Any:
     try:
         return importlib.import_module("distributed")
     except ImportError as error:
-        raise ConfigurationError("workers need distributed: pip install 'mittwald-async[fleet]'") from error
+        raise ConfigurationError(f"workers need distributed: {install_hint('fleet')}") from error
 
 
 class DaskExecutor:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from .._install import install_hint
 from ..errors import ConfigurationError
 from ..inventory import StoreError
 from .lake import AccountManifest, Lake, run_number
@@ -22,7 +23,7 @@ def _deltalake() -> Any:
     try:
         return importlib.import_module("deltalake")
     except ImportError as error:
-        raise ConfigurationError("--delta needs deltalake: pip install 'mittwald-async[delta]'") from error
+        raise ConfigurationError(f"--delta needs deltalake: {install_hint('delta')}") from error
 
 
 def table_url(lake: Lake) -> str:

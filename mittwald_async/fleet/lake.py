@@ -28,6 +28,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
+from .._install import install_hint
 from ..errors import ConfigurationError
 from ..inventory import Failure, Known, StoreError
 from ..inventory.store import SweepProgress
@@ -119,7 +120,7 @@ def _fsspec() -> Any:
     try:
         return importlib.import_module("fsspec.core")
     except ImportError as error:
-        raise ConfigurationError("a fleet needs fsspec and pyarrow: pip install 'mittwald-async[fleet]'") from error
+        raise ConfigurationError(f"a fleet needs fsspec and pyarrow: {install_hint('fleet')}") from error
 
 
 class Lake:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from .._install import install_hint
 from ..errors import ConfigurationError
 from ..inventory import Row
 from ..inventory.catalog import catalog
@@ -45,7 +46,7 @@ def arrow() -> Any:
     try:
         return importlib.import_module("pyarrow")
     except ImportError as error:
-        raise ConfigurationError("a fleet needs pyarrow: pip install 'mittwald-async[fleet]'") from error
+        raise ConfigurationError(f"a fleet needs pyarrow: {install_hint('fleet')}") from error
 
 
 @cache

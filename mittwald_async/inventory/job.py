@@ -236,9 +236,6 @@ class SweepJob:
     async def _prepare(self, client: Mittwald) -> Sweep | None:
         """The sweep to run; `None` where there is nothing to do."""
         source = self._source or client.base_url
-        if self._resume and not await self._work(self._any_unfinished):
-            self.nothing_to_do = True
-            return None
         user = await user_id(client)
         if user is None and self._account is None:
             raise ConfigurationError(
@@ -282,12 +279,6 @@ class SweepJob:
                 if list_of in carried and own is not None:
                     carried[list_of].append((name, Owner(own, customer, project)))
         return carried
-
-    def _any_unfinished(self) -> bool:
-        """Whether there is something to go on with, or an account of that name was never swept."""
-        accounts = {record.account for record in self.store.sweeps()}
-        new = self._account is not None and self._account not in accounts
-        return new or any(self.store.unfinished(account) is not None for account in accounts)
 
     def _open_books(self, source: str, user: str | None) -> Checkpoint | None:
         """Begin a sweep in the file, or go on with one: then what it has done is given."""

@@ -104,6 +104,24 @@ async def test_a_packed_body_cut_in_the_middle_is_never_whole(coding: str, tmp_p
 
 
 @pytest.mark.usefixtures("both_ways")
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+async def test_a_packed_body_cut_before_its_first_byte_is_no_empty_file(coding: str, tmp_path: Path) -> None:
+    nothing = until_closed(b"", coding)
+    async with talking(nothing) as (client, server, _):
+        with pytest.raises(ResponseBrokenError, match="ended early"):
+            await client.request("GET", "/v2/x")
+        with pytest.raises(ResponseBrokenError, match="ended early"):
+            await client.download(server.url + "/dump").save(tmp_path / "dump.sql")
+        assert not (tmp_path / "dump.sql").exists()
+        with pytest.raises(ResponseBrokenError, match="ended early"):
+            await _streamed(client, server.url + "/dump")
+        server.then(b"HTTP/1.1 200 X\r\nContent-Encoding: " + coding.encode() + b"\r\nContent-Length: 0\r\n\r\n")
+        await client.download(server.url + "/dump").save(tmp_path / "dump.sql")
+        assert (tmp_path / "dump.sql").read_bytes() == b"", "a length of nothing is no cut"
+        assert idle_only(client)
+
+
+@pytest.mark.usefixtures("both_ways")
 async def test_an_error_whose_packed_body_is_cut_keeps_its_status() -> None:
     body = gzip.compress(b'{"type":"Gone","message":"' + b"no " * 2000 + b'"}')
     async with talking(until_closed(body[: len(body) // 2], "gzip", 403)) as (client, _, _):

@@ -62,3 +62,16 @@ def test_a_checkout_that_was_never_installed_is_named(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(metadata, "distribution", missing)
     assert shlex.split(install_hint("cli")) == ["pip", "install", f"{ROOT}[cli]"]
+
+
+def test_every_message_about_a_missing_extra_asks_how_the_package_was_installed() -> None:
+    """The package is in no index, so a name alone installs nothing. (Docstrings are read by whoever has it installed.)"""
+    package = ROOT / "mittwald_async"
+    fixed = [
+        f"{path.relative_to(package)}: {line.strip()}"
+        for path in package.rglob("*.py")
+        if path.name != "_install.py"
+        for line in path.read_text().splitlines()
+        if "pip install 'mittwald-async[" in line
+    ]
+    assert not fixed

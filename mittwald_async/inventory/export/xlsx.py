@@ -8,6 +8,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import IO, Any
 
+from ..._install import install_hint
 from ...errors import ConfigurationError
 from .table import Cell, ExportTable
 
@@ -37,7 +38,7 @@ def write_xlsx(tables: Sequence[ExportTable], out: IO[bytes]) -> None:
     try:
         openpyxl: Any = import_module("openpyxl")
     except ImportError:
-        raise ConfigurationError("Excel needs openpyxl: pip install 'mittwald-async[xlsx]'") from None
+        raise ConfigurationError(f"Excel needs openpyxl: {install_hint('xlsx')}") from None
     for table in tables:
         if table.total >= MOST_ROWS:
             raise ConfigurationError(

@@ -48,7 +48,7 @@ async def whole(response: aiohttp.ClientResponse, largest: int | None) -> bytes:
         else:
             async for chunk in content.iter_any():
                 collected.add(chunk)
-        collected.finish()
+        collected.finish(says_its_length(response))
     except BodyTooLargeError:
         raise ResponseTooLargeError(cast("int", largest)) from None
     except BROKEN as error:
@@ -82,9 +82,9 @@ class _Collected:
             raise BodyTooLargeError
         self._pieces.append(chunk)
 
-    def finish(self) -> None:
+    def finish(self, length_known: bool) -> None:
         if self._decompressor is not None:
-            self._decompressor.finish()
+            self._decompressor.finish(may_be_empty=length_known)
 
     @property
     def body(self) -> bytes:
@@ -101,6 +101,12 @@ def arrived(error: BaseException) -> bytes:
     """What had arrived of a body when reading it ended in this exception."""
     found: bytes = error.__dict__.get(_ARRIVED, b"")
     return found
+
+
+def says_its_length(response: aiohttp.ClientResponse) -> bool:
+    """Whether the head says where the body ends. Otherwise it ends where the connection does, be that on purpose or not."""
+    without_body = response.method == "HEAD" or response.status in (204, 304)
+    return without_body or "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
 
 
 def _decompressor(applied: tuple[str, ...], largest: int | None) -> Decompressor | None:
@@ -164,7 +170,7 @@ class StreamedResponse(RawResponse, kw_only=True, eq=False):
                 for piece in _fed(decompressor, chunk):
                     yield piece
             if decompressor is not None:
-                decompressor.finish()
+                decompressor.finish(may_be_empty=says_its_length(self.source))
         except BROKEN as error:
             problem = classify(error, safe=self.safe)
         if problem is None:

@@ -214,14 +214,19 @@ class Decompressor:
         for piece in self._decoders[index].feed(data):
             yield from self._through(piece, index + 1)
 
-    def finish(self) -> None:
+    def finish(self, *, may_be_empty: bool = True) -> None:
         """The body is over.
 
+        Args:
+            may_be_empty: a body without a single byte is an empty one, whatever its coding: responses to HEAD and statuses
+                without content look like that. False where only the closed connection says that the body is over.
+
         Raises:
-            CorruptBodyError: but its compressed data is not. A body without a single byte is an empty one, whatever
-                its coding: responses to HEAD and statuses without content look like that.
+            CorruptBodyError: but its compressed data is not.
         """
-        if self._began and not all(decoder.eof for decoder in self._decoders):
+        if not self._began and may_be_empty:
+            return
+        if not all(decoder.eof for decoder in self._decoders):
             raise CorruptBodyError("the compressed body ended early")
 
 
