@@ -37,6 +37,7 @@ CALLS = tuple(
         "bodies",
         "consistency",
         "errors",
+        "event_pauses",
         "hostile",
         "redirects",
         "repeated_and_refused",
