@@ -35,6 +35,7 @@ CALLS = tuple(
     for name in (
         "attempts",
         "bodies",
+        "broken_responses",
         "consistency",
         "errors",
         "event_pauses",
@@ -48,7 +49,20 @@ CALLS = tuple(
 )
 INVENTORY = tuple(
     f"tests/inventory/test_{name}.py"
-    for name in ("faults", "frontier", "history", "lists", "plan", "resuming", "routes", "run", "store", "sweep")
+    for name in (
+        "accounts",
+        "faults",
+        "frontier",
+        "history",
+        "lists",
+        "plan",
+        "resuming",
+        "routes",
+        "run",
+        "store",
+        "sweep",
+        "sweep_to",
+    )
 )
 
 ROOMS = {
