@@ -57,6 +57,7 @@ INVENTORY = tuple(
         "lists",
         "plan",
         "resuming",
+        "rolling",
         "routes",
         "run",
         "store",
