@@ -186,17 +186,17 @@ def test_what_is_gone_on_with_is_compared_with_what_was_asked_for(path: Path) ->
                 made.check(resources, other)
 
 
-async def test_another_account_named_where_one_was_interrupted_is_told_whose_that_was(path: Path) -> None:
+async def test_the_sweep_of_an_account_that_gets_another_name_is_gone_on_with(path: Path) -> None:
     async with account(seed=2, customers=2, projects=4) as (_, mw):
         first = await run(path, mw, resources=["mysql_user"], bounds=Bounds(max_requests=3), account="mine")
         assert (first.account, first.state) == ("mine", "incomplete")
         with job(path, resources=["project"], resume=True, account="yours") as made:
             summary = await made.run(mw)
-            assert made.others == "mine"
-            assert not made.resumed
-        assert (summary.account, list(summary.rows)) == ("yours", ["project"])
+            assert made.others is None
+            assert made.resumed
+        assert (summary.account, list(summary.rows)) == ("yours", ["mysql_user"])
     with Store(path, writable=False) as store:
-        assert [(one.account, one.state) for one in store.sweeps()] == [("mine", "incomplete"), ("yours", "done")]
+        assert [(one.account, one.state) for one in store.sweeps()] == [("yours", "done")]
 
 
 async def test_the_watcher_sees_the_sweep_after_every_write_and_at_the_end(path: Path) -> None:
