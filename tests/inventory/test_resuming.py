@@ -166,6 +166,20 @@ async def test_before_a_job_runs_it_knows_what_the_interrupted_sweep_was_of(path
         assert delivered(resume=False) == delivered(resume=None) == ["domain"]
 
 
+async def test_a_sweep_gone_on_with_by_itself_keeps_the_plan_it_was_begun_with(path: Path) -> None:
+    async with account(seed=2, customers=2, projects=4) as (_, mw):
+        first = await run(path, mw, resources=["mysql_user"], bounds=Bounds(max_requests=3))
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("UPDATE sweeps SET state = 'running'")  # as if it had been killed
+            db.commit()
+        with job(path, resources=["mysql_user"], resume=None) as made:
+            assert made.plan.requests != first.planned, "before it runs, it is the plan of a new sweep"
+            summary = await made.run(mw)
+            assert made.resumed
+            assert made.plan.requests == first.planned
+    assert (summary.planned, summary.sweep, summary.state) == (first.planned, first.sweep, "done")
+
+
 def test_what_is_gone_on_with_is_compared_with_what_was_asked_for(path: Path) -> None:
     with Store(path) as store:
         part = Target(customers=("c-1",))

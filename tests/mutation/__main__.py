@@ -51,6 +51,7 @@ INVENTORY = tuple(
     f"tests/inventory/test_{name}.py"
     for name in (
         "accounts",
+        "convert",
         "faults",
         "frontier",
         "history",
