@@ -312,3 +312,13 @@ def test_an_interrupted_sweep_tells_of_the_lists_it_had_read(path: Path) -> None
         store.write([*PROJECTS, *DOMAINS], [done, half])
     with Store(path) as store:
         assert store.known() == Known(items={"project": 3}, owners={"project": 3})
+
+
+def test_where_an_account_had_something_before_is_one_project_and_its_customer(path: Path) -> None:
+    with begun(path) as store:
+        homeless = msgspec.structs.replace(DOMAINS[0], id="d-7", key="d-7", project_id=None)
+        store.write([homeless, *DOMAINS[1:], *PROJECTS], [])
+        assert store.owners_before(["domain", "project", "cronjob", "customer"]) == {
+            "domain": ("p-9", "c-1"),
+            "project": ("p-0", "c-1"),
+        }
