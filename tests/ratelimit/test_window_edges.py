@@ -42,7 +42,8 @@ def test_the_last_calls_of_a_window_are_spread(limit: int, spread: int) -> None:
     estimate = lone(limit, limit - spread)
     turn = estimate.next_turn(0.0)
     first = 10 + MARGIN - 10 * (0.05 + 0.9 * (spread - 1) / spread)
-    assert (turn.reason, turn.at) == ("window", pytest.approx(first))
+    assert turn.reason == "window"
+    assert turn.at == pytest.approx(first)
     assert estimate.next_turn(0.0, urgent=True).at == 0.0
     assert estimate.next_turn(first + 0.01).at == first + 0.01
 
