@@ -142,7 +142,6 @@ class SweepJob:
         self._asked = SweepRequest(tuple(resources), target, Known())
         self._resume = resume
         self.resumed: bool = bool(resume)
-        self.nothing_to_do: bool = False
         self.others: str | None = None
         most = None if rolling is None else rolling.max_requests
         self._bounds = bounds if most is None else msgspec.structs.replace(bounds or Bounds(), max_requests=most)
@@ -151,7 +150,7 @@ class SweepJob:
         self.sweep: Sweep | None = None
         # Of the file itself, whatever links lead to it.
         self._lock = FileLock(sink.store_path.resolve())
-        self.nothing_to_do = bool(resume) and _is_finished(sink)
+        self.nothing_to_do: bool = bool(resume) and _is_finished(sink)
         self.store: Store = self._opened(on_wait)
         self._thread = ThreadPoolExecutor(1, "inventory")
         """The only one that works on the file while the sweep runs: opening, writing and closing come after each other."""

@@ -69,6 +69,15 @@ async def test_pauses_of_one_call_stay_within_a_minute() -> None:
     assert len(server.seen) == 11
 
 
+async def test_jittered_sleeps_of_exactly_a_minute_are_slept() -> None:
+    dice = iter([1.0] * 7 + [0.425] * 2)
+    async with talking(reply(503), max_retries=50, timeout=None) as (client, _, clock):
+        shared(client).chance = lambda: next(dice)
+        with pytest.raises(ServerError):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+        assert clock.sleeps == [0.5, 1, 2, 4, 8, 16, 20, 8.5]  # 60 s together
+
+
 async def test_a_retry_after_a_timeout_costs_twice_the_quota_of_another() -> None:
     async def no_answer(request: Request, call_next: CallNext) -> RawResponse:
         raise ReadTimeoutError("nothing came")

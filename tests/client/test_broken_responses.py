@@ -239,9 +239,13 @@ async def test_an_undocumented_success_of_a_read_is_drift() -> None:
 async def test_a_part_that_was_not_asked_for_is_not_the_whole() -> None:
     part = reply(206, {"id": "p-1"}, headers={"Content-Range": "bytes 0-5/100"})
     async with talking(part) as (client, _, _):
-        for call in (lambda: client.sender.value(GET_PROJECT, ("p-1",)), lambda: client.request("GET", "/v2/x")):
-            with pytest.raises(ResponseDecodeError, match="a part"):
+        for call, name in (
+            (lambda: client.sender.value(GET_PROJECT, ("p-1",)), "project-get-project"),
+            (lambda: client.request("GET", "/v2/x"), None),
+        ):
+            with pytest.raises(ResponseDecodeError, match="a part") as caught:
                 await call()
+            assert caught.value.operation_id == name
         asked = await client.request("GET", "/v2/x", headers={"Range": "bytes=0-5"})
         assert asked.status == 206
 

@@ -60,7 +60,7 @@ async def test_the_error_tells_of_every_attempt() -> None:
         with pytest.raises(ServerError) as caught:
             await client.sender.value(GET_PROJECT, ("p-1",))
         error = caught.value
-        assert [a.status for a in error.attempts] == [500] * 4
+        assert [(a.status, a.waited) for a in error.attempts] == [(500, 0.25), (500, 0.5), (500, 1.0), (500, 0.0)]
         assert "after 4 attempts" in str(error)
         assert "project-get-project GET http://" in str(error)
 

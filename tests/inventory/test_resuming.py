@@ -6,14 +6,16 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory import Bounds, Known, Store, SweepJob, Target, chosen, sink_for, sweep_to, target
 from mittwald_async.inventory.store import SweepProgress
 
 from ..support.sample_rows import FAILED, PROJECTS
-from .test_run import account, run
+from .test_run import account, job, run
 
 TABLES = chosen(["project", "domain"])
 ALL = Target()
@@ -107,13 +109,13 @@ async def test_the_plan_of_a_resumed_sweep_is_that_of_the_interrupted_one(path: 
     async with account(seed=2, customers=2, projects=4) as (_, mw):
         first = await run(path, mw, resources=["mysql_user"], bounds=Bounds(max_requests=3))
         assert first.resumable
-        job = SweepJob(sink_for(path), chosen(["domain"]), target(), resume=True)
+        resumed = SweepJob(sink_for(path), chosen(["domain"]), target(), resume=True)
         try:
-            assert [step.resource for step in job.plan.steps if step.delivered] == ["mysql_user"]
-            summary = await job.run(mw)
+            assert [step.resource for step in resumed.plan.steps if step.delivered] == ["mysql_user"]
+            summary = await resumed.run(mw)
         finally:
-            job.close()
-        assert job.resumed
+            resumed.close()
+        assert resumed.resumed
         assert list(summary.rows) == ["mysql_user"]
         assert 0 <= summary.seconds < 60
     with Store(path, writable=False) as store:
@@ -144,3 +146,78 @@ async def test_a_night_that_broke_off_goes_on_only_with_the_same_wishes(path: Pa
             await sweep_to(mw, path, resources=wanted, bounds=Bounds(max_requests=1), resume=None)
             with Store(path, writable=False) as store:
                 assert len(store.sweeps()) == sweeps
+
+
+async def test_before_a_job_runs_it_knows_what_the_interrupted_sweep_was_of(path: Path) -> None:
+    def delivered(**options: Any) -> list[str]:
+        with job(path, resources=["domain"], **options) as made:
+            assert made.others is None
+            assert not made.nothing_to_do
+            assert made.resumed is bool(options.get("resume"))
+            return [step.resource for step in made.plan.steps if step.delivered]
+
+    async with account(seed=2, customers=2, projects=4) as (_, mw):
+        assert (await run(path, mw, resources=["mysql_user"], bounds=Bounds(max_requests=3))).resumable
+        with Store(path, writable=False) as store:
+            (one,) = store.sweeps()
+        assert delivered(resume=True) == ["mysql_user"]
+        assert delivered(resume=True, account=one.account) == ["mysql_user"]
+        assert delivered(resume=True, account="somebody-else") == ["domain"]
+        assert delivered(resume=False) == delivered(resume=None) == ["domain"]
+
+
+async def test_a_sweep_gone_on_with_by_itself_keeps_the_plan_it_was_begun_with(path: Path) -> None:
+    async with account(seed=2, customers=2, projects=4) as (_, mw):
+        first = await run(path, mw, resources=["mysql_user"], bounds=Bounds(max_requests=3))
+        with closing(sqlite3.connect(path)) as db:
+            db.execute("UPDATE sweeps SET state = 'running'")  # as if it had been killed
+            db.commit()
+        with job(path, resources=["mysql_user"], resume=None) as made:
+            assert made.plan.requests != first.planned, "before it runs, it is the plan of a new sweep"
+            summary = await made.run(mw)
+            assert made.resumed
+            assert made.plan.requests == first.planned
+    assert (summary.planned, summary.sweep, summary.state) == (first.planned, first.sweep, "done")
+
+
+def test_what_is_gone_on_with_is_compared_with_what_was_asked_for(path: Path) -> None:
+    with Store(path) as store:
+        part = Target(customers=("c-1",))
+        store.begin(TABLES, ["project", "domain"], part, Known(), "https://api.example", "me")
+        store.write(PROJECTS, [DONE])
+    with job(path, resources=["customer"], resume=True) as made:
+        made.check(None, None)
+        made.check(chosen(["domain", "project"]), None)
+        made.check(None, part)
+        made.check(chosen(["project", "domain"]), Target(customers=("c-1",)))
+        for resources, other in (
+            (chosen(["project"]), None),
+            (chosen(["project", "domain", "customer"]), part),
+            (None, Target()),
+            (chosen(["project", "domain"]), Target(customers=("c-2",))),
+        ):
+            with pytest.raises(ConfigurationError, match="was of something else"):
+                made.check(resources, other)
+
+
+async def test_the_sweep_of_an_account_that_gets_another_name_is_gone_on_with(path: Path) -> None:
+    async with account(seed=2, customers=2, projects=4) as (_, mw):
+        first = await run(path, mw, resources=["mysql_user"], bounds=Bounds(max_requests=3), account="mine")
+        assert (first.account, first.state) == ("mine", "incomplete")
+        with job(path, resources=["project"], resume=True, account="yours") as made:
+            summary = await made.run(mw)
+            assert made.others is None
+            assert made.resumed
+        assert (summary.account, list(summary.rows)) == ("yours", ["mysql_user"])
+    with Store(path, writable=False) as store:
+        assert [(one.account, one.state) for one in store.sweeps()] == [("yours", "done")]
+
+
+async def test_the_watcher_sees_the_sweep_after_every_write_and_at_the_end(path: Path) -> None:
+    seen: list[int] = []
+    async with account(seed=2, customers=2, projects=4) as (_, mw):
+        with job(path, resources=["domain"]) as made:
+            summary = await made.run(mw, lambda sweep: seen.append(sweep.requests))
+            assert made.sweep is not None
+    assert seen[-1] == made.sweep.requests == summary.requests
+    assert seen == sorted(seen)

@@ -6,10 +6,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from mittwald_async.inventory import Known, Store, StoreError, Target, chosen
-from mittwald_async.inventory.store import SweepProgress
+from mittwald_async.inventory.store import DEMO, SweepProgress
 
 from ..support.sample_rows import DOMAINS, FAILED, PROJECTS, row
 
@@ -226,3 +227,98 @@ def test_of_an_empty_file_nothing_is_known(path: Path) -> None:
     path.unlink()
     with pytest.raises(StoreError, match="cannot be opened"):
         Store(path, writable=False)
+
+
+def test_whether_an_account_had_anything_after_a_sweep(path: Path) -> None:
+    with begun(path) as store:
+        store.write(PROJECTS[:1], [SweepProgress("project", "project-list-projects", None, 1, True)])
+        store.finish("done", 1)
+        begin = (TABLES, ["project", "domain"], ALL, Known(), "https://api.example", "me")
+        assert store.begin(*begin) == 2
+        store.write([], [SweepProgress("project", "project-list-projects", None, 0, True)])
+        store.finish("done", 1)
+        assert [store.has_any("project", "me", sweep) for sweep in (0, 1, 2)] == [False, True, False]
+        assert store.has_any("domain", "me", 1) is False
+        assert store.has_any("project", "other", 1) is False
+
+
+def test_a_resource_of_which_no_list_was_asked_for_is_covered_by_none(path: Path) -> None:
+    with begun(path) as store:
+        store.write(PROJECTS, [SweepProgress("project", "project-list-projects", None, 3, True, scope="account")])
+        store.finish("done", 1, ["project"])
+        assert store.covered("domain", [1]) is True
+        assert store.covered("domain", [2, 3]) is False
+        assert store.covered("domain", [2, 1]) is True
+        assert store.covered("cronjob", [1]) is False
+    with closing(sqlite3.connect(path)) as db:
+        found = db.execute(
+            "SELECT resource, scope, complete, lists, done, items FROM coverage WHERE sweep = 1 ORDER BY resource"
+        ).fetchall()
+    assert found == [("domain", "", 0, 0, 0, 0), ("project", "account", 1, 1, 1, 3)]
+
+
+def test_an_empty_account_is_covered_completely_without_any_list(path: Path) -> None:
+    with begun(path) as store:
+        store.write([], [SweepProgress("project", "project-list-projects", None, 0, True)])
+        store.finish("done", 1)
+        assert store.known() == Known(items={"domain": 0, "project": 0}, owners={"domain": 0, "project": 0})
+
+
+def test_a_list_that_moved_while_it_was_read_covers_nothing_for_certain(path: Path) -> None:
+    with begun(path) as store:
+        still = SweepProgress("project", "project-list-projects", "c-1", 1, True)
+        moved = SweepProgress("project", "project-list-projects", "c-2", 1, True, moved=True)
+        store.write(PROJECTS, [still, moved])
+        store.finish("done", 2)
+    with closing(sqlite3.connect(path)) as db:
+        found = db.execute("SELECT complete, lists, done FROM coverage WHERE resource = 'project'").fetchone()
+    assert found == (0, 2, 2)
+
+
+def test_what_failed_is_not_complete_though_its_lists_were_read(path: Path) -> None:
+    with begun(path) as store:
+        done = SweepProgress("project", "project-list-projects", None, 3, True)
+        failed = msgspec.structs.replace(FAILED, resource="project")
+        store.write(PROJECTS, [done], [failed])
+        store.finish("incomplete", 1, ["project", "domain"])
+        assert store.known() == Known(items={"domain": 0}, owners={"domain": 0})
+
+
+def test_accounts_have_their_own_last_sweep_and_their_own_counts(path: Path) -> None:
+    with Store(path) as store:
+        for account, rows in (("me", PROJECTS), ("you", PROJECTS[:2])):
+            store.begin(TABLES, ["project"], ALL, Known(), "https://api.example", account)
+            store.write(rows, [SweepProgress("project", "project-list-projects", None, len(rows), True)])
+            store.finish("done", 1, ["project"])
+        assert store.known("me") == Known(items={"project": 3}, owners={"project": 3})
+        assert store.known("you") == store.known() == Known(items={"project": 2}, owners={"project": 2})
+        assert store.known("them") == Known()
+
+
+def test_the_demo_is_not_planned_from_unless_it_is_asked_for(path: Path) -> None:
+    with Store(path) as store:
+        for source, account, rows in (("https://api.example", "me", PROJECTS), (DEMO, "demo", PROJECTS[:1])):
+            store.begin(TABLES, ["project"], ALL, Known(), source, account)
+            store.write(rows, [SweepProgress("project", "project-list-projects", None, len(rows), True)])
+            store.finish("done", 1, ["project"])
+        assert store.known() == Known(items={"project": 3}, owners={"project": 3})
+        assert store.known("demo") == Known(items={"project": 1}, owners={"project": 1})
+
+
+def test_an_interrupted_sweep_tells_of_the_lists_it_had_read(path: Path) -> None:
+    with begun(path) as store:
+        done = SweepProgress("project", "project-list-projects", None, 3, True)
+        half = SweepProgress("domain", "domain-list-domains", None, 1, False)
+        store.write([*PROJECTS, *DOMAINS], [done, half])
+    with Store(path) as store:
+        assert store.known() == Known(items={"project": 3}, owners={"project": 3})
+
+
+def test_where_an_account_had_something_before_is_one_project_and_its_customer(path: Path) -> None:
+    with begun(path) as store:
+        homeless = msgspec.structs.replace(DOMAINS[0], id="d-7", key="d-7", project_id=None)
+        store.write([homeless, *DOMAINS[1:], *PROJECTS], [])
+        assert store.owners_before(["domain", "project", "cronjob", "customer"]) == {
+            "domain": ("p-9", "c-1"),
+            "project": ("p-0", "c-1"),
+        }

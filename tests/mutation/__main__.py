@@ -35,8 +35,10 @@ CALLS = tuple(
     for name in (
         "attempts",
         "bodies",
+        "broken_responses",
         "consistency",
         "errors",
+        "event_pauses",
         "hostile",
         "redirects",
         "repeated_and_refused",
@@ -47,7 +49,22 @@ CALLS = tuple(
 )
 INVENTORY = tuple(
     f"tests/inventory/test_{name}.py"
-    for name in ("faults", "frontier", "history", "lists", "plan", "resuming", "routes", "run", "store", "sweep")
+    for name in (
+        "accounts",
+        "convert",
+        "faults",
+        "frontier",
+        "history",
+        "lists",
+        "plan",
+        "resuming",
+        "rolling",
+        "routes",
+        "run",
+        "store",
+        "sweep",
+        "sweep_to",
+    )
 )
 
 ROOMS = {

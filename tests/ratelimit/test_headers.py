@@ -187,6 +187,8 @@ def test_only_the_form_that_is_expected_is_trusted() -> None:
         ('"daily";r=900;t=7000, "burst";r=3;t=1', '"daily";q=1000;w=86400, "burst";q=10;w=1', RateLimit(10, 3, 1.0)),
         ('"default";r=5;t=9;pk=:cHg=:', '"default";q=9;w=9;qu="requests"', RateLimit(9, 5, 9.0)),
         ('"default" ; r=5; t=9', '"other";q=9', RateLimit(None, 5, 9.0)),
+        ('"a";r=5;t=9, "b";r=5;t=3', "", RateLimit(None, 5, 9.0)),
+        ('"a";r=5;t=9', '"a";q=' + "9" * 15, RateLimit(None, 5, 9.0)),
     ],
 )
 def test_the_draft_of_today_is_read(state: str, policy: str, expected: RateLimit) -> None:
@@ -195,7 +197,20 @@ def test_the_draft_of_today_is_read(state: str, policy: str, expected: RateLimit
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "default;r=5", '"a";r=-1', '"a";r=x', '"a";r=1.5', '"a;r=5', '"a";t=5', '"a";r=' + "9" * 30, "1", '"']
+    "bad",
+    [
+        "",
+        "default;r=5",
+        '"a";r=-1',
+        '"a";r=x',
+        '"a";r=1.5',
+        '"a;r=5',
+        '"a";t=5',
+        '"a";r=' + "9" * 30,
+        "1",
+        '"',
+        '"a";r=5;t=' + "9" * 16,
+    ],
 )
 def test_what_is_malformed_is_ignored(bad: str) -> None:
     assert HeaderReader(IETF).read({"RateLimit": bad}) is None

@@ -193,8 +193,9 @@ async def test_max_wait_raises_at_once_when_a_429_makes_the_wait_too_long() -> N
     hasty = [asyncio.create_task(limiter.acquire("r", max_wait=wait)) for wait in (0.5, 3.0)]
     await asyncio.sleep(0.1)
     first.answered(429, {})
-    with pytest.raises(RateLimitError):
+    with pytest.raises(RateLimitError, match=r"would take 1\.0 s, 0\.5 s are allowed") as caught:
         await hasty[0]
+    assert close_to(caught.value.retry_after or 0.0, 1.0)
     assert close_to(now(), 0.1)
     (await hasty[1]).release()
     assert close_to(now(), 1.1)

@@ -1,0 +1,190 @@
+"""Edges of a window, with times and counts worked out by hand: its end, its last calls, a limit that changes in it."""
+
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+
+from mittwald_async.runtime.operation import RateLimit
+from mittwald_async.runtime.ratelimit.contention import Contention
+from mittwald_async.runtime.ratelimit.estimate import Estimate
+from mittwald_async.runtime.ratelimit.route_budgets import RouteBudgets
+
+MARGIN = 10 / 600
+"""Seconds after the stated end of a window of 10 s that are waited."""
+
+
+def lone(limit: int = 300, calls: int = 65, at: float = 0.0, reset: float = 10.0) -> Estimate:
+    """A client that has made these calls at one instant, each answered at once, and is alone in its window."""
+    estimate = Estimate(random=lambda: 0.0)
+    for used in range(1, calls + 1):
+        estimate.answered(at, at, RateLimit(limit, limit - used, reset), estimate.sent(at), estimate.number)
+    assert (estimate.floor, estimate.others.foreign, estimate.others.count) == (limit - calls, 0, 0)
+    return estimate
+
+
+def test_a_call_is_alone_only_once_the_margin_after_the_end_is_over() -> None:
+    estimate = lone()
+    assert estimate.end == pytest.approx(10 + MARGIN)
+    assert estimate.sent(9.99) is False
+    assert estimate.sent(10.0) is False
+    assert estimate.sent(10 + MARGIN + 0.001) is True
+
+
+@pytest.mark.parametrize(
+    ("limit", "spread"),
+    [(80, 2), (100, 2), (150, 3), (300, 6), (400, 8), (900, 8)],  # a fiftieth, between two and eight
+)
+def test_the_last_calls_of_a_window_are_spread(limit: int, spread: int) -> None:
+    before = lone(limit, limit - spread - 1)
+    assert before.next_turn(0.0).at == 0.0
+    estimate = lone(limit, limit - spread)
+    turn = estimate.next_turn(0.0)
+    first = 10 + MARGIN - 10 * (0.05 + 0.9 * (spread - 1) / spread)
+    assert turn.reason == "window"
+    assert turn.at == pytest.approx(first)
+    assert estimate.next_turn(0.0, urgent=True).at == 0.0
+    assert estimate.next_turn(first + 0.01).at == first + 0.01
+
+
+def test_a_reset_of_zero_while_the_window_runs_means_that_resets_are_rounded_down() -> None:
+    estimate = lone()
+    estimate.answered(9.5, 9.5, RateLimit(300, 234, 0.0), estimate.sent(9.5))
+    assert (estimate.skew.high, estimate.end) == (1.0, 10.5)
+    # Found open 0.4 s after the end as stated: it takes no longer than that.
+    estimate.answered(9.9, 9.9, RateLimit(300, 299, 10.0), estimate.sent(9.9))
+    assert estimate.skew.high == pytest.approx(0.4)
+
+
+def test_a_first_answer_with_a_reset_of_zero_says_so_as_well() -> None:
+    estimate = Estimate(random=lambda: 0.0)
+    estimate.answered(0.0, 0.0, RateLimit(300, 299, 0.0), estimate.sent(0.0))
+    assert estimate.skew.high == 1.0
+
+
+def test_a_refusal_contradicts_what_is_known_unless_something_explains_it() -> None:
+    estimate = lone()
+    assert estimate.contradicts(1.0, 1.1, None)
+    assert estimate.contradicts(1.0, 1.1, RateLimit(300, 5, 9.0))
+    assert estimate.contradicts(1.0, 1.1, RateLimit(300, 0, None))
+    assert not estimate.contradicts(1.0, 1.1, RateLimit(300, 0, 9.0))
+    assert not estimate.contradicts(10.0, 10.1, None), "the window was over"
+    estimate.pause.until = 1.2
+    assert not estimate.contradicts(1.0, 1.1, None), "calls pause"
+    assert estimate.contradicts(1.0, 1.2, None), "they go on"
+    estimate.pause.probing = True
+    assert not estimate.contradicts(1.0, 1.2, None), "one probes"
+    estimate.pause.probing = False
+    estimate.rate.active = True
+    assert not estimate.contradicts(1.0, 1.2, None), "an even rate is in force"
+
+
+def test_where_nothing_is_known_a_refusal_contradicts_only_that_there_is_no_limit() -> None:
+    estimate = Estimate()
+    assert not estimate.contradicts(0.0, 0.1, None)
+    estimate.lift()
+    assert estimate.contradicts(0.0, 0.1, None)
+
+
+@pytest.mark.parametrize(("left", "contradicts"), [(7, True), (6, False)])
+def test_a_refusal_among_the_last_calls_of_a_lone_client_is_believed(left: int, contradicts: bool) -> None:
+    assert lone(300, 300 - left).contradicts(0.5, 0.6, None) is contradicts
+
+
+@pytest.mark.parametrize(("left", "contradicts"), [(16, True), (15, False)])
+def test_after_a_second_of_silence_others_may_have_taken_a_twentieth(left: int, contradicts: bool) -> None:
+    estimate = lone(300, 300 - left)
+    assert estimate.contradicts(0.5, 1.0, None) is (left > 6)
+    assert estimate.contradicts(0.5, 1.001, None) is contradicts
+
+
+def test_a_limit_that_changes_in_a_window_leaves_what_others_took_as_it_was() -> None:
+    estimate = lone(300, 65)
+    estimate.lost(1.0, estimate.sent(0.9))
+    in_flight = estimate.sent(1.1)
+    # 65 and this one are over, one is lost, one is in flight: 68 calls of 200.
+    estimate.answered(1.1, 1.2, RateLimit(200, 132, 8.8), estimate.sent(1.1))
+    assert (estimate.limit, estimate.floor, estimate.others.foreign) == (200, 132, 0)
+    estimate.answered(1.1, 1.3, RateLimit(200, 133, 8.7), in_flight)
+    assert estimate.others.foreign == 0
+    estimate.answered(1.4, 1.5, RateLimit(200, 130, 8.5), estimate.sent(1.4))
+    assert estimate.others.foreign == 1, "two fell, one was ours"
+
+
+def test_a_new_window_forgets_what_was_hidden_in_the_one_before() -> None:
+    others = Contention()
+    others.set_mark(10, 6, 4, 90, 10)
+    assert (others.hiding, others.marked, others.mark, others.own_above) == (4, 10, 90, 6)
+    others.new_window(own=10, in_flight=4, number=14)
+    assert (others.hiding, others.foreign, others.last_foreign) == (0, 0, 0)
+    for number in range(7, 11):
+        others.over(number, 90)
+    assert others.foreign == 0
+
+
+@pytest.mark.parametrize(("above", "foreign"), [(4, 0), (3, 1), (0, 4)])
+def test_calls_that_came_before_a_marked_remainder_are_told_from_others(above: int, foreign: int) -> None:
+    others = Contention()
+    others.set_mark(10, 6, 4, 90, 10)  # Ten are gone, six of ours are over, four in flight.
+    for number in range(7, 10):
+        others.over(number, 90 if number - 7 < above else 89)
+        assert others.foreign == 0
+    others.over(11, 95)  # Sent after it: says nothing.
+    assert others.hiding == 1
+    others.over(10, 90 if above == 4 else 89)
+    assert (others.hiding, others.foreign) == (0, foreign)
+
+
+def test_a_call_of_unknown_number_ends_what_is_marked() -> None:
+    others = Contention()
+    others.set_mark(10, 6, 4, 90, 10)
+    others.over(None, 90)
+    assert (others.hiding, others.foreign) == (0, 0)
+
+
+def test_what_was_learned_of_others_consumption_goes_once_nobody_is_there() -> None:
+    others = Contention()
+    others.consumption.ratio = 2.0
+    others.look(100, gone=5, own=5, in_flight=0, remaining=95, now=1.0, number=5)
+    assert others.consumption.ratio is None
+    assert (others.proof, others.count, others.tail) == (1, 0, 0)
+
+
+def test_others_of_the_window_before_are_expected_again_in_proportion() -> None:
+    others = Contention()
+    others.look(100, gone=20, own=5, in_flight=0, remaining=80, now=1.0, number=None)
+    assert (others.foreign, others.count, others.weight) == (15, 3, 3)
+    assert others.tail == 3  # Three others and no half of a percent, at most seven of a hundred.
+    others.new_window(own=5, in_flight=0, number=5)
+    assert (others.foreign, others.last_foreign) == (0, 15)
+    others.look(100, gone=1, own=1, in_flight=0, remaining=99, now=2.0, number=None)
+    assert others.count == 3
+
+
+class Budget:
+    """A budget of which only the limit matters here."""
+
+    class Known:
+        limit: int | None = None
+
+    def __init__(self) -> None:
+        self.estimate = Budget.Known()
+
+
+def test_of_two_budgets_with_as_many_routes_the_larger_is_the_common_one() -> None:
+    for first, second in ((100, 3000), (3000, 100)):
+        budgets: RouteBudgets[Budget] = RouteBudgets(Budget)
+        budgets.common.estimate.limit = first
+        budgets.learn("a", RateLimit(first, 1, 1.0), 0.0, 0.0)
+        budgets.learn("b", RateLimit(second, 1, 1.0), 0.0, 0.0)
+        assert budgets.common.estimate.limit == 3000
+        assert [budget.estimate.limit for budget in budgets.own] == [100]
+        budgets.learn("c", RateLimit(100, 1, 1.0), 0.0, 0.0)
+        assert budgets.common.estimate.limit == 100, "now it has more routes"
+
+
+def test_nothing_known_is_no_end() -> None:
+    estimate = Estimate()
+    assert estimate.end == inf
+    assert estimate.available() is None
