@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from .runtime import codec as _codec
 from .runtime.codec import decode, dump, encode, forget_reports
@@ -11,7 +13,7 @@ __all__ = ["convert", "decode", "dump", "encode", "forget_reports", "loads", "re
 
 _MODELS = f"{__package__}.models"
 
-convert = partial(_codec.convert, models=_MODELS)
-loads = partial(_codec.loads, models=_MODELS)
-resolve = partial(_codec.resolve, models=_MODELS)
-strict_decoder = partial(_codec.strict_decoder, models=_MODELS)
+convert: partial[Any] = partial(_codec.convert, models=_MODELS)
+loads: partial[Any] = partial(_codec.loads, models=_MODELS)
+resolve: partial[Any] = partial(_codec.resolve, models=_MODELS)
+strict_decoder: partial[Callable[[bytes], Any]] = partial(_codec.strict_decoder, models=_MODELS)

@@ -58,7 +58,7 @@ class DuplicateKeyError(JournalError):
     def __init__(self, key: str, first: int, second: int) -> None:
         super().__init__(f"rows {first} and {second} both have the key {key!r}; every item needs a key of its own")
         self.key = key
-        self.rows = (first, second)
+        self.rows: tuple[int, int] = (first, second)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.key, *self.rows)

@@ -82,7 +82,7 @@ class Run:
         clock: Clock,
     ) -> None:
         self.job = job
-        self.began = 0.0
+        self.began: float = 0.0
         """When the run began: what an earlier one left unknown was sent before that."""
         self.salt = b""
         self._stages = stages

@@ -30,15 +30,15 @@ class WriteTrace:
         self._owner = owner
         self._before = before
         self._reads_back = reads_back
-        self.calls = 0
+        self.calls: int = 0
         """Writes that were begun."""
-        self.pending = 0
+        self.pending: int = 0
         """Attempts on their way."""
-        self.uncertain = 0
+        self.uncertain: int = 0
         """Attempts that may have been carried out, though no success was answered."""
-        self.done = 0
+        self.done: int = 0
         """Attempts that were carried out."""
-        self.ending = False
+        self.ending: bool = False
         """Nothing more is to be sent."""
 
     def entered(self, identity: str | None, server: str) -> None:

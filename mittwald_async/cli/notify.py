@@ -172,5 +172,5 @@ def _post(url: str, content: bytes) -> str:
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """A POST that is redirected would become a GET without the content, and look like a success."""
 
-    def redirect_request(self, *_: Any) -> None:
+    def redirect_request(self, *_: Any, **__: Any) -> None:
         return None

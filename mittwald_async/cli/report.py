@@ -5,7 +5,7 @@ from __future__ import annotations
 import locale as system_locale
 import os
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -57,6 +57,8 @@ def _locale(given: str | None) -> Locale:
         # As other programs do: the first of these that is set counts. Where none is, the system's own way is asked.
         named = next((os.environ[name] for name in ("LC_ALL", "LC_TIME", "LANG") if os.environ.get(name)), None)
         return "de" if (named or system_locale.getlocale()[0] or "").lower().startswith(("de", "german")) else "en"
-    if given not in ("de", "en"):
-        raise ConfigurationError(f"--locale {given!r} is unknown; use de or en")
-    return cast("Locale", given)
+    locales: tuple[Locale, ...] = ("de", "en")
+    for locale in locales:
+        if given == locale:
+            return locale
+    raise ConfigurationError(f"--locale {given!r} is unknown; use de or en")

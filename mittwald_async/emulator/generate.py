@@ -49,7 +49,7 @@ class ValueDice:
     __slots__ = ("_count", "_pool", "_text", "epoch")
 
     def __init__(self, text: str, epoch: float = 0.0) -> None:
-        self.epoch = epoch
+        self.epoch: float = epoch
         """Unix seconds before which invented moments lie."""
         self._text = text
         self._count = 0
@@ -74,7 +74,7 @@ class Generator:
     """Makes values for one seed, dated before the epoch (Unix seconds)."""
 
     def __init__(self, shapes: Shapes, seed: int, epoch: float) -> None:
-        self.epoch = epoch
+        self.epoch: float = epoch
         self._shapes = shapes
         self.seed = seed
 

@@ -136,6 +136,7 @@ class Lake:
     def __init__(self, url: str | Path) -> None:
         self.url: str = str(url)
         core = _fsspec()
+        self.fs: Any
         try:
             # Others write at the same time: what a listing said a moment ago is not good enough.
             self.fs, root = core.url_to_fs(self.url, use_listings_cache=False)

@@ -130,7 +130,7 @@ class ListHistory:
                         break
                     if not changed_fields(old, new):
                         continue
-                for own in ((resource, operation, owner) for owner in (None, *owners)):
+                for own in ((resource, str(operation), owner) for owner in (None, *owners)):
                     if own in lists:
                         found[own] += 1
                         break
@@ -161,9 +161,9 @@ class ListHistory:
             now: the moment that ages count from.
         """
         known = self._known()
-        by_resource: defaultdict[str, list[tuple[ListId, _Known]]] = defaultdict(list)
-        for own, line in known.items():
-            by_resource[own[0]].append((own, line))
+        by_resource: defaultdict[str, list[ListId]] = defaultdict(list)
+        for own in known:
+            by_resource[own[0]].append(own)
         present = set(tables(self._db))
         states: list[ListState] = []
         for step in plan.steps:
@@ -173,7 +173,7 @@ class ListHistory:
             # Where the credentials are refused the list of the plan, others take its place.
             spare = {route.operation_id for route in step.spare}
             planned = {(step.resource, step.route.operation_id, owner) for owner in wanted}
-            other = [own for own, line in by_resource[step.resource] if own[1] in spare and own not in planned]
+            other = [own for own in by_resource[step.resource] if own[1] in spare and own not in planned]
             read = any(own in known and known[own].verified_at is not None for own in planned)
             lists = {own: wanted[own[2]] for own in planned} | ({} if read else dict.fromkeys(other))
             for own, feeder in lists.items():
@@ -210,10 +210,10 @@ class ListHistory:
         if route.scope == "account":
             return [(None, None)]
         if route.scope == "parent":
-            if resource.parent not in present or resource.parent is None:
+            if resource.parent is None or resource.parent not in present:
                 return []
             return {own: list_of for own, _, _, list_of in self.owned(resource.parent) if own}.items()
-        if route.scope == "project" and resource.requires in present and resource.requires is not None:
+        if route.scope == "project" and resource.requires is not None and resource.requires in present:
             return {project: list_of for _, _, project, list_of in self.owned(resource.requires) if project}.items()
         if route.scope not in present:
             return []

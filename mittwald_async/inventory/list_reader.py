@@ -226,7 +226,7 @@ class Listing:
         """What tells an item from the others of its list."""
         value = msgspec.json.decode(item) if isinstance(item, msgspec.Raw) else item
         known = self._key is not None and isinstance(value, dict) and self._key in value
-        return value[self._key] if known else value
+        return value[self._key] if known else value  # pyright: ignore[reportUnknownVariableType] - JSON is untyped
 
     def _complete(self, page: Page[Any]) -> bool:
         """Nothing comes after the first page. A short page without a total may be a cap of the server's if it is round."""

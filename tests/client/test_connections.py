@@ -56,7 +56,8 @@ async def test_a_connection_closed_while_the_loop_was_blocked_is_noticed_before_
     import threading
 
     listening = socket.create_server(("127.0.0.1", 0))
-    closed, served = threading.Event(), []
+    closed = threading.Event()
+    served: list[bytes] = []
 
     def serve() -> None:
         for _ in range(2):
@@ -186,7 +187,7 @@ async def test_a_clock_that_is_handed_in_ends_calls_downloads_and_pauses() -> No
 
     clock = Standing()
     async with serving(silence) as server, Mittwald(TOKEN, base_url=server.url, clock=clock) as client:
-        works = [
+        works: list[asyncio.Task[Any]] = [
             asyncio.create_task(client.sender.value(GET_PROJECT, ("p-1",))),
             asyncio.create_task(_awaited(client, server.url)),
         ]

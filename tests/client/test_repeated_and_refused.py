@@ -106,7 +106,7 @@ async def test_a_creation_that_middleware_repeats_says_that_it_may_be_done() -> 
 async def test_a_write_that_was_not_sent_the_second_time_may_have_been_the_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    sending = Session._send
+    sending = Session._send  # pyright: ignore[reportPrivateUsage] - one attempt is to fail before it is sent
 
     async def send(self: Session, *arguments: Any) -> Any:
         if server.seen:

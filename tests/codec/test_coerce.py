@@ -105,13 +105,13 @@ def test_a_union_keeps_the_part_that_came_closest() -> None:
 
 def test_between_variants_that_both_fit_the_one_that_keeps_more_is_taken() -> None:
     for value, kept in (({"box": {"name": "n", "wide": 1}}, m.BoxTwo), ({"box": {"name": "n"}}, m.BoxOne)):
-        made, notes = noted(m._Box, value)
+        made, notes = noted(m._Box, value)  # pyright: ignore[reportPrivateUsage] - what fields of the models are typed with
         assert (type(made), notes) == (kept, [])
 
 
 def test_of_a_variant_that_was_meant_the_first_flaw_is_said() -> None:
     value = {"entries": 5, "ttl": {"auto": "x"}}
-    made, notes = noted(m._Record, value)
+    made, notes = noted(m._Record, value)  # pyright: ignore[reportPrivateUsage] - what fields of the models are typed with
     assert codec_value(made) == value
     assert notes == ["$.entries: expected array, got number"]
 

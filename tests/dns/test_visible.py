@@ -11,6 +11,7 @@ import dns.asyncresolver
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 import pytest
 

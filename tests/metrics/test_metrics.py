@@ -17,6 +17,16 @@ from mittwald_async.metrics.selectors import restricted
 from ..support.metrics_server import frame, grafana
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+OTHER_FORMS: list[Any] = [
+    "nonsense",
+    "[]",
+    {},
+    {"results": []},
+    {"results": {"A": 5}},
+    {"results": {"A": {"frames": [{}]}}},
+    {"results": {"A": {"frames": [frame("A", ["x"])]}}},
+    {"results": {"A": {"frames": [frame("A", [1], entities=[None, {"NaN": [9]}])]}}},
+]
 
 
 class TestQueries:
@@ -63,7 +73,7 @@ class TestQueries:
 
     async def test_several_at_once_and_those_that_are_refused(self) -> None:
         """One error hides neither the other errors nor what worked."""
-        answer = {
+        answer: dict[str, Any] = {
             "results": {
                 "ok": {"status": 200, "frames": [frame("ok", [1])]},
                 "bad": {"status": 400, "error": "parse error", "frames": []},
@@ -71,7 +81,7 @@ class TestQueries:
             }
         }
         async with grafana(lambda body: answer) as (mw, _):
-            names = dict.fromkeys(("ok", "bad", "worse", "none"), "up")
+            names: dict[str, str] = dict.fromkeys(("ok", "bad", "worse", "none"), "up")
             with pytest.raises(MetricsError, match="query bad: parse error; query worse: status 502") as caught:
                 await mw.metrics.query(names, start=timedelta(hours=1))
         assert set(caught.value.errors) == {"bad", "worse", "none"}
@@ -86,27 +96,14 @@ class TestQueries:
         assert one.values[1:] == [math.inf, -math.inf, 1.0]
         assert one.maximum == math.inf
 
-    @pytest.mark.parametrize(
-        "answer",
-        [
-            "nonsense",
-            "[]",
-            {},
-            {"results": []},
-            {"results": {"A": 5}},
-            {"results": {"A": {"frames": [{}]}}},
-            {"results": {"A": {"frames": [frame("A", ["x"])]}}},
-            {"results": {"A": {"frames": [frame("A", [1], entities=[None, {"NaN": [9]}])]}}},
-        ],
-        ids=str,
-    )
+    @pytest.mark.parametrize("answer", OTHER_FORMS, ids=str)
     async def test_an_answer_of_another_form(self, answer: Any) -> None:
         async with grafana(lambda body: answer) as (mw, _):
             with pytest.raises(ResponseDecodeError):
                 await mw.metrics.instant("up")
 
     async def test_frames_without_values_are_no_error(self) -> None:
-        frames = [{"schema": {"fields": []}}, {"schema": {"fields": frame("A", [])["schema"]["fields"]}}]
+        frames: list[Any] = [{"schema": {"fields": []}}, {"schema": {"fields": frame("A", [])["schema"]["fields"]}}]
         async with grafana(lambda body: {"results": {"A": {"frames": frames}}}) as (mw, _):
             (one,) = await mw.metrics.instant("up")
         assert (one.times, one.latest, one.maximum) == ([], None, None)
@@ -127,8 +124,9 @@ class TestQueries:
                 ("project_id", {"project_id": ""}),
             ]
             for problem, changed in wrong:
+                arguments: dict[str, Any] = {"promql": "up", "start": timedelta(hours=1), **changed}
                 with pytest.raises(InvalidArgumentError, match=problem):
-                    await mw.metrics.query(**{"promql": "up", "start": timedelta(hours=1), **changed})
+                    await mw.metrics.query(**arguments)
             assert asked == []
 
     async def test_ready_made_ones_in_one_request(self) -> None:

@@ -129,11 +129,9 @@ def mutants(file: Path) -> list[Mutant]:
 
 def _head_end(statement: ast.stmt) -> int:
     """The last line that belongs to the statement itself, without the block below it."""
-    body = getattr(statement, "body", None)
-    if isinstance(body, list) and body:
-        first: object = body[0]
-        assert isinstance(first, ast.stmt)
-        return max(statement.lineno, first.lineno - 1)
+    body: list[ast.stmt] | None = getattr(statement, "body", None)
+    if body:
+        return max(statement.lineno, body[0].lineno - 1)
     return statement.end_lineno or statement.lineno
 
 
@@ -167,7 +165,7 @@ def _below(statement: ast.stmt, node: ast.AST) -> Iterator[tuple[ast.stmt, ast.A
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "decorator_list", "args") and not isinstance(node, ast.Call):
             continue
-        for child in value if isinstance(value, list) else [value]:
+        for child in cast("list[object]", value) if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST):
                 yield from _below(child if isinstance(child, ast.stmt) else statement, child)
 

@@ -28,7 +28,7 @@ import pytest
 
 from .mutants import Mutant
 
-CACHED = type(cache(len))
+CACHED: type[Any] = type(cache(len))
 Verdict = Literal["killed", "timeout", "survived", "unreached"]
 
 

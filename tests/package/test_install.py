@@ -52,7 +52,10 @@ class Installed:
 def test_it_names_where_the_package_came_from(
     origin: dict[str, Any] | None, expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(metadata, "distribution", lambda name: Installed(origin))
+    def installed(name: str) -> Installed:
+        return Installed(origin)
+
+    monkeypatch.setattr(metadata, "distribution", installed)
     assert shlex.split(install_hint("parquet")) == ["pip", "install", *expected]
 
 

@@ -93,10 +93,10 @@ def test_without_the_library_the_message_says_what_to_install(monkeypatch: pytes
 
 async def test_a_model_shows_itself_in_a_notebook() -> None:
     settings = RecordSettings(ttl=TtlSeconds(seconds=60))
-    assert "<th style='text-align:left'>ttl</th>" in settings._repr_html_()
+    assert "<th style='text-align:left'>ttl</th>" in settings._repr_html_()  # pyright: ignore[reportPrivateUsage] - what notebooks call
     async with Emulator(projects=3, drift=0.0) as api, Mittwald(api.token, base_url=api.url) as mw:
         page = await mw.project.list_projects()
-    shown = page._repr_html_()
+    shown = page._repr_html_()  # pyright: ignore[reportPrivateUsage] - what notebooks call
     assert shown.count("<tr>") == 1 + len(page)
     assert "items of " in shown
 

@@ -62,6 +62,7 @@ async def test_a_call_that_is_repeated() -> None:
         StatusCode.UNSET,
     )
     assert [event.name for event in call.events if event.name == "retry"] == ["retry"]
+    assert call.context is not None
     for span in (first, second):
         assert span.parent is not None
         assert span.parent.span_id == call.context.span_id

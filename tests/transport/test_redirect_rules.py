@@ -11,8 +11,14 @@ from yarl import URL
 from mittwald_async.runtime.transport.redirects import MAX_REDIRECTS, follow
 
 HOME = "https://api.example/v2/old"
-SHARED: Any = SimpleNamespace(own=lambda url: url.origin() == URL(HOME).origin())
 NEITHER = "the response is neither a success nor an error"
+
+
+def _own(url: URL) -> bool:
+    return url.origin() == URL(HOME).origin()
+
+
+SHARED: Any = SimpleNamespace(own=_own)
 
 
 def call(method: str = "GET", url: str = HOME, *, spent: bool | None = None, redirects: int = 0) -> Any:

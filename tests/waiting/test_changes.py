@@ -59,17 +59,16 @@ def app(php: str, phase: str = "ready", **values: Any) -> SimpleNamespace:
 
 
 def service(image: str, wanted: str, status: str = "running", recreate: bool = False, **values: Any) -> SimpleNamespace:
-    return thing(
-        **{
-            "status": status,
-            "service_name": "web",
-            "requires_recreate": recreate,
-            "deployed_state": SimpleNamespace(image=image),
-            "pending_state": SimpleNamespace(image=wanted),
-            "status_set_at": at(-500),
-            **values,
-        }
-    )
+    parts: dict[str, Any] = {
+        "status": status,
+        "service_name": "web",
+        "requires_recreate": recreate,
+        "deployed_state": SimpleNamespace(image=image),
+        "pending_state": SimpleNamespace(image=wanted),
+        "status_set_at": at(-500),
+        **values,
+    }
+    return thing(**parts)
 
 
 class TestDesiredAgainstCurrent:

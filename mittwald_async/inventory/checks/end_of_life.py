@@ -20,7 +20,7 @@ class EndOfLife(NamedTuple):
 
 @cache
 def _table() -> Mapping[str, Mapping[str, object]]:
-    text = files(__package__).joinpath("end_of_life.toml").read_text(encoding="utf-8")
+    text = files("mittwald_async.inventory.checks").joinpath("end_of_life.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 

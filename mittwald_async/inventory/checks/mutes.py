@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -69,17 +69,19 @@ def mutes_from(path: Path, known: Iterable[str]) -> tuple[Mute, ...]:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"--mute {path}: {error}") from None
-    entries = found.get("mute", [])
-    if set(found) - {"mute"} or not isinstance(entries, list):
+    if set(found) - {"mute"} or not isinstance(found.get("mute", []), list):
         raise ConfigurationError(f"--mute {path}: only tables [[mute]] are allowed")
+    entries: list[Any] = found.get("mute", [])
     ids = set(known)
     return tuple(_mute(entry, number, path, ids) for number, entry in enumerate(entries, 1))
 
 
 def _mute(entry: Any, number: int, path: Path, known: set[str]) -> Mute:
     where = f"--mute {path}: mute {number}"
-    if isinstance(entry, Mapping) and isinstance(entry.get("until"), datetime):
-        entry = {**entry, "until": entry["until"].date()}
+    if isinstance(entry, Mapping):
+        fields = cast("Mapping[str, Any]", entry)
+        if isinstance(fields.get("until"), datetime):
+            entry = {**fields, "until": fields["until"].date()}
     try:
         mute = msgspec.convert(entry, Mute)
     except msgspec.ValidationError as error:

@@ -10,7 +10,7 @@ import re
 import sqlite3
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -89,7 +89,7 @@ class ExportTable:
 
     def rows(self) -> Iterator[tuple[Cell, ...]]:
         """The rows, each with a cell for each column."""
-        readers = [(column.name, column.kind) for column in self.columns]
+        readers: list[tuple[str, Kind]] = [(column.name, column.kind) for column in self.columns]
         for record in self._records():
             yield tuple(_cell(record.get(name), kind) for name, kind in readers)
 
@@ -129,7 +129,7 @@ def _flattened(value: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tu
             if depth < _DEEPEST:
                 yield from _flattened(inner, f"{path}_", depth + 1)  # pyright: ignore
         elif isinstance(inner, list):
-            parts: list[Any] = inner
+            parts = cast("list[object]", inner)
             if parts and not any(isinstance(part, dict | list) for part in parts):
                 yield path, ", ".join(_text(part) for part in parts)
         else:

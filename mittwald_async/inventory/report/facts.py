@@ -14,7 +14,7 @@ import msgspec
 from ..._version import __version__
 from ..checks import SEVERITIES, CheckReport, Finding, Mute, all_checks, run_checks
 from ..checks.state import unread
-from ..diff import Diff
+from ..diff import Change, Diff, Undecided
 from ..fields import MISSING
 from ..history import History
 
@@ -152,7 +152,8 @@ def _diff(path: Path) -> Diff | None:
 def _change_counts(diff: Diff | None) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for kind in ("added", "changed", "gone", "unknown"):
-        for change in [] if diff is None else getattr(diff, kind):
+        changes: Sequence[Change | Undecided] = () if diff is None else getattr(diff, kind)
+        for change in changes:
             counts = found.setdefault(change.resource, {})
             counts[kind] = counts.get(kind, 0) + 1
     return found
@@ -349,7 +350,8 @@ class _Reader:
         rows: list[Row] = []
         total = 0
         for kind in ("gone", "added", "changed"):
-            for change in [] if diff is None else getattr(diff, kind):
+            changes: Sequence[Change] = () if diff is None else getattr(diff, kind)
+            for change in changes:
                 fields = change.fields or {"": ("", "")}
                 total += len(fields)
                 if len(rows) < CHANGES:

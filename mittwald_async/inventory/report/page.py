@@ -44,7 +44,7 @@ def report_html(path: Path, *, locale: Locale = "en", mutes: Sequence[Mute] = ()
             f"a report needs {error.name}, which is not installed: {install_hint('report')}"
         ) from None
     facts = facts_of(path, mutes)
-    here = files(__package__)
+    here = files("mittwald_async.inventory.report")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -63,7 +63,7 @@ class RawCsvSink(CsvSink):
     """One file for each resource with every text as it is, for programs that read it back."""
 
     name = "csv-raw"
-    suffixes = ()
+    suffixes: ClassVar[tuple[str, ...]] = ()
     encoding = "utf-8"
 
     def cell(self, value: Any) -> str | None:

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, ClassVar, cast
 
 import msgspec
 
@@ -25,7 +25,7 @@ class JsonLinesSink(Sink):
     """One file for all resources."""
 
     name = "jsonl"
-    suffixes = (".jsonl", ".ndjson")
+    suffixes: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson")
     compressible = True
 
     def check(self, resources: Sequence[str]) -> None:

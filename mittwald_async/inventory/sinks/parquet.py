@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -29,7 +29,7 @@ class ParquetSink(Sink):
     """One file for each resource."""
 
     name = "parquet"
-    suffixes = (".parquet",)
+    suffixes: ClassVar[tuple[str, ...]] = (".parquet",)
     suffix_of_tables = ".parquet"
 
     def check(self, resources: Sequence[str]) -> None:

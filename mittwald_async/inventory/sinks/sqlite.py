@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from ..store import Store
 from .base import Sink, register
@@ -14,7 +15,7 @@ class SqliteSink(Sink):
     """One database with a table and views for each resource."""
 
     name = "sqlite"
-    suffixes = (".sqlite", ".sqlite3", ".db")
+    suffixes: ClassVar[tuple[str, ...]] = (".sqlite", ".sqlite3", ".db")
     is_exported = False
 
     def write(self, store: Store, path: Path, resources: Sequence[str]) -> None:

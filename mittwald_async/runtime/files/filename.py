@@ -28,11 +28,11 @@ def suggested_filename(disposition: str | None) -> str | None:
     plain = extended = None
     for found in _PARAMETER.finditer(disposition or ""):
         value = found["token"] if found["quoted"] is None else re.sub(r"\\(.)", r"\1", found["quoted"])
-        match found["name"].lower():
-            case "filename" if plain is None:
-                plain = value
-            case "filename*" if extended is None:
-                extended = _extended(value)
+        name = found["name"].lower()
+        if name == "filename" and plain is None:
+            plain = value
+        elif name == "filename*" and extended is None:
+            extended = _extended(value)
     return _last_component(extended) or _last_component(plain)
 
 

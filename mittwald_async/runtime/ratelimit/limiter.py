@@ -28,7 +28,10 @@ from .route_budgets import MOST_ROUTES, RouteBudgets
 from .scheduler import PriorityQueue, Scheduler, pause_too_long, wait_too_long
 from .tuning import TUNING, Tuning
 
-_WAITS, _SENT, _ANSWERED, _OVER = range(4)
+_WAITS: int = 0
+_SENT: int = 1
+_ANSWERED: int = 2
+_OVER: int = 3
 
 
 class Slot(msgspec.Struct, eq=False):

@@ -53,7 +53,7 @@ class Connections(aiohttp.TCPConnector):
     """A pool that gives out no connection that is `unusable`."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(**options)  # pyright: ignore[reportUnknownMemberType] - the HTTP client types one argument in part
         self._made: set[int] = set()
         """Connections that were just made, by identity: what comes in on them is nothing old."""
 

@@ -100,6 +100,7 @@ def opened(driver: Any, path: Path) -> Page:
     """A page of the disk, freshly opened at a desk and by day."""
     page = Page(driver)
     page.emulate()
-    page.errors(), page.requests()
+    page.errors()
+    page.requests()
     driver.get(path.as_uri())
     return page
