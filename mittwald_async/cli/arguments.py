@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import msgspec
 
-from ..runtime.errors import ConfigurationError, InvalidArgumentError, did_you_mean
+from ..runtime.errors import InvalidArgumentError, did_you_mean
 from ..runtime.operation import Operation, Parameter
 from ..runtime.structs import UNSET
 from .fields import Shape, body_properties, is_secret, shape, type_at, type_of
@@ -319,15 +319,17 @@ def _decoded(name: str, text: str) -> Any:
 
 
 def _yaml(name: str, text: str) -> Any:
-    from .._install import install_hint
+    from ..codegen.errors import DocumentError
+    from ..codegen.yaml_text import parse_yaml
 
+    notes: list[str] = []
     try:
-        from ruamel.yaml import YAML
-        from ruamel.yaml.error import YAMLError
-    except ModuleNotFoundError:
-        raise ConfigurationError(f"{name}: reading YAML needs ruamel.yaml: {install_hint('codegen')}") from None
-    try:
-        reader: Any = YAML(typ="safe", pure=True)
-        return reader.load(text)
-    except YAMLError as error:
-        raise InvalidArgumentError(name, f"is not YAML: {' '.join(str(error).split())}") from None
+        value = parse_yaml(text, name, notes)
+    except DocumentError as error:
+        raise InvalidArgumentError(name, error.problem.removeprefix(f"{name} ")) from None
+    except RecursionError as error:
+        raise InvalidArgumentError(name, f"is not YAML: {error}") from None
+    if notes:
+        # A document may be forgiven that; of what is sent, nothing may be lost.
+        raise InvalidArgumentError(name, notes[0].removeprefix(f"{name}, ").removesuffix("; the last one counts"))
+    return value

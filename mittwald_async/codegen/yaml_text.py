@@ -42,7 +42,7 @@ def parse_yaml(text: str, source: str, notes: list[str]) -> Any:
     try:
         yaml: Any = importlib.import_module("yaml")
     except ImportError:
-        raise DocumentError(f"{source} looks like YAML, which needs ruamel.yaml: {install_hint('codegen')}") from None
+        raise DocumentError(f"{source} looks like YAML, which needs PyYAML: {install_hint('codegen')}") from None
     loader_class = type("_Loader", (getattr(yaml, "CSafeLoader", yaml.SafeLoader),), {"yaml_implicit_resolvers": {}})
     loader = loader_class(text)
     try:

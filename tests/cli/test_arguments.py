@@ -22,6 +22,7 @@ from mittwald_async.cli.forms import select
 from mittwald_async.cli.operations import find, reference_link
 from mittwald_async.cli.waits import WAITERS
 from mittwald_async.cli.yaml_text import as_yaml
+from mittwald_async.codegen.yaml_text import parse_yaml
 from mittwald_async.errors import InvalidArgumentError
 from mittwald_async.operations import OPERATIONS
 from mittwald_async.runtime.codec import convert, resolve
@@ -225,8 +226,7 @@ def test_fields_and_forms(command: Command) -> None:
     assert lines[0].split() == ["shortId", "status"]
     assert [line.split() for line in lines[1:]] == [list(row.values()) for row in rows]
     assert list(csv.DictReader(io.StringIO(command(*listed, "--output", "csv")[1]))) == rows
-    yaml = pytest.importorskip("ruamel.yaml")
-    assert yaml.YAML(typ="safe", pure=True).load(command(*listed, "--output", "yaml")[1]) == rows
+    assert parse_yaml(command(*listed, "--output", "yaml")[1], "rows", []) == rows
 
 
 def test_fields_that_nothing_has_and_forms_that_are_unknown(command: Command) -> None:
@@ -259,14 +259,13 @@ JSON = st.recursive(
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
 @given(JSON)
 def test_yaml_is_read_back_as_it_was(value: Any) -> None:
-    yaml = pytest.importorskip("ruamel.yaml")
     text = as_yaml(value)
     if any(
         ord(one) > 0xFFFF or 0xD800 <= ord(one) < 0xE000 or ord(one) in (0x7F, *range(0x80, 0xA0), 0xFFFE, 0xFFFF)
         for one in text
     ):
         return  # not printable in YAML 1.2 without escapes, which this reader insists on
-    assert yaml.YAML(typ="safe", pure=True).load(text) == value
+    assert parse_yaml(text, "value", []) == value
 
 
 def test_wait_gives_the_object_as_it_is_then(command: Command) -> None:
@@ -332,6 +331,21 @@ def test_a_skeleton_is_filled_in_and_sent(command: Command) -> None:
         assert project(command)["description"] == f"by {form}"
     code, _, err = command("operations", "project-get-project", "--skeleton", "json")
     assert (code, err) == (2, "mittwald-async: --skeleton: project-get-project takes no body\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("description: [", "is not YAML: "),
+        ("description: a\ndescription: b\n", "line 2: the key 'description' is given twice\n"),
+    ],
+)
+def test_yaml_that_cannot_be_sent_as_it_is_written(command: Command, text: str, problem: str) -> None:
+    id_ = project(command)["id"]
+    Path("body.yaml").write_text(text)
+    code, _, err = command("call", "project-update-project", f"projectId={id_}", "--body", "@body.yaml")
+    assert code == 2
+    assert problem in err
 
 
 def test_a_misspelled_word_gets_a_suggestion(command: Command) -> None:

@@ -115,7 +115,7 @@ def test_aliases_that_multiply_are_refused() -> None:
 def test_without_the_library_yaml_is_refused_with_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(
-        DocumentError, match=r"shop.yaml looks like YAML, which needs [\w.]+: pip install .*\[codegen\]"
+        DocumentError, match=r"shop.yaml looks like YAML, which needs PyYAML: pip install .*\[codegen\]"
     ):
         parse(YAML.encode(), "shop.yaml")
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import Literal
+from typing import Any, Literal
 
 import coverage
 import pytest
