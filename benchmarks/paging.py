@@ -108,12 +108,15 @@ async def _loop(session: aiohttp.ClientSession, url: str) -> int:
 class _Local(Sender):
     """A sender that decodes prebuilt pages instead of fetching them."""
 
-    lists = ListContext(PROFILE.paging)
-
     def __init__(self, bodies: Sequence[bytes]) -> None:
+        self._lists = ListContext(PROFILE.paging)
         self._bodies = bodies
         self._headers = {"X-Pagination-TotalCount": str(len(bodies) * SIZE), "X-Pagination-Limit": str(SIZE)}
         self._decode = strict_decoder("list[project.ProjectListItem]")
+
+    @property
+    def lists(self) -> ListContext:
+        return self._lists
 
     async def response(
         self,

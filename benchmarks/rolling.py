@@ -119,8 +119,8 @@ async def simulate(*, projects: int, nights: int, every: int, seed: int = 1, sha
                 year.failures += len(summary.failures)
                 if number % every == 0:
                     await _compare(year, mw, path)
-            assert summary.freshness is not None
-            year.oldest = summary.freshness.oldest / 86_400
+                assert summary.freshness is not None
+                year.oldest = summary.freshness.oldest / 86_400
     return year
 
 
