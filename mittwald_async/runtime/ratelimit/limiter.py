@@ -28,10 +28,7 @@ from .route_budgets import MOST_ROUTES, RouteBudgets
 from .scheduler import PriorityQueue, Scheduler, pause_too_long, wait_too_long
 from .tuning import TUNING, Tuning
 
-_WAITS: int = 0
-_SENT: int = 1
-_ANSWERED: int = 2
-_OVER: int = 3
+_WAITS, _SENT, _ANSWERED, _OVER = range(4)
 
 
 class Slot(msgspec.Struct, eq=False):
@@ -106,6 +103,10 @@ class Slot(msgspec.Struct, eq=False):
                 self.budget.estimate.unsent(self.probe, self.number)
             self.end_route_probe()
             self.limiter.finished(self.policy)
+        self.end()
+
+    def end(self) -> None:
+        """No request comes of it any more."""
         self.state = _OVER
 
     def end_route_probe(self) -> None:
@@ -140,7 +141,7 @@ class QueuedCall(Slot, eq=False, kw_only=True):
 
     def fail(self, error: RateLimitError) -> None:
         """Its turn comes too late."""
-        self.state = _OVER
+        self.end()
         self.budget.leave(self)
         if self.future is not None:
             self.future.set_exception(error)
@@ -153,7 +154,7 @@ class QueuedCall(Slot, eq=False, kw_only=True):
     def abandoned(self) -> None:
         """Whoever wanted it was cancelled, while waiting or between its turn and running on: give everything back."""
         if self.state == _WAITS:
-            self.state = _OVER
+            self.end()
             self.budget.leave(self)
         else:
             self.release(sent=False)
