@@ -103,7 +103,8 @@ class Slot(msgspec.Struct, eq=False):
                 self.budget.estimate.unsent(self.probe, self.number)
             self.end_route_probe()
             self.limiter.finished(self.policy)
-        self.end()
+        # Not by `end`: every request comes this way, and calls cost.
+        self.state = _OVER
 
     def end(self) -> None:
         """No request comes of it any more."""
