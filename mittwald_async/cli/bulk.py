@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,9 +16,10 @@ import typer
 
 from ..inventory import seconds_for
 from ..runtime.errors import ConfigurationError, InvalidArgumentError
-from .common import LISTS_FAILED, OK, USAGE, BaseUrl, Json, StoppedError, TokenFile, client, run
+from .common import LISTS_FAILED, OK, USAGE, BaseUrl, Json, StoppedError, TokenFile, client, keep_apart, run
 from .operations import find
 from .output import count, duration, emit, err, message, put_json
+from .reading import copy_stdin
 
 if TYPE_CHECKING:
     from ..bulk import ItemState
@@ -139,6 +139,7 @@ def bulk(
     from ..bulk.row_job import RowJob
 
     operation = find(operation_id)
+    keep_apart({"--journal": journal, "--failed": failed, "--secrets": secrets}, {"ROWS": rows, "--from": inventory})
     with ExitStack() as stack:
         source = stack.enter_context(_source(rows, format, inventory, query))
         if journal is None and not dry_run:
@@ -203,12 +204,21 @@ def _source(
     elif str(rows) == "-":
         # Rows are read twice, and may hold secrets: they wait in a file that only its owner can read.
         with tempfile.NamedTemporaryFile(suffix=f".{format or 'csv'}") as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
-            copy.flush()
-            yield lambda: numbered_rows(Path(copy.name))
+            copy_stdin(copy, "ROWS")
+            yield lambda: _named_stdin(numbered_rows(Path(copy.name)), copy.name)
     else:
         assert rows is not None
         yield lambda: numbered_rows(rows, format)
+
+
+def _named_stdin(rows: Iterable[SourceRow], copy: str) -> Iterator[SourceRow]:
+    """Rows whose errors name where they came from, not the file in which they wait."""
+    from ..bulk.sources import SourceError
+
+    try:
+        yield from rows
+    except SourceError as error:
+        raise SourceError(str(error).replace(copy, "standard input", 1)) from None
 
 
 def _checked(job: RowJob, journal: Path | None) -> Checked | None:
@@ -276,7 +286,7 @@ def _preview(job: RowJob, checked: Checked, as_json: bool) -> None:
 
 
 def _ask(rows: Path | None) -> None:
-    if not sys.stdin.isatty() or not err.is_terminal:
+    if sys.stdin is None or not sys.stdin.isatty() or not err.is_terminal:
         raise ConfigurationError("nothing was sent: say --yes where there is no terminal to ask on")
     typer.confirm("Go on?", abort=True, err=True)
 

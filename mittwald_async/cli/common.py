@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import typer
 
 from ..inventory.accounts import DEFAULT_FILE, Account, account_of, accounts_from
 from ..profile import BASE_URL_VARIABLE, TOKEN_VARIABLE
-from ..runtime.errors import ConfigurationError
+from ..runtime.errors import ConfigurationError, InvalidArgumentError
 from ..runtime.operation import Operation
 from .output import err, message
 
@@ -79,6 +79,33 @@ _STDOUT = frozenset(("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"))
 def is_stdout(path: Path | None) -> bool:
     """Whether a path given on the command line stands for standard output."""
     return path is not None and str(path) in _STDOUT
+
+
+def keep_apart(written: Mapping[str, Path | None], read: Mapping[str, Path | None]) -> None:
+    """Make sure that no file is written over another one of the same command, be it by another name.
+
+    Args:
+        written: files that the command begins anew or adds to, by the argument that names them.
+        read: files that it needs.
+
+    Raises:
+        InvalidArgumentError: two of them are one file.
+    """
+    seen = {name: path for name, path in read.items() if path is not None and str(path) != "-"}
+    for name, path in written.items():
+        if path is None or str(path) == "-":
+            continue
+        for other, taken in seen.items():
+            if _is_same(path, taken):
+                raise InvalidArgumentError(name, f"{path} is {other} as well and would be lost; choose another name")
+        seen[name] = path
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other) and one.is_file()  # what is written to a device is lost on purpose
+    except OSError:  # one is not there yet
+        return os.path.realpath(one) == os.path.realpath(other)
 
 
 def is_regular(path: Path) -> bool:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..runtime.errors import InvalidArgumentError
 from .common import EPILOG, OK, BaseUrl, Json, TokenFile, client, run
 from .output import count, emit, message, put_json
+from .reading import file_text, stdin_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -147,11 +146,7 @@ def import_file(
 
       mittwald-async dns import example.org.zone --origin example.org
     """
-    octets = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    try:
-        text = octets.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidArgumentError("file", f"{file} is not UTF-8 text") from None
+    text = stdin_text("file") if str(file) == "-" else file_text(str(file), "file")
 
     async def main(mw: Mittwald) -> None:
         preview = await mw.dns.import_zone(text, origin=origin)

@@ -11,7 +11,7 @@ import typer
 from ..inventory import Store
 from ..inventory.export import FORMS, form_of, tables_of, write_tables
 from ..runtime.errors import ConfigurationError
-from .common import OK
+from .common import OK, keep_apart
 from .output import count, emit, message
 
 
@@ -45,6 +45,7 @@ def export(
 
       mittwald-async export inventory.sqlite -o - --view domain --format jsonl
     """
+    keep_apart({"--out": out}, {"FILE": file})
     if where and not view:
         raise ConfigurationError("--where needs --view NAME: its columns are those of one view")
     chosen = form_of(out, form)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from getpass import getpass
 from pathlib import Path
+from typing import IO, Any
 
 from ..runtime.errors import ConfigurationError
 
@@ -18,14 +20,32 @@ def stdin_bytes(name: str) -> bytes:
     Raises:
         ConfigurationError: it is closed, or cannot be read.
     """
-    if sys.stdin is None:
-        raise ConfigurationError(f"{name}: standard input is closed")
-    source = getattr(sys.stdin, "buffer", sys.stdin)
+    source = _stdin(name)
     try:
         content = source.read()
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{name}: standard input cannot be read: {error}") from None
     return content.encode() if isinstance(content, str) else content
+
+
+def copy_stdin(target: IO[bytes], name: str) -> None:
+    """Copy all of standard input, however long it is.
+
+    Raises:
+        ConfigurationError: it is closed, or cannot be read.
+    """
+    source = _stdin(name)
+    try:
+        shutil.copyfileobj(source, target)
+        target.flush()
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{name}: standard input cannot be read: {error}") from None
+
+
+def _stdin(name: str) -> Any:
+    if sys.stdin is None:
+        raise ConfigurationError(f"{name}: standard input is closed")
+    return getattr(sys.stdin, "buffer", sys.stdin)
 
 
 def stdin_text(name: str) -> str:

@@ -12,7 +12,7 @@ import typer
 from ..inventory.checks import all_checks, mutes_from
 from ..inventory.report.page import Locale
 from ..runtime.errors import ConfigurationError
-from .common import OK
+from .common import OK, keep_apart
 from .lake import inventory_file
 from .output import emit, message
 
@@ -42,6 +42,7 @@ def report(
     """
     from ..inventory.report import report_html, write_report
 
+    keep_apart({"--out": out}, {"FILE": file, "--mute": mute})
     mutes = () if mute is None else mutes_from(mute, (one.id for one in all_checks()))
     chosen = _locale(locale)
     with inventory_file(file, runs=_RUNS) as inventory:

@@ -52,6 +52,7 @@ from .common import (
     client,
     client_of,
     is_stdout,
+    keep_apart,
     run,
 )
 from .demo import demo_client
@@ -212,6 +213,7 @@ def sweep(
     asked = chosen(resource)
     part = make_target(customer or None, project or None)
     to_stdout = is_stdout(out_path)
+    keep_apart({"--prometheus": prometheus}, {"--out": None if to_stdout else path, "--accounts": accounts})
     outlet = Outlet(prometheus, notify)
     outlet.check()
     if to_stdout:

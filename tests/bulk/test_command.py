@@ -321,3 +321,40 @@ def test_ctrl_c_leaves_nothing_open_and_the_same_command_goes_on(
     assert f"{states['done']} done" in out.split("journal: ")[1]
     code, out, _ = command(*arguments, "--json")
     assert (code, json.loads(out)["done"]) == (0, len(projects) - states["done"])
+
+
+def test_no_file_of_a_command_is_written_over_another(command: Command, projects: list[str]) -> None:
+    """Rows that failed are written to mend and run again: naming the rows' own file for them would empty it."""
+    rows = table("rows.csv", ["projectId", "description"], [projects[0], "shop"], ["missing", "x"])
+    content = Path(rows).read_bytes()
+    Path("link.csv").symlink_to(rows)
+    for option, path, other in (
+        ("--failed", rows, "ROWS"),
+        ("--failed", "./rows.csv", "ROWS"),
+        ("--failed", "link.csv", "ROWS"),
+        ("--secrets", rows, "ROWS"),
+        ("--failed", "a.journal", "--journal"),
+        ("--journal", rows, "ROWS"),
+    ):
+        journal = () if option == "--journal" else ("-j", "a.journal")
+        code, _, err = command("bulk", "project-update-project", rows, *journal, option, path, "--yes")
+        assert code == 2
+        assert f"{Path(path)} is {other} as well and would be lost; choose another name" in err
+        assert Path(rows).read_bytes() == content
+        assert not Path("a.journal").exists()
+    code, _, err = command(
+        "bulk", "project-update-project", rows, "-j", "a.journal", "--yes", "--failed", "x", "--secrets", "x"
+    )
+    assert (code, "x is --failed as well" in err) == (2, True)
+
+
+def test_a_closed_or_empty_standard_input_is_a_message(server: str, tmp_path: Path) -> None:
+    start = f"{' '.join(PROGRAM)} bulk project-update-project - --dry-run"
+    for redirected, expected in (
+        ("<&-", "ROWS: standard input is closed"),
+        ("</dev/null", "standard input: has no heads of columns in its first row"),
+    ):
+        done = subprocess.run(
+            f"{start} {redirected}", shell=True, env=environment(server), cwd=tmp_path, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", f"mittwald-async: {expected}\n")

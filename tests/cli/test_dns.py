@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
-from .conftest import Command
+from .conftest import PROGRAM, Command, environment
 
 
 def domain(command: Command) -> str:
@@ -44,3 +45,11 @@ def test_what_cannot_be(command: Command) -> None:
     assert (code, "no DNS zone for nowhere.test" in said) == (1, True)
     code, _, said = command("dns", "add", "nowhere.test", "NS", "x")
     assert (code, "must be one of A, AAAA" in said) == (2, True)
+
+
+def test_a_zone_file_that_cannot_be_read_is_a_message(server: str, command: Command, tmp_path: Path) -> None:
+    code, _, err = command("dns", "import", "missing.zone")
+    assert (code, err) == (2, "mittwald-async: file: missing.zone: No such file or directory\n")
+    line = f"{' '.join(PROGRAM)} dns import - <&-"
+    done = subprocess.run(line, shell=True, env=environment(server), cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "mittwald-async: file: standard input is closed\n")

@@ -207,3 +207,28 @@ def test_a_rolling_sweep_says_what_it_could_not_keep_fresh(command: Command) -> 
         code, out, err = command("sweep", *wanted, *arguments)
         assert code == 2
         assert complaint in err
+
+
+def test_an_inventory_is_never_written_over_by_what_is_made_of_it(command: Command) -> None:
+    assert command("sweep", *WANTED)[0] == 0
+    before = Path("inventory.sqlite").read_bytes()
+    Path("link.html").symlink_to("inventory.sqlite")
+    for arguments in (
+        ("export", "inventory.sqlite", "--view", "project", "--format", "csv", "-o", "inventory.sqlite"),
+        ("report", "inventory.sqlite", "-o", "link.html"),
+        ("sweep", "-r", "project", "--prometheus", "./inventory.sqlite"),
+    ):
+        code, _, err = command(*arguments)
+        assert code == 2
+        assert "as well and would be lost; choose another name" in err
+        assert Path("inventory.sqlite").read_bytes() == before
+
+
+def test_another_account_is_not_called_complete(command: Command, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A nightly run with --resume and a new token would do nothing, and say that all is well."""
+    assert command("sweep", "--demo", "-r", "project", "-o", "inventory.sqlite")[0] == 0
+    code, out, err = command("sweep", "-r", "project", "--resume")
+    assert (code, "nothing to resume" in err) == (0, False)
+    assert "12 rows" in out
+    code, _, err = command("sweep", "-r", "project", "--resume")
+    assert (code, "nothing to resume" in err) == (0, True)
