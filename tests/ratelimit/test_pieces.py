@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from mittwald_async.errors import RateLimitError
 from mittwald_async.runtime.clock import SystemClock
 from mittwald_async.runtime.operation import RateLimit
 from mittwald_async.runtime.ratelimit import IETF, HeaderReader, Limiter, Limiters, Policy, RateLimitWait
@@ -143,3 +144,26 @@ async def test_a_priority_of_one_goes_ahead_of_the_last_calls_that_are_spread() 
     assert close_to(loop.time() - START, 0.0)
     (await limiter.acquire("r", Policy(priority=0))).release()
     assert loop.time() - START > 5.0
+
+
+@virtual
+async def test_patience_goes_along_to_the_budget_that_a_route_turns_out_to_have() -> None:
+    def told(limit: int, remaining: int, reset: int) -> dict[str, str]:
+        names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+        return dict(zip(names, map(str, (limit, remaining, reset)), strict=True))
+
+    limiter = Limiter()
+    first = await limiter.acquire("a")
+    first.answered(200, told(100, 99, 60))
+    first.release()
+    early, second = await limiter.acquire("b"), await limiter.acquire("a")
+    second.answered(200, told(100, 0, 60))
+    second.release()
+    waiting = asyncio.create_task(limiter.acquire("b", max_wait=100))
+    await asyncio.sleep(0.5)
+    assert not waiting.done()
+    early.answered(200, told(50, 0, 600))
+    early.release()
+    with pytest.raises(RateLimitError, match=r"100\.0 s are allowed"):
+        await waiting
+    assert close_to(asyncio.get_running_loop().time() - START, 0.5, 1e-3)
