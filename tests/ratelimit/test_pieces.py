@@ -1,0 +1,169 @@
+"""Small pieces of the limiter on their own: alarm, back-off, the pace of a crowd, resets too far away to be believed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from mittwald_async.errors import RateLimitError
+from mittwald_async.runtime.clock import SystemClock
+from mittwald_async.runtime.operation import RateLimit
+from mittwald_async.runtime.ratelimit import IETF, HeaderReader, Limiter, Limiters, Policy, RateLimitWait
+from mittwald_async.runtime.ratelimit.alarm import ClockAlarm
+from mittwald_async.runtime.ratelimit.backoff import Backoff
+from mittwald_async.runtime.ratelimit.estimate import Estimate
+from mittwald_async.runtime.ratelimit.headers import MOST_REQUESTS
+from mittwald_async.runtime.ratelimit.rate_control import RateControl
+
+from ..support.clock import START, VirtualClock, close_to, virtual
+
+
+def opened(remaining: int, reset: float, limit: int) -> Estimate:
+    estimate = Estimate(random=lambda: 0.0)
+    estimate.answered(0.0, 0.0, RateLimit(limit, remaining, reset), estimate.sent(0.0))
+    return estimate
+
+
+@virtual
+async def test_an_alarm_that_is_set_anew_rings_once_and_at_the_new_instant() -> None:
+    loop, rung = asyncio.get_running_loop(), list[float]()
+    alarm = ClockAlarm(loop, VirtualClock(), lambda: rung.append(loop.time() - START))
+    alarm.set(START + 5)
+    alarm.set(START + 10)
+    await asyncio.sleep(20)
+    assert [close_to(at, 10) for at in rung] == [True]
+    alarm.set(START + 30)
+    alarm.set(float("inf"))
+    await asyncio.sleep(20)
+    assert len(rung) == 1
+
+
+def test_a_call_sent_in_the_instant_of_a_refusal_ends_the_probing() -> None:
+    pause = Backoff(lambda: 0.0)
+    assert pause.begin(4.0, 5.0)
+    assert not pause.begin(4.5, 5.5), "sent before the first refusal was known"
+    pause.passed(4.9)
+    assert pause.probing
+    pause.passed(5.0)
+    assert not pause.probing
+
+
+@virtual
+async def test_the_systems_clock_is_the_same_as_none() -> None:
+    plain = Limiters.shared("key")
+    assert Limiters.shared("key", clock=SystemClock()) is plain
+    clock = VirtualClock()
+    other = Limiters.shared("key", clock=clock)
+    assert other is not plain
+    assert Limiters.shared("key", clock=clock) is other
+
+
+@virtual
+async def test_who_waits_at_an_even_pace_hears_of_those_before_it() -> None:
+    limiter, waits = Limiter(), list[RateLimitWait]()
+    first = await limiter.acquire("r")
+    first.answered(200, {"X-RateLimit-Limit": "10", "X-RateLimit-Remaining": "9", "X-RateLimit-Reset": "10"})
+    first.release()
+    smooth = Policy(pace="smooth")
+    tasks = [asyncio.create_task(limiter.acquire("r", smooth, on_wait=waits.append)) for _ in range(3)]
+    slots = await asyncio.gather(*tasks)
+    assert [wait.reason for wait in waits] == ["pace"] * 3
+    gap = (10 + 10 / 600) / 9
+    assert [close_to((wait.expected or 0) / gap, place, 1e-3) for place, wait in enumerate(waits, 1)] == [True] * 3
+    for slot in slots:
+        slot.release()
+
+
+def test_of_a_few_calls_in_a_short_window_each_client_takes_its_part() -> None:
+    estimate = opened(8, 2.0, 10)
+    others = estimate.others
+    others.suspect, others.count, others.weight, others.tail = False, 3, 3.0, 0
+    # An even part of the four clients: four times as far apart as eight calls in what is left of the window.
+    assert estimate.next_turn(0.0).gap == pytest.approx(4 * (2 + 2 / 600) / 8)
+
+
+@pytest.mark.parametrize(("spare", "factor"), [(1, 3.0), (750, 1.0)])
+def test_a_crowd_goes_slower_the_further_what_is_left_falls_below_an_even_line(spare: int, factor: float) -> None:
+    estimate = opened(spare, 600.0, 750)
+    others = estimate.others
+    others.suspect, others.count, others.weight, others.tail = False, 2, 2.0, 0
+    # The margin of a second makes what is left 1/600 longer than the window: below the line by as much.
+    line = min((601 / 600 * 750 / spare) ** 2.5, 3.0)
+    assert line == pytest.approx(factor, rel=0.01)
+    assert estimate.next_turn(0.0).gap == pytest.approx(2 * line * 601 / spare)
+
+
+def test_a_reset_far_away_is_checked_only_where_nothing_is_left() -> None:
+    some = opened(1, 2000.0, 100)
+    some.sent(0.0)
+    assert some.next_turn(0.0).at > 2000.0
+    none = opened(0, 2000.0, 100)
+    assert none.next_turn(0.0).at == 60.0
+    assert none.sent(60.0) is True
+    none.answered(60.0, 60.0, RateLimit(100, 0, 1940.0), True)
+    assert none.next_turn(60.0).at == 60.0 + 120.0
+
+
+def test_a_policy_of_the_largest_number_is_read() -> None:
+    for most, limit in ((MOST_REQUESTS, MOST_REQUESTS), (MOST_REQUESTS + 1, None)):
+        told = {"RateLimit": '"a";r=5;t=9', "RateLimit-Policy": f'"a";q={most}'}
+        assert HeaderReader(IETF).read(told) == RateLimit(limit, 5, 9.0)
+
+
+def test_a_window_of_exactly_three_seconds_is_short() -> None:
+    control = RateControl()
+    control.window_over(0.0, 100, 3.0, 0, 0, 90)
+    for _ in range(40):
+        control.sent(True)
+    control.window_over(3.0, 100, 3.0, 40, 40, 90)
+    assert control.active
+    assert 1 / control.gap == pytest.approx(40 / 3 * 0.98)
+
+
+def test_a_small_share_takes_twice_its_part_of_what_is_left_over() -> None:
+    control = RateControl()
+    for number in range(3):
+        control.window_over(2.0 * number, 100, 2.0, 5, 5, 24)
+    control.gap = 1.0
+    for _ in range(8):
+        control.saw(50, 1.0, 6.0, 100, 2.0)
+    # Share 2 / 50 = 0.04; 1 + 1 / 0.08 = 13.5 are to be left: 36.5 too many.
+    # 1 - 0.04 * 0.0016 = 0.999936; 0.08 of 0.6 * 36.5 in 2 s: 0.876.
+    assert 1 / control.gap == pytest.approx(1.875936)
+
+
+@virtual
+async def test_a_priority_of_one_goes_ahead_of_the_last_calls_that_are_spread() -> None:
+    limiter = Limiter()
+    first = await limiter.acquire("r")
+    first.answered(200, {"X-RateLimit-Limit": "3", "X-RateLimit-Remaining": "2", "X-RateLimit-Reset": "10"})
+    first.release()
+    loop = asyncio.get_running_loop()
+    (await limiter.acquire("r", Policy(priority=1))).release()
+    assert close_to(loop.time() - START, 0.0)
+    (await limiter.acquire("r", Policy(priority=0))).release()
+    assert loop.time() - START > 5.0
+
+
+@virtual
+async def test_patience_goes_along_to_the_budget_that_a_route_turns_out_to_have() -> None:
+    def told(limit: int, remaining: int, reset: int) -> dict[str, str]:
+        names = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+        return dict(zip(names, map(str, (limit, remaining, reset)), strict=True))
+
+    limiter = Limiter()
+    first = await limiter.acquire("a")
+    first.answered(200, told(100, 99, 60))
+    first.release()
+    early, second = await limiter.acquire("b"), await limiter.acquire("a")
+    second.answered(200, told(100, 0, 60))
+    second.release()
+    waiting = asyncio.create_task(limiter.acquire("b", max_wait=100))
+    await asyncio.sleep(0.5)
+    assert not waiting.done()
+    early.answered(200, told(50, 0, 600))
+    early.release()
+    with pytest.raises(RateLimitError, match=r"100\.0 s are allowed"):
+        await waiting
+    assert close_to(asyncio.get_running_loop().time() - START, 0.5, 1e-3)
