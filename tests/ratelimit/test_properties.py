@@ -131,6 +131,8 @@ def test_in_whatever_order_answers_come_what_is_under_way_fits_the_remainder(ord
 
 
 @_calm
+@example(told=[(None, 0, 0.0, 200), (4, 1, 0.0, 200), (None, None, None, 200)])
+@example(told=[(None, 0, 1e-135, 200), (4, 1, 0.0, 200), (None, None, None, 200)])
 @given(
     told=st.lists(
         st.tuples(

@@ -204,8 +204,11 @@ class Estimate:
         many = self.period <= tuning.short_window and (self.limit or 0) > tuning.small_limit
         if many or self.others.count < 2 or spare < 1:
             return 1.0
-        below = max(1.0, left / self.period * (self.limit or 0) / spare)
-        return min(pow(below, tuning.line_steepness), self.others.count + 1)
+        most = self.others.count + 1
+        # Also where a server states resets of no time at all: nothing is divided by them.
+        if left * (self.limit or 0) >= pow(most, 1 / tuning.line_steepness) * self.period * spare:
+            return most
+        return pow(max(1.0, left / self.period * (self.limit or 0) / spare), tuning.line_steepness)
 
     @property
     def _resets_say_little(self) -> bool:
