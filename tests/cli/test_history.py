@@ -232,3 +232,12 @@ def test_another_account_is_not_called_complete(command: Command, server: str, m
     assert "12 rows" in out
     code, _, err = command("sweep", "-r", "project", "--resume")
     assert (code, "nothing to resume" in err) == (0, True)
+
+
+def test_tables_are_named_in_english(command: Command) -> None:
+    out = command("tables")[1]
+    assert "an ingress" in out
+    assert "an app installation" in out
+    assert "an ssh user" in out
+    assert "a domain" in out
+    assert "a mysql database" in out
