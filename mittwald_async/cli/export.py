@@ -51,6 +51,8 @@ def export(
     chosen = form_of(out, form)
     if chosen != "xlsx" and len(view or ()) != 1:
         raise ConfigurationError(f".{chosen} holds one table: choose it with --view NAME, or write .xlsx")
+    if file.is_dir():
+        raise ConfigurationError(f"{file}: is a folder; tables are made of one SQLite inventory")
     if not file.is_file():
         raise ConfigurationError(f"{file}: no such file")
     with Store(file, writable=False) as store:

@@ -83,10 +83,11 @@ def _of_resource(resource: Resource) -> ViewInfo:
     before, after = list(OWN.items())[:11], list(OWN.items())[11:]
     known = {**dict(before), **properties, **dict(after)}
     shown = ", ".join(list(properties)[:3] or ["id"])
+    article = "an" if resource.name[0] in "aeio" or resource.name.startswith(("ssh", "sftp", "ssl")) else "a"
     return ViewInfo(
         name=name,
         resource=resource.name,
-        means=f"a {resource.name.replace('_', ' ')}" + (f"; {resource.reason}" if resource.reason else ""),
+        means=f"{article} {resource.name.replace('_', ' ')}" + (f"; {resource.reason}" if resource.reason else ""),
         operations=tuple(dict.fromkeys(route.operation_id for route in resource.routes)),
         default=resource.default,
         columns=tuple(_columns(known)),

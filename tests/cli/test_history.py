@@ -232,3 +232,18 @@ def test_another_account_is_not_called_complete(command: Command, server: str, m
     assert "12 rows" in out
     code, _, err = command("sweep", "-r", "project", "--resume")
     assert (code, "nothing to resume" in err) == (0, True)
+
+
+def test_a_folder_is_not_called_missing(command: Command) -> None:
+    Path("lake").mkdir()
+    code, _, err = command("export", "lake", "--view", "project", "-o", "p.csv")
+    assert (code, err) == (2, "mittwald-async: lake: is a folder; tables are made of one SQLite inventory\n")
+
+
+def test_tables_are_named_in_english(command: Command) -> None:
+    out = command("tables")[1]
+    assert "an ingress" in out
+    assert "an app installation" in out
+    assert "an ssh user" in out
+    assert "a domain" in out
+    assert "a mysql database" in out

@@ -166,3 +166,11 @@ async def test_a_password_in_the_location_is_not_used() -> None:
     async with talking(away) as (client, server, _):
         await client.request("GET", "/v2/old")
         assert "authorization" not in server.seen[1].headers
+
+
+async def test_bytes_of_a_location_that_are_no_text_are_sent_as_they_are() -> None:
+    """Left out, they would lead to another thing than the one that is meant."""
+    moved = reply(302, headers={"Location": "PLACE"}).replace(b"PLACE", b"/v2/\xfc\x80")
+    async with talking(moved, reply(200, {"id": "p-1"})) as (client, server, _):
+        await client.request("GET", "/v2/x")
+        assert server.seen[1].target == "/v2/%FC%80"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 from ..middleware import RawResponse
@@ -12,6 +13,8 @@ from .encoding import SAFE
 MAX_REDIRECTS = 5
 """Redirects that one call follows."""
 
+_STRAY_BYTES = re.compile("[\udc80-\udcff]+")
+"""Bytes of a header that are not UTF-8, as the HTTP client hands them out. A URL would lose them, and name another place."""
 _STATUSES = frozenset((301, 302, 303, 307, 308))
 
 
@@ -31,6 +34,7 @@ def follow(call: Call, response: RawResponse, shared: Shared) -> str:
         return "the redirect names no location"
     if call.redirects >= MAX_REDIRECTS:
         return f"more than {MAX_REDIRECTS} redirects"
+    place = _STRAY_BYTES.sub(lambda found: quote(found[0].encode(errors="surrogateescape")), place)
     target = http_url(NOT_IN_URLS.sub(lambda found: quote(found[0]), place), call.url)
     if target is None:
         return "the redirect's location is not a usable URL"
