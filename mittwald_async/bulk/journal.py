@@ -162,7 +162,8 @@ class Journal:
             writes_through_client: every write of `work` goes through a client of this package. *started* is then noted
                 when a write is really about to be sent, and not before `work` is called: what was still waiting for the
                 request budget when the program ended is simply done in the next run.
-            stop_after_failures: begin nothing further after so many items have failed or are unknown in this run.
+            stop_after_failures: begin nothing further after so many items have failed or are unknown in this run. Credentials
+                that are refused end the run at once: every further item would fail the same way.
             settle: seconds after which a read shows what was written; *not done* counts only from then on.
             grace: seconds that answers under way are awaited when the run is cancelled.
 

@@ -15,7 +15,7 @@ import msgspec
 from ..runtime import codec
 from ..runtime.clock import Clock
 from ..runtime.concurrency import FanOut, fan_out
-from ..runtime.errors import ClientStateError, InvalidArgumentError
+from ..runtime.errors import AuthenticationError, ClientStateError, InvalidArgumentError
 from ..runtime.transport.write_watch import WRITE_WATCH
 from .journal_file import Begin, KnownItem, NoteState, Release
 from .records import (
@@ -239,6 +239,8 @@ class Run:
         await self._note(row, ended.state, stage, None, "" if ended.error is None else _text(ended.error))
         if ended.state is ItemState.PLANNED:
             return None
+        if isinstance(ended.error, AuthenticationError):
+            self._stop(None)  # a token that is refused once is refused for every further item
         if self._failures_left is not None:
             self._failures_left -= 1
             if self._failures_left <= 0:

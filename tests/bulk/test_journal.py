@@ -18,6 +18,7 @@ from mittwald_async import Mittwald, bulk
 from mittwald_async.bulk import ItemState
 from mittwald_async.emulator import Emulator, Fault
 from mittwald_async.errors import (
+    AuthenticationError,
     BadRequestError,
     ClientStateError,
     InvalidArgumentError,
@@ -423,6 +424,16 @@ async def test_it_ends_after_so_many_failures(path: Path) -> None:
         found = [done async for done in journal.run(range(1000), work, limit=1, stop_after_failures=3)]
         assert len(found) == 3
         assert journal.counts()[ItemState.STARTED] == 0
+
+
+async def test_a_refused_token_is_not_tried_on_every_item(path: Path) -> None:
+    async def work(item: int) -> None:
+        raise AuthenticationError("the credentials were not accepted", status=401)
+
+    async with bulk.Journal(path) as journal:
+        found = [done async for done in journal.run(range(1000), work, limit=1)]
+        assert [done.state for done in found] == [ItemState.FAILED]
+        assert journal.counts()[ItemState.FAILED] == 1
 
 
 async def test_what_the_source_raises_comes_after_what_it_gave(path: Path) -> None:
