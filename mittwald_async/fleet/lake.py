@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import secrets
 import threading
 from collections.abc import Generator, Iterable
@@ -39,6 +40,10 @@ _STAMP = "%Y%m%dT%H%M%S.%fZ"
 _RUNS, _CURRENT = "_runs", "_current"
 
 T = TypeVar("T")
+
+
+_MANIFEST = re.compile(r"-of-([0-9]+)\.json$")
+"""Ends the name of an account's published manifest: how many parts there are."""
 
 
 class LakeFormat(msgspec.Struct, frozen=True):
@@ -241,15 +246,17 @@ class Lake:
         with self._explained():
             folder = self.run_path(run)
             found = [str(path) for path in self.fs.find(folder)] if self.fs.isdir(folder) else []
-        names = {unquote(p.rsplit("/", 2)[1].partition("=")[2]) for p in found if "-of-" in p.rpartition("/")[2]}
+        names = {unquote(p.rsplit("/", 2)[1].partition("=")[2]) for p in found if _MANIFEST.search(p)}
         return {name: parts for name in sorted(names) if (parts := self.published(run, name))}
 
     def published(self, run: str, account: str) -> tuple[AccountManifest, ...]:
         """The manifests of all parts of an account; empty where one is missing."""
         folder = self.account_path(run, account)
         with self._explained():
-            names = sorted(name for name in self._names(folder) if "-of-" in name)
-        if not names or len(names) != int(names[0].removesuffix(".json").rpartition("-")[2]):
+            # A manifest that is just being written has a name of its own until it is whole.
+            announced = {name: int(found[1]) for name in self._names(folder) if (found := _MANIFEST.search(name))}
+        names = sorted(announced)
+        if not names or len(names) != announced[names[0]]:
             return ()
         parts = [self._read(f"{folder}/{name}", AccountManifest) for name in names]
         return tuple(part for part in parts if part is not None)

@@ -255,3 +255,12 @@ def test_damage_is_named(lake: Lake) -> None:
 def test_an_unknown_kind_of_url_is_an_error_of_usage() -> None:
     with pytest.raises(ConfigurationError, match="nowhere"):
         Lake("nowhere://x")
+
+
+def test_a_manifest_that_is_just_being_written_publishes_nothing(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "lake")
+    folder = Path(lake.account_path("20261127T030000", "shop"))
+    folder.mkdir(parents=True)
+    (folder / "0000-of-0001.json-8a6fae02").write_text("{", encoding="utf-8")
+    assert lake.published("20261127T030000", "shop") == ()
+    assert lake.manifests("20261127T030000") == {}
