@@ -5,7 +5,7 @@ what the account was before and after each of them. What changed while a sweep r
 
 2026-11-27, on a machine busy with other work: 60 nightly sweeps of 100,000 rows, 129 MB after the first one's 119 MB (1.08 ×);
 a comparison of two sweeps of 1,000,000 rows, 0.1 % of them changed, 0.11 s and 5 MB over idle; 600 pairs with faults, cuts,
-refused lists, changes while paging, and 78 sweeps killed in the middle and gone on with: nothing falsely gone or added and
+refused lists, changes while paging, and 78 sweeps killed in the middle and resumed: nothing falsely gone or added and
 nothing left out.
 """
 
@@ -171,13 +171,13 @@ async def _pairs(settings: Settings) -> Table:
     )
     table.add(pairs, kills, judge.false["gone"], judge.false["added"], judge.left_out, judge.found, judge.unknown)
     table.notes.append("aim: 0 false, 0 left out; what may be either while a sweep runs is not judged")
-    table.notes.append("killed: with kill -9 in the middle of a sweep, which was then gone on with")
+    table.notes.append("killed: with kill -9 in the middle of a sweep, which was then resumed")
     return table
 
 
 async def pairs_of_sweeps(pairs: int, *, seed: int = 7, kill_every: int = 8) -> tuple[Judge, int]:
     """Sweep an account again and again while it changes, with faults, cuts and kills; gives the judge, and how many sweeps
-    were killed in the middle and gone on with."""
+    were killed in the middle and resumed."""
     judge, kills = Judge(), 0
     small_pages = {"*": 10}
     calm = Transitions(length=0, failing=0)
@@ -257,7 +257,7 @@ async def _killed_sweep(api: Emulator, mw: Mittwald, path: Path, dice: random.Ra
     await ended
     api.core.faults.clear()
     await _change_meanwhile(mw, dice, dice.randrange(3))
-    # Killed before it had begun, it left the sweep before it, which may be complete or may be gone on with.
+    # Killed before it had begun, it left the sweep before it, which may be complete or may be resumed.
     await sweep_to(mw, path, resources=_WATCHED, resume=None)
     return first, await _state(mw)
 
