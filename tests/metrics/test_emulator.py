@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -24,3 +24,14 @@ async def test_usage_of_a_project_and_a_query_that_is_none() -> None:
         with pytest.raises(MetricsError, match="parse error"):
             await mw.metrics.instant("sum(")
         assert list(await mw.metrics.instant("up", project_id="nobody-s")) == []
+
+
+async def test_an_instant_query_in_a_gap_gives_the_sample_before_it() -> None:
+    end = datetime(2026, 11, 20, tzinfo=UTC)
+    async with Emulator(drift=0.0) as api, Mittwald(api.token, base_url=api.url) as mw:
+        (hours,) = await mw.metrics.query("up", start=end - timedelta(days=5), end=end)
+        gaps = [at for at, value in zip(hours.times, hours.values, strict=True) if value is None]
+        assert gaps, "a series without gaps shows nothing"
+        for gap in gaps:
+            (now,) = await mw.metrics.instant("up", at=gap)
+            assert now.latest == hours.values[hours.times.index(gap) - 1] is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from hashlib import blake2b
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -123,7 +124,12 @@ def _frame(
         {"name": "Time", "type": "time", "typeInfo": {"frame": "time.Time"}, "config": {"interval": step}},
         {"name": "Value", "type": "number", "typeInfo": {"frame": "float64"}, "labels": shown, "config": {}},
     ]
-    values = [[time * step for time in times], [_value(world, metric, key, time) for time in times]]
+    found = [_value(world, metric, key, time) for time in times]
+    if query.instant and found[-1] is None:
+        # Prometheus answers an instant query with the newest sample there is, not with a gap.
+        earlier = (_value(world, metric, key, times[-1] - back) for back in count(1))
+        found[-1] = next(value for value in earlier if value is not None)
+    values = [[time * step for time in times], found]
     meta = {"type": "timeseries-multi", "executedQueryString": f"Expr: {query.expr}\nStep: {_STEP_SECONDS}s"}
     return {"schema": {"refId": query.ref_id, "meta": meta, "fields": fields}, "data": {"values": values}}
 
