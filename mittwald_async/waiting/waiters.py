@@ -18,6 +18,7 @@ from .since import SETTLE, AfterOwnWrite, AnyState, Demand, checked_since
 from .waitable import Key, Waitable
 
 if TYPE_CHECKING:
+    from ..dns.visible import Resolver
     from ..models.app import AppInstallation
     from ..models.backup import ProjectBackup
     from ..models.container import ServiceResponse, StackResponse
@@ -358,6 +359,26 @@ class Waiters:
     ) -> None:
         """Wait until a project is gone."""
         await self._perform(waitables.deleted_project, (project_id,), timeout, on_change)
+
+    async def dns_entry_visible(
+        self, name: str, type: str, value: str, *, timeout: float = 300.0, resolver: Resolver | None = None
+    ) -> None:
+        """Wait until all name servers of the zone respond with a DNS entry. See `mw.dns.wait_until_visible`.
+
+        Args:
+            name, type, value: the entry, written as for `mw.dns.add`.
+            timeout: seconds to wait at most, 0 or more.
+            resolver: finds the name servers; by default the system's.
+
+        Raises:
+            WaitTimeout: a name server lacked the entry until the end; the message names it.
+            ConfigurationError: dnspython is missing.
+        """
+        from ..dns import Dns
+
+        await Dns(self._client, clock=self._clock).wait_until_visible(
+            name, type, value, timeout=timeout, resolver=resolver
+        )
 
     async def gone(
         self,

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 from pathlib import Path
+
+from tests.readme.blocks import DOCS
 
 from .conftest import PROGRAM, Command, environment
 
@@ -24,6 +28,29 @@ def test_a_challenge_that_begins_with_a_dash(command: Command) -> None:
     assert command("dns", "remove", "--", name, "TXT", "-abc")[2] == "removed\n"
     assert command("dns", "remove", "--", name, "TXT", "-abc")[2] == "there is no such entry\n"
     assert [entry["value"] for entry in json.loads(command("dns", "list", name, "--json")[1])] == ["def"]
+
+
+def test_the_hooks_of_the_page_add_and_remove_what_certbot_names(server: str, command: Command, tmp_path: Path) -> None:
+    """Without `--wait`: the name servers of the emulator's zones are no real ones."""
+    page = (DOCS / "dns.md").read_text(encoding="utf-8")
+    hooks = dict(re.findall(r"--manual-(auth|cleanup)-hook '([^']+)'", page))
+    host = f"hook.{domain(command)}"
+    program = tmp_path / "bin" / "mittwald-async"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {" ".join(PROGRAM)} "$@"\n', encoding="utf-8")
+    program.chmod(0o700)
+    given = {
+        **environment(server),
+        "PATH": f"{program.parent}:{os.environ['PATH']}",
+        "CERTBOT_DOMAIN": host,
+        "CERTBOT_VALIDATION": "-dash_and-more",
+    }
+    name = f"_acme-challenge.{host}"
+    for hook, entries in (("auth", f"{name} auto TXT -dash_and-more\n"), ("cleanup", "")):
+        line = hooks[hook].replace(" --wait", "")
+        done = subprocess.run(line, shell=True, env=given, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "added\n" if entries else "removed\n")
+        assert command("dns", "list", name)[1] == entries
 
 
 def test_a_set_and_a_zone_file(command: Command, tmp_path: Path) -> None:

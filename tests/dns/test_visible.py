@@ -85,3 +85,14 @@ async def test_a_zone_without_name_servers() -> None:
     async with account() as (_, mw, _domain), name_server(lambda name, type: []) as resolver:
         with pytest.raises(WaitTimeout, match="name servers cannot be found"):
             await mw.dns.wait_until_visible("example.org", "TXT", "x", timeout=0, resolver=resolver)
+
+
+async def test_waiters_know_dns_entries_too() -> None:
+    def answer(name: str, type: str) -> list[str]:
+        zone = {("example.org.", "NS"): ["ns1.example.org."], ("ns1.example.org.", "A"): ["127.0.0.1"]}
+        return {**zone, ("www.example.org.", "A"): ["192.0.2.1"]}.get((name, type), [])
+
+    async with account() as (_, mw, _domain), name_server(answer) as resolver:
+        await mw.wait.dns_entry_visible("www.example.org", "A", "192.0.2.1", resolver=resolver)
+        with pytest.raises(WaitTimeout, match=r"ns1\.example\.org has other values"):
+            await mw.wait.dns_entry_visible("www.example.org", "A", "192.0.2.2", timeout=0, resolver=resolver)

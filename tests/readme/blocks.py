@@ -16,6 +16,7 @@ RUN_ELSEWHERE = {
     "bulk.md": "tests/bulk/test_docs.py",
     "fleet.md": "tests/fleet/test_docs.py",
     "testing.md": "tests/emulator/test_page.py",
+    "webhooks.md": "tests/webhooks/test_page.py",
 }
 """Pages that need more than an emulator, and the tests that run their blocks."""
 
