@@ -110,12 +110,29 @@ def test_digits_beyond_microseconds_are_kept_where_they_are_text() -> None:
     assert decode("made_up.Site", {**SITE, "id": text, "extra": [text]}, strict=True).extra == [text]
 
 
-def test_a_long_page_is_searched_in_samples() -> None:
-    page = [{**SITE, "id": "x" * 300, "createdAt": f"{LAST}9Z"}] * 2000
+@pytest.mark.parametrize("place", [0, 1, 777, 1998, 1999])
+def test_one_long_fraction_in_a_long_page_is_found_wherever_it_stands(place: int) -> None:
+    page = [{**SITE, "id": "x" * 300, "createdAt": f"{LAST}Z"} for _ in range(2000)]
+    page[place]["createdAt"] = f"{LAST}9Z"
     body = body_of(page)
-    assert len(body) > decoders.SEARCHED_WHOLE
+    assert len(body) > 512 * 1024
     assert {site.created_at for site in codec.loads("list[made_up.Site]", body, strict=True)} == {CUT}
-    assert not decoders.too_precise(body.replace(b".9999999Z", b".999999Z"))
+
+
+@pytest.mark.parametrize("plain", [".9", "9Z", "59.", ":5", "9:"])
+def test_digits_written_as_escapes_are_cut_as_well(plain: str) -> None:
+    """JSON may write every character as an escape."""
+    escaped = "".join(f"\\u{ord(character):04x}" for character in plain)
+    for text in (escaped, escaped.replace("e", "E").replace("a", "A")):
+        body = f'{{"id":"s","createdAt":"{LAST}9Z","status":"ready"}}'.replace(plain, text)
+        assert codec.loads("made_up.Site", body.encode(), strict=True).created_at == CUT
+
+
+def test_a_long_fraction_that_is_not_rounded_up_takes_the_fast_way() -> None:
+    for text in ("0.9999999", '"at 10.9999999"', '"2026-01-02T03:04:05.1234564Z"', '"\\u003cb>\\u0026\\n"'):
+        assert not decoders.too_precise(text.encode())
+    site = codec.loads("made_up.Site", body_of({**SITE, "createdAt": f"{LAST}4Z"}), strict=True)
+    assert site.created_at == CUT
 
 
 @pytest.mark.parametrize("naive", ["2026-03-29T02:30:00", "2026-01-02 03:04:05.123456", "2026-01-02T03:04:05.1234567"])

@@ -16,12 +16,10 @@ from ..schema.unions import hook
 Decoder = Callable[[bytes], Any]
 """From JSON to a value. It raises what msgspec raises."""
 
-_MORE_THAN_MICROSECONDS = re.compile(rb"\.(?<=[0-9]{2}:[0-9]{2}:[0-9]{2}\.)[0-9]{7}").search
-
-SEARCHED_WHOLE = 256 * 1024
-"""Bytes of a body up to which every date-time is looked at. Searching takes a third as long as decoding."""
-SAMPLES, SAMPLE = 32, 4096
-"""How many pieces of a longer body are looked at, and their bytes. One server writes all its date-times alike."""
+_ROUNDED_UP = re.compile(rb"\.[0-9]{6}[5-9](?<=:[0-9]{2}\.[0-9]{7})").search
+"""What msgspec rounds up: a seventh digit of a second from 5 on. Below that, its rounding is cutting."""
+_ESCAPED = re.compile(rb"\\(?=u00(?:2[Ee]|3[0-9Aa]))").search
+"""A digit, a point or a colon as an escape, behind which such a date-time could hide. No usual writer escapes these."""
 
 
 if not PURE:
@@ -69,9 +67,12 @@ def holds_times(expected: Any, seen: set[Any] | None = None) -> bool:
 
 
 def too_precise(body: bytes) -> bool:
-    """Whether a body has date-times with more than six digits of a second; of a long one, samples are searched."""
-    size = len(body)
-    if size <= SEARCHED_WHOLE:
-        return _MORE_THAN_MICROSECONDS(body) is not None
-    step = (size - SAMPLE) // (SAMPLES - 1)
-    return any(_MORE_THAN_MICROSECONDS(body, at, at + SAMPLE) for at in range(0, size, step))
+    """Whether a body may have a date-time that msgspec rounds up. All of it is searched, whatever its size.
+
+    A pattern that begins with one plain character is the fastest search that Python has for this: it takes a sixth of
+    decoding messages and a third of decoding projects, which have five date-times each.
+    """
+    if _ROUNDED_UP(body) is not None:
+        return True
+    backslash = body.find(b"\\")
+    return backslash >= 0 and _ESCAPED(body, backslash) is not None
