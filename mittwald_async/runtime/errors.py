@@ -29,6 +29,7 @@
     ├── ResponseDecodeError                     the body is not what the document says: .operation_id .json_path .body
     ├── ResponseTooLargeError                   more bytes than `max_response_size`: .limit
     ├── DownloadError                           a file did not arrive whole, or its checksum differs
+    ├── FileAccessError(OSError)                this machine refused to write a file: full disk, no permission
     ├── PagingError                             a page could not be fetched: .resume continues from there
     ├── OperationFailed                    a waited-for thing reached a failed state: .state .last
     └── WaitTimeout                        a waited-for thing did not get ready in time: .last
@@ -62,6 +63,7 @@ __all__ = [
     "ConsistencyError",
     "DownloadError",
     "DriftWarning",
+    "FileAccessError",
     "InvalidArgumentError",
     "Issue",
     "MaybeSentError",
@@ -425,6 +427,28 @@ class ResponseTooLargeError(ApiClientError):
 
 class DownloadError(ApiClientError):
     """A file did not arrive whole, or its checksum differs."""
+
+
+class FileAccessError(ApiClientError, OSError):
+    """The operating system refused to write a file of this machine: no permission, a full disk, a place that takes no files.
+
+    What a look at the path shows beforehand is an `InvalidArgumentError`: then nothing was sent.
+
+    Attributes:
+        errno, strerror, filename: as of every `OSError`.
+    """
+
+    def __init__(self, path: str, problem: OSError) -> None:
+        reason = problem.strerror or str(problem)
+        super().__init__(f"{path} cannot be written: {reason}")
+        self.errno, self.strerror, self.filename = problem.errno, reason, path
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        revived, made, state = super().__reduce__()
+        return revived, made, {**state, "errno": self.errno, "strerror": self.strerror, "filename": self.filename}
 
 
 class PagingError(ApiClientError):

@@ -8,6 +8,7 @@ import gc
 import hashlib
 import json
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +17,14 @@ import anyio.to_thread
 import pytest
 
 from mittwald_async import Download
-from mittwald_async.errors import DownloadError, InvalidArgumentError, MaybeSentError, NotFoundError
+from mittwald_async.errors import (
+    ApiClientError,
+    DownloadError,
+    FileAccessError,
+    InvalidArgumentError,
+    MaybeSentError,
+    NotFoundError,
+)
 from mittwald_async.runtime.files import saving
 from mittwald_async.runtime.files.transfer import Transfer
 
@@ -432,3 +440,67 @@ async def test_a_progress_that_fails_ends_the_download(target: Path) -> None:
     with pytest.raises(RuntimeError, match="enough"):
         await Host(CONTENT).download().save(target, progress=stop)
     assert not target.exists()
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc"), reason="there is no file system that takes no files")
+async def test_a_place_that_takes_no_files_is_an_error_of_ours() -> None:
+    host = Host(CONTENT)
+    with pytest.raises(FileAccessError, match=r"/proc/x\.part cannot be written: ") as caught:
+        await host.download().save("/proc/x")
+    assert caught.value.filename == "/proc/x.part"
+    assert caught.value.errno in (errno.ENOENT, errno.EACCES, errno.EPERM)
+    assert isinstance(caught.value, OSError)
+    assert isinstance(caught.value, ApiClientError)
+    assert host.open == 0
+
+
+@pytest.mark.parametrize("step", ["begin", "write", "finish", "publish", "mark", "check"])
+async def test_whatever_the_disk_refuses_on_the_way_is_an_error_of_ours(
+    target: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    host = Host(CONTENT)
+    monkeypatch.setattr(saving.Part, step, refuse)
+    with pytest.raises(FileAccessError, match=r"backup\.tar\.part cannot be written: Operation not permitted"):
+        await host.download().save(target)
+    assert host.open == 0
+
+
+async def test_a_full_disk_names_the_file_and_the_number(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(file: Any, piece: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(saving, "write_all", full)
+    with pytest.raises(FileAccessError) as caught:
+        await Host(CONTENT).download().save(target)
+    for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):
+        assert str(error) == f"{target}.part cannot be written: No space left on device"
+        assert (error.errno, error.strerror) == (errno.ENOSPC, "No space left on device")
+        assert error.filename == f"{target}.part"
+
+
+async def test_a_directory_that_cannot_be_written_to_is_refused_before_anything_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_allowed(path: Any, mode: int) -> bool:  # the superuser may do everything
+        return Path(path) != tmp_path
+
+    monkeypatch.setattr(os, "access", not_allowed)
+    host = Host(CONTENT)
+    with pytest.raises(InvalidArgumentError, match="cannot be written to: permission denied"):
+        await host.download().save(tmp_path / "x")
+    assert host.requests == []
+
+
+class _BytesPath:
+    def __fspath__(self) -> Any:
+        return b"x"
+
+
+async def test_a_path_of_bytes_is_refused() -> None:
+    host = Host(CONTENT)
+    with pytest.raises(InvalidArgumentError, match="path: must name the file as text, not as bytes"):
+        await host.download().save(_BytesPath())
+    assert host.requests == []

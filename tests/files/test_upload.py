@@ -174,3 +174,30 @@ def test_a_file_shows_no_content() -> None:
 async def test_facts_of_a_file_that_cannot_be_sent_are_refused_before(options: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidArgumentError, match=f"file: {said}"):
         await multipart({"file": File(b"x", **options)})
+
+
+class _BytesPath:
+    def __fspath__(self) -> Any:
+        return b"x"
+
+
+async def test_a_path_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    wrong: list[tuple[Any, str]] = [
+        (str(tmp_path / "a\0b"), "is not a possible path"),
+        (str(tmp_path / "half \ud83d"), "is not a possible path"),
+        (str(tmp_path / ("n" * 300)), "too long"),
+        (str(tmp_path / "no" / "such"), "No such file"),
+        ("", "Is a directory"),
+        (_BytesPath(), "must be text, not bytes"),
+    ]
+    for path, said in wrong:
+        for given in (path, File(path)):
+            with pytest.raises(InvalidArgumentError, match=f"file: .*{said}"):
+                await multipart({"file": given})
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no pipes in the file system")
+async def test_a_pipe_is_refused_instead_of_waiting_for_its_writer(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InvalidArgumentError, match="is a pipe"):
+        await multipart({"file": tmp_path / "pipe"})

@@ -117,7 +117,8 @@ class Download:
             The target's path.
 
         Raises:
-            InvalidArgumentError: the path cannot be written to, or the checksum is none.
+            InvalidArgumentError: the path cannot be written to, or the checksum is none. Nothing was sent.
+            FileAccessError: the operating system refused to write on the way, such as on a full disk.
             DownloadError: length or checksum are wrong. The part file is removed, an existing target untouched.
             TransportError: the connection broke too often. The part file stays for the next try if the server gave
                 something to recognise the file by.
@@ -286,5 +287,8 @@ async def _save(
 
     if not isinstance(path, str | os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
         raise InvalidArgumentError("path", f"must be text or a path object, not {type(path).__name__}")
+    named = os.fspath(path)
+    if not isinstance(named, str):  # pyright: ignore[reportUnnecessaryIsInstance] - path objects may give bytes
+        raise InvalidArgumentError("path", f"must name the file as text, not as {type(named).__name__}")
     checksum = None if sha256 is None else checked_sha256(sha256)
-    return await save(transfer, Path(path), checksum, resume=resume, overwrite=overwrite, progress=progress)
+    return await save(transfer, Path(named), checksum, resume=resume, overwrite=overwrite, progress=progress)

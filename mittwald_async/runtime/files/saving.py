@@ -12,20 +12,23 @@ import hashlib
 import os
 import stat
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from io import FileIO
 from pathlib import Path
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
 import msgspec
 
-from ..errors import DownloadError, InvalidArgumentError
+from ..errors import ApiClientError, DownloadError, FileAccessError, InvalidArgumentError
 from .checksum import verify
 from .transfer import Mark, Progressed, Transfer
 
 PIECE = 1 << 20
 """Bytes collected before a worker thread is bothered with them."""
+
+T = TypeVar("T")
 
 _being_written: set[Path] = set()
 """Part files of downloads under way in this process."""
@@ -45,15 +48,29 @@ async def save(
         raise InvalidArgumentError("path", f"{target} is a directory: name the file")
     part = Part(target, transfer.source, sha256)
     with _alone(part.path):
-        await anyio.to_thread.run_sync(part.check, overwrite)
-        mark = await anyio.to_thread.run_sync(part.mark) if resume else None
+        await _on_disk(part.path, part.check, overwrite)
+        mark = await _on_disk(part.path, part.mark) if resume else None
         if mark is not None:
             await transfer.resume(mark)
         elif not transfer.is_open:
             await transfer.open(0)
         await _receive(transfer, part, progress)
-        await anyio.to_thread.run_sync(part.publish, overwrite)
+        await _on_disk(part.path, part.publish, overwrite)
     return target
+
+
+async def _on_disk(path: Path, work: Callable[..., T], *args: object) -> T:
+    """Do file work in a worker thread.
+
+    Raises:
+        FileAccessError: the operating system refused it.
+    """
+    try:
+        return await anyio.to_thread.run_sync(work, *args)
+    except ApiClientError:
+        raise
+    except OSError as problem:
+        raise FileAccessError(str(problem.filename or path), problem) from problem
 
 
 async def _receive(transfer: Transfer, part: Part, progress: Progressed | None) -> None:
@@ -65,7 +82,7 @@ async def _receive(transfer: Transfer, part: Part, progress: Progressed | None) 
         nonlocal waiting
         pending.clear()
         waiting = 0
-        await anyio.to_thread.run_sync(part.begin, transfer.position, transfer.validator, transfer.size)
+        await _on_disk(part.path, part.begin, transfer.position, transfer.validator, transfer.size)
 
     def report() -> None:
         if progress is not None:
@@ -79,12 +96,12 @@ async def _receive(transfer: Transfer, part: Part, progress: Progressed | None) 
             pending.append(chunk)
             waiting += len(chunk)
             if waiting >= PIECE:
-                await anyio.to_thread.run_sync(part.write, pending)
+                await _on_disk(part.path, part.write, pending)
                 waiting = 0
                 report()
-        await anyio.to_thread.run_sync(part.write, pending)
+        await _on_disk(part.path, part.write, pending)
         report()
-        await anyio.to_thread.run_sync(part.finish)
+        await _on_disk(part.path, part.finish)
         keep = True
     except DownloadError:
         raise
@@ -94,7 +111,7 @@ async def _receive(transfer: Transfer, part: Part, progress: Progressed | None) 
     finally:
         try:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(part.close, pending, keep)
+                await _on_disk(part.path, part.close, pending, keep)
         except asyncio.CancelledError:  # the shield holds only anyio's off, and a thread not begun does not begin
             part.close(pending, keep and transfer.validator is not None)
             raise
@@ -154,6 +171,8 @@ class Part:
             raise InvalidArgumentError("path", f"{self.path} is a directory")
         if not self.target.parent.is_dir():
             raise InvalidArgumentError("path", f"{self.target.parent} is no directory")
+        if not os.access(self.target.parent, os.W_OK | os.X_OK):
+            raise InvalidArgumentError("path", f"{self.target.parent} cannot be written to: permission denied")
         if self.target.is_dir():
             raise InvalidArgumentError("path", f"{self.target} is a directory: name the file")
         if not self.target.exists():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import mimetypes
 import os
 import secrets
+import stat
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from pathlib import Path
 from typing import TypeAlias, cast, final
@@ -217,7 +218,7 @@ def _described(name: str, file: File) -> _Part:
         kept = bytes(source)
         size = len(kept)
     elif isinstance(source, str | os.PathLike):
-        kept = Path(source)
+        kept = _path(name, source)
         size = _file_size(name, kept)
         filename = filename or kept.name
     elif isinstance(source, AsyncIterable):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
@@ -241,12 +242,26 @@ def _flaw(text: object) -> str:
     return "holds a character that cannot be sent" if any("\ud800" <= c <= "\udfff" for c in text) else ""
 
 
+def _path(name: str, source: str | os.PathLike[str]) -> Path:
+    named = os.fspath(source)
+    if not isinstance(named, str):  # pyright: ignore[reportUnnecessaryIsInstance] - path objects may give bytes
+        raise InvalidArgumentError(name, f"the path must be text, not {type(named).__name__}")
+    return Path(named)
+
+
 def _file_size(name: str, path: Path) -> int:
     try:
+        # Before it is opened: to open a pipe is to wait for its writer.
+        if stat.S_ISFIFO(path.stat().st_mode):
+            raise InvalidArgumentError(name, f"{path} is a pipe: give an async iterable of what is read from it")
         with path.open("rb") as file:
             return os.fstat(file.fileno()).st_size
     except OSError as problem:
         raise InvalidArgumentError(name, f"{path} cannot be read: {problem.strerror}") from problem
+    except ValueError as problem:
+        if isinstance(problem, InvalidArgumentError):
+            raise
+        raise InvalidArgumentError(name, f"{str(path)!r} is not a possible path: {problem}") from None
 
 
 def _quoted(text: str) -> str:

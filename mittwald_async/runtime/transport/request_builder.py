@@ -10,7 +10,7 @@ from .. import codec
 from ..errors import InvalidArgumentError
 from ..headers import RedactedStr
 from ..operation import Operation, Parameter
-from ..urls import NOT_IN_URLS, is_whole_url
+from ..urls import NOT_IN_URLS, is_exposed, is_whole_url
 from .call import Call, Shared
 from .compiled_operation import CompiledOperation
 from .encoding import (
@@ -57,6 +57,11 @@ class RequestBuilder:
         if pairs:
             url += ("&" if "?" in url else "?") + urlencode(pairs, quote_via=quote, safe="")
         whole = usable(url if absolute else shared.base + url, "path")
+        if (whole.raw_user or whole.raw_password) and is_exposed(whole) and not shared.allow_http:
+            raise InvalidArgumentError(
+                "path",
+                "the URL's user and password would go out in the clear; use https://, or a client with allow_http",
+            )
         operation: Operation[bytes] = Operation(
             operation_id="", method=method.upper(), path=url.split("?", 1)[0], group="", name="request", tag=""
         )

@@ -71,7 +71,9 @@ class TokenRequests:
         )
 
     def _url(self, path: str) -> URL:
-        url = http_url(path if is_whole_url(path) else self._shared.base + path)
+        # Without its /, a path would become a part of the host's name, and the secret would go to that host.
+        whole = path if is_whole_url(path) else self._shared.base + path if path.startswith("/") else None
+        url = http_url(whole)
         if url is not None and not self._shared.allow_http and is_exposed(url):
             raise InvalidArgumentError(
                 "token_url",
