@@ -66,6 +66,33 @@ def test_a_value_that_json_does_not_have_costs_no_more_than_itself(odd: bytes, k
     assert json.loads(codec.encode(owners))[1] == {"id": kept}
 
 
+@pytest.mark.parametrize(
+    ("keys", "kept"),
+    [
+        ((b"a\xff", b"a\xfe"), ["a\ufffd", "a\ufffd\ufffd"]),
+        ((b"\\ud83d", b"\\ud83e", b"\xff"), ["\ufffd", "\ufffd\ufffd", "\ufffd\ufffd\ufffd"]),
+        ((b"\xff", b"\xef\xbf\xbd"), ["\ufffd\ufffd", "\ufffd"]),
+        ((b"\xff", b"\xfe", b"\xff\xfe"), ["\ufffd", "\ufffd\ufffd", "\ufffd\ufffd\ufffd"]),
+        ((b"\xe2\x82", b"b"), ["\ufffd", "b"]),
+        ((b"\xc3\\udca9", b"b"), ["\ufffd", "b"]),
+    ],
+)
+def test_keys_that_are_not_text_stay_as_many_as_came(keys: tuple[bytes, ...], kept: list[str]) -> None:
+    """Two keys of one object that both become U+FFFD; of keys with the same bytes the last one counts."""
+    last = len(keys) - 1
+    pairs = [b'"%s":%d' % (key, 99 if number == last else number) for number, key in enumerate(keys)]
+    body = b"{" + b",".join([*pairs, b'"%s":%d' % (keys[-1], last)]) + b"}"
+    for expression, around in (("Any", b"%s"), ("dict[str, int]", b"%s"), ("list[dict[str, int]]", b"[%s]")):
+        with pytest.warns(DriftWarning, match="U\\+FFFD"):
+            made = codec.loads(expression, around % body)
+        made = made[0] if isinstance(made, list) else made
+        assert {kept[number]: number for number in range(len(keys))} == made
+        assert json.loads(codec.encode(made)) == made
+        with pytest.raises(ResponseDecodeError):
+            codec.loads(expression, around % body, strict=True)
+        codec.forget_reports()
+
+
 def test_a_write_that_succeeded_never_raises_for_bytes_in_its_answer() -> None:
     """A 2xx whose body is not UTF-8: the text with U+FFFD, or an error that is ours."""
     for content_type in ("application/json", "text/plain", "text/plain; charset=undefined", "a/b; charset=hex", None):

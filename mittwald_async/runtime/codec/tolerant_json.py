@@ -13,10 +13,14 @@ import re
 from typing import Any
 
 _HALF = re.compile("[\ud800-\udfff]")
+_BYTES = re.compile("[\udc80-\udcff]+")
+"""Bytes that are not UTF-8, as `surrogateescape` decodes them."""
 
 
 def parse(body: bytes) -> Any:
     """JSON as builtins: halves of characters become U+FFFD; numbers beyond all floats, `NaN` and `Infinity` stay text.
+
+    Keys of one object that differ stay different: where two would become the same, the later one has another U+FFFD.
 
     Args:
         body: JSON, meant to be UTF-8.
@@ -26,7 +30,7 @@ def parse(body: bytes) -> Any:
         RecursionError: it is nested too deeply.
     """
     found = json.loads(
-        body.decode("utf-8", "replace"),
+        body.decode("utf-8", "surrogateescape"),
         object_pairs_hook=_object,
         parse_float=_float,
         parse_int=_integer,
@@ -39,14 +43,26 @@ def parse(body: bytes) -> Any:
 def _whole(value: Any) -> Any:
     """A text, or the texts in a list, with U+FFFD for halves; objects are whole already."""
     if isinstance(value, str):
-        return _HALF.sub("\ufffd", value)
+        return _HALF.sub("\ufffd", _BYTES.sub(_replaced, value))
     if isinstance(value, list):
         return [_whole(item) for item in value]  # pyright: ignore[reportUnknownVariableType] - JSON is untyped
     return value
 
 
+def _replaced(run: re.Match[str]) -> str:
+    """As many U+FFFD as the usual decoder makes of the bytes: one for a character that was cut, however much is left."""
+    return "\ufffd" * len(run[0].encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {_whole(name): _whole(value) for name, value in pairs}
+    found = dict(pairs)
+    made: dict[str, Any] = {}
+    for name, value in found.items():
+        key = _whole(name)
+        while key != name and (key in found or key in made):
+            key += "\ufffd"
+        made[key] = _whole(value)
+    return made
 
 
 def _float(text: str) -> float | str:
