@@ -77,6 +77,8 @@ def decode(
         return body
     if expression == "str" and not _is_json(result.content_type or content_type):
         return _text(operation, content_type, body)
+    if content_type is not None and "charset" in content_type.lower():
+        body = _in_utf8(content_type, body)
     return loads(expression, body, models=operation.models, operation_id=operation.operation_id, strict=strict)
 
 
@@ -242,14 +244,39 @@ def _is_json(content_type: str | None) -> bool:
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([^\s"';]+)""", re.IGNORECASE)
 
 
-def _text(operation: Operation[Any], content_type: str | None, body: bytes) -> str:
+def _charset(content_type: str | None) -> str:
+    """The charset that a header names, in lower case."""
     found = _CHARSET.search(content_type or "")
-    charset = found[1] if found else "utf-8"
-    if "escape" in charset.lower():  # Python's own, which would read backslashes as Python source does
-        charset = "utf-8"
+    charset = found[1].lower() if found else "utf-8"
+    # Python's own, which would read backslashes as Python source does.
+    return "utf-8" if "escape" in charset else charset
+
+
+def _in_utf8(content_type: str, body: bytes) -> bytes:
+    """JSON in UTF-8, as it has to be, also where it came in another charset that the header names. Servers that name
+    one and send UTF-8 all the same are believed to send UTF-8."""
+    charset = _charset(content_type)
+    wide = charset.startswith(("utf-16", "utf-32")) and b"\0" in body[:4]
     try:
-        text = body.decode(charset, "replace")
+        if not wide:
+            body.decode()
+            return body
+    except UnicodeDecodeError:
+        pass
+    try:
+        return body.decode(charset).encode()
+    except (LookupError, ValueError):  # it is read as it is, and what is odd is reported
+        return body
+
+
+def _decoded(body: bytes, charset: str) -> str:
+    try:
+        return body.decode(charset, "replace")
     except (LookupError, UnicodeError, ValueError):
-        text = body.decode("utf-8", "replace")
+        return body.decode("utf-8", "replace")
+
+
+def _text(operation: Operation[Any], content_type: str | None, body: bytes) -> str:
+    text = _decoded(body, _charset(content_type))
     # Log streams carry stray NUL bytes of the container runtime; a zone file or an export is given as it is.
     return text.replace("\0", "") if operation.path.endswith("/logs") else text

@@ -16,6 +16,8 @@ _HALF = re.compile("[\ud800-\udfff]")
 _BYTES = re.compile("[\udc80-\udcff]+")
 """Bytes that are not UTF-8, as `surrogateescape` decodes them."""
 
+_ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})|\\')
+
 
 def parse(body: bytes) -> Any:
     """JSON as builtins: halves of characters become U+FFFD; numbers beyond all floats, `NaN` and `Infinity` stay text.
@@ -30,7 +32,7 @@ def parse(body: bytes) -> Any:
         RecursionError: it is nested too deeply.
     """
     found = json.loads(
-        body.decode("utf-8", "surrogateescape"),
+        _ESCAPE.sub(_escape, body.decode("utf-8", "surrogateescape")),
         object_pairs_hook=_object,
         parse_float=_float,
         parse_int=_integer,
@@ -38,6 +40,11 @@ def parse(body: bytes) -> Any:
         strict=False,
     )
     return _whole(found)
+
+
+def _escape(found: re.Match[str]) -> str:
+    """An escape as it is; a backslash that begins none, as in `"C:\\x"`, as a backslash."""
+    return found[0] if len(found[0]) > 1 else "\\\\"
 
 
 def _whole(value: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, cast, final
 
 from .. import logs
 from ..clock import SYSTEM_CLOCK, Clock
-from ..errors import InvalidArgumentError, ServerError, TransportError
+from ..errors import InvalidArgumentError, ResponseTooLargeError, ServerError, TransportError
 from ..operation import Operation, Sender
 from .transfer import StreamResponse, StreamSender, header
 
@@ -28,7 +28,8 @@ _log = logs.logger("download")
 class TextLines:
     """A text by lines: `async for line in lines`, or whole: `await lines`. Nothing is sent before that.
 
-    NUL characters are left out, and what is not UTF-8 is replaced.
+    NUL characters are left out, and what is not UTF-8 is replaced. What is held at once, which is the whole text or one
+    line, is bounded by `max_response_size`.
 
     Args:
         sender: the client's.
@@ -38,7 +39,8 @@ class TextLines:
         clock: time.
 
     Raises (while reading):
-        TransportError: nothing arrived, or less than was announced; `.partial` is what did.
+        TransportError: nothing arrived, or less than was announced; `.partial` is what did, as far as it may be held.
+        ResponseTooLargeError: the whole text, or one line, is larger than may be held.
         StatusError: the server refused.
     """
 
@@ -61,6 +63,7 @@ class TextLines:
         self._query = dict(query or {})
         self._follow = follow
         self._every = every
+        self._largest: int | None = getattr(sender, "max_response_size", None)
         self._clock = clock
         self.complete: bool | None = None
         """Did the server end the text itself? `None` before the end; False: the connection broke after what arrived."""
@@ -72,13 +75,28 @@ class TextLines:
         return self._text().__await__()
 
     async def _text(self) -> str:
-        return "".join([piece async for piece in self._pieces(self._query)])
+        return await self._whole(self._query)
+
+    async def _whole(self, query: Mapping[str, object]) -> str:
+        pieces: list[str] = []
+        size = 0
+        async with aclosing(self._pieces(query)) as arriving:
+            async for piece in arriving:
+                pieces.append(piece)
+                size += len(piece)
+                self._check(size)
+        return "".join(pieces)
+
+    def _check(self, size: int) -> None:
+        if self._largest is not None and size > self._largest:
+            raise ResponseTooLargeError(self._largest, operation_id=self._operation.operation_id, method="GET")
 
     async def _lines(self) -> AsyncGenerator[str, None]:
         rest = ""
         async with aclosing(self._pieces(self._query)) as pieces:
             async for piece in pieces:
                 *whole, rest = (rest + piece).split("\n")
+                self._check(len(rest))
                 for line in whole:
                     yield line.removesuffix("\r")
         if rest:
@@ -90,16 +108,19 @@ class TextLines:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         async with self._sender.stream(self._operation, self._path, query) as response:
             arrived: list[bytes] = []
+            size = 0
             try:
                 async for chunk in response.chunks():
-                    arrived.append(chunk)
+                    size += len(chunk)
+                    if self._largest is None or size <= self._largest:
+                        arrived.append(chunk)
                     if text := decoder.decode(chunk).replace("\0", ""):
                         yield text
             except TransportError as problem:
-                if not arrived or _announced(response) is not None:
+                if not size or _announced(response) is not None:
                     problem.partial = b"".join(arrived)
                     raise
-                _log.info("a text broke after %d bytes, which is taken for its end", sum(map(len, arrived)))
+                _log.info("a text broke after %d bytes, which is taken for its end", size)
                 self.complete = False
             else:
                 self.complete = True
@@ -113,7 +134,7 @@ class TextLines:
         query = dict(self._query)
         while True:
             try:
-                text = "".join([piece async for piece in self._pieces(query)])
+                text = await self._whole(query)
             except (TransportError, ServerError):
                 failures += 1
                 if failures > _PATIENCE:

@@ -25,8 +25,8 @@ Chooser = Callable[[Any], Any]
 Check = Callable[[Any], bool]
 
 NUMBERS = (int, float)
-LARGEST_INTEGRAL = 2.0**63
-"""Floats from here on are not taken for integers: their last digits are noise."""
+LARGEST_INTEGRAL = 2.0**53
+"""Floats from here on are not taken for integers: `9007199254740993.0` is a float that ends in 2."""
 _KINDS: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),

@@ -228,7 +228,9 @@ def _fits(media: str, result: Result) -> bool:
 
 
 def _media(content_type: str | None) -> str:
-    return (content_type or "").partition(";")[0].strip().lower()
+    """The type without parameters; what is not text in it, as text, since messages name it."""
+    media = (content_type or "").partition(";")[0].strip().lower()
+    return media if media.isascii() else media.encode("ascii", "backslashreplace").decode()
 
 
 def _is_json(media: str) -> bool:

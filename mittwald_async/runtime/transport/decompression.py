@@ -12,6 +12,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any, Protocol
 
+from multidict import MultiMapping
+
 PIECE = 1 << 20
 """Bytes that are decompressed at a time: what a hostile stream can cost before its size is looked at."""
 
@@ -138,10 +140,15 @@ _DECODERS: Mapping[str, Callable[[], _Decoder | None]] = {
 
 
 def codings(headers: Mapping[str, str]) -> tuple[str, ...]:
-    """The content codings of a body, in the order they were applied; empty for a plain body."""
+    """The content codings of a body, in the order they were applied; empty for a plain body.
+
+    A header that comes on several lines is one list (RFC 9110, 5.3).
+    """
     named = headers.get("Content-Encoding")
     if not named:
         return ()
+    if isinstance(headers, MultiMapping):
+        named = ",".join(headers.getall("Content-Encoding"))
     found = (part.strip().lower() for part in named.split(","))
     return tuple(part for part in found if part not in ("", "identity"))
 
