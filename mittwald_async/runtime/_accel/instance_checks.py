@@ -1,7 +1,7 @@
 """Instance checks of stand-ins without running Python code.
 
 msgspec asks `isinstance` once per decoded union value. `id` is true of every object and, unlike a method, is C. Measured
-by `python -m benchmarks accel`: 6 % of decoding DNS zones, which have the most unions per byte; 2 to 3 % of other lists.
+by `python -m benchmarks accel`: 11 % of decoding ingresses, 6 % of DNS zones and of conversation messages, 4 % of activities.
 """
 
 from __future__ import annotations

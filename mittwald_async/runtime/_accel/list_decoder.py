@@ -15,7 +15,7 @@ import msgspec
 
 from ..schema.typing_utils import is_stand_in
 from ..structs import UnionStandIn, Unknown
-from . import compiled_unions
+from . import compiled_unions, tagged_lists
 from .compiled_unions import by_constant, by_key, hook_for
 
 Read = Callable[[Any], Any]
@@ -25,11 +25,25 @@ def decoder_of(expected: Any) -> Read:
     """The fastest strict decoder of a type: from JSON bytes to a value, raising what msgspec raises."""
     inner: Any = (get_args(expected) or (None,))[0]
     if get_origin(expected) is list and is_stand_in(inner) and by_constant(inner)[1]:
-        return _list_of(inner)
+        tagged, split = tagged_lists.decoder_of(inner), list_of(inner)
+        return split if tagged is None else _first(tagged, split)
     return compiled_unions.decoder_of(expected)
 
 
-def _list_of(stand_in: type[UnionStandIn]) -> Read:
+def _first(tagged: Read, split: Read) -> Read:
+    """As twins where every item is as documented, else item by item."""
+
+    def read(body: Any) -> Any:
+        try:
+            return tagged(body)
+        except msgspec.ValidationError:
+            return split(body)
+
+    return read
+
+
+def list_of(stand_in: type[UnionStandIn]) -> Read:
+    """The decoder of a list of a union that looks at each item's constant before it decodes the item."""
     plain = _plain(list[stand_in], stand_in)  # type: ignore[valid-type]
     choices = _Choices(stand_in)
     split = msgspec.json.Decoder(list[msgspec.Raw]).decode
