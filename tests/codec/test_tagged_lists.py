@@ -65,7 +65,7 @@ def _shown(found: Any) -> tuple[object, ...]:
 def _classes(item: Any) -> object:
     if isinstance(item, msgspec.Struct):
         return type(item), [_classes(getattr(item, name)) for name in item.__struct_fields__]
-    kind: type[Any] = type(item)
+    kind: Any = getattr(item, "__class__")  # noqa: B009 - the type of Any is of no kind
     return kind, [_classes(part) for part in item] if kind is list else []
 
 
