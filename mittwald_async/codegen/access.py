@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from urllib.parse import urljoin
+from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import urljoin, urlsplit
 
 from . import ir
-from .errors import Findings, pointer_of
+from .errors import DocumentError, Findings, pointer_of
 from .json_access import Json, is_array, is_object
 from .load import is_url
 
@@ -32,6 +32,86 @@ def read_servers(root: Json, source: str, findings: Findings) -> tuple[ir.Server
         facts = ((name, one["default"], tuple(one["enum"])) for name, one in variables.items())
         found.append(ir.Server(url.rstrip("/"), tuple(facts)))
     return tuple(found)
+
+
+def server_of(servers: object) -> str | None:
+    """The address of the first of several servers, as it is written."""
+    first = servers[0] if is_array(servers) and servers else None
+    url = first.get("url") if is_object(first) else None
+    return url.strip().rstrip("/") if isinstance(url, str) else None
+
+
+def path_under(base: str, url: str) -> str | None:
+    """What has to stand before a path so that a request to `base` reaches `url`; `None`: nothing does."""
+    if url == base:
+        return ""
+    below = url.removeprefix(base) if url.startswith(f"{base}/") else url
+    if below == url and not (url.startswith("/") and not urlsplit(base).path):
+        return None
+    return None if "{" in below else below
+
+
+class Access:
+    """Which scheme the client uses, and which operations want another one."""
+
+    def __init__(self, root: Json, wanted: str, findings: Findings) -> None:
+        """`wanted` is the name of the scheme to use; empty: the most demanded one."""
+        self.schemes: tuple[ir.SecurityScheme, ...] = read_schemes(root, findings)
+        self._findings = findings
+        self._root = root
+        self._scheme = chosen(self.schemes, wanted)
+        self._others: dict[tuple[str, bool], list[str]] = {}
+
+    def secured(self, node: Json, pointer: str) -> bool:
+        """Whether the client's token belongs to the requests of an operation."""
+        demands: list[Json] = node["security"] if "security" in node else self._root["security"]
+        if not demands or {} in demands:
+            return False
+        if self._scheme is None:
+            return True
+        others, sent = min((self._judged(demand) for demand in demands), key=lambda one: (len(one[0]), not one[1]))
+        for name in others:
+            self._others.setdefault((name, sent), []).append(pointer)
+        return sent
+
+    def _judged(self, demand: Json) -> tuple[list[str], bool]:
+        """The schemes of one demand that the client does not use, and whether it uses one of the others."""
+        known = {scheme.name: scheme for scheme in self.schemes}
+        others = [name for name in demand if name in known and not _alike(known[name], self._scheme)]
+        return others, len(others) < len(demand)
+
+    def report(self) -> None:
+        """Note the schemes that callers have to see to themselves, each once."""
+        for (name, beside), pointers in self._others.items():
+            scheme = next(one for one in self.schemes if one.name == name)
+            place = f"{scheme.where} {scheme.wire}" if scheme.kind == "apiKey" else "header Authorization"
+            how = "beside the client's own scheme" if beside else "instead of the client's own, which is not sent there"
+            more = f" and {len(pointers) - 1} more operations" if len(pointers) > 1 else ""
+            note = f"{pointers[0]}{more}: demanded {how}; callers give it themselves ({place})"
+            self._findings.add("security", pointer_of("components", "securitySchemes", name), note)
+
+
+def chosen(schemes: Sequence[ir.SecurityScheme], wanted: str) -> ir.SecurityScheme | None:
+    """The scheme of the client.
+
+    Raises:
+        DocumentError: the one that is wanted is demanded by no operation.
+    """
+    scheme = next((one for one in schemes if not wanted or one.name == wanted), None)
+    if scheme is None and wanted:
+        raise DocumentError(f"no operation demands the security scheme {wanted!r} that the configuration names")
+    return scheme
+
+
+def _alike(one: ir.SecurityScheme, other: ir.SecurityScheme | None) -> bool:
+    """Whether two schemes send the same."""
+    return other is not None and _on_the_wire(one) == _on_the_wire(other)
+
+
+def _on_the_wire(scheme: ir.SecurityScheme) -> tuple[str, str]:
+    if scheme.kind == "apiKey":
+        return str(scheme.where), str(scheme.wire).lower()
+    return "header", "basic" if scheme.kind == "basic" else "bearer"
 
 
 def read_schemes(root: Json, findings: Findings) -> tuple[ir.SecurityScheme, ...]:

@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from . import ir
+from .access import Access
 from .bodies import Bodies, is_json
 from .config import Config
 from .errors import DocumentError, Findings, pointer_of
 from .json_access import Json, child, children, names, objects
 from .method_names import MethodNames
 from .names import free_name, pascal, snake, squashed
-from .normalize import METHODS
+from .normalize import METHODS, SERVER_PATH
 from .results import Results
 from .schemas import DeclarationPlace, Schemas
 
@@ -30,20 +31,26 @@ _STYLES = {
 class Calls:
     """Reads all operations of a plain document; see `operations` and `redirects` afterwards."""
 
-    def __init__(self, root: Json, config: Config, schemas: Schemas, findings: Findings) -> None:
+    def __init__(self, root: Json, config: Config, schemas: Schemas, access: Access, findings: Findings) -> None:
         self.operations: list[ir.Operation] = []
         self.redirects: list[ir.Redirect] = []
         self._root = root
         self._config = config
+        self._access = access
         self._schemas = schemas
         self._findings = findings
         self._bodies = Bodies(schemas, findings)
         self._results = Results(schemas, findings, config)
         self._naming = MethodNames(config, findings)
         self._ids: dict[str, str] = {}
+        self._undecided: list[DocumentError] = []
 
     def read(self) -> None:
-        """Read every operation. One that cannot be called is left out, with a finding."""
+        """Read every operation. One that cannot be called is left out, with a finding.
+
+        Raises:
+            DocumentError: the configuration contradicts itself.
+        """
         for path, entry in child(self._root, "paths", "#").items():
             for method in METHODS:
                 if method in entry:
@@ -52,6 +59,8 @@ class Calls:
                         self._read_one(path, method, entry[method], pointer)
                     except DocumentError as error:
                         self._findings.add("refused", error.pointer or pointer, f"left out: {error.problem}")
+        if self._undecided:
+            raise self._undecided[0]
         self.operations.sort(key=lambda operation: (operation.group, operation.name))
         self.redirects.sort(key=lambda redirect: (redirect.path, redirect.method))
 
@@ -60,7 +69,7 @@ class Calls:
         removed = node.get(self._config.removed_marker) is True
         responses = objects(node, "responses", pointer)
         if "operationId" not in node and responses and all(status.startswith("3") for status in responses):
-            self.redirects.append(ir.Redirect(method.upper(), path, tag, removed))
+            self.redirects.append(ir.Redirect(method.upper(), node.get(SERVER_PATH, "") + path, tag, removed))
             return
         operation_id = self._operation_id(node, path, method, pointer)
         group, name = self._naming.name(operation_id, tag, method, path, responses, pointer)
@@ -74,7 +83,7 @@ class Calls:
             operation_id=operation_id,
             pointer=pointer,
             method=method.upper(),
-            path=path,
+            path=node.get(SERVER_PATH, "") + path,
             tag=tag,
             group=group,
             name=name,
@@ -83,12 +92,28 @@ class Calls:
             results=results,
             errors=tuple(sorted(int(status) for status in responses if status.isdigit() and int(status) >= 400)),
             error_types=self._results.error_types(responses, pointer),
-            paging=self._results.paging(results, responses, arguments),
+            paging=self._one_way(self._results.paging(results, responses, arguments), pointer),
             deprecated=node.get("deprecated") is True,
             removed_upstream=removed,
-            secured=self._secured(node, pointer),
+            secured=self._access.secured(node, pointer),
         )
         self.operations.append(operation)
+
+    def _one_way(self, paging: ir.Paging | None, pointer: str) -> ir.Paging | None:
+        """A list that has an offset and a page number is read by the offset; a configuration that names both is asked
+        which one it means."""
+        if paging is not None and paging.skip and paging.page:
+            if paging.skip in self._config.paging.skip_stated and paging.page in self._config.paging.page_stated:
+                self._undecided.append(
+                    DocumentError(
+                        f"the list has {paging.skip!r} and {paging.page!r}, and [paging] of the configuration names"
+                        " both as a way through it: leave one out",
+                        pointer,
+                    )
+                )
+            note = f"an offset ({paging.skip}) and a page number ({paging.page}): it is read by the offset"
+            self._findings.add("paging", pointer, note)
+        return paging
 
     # ---- names ----
 
@@ -198,9 +223,3 @@ class Calls:
             taken.add(name)
             renamed.append(replace(prop, name=name))
         return replace(body, properties=tuple(renamed))
-
-    # ---- the rest ----
-
-    def _secured(self, node: Json, pointer: str) -> bool:
-        demands = children(node if "security" in node else self._root, "security", pointer)
-        return bool(demands) and {} not in demands

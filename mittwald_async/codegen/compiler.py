@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import GENERATOR_VERSION, ir
-from .access import read_schemes, read_servers
+from .access import Access, read_servers
 from .calls import Calls
 from .config import Config
 from .corrections import corrected
@@ -57,8 +57,10 @@ def _compile(document: Document, config: Config, package: str) -> Compiled:
     root = normalized(corrected(document.root, config.corrections, findings), document, findings)
     schemas = Schemas(root, config, findings)
     schemas.convert_components()
-    calls = Calls(root, config, schemas, findings)
+    access = Access(root, config.authentication, findings)
+    calls = Calls(root, config, schemas, access, findings)
     calls.read()
+    access.report()
     use_text(schemas.declarations)
     relax_directions(schemas.declarations, calls.operations, findings)
     Planner(schemas.declarations, findings).plan_all()
@@ -73,7 +75,7 @@ def _compile(document: Document, config: Config, package: str) -> Compiled:
         operations=calls.operations,
         redirects=calls.redirects,
         servers=read_servers(root, document.source, findings),
-        schemes=read_schemes(root, findings),
+        schemes=access.schemes,
         paging_names=names,
     )
     return Compiled(_render(surface, config, package), findings.sorted(), surface)

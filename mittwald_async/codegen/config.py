@@ -61,6 +61,16 @@ class PagingConfig:
     size: int = 100
     """Items to ask for at once where the document states neither a larger default nor a maximum."""
 
+    @property
+    def skip_stated(self) -> tuple[str, ...]:
+        """`skip`, unless it is the guess that is made without a configuration."""
+        return () if self.skip == PagingConfig.skip else self.skip
+
+    @property
+    def page_stated(self) -> tuple[str, ...]:
+        """`page`, likewise."""
+        return () if self.page == PagingConfig.page else self.page
+
 
 @dataclass(frozen=True)
 class Envelope:

@@ -104,6 +104,8 @@ class Merger:
             parts.append(structure(own))
         telling = [part for part in parts if not _says_nothing_new(part)] or parts[:1]
         outer: Json = {key: own[key] for key in ("nullable", "deprecated") if key in own}
+        if any(part.get("nullable") is True for part in parts if _says_nothing_new(part)):
+            outer["nullable"] = True  # that is all such a part can mean, whether or not the others agree
         if len(telling) == 1:
             return {**self.normal(telling[0], pointer, depth + 1), **outer}
         merged: Json = {}

@@ -7,6 +7,7 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Container, Iterable
+from functools import lru_cache
 
 _SMALL = r"[^\W\d_A-Z]"  # any letter that is not a capital of the alphabet
 _WORD = re.compile(
@@ -30,7 +31,12 @@ _SAME_IN_PLURAL = (
 )
 
 
-def words(text: str) -> list[str]:
+_REMEMBERED = 1 << 16
+"""Names of a large document; most of them are asked for several times."""
+
+
+@lru_cache(_REMEMBERED)
+def words(text: str) -> tuple[str, ...]:
     """`friendlyURL` -> friendly URL; `basic:timeToFirstByteMs:min` -> basic time To First Byte Ms min.
 
     Digits stay with the word before them (`mp3`, `oauth2`) unless something else than a letter stands between.
@@ -46,7 +52,7 @@ def words(text: str) -> list[str]:
             else:
                 found.append(word)
             end = match.end()
-    return found
+    return tuple(found)
 
 
 def snake(text: str) -> str:
@@ -91,6 +97,7 @@ def group_name(tag: str) -> str:
     return f"{name}_group" if name in RESERVED_GROUPS else name
 
 
+@lru_cache(_REMEMBERED)
 def identifier(name: str) -> str:
     """The nearest legal name: a keyword gets an underscore behind it, a leading digit an `n` before it."""
     name = unicodedata.normalize("NFKC", name)  # as Python reads it

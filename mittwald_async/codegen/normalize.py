@@ -7,9 +7,11 @@ a finding, and the rest of the document goes on.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from .access import path_under, server_of
 from .cycles import break_cycles
 from .errors import Findings
 from .inheritance import resolve_inheritance
@@ -18,6 +20,8 @@ from .load import Document
 from .references import Found, Location, References
 from .schema_dialect import SchemaDialect
 
+SERVER_PATH = "x-server-path"
+"""Of an operation with a server of its own: what stands before its path."""
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _PATH_KEYS = {*METHODS, "parameters", "summary", "description", "servers", "$ref"}
 _PLACES = ("path", "query", "header", "cookie")
@@ -39,6 +43,7 @@ class _Normalizer:
     def __init__(self, root: Json, document: Document, findings: Findings) -> None:
         self._root = root
         self._findings = findings
+        self._base = ""
         self._references = References(root, document.source, findings)
         self._dialect = SchemaDialect(
             self._references, findings, sibling_keywords=not str(root.get("openapi")).startswith("3.0")
@@ -47,9 +52,11 @@ class _Normalizer:
     def document(self) -> Json:
         root, top = self._root, Location("")
         components = self._object(root.get("components"), top.step("components"))
+        servers = root.get("servers") or self._usual_server()
         self._dialect.share(root)
         at = top.step("components", "schemas")
         self._dialect.add_components(self._object(components.get("schemas"), at), at)
+        self._base = server_of(servers) or ""
         paths = self._paths(top.step("paths"))
         self._dialect.finish()
         if self._object(root.get("webhooks"), top.step("webhooks")):
@@ -58,7 +65,7 @@ class _Normalizer:
         info = self._object(root.get("info"), top.step("info"))
         made: Json = {
             "info": {key: str(info[key]) for key in ("title", "version") if info.get(key) is not None},
-            "servers": self._servers(root.get("servers"), top.step("servers")),
+            "servers": self._servers(servers, top.step("servers")),
             "security": self._security(root.get("security"), top.step("security")),
             "paths": paths,
             "components": {"schemas": self._dialect.schemas, "securitySchemes": schemes},
@@ -140,8 +147,6 @@ class _Normalizer:
 
     def _path_item(self, path: str, node: Json, at: Location, place: Location) -> Json:
         made: Json = {}
-        if "servers" in node:
-            self._note("servers", place.step("servers"), "servers of one path are not used")
         for key in node:
             if key not in _PATH_KEYS and not str(key).startswith("x-"):
                 self._note("path", place, f"{key!r} is not a method of a path: ignored")
@@ -151,10 +156,11 @@ class _Normalizer:
                 if found is not None:
                     shared = self._parameters(node.get("parameters"), at.step("parameters"))
                     made[method] = self._operation(path, found.node, found.at, shared, place.step(method))
+                    self._put_under(made[method], found.node.get("servers") or node.get("servers"), place.step(method))
         return made
 
     def _operation(self, path: str, node: Json, at: Location, shared: list[Json], place: Location) -> Json:
-        made: Json = {key: value for key, value in node.items() if key.startswith("x-")}
+        made: Json = {key: value for key, value in node.items() if key.startswith("x-") and key != SERVER_PATH}
         operation_id = node.get("operationId")
         if isinstance(operation_id, str) and operation_id.strip():
             made["operationId"] = operation_id
@@ -164,8 +170,6 @@ class _Normalizer:
             str(tag) for tag in self._array(node.get("tags"), at.step("tags")) if isinstance(tag, str | int)
         ]
         made["deprecated"] = node.get("deprecated") is True
-        if "servers" in node:
-            self._note("servers", place.step("servers"), "servers of one operation are not used")
         if self._object(node.get("callbacks"), at.step("callbacks")):
             self._note(
                 "callbacks", place.step("callbacks"), "callbacks are sent by the provider; they become no methods"
@@ -181,6 +185,25 @@ class _Normalizer:
         if "security" in node:
             made["security"] = self._security(node["security"], at.step("security"))
         return made
+
+    def _put_under(self, operation: Json, servers: Any, place: Location) -> None:
+        """An operation with a server of its own: its path begins there, where the client's base URL leads to it."""
+        url = server_of(servers)
+        if url is None:
+            return
+        path = path_under(self._base, url)
+        if path is None:
+            self._note("servers", place, f"only at {url}: a client with that base_url reaches it, others do not")
+        elif path:
+            operation[SERVER_PATH] = path
+
+    def _usual_server(self) -> list[Any]:
+        """The server that most paths and operations name, of a document that names none for all."""
+        paths = self._root.get("paths")
+        items = [item for item in (paths.values() if is_object(paths) else ()) if is_object(item)]
+        parts = [*items, *(part for item in items for part in item.values() if is_object(part))]
+        counted = Counter(url for part in parts if (url := server_of(part.get("servers"))))
+        return [{"url": url} for url, _ in counted.most_common(1)]
 
     # ---- parameters ----
 

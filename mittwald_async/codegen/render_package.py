@@ -6,8 +6,8 @@ import re
 from dataclasses import fields
 
 from . import ir
+from .access import chosen
 from .config import Config
-from .errors import DocumentError
 from .layout import INDENT, Bracket, Node, in_docstring, lay, quoted, tuple_of
 from .names import free_name, pascal, snake, words
 
@@ -204,10 +204,7 @@ class _Package:
         return "\n".join([head, *docstring, f'{INDENT}return f"{url}"'])
 
     def _authentication(self, imports: dict[str, list[str]]) -> list[Node]:
-        wanted = self._config.authentication
-        scheme = next((one for one in self._surface.schemes if not wanted or one.name == wanted), None)
-        if scheme is None and wanted:
-            raise DocumentError(f"no operation demands the security scheme {wanted!r} that the configuration names")
+        scheme = chosen(self._surface.schemes, self._config.authentication)
         made: Node | None = None
         if scheme is None or scheme.kind == "bearer":
             return []

@@ -8,7 +8,7 @@ for the empty object or when one of its keys is there, so that what is not known
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,17 +88,30 @@ class Planner:
     def _declare_discriminator(self, union: ir.Union, discriminator: ir.Discriminator) -> None:
         """A variant keeps the property that names it, also where its schema forgets to declare it."""
         for made, values in zip(union.variants, discriminator.values, strict=True):
-            found = self._declarations[made.domain][made.name] if isinstance(made, ir.Ref) else None
-            if not isinstance(found, ir.Model) or not values or UNSPEAKABLE.search(discriminator.wire):
+            if not values or UNSPEAKABLE.search(discriminator.wire):
                 continue
-            if any(prop.wire == discriminator.wire for prop in found.fields):
-                continue
-            taken = {prop.name for prop in found.fields}
-            name = free_name(snake(discriminator.wire), [f"{snake(discriminator.wire)}_"], taken)
-            kind = ir.Enum(values, "str")
-            found.fields = (*found.fields, ir.Field(name=name, wire=discriminator.wire, type=kind, required=False))
-            note = f"declares no {discriminator.wire!r}, which names it in a union: it is kept all the same"
-            self._findings.add("discriminator", found.pointer, note)
+            for model in self._models(made, set()):
+                if all(prop.wire != discriminator.wire for prop in model.fields):
+                    self._declare_in(model, discriminator.wire, values)
+
+    def _declare_in(self, model: ir.Model, wire: str, values: tuple[str, ...]) -> None:
+        taken = {prop.name for prop in model.fields}
+        name = free_name(snake(wire), [f"{snake(wire)}_"], taken)
+        model.fields = (*model.fields, ir.Field(name=name, wire=wire, type=ir.Enum(values, "str"), required=False))
+        note = f"declares no {wire!r}, which names it in a union: it is kept all the same"
+        self._findings.add("discriminator", model.pointer, note)
+
+    def _models(self, made: ir.Type, seen: set[ir.Ref]) -> Iterator[ir.Model]:
+        """The structs that values of a type are, those of unions inside among them."""
+        if not isinstance(made, ir.Ref) or made in seen:
+            return
+        seen.add(made)
+        found = self._declarations[made.domain][made.name]
+        if isinstance(found, ir.Model):
+            yield found
+        else:
+            for part in found.variants if isinstance(found, ir.Union) else (found.type,):
+                yield from self._models(part, seen)
 
     # ---- profiles ----
 
@@ -159,6 +172,8 @@ class Planner:
         if isinstance(made, ir.Ref):
             target = self._declarations[made.domain][made.name]
             return self._values(target.type) if isinstance(target, ir.Alias) else ()
+        if made == ir.BOOL:
+            return (True, False)
         return made.values if isinstance(made, ir.Enum) else ()
 
     # ---- by value ----

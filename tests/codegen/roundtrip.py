@@ -26,7 +26,7 @@ from mittwald_async.codegen import ir
 from mittwald_async.codegen.bodies import is_json
 from mittwald_async.codegen.compiler import Compiled, compile_document
 from mittwald_async.codegen.config import Config, load_config
-from mittwald_async.codegen.errors import Findings
+from mittwald_async.codegen.errors import Findings, unescaped
 from mittwald_async.codegen.expressions import wire_type
 from mittwald_async.codegen.json_access import is_array, is_object
 from mittwald_async.codegen.load import Document, load
@@ -65,8 +65,9 @@ class RandomJson:
 
     def result(self, operation: ir.Operation, result: ir.Result, root: Json) -> Any:
         """A value of a response."""
-        at = Location("").step("paths", operation.path)
-        found = self._step(_Placed(root["paths"][operation.path], at), operation.method.lower(), "responses")
+        path = _documented_path(operation)
+        at = Location("").step("paths", path)
+        found = self._step(_Placed(root["paths"][path], at), operation.method.lower(), "responses")
         responses = found.node
         status = next((key for key in responses if str(key) == str(result.status)), None)
         if status is None:
@@ -227,6 +228,13 @@ class RandomJson:
     def _array(self, parts: Sequence[_Placed], depth: int) -> list[Any]:
         if depth > _DEEPEST:
             return []
+        listed = [part for part in parts if is_array(part.node.get("prefixItems"))]
+        if listed:
+            first = listed[0]
+            return [
+                self._make([_Placed(item, first.at.step("prefixItems", number))], depth + 1)
+                for number, item in enumerate(first.node["prefixItems"])
+            ]
         items = [
             _Placed(part.node["items"], part.at.step("items")) for part in parts if is_object(part.node.get("items"))
         ]
@@ -362,10 +370,15 @@ def _named(document: Document, made: Compiled, source: RandomJson) -> Iterator[_
                 yield one.schema, f"{one.domain}.{one.name}", partial(source.value, one.schema, document.root)
 
 
+def _documented_path(operation: ir.Operation) -> str:
+    """The path as the document spells it: without the one of a server that the operation has for itself."""
+    return unescaped(operation.pointer.split("/")[2])
+
+
 def _results(document: Document, made: Compiled, source: RandomJson) -> Iterator[_Way]:
     """Responses that are JSON, of operations that stand where their route says."""
     for operation in made.surface.operations:
-        if operation.path in document.root.get("paths", {}):
+        if _documented_path(operation) in document.root.get("paths", {}):
             for result in operation.results:
                 if result.content_type is not None and is_json(result.content_type) and result.type != ir.NONE:
                     name = f"{operation.operation_id} {result.status}"

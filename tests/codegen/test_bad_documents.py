@@ -63,7 +63,6 @@ def cases() -> Iterator[tuple[Json, str, str]]:
     yield get(requestBody={}), f"{GET}/requestBody", "without content"
     yield get(requestBody=body(ref("a.Z"))), f"{GET}/requestBody/content/application~1json/schema", "leads nowhere"
     yield get(responses=ok(ref("a.Z"))), f"{GET}/responses/200/content/application~1json/schema", "leads nowhere"
-    yield get(servers=[{"url": "https://elsewhere.example"}]), f"{GET}/servers", "servers of one operation"
     twice = document(paths={"/x": {"get": operation("a-b")}, "/y": {"get": operation("a-b")}})
     yield twice, "#/paths/~1y/get", f"called a-b2: {GET} has the operationId 'a-b' too"
     alike = document(paths={"/x": {"get": operation("shop-a-b")}, "/y": {"get": operation("shop-aB")}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.server
 import json
 import os
@@ -13,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from mittwald_async.codegen import GENERATOR_VERSION
+from mittwald_async.codegen import GENERATOR_VERSION, __main__
 from mittwald_async.codegen.__main__ import main
 from mittwald_async.codegen.config import load_config
+from mittwald_async.codegen.load import Document, load
 from mittwald_async.codegen.write import MARK, present, replace
 
 from ..support.openapi_documents import INT, TEXT, Json, body, document, obj, ok, operation, parameter, ref
@@ -82,6 +84,27 @@ def test_every_file_says_what_made_it_from_what(spec: Path, out: Path) -> None:
             continue  # a marker that has to be empty
         assert f"{MARK}{GENERATOR_VERSION} from".encode() in text, name
         assert text.count(b"Do not edit") == 1
+
+
+def test_the_garbage_collector_rests_while_a_document_is_read_and_no_longer(
+    spec: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    during: list[bool] = []
+
+    def spying(source: str) -> Document:
+        during.append(gc.isenabled())
+        return load(source)
+
+    monkeypatch.setattr(__main__, "load", spying)
+    assert run(spec, out) == 0
+    assert run(out, out) == 2
+    gc.disable()
+    try:
+        assert run(spec, out) == 0
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+    assert during == [False, False, False]
 
 
 def test_check_tells_files_and_changes_and_writes_nothing(

@@ -32,6 +32,17 @@ class Models:
         return self.package.made.files["models/a.py"]
 
 
+def test_a_part_of_an_all_of_that_only_allows_null_allows_it(tmp_path: Path) -> None:
+    described: Json = {"nullable": True, "description": "or nothing"}
+    bare: Json = {"nullable": True}
+    for number, part in enumerate((described, bare)):
+        parts: list[Json] = [ref("a.File"), part]
+        models = Models({"File": obj(id=TEXT), "Upload": obj(file={"allOf": parts})}, tmp_path / str(number))
+        models.comes_back("Upload", {"file": None})
+        models.comes_back("Upload", {"file": {"id": "x"}})
+        models.comes_back("Upload", {})
+
+
 def test_a_union_variant_may_limit_its_elements(tmp_path: Path) -> None:
     models = Models(
         {"X": obj(v={"oneOf": [TEXT, {"type": "array", "items": {"type": "string", "minLength": 1}}]})}, tmp_path
@@ -88,6 +99,19 @@ def test_a_discriminator_decides(tmp_path: Path) -> None:
         names[value] = type(models.comes_back("Payment", {"how": {"by": value, "amount": 1}}).how).__name__
     assert names == {"c": "Card", "m": "Cash", "M": "Cash", "a.Voucher": "Voucher"}
     assert type(models.comes_back("Payment", {"how": {"by": "new", "x": 1}}).how).__name__ == "Unknown"
+
+
+def test_a_discriminator_names_what_is_inside_another_union(tmp_path: Path) -> None:
+    """The alternative is a schema that only stands for others, which do not declare the property."""
+    wrapper: Json = {"oneOf": [ref("a.Bare")]}
+    union: Json = {"oneOf": [ref("a.Wrapper"), ref("a.Told")], "discriminator": {"propertyName": "type"}}
+    schemas: Json = {
+        "Bare": obj(["value"], value=TEXT), "Wrapper": wrapper, "Told": obj(["type"], type=TEXT),
+        "Item": obj(["one"], one=union),
+    }  # fmt: skip
+    models = Models(schemas, tmp_path)
+    made = models.comes_back("Item", {"one": {"type": "a.Wrapper", "value": "x"}})
+    assert type(made.one).__name__ == "Bare"
 
 
 def test_a_discriminator_that_no_field_can_be_called_like_decides_all_the_same() -> None:

@@ -64,6 +64,19 @@ def test_true_and_false_decide_as_well(tmp_path: Path) -> None:
     assert taken.name({"draft": "x"}) == "In"
 
 
+def test_a_truth_value_that_another_variant_may_have_too_does_not_decide(tmp_path: Path) -> None:
+    taken = Taken(
+        tmp_path,
+        "anyOf",
+        Off=obj(["disabled"], disabled=const(True)),
+        Server=obj(["command"], command=TEXT, disabled={"type": "boolean"}),
+    )
+    assert taken.name({"disabled": True}) == "Off"
+    assert taken.name({"disabled": True, "command": "x"}) == "Server"
+    assert taken.name({"disabled": False, "command": "x"}) == "Server"
+    assert taken.name({"command": "x"}) == "Server"
+
+
 def test_the_variant_that_demands_most_comes_first(tmp_path: Path) -> None:
     taken = Taken(
         tmp_path,
