@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .config_checks import are_texts, check_api, check_correction, check_known, check_names
 from .errors import DocumentError, Findings
 from .json_access import Json, is_array, is_object
 
@@ -202,97 +203,72 @@ class Config:
                     findings.add("unused", f"[{table}] {name}", "the document has nothing of that name")
 
 
-_TABLES = {"groups", "operations", "schemas"}
+_TABLES = {"groups": 1, "operations": 2, "schemas": 2}
+"""Tables of renames, and of how many names a new one may consist."""
 _NESTED: dict[str, type[PagingConfig | Envelope | ErrorsConfig | Budget]] = {
     "paging": PagingConfig,
     "envelope": Envelope,
     "errors": ErrorsConfig,
     "budget": Budget,
 }
-_API_KEYS = {found.name for found in fields(Config)} - _TABLES - set(_NESTED) - {"corrections", "_used"}
+_WANTED: dict[type, str] = {str: "a text", bool: "true or false", int: "a whole number"}
+_API_KEYS = {found.name for found in fields(Config)} - set(_TABLES) - set(_NESTED) - {"corrections", "_used"}
+_CORRECTION_KEYS = {found.name for found in fields(Correction)}
 
 
 def load_config(path: Path = DEFAULT_PATH) -> Config:
-    """Read a configuration; anything unknown in it is an error, so that a typing mistake is not ignored."""
+    """Read a configuration; anything unknown in it is an error, so that a typing mistake is not ignored.
+
+    Raises:
+        DocumentError: it cannot be read, or something in it makes no sense.
+    """
+    where = f"configuration {path.name}"
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DocumentError(f"configuration {path.name} cannot be read: {error}") from error
+        raise DocumentError(f"{where} cannot be read: {error}") from error
+    check_known(data, {"api", "correction", *_TABLES, *_NESTED}, where)
     api = data.pop("api", {})
     entries = data.pop("correction", [])
     if not is_object(api) or not is_array(entries):
-        raise DocumentError(f"configuration {path.name} needs one table [api] and tables [[correction]]")
-    tables: Json = {name: _names(data.pop(name, {}), name, path.name) for name in _TABLES}
-    nested: Json = {name: _nested(kind, data.pop(name, {}), name, path.name) for name, kind in _NESTED.items()}
-    _check_budget(nested["budget"], path.name)
-    unknown = sorted([*data, *(set(api) - _API_KEYS)])
-    if unknown:
-        raise DocumentError(f"configuration {path.name} has an unknown key {unknown[0]!r}")
+        raise DocumentError(f"{where} needs one table [api] and tables [[correction]]")
+    check_known(api, _API_KEYS, f"{where}: [api]")
     prefixes = api.pop("path_prefixes", [])
-    if not _are_texts(prefixes):
-        raise DocumentError(f"configuration {path.name}: path_prefixes must be a list of texts")
-    wrong = sorted(key for key, value in api.items() if not isinstance(value, str))
-    if wrong:
-        raise DocumentError(f"configuration {path.name}: {wrong[0]} must be a text")
-    if api.get("methods", "path") not in ("operation_id", "path"):
-        raise DocumentError(f'configuration {path.name}: methods must be "operation_id" or "path"')
-    if api.get("free_properties", "keep") not in ("ignore", "keep"):
-        raise DocumentError(f'configuration {path.name}: free_properties must be "ignore" or "keep"')
-    if "client" in api and not (api["client"].isidentifier() and api["client"][0].isupper()):
-        raise DocumentError(f"configuration {path.name}: client must be the name of a class, such as Shop")
-    try:
-        str(api.get("reference", "")).format(tag="", operation_id="")
-    except (LookupError, ValueError) as error:
-        raise DocumentError(f"configuration {path.name}: reference knows {{tag}} and {{operation_id}} only") from error
+    if not are_texts(prefixes):
+        raise DocumentError(f"{where}: path_prefixes must be a list of texts")
+    check_api(api, where)
+    tables: Json = {name: check_names(data.pop(name, {}), name, steps, where) for name, steps in _TABLES.items()}
+    nested: Json = {name: _nested(kind, data.pop(name, {}), name, where) for name, kind in _NESTED.items()}
+    _check_budget(nested["budget"], where)
+    if nested["paging"].size < 1:
+        raise DocumentError(f"{where}: [paging] size must be at least 1")
     longest_first = tuple(sorted(prefixes, key=len, reverse=True))
-    corrections = tuple(_correction(entry, path.name) for entry in entries)
+    corrections = tuple(Correction(**check_correction(entry, _CORRECTION_KEYS, where)) for entry in entries)
     return Config(**api, **tables, **nested, path_prefixes=longest_first, corrections=corrections)
 
 
 def _check_budget(budget: Budget, where: str) -> None:
     if budget.reset_is not in ("seconds", "epoch"):
-        raise DocumentError(f'configuration {where}: [budget] reset_is must be "seconds" or "epoch"')
+        raise DocumentError(f'{where}: [budget] reset_is must be "seconds" or "epoch"')
     if budget != Budget() and not budget.names():
-        raise DocumentError(f"configuration {where}: [budget] needs headers, or limit, remaining and reset")
-
-
-def _are_texts(value: object) -> bool:
-    return is_array(value) and all(isinstance(part, str) for part in value)
-
-
-def _names(table: object, name: str, where: str) -> Json:
-    if not is_object(table) or not all(isinstance(value, str) and value for value in table.values()):
-        raise DocumentError(f"configuration {where}: [{name}] must give a new name for each old one")
-    return table
+        raise DocumentError(f"{where}: [budget] needs headers, or limit, remaining and reset")
 
 
 def _nested(kind: type[T], table: object, name: str, where: str) -> T:
-    """A table of texts, lists of texts and truth values."""
+    """A table of texts, lists of texts, numbers and truth values."""
     known = {found.name: found.default for found in fields(kind)}  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    if not is_object(table) or not set(table) <= set(known):
-        raise DocumentError(f"configuration {where}: [{name}] may have {', '.join(sorted(known))}")
+    if not is_object(table):
+        raise DocumentError(f"{where}: [{name}] must be a table")
+    check_known(table, known, f"{where}: [{name}]")
     made: Json = {}
     for key, value in table.items():
         if isinstance(known[key], tuple):
             value = [value] if isinstance(value, str) else value
-            if not _are_texts(value):
-                raise DocumentError(f"configuration {where}: [{name}] {key} must be a list of texts")
+            if not are_texts(value):
+                raise DocumentError(f"{where}: [{name}] {key} must be a list of texts, none of them empty")
             made[key] = tuple(value)
-        elif isinstance(value, type(known[key])):
+        elif type(value) is type(known[key]):
             made[key] = value
         else:
-            raise DocumentError(f"configuration {where}: [{name}] {key} must be a {type(known[key]).__name__}")
+            raise DocumentError(f"{where}: [{name}] {key} must be {_WANTED[type(known[key])]}")
     return kind(**made)
-
-
-def _correction(entry: object, where: str) -> Correction:
-    if not is_object(entry) or not str(entry.get("pointer")).startswith("#/"):
-        raise DocumentError(f"configuration {where}: a correction needs a pointer that begins with #/: {entry}")
-    if not entry.get("reason"):
-        raise DocumentError(f"configuration {where}: a correction without a reason: {entry.get('pointer')}")
-    if entry.get("action") not in {"set", "remove", "discard"}:
-        raise DocumentError(f"configuration {where}: a correction needs action set, remove or discard: {entry}")
-    try:
-        return Correction(**entry)
-    except TypeError as error:
-        raise DocumentError(f"configuration {where}: {error}: {entry}") from error

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from urllib.parse import quote
 
 from . import ir
 from .access import chosen
 from .config import Config
+from .config_checks import RESERVED_CLIENTS
 from .layout import INDENT, Bracket, Node, in_docstring, lay, quoted, tuple_of
 from .names import free_name, pascal, snake, words
 
-_RUNTIME_NAMES = {"Client", "Groups", "Profile", "Any", "TYPE_CHECKING"}
+_UNWRITABLE = re.compile(r'["\\\x02-\x1f\x7f-\x9f\u2028\u2029]')
+"""What cannot stand in a Python text as it is; \\0 and \\1 stand for braces meanwhile."""
 _SAID_ANYWAY = {"api", "apis", "openapi", "rest", "specification", "spec", "swagger", "the", "v1", "v2", "v3"}
 
 _CLIENT = '''"""`{name}`: the client. Opened by `async with`, bound to that event loop, cheap to clone."""
@@ -37,6 +40,8 @@ class {name}(Groups, Client):
 _ERRORS = '''"""The exceptions of the client: those of the runtime."""
 
 {stamp}
+
+# pyright: reportWildcardImportFromLibrary=false
 
 from __future__ import annotations
 
@@ -109,7 +114,7 @@ def client_name(title: str, config: Config) -> str:
         return config.client
     said = [word for word in words(title) if word.lower() not in _SAID_ANYWAY]
     name = pascal("_".join(said)) if said else "Api"
-    return f"{name}Api" if name in _RUNTIME_NAMES else name
+    return f"{name}Api" if name in RESERVED_CLIENTS else name
 
 
 class _Package:
@@ -189,7 +194,7 @@ class _Package:
         taken: set[str] = set()
         arguments: list[Node] = ["*"]
         lines: list[str] = []
-        url = server.url.replace('"', "%22").replace("\\", "%5C")
+        url = server.url
         for wire, default, values in server.variables:
             name = free_name(snake(wire), [f"{snake(wire)}_value"], taken)
             taken.add(name)
@@ -198,6 +203,7 @@ class _Package:
             known = f" known values {', '.join(map(quoted, values))}" if values else " any text"
             lines.append(f"{INDENT * 2}{name}:{in_docstring(known)}.")
             url = url.replace(f"{{{wire}}}", f"\0{name}\1")
+        url = _UNWRITABLE.sub(lambda found: quote(found[0]), url)
         url = url.replace("{", "{{").replace("}", "}}").replace("\0", "{").replace("\1", "}")
         head = lay(Bracket("def base_url", arguments, " -> str:"))
         docstring = [f'{INDENT}"""The address of the API.', "", f"{INDENT}Args:", *lines, f'{INDENT}"""']

@@ -106,7 +106,7 @@ def test_the_budget_is_as_configured(budget: Budget, expected: str) -> None:
     [
         ('[budget]\nreset_is = "soon"\n', 'reset_is must be "seconds" or "epoch"'),
         ('[budget]\nlimit = "X"\n', "needs headers, or limit, remaining and reset"),
-        ('[budget]\nwindow = "X"\n', r"\[budget\] may have"),
+        ('[budget]\nwindow = "X"\n', r"\[budget\] has an unknown key"),
         ('[errors]\ntype = 3\n', r"\[errors\] type must be a list of texts"),
     ],
 )  # fmt: skip

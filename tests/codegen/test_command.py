@@ -285,7 +285,7 @@ def test_configuration_mistakes_are_refused(
         ("[[correction]]\npointer = '#/x'\naction = 'guess'\nreason = 'r'", "needs action set, remove or discard"),
         (
             "[[correction]]\npointer = '#/x'\naction = 'set'\nreason = 'r'\nextra = 1",
-            "unexpected keyword argument 'extra'",
+            "has an unknown key 'extra'",
         ),
     ):
         config.write_text(text)

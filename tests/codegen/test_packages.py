@@ -69,6 +69,8 @@ def test_a_package_is_complete(make: Made, tmp_path: Path) -> None:
     assert package.PROFILE.token_variables == ("SHOP_API_TOKEN",)
     assert package.Shop.find("getOrder").path == "/orders/{id}"
     assert package.errors.NotFoundError.__module__.startswith("mittwald_async.runtime")
+    errors = (tmp_path / "shop_client" / "errors.py").read_text()
+    assert "# pyright: reportWildcardImportFromLibrary=false\n" in errors  # for who has the runtime as a library
     assert (tmp_path / "shop_client" / "py.typed").read_text() == ""
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = package.nothing
@@ -154,6 +156,12 @@ def test_variables_of_the_server_are_arguments(make: Made) -> None:
     assert package.base_url(region="us", class_="b") == "https://us.shop.example:443/b"
 
 
+def test_an_address_of_odd_characters_is_still_one(make: Made) -> None:
+    server = {"url": 'https://x.example/"a\nb\\/{ar"ea}/{c}', "variables": {'ar"ea': {"default": "e"}}}
+    package = make(shop(servers=[server]))
+    assert package.base_url(ar_ea="x", c="y") == "https://x.example/%22a%0Ab%5C/x/y"
+
+
 def test_an_address_without_a_host_is_asked_for(make: Made) -> None:
     package = make(shop(servers=[{"url": "/api"}]))
     assert package.PROFILE.base_url is None
@@ -198,12 +206,32 @@ def test_renames_of_what_is_not_there_are_findings() -> None:
     ("text", "message"),
     [
         ('[groups]\nx = 1\n', r"\[groups\] must give a new name"),
-        ('[paging]\nlimits = "x"\n', r"\[paging\] may have cursor"),
+        ('[groups]\nShop = "my shop"\n', r"\[groups\] 'Shop' must become a Python name, got 'my shop'"),
+        ('[operations]\nx = "a.b.c"\n', r"\[operations\] 'x' must become a Python name, or two .*'a.b.c'"),
+        ('[schemas]\nX = "class"\n', r"\[schemas\] 'X' must become"),
+        ('[pagin]\nlimit = "x"\n', "unknown key 'pagin'; did you mean 'paging'"),
+        ('paging = 3\n', r"\[paging\] must be a table"),
+        ('[paging]\nlimits = "x"\n', r"\[paging\] has an unknown key 'limits'; did you mean 'limit'"),
+        ('[paging]\nzzz = "x"\n', r"\[paging\] has an unknown key 'zzz'; it may have cursor"),
         ('[paging]\nlimit = 3\n', r"\[paging\] limit must be a list of texts"),
-        ('[paging]\nlink = "yes"\n', r"\[paging\] link must be a bool"),
+        ('[paging]\nitems = [""]\n', r"\[paging\] items must be a list of texts, none of them empty"),
+        ('[paging]\nlink = "yes"\n', r"\[paging\] link must be true or false"),
+        ('[paging]\nsize = true\n', r"\[paging\] size must be a whole number"),
+        ('[paging]\nsize = 0\n', r"\[paging\] size must be at least 1"),
+        ('[envelope]\ndata = 1\n', r"\[envelope\] data must be a text"),
         ('[api]\nmethods = "guess"\n', 'methods must be "operation_id" or "path"'),
         ('[api]\nclient = "shop client"\n', "client must be the name of a class"),
+        ('[api]\nclient = "None"\n', "client must be the name of a class"),
+        ('[api]\nclient = "Client"\n', "client must be the name of a class"),
+        ('[api]\nclinet = "Shop"\n', r"\[api\] has an unknown key 'clinet'; did you mean 'client'"),
+        ('[api]\nruntime = "os; import sys"\n', "runtime must be the name of a module"),
+        ('[api]\ndefault_group = "class"\n', "default_group must be the name of a module"),
+        ('[api]\nbase_url = "shop.example"\n', "base_url must begin with https://"),
+        ('[api]\ntoken_variable = "A B"\n', "token_variable must be the name of an environment variable"),
+        ('[api]\nreference = "{tag.__class__}"\n', "reference knows {tag} and {operation_id} only"),
         ('[api]\npath_prefixes = "/v1"\n', "path_prefixes must be a list of texts"),
+        ('[[correction]]\npointer = "#/x"\naction = "set"\nreason = "r"\nvalu = 1\n', "of #/x has an unknown key 'valu'"),
+        ('[[correction]]\npointer = "#/x"\naction = "set"\nreason = "r"\nunless = 1\n', "of #/x: unless must be a text"),
     ],
 )  # fmt: skip
 def test_mistakes_in_the_configuration_are_refused(tmp_path: Path, text: str, message: str) -> None:

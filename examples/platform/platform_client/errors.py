@@ -4,6 +4,8 @@
 # sha256 e6e1e08f84f1ace06dc2afa25937dd3764233827b52aaa69bbdff1c88d5dd67c.
 # Do not edit: change the generator or its configuration and run it again.
 
+# pyright: reportWildcardImportFromLibrary=false
+
 from __future__ import annotations
 
 from mittwald_async.runtime import errors
