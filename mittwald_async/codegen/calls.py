@@ -41,7 +41,7 @@ class Calls:
         self._findings = findings
         self._bodies = Bodies(schemas, findings)
         self._results = Results(schemas, findings, config)
-        self._naming = MethodNames(config, findings)
+        self._naming = MethodNames(config, schemas.resolver, findings)
         self._ids: dict[str, str] = {}
         self._undecided: list[DocumentError] = []
 

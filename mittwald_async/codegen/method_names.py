@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from .config import Config
 from .errors import Findings
 from .json_access import Json
 from .names import free_name, group_name, identifier, operation_name, singular, snake, squashed, words
+from .resolve import SchemaResolver
 
 _ACTIONS = frozenset(
     [
@@ -149,9 +150,11 @@ _COLLECTION = {
 class MethodNames:
     """Gives every operation a group and a name that no other one has."""
 
-    def __init__(self, config: Config, findings: Findings) -> None:
+    def __init__(self, config: Config, resolver: SchemaResolver, findings: Findings) -> None:
         self._config = config
         self._findings = findings
+        held = {path.rpartition(".")[2] for path in (config.envelope.data, *config.paging.items)}
+        self._lists = Lists(resolver, {*_OF_ITEMS, *map(squashed, held - {""})})
         self._names: dict[tuple[str, str], str] = {}
         self._groups: dict[str, str] = {}
         self._tags: dict[str, str] = {}
@@ -165,7 +168,9 @@ class MethodNames:
         if wanted_name:
             candidates = [identifier(wanted_name)]
         elif self._config.methods == "path":
-            candidates = route_names(method, self._without_prefix(path), (tag, group), is_list(responses, path))
+            candidates = route_names(
+                method, self._without_prefix(path), (tag, group), self._lists.is_list(responses, path)
+            )
         else:
             candidates = [operation_name(operation_id, group)]
         taken = {name for owner, name in self._names if owner == group}
@@ -214,25 +219,41 @@ _OF_ITEMS = frozenset(
     ["data", "items", "results", "entries", "list", "records", "rows", "values", "content", "objects"]
 )
 """Properties that hold the items of a list."""
+_CHAIN = 20
+"""References that lead to references."""
+_DEEPEST = 3
+"""Objects and parts of an `allOf` around the array."""
 
 
-def is_list(responses: Json, path: str = "") -> bool:
-    """Whether the first success is an array, or an object around one that is called like what the path ends in."""
-    last = next((step for step in reversed(path.split("/")) if step and not step.startswith("{")), "")
-    for status, response in responses.items():
-        if status.startswith("2"):
-            for media in response.get("content", {}).values():
-                return _holds_items(media.get("schema", {}), {*_OF_ITEMS, squashed(last)})
-    return False
+class Lists:
+    """Which operations give a list."""
 
+    def __init__(self, resolver: SchemaResolver, names: Set[str]) -> None:
+        """`names`: properties that hold the items of a list, or what holds these."""
+        self._resolver = resolver
+        self._names = names
 
-def _holds_items(schema: Json, names: set[str], depth: int = 0) -> bool:
-    if schema.get("type") == "array":
-        return True
-    parts: Json = schema.get("properties", {})
-    return depth < 2 and any(
-        _holds_items(part, names, depth + 1) for name, part in parts.items() if squashed(name) in names
-    )
+    def is_list(self, responses: Json, path: str) -> bool:
+        """Whether the first success is an array, or an object around one that is called like what the path ends in."""
+        last = next((step for step in reversed(path.split("/")) if step and not step.startswith("{")), "")
+        for status, response in responses.items():
+            if status.startswith("2"):
+                for media in response.get("content", {}).values():
+                    return self._holds_items(media.get("schema", {}), {*self._names, squashed(last)}, 0)
+        return False
+
+    def _holds_items(self, schema: Json, names: Set[str], depth: int) -> bool:
+        for _ in range(_CHAIN):
+            if "$ref" not in schema:
+                break
+            schema = self._resolver.schemas[self._resolver.schema_name(schema["$ref"], "")]
+        if schema.get("type") == "array":
+            return True
+        if depth >= _DEEPEST:
+            return False
+        parts: list[Json] = [part for name, part in schema.get("properties", {}).items() if squashed(name) in names]
+        parts += schema.get("allOf", [])
+        return any(self._holds_items(part, names, depth + 1) for part in parts)
 
 
 def route_names(method: str, path: str, group: Sequence[str], lists: bool) -> list[str]:

@@ -295,6 +295,28 @@ def test_methods_may_be_named_after_their_routes(method: str, path: str, name: s
 
 
 @pytest.mark.parametrize(
+    ("result", "name"),
+    [
+        (ref("Orders"), "list"),
+        (ref("Same"), "list"),
+        (ref("Wrapped"), "list"),
+        (ref("Extended"), "list"),
+        (ref("Order"), "get"),
+        ({"type": "object", "properties": {"result": ref("Order")}}, "get"),
+    ],
+    ids=["orders", "same", "wrapped", "extended", "order", "wrapped order"],
+)
+def test_a_route_that_gives_a_list_is_called_so_wherever_the_list_is_described(result: Json, name: str) -> None:
+    schemas: Json = {
+        "Order": obj(id=TEXT), "Orders": {"type": "array", "items": ref("Order")}, "Same": ref("Orders"),
+        "Wrapped": obj(result=ref("Orders")), "Extended": {"allOf": [obj(ok=INT), obj(result=ref("Same"))]},
+    }  # fmt: skip
+    root = document(schemas, {"/orders": {"get": operation("x", "Orders", responses=ok(result))}})
+    [found] = compiled(root, Config(methods="path", envelope=Envelope("result"))).surface.operations
+    assert found.name == name
+
+
+@pytest.mark.parametrize(
     ("beside", "wrapped"), [((), True), (("success", "message"), True), (("success",), False)], ids=str
 )
 def test_envelopes_are_recognized_by_what_stands_in_them(beside: tuple[str, ...], wrapped: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shlex
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from mittwald_async.codegen.__main__ import main
 from mittwald_async.codegen.config import Budget, Config, PagingConfig, load_config
@@ -36,8 +39,35 @@ def test_the_page_runs_from_top_to_bottom(
                 assert main(words[3:]) == 0
     assert names["shop"].base_url == "https://us.shop.example"
     assert "Orders.get" in capsys.readouterr().out.replace("OrdersGroup", "Orders")
-    for loaded in [module for module in sys.modules if module.partition(".")[0] == "shop_client"]:
+    asyncio.run(look_around(names))
+    assert capsys.readouterr().out.splitlines() == [
+        "0 t0", "1 t1", "2 t2", "gone no such ticket t-1", "Problem(code='gone', text='no such ticket', trace='t-1')",
+    ]  # fmt: skip
+    for loaded in [module for module in sys.modules if module.partition(".")[0] in ("shop_client", "desk_client")]:
         del sys.modules[loaded]
+
+
+async def look_around(names: dict[str, Any]) -> None:
+    """The page's function, against a server that behaves as the page says."""
+    tickets = [{"id": number, "title": f"t{number}"} for number in range(3)]
+
+    async def listed(request: web.Request) -> web.Response:
+        assert request.query["api_key"] == "a-key"
+        start, size = int(request.query.get("cursor", 0)), 2
+        following = str(start + size) if start + size < len(tickets) else None
+        return web.json_response({"result": tickets[start : start + size], "meta": {"next": following}})
+
+    async def gone(request: web.Request) -> web.Response:
+        return web.json_response({"code": "gone", "text": "no such ticket", "trace": "t-1"}, status=404)
+
+    application = web.Application()
+    application.router.add_get("/api/tickets", listed)
+    application.router.add_get("/api/tickets/99", gone)
+    async with (
+        TestServer(application) as server,
+        names["TicketDesk"]("a-key", base_url=str(server.make_url("/api"))) as desk,
+    ):
+        await names["look"](desk)
 
 
 def test_every_key_of_the_configuration_is_on_the_page_and_its_examples_are_read(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
         monkeypatch.setenv("MITTWALD_API_TOKEN", emulator.token)
         monkeypatch.setenv("MITTWALD_API_BASE_URL", emulator.url)
         monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])  # as for a script that lies there
         yield emulator
 
 
