@@ -10,19 +10,21 @@ import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
+from unittest.mock import AsyncMock
 
 import aiohttp
 import pytest
 from multidict import CIMultiDict
 from yarl import URL
 
-from mittwald_async.errors import CallTimeoutError, ConnectTimeoutError, ReadTimeoutError
+from mittwald_async.errors import CallTimeoutError, ConnectTimeoutError, ReadTimeoutError, TransportError
 from mittwald_async.options import Pool
 from mittwald_async.runtime._accel import PURE
 from mittwald_async.runtime._accel import fast_path as direct
 from mittwald_async.runtime._accel.fast_path import Direct
 from mittwald_async.runtime.middleware import RawResponse
 from mittwald_async.runtime.transport import session
+from mittwald_async.runtime.transport.connections import KeptConnections
 from mittwald_async.runtime.transport.session import Session, WireRequest, limits
 
 LIMITS = limits(120.0, 10.0, 60.0)
@@ -156,12 +158,11 @@ async def test_traced_sessions_sessions_with_middleware_and_other_releases_go_th
     plain, traced = aiohttp.ClientSession(), aiohttp.ClientSession(trace_configs=[aiohttp.TraceConfig()])
     between = aiohttp.ClientSession(middlewares=(pass_on,))
     async with plain, traced, between:
-        ways = [Direct.over(each, each.connector, 8190) for each in (plain, traced, between) if each.connector]
+        ways = [Direct.over(each, KeptConnections(all_are_ours=False)) for each in (plain, traced, between)]
         assert [way is None for way in ways] == [False, True, True]
         for release in ("3.15.0", "4.0.0a1", "3.140.0"):
             monkeypatch.setattr(aiohttp, "__version__", release)
-            assert plain.connector is not None
-            assert Direct.over(plain, plain.connector, 8190) is None
+            assert Direct.over(plain, KeptConnections(all_are_ours=False)) is None
 
 
 async def test_urls_with_credentials_go_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,3 +223,100 @@ async def test_a_connection_the_server_gave_up_meanwhile_is_replaced_unnoticed(
                 assert (await send(made, url)).status == 204
                 await asyncio.sleep(0.02)
             assert len(heads) == 3
+
+
+class OwnRequest(aiohttp.ClientRequest):
+    """A request of the caller's own making."""
+
+
+@asynccontextmanager
+async def handed_in(session: aiohttp.ClientSession) -> AsyncGenerator[Session, None]:
+    async with session:
+        yield await Session.open(Pool(), session, False)
+
+
+@NEEDS_FAST_PATH
+async def test_a_plain_session_handed_in_sends_the_same_bytes_on_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = shortened(monkeypatch)
+    async with hearing() as (url, heads):
+        for way in (Direct.over, no_way):
+            monkeypatch.setattr(Direct, "over", way)
+            async with handed_in(aiohttp.ClientSession(headers={"X-Own": "1", "Accept": "*/*"})) as made:
+                await send(made, f"{url}/a%2Fb?q=%C3%BC")
+                await send(made, f"{url}/x", "DELETE")
+    assert taken == ["/a/b", "/x"]
+    assert heads[:2] == heads[2:]
+    assert b"\r\nX-Own: 1\r\n" in heads[0]
+
+
+@NEEDS_FAST_PATH
+async def test_a_session_that_adds_something_to_requests_is_asked_to_send_them() -> None:
+    adding: list[dict[str, Any]] = [
+        {"base_url": "http://127.0.0.1:1/"},
+        {"proxy": "http://127.0.0.1:1"},
+        {"trust_env": True},
+        {"skip_auto_headers": ["User-Agent"]},
+        {"request_class": OwnRequest},
+        {"version": aiohttp.HttpVersion10},
+        {"max_line_size": 100},
+    ]
+    for settings in adding:
+        async with aiohttp.ClientSession(**settings) as session_:
+            assert Direct.over(session_, KeptConnections(all_are_ours=False)) is None, settings
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session_:
+        assert Direct.over(session_, KeptConnections(all_are_ours=False)) is not None
+
+
+@NEEDS_FAST_PATH
+async def test_cookies_that_a_server_sets_are_kept_and_sent_by_a_session_handed_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = shortened(monkeypatch)
+    setting = b"HTTP/1.1 204 No\r\nSet-Cookie: a=1; Path=/\r\nSet-Cookie: b=2; Path=/\r\n\r\n"
+    jar = aiohttp.CookieJar(unsafe=True)
+    async with hearing(setting) as (url, heads), handed_in(aiohttp.ClientSession(cookie_jar=jar)) as made:
+        await send(made, f"{url}/first")
+        await send(made, f"{url}/second")
+        assert taken == ["/first"]
+        assert b"Cookie" not in heads[0]
+        assert b"\r\nCookie: a=1; b=2\r\n" in heads[1]
+        jar.clear()
+        await send(made, f"{url}/third")
+        assert taken == ["/first", "/third"]
+
+
+@NEEDS_FAST_PATH
+@pytest.mark.parametrize("name", ["request", "_request"])
+@pytest.mark.parametrize("of_the_class", [True, False])
+async def test_who_replaces_requests_of_a_session_handed_in_gets_them(
+    name: str, of_the_class: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = shortened(monkeypatch)
+    async with hearing() as (url, _), handed_in(aiohttp.ClientSession()) as made:
+        await send(made, f"{url}/before")
+        with monkeypatch.context() as patched:
+            stand_in = AsyncMock(side_effect=aiohttp.ClientConnectionError("mocked"))
+            patched.setattr(aiohttp.ClientSession if of_the_class else made.session, name, stand_in)
+            with pytest.raises(TransportError):
+                await send(made, f"{url}/between")
+            assert stand_in.await_count == 1
+        await send(made, f"{url}/after")
+    assert taken == ["/before", "/after"]
+
+
+async def test_a_server_that_speaks_first_is_heard_over_any_pool() -> None:
+    """Every connection of a foreign pool then looks as if it held an old response: that must come to an end."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with (
+        await asyncio.start_server(serve, "127.0.0.1", 0) as server,
+        opened() as own,
+        handed_in(aiohttp.ClientSession()) as other,
+    ):
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        for made in (own, other):
+            with contextlib.suppress(TransportError):
+                assert (await asyncio.wait_for(send(made, url), 5)).status == 503

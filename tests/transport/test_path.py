@@ -33,8 +33,8 @@ async def _list(mw: Mittwald) -> object:
 @pytest.mark.parametrize(
     ("body", "work", "most_files", "most_calls"),
     [
-        ({**project(1), "directories": {"Web": "/html"}}, _get, 14, 30),
-        (page(), _list, 18, 47),
+        ({**project(1), "directories": {"Web": "/html"}}, _get, 12, 22),
+        (page(), _list, 16, 39),
     ],
     ids=["a get", "a list page"],
 )

@@ -78,9 +78,7 @@ async def test_the_watch_ends_what_takes_too_long_and_nothing_else() -> None:
     late: list[str] = []
 
     async def exchange(name: str, takes: float) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        watched = watch.begin(task, 10)
+        watched = watch.begin(10)
         try:
             await asyncio.sleep(takes)
         except asyncio.CancelledError:

@@ -83,7 +83,7 @@ class AttemptLoop:
             while True:
                 call.number += 1
                 if credentials is not None and not call.off_origin:
-                    call.secret = credentials.current()
+                    call.secret = shared.fixed_token or credentials.current()
                     if call.secret is None:
                         await self._get_token(call)
                 slot = _UNLIMITED if call.off_origin else limiter.try_acquire(call.compiled.route, self._policy)

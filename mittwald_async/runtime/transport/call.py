@@ -17,6 +17,7 @@ from yarl import URL
 from .. import events
 from ..attempt import Attempt
 from ..clock import SYSTEM_CLOCK, Clock
+from ..credentials import StaticToken
 from ..errors import ClientStateError
 from ..lists import ListContext
 from .changes import ChangeLog
@@ -173,6 +174,8 @@ class Shared:
         self.base: str = str(base_url).rstrip("/")
         self.origin: URL = base_url.origin()
         self.credentials: Credentials | None = credentials
+        self.fixed_token: Secret | None = credentials.current() if isinstance(credentials, StaticToken) else None
+        """The token, where it is always the same."""
         self.profile: Profile = profile
         self.client_name: str = client_name
         """The client's class, for messages."""

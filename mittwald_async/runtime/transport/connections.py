@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import select
 from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Protocol, cast
-
-import aiohttp
+from typing import Any, Protocol, TypeAlias, cast
+from weakref import WeakKeyDictionary
 
 from .deadlines import Wire
 
 _HANG_UP: int = getattr(select, "POLLRDHUP", 0) | getattr(select, "POLLHUP", 0) | getattr(select, "POLLERR", 0)
 _READABLE: int = getattr(select, "POLLIN", 0)
+
+Look: TypeAlias = Callable[[int], Sequence[object]]
+"""Looks at a connection for so many milliseconds: what has come in, or that it was closed. Nothing: it is quiet."""
 
 
 class _Transport(Protocol):
@@ -25,53 +28,62 @@ class _KeptWire(Wire, Protocol):
     def transport(self) -> _Transport | None: ...
 
 
-def unusable(wire: object) -> bool:
-    """Whether a kept connection must not carry another request.
+class KeptConnections:
+    """Tells which kept connections of a pool must not carry another request.
 
-    It may hold a response to no request of ours: the HTTP client would take it for the response to the next request,
+    One may hold a response to no request of ours: the HTTP client would take it for the response to the next request,
     which is another call's, and so on for all that follow. Or the server has closed it, or sent something, and the event
     loop has had no time to notice: a request would be written into nothing, and nobody could say what became of it.
     """
-    kept = cast("_KeptWire | None", wire)
-    if kept is None or len(kept):
-        return True
-    transport = kept.transport
+
+    __slots__ = ("_all_are_ours", "looks")
+
+    def __init__(self, *, all_are_ours: bool) -> None:
+        """
+        Args:
+            all_are_ours: every request of the pool comes through here, so that a connection seen for the first time was just
+                made: what comes in on that one is nothing old.
+        """
+        self._all_are_ours = all_are_ours
+        self.looks: WeakKeyDictionary[object, Look] = WeakKeyDictionary()
+        """How to look at the connections that have carried a request. They are forgotten when they are gone."""
+
+    def add(self, wire: object) -> Look:
+        """Know a connection from now on."""
+        look = self.looks[wire] = _look_at(cast("_KeptWire", wire))
+        return look
+
+    def usable(self, wire: object) -> bool:
+        """Whether a connection may carry a request."""
+        if wire is None:
+            return False
+        look = self.looks.get(wire)
+        if look is None:
+            look = self.add(wire)
+            if self._all_are_ours:
+                return True
+        return not (len(cast("_KeptWire", wire)) or look(0))
+
+
+def _look_at(wire: _KeptWire) -> Look:
+    """Ask the operating system. The object that asks is kept: making it costs three times what asking does."""
+    transport = wire.transport
     found = None if transport is None else transport.get_extra_info("socket")
-    if found is None or not _READABLE:
-        return False
+    if transport is None or found is None or not _READABLE:
+        return _nothing
     # Under TLS there may be bytes that mean nothing, such as session tickets.
-    signs = _HANG_UP if cast("_Transport", transport).get_extra_info("ssl_object") is not None else _HANG_UP | _READABLE
+    signs = _HANG_UP if transport.get_extra_info("ssl_object") is not None else _HANG_UP | _READABLE
     poll = select.poll()
     try:
         poll.register(found, signs)
-        return any(event & (signs | select.POLLNVAL) for _, event in poll.poll(0))
     except (OSError, ValueError, TypeError):
-        return False
+        return _nothing
+    return poll.poll
 
 
-class Connections(aiohttp.TCPConnector):
-    """A pool that gives out no connection that is `unusable`."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)  # pyright: ignore[reportUnknownMemberType] - the HTTP client types one argument in part
-        self._made: set[int] = set()
-        """Connections that were just made, by identity: what comes in on them is nothing old."""
-
-    async def _create_connection(self, req: aiohttp.ClientRequest, traces: list[Any], timeout: Any) -> Any:
-        wire = await super()._create_connection(req, traces, timeout)
-        self._made.add(id(wire))
-        return wire
-
-    async def connect(self, req: aiohttp.ClientRequest, traces: list[Any], timeout: aiohttp.ClientTimeout) -> Any:
-        while True:
-            connection = await super().connect(req, traces, timeout)
-            wire = connection.protocol
-            if id(wire) in self._made:
-                self._made.discard(id(wire))
-                return connection
-            if not unusable(wire):
-                return connection
-            connection.close()
+def _nothing(milliseconds: int) -> Sequence[object]:
+    """Where there is nothing to ask."""
+    return ()
 
 
 class Places:
@@ -81,23 +93,21 @@ class Places:
     that has just given it back: with many tasks in loops, some would never get one.
     """
 
-    __slots__ = ("_free", "_waiting")
+    __slots__ = ("free", "waiting")
 
     def __init__(self, count: int) -> None:
-        self._free = count
-        self._waiting: deque[asyncio.Future[None]] = deque()
-
-    def take_now(self) -> bool:
-        """Take a place if one is free."""
-        if not self._free:
-            return False
-        self._free -= 1
-        return True
+        self.free: int = count
+        """Places that nobody has; who finds one may take it by counting it off."""
+        self.waiting: deque[asyncio.Future[None]] = deque()
+        """Those who wait. Without any, a place is given back by counting it."""
 
     async def take(self) -> None:
-        """Wait for a place."""
+        """Take a place, waiting for it if none is free."""
+        if self.free:
+            self.free -= 1
+            return
         turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        self.waiting.append(turn)
         try:
             await turn
         except BaseException:
@@ -105,14 +115,14 @@ class Places:
                 self.give_back()  # the place came in the same moment as the cancellation
             else:
                 with suppress(ValueError):  # whoever gave a place back has passed over it already
-                    self._waiting.remove(turn)
+                    self.waiting.remove(turn)
             raise
 
     def give_back(self) -> None:
         """Hand the place to whoever waits longest."""
-        while self._waiting:
-            turn = self._waiting.popleft()
+        while self.waiting:
+            turn = self.waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return
-        self._free += 1
+        self.free += 1

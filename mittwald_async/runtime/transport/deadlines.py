@@ -16,6 +16,8 @@ from collections.abc import Sized
 from math import inf
 from typing import Any, Protocol
 
+import msgspec
+
 from ..clock import SYSTEM_CLOCK, Clock
 
 COARSE = 5.0
@@ -46,25 +48,24 @@ class Connection(Protocol):
         ...
 
 
-class Deadline:
+class Deadline(msgspec.Struct, eq=False):
     """One exchange. (A task may have several, one inside another: where a session's own middleware makes calls.)"""
 
-    __slots__ = ("by_clock", "cancelling", "deadline", "late", "request", "silence", "task", "timer")
-
-    def __init__(self, task: asyncio.Task[Any] | None, deadline: float = inf, silence: float | None = None) -> None:
-        self.task: asyncio.Task[Any] | None = task
-        self.deadline: float = deadline
-        self.cancelling: int = 0 if task is None else task.cancelling()
-        self.silence: float | None = silence
-        """Seconds without a byte that are too many; `None` where somebody else sees to that."""
-        self.late: bool = False
-        """The watch has cancelled it."""
-        self.by_clock: float = inf
-        """When it ends by a clock that was handed in."""
-        self.timer: asyncio.TimerHandle | None = None
-        """Its own, where it is short."""
-        self.request: object = None
-        """The HTTP client's, as soon as there is one."""
+    task: asyncio.Task[Any] | None = None
+    """`None`: nothing bounds it."""
+    deadline: float = inf
+    cancelling: int = 0
+    """Cancellations of the task that were asked for before."""
+    silence: float | None = None
+    """Seconds without a byte that are too many; `None` where somebody else sees to that."""
+    late: bool = False
+    """The watch has cancelled it."""
+    by_clock: float = inf
+    """When it ends by a clock that was handed in."""
+    timer: asyncio.TimerHandle | None = None
+    """Its own, where it is short."""
+    request: object = None
+    """The HTTP client's, as soon as there is one."""
 
     @property
     def never_sent(self) -> bool:
@@ -103,9 +104,17 @@ class Deadlines:
     def __len__(self) -> int:
         return len(self._running)
 
-    def begin(self, task: asyncio.Task[Any], seconds: float, silence: float | None = None) -> Deadline:
-        """Cancel the task if it has not called `end` within this time; bound silence once its `request` was sent."""
-        watched = Deadline(task, self._loop.time() + seconds, silence)
+    def begin(self, seconds: float | None, silence: float | None = None) -> Deadline:
+        """Cancel the running task if it has not called `end` within this time; bound silence once its `request` was sent.
+
+        Args:
+            seconds: `None`: nothing is bounded.
+            silence: seconds without a byte that are too many; `None` where somebody else sees to that.
+        """
+        task = asyncio.current_task(self._loop)
+        if seconds is None or task is None:
+            return Deadline()
+        watched = Deadline(task, self._loop.time() + seconds, task.cancelling(), silence)
         self._running.add(watched)
         short, clock = seconds < COARSE, self._clock
         if short:

@@ -27,14 +27,13 @@ class Proxies:
     Addresses of this machine never go through a proxy: it would look for them on its own machine.
     """
 
-    __slots__ = ("_found", "_known")
+    __slots__ = ("_found", "_known", "any")
 
     def __init__(self, trust_env: bool) -> None:
         self._known: dict[str, str] = getproxies() if trust_env else {}
         self._found: dict[tuple[str, str | None, int | None], dict[str, Any]] = {}
-
-    def __bool__(self) -> bool:
-        return any(self._known.get(scheme) for scheme in ("http", "https", "all"))
+        self.any: bool = any(self._known.get(scheme) for scheme in ("http", "https", "all"))
+        """Whether there are proxies."""
 
     def arguments(self, url: URL) -> dict[str, Any]:
         """The keyword arguments for aiohttp's request.

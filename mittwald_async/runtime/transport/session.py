@@ -8,7 +8,7 @@ import asyncio
 import platform
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from functools import cache, partial
+from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 import aiohttp
@@ -16,7 +16,7 @@ import msgspec
 from multidict import CIMultiDict
 from yarl import URL
 
-from .._accel.fast_path import BODIED, Direct
+from .._accel.fast_path import BODIED, MOST_DEAD, Direct
 from ..clock import SYSTEM_CLOCK, Clock
 from ..errors import (
     ApiClientError,
@@ -33,7 +33,7 @@ from ..middleware import RawResponse
 from ..operation import RateLimit
 from ..options import Pool
 from .bodies import BROKEN, StreamedResponse, arrived, beginning, whole
-from .connections import Connections, Places, unusable
+from .connections import KeptConnections, Places
 from .deadlines import COARSE, Deadline, Deadlines
 from .encoding import SAFE, Content
 from .failures import LATE, classify
@@ -105,7 +105,7 @@ def check_session(session: object) -> None:
 class Session:
     """A pool of connections on one event loop: our own, or one handed in, which is used and never closed."""
 
-    __slots__ = ("_deadlines", "_direct", "_owned", "_places", "_proxies", "loop", "session")
+    __slots__ = ("_deadlines", "_direct", "_kept", "_owned", "_places", "_proxies", "loop", "session")
 
     def __init__(
         self,
@@ -113,6 +113,7 @@ class Session:
         *,
         owned: bool,
         proxies: Proxies,
+        kept: KeptConnections,
         direct: Direct | None = None,
         connections: int = 0,
         clock: Clock = SYSTEM_CLOCK,
@@ -121,6 +122,7 @@ class Session:
         self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._owned = owned
         self._proxies = proxies
+        self._kept = kept
         self._direct = direct
         self._deadlines = Deadlines(self.loop, clock)
         self._places = Places(connections) if connections else None
@@ -140,11 +142,13 @@ class Session:
                 raise ConfigurationError(
                     "the aiohttp session handed in belongs to another event loop: make it on this one"
                 )
-            return cls(external, owned=False, proxies=Proxies(False), clock=clock)
+            others = KeptConnections(all_are_ours=False)
+            direct = Direct.over(external, others)
+            return cls(external, owned=False, proxies=Proxies(False), kept=others, direct=direct, clock=clock)
         tls = pool.tls
         if tls is None and secure:
             tls = await asyncio.to_thread(default_tls)
-        connector = Connections(
+        connector = aiohttp.TCPConnector(
             limit=0,  # see `Places`
             limit_per_host=0,
             keepalive_timeout=pool.keepalive,
@@ -157,9 +161,17 @@ class Session:
             auto_decompress=False,
             max_field_size=_LONGEST_FIELD,
         )
-        proxies = Proxies(pool.trust_env)
-        direct = None if proxies else Direct.over(session, connector, _LONGEST_FIELD)
-        return cls(session, owned=True, proxies=proxies, direct=direct, connections=pool.connections, clock=clock)
+        proxies, kept = Proxies(pool.trust_env), KeptConnections(all_are_ours=True)
+        direct = None if proxies.any else Direct.over(session, kept)
+        return cls(
+            session,
+            owned=True,
+            proxies=proxies,
+            kept=kept,
+            direct=direct,
+            connections=pool.connections,
+            clock=clock,
+        )
 
     def lent(self) -> Session:
         """The same pool for one more client, which does not close it: many accounts share their connections."""
@@ -167,7 +179,7 @@ class Session:
             raise ConfigurationError("the pool handed in is closed")
         if self.loop is not asyncio.get_running_loop():
             raise ConfigurationError("the pool handed in belongs to another event loop: open it on this one")
-        other = Session(self.session, owned=False, proxies=self._proxies, direct=self._direct)
+        other = Session(self.session, owned=False, proxies=self._proxies, kept=self._kept, direct=self._direct)
         # The bound on connections is the pool's, and so is the watch over what runs on it.
         other._places, other._deadlines = self._places, self._deadlines
         return other
@@ -210,12 +222,17 @@ class Session:
         """
         upload, places = request.content, self._places
         response: aiohttp.ClientResponse | None = None
-        watched, timeout = self._watch_over(limits, upload)
-        placed = places is None or places.take_now()
+        # With a body aiohttp bounds silence: it knows when the body was sent, until when nothing can be heard.
+        watched = self._deadlines.begin(limits.within, limits.silence if upload is None else None)
+        timeout, placed = limits.unread if upload is None else limits.timers, True
         try:
-            if not placed and places is not None:
-                await places.take()
-                placed = True
+            if places is not None:
+                if places.free:
+                    places.free -= 1
+                else:
+                    placed = False
+                    await places.take()
+                    placed = True
             response = await self._send(request, timeout, watched)
             budget = None if answered is None else answered(response.status, response.headers)
             status = response.status
@@ -268,7 +285,10 @@ class Session:
         finally:
             self._deadlines.end(watched)
             if placed and places is not None:
-                places.give_back()
+                if places.waiting:
+                    places.give_back()
+                else:
+                    places.free += 1
         _drop(response)
         if unsent is not None and watched.never_sent:
             unsent()
@@ -281,18 +301,6 @@ class Session:
         """A response that turns the connection into something else, which was not asked for: what follows is not HTTP."""
         response.close()
         return RawResponse(response.status, response.headers)
-
-    def _watch_over(self, limits: Limits, content: Content | None) -> tuple[Deadline, aiohttp.ClientTimeout]:
-        """The exchange's deadline, and what is left to aiohttp's own timers."""
-        within, silence, timers, unread = limits
-        if within is None:
-            return Deadline(None), timers
-        task = asyncio.current_task(self.loop)
-        assert task is not None
-        if content is None:
-            return self._deadlines.begin(task, within, silence), unread
-        # With a body aiohttp bounds silence: it knows when the body was sent, until when nothing can be heard.
-        return self._deadlines.begin(task, within, None), timers
 
     async def _send(
         self, request: WireRequest, timeout: aiohttp.ClientTimeout, watched: Deadline
@@ -316,9 +324,9 @@ class Session:
         """What aiohttp's request takes beyond the usual."""
         arguments: dict[str, Any] = {
             "headers": headers,
-            "middlewares": (_NoResend(watched), *getattr(self.session, "_middlewares", ())),
+            "middlewares": (_NoResend(watched, self._kept), *getattr(self.session, "_middlewares", ())),
         }
-        if self._proxies:
+        if self._proxies.any:
             arguments.update(self._proxies.arguments(url))
         if content is not None:
             arguments["data"] = content.payload()
@@ -356,10 +364,11 @@ class _NoResend:
     closed. Retries are counted and reported by the attempt loop, so that one is refused with the error of the first.
     """
 
-    __slots__ = ("_failure", "_watched")
+    __slots__ = ("_failure", "_kept", "_watched")
 
-    def __init__(self, watched: Deadline) -> None:
+    def __init__(self, watched: Deadline, kept: KeptConnections) -> None:
         self._failure: BaseException | None = None
+        self._kept = kept
         self._watched = watched
 
     async def __call__(
@@ -368,10 +377,16 @@ class _NoResend:
         if self._failure is not None:
             raise self._failure
         self._watched.request = request
-        send = request.send
-        request.send = partial(_send_if_alive, send)  # type: ignore[method-assign]
+        send, kept = request.send, self._kept
+
+        def send_if_usable(connection: Any) -> Awaitable[aiohttp.ClientResponse]:
+            if not kept.usable(connection.protocol):
+                raise _DeadConnection
+            return send(connection)
+
+        request.send = send_if_usable  # type: ignore[method-assign,assignment]
         try:
-            for _ in range(_DEAD_IN_A_ROW):
+            for _ in range(MOST_DEAD):
                 try:
                     return await handler(request)
                 except _DeadConnection:
@@ -381,19 +396,9 @@ class _NoResend:
         except BaseException as error:
             self._failure = error
             raise
-
-
-_DEAD_IN_A_ROW = 128
-"""Kept connections that may turn out to be dead, one after the other, before one is taken as it is."""
+        finally:
+            del request.send  # a request that refers to itself would wait for the garbage collector
 
 
 class _DeadConnection(Exception):
     """The pool gave a kept connection that must not be used. Nothing was sent."""
-
-
-async def _send_if_alive(
-    send: Callable[[Any], Awaitable[aiohttp.ClientResponse]], connection: Any
-) -> aiohttp.ClientResponse:
-    if unusable(connection.protocol):
-        raise _DeadConnection
-    return await send(connection)
