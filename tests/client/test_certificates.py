@@ -15,8 +15,11 @@ import pytest
 from aiohttp import web
 
 from mittwald_async import Mittwald
-from mittwald_async.errors import CertificateError, ConfigurationError
+from mittwald_async.errors import CertificateError, ConfigurationError, RedirectError
 from mittwald_async.options import Pool
+
+from ..support.scripted_server import reply
+from ..support.scripted_server import serving as in_the_clear
 
 pytestmark = [
     pytest.mark.skipif(
@@ -51,16 +54,18 @@ def certificate(name: str, folder: Path) -> Path:
 
 
 @asynccontextmanager
-async def serving(path: Path) -> AsyncGenerator[tuple[str, list[web.Request]]]:
-    """A server with that certificate; gives its URL and the requests it got."""
+async def serving(
+    path: Path, status: int = 200, place: str | None = None
+) -> AsyncGenerator[tuple[str, list[web.Request]]]:
+    """A server with that certificate; gives its URL and the requests it got. With `place` it redirects there."""
     seen: list[web.Request] = []
 
     async def answer(request: web.Request) -> web.Response:
         seen.append(request)
-        return web.json_response({})
+        return web.json_response({}, status=status, headers={} if place is None else {"Location": place})
 
     app = web.Application()
-    app.router.add_get("/{path:.*}", answer)
+    app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app)
     await runner.setup()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -70,6 +75,25 @@ async def serving(path: Path) -> AsyncGenerator[tuple[str, list[web.Request]]]:
         yield f"https://localhost:{runner.addresses[0][1]}", seen
     finally:
         await runner.cleanup()
+
+
+@pytest.mark.parametrize("status", [307, 308])
+async def test_a_body_never_goes_on_in_the_clear_where_a_redirect_leads_from_https_to_http(
+    status: int, tmp_path: Path
+) -> None:
+    path = certificate("localhost", tmp_path)
+    tls = Pool(tls=ssl.create_default_context(cafile=str(path)))
+    async with (
+        in_the_clear(reply(201, {"id": "1"})) as elsewhere,
+        serving(path, status, f"{elsewhere.url}/v2/projects") as (url, seen),
+        Mittwald("token-for-tests", base_url=url, pool=tls) as mw,
+    ):
+        with pytest.raises(RedirectError, match="from https to http"):
+            await mw.request("POST", "/v2/projects", body={"password": "for-tests-only"})
+        with pytest.raises(RedirectError, match="from https to http"):
+            await mw.request("GET", "/v2/projects")
+        assert [request.method for request in seen] == ["POST", "GET"]
+        assert elsewhere.seen == []
 
 
 async def ask(url: str, pool: Pool) -> None:
