@@ -209,7 +209,7 @@ class Client:
             raise shared.unusable()
         session, shared.session, shared.closed = shared.session, None, True
         while shared.waiting:
-            shared.waiting.pop().reschedule(asyncio.get_running_loop().time())
+            shared.waiting.pop().end()
         if session is not None:
             await session.close()
 

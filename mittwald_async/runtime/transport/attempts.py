@@ -14,7 +14,7 @@ from ..errors import NotSentError, TransportError
 from ..middleware import RawResponse
 from ..options import Options
 from ..ratelimit import Policy, Slot
-from .call import Call, Shared
+from .call import Call, Shared, WhileOpen
 from .changes import server_time
 from .follow_up import FollowUp
 from .guarded_attempt import GuardedAttempt
@@ -164,7 +164,7 @@ class AttemptLoop:
         assert limiter is not None
         call.waited = True
         begun = self.shared.clock.now()
-        async with self.shared.while_open():
+        with WhileOpen(self.shared):
             slot = await limiter.acquire(
                 call.compiled.route, self._policy, on_wait=None if call.observers is None else call.waits_for_budget
             )

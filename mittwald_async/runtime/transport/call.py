@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import count
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -194,7 +194,7 @@ class Shared:
         self.session: Session | None = None
         self.limiter: Limiter | None = None
         self.closed: bool = False
-        self.waiting: set[asyncio.Timeout] = set()
+        self.waiting: set[WhileOpen] = set()
         """Calls that wait for the budget or before they are repeated; to be ended when the client is closed."""
 
     def unusable(self) -> ClientStateError:
@@ -211,23 +211,47 @@ class Shared:
             "the client was opened on another event loop: open one per loop, inside the coroutine that uses it"
         )
 
-    @asynccontextmanager
-    async def while_open(self) -> AsyncGenerator[None, None]:
-        """Wait, but not for a client that is closed meanwhile."""
-        if self.closed:
-            raise self.unusable()
-        waiting = asyncio.timeout(None)
-        try:
-            async with waiting:
-                self.waiting.add(waiting)
-                yield
-        except TimeoutError:
-            if not waiting.expired():
-                raise
-            raise self.unusable() from None
-        finally:
-            self.waiting.discard(waiting)
-
     def own(self, url: URL) -> bool:
         """Does the URL lead to the API's own scheme, host and port?"""
         return url.origin() == self.origin
+
+
+class WhileOpen:
+    """Wait, but not for a client that is closed meanwhile: a wait within ends when the client is closed.
+
+    Many calls wait at once, so that this is a small object and no coroutine.
+
+    Raises:
+        ClientStateError: the client is closed, or was while waiting.
+    """
+
+    __slots__ = ("_cancelling", "_ended", "_shared", "_task")
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._task: asyncio.Task[Any] | None = None
+        self._cancelling = 0
+        self._ended = False
+
+    def __enter__(self) -> None:
+        if self._shared.closed:
+            raise self._shared.unusable()
+        self._task = asyncio.current_task()
+        self._cancelling = 0 if self._task is None else self._task.cancelling()
+        self._shared.waiting.add(self)
+
+    def end(self) -> None:
+        """The client is closed."""
+        if self._task is not None and not self._ended:
+            self._ended = True
+            self._task.cancel()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._shared.waiting.discard(self)
+        task, self._task = self._task, None
+        if not self._ended or task is None or task.uncancel() > self._cancelling:
+            return
+        if kind is not None and issubclass(kind, asyncio.CancelledError):
+            raise self._shared.unusable() from None

@@ -16,7 +16,7 @@ from ..errors import (
 from ..middleware import RawResponse
 from ..options import Options
 from .bodies import StreamedResponse
-from .call import Call, Shared
+from .call import Call, Shared, WhileOpen
 from .earlier_attempts import done_before, in_light_of_earlier, mark_maybe_done, note_maybe_done
 from .redirects import follow
 from .responses import sealed_response, status_error
@@ -79,15 +79,16 @@ class FollowUp:
             except CallTimeoutError:
                 raise error from None
         elif retry.wait:
-            async with shared.while_open():
+            with WhileOpen(shared):
                 await shared.clock.sleep(retry.wait)
         return None
 
     async def await_probe(self, call: Call) -> None:
         """Wait while another call asks for the event that this one waits for as well."""
         if call.event is not None:
-            async with self._shared.while_open(), self._limits.hold(call):
-                await self._shared.probes.wait(call)
+            with WhileOpen(self._shared):
+                async with self._limits.hold(call):
+                    await self._shared.probes.wait(call)
             call.waited = True
 
     def _awaits_event(self, call: Call) -> bool:
