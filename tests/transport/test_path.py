@@ -33,8 +33,8 @@ async def _list(mw: Mittwald) -> object:
 @pytest.mark.parametrize(
     ("body", "work", "most_files", "most_calls"),
     [
-        ({**project(1), "directories": {"Web": "/html"}}, _get, 12, 22),
-        (page(), _list, 16, 39),
+        ({**project(1), "directories": {"Web": "/html"}}, _get, 12, 21),
+        (page(), _list, 16, 38),
     ],
     ids=["a get", "a list page"],
 )

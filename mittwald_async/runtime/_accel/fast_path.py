@@ -19,7 +19,7 @@ from types import FunctionType
 from typing import Any, Protocol
 
 import aiohttp
-from multidict import CIMultiDict
+from multidict import CIMultiDict, istr
 from yarl import URL
 
 from . import PURE
@@ -46,6 +46,7 @@ _SETTINGS = {
 }
 """What changes how a session sends: argument of its constructor, and the attribute that keeps it."""
 _JARS = (aiohttp.CookieJar, aiohttp.DummyCookieJar)
+_SET_COOKIE = istr("Set-Cookie")
 _MISSING = object()
 MOST_DEAD = 128
 """Connections in a row that may turn out to be unusable before one is taken as it is. (A server that speaks first makes
@@ -172,6 +173,6 @@ class Direct:
         except BaseException:
             connection.close()
             raise
-        if self._cookies is not None and "Set-Cookie" in response.headers:
-            self._cookies.update_cookies_from_headers(response.headers.getall("Set-Cookie"), response.url)
+        if self._cookies is not None and _SET_COOKIE in response.headers:
+            self._cookies.update_cookies_from_headers(response.headers.getall(_SET_COOKIE), response.url)
         return response

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from multidict import istr
 
 from .. import codec
 from ..codec.tolerant import report
@@ -19,6 +20,8 @@ from .encoding import JSON, PLACEHOLDER, PLAIN_SEGMENT, PLAIN_VALUE, cookie_key,
 from .responses import is_secret, packed
 
 _JSON_TYPES = frozenset((JSON, "application/json; charset=utf-8", "application/json;charset=utf-8"))
+_CONTENT_TYPE = istr("Content-Type")
+"""A string whose folding is known is found in half the time."""
 _COMPILED: dict[int, CompiledOperation] = {}
 """By identity of the operation, which is kept alive here. There are finitely many: those of the document, and copies that
 read it otherwise, one for each."""
@@ -169,7 +172,7 @@ def _accept(operation: Operation[Any], parameter: Parameter | None) -> str:
 def decoded(compiled: CompiledOperation, response: RawResponse, strict: bool) -> Any:
     """The value of a successful response. Nearly all of them are JSON as documented and decoded at once; the tolerant
     decoder reads the others, and says what is wrong with them."""
-    status, body, content_type = response.status, response.body, response.headers.get("Content-Type")
+    status, body, content_type = response.status, response.body, response.headers.get(_CONTENT_TYPE)
     if content_type in _JSON_TYPES:
         try:
             decoder = compiled.decoders[status]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import aiohttp
 import msgspec
-from multidict import CIMultiDict
+from multidict import CIMultiDict, istr
 from yarl import URL
 
 from .._accel.fast_path import BODIED, MOST_DEAD, Direct
@@ -46,6 +46,8 @@ _LONGEST_FIELD = 1 << 15
 """Bytes of one header of a response."""
 _A_PART = "a part of the body came (status 206), though the whole was asked for"
 _NO_TYPE = ("Content-Type",)
+_CODINGS = istr("Content-Encoding")
+"""A string whose folding is known is found in half the time."""
 
 
 class WireRequest(msgspec.Struct, frozen=True, gc=False):
@@ -233,7 +235,11 @@ class Session:
                     placed = False
                     await places.take()
                     placed = True
-            response = await self._send(request, timeout, watched)
+            direct = self._direct
+            if direct is not None and upload is None and direct.takes(request.method, request.url):
+                response = await direct.request(request.method, request.url, request.headers, timeout, watched)
+            else:
+                response = await self._send(request, timeout, watched)
             budget = None if answered is None else answered(response.status, response.headers)
             status = response.status
             if not 200 <= status < 300:
@@ -252,7 +258,7 @@ class Session:
             else:
                 # Mostly a plain body came with its head: there is nothing to wait for and nothing to undo.
                 content = response.content
-                if content.is_eof() and "Content-Encoding" not in response.headers:
+                if content.is_eof() and _CODINGS not in response.headers:
                     body = content.read_nowait()
                     if largest is not None and len(body) > largest:
                         raise ResponseTooLargeError(largest)
@@ -305,10 +311,7 @@ class Session:
     async def _send(
         self, request: WireRequest, timeout: aiohttp.ClientTimeout, watched: Deadline
     ) -> aiohttp.ClientResponse:
-        """Send, and wait for the head of the response."""
-        direct = self._direct
-        if direct is not None and request.content is None and direct.takes(request.method, request.url):
-            return await direct.request(request.method, request.url, request.headers, timeout, watched)
+        """Send by the session's own request, and wait for the head of the response."""
         return await self.session.request(
             request.method,
             request.url,
