@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, MutableMapping, Sequence
+from functools import cache
 from types import FunctionType
 from typing import Any, Protocol
 
@@ -64,11 +65,14 @@ def _adds_nothing(session: aiohttp.ClientSession) -> bool:
         return False
     if session.trace_configs or getattr(session, "_middlewares", None) or session.skip_auto_headers:
         return False
+    return all(getattr(session, attribute, _MISSING) == usual for attribute, usual in _usual_settings().items())
+
+
+@cache
+def _usual_settings() -> dict[str, object]:
+    """By attribute, what a session has that was made without arguments."""
     usual = inspect.signature(aiohttp.ClientSession.__init__).parameters
-    return all(
-        name in usual and getattr(session, attribute, _MISSING) == usual[name].default
-        for name, attribute in _SETTINGS.items()
-    )
+    return {attribute: usual[name].default for name, attribute in _SETTINGS.items() if name in usual}
 
 
 class Watched(Protocol):

@@ -174,7 +174,7 @@ class Shared:
         self.base: str = str(base_url).rstrip("/")
         self.origin: URL = base_url.origin()
         self.credentials: Credentials | None = credentials
-        self.fixed_token: Secret | None = credentials.current() if isinstance(credentials, StaticToken) else None
+        self.fixed_token: Secret | None = credentials.current() if type(credentials) is StaticToken else None
         """The token, where it is always the same."""
         self.profile: Profile = profile
         self.client_name: str = client_name
