@@ -49,7 +49,6 @@ class Estimate:
         "_random",
         "_stated_end",
         "_steady",
-        "_tuning",
         "_uncertain",
         "_uncertain_at",
         "_unlimited",
@@ -64,6 +63,7 @@ class Estimate:
         "rate",
         "skew",
         "throttled",
+        "tuning",
     )
 
     def __init__(self, random: Callable[[], float] = chance, tuning: Tuning = TUNING) -> None:
@@ -83,7 +83,7 @@ class Estimate:
         self.rate: RateControl = RateControl(tuning)
         self.pause: Backoff = Backoff(random, tuning)
         self._random = random
-        self._tuning = tuning
+        self.tuning: Tuning = tuning
         self._stated_end = inf
         self._observed_end = inf
         self._ends_regularly = True
@@ -126,7 +126,9 @@ class Estimate:
         kept = int(reserve * (self.limit or 0))
         return max(0, self.floor - self.in_flight - self._uncertain - kept)
 
-    def next_turn(self, now: float, reserve: float = 0.0, smooth: bool = False, urgent: bool = False) -> Turn:
+    def next_turn(
+        self, now: float, reserve: float = 0.0, smooth: bool = False, urgent: bool = False, rest: int | None = None
+    ) -> Turn:
         """When one more call may go.
 
         Args:
@@ -134,6 +136,7 @@ class Estimate:
             reserve: share of the limit, 0 to 1, that stays untouched.
             smooth: spread what is left over the time left.
             urgent: go ahead of the pace while anything is left.
+            rest: calls that a job at its end may still want; `None` where no end is in sight.
         """
         pause, others, floor = self.pause, self.others, self.floor
         if now < pause.until or pause.probing:
@@ -155,10 +158,11 @@ class Estimate:
         if (others.count and not urgent and not (others.suspect and self._is_plenty(spare))) or smooth:
             return self._paced(now, end, spare)
         headroom = self._newcomer_headroom if not others.foreign else max(self._newcomer_headroom, self._for_few(now))
-        if spare <= headroom and not urgent and now < (opens := end - self._headroom_delay(spare, headroom)):
+        kept = spare <= headroom and not urgent and (rest is None or rest > spare or others.foreign)
+        if kept and now < (opens := end - self._headroom_delay(spare, headroom)):
             return Turn(opens, "window")
-        if others.proof < self._tuning.alone_after and self.in_flight >= self._most_in_flight(floor):
-            return Turn(max(now, min(self._due + self._tuning.patience, end)), "opening", sure=False)
+        if others.proof < self.tuning.alone_after and self.in_flight >= self._most_in_flight(floor):
+            return Turn(max(now, min(self._due + self.tuning.patience, end)), "opening", sure=False)
         return Turn(now)
 
     def _idle(self, now: float) -> bool:
@@ -167,11 +171,11 @@ class Estimate:
 
     def _is_plenty(self, spare: int) -> bool:
         """Whether so much remains that a newcomer harms nobody by not waiting for proof that it is alone."""
-        return self._first_window and spare > max(self._tuning.plenty, self._tuning.plenty_part * (self.limit or 0))
+        return self._first_window and spare > max(self.tuning.plenty, self.tuning.plenty_part * (self.limit or 0))
 
     def _most_in_flight(self, floor: int) -> int:
         """How many calls a client that does not know yet whether it is alone may have in flight."""
-        tuning, proof = self._tuning, self.others.proof
+        tuning, proof = self.tuning, self.others.proof
         if floor > tuning.plenty:
             return floor // tuning.newcomer_part_of_plenty + proof
         if self.others.untouched:
@@ -179,7 +183,7 @@ class Estimate:
         return max(1, floor // tuning.newcomer_part) + proof // tuning.newcomer_growth
 
     def _paced(self, now: float, end: float, spare: int) -> Turn:
-        others, tuning, left = self.others, self._tuning, end - now
+        others, tuning, left = self.others, self.tuning, end - now
         slowed = self._slowed(left, spare)
         if others.count:
             spare -= others.tail + int(others.weight * self.in_flight)
@@ -200,7 +204,7 @@ class Estimate:
         """How much further apart calls are in a crowd, which would otherwise spend a long window in its first minutes and
         turn away whoever joins: the more, the further what remains has fallen below an even line. All clients see the
         same line, so their shares stay equal. In short windows of many calls nobody can join so late that it matters."""
-        tuning = self._tuning
+        tuning = self.tuning
         many = self.period <= tuning.short_window and (self.limit or 0) > tuning.small_limit
         if many or self.others.count < 2 or spare < 1:
             return 1.0
@@ -213,16 +217,16 @@ class Estimate:
     @property
     def _resets_say_little(self) -> bool:
         """Whether windows are so short that the reset in whole seconds does not show when the next one begins."""
-        return self.others.count > 0 and self.period <= 2 * self._tuning.rounding
+        return self.others.count > 0 and self.period <= 2 * self.tuning.rounding
 
     def _headroom_delay(self, spare: int, headroom: float) -> float:
         """Seconds before the end at which a lone client takes one of the last calls, if it spreads so many."""
-        tuning = self._tuning
+        tuning = self.tuning
         return (tuning.headroom_last + tuning.headroom_length * (spare - 1) / headroom) * self.period
 
     def _for_few(self, now: float) -> float:
         """What others of no great demand will have taken of the whole window if they go on like that."""
-        passed = max(now - self._opened_by, self._tuning.early_part * self.period)
+        passed = max(now - self._opened_by, self.tuning.early_part * self.period)
         return self.others.foreign * self.period / passed
 
     # -- what happens to a call -----------------------------------------------------------------------------------------
@@ -291,7 +295,7 @@ class Estimate:
             or (remaining > floor and sent_at >= self._floor_at)
             or self._baseline - remaining > self.own + self.in_flight
             or not self._opened_by <= sent_at <= stated_end
-            or sent_at + reset > stated_end + self._tuning.rounding + self._tuning.slack
+            or sent_at + reset > stated_end + self.tuning.rounding + self.tuning.slack
             or (others.hiding == 1 and number <= others.marked)
         ):
             return False
@@ -301,12 +305,12 @@ class Estimate:
         if others.hiding and number <= others.marked:
             others.hiding -= 1
             others.own_above += remaining >= others.mark
-        if others.proof == self._tuning.alone_after:
+        if others.proof == self.tuning.alone_after:
             self._see_whether_steady()
         if remaining < floor or sent_at >= self._floor_at:
             floor = self.floor = remaining
             self._floor_at = now
-        if not others.hiding and self.in_flight >= self._tuning.hiding:
+        if not others.hiding and self.in_flight >= self.tuning.hiding:
             others.set_mark(self._baseline - floor, self.own, self.in_flight, floor, self.number)
         if now + reset < self._observed_end:
             self._observed_end = now + reset
@@ -331,7 +335,7 @@ class Estimate:
         self._headerless = 0
         if self.floor is None:
             self._begin(now, reading.limit, remaining, reset, sent_at=sent_at, first=True)
-        elif sent_at + reset > self._stated_end + self._tuning.rounding + self._tuning.slack:
+        elif sent_at + reset > self._stated_end + self.tuning.rounding + self.tuning.slack:
             self._begin(now, reading.limit, remaining, reset, sent_at=sent_at)
         elif sent_at < self._opened_by:  # Probably of the window before; whether this one counted it, nobody knows.
             self._uncertain += 1
@@ -381,10 +385,10 @@ class Estimate:
         self._over(probe, number, -1)
         self.throttled += 1
         if self.rate.refused(now) and not wait:
-            rest = min(self.rate.gap, self._tuning.rest_after_refusal * self.period)
+            rest = min(self.rate.gap, self.tuning.rest_after_refusal * self.period)
             self._due = max(self._due, now + rest * self._random())  # Not all at the same instant once more.
             return
-        pause, rounding = self.pause, self._tuning.rounding
+        pause, rounding = self.pause, self.tuning.rounding
         known = not pause.begin(sent_at, now)
         if wait:
             pause.demand(now + wait)
@@ -420,7 +424,7 @@ class Estimate:
         """Whether this is the ordinary case, in which most questions need not be asked for every call: alone for long
         enough to know it, or with plenty left; nothing lost, refused or being tried. Only what is no part of that case can
         end it."""
-        others, tuning = self.others, self._tuning
+        others, tuning = self.others, self.tuning
         self._steady = (
             tuning.fast_path
             and not self.rate.active
@@ -449,7 +453,7 @@ class Estimate:
 
     def _doubt(self, remaining: int, reset: float, now: float) -> None:
         """Whether a reset is so far away that one call should check it before all wait for it."""
-        tuning, period = self._tuning, self.period
+        tuning, period = self.tuning, self.period
         if reset <= max(tuning.believable_reset, tuning.doubtful_factor * period):
             self._check_at, self._check_after = inf, 0.0
         elif remaining < 1:
@@ -465,15 +469,15 @@ class Estimate:
         self._settle_uncertain(-inf)
         if probe:
             self._headerless += 1
-            if self._headerless >= self._tuning.headerless_openings:
+            if self._headerless >= self.tuning.headerless_openings:
                 self.floor, self._unlimited, self._uncertain = None, True, 0
-                self.others = Contention(self._tuning)
+                self.others = Contention(self.tuning)
 
     def _begin(
         self, now: float, limit: int | None, remaining: int, reset: float, *, sent_at: float, first: bool = False
     ) -> None:
         """This answer is the first of a window."""
-        others, tuning, was_active = self.others, self._tuning, self.rate.active
+        others, tuning, was_active = self.others, self.tuning, self.rate.active
         before = inf if first or not others.count else self._stated_end
         if not first:
             # Rounded down, a window of two seconds is stated as one.
@@ -511,7 +515,7 @@ class Estimate:
         floor = self.floor or 0
         risen = remaining > floor and sent_at >= self._floor_at
         unannounced = self._resets_say_little and limit == self.limit
-        if risen and (now >= self.end - self._tuning.slack or unannounced):
+        if risen and (now >= self.end - self.tuning.slack or unannounced):
             self._begin(now, limit, remaining, reset, sent_at=sent_at)
             return
         self.own += 1
@@ -540,6 +544,6 @@ class Estimate:
     def _could_be_empty(self, now: float) -> bool:
         """Whether others may have taken what we believed to be left."""
         left, age, others = (self.floor or 0) - self.in_flight, now - self._floor_at, self.others.count
-        hidden = self._tuning.hidden_part * (self.limit or 0)
-        little = hidden if others or age > self._tuning.stale_after else self._newcomer_headroom
+        hidden = self.tuning.hidden_part * (self.limit or 0)
+        little = hidden if others or age > self.tuning.stale_after else self._newcomer_headroom
         return left <= max(others, little, 2 * self.others.consumption.fall * age)

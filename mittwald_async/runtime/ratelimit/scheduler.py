@@ -109,7 +109,7 @@ class PriorityQueue:
 class Scheduler:
     """The queue of one budget."""
 
-    __slots__ = ("_alarm", "_deadlines", "_owner", "_queues", "estimate", "waiting")
+    __slots__ = ("_alarm", "_deadlines", "_most_wanted", "_owner", "_queues", "estimate", "waiting")
 
     def __init__(self, owner: BudgetOwner, estimate: Estimate) -> None:
         self.estimate: Estimate = estimate
@@ -118,16 +118,18 @@ class Scheduler:
         self._queues: dict[QueueKey, PriorityQueue] = {}
         self._deadlines: list[tuple[float, int, WaitingCall]] = []
         self._alarm: Alarm | None = None
+        self._most_wanted = 0
+        """Most calls waiting and in flight since somebody waits."""
 
-    def next_turn(self, now: float, policy: Policy, route: str | None = None) -> Turn:
-        """When a call under this policy may go; `route` if that one is being refused."""
+    def next_turn(self, now: float, policy: Policy, route: str | None = None, rest: int | None = None) -> Turn:
+        """When a call under this policy may go; `route` if that one is being refused; `rest`: see the estimate."""
         if route is not None:
             pause = self._owner.refused_routes.get(route)
             if pause is not None:
                 turn = pause.turn(now)
                 if turn.at > now:
                     return turn
-        turn = self.estimate.next_turn(now, policy.reserve, policy.pace == "smooth", policy.priority > 0)
+        turn = self.estimate.next_turn(now, policy.reserve, policy.pace == "smooth", policy.priority > 0, rest)
         if turn.at <= now and (policy.max_concurrency is not None or policy.max_rate is not None):
             ceiling = self._owner.ceilings.turn(policy)
             if ceiling.at > now:
@@ -197,10 +199,12 @@ class Scheduler:
 
     def pump(self) -> None:
         """Let go whoever may go, one wake-up per call; then set the alarm for the next."""
+        under_way = self.estimate.in_flight
+        self._most_wanted = max(self._most_wanted, under_way + self.waiting)
         while self.waiting:
             now = self._owner.now()
             self._expire(now)
-            waiter, turn, wake = self._next(now)
+            waiter, turn, wake = self._next(now, self._rest_of_job(under_way))
             if waiter is None or turn is None:
                 if self.waiting:
                     self._wake_at(min(wake, self._first_deadline()))
@@ -216,7 +220,16 @@ class Scheduler:
             waiter.go(now, turn.gap)
         self._rest()
 
-    def _next(self, now: float) -> tuple[WaitingCall | None, Turn | None, float]:
+    def _rest_of_job(self, under_way: int) -> int | None:
+        """How many calls those who ask here still want, if they are about to end; `None` if not.
+
+        Args:
+            under_way: calls in flight, each of which may be followed by another; not those let go just now.
+        """
+        wanted = under_way + self.waiting
+        return wanted if wanted <= self._most_wanted - self.estimate.tuning.ebb else None
+
+    def _next(self, now: float, rest: int | None) -> tuple[WaitingCall | None, Turn | None, float]:
         """The one whose turn it is, else the instant to look again."""
         best: WaitingCall | None = None
         chosen: Turn | None = None
@@ -224,7 +237,7 @@ class Scheduler:
         wake = inf
         for queue in list(self._queues.values()):
             policy, route = queue.key
-            turn = self.next_turn(now, policy, route)
+            turn = self.next_turn(now, policy, route, rest)
             if turn.demanded and turn.at - now > policy.max_retry_wait:
                 self._refuse(queue, now, turn)
                 continue
@@ -275,6 +288,7 @@ class Scheduler:
     def _rest(self) -> None:
         if self._alarm is not None:
             self._alarm.set(inf)
+        self._most_wanted = 0
         self._deadlines.clear()
         self._owner.busy.discard(self)
 

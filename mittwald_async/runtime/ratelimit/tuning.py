@@ -53,6 +53,9 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """Fewest calls that are spread."""
     most_headroom: int = 8
     """Most calls that are spread: more would only delay the job."""
+    ebb: int = 4
+    """Calls by which the demand has to fall while calls wait, to show that a job is about to end: then its last calls are
+    not spread. Between two calls of a task it falls by one at a time."""
     headroom_last: float = 0.05
     """Part of a window before its end in which the last of them goes."""
     headroom_length: float = 0.9
