@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -218,6 +219,157 @@ def test_what_is_malformed_is_ignored(bad: str) -> None:
 
 def test_a_malformed_policy_takes_nothing_from_the_state() -> None:
     assert HeaderReader(IETF).read({"RateLimit": '"a";r=5;t=1', "RateLimit-Policy": "a;q=5"}) == RateLimit(None, 5, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("state", "policy", "expected"),
+    [
+        ('"a";r=50;t=9, "a";r=3;t=5;pk=:cHg=:', '"a";q=60;w=60', RateLimit(60, 3, 5.0)),  # One for each partition.
+        ('"a";r=3;t=5, "a";r=50;t=9', '"a";q=60;w=60, "a";q=5;w=1', RateLimit(60, 3, 5.0)),
+        ('"bytes";r=3;t=5, "a";r=7;t=9', '"bytes";q=9;qu="content-bytes", "a";q=60', RateLimit(60, 7, 9.0)),
+        ('"a";r=7;t=9', '"a";q=60;qu="requests";w=9', RateLimit(60, 7, 9.0)),
+        ('"month";r=5;t=2000000, "a";r=7;t=9', '"month";q=9;w=2600000, "a";q=60', RateLimit(60, 7, 9.0)),
+        ('"month";r=5;t=2000000', '"month";q=9;w=2600000', RateLimit(9, 5)),
+        ('"a";r=3;t=5, "b";r=7;t=9', '"a";q=0, "b";q=60', RateLimit(60, 7, 9.0)),
+        ('"a\\"b";r=3;t=5', '"a\\"b";q=7', RateLimit(7, 3, 5.0)),
+        ('"a";r=3;r=2;t=5;x="t=1;r=0, 5"', "", RateLimit(None, 2, 5.0)),
+        ('"a";R=1;r=3;t=5', "", RateLimit(None, 3, 5.0)),
+    ],
+)
+def test_of_several_budgets_the_one_with_the_fewest_requests_left_counts(
+    state: str, policy: str, expected: RateLimit
+) -> None:
+    assert HeaderReader(IETF).read({"RateLimit": state, "RateLimit-Policy": policy}) == expected
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        '"a"b";r=5;t=9',
+        '"a\\";r=5;t=9',
+        '"a\\x";r=5;t=9',
+        '"a";r=5;t=9,',
+        ',"a";r=5;t=9',
+        '"a";r;t=9',
+        '"a";r=?1;t=9',
+        '"a";r= 5;t=9',
+        '"a";r=5;t=-9',
+        '"a";r=5;t=9 "b";r=1',
+        '("a" "b");r=5;t=9',
+        "limit=100, remaining=50, reset=30",
+    ],
+)
+def test_no_part_of_a_malformed_field_is_believed(bad: str) -> None:
+    assert HeaderReader(IETF).read({"RateLimit": bad}) is None
+
+
+def test_a_field_on_several_lines_is_one_list() -> None:
+    told = CIMultiDict([("RateLimit", '"day";r=900;t=7000'), ("RateLimit-Policy", '"day";q=1000')])
+    told.extend([("ratelimit", '"burst";r=3;t=1'), ("RateLimit-Policy", '"burst";q=10')])
+    assert HeaderReader(IETF).read(told) == RateLimit(10, 3, 1.0)
+
+
+X_NAMES = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([("3000", "2900", "600"), ("100", "3", "10")], RateLimit(100, 3, 10.0)),
+        ([("100", "3", "10"), ("3000", "2900", "600")], RateLimit(100, 3, 10.0)),
+        ([("100", "3", "10"), ("100", "3", "10")], RateLimit(100, 3, 10.0)),
+        ([("100", "x", "10"), ("3000", "2900", "600")], RateLimit(3000, 2900, 600.0)),
+        ([("x", "x", "x"), ("x", "x", "x")], None),
+    ],
+)
+def test_of_two_budgets_on_a_line_each_the_one_with_fewer_left_counts(
+    lines: list[tuple[str, str, str]], expected: RateLimit | None
+) -> None:
+    told = CIMultiDict((name, value) for line in lines for name, value in zip(X_NAMES, line, strict=True))
+    assert HeaderReader(X_RATELIMIT).read(told) == expected
+
+
+def test_lines_that_do_not_belong_together_are_ignored() -> None:
+    told = CIMultiDict([("X-RateLimit-Limit", "3000"), ("X-RateLimit-Remaining", "3"), ("X-RateLimit-Reset", "9")])
+    told.add("X-RateLimit-Remaining", "2900")
+    assert HeaderReader(X_RATELIMIT).read(told) is None
+    told.add("X-RateLimit-Exempt", "yes")
+    assert HeaderReader(X_RATELIMIT).read(told) == EXEMPT
+
+
+def test_timestamps_on_several_lines_count_from_the_servers_clock() -> None:
+    told = CIMultiDict([(name, "60") for name in X_NAMES[:2]] * 2 + [(X_NAMES[2], "1760000030")] * 2)
+    told["Date"] = "Thu, 09 Oct 2025 08:53:20 GMT"
+    assert HeaderReader(X_RATELIMIT_EPOCH).read(told, lambda: 0.0) == RateLimit(60, 60, 30.0)
+
+
+def test_a_date_without_a_zone_is_in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        told = {X_NAMES[2]: "1760000030", "Date": "Thu, 09 Oct 2025 08:53:20 -0000"}
+        assert HeaderReader(X_RATELIMIT_EPOCH).read(told, lambda: 0.0) == RateLimit(None, None, 30.0)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize(
+    "date", ["", "Thu", "Thu, 99 Oct 99999 08:53:20 GMT", " 0 ", "Thu, 09 Oct 2025 08:53:20 +99999999"]
+)
+def test_without_a_usable_date_this_machines_clock_counts(date: str) -> None:
+    told = {X_NAMES[2]: "1760000030", "Date": date}
+    assert HeaderReader(X_RATELIMIT_EPOCH).read(told, lambda: 1_760_000_000.0) == RateLimit(None, None, 30.0)
+
+
+def test_seconds_where_a_timestamp_is_expected_end_no_window() -> None:
+    told = {X_NAMES[1]: "5", X_NAMES[2]: "30"}
+    assert HeaderReader(X_RATELIMIT_EPOCH).read(told, lambda: 1_760_000_000.0) == RateLimit(None, 5, None)
+
+
+_PIECES = st.lists(
+    st.sampled_from(
+        [
+            '"a"',
+            '"b"',
+            "a",
+            ";",
+            ",",
+            "=",
+            "r=",
+            "t=",
+            "q=",
+            "w=",
+            "qu=",
+            "pk=",
+            '"',
+            "\\",
+            " ",
+            "\t",
+            "-",
+            "5",
+            "0",
+            "9" * 20,
+        ]
+    ),
+    max_size=20,
+).map("".join)
+
+
+@settings(deadline=None)
+@given(states=st.lists(_PIECES, max_size=3), policies=st.lists(_PIECES, max_size=3), date=st.text(max_size=20))
+def test_whatever_structured_lines_say_is_a_budget_or_nothing(
+    states: list[str], policies: list[str], date: str
+) -> None:
+    lines = [("RateLimit", one) for one in states] + [("RateLimit-Policy", one) for one in policies]
+    told = HeaderReader(IETF).read(CIMultiDict(lines))
+    if told is not None:
+        assert told.remaining is not None
+        assert 0 <= told.remaining <= room.MOST_REQUESTS
+        assert told.limit is None or told.remaining <= told.limit <= room.MOST_REQUESTS
+        assert told.reset is None or 0 <= told.reset <= room.MOST_SECONDS
+    epoch = HeaderReader(X_RATELIMIT_EPOCH).read({X_NAMES[2]: "1760000030", "Date": date}, lambda: 0.0)
+    assert epoch is None or epoch.reset is None or 0 <= epoch.reset <= room.MOST_SECONDS
 
 
 def test_headers_without_a_name_are_refused() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import cast
 
 from multidict import istr
 
 from ..budget_headers import BudgetHeaders
+from ..headers import http_date
 from ..logs import logger
 from ..operation import RateLimit
 
@@ -19,6 +22,8 @@ MOST_SECONDS = 86_400.0
 EXEMPT = RateLimit(exempt=True)
 _NONE = BudgetHeaders(structured="")
 """No response has a header without a name."""
+_LABEL = re.compile(r'"(?:[^"\\]|\\["\\])*"')
+"""A string of a structured field."""
 
 _log = logger("ratelimit")
 _complained: set[str] = set()
@@ -58,6 +63,9 @@ class HeaderReader:
         name_limit, name_remaining, name_reset, name_exempt = self._names
         limit, remaining, reset = headers.get(name_limit), headers.get(name_remaining), headers.get(name_reset)
         exempt = headers.get(name_exempt)
+        getall = getattr(headers, "getall", None)
+        if getall is not None and len(getall(name_remaining, ())) > 1:
+            return self._read_lines(headers, wall)
         if limit and remaining and reset and exempt is None and len(limit) <= 7 and len(reset) <= 4:
             # Nearly every answer: three plain numbers that make sense.
             digits = limit + remaining + reset
@@ -76,6 +84,41 @@ class HeaderReader:
             return EXEMPT
         until = _seconds(name_reset, reset) if self._seconds else _until(name_reset, reset, headers, wall)
         return _budget(name_limit, _count(name_limit, limit), _count(name_remaining, remaining), until)
+
+    def _read_lines(self, headers: Mapping[str, str], wall: Callable[[], float]) -> RateLimit | None:
+        """The budget of which least remains, where a gateway and the server behind it state one each. Lines that cannot be
+        told apart are ignored: the limit of one with the rest of another is no budget at all."""
+        limit, remaining, reset, exempt = (_lines(headers, name) for name in self._names)
+        if exempt:
+            return self.read({self._names[3]: exempt[0]}, wall)
+        if not len(limit) == len(remaining) == len(reset):
+            _nonsense(self._names[1], ", ".join(remaining))
+            return None
+        date = {"Date": headers.get("Date", "")}
+        names = self._names[:3]
+        every = [
+            self.read(dict(zip(names, values, strict=True)) | date, wall)
+            for values in zip(limit, remaining, reset, strict=True)
+        ]
+        return _least(every)
+
+
+def _lines(headers: Mapping[str, str], name: str) -> Sequence[str]:
+    """A header line by line, where the mapping knows of lines."""
+    every = getattr(headers, "getall", None)
+    if every is not None:
+        return cast("Sequence[str]", every(name, ()))
+    low = name.lower()
+    return [value for key, value in headers.items() if key.lower() == low]
+
+
+def _least(every: Iterable[RateLimit | None]) -> RateLimit | None:
+    """That of which least remains; those that do not say when it comes back only if no other does."""
+
+    def rank(one: RateLimit) -> tuple[bool, bool, int]:
+        return one.remaining is None, one.reset is None, one.remaining or 0
+
+    return min((one for one in every if one is not None), key=rank, default=None)
 
 
 def _budget(name: str, most: int | None, left: int | None, until: float | None) -> RateLimit | None:
@@ -96,48 +139,43 @@ def _structured(headers: Mapping[str, str], name: str) -> RateLimit | None:
     """The budget of which least remains, with the policy of the same name. A malformed field is ignored whole."""
     if not name:
         return None
-    states, policies = _items(headers, name), _items(headers, f"{name}-Policy")
-    found: RateLimit | None = None
-    for label, state in states.items():
-        policy = policies.get(label, {})
-        left, until, most, window = state.get("r"), state.get("t"), policy.get("q"), policy.get("w")
-        if left is None or left > MOST_REQUESTS:
-            continue
-        if until is None and window is not None:
-            until = window  # No reset is stated: the whole window is the longest it can take.
-        if until is not None and until > MOST_SECONDS:
-            until = None
-        one = _budget(name, None if most is None or most > MOST_REQUESTS else int(most), int(left), until)
-        if one is not None and (found is None or (one.remaining or 0) < (found.remaining or 0)):
-            found = one
-    return found
+    policies: dict[str, dict[str, float]] = {}
+    for label, policy in _items(headers, f"{name}-Policy"):
+        policies.setdefault(label, policy)
+    return _least(_member(name, state, policies.get(label, {})) for label, state in _items(headers, name))
 
 
-def _items(headers: Mapping[str, str], name: str) -> dict[str, dict[str, float]]:
-    """The members of a list of strings with whole numbers as parameters, by string; empty if it is malformed."""
-    text = headers.get(name)
-    if text is None:
-        low = name.lower()
-        text = next((value for key, value in headers.items() if key.lower() == low), None)
-    if text is None:
-        return {}
-    found: dict[str, dict[str, float]] = {}
-    for member in _split(text, ","):
+def _member(name: str, state: dict[str, float], policy: dict[str, float]) -> RateLimit | None:
+    """One budget, if it counts requests and says how many remain."""
+    left, until, most = state.get("r"), state.get("t", policy.get("w")), policy.get("q")
+    if left is None or left > MOST_REQUESTS or most == 0 or not policy.get("qu", True):
+        return None  # What counts bytes, say, is no number of requests.
+    # Without a reset the whole window is the longest it can take.
+    until = None if until is None or until > MOST_SECONDS else until
+    return _budget(name, None if most is None or most > MOST_REQUESTS else int(most), int(left), until)
+
+
+def _items(headers: Mapping[str, str], name: str) -> list[tuple[str, dict[str, float]]]:
+    """The members of a list of strings with whole numbers as parameters; empty if it is malformed."""
+    text = ",".join(_lines(headers, name))
+    found: list[tuple[str, dict[str, float]]] = []
+    for member in _split(text, ",") if text else ():
         label, *parameters = _split(member, ";")
-        label = label.strip()
-        if len(label) < 2 or label[0] != '"' or label[-1] != '"':
+        if not _LABEL.fullmatch(label.strip()):
             _nonsense(name, text)
-            return {}
+            return []
         numbers: dict[str, float] = {}
         for parameter in parameters:
             key, _, value = parameter.strip().partition("=")
+            if key == "qu":
+                numbers[key] = value == '"requests"'
             if key not in ("q", "w", "r", "t"):
-                continue  # `pk`, `qu` and what may come say nothing that we need.
+                continue  # A partition key, and what may come, says nothing that we need.
             if not (value.isascii() and value.isdigit() and len(value) <= 15):
                 _nonsense(name, text)
-                return {}
+                return []
             numbers[key] = float(value)
-        found[label[1:-1]] = numbers
+        found.append((label.strip(), numbers))
     return found
 
 
@@ -168,20 +206,12 @@ def _until(name: str, text: str | None, headers: Mapping[str, str], wall: Callab
     if len(bare) > 20 or not bare.isascii() or not bare.replace(".", "", 1).isdigit():
         _nonsense(name, text)
         return None
-    left = float(bare) - (_date(headers) or wall())
-    if left > MOST_SECONDS:
+    date = http_date(headers.get("Date", ""))
+    left = float(bare) - (wall() if date is None else date.timestamp())
+    if abs(left) > MOST_SECONDS:
         _nonsense(name, text)
         return None
     return max(0.0, left)
-
-
-def _date(headers: Mapping[str, str]) -> float | None:
-    from email.utils import parsedate_to_datetime  # Only APIs with timestamps pay for it.
-
-    try:
-        return parsedate_to_datetime(headers.get("Date", "")).timestamp()
-    except (ValueError, OverflowError):
-        return None
 
 
 def _count(name: str, text: str | None) -> int | None:
