@@ -275,12 +275,26 @@ def test_a_newcomer_to_an_old_window_keeps_few_in_flight_at_first() -> None:
     assert when(estimate, 0.1) == 0.1 + TUNING.patience
 
 
-def test_whoever_has_the_first_call_of_a_window_may_take_two_thirds_at_once() -> None:
+def test_whoever_has_the_first_call_of_a_window_may_take_two_thirds_until_others_would_have_shown() -> None:
     estimate = opened()  # 99 of 100: all who came at the same instant know that they were not first.
-    for _ in range(67):  # One more for the first answer.
+    for _ in range(65):  # And one is over.
         assert when(estimate, 0.0) == 0.0
         estimate.sent(0.0)
     assert when(estimate, 0.0) == TUNING.patience
+    for number in range(2, 66):
+        estimate.answered(0.0, 0.1, told(101 - number, 10), False, number)
+        assert (when(estimate, 0.1) == 0.1) is (estimate.in_flight < TUNING.hiding)
+    estimate.answered(0.0, 0.1, told(34, 10), False, 66)  # The last that may have hidden somebody.
+    assert estimate.others.proof >= TUNING.alone_after
+    for _ in range(32):
+        assert when(estimate, 0.1) == 0.1
+        estimate.sent(0.1)
+    assert estimate.available() == 2
+
+
+def test_whoever_has_the_first_call_of_a_window_sees_others_in_the_second_answer() -> None:
+    estimate = opened()
+    estimate.sent(0.0)
     estimate.answered(0.0, 0.1, told(20, 10), False)  # 79 calls for one of ours: they are here after all.
     assert estimate.others.count
     assert not estimate.others.untouched

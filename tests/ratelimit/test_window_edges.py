@@ -57,6 +57,60 @@ def test_a_reset_of_zero_while_the_window_runs_means_that_resets_are_rounded_dow
     assert estimate.skew.high == pytest.approx(0.4)
 
 
+SHORT = 2 / 600
+"""The margin of a window of 2 s."""
+
+
+def test_a_short_window_ends_one_period_after_its_first_answer_however_its_resets_are_rounded() -> None:
+    estimate = lone(reset=2.0)
+    estimate.answered(0.9, 0.9, RateLimit(300, 234, 0.0), estimate.sent(0.9))  # Nothing is said of up to a second.
+    assert estimate.end == pytest.approx(1.9)
+    estimate.skew.offset = 5.0
+    assert estimate.end == pytest.approx(2 + SHORT)
+    assert estimate.next_turn(2.0).at == 2.0
+    assert not estimate.sent(2.003)
+    assert estimate.try_send_fast(2.003)
+    assert not estimate.try_send_fast(2.004)
+    assert estimate.sent(2.004), "it opens the next window"
+
+
+def test_a_short_window_that_outlasts_every_reset_is_a_second_longer_than_they_say() -> None:
+    estimate = lone(reset=2.0)
+    estimate.answered(2.5, 2.5, RateLimit(300, 234, 0.0), estimate.sent(2.5))  # Rounded down, 2 s are up to 3.
+    assert estimate.end == 3.0
+    estimate.answered(3.0, 3.0, RateLimit(300, 299, 2.0), estimate.sent(3.0))
+    estimate.skew.offset = 5.0
+    assert estimate.end == pytest.approx(3.0 + 2.0 + 1.0 + SHORT)
+
+
+def test_a_refusal_after_the_latest_end_shows_that_short_windows_are_longer() -> None:
+    estimate = lone(calls=299, reset=2.0)
+    estimate.refused(2.1, 2.1, None, estimate.sent(2.1))
+    assert estimate.end == 3.0
+    estimate.answered(3.1, 3.1, RateLimit(300, 299, 2.0), estimate.sent(3.1))
+    estimate.skew.offset = 5.0
+    assert estimate.end == pytest.approx(6.1 + SHORT)
+
+
+def test_a_refusal_that_says_when_the_window_ends_is_believed() -> None:
+    estimate = lone(calls=299, reset=2.0)
+    estimate.refused(1.9, 1.9, RateLimit(300, 0, 1.0), estimate.sent(1.9))
+    assert estimate.end == pytest.approx(2.9 + SHORT)
+
+
+def test_an_end_counted_on_from_the_window_before_gives_way_to_a_reset_that_contradicts_it() -> None:
+    estimate = lone(limit=200, reset=2.0)
+    estimate.answered(0.7, 0.7, RateLimit(200, 130, 1.0), estimate.sent(0.7))
+    assert estimate.others.count, "four calls of others"
+    estimate.answered(2.6, 2.6, RateLimit(200, 199, 2.0), estimate.sent(2.6))
+    assert estimate.end == pytest.approx(3.7 + SHORT), "two seconds after the end before"
+    estimate.answered(2.8, 2.8, RateLimit(200, 190, 2.0), estimate.sent(2.8))
+    assert (estimate.floor, estimate.own) == (190, 2), "no new window: nothing came back"
+    assert estimate.end == pytest.approx(4.6 + SHORT)
+    estimate.answered(4.7, 4.7, RateLimit(200, 199, 2.0), estimate.sent(4.7))
+    assert estimate.end == pytest.approx(6.7 + SHORT), "nothing is counted on any more"
+
+
 def test_a_first_answer_with_a_reset_of_zero_says_so_as_well() -> None:
     estimate = Estimate(random=lambda: 0.0)
     estimate.answered(0.0, 0.0, RateLimit(300, 299, 0.0), estimate.sent(0.0))

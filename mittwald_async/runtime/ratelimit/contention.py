@@ -147,6 +147,8 @@ class Contention:
             self.own_above += remaining is None or remaining >= self.mark
             if not self.hiding:
                 self.foreign = max(self.foreign, self._mark_gone - self.own_above)
+                if self.untouched and not self.foreign:
+                    self.proof = max(self.proof, self._tuning.alone_after)  # Who came when we came had called by then.
 
     def _conclude_alone(self, limit: int) -> None:
         self.consumption.forget()

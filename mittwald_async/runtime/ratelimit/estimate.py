@@ -43,6 +43,8 @@ class Estimate:
         "_first_window",
         "_floor_at",
         "_headerless",
+        "_latest_end",
+        "_longer",
         "_newcomer_headroom",
         "_observed_end",
         "_opened_by",
@@ -86,6 +88,10 @@ class Estimate:
         self.tuning: Tuning = tuning
         self._stated_end = inf
         self._observed_end = inf
+        self._latest_end = inf
+        """One period after the first answer of the window: however resets are rounded, it cannot last longer."""
+        self._longer = 0.0
+        """Seconds that windows last longer than any reset says: rounded down, two seconds are one."""
         self._ends_regularly = True
         self._first_window = True
         """Whether the window in which we came still runs: who comes later than others may well begin with them next."""
@@ -117,7 +123,7 @@ class Estimate:
     @property
     def end(self) -> float:
         """When the window ends, as far as is known."""
-        return self._stated_end + self.skew.offset
+        return min(self._stated_end + self.skew.offset, self._latest_end)
 
     def available(self, reserve: float = 0.0) -> int | None:
         """Calls that may still go in this window; `None` where nothing is known."""
@@ -146,7 +152,7 @@ class Estimate:
         if self.rate.active and not self._idle(now):
             gap = self.rate.gap / (1 - min(0.9, reserve))
             return Turn(now if urgent else self._due + gap, "pace", gap)
-        end = self._stated_end + self.skew.offset
+        end = min(self._stated_end + self.skew.offset, self._latest_end)
         if now >= end:
             return pause.after_probe(now)
         spare = floor - self.in_flight - self._uncertain
@@ -179,7 +185,7 @@ class Estimate:
         if floor > tuning.plenty:
             return floor // tuning.newcomer_part_of_plenty + proof
         if self.others.untouched:
-            return int(floor * tuning.newcomer_part_of_fresh) + proof
+            return max(tuning.hiding, int(self._baseline * tuning.newcomer_part_of_fresh) - self.own)
         return max(1, floor // tuning.newcomer_part) + proof // tuning.newcomer_growth
 
     def _paced(self, now: float, end: float, spare: int) -> Turn:
@@ -240,6 +246,7 @@ class Estimate:
             or self.floor - self.in_flight <= self._fast_above
             or self.in_flight >= self._fast_most
             or now >= self._stated_end + self.skew.offset
+            or now >= self._latest_end
         ):
             return False
         self.in_flight += 1
@@ -259,7 +266,7 @@ class Estimate:
             alone = not self._unlimited
         else:
             checks = now >= self._check_at and self.floor - self.in_flight < 1
-            alone = checks or now >= self._stated_end + self.skew.offset
+            alone = checks or now >= self.end
         self.in_flight += 1
         self.number += 1
         due = self._due + gap
@@ -333,9 +340,13 @@ class Estimate:
         remaining, reset = reading.remaining, reading.reset
         self._doubt(remaining, reset, now)
         self._headerless = 0
+        surely = (
+            sent_at + reset - self.tuning.rounding - self.tuning.slack
+        )  # However it is rounded, it lasts until then.
+        self._correct_count(surely, self._risen(sent_at, remaining))
         if self.floor is None:
             self._begin(now, reading.limit, remaining, reset, sent_at=sent_at, first=True)
-        elif sent_at + reset > self._stated_end + self.tuning.rounding + self.tuning.slack:
+        elif surely > self._stated_end:
             self._begin(now, reading.limit, remaining, reset, sent_at=sent_at)
         elif sent_at < self._opened_by:  # Probably of the window before; whether this one counted it, nobody knows.
             self._uncertain += 1
@@ -397,6 +408,7 @@ class Estimate:
         if reading is not None and reading.reset and not reading.remaining:
             self._doubt(0, reading.reset, now)
             self._stated_end = self._observed_end = now + reading.reset
+            self._latest_end = max(self._latest_end, self._observed_end + self.skew.margin)
             self.limit = reading.limit or self.limit
             self.floor, self._floor_at = 0, now
         elif self._stated_end < self._observed_end and sent_at >= self._stated_end:
@@ -404,6 +416,7 @@ class Estimate:
         if self.floor is None:
             pause.back_off(now, inf)
             return
+        self._outlasted(sent_at)
         after = sent_at - self._stated_end
         if 0 <= after < rounding:
             self.skew.too_early(after, min(rounding, self.period / 2) if self.others.count else rounding)
@@ -491,6 +504,8 @@ class Estimate:
         self.floor, self._floor_at = remaining, now
         self._opened_by = sent_at
         self._observed_end = now + reset
+        short = reset <= self.period <= tuning.short_window  # In longer ones a second does not matter.
+        self._latest_end = now + self.period + self._longer + self.skew.margin if short else inf
         self._stated_end = self._observed_end
         if self._ends_regularly:
             earliest = sent_at + reset - tuning.rounding
@@ -513,9 +528,8 @@ class Estimate:
 
     def _same_or_risen(self, sent_at: float, now: float, limit: int | None, remaining: int, reset: float) -> None:
         floor = self.floor or 0
-        risen = remaining > floor and sent_at >= self._floor_at
         unannounced = self._resets_say_little and limit == self.limit
-        if risen and (now >= self.end - self.tuning.slack or unannounced):
+        if self._risen(sent_at, remaining) and (now >= self.end - self.tuning.slack or unannounced):
             self._begin(now, limit, remaining, reset, sent_at=sent_at)
             return
         self.own += 1
@@ -525,11 +539,28 @@ class Estimate:
                 self._new_limit(limit, remaining)
         if reset == 0:
             self.skew.rounded_down()
+        self._outlasted(sent_at)
         after = sent_at - self._stated_end
         self._observed_end = min(self._observed_end, now + reset)
         self._stated_end = min(self._stated_end, now + reset)
         if after > self.skew.offset:
             self.skew.still_running(after)
+
+    def _risen(self, sent_at: float, remaining: int) -> bool:
+        """Whether more remains than before, by an answer that is certainly younger."""
+        return remaining > (self.floor or 0) and sent_at >= self._floor_at
+
+    def _correct_count(self, surely: float, risen: bool) -> None:
+        """Whether the end was counted on wrongly: this window lasts longer, and nothing came back. Only where a second
+        matters."""
+        short = self.period <= self.tuning.short_window
+        if short and self._stated_end < surely <= self._observed_end and not risen:
+            self._stated_end, self._ends_regularly = self._observed_end, False
+
+    def _outlasted(self, sent_at: float) -> None:
+        """The window still ran at this instant, perhaps after the latest end that resets allow for."""
+        if sent_at >= self._latest_end:
+            self._latest_end, self._longer = inf, self.tuning.rounding
 
     def _new_limit(self, limit: int, remaining: int) -> None:
         """The limit changed within a window: what others took so far stays what it was."""

@@ -16,20 +16,21 @@ class ResetSkew:
     they are kept far apart.
     """
 
-    __slots__ = ("_calls", "_margin", "_trial", "_tuning", "high", "low", "offset")
+    __slots__ = ("_calls", "_trial", "_tuning", "high", "low", "margin", "offset")
 
     def __init__(self, tuning: Tuning = TUNING) -> None:
         self._tuning = tuning
         self.low: float = 0.0
         self.high: float = 0.0
-        self._margin = 0.0
+        self.margin: float = 0.0
+        """Seconds to wait at least."""
         self._calls = self._tuning.trials_apart
         self._trial: float | None = None
         self.offset: float = 0.0
         """Seconds to wait after the end as told. Kept at hand: every call asks for it."""
 
     def _settle(self) -> None:
-        self.offset = max(self._margin, self.high if self._trial is None else self._trial)
+        self.offset = max(self.margin, self.high if self._trial is None else self._trial)
 
     def rounded_down(self) -> None:
         """The server said zero while a window ran, so it rounds down (or to the nearest)."""
@@ -77,7 +78,7 @@ class ResetSkew:
         """
         self._calls += calls
         self._trial = None
-        self._margin = min(self._tuning.rounding, period * self._tuning.margin_part)
+        self.margin = min(self._tuning.rounding, period * self._tuning.margin_part)
         if (
             alone
             and self.high - self.low > max(self._tuning.fine, period * self._tuning.margin_part)
