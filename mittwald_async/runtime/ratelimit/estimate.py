@@ -44,6 +44,7 @@ class Estimate:
         "_floor_at",
         "_headerless",
         "_latest_end",
+        "_limit",
         "_longer",
         "_newcomer_headroom",
         "_observed_end",
@@ -56,7 +57,6 @@ class Estimate:
         "_unlimited",
         "floor",
         "in_flight",
-        "limit",
         "number",
         "others",
         "own",
@@ -69,7 +69,8 @@ class Estimate:
     )
 
     def __init__(self, random: Callable[[], float] = chance, tuning: Tuning = TUNING) -> None:
-        self.limit: int | None = None
+        self._limit = 0
+        """Calls per window; 0: not known yet."""
         self.floor: int | None = None
         """The lowest `remaining` seen in this window."""
         self.in_flight: int = 0
@@ -121,6 +122,15 @@ class Estimate:
     # -- when -----------------------------------------------------------------------------------------------------------
 
     @property
+    def limit(self) -> int | None:
+        """Calls per window; `None`: not known yet."""
+        return self._limit or None
+
+    @limit.setter
+    def limit(self, limit: int | None) -> None:
+        self._limit = limit or 0
+
+    @property
     def end(self) -> float:
         """When the window ends, as far as is known."""
         return min(self._stated_end + self.skew.offset, self._latest_end)
@@ -129,7 +139,7 @@ class Estimate:
         """Calls that may still go in this window; `None` where nothing is known."""
         if self.floor is None:
             return None
-        kept = int(reserve * (self.limit or 0))
+        kept = int(reserve * self._limit)
         return max(0, self.floor - self.in_flight - self._uncertain - kept)
 
     def next_turn(
@@ -157,7 +167,7 @@ class Estimate:
             return pause.after_probe(now)
         spare = floor - self.in_flight - self._uncertain
         if reserve:
-            spare -= int(reserve * (self.limit or 0))
+            spare -= int(reserve * self._limit)
         if spare < 1:
             at = min(end, self._check_at)
             return Turn(at, "window") if now < at else pause.after_probe(now)
@@ -177,7 +187,7 @@ class Estimate:
 
     def _is_plenty(self, spare: int) -> bool:
         """Whether so much remains that a newcomer harms nobody by not waiting for proof that it is alone."""
-        return self._first_window and spare > max(self.tuning.plenty, self.tuning.plenty_part * (self.limit or 0))
+        return self._first_window and spare > max(self.tuning.plenty, self.tuning.plenty_part * self._limit)
 
     def _most_in_flight(self, floor: int) -> int:
         """How many calls a client that does not know yet whether it is alone may have in flight."""
@@ -197,7 +207,7 @@ class Estimate:
             return Turn(end, "window")
         shared = others.weight >= tuning.quiet_ratio and left > tuning.final_part * self.period
         gap = (tuning.shared_gap_factor if shared else 1.0) * slowed * left / spare
-        if self.period <= tuning.short_window and (self.limit or 0) < tuning.few_in_a_window:
+        if self.period <= tuning.short_window and self._limit < tuning.few_in_a_window:
             gap = max(gap, left * (others.weight + 1) / spare)  # Of so few, each takes no more than its part.
         if others.suspect and spare > tuning.suspicious_gap_above:
             # A company that spreads what is left shows itself before the last of these, most likely.
@@ -211,14 +221,14 @@ class Estimate:
         turn away whoever joins: the more, the further what remains has fallen below an even line. All clients see the
         same line, so their shares stay equal. In short windows of many calls nobody can join so late that it matters."""
         tuning = self.tuning
-        many = self.period <= tuning.short_window and (self.limit or 0) > tuning.small_limit
+        many = self.period <= tuning.short_window and self._limit > tuning.small_limit
         if many or self.others.count < 2 or spare < 1:
             return 1.0
         most = self.others.count + 1
         # Also where a server states resets of no time at all: nothing is divided by them.
-        if left * (self.limit or 0) >= pow(most, 1 / tuning.line_steepness) * self.period * spare:
+        if left * self._limit >= pow(most, 1 / tuning.line_steepness) * self.period * spare:
             return most
-        return pow(max(1.0, left / self.period * (self.limit or 0) / spare), tuning.line_steepness)
+        return pow(max(1.0, left / self.period * self._limit / spare), tuning.line_steepness)
 
     @property
     def _resets_say_little(self) -> bool:
@@ -298,7 +308,7 @@ class Estimate:
             or remaining is None
             or not reset
             or reading.limit is None
-            or reading.limit != self.limit
+            or reading.limit != self._limit
             or (remaining > floor and sent_at >= self._floor_at)
             or self._baseline - remaining > self.own + self.in_flight
             or not self._opened_by <= sent_at <= stated_end
@@ -356,7 +366,7 @@ class Estimate:
             self._same_or_risen(sent_at, now, reading.limit, remaining, reset)
         self._settle_uncertain(sent_at)
         self._look_around(remaining, now, number)
-        self.rate.saw(remaining, reset, now, self.limit or 0, self.period)
+        self.rate.saw(remaining, reset, now, self._limit, self.period)
 
     def contradicts(self, sent_at: float, now: float, reading: RateLimit | None) -> bool:
         """Whether a 429 cannot be the budget's, by all that is known: then it is a gateway's, or a limit of the route's
@@ -409,7 +419,7 @@ class Estimate:
             self._doubt(0, reading.reset, now)
             self._stated_end = self._observed_end = now + reading.reset
             self._latest_end = max(self._latest_end, self._observed_end + self.skew.margin)
-            self.limit = reading.limit or self.limit
+            self._limit = reading.limit or self._limit
             self.floor, self._floor_at = 0, now
         elif self._stated_end < self._observed_end and sent_at >= self._stated_end:
             self._stated_end, self._ends_regularly = self._observed_end, False
@@ -447,7 +457,7 @@ class Estimate:
         if others.proof >= tuning.alone_after:
             self._fast_above, self._fast_most = self._newcomer_headroom, inf
         else:
-            self._fast_above = max(tuning.plenty, tuning.plenty_part * (self.limit or 0))
+            self._fast_above = max(tuning.plenty, tuning.plenty_part * self._limit)
             self._fast_most = tuning.plenty // tuning.newcomer_part_of_plenty
 
     def _over(self, probe: bool, number: int | None, remaining: int | None = None) -> None:
@@ -495,12 +505,12 @@ class Estimate:
         if not first:
             # Rounded down, a window of two seconds is stated as one.
             lasts = self.period + (self.skew.high if self.period <= tuning.rounding else 0.0)
-            self.rate.window_over(now, self.limit or 0, lasts, self.own, self.own + others.foreign, remaining)
+            self.rate.window_over(now, self._limit, lasts, self.own, self.own + others.foreign, remaining)
             self.skew.open(now - self._stated_end)
         others.new_window(self.own, self.in_flight, self.number)
         self.period = max(self.period, min(reset, max(tuning.believable_reset, tuning.doubtful_factor * self.period)))
         self.skew.plan(self.own, self.period, not others.count)
-        self.limit = limit or max(remaining, self.limit or 0)
+        self._limit = limit or max(remaining, self._limit)
         self.floor, self._floor_at = remaining, now
         self._opened_by = sent_at
         self._observed_end = now + reset
@@ -510,14 +520,14 @@ class Estimate:
         if self._ends_regularly:
             earliest = sent_at + reset - tuning.rounding
             self._stated_end = counted_on(before, self._observed_end, earliest, self.period, tuning.rounding)
-        spread = int(tuning.headroom_part * self.limit)
+        spread = int(tuning.headroom_part * self._limit)
         self._newcomer_headroom = min(tuning.most_headroom, max(tuning.least_headroom, spread))
         self._unlimited = False
         self._first_window = first
         self.own = 1
-        self._baseline = remaining + 1 if first else self.limit
+        self._baseline = remaining + 1 if first else self._limit
         if first:
-            others.suspect = self._baseline < self.limit
+            others.suspect = self._baseline < self._limit
             others.untouched = not others.suspect and reset > tuning.short_window
         if not self.rate.active:
             self._due = now
@@ -528,14 +538,14 @@ class Estimate:
 
     def _same_or_risen(self, sent_at: float, now: float, limit: int | None, remaining: int, reset: float) -> None:
         floor = self.floor or 0
-        unannounced = self._resets_say_little and limit == self.limit
+        unannounced = self._resets_say_little and limit == self._limit
         if self._risen(sent_at, remaining) and (now >= self.end - self.tuning.slack or unannounced):
             self._begin(now, limit, remaining, reset, sent_at=sent_at)
             return
         self.own += 1
         if remaining < floor or sent_at >= self._floor_at:
             self.floor, self._floor_at = remaining, now
-            if limit is not None and limit != self.limit:
+            if limit is not None and limit != self._limit:
                 self._new_limit(limit, remaining)
         if reset == 0:
             self.skew.rounded_down()
@@ -564,17 +574,17 @@ class Estimate:
 
     def _new_limit(self, limit: int, remaining: int) -> None:
         """The limit changed within a window: what others took so far stays what it was."""
-        self.limit = limit
+        self._limit = limit
         self._baseline = remaining + self.own + self.in_flight + self._uncertain + self.others.foreign
 
     def _look_around(self, remaining: int, now: float, number: int | None = None) -> None:
         floor = min(remaining, self.floor or 0)
         gone, own = self._baseline - floor, self.own + self._uncertain
-        self.others.look(self.limit or 0, gone, own, self.in_flight, floor, now, number, self.number)
+        self.others.look(self._limit, gone, own, self.in_flight, floor, now, number, self.number)
 
     def _could_be_empty(self, now: float) -> bool:
         """Whether others may have taken what we believed to be left."""
         left, age, others = (self.floor or 0) - self.in_flight, now - self._floor_at, self.others.count
-        hidden = self.tuning.hidden_part * (self.limit or 0)
+        hidden = self.tuning.hidden_part * self._limit
         little = hidden if others or age > self.tuning.stale_after else self._newcomer_headroom
         return left <= max(others, little, 2 * self.others.consumption.fall * age)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import cast
 
 from multidict import istr
 
@@ -88,26 +87,24 @@ class HeaderReader:
     def _read_lines(self, headers: Mapping[str, str], wall: Callable[[], float]) -> RateLimit | None:
         """The budget of which least remains, where a gateway and the server behind it state one each. Lines that cannot be
         told apart are ignored: the limit of one with the rest of another is no budget at all."""
-        limit, remaining, reset, exempt = (_lines(headers, name) for name in self._names)
+        name_limit, name_remaining, name_reset, name_exempt = self._names
+        limits, remainders, resets, exempt = (_lines(headers, name) for name in self._names)
         if exempt:
-            return self.read({self._names[3]: exempt[0]}, wall)
-        if not len(limit) == len(remaining) == len(reset):
-            _nonsense(self._names[1], ", ".join(remaining))
+            return self.read({name_exempt: exempt[0]}, wall)
+        date = headers.get("Date", "")
+        try:
+            every = [
+                {name_limit: limit, name_remaining: remaining, name_reset: reset, "Date": date}
+                for limit, remaining, reset in zip(limits, remainders, resets, strict=True)
+            ]
+        except ValueError:  # Not as many of each.
+            _nonsense(name_remaining, ", ".join(remainders))
             return None
-        date = {"Date": headers.get("Date", "")}
-        names = self._names[:3]
-        every = [
-            self.read(dict(zip(names, values, strict=True)) | date, wall)
-            for values in zip(limit, remaining, reset, strict=True)
-        ]
-        return _least(every)
+        return _least(self.read(one, wall) for one in every)
 
 
 def _lines(headers: Mapping[str, str], name: str) -> Sequence[str]:
-    """A header line by line, where the mapping knows of lines."""
-    every = getattr(headers, "getall", None)
-    if every is not None:
-        return cast("Sequence[str]", every(name, ()))
+    """A header line by line."""
     low = name.lower()
     return [value for key, value in headers.items() if key.lower() == low]
 

@@ -204,12 +204,13 @@ class Scheduler:
         while self.waiting:
             now = self._owner.now()
             self._expire(now)
-            waiter, turn, wake = self._next(now, self._rest_of_job(under_way))
-            if waiter is None or turn is None:
+            chosen, wake = self._next(now, self._rest_of_job(under_way))
+            if chosen is None:
                 if self.waiting:
                     self._wake_at(min(wake, self._first_deadline()))
                     return
                 break
+            waiter, turn = chosen
             queue = waiter.queue
             assert queue is not None
             queue.line.popleft()
@@ -229,10 +230,9 @@ class Scheduler:
         wanted = under_way + self.waiting
         return wanted if wanted <= self._most_wanted - self.estimate.tuning.ebb else None
 
-    def _next(self, now: float, rest: int | None) -> tuple[WaitingCall | None, Turn | None, float]:
+    def _next(self, now: float, rest: int | None) -> tuple[tuple[WaitingCall, Turn] | None, float]:
         """The one whose turn it is, else the instant to look again."""
-        best: WaitingCall | None = None
-        chosen: Turn | None = None
+        best: tuple[WaitingCall, Turn] | None = None
         rank = (0, 0)
         wake = inf
         for queue in list(self._queues.values()):
@@ -248,8 +248,8 @@ class Scheduler:
                 continue
             head = queue.head()
             if head is not None and (best is None or (-policy.priority, head.order) < rank):
-                best, chosen, rank = head, turn, (-policy.priority, head.order)
-        return best, chosen, wake
+                best, rank = (head, turn), (-policy.priority, head.order)
+        return best, wake
 
     def _refuse(self, queue: PriorityQueue, now: float, turn: Turn) -> None:
         """The server asks for a longer pause than these callers allow."""
