@@ -10,9 +10,18 @@ from multidict import CIMultiDict
 
 from mittwald_async.errors import RateLimitError
 from mittwald_async.runtime.operation import RateLimit
-from mittwald_async.runtime.ratelimit import RATELIMIT, TUNING, X_RATELIMIT, HeaderReader, Limiter, Policy
+from mittwald_async.runtime.ratelimit import (
+    RATELIMIT,
+    TUNING,
+    X_RATELIMIT,
+    HeaderReader,
+    Limiter,
+    Policy,
+    RateLimitWait,
+)
 from mittwald_async.runtime.ratelimit import headers as room
-from mittwald_async.runtime.ratelimit.alarm import ClockAlarm
+from mittwald_async.runtime.ratelimit.alarm import ClockAlarm, LoopAlarm
+from mittwald_async.runtime.ratelimit.ceilings import RateCap
 from mittwald_async.runtime.ratelimit.consumption import Consumption
 from mittwald_async.runtime.ratelimit.contention import Contention
 from mittwald_async.runtime.ratelimit.estimate import Estimate
@@ -92,6 +101,40 @@ def test_the_first_call_of_a_window_counts_for_more_where_windows_are_long(reset
     estimate.answered(0.0, 0.0, RateLimit(100, 99, reset), estimate.sent(0.0), 1)
     assert estimate.others.untouched is untouched
     assert not estimate.others.suspect
+
+
+def test_with_nothing_left_calls_wait_for_the_window() -> None:
+    turn = opened(0, 60.0, 100).next_turn(1.0)
+    assert (turn.reason, turn.at) == ("window", pytest.approx(60.1))
+
+
+def test_an_even_rate_is_forgotten_after_two_periods_without_demand() -> None:
+    estimate = opened(90, 2.0, 100)
+    estimate.rate.active, estimate.rate.gap = True, 0.5
+    assert estimate.next_turn(4.0).reason == "pace"
+    assert estimate.next_turn(4.1).reason != "pace"
+    assert estimate.sent(4.1), "the window is over: this call opens the next"
+    assert not estimate.rate.active
+
+
+def test_at_the_very_end_of_a_window_the_fast_path_is_closed() -> None:
+    estimate = opened(2999, 600.0, 3000)
+    assert estimate.try_send_fast(estimate.end - 0.001)
+    assert not estimate.try_send_fast(estimate.end)
+
+
+def test_a_window_seen_alive_after_its_end_lasts_a_little_longer() -> None:
+    estimate = opened(90, 10.0, 100)
+    estimate.answered(10.3, 10.3, RateLimit(100, 89, 0.4), estimate.sent(10.3), 2)
+    assert (estimate.skew.low, estimate.skew.high) == (pytest.approx(0.3), pytest.approx(0.4))
+
+
+def test_a_twentieth_of_a_rate_of_its_own_may_go_at_once() -> None:
+    cap = RateCap(100, 10.0)
+    for call_number in range(10):
+        assert cap.ready_at() <= 0.0 or call_number >= 5
+        cap.take(0.0)
+    assert cap.ready_at() == pytest.approx(1.0 - 0.4)
 
 
 # -- what happens to a call -----------------------------------------------------------------------------------------------
@@ -286,3 +329,29 @@ async def test_an_alarm_set_to_the_same_instant_twice_goes_on() -> None:
     alarm.set(START + 5.5)
     await asyncio.sleep(1)
     assert len(rung) == 2
+
+
+@virtual
+async def test_a_timer_set_to_the_same_instant_twice_goes_on() -> None:
+    rung = list[float]()
+    loop = asyncio.get_running_loop()
+    alarm = LoopAlarm(loop, lambda: rung.append(loop.time() - START))
+    alarm.set(START + 5)
+    timer = alarm._timer  # pyright: ignore[reportPrivateUsage]
+    alarm.set(START + 5)
+    assert alarm._timer is timer  # pyright: ignore[reportPrivateUsage]
+    await asyncio.sleep(6)
+    assert len(rung) == 1
+
+
+@virtual
+async def test_in_windows_of_one_call_each_waits_a_window_longer_than_the_one_before() -> None:
+    limiter, waits = Limiter(random=lambda: 0.0), list[RateLimitWait]()
+    await call(limiter, told=headers(0, 10, 1))
+    tasks = [asyncio.create_task(limiter.acquire("r", on_wait=waits.append)) for _ in range(3)]
+    await asyncio.sleep(0)
+    margin = 10 / 600
+    assert [wait.expected for wait in waits] == [pytest.approx(10 * place + margin) for place in (1, 2, 3)]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

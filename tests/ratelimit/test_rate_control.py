@@ -242,3 +242,13 @@ def test_the_step_after_a_refusal_changes_nothing_more() -> None:
     assert rate(control) == pytest.approx(slower)
     answers(control, 0, until=8.0)
     assert rate(control) < slower
+
+
+def test_who_comes_late_to_a_window_of_few_calls_begins_with_one_in_twelve() -> None:
+    control = RateControl()
+    control.window_over(0.0, 50, 1.0, 0, 0, 45)
+    for window in (1.0, 2.0):
+        control.sent(True)
+        control.window_over(window, 50, 1.0, 1, 50, 45)
+    assert control.active
+    assert 1 / control.gap == pytest.approx(0.08 * 50 * 0.98)

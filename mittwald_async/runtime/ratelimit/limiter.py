@@ -396,7 +396,6 @@ class Limiter:
             pause.passed(slot.sent_at)
             if not pause.probing:
                 del self.refused_routes[slot.route]
-                self._rehome()
 
     def finished(self, policy: Policy) -> None:
         """A call is over."""

@@ -119,6 +119,7 @@ class RateControl:
             rate = calls / seconds  # What went through for certain; the rest is found in what is left over.
             if few:
                 rate = min(rate, share * limit / period) * tuning.entry_of_few
+                rate = max(rate, tuning.least_share_of_few * limit / period)
             self._enter(rate, limit / period)
         self._restart(now)
 

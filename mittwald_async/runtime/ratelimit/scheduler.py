@@ -78,7 +78,7 @@ class BudgetOwner(Protocol):
 
 
 class PriorityQueue:
-    """Those who wait on the same terms, first come first served. Places given up stay until passed or tidied."""
+    """Those who wait on the same terms, first come first served. Places left stay until passed or tidied."""
 
     __slots__ = ("alive", "has_deadlines", "key", "line", "looked_until")
 
@@ -213,7 +213,6 @@ class Scheduler:
             waiter, turn = chosen
             queue = waiter.queue
             assert queue is not None
-            queue.line.popleft()
             queue.alive -= 1
             if not queue.alive:
                 del self._queues[queue.key]
