@@ -264,7 +264,7 @@ def test_no_part_of_a_malformed_field_is_believed(bad: str) -> None:
 
 
 def test_a_field_on_several_lines_is_one_list() -> None:
-    told = CIMultiDict([("RateLimit", '"day";r=900;t=7000'), ("RateLimit-Policy", '"day";q=1000')])
+    told = CIMultiDict[str]([("RateLimit", '"day";r=900;t=7000'), ("RateLimit-Policy", '"day";q=1000')])
     told.extend([("ratelimit", '"burst";r=3;t=1'), ("RateLimit-Policy", '"burst";q=10')])
     assert HeaderReader(IETF).read(told) == RateLimit(10, 3, 1.0)
 
@@ -290,7 +290,7 @@ def test_of_two_budgets_on_a_line_each_the_one_with_fewer_left_counts(
 
 
 def test_lines_that_do_not_belong_together_are_ignored() -> None:
-    told = CIMultiDict([("X-RateLimit-Limit", "3000"), ("X-RateLimit-Remaining", "3"), ("X-RateLimit-Reset", "9")])
+    told = CIMultiDict[str]([("X-RateLimit-Limit", "3000"), ("X-RateLimit-Remaining", "3"), ("X-RateLimit-Reset", "9")])
     told.add("X-RateLimit-Remaining", "2900")
     assert HeaderReader(X_RATELIMIT).read(told) is None
     told.add("X-RateLimit-Exempt", "yes")

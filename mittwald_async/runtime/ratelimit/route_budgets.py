@@ -13,7 +13,10 @@ MOST_SCOPES = 16
 
 
 class _Estimate(Protocol):
-    limit: int | None
+    @property
+    def limit(self) -> int | None: ...
+    @limit.setter
+    def limit(self, limit: int | None) -> None: ...
 
 
 class RouteBudget(Protocol):
