@@ -50,3 +50,8 @@ def test_an_end_is_counted_on_from_an_earlier_one() -> None:
     assert counted_on(before=10, told=23.5, earliest=22.5, period=10) == 23.5  # 20 cannot be, 30 is later than told.
     assert counted_on(before=inf, told=20.7, earliest=19.7, period=10) == 20.7
     assert counted_on(before=10, told=10.5, earliest=9.5, period=0.5) == 10.5
+
+
+def test_ends_of_windows_of_one_second_are_counted_on_as_well() -> None:
+    assert counted_on(10.0, 12.3, 11.4, 1.0) == 12.0
+    assert counted_on(10.0, 12.3, 11.4, 0.9) == 12.3

@@ -58,7 +58,8 @@ class RateControl:
 
     def _restart(self, now: float) -> None:
         self._begun = now
-        self._windows = self._used = self._waited = self._refused = self._answers = 0
+        self._windows = self._used = self._waited = self._answers = 0
+        self._refused = False
         self._lowest = inf
 
     def sent(self, waited: bool) -> None:
@@ -152,7 +153,7 @@ class RateControl:
     def refused(self, now: float) -> bool:
         """A call of ours was refused. False: too many in a row for an even rate to be the right answer."""
         tuning = self._tuning
-        self._refused += 1
+        self._refused = True
         self._refused_in_a_row += 1
         if self.active and self._refused_in_a_row > tuning.refusals_to_leave:
             self.leave(now)
