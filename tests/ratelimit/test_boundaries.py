@@ -357,3 +357,16 @@ async def test_in_windows_of_one_call_each_waits_a_window_longer_than_the_one_be
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@virtual
+async def test_who_waits_for_the_window_hears_of_that_and_not_of_a_ceiling() -> None:
+    limiter, waits, policy = Limiter(random=lambda: 0.0), list[RateLimitWait](), Policy(max_rate=(1, 20.0))
+    slot = await limiter.acquire("r", policy)
+    slot.answered(200, headers(0))
+    slot.release()
+    task = asyncio.create_task(limiter.acquire("r", policy, on_wait=waits.append))
+    await asyncio.sleep(0)
+    assert [wait.reason for wait in waits] == ["window"]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
