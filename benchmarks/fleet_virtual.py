@@ -22,6 +22,7 @@ from mittwald_async.emulator import Emulator
 from mittwald_async.emulator.core import Core
 from mittwald_async.emulator.http_messages import EmulatedRequest
 from mittwald_async.fleet import Account, LocalExecutor, sweep_fleet
+from mittwald_async.inventory import chosen
 from mittwald_async.runtime.middleware import RawResponse
 from mittwald_async.runtime.transport.session import Answered, Limits, Session, WireRequest
 from tests.support.clock import VirtualClock, run_virtual
@@ -29,18 +30,22 @@ from tests.support.clock import VirtualClock, run_virtual
 LATENCY = 0.05
 """Seconds that an answer takes."""
 BUDGET = (3000, 600.0)
+RESOURCES = (*(one.name for one in chosen(None)), "certificate_request", "project_invite", "registry")
+"""15 requests for each project: an account of 200 projects has a little more to ask than one window holds."""
 
 
 class FleetVerdict(msgspec.Struct, frozen=True):
     """What the judge saw."""
 
     accounts: int
+    projects: int
     requests: int
     rows: int
     refused: int
     seconds: float
     """Virtual, to the last answer."""
     real_seconds: float
+    cpu_seconds: float
     least_used: float
     """The least share of its budget that an account used in its full windows; 1 where none had a full window."""
     most_refused: float
@@ -96,13 +101,13 @@ class _Wire(Session):
 
 
 def fleet_in_virtual_time(
-    folder: Path, sizes: Sequence[int], resources: Sequence[str] | None = None, concurrency: int = 8
+    folder: Path, sizes: Sequence[int], resources: Sequence[str] = RESOURCES, concurrency: int = 8
 ) -> FleetVerdict:
     """Sweep accounts of so many projects each, every one with a budget of its own."""
     return run_virtual(_fleet(folder, sizes, resources, concurrency))
 
 
-async def _fleet(folder: Path, sizes: Sequence[int], resources: Sequence[str] | None, concurrency: int) -> FleetVerdict:
+async def _fleet(folder: Path, sizes: Sequence[int], resources: Sequence[str], concurrency: int) -> FleetVerdict:
     from .sweep import _peak  # pyright: ignore[reportPrivateUsage]
 
     # An emulator for each account: what answers is quicker than one that has to look for the token's account.
@@ -126,7 +131,7 @@ async def _fleet(folder: Path, sizes: Sequence[int], resources: Sequence[str] | 
     for n in range(len(sizes)):
         os.environ[f"BENCHMARK_TOKEN_{n}"] = f"benchmark-{n}"
         accounts.append(Account(name=f"a{n}", token_env=f"BENCHMARK_TOKEN_{n}", base_url="http://127.0.0.1:1"))
-    begin = time.perf_counter()
+    begin, cpu = time.perf_counter(), time.process_time()
     async with LocalExecutor(pool=wire, clock=VirtualClock()) as executor:
         summary = await sweep_fleet(
             accounts, folder, resources=resources, executor=executor, concurrency=concurrency, at_once=len(sizes)
@@ -136,11 +141,13 @@ async def _fleet(folder: Path, sizes: Sequence[int], resources: Sequence[str] | 
     counts = {token: len(times) for token, times in wire.sent.items()}
     return FleetVerdict(
         accounts=len(sizes),
+        projects=sum(sizes),
         requests=sum(counts.values()) + sum(wire.refused.values()),
         rows=sum(summary.rows.values()),
         refused=sum(wire.refused.values()),
         seconds=wire.last - wire.begin,
         real_seconds=time.perf_counter() - begin,
+        cpu_seconds=time.process_time() - cpu,
         least_used=min(_used(times) for times in wire.sent.values()),
         most_refused=max(wire.refused[token] / (count + wire.refused[token]) for token, count in counts.items()),
         peak=_peak(),

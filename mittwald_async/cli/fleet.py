@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, MittwaldError
 from ..inventory import Account, accounts_from, chosen
 from ..inventory.accounts import DEFAULT_FILE
 from .common import FAILED, LISTS_FAILED, OK, Json, StoppedError, run
@@ -29,6 +29,9 @@ _LINE_SECONDS = 5.0
 _SHOWN = 40
 """Accounts that are listed one by one where all is well; those with something to say always are."""
 
+CONCURRENCY, AT_ONCE, WORKER_SECONDS = 8, 512, 30.0
+"""What is assumed; `fleet` has the same, and is imported only where it runs."""
+
 Out = Annotated[str, typer.Option("--out", "-o", help="Folder or URL, such as s3://bucket/lake.", metavar="LAKE")]
 
 
@@ -39,6 +42,7 @@ class FleetRequest(msgspec.Struct, frozen=True, kw_only=True):
     out: str
     scheduler: str | None
     workers: int | None
+    worker_seconds: float
     as_json: bool
     options: dict[str, Any]
 
@@ -55,8 +59,14 @@ def fleet(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, max=1000, help="Worker processes on this machine.", metavar="N")
     ] = None,
+    worker_seconds: Annotated[
+        float,
+        typer.Option(
+            "--worker-seconds", min=0, help="Wait so long for the scheduler's first worker.", metavar="SECONDS"
+        ),
+    ] = WORKER_SECONDS,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the last run: only what is not published.", metavar="")
+        bool, typer.Option("--resume", help="Go on with the last run: only what is missing or incomplete.", metavar="")
     ] = False,
     delta: Annotated[bool, typer.Option("--delta", help="Keep a Delta table, too.", metavar="")] = False,
     split_over: Annotated[
@@ -68,8 +78,8 @@ def fleet(
     ] = 0.0,
     concurrency: Annotated[
         int, typer.Option(min=1, max=1000, help="Lists of one account under way at once.", metavar="N")
-    ] = 8,
-    at_once: Annotated[int, typer.Option(min=1, help="Accounts under way at once.", metavar="N")] = 512,
+    ] = CONCURRENCY,
+    at_once: Annotated[int, typer.Option(min=1, help="Accounts under way at once.", metavar="N")] = AT_ONCE,
     as_json: Json = False,
 ) -> int:
     """Make inventories of many accounts, in this process or on many machines, as one Parquet data set.
@@ -84,12 +94,16 @@ def fleet(
     """
     if scheduler is not None and workers is not None:
         raise ConfigurationError("say --scheduler or --workers, not both")
+    found = accounts_from(accounts)
+    if workers is not None and split_over is None:
+        workers = min(workers, len(found))  # Further ones would have nothing to do.
     named = [one.name for one in chosen(resource)] if resource else None
     request = FleetRequest(
-        accounts=accounts_from(accounts),
+        accounts=found,
         out=out,
         scheduler=scheduler,
         workers=workers,
+        worker_seconds=worker_seconds,
         as_json=as_json,
         options={
             "resources": named,
@@ -106,6 +120,12 @@ def fleet(
         summary = run(_run, request)
     except StoppedError as stop:
         raise StoppedError(stop.code, f"go on with: {again}") from None
+    except MittwaldError as error:
+        from ..fleet import ClusterLostError
+
+        if isinstance(error, ClusterLostError):
+            error.add_note(f"stopped; once that is settled, go on with: {again}")
+        raise
     if as_json:
         put_json({"event": "summary", "state": summary.state, **msgspec.to_builtins(summary)})
     else:
@@ -121,7 +141,13 @@ async def _run(request: FleetRequest) -> FleetSummary:
         if request.scheduler is None and request.workers is None:
             executor = await stack.enter_async_context(LocalExecutor())
         else:
-            executor = await stack.enter_async_context(DaskExecutor(request.scheduler, workers=request.workers))
+            dask = DaskExecutor(
+                request.scheduler,
+                workers=request.workers,
+                worker_seconds=request.worker_seconds,
+                on_wait=message,
+            )
+            executor = await stack.enter_async_context(dask)
         show = _progress_to_json() if request.as_json else _progress_in_words()
         return await sweep_fleet(request.accounts, request.out, executor=executor, watch=show, **request.options)
 
@@ -179,6 +205,8 @@ def _print(summary: FleetSummary, again: str) -> None:
             message(f"account {one.account}: … and {one.failed_lists - len(one.failures):,} more")
     if summary.failed:
         message(f"not complete; go on with: {again}")
+    elif summary.state == "incomplete":
+        message(f"sweep the accounts whose lists failed again with: {again}")
 
 
 _NUMBERS = ("rows", "requests", "time")
@@ -191,11 +219,15 @@ def _row(one: AccountResult) -> tuple[str, ...]:
 
 def _again(accounts: Path, request: FleetRequest) -> str:
     """The command that goes on, to be typed as it is."""
+    options = request.options
     given = {
         "--scheduler": request.scheduler,
         "--workers": request.workers,
-        "--delta": request.options["delta"],
-        "--reserve": request.options["reserve"] or None,
+        "--worker-seconds": None if request.worker_seconds == WORKER_SECONDS else f"{request.worker_seconds:g}",
+        "--delta": options["delta"],
+        "--reserve": options["reserve"] or None,
+        "--concurrency": None if options["concurrency"] == CONCURRENCY else options["concurrency"],
+        "--at-once": None if options["at_once"] == AT_ONCE else options["at_once"],
     }
     words = ["mittwald-async", "fleet", str(accounts), "--out", request.out, "--resume"]
     if Path(sys.argv[0]).name == "__main__.py":

@@ -6,7 +6,7 @@
 """
 
 from ..inventory import Account, accounts_from
-from .dask_executor import DaskExecutor
+from .dask_executor import ClusterLostError, DaskExecutor
 from .executor import Executor, LocalExecutor
 from .lake import Lake
 from .run import FleetProgress, sweep_fleet
@@ -18,6 +18,7 @@ __all__ = [
     "Account",
     "AccountResult",
     "AccountTask",
+    "ClusterLostError",
     "DaskExecutor",
     "Executor",
     "FleetProgress",

@@ -20,7 +20,7 @@ from ..inventory.store import SweepProgress
 from ..runtime.clock import SYSTEM_CLOCK, Clock
 from ..runtime.transport.session import Session
 from .delta import commit_to_delta
-from .lake import AccountManifest, CurrentRun, Lake, quoted
+from .lake import AccountManifest, CurrentRun, FileEntry, Lake, quoted
 from .tables import AccountTables
 from .task import AccountResult, AccountTask, ProjectList, TaskState
 
@@ -28,6 +28,9 @@ T = TypeVar("T")
 
 _NAMED = 5
 """Failures that a result tells in words; the manifest has all."""
+
+_WRITERS = 8
+"""Accounts of one process that write their files at once: each has one open."""
 
 _PATIENCE = 0.25
 """Seconds after which a pause in what comes is used for looking at the budget."""
@@ -44,6 +47,7 @@ class Surroundings:
     def __init__(self, pool: Session | None = None, clock: Clock = SYSTEM_CLOCK) -> None:
         self.pool = pool
         self.clock = clock
+        self.writers: asyncio.Semaphore = asyncio.Semaphore(_WRITERS)
         self.worker: str = f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -61,15 +65,17 @@ async def sweep_account(task: AccountTask, around: Surroundings) -> AccountResul
             # Published by an attempt that could not say so any more.
             await in_place(lake, lambda: _show(lake, task))
             return _result(earlier, around, 0.0, repeated=True)
+        await in_place(lake, lambda: _check_place(lake, task))
         manifest = await _AccountSweep(task, lake, around).run()
         await in_place(lake, lambda: _show(lake, task))
         return _result(manifest, around, around.clock.now() - begin)
-    except (MittwaldError, StoreError) as error:
+    except MittwaldError as error:
         return AccountResult(
             account=task.account.name,
             part=task.part,
             state="failed",
-            error=_told(error),
+            error=_reason(task, error),
+            unwritable=isinstance(error, StoreError),
             seconds=around.clock.now() - begin,
             worker=around.worker,
         )
@@ -81,7 +87,7 @@ async def list_projects(task: AccountTask, around: Surroundings) -> ProjectList:
         async with await _client(task, around) as mw:
             found = [project.id async for project in mw.project.list_projects()]
     except MittwaldError as error:
-        return ProjectList(account=task.account.name, error=_told(error))
+        return ProjectList(account=task.account.name, error=_reason(task, error))
     return ProjectList(account=task.account.name, projects=tuple(sorted(found)))
 
 
@@ -132,8 +138,9 @@ class _AccountSweep:
             plan = await in_place(lake, lambda: self._plan(current))
             sweep = Sweep(mw, plan, Bounds(concurrency=task.concurrency))
             try:
+                await in_place(lake, self._tables.begin)
                 await self._take(sweep, mw)
-                files = await in_place(lake, self._tables.finish)
+                files = await self._written()
             except BaseException:
                 await in_place(lake, self._tables.abandon)
                 raise
@@ -182,6 +189,14 @@ class _AccountSweep:
                 if self._tables.full:
                     await in_place(self._lake, self._tables.flush)
 
+    async def _written(self) -> tuple[FileEntry, ...]:
+        async with self._around.writers:
+            more = True
+            while more:
+                more = await in_place(self._lake, self._tables.write_some)
+                await asyncio.sleep(0)  # Other accounts go on meanwhile.
+            return self._tables.finish()
+
     def _look_at_budget(self, mw: Mittwald) -> None:
         status = mw.rate_limit
         if status.limit is not None and status.resets_in is not None:
@@ -222,10 +237,18 @@ def _check_user(account: Account, current: CurrentRun | None, user: str | None) 
     )
 
 
-def _told(error: Exception) -> str:
+def _check_place(lake: Lake, task: AccountTask) -> None:
+    """Make sure that the data set is the one that the fleet was started on, and not a folder of the same name."""
+    if lake.run(task.run) is None:
+        raise StoreError(f"{lake.url}: the run {task.run} is not there; is the data set within reach of every worker?")
+
+
+def _reason(task: AccountTask, error: Exception) -> str:
+    # The result names the account already.
+    text = str(error).removeprefix(f"account {task.account.name}: ")
     if isinstance(error, AuthenticationError):
-        return f"{error} (the token is not valid, or no longer)"
-    return str(error)
+        return f"{text} (the token is not valid, or no longer)"
+    return text
 
 
 def _result(

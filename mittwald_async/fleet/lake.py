@@ -39,6 +39,9 @@ _MARK = "_fleet.json"
 _STAMP = "%Y%m%dT%H%M%S.%fZ"
 _RUNS, _CURRENT = "_runs", "_current"
 
+LONGEST_NAME = 180
+"""Bytes of an account's name in a path: a file system has 255, and temporary names are longer."""
+
 T = TypeVar("T")
 
 
@@ -150,6 +153,8 @@ class Lake:
         self.root: str = str(root).rstrip("/")
         protocol = self.fs.protocol
         self.local: bool = "file" in ((protocol,) if isinstance(protocol, str) else protocol)
+        self.address: str = self.root if self.local else self.url
+        """The place by a name that is the same in every process, wherever it was started."""
         self.blocking: bool = not self.local and not self.url.startswith("memory:")
         """Its calls take network time, and belong into a thread."""
 
@@ -175,7 +180,7 @@ class Lake:
 
     def exists(self) -> bool:
         """Whether there is a data set of ours."""
-        with self._explained():
+        with self.explained():
             return bool(self.fs.exists(self.path(_MARK)))
 
     def open_for_writing(self) -> None:
@@ -185,7 +190,7 @@ class Lake:
             ConfigurationError: the folder holds something else, or a newer layout.
             StoreError: it cannot be written.
         """
-        with self._explained():
+        with self.explained():
             if self.fs.isfile(self.root):
                 raise ConfigurationError(f"{self.url}: is a file; a fleet writes a folder")
             if not self.exists():
@@ -193,6 +198,11 @@ class Lake:
                     raise ConfigurationError(f"{self.url}: the folder holds something else; name a new one")
                 self._create(self.path(_MARK), msgspec.json.encode(LakeFormat(FORMAT)))
         self.check()
+
+    @property
+    def ignores_case(self) -> bool:
+        """Whether two names that differ only in upper and lower case are one there."""
+        return self.local and Path(self.path(_MARK.upper())).exists()
 
     def check(self) -> None:
         """Make sure that the data set can be read.
@@ -210,12 +220,12 @@ class Lake:
 
     def begin(self, record: RunRecord) -> None:
         """Note what a run is of."""
-        with self._explained():
+        with self.explained():
             self._create(self.run_path(record.id, "run.json"), msgspec.json.encode(record))
 
     def runs(self) -> list[str]:
         """Runs by name, oldest first."""
-        with self._explained():
+        with self.explained():
             return sorted(self._names(self.path(_RUNS)))
 
     def run(self, run: str) -> RunRecord | None:
@@ -223,7 +233,7 @@ class Lake:
 
     def has_ended(self, run: str) -> bool:
         """Whether every account of a run was published."""
-        with self._explained():
+        with self.explained():
             return bool(self.fs.exists(self.run_path(run, "manifest.json")))
 
     def unfinished(self) -> RunRecord | None:
@@ -234,16 +244,20 @@ class Lake:
                 return record
         return None
 
+    def ended(self, run: str, kind: type[T]) -> T | None:
+        """The manifest of a run that has ended."""
+        return self._read(self.run_path(run, "manifest.json"), kind)
+
     def end(self, run: str, content: bytes) -> None:
         """Write the run's manifest."""
-        with self._explained():
+        with self.explained():
             self._create(self.run_path(run, "manifest.json"), content)
 
     # Accounts
 
     def manifests(self, run: str) -> dict[str, tuple[AccountManifest, ...]]:
         """What a run has published, by account: all parts or none."""
-        with self._explained():
+        with self.explained():
             folder = self.run_path(run)
             found = [str(path) for path in self.fs.find(folder)] if self.fs.isdir(folder) else []
         names = {unquote(p.rsplit("/", 2)[1].partition("=")[2]) for p in found if _MANIFEST.search(p)}
@@ -252,7 +266,7 @@ class Lake:
     def published(self, run: str, account: str) -> tuple[AccountManifest, ...]:
         """The manifests of all parts of an account; empty where one is missing."""
         folder = self.account_path(run, account)
-        with self._explained():
+        with self.explained():
             # A manifest that is just being written has a name of its own until it is whole.
             announced = {name: int(found[1]) for name in self._names(folder) if (found := _MANIFEST.search(name))}
         names = sorted(announced)
@@ -268,11 +282,13 @@ class Lake:
     def publish(self, manifest: AccountManifest) -> AccountManifest:
         """Make a part of an account count. Gives the manifest that does: another attempt's, where that was faster."""
         name = _part_name(manifest.part, manifest.parts)
-        with self._explained():
+        with self.explained():
             won = self._create(self.account_path(manifest.run, manifest.account, name), msgspec.json.encode(manifest))
         counts = msgspec.json.decode(won, type=AccountManifest)
         if counts.files != manifest.files:
-            self.discard({entry.path for entry in manifest.files})
+            paths = [entry.path for entry in manifest.files]
+            for folder in {path.rpartition("/")[0] for path in paths}:
+                self.discard(paths, folder)
         return counts
 
     def show(self, run: str, account: str) -> bool:
@@ -284,7 +300,7 @@ class Lake:
         before = self.current(account)
         if before is not None and before.run != run and before.finished_at > finished:
             return True
-        with self._explained():
+        with self.explained():
             for resource in dict.fromkeys(name for part in parts for name in part.resources):
                 self._show(resource, account, parts)
             users = [part.user_id for part in parts if part.user_id is not None]
@@ -318,12 +334,12 @@ class Lake:
         path = self.account_path(run, account, "split.json")
         if chunks is None:
             return self._read(path, list[tuple[str, ...]])
-        with self._explained():
+        with self.explained():
             return msgspec.json.decode(self._create(path, msgspec.json.encode(chunks)), type=list[tuple[str, ...]])
 
     def forget(self, run: str) -> None:
         """Remove a run's files. What readers see of it stays."""
-        with self._explained(), suppress(FileNotFoundError):
+        with self.explained(), suppress(FileNotFoundError):
             self.fs.rm(self.run_path(run), recursive=True)
 
     # Files
@@ -345,12 +361,22 @@ class Lake:
         """A file of the data set, for reading."""
         return self.fs.open(self.path(path), "rb")
 
-    def discard(self, paths: Iterable[str]) -> None:
-        """Remove files that no manifest names."""
+    def new_folder(self, path: str) -> None:
+        """A new folder within the data set, where there are folders.
+
+        Raises:
+            StoreError: it cannot be made.
+        """
+        if self.local:
+            with self.explained():
+                _make_folder(Path(self.path(path)))
+
+    def discard(self, paths: Iterable[str], folder: str) -> None:
+        """Remove files that no manifest names, and the folder that they are in."""
         for path in paths:
             with suppress(OSError):
                 self.fs.rm_file(self.path(path))
-        for folder in {path.rpartition("/")[0] for path in paths} if self.local else ():
+        if self.local:
             with suppress(OSError):
                 os.rmdir(self.path(folder))
 
@@ -360,7 +386,7 @@ class Lake:
         return [path.rstrip("/").rpartition("/")[2] for path in found]
 
     def _read(self, path: str, kind: type[T]) -> T | None:
-        with self._explained():
+        with self.explained():
             try:
                 return msgspec.json.decode(self.fs.cat_file(path), type=kind)
             except FileNotFoundError:
@@ -405,7 +431,7 @@ class Lake:
             temporary.replace(target)
 
     @contextmanager
-    def _explained(self) -> Generator[None]:
+    def explained(self) -> Generator[None]:
         """What went wrong with the place, as an error that names it."""
         try:
             yield

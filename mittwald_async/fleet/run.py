@@ -7,18 +7,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 from ..errors import ConfigurationError
-from ..inventory import Account, accounts_from, chosen
+from ..inventory import Account, chosen
 from .account_sweep import in_place
+from .beginning import accounts_by_name, new_run, resumed_run
 from .eta import AccountCost, FleetEta, estimate
 from .executor import Executor, LocalExecutor
-from .lake import FileEntry, Lake, RunRecord, run_id
+from .lake import FileEntry, Lake, RunRecord
 from .split import by_project, chunks
 from .summary import FleetSummary, merged
 from .tables import arrow, encoded
@@ -99,7 +99,8 @@ async def sweep_fleet(
         out: a folder, or a URL that fsspec knows, such as `s3://bucket/lake`.
         resources: names from `catalog()`, or `all`; the default set if not given.
         executor: an open executor; by default one in this process.
-        resume: go on with the newest run that has not ended: only accounts that are not published are asked for.
+        resume: go on with the newest run that has not ended: only accounts that are not published are asked for. Where
+            every run has ended, accounts whose lists failed in the last one are swept again, as a run of their own.
         split_over: accounts with more projects are split into parts for several workers, 1 or more.
         delta: keep a Delta table as well.
         reserve: share of every request budget that is left to others, 0 to 0.95.
@@ -114,6 +115,7 @@ async def sweep_fleet(
         ConfigurationError: no accounts, two of one name, a resource that does not exist, a place that cannot be used,
             or nothing to resume.
         StoreError: the data set cannot be read or written from here.
+        ClusterLostError: the workers were gone for too long; resuming goes on with what is published.
     """
     options = FleetOptions(
         resume=resume, split_over=split_over, delta=delta, reserve=reserve, concurrency=concurrency, at_once=at_once
@@ -130,25 +132,6 @@ async def sweep_fleet(
         if executor is not None:
             return await fleet.run(executor, watch)
         return await fleet.run(await stack.enter_async_context(LocalExecutor()), watch)
-
-
-def accounts_by_name(accounts: Mapping[str, Account] | Iterable[Account] | Path | str) -> dict[str, Account]:
-    """Accounts in whichever form they come.
-
-    Raises:
-        ConfigurationError: there are none, two have one name, or the file is not an accounts file.
-    """
-    if isinstance(accounts, Path | str):
-        return accounts_from(accounts)
-    found: dict[str, Account] = {}
-    several = cast("Iterable[Account]", accounts.values() if isinstance(accounts, Mapping) else accounts)
-    for account in several:
-        if account.name in found:
-            raise ConfigurationError(f"two accounts are called {account.name!r}; names must differ")
-        found[account.name] = account
-    if not found:
-        raise ConfigurationError("there are no accounts")
-    return found
 
 
 class _Open(msgspec.Struct):
@@ -216,20 +199,9 @@ class Fleet:
     def _prepare(self) -> RunRecord:
         lake = self._lake
         if self._options.resume:
-            record = self._resumed()
+            record = resumed_run(lake, self._asked, self._accounts)
         else:
-            lake.open_for_writing()
-            now = datetime.now(UTC)
-            names = self._asked or tuple(one.name for one in chosen(None))
-            split_over = self._options.split_over
-            record = RunRecord(
-                id=run_id(now),
-                started_at=now,
-                resources=names,
-                accounts=tuple(self._accounts),
-                split_over=split_over,
-            )
-            lake.begin(record)
+            record = new_run(lake, self._asked, self._accounts, self._options.split_over)
         self._split_over = record.split_over
         self._total = len(record.accounts)
         for name in record.accounts:
@@ -239,29 +211,11 @@ class Fleet:
             self._enqueue(name, record, bool(earlier))
         return record
 
-    def _resumed(self) -> RunRecord:
-        lake = self._lake
-        lake.check()
-        record = lake.unfinished()
-        if record is None:
-            raise ConfigurationError(f"{lake.url}: there is nothing to resume; run without --resume")
-        if self._asked is not None and set(self._asked) != set(record.resources):
-            raise ConfigurationError(
-                f"{lake.url}: the run {record.id} is of other resources; leave them out to go on with it, or do not resume"
-            )
-        missing = [name for name in record.accounts if name not in self._accounts]
-        if missing:
-            raise ConfigurationError(
-                f"{lake.url}: the run {record.id} has an account {missing[0]!r} that is not among these accounts; "
-                "add it, or do not resume"
-            )
-        return record
-
     def _enqueue(self, name: str, record: RunRecord, published: bool) -> None:
         options = self._options
         share = _BUFFER_BYTES // min(options.at_once, len(record.accounts))
         task = AccountTask(
-            lake=self._lake.url,
+            lake=self._lake.address,
             run=record.id,
             account=self._accounts[name],
             resources=record.resources,

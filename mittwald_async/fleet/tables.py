@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -96,14 +96,29 @@ def rows_of(lake: Lake, entry: FileEntry) -> Iterator[Row]:
                 yield Row(resource=entry.resource, raw=data.encode(), **cells)
 
 
+class _Packed:
+    """Rows of one resource, held compressed: a tenth of their size or less."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        plain = msgspec.msgpack.encode(rows)
+        self._size = len(plain)
+        self._content: bytes = arrow().compress(plain, codec="zstd", asbytes=True)
+
+    def rows(self) -> list[Row]:
+        plain: bytes = arrow().decompress(self._content, self._size, codec="zstd", asbytes=True)
+        return msgspec.msgpack.decode(plain, type=list[Row])
+
+
 class AccountTables:
     """The files of one attempt at an account. A row that comes twice is written once.
+
+    Nothing is open while rows come: a process has hundreds of accounts under way, and may have a thousand files open.
 
     Args:
         lake: the data set.
         folder: within it; no other attempt has it.
         resources: of each there is a file in the end, also where there are no rows.
-        buffer_bytes: JSON held in memory at most before it is written.
+        buffer_bytes: JSON held as it is at most; what came before is held compressed.
     """
 
     def __init__(self, lake: Lake, folder: str, resources: Iterable[str], buffer_bytes: int) -> None:
@@ -113,20 +128,30 @@ class AccountTables:
         self._most = buffer_bytes
         self._held = 0
         self._rows: defaultdict[str, dict[str, Row]] = defaultdict(dict)
-        self._written: defaultdict[str, set[str]] = defaultdict(set)
-        """Keys of rows that are in a file already."""
-        self._open: dict[str, Any] = {}
-        self._files: dict[str, Any] = {}
-        self._stack = ExitStack()
+        self._seen: defaultdict[str, set[str]] = defaultdict(set)
+        """Keys of rows that are compressed already."""
+        self._packed: defaultdict[str, list[_Packed]] = defaultdict(list)
+        self._entries: list[FileEntry] = []
+        self._begun: list[str] = []
+        """Files that are there, perhaps not whole."""
+        self._steps = self._write()
         self.counts: dict[str, int] = dict.fromkeys(self._resources, 0)
         self.owners: defaultdict[str, set[str]] = defaultdict(set)
         """Projects that have something, by resource."""
 
+    def begin(self) -> None:
+        """Make the folder, so that a place that cannot be written shows before anything is asked for.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        self._lake.new_folder(self._folder)
+
     def add(self, resource: str, rows: Iterable[Row]) -> None:
-        """Take rows in. Of those with the same key the last counts, unless the first has been written."""
-        held, written = self._rows[resource], self._written[resource]
+        """Take rows in. Of those with the same key the last counts, unless the first has been compressed."""
+        held, seen = self._rows[resource], self._seen[resource]
         for row in rows:
-            if row.key in written:
+            if row.key in seen:
                 continue
             if row.key not in held:
                 self.counts[resource] += 1
@@ -137,51 +162,71 @@ class AccountTables:
 
     @property
     def full(self) -> bool:
-        """Whether it is time to write."""
+        """Whether it is time to compress."""
         return self._held >= self._most
 
     def flush(self) -> None:
-        """Write what is held."""
+        """Compress what is held."""
         for resource, held in self._rows.items():
             if held:
-                self._written[resource].update(held)
-                self._write(resource, list(held.values()))
+                self._seen[resource].update(held)
+                self._packed[resource].append(_Packed(list(held.values())))
         self._rows.clear()
         self._held = 0
 
-    def _write(self, resource: str, rows: list[Row]) -> None:
-        writer = self._open.get(resource)
-        if writer is None:
-            parquet = importlib.import_module("pyarrow.parquet")
-            file = self._stack.enter_context(self._lake.new_file(self._path(resource)))
-            writer = parquet.ParquetWriter(file, schema_of(resource), compression="zstd")
-            self._stack.callback(writer.close)
-            self._open[resource], self._files[resource] = writer, file
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            writer.write_table(table_of(resource, rows[start : start + _ROWS_AT_ONCE]))
+    def write_some(self) -> bool:
+        """Write the next few thousand rows. False once all files are written.
+
+        Raises:
+            StoreError: they cannot be written.
+        """
+        with self._lake.explained():
+            return next(self._steps, None) is not None
+
+    def finish(self) -> tuple[FileEntry, ...]:
+        """Write what is not written yet; gives what there is.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        while self.write_some():
+            pass
+        return tuple(self._entries)
+
+    def _write(self) -> Generator[bool]:
+        self.flush()
+        parquet = importlib.import_module("pyarrow.parquet")
+        for resource in self._resources:
+            path = self._path(resource)
+            self._begun.append(path)
+            with self._lake.new_file(path) as file:
+                with parquet.ParquetWriter(file, schema_of(resource), compression="zstd") as writer:
+                    for rows in self._unpacked(resource):
+                        writer.write_table(table_of(resource, rows))
+                        yield True
+                size = file.tell()
+            self._entries.append(FileEntry(resource, path, self.counts[resource], size))
+
+    def _unpacked(self, resource: str) -> Iterator[list[Row]]:
+        """A resource's rows, in groups as large as readers like them."""
+        rows: list[Row] = []
+        for packed in self._packed.pop(resource, ()):
+            rows += packed.rows()
+            while len(rows) >= _ROWS_AT_ONCE:
+                yield rows[:_ROWS_AT_ONCE]
+                del rows[:_ROWS_AT_ONCE]
+        if rows or not self.counts[resource]:
+            yield rows
 
     def _path(self, resource: str) -> str:
         # Not `.parquet`: who reads everything of that name below the data set shall not read a row twice.
         return f"{self._folder}/{resource}.pq"
 
-    def finish(self) -> tuple[FileEntry, ...]:
-        """Write the rest and close the files."""
-        self.flush()
-        for resource in self._resources:
-            if resource not in self._open:
-                self._write(resource, [])
-        sizes: dict[str, int] = {}
-        for resource, writer in self._open.items():
-            writer.close()
-            sizes[resource] = self._files[resource].tell()
-        self._stack.close()
-        return tuple(FileEntry(name, self._path(name), self.counts[name], sizes[name]) for name in self._resources)
-
     def abandon(self) -> None:
         """Close and remove what was written."""
         with suppress(Exception):
-            self._stack.close()
-        self._lake.discard([self._path(resource) for resource in self._open])
+            self._steps.close()
+        self._lake.discard(self._begun, self._folder)
 
 
 def merged_counts(counts: Iterable[dict[str, int]]) -> dict[str, int]:

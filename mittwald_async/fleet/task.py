@@ -55,6 +55,8 @@ class AccountResult(msgspec.Struct, frozen=True, kw_only=True):
     """Requests and seconds of one window, as far as was seen."""
     error: str | None = None
     """Why nothing was published."""
+    unwritable: bool = False
+    """Nothing is published because the data set cannot be read or written from the worker."""
     repeated: bool = False
     """It had been published before: nothing was asked for."""
     worker: str = ""

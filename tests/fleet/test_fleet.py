@@ -79,7 +79,7 @@ async def test_accounts_that_fail_stop_no_other_and_resuming_asks_for_these_only
         assert [one.state for one in summary.accounts] == ["done", "failed", "failed", "done"]
         revoked, missing = summary.failed
         assert "401" in (revoked.error or "")
-        assert missing.error == "account account-3: the variable FLEET_TOKEN_2 is empty"
+        assert missing.error == "the variable FLEET_TOKEN_2 is empty"
         assert SECRET not in repr(summary)
         assert {account for account, _ in ids(tmp_path / "lake")} == {"account-1", "account-4"}
         # Neither has a half of anything.
