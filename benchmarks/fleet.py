@@ -11,12 +11,11 @@ import importlib
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,10 @@ from typing import Any
 import msgspec
 
 from mittwald_async.fleet import Account, DaskExecutor, FleetSummary, sweep_fleet
+from tests.fleet.cluster import Cluster
 
+from .fleet_cpu import EmulatingExecutor
+from .fleet_cpu import accounts as busy_accounts
 from .fleet_virtual import BUDGET, FleetVerdict
 from .frame import Settings, Table
 
@@ -32,40 +34,47 @@ _SECRET = "benchmark-token"
 
 
 def run(settings: Settings) -> Iterator[Table]:
+    for name in _TABLES:
+        yield one(name, settings)
+
+
+def one(name: str, settings: Settings) -> Table:
+    """One table by its name."""
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        yield _under_budgets(settings)
-        yield asyncio.run(_side_by_side(settings, folder))
-        yield asyncio.run(_one_and_two_workers(settings, folder))
-        yield asyncio.run(_killed(settings, folder))
+        return asyncio.run(_table(name, settings, Path(place)))
+
+
+async def _table(name: str, settings: Settings, folder: Path) -> Table:
+    return await _TABLES[name](settings, folder)
 
 
 # Under budgets, in virtual time
 
 
-def _under_budgets(settings: Settings) -> Table:
+async def _under_budgets(settings: Settings, folder: Path) -> Table:
     table = Table(
         f"accounts of {BUDGET[0]:,} requests per {BUDGET[1]:.0f} s each, virtual time",
         (
             *("accounts", "projects of each", "requests", "rows", "minutes", "hours with one token", "least used %"),
-            *("most 429 %", "real seconds", "MB"),
+            *("most 429 %", "real seconds", "CPU s", "MB"),
         ),
     )
     table.notes += [
         "aim: 11 minutes for 500 accounts of 3,000 requests, a budget used to 98 % at least, 0.1 % of 429s at most",
         "least used: of the account that used its full windows least; – where no account had a full window",
     ]
-    sizes = [(settings.pick(500, 3), settings.pick(250, 20)), (settings.pick(3, 1), settings.pick(800, 220))]
+    sizes = [(settings.pick(500, 3), settings.pick(200, 20)), (settings.pick(3, 1), settings.pick(800, 220))]
     for accounts, projects in sizes:
         # A process of its own: its memory is the fleet's and the emulators'.
         command = [sys.executable, "-m", "benchmarks.fleet_virtual", str(accounts), str(projects)]
-        done = subprocess.run(command, capture_output=True, check=True)
-        found = msgspec.json.decode(done.stdout, type=FleetVerdict)
+        process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+        out, _ = await process.communicate()
+        found = msgspec.json.decode(out, type=FleetVerdict)
         alone = found.requests / BUDGET[0] * BUDGET[1] / 3600
         used = None if found.seconds < BUDGET[1] else found.least_used * 100
         table.add(
             *(accounts, projects, found.requests, found.rows, found.seconds / 60, alone, used),
-            *(found.most_refused * 100, found.real_seconds, found.peak),
+            *(found.most_refused * 100, found.real_seconds, found.cpu_seconds, found.peak),
         )
     return table
 
@@ -74,7 +83,9 @@ def _under_budgets(settings: Settings) -> Table:
 
 
 @asynccontextmanager
-async def emulator(accounts: int, projects: int, delay: float = 0.0) -> AsyncGenerator[list[Account]]:
+async def emulator(
+    accounts: int, projects: int, delay: float = 0.0, budget: str = "none"
+) -> AsyncGenerator[list[Account]]:
     """Accounts of an emulator in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "accounts.json"
@@ -86,7 +97,7 @@ async def emulator(accounts: int, projects: int, delay: float = 0.0) -> AsyncGen
         faults.write_text(json.dumps([{"delay": delay}] if delay else []))
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "mittwald_async.emulator", "--port", "0", "--accounts", f"@{file}"),
-            *("--rate-limit", "none", "--drift", "0", "--lag", "0", "--faults", f"@{faults}"),
+            *("--rate-limit", budget, "--drift", "0", "--lag", "0", "--faults", f"@{faults}"),
             stdout=subprocess.PIPE,
         )
         assert process.stdout is not None
@@ -100,6 +111,29 @@ async def emulator(accounts: int, projects: int, delay: float = 0.0) -> AsyncGen
         finally:
             process.terminate()
             await process.wait()
+
+
+async def _in_real_time(settings: Settings, folder: Path) -> Table:
+    """A small budget, of which an account needs several windows."""
+    accounts, projects, limit, period = settings.pick(12, 2), settings.pick(20, 2), settings.pick(60, 20), 10
+    table = Table(
+        f"{accounts} accounts of {limit} requests per {period} s each, real time",
+        ("requests of an account", "seconds", "ideal seconds", "× the ideal"),
+    )
+    async with emulator(accounts, projects) as found:
+        free = await sweep_fleet(found, folder / "free")
+    async with emulator(accounts, projects, budget=f"{limit}/{period}") as found:
+        begin = time.perf_counter()
+        summary = await sweep_fleet(found, folder / "budgets")
+        seconds = time.perf_counter() - begin
+    most = max(one.requests for one in summary.accounts)
+    windows = -(-most // limit) - 1
+    ideal = windows * period + free.seconds * (most - windows * limit) / most
+    table.add(most, seconds, ideal, seconds / ideal)
+    table.notes.append(
+        "aim: 1.05; ideal: every window but the last is waited for, and what is left takes as long as it does without a budget"
+    )
+    return table
 
 
 _CHILD = """
@@ -181,49 +215,95 @@ async def _one_and_two_workers(settings: Settings, folder: Path) -> Table:
     return table
 
 
+async def _busy_workers(settings: Settings, folder: Path) -> Table:
+    """Throughput where the workers' processor time is the limit: what they ask is emulated inside them."""
+    accounts, projects, rounds = settings.pick(24, 2), settings.pick(200, 5), settings.pick(3, 1)
+    table = Table(
+        f"{accounts} accounts of {projects} projects that workers emulate themselves",
+        ("workers", "requests", "seconds", "requests/s", "× one worker", "CPU s of workers", "CPU s of the fleet"),
+    )
+    found = busy_accounts(accounts, projects)
+    measured: dict[int, list[tuple[float, float, float, int]]] = {1: [], 2: []}
+    for turn in range(rounds):
+        for workers, results in measured.items():
+            results.append(await _busy(found, folder / f"busy{turn}-{workers}", workers))
+    median = {workers: sorted(results)[len(results) // 2] for workers, results in measured.items()}
+    for workers, (seconds, busy, own, requests) in median.items():
+        table.add(workers, requests, seconds, requests / seconds, median[1][0] / seconds, busy, own)
+    table.notes += [
+        "aim: 1.8 on two cores that have nothing else to do; median of three rounds, one and two workers in turn",
+        "the fleet: the process of the command, with Dask's scheduler",
+    ]
+    return table
+
+
+async def _busy(found: Sequence[Account], lake: Path, workers: int) -> tuple[float, float, float, int]:
+    """Seconds, CPU seconds of the workers and of this process, and requests."""
+    async with EmulatingExecutor(workers=workers, threads=1) as executor:
+        # Imports are not what is measured.
+        await sweep_fleet(found[: workers * 2], lake.with_suffix(".warm"), executor=executor)
+        before: dict[str, float] = await executor.client.run(time.process_time)
+        begin, own = time.perf_counter(), time.process_time()
+        summary = await sweep_fleet(found, lake, executor=executor)
+        seconds, own = time.perf_counter() - begin, time.process_time() - own
+        after: dict[str, float] = await executor.client.run(time.process_time)
+    if summary.state != "done":
+        raise RuntimeError(str(summary.failed[:3]))
+    return seconds, sum(after.values()) - sum(before.values()), own, summary.requests
+
+
 async def _killed(settings: Settings, folder: Path) -> Table:
-    """One of four workers is killed at random moments, again and again."""
+    """One of four workers is killed at random moments, again and again; another one is started for it."""
     kills = settings.pick(20, 1)
-    accounts, projects = settings.pick(32, 4), settings.pick(4, 2)
+    accounts, projects = settings.pick(24, 4), settings.pick(4, 2)
     table = Table(
         f"{accounts} accounts on four workers, of which one is killed at random moments",
-        (
-            "kills",
-            "accounts published",
-            "rows",
-            "rows of an undisturbed run",
-            "rows that differ",
-            "rows twice",
-            "tokens found",
-        ),
+        ("kills", "fleets", "accounts published", "rows of each", "rows that differ", "rows twice", "tokens found"),
     )
-    async with emulator(accounts, projects, 0.05) as found:
-        undisturbed = await sweep_fleet(found, folder / "undisturbed")
-        summary, killed = await _sweep_while_killing(found, folder / "killed", kills)
-    one, other = list(_rows_readers_see(folder / "undisturbed")), list(_rows_readers_see(folder / "killed"))
-    twice = len(other) - len(set(other))
-    differ = len(set(one) ^ set(other))
-    tokens = sum(_SECRET.encode() in path.read_bytes() for path in (folder / "killed").rglob("*") if path.is_file())
-    published = sum(each.published for each in summary.accounts)
-    table.add(killed, published, len(other), sum(undisturbed.rows.values()), differ, twice, tokens)
+    dice, killed, fleets, published, differ, twice, tokens = random.Random(5), 0, 0, 0, 0, 0, 0
+    async with emulator(accounts, projects, 0.1) as found:
+        await sweep_fleet(found, folder / "undisturbed")
+        expected = list(_rows_readers_see(folder / "undisturbed"))
+        with Cluster(folder / "cluster", 4, threads=1) as cluster:
+            seconds = await _seconds_on(cluster, found, folder / "on-workers")
+            while killed < kills:
+                lake = folder / f"killed{fleets}"
+                summary, number = await _sweep_while_killing(cluster, found, lake, seconds, dice)
+                killed, fleets = killed + number, fleets + 1
+                rows = list(_rows_readers_see(lake))
+                published += sum(each.published for each in summary.accounts)
+                twice += len(rows) - len(set(rows))
+                differ += len(set(rows) ^ set(expected))
+                tokens += sum(_SECRET.encode() in path.read_bytes() for path in lake.rglob("*") if path.is_file())
+    table.add(killed, fleets, published, len(expected), differ, twice, tokens)
     table.notes.append(
-        "tokens are looked for in all files of the data set; a test looks in graph, scheduler and logs, too"
+        "workers are `dask worker` processes, killed with kill -9; tokens are looked for in all files of the data sets"
     )
     return table
 
 
-async def _sweep_while_killing(found: Sequence[Account], out: Path, kills: int) -> tuple[FleetSummary, int]:
-    dice = random.Random(5)
+async def _seconds_on(cluster: Cluster, found: Sequence[Account], lake: Path) -> float:
+    async with DaskExecutor(cluster.address) as executor:
+        await executor.client.wait_for_workers(4)
+        return (await sweep_fleet(found, lake, executor=executor)).seconds
+
+
+async def _sweep_while_killing(
+    cluster: Cluster, found: Sequence[Account], lake: Path, seconds: float, dice: random.Random
+) -> tuple[FleetSummary, int]:
     killed = 0
-    async with DaskExecutor(workers=4, threads=1) as executor:
-        sweeping = asyncio.create_task(_until_published(found, out, executor))
-        while killed < kills and not sweeping.done():
-            await asyncio.sleep(dice.uniform(2.0, 8.0))
-            workers: dict[str, int] = await executor.client.run(os.getpid)
-            if workers and not sweeping.done():
-                os.kill(dice.choice(sorted(workers.values())), signal.SIGKILL)
-                killed += 1
-        return await sweeping, killed
+    async with DaskExecutor(cluster.address) as executor:
+        sweeping = asyncio.create_task(_until_published(found, lake, executor))
+        while True:
+            await asyncio.wait([sweeping], timeout=dice.uniform(0.1, max(1.0, seconds / 2)))
+            if sweeping.done():
+                return await sweeping, killed
+            victim = dice.choice([worker for worker in cluster.workers[-4:] if worker.poll() is None])
+            victim.kill()
+            victim.wait()
+            cluster.workers.remove(victim)
+            cluster.start_worker()
+            killed += 1
 
 
 async def _until_published(found: Sequence[Account], out: Path, executor: DaskExecutor) -> FleetSummary:
@@ -240,3 +320,20 @@ def _rows_readers_see(lake: Path) -> Iterator[tuple[str, str, str, bytes]]:
         table = parquet.ParquetFile(path).read(columns=["key", "data"])
         for row in table.to_pylist():
             yield resource, account, row["key"], row["data"].encode()
+
+
+_TABLES: Mapping[str, Callable[[Settings, Path], Awaitable[Table]]] = {
+    "budgets": _under_budgets,
+    "real-time": _in_real_time,
+    "side-by-side": _side_by_side,
+    "waiting-workers": _one_and_two_workers,
+    "busy-workers": _busy_workers,
+    "killed": _killed,
+}
+"""By the name that `python -m benchmarks.fleet NAME` takes."""
+
+
+if __name__ == "__main__":
+    for word in sys.argv[1:] or list(_TABLES):
+        if word != "--quick":
+            print(one(word, Settings("--quick" in sys.argv)).text(), flush=True)

@@ -21,7 +21,7 @@ from multidict import CIMultiDict
 from mittwald_async.emulator import Emulator
 from mittwald_async.emulator.core import Core
 from mittwald_async.emulator.http_messages import EmulatedRequest
-from mittwald_async.fleet import Account, LocalExecutor, sweep_fleet
+from mittwald_async.fleet import Account, FleetSummary, LocalExecutor, sweep_fleet
 from mittwald_async.inventory import chosen
 from mittwald_async.runtime.middleware import RawResponse
 from mittwald_async.runtime.transport.session import Answered, Limits, Session, WireRequest
@@ -54,7 +54,7 @@ class FleetVerdict(msgspec.Struct, frozen=True):
     """MB of the process at its largest."""
 
 
-class _Wire(Session):
+class Wire(Session):
     """Sends to the emulator's core, in a virtual time."""
 
     def __init__(self, cores: Mapping[str, Core]) -> None:
@@ -110,32 +110,8 @@ def fleet_in_virtual_time(
 async def _fleet(folder: Path, sizes: Sequence[int], resources: Sequence[str], concurrency: int) -> FleetVerdict:
     from .sweep import _peak  # pyright: ignore[reportPrivateUsage]
 
-    # An emulator for each account: what answers is quicker than one that has to look for the token's account.
-    calm: dict[str, Any] = {
-        "rate_limit": BUDGET,
-        "clock": "virtual",
-        "lag": 0.0,
-        "drift": 0.0,
-        "log_size": 0,
-        "foreign": 0,
-    }
-    wire = _Wire(
-        {
-            f"benchmark-{n}": Emulator(
-                n, token=f"benchmark-{n}", projects=size, customers=max(1, size // 50), **calm
-            ).core
-            for n, size in enumerate(sizes)
-        }
-    )
-    accounts: list[Account] = []
-    for n in range(len(sizes)):
-        os.environ[f"BENCHMARK_TOKEN_{n}"] = f"benchmark-{n}"
-        accounts.append(Account(name=f"a{n}", token_env=f"BENCHMARK_TOKEN_{n}", base_url="http://127.0.0.1:1"))
     begin, cpu = time.perf_counter(), time.process_time()
-    async with LocalExecutor(pool=wire, clock=VirtualClock()) as executor:
-        summary = await sweep_fleet(
-            accounts, folder, resources=resources, executor=executor, concurrency=concurrency, at_once=len(sizes)
-        )
+    summary, wire = await swept(folder, sizes, resources, concurrency, len(sizes))
     if summary.state != "done":
         raise RuntimeError(str([one for one in summary.accounts if one.state != "done"][:3]))
     counts = {token: len(times) for token, times in wire.sent.items()}
@@ -152,6 +128,38 @@ async def _fleet(folder: Path, sizes: Sequence[int], resources: Sequence[str], c
         most_refused=max(wire.refused[token] / (count + wire.refused[token]) for token, count in counts.items()),
         peak=_peak(),
     )
+
+
+async def swept(
+    folder: Path, sizes: Sequence[int], resources: Sequence[str], concurrency: int, at_once: int
+) -> tuple[FleetSummary, Wire]:
+    """Sweep accounts of so many projects each on the running loop's clock; also gives what was sent, by token."""
+    # An emulator for each account: what answers is quicker than one that has to look for the token's account.
+    calm: dict[str, Any] = {
+        "rate_limit": BUDGET,
+        "clock": "virtual",
+        "lag": 0.0,
+        "drift": 0.0,
+        "log_size": 0,
+        "foreign": 0,
+    }
+    wire = Wire(
+        {
+            f"benchmark-{n}": Emulator(
+                n, token=f"benchmark-{n}", projects=size, customers=max(1, size // 50), **calm
+            ).core
+            for n, size in enumerate(sizes)
+        }
+    )
+    accounts: list[Account] = []
+    for n in range(len(sizes)):
+        os.environ[f"BENCHMARK_TOKEN_{n}"] = f"benchmark-{n}"
+        accounts.append(Account(name=f"a{n}", token_env=f"BENCHMARK_TOKEN_{n}", base_url="http://127.0.0.1:1"))
+    async with LocalExecutor(pool=wire, clock=VirtualClock()) as executor:
+        summary = await sweep_fleet(
+            accounts, folder, resources=resources, executor=executor, concurrency=concurrency, at_once=at_once
+        )
+    return summary, wire
 
 
 def _used(times: Sequence[float]) -> float:

@@ -17,7 +17,7 @@ from .common import OK, Json
 from .output import count, emit, message, put_json
 from .times import days
 
-Inventory = Annotated[Path, typer.Argument(help="SQLite inventory.", metavar="FILE")]
+Inventory = Annotated[Path, typer.Argument(help="SQLite inventory, or a data set of many accounts.", metavar="FILE")]
 
 
 def prune(
@@ -32,17 +32,25 @@ def prune(
 ) -> int:
     """Forget versions that ended long ago, or a whole account. What is valid now always stays.
 
+    Of a data set of `fleet`, runs are forgotten that began long ago.
+
     [bold]Examples[/bold]
 
       mittwald-async prune inventory.sqlite --keep 90d
+
+      mittwald-async prune lake --keep 90d
 
       mittwald-async prune inventory.sqlite --account unnamed
     """
     if keep is None and account is None:
         raise ConfigurationError("say what to forget: --keep 90d, or --account NAME")
+    from ..fleet.history import is_lake
+
+    before = None if keep is None else datetime.now(UTC) - days(keep)
+    if is_lake(file):
+        return _prune_lake(file, before, account, as_json)
     if not file.is_file():
         raise ConfigurationError(f"{file}: no such file")
-    before = None if keep is None else datetime.now(UTC) - days(keep)
     lock = FileLock(file)
     if not lock.acquire():
         raise StoreError(f"{file}: a sweep is writing to it; wait until it has ended")
@@ -56,4 +64,16 @@ def prune(
     else:
         packed = "; the file was packed" if done.packed else ""
         emit(f"forgot {count(done.versions, 'version')} and {count(done.sweeps, 'sweep')}{packed}\n")
+    return OK
+
+
+def _prune_lake(place: Path, before: datetime | None, account: str | None, as_json: bool) -> int:
+    from ..fleet import Lake, prune_lake
+    from ..fleet.history import url_of
+
+    done = prune_lake(Lake(url_of(place)), before, account=account)
+    if as_json:
+        put_json(msgspec.to_builtins(done))
+    else:
+        emit(f"forgot {count(done.runs, 'run')}, and what was kept of {count(done.accounts, 'account')} in them\n")
     return OK

@@ -9,6 +9,7 @@ from ..inventory import Account, accounts_from
 from .dask_executor import ClusterLostError, DaskExecutor
 from .executor import Executor, LocalExecutor
 from .lake import Lake
+from .prune import PrunedLake, prune_lake
 from .run import FleetProgress, sweep_fleet
 from .summary import FleetSummary
 from .task import AccountResult, AccountTask, ProjectList
@@ -26,10 +27,12 @@ __all__ = [
     "Lake",
     "LocalExecutor",
     "ProjectList",
+    "PrunedLake",
     "TaskFunction",
     "TaskResult",
     "accounts_from",
     "find_projects",
+    "prune_lake",
     "run_account",
     "sweep_fleet",
 ]

@@ -48,6 +48,15 @@ def _distributed() -> Any:
         raise ConfigurationError(f"workers need distributed: {install_hint('fleet')}") from error
 
 
+def _check_address(address: str) -> None:
+    try:
+        _, port = importlib.import_module("distributed.comm").get_address_host_port(address, strict=True)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise ConfigurationError(f"{address!r} is not the address of a scheduler ({error})") from None
+    if not 0 < port < 65536:
+        raise ConfigurationError(f"{address!r} is not the address of a scheduler (port {port})")
+
+
 class DaskExecutor:
     """A scheduler and its workers. A context manager.
 
@@ -64,7 +73,7 @@ class DaskExecutor:
         on_wait: called with a sentence when a worker has to be waited for.
 
     Raises:
-        ConfigurationError: neither or both of the two are given, there are too many workers for this machine, or
+        ConfigurationError: neither or both of the two are given, the address is none, there are too many workers for this machine, or
             `distributed` is not installed. When it is opened: no scheduler answers, or no worker comes in time.
         ClusterLostError: from its methods: the scheduler, or every worker, was gone for too long.
     """
@@ -75,7 +84,7 @@ class DaskExecutor:
         *,
         workers: int | None = None,
         threads: int = 64,
-        connect_seconds: float = 30.0,
+        connect_seconds: float = 10.0,
         reconnect_seconds: float = _RECONNECT_SECONDS,
         worker_seconds: float = _WORKER_SECONDS,
         on_wait: Callable[[str], None] | None = None,
@@ -88,6 +97,8 @@ class DaskExecutor:
         if workers is not None and workers > most:
             raise ConfigurationError(f"workers: at most {most} on this machine; each has many accounts under way")
         self._distributed = _distributed()
+        if address is not None:
+            _check_address(address)
         self._address = address
         self._workers = workers
         self._threads = threads
@@ -167,8 +178,6 @@ class DaskExecutor:
             return await self._distributed.Client(where, asynchronous=True, timeout=seconds, set_as_default=False)
         except (OSError, TimeoutError) as error:
             raise ConfigurationError(f"{self._where}: no scheduler answers there ({error})") from None
-        except (ValueError, TypeError, KeyError) as error:
-            raise ConfigurationError(f"{self._where}: is not the address of a scheduler ({error})") from None
 
     @property
     def client(self) -> Any:
@@ -238,6 +247,7 @@ class DaskExecutor:
             return found
         try:
             places: dict[str, tuple[str, ...]] = await asyncio.wait_for(self._client.who_has(list(failed)), 10.0)
+            self._workers_seen = frozenset(await asyncio.wait_for(self._client.nthreads(), 10.0))
         except Exception:  # The scheduler is lost just now: the result stands.
             return found
         for future, result in failed.items():

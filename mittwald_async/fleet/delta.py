@@ -67,6 +67,19 @@ def commit_to_delta(lake: Lake, run: str, account: str) -> bool:
     raise StoreError(f"{url}: {failure}") from failure
 
 
+def delete_from_delta(lake: Lake, account: str) -> None:
+    """Remove an account's rows from the table, where there is one, and from its older versions."""
+    if not lake.exists_at(_TABLE):
+        return
+    table = _deltalake().DeltaTable(table_url(lake))
+    table.delete(f"account = '{_escaped(account)}'")
+    table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("'", "''")
+
+
 def _write(
     delta: Any,
     table: Any,
@@ -78,7 +91,7 @@ def _write(
     pa = arrow()
     schema = table_schema()
     named = ", ".join(f"'{resource}'" for resource in resources)
-    account = parts[0].account.replace("'", "''")
+    account = _escaped(parts[0].account)
     existing = not isinstance(table, str)
     delta.write_deltalake(
         table,

@@ -183,6 +183,11 @@ class Lake:
         with self.explained():
             return bool(self.fs.exists(self.path(_MARK)))
 
+    def exists_at(self, path: str) -> bool:
+        """Whether there is something at a path within the data set."""
+        with self.explained():
+            return bool(self.fs.exists(self.path(path)))
+
     def open_for_writing(self) -> None:
         """Make the data set where there is none.
 
@@ -337,10 +342,25 @@ class Lake:
         with self.explained():
             return msgspec.json.decode(self._create(path, msgspec.json.encode(chunks)), type=list[tuple[str, ...]])
 
-    def forget(self, run: str) -> None:
-        """Remove a run's files. What readers see of it stays."""
-        with self.explained(), suppress(FileNotFoundError):
-            self.fs.rm(self.run_path(run), recursive=True)
+    def forget(self, run: str, account: str | None = None) -> bool:
+        """Remove a run's files, or those of one account of it. What readers see stays. False where there are none."""
+        folder = self.run_path(run) if account is None else self.account_path(run, account)
+        return self._remove(folder)
+
+    def forget_view(self, account: str) -> bool:
+        """Remove what readers see of an account. False where there is nothing."""
+        with self.explained():
+            resources = [name for name in self._names(self.root) if name.startswith("resource=")]
+        found = [self._remove(self.view_folder(name.partition("=")[2], account)) for name in resources]
+        return self._remove(self._current_path(account)) or any(found)
+
+    def _remove(self, path: str) -> bool:
+        with self.explained():
+            if not self.fs.exists(path):
+                return False
+            with suppress(FileNotFoundError):
+                self.fs.rm(path, recursive=True)
+            return True
 
     # Files
 
@@ -362,14 +382,21 @@ class Lake:
         return self.fs.open(self.path(path), "rb")
 
     def new_folder(self, path: str) -> None:
-        """A new folder within the data set, where there are folders.
+        """A new folder within the data set, where there are folders, and proof that something can be written there.
 
         Raises:
-            StoreError: it cannot be made.
+            StoreError: it cannot be made or written.
         """
-        if self.local:
-            with self.explained():
-                _make_folder(Path(self.path(path)))
+        if not self.local:
+            return
+        proof = Path(self.path(path)) / "proof"
+        with self.explained():
+            try:
+                with _own_file(proof) as out:
+                    out.write(b"\n")
+            finally:
+                with suppress(OSError):
+                    proof.unlink()
 
     def discard(self, paths: Iterable[str], folder: str) -> None:
         """Remove files that no manifest names, and the folder that they are in."""

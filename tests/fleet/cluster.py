@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -22,6 +23,21 @@ def free_port() -> int:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
+
+
+def wait_until_open(port: int) -> None:
+    """Wait until something listens on a port of this machine, at most half a minute."""
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"nothing listens on port {port}")
+
+
+def _write_nothing() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
 class Cluster:
@@ -50,6 +66,7 @@ class Cluster:
         self.workers: list[subprocess.Popen[bytes]] = []
         self.scheduler: subprocess.Popen[bytes] | None = None
         self._count = workers
+        self._begun = 0
         self._threads = threads
         self._environment = dict(environment or {})
         self._path = f"{ROOT}{os.pathsep}{path}" if path is not None else str(ROOT)
@@ -80,39 +97,39 @@ class Cluster:
             "--no-dashboard",
             environment=without,
         )
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise TimeoutError("the scheduler does not listen")
+        wait_until_open(self.port)
 
     def stop_scheduler(self) -> None:
         assert self.scheduler is not None
         self.scheduler.kill()
         self.scheduler.wait(10)
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        number = len(self.workers)
+    def start_worker(self, *, disk: bool = True) -> subprocess.Popen[bytes]:
+        """Start a worker; one without disk can make files, and can write nothing into them."""
+        number = self._begun
+        self._begun += 1
         worker = self._start(
             f"worker-{number}",
             *("worker", self.address, "--host", "127.0.0.1", "--nthreads", str(self._threads), "--no-nanny"),
             *("--no-dashboard", "--local-directory", str(self.folder / f"local-{number}"), "--death-timeout", "60"),
             environment={**os.environ, **self._environment},
+            disk=disk,
         )
         self.workers.append(worker)
         return worker
 
-    def _start(self, name: str, *arguments: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def _start(
+        self, name: str, *arguments: str, environment: Mapping[str, str], disk: bool = True
+    ) -> subprocess.Popen[bytes]:
         settings = {"PYTHONPATH": self._path, "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s"}
         with open(self.folder / f"{name}.log", "ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "dask", *arguments],
                 env={**environment, **settings},
-                stdout=log,
+                stdout=log if disk else subprocess.DEVNULL,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
+                preexec_fn=None if disk else _write_nothing,
             )
 
     def logs(self) -> str:

@@ -95,11 +95,12 @@ async def test_tokens_are_nowhere_but_on_the_workers(tmp_path: Path, monkeypatch
                 assert SECRET.encode() not in path.read_bytes(), path
 
 
-async def test_a_worker_is_killed_and_the_scheduler_restarted_and_everything_is_there_once(
+async def test_a_worker_has_no_disk_another_is_killed_the_scheduler_restarted_and_everything_is_there_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with accounts(monkeypatch, *[3] * 10, faults=[SLOW]) as (api, found):
         with Cluster(tmp_path / "cluster", 2, threads=1) as cluster:
+            cluster.start_worker(disk=False)
 
             def restart() -> None:
                 cluster.stop_scheduler()
@@ -113,7 +114,7 @@ async def test_a_worker_is_killed_and_the_scheduler_restarted_and_everything_is_
         assert summary.state == "done"
         expected = sorted((one.name, own) for one in api.accounts for own in truth(one, "project"))
         assert ids(tmp_path / "lake") == expected
-        # Only what was under way at one of the two moments was asked for again.
+        # Only what was under way at one of the two moments was asked for again. Who cannot write asks for nothing.
         asked = [entry for entry in api.requests if entry.path == "/v2/projects"]
         assert len(asked) <= len(found) + 3
         await sweep_fleet(found, tmp_path / "undisturbed", resources=RESOURCES)

@@ -66,6 +66,24 @@ def test_exit_codes_are_those_of_sweeps(tmp_path: Path, monkeypatch: pytest.Monk
         assert "account account-1: failed: project: 500" in broken.stderr
 
 
+@pytest.mark.parametrize("trouble", ["none", "a list", "a token", "a variable"])
+def test_a_fleet_ends_with_the_exit_code_of_a_sweep_of_the_same_accounts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    broken = Fault(operation="project-list-projects", status=400)
+    with accounts(monkeypatch, 1, 1, faults=[broken] if trouble == "a list" else []) as (_, found):
+        if trouble == "a token":
+            monkeypatch.setenv("FLEET_TOKEN_1", f"{SECRET}-wrong")
+        if trouble == "a variable":
+            monkeypatch.delenv("FLEET_TOKEN_1")
+        accounts_file(tmp_path, found)
+        swept = command("sweep", "--all-accounts", "-r", "project", "-o", "all.sqlite", folder=tmp_path)
+        fleet = command("fleet", "accounts.toml", "-r", "project", "-o", "lake", folder=tmp_path)
+    assert fleet.returncode == swept.returncode == {"none": 0, "a list": 3}.get(trouble, 1), fleet.stderr + swept.stderr
+    assert "account account-2: account account-2" not in fleet.stderr
+    assert ("--resume" in fleet.stderr) == (trouble != "none")
+
+
 def test_an_interrupted_one_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = Fault(operation="domain-list-domains", delay=0.7)
     with accounts(monkeypatch, *[1] * 4, faults=[slow]) as (_, found):
@@ -99,6 +117,13 @@ def test_an_interrupted_one_says_how_to_go_on(tmp_path: Path, monkeypatch: pytes
         (("accounts.toml", "--workers", "1", "--scheduler", "tcp://x"), "say --scheduler or --workers, not both"),
         (("accounts.toml", "-o", "accounts.toml"), "accounts.toml: is a file; a fleet writes a folder"),
         (("accounts.toml", "-r", "nonsense"), "nonsense"),
+        (("accounts.toml", "--workers", "0"), "'--workers': Input should be greater than or equal to 1"),
+        (("accounts.toml", "--workers", "-1"), "'--workers': Input should be greater than or equal to 1"),
+        (("accounts.toml", "--split-over", "0"), "'--split-over': Input should be greater than or equal to 1"),
+        (("accounts.toml", "--scheduler", "nonsense"), "is not the address of a scheduler"),
+        (("accounts.toml", "-o", "/dev/null/lake"), "/dev/null/lake: Not a directory"),
+        (("accounts.toml", "-o", "memory://x", "--delta"), "Delta tables are written to"),
+        (("accounts.toml", "-o", "nowhere://x"), "nowhere"),
     ],
 )
 def test_wrong_usage_is_one_line(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:

@@ -61,8 +61,13 @@ def test_the_accounts_file_shown_is_one(tmp_path: Path) -> None:
 
 
 def test_the_cluster_takes_three_commands_and_the_numbers_are_the_defaults() -> None:
-    from mittwald_async.fleet.dask_executor import _RECONNECT_SECONDS  # pyright: ignore[reportPrivateUsage]
-    from mittwald_async.fleet.run import AT_ONCE
+    from mittwald_async.cli import fleet as cli
+    from mittwald_async.fleet.account_sweep import _WRITERS  # pyright: ignore[reportPrivateUsage]
+    from mittwald_async.fleet.dask_executor import (
+        _RECONNECT_SECONDS,  # pyright: ignore[reportPrivateUsage]
+        _WORKER_SECONDS,  # pyright: ignore[reportPrivateUsage]
+    )
+    from mittwald_async.fleet.run import AT_ONCE, FleetOptions
     from mittwald_async.fleet.worker import CONNECTIONS
 
     text = PAGE.read_text(encoding="utf-8")
@@ -71,4 +76,8 @@ def test_the_cluster_takes_three_commands_and_the_numbers_are_the_defaults() -> 
     assert len([line for line in section[1].splitlines() if line.startswith("$ ")]) == 3
     assert f"one pool of {CONNECTIONS} connections" in text
     assert f"{AT_ONCE} accounts are under way at once" in text
+    assert "At most eight of them have a file open" in text
+    assert _WRITERS == 8
+    assert f"waits {_WORKER_SECONDS:.0f} s for the scheduler's first worker" in text
     assert _RECONNECT_SECONDS == 300
+    assert (AT_ONCE, _WORKER_SECONDS, FleetOptions().concurrency) == (cli.AT_ONCE, cli.WORKER_SECONDS, cli.CONCURRENCY)

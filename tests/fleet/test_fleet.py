@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Collection, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from mittwald_async.emulator import Fault
 from mittwald_async.errors import ConfigurationError
 from mittwald_async.fleet import (
     Account,
+    AccountResult,
     AccountTask,
     FleetProgress,
     Lake,
@@ -135,6 +136,112 @@ async def test_lists_that_fail_leave_an_account_incomplete_and_published(
         assert (manifest.state, manifest.complete) == ("incomplete", ("project",))
 
 
+async def test_accounts_whose_lists_failed_are_swept_again_when_resuming_and_no_other_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The first two are of account-1.
+    broken = Fault(operation="database-list-mysql-databases", after=2, count=1, status=400)
+    with accounts(monkeypatch, 2, 3, 1, faults=[broken]) as (api, found):
+        first = await sweep_fleet(found, tmp_path / "lake", resources=["project", "mysql_database"], at_once=1)
+        assert [one.state for one in first.accounts] == ["done", "incomplete", "done"]
+        before = len(api.requests)
+        second = await sweep_fleet(found, tmp_path / "lake", resume=True)
+        assert {entry.account for entry in api.requests[before:]} == {"account-2"}
+        assert second.run != first.run
+        assert [(one.account, one.state) for one in second.accounts] == [("account-2", "done")]
+        for resource in ("project", "mysql_database"):
+            expected = sorted((one.name, own) for one in api.accounts for own in truth(one, resource))
+            assert ids(tmp_path / "lake", resource) == expected
+        with pytest.raises(ConfigurationError, match="nothing to resume"):
+            await sweep_fleet(found, tmp_path / "lake", resume=True)
+
+
+async def test_a_token_that_is_revoked_in_the_middle_publishes_nothing_of_its_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revoked = Fault(operation="*", after=6, count=3, status=401)
+    with accounts(monkeypatch, 3, 2, faults=[revoked]) as (_, found):
+        summary = await sweep_fleet(found, tmp_path / "lake", resources=RESOURCES, at_once=1, concurrency=1)
+        assert [one.state for one in summary.accounts] == ["failed", "done"]
+        assert "the token is not valid, or no longer" in (summary.failed[0].error or "")
+        assert {account for account, _ in ids(tmp_path / "lake")} == {"account-2"}
+        assert not list((tmp_path / "lake" / "_runs").rglob("account=account-1/**/*.pq"))
+
+
+async def test_a_worker_that_does_not_see_the_data_set_asks_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path that exists on the machine of the fleet and not on that of the worker."""
+    with accounts(monkeypatch, 1) as (api, found):
+        task = AccountTask(
+            lake=str(tmp_path / "elsewhere"),
+            run="20260102T030405.000000Z-aaaaaa",
+            account=found[0],
+            resources=("project",),
+        )
+        result = await asyncio.to_thread(run_account, task)
+        assert isinstance(result, AccountResult)
+        assert (result.state, result.unwritable) == ("failed", True)
+        assert "is the data set within reach of every worker?" in (result.error or "")
+        assert not api.requests
+    assert not (tmp_path / "elsewhere").exists()
+
+
+async def test_workers_get_the_place_of_the_data_set_whatever_folder_they_were_started_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with accounts(monkeypatch, 1) as (_, found):
+        async with LocalExecutor() as inner:
+            counting = Counting(inner)
+            await sweep_fleet(found, "lake", resources=["project"], executor=counting)
+    assert counting.places == {str(tmp_path / "lake")}
+
+
+async def test_an_account_that_cannot_be_written_is_swept_once_and_not_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with accounts(monkeypatch, 1, 1) as (api, found):
+        real = Lake.new_file
+
+        def full(self: Lake, path: str) -> Any:
+            if "account=account-1" in path:
+                raise OSError(28, "No space left on device")
+            return real(self, path)
+
+        monkeypatch.setattr(Lake, "new_file", full)
+        summary = await sweep_fleet(found, tmp_path / "lake", resources=["project"])
+        assert [one.state for one in summary.accounts] == ["failed", "done"]
+        assert summary.failed[0].unwritable
+        assert len([entry for entry in api.requests if entry.path == "/v2/projects"]) == 2
+
+
+async def test_hundreds_of_accounts_under_way_keep_few_files_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every account has more rows than its buffer holds."""
+    monkeypatch.setattr("mittwald_async.fleet.run._LEAST_BUFFER", 1)
+    monkeypatch.setattr("mittwald_async.fleet.run._BUFFER_BYTES", 1)
+    real, opened, most = Lake.new_file, [0], [0]
+
+    @contextmanager
+    def counted(self: Lake, path: str) -> Any:
+        opened[0] += 1
+        most[0] = max(most[0], opened[0])
+        with real(self, path) as file:
+            yield file
+        opened[0] -= 1
+
+    monkeypatch.setattr(Lake, "new_file", counted)
+    with accounts(monkeypatch, *[2] * 30) as (api, found):
+        summary = await sweep_fleet(found, tmp_path / "lake", resources=RESOURCES)
+        assert summary.state == "done"
+        assert ids(tmp_path / "lake") == sorted(
+            (one.name, own) for one in api.accounts for own in truth(one, "project")
+        )
+    assert most[0] <= 8
+
+
 async def test_a_list_in_which_things_move_gives_no_row_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 60, max_limit={"project-list-projects": 7}) as (api, found):
         await sweep_fleet(found, tmp_path / "lake", resources=["project"])
@@ -147,8 +254,10 @@ class Counting:
     def __init__(self, inner: LocalExecutor) -> None:
         self._inner = inner
         self.most = 0
+        self.places: set[str] = set()
 
     async def submit(self, function: TaskFunction, task: AccountTask) -> Any:
+        self.places.add(task.lake)
         return await self._inner.submit(function, task)
 
     async def gather(self, handles: Collection[Any]) -> Mapping[Any, TaskResult | BaseException]:
@@ -305,6 +414,27 @@ async def test_accounts_must_differ_and_be_there(tmp_path: Path) -> None:
         await sweep_fleet([account, account], tmp_path / "lake")
     with pytest.raises(ConfigurationError, match="there are no accounts"):
         await sweep_fleet([], tmp_path / "lake")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [(" ", "needs a name"), ("ü" * 31, "is too long for the name of a folder")]
+)
+async def test_a_name_that_cannot_be_a_folder_is_refused_at_once(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        await sweep_fleet([Account(name=name, token_env="NONE")], tmp_path / "lake")
+    assert not (tmp_path / "lake").exists()
+
+
+async def test_names_that_differ_in_case_only_are_refused_where_folders_do_not_tell_them_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several = [Account(name=name, token_env="NONE") for name in ("shop", "Shop")]
+    summary = await sweep_fleet(several, tmp_path / "lake", resources=["project"])
+    assert len(summary.failed) == 2
+    # Such a file system finds every file by both names.
+    (tmp_path / "lake" / "_FLEET.JSON").write_bytes((tmp_path / "lake" / "_fleet.json").read_bytes())
+    with pytest.raises(ConfigurationError, match="the accounts 'shop' and 'Shop' would have one folder there"):
+        await sweep_fleet(several, tmp_path / "lake", resources=["project"])
 
 
 async def test_resuming_needs_the_accounts_and_resources_of_the_run(

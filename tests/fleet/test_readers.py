@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -19,7 +22,10 @@ from mittwald_async.fleet.history import inventory_of
 from mittwald_async.inventory import History
 from mittwald_async.inventory.checks import run_checks
 
+from ..support.sample_rows import row
 from .accounts import RESOURCES, accounts, ids, token_of, truth
+from .cluster import free_port, wait_until_open
+from .lakes import publish
 
 # None of these has types for every checker.
 boto3: Any = importlib.import_module("boto3")
@@ -28,7 +34,7 @@ duckdb: Any = importlib.import_module("duckdb")
 polars: Any = importlib.import_module("polars")
 dataset: Any = importlib.import_module("pyarrow.dataset")
 parquet: Any = importlib.import_module("pyarrow.parquet")
-moto: Any = importlib.import_module("moto.server")
+s3fs: Any = importlib.import_module("s3fs")
 
 
 async def test_every_reader_sees_the_same_rows_also_of_accounts_that_have_nothing(
@@ -55,6 +61,58 @@ async def test_every_reader_sees_the_same_rows_also_of_accounts_that_have_nothin
     assert every[0] == every[1] > 20
 
 
+def in_pandas(folder: Path) -> Any:
+    return importlib.import_module("pandas").read_parquet(folder)
+
+
+def in_dask(folder: Path) -> Any:
+    return importlib.import_module("dask.dataframe").read_parquet(str(folder)).compute()
+
+
+def in_polars(folder: Path) -> Any:
+    return polars.read_parquet(f"{folder}/**/*.parquet", hive_partitioning=True).to_pandas()
+
+
+def in_duckdb(folder: Path) -> Any:
+    return duckdb.sql(f"SELECT * FROM read_parquet('{folder}/**/*.parquet', hive_partitioning = true)").df()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("reader", [in_pandas, in_dask, in_polars, in_duckdb])
+async def test_a_column_that_is_empty_in_one_account_is_one_column(
+    tmp_path: Path, reader: Callable[[Path], Any]
+) -> None:
+    """Of the first account nothing is known but the id: its columns hold nulls only."""
+    lake = Lake(tmp_path / "lake")
+    lake.open_for_writing()
+    publish(lake, "bare", [row("project", "p-1", id="p-1")])
+    publish(
+        lake,
+        "full",
+        [row("project", "p-2", id="p-2", description="shop", enabled=True, createdAt="2026-01-02T03:04:05Z")],
+    )
+    publish(lake, "none", [])
+    found = reader(tmp_path / "lake" / "resource=project").sort_values("id")
+    assert list(found["id"]) == ["p-1", "p-2"]
+    assert [str(name) for name in found["account"]] == ["bare", "full"]
+    assert list(found["description"])[1] == "shop"
+    assert found["description"].isna().tolist() == [True, False]
+    assert found["created_at"].iloc[1].year == 2026
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("reader", [in_pandas, in_dask, in_polars, in_duckdb])
+async def test_names_of_all_kinds_are_read_back(tmp_path: Path, reader: Callable[[Path], Any]) -> None:
+    names = ["a/b", "a=b", "ü ber", "100%", "shop", "4711", "2026-01-02"]
+    lake = Lake(tmp_path / "lake")
+    lake.open_for_writing()
+    for name in names:
+        publish(lake, name, [row("project", f"p-{name}", id=f"p-{name}")])
+    found = reader(tmp_path / "lake" / "resource=project")
+    assert {str(name) for name in found["account"]} == set(names)
+    assert all(own == f"p-{name}" for own, name in zip(found["id"], found["account"], strict=True))
+
+
 # Dask's reader calls pandas in ways that pandas is about to give up.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 async def test_pandas_and_dask_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,25 +125,54 @@ async def test_pandas_and_dask_read_it(tmp_path: Path, monkeypatch: pytest.Monke
     assert len(frame.compute()) == 3
 
 
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """A local S3, in a process of its own: deltalake lets no other thread run while it waits."""
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until_open(port)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.kill()
+        server.wait(10)
+
+
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def bucket(s3: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """A bucket of a local S3."""
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
     for name, value in (
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_SECRET_ACCESS_KEY", "local"),
         ("AWS_DEFAULT_REGION", "us-east-1"),
-        ("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}"),
+        ("AWS_ENDPOINT_URL", s3),
         ("AWS_ALLOW_HTTP", "true"),
     ):
         monkeypatch.setenv(name, value)
+    s3fs.S3FileSystem.clear_instance_cache()
+    name = f"inventory-{token_hex(4)}"
     client: Any = boto3.client("s3")
-    client.create_bucket(Bucket="inventory")
+    client.create_bucket(Bucket=name)
     client.close()
-    yield "s3://inventory/lake"
-    server.stop()
+    return f"s3://{name}/lake"
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+async def test_delta_is_kept_on_an_object_store_too(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with accounts(monkeypatch, 3, 2) as (_, found):
+        first = await sweep_fleet(found, bucket, resources=["project", "domain"], delta=True)
+        assert first.state == "done", first.failed
+        assert not commit_to_delta(Lake(bucket), first.run, "account-1")
+        second = await sweep_fleet(found[:1], bucket, resources=["project"], delta=True)
+        assert second.state == "done", second.failed
+    table = deltalake.DeltaTable(f"{bucket}/delta")
+    read = table.to_pyarrow_table().to_pylist()
+    projects = [(one["account"], one["id"]) for one in read if one["resource"] == "project"]
+    assert len(projects) == len(set(projects)) == 5
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")

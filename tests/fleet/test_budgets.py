@@ -1,0 +1,21 @@
+"""Accounts with budgets of their own, in virtual time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmarks.fleet_virtual import BUDGET, RESOURCES, swept
+from tests.support.clock import run_virtual
+
+
+def test_an_account_that_waits_for_its_budget_holds_up_no_other(tmp_path: Path) -> None:
+    """Two accounts are under way at once, and the first one needs a second window of its budget."""
+    sizes = [210, *[2] * 6]
+    summary, wire = run_virtual(swept(tmp_path / "lake", sizes, RESOURCES, 8, at_once=2))
+    slow, *others = summary.accounts
+    assert summary.state == "done"
+    assert slow.requests > BUDGET[0]
+    assert slow.seconds > BUDGET[1]
+    assert max(one.seconds for one in others) < 5
+    assert max(max(wire.sent[f"benchmark-{n}"]) for n in range(1, 7)) < 30
+    assert not wire.refused

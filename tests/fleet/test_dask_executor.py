@@ -1,0 +1,149 @@
+"""What the executor makes of a cluster's troubles: a scheduler without workers, and workers that are lost or cannot write.
+
+The scheduler and its workers are real, and live in this process.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from mittwald_async.errors import ConfigurationError
+from mittwald_async.fleet import Account, AccountResult, AccountTask, ClusterLostError, DaskExecutor, TaskResult
+from mittwald_async.fleet import dask_executor as module
+
+distributed: Any = importlib.import_module("distributed")
+
+TASK = AccountTask(lake="lake", run="r", account=Account(name="shop", token_env="NONE"), resources=("project",))
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@asynccontextmanager
+async def cluster(workers: int) -> AsyncGenerator[Any]:
+    """A scheduler and workers of this process."""
+    async with distributed.LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=False,
+        asynchronous=True,
+        dashboard_address=None,
+        protocol="tcp",
+        host="127.0.0.1",
+    ) as found:
+        yield found
+
+
+def works_on_the_second_worker_only(task: AccountTask) -> AccountResult:
+    worker = distributed.get_worker()
+    if worker.name == 0:
+        return AccountResult(
+            account=task.account.name,
+            state="failed",
+            error="lake: Read-only file system",
+            unwritable=True,
+            worker="w:0",
+        )
+    return AccountResult(account=task.account.name, state="done", worker="w:1")
+
+
+def works_nowhere(task: AccountTask) -> AccountResult:
+    return AccountResult(account=task.account.name, state="failed", error="lake: full", unwritable=True)
+
+
+async def outcome(executor: DaskExecutor, function: Any) -> TaskResult | BaseException:
+    handle = await executor.submit(function, TASK)
+    return (await executor.gather([handle]))[handle]
+
+
+async def test_a_scheduler_to_which_no_worker_comes_is_named_and_so_is_the_command_that_starts_one() -> None:
+    said: list[str] = []
+    async with cluster(0) as found:
+        executor = DaskExecutor(found.scheduler_address, worker_seconds=0.3, on_wait=said.append)
+        with pytest.raises(
+            ConfigurationError, match=r"no worker has come in 0\.3 s; start some with `dask worker tcp:"
+        ):
+            await executor.__aenter__()
+
+
+async def test_waiting_for_the_first_worker_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_NOTICE_SECONDS", 0.1)
+    said: list[str] = []
+    async with cluster(0) as found:
+        executor = DaskExecutor(found.scheduler_address, worker_seconds=0.5, on_wait=said.append)
+        with pytest.raises(ConfigurationError):
+            await executor.__aenter__()
+        assert said == [f"{found.scheduler_address}: there is no worker yet; waiting for one"]
+
+
+async def test_workers_that_are_all_gone_are_waited_for_and_then_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_NOTICE_SECONDS", 0.1)
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.1)
+    said: list[str] = []
+    async with (
+        cluster(1) as found,
+        DaskExecutor(found.scheduler_address, reconnect_seconds=0.5, on_wait=said.append) as executor,
+    ):
+        for worker in found.workers.values():
+            await worker.close()
+        handle = await executor.submit(works_nowhere, TASK)
+        with pytest.raises(ClusterLostError, match=r"there has been no worker for 0\.5 s"):
+            await executor.gather([handle])
+    assert said == [f"{found.scheduler_address}: no worker is left; waiting for one"]
+
+
+@pytest.mark.parametrize("address", ["", "scheduler", "nonsense://here", "http://127.0.0.1:1", "127.0.0.1:99999999"])
+def test_what_is_no_address_is_an_error_of_usage(address: str) -> None:
+    with pytest.raises(ConfigurationError, match="is not the address of a scheduler"):
+        DaskExecutor(address)
+
+
+async def test_a_worker_that_cannot_write_loses_its_account_to_others_and_gets_no_more() -> None:
+    async with cluster(2) as found, DaskExecutor(found.scheduler_address) as executor:
+        results = [await outcome(executor, works_on_the_second_worker_only) for _ in range(8)]
+    lost = [one for one in results if isinstance(one, BaseException)]
+    assert len(lost) <= 1
+    assert all("w:0: lake: Read-only file system" in str(one) for one in lost)
+    done = [one for one in results if isinstance(one, AccountResult)]
+    assert {(one.state, one.worker) for one in done} == {("done", "w:1")}
+
+
+async def test_where_no_worker_can_write_the_account_fails_with_the_reason() -> None:
+    async with cluster(1) as found, DaskExecutor(found.scheduler_address) as executor:
+        result = await outcome(executor, works_nowhere)
+    assert isinstance(result, AccountResult)
+    assert (result.state, result.error) == ("failed", "lake: full")
+
+
+class Fewer:
+    """A cluster of this machine of which a worker was lost while it started."""
+
+    def __init__(self) -> None:
+        self.scaled: list[int] = []
+
+    def scale(self, number: int) -> None:
+        self.scaled.append(number)
+
+
+class Client:
+    status = "running"
+
+    async def nthreads(self) -> dict[str, int]:
+        return {"tcp://127.0.0.1:1": 64}
+
+
+async def test_a_worker_of_this_machine_that_was_lost_while_it_started_is_started_again() -> None:
+    executor: Any = DaskExecutor(workers=2)
+    executor._cluster, executor._client = Fewer(), Client()
+    await executor._look_at_workers()
+    assert executor._cluster.scaled == [2]
+    assert executor.places == 64
+
+
+def test_more_workers_than_a_machine_can_carry_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"at most \d+ on this machine"):
+        DaskExecutor(workers=1000)

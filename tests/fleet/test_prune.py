@@ -1,0 +1,84 @@
+"""Forgetting runs of long ago, or an account: what readers see of the others stays, and nothing that is under way is hit."""
+
+from __future__ import annotations
+
+import importlib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mittwald_async.errors import ConfigurationError
+from mittwald_async.fleet import Lake, prune_lake, sweep_fleet
+from mittwald_async.fleet.lake import RunRecord, run_id
+
+from .accounts import SECRET, accounts, command, ids, token_of
+
+deltalake: Any = importlib.import_module("deltalake")
+
+FUTURE = datetime.now(UTC) + timedelta(days=1)
+
+
+async def test_runs_of_long_ago_are_forgotten_but_not_what_readers_see(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake(tmp_path / "lake")
+    with accounts(monkeypatch, 2, 3) as (_, found):
+        first = await sweep_fleet(found, tmp_path / "lake", resources=["project"])
+        # Of account-2 readers go on seeing the first run.
+        second = await sweep_fleet(found[:1], tmp_path / "lake", resources=["project"])
+        third = await sweep_fleet(found[:1], tmp_path / "lake", resources=["project"])
+        seen = ids(tmp_path / "lake")
+        assert prune_lake(lake, datetime.now(UTC) - timedelta(days=1)).runs == 0
+        done = prune_lake(lake, FUTURE)
+        assert (done.runs, done.accounts) == (1, 2)
+        assert lake.runs() == [first.run, third.run]
+        assert second.run not in lake.runs()
+        assert set(lake.manifests(first.run)) == {"account-2"}
+        assert ids(tmp_path / "lake") == seen
+        again = await sweep_fleet(found, tmp_path / "lake", resources=["project"])
+        assert again.state == "done"
+
+
+async def test_a_run_that_can_be_resumed_or_is_perhaps_under_way_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake(tmp_path / "lake")
+    with accounts(monkeypatch, 1) as (_, found):
+        monkeypatch.setenv("FLEET_TOKEN_0", f"{SECRET}-wrong")
+        other = await sweep_fleet(found, tmp_path / "lake", resources=["project"])
+        failed = await sweep_fleet(found, tmp_path / "lake", resources=["project"])
+        long_ago = datetime.now(UTC) - timedelta(days=200)
+        dead = RunRecord(id=run_id(long_ago), started_at=long_ago, resources=("project",), accounts=("account-1",))
+        lake.begin(dead)
+        assert prune_lake(lake, FUTURE).runs == 1
+        assert lake.runs() == [other.run, failed.run]
+        monkeypatch.setenv("FLEET_TOKEN_0", token_of("account-1"))
+        resumed = await sweep_fleet(found, tmp_path / "lake", resume=True)
+        assert (resumed.run, resumed.state) == (failed.run, "done")
+
+
+@pytest.mark.parametrize("delta", [False, True])
+async def test_an_account_is_forgotten_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, delta: bool) -> None:
+    lake = Lake(tmp_path / "lake")
+    with accounts(monkeypatch, 1, 2) as (_, found):
+        await sweep_fleet(found, tmp_path / "lake", resources=["project"], delta=delta)
+    assert prune_lake(lake, account="account-2").accounts == 1
+    assert {account for account, _ in ids(tmp_path / "lake")} == {"account-1"}
+    assert lake.current("account-2") is None
+    assert not [path for path in (tmp_path / "lake").rglob("account=account-2*/**/*") if path.is_file()]
+    with pytest.raises(ConfigurationError, match="there is no account 'account-2'"):
+        prune_lake(lake, account="account-2")
+    if delta:
+        table = deltalake.DeltaTable(str(tmp_path / "lake" / "delta"))
+        assert {one["account"] for one in table.to_pyarrow_table().to_pylist()} == {"account-1"}
+
+
+async def test_the_command_does_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with accounts(monkeypatch, 1) as (_, found):
+        await sweep_fleet(found, tmp_path / "lake", resources=["project"])
+    done = command("prune", "lake", "--keep", "90d", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "forgot 0 runs, and what was kept of 0 accounts in them\n")
+    assert command("prune", "lake", "--account", "account-1", "--json", folder=tmp_path).stdout.strip().startswith("{")
+    assert command("prune", ".", "--keep", "90d", folder=tmp_path).returncode == 2
