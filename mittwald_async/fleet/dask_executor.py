@@ -126,7 +126,7 @@ class DaskExecutor:
                 threads_per_worker=self._threads,
                 processes=True,
                 asynchronous=True,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # Without one the usual port is taken, and two fleets disturb each other.
                 host="127.0.0.1",
             )
         try:
