@@ -283,7 +283,7 @@ async def _killed(settings: Settings, folder: Path) -> Table:
 
 
 async def _seconds_on(cluster: Cluster, found: Sequence[Account], lake: Path) -> float:
-    async with DaskExecutor(cluster.address) as executor:
+    async with DaskExecutor(cluster.address, worker_seconds=300) as executor:
         await executor.client.wait_for_workers(4)
         return (await sweep_fleet(found, lake, executor=executor)).seconds
 
@@ -292,7 +292,7 @@ async def _sweep_while_killing(
     cluster: Cluster, found: Sequence[Account], lake: Path, seconds: float, dice: random.Random
 ) -> tuple[FleetSummary, int]:
     killed = 0
-    async with DaskExecutor(cluster.address) as executor:
+    async with DaskExecutor(cluster.address, worker_seconds=300) as executor:
         sweeping = asyncio.create_task(_until_published(found, lake, executor))
         while True:
             await asyncio.wait([sweeping], timeout=dice.uniform(0.1, max(1.0, seconds / 2)))

@@ -41,7 +41,7 @@ async def swept(
         if events and due:
             events.pop(due[0])()
 
-    async with DaskExecutor(cluster.address) as executor:
+    async with DaskExecutor(cluster.address, worker_seconds=300) as executor:
         return await sweep_fleet(found, lake, resources=RESOURCES, executor=executor, watch=watch)
 
 
@@ -73,7 +73,7 @@ async def test_tokens_are_nowhere_but_on_the_workers(tmp_path: Path, monkeypatch
         for name in only_workers:
             monkeypatch.delenv(name, raising=False)
         with Cluster(tmp_path / "cluster", 1, environment=only_workers, path=tmp_path) as cluster:
-            async with DaskExecutor(cluster.address) as executor:
+            async with DaskExecutor(cluster.address, worker_seconds=300) as executor:
                 summary = await sweep_fleet(mixed, tmp_path / "lake", resources=RESOURCES, executor=executor)
                 dump = await state_dump(cluster.address, tmp_path / "dump")
             logs = cluster.logs()
