@@ -26,8 +26,8 @@ def free_port() -> int:
 
 
 def wait_until_open(port: int) -> None:
-    """Wait until something listens on a port of this machine, at most half a minute."""
-    end = time.monotonic() + 30
+    """Wait until something listens on a port of this machine, at most two minutes: the machine may be busy."""
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
