@@ -12,6 +12,7 @@ import typer
 from ..errors import ConfigurationError
 from ..inventory import Store
 from ..inventory.errors import StoreError
+from ..inventory.existing import require_inventory
 from ..inventory.lock import FileLock
 from .common import OK, Json
 from .output import count, emit, message, put_json
@@ -40,8 +41,7 @@ def prune(
     """
     if keep is None and account is None:
         raise ConfigurationError("say what to forget: --keep 90d, or --account NAME")
-    if not file.is_file():
-        raise ConfigurationError(f"{file}: no such file")
+    require_inventory(file)
     before = None if keep is None else datetime.now(UTC) - days(keep)
     lock = FileLock(file)
     if not lock.acquire():

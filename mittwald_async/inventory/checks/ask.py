@@ -54,6 +54,8 @@ def _ask(state: InventoryState, checks: Sequence[Check], reply: Reply) -> None:
         try:
             found, reasons = _told_apart(state, check, together[check] if check in together else _hits(state, check))
         except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:  # Not of the query, but of the file.
+                raise
             reply.skipped.append(Skipped(check.id, f"this inventory lacks what the check reads: {error}"))
             continue
         reply.hits[check] = found

@@ -13,6 +13,8 @@ from msgspec.structs import replace
 
 from ...errors import ConfigurationError
 from ...runtime.errors import did_you_mean
+from ..existing import damaged, require_inventory
+from ..store import Store
 from .ask import Reply, ask, findings_of
 from .check import SEVERITIES, Check, CheckReport, Finding
 from .mutes import Mute
@@ -44,11 +46,22 @@ def run_checks(
         ConfigurationError: the file is not an inventory or has no complete sweep, or `only` names no check.
     """
     chosen = checks_named(only)
+    require_inventory(path)
+    # One of version 1 is converted.
+    Store(path, writable=False).close()
+    try:
+        return _checked(path, chosen, mutes, now)
+    except sqlite3.DatabaseError as error:
+        raise ConfigurationError(f"{path}: {damaged(error)}") from None
+
+
+def _checked(path: Path, chosen: Sequence[Check], mutes: Sequence[Mute], now: str | None) -> CheckReport:
     with closing(_opened(path)) as db:
         newest = _newest(db, path)
     # SQLite works without the interpreter's lock: two threads take two cores.
     with ThreadPoolExecutor(2) as pool:
-        halves = list(pool.map(lambda half: _ask(path, half, now or newest), _halves(chosen)))
+        asked = [pool.submit(_ask, path, half, now or newest) for half in _halves(chosen)]
+        halves = [one.result() for one in asked]
     known = {one.identity: one for _, earlier in halves for one in findings_of(earlier.hits, "solved")}
     found = [_with_standing(finding, known) for present, _ in halves for finding in findings_of(present.hits, "new")]
     present = {finding.identity for finding in found}
@@ -103,20 +116,15 @@ def checks_named(names: Iterable[str]) -> tuple[Check, ...]:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    if not path.is_file():
-        raise ConfigurationError(f"{path}: no such file")
     db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     db.execute("PRAGMA temp_store = MEMORY")
     return db
 
 
 def _newest(db: sqlite3.Connection, path: Path) -> str:
-    try:
-        found: tuple[str | None] = db.execute(
-            "SELECT max(started_at) FROM sweeps WHERE state IN ('done', 'incomplete')"
-        ).fetchone()
-    except sqlite3.DatabaseError:
-        raise ConfigurationError(f"{path} is not an inventory made by `mittwald-async sweep`") from None
+    found: tuple[str | None] = db.execute(
+        "SELECT max(started_at) FROM sweeps WHERE state IN ('done', 'incomplete')"
+    ).fetchone()
     if found[0] is None:
         raise ConfigurationError(f"{path} has no finished sweep: run `mittwald-async sweep --out {path}` first")
     return found[0]
