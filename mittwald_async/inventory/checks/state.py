@@ -254,13 +254,13 @@ Names = dict[tuple[str, str], str]
 def _customer_names(state: InventoryReader) -> Names:
     if not state.has("customer"):
         return {}
-    return {(account, own): name for account, own, name in state.rows("customer", "r.name")}
+    return {(account, own): name for account, own, name in state.rows("customer", "CAST(r.name AS TEXT)")}
 
 
 def _project_names(state: InventoryReader) -> Names:
     if not state.has("project"):
         return {}
-    return {(account, own): name for account, own, name in state.rows("project", "r.description")}
+    return {(account, own): name for account, own, name in state.rows("project", "CAST(r.description AS TEXT)")}
 
 
 def current(db: sqlite3.Connection, now: str) -> InventoryState:

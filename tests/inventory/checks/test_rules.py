@@ -149,12 +149,13 @@ def test_a_port_is_no_tag(image: str, expected: bool) -> None:
 
 
 def test_sizes_are_read_with_their_units() -> None:
-    assert [in_bytes(size) for size in ("20Gi", "1.5Ti", "512Mi", "10G", "7", "much")] == [
+    assert [in_bytes(size) for size in ("20Gi", "1.5Ti", "512Mi", "10G", "7", "much", "inf")] == [
         20 << 30,
         int(1.5 * (1 << 40)),
         512 << 20,
         10**10,
         7,
+        0,
         0,
     ]
 

@@ -21,7 +21,7 @@ def find(state: InventoryReader) -> Iterator[Hit]:
         "SELECT h.account, h.key, h.web_storage_usage_in_bytes FROM state_sweep s CROSS JOIN main.v_project_history h "
         "WHERE +h.account = s.account AND +h.from_sweep <= s.previous AND h.to_sweep > s.previous"
     )
-    before = {(account, key): size for account, key, size in ended if size is not None}
+    before = {(account, key): size for account, key, size in ended if isinstance(size, int)}
     if not before:
         return
     used = "r.web_storage_usage_in_bytes"
@@ -30,7 +30,7 @@ def find(state: InventoryReader) -> Iterator[Hit]:
         "project",
         "r.short_id || coalesce(' ' || r.description, '')",
         used,
-        f"r.key IN (SELECT value FROM json_each(:keys)) AND {used} IS NOT NULL",
+        f"r.key IN (SELECT value FROM json_each(:keys)) AND typeof({used}) = 'integer'",
         keys=keys,
     ):
         old, new = before.get((hit.account, hit.key)), int(hit.detail)
