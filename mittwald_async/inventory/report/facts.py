@@ -29,7 +29,7 @@ PEOPLE, CHANGES, CUSTOMERS, SERVERS, UNSEEN = 1000, 1000, 1000, 1000, 500
 _LONGEST = 100
 """Characters of an old or new value that are shown."""
 
-_WEEKS = 26
+WEEKS = 26
 """How far ahead the expiry timeline reaches."""
 
 _RUNTIMES = frozenset({"php", "node"})
@@ -280,7 +280,7 @@ class _Reader:
             days = f"julianday({when}) - julianday(:now)"
             rows = self._rows(
                 f'SELECT CAST(({days}) / 7 AS INTEGER), count(*) FROM "v_{resource}" '
-                f"WHERE {condition} AND {days} >= 0 AND {days} < {7 * _WEEKS} GROUP BY 1 ORDER BY 1",
+                f"WHERE {condition} AND {days} >= 0 AND {days} < {7 * WEEKS} GROUP BY 1 ORDER BY 1",
                 resource,
             )
             found += [{"week": week, "kind": kind, "number": number} for week, number in rows]
