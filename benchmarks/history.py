@@ -137,7 +137,8 @@ def _nights(settings: Settings) -> Table:
 def _comparison(settings: Settings) -> Table:
     count = settings.pick(1_000_000, 5_000)
     table = Table(
-        f"a comparison of two sweeps of {count:,} rows", ("rows", "changed", "seconds", "CPU seconds", "MB over idle", "found")
+        f"a comparison of two sweeps of {count:,} rows",
+        ("rows", "changed", "seconds", "CPU seconds", "MB over idle", "found"),
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "inventory.sqlite"

@@ -58,7 +58,7 @@ def newer(path: Path, whole: Path) -> None:
         db.execute("PRAGMA user_version = 99")
 
 
-FAULTS = {
+FAULTS: dict[Callable[[Path, Path], None], str] = {
     absent: "no such file",
     empty: "is empty, and not {kind}",
     text: "is not an SQLite database, and not {kind}",
@@ -79,7 +79,7 @@ def whole(tmp_path: Path) -> dict[str, Path]:
     return {"journal": tmp_path / "whole.journal", "inventory": inventory.path}
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault.__name__))
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_same_fault_has_the_same_words(
     name: str, fault: Callable[[Path, Path], None], tmp_path: Path, whole: dict[str, Path]
