@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -34,9 +34,10 @@ ODD: list[Any] = [
 def altered(value: Any, make: Callable[[Any], Any]) -> Any:
     """Every plain value and every list replaced; the ids that hold things together stay."""
     if isinstance(value, dict):
-        return {name: inner if name in _KEYS else altered(inner, make) for name, inner in value.items()}
+        fields = cast("dict[str, Any]", value)
+        return {name: inner if name in _KEYS else altered(inner, make) for name, inner in fields.items()}
     if isinstance(value, list):
-        return [altered(inner, make) for inner in value]
+        return [altered(inner, make) for inner in cast("list[Any]", value)]
     return make(value)
 
 
