@@ -137,7 +137,8 @@ def _nights(settings: Settings) -> Table:
 def _comparison(settings: Settings) -> Table:
     count = settings.pick(1_000_000, 5_000)
     table = Table(
-        f"a comparison of two sweeps of {count:,} rows", ("rows", "changed", "seconds", "MB over idle", "found")
+        f"a comparison of two sweeps of {count:,} rows",
+        ("rows", "changed", "seconds", "CPU seconds", "MB over idle", "found"),
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "inventory.sqlite"
@@ -146,8 +147,8 @@ def _comparison(settings: Settings) -> Table:
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.history", str(path)], capture_output=True, text=True, check=True
         )
-        seconds, peak, found = done.stdout.split()
-        table.add(count, count // 1000, float(seconds), float(peak), int(found))
+        seconds, cpu, peak, found = done.stdout.split()
+        table.add(count, count // 1000, float(seconds), float(cpu), float(peak), int(found))
     table.notes.append("aim: at most 2 s and 200 MB; 0.1 % of the rows changed")
     return table
 
@@ -353,14 +354,14 @@ class _Span:
 
 
 def _measure_comparison(path: Path) -> None:
-    """In a process of its own; prints seconds, the peak of memory over what it began with, and how many changes there are."""
+    """In a process of its own; prints seconds, CPU seconds, the peak of memory over what it began with, and how many changes there are."""
     from .sweep import _peak  # pyright: ignore[reportPrivateUsage]
 
     idle = _peak()
-    begin = time.perf_counter()
+    begin = time.perf_counter(), time.process_time()
     with History(path) as history:
         found = len(history.diff(all_fields=True).changed)
-    print(time.perf_counter() - begin, _peak() - idle, found)
+    print(time.perf_counter() - begin[0], time.process_time() - begin[1], _peak() - idle, found)
 
 
 if __name__ == "__main__":

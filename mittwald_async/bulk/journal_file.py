@@ -16,9 +16,9 @@ import msgspec
 
 from .records import ItemState, JournalEntry, JournalError
 
-_APPLICATION = 0x6D776A6C
+APPLICATION_ID = 0x6D776A6C
 """`PRAGMA application_id` of a journal, so that another database is not taken for one."""
-_VERSION = 1
+VERSION = 1
 _CACHE_KIB = 4096
 """SQLite's page cache: memory does not grow with the journal."""
 
@@ -93,10 +93,10 @@ class JournalFile:
         run = self._connection.execute
         application = run("PRAGMA application_id").fetchone()[0]
         empty = not run("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if application != _APPLICATION and not (empty and writable):
+        if application != APPLICATION_ID and not (empty and writable):
             raise JournalError(f"{self.path}: not a journal; choose another name")
         version = run("PRAGMA user_version").fetchone()[0]
-        if version > _VERSION:
+        if version > VERSION:
             raise JournalError(f"{self.path}: written by a newer version of this package; update, or use another name")
         run(f"PRAGMA cache_size = -{_CACHE_KIB}")
         if not writable:
@@ -110,8 +110,8 @@ class JournalFile:
             for statement in _SCHEMA.split(";"):
                 run(statement)
             run("INSERT INTO journal (salt) VALUES (?)", (secrets.token_bytes(16),))
-            run(f"PRAGMA application_id = {_APPLICATION}")
-            run(f"PRAGMA user_version = {_VERSION}")
+            run(f"PRAGMA application_id = {APPLICATION_ID}")
+            run(f"PRAGMA user_version = {VERSION}")
             run("COMMIT")
         # Of this connection: who was seen in this run, by key. On disk, since it grows with the number of items.
         run("CREATE TEMP TABLE seen (key TEXT PRIMARY KEY, row INTEGER NOT NULL) WITHOUT ROWID")

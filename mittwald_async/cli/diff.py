@@ -12,6 +12,7 @@ import typer
 
 from ..errors import ConfigurationError
 from ..inventory import Change, Diff, History, Undecided
+from ..inventory.existing import require_inventory
 from ..inventory.fields import MISSING
 from .common import CHANGED, OK, Json
 from .lake import inventory_file
@@ -61,12 +62,12 @@ def diff(
     """
     if as_json and as_html:
         raise ConfigurationError("say --json or --html, not both")
-    if not file.exists() and ":/" not in str(file):
-        raise ConfigurationError(f"{file}: no such file")
     # The two last runs of each account are enough, unless others are named.
     newest = 2 if from_ is None and to is None else None
-    with inventory_file(file, runs=newest) as inventory, History(inventory) as history:
-        found = history.diff(_when(from_), _when(to), resources=resource or None, all_fields=all_fields)
+    with inventory_file(file, runs=newest) as inventory:
+        require_inventory(inventory)
+        with History(inventory) as history:
+            found = history.diff(_when(from_), _when(to), resources=resource or None, all_fields=all_fields)
     if as_json:
         put_json(found.as_json())
     elif as_html:

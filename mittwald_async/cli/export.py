@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ..inventory import Store
+from ..inventory.existing import require_inventory
 from ..inventory.export import FORMS, form_of, tables_of, write_tables
 from ..runtime.errors import ConfigurationError
 from .common import OK, keep_apart
@@ -51,10 +52,7 @@ def export(
     chosen = form_of(out, form)
     if chosen != "xlsx" and len(view or ()) != 1:
         raise ConfigurationError(f".{chosen} holds one table: choose it with --view NAME, or write .xlsx")
-    if file.is_dir():
-        raise ConfigurationError(f"{file}: is a folder; tables are made of one SQLite inventory")
-    if not file.is_file():
-        raise ConfigurationError(f"{file}: no such file")
+    require_inventory(file)
     with Store(file, writable=False) as store:
         tables = tables_of(store.database, view or (), where)
         if str(out) == "-":

@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from ..inventory.existing import damaged, require_database
 from ..runtime.errors import ConfigurationError, InvalidArgumentError
 from .common import OK, Json, run
 from .output import count, emit, message, put_json, put_table
@@ -43,15 +44,17 @@ def journal(
       mittwald-async journal mailboxes.journal --resolve kim@example.org=done
     """
     from ..bulk import ItemState
+    from ..bulk.journal_file import APPLICATION_ID, VERSION
 
     if state is not None and state not in list(ItemState):
         raise InvalidArgumentError("--state", f"must be one of {', '.join(ItemState)}, not {state!r}")
+    require_database(path, "a journal", APPLICATION_ID, VERSION)
     try:
         if resolve:
             run(_resolve, path, resolve)
         return _show(path, None if state is None else ItemState(state), every, as_json)
     except sqlite3.Error as error:
-        raise ConfigurationError(f"{path}: {error}") from None
+        raise ConfigurationError(f"{path}: {damaged(error)}") from None
 
 
 async def _resolve(path: Path, decisions: list[str]) -> None:

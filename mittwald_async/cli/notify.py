@@ -51,23 +51,24 @@ class Outlet(msgspec.Struct, frozen=True):
         if self.notify is not None and not _is_url(self.notify):
             _words(self.notify)
 
-    def tell(self, summaries: Sequence[Summary], file: Path | None, *, error: str = "") -> None:
+    def tell(self, summaries: Sequence[Summary], file: Path | None, *, inventory: bool = True, error: str = "") -> None:
         """Write the metrics and call the hook. What goes wrong is reported and never spoils the sweep.
 
         Args:
             summaries: of the sweeps that ended.
-            file: the SQLite inventory, if it was written to one.
+            file: where the rows went; none for standard output.
+            inventory: the file is a SQLite inventory: only that can be checked and compared with the sweep before.
             error: why a sweep did not end.
         """
         if not self.wanted:
             return
         try:
-            self._tell(summaries, file, error)
+            self._tell(summaries, file, inventory, error)
         except (MittwaldError, sqlite3.Error, OSError) as problem:
             message(f"--prometheus, --notify: {problem}; the sweep is not affected")
 
-    def _tell(self, summaries: Sequence[Summary], file: Path | None, error: str) -> None:
-        report = None if file is None or not summaries else run_checks(file)
+    def _tell(self, summaries: Sequence[Summary], file: Path | None, inventory: bool, error: str) -> None:
+        report = run_checks(file) if file is not None and inventory and summaries else None
         if self.prometheus is not None and summaries:
             findings = None if report is None else {str(severity): report.count(severity) for severity in SEVERITIES}
             try:
@@ -98,9 +99,8 @@ def _content(summaries: Sequence[Summary], report: CheckReport | None, file: Pat
     }
     if error:
         content["error"] = error
-    if file is not None and summaries:
+    if file is not None and report is not None:
         content["diff"] = _diff_counts(file)
-    if report is not None:
         new = [finding for finding in report.findings if finding.standing == "new"]
         content["findings"] = {severity: report.count(severity) for severity in SEVERITIES}
         content["new"], content["solved"] = len(new), len(report.solved)

@@ -12,6 +12,7 @@ import typer
 from ..errors import ConfigurationError
 from ..inventory import Store
 from ..inventory.errors import StoreError
+from ..inventory.existing import require_inventory
 from ..inventory.lock import FileLock
 from .common import OK, Json
 from .output import count, emit, message, put_json
@@ -49,8 +50,7 @@ def prune(
     before = None if keep is None else datetime.now(UTC) - days(keep)
     if is_lake(file):
         return _prune_lake(file, before, account, as_json)
-    if not file.is_file():
-        raise ConfigurationError(f"{file}: no such file")
+    require_inventory(file)
     lock = FileLock(file)
     if not lock.acquire():
         raise StoreError(f"{file}: a sweep is writing to it; wait until it has ended")

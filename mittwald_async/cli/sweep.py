@@ -276,13 +276,13 @@ def sweep(
 @contextmanager
 def _told(wanted: Wanted) -> Generator[None]:
     """Tell others how the sweeps of the block ended, also where an error ends them."""
-    file = None if wanted.sink.is_exported else wanted.sink.store_path
+    file, inventory = None if wanted.to_stdout else wanted.sink.path, not wanted.sink.is_exported
     try:
         yield
     except (MittwaldError, StoppedError) as error:
-        wanted.outlet.tell(wanted.ended, file, error=str(error))
+        wanted.outlet.tell(wanted.ended, file, inventory=inventory, error=str(error))
         raise
-    wanted.outlet.tell(wanted.ended, file, error="; ".join(wanted.errors))
+    wanted.outlet.tell(wanted.ended, file, inventory=inventory, error="; ".join(wanted.errors))
 
 
 def _check_stdout(resume: bool, as_json: bool, format: str | None, resources: int) -> None:

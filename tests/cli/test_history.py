@@ -237,7 +237,7 @@ def test_another_account_is_not_called_complete(command: Command, server: str, m
 def test_a_folder_is_not_called_missing(command: Command) -> None:
     Path("lake").mkdir()
     code, _, err = command("export", "lake", "--view", "project", "-o", "p.csv")
-    assert (code, err) == (2, "mittwald-async: lake: is a folder; tables are made of one SQLite inventory\n")
+    assert (code, err) == (2, "mittwald-async: lake: is a folder, not an inventory\n")
 
 
 def test_tables_are_named_in_english(command: Command) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from ..handlers import EmulatedCall, handles
 from ..listing import Key
 from ..replies import ContentReply, EmptyReply, Fail, Reply, ValueReply
-from ..seeded import SeededAccount, kind, same_as
+from ..seeded import SeededAccount, kind
 from ..state import World
 from .base import located, remove, scope_of, shown, unfit, whole, world_of
 
@@ -25,21 +25,55 @@ _SETS = {
 }
 
 
-@kind("dns_zone", 14, parent="project", count=same_as("domain"), parameters=("dnsZoneId", "zoneId"))
+_MAIL = 2
+"""Purpose of the dice that draw how well the mail of a domain is guarded."""
+
+
+def _mail_zones(account: SeededAccount, domain: int) -> list[tuple[str, str]]:
+    """Zones below a domain that guard its mail, with their text: some domains have both, some one, some none."""
+    dice = account.dice("dns_zone", domain, _MAIL)
+    name = account.domain_name(domain)
+    found: list[tuple[str, str]] = []
+    if dice.chance(65):
+        found.append((f"_dmarc.{name}", f"v=DMARC1; p={dice.pick(('none', 'quarantine', 'reject'))}"))
+    if dice.chance(60):
+        found.append((f"default._domainkey.{name}", f"v=DKIM1; k=rsa; p={dice.text(24)}"))
+    return found
+
+
+def _zones(account: SeededAccount, project: int) -> int:
+    domains = account.span("domain", project)
+    return len(domains) + sum(len(_mail_zones(account, domain)) for domain in domains)
+
+
+@kind("dns_zone", 14, parent="project", count=_zones, parameters=("dnsZoneId", "zoneId"))
 def dns_zone(account: SeededAccount, number: int) -> dict[str, Any]:
-    """One for each domain, with the same number."""
-    dice = account.dice("dns_zone", number)
+    """One for each domain of a project, in the same order; then those that guard their mail."""
     project, index = account.place("dns_zone", number)
+    domains = account.span("domain", project)
+    if index < len(domains):
+        return _domain_zone(account, number, project, index)
+    below = [zone for domain in domains for zone in _mail_zones(account, domain)]
+    name, text = below[index - len(domains)]
+    records = {"txt": {"entries": [text], "settings": _AUTO}}
+    return {"domain": name, "id": account.id("dns_zone", number), "recordSet": _empty() | records}
+
+
+def _domain_zone(account: SeededAccount, number: int, project: int, index: int) -> dict[str, Any]:
+    dice = account.dice("dns_zone", number)
+    domain = account.span("domain", project)[index]
     ingress = account.span("ingress", project)[1 + 2 * index]
     managed = dice.chance(85)
-    texts = ["v=spf1 include:project.host ~all"]
+    texts = ["v=spf1 include:project.host ~all"] if dice.chance(92) else []
     if dice.chance(40):
         texts.append(f"google-site-verification={dice.text(20)}")
     return {
-        "domain": account.domain_name(number),
+        "domain": account.domain_name(domain),
         "id": account.id("dns_zone", number),
         "recordSet": {
-            "caa": _UNSET,
+            "caa": {"records": [{"flags": 0, "tag": "issue", "value": "letsencrypt.org"}], "settings": _AUTO}
+            if dice.chance(35)
+            else _UNSET,
             "cname": _UNSET,
             "combinedARecords": {"managedBy": {"ingressId": account.id("ingress", ingress)}}
             if managed
@@ -53,7 +87,7 @@ def dns_zone(account: SeededAccount, number: int) -> dict[str, Any]:
                 "records": [{"fqdn": "sip.example.net", "port": 5060, "priority": 1, "weight": 1}],
                 "settings": _AUTO,
             },
-            "txt": {"entries": texts, "settings": _AUTO},
+            "txt": {"entries": texts, "settings": _AUTO} if texts else _UNSET,
         },
     }
 

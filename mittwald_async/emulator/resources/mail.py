@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..handlers import EmulatedCall, handles
+from ..ids import Dice
 from ..listing import Key
 from ..replies import EmptyReply, Fail, ListReply, Reply, ValueReply
 from ..seeded import SeededAccount, kind, spread
@@ -40,6 +41,13 @@ def _local_part(account: SeededAccount, number: int, index: int) -> str:
     return f"{slug(dice.pick(FIRST_NAMES))}.{slug(dice.pick(SURNAMES))}{index}"
 
 
+def _used(dice: Dice, limit: int) -> int:
+    """Bytes in a mailbox: most are far from their limit, a few are close to it or full."""
+    if dice.chance(3):
+        return limit * (90 + dice.below(11)) // 100
+    return dice.below(limit) * dice.below(85) // 100
+
+
 @kind("mail_address", 18, parent="project", count=_COUNT)
 def mail_address(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("mail_address", number)
@@ -64,7 +72,8 @@ def mail_address(account: SeededAccount, number: int) -> dict[str, Any]:
     if dice.chance(8):
         value["autoResponder"] = {"active": True, "message": "Vielen Dank, ich bin bald zurück.", "startsAt": updated}
     if dice.chance(20):
-        value["forwardAddresses"] = [f"{slug(dice.pick(FIRST_NAMES))}@example.org"]
+        away = dice.chance(30)
+        value["forwardAddresses"] = [f"{slug(dice.pick(FIRST_NAMES))}@{'example.org' if away else host}"]
     else:
         limit = dice.pick((1, 2, 5, 10, 25)) << 30
         value["mailbox"] = {
@@ -73,7 +82,7 @@ def mail_address(account: SeededAccount, number: int) -> dict[str, Any]:
             "passwordUpdatedAt": updated,
             "sendingEnabled": True,
             "spamProtection": _SPAM,
-            "storageInBytes": {"current": {"updatedAt": updated, "value": dice.below(limit)}, "limit": limit},
+            "storageInBytes": {"current": {"updatedAt": updated, "value": _used(dice, limit)}, "limit": limit},
         }
     return value
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..handlers import EmulatedCall, handles
+from ..ids import Dice
 from ..lifecycle import TransitionStep
 from ..listing import Key
 from ..replies import EmptyReply, Fail, ListReply, Reply, ValueReply
@@ -43,6 +44,20 @@ def _project_count(account: SeededAccount, customer: int) -> int:
     return account.projects * here // total - account.projects * before // total
 
 
+def _storage(account: SeededAccount, server: int, dice: Dice) -> int:
+    """GiB of a server: room for its projects, and little more on one in ten."""
+    on, _ = account.hosting(account.parent("server", server))
+    projects = len(on[server])
+    needed = projects * _MOST_USED * (6 if dice.chance(10) else 9) // 10
+    return next((size for size in _SIZES if size >= needed), needed)
+
+
+_MOST_USED = 12
+"""GiB that a project uses of its storage at most."""
+
+_SIZES = (20, 50, 100, 200, 500, 1000, 2000)
+
+
 @kind("server", 2, parent="customer", count=_server_count, short="s")
 def server(account: SeededAccount, number: int) -> dict[str, Any]:
     dice = account.dice("server", number)
@@ -62,7 +77,7 @@ def server(account: SeededAccount, number: int) -> dict[str, Any]:
         "shortId": account.ids.short("s", number),
         "statisticsBaseDomain": f"{cluster}.project.host",
         "status": "ready",
-        "storage": f"{dice.pick((20, 50, 100, 200, 500))}Gi",
+        "storage": f"{_storage(account, number, dice)}Gi",
     }
 
 
@@ -99,13 +114,13 @@ def project(account: SeededAccount, number: int) -> dict[str, Any]:
         "status": status,
         "statusSetAt": created,
         "supportedFeatures": _FEATURES,
-        "webStorageUsageInBytes": dice.below(12 << 30),
+        "webStorageUsageInBytes": dice.below(_MOST_USED << 30),
         "webStorageUsageInBytesSetAt": measured,
     }
     if server is None:
         value["projectHostingId"] = account.ids.uuid(202, number)
         _, cpu, memory = dice.pick(_MACHINES[:3])
-        value["spec"] = {"cpu": cpu, "memory": memory, "storage": f"{dice.pick((10, 20, 50))}Gi"}
+        value["spec"] = {"cpu": cpu, "memory": memory, "storage": f"{dice.pick((20, 20, 50))}Gi"}
     else:
         value["serverId"] = account.id("server", server)
         value["serverShortId"] = account.ids.short("s", server)

@@ -61,6 +61,10 @@ class InventoryReader(Protocol):
         """Rows of a query; `:now` is bound."""
         ...
 
+    def rows(self, table: str, *columns: str, where: str = "1") -> Iterable[tuple[Any, ...]]:
+        """Account, key and further columns of a resource's view; expressions and condition are over its row `r`."""
+        ...
+
     def hits(self, table: str, subject: str, detail: str, where: str, **values: object) -> Iterator[Hit]:
         """Rows of a resource's view as hits; expressions and condition are over its row `r`."""
         ...

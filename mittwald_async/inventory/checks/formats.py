@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 import msgspec
@@ -53,7 +54,8 @@ def as_junit(report: CheckReport, checks: Iterable[Check]) -> str:
     found: dict[str, list[Finding]] = {}
     for finding in report.findings:
         found.setdefault(finding.check, []).append(finding)
-    skipped = {skip.check: skip.reason for skip in report.skipped}
+    # One that found something and could not see everything has failed all the same.
+    skipped = {skip.check: skip.reason for skip in report.skipped if skip.check not in found}
     every = list(checks)
     suite = ElementTree.Element(
         "testsuite",
@@ -105,7 +107,7 @@ def as_sarif(report: CheckReport, checks: Iterable[Check]) -> str:
             "partialFingerprints": {"finding/v1": finding.fingerprint},
             "locations": [
                 {
-                    "physicalLocation": {"artifactLocation": {"uri": f"{finding.resource}/{finding.key}"}},
+                    "physicalLocation": {"artifactLocation": {"uri": quote(f"{finding.resource}/{finding.key}")}},
                     "logicalLocations": [{"name": finding.subject, "kind": "resource"}],
                 }
             ],

@@ -19,7 +19,9 @@ from typing import Any, cast
 import msgspec
 
 from ...errors import ConfigurationError
-from .check import Finding
+from ...runtime.errors import did_you_mean
+from .check import SEVERITIES, Finding
+from .registry import all_checks
 
 _MATCHED = ("check", "family", "severity", "account", "customer", "project", "resource", "subject", "key")
 
@@ -92,4 +94,9 @@ def _mute(entry: Any, number: int, path: Path, known: set[str]) -> Mute:
         raise ConfigurationError(f"{where} would hide everything: name a check, a family, a project …")
     if mute.check is not None and not any(fnmatchcase(check, mute.check) for check in known):
         raise ConfigurationError(f"{where}: no check is called {mute.check!r}")
+    families = {check.family for check in all_checks()}
+    if mute.family is not None and not any(fnmatchcase(family, mute.family) for family in families):
+        raise ConfigurationError(f"{where}: no family is called {mute.family!r}{did_you_mean(mute.family, families)}")
+    if mute.severity is not None and not any(fnmatchcase(severity, mute.severity) for severity in SEVERITIES):
+        raise ConfigurationError(f"{where}: no severity is called {mute.severity!r}; there are {', '.join(SEVERITIES)}")
     return mute

@@ -5,10 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from .facts import ReportFacts
+from .facts import WEEKS, ReportFacts
 
 _WIDTH, _ROW = 520, 22
 _GIB = 1 << 30
+_ROOM = {"left": 36, "right": 44, "top": 5, "bottom": 5}
+"""Pixels around a chart: a browser's font may be wider than the one that the room for labels was measured with."""
 _KINDS = ("#2f7ed8", "#d97b29", "#5b8c5a", "#7d5ba6")
 """Colours that can be told apart on white and on black, also by the colour-blind."""
 
@@ -27,7 +29,12 @@ def charts_of(facts: ReportFacts) -> dict[str, str]:
             alt.Chart(alt.Data(values=facts.expiry))
             .mark_bar()
             .encode(
-                x=alt.X("week:O", title="weeks from now", axis=alt.Axis(labelAngle=0)),
+                x=alt.X(
+                    "week:O",
+                    title="weeks from now",
+                    axis=alt.Axis(labelAngle=0),
+                    scale=alt.Scale(domain=list(range(WEEKS))),
+                ),
                 y=alt.Y("number:Q", title=None, axis=alt.Axis(tickMinStep=1)),
                 color=alt.Color("kind:N", title=None, scale=alt.Scale(range=list(_KINDS))),
             )
@@ -84,7 +91,7 @@ def _svg(chart: Any) -> str:
 
     ink = dict.fromkeys(("labelColor", "titleColor", "domainColor", "tickColor"), "currentColor")
     styled = (
-        chart.configure(background="transparent", font="system-ui, sans-serif")
+        chart.configure(background="transparent", font="system-ui, sans-serif", padding=_ROOM)
         .configure_axis(gridColor="#8886", labelLimit=220, **ink)
         .configure_legend(labelColor="currentColor", titleColor="currentColor", labelLimit=220)
         .configure_view(stroke=None)

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import msgspec
 
 from ..._version import __version__
 from ..checks import SEVERITIES, CheckReport, Finding, Mute, all_checks, run_checks
+from ..checks.software import software_of
 from ..checks.state import unread
 from ..diff import Change, Diff, Undecided
 from ..fields import MISSING
@@ -27,8 +29,10 @@ PEOPLE, CHANGES, CUSTOMERS, SERVERS, UNSEEN = 1000, 1000, 1000, 1000, 500
 _LONGEST = 100
 """Characters of an old or new value that are shown."""
 
-_WEEKS = 26
+WEEKS = 26
 """How far ahead the expiry timeline reaches."""
+
+_RUNTIMES = frozenset({"php", "node"})
 
 Row = tuple[Any, ...]
 
@@ -165,6 +169,7 @@ class _Reader:
     def __init__(self, db: sqlite3.Connection, now: str) -> None:
         self._db = db
         self._now = now
+        self._counted: list[tuple[Any, ...]] | None = None
         self._views = {
             name
             for (name,) in db.execute(
@@ -193,49 +198,73 @@ class _Reader:
         return {name: self._rows(f'SELECT count(*) FROM "v_{name}"')[0][0] for name in names if name in tables}
 
     def customers(self, findings: Iterable[Finding]) -> Table:
-        worst: dict[str, dict[str, int]] = {}
+        worst: dict[tuple[str, str | None], dict[str, int]] = {}
         for finding in findings:
             if finding.customer_id:
-                counts = worst.setdefault(finding.customer_id, {})
+                counts = worst.setdefault((finding.account, finding.customer_id), {})
                 counts[finding.severity] = counts.get(finding.severity, 0) + 1
-        servers = dict(self._rows("SELECT customer_id, count(*) FROM v_server GROUP BY 1", "server"))
-        rows = self._rows(
-            "SELECT coalesce(max(customer), customer_id, '–'), customer_id, account, count(*), "
-            "coalesce(sum(web_storage_usage_in_bytes), 0) FROM v_project GROUP BY account, customer_id ORDER BY 4 DESC",
-            "project",
-        )
+        servers = {
+            (account, customer): number
+            for account, customer, number in self._rows(
+                "SELECT account, customer_id, count(*) FROM v_server GROUP BY 1, 2", "server"
+            )
+        }
+        sums: dict[tuple[str, str | None], tuple[int, int]] = {}
+        for account, customer, _, projects, size in self._projects():
+            before = sums.get((account, customer), (0, 0))
+            sums[account, customer] = (before[0] + projects, before[1] + size)
         made = [
             (
-                name,
+                self._names.get((account, customer), customer or "–"),
                 projects,
-                servers.get(customer, 0),
+                servers.get((account, customer), 0),
                 size,
-                *(worst.get(customer or "", {}).get(severity, 0) for severity in ("critical", "high", "medium")),
+                *(worst.get((account, customer), {}).get(severity, 0) for severity in ("critical", "high", "medium")),
                 account,
             )
-            for name, customer, account, projects, size in rows
+            for (account, customer), (projects, size) in sorted(sums.items(), key=lambda item: -item[1][0])
         ]
         columns = ["customer", "projects", "servers", "storage", "critical", "high", "medium", "account"]
         return Table(columns=columns, rows=made[:CUSTOMERS], total=len(made))
 
-    def servers(self) -> Table:
-        projects = {
-            (account, server): (number, size)
-            for account, server, number, size in self._rows(
-                "SELECT account, server_id, count(*), sum(coalesce(web_storage_usage_in_bytes, 0)) FROM v_project "
-                "WHERE server_id IS NOT NULL GROUP BY 1, 2",
+    @cached_property
+    def _names(self) -> dict[tuple[str, str | None], str]:
+        """Customers by account and id. Looked up here: the view would look for each row's."""
+        found = self._rows("SELECT account, customer_id, name FROM v_customer", "customer")
+        return {(account, own): name for account, own, name in found if name}
+
+    def _projects(self) -> list[tuple[str, str | None, str | None, int, int]]:
+        """Number and web storage of projects by account, customer and server, read once."""
+        if self._counted is None:
+            self._counted = self._rows(
+                "SELECT account, customer_id, server_id, count(*), coalesce(sum(web_storage_usage_in_bytes), 0) "
+                "FROM v_project GROUP BY 1, 2, 3",
                 "project",
             )
-        }
+        return self._counted
+
+    def servers(self) -> Table:
+        projects: dict[tuple[str, str], tuple[int, int]] = {}
+        for account, _, server, number, size in self._projects():
+            if server is not None:
+                before = projects.get((account, server), (0, 0))
+                projects[account, server] = (before[0] + number, before[1] + size)
         rows = [
-            (name, customer, *projects.get((account, own), (0, 0)), size, status, account)
+            (
+                name,
+                self._names.get((account, customer), customer or "–"),
+                *projects.get((account, own), (0, 0)),
+                size,
+                status,
+                account,
+            )
             for own, name, customer, size, status, account in self._rows(
-                "SELECT key, short_id || coalesce(' ' || description, ''), coalesce(customer, customer_id, '–'), "
+                "SELECT key, short_id || coalesce(' ' || description, ''), customer_id, "
                 "coalesce(storage, ''), coalesce(status, readiness, ''), account FROM v_server",
                 "server",
             )
         ]
-        rows.sort(key=lambda row: (-row[2], row[0]))
+        rows.sort(key=lambda row: (-row[2], row[0] or ""))
         columns = ["server", "customer", "projects", "storage", "of", "status", "account"]
         return Table(columns=columns, rows=rows[:SERVERS], total=len(rows))
 
@@ -251,32 +280,26 @@ class _Reader:
             days = f"julianday({when}) - julianday(:now)"
             rows = self._rows(
                 f'SELECT CAST(({days}) / 7 AS INTEGER), count(*) FROM "v_{resource}" '
-                f"WHERE {condition} AND {days} >= 0 AND {days} < {7 * _WEEKS} GROUP BY 1 ORDER BY 1",
+                f"WHERE {condition} AND {days} >= 0 AND {days} < {7 * WEEKS} GROUP BY 1 ORDER BY 1",
                 resource,
             )
             found += [{"week": week, "kind": kind, "number": number} for week, number in rows]
         return found
 
     def versions(self) -> list[dict[str, Any]]:
-        software = self._rows(
-            "SELECT lower(json_extract(s.value, '$.name')), json_extract(s.value, '$.externalVersion'), count(*) "
-            "FROM v_app_installation r, json_each(r.data, '$.systemSoftware') s GROUP BY 1, 2",
-            "app_installation",
-        )
-        runtimes = [
-            (name, ".".join(str(version).split(".")[:2]), number)
-            for name, version, number in software
-            if name in ("php", "node")
-        ]
-        apps = self._rows(
-            "SELECT app_name, app_external_version, count(*) FROM v_app_installation WHERE app_name IS NOT NULL GROUP BY 1, 2",
-            "app_installation",
-        )
         counted: dict[tuple[str, str, str], int] = {}
-        for kind, found in (("runtime", runtimes), ("app", apps)):
-            for name, version, number in found:
-                key = (kind, str(name), str(version or "?"))
-                counted[key] = counted.get(key, 0) + number
+        for app, version, listed in self._rows(
+            "SELECT app_name, app_external_version, json_extract(data, '$.systemSoftware') FROM v_app_installation",
+            "app_installation",
+        ):
+            found = [("app", str(app), str(version or "?"))] if app is not None else []
+            found += [
+                ("runtime", one.name.lower(), ".".join(one.version.split(".")[:2]) or "?")
+                for one in software_of(listed)
+                if one.name.lower() in _RUNTIMES
+            ]
+            for key in found:
+                counted[key] = counted.get(key, 0) + 1
         return [
             {"kind": kind, "name": name, "version": version, "number": number}
             for (kind, name, version), number in sorted(counted.items(), key=lambda item: -item[1])[:60]
@@ -290,7 +313,7 @@ class _Reader:
         sizes: dict[tuple[str, str], int] = {}
         for sweep, at, account in reversed(evenings):
             rows = self._rows(
-                "SELECT coalesce(customer, customer_id, '–'), sum(web_storage_usage_in_bytes) FROM v_project_history "
+                "SELECT customer_id, sum(web_storage_usage_in_bytes) FROM v_project_history "
                 "WHERE account = :account AND from_sweep <= :sweep AND (to_sweep IS NULL OR to_sweep > :sweep) GROUP BY 1",
                 "project_history",
                 account=account,
@@ -298,7 +321,8 @@ class _Reader:
             )
             for customer, size in rows:
                 if size:
-                    sizes[at, customer] = sizes.get((at, customer), 0) + size
+                    name = self._names.get((account, customer), customer or "–")
+                    sizes[at, name] = sizes.get((at, name), 0) + size
         return _largest(sizes)
 
     def backups(self) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +115,8 @@ reason = "was to be gone by yesterday"
         ("[[mute]]\nreason = 'all of it'", "would hide everything"),
         ("[[mute]]\ncheck = 'mail-catchall'\nreason = 'x'", "no check is called 'mail-catchall'"),
         ("[[mute]]\nchek = 'mail-catch-all'\nreason = 'x'", "chek"),
+        ("[[mute]]\nfamily = 'mial'\nreason = 'x'", "no family is called 'mial'.*mail"),
+        ("[[mute]]\nseverity = 'hihg'\nreason = 'x'", "no severity is called 'hihg'"),
         ("mutes = 1", "only tables"),
         ("[[mute]", "Expected"),
     ],
@@ -161,6 +164,27 @@ def test_machine_formats_are_what_their_readers_expect(file: InventoryFile) -> N
         assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
         assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
     assert {result["baselineState"] for result in run["results"]} == {"new", "unchanged"}
+
+
+def test_a_check_that_found_something_has_failed_also_where_it_could_not_see_all(tmp_path: Path) -> None:
+    file = InventoryFile(tmp_path / "inventory.sqlite")
+    project = {"id": "p1", "shortId": "p-one", "customerId": "c1", "enabled": True, "createdAt": "2024-01-01T00:00:00Z"}
+    rows = {"project": [project, {**project, "id": "p2"}], "backup": []}
+    file.sweep(rows, failures=[{"resource": "backup", "project": "p2"}])
+    report, checks = run_checks(file.path, only=["backup-missing"]), checks_named(["backup-missing"])
+    assert len(report.findings) == len(report.skipped) == 1
+    suite = ElementTree.fromstring(FORMATS["junit"](report, checks))
+    assert (suite.attrib["failures"], suite.attrib["skipped"]) == ("1", "0")
+    assert suite.find("testcase/failure") is not None
+
+
+def test_places_in_sarif_are_addresses_whatever_is_in_the_key(tmp_path: Path) -> None:
+    file = InventoryFile(tmp_path / "inventory.sqlite")
+    file.sweep({"project": []}, failures=[{"resource": "backup", "error": "403: not <allowed> für dich %"}])
+    report, checks = run_checks(file.path, only=["inventory-incomplete"]), checks_named(["inventory-incomplete"])
+    ((result,),) = (run["results"] for run in json.loads(FORMATS["sarif"](report, checks))["runs"])
+    address = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    assert re.fullmatch(r"[A-Za-z0-9/._~%-]+", address)
 
 
 def test_names_of_others_cannot_break_the_markdown(file: InventoryFile) -> None:

@@ -132,6 +132,21 @@ def test_what_goes_wrong_is_reported_without_the_secret_in_the_address(
     assert not any("secret" in line for line in said)
 
 
+def test_a_sweep_into_another_form_tells_its_numbers(tmp_path: Path) -> None:
+    out, told, metrics = tmp_path / "rows.jsonl", tmp_path / "told.json", tmp_path / "mittwald.prom"
+    out.write_text("{}\n", encoding="utf-8")
+    code = f"import sys, pathlib; pathlib.Path({str(told)!r}).write_bytes(sys.stdin.buffer.read())"
+    outlet = Outlet(metrics, shlex.join([sys.executable, "-c", code]))
+    outlet.tell([SUMMARY], out, inventory=False)
+    content = json.loads(told.read_bytes())
+    assert (content["file"], content["ok"]) == (str(out), True)
+    assert content["sweeps"][0]["rows"] == {"project": 3, "customer": 1}
+    assert not {"diff", "findings", "new"} & content.keys()
+    text = metrics.read_text(encoding="utf-8")
+    assert "mittwald_inventory_items" in text
+    assert "findings" not in text
+
+
 @pytest.mark.parametrize(
     ("outlet", "problem"),
     [

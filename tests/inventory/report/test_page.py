@@ -213,6 +213,34 @@ def test_dates_and_numbers_are_written_as_people_there_do(
     assert all(re.search(number, one) for one in sizes)
 
 
+def test_no_label_of_a_chart_is_cut(page: Page) -> None:
+    outside = page.run(
+        "return [...document.querySelectorAll('figure svg')].flatMap(svg => { const edge = svg.getBoundingClientRect();"
+        " return [...svg.querySelectorAll('text')].filter(text => { const box = text.getBoundingClientRect();"
+        " return box.left < edge.left - 1 || box.right > edge.right + 1 }).map(text => text.textContent) })"
+    )
+    assert outside == []
+
+
+def test_weeks_in_which_nothing_expires_have_their_place(page: Page) -> None:
+    labels = page.run(
+        "return [...document.querySelectorAll('[aria-labelledby=expiry] svg text')].map(t => t.textContent)"
+    )
+    assert [label for label in labels if label.isdigit()][:26] == [str(week) for week in range(26)]
+
+
+@pytest.mark.parametrize("column", ["role", "of"])
+def test_short_words_of_a_table_are_not_broken(page: Page, column: str) -> None:
+    page.emulate(size=DESK)
+    lines = page.run(
+        "return [...document.querySelectorAll(`[data-table=people] td[data-label=${arguments[0]}]`)]"
+        ".map(cell => { const range = document.createRange(); range.selectNodeContents(cell);"
+        " return range.getClientRects().length })",
+        column,
+    )
+    assert set(lines) == {1}
+
+
 @pytest.mark.skipif(find_spec("axe_core_python") is None, reason="needs axe-core-python (extra `dev`)")
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("phone", [False, True], ids=["desk", "phone"])

@@ -5,7 +5,7 @@ Host names are compared in memory: the file has no index of them, and a nested l
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ..check import Hit, InventoryReader
 
@@ -24,28 +24,35 @@ def parents(domain: str) -> Iterator[str]:
 
 def mail_domains(state: InventoryReader) -> set[Name]:
     """Domains that have a mail address."""
-    found = state.query("SELECT account, lower(address) FROM v_mail_address WHERE address IS NOT NULL")
-    return {(account, address.rpartition("@")[2]) for account, address in found}
+    found = state.rows("mail_address", "lower(r.address)", where="r.address IS NOT NULL")
+    return {(account, address.rpartition("@")[2]) for account, _, address in found}
 
 
 def registered(state: InventoryReader) -> set[Name]:
     """Registered domains that were not deleted."""
-    found = state.query("SELECT account, lower(domain) FROM v_domain WHERE coalesce(deleted, 0) = 0")
-    return {(account, domain) for account, domain in found}
+    found = state.rows("domain", "lower(r.domain)", where="coalesce(r.deleted, 0) = 0")
+    return {(account, domain) for account, _, domain in found}
 
 
-def served_here(state: InventoryReader, hits: Iterator[Hit]) -> Iterator[tuple[Hit, Name]]:
+def zones_of(state: InventoryReader, names: set[Name], detail: str, where: str = "1") -> Iterator[Hit]:
+    """The zones of these domains; `detail` is an expression, `where` a condition over the zone's row `r`."""
+    for hit in state.hits("dns_zone", "r.domain", detail, where):
+        if (hit.account, hit.subject.lower()) in names:
+            yield hit
+
+
+def served_here(state: InventoryReader, hits: Iterable[Hit]) -> Iterator[tuple[Hit, Name]]:
     """Zones or hosts, named by their subject, whose domain is not known to use name servers elsewhere: of one that does,
     the zone here says nothing."""
     elsewhere = state.once(_served_elsewhere)
     for hit in hits:
         domain = hit.subject.lower()
-        if not any((hit.account, parent) in elsewhere for parent in parents(domain)):
+        if not elsewhere or not any((hit.account, parent) in elsewhere for parent in parents(domain)):
             yield hit, (hit.account, domain)
 
 
 def _served_elsewhere(state: InventoryReader) -> set[Name]:
     if not state.has("domain"):
         return set()
-    found = state.query("SELECT account, lower(domain) FROM v_domain WHERE uses_default_nameserver = 0")
-    return {(account, domain) for account, domain in found}
+    found = state.rows("domain", "lower(r.domain)", where="r.uses_default_nameserver = 0")
+    return {(account, domain) for account, _, domain in found}

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from ..check import Hit, InventoryReader
 from ..end_of_life import end_of_life, products
+from ..software import Software, software_of
 
 SOON = timedelta(days=180)
 """How far ahead an end of support is reported: half a year, about what moving a site to a new version takes an agency."""
@@ -23,40 +24,38 @@ class Installed(NamedTuple):
     app: Hit
     name: str
     version: str
-    software: str
-    """Name and version of each system software, as `system_software` takes them apart."""
+    software: tuple[Software, ...]
 
 
-def _installed(state: InventoryReader) -> list[Installed]:
-    """All apps, read once for all checks: their items are the largest of an inventory."""
-    software = (
-        "(SELECT group_concat(json_extract(s.value, '$.name') || char(31) || json_extract(s.value, '$.externalVersion'), "
-        "char(30)) FROM json_each(r.data, '$.systemSoftware') s)"
-    )
-    parts = ("r.app_name", "r.app_external_version", software)
+def installed(state: InventoryReader) -> list[Installed]:
+    """All apps that are not about to be deleted, read once for all checks: their items are the largest of an inventory."""
+    parts = ("r.app_name", "r.app_external_version", "json_extract(r.data, '$.systemSoftware')")
     detail = " || char(29) || ".join(f"coalesce({part}, '')" for part in parts)
     found = state.hits("app_installation", "coalesce(r.description, r.short_id)", detail, _KEPT)
-    return [Installed(hit, *hit.detail.split("\x1d")) for hit in found]
+    made: list[Installed] = []
+    for hit in found:
+        name, version, listed = hit.detail.split("\x1d", 2)
+        made.append(Installed(hit, name, version, software_of(listed)))
+    return made
 
 
 _KEPT = "coalesce(r.deletion_requested, 0) = 0"
 
 
-def system_software(state: InventoryReader) -> Iterator[tuple[str, str, Hit]]:
+def runtimes(state: InventoryReader) -> Iterator[tuple[str, str, Hit]]:
     """PHP and the like of every app: name, version, and the app as a hit."""
-    for installed in state.once(_installed):
-        for software in installed.software.split("\x1e"):
-            name, _, version = software.partition("\x1f")
-            if name.lower() in _RUNTIMES:
-                yield name, version, installed.app
+    for one in state.once(installed):
+        for software in one.software:
+            if software.name.lower() in _RUNTIMES:
+                yield software.name, software.version, one.app
 
 
 def apps(state: InventoryReader) -> Iterator[tuple[str, str, Hit]]:
     """Every installed app of a kind the table knows: name, version, hit."""
     known = products() - _RUNTIMES
-    for installed in state.once(_installed):
-        if installed.name.lower() in known:
-            yield installed.name, installed.version, installed.app
+    for one in state.once(installed):
+        if one.name.lower() in known:
+            yield one.name, one.version, one.app
 
 
 def databases(state: InventoryReader, table: str, product: str) -> Iterator[tuple[str, str, Hit]]:

@@ -7,21 +7,27 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from ..check import Check, Hit, InventoryReader
+from ._json import texts
 
 
 def find(state: InventoryReader) -> Iterator[Hit]:
-    names: dict[tuple[str, str], set[str]] = {}
-    listed = state.query(
-        "SELECT r.account, r.id, lower(n.value) FROM v_certificate r, json_each(r.data, '$.dnsNames') n "
-        "UNION ALL SELECT account, id, lower(common_name) FROM v_certificate WHERE common_name IS NOT NULL"
-    )
-    for account, certificate, name in listed:
-        names.setdefault((account, certificate), set()).add(name)
     chosen = "json_extract(r.data, '$.tls.certificateId')"
-    for hit in state.hits("ingress", "r.hostname", chosen, f"{chosen} IS NOT NULL AND r.is_enabled = 1"):
+    hosts = list(state.hits("ingress", "r.hostname", chosen, f"{chosen} IS NOT NULL AND r.is_enabled = 1"))
+    names = _names(state) if hosts else {}
+    for hit in hosts:
         covered = names.get((hit.account, hit.detail))
         if covered and not covers(covered, hit.subject.lower()):
             yield replace(hit, detail=f"the certificate names {', '.join(sorted(covered))}")
+
+
+def _names(state: InventoryReader) -> dict[tuple[str, str], set[str]]:
+    """The host names of each certificate, by account and id."""
+    names: dict[tuple[str, str], set[str]] = {}
+    found = state.rows("certificate", "r.id", "r.common_name", "json_extract(r.data, '$.dnsNames')")
+    for account, _, certificate, common, listed in found:
+        named = [*texts(listed), *([common] if isinstance(common, str) else ())]
+        names.setdefault((account, certificate), set()).update(map(str.lower, named))
+    return names
 
 
 def covers(names: set[str], host: str) -> bool:

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..check import Check, Hit, InventoryReader
-from ._dns import registered, served_here
+from ._dns import registered, served_here, zones_of
 
 
 def find(state: InventoryReader) -> Iterator[Hit]:
-    domains = registered(state)
-    without = state.hits(
-        "dns_zone", "r.domain", "'no CAA record'", "json_extract(r.data, '$.recordSet.caa.records') IS NULL"
-    )
-    for hit, name in served_here(state, without):
-        if name in domains:
-            yield hit
+    without = "json_extract(r.data, '$.recordSet.caa.records') IS NULL"
+    for hit, _ in served_here(state, zones_of(state, state.once(registered), "'no CAA record'", without)):
+        yield hit
 
 
 CHECK = Check(

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..check import Check, Hit, InventoryReader
-from ._dns import mail_domains, served_here
+from ._dns import mail_domains, served_here, zones_of
 
 
 def find(state: InventoryReader) -> Iterator[Hit]:
     senders = state.once(mail_domains)
     keys = {
         (account, domain.partition("._domainkey.")[2])
-        for account, domain in state.query(
-            "SELECT account, lower(domain) FROM v_dns_zone WHERE domain LIKE '%.\\_domainkey.%' ESCAPE '\\'"
+        for account, _, domain in state.rows(
+            "dns_zone", "lower(r.domain)", where="r.domain LIKE '%.\\_domainkey.%' ESCAPE '\\'"
         )
     }
     detail = "'no record below _domainkey.' || r.domain"
-    for hit, name in served_here(state, state.hits("dns_zone", "r.domain", detail, "1")):
-        if name in senders and name not in keys:
+    for hit, name in served_here(state, zones_of(state, senders, detail)):
+        if name not in keys:
             yield hit
 
 

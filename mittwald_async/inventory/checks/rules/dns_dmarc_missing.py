@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..check import Check, Hit, InventoryReader
-from ._dns import TEXTS, mail_domains, parents, served_here
+from ._dns import TEXTS, mail_domains, parents, served_here, zones_of
 
 
 def find(state: InventoryReader) -> Iterator[Hit]:
     senders = state.once(mail_domains)
     policies = {
         (account, domain)
-        for account, domain in state.query(
-            "SELECT r.account, lower(r.domain) FROM v_dns_zone r WHERE lower(r.domain) LIKE '\\_dmarc.%' ESCAPE '\\' "
-            f"AND EXISTS (SELECT 1 FROM {TEXTS} WHERE lower(t.value) LIKE 'v=dmarc1%')"
+        for account, _, domain in state.rows(
+            "dns_zone",
+            "lower(r.domain)",
+            where="lower(r.domain) LIKE '\\_dmarc.%' ESCAPE '\\' "
+            f"AND EXISTS (SELECT 1 FROM {TEXTS} WHERE lower(t.value) LIKE 'v=dmarc1%')",
         )
     }
-    for hit, (account, domain) in served_here(
-        state, state.hits("dns_zone", "r.domain", "'no TXT record at _dmarc.' || r.domain", "1")
-    ):
+    detail = "'no TXT record at _dmarc.' || r.domain"
+    for hit, (account, domain) in served_here(state, zones_of(state, senders, detail)):
         # The policy of a domain counts for those below it, too (RFC 7489, 6.6.3).
         covered = any((account, f"_dmarc.{parent}") in policies for parent in parents(domain))
-        if (account, domain) in senders and not covered:
+        if not covered:
             yield hit
 
 

@@ -8,19 +8,23 @@ from msgspec.structs import replace
 
 from ..check import Check, Hit, InventoryReader
 from ._dns import Name, served_here
+from ._json import texts
 
 
 def find(state: InventoryReader) -> Iterator[Hit]:
     addresses: dict[Name, list[str]] = {}
-    for account, domain, address in state.query(
-        "SELECT r.account, lower(r.domain), a.value FROM v_dns_zone r, json_each(r.data, '$.recordSet.combinedARecords.a') a"
-    ):
-        addresses.setdefault((account, domain), []).append(address)
-    own = "(SELECT group_concat(value, ' ') FROM json_each(r.data, '$.ips.v4'))"
-    for hit, name in served_here(state, state.hits("ingress", "r.hostname", own, "r.is_enabled = 1")):
-        expected = hit.detail.split()
-        led_to = addresses.get(name, [])
-        if expected and any(address not in expected for address in led_to):
+    zones = state.rows("dns_zone", "lower(r.domain)", "json_extract(r.data, '$.recordSet.combinedARecords.a')")
+    for account, _, domain, listed in zones:
+        addresses.setdefault((account, domain), []).extend(texts(listed))
+    own = "json_extract(r.data, '$.ips.v4')"
+    hosts = (
+        hit
+        for hit in state.hits("ingress", "r.hostname", own, "r.is_enabled = 1")
+        if any(address not in texts(hit.detail) for address in addresses.get((hit.account, hit.subject.lower()), ()))
+    )
+    for hit, name in served_here(state, hosts):
+        expected, led_to = texts(hit.detail), addresses[name]
+        if expected:
             yield replace(hit, detail=f"leads to {', '.join(led_to)} instead of {', '.join(expected)}")
 
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..check import Check, Hit, InventoryReader
-from ._dns import TEXTS, mail_domains, served_here
+from ._dns import TEXTS, mail_domains, served_here, zones_of
 
 
 def find(state: InventoryReader) -> Iterator[Hit]:
     senders = state.once(mail_domains)
     without = f"NOT EXISTS (SELECT 1 FROM {TEXTS} WHERE lower(t.value) LIKE 'v=spf1%')"
-    for hit, name in served_here(
-        state, state.hits("dns_zone", "r.domain", "'no TXT record begins with v=spf1'", without)
-    ):
-        if name in senders:
-            yield hit
+    zones = zones_of(state, senders, "'no TXT record begins with v=spf1'", without)
+    for hit, _ in served_here(state, zones):
+        yield hit
 
 
 CHECK = Check(

@@ -7,17 +7,19 @@ from collections.abc import Iterator, Set
 from msgspec.structs import replace
 
 from ..check import Check, Hit, InventoryReader
+from ._dns import registered
+from ._json import texts
 
 
 def find(state: InventoryReader) -> Iterator[Hit]:
     own: dict[str, set[str]] = {}
-    for account, domain in state.query("SELECT account, lower(domain) FROM v_domain WHERE coalesce(deleted, 0) = 0"):
+    for account, domain in state.once(registered):
         own.setdefault(account, set()).add(domain)
-    targets = "(SELECT group_concat(lower(value), ', ') FROM json_each(r.data, '$.forwardAddresses'))"
+    targets = "json_extract(r.data, '$.forwardAddresses')"
     for hit in state.hits("mail_address", "r.address", targets, "json_array_length(r.data, '$.forwardAddresses') > 0"):
         home = hit.subject.lower().rpartition("@")[2]
         listed = own.get(hit.account, set[str]())
-        domains = {target: target.rpartition("@")[2] for target in hit.detail.split(", ")}
+        domains = {target: target.rpartition("@")[2] for target in map(str.lower, texts(hit.detail))}
         outside = [one for one, domain in domains.items() if domain != home and not _within(domain, listed)]
         if outside:
             yield replace(hit, detail=f"forwards to {', '.join(outside)}")

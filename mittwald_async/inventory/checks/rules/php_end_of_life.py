@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..check import Check, Hit, InventoryReader
-from ._end_of_life import ended, system_software
+from ._end_of_life import ended, runtimes
 
 
 def find(state: InventoryReader) -> Iterable[Hit]:
-    return ended(state, system_software(state))
+    return ended(state, runtimes(state))
 
 
 CHECK = Check(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..check import Check, Hit, InventoryReader
-from ._end_of_life import ending, system_software
+from ._end_of_life import ending, runtimes
 
 
 def find(state: InventoryReader) -> Iterable[Hit]:
-    return ending(state, system_software(state))
+    return ending(state, runtimes(state))
 
 
 CHECK = Check(

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from ..check import Check
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from ..check import Check, Hit, InventoryReader
+from ._end_of_life import installed
+
+
+def find(state: InventoryReader) -> Iterator[Hit]:
+    for app in state.once(installed):
+        found = [one.name for one in app.software if one.update_policy == "none"]
+        if found:
+            yield replace(app.app, detail=", ".join(found))
+
 
 CHECK = Check(
     id="software-never-updated",
@@ -12,7 +25,5 @@ CHECK = Check(
     why="Security fixes wait until somebody installs them.",
     fix="Set the update policy to patchLevel or all.",
     table="app_installation",
-    subject="coalesce(r.description, r.short_id)",
-    detail="(SELECT group_concat(json_extract(s.value, '$.name'), ', ') FROM json_each(r.data, '$.systemSoftware') s WHERE json_extract(s.value, '$.updatePolicy') = 'none')",
-    where="""EXISTS (SELECT 1 FROM json_each(r.data, '$.systemSoftware') s WHERE json_extract(s.value, '$.updatePolicy') = 'none')""",
+    find=find,
 )

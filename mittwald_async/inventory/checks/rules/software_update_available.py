@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from ..check import Check
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from ..check import Check, Hit, InventoryReader
+from ._end_of_life import installed
+
+
+def find(state: InventoryReader) -> Iterator[Hit]:
+    for app in state.once(installed):
+        found = [f"{one.name} {one.version}" for one in app.software if one.update_available]
+        if found:
+            yield replace(app.app, detail=", ".join(found))
+
 
 CHECK = Check(
     id="software-update-available",
@@ -12,7 +25,5 @@ CHECK = Check(
     why="Fixes of faults are missing.",
     fix="Update it, or set its update policy so that patches come by themselves.",
     table="app_installation",
-    subject="coalesce(r.description, r.short_id)",
-    detail="(SELECT group_concat(json_extract(s.value, '$.name') || ' ' || json_extract(s.value, '$.externalVersion'), ', ')       FROM json_each(r.data, '$.systemSoftware') s WHERE json_extract(s.value, '$.updateAvailable'))",
-    where="""EXISTS (SELECT 1 FROM json_each(r.data, '$.systemSoftware') s WHERE json_extract(s.value, '$.updateAvailable'))""",
+    find=find,
 )

@@ -35,7 +35,7 @@ def in_bytes(size: str) -> int:
     number = size.rstrip("KMGTi")
     try:
         return int(float(number) * _UNITS.get(size[len(number) :], 1))
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0
 
 
