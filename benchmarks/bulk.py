@@ -1,8 +1,8 @@
 """Journalled writes: what is left of them when they are killed again and again, and what the journal costs.
 
 The emulator is the judge: its log has every write that was carried out, whatever became of the answer. Faults befall 5 % of
-the writes: carried out and answered with a proxy's 502, carried out and the answer lost, cut off before anything was done,
-429. Whoever is killed is killed with SIGKILL at an instant drawn at random.
+the writes, a quarter each: carried out and answered with a proxy's 502, carried out and the answer lost, cut off before
+anything was done, refused with 429. The job is killed with SIGKILL at instants drawn at random over the whole of its work.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ from .frame import Measured, Settings, Table
 from .ratelimit_worker import TOKEN
 
 _FAULTS = 0.05
-_REFUSED = 0.001
-"""Of the writes, answered with 429. Few of the faults, since each stops all calls of the client for a second."""
+"""Share of the writes."""
+_FIRST_GUESS = 30.0
+"""Seconds that the job may take, as long as nothing is known of its speed."""
 
 
 def run(settings: Settings) -> Generator[Table]:
@@ -60,11 +61,15 @@ def _survival(settings: Settings, folder: Path) -> Table:
         _control(url, "POST", "faults", list(_faults()))
         began = time.perf_counter()
         command = [sys.executable, "-m", "benchmarks.bulk_worker", url, str(path), str(ids), str(rounds), str(boxes)]
-        done, killed = 0, 0
-        while not done:
-            done = _until_killed(command, dice.uniform(0.0, 1.0) if killed < kills else None)
-            killed += not done
+        due = len(found) * rounds + min(HOMES, len(found)) * boxes
+        ended, killed, worked = 0, 0, 0.0
+        while not ended:
+            mean = _seconds_left(path, due, worked) / (kills - killed + 1)
+            alive, ended = _until_killed(command, dice.uniform(0.0, 2 * mean) if killed < kills else None)
+            worked += alive
+            killed += not ended
         seconds = time.perf_counter() - began
+        hits = _control(url, "GET", "faults")
         log = [(one["operation_id"], one["path"], one["body"]) for one in _control(url, "GET", "writes")]
     updates = {_name(UPDATE, update(id, turn)) for id in found for turn in range(rounds)}
     creates = {_name(CREATE, create(id, number)) for id in found[:HOMES] for number in range(boxes)}
@@ -86,23 +91,38 @@ def _survival(settings: Settings, folder: Path) -> Table:
     numbers = (counts[state.DONE], counts[state.FAILED], counts[state.UNKNOWN], listed)
     table.add("together", everything, None, None, *numbers)
     table.notes.append(f"{seconds:.0f} s altogether, {kills} kills asked for, the emulator on the same machine")
+    refused = sum(one["hits"] for one in hits if one.get("status") == 429)
+    table.notes.append(f"faults that happened: {sum(one['hits'] for one in hits):,}, of them 429: {refused:,}")
+    table.notes.append(
+        "a 429 stops all calls of the job for a second at least, which is what most of the time went into"
+    )
     return table
 
 
-def _until_killed(command: list[str], seconds: float | None) -> int:
-    """Let the job work for so long, then kill it. 1: it came to its end."""
+def _seconds_left(path: Path, due: int, worked: float) -> float:
+    """How long the job still takes at the speed it has had, so that the kills fall into all of it."""
+    if not path.exists():
+        return _FIRST_GUESS
+    with closing(bulk.read_journal(path)) as journal:
+        done = journal.counts()[bulk.ItemState.DONE]
+    return worked * (due - done) / done if done else _FIRST_GUESS
+
+
+def _until_killed(command: list[str], seconds: float | None) -> tuple[float, int]:
+    """Let the job work for so long, then kill it. Gives the seconds that it worked, and 1 where it came to its end."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as job:
         assert job.stdout is not None
         if job.stdout.readline().strip() != "begun":
             raise RuntimeError("the job did not begin")
+        began = time.perf_counter()
         try:
             job.wait(seconds)
         except subprocess.TimeoutExpired:
             job.kill()
-            return 0
+            return time.perf_counter() - began, 0
         if job.returncode:
             raise RuntimeError(f"the job ended with {job.returncode}")
-        return 1
+        return time.perf_counter() - began, 1
 
 
 def _name(operation_id: str, call: dict[str, Any]) -> str:
@@ -112,12 +132,11 @@ def _name(operation_id: str, call: dict[str, Any]) -> str:
 
 def _faults() -> Generator[dict[str, Any]]:
     for method in ("PATCH", "POST"):
-        share = {"operation": f"{method} *", "probability": (_FAULTS - _REFUSED) / 3}
+        share = {"operation": f"{method} *", "probability": _FAULTS / 4}
         yield {**share, "executed": True, "status": 502, "html": True}
         yield {**share, "executed": True, "reset": "before"}
         yield {**share, "reset": "before"}
-        refusal = {"status": 429, "type": "RateLimitError", "headers": {"Retry-After": "0"}}
-        yield {"operation": f"{method} *", "probability": _REFUSED, **refusal}
+        yield {**share, "status": 429, "type": "RateLimitError", "headers": {"Retry-After": "0"}}
 
 
 async def _ids(url: str) -> list[str]:

@@ -89,7 +89,11 @@ class RowReader:
             The arguments, of use only where there are no mistakes.
         """
         secrets: list[MadeUpSecret] = []
-        problems = Problems(row.number, self._made_up(secrets, generate))
+        problems = Problems(row.number, self._made_up(secrets, generate), exact=row.exact)
+        for column, problem in row.problems:
+            problems.add(column, problem)
+        if any(not column for column, _ in row.problems):
+            return RowArguments({}, {}, {}, UNSET), problems.found
         if row.surplus:
             problems.add(f"column {len(row.values) + 1} and on", f"the row has more cells than columns ({row.surplus})")
         tree = _nested(row.values, problems)

@@ -132,6 +132,14 @@ class JournalFile:
         account, server = self._connection.execute("SELECT account, server FROM journal").fetchone()
         return account, server
 
+    def release_owner(self) -> None:
+        """Forget whose journal it is, where nothing can have been done for any item: a wrong token has then come this far.
+        Call it before `account` is looked at."""
+        self._connection.execute(
+            "UPDATE journal SET account = NULL, server = NULL WHERE account IS NOT NULL AND NOT EXISTS"
+            " (SELECT 1 FROM items WHERE stage > 0 OR state NOT IN ('planned', 'failed'))"
+        )
+
     def apply(self, changes: list[FileChange]) -> list[Any]:
         """Make changes in one transaction; they are on disk when this returns, or none of them is."""
         connection = self._connection

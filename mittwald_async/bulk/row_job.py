@@ -17,10 +17,10 @@ from ..client import Mittwald
 from ..runtime import codec
 from ..runtime.errors import ConfigurationError, InvalidArgumentError
 from ..runtime.operation import Operation
-from .columns import RowArguments, RowReader, masked
+from .columns import COMMENT, RowArguments, RowReader, masked
 from .journal import Journal
 from .records import ItemOutcome, ItemState, Verified
-from .sources import SourceRow
+from .sources import SourceRow, readable
 from .values import Mistake, secret_name
 from .verifier_table import READ_BACK
 from .verifiers import verifier_for
@@ -101,7 +101,7 @@ class RowJob:
     def key_of(self, row: SourceRow) -> str:
         """What makes a row the same in the next run. Empty where a column of the key is."""
         if not self.key_columns:
-            content = msgspec.json.encode(self._input(row), order="deterministic")
+            content = msgspec.json.encode(_as_cells(_without_secrets(row.values)), order="deterministic")
             return f"row {blake2b(content, digest_size=12).hexdigest()}"
         parts = [self._cell(row, column) for column in self.key_columns]
         return "" if "" in parts else parts[0] if len(parts) == 1 else msgspec.json.encode(parts).decode()
@@ -116,12 +116,6 @@ class RowJob:
             names = {parameter.wire: parameter.name for parameter in self.operation.parameters}
             value = row.values.get(names.get(column, column))
         return "" if value is None else str(cast("object", value))
-
-    def _input(self, row: SourceRow) -> dict[str, Any]:
-        """What counts as a row's input. Passwords do not make a key: whoever has the journal could try some out."""
-        if self.key_columns:
-            return row.values
-        return {column: value for column, value in row.values.items() if not secret_name(column)}
 
     # -- before anything is sent --------------------------------------------------------------------------------------
 
@@ -152,6 +146,8 @@ class RowJob:
         return found
 
     def _key_mistakes(self, row: SourceRow, keys: _Keys, others: list[Mistake]) -> list[Mistake]:
+        if row.problems:  # its key is not known
+            return []
         name = ", ".join(self.key_columns) or "the row"
         key = self.key_of(row)
         if not key:
@@ -208,10 +204,10 @@ class RowJob:
             return await self._verifier(mw, path=arguments.path, body=arguments.body)
 
         outcomes = journal.run(
-            self._source(),
+            readable(self._source(), "the rows"),
             work,
             key=self.key_of,
-            input=lambda row: row.values,
+            input=lambda row: _as_cells(row.values),
             verify=None if self._verifier is None else verify,
             keep=lambda result: masked(msgspec.json.decode(codec.encode(result))),
             name=called,
@@ -276,15 +272,16 @@ class FailedFile:
     """Rows to mend and run again, as CSV: their columns as they were, and `#state` and `#error`, which a run ignores."""
 
     def __init__(self, path: Path, columns: Iterable[str]) -> None:
-        self._columns = [column for column in columns if not column.startswith("#")]
+        self._columns = [column for column in columns if not column.startswith(COMMENT)]
         self._file = private(path)
         self._lines = csv.writer(self._file)
         self._lines.writerow((*self._columns, "#state", "#error"))
 
     def add(self, outcome: ItemOutcome[SourceRow]) -> None:
         """Write the row of an outcome."""
-        cells = (outcome.item.values.get(column, "") for column in self._columns)
-        self._lines.writerow((*map(_cell, cells), outcome.state.value, " ".join(str(outcome.error or "").split())))
+        values = outcome.item.values
+        cells = [_cell(values[column]) if column in values else "" for column in self._columns]
+        self._lines.writerow((*cells, outcome.state.value, " ".join(str(outcome.error or "").split())))
 
     def close(self) -> None:
         self._file.close()
@@ -307,9 +304,37 @@ def private(path: Path, *, append: bool = False) -> TextIO:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, dict | list):
+    """A value as the text that stands for it in a table."""
+    if isinstance(value, bool | dict | list):
         return _json(value)
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+    return "@null" if value is None else "@empty" if value == "" else str(value)
+
+
+def _as_cells(values: dict[str, Any]) -> dict[str, str]:
+    """What counts of a row, as the text of a table, so that it is the same row in every format and with every comment."""
+    return {column: _canonical(value) for column, value in values.items() if not column.startswith(COMMENT)}
+
+
+def _canonical(value: Any) -> str:
+    parts = _decoded(value)
+    if isinstance(parts, dict | list):
+        return msgspec.json.encode(parts, order="deterministic").decode()
+    return _cell(value)
+
+
+def _without_secrets(values: dict[str, Any]) -> dict[str, Any]:
+    """What makes the key of a row. Whoever has the journal could try some passwords out."""
+    return {column: masked(_decoded(value)) for column, value in values.items() if not secret_name(column)}
+
+
+def _decoded(value: Any) -> Any:
+    """Text that is an object or a list in JSON as what it stands for."""
+    if not isinstance(value, str) or value[:1] not in ("{", "["):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        return value
 
 
 def _json(value: Any) -> str:
