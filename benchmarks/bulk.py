@@ -34,8 +34,8 @@ from .ratelimit_worker import TOKEN
 
 _FAULTS = 0.05
 """Share of the writes."""
-_FIRST_GUESS = 30.0
-"""Seconds that the job may take, as long as nothing is known of its speed."""
+_GUESS = (1000, 15.0)
+"""So many items in so many seconds, as long as little is known of the speed."""
 
 
 def run(settings: Settings) -> Generator[Table]:
@@ -70,10 +70,11 @@ def _survival(settings: Settings, folder: Path) -> Table:
             killed += not ended
         seconds = time.perf_counter() - began
         hits = _control(url, "GET", "faults")
-        log = [(one["operation_id"], one["path"], one["body"]) for one in _control(url, "GET", "writes")]
+        written = _control(url, "GET", "writes")
+        log = [json.dumps([one["operation_id"], one["path"], one["body"]], sort_keys=True) for one in written]
     updates = {_name(UPDATE, update(id, turn)) for id in found for turn in range(rounds)}
     creates = {_name(CREATE, create(id, number)) for id in found[:HOMES] for number in range(boxes)}
-    carried_out = Counter(json.dumps([name, path, body], sort_keys=True) for name, path, body in log)
+    carried_out = Counter(log)
     with closing(bulk.read_journal(path)) as journal:
         counts = journal.counts()
         listed = sum(1 for _ in journal.entries(bulk.ItemState.UNKNOWN))
@@ -91,6 +92,12 @@ def _survival(settings: Settings, folder: Path) -> Table:
     numbers = (counts[state.DONE], counts[state.FAILED], counts[state.UNKNOWN], listed)
     table.add("together", everything, None, None, *numbers)
     table.notes.append(f"{seconds:.0f} s altogether, {kills} kills asked for, the emulator on the same machine")
+    for one, times in carried_out.items():
+        if times > 1:
+            at = [
+                f"{entry['at'] - written[0]['at']:.2f}" for entry, name in zip(written, log, strict=True) if name == one
+            ]
+            table.notes.append(f"twice, {' s and '.join(at)} s after the first write: {one}")
     refused = sum(one["hits"] for one in hits if one.get("status") == 429)
     table.notes.append(f"faults that happened: {sum(one['hits'] for one in hits):,}, of them 429: {refused:,}")
     table.notes.append(
@@ -101,11 +108,11 @@ def _survival(settings: Settings, folder: Path) -> Table:
 
 def _seconds_left(path: Path, due: int, worked: float) -> float:
     """How long the job still takes at the speed it has had, so that the kills fall into all of it."""
-    if not path.exists():
-        return _FIRST_GUESS
-    with closing(bulk.read_journal(path)) as journal:
-        done = journal.counts()[bulk.ItemState.DONE]
-    return worked * (due - done) / done if done else _FIRST_GUESS
+    done = 0
+    if path.exists():
+        with closing(bulk.read_journal(path)) as journal:
+            done = journal.counts()[bulk.ItemState.DONE]
+    return (due - done) * (worked + _GUESS[1]) / (done + _GUESS[0])
 
 
 def _until_killed(command: list[str], seconds: float | None) -> tuple[float, int]:

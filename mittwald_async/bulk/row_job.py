@@ -19,7 +19,9 @@ from ..runtime.errors import ConfigurationError, InvalidArgumentError
 from ..runtime.operation import Operation
 from .columns import COMMENT, RowArguments, RowReader, masked
 from .journal import Journal
+from .journal_file import JournalFile
 from .records import ItemOutcome, ItemState, Verified
+from .runner import fingerprint
 from .sources import SourceRow, readable
 from .values import Mistake, secret_name
 from .verifier_table import READ_BACK
@@ -27,6 +29,7 @@ from .verifiers import verifier_for
 
 _FIRST = 3
 """Rows whose requests a dry run shows."""
+_BEGUN = (ItemState.STARTED, ItemState.UNKNOWN, ItemState.DONE)
 
 
 class Checked(msgspec.Struct):
@@ -37,6 +40,8 @@ class Checked(msgspec.Struct):
         mistakes: how many cells are wrong.
         columns: all that occur.
         made_up: rows with a password to be made up.
+        begun_made_up: those of them that the journal knows to be done, or perhaps done.
+        changed: rows that are done, and have changed since.
         first: calls of the first rows.
         states: rows by what the journal knows of them; `None` for those it has not seen.
     """
@@ -45,13 +50,20 @@ class Checked(msgspec.Struct):
     mistakes: int = 0
     columns: dict[str, None] = {}
     made_up: int = 0
+    begun_made_up: int = 0
+    changed: int = 0
     first: list[RowArguments] = []
     states: dict[ItemState | None, int] = {}
 
     @property
     def due(self) -> int:
-        """Rows there is something to do for."""
+        """Rows that are not done."""
         return self.rows - self.states.get(ItemState.DONE, 0)
+
+    @property
+    def known(self) -> dict[str, int]:
+        """Rows by the name of their state, without those that are new."""
+        return {state.value: number for state, number in self.states.items() if state is not None}
 
 
 class RowJob:
@@ -119,15 +131,14 @@ class RowJob:
 
     # -- before anything is sent --------------------------------------------------------------------------------------
 
-    def check(
-        self, mistake: Callable[[Mistake], None], state: Callable[[str], ItemState | None] = lambda _: None
-    ) -> Checked:
+    def check(self, mistake: Callable[[Mistake], None], journal: JournalFile | None = None) -> Checked:
         """Look at every row.
 
         Args:
             mistake: called with each one that is found.
-            state: what the journal knows of a key.
+            journal: knows what is done.
         """
+        salt = b"" if journal is None else journal.salt
         found = Checked()
         with _Keys() as keys:
             for row in self._source():
@@ -141,8 +152,14 @@ class RowJob:
                 found.made_up += bool(arguments.secrets)
                 if len(found.first) < _FIRST and not mistakes:
                     found.first.append(arguments)
-                known = None if mistakes else state(self.key_of(row))
+                known, before = None, None
+                if journal is not None and not mistakes:
+                    known, before = journal.state(self.key_of(row), self.operation.operation_id) or (None, None)
                 found.states[known] = found.states.get(known, 0) + 1
+                if known is ItemState.DONE:
+                    found.changed += before is not None and before != fingerprint(_as_cells(row.values), salt)
+                if arguments.secrets and known in _BEGUN:
+                    found.begun_made_up += 1
         return found
 
     def _key_mistakes(self, row: SourceRow, keys: _Keys, others: list[Mistake]) -> list[Mistake]:

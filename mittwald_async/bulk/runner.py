@@ -148,7 +148,7 @@ class Run:
                 return
 
     def _digest(self, item: Any) -> bytes | None:
-        return _fingerprint(item if self._input is None else self._input(item), self.salt)
+        return fingerprint(item if self._input is None else self._input(item), self.salt)
 
     def _stop(self, error: Exception | None) -> None:
         self._stopped = True
@@ -410,7 +410,7 @@ def _key(item: Any, key: Callable[[Any], str | int] | None, number: int) -> str:
     return str(found)
 
 
-def _fingerprint(item: Any, salt: bytes) -> bytes | None:
+def fingerprint(item: Any, salt: bytes) -> bytes | None:
     """A salted digest of plain data, so that secrets in it are not in the journal. `None` for everything else."""
     if not isinstance(item, str | int | float | Mapping | list | tuple):
         return None

@@ -22,6 +22,8 @@ _NONE = Constraints()
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _SHORT_ID = re.compile(r"[a-z]{1,8}-[a-z0-9]{4,12}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+_WORD = re.compile(r"@[^@\s]")
+"""Text that looks like something that a cell may say instead of a value: a file, or a misspelled `@random`."""
 _SHOWN = 40
 """Characters of a wrong value that a message shows."""
 
@@ -254,6 +256,11 @@ def _text(value: Any, column: str, problems: Problems, facts: Constraints) -> An
     if isinstance(value, bool):
         return "true" if value else "false"
     text = str(value)
+    if _WORD.match(text):
+        problems.add(
+            column, f"{_quote(value, column)} is not @random, @null or @empty; write @@ for a text that begins with @"
+        )
+        return UNSET
     return text[1:] if text.startswith("@@") else text
 
 

@@ -97,6 +97,9 @@ def call(
         Path | None,
         typer.Option("--out", "-o", help="Write the answer here instead; - is standard output.", metavar="FILE"),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The same as --output json, which is the default.", metavar="")
+    ] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
 ) -> int:
@@ -125,6 +128,8 @@ def call(
         message(f"{operation.operation_id} is deprecated and may vanish")
     if all_pages and operation.paging is None:
         raise InvalidArgumentError("--all", f"{operation.operation_id} gives no list")
+    if as_json and form != "json":
+        raise InvalidArgumentError("--json", f"contradicts --output {form}")
     waiter = waiter_of(operation) if wait else None
     rendered = Rendering(fields, form_named(form), form, None if is_stdout(out_path) else out_path)
     given = read_arguments(operation, arguments or [], body)
