@@ -101,9 +101,9 @@ def bulk(
         int | None,
         typer.Option("--stop-after-failures", min=1, help="Begin nothing more after so many.", metavar="N"),
     ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed/--no-retry-failed", help="Do again what failed before.")
-    ] = True,
+    no_retry_failed: Annotated[
+        bool, typer.Option("--no-retry-failed", help="Leave what failed before as it is.", metavar="")
+    ] = False,
     redo_changed: Annotated[
         bool, typer.Option("--redo-changed", help="Do done rows again that have changed since.", metavar="")
     ] = False,
@@ -181,7 +181,7 @@ def bulk(
             limit,
             concurrency,
             stop_after_failures,
-            retry_failed,
+            not no_retry_failed,
             redo_changed,
             failed,
             secrets,
