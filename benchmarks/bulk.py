@@ -34,6 +34,7 @@ from .ratelimit_worker import TOKEN
 
 _FAULTS = 0.05
 """Share of the writes."""
+_SPOILT = f"journal, {_FAULTS:.0%} faults"
 _GUESS = (1000, 15.0)
 """So many items in so many seconds, as long as little is known of the speed."""
 
@@ -238,23 +239,32 @@ def _budget(settings: Settings, folder: Path) -> Table:
         _control(url, "PATCH", "behaviours", {"rate_limit": None})
         found = asyncio.run(_ids(url))
         taken: dict[str, float] = {}
-        for name in ("fan_out", "journal"):
+        for name in ("fan_out", "journal", _SPOILT):
+            if name == _SPOILT:
+                _control(url, "POST", "faults", list(_faults()))
             _control(url, "PATCH", "behaviours", {"rate_limit": [limit, period]})
-            taken[name] = asyncio.run(_paced(url, found, None if name == "fan_out" else folder / "budget.journal"))
+            taken[name] = asyncio.run(_paced(url, found, None if name == "fan_out" else folder / f"{name}.journal"))
             time.sleep(period)  # the next one begins with a window of its own
     for name, seconds in taken.items():
         table.add(name, seconds, seconds / ideal, seconds / taken["fan_out"])
     table.notes.append(
         f"ideal: the last window begins after {ideal:.0f} s, and half of its budget is all that is left to do"
     )
+    table.notes.append("with faults, each 429 stops all calls for a second at least, and a lost answer is read back")
     return table
 
 
 async def _paced(url: str, ids: list[str], path: Path | None) -> float:
+    check = bulk.verifier_for(UPDATE)
+    assert check is not None
     async with Mittwald(TOKEN, base_url=url) as mw:
+        text = "in time" if path is None else path.stem
 
         def work(id: str) -> Any:
-            return mw.project.update_project(id, description="in time")
+            return mw.project.update_project(id, description=text)
+
+        def verify(id: str) -> Any:
+            return check(mw, path={"projectId": id}, body={"description": text})
 
         began = time.perf_counter()
         if path is None:
@@ -262,7 +272,7 @@ async def _paced(url: str, ids: list[str], path: Path | None) -> float:
                 pass
         else:
             async with bulk.Journal(path, client=mw) as journal:
-                async for _ in journal.run(ids, work):
+                async for _ in journal.run(ids, work, verify=verify):
                     pass
         return time.perf_counter() - began
 
