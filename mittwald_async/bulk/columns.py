@@ -13,7 +13,7 @@ from ..runtime.errors import did_you_mean
 from ..runtime.operation import Operation, Parameter
 from ..runtime.structs import UNSET, Constraints
 from .passwords import random_password
-from .sources import SourceRow
+from .source_rows import SourceRow
 from .values import Mistake, Problems, convert, secret_name
 
 RANDOM = "@random"

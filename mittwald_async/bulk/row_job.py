@@ -22,7 +22,8 @@ from .journal import Journal
 from .journal_file import JournalFile
 from .records import ItemOutcome, ItemState, Verified
 from .runner import fingerprint
-from .sources import SourceRow, readable
+from .source_rows import SourceRow
+from .sources import readable
 from .values import Mistake, secret_name
 from .verifier_table import READ_BACK
 from .verifiers import verifier_for

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .._install import install_hint
-from .sources import SourceError, SourceRow, check_heads, open_binary
+from .source_rows import SourceError, SourceRow, check_heads, open_binary
 
 _PIECE = 1 << 16
 _FORMULA = (b"<f>", b"<f ")

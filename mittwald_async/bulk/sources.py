@@ -7,48 +7,20 @@ import csv
 import io
 import json
 import os
-import re
 import sqlite3
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
-from ..runtime.errors import ConfigurationError
+from .source_rows import ESCAPED, NOT_TEXT, SourceError, SourceRow, check_heads, open_binary
 
 _DELIMITERS = ",;\t|"
 _LONGEST_CELL = 10_000_000
 """Characters of a CSV cell; the module's own limit is too small for certificates and templates."""
 FORMATS = ("csv", "jsonl", "xlsx")
-_ESCAPED = re.compile("[\udc80-\udcff]")
-"""What stands for bytes that are not UTF-8."""
-NOT_TEXT = "is not UTF-8 text; save the file as UTF-8"
-
-
-class SourceError(ConfigurationError):
-    """The rows cannot be read. Names the file and, where it is known, the row."""
-
-
-class SourceRow(NamedTuple):
-    """One row of a source.
-
-    Attributes:
-        number: as people count it: the line of a spreadsheet or of a JSON Lines file, the heads of a table being 1; the
-            record of a query, from 1.
-        values: by column. Text from CSV, JSON values otherwise; what is empty is left out.
-        surplus: cells beyond the last column.
-        problems: what cannot be read, as column and problem; the column is empty where it is the whole row.
-        exact: values have the types that they are meant to have, as in JSON. Elsewhere a number may stand for text, and
-            text for anything.
-    """
-
-    number: int
-    values: dict[str, Any]
-    surplus: int = 0
-    problems: tuple[tuple[str, str], ...] = ()
-    exact: bool = False
 
 
 def read_rows(path: str | os.PathLike[str], *, format: str | None = None) -> Iterator[dict[str, Any]]:
@@ -132,7 +104,7 @@ def _csv(path: Path) -> Iterator[SourceRow]:
 
 def _csv_row(number: int, heads: list[str], cells: list[str]) -> SourceRow:
     values = {head: cell for head, cell in zip(heads, cells, strict=False) if cell != ""}
-    broken = [head for head, cell in values.items() if not cell.isascii() and _ESCAPED.search(cell)]
+    broken = [head for head, cell in values.items() if not cell.isascii() and ESCAPED.search(cell)]
     for head in broken:
         del values[head]
     surplus = sum(1 for cell in cells[len(heads) :] if cell)
@@ -183,23 +155,6 @@ def _delimiter(heads: str) -> str:
     """The one that is most frequent in the first line, outside of quotes."""
     plain = "".join(heads.split('"')[0::2])
     return max(_DELIMITERS, key=plain.count)
-
-
-def check_heads(path: Path, heads: Sequence[str]) -> None:
-    """Make sure that every column has a name of its own.
-
-    Raises:
-        SourceError: one has not; all such columns are named.
-    """
-    if not any(heads):
-        raise SourceError(f"{path}: has no heads of columns in its first row")
-    if any("\0" in head or _ESCAPED.search(head) for head in heads):
-        raise SourceError(f"{path}: row 1: {NOT_TEXT}")
-    problems = [f"column {position} has no head" for position, head in enumerate(heads, 1) if not head]
-    twice = dict.fromkeys(head for position, head in enumerate(heads) if head and head in heads[:position])
-    problems += [f"has two columns {head!r}" for head in twice]
-    if problems:
-        raise SourceError(f"{path}: {'; '.join(problems)}")
 
 
 def _jsonl(path: Path) -> Iterator[SourceRow]:
@@ -267,15 +222,3 @@ def numbered_query(path: Path, sql: str) -> Iterator[SourceRow]:
 def _open_text(path: Path) -> io.TextIOWrapper:
     # Editors of some systems begin a text file with a byte order mark.
     return io.TextIOWrapper(open_binary(path), encoding="utf-8-sig", errors="surrogateescape", newline="")
-
-
-def open_binary(path: Path) -> io.BufferedReader:
-    """Open a file of rows.
-
-    Raises:
-        SourceError: it cannot be opened.
-    """
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise SourceError(f"{path}: {error.strerror}") from None

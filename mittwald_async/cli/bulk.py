@@ -23,7 +23,7 @@ from .reading import copy_stdin
 
 if TYPE_CHECKING:
     from ..bulk.row_job import Checked, RowJob
-    from ..bulk.sources import SourceRow
+    from ..bulk.source_rows import SourceRow
     from ..client import Mittwald
 
 _NAMED = 20
@@ -228,7 +228,7 @@ def _source(
 
 def _named_stdin(rows: Iterable[SourceRow], copy: str) -> Iterator[SourceRow]:
     """Rows whose errors name where they came from, not the file in which they wait."""
-    from ..bulk.sources import SourceError
+    from ..bulk.source_rows import SourceError
 
     try:
         yield from rows

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from mittwald_async.bulk.row_job import RowJob
-from mittwald_async.bulk.sources import SourceRow, numbered_query, numbered_rows
+from mittwald_async.bulk.source_rows import SourceRow
+from mittwald_async.bulk.sources import numbered_query, numbered_rows
 from mittwald_async.bulk.values import Mistake
 from mittwald_async.operations import OPERATIONS
 from tests.cli.conftest import PROGRAM, Command, environment

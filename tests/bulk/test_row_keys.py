@@ -9,7 +9,8 @@ from typing import Any
 
 from mittwald_async import bulk
 from mittwald_async.bulk.row_job import FailedFile, RowJob
-from mittwald_async.bulk.sources import SourceRow, numbered_rows
+from mittwald_async.bulk.source_rows import SourceRow
+from mittwald_async.bulk.sources import numbered_rows
 from mittwald_async.operations import OPERATIONS
 
 ROW: dict[str, Any] = {
