@@ -1,8 +1,8 @@
 """Journalled writes: what is left of them when they are killed again and again, and what the journal costs.
 
 The emulator is the judge: its log has every write that was carried out, whatever became of the answer. Faults befall 5 % of
-the writes: carried out and answered with a proxy's 502, carried out and the answer lost, cut off before anything was done,
-429. Whoever is killed is killed with SIGKILL at an instant drawn at random.
+the writes, a quarter each: carried out and answered with a proxy's 502, carried out and the answer lost, cut off before
+anything was done, refused with 429. The job is killed with SIGKILL at instants drawn at random over the whole of its work.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ from .frame import Measured, Settings, Table
 from .ratelimit_worker import TOKEN
 
 _FAULTS = 0.05
-_REFUSED = 0.001
-"""Of the writes, answered with 429. Few of the faults, since each stops all calls of the client for a second."""
+"""Share of the writes."""
+_SPOILT = f"journal, {_FAULTS:.0%} faults"
+_GUESS = (1000, 15.0)
+"""So many items in so many seconds, as long as little is known of the speed."""
 
 
 def run(settings: Settings) -> Generator[Table]:
@@ -60,15 +62,20 @@ def _survival(settings: Settings, folder: Path) -> Table:
         _control(url, "POST", "faults", list(_faults()))
         began = time.perf_counter()
         command = [sys.executable, "-m", "benchmarks.bulk_worker", url, str(path), str(ids), str(rounds), str(boxes)]
-        done, killed = 0, 0
-        while not done:
-            done = _until_killed(command, dice.uniform(0.0, 1.0) if killed < kills else None)
-            killed += not done
+        due = len(found) * rounds + min(HOMES, len(found)) * boxes
+        ended, killed, worked = 0, 0, 0.0
+        while not ended:
+            mean = _seconds_left(path, due, worked) / (kills - killed + 1)
+            alive, ended = _until_killed(command, dice.uniform(0.0, 2 * mean) if killed < kills else None)
+            worked += alive
+            killed += not ended
         seconds = time.perf_counter() - began
-        log = [(one["operation_id"], one["path"], one["body"]) for one in _control(url, "GET", "writes")]
+        hits = _control(url, "GET", "faults")
+        written = _control(url, "GET", "writes")
+        log = [json.dumps([one["operation_id"], one["path"], one["body"]], sort_keys=True) for one in written]
     updates = {_name(UPDATE, update(id, turn)) for id in found for turn in range(rounds)}
     creates = {_name(CREATE, create(id, number)) for id in found[:HOMES] for number in range(boxes)}
-    carried_out = Counter(json.dumps([name, path, body], sort_keys=True) for name, path, body in log)
+    carried_out = Counter(log)
     with closing(bulk.read_journal(path)) as journal:
         counts = journal.counts()
         listed = sum(1 for _ in journal.entries(bulk.ItemState.UNKNOWN))
@@ -86,23 +93,44 @@ def _survival(settings: Settings, folder: Path) -> Table:
     numbers = (counts[state.DONE], counts[state.FAILED], counts[state.UNKNOWN], listed)
     table.add("together", everything, None, None, *numbers)
     table.notes.append(f"{seconds:.0f} s altogether, {kills} kills asked for, the emulator on the same machine")
+    for one, times in carried_out.items():
+        if times > 1:
+            at = [
+                f"{entry['at'] - written[0]['at']:.2f}" for entry, name in zip(written, log, strict=True) if name == one
+            ]
+            table.notes.append(f"twice, {' s and '.join(at)} s after the first write: {one}")
+    refused = sum(one["hits"] for one in hits if one.get("status") == 429)
+    table.notes.append(f"faults that happened: {sum(one['hits'] for one in hits):,}, of them 429: {refused:,}")
+    table.notes.append(
+        "a 429 stops all calls of the job for a second at least, which is what most of the time went into"
+    )
     return table
 
 
-def _until_killed(command: list[str], seconds: float | None) -> int:
-    """Let the job work for so long, then kill it. 1: it came to its end."""
+def _seconds_left(path: Path, due: int, worked: float) -> float:
+    """How long the job still takes at the speed it has had, so that the kills fall into all of it."""
+    done = 0
+    if path.exists():
+        with closing(bulk.read_journal(path)) as journal:
+            done = journal.counts()[bulk.ItemState.DONE]
+    return (due - done) * (worked + _GUESS[1]) / (done + _GUESS[0])
+
+
+def _until_killed(command: list[str], seconds: float | None) -> tuple[float, int]:
+    """Let the job work for so long, then kill it. Gives the seconds that it worked, and 1 where it came to its end."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as job:
         assert job.stdout is not None
         if job.stdout.readline().strip() != "begun":
             raise RuntimeError("the job did not begin")
+        began = time.perf_counter()
         try:
             job.wait(seconds)
         except subprocess.TimeoutExpired:
             job.kill()
-            return 0
+            return time.perf_counter() - began, 0
         if job.returncode:
             raise RuntimeError(f"the job ended with {job.returncode}")
-        return 1
+        return time.perf_counter() - began, 1
 
 
 def _name(operation_id: str, call: dict[str, Any]) -> str:
@@ -112,12 +140,11 @@ def _name(operation_id: str, call: dict[str, Any]) -> str:
 
 def _faults() -> Generator[dict[str, Any]]:
     for method in ("PATCH", "POST"):
-        share = {"operation": f"{method} *", "probability": (_FAULTS - _REFUSED) / 3}
+        share = {"operation": f"{method} *", "probability": _FAULTS / 4}
         yield {**share, "executed": True, "status": 502, "html": True}
         yield {**share, "executed": True, "reset": "before"}
         yield {**share, "reset": "before"}
-        refusal = {"status": 429, "type": "RateLimitError", "headers": {"Retry-After": "0"}}
-        yield {"operation": f"{method} *", "probability": _REFUSED, **refusal}
+        yield {**share, "status": 429, "type": "RateLimitError", "headers": {"Retry-After": "0"}}
 
 
 async def _ids(url: str) -> list[str]:
@@ -212,23 +239,32 @@ def _budget(settings: Settings, folder: Path) -> Table:
         _control(url, "PATCH", "behaviours", {"rate_limit": None})
         found = asyncio.run(_ids(url))
         taken: dict[str, float] = {}
-        for name in ("fan_out", "journal"):
+        for name in ("fan_out", "journal", _SPOILT):
+            if name == _SPOILT:
+                _control(url, "POST", "faults", list(_faults()))
             _control(url, "PATCH", "behaviours", {"rate_limit": [limit, period]})
-            taken[name] = asyncio.run(_paced(url, found, None if name == "fan_out" else folder / "budget.journal"))
+            taken[name] = asyncio.run(_paced(url, found, None if name == "fan_out" else folder / f"{name}.journal"))
             time.sleep(period)  # the next one begins with a window of its own
     for name, seconds in taken.items():
         table.add(name, seconds, seconds / ideal, seconds / taken["fan_out"])
     table.notes.append(
         f"ideal: the last window begins after {ideal:.0f} s, and half of its budget is all that is left to do"
     )
+    table.notes.append("with faults, each 429 stops all calls for a second at least, and a lost answer is read back")
     return table
 
 
 async def _paced(url: str, ids: list[str], path: Path | None) -> float:
+    check = bulk.verifier_for(UPDATE)
+    assert check is not None
     async with Mittwald(TOKEN, base_url=url) as mw:
+        text = "in time" if path is None else path.stem
 
         def work(id: str) -> Any:
-            return mw.project.update_project(id, description="in time")
+            return mw.project.update_project(id, description=text)
+
+        def verify(id: str) -> Any:
+            return check(mw, path={"projectId": id}, body={"description": text})
 
         began = time.perf_counter()
         if path is None:
@@ -236,7 +272,7 @@ async def _paced(url: str, ids: list[str], path: Path | None) -> float:
                 pass
         else:
             async with bulk.Journal(path, client=mw) as journal:
-                async for _ in journal.run(ids, work):
+                async for _ in journal.run(ids, work, verify=verify):
                     pass
         return time.perf_counter() - began
 

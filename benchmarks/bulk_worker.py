@@ -41,7 +41,8 @@ async def main(url: str, path: str, ids: list[str], rounds: int, boxes: int) -> 
     ):
         print("begun", flush=True)
         creates = [create(id, number) for number in range(boxes) for id in ids[:HOMES]]
-        await _all(mw, journal, "boxes", CREATE, creates)
+        if journal.counts("boxes")[bulk.ItemState.DONE] < len(creates):
+            await _all(mw, journal, "boxes", CREATE, creates)
         for turn in range(rounds):
             if journal.counts(f"round {turn}")[bulk.ItemState.DONE] < len(ids):
                 await _all(mw, journal, f"round {turn}", UPDATE, [update(id, turn) for id in ids])

@@ -20,7 +20,8 @@ from .records import (
     UnknownOutcomeError,
     Verdict,
 )
-from .sources import SourceError, query, read_rows
+from .source_rows import SourceError
+from .sources import query, read_rows
 from .verifiers import WriteVerifier, verifier_for
 
 __all__ = [

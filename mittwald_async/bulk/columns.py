@@ -13,7 +13,7 @@ from ..runtime.errors import did_you_mean
 from ..runtime.operation import Operation, Parameter
 from ..runtime.structs import UNSET, Constraints
 from .passwords import random_password
-from .sources import SourceRow
+from .source_rows import SourceRow
 from .values import Mistake, Problems, convert, secret_name
 
 RANDOM = "@random"
@@ -89,7 +89,11 @@ class RowReader:
             The arguments, of use only where there are no mistakes.
         """
         secrets: list[MadeUpSecret] = []
-        problems = Problems(row.number, self._made_up(secrets, generate))
+        problems = Problems(row.number, self._made_up(secrets, generate), exact=row.exact)
+        for column, problem in row.problems:
+            problems.add(column, problem)
+        if any(not column for column, _ in row.problems):
+            return RowArguments({}, {}, {}, UNSET), problems.found
         if row.surplus:
             problems.add(f"column {len(row.values) + 1} and on", f"the row has more cells than columns ({row.surplus})")
         tree = _nested(row.values, problems)

@@ -80,6 +80,7 @@ class Journal:
         self._lock = WriterLock(self.path)
         try:
             self._store = JournalFile(self.path)
+            self._store.release_owner()
             self._owner, self._salt = self._store.account, self._store.salt
             if self._client is not None:
                 self.check_owner(*identity_of(self._client))

@@ -67,14 +67,25 @@ class JournalFile:
             self._create()
         elif not path.is_file():
             raise JournalError(f"{path}: there is no such journal")
-        mode = "rw" if writable else "ro"
-        uri = f"{path.absolute().as_uri()}?mode={mode}"
+        try:
+            self._open("mode=rw" if writable else "mode=ro", writable)
+        except sqlite3.OperationalError as error:
+            # On a medium that cannot be written, SQLite opens what it may take as unchanging only.
+            if writable or Path(f"{path}-wal").exists():
+                raise JournalError(f"{path}: {error}; the journal and its folder have to be writable") from None
+            self._open("mode=ro&immutable=1", writable)
+
+    def _open(self, mode: str, writable: bool) -> None:
+        uri = f"{self.path.absolute().as_uri()}?{mode}"
         self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
         try:
             self._prepare(writable)
+        except sqlite3.OperationalError:
+            self._connection.close()
+            raise
         except sqlite3.DatabaseError as error:
             self._connection.close()
-            raise JournalError(f"{path}: not a journal ({error}); choose another name") from None
+            raise JournalError(f"{self.path}: not a journal ({error}); choose another name") from None
         except BaseException:
             self._connection.close()
             raise
@@ -132,6 +143,14 @@ class JournalFile:
         account, server = self._connection.execute("SELECT account, server FROM journal").fetchone()
         return account, server
 
+    def release_owner(self) -> None:
+        """Forget whose journal it is, where nothing can have been done for any item: a wrong token has then come this far.
+        Call it before `account` is looked at."""
+        self._connection.execute(
+            "UPDATE journal SET account = NULL, server = NULL WHERE account IS NOT NULL AND NOT EXISTS"
+            " (SELECT 1 FROM items WHERE stage > 0 OR state NOT IN ('planned', 'failed'))"
+        )
+
     def apply(self, changes: list[FileChange]) -> list[Any]:
         """Make changes in one transaction; they are on disk when this returns, or none of them is."""
         connection = self._connection
@@ -165,12 +184,12 @@ class JournalFile:
         found = dict(rows.fetchall())
         return {state: found.get(state, 0) for state in ItemState}
 
-    def state(self, key: str, name: str) -> ItemState | None:
-        """How far an item is; `None` for one that is not in the file."""
+    def state(self, key: str, name: str) -> tuple[ItemState, bytes | None] | None:
+        """How far an item is, and the fingerprint of its input; `None` for one that is not in the file."""
         found = self._connection.execute(
-            "SELECT state FROM items JOIN jobs ON jobs.id = job WHERE name = ? AND key = ?", (name, key)
+            "SELECT state, input FROM items JOIN jobs ON jobs.id = job WHERE name = ? AND key = ?", (name, key)
         ).fetchone()
-        return None if found is None else ItemState(found[0])
+        return None if found is None else (ItemState(found[0]), found[1])
 
     def entries(self, state: ItemState | None = None, name: str | None = None) -> Iterator[JournalEntry]:
         """Items one by one, by key."""

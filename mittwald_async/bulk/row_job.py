@@ -17,16 +17,20 @@ from ..client import Mittwald
 from ..runtime import codec
 from ..runtime.errors import ConfigurationError, InvalidArgumentError
 from ..runtime.operation import Operation
-from .columns import RowArguments, RowReader, masked
+from .columns import COMMENT, RowArguments, RowReader, masked
 from .journal import Journal
+from .journal_file import JournalFile
 from .records import ItemOutcome, ItemState, Verified
-from .sources import SourceRow
+from .runner import fingerprint
+from .source_rows import SourceRow
+from .sources import readable
 from .values import Mistake, secret_name
 from .verifier_table import READ_BACK
 from .verifiers import verifier_for
 
 _FIRST = 3
 """Rows whose requests a dry run shows."""
+_BEGUN = (ItemState.STARTED, ItemState.UNKNOWN, ItemState.DONE)
 
 
 class Checked(msgspec.Struct):
@@ -37,6 +41,8 @@ class Checked(msgspec.Struct):
         mistakes: how many cells are wrong.
         columns: all that occur.
         made_up: rows with a password to be made up.
+        begun_made_up: those of them that the journal knows to be done, or perhaps done.
+        changed: rows that are done, and have changed since.
         first: calls of the first rows.
         states: rows by what the journal knows of them; `None` for those it has not seen.
     """
@@ -45,13 +51,20 @@ class Checked(msgspec.Struct):
     mistakes: int = 0
     columns: dict[str, None] = {}
     made_up: int = 0
+    begun_made_up: int = 0
+    changed: int = 0
     first: list[RowArguments] = []
     states: dict[ItemState | None, int] = {}
 
     @property
     def due(self) -> int:
-        """Rows there is something to do for."""
+        """Rows that are not done."""
         return self.rows - self.states.get(ItemState.DONE, 0)
+
+    @property
+    def known(self) -> dict[str, int]:
+        """Rows by the name of their state, without those that are new."""
+        return {state.value: number for state, number in self.states.items() if state is not None}
 
 
 class RowJob:
@@ -101,7 +114,7 @@ class RowJob:
     def key_of(self, row: SourceRow) -> str:
         """What makes a row the same in the next run. Empty where a column of the key is."""
         if not self.key_columns:
-            content = msgspec.json.encode(self._input(row), order="deterministic")
+            content = msgspec.json.encode(_as_cells(_without_secrets(row.values)), order="deterministic")
             return f"row {blake2b(content, digest_size=12).hexdigest()}"
         parts = [self._cell(row, column) for column in self.key_columns]
         return "" if "" in parts else parts[0] if len(parts) == 1 else msgspec.json.encode(parts).decode()
@@ -117,23 +130,16 @@ class RowJob:
             value = row.values.get(names.get(column, column))
         return "" if value is None else str(cast("object", value))
 
-    def _input(self, row: SourceRow) -> dict[str, Any]:
-        """What counts as a row's input. Passwords do not make a key: whoever has the journal could try some out."""
-        if self.key_columns:
-            return row.values
-        return {column: value for column, value in row.values.items() if not secret_name(column)}
-
     # -- before anything is sent --------------------------------------------------------------------------------------
 
-    def check(
-        self, mistake: Callable[[Mistake], None], state: Callable[[str], ItemState | None] = lambda _: None
-    ) -> Checked:
+    def check(self, mistake: Callable[[Mistake], None], journal: JournalFile | None = None) -> Checked:
         """Look at every row.
 
         Args:
             mistake: called with each one that is found.
-            state: what the journal knows of a key.
+            journal: knows what is done.
         """
+        salt = b"" if journal is None else journal.salt
         found = Checked()
         with _Keys() as keys:
             for row in self._source():
@@ -147,11 +153,19 @@ class RowJob:
                 found.made_up += bool(arguments.secrets)
                 if len(found.first) < _FIRST and not mistakes:
                     found.first.append(arguments)
-                known = None if mistakes else state(self.key_of(row))
+                known, before = None, None
+                if journal is not None and not mistakes:
+                    known, before = journal.state(self.key_of(row), self.operation.operation_id) or (None, None)
                 found.states[known] = found.states.get(known, 0) + 1
+                if known is ItemState.DONE:
+                    found.changed += before is not None and before != fingerprint(_as_cells(row.values), salt)
+                if arguments.secrets and known in _BEGUN:
+                    found.begun_made_up += 1
         return found
 
     def _key_mistakes(self, row: SourceRow, keys: _Keys, others: list[Mistake]) -> list[Mistake]:
+        if row.problems:  # its key is not known
+            return []
         name = ", ".join(self.key_columns) or "the row"
         key = self.key_of(row)
         if not key:
@@ -208,10 +222,10 @@ class RowJob:
             return await self._verifier(mw, path=arguments.path, body=arguments.body)
 
         outcomes = journal.run(
-            self._source(),
+            readable(self._source(), "the rows"),
             work,
             key=self.key_of,
-            input=lambda row: row.values,
+            input=lambda row: _as_cells(row.values),
             verify=None if self._verifier is None else verify,
             keep=lambda result: masked(msgspec.json.decode(codec.encode(result))),
             name=called,
@@ -276,15 +290,16 @@ class FailedFile:
     """Rows to mend and run again, as CSV: their columns as they were, and `#state` and `#error`, which a run ignores."""
 
     def __init__(self, path: Path, columns: Iterable[str]) -> None:
-        self._columns = [column for column in columns if not column.startswith("#")]
+        self._columns = [column for column in columns if not column.startswith(COMMENT)]
         self._file = private(path)
         self._lines = csv.writer(self._file)
         self._lines.writerow((*self._columns, "#state", "#error"))
 
     def add(self, outcome: ItemOutcome[SourceRow]) -> None:
         """Write the row of an outcome."""
-        cells = (outcome.item.values.get(column, "") for column in self._columns)
-        self._lines.writerow((*map(_cell, cells), outcome.state.value, " ".join(str(outcome.error or "").split())))
+        values = outcome.item.values
+        cells = [_cell(values[column]) if column in values else "" for column in self._columns]
+        self._lines.writerow((*cells, outcome.state.value, " ".join(str(outcome.error or "").split())))
 
     def close(self) -> None:
         self._file.close()
@@ -307,9 +322,37 @@ def private(path: Path, *, append: bool = False) -> TextIO:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, dict | list):
+    """A value as the text that stands for it in a table."""
+    if isinstance(value, bool | dict | list):
         return _json(value)
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+    return "@null" if value is None else "@empty" if value == "" else str(value)
+
+
+def _as_cells(values: dict[str, Any]) -> dict[str, str]:
+    """What counts of a row, as the text of a table, so that it is the same row in every format and with every comment."""
+    return {column: _canonical(value) for column, value in values.items() if not column.startswith(COMMENT)}
+
+
+def _canonical(value: Any) -> str:
+    parts = _decoded(value)
+    if isinstance(parts, dict | list):
+        return msgspec.json.encode(parts, order="deterministic").decode()
+    return _cell(value)
+
+
+def _without_secrets(values: dict[str, Any]) -> dict[str, Any]:
+    """What makes the key of a row. Whoever has the journal could try some passwords out."""
+    return {column: masked(_decoded(value)) for column, value in values.items() if not secret_name(column)}
+
+
+def _decoded(value: Any) -> Any:
+    """Text that is an object or a list in JSON as what it stands for."""
+    if not isinstance(value, str) or value[:1] not in ("{", "["):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except (msgspec.DecodeError, RecursionError):
+        return value
 
 
 def _json(value: Any) -> str:

@@ -148,7 +148,7 @@ class Run:
                 return
 
     def _digest(self, item: Any) -> bytes | None:
-        return _fingerprint(item if self._input is None else self._input(item), self.salt)
+        return fingerprint(item if self._input is None else self._input(item), self.salt)
 
     def _stop(self, error: Exception | None) -> None:
         self._stopped = True
@@ -364,10 +364,11 @@ class Run:
         if verify is None:
             return _Ended(ItemState.UNKNOWN, None, lost)
         try:
+            # What counts is when a read begins: one that takes long may have seen the world before the write.
+            early = since + self._settle - self._clock.now()
             verdict, result = _verdict(await verify(row.item, tuple(results)))
-            wait = since + self._settle - self._clock.now()
-            if verdict is Verdict.NOT_DONE and wait > 0:
-                await self._clock.sleep(wait)
+            if verdict is Verdict.NOT_DONE and early > 0:
+                await self._clock.sleep(since + self._settle - self._clock.now())
                 verdict, result = _verdict(await verify(row.item, tuple(results)))
         except Exception as error:
             lost.add_note(f"reading back failed: {type(error).__name__}: {error}")
@@ -410,7 +411,7 @@ def _key(item: Any, key: Callable[[Any], str | int] | None, number: int) -> str:
     return str(found)
 
 
-def _fingerprint(item: Any, salt: bytes) -> bytes | None:
+def fingerprint(item: Any, salt: bytes) -> bytes | None:
     """A salted digest of plain data, so that secrets in it are not in the journal. `None` for everything else."""
     if not isinstance(item, str | int | float | Mapping | list | tuple):
         return None

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import json
 import os
 import sqlite3
-from collections.abc import Iterator
-from datetime import date, datetime, time
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any
 
 import msgspec
 
-from .._install import install_hint
-from ..runtime.errors import ConfigurationError
+from .source_rows import ESCAPED, NOT_TEXT, SourceError, SourceRow, check_heads, open_binary
 
 _DELIMITERS = ",;\t|"
 _LONGEST_CELL = 10_000_000
@@ -22,37 +23,19 @@ _LONGEST_CELL = 10_000_000
 FORMATS = ("csv", "jsonl", "xlsx")
 
 
-class SourceError(ConfigurationError):
-    """The rows cannot be read. Names the file and, where it is known, the row."""
-
-
-class SourceRow(NamedTuple):
-    """One row of a source.
-
-    Attributes:
-        number: as people count it: the line of a spreadsheet or of a JSON Lines file, the heads of a table being 1; the
-            record of a query, from 1.
-        values: by column. Text from CSV, JSON values otherwise; what is empty is left out.
-        surplus: cells beyond the last column.
-    """
-
-    number: int
-    values: dict[str, Any]
-    surplus: int = 0
-
-
 def read_rows(path: str | os.PathLike[str], *, format: str | None = None) -> Iterator[dict[str, Any]]:
     """The rows of a file as dictionaries, read as they are needed.
 
     Args:
         path: `.csv` (separated by `,`, `;`, tab or `|`, as its first line shows; UTF-8), `.jsonl`, or `.xlsx` (its first
-            sheet; needs the extra `xlsx`).
+            sheet that is not hidden; needs the extra `xlsx`).
         format: `csv`, `jsonl` or `xlsx`, where the name does not say it.
 
     Raises:
         SourceError: the file cannot be read, or a row of it.
     """
-    return (row.values for row in numbered_rows(Path(path), format))
+    place = Path(path)
+    return (row.values for row in readable(numbered_rows(place, format), place))
 
 
 def query(path: str | os.PathLike[str], sql: str) -> Iterator[dict[str, Any]]:
@@ -68,8 +51,25 @@ def query(path: str | os.PathLike[str], sql: str) -> Iterator[dict[str, Any]]:
     return (row.values for row in numbered_query(Path(path), sql))
 
 
+def readable(rows: Iterable[SourceRow], source: object) -> Iterator[SourceRow]:
+    """Rows, up to the first that cannot be read.
+
+    Args:
+        rows: with their problems.
+        source: what messages call it.
+
+    Raises:
+        SourceError: a row cannot be read.
+    """
+    for row in rows:
+        if row.problems:
+            column, problem = row.problems[0]
+            raise SourceError(f"{source}: row {row.number}{f', {column}' if column else ''}: {problem}")
+        yield row
+
+
 def numbered_rows(path: Path, format: str | None = None) -> Iterator[SourceRow]:
-    """As `read_rows`, with numbers."""
+    """As `read_rows`, with numbers. A row that cannot be read says so, and the ones after it are read."""
     kind = format or path.suffix.lower().lstrip(".")
     readers = {"csv": _csv, "tsv": _csv, "jsonl": _jsonl, "ndjson": _jsonl, "xlsx": _xlsx}
     reader = readers.get(kind)
@@ -80,22 +80,75 @@ def numbered_rows(path: Path, format: str | None = None) -> Iterator[SourceRow]:
 
 def _csv(path: Path) -> Iterator[SourceRow]:
     csv.field_size_limit(_LONGEST_CELL)
-    with _open(path) as file:
+    with _open_text(path) as file:
+        first = file.readline()
+        file.seek(0)
+        lines = _Lines(file)
+        records = csv.reader(lines, delimiter=_delimiter(first), strict=True)
+        number = 1
+        heads: list[str] = []
+        for record in _records(records, lines):
+            if isinstance(record, csv.Error):
+                if number == 1:
+                    raise SourceError(f"{path}: row 1: not CSV ({_reason(record)})")
+                yield SourceRow(number, {}, problems=(("", f"not CSV ({_reason(record)})"),))
+            elif number == 1:
+                heads = [head.strip() for head in record]
+                check_heads(path, heads)
+            elif any(record):
+                yield _csv_row(number, heads, record)
+            number += 1
+        if number == 1:
+            check_heads(path, heads)
+
+
+def _csv_row(number: int, heads: list[str], cells: list[str]) -> SourceRow:
+    values = {head: cell for head, cell in zip(heads, cells, strict=False) if cell != ""}
+    broken = [head for head, cell in values.items() if not cell.isascii() and ESCAPED.search(cell)]
+    for head in broken:
+        del values[head]
+    surplus = sum(1 for cell in cells[len(heads) :] if cell)
+    return SourceRow(number, values, surplus, tuple((head, NOT_TEXT) for head in broken))
+
+
+def _reason(error: csv.Error) -> str:
+    reason = str(error)
+    return "a quote is opened and not closed" if reason == "unexpected end of data" else reason
+
+
+def _records(records: Iterator[list[str]], lines: _Lines) -> Iterator[list[str] | csv.Error]:
+    """Records, and an error for what is none. After one, reading goes on with the line after the one it began in."""
+    while True:
+        lines.taken.clear()
         try:
-            first = file.readline()
-            file.seek(0)
-            lines = csv.reader(file, delimiter=_delimiter(first), strict=True)
-            empty: list[str] = []
-            heads = [head.strip() for head in next(lines, empty)]
-            _check_heads(path, heads)
-            for number, cells in enumerate(lines, 2):
-                if any(cells):
-                    values = {head: cell for head, cell in zip(heads, cells, strict=False) if cell != ""}
-                    yield SourceRow(number, values, sum(1 for cell in cells[len(heads) :] if cell))
-        except UnicodeDecodeError as error:
-            raise SourceError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+            yield next(records)
+        except StopIteration:
+            return
         except csv.Error as error:
-            raise SourceError(f"{path}: not a CSV file ({error})") from None
+            lines.take_back()
+            yield error
+
+
+class _Lines:
+    """Lines of a file, of which the last ones can be read again."""
+
+    def __init__(self, file: Iterator[str]) -> None:
+        self._file = file
+        self._again: deque[str] = deque()
+        self.taken: list[str] = []
+        """Of the record that is being read."""
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._file)
+        self.taken.append(line)
+        return line
+
+    def take_back(self) -> None:
+        """Give the lines of this record once more, but for the first."""
+        self._again.extendleft(reversed(self.taken[1:]))
 
 
 def _delimiter(heads: str) -> str:
@@ -104,64 +157,44 @@ def _delimiter(heads: str) -> str:
     return max(_DELIMITERS, key=plain.count)
 
 
-def _check_heads(path: Path, heads: list[str]) -> None:
-    if not any(heads):
-        raise SourceError(f"{path}: has no heads of columns in its first row")
-    for position, head in enumerate(heads, 1):
-        if not head:
-            raise SourceError(f"{path}: column {position} has no head")
-        if head in heads[: position - 1]:
-            raise SourceError(f"{path}: has two columns {head!r}")
-
-
 def _jsonl(path: Path) -> Iterator[SourceRow]:
-    with _open(path) as file:
-        try:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    values: Any = msgspec.json.decode(line)
-                except (msgspec.DecodeError, RecursionError) as error:
-                    raise SourceError(f"{path}: row {number}: not JSON ({error})") from None
-                if not isinstance(values, dict):
-                    raise SourceError(f"{path}: row {number}: must be an object, {{…}}")
-                yield SourceRow(number, cast("dict[str, Any]", values))
-        except UnicodeDecodeError as error:
-            raise SourceError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    with open_binary(path) as file:
+        for number, line in enumerate(file, 1):
+            content = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+            if content.strip():
+                yield _json_row(number, content)
+
+
+def _json_row(number: int, line: bytes) -> SourceRow:
+    problem, twice = "", list[str]()
+    values: Any = None
+    try:
+        values = msgspec.json.decode(line)
+        # The decoder keeps the last of two; of what is sent, nothing may be lost.
+        json.loads(line, object_pairs_hook=lambda pairs: _note_twice(pairs, twice))
+    except UnicodeDecodeError:
+        problem = NOT_TEXT
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        problem = f"not JSON ({error})"
+    if not problem and not isinstance(values, dict):
+        problem = "must be an object, {…}"
+    if problem:
+        return SourceRow(number, {}, problems=(("", problem),), exact=True)
+    return SourceRow(number, values, problems=tuple((name, "is there twice") for name in twice), exact=True)
+
+
+def _note_twice(pairs: list[tuple[str, Any]], twice: list[str]) -> None:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            twice.append(name)
+        seen.add(name)
 
 
 def _xlsx(path: Path) -> Iterator[SourceRow]:
-    try:
-        from openpyxl import load_workbook  # type: ignore[import-untyped]
-    except ImportError:
-        raise SourceError(f"reading .xlsx needs openpyxl: {install_hint('xlsx')}") from None
-    with _open_binary(path) as file:
-        try:
-            book: Any = load_workbook(file, read_only=True, data_only=True)
-        except Exception as error:  # whatever a ZIP of XML can raise
-            raise SourceError(f"{path}: not an Excel file ({error})") from None
-        lines: Iterator[tuple[Any, ...]] = book.worksheets[0].iter_rows(values_only=True)
-        heads = ["" if cell is None else str(cell).strip() for cell in next(lines, ())]
-        while heads and not heads[-1]:
-            heads.pop()
-        _check_heads(path, heads)
-        for number, cells in enumerate(lines, 2):
-            present = [_plain(cell) for cell in cells]
-            if any(cell not in (None, "") for cell in present):
-                pairs = zip(heads, present, strict=False)
-                values = {head: cell for head, cell in pairs if cell not in (None, "")}
-                yield SourceRow(number, values, sum(1 for cell in present[len(heads) :] if cell not in (None, "")))
-        book.close()
+    from .sheets import sheet_rows
 
-
-def _plain(cell: Any) -> Any:
-    """A sheet's cell as a JSON value. Whole numbers are kept as floats in there."""
-    if isinstance(cell, datetime | date | time):
-        return cell.isoformat()
-    if isinstance(cell, float) and cell.is_integer():
-        return int(cell)
-    return cell
+    return sheet_rows(path)
 
 
 def numbered_query(path: Path, sql: str) -> Iterator[SourceRow]:
@@ -177,7 +210,7 @@ def numbered_query(path: Path, sql: str) -> Iterator[SourceRow]:
         heads = [column[0] for column in cursor.description or ()]
         if not heads:
             raise SourceError("the query gives no rows; it must be a SELECT")
-        _check_heads(path, heads)
+        check_heads(path, heads)
         for number, cells in enumerate(cursor, 1):
             yield SourceRow(number, {head: cell for head, cell in zip(heads, cells, strict=True) if cell is not None})
     except (sqlite3.Error, sqlite3.Warning) as error:
@@ -186,13 +219,6 @@ def numbered_query(path: Path, sql: str) -> Iterator[SourceRow]:
         connection.close()
 
 
-def _open(path: Path) -> io.TextIOWrapper:
+def _open_text(path: Path) -> io.TextIOWrapper:
     # Editors of some systems begin a text file with a byte order mark.
-    return io.TextIOWrapper(_open_binary(path), encoding="utf-8-sig", newline="")
-
-
-def _open_binary(path: Path) -> io.BufferedReader:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise SourceError(f"{path}: {error.strerror}") from None
+    return io.TextIOWrapper(open_binary(path), encoding="utf-8-sig", errors="surrogateescape", newline="")

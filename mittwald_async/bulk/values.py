@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from datetime import date, datetime
@@ -21,19 +22,21 @@ _NONE = Constraints()
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 _SHORT_ID = re.compile(r"[a-z]{1,8}-[a-z0-9]{4,12}")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+_WORD = re.compile(r"@[^@\s]")
+"""Text that looks like something that a cell may say instead of a value: a file, or a misspelled `@random`."""
 _SHOWN = 40
 """Characters of a wrong value that a message shows."""
 
 
 class Mistake(NamedTuple):
-    """What is wrong in a cell."""
+    """What is wrong in a cell, or, without a column, in the whole row."""
 
     row: int
     column: str
     problem: str
 
     def __str__(self) -> str:
-        return f"row {self.row}, {self.column}: {self.problem}"
+        return f"row {self.row}{f', {self.column}' if self.column else ''}: {self.problem}"
 
 
 class Problems:
@@ -42,11 +45,13 @@ class Problems:
     Args:
         row: its number.
         make_up: gives a value for a column that says `@random`.
+        exact: values have to be of the type that is expected; text is not read as numbers, lists or JSON.
     """
 
-    def __init__(self, row: int, make_up: Callable[[str, Constraints], str]) -> None:
+    def __init__(self, row: int, make_up: Callable[[str, Constraints], str], *, exact: bool = False) -> None:
         self.row = row
         self.make_up = make_up
+        self.exact = exact
         self.found: list[Mistake] = []
 
     def add(self, column: str, problem: str) -> None:
@@ -58,7 +63,7 @@ class Problems:
 
     def fresh(self) -> Problems:
         """Another collection for the same row."""
-        return Problems(self.row, self.make_up)
+        return Problems(self.row, self.make_up, exact=self.exact)
 
 
 def convert(
@@ -117,7 +122,7 @@ def convert(
     if kind is dict:
         return _mapping(expected, value, column, problems)
     if expected in (Any, msgspec.Raw, object):
-        return _json(value) if isinstance(value, str) and value[:1] in "{[" else value
+        return _json(value) if isinstance(value, str) and value[:1] in "{[" and not problems.exact else value
     return _scalar(expected, value, column, problems, facts, enum)
 
 
@@ -141,10 +146,10 @@ def _any_of(
 
 
 def _object(expected: type[msgspec.Struct], value: Any, column: str, problems: Problems) -> Any:
-    value = _json(value)
+    value = value if problems.exact else _json(value)
     if not isinstance(value, dict):
         inside = ", ".join(_dotted(column, field.encode_name) for field in msgspec.structs.fields(expected)[:4])
-        problems.add(column, f"has parts: give them as columns ({inside}), or as JSON")
+        problems.add(column, f"has parts: give them as columns ({inside}), or as {_objects(problems)}")
         return UNSET
     given = cast("dict[str, Any]", value)
     fields = _fields(expected)
@@ -168,6 +173,10 @@ def _object(expected: type[msgspec.Struct], value: Any, column: str, problems: P
     return found
 
 
+def _objects(problems: Problems) -> str:
+    return "an object, {…}" if problems.exact else "JSON"
+
+
 @cache
 def _fields(expected: type[msgspec.Struct]) -> dict[str, Any]:
     """Fields by both of their names; those of the wire go first."""
@@ -185,14 +194,13 @@ def _list(expected: Any, value: Any, column: str, problems: Problems, facts: Con
     inner = (get_args(expected) or (Any,))[0]
     if value == "@empty":
         value = []
-    elif isinstance(value, str):
+    elif isinstance(value, str) and not problems.exact:
         value = _json(value) if value.lstrip().startswith("[") else [part.strip() for part in value.split(";")]
     if isinstance(value, dict):
         value = _by_number(cast("dict[str, Any]", value), column, problems)
     if not isinstance(value, list):
-        problems.add(
-            column, f"is a list: separate values by ';', or give JSON like [\"a\"], not {_quote(value, column)}"
-        )
+        way = 'give it as ["a"]' if problems.exact else "separate values by ';', or give JSON like [\"a\"]"
+        problems.add(column, f"is a list: {way}, not {_quote(value, column)}")
         return UNSET
     items = cast("list[Any]", value)  # type: ignore[redundant-cast]
     if facts.min_length is not None and len(items) < facts.min_length:
@@ -211,9 +219,9 @@ def _by_number(parts: dict[str, Any], column: str, problems: Problems) -> Any:
 
 
 def _mapping(expected: Any, value: Any, column: str, problems: Problems) -> Any:
-    value = _json(value)
+    value = value if problems.exact else _json(value)
     if not isinstance(value, dict):
-        problems.add(column, f"has parts: give them as columns ({column}.NAME), or as JSON")
+        problems.add(column, f"has parts: give them as columns ({column}.NAME), or as {_objects(problems)}")
         return UNSET
     inner = (get_args(expected) or (str, Any))[1]
     pairs = cast("dict[str, Any]", value).items()
@@ -242,22 +250,37 @@ def _text(value: Any, column: str, problems: Problems, facts: Constraints) -> An
         return problems.make_up(column, facts)
     if value == "@empty":
         return ""
+    if not isinstance(value, str) and (problems.exact or not isinstance(value, int | float)):
+        problems.add(column, f"{_quote(value, column, spell=True)} is not text{_in_quotes(value)}")
+        return UNSET
     if isinstance(value, bool):
         return "true" if value else "false"
     text = str(value)
+    if _WORD.match(text):
+        problems.add(
+            column, f"{_quote(value, column)} is not @random, @null or @empty; write @@ for a text that begins with @"
+        )
+        return UNSET
     return text[1:] if text.startswith("@@") else text
+
+
+def _in_quotes(value: Any) -> str:
+    return f'; write "{msgspec.json.encode(value).decode()}"' if isinstance(value, bool | int | float) else ""
 
 
 def _typed(expected: Any, value: Any, column: str, problems: Problems) -> Any:
     if expected is datetime and isinstance(value, str):
         return _time(value, column, problems)
     try:
-        plain = value.strip() if isinstance(value, str) else value
-        if expected is bool and isinstance(plain, str):
+        plain = value.strip() if isinstance(value, str) and not problems.exact else value
+        if expected is bool and isinstance(plain, str) and not problems.exact:
             plain = {"yes": "true", "no": "false"}.get(plain.lower(), plain.lower())
-        found = msgspec.convert(plain, expected, strict=False)
+        found = msgspec.convert(plain, expected, strict=problems.exact)
+        if isinstance(found, float) and not math.isfinite(found):
+            raise TypeError("JSON has no such number")
     except (msgspec.ValidationError, TypeError):
-        problems.add(column, f"{_quote(value, column)} is not {_WORDS.get(expected, 'of its type')}")
+        shown = _quote(value, column, spell=problems.exact)
+        problems.add(column, f"{shown} is not {_WORDS.get(expected, 'of its type')}")
         return UNSET
     return found.isoformat() if isinstance(found, date) else found
 
@@ -332,9 +355,13 @@ def secret_name(column: str) -> bool:
     return is_secret(last) and not last.endswith(("Id", "_id"))
 
 
-def _quote(value: Any, column: str) -> str:
+def _quote(value: Any, column: str, *, spell: bool = False) -> str:
+    """A value for a message. With `spell`, as JSON writes it, so that `"1"` and `1` look different."""
     if secret_name(column):
         return "the value"
+    if spell and isinstance(value, bool | int | float | str):
+        text = msgspec.json.encode(value).decode()
+        return text[:_SHOWN] + "…" if len(text) > _SHOWN else text
     text = str(value)
     return repr(text[:_SHOWN] + "…" if len(text) > _SHOWN else text)
 

@@ -22,9 +22,8 @@ from .output import count, duration, emit, err, message, put_json
 from .reading import copy_stdin
 
 if TYPE_CHECKING:
-    from ..bulk import ItemState
     from ..bulk.row_job import Checked, RowJob
-    from ..bulk.sources import SourceRow
+    from ..bulk.source_rows import SourceRow
     from ..client import Mittwald
 
 _NAMED = 20
@@ -45,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True):
     failed: Path | None
     secrets: Path | None
     as_json: bool
+    quiet: bool
+    """Only what went wrong is printed."""
 
 
 class Tally(msgspec.Struct):
@@ -56,6 +57,10 @@ class Tally(msgspec.Struct):
     unknown: int = 0
     changed: int = 0
     seconds: float = 0.0
+
+    @property
+    def all_well(self) -> bool:
+        return not (self.failed or self.unknown or self.changed)
 
 
 def bulk(
@@ -96,9 +101,9 @@ def bulk(
         int | None,
         typer.Option("--stop-after-failures", min=1, help="Begin nothing more after so many.", metavar="N"),
     ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed/--no-retry-failed", help="Do again what failed before.")
-    ] = True,
+    no_retry_failed: Annotated[
+        bool, typer.Option("--no-retry-failed", help="Leave what failed before as it is.", metavar="")
+    ] = False,
     redo_changed: Annotated[
         bool, typer.Option("--redo-changed", help="Do done rows again that have changed since.", metavar="")
     ] = False,
@@ -110,6 +115,9 @@ def bulk(
         Path | None,
         typer.Option("--secrets", help="Where new passwords (@random) go; only you can read it.", metavar="FILE"),
     ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only what went wrong: nothing when all is well.", metavar="")
+    ] = False,
     account: Annotated[
         str | None,
         typer.Option("--account", help="Whose journal it is, where the token changes.", metavar="NAME"),
@@ -156,8 +164,14 @@ def bulk(
             _preview(job, checked, as_json)
             return OK
         assert journal is not None
-        _show_counts(job, checked, limit)
-        if not checked.due:
+        due = checked.due + (checked.changed if redo_changed else 0)
+        if not quiet:
+            _show_counts(job, checked, due if limit is None else min(limit, due))
+        if secrets is not None and checked.begun_made_up and not secrets.exists():
+            message(f"{secrets} is not there any more: it had the passwords of {count(checked.begun_made_up, 'row')}")
+        if not due and not checked.changed:
+            if as_json:
+                put_json(_summed(Tally(), checked.known))
             return OK
         if not yes:
             _ask(rows)
@@ -167,15 +181,16 @@ def bulk(
             limit,
             concurrency,
             stop_after_failures,
-            retry_failed,
+            not no_retry_failed,
             redo_changed,
             failed,
             secrets,
             as_json,
+            quiet,
         )
         mw = client(token_file, base_url, reserve=reserve)
         try:
-            return run(_run, job, mw, checked, settings)
+            return run(_run, job, mw, checked, due, settings)
         except StoppedError as stop:
             raise StoppedError(stop.code, "the same command goes on") from None
         except sqlite3.Error as error:
@@ -213,7 +228,7 @@ def _source(
 
 def _named_stdin(rows: Iterable[SourceRow], copy: str) -> Iterator[SourceRow]:
     """Rows whose errors name where they came from, not the file in which they wait."""
-    from ..bulk.sources import SourceError
+    from ..bulk.source_rows import SourceError
 
     try:
         yield from rows
@@ -225,14 +240,10 @@ def _checked(job: RowJob, journal: Path | None) -> Checked | None:
     """Look at every row, and name every mistake. `None`: there are some."""
     from ..bulk import read_journal
 
-    def state(_: str) -> ItemState | None:
-        return None
-
     with ExitStack() as stack:
-        known: Callable[[str], ItemState | None] = state
+        known = None
         if journal is not None and journal.is_file():
-            store = stack.enter_context(closing(read_journal(journal)))
-            known = lambda key: store.state(key, job.operation.operation_id)  # noqa: E731
+            known = stack.enter_context(closing(read_journal(journal)))
         checked = job.check(lambda mistake: message(str(mistake)), known)
     if checked.mistakes:
         what = f"{count(checked.mistakes, 'mistake')} in {count(checked.rows, 'row')}"
@@ -246,11 +257,11 @@ def _checked(job: RowJob, journal: Path | None) -> Checked | None:
 
 def _counts(checked: Checked) -> str:
     states = {state.value if state is not None else "new": number for state, number in checked.states.items()}
-    return ", ".join(f"{number:,} {name}" for name, number in states.items())
+    counts = [f"{number:,} {name}" for name, number in states.items()]
+    return ", ".join(counts + ([f"{checked.changed:,} of them changed since"] if checked.changed else []))
 
 
-def _show_counts(job: RowJob, checked: Checked, limit: int | None) -> None:
-    due = checked.due if limit is None else min(limit, checked.due)
+def _show_counts(job: RowJob, checked: Checked, due: int) -> None:
     message(f"{job.operation.operation_id}: {count(checked.rows, 'row')} ({_counts(checked)}); {due:,} to do")
     if job.how_verified is None:
         message("if an answer is lost, nothing can tell whether the row was done: it will be reported as unknown")
@@ -294,7 +305,7 @@ def _ask(rows: Path | None) -> None:
 # -- doing it -----------------------------------------------------------------------------------------------------------
 
 
-async def _run(job: RowJob, mw: Mittwald, checked: Checked, settings: Settings) -> int:
+async def _run(job: RowJob, mw: Mittwald, checked: Checked, due: int, settings: Settings) -> int:
     from ..bulk import Journal
     from ..bulk.row_job import FailedFile, SecretsFile
 
@@ -304,10 +315,10 @@ async def _run(job: RowJob, mw: Mittwald, checked: Checked, settings: Settings) 
         secrets = None
         if settings.secrets is not None and checked.made_up:
             secrets = files.enter_context(closing(SecretsFile(settings.secrets)))
-        failed = None
-        if settings.failed is not None:
-            failed = files.enter_context(closing(FailedFile(settings.failed, checked.columns)))
         async with mw, Journal(settings.journal, client=mw, account=settings.account) as journal:
+            failed = None
+            if settings.failed is not None:  # begun anew only when it is certain that there will be something to write
+                failed = files.enter_context(closing(FailedFile(settings.failed, checked.columns)))
             outcomes = job.run(
                 mw,
                 journal,
@@ -318,17 +329,20 @@ async def _run(job: RowJob, mw: Mittwald, checked: Checked, settings: Settings) 
                 retry_failed=settings.retry_failed,
                 redo_changed=settings.redo_changed,
             )
-            show = _Progress(mw, checked.due if settings.limit is None else min(settings.limit, checked.due))
+            show = None
+            if err.is_terminal and not settings.quiet:
+                show = _Progress(mw, due if settings.limit is None else min(settings.limit, due))
             try:
                 async for outcome in outcomes:
                     _count(tally, outcome)
                     if failed is not None and outcome.state in ("failed", "unknown"):
                         failed.add(outcome)
-                    show(tally)
+                    if show is not None:
+                        show(tally)
             finally:
                 tally.seconds = round(time.monotonic() - began, 2)
                 _summary(tally, settings, {state.value: number for state, number in journal.counts().items()})
-    return LISTS_FAILED if tally.failed or tally.unknown or tally.changed else OK
+    return OK if tally.all_well else LISTS_FAILED
 
 
 def _count(tally: Tally, outcome: Any) -> None:
@@ -357,7 +371,9 @@ def _count(tally: Tally, outcome: Any) -> None:
 
 def _summary(tally: Tally, settings: Settings, states: dict[str, int]) -> None:
     if settings.as_json:
-        put_json({"event": "summary", **msgspec.to_builtins(tally), "journal": states})
+        put_json(_summed(tally, states))
+        return
+    if settings.quiet and tally.all_well:
         return
     parts = [f"{tally.done:,} done"]
     parts += [f"{tally.read_back:,} of them read back after a lost answer"] if tally.read_back else []
@@ -372,12 +388,16 @@ def _summary(tally: Tally, settings: Settings, states: dict[str, int]) -> None:
         )
 
 
+def _summed(tally: Tally, states: dict[str, int]) -> dict[str, Any]:
+    return {"event": "summary", **msgspec.to_builtins(tally), "journal": states}
+
+
 def _others(tally: Tally) -> tuple[tuple[str, int], ...]:
     return (("failed", tally.failed), ("unknown", tally.unknown), ("changed", tally.changed))
 
 
 class _Progress:
-    """A line every few seconds."""
+    """A line every few seconds, for people at a terminal."""
 
     def __init__(self, mw: Mittwald, due: int) -> None:
         self._mw = mw

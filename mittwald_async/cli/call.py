@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -22,7 +24,7 @@ from ..runtime.transport.encoding import arguments as in_path_order
 from .arguments import Arguments, names, read_arguments, typed
 from .common import OK, BaseUrl, TokenFile, client_for, is_regular, is_stdout, run
 from .fields import body_properties, fields_of, type_of
-from .forms import FORMS, form_named, select
+from .forms import FORMS, form_named, places_of, select
 from .operations import find, operation_ids
 from .output import count, emit, message
 from .transfers import transfer_progress
@@ -97,6 +99,9 @@ def call(
         Path | None,
         typer.Option("--out", "-o", help="Write the answer here instead; - is standard output.", metavar="FILE"),
     ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The same as --output json, which is the default.", metavar="")
+    ] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
 ) -> int:
@@ -125,8 +130,11 @@ def call(
         message(f"{operation.operation_id} is deprecated and may vanish")
     if all_pages and operation.paging is None:
         raise InvalidArgumentError("--all", f"{operation.operation_id} gives no list")
+    if as_json and form != "json":
+        raise InvalidArgumentError("--json", f"contradicts --output {form}")
     waiter = waiter_of(operation) if wait else None
     rendered = Rendering(fields, form_named(form), form, None if is_stdout(out_path) else out_path)
+    _check_rendering(rendered)
     given = read_arguments(operation, arguments or [], body)
     return run(_call, operation, given, all_pages, waiter, rendered, token_file, base_url)
 
@@ -142,6 +150,16 @@ class Rendering(NamedTuple):
     @property
     def is_plain(self) -> bool:
         return self.fields is None and self.name == "json"
+
+
+def _check_rendering(rendered: Rendering) -> None:
+    """Find what cannot be shown or written before anything is sent: afterwards, a change would be made and its answer lost."""
+    if rendered.fields is not None:
+        places_of(rendered.fields)
+    path = rendered.path
+    if path is not None and (path.is_dir() or not path.parent.is_dir()):
+        reason = os.strerror(errno.EISDIR if path.is_dir() else errno.ENOENT)
+        raise ConfigurationError(f"--out {path}: {reason}")
 
 
 async def _call(
@@ -169,7 +187,12 @@ async def _call(
             result = await mw.sender.value(operation, path, given.query, given.headers, given.body)
         if waiter is not None:
             result = await wait_for(mw, waiter, given.path, result)
-    _show(result, rendered)
+    try:
+        _show(result, rendered)
+    except InvalidArgumentError:
+        if operation.method not in ("GET", "HEAD"):  # it is done, and what was answered is not to be had again
+            _show(result, Rendering(None, FORMS["json"], "json", None))
+        raise
     return OK
 
 

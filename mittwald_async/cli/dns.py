@@ -64,6 +64,7 @@ def add(
     wait: Wait = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
+    as_json: Json = False,
 ) -> int:
     """Add an entry beside those that are there. Put -- before a value that begins with a dash.
 
@@ -76,7 +77,7 @@ def add(
 
     async def main(mw: Mittwald) -> None:
         changed = await mw.dns.add(name, type, value, ttl=ttl)
-        message("added" if changed else "it is there already")
+        _say(changed, "added", "it is there already", as_json)
         if wait:
             await mw.dns.wait_until_visible(name, type, value)
 
@@ -92,6 +93,7 @@ def remove(
     ] = None,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
+    as_json: Json = False,
 ) -> int:
     """Remove an entry, or all of a type. Put -- before a value that begins with a dash.
 
@@ -102,7 +104,7 @@ def remove(
 
     async def main(mw: Mittwald) -> None:
         changed = await mw.dns.remove(name, type, value)
-        message("removed" if changed else "there is no such entry")
+        _say(changed, "removed", "there is no such entry", as_json)
 
     return _with(main, token_file, base_url)
 
@@ -115,6 +117,7 @@ def set_entries(
     ttl: Ttl = None,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
+    as_json: Json = False,
 ) -> int:
     """Replace all entries of a type, also those that mittwald manages.
 
@@ -125,7 +128,7 @@ def set_entries(
 
     async def main(mw: Mittwald) -> None:
         changed = await mw.dns.set(name, type, values, ttl=ttl)
-        message("set" if changed else "it is like that already")
+        _say(changed, "set", "it is like that already", as_json)
 
     return _with(main, token_file, base_url)
 
@@ -139,6 +142,7 @@ def import_file(
     ] = False,
     token_file: TokenFile = None,
     base_url: BaseUrl = None,
+    as_json: Json = False,
 ) -> int:
     """Show what a zone file would change, and change it with --yes.
 
@@ -150,14 +154,25 @@ def import_file(
 
     async def main(mw: Mittwald) -> None:
         preview = await mw.dns.import_zone(text, origin=origin)
-        emit(f"{preview}\n")
+        if not as_json:
+            emit(f"{preview}\n")
         if yes:
             await preview.apply()
+        if as_json:
+            put_json({"changes": preview.changes, "same": preview.same, "skipped": preview.skipped, "written": yes})
+        elif yes:
             message(f"{count(len(preview.changes), 'change')} written")
         elif preview.changes:
             message("nothing was written; --yes writes it")
 
     return _with(main, token_file, base_url)
+
+
+def _say(changed: bool, done: str, kept: str, as_json: bool) -> None:
+    if as_json:
+        put_json({"changed": changed})
+    else:
+        message(done if changed else kept)
 
 
 def _with(main: Callable[[Mittwald], Awaitable[None]], token_file: Path | None, base_url: str | None) -> int:

@@ -9,8 +9,8 @@ import typer
 
 from ..profile import BASE_URL_VARIABLE, TOKEN_VARIABLE
 from ..runtime.errors import ConfigurationError
-from .common import OK
-from .output import emit
+from .common import OK, Json
+from .output import emit, put_json
 
 if TYPE_CHECKING:
     from ..emulator import Emulator
@@ -80,6 +80,7 @@ def emulate(
             metavar="FILE",
         ),
     ] = None,
+    as_json: Json = False,
 ) -> int:
     """Serve a local mittwald API with a generated account: no token, no network.
 
@@ -119,7 +120,7 @@ def emulate(
             faults=faults,
             state=state,
         )
-        run(options, _announce)
+        run(options, _announce_json if as_json else _announce)
     except OptionError as error:
         raise ConfigurationError(str(error)) from None
     return OK
@@ -135,3 +136,18 @@ def _announce(emulator: Emulator) -> None:
             f"export {TOKEN_VARIABLE}={shlex.quote(account.token)} {BASE_URL_VARIABLE}={shlex.quote(emulator.url)}"
         )
     emit("\n".join(lines) + "\n")
+
+
+def _announce_json(emulator: Emulator) -> None:
+    """The same for programs, on one line."""
+    accounts = [
+        {
+            "name": account.name,
+            "token": account.token,
+            "email": account.email,
+            "password": account.password,
+            "mfa_code": account.mfa_code,
+        }
+        for account in emulator.accounts
+    ]
+    put_json({"url": emulator.url, "accounts": accounts})

@@ -32,10 +32,7 @@ def select(value: Any, fields: str) -> Any:
     Raises:
         InvalidArgumentError: not a place, or none of the items has it.
     """
-    places = [place.strip() for place in fields.split(",")]
-    for place in places:
-        if not _PATH.fullmatch(place):
-            raise InvalidArgumentError("--fields", f"{place!r} is not a place such as id, meta.total or tags[0]")
+    places = places_of(fields)
     items = _items(value)
     found = [{place: _at(item, _steps(place)) for place in places} for item in items]
     for place in places:
@@ -46,6 +43,19 @@ def select(value: Any, fields: str) -> Any:
             raise InvalidArgumentError("--fields", f"nothing has {place!r}{near}")
     whole = [{place: None if part is _MISSING else part for place, part in one.items()} for one in found]
     return whole if isinstance(value, list) else whole[0]
+
+
+def places_of(fields: str) -> list[str]:
+    """What `--fields` names.
+
+    Raises:
+        InvalidArgumentError: one is not a place.
+    """
+    places = [place.strip() for place in fields.split(",")]
+    for place in places:
+        if not _PATH.fullmatch(place):
+            raise InvalidArgumentError("--fields", f"{place!r} is not a place such as id, meta.total or tags[0]")
+    return places
 
 
 def _steps(place: str) -> tuple[str | int | None, ...]:

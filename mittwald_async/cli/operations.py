@@ -82,6 +82,8 @@ def operations(
         return _show(exact)
     matching = [exact] if exact is not None else [one for one in OPERATIONS.values() if _has(one, wanted)]
     found = [one for one in matching if deprecated or one is exact or not _retired(one)]
+    if not matching:
+        raise InvalidArgumentError("WORD", f"no operation has {' and '.join(map(repr, wanted))}{_nearest(wanted)}")
     if as_json:
         put_json(found, indent=2)
         return OK
@@ -89,8 +91,6 @@ def operations(
     if found:
         rows = [(one.operation_id + _mark(one), f"{one.method} {one.path}", _method(one)) for one in found]
         put_table(("operation", "request", "method"), rows)
-    else:
-        message(f"no operation has {' and '.join(map(repr, wanted))}{_nearest(wanted)}")
     if hidden and wanted:
         message(f"{count(hidden, 'deprecated one')} left out; --deprecated shows {'it' if hidden == 1 else 'them'}")
     return OK

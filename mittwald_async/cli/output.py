@@ -95,9 +95,9 @@ def table_text(
     if note is not None and len(shown) < len(columns):
         left_out = [column.head or "details" for column in columns if column not in shown]
         note(f"no room for: {', '.join(left_out)}; a wider terminal or a pipe shows all")
-    console = Console(
-        highlight=False, width=max(width, sum(one.width for one in shown) + _GAP * len(shown)), color_system=None
-    )
+    # With a height as well: of a dumb terminal, 80 columns are assumed otherwise, whatever width is given.
+    room = max(width, sum(one.width for one in shown) + _GAP * len(shown))
+    console = Console(highlight=False, width=room, height=25, color_system=None)
     table = Table(box=None, pad_edge=False)
     for column in shown:
         table.add_column(

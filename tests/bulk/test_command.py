@@ -70,60 +70,6 @@ def test_rows_are_done_once(command: Command, projects: list[str]) -> None:
     assert out.split()[-6:] == ["project-update-project", "0", "0", str(len(projects)), "0", "0"]
 
 
-MISTAKES = {
-    "projectId": [("", "is missing"), ("..", ".. cannot be part of a path")],
-    "timeout": [("0", "must be 1 or more"), ("90000", "must be 86400 or less"), ("soon", "is not a whole number")],
-    "active": [("perhaps", "is not true or false")],
-    "appId": [("12", "is not an id")],
-    "email": [("kim", "is not an e-mail address")],
-    "concurrencyPolicy": [("allowed", "must be one of allow, forbid, replace; did you mean allow?")],
-    "target.appInstallationId": [("x!", "is not an id")],
-    "target.destination.url": [("@null", "cannot be null")],
-    "interval": [("", "is missing")],
-}
-
-
-def test_every_mistake_is_named_by_row_and_column_before_the_first_request(
-    command: Command, projects: list[str], server: str
-) -> None:
-    good = {
-        "projectId": projects[0],
-        "description": "",
-        "timeout": "60",
-        "active": "yes",
-        "appId": "0a1b2c3d-0000-4000-8000-000000000001",
-        "email": "kim@example.org",
-        "concurrencyPolicy": "allow",
-        "interval": "*/5 * * * *",
-        "target.appInstallationId": "0a1b2c3d-0000-4000-8000-000000000001",
-        "target.destination.url": "https://example.org",
-    }
-    rows: list[list[str]] = []
-    expected: list[str] = []
-    kinds = [(column, value, problem) for column, pairs in MISTAKES.items() for value, problem in pairs]
-    for number in range(2, 1002):
-        row = {**good, "description": f"job {number}"}
-        if number % 20 == 0:
-            column, value, problem = kinds[(number // 20) % len(kinds)]
-            row[column] = value
-            expected.append(f"row {number}, {column}: ")
-            assert problem
-        rows.append(list(row.values()))
-    rows.append([*rows[0][:-1], rows[0][-1], "one more"])  # surplus cell, and the same row again
-    expected += ["row 1002, column 11 and on: ", "row 1002, the row: "]
-    path = table("rows.csv", good, *rows)
-    code, out, err = command("bulk", "cronjob-create-cronjob", path, "-j", "a.journal", "--yes")
-    assert (code, out) == (2, "")
-    lines = err.splitlines()
-    assert [line for line in lines[:-1] if not any(line.startswith(start) for start in expected)] == []
-    assert len(lines) - 1 == len(expected)
-    for pairs in MISTAKES.values():
-        for _, problem in pairs:
-            assert any(line.endswith(problem) for line in lines), problem
-    assert lines[-1].endswith(f"{len(expected)} mistakes in 1,001 rows; nothing was sent")
-    assert not Path("a.journal").exists()
-
-
 def test_unknown_columns_and_twins_are_mistakes(command: Command, projects: list[str]) -> None:
     path = table("rows.csv", ["projectId", "descripton"], [projects[0], "a"], [projects[0], "b"])
     code, _, err = command("bulk", "project-update-project", path, "-j", "a.journal", "--yes")

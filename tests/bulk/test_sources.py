@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zipfile
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -40,7 +41,7 @@ def test_rows_are_counted_as_a_spreadsheet_does_and_empty_cells_left_out(tmp_pat
         ("a.csv", b"id,,name\n", "column 2 has no head"),
         ("a.csv", b"id,id\n", "two columns 'id'"),
         ("a.csv", b"id\n\xff\xfe\n", "not UTF-8"),
-        ("a.csv", b'id\n"open\n', "not a CSV file"),
+        ("a.csv", b'id\n"open\n', "row 2: not CSV .a quote is opened and not closed"),
         ("a.jsonl", b'{"id": 1}\n{"id": \n', "row 2: not JSON"),
         ("a.jsonl", b"[1]\n", "row 1: must be an object"),
         ("a.xlsx", b"id,name\n", "not an Excel file"),
@@ -89,3 +90,53 @@ def test_passwords_are_as_the_api_wants_them() -> None:
         assert any(sign.isupper() for sign in password)
         assert any(sign.isdigit() for sign in password)
         assert any(not sign.isalnum() for sign in password)
+
+
+def sheet(path: Path, *rows: list[Any], hidden: list[Any] | None = None) -> Path:
+    """An Excel file of one sheet that can be seen."""
+    openpyxl: Any = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    if hidden is not None:
+        first = book.create_sheet("old", 0)
+        first.append(hidden)
+        first.sheet_state = "hidden"
+    book.save(path)
+    return path
+
+
+def rewritten(path: Path, part: str, old: str, new: str) -> Path:
+    """The same file with a text in one of its parts replaced."""
+    with zipfile.ZipFile(path) as before:
+        parts = {name: before.read(name) for name in before.namelist()}
+    assert old.encode() in parts[part]
+    parts[part] = parts[part].replace(old.encode(), new.encode())
+    with zipfile.ZipFile(path, "w") as after:
+        for name, content in parts.items():
+            after.writestr(name, content)
+    return path
+
+
+def test_a_hidden_sheet_is_not_read(tmp_path: Path) -> None:
+    path = sheet(tmp_path / "rows.xlsx", ["id"], ["new"], hidden=["id", "gone"])
+    assert list(bulk.read_rows(path)) == [{"id": "new"}]
+
+
+def test_a_sheet_that_gives_a_wrong_size_of_itself_is_read_whole(tmp_path: Path) -> None:
+    path = sheet(tmp_path / "rows.xlsx", ["id", "name"], [1, "a"], [2, "b"])
+    rewritten(path, "xl/worksheets/sheet1.xml", 'ref="A1:B3"', 'ref="A1"')
+    assert list(bulk.read_rows(path)) == [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]
+
+
+def test_a_damaged_sheet_is_a_message(tmp_path: Path) -> None:
+    path = sheet(tmp_path / "rows.xlsx", ["id"], [1], [2])
+    rewritten(path, "xl/worksheets/sheet1.xml", "<v>2</v>", "<v>2</w>")
+    with pytest.raises(bulk.SourceError, match="not an Excel file"):
+        list(bulk.read_rows(path))
+
+
+def test_days_and_computed_formulas_are_values(tmp_path: Path) -> None:
+    path = sheet(tmp_path / "rows.xlsx", ["day", "sum"], [datetime(2026, 1, 2), "=1+2"])
+    rewritten(path, "xl/worksheets/sheet1.xml", "<f>1+2</f><v", "<f>1+2</f><v>3</v><v")
+    assert list(bulk.read_rows(path)) == [{"day": "2026-01-02", "sum": 3}]

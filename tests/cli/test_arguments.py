@@ -349,9 +349,10 @@ def test_yaml_that_cannot_be_sent_as_it_is_written(command: Command, text: str, 
 
 
 def test_a_misspelled_word_gets_a_suggestion(command: Command) -> None:
-    code, out, err = command("operations", "databse")
-    assert (code, out) == (0, "")
-    assert "did you mean database" in err
+    for more in ((), ("--json",)):
+        code, out, err = command("operations", "databse", *more)
+        assert (code, out) == (2, "")
+        assert "did you mean database" in err
 
 
 @pytest.mark.parametrize("name", ["-", "/dev/stdout"])

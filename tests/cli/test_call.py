@@ -287,3 +287,25 @@ def test_it_runs_as_a_module() -> None:
     command = [sys.executable, "-m", "mittwald_async.cli", "--version"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("mittwald-async ")
+
+
+def test_what_cannot_be_shown_is_said_before_a_change_is_made(command: Command) -> None:
+    """Afterwards it would be made, and its answer lost."""
+    _, out, _ = command("call", "project-list-projects", "limit=1")
+    project = json.loads(out)[0]["id"]
+    create = ("call", "mail-create-mail-address", f"projectId={project}", "forwardAddresses=kim@example.org")
+    for number, (arguments, said) in enumerate(
+        (
+            (("--out", "none/x.json"), "--out none/x.json: No such file or directory"),
+            (("--out", "."), "--out .: Is a directory"),
+            (("--fields", "id,,x"), "--fields: '' is not a place"),
+        )
+    ):
+        code, out, err = command(*create, f"address=early-{number}@example.org", *arguments)
+        assert (code, out, said in err) == (2, "", True)
+    code, out, err = command(*create, "address=late@example.org", "--fields", "ident")
+    assert (code, set(json.loads(out)), "nothing has 'ident'" in err) == (2, {"id"}, True)
+    _, out, _ = command("call", "mail-list-mail-addresses", f"projectId={project}", "--all", "--fields", "address")
+    made = {box["address"] for box in json.loads(out)}
+    assert "late@example.org" in made
+    assert not any(address.startswith("early-") for address in made)

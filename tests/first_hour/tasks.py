@@ -53,7 +53,7 @@ TASKS = (
     Task(
         "find an operation whose name is not known",
         (
-            Step("mittwald-async operations databse", ("did you mean database",)),
+            Step("mittwald-async operations databse", ("did you mean database",), code=2),
             Step("mittwald-async operations mysql create", ("database-create-mysql-database",)),
             Step(
                 "mittwald-async call database-create-mysql-databas", ("did you mean database-create-mysql-database",), 2
