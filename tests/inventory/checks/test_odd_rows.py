@@ -37,7 +37,8 @@ def altered(value: Any, make: Callable[[Any], Any]) -> Any:
         fields = cast("dict[str, Any]", value)
         return {name: inner if name in _KEYS else altered(inner, make) for name, inner in fields.items()}
     if isinstance(value, list):
-        return [altered(inner, make) for inner in cast("list[Any]", value)]
+        elements: list[Any] = value
+        return [altered(inner, make) for inner in elements]
     return make(value)
 
 
