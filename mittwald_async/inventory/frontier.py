@@ -68,8 +68,13 @@ class Lane:
     """No further owners will be found."""
 
     @property
+    def exhausted(self) -> bool:
+        """Nothing is left to hand out, and nothing more will come."""
+        return self.fed and self.next == len(self.due)
+
+    @property
     def complete(self) -> bool:
-        return self.fed and self.next == len(self.due) and not self.running
+        return self.exhausted and not self.running
 
     def add(self, owner: Owner) -> bool:
         """Take an owner once."""
@@ -113,6 +118,8 @@ class Frontier:
         for lane in self.lanes.values():
             self._begin(lane)
         self._unfed = list(self.lanes.values())
+        self._open = list(self.lanes.values())
+        """Lanes that have something due, or may have: the others need not be looked at with each list."""
 
     # Feeding
 
@@ -259,6 +266,7 @@ class Frontier:
         lane.due, lane.next = [], 0
         lane.known.clear()
         self._begin(lane)
+        self._open = list(self.lanes.values())
         if not lane.fed:
             self._unfed = [other for other in self.lanes.values() if not other.fed]
             self._catch_up(lane)
@@ -327,8 +335,10 @@ class Frontier:
         passed = True
         while passed:
             self._settle()
+            if self._open and self._open[0].exhausted:
+                self._open = [lane for lane in self._open if not lane.exhausted]
             passed = False
-            for lane in self.lanes.values():
+            for lane in self._open:
                 while lane.next < len(lane.due) and self._ready(lane):
                     owner = lane.due[lane.next]
                     lane.next += 1
