@@ -14,7 +14,6 @@ from .catalog import ListRoute, Resource
 from .frontier import Owner
 from .rows import Row, all_fit, content_hash, fits
 
-
 _Item: TypeAlias = "dict[str, Any]"
 
 _NOTHING: _Item = {}

@@ -38,7 +38,7 @@ from mittwald_async.inventory import (
     sweep_to,
     target,
 )
-from mittwald_async.inventory import store as store_module
+from mittwald_async.inventory import database as database_module
 from mittwald_async.inventory.frontier import Owner
 from mittwald_async.inventory.list_reader import ShortListError
 from mittwald_async.inventory.row_reader import Reader
@@ -176,7 +176,7 @@ def test_a_write_lock_of_another_program_is_waited_for_and_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A viewer with an open transaction for more than 5 s made the sweep fail."""
-    monkeypatch.setattr(store_module, "_BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(database_module, "_BUSY_SECONDS", 0.2)
     path = tmp_path / "inventory.sqlite"
     said: list[str] = []
     with Store(path, on_wait=said.append) as store:
