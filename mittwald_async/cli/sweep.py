@@ -9,6 +9,7 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -53,12 +54,14 @@ from .common import (
     client_of,
     is_stdout,
     keep_apart,
+    of_account,
     run,
+    some_failed,
 )
 from .demo import demo_client
 from .failures import grouped
 from .notify import Outlet
-from .output import count, duration, emit, message, put_json, put_table
+from .output import count, duration, emit, emit_pieces, message, put_json, put_table
 from .plan import Customers, Projects, Resources, known_from, price, show_plan
 from .progress import display
 from .times import days
@@ -279,7 +282,7 @@ def _told(wanted: Wanted) -> Generator[None]:
     file = None if wanted.sink.is_exported else wanted.sink.store_path
     try:
         yield
-    except (MittwaldError, StoppedError) as error:
+    except (MittwaldError, StoppedError, OSError) as error:
         wanted.outlet.tell(wanted.ended, file, error=str(error))
         raise
     wanted.outlet.tell(wanted.ended, file, error="; ".join(wanted.errors))
@@ -305,8 +308,7 @@ def _copied_to_stdout(form: str) -> Generator[Path]:
         yield path
         if path.exists():
             with path.open("rb") as written:
-                while piece := written.read(1 << 16):
-                    emit(piece)
+                emit_pieces(iter(partial(written.read, 1 << 16), b""))
 
 
 def _rolling(rolling: bool, max_requests: int | None, max_age: str | None, resume: bool) -> Rolling | None:
@@ -345,10 +347,11 @@ def _sweep_all(wanted: Wanted, accounts: Sequence[Account], reserve: float) -> i
         except StoreError:
             raise
         except MittwaldError as error:
-            message(f"account {account.name}: {error}", error=True)
-            wanted.errors.append(f"account {account.name}: {error}")
+            line = of_account(account.name, str(error))
+            message(line, error=True)
+            wanted.errors.append(line)
             codes.append(FAILED)
-    return FAILED if FAILED in codes else max(codes, default=OK)
+    return some_failed(codes)
 
 
 def _sweep_one(

@@ -23,6 +23,7 @@ import pytest
 
 from mittwald_async import Mittwald
 from mittwald_async.emulator import Emulator, Fault, Transitions
+from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory import (
     Bounds,
     Known,
@@ -90,6 +91,31 @@ async def test_the_same_user_on_another_server_is_another_account(tmp_path: Path
     assert len(accounts) == 2
 
 
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz", "rows.csv", "rows.parquet"])
+async def test_a_finished_export_knows_whose_it_is(tmp_path: Path, name: str) -> None:
+    """Going on with the export of another account would do nothing, and say that all is well."""
+    path = tmp_path / name
+    async with account(seed=1, customers=2, projects=4) as (_, mw):
+        made = await sweep_to(mw, path, resources=["project"])
+        again = await sweep_to(mw, path, resources=["project"], resume=True)
+        assert (again.account, again.requests) == (made.account, 0)
+        with pytest.raises(ConfigurationError, match=f"finished export of account {made.account}, not of agency"):
+            await sweep_to(mw, path, resume=True, account="agency")
+    async with account(seed=2, customers=2, projects=4) as (_, other):
+        with pytest.raises(ConfigurationError, match="name another file"):
+            await sweep_to(other, path, resume=True)
+        named = await sweep_to(other, path, resources=["project"], account="agency")
+        # Whose id "agency" has is known by the working file only, which is gone.
+        assert (named.account, (await sweep_to(other, path, resume=True)).account) == ("agency", "agency")
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz", "rows.csv", "rows.parquet"])
+async def test_a_file_of_something_else_has_no_account(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"\xff\x00 something else")
+    assert sink_for(path).account() is None
+
+
 async def test_a_finished_sweep_that_is_resumed_has_nothing_to_do(tmp_path: Path) -> None:
     """Reported of meltano#6848's kind: going on with what is complete failed or did it all again."""
     for name in ("inventory.sqlite", "rows.jsonl"):
@@ -103,8 +129,8 @@ async def test_a_finished_sweep_that_is_resumed_has_nothing_to_do(tmp_path: Path
             finally:
                 job.close()
             assert (job.nothing_to_do, summary.state, summary.requests) == (True, "done", 0)
-            # A file that knows its account is asked for no more than whose token this is.
-            assert len(api.requests) == sent + (name == "inventory.sqlite")
+            # No more is asked than whose token this is.
+            assert len(api.requests) == sent + 1
             assert path.stat().st_size == before
 
 
