@@ -231,7 +231,7 @@ class SweepJob:
             await self._long_work(self.store.finish, state, sweep.requests, sweep.frontier.complete())
         except BaseException:
             # Also when cancelled: the books say how far it came, within a moment. What went wrong is reported, not this.
-            self.store.patience = _LAST_SECONDS
+            self.store.wait_at_most(_LAST_SECONDS)
             with anyio.CancelScope(shield=True), suppress(StoreError):
                 await self._work(self.store.finish, "running", sweep.requests)
             raise
@@ -391,7 +391,7 @@ class SweepJob:
 
     def _hurry(self) -> None:
         """Another program may keep the file for a long time: who is to end does not wait for it."""
-        self.store.patience = _LAST_SECONDS
+        self.store.wait_at_most(_LAST_SECONDS)
 
     async def _long_work(self, work: Callable[..., object], *arguments: object) -> None:
         """As `_work`, but a cancellation interrupts it."""

@@ -83,13 +83,8 @@ class Store:
         self.sweep_id: int = 0
         self.account: str = ""
 
-    @property
-    def patience(self) -> float:
-        """Seconds to wait for another program that keeps the file locked."""
-        return self._file.patience
-
-    @patience.setter
-    def patience(self, seconds: float) -> None:
+    def wait_at_most(self, seconds: float) -> None:
+        """Bound the time that is waited for another program that keeps the file locked."""
         self._file.patience = seconds
 
     def close(self) -> None:

@@ -219,7 +219,7 @@ def test_a_write_lock_of_another_program_is_waited_for_and_told(
         assert store.counts() == {"project": 1}
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            store.patience = 0.3
+            store.wait_at_most(0.3)
             with pytest.raises(StoreError, match="in use by another process"):
                 store.write([], [])
 
