@@ -44,12 +44,14 @@ class Database:
         self.patience: float = _PATIENCE
         self._writable = writable
         self._on_wait = on_wait
+        self._identity: os.stat_result | None = None
         if not writable and needs_writing(path):
             Database(path, on_wait=on_wait).close()
         with self.explained():
             self.connection: sqlite3.Connection = self._connect()
             try:
                 self._open()
+                self._identity = self.path.stat() if writable else None
             except BaseException:
                 self.connection.close()
                 raise
@@ -93,12 +95,29 @@ class Database:
 
     def close(self) -> None:
         """Close the file. The write-ahead log is folded into it."""
+        replaced = self._is_replaced()
         if self._writable:
             # While another process reads it, the log stays beside the file; both together are valid.
             with suppress(sqlite3.Error):
                 self.connection.execute("PRAGMA busy_timeout = 0")
-                self.connection.execute("PRAGMA journal_mode = DELETE")
+                self.connection.execute(f"PRAGMA {'wal_checkpoint(TRUNCATE)' if replaced else 'journal_mode = DELETE'}")
         self.connection.close()
+        if replaced:
+            # A log that is left would be taken for that of the other file, and spoil it.
+            for ending in ("-wal", "-shm"):
+                with suppress(OSError):
+                    self.path.with_name(self.path.name + ending).unlink()
+
+    def _is_replaced(self) -> bool:
+        """Whether its name is that of another file by now, or of none: what is written to it would not be found there."""
+        if self._identity is None:
+            return False
+        try:
+            return not os.path.samestat(self.path.stat(), self._identity)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
 
     def interrupt(self) -> None:
         """End what another thread does with the file: that fails, and leaves it as it was before."""
@@ -107,6 +126,10 @@ class Database:
     @contextmanager
     def transaction(self) -> Generator[None]:
         """All of it or nothing."""
+        if self._is_replaced():
+            raise StoreError(
+                f"{self.path}: was moved, removed or replaced while it was written to; run again, and leave it in its place"
+            )
         with self.explained():
             self._patiently(lambda: self.connection.execute("BEGIN IMMEDIATE"))
             try:

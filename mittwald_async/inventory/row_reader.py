@@ -99,7 +99,9 @@ class Reader:
     def _belongs(self, item: _Item, own: str | None, owner: Owner) -> tuple[str | None, str | None]:
         """Customer and project: what the item says, else whose list it is from."""
         get = item.get
-        customer, project = _text(get("customerId")), _text(get("projectId"))
+        customer, project = get("customerId"), get("projectId")
+        customer = customer if customer.__class__ is str and customer else None
+        project = project if project.__class__ is str and project else None
         for name in _REFERENCES:
             named = get(name)
             if named.__class__ is dict:

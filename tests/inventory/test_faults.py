@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -196,6 +197,45 @@ async def test_tables_of_the_user_in_the_file_are_left_alone(tmp_path: Path) -> 
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT * FROM notes").fetchall() == [("p-1", "never")]
         assert db.execute("SELECT count(*) FROM backup").fetchone() == (0,)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be moved there")
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_file_that_is_moved_during_the_sweep_is_no_success_and_spoils_no_other(
+    tmp_path: Path, replaced: bool
+) -> None:
+    """The sweep went on into the moved file, and reported success for a name at which there was nothing, or something else."""
+    path, moved, other = tmp_path / "inventory.sqlite", tmp_path / "moved.sqlite", tmp_path / "other.sqlite"
+    async with account(seed=1, customers=2, projects=3) as (_, mw):
+        await sweep_to(mw, other, resources=["project"])
+        before = other.read_bytes()
+
+        def move(_: object) -> None:
+            if not moved.exists():
+                path.rename(moved)
+                if replaced:
+                    shutil.copy(other, path)
+
+        with pytest.raises(StoreError, match="moved, removed or replaced while it was written to"):
+            await sweep_to(mw, path, resources=WANTED, watch=move)
+    left = {one.name for one in tmp_path.iterdir()} - {other.name}
+    assert left == ({path.name, moved.name} if replaced else {moved.name})
+    if replaced:
+        assert path.read_bytes() == before
+    with Store(moved, writable=False) as store:
+        assert [one.state for one in store.sweeps()] == ["running"]
+        assert store.database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+async def test_what_a_full_disk_advises_works_also_where_no_sweep_had_begun(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.sqlite"
+    with Store(path) as store:
+        store.database.execute("PRAGMA max_page_count = 16")
+        with pytest.raises(StoreError, match=r"the disk is full.* go on with --resume-or-new"):
+            store.begin(chosen(WANTED), WANTED, Target(), Known(), "https://api.example", "me")
+    async with account(seed=1, customers=2, projects=3) as (_, mw):
+        # What `--resume-or-new` means.
+        assert (await sweep_to(mw, path, resources=WANTED, resume=None)).state == "done"
 
 
 def test_a_write_lock_of_another_program_is_waited_for_and_told(
