@@ -86,7 +86,7 @@ def run(settings: Settings) -> Iterator[Table]:
     for name, found in asyncio.run(_calls()):
         table.add(name, found.calls, len(found.files), found.changes)
         details.append(f"{name}: {', '.join(found.files)}")
-    rows, found = asyncio.run(_sweep(settings.pick(60, 10)))
+    rows, found = asyncio.run(sweep_row(settings.pick(60, 10)))
     table.add("a sweep row", found.calls / rows, len(found.files), found.changes / rows)
     table.notes.extend(details)
     table.notes.append(
@@ -108,20 +108,16 @@ async def _calls() -> list[tuple[str, Trip]]:
     return [("a get", get), ("a list page", listed)]
 
 
-async def _sweep(projects: int) -> tuple[int, Trip]:
-    async with emulator(projects) as url, Mittwald(TOKEN, base_url=url) as mw:
-        return await sweep_trip(mw)
-
-
-async def sweep_trip(mw: Mittwald) -> tuple[int, Trip]:
+async def sweep_row(projects: int) -> tuple[int, Trip]:
     """Rows of a first sweep of the default set, and its way: the file's thread included, what is made once apart."""
-    with tempfile.TemporaryDirectory() as folder:
-        await sweep_to(mw, Path(folder) / "before.sqlite")
-        rows = 0
+    async with emulator(projects) as url, Mittwald(TOKEN, base_url=url) as mw:
+        with tempfile.TemporaryDirectory() as folder:
+            await sweep_to(mw, Path(folder) / "before.sqlite")
+            rows = 0
 
-        async def work() -> None:
-            nonlocal rows
-            rows = sum((await sweep_to(mw, Path(folder) / "path.sqlite")).rows.values())
+            async def work() -> None:
+                nonlocal rows
+                rows = sum((await sweep_to(mw, Path(folder) / "path.sqlite")).rows.values())
 
-        found = await trip(work)
-    return rows, Trip(tuple(name for name in found.way if not name.startswith("emulator/")))
+            found = await trip(work)
+    return rows, found

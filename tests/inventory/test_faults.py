@@ -99,7 +99,7 @@ async def test_a_finished_export_knows_whose_it_is(tmp_path: Path, name: str) ->
     async with account(seed=1, customers=2, projects=4) as (_, mw):
         made = await sweep_to(mw, path, resources=["project"])
         again = await sweep_to(mw, path, resources=["project"], resume=True)
-        assert (again.account, again.requests) == (made.account, 0)
+        assert (again.account, again.sweep, again.planned, again.drifted, again.requests) == (made.account, 0, 0, 0, 0)
         with pytest.raises(ConfigurationError, match=f"finished export of account {made.account}, not of agency"):
             await sweep_to(mw, path, resume=True, account="agency")
     async with account(seed=2, customers=2, projects=4) as (_, other):

@@ -87,7 +87,30 @@ def test_of_an_unfinished_sweep_only_the_lists_of_what_is_missing_are_kept(path:
         begin(store)
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT resource FROM lists WHERE sweep = 1").fetchall() == [("domain",)]
-        assert db.execute("SELECT count(*) FROM seen").fetchone() == (0,)
+
+
+def test_what_an_unchanged_sweep_saw_is_forgotten_with_the_next_one(path: Path) -> None:
+    with Store(path) as store:
+        for seen in (0, 1):
+            begin(store)
+            store.write(PROJECTS, [DONE])
+            store.finish("done", 1)
+            assert store.database.execute("SELECT count(*) FROM seen").fetchone() == (seen,)
+        begin(store)
+        assert store.database.execute("SELECT count(*) FROM seen").fetchone() == (0,)
+
+
+def test_what_a_sweep_took_for_gone_is_there_again_when_it_goes_on(path: Path) -> None:
+    with Store(path) as store:
+        begin(store)
+        store.write(PROJECTS, [DONE])
+        store.finish("done", 1)
+        begin(store)
+        store.write(PROJECTS[:2], [DONE], [FAILED])
+        store.finish("incomplete", 1, ["project"])
+        assert store.database.execute("SELECT count(*) FROM project WHERE to_sweep = 2").fetchone() == (1,)
+        store.reopen(store.sweeps()[-1], TABLES)
+        assert store.database.execute("SELECT count(*) FROM project WHERE to_sweep IS NULL").fetchone() == (3,)
 
 
 def test_an_interrupted_sweep_judges_nothing(path: Path) -> None:
@@ -148,9 +171,13 @@ async def test_a_cancelled_sweep_does_not_wait_for_a_file_that_another_program_k
     monkeypatch.setattr(RUN, "_LAST_SECONDS", 0.1)
     waits = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def notice(_: str) -> None:
+        loop.call_soon_threadsafe(waits.set)
+
     async with account(seed=1, customers=2, projects=4) as (_, mw):
         with (
-            job(path, on_wait=lambda _: loop.call_soon_threadsafe(waits.set)) as made,
+            job(path, on_wait=notice) as made,
             closing(sqlite3.connect(path, isolation_level=None)) as other,
         ):
             other.execute("BEGIN IMMEDIATE")
@@ -318,3 +345,18 @@ async def test_the_watcher_sees_the_sweep_after_every_write_and_at_the_end(path:
             assert made.sweep is not None
     assert seen[-1] == made.sweep.requests == summary.requests
     assert seen == sorted(seen)
+
+
+@pytest.mark.parametrize(("at_once", "writes"), [(1, 4), (2, 2), (100, 0)])
+async def test_lists_are_written_together_and_never_more_of_them_than_may_be_lost(
+    path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int, writes: int
+) -> None:
+    """The watcher is called after each write, and once at the end."""
+    monkeypatch.setattr(RUN, "_SECONDS_AT_ONCE", 60)
+    monkeypatch.setattr(RUN, "_BATCHES_AT_ONCE", at_once)
+    seen: list[object] = []
+    async with account(seed=1, customers=2, projects=4) as (_, mw):
+        with job(path, resources=["customer", "server", "project", "domain"]) as made:
+            await made.run(mw, seen.append)
+    # What is less than a full number is written at the end.
+    assert len(seen) == writes + 1

@@ -226,6 +226,19 @@ async def test_a_greatest_age_is_kept_within_the_requests_where_they_suffice(nig
         assert summary.requests <= whole // 2
 
 
+async def test_lists_below_what_is_carried_forward_are_known(nights: Nights) -> None:
+    await nights.sweep()
+    databases = nights.ask("SELECT id FROM v_mysql_database ORDER BY id")
+    nights.now += timedelta(days=1)
+    job = SweepJob(
+        sink_for(nights.path), chosen(WANTED), target(), rolling=Rolling(max_requests=8), clock=lambda: nights.now
+    )
+    with closing(job):
+        await job.run(nights.mw)
+    assert job.sweep is not None
+    assert sorted((owner.id,) for owner in job.sweep.frontier.lanes["mysql_user"].due) == databases
+
+
 async def test_a_clock_that_goes_back_makes_nothing_gone_and_nothing_older(nights: Nights) -> None:
     await nights.sweep()
     nights.now -= timedelta(days=3)

@@ -55,7 +55,8 @@ class CsvSink(Sink):
 
     def account_in(self, file: Path) -> str | None:
         with file.open(encoding=self.encoding, newline="") as text:
-            return next(csv.DictReader(text), {}).get("account")
+            first = next(csv.DictReader(text), None)
+        return None if first is None else first.get("account")
 
     def cell(self, value: Any) -> str | None:
         """A value as it is written."""
