@@ -163,6 +163,11 @@ class _Closed(io.RawIOBase):
         return 0
 
 
+def output_is_closed() -> bool:
+    """Whether nothing can be written to standard output, since what started the process has closed it."""
+    return isinstance(getattr(sys.stdout, "buffer", None), _Closed)
+
+
 def make_writable() -> None:
     """Let no character stand in the way of output. Where standard output is closed, writing to it fails with an `OSError`, as it
     does where its disk is full; where the error output is closed, messages go nowhere.

@@ -61,7 +61,7 @@ from .common import (
 from .demo import demo_client
 from .failures import grouped
 from .notify import Outlet
-from .output import count, duration, emit, emit_pieces, message, put_json, put_table
+from .output import count, duration, emit, emit_pieces, message, output_is_closed, put_json, put_table
 from .plan import Customers, Projects, Resources, known_from, price, show_plan
 from .progress import display
 from .times import days
@@ -420,8 +420,9 @@ def _compared(job: SweepJob, requests: int) -> str:
 def _print_summary(summary: Summary, job: SweepJob, wanted: Wanted) -> None:
     if job.others is not None:
         message(f"the interrupted sweep is of account {job.others}; a new one was begun for {summary.account}")
-    say = message if wanted.to_stdout else _say
-    if not wanted.quiet and not wanted.to_stdout:
+    # The result is in the file, and what is said about it has no reader: a service may be started like that.
+    say = message if wanted.to_stdout or output_is_closed() else _say
+    if not wanted.quiet and say is _say:
         rows = [(name, f"{number:,}") for name, number in summary.rows.items()]
         put_table(("resource", "rows"), rows, right=("rows",))
     if wanted.quiet and not summary.failures and not summary.resumable and not summary.nothing_of:
@@ -462,7 +463,7 @@ def _print_freshness(summary: Summary, quiet: bool) -> None:
     if fresh.overdue > fresh.unread:
         more = f"; about {summary.needed:,} requests a sweep would do" if summary.needed is not None else ""
         message(f"{count(fresh.overdue - fresh.unread, 'list is', 'lists are')} older than --max-age allows{more}")
-    if not quiet:
+    if not quiet and not output_is_closed():
         _say(f"{count(fresh.lists, 'list')} known, the oldest reading {duration(fresh.oldest)} ago")
 
 
