@@ -4,10 +4,9 @@ The account is the emulator's, in a process of its own. Under a budget the ideal
 need, plus the last window's share at full speed; without one, the comparison is a bare loop over the same lists. On two
 cores the emulator takes one; where client and server share a core, the rows per second are the server's as much as ours.
 
-Without a budget, 2026-11-22, 1,000 projects, 12,315 requests, 37,635 rows, medians of three rounds: 0.64 of the bare loop's
-rows per second (the aim is 0.6), with 3.5 s of CPU time to the loop's 2.0 s; other runs of that day gave 0.64 to 0.69 on a
-quiet machine. A list has three rows on average, so nearly all cost is per list. Without the network, a sweep takes 30 µs for
-each list and its rows, and about 50 µs with the file: keys, owners, progress and indices, where the loop keeps ids and JSON.
+Without a budget, 2026-11-28, on two cores busy with much other work, 300 projects, 3,702 requests, 11,061 rows, seven rounds: 0.71 of
+the bare loop's rows per second of CPU time, quarters of the rounds at 0.70 and 0.75; the aim is 0.75. A list has three rows on
+average, so nearly all cost is per list: keys, owners, progress and indices, where the loop keeps ids and JSON.
 Of 1,004,199 rows at most 115 MB over an idle client were in memory.
 """
 
