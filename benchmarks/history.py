@@ -4,9 +4,9 @@ Rows go straight into the store, as a sweep writes them; the pairs are whole swe
 what the account was before and after each of them. What changed while a sweep ran may be told either way.
 
 2026-11-27, on a machine busy with other work: 60 nightly sweeps of 100,000 rows, 129 MB after the first one's 119 MB (1.08 ×);
-a comparison of two sweeps of 1,000,000 rows, 0.1 % of them changed, 0.11 s and 5 MB over idle; 600 pairs with faults, cuts,
-refused lists, changes while paging, and 78 sweeps killed in the middle and resumed: nothing falsely gone or added and
-nothing left out.
+a comparison of two sweeps of 1,000,000 rows, 0.1 % of them changed, 0.11 s and 5 MB over idle; 1,010 pairs with faults, cuts,
+refused lists, changes while paging, and every eighth sweep killed in the middle and resumed: nothing falsely gone or added and
+nothing left out; 1,007 changes were found and 904 were unknown.
 """
 
 from __future__ import annotations

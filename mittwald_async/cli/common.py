@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ EXIT_CODES = {
     OK: "done",
     FAILED: "the API answered with an error",
     USAGE: "wrong usage or unwritable target",
-    LISTS_FAILED: "some lists or rows failed",
+    LISTS_FAILED: "some lists, rows or accounts failed",
     SPENT: "--max-requests used up",
     CHANGED: "`check` has findings, or `diff --exit-code` and something changed",
     INTERRUPTED: "interrupted",
@@ -42,6 +42,20 @@ EPILOG = (
     f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in EXIT_CODES.items())}. "
     "--debug, with any command, shows where an error comes from."
 )
+
+
+def some_failed(codes: Sequence[int]) -> int:
+    """The exit code of work on several accounts: where some failed and others did not, that is what it says; else the
+    worst."""
+    if FAILED in codes and set(codes) != {FAILED}:
+        return LISTS_FAILED
+    return max(codes, default=OK)
+
+
+def of_account(name: str, problem: str) -> str:
+    """A problem of an account, with its name once: errors of finding its token have it already."""
+    return problem if problem.startswith(f"account {name}: ") else f"account {name}: {problem}"
+
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ import typer
 from ..errors import ConfigurationError, MittwaldError
 from ..inventory import Account, accounts_from, chosen
 from ..inventory.accounts import DEFAULT_FILE
-from .common import FAILED, LISTS_FAILED, OK, Json, StoppedError, run
+from .common import FAILED, LISTS_FAILED, OK, Json, StoppedError, run, some_failed
 from .output import count, duration, emit, message, put_json, put_table
 from .plan import Resources
 
@@ -130,7 +130,8 @@ def fleet(
         put_json({"event": "summary", "state": summary.state, **msgspec.to_builtins(summary)})
     else:
         _print(summary, again)
-    return {"done": OK, "incomplete": LISTS_FAILED, "failed": FAILED}[summary.state]
+    codes = {"done": OK, "incomplete": LISTS_FAILED, "failed": FAILED}
+    return some_failed([codes[one.state] for one in summary.accounts])
 
 
 async def _run(request: FleetRequest) -> FleetSummary:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
+import errno
+import io
 import os
 import shutil
 import sys
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from typing import IO, TYPE_CHECKING, cast
 
 import msgspec
 from rich.console import Console
@@ -16,6 +20,9 @@ from rich.text import Text
 
 from .columns import GAP as _GAP
 from .columns import ShownColumn, fit
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 _WIDE = 10_000
 """Off a terminal there is no width to keep to: whoever reads the output wants whole lines."""
@@ -35,6 +42,14 @@ def emit(content: str | bytes) -> None:
         sys.stdout.buffer.flush()
     else:
         _write(content)
+
+
+def emit_pieces(pieces: Iterable[bytes]) -> None:
+    """Write a long result piece by piece, as `emit` would write all of it: a character may begin in one and end in the next."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    for piece in pieces:
+        emit(decoder.decode(piece) if _on_terminal() else piece)
+    emit(decoder.decode(b"", True))
 
 
 def _write(text: str) -> None:
@@ -136,13 +151,33 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+class _Closed(io.RawIOBase):
+    """Standard output that was closed by what started the process: a result written there is lost, which is an error."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Buffer, /) -> int:
+        if data:
+            raise OSError(errno.EBADF, "standard output is closed")
+        return 0
+
+
+def output_is_closed() -> bool:
+    """Whether nothing can be written to standard output, since what started the process has closed it."""
+    return isinstance(getattr(sys.stdout, "buffer", None), _Closed)
+
+
 def make_writable() -> None:
-    """Let no character and no missing stream stand in the way of output."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:  # Closed by whoever started the process.
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
-        elif hasattr(stream, "reconfigure"):
+    """Let no character stand in the way of output. Where standard output is closed, writing to it fails with an `OSError`, as it
+    does where its disk is full; where the error output is closed, messages go nowhere.
+    """
+    if sys.stdout is None:
+        sys.stdout = io.TextIOWrapper(cast("IO[bytes]", _Closed()), encoding="utf-8", write_through=True)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 

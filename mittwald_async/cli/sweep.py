@@ -9,6 +9,7 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -53,12 +54,14 @@ from .common import (
     client_of,
     is_stdout,
     keep_apart,
+    of_account,
     run,
+    some_failed,
 )
 from .demo import demo_client
 from .failures import grouped
 from .notify import Outlet
-from .output import count, duration, emit, message, put_json, put_table
+from .output import count, duration, emit, emit_pieces, message, output_is_closed, put_json, put_table
 from .plan import Customers, Projects, Resources, known_from, price, show_plan
 from .progress import display
 from .times import days
@@ -279,7 +282,7 @@ def _told(wanted: Wanted) -> Generator[None]:
     file, inventory = None if wanted.to_stdout else wanted.sink.path, not wanted.sink.is_exported
     try:
         yield
-    except (MittwaldError, StoppedError) as error:
+    except (MittwaldError, StoppedError, OSError) as error:
         wanted.outlet.tell(wanted.ended, file, inventory=inventory, error=str(error))
         raise
     wanted.outlet.tell(wanted.ended, file, inventory=inventory, error="; ".join(wanted.errors))
@@ -305,8 +308,7 @@ def _copied_to_stdout(form: str) -> Generator[Path]:
         yield path
         if path.exists():
             with path.open("rb") as written:
-                while piece := written.read(1 << 16):
-                    emit(piece)
+                emit_pieces(iter(partial(written.read, 1 << 16), b""))
 
 
 def _rolling(rolling: bool, max_requests: int | None, max_age: str | None, resume: bool) -> Rolling | None:
@@ -345,10 +347,11 @@ def _sweep_all(wanted: Wanted, accounts: Sequence[Account], reserve: float) -> i
         except StoreError:
             raise
         except MittwaldError as error:
-            message(f"account {account.name}: {error}", error=True)
-            wanted.errors.append(f"account {account.name}: {error}")
+            line = of_account(account.name, str(error))
+            message(line, error=True)
+            wanted.errors.append(line)
             codes.append(FAILED)
-    return FAILED if FAILED in codes else max(codes, default=OK)
+    return some_failed(codes)
 
 
 def _sweep_one(
@@ -417,8 +420,9 @@ def _compared(job: SweepJob, requests: int) -> str:
 def _print_summary(summary: Summary, job: SweepJob, wanted: Wanted) -> None:
     if job.others is not None:
         message(f"the interrupted sweep is of account {job.others}; a new one was begun for {summary.account}")
-    say = message if wanted.to_stdout else _say
-    if not wanted.quiet and not wanted.to_stdout:
+    # The result is in the file, and what is said about it has no reader: a service may be started like that.
+    say = message if wanted.to_stdout or output_is_closed() else _say
+    if not wanted.quiet and say is _say:
         rows = [(name, f"{number:,}") for name, number in summary.rows.items()]
         put_table(("resource", "rows"), rows, right=("rows",))
     if wanted.quiet and not summary.failures and not summary.resumable and not summary.nothing_of:
@@ -459,7 +463,7 @@ def _print_freshness(summary: Summary, quiet: bool) -> None:
     if fresh.overdue > fresh.unread:
         more = f"; about {summary.needed:,} requests a sweep would do" if summary.needed is not None else ""
         message(f"{count(fresh.overdue - fresh.unread, 'list is', 'lists are')} older than --max-age allows{more}")
-    if not quiet:
+    if not quiet and not output_is_closed():
         _say(f"{count(fresh.lists, 'list')} known, the oldest reading {duration(fresh.oldest)} ago")
 
 

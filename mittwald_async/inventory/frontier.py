@@ -68,6 +68,11 @@ class Lane:
     """No further owners will be found."""
 
     @property
+    def exhausted(self) -> bool:
+        """Nothing is left to hand out, and nothing more will come."""
+        return self.fed and self.next == len(self.due)
+
+    @property
     def complete(self) -> bool:
         return self.fed and self.next == len(self.due) and not self.running
 
@@ -113,6 +118,10 @@ class Frontier:
         for lane in self.lanes.values():
             self._begin(lane)
         self._unfed = list(self.lanes.values())
+        self._unsettled = True
+        """A lane may have become complete since the last look, so that others are fed completely."""
+        self._open = list(self.lanes.values())
+        """Lanes that have something due, or may have: the others need not be looked at with each list."""
 
     # Feeding
 
@@ -186,7 +195,10 @@ class Frontier:
         lane.ended += 1
         account = unit.route.scope == "account"
         self._long -= account
-        if account or failed or lane.complete:
+        if lane.complete or failed:
+            self._unsettled = True
+            self._news.set()
+        elif account:
             self._news.set()
 
     def refused(self, unit: Unit) -> bool:
@@ -259,6 +271,7 @@ class Frontier:
         lane.due, lane.next = [], 0
         lane.known.clear()
         self._begin(lane)
+        self._open, self._unsettled = list(self.lanes.values()), True
         if not lane.fed:
             self._unfed = [other for other in self.lanes.values() if not other.fed]
             self._catch_up(lane)
@@ -326,9 +339,12 @@ class Frontier:
     def _take(self) -> Unit | None:
         passed = True
         while passed:
-            self._settle()
+            if self._unsettled:
+                self._settle()
+            if self._open and self._open[0].exhausted:
+                self._open = [lane for lane in self._open if not lane.exhausted]
             passed = False
-            for lane in self.lanes.values():
+            for lane in self._open:
                 while lane.next < len(lane.due) and self._ready(lane):
                     owner = lane.due[lane.next]
                     lane.next += 1
@@ -340,7 +356,7 @@ class Frontier:
                         self._long += lane.route.scope == "account"
                         return Unit(lane.resource, lane.route, owner)
                     lane.ended += 1
-                    passed = True  # What waits for this lane may be due or complete now.
+                    passed = self._unsettled = True  # What waits for this lane may be due or complete now.
         return None
 
     def _ready(self, lane: Lane) -> bool:
@@ -355,14 +371,14 @@ class Frontier:
 
     def _settle(self) -> None:
         """Close lanes whose source is complete, in plan order, so that one pass reaches children's children."""
-        if not self._unfed:
-            return
+        before = len(self._unfed)
         for lane in self._unfed:
             if not lane.fed:
                 source = self.source(lane)
                 feeder = self.lanes.get(source) if source is not None else None
                 lane.fed = feeder is None or feeder.complete
         self._unfed = [lane for lane in self._unfed if not lane.fed]
+        self._unsettled = len(self._unfed) < before
 
 
 def progress(lanes: Mapping[str, Lane]) -> Iterable[tuple[str, int, int, bool]]:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
 
 import anyio
 import msgspec
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-_BATCHES_AT_ONCE = 64
-"""Batches written in one transaction; a killed sweep asks for at most these again."""
+_BATCHES_AT_ONCE = 256
+"""Batches written in one transaction; a killed sweep asks for at most these again. Each transaction writes the pages of the
+file that it touched, whole: with a quarter of these, the file takes half as much time again."""
 
 _ROWS_AT_ONCE = 5_000
 """Rows written in one transaction; they are in memory until then."""
@@ -209,9 +211,12 @@ class SweepJob:
             watch: called after every write with the sweep, for showing progress.
 
         Raises:
-            ConfigurationError: the token belongs to no user, and no account is named.
+            ConfigurationError: the token belongs to no user, and no account is named; or what was to be gone on with is a
+                finished export of another account.
         """
         begin = time.monotonic()
+        if self.nothing_to_do:
+            await self._check_finished(client)
         prepared = None if self.nothing_to_do else await self._prepare(client)
         if prepared is None:
             return await self._work(self._finished_summary)
@@ -226,11 +231,28 @@ class SweepJob:
             await self._long_work(self.store.finish, state, sweep.requests, sweep.frontier.complete())
         except BaseException:
             # Also when cancelled: the books say how far it came, within a moment. What went wrong is reported, not this.
-            self.store.patience = _LAST_SECONDS
+            self.store.wait_at_most(_LAST_SECONDS)
             with anyio.CancelScope(shield=True), suppress(StoreError):
                 await self._work(self.store.finish, "running", sweep.requests)
             raise
         return self._summary(sweep, state, time.monotonic() - begin)
+
+    async def _check_finished(self, client: Mittwald) -> None:
+        """A finished export of another account says nothing of this one.
+
+        Raises:
+            ConfigurationError: the export is another account's.
+        """
+        owner = self.sink.account()
+        mine = self._account
+        # A name that the account was given cannot be compared with the id of a user.
+        if mine is None and owner is not None and _is_user_id(owner):
+            mine = await user_id(client)
+        if None not in (owner, mine) and owner != mine:
+            raise ConfigurationError(
+                f"{self.sink.path}: is the finished export of account {owner}, not of {mine}; name another file, or run without "
+                "--resume to replace it"
+            )
 
     async def _prepare(self, client: Mittwald) -> Sweep | None:
         """The sweep to run; `None` where there is nothing to do."""
@@ -369,7 +391,7 @@ class SweepJob:
 
     def _hurry(self) -> None:
         """Another program may keep the file for a long time: who is to end does not wait for it."""
-        self.store.patience = _LAST_SECONDS
+        self.store.wait_at_most(_LAST_SECONDS)
 
     async def _long_work(self, work: Callable[..., object], *arguments: object) -> None:
         """As `_work`, but a cancellation interrupts it."""
@@ -426,8 +448,10 @@ class SweepJob:
     def _finished_summary(self) -> Summary:
         """The summary where there is nothing to do."""
         last = self.store.last(self._account)
+        # Of a finished export the working file is gone.
+        account = last.account if last is not None else self._account or self.sink.account() or ""
         return Summary(
-            account=last.account if last is not None else self._account or "",
+            account=account,
             sweep=last.id if last is not None else 0,
             state="done",
             rows={},
@@ -507,6 +531,13 @@ async def user_id(client: Mittwald) -> str | None:
         return (await client.user.get_user("self")).user_id
     except (PermissionDeniedError, NotFoundError):
         return None
+
+
+def _is_user_id(account: str) -> bool:
+    try:
+        return str(UUID(account)) == account.lower()
+    except ValueError:
+        return False
 
 
 def _emptied(batches: list[Batch]) -> list[Batch]:

@@ -64,11 +64,12 @@ class Counted(Sender):
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
+        self._lists = sender.lists
         self.requests: int = 0
 
     @property
     def lists(self) -> ListContext:
-        return self._sender.lists
+        return self._lists
 
     async def response(
         self,

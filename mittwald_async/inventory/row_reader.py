@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import msgspec
 
 from .catalog import ListRoute, Resource
 from .frontier import Owner
-from .rows import Row, content_hash, fits
+from .rows import Row, all_fit, content_hash, fits
 
+_Item: TypeAlias = "dict[str, Any]"
 
-class _Head(msgspec.Struct, rename="camel", gc=False):
-    """All that is read of an item: who it is and whose. Any of it may be of another type than the document says."""
-
-    project_id: Any = None
-    customer_id: Any = None
-    aggregate_reference: Any = None
-    reference: Any = None
-    aggregate: Any = None
-    context: Any = None
-
-
-_NOTHING = _Head()
+_NOTHING: _Item = {}
+_REFERENCES = ("aggregateReference", "reference", "aggregate", "context")
+"""Properties that may say whose an item is, as `{aggregate, domain, id}`."""
 
 
 def _text(value: Any) -> str | None:
@@ -35,7 +26,7 @@ def _text(value: Any) -> str | None:
 
 
 class Reader:
-    """Makes rows of the items of one resource's lists.
+    """Makes rows of the items of one resource's lists. Any property may be of another type than the document says.
 
     Args:
         resource: what they are.
@@ -45,13 +36,9 @@ class Reader:
     def __init__(self, resource: Resource, route: ListRoute) -> None:
         self._name = resource.name
         self._operation = route.operation_id
-        self._own = "customer_id" if resource.key == "customerId" else "own"
-        own: list[tuple[str, Any, Any]] = []
-        if resource.key is not None and resource.key != "customerId":
-            own = [("own", Any, msgspec.field(name=resource.key, default=None))]
-        head = msgspec.defstruct("Head", own, bases=(_Head,), gc=False)
-        self._head = msgspec.json.Decoder(head).decode
+        self._key = resource.key
         self._fits = fits(route.operation_id)
+        self._all_fit = all_fit(route.operation_id)
         self._nested = resource.nested
         self._below = route.scope == "parent"
         self._read_singly = route.single
@@ -71,24 +58,26 @@ class Reader:
             customer_of: project to customer, as far as known.
             fetched_at: when it came.
         """
+        sent = list(items)
+        page = b"[" + b",".join(sent) + b"]"
+        # A page at once takes a third of the time that its items take one by one; those are only looked at where a page is not
+        # plain, or does not fit.
+        values = _plain_values(page)
+        raws = sent if values is not None else [_plain(_utf8(raw)) for raw in sent]
+        if values is None:
+            values = [_value(raw) for raw in raws]
+        fitting = raws is sent and self._all_fit(page)
         rows: list[Row] = []
         prefix = f"{owner.id}/" if self._nested and owner.id else ""
-        alike: Counter[int] = Counter()
-        items = list(items)
-        read, attribute, fits = self._head, self._own, self._fits
-        plain = _all_plain(items)
-        for sent in items:
-            raw = sent if plain else _plain(_utf8(sent))
-            try:
-                head = read(raw)
-            except msgspec.DecodeError:
-                head = _NOTHING
-            own = getattr(head, attribute, None)
+        parent = owner.id if self._below else None
+        alike: dict[int, int] = {}
+        for raw, came, value in zip(raws, sent, values, strict=True):
+            item: _Item = value if value.__class__ is dict else _NOTHING
+            own = item.get(self._key) if self._key is not None else None
             if own.__class__ is not str or not own:
-                own = None
-            if self._read_singly and own is None:  # What is read of a thing by its id is that thing's.
-                own = owner.id
-            customer, project = self._belongs(head, own, owner)
+                # What is read of a thing by its id is that thing's.
+                own = owner.id if self._read_singly else None
+            customer, project = self._belongs(item, own, owner)
             if customer is None:
                 customer = (customer_of.get(project) if project is not None else None) or owner.customer_id
             rows.append(
@@ -98,23 +87,25 @@ class Reader:
                     key=f"{prefix}{own}" if own is not None else _key_of(raw, owner, alike),
                     customer_id=customer,
                     project_id=project,
-                    parent_id=owner.id if self._below else None,
+                    parent_id=parent,
                     fetched_at=fetched_at,
                     operation=self._operation,
                     raw=raw,
-                    drifted=raw is not sent or not fits(raw),
+                    drifted=not fitting and (raw is not came or not self._fits(raw)),
                 )
             )
         return rows
 
-    def _belongs(self, head: Any, own: str | None, owner: Owner) -> tuple[str | None, str | None]:
+    def _belongs(self, item: _Item, own: str | None, owner: Owner) -> tuple[str | None, str | None]:
         """Customer and project: what the item says, else whose list it is from."""
-        customer, project = head.customer_id, head.project_id
-        customer = customer if isinstance(customer, str) and customer else None
-        project = project if isinstance(project, str) and project else None
-        for named in (head.aggregate_reference, head.reference, head.aggregate, head.context):
+        get = item.get
+        customer, project = get("customerId"), get("projectId")
+        customer = customer if customer.__class__ is str and customer else None
+        project = project if project.__class__ is str and project else None
+        for name in _REFERENCES:
+            named = get(name)
             if named.__class__ is dict:
-                kind, whose = _reference(cast("dict[str, Any]", named))
+                kind, whose = _reference(cast("_Item", named))
                 if kind == "project":
                     project = project or whose
                 elif kind == "customer":
@@ -126,11 +117,11 @@ class Reader:
         return customer, project or owner.project_id
 
 
-def _key_of(raw: bytes, owner: Owner, alike: Counter[int]) -> str:
+def _key_of(raw: bytes, owner: Owner, alike: dict[int, int]) -> str:
     """A key for what has no id: its content, since its place in the list is another as soon as the list grows."""
     content = content_hash(raw)
-    alike[content] += 1
-    again = f"+{alike[content]}" if alike[content] > 1 else ""
+    times = alike[content] = alike.get(content, 0) + 1
+    again = f"+{times}" if times > 1 else ""
     return f"{owner.id or ''}#{content & (2**64 - 1):016x}{again}"
 
 
@@ -161,17 +152,24 @@ def _plain(raw: bytes) -> bytes:
         return raw
 
 
-def _all_plain(items: list[bytes]) -> bool:
-    """Whether all of a page can stay as they came: what `_plain` and `_utf8` ask of each, asked once. False where that is not
-    certain."""
-    page = b"[" + b",".join(items) + b"]"
+def _plain_values(page: bytes) -> list[Any] | None:
+    """The items of a page that can stay as they came: what `_plain` and `_utf8` ask of each, asked once. `None` where that is
+    not certain."""
     if b"\\u0000" in page:
-        return False
+        return None
     try:
         # Reading refuses what is not UTF-8; writing leaves out what is there twice.
-        return _ENCODE(_DECODE(page)) == page
+        values = _DECODE(page)
+        return values if _ENCODE(values) == page else None
     except (msgspec.DecodeError, RecursionError, ValueError):
-        return False
+        return None
+
+
+def _value(raw: bytes) -> Any:
+    try:
+        return _DECODE(raw)
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        return None
 
 
 _ENCODE = msgspec.json.Encoder().encode

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from hashlib import blake2b
+from struct import Struct
 from typing import Any
 
 import msgspec
@@ -62,9 +63,12 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.resource}{whose}: {self.error}"
 
 
+_unpack = Struct("<q").unpack
+
+
 def content_hash(raw: bytes) -> int:
     """64 bits that stand for an item's JSON, signed as SQLite's integers are."""
-    return int.from_bytes(blake2b(raw, digest_size=8).digest(), "little", signed=True)
+    return _unpack(blake2b(raw, digest_size=8).digest())[0]  # type: ignore[no-any-return]
 
 
 @cache
@@ -81,6 +85,22 @@ def fits(operation_id: str) -> Callable[[bytes], bool]:
         try:
             codec.loads(expected, raw, strict=True)
         except ResponseDecodeError:
+            return False
+        return True
+
+    return test
+
+
+@cache
+def all_fit(operation_id: str) -> Callable[[bytes], bool]:
+    """A test whether a JSON array of this operation's items is what the document says throughout. False where that takes a
+    closer look at each: `fits` decides."""
+    decode = codec.strict_decoder(f"list[{_type_of(operation_id)}]")
+
+    def test(page: bytes) -> bool:
+        try:
+            decode(page)
+        except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
             return False
         return True
 

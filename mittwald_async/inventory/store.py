@@ -8,12 +8,9 @@ Its tables and views are described in `schema`.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,9 +20,9 @@ import msgspec
 from .._version import __version__
 from .books import Accounts
 from .catalog import Resource, catalog
-from .convert import convert, is_version_1, needs_writing
 from .coverage import Coverage
-from .errors import StoreError, is_busy, reason_of
+from .database import Database
+from .errors import StoreError
 from .list_history import ListHistory
 from .plan import Known, Target
 from .pruning import Pruned, drop_account, pack, prune
@@ -42,9 +39,6 @@ from .records import (
 from .rolling import Rolling
 from .rows import Failure, Row
 from .schema import (
-    APPLICATION_ID,
-    SCHEMA,
-    VERSION,
     NameTakenError,
     make_indices,
     make_table,
@@ -54,12 +48,6 @@ from .schema import (
 from .versions import Versions, now, stamped
 
 __all__ = ["DEMO", "State", "Store", "StoreError", "SweepProgress", "SweepRecord"]
-
-_BUSY_SECONDS = 5.0
-"""Another program that has the file for so long is mentioned."""
-
-_PATIENCE = 3600.0
-"""Seconds after which a file that another program keeps locked is given up."""
 
 
 class Store:
@@ -86,75 +74,26 @@ class Store:
         clock: Callable[[], datetime] = now,
     ) -> None:
         self.path: Path = Path(path)
-        self._writable = writable
-        self._on_wait = on_wait
         self._clock = clock
-        self.patience: float = _PATIENCE
-        """Seconds to wait for another program that keeps the file locked."""
-        if not writable and needs_writing(self.path):
-            Store(path, on_wait=on_wait).close()
-        with self._explained():
-            self._db = self._connect()
-            try:
-                self._open()
-            except BaseException:
-                self._db.close()
-                raise
+        self._file = Database(self.path, writable=writable, on_wait=on_wait)
+        self._db = self._file.connection
         self._versions: dict[str, Versions] = {}
         self._flags: dict[str, bytearray] = {}
         self._requests_before = 0
         self.sweep_id: int = 0
         self.account: str = ""
 
-    def _connect(self) -> sqlite3.Connection:
-        if self._writable:
-            with suppress(OSError):  # What is wrong with the place is SQLite's to say.
-                # From its first byte on it is for its owner only; files beside it get the same rights from SQLite.
-                os.close(os.open(self.path.resolve(), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        name = str(self.path) if self._writable else f"{self.path.absolute().as_uri()}?mode=ro"
-        return sqlite3.connect(
-            name, uri=not self._writable, isolation_level=None, check_same_thread=False, timeout=_BUSY_SECONDS
-        )
-
-    def _open(self) -> None:
-        (owner,) = self._db.execute("PRAGMA application_id").fetchone()
-        (others,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if owner != APPLICATION_ID and others:
-            raise StoreError(f"{self.path}: a database of something else; choose another name")
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise StoreError(f"{self.path}: was written by a newer version of this package; update it")
-        if not self._writable:
-            return
-        self._patiently(lambda: self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}"))
-        # WAL: a killed process loses nothing committed, and a commit does not wait for the disk.
-        self._patiently(lambda: self._db.execute("PRAGMA journal_mode = WAL"))
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        # 32 MB of log before it is folded into the file: each time waits for the disk.
-        self._db.execute("PRAGMA wal_autocheckpoint = 8000")
-        self._db.execute("PRAGMA cache_size = -16000")
-        with self._transaction():
-            if is_version_1(self._db):
-                convert(self._db)
-                with suppress(OSError):
-                    self.path.chmod(0o600)
-            if version != VERSION:
-                for statement in SCHEMA.split(";"):
-                    self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version = {VERSION}")
+    def wait_at_most(self, seconds: float) -> None:
+        """Bound the time that is waited for another program that keeps the file locked."""
+        self._file.patience = seconds
 
     def close(self) -> None:
         """Close the file. The write-ahead log is folded into it."""
-        if self._writable:
-            # While another process reads it, the log stays beside the file; both together are valid.
-            with suppress(sqlite3.Error):
-                self._db.execute("PRAGMA busy_timeout = 0")
-                self._db.execute("PRAGMA journal_mode = DELETE")
-        self._db.close()
+        self._file.close()
 
     def interrupt(self) -> None:
         """End what another thread does with the file: that fails, and leaves it as it was before."""
-        self._db.interrupt()
+        self._file.interrupt()
 
     def __enter__(self) -> Store:
         return self
@@ -176,7 +115,7 @@ class Store:
         Raises:
             StoreError: the account of that name is another user's.
         """
-        with self._transaction():
+        with self._file.transaction():
             return Accounts(self._db, self.path).name_for(source, name, user)
 
     def begin(
@@ -200,7 +139,7 @@ class Store:
             account: whose, as `account_for` calls it.
             rolling: how it chooses what to ask for, where it carries the rest forward.
         """
-        with self._transaction():
+        with self._file.transaction():
             self._db.execute(
                 "UPDATE sweeps SET state = 'incomplete' WHERE state = 'running' AND account = ?", (account,)
             )
@@ -261,7 +200,7 @@ class Store:
         """The last sweep begun, of an account or of any."""
         if not self._has_sweeps():
             return None
-        with self._explained():
+        with self._file.explained():
             found = self._db.execute(
                 f"SELECT {SWEEP_COLUMNS} FROM sweeps WHERE ? IS NULL OR account = ? ORDER BY id DESC LIMIT 1",
                 (account, account),
@@ -272,20 +211,20 @@ class Store:
         """All sweeps, oldest first."""
         if not self._has_sweeps():
             return []
-        with self._explained():
+        with self._file.explained():
             return [
                 sweep_record(found) for found in self._db.execute(f"SELECT {SWEEP_COLUMNS} FROM sweeps ORDER BY id")
             ]
 
     def _has_sweeps(self) -> bool:
         """False for an empty file that was opened for reading."""
-        with self._explained():
+        with self._file.explained():
             found = self._db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'sweeps'").fetchone()
         return found is not None
 
     def reopen(self, sweep: SweepRecord, needed: Iterable[Resource]) -> None:
         """Go on with a sweep: its failed lists will be asked again."""
-        with self._transaction():
+        with self._file.transaction():
             self._work_on(sweep.id, sweep.account, needed)
             for name in tables(self._db):
                 Versions(self._db, name, sweep.account, sweep.id).reopen()
@@ -305,7 +244,7 @@ class Store:
             requests: sent by this run.
             complete: resources of which everything was read; by default those that were asked for, if it is done.
         """
-        with self._transaction():
+        with self._file.transaction():
             self._db.execute(
                 "UPDATE sweeps SET state = ?, finished_at = ?, requests = ? WHERE id = ?",
                 (state, stamped(self._clock()), self._requests_before + requests, self.sweep_id),
@@ -372,7 +311,7 @@ class Store:
         Raises:
             StoreError: the disk is full, or the file has become unwritable. Nothing of this call is in the file.
         """
-        with self._transaction():
+        with self._file.transaction():
             by_resource: defaultdict[str, list[Row]] = defaultdict(list)
             for row in rows:
                 by_resource[row.resource].append(row)
@@ -422,7 +361,7 @@ class Store:
 
     def counts(self, *, carried: bool = False) -> dict[str, int]:
         """Rows of this sweep by resource; `carried`: also those that it carried forward."""
-        with self._explained():
+        with self._file.explained():
             if carried:
                 return {name: self._valid(name, self.account) for name in tables(self._db)}
             return {name: sum(self._flags_of(name)) for name in tables(self._db)}
@@ -430,7 +369,7 @@ class Store:
     def nothing_of(self, target: Target) -> list[str]:
         """Customers or projects that were asked for and of which this sweep has no row: gone, or a mistyped id."""
         column, asked = ("customer_id", target.customers) if target.customers else ("project_id", target.projects or ())
-        with self._explained():
+        with self._file.explained():
             missing = set(asked)
             for name in tables(self._db) if asked else ():
                 flags = self._flags_of(name)
@@ -457,7 +396,7 @@ class Store:
         last = self._last_to_plan_from(account)
         if last is None or not last.target.whole:
             return Known()
-        with self._explained():
+        with self._file.explained():
             items = self._counted(last)
             owners: dict[str, int] = {}
             for name in items:
@@ -498,7 +437,7 @@ class Store:
         return ListHistory(self._db, account)
 
     def _tables(self) -> list[str]:
-        with self._explained():
+        with self._file.explained():
             return tables(self._db)
 
     # Looking back
@@ -510,7 +449,7 @@ class Store:
 
     def rows_at(self, resource: str, account: str, sweep: int) -> Generator[Row]:
         """The rows of an account as they were after a sweep."""
-        with self._explained():
+        with self._file.explained():
             for found in self._db.execute(
                 f'SELECT {ROW_COLUMNS} FROM "{resource}" WHERE account = ? AND from_sweep <= ? '
                 "AND (to_sweep IS NULL OR to_sweep > ?) ORDER BY row_id",
@@ -521,7 +460,7 @@ class Store:
     def owners_before(self, resources: Iterable[str]) -> dict[str, tuple[str, str | None]]:
         """For each of these resources a project, and its customer, in which this account had something before."""
         found: dict[str, tuple[str, str | None]] = {}
-        with self._explained():
+        with self._file.explained():
             for name in set(resources).intersection(tables(self._db)):
                 row = self._db.execute(
                     f'SELECT project_id, customer_id FROM "{name}" WHERE account = ? AND to_sweep IS NULL '
@@ -535,7 +474,7 @@ class Store:
     def covered(self, resource: str, sweeps: Sequence[int]) -> bool:
         """Whether one of the sweeps asked for a resource."""
         marks = ",".join("?" * len(sweeps))
-        with self._explained():
+        with self._file.explained():
             found = self._db.execute(
                 f"SELECT 1 FROM coverage WHERE resource = ? AND sweep IN ({marks})", (resource, *sweeps)
             )
@@ -543,7 +482,7 @@ class Store:
 
     def has_any(self, resource: str, account: str, sweep: int) -> bool:
         """Whether an account had anything of a resource after a sweep."""
-        with self._explained():
+        with self._file.explained():
             found = self._db.execute(
                 f'SELECT 1 FROM "{resource}" WHERE account = ? AND from_sweep <= ? '
                 "AND (to_sweep IS NULL OR to_sweep > ?) LIMIT 1",
@@ -559,7 +498,7 @@ class Store:
             StoreError: there is no such account.
         """
         sweeps = versions = 0
-        with self._transaction():
+        with self._file.transaction():
             if account is not None:
                 known = [name for (name,) in self._db.execute("SELECT DISTINCT account FROM sweeps ORDER BY 1")]
                 if account not in known:
@@ -570,60 +509,22 @@ class Store:
             if before is not None:
                 forgotten = prune(self._db, before)
                 sweeps, versions = sweeps + forgotten[0], versions + forgotten[1]
-        with self._explained():
+        with self._file.explained():
             return Pruned(sweeps, versions, pack(self._db))
 
     def _select(self, columns: str, table: str, rest: str = "", *values: str, sweep: int = 0) -> Iterator[Any]:
         """What a table has of this sweep, or of another."""
-        with self._explained():
+        with self._file.explained():
             yield from self._db.execute(
                 f'SELECT {columns} FROM "{table}" WHERE sweep = ? {rest}', (sweep or self.sweep_id, *values)
             )
 
     def _seen(self, columns: str, resource: str) -> Iterator[Any]:
         """`row_id` and columns of what this sweep has seen of a resource, in the order it was written."""
-        with self._explained():
+        with self._file.explained():
             flags = self._flags_of(resource)
             for found in self._db.execute(
                 f'SELECT row_id, {columns} FROM "{resource}" WHERE +to_sweep IS NULL ORDER BY row_id'
             ):
                 if flags[found[0]]:
                     yield found
-
-    @contextmanager
-    def _transaction(self) -> Generator[None]:
-        """All of it or nothing."""
-        with self._explained():
-            self._patiently(lambda: self._db.execute("BEGIN IMMEDIATE"))
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:  # A full disk has rolled back already.
-                    self._db.execute("ROLLBACK")
-                raise
-
-    def _patiently(self, work: Callable[[], object]) -> None:
-        """Do it once no other program has the file locked."""
-        begin, said = time.monotonic(), False
-        while True:
-            try:
-                work()
-            except sqlite3.OperationalError as error:
-                waited = time.monotonic() - begin
-                if not is_busy(error) or waited >= self.patience:
-                    raise
-                if self._on_wait is not None and not said and waited >= _BUSY_SECONDS * 0.9:
-                    said = True
-                    self._on_wait(f"{self.path} is locked by another program; waiting for it")
-                time.sleep(0.05)
-            else:
-                return
-
-    @contextmanager
-    def _explained(self) -> Generator[None]:
-        """What SQLite complains of, as an error that says what to do."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: {reason_of(error, self.path)}") from error

@@ -301,18 +301,13 @@ class Sweep:
         left out. Gives the keys of this part.
         """
         keys: set[str] = set()
-        fetched_at = datetime.now(UTC)
+        fetched_at, reader = datetime.now(UTC), self._reader(unit)
         for start in range(0, len(part.items) or 1, ROWS_AT_ONCE):
             items = part.items[start : start + ROWS_AT_ONCE]
             await self._outbox.room(len(items))
-            rows = self._reader(unit).rows(raw_items(items), unit.owner, self.frontier.customer_of, fetched_at)
-            fresh: list[Row] = []
-            for row in rows:
-                if row.key not in before and row.key not in keys:
-                    fresh.append(row)
-                elif row.key in before:
-                    listing.moved = True
-                keys.add(row.key)
+            rows = reader.rows(raw_items(items), unit.owner, self.frontier.customer_of, fetched_at)
+            listing.moved |= bool(before) and any(row.key in before for row in rows)
+            fresh = _fresh(rows, before, keys)
             last = start + ROWS_AT_ONCE >= len(part.items)
             mark, done = part.mark if last else None, part.done and last
             self._outbox.put(Batch(unit, self._deliver(unit, fresh), mark, done, moved=listing.moved))
@@ -342,6 +337,20 @@ class Sweep:
         if self.frontier.feeds(name):
             self.frontier.found(name, owners(rows))
         return rows if name in self._delivered else []
+
+
+def _fresh(rows: list[Row], before: set[str], keys: set[str]) -> list[Row]:
+    """The rows whose keys are in neither set, each once; `keys` has those of all rows afterwards."""
+    own = {row.key for row in rows}
+    if len(own) == len(rows) and own.isdisjoint(keys) and own.isdisjoint(before):
+        keys |= own
+        return rows
+    fresh: list[Row] = []
+    for row in rows:
+        if row.key not in before and row.key not in keys:
+            fresh.append(row)
+        keys.add(row.key)
+    return fresh
 
 
 def _failure(unit: Unit, status: int | None, error: MittwaldError) -> Failure:

@@ -102,7 +102,7 @@ class Versions:
                     row.drifted,
                     sweep,
                     content_hash(row.raw),
-                    row.raw.decode(),
+                    str(row.raw, "utf-8"),
                 )
             )
         return found

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 import unicodedata
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mittwald_async.cli.app import run
 from mittwald_async.cli.columns import GAP, ShownColumn, fit
 from mittwald_async.cli.failures import grouped
-from mittwald_async.cli.output import for_terminal, table_text
+from mittwald_async.cli.output import emit_pieces, for_terminal, make_writable, table_text
 from mittwald_async.inventory import Failure
 
-from .conftest import Command, faults
+from .conftest import PROGRAM, Command, environment, faults
 from .test_progress import on_a_terminal
 
 WORD = st.text("abc-0189", min_size=1, max_size=30)
@@ -185,3 +190,126 @@ def test_a_home_that_cannot_be_written_or_found_does_not_matter(server: str, tmp
         code, shown = on_a_terminal(server, tmp_path, "limits", HOME=path, XDG_CONFIG_HOME=path, XDG_CACHE_HOME=path)
         assert code == 0, shown
     assert list(home.iterdir()) == []
+
+
+PRINTING = (
+    "--version",
+    "--help",
+    "sweep --help",
+    "sweep -r project",
+    "sweep -r project -o -",
+    "sweep -r project --json",
+    "sweep --explain",
+    "sweep --demo -r project -o demo.sqlite",
+    "plan",
+    "plan --list",
+    "operations mysql",
+    "operations project-list-projects",
+    "operations --json",
+    "tables",
+    "tables project",
+    "tables --json",
+    "limits",
+    "limits --json",
+    "call project-list-projects",
+    "call project-list-projects --output table",
+    "check made.sqlite",
+    "check made.sqlite --format sarif",
+    "check --list",
+    "diff made.sqlite",
+    "diff made.sqlite --json",
+    "export made.sqlite -o - --view project --format jsonl",
+    "prune made.sqlite --keep 1d",
+    "dns list example.org",
+)
+
+
+INTO_FILES = frozenset({"sweep -r project", "sweep --demo -r project -o demo.sqlite"})
+"""Their result is a file; what they say about it may be without a reader, as that of a service."""
+
+
+@pytest.fixture
+def made(command: Command, tmp_path: Path) -> Path:
+    """An inventory of two sweeps."""
+    for _ in range(2):
+        assert command("sweep", "-r", "project", "-o", "made.sqlite")[0] == 0
+    return tmp_path / "made.sqlite"
+
+
+@contextmanager
+def closed() -> Generator[None]:
+    """Standard output as a shell's `>&-` leaves it."""
+    before, sys.stdout = sys.stdout, cast("TextIO", None)
+    try:
+        make_writable()
+        yield
+    finally:
+        sys.stdout = before
+
+
+@contextmanager
+def full() -> Generator[None]:
+    """Standard output on a disk that is full."""
+    out, before = open("/dev/full", "w", encoding="utf-8"), sys.stdout  # noqa: SIM115
+    sys.stdout = out
+    try:
+        yield
+    finally:
+        sys.stdout = before
+        with suppress(OSError):
+            out.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
+def test_output_that_is_lost_is_never_a_success(
+    made: Path, command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every command that prints says so where nothing can be written, and its exit code does."""
+    for line in PRINTING:
+        code, out, _ = command(*line.split())
+        assert out or code, line
+        if not out:
+            continue
+        for place, reason in ((closed, "standard output is closed"), (full, "No space left on device")):
+            if place is closed and line in INTO_FILES:
+                continue
+            with place():
+                code = run(line.split())
+            err = capsys.readouterr().err
+            assert (code, f"mittwald-async: the output: {reason}\n" in err) == (2, True), (line, err)
+            assert "Traceback" not in err
+
+
+def test_what_prints_nothing_needs_no_output(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    with closed():
+        assert run(["sweep", "-r", "project", "--quiet"]) == 0
+        assert capsys.readouterr().err == ""
+        assert run(["sweep", "-r", "project"]) == 0
+    assert "12 rows" in capsys.readouterr().err
+
+
+def test_a_process_whose_output_is_closed_fails_with_a_message(server: str, tmp_path: Path) -> None:
+    """As seen from a shell, where the interpreter itself has no standard output."""
+    for line in ("call project-list-projects", "sweep -r project -o -"):
+        done = subprocess.run(
+            ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *PROGRAM, *line.split()],
+            env=environment(server),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.endswith("mittwald-async: the output: standard output is closed\n")
+
+
+def test_a_character_at_the_seam_of_two_pieces_is_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "aäöü€🙂\u202eb\n"
+    pieces = [bytes([byte]) for byte in text.encode()]
+    emit_pieces(pieces)
+    assert capsys.readouterr().out == text
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    emit_pieces([*pieces, b"\xe2\x82"])
+    assert capsys.readouterr().out == for_terminal(text) + "\ufffd"

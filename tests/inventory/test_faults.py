@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -23,6 +24,7 @@ import pytest
 
 from mittwald_async import Mittwald
 from mittwald_async.emulator import Emulator, Fault, Transitions
+from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory import (
     Bounds,
     Known,
@@ -38,7 +40,7 @@ from mittwald_async.inventory import (
     sweep_to,
     target,
 )
-from mittwald_async.inventory import store as store_module
+from mittwald_async.inventory import database as database_module
 from mittwald_async.inventory.frontier import Owner
 from mittwald_async.inventory.list_reader import ShortListError
 from mittwald_async.inventory.row_reader import Reader
@@ -90,6 +92,31 @@ async def test_the_same_user_on_another_server_is_another_account(tmp_path: Path
     assert len(accounts) == 2
 
 
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz", "rows.csv", "rows.parquet"])
+async def test_a_finished_export_knows_whose_it_is(tmp_path: Path, name: str) -> None:
+    """Going on with the export of another account would do nothing, and say that all is well."""
+    path = tmp_path / name
+    async with account(seed=1, customers=2, projects=4) as (_, mw):
+        made = await sweep_to(mw, path, resources=["project"])
+        again = await sweep_to(mw, path, resources=["project"], resume=True)
+        assert (again.account, again.sweep, again.planned, again.drifted, again.requests) == (made.account, 0, 0, 0, 0)
+        with pytest.raises(ConfigurationError, match=f"finished export of account {made.account}, not of agency"):
+            await sweep_to(mw, path, resume=True, account="agency")
+    async with account(seed=2, customers=2, projects=4) as (_, other):
+        with pytest.raises(ConfigurationError, match="name another file"):
+            await sweep_to(other, path, resume=True)
+        named = await sweep_to(other, path, resources=["project"], account="agency")
+        # Whose id "agency" has is known by the working file only, which is gone.
+        assert (named.account, (await sweep_to(other, path, resume=True)).account) == ("agency", "agency")
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz", "rows.csv", "rows.parquet"])
+async def test_a_file_of_something_else_has_no_account(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"\xff\x00 something else")
+    assert sink_for(path).account() is None
+
+
 async def test_a_finished_sweep_that_is_resumed_has_nothing_to_do(tmp_path: Path) -> None:
     """Reported of meltano#6848's kind: going on with what is complete failed or did it all again."""
     for name in ("inventory.sqlite", "rows.jsonl"):
@@ -103,8 +130,8 @@ async def test_a_finished_sweep_that_is_resumed_has_nothing_to_do(tmp_path: Path
             finally:
                 job.close()
             assert (job.nothing_to_do, summary.state, summary.requests) == (True, "done", 0)
-            # A file that knows its account is asked for no more than whose token this is.
-            assert len(api.requests) == sent + (name == "inventory.sqlite")
+            # No more is asked than whose token this is.
+            assert len(api.requests) == sent + 1
             assert path.stat().st_size == before
 
 
@@ -172,11 +199,50 @@ async def test_tables_of_the_user_in_the_file_are_left_alone(tmp_path: Path) -> 
         assert db.execute("SELECT count(*) FROM backup").fetchone() == (0,)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be moved there")
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_file_that_is_moved_during_the_sweep_is_no_success_and_spoils_no_other(
+    tmp_path: Path, replaced: bool
+) -> None:
+    """The sweep went on into the moved file, and reported success for a name at which there was nothing, or something else."""
+    path, moved, other = tmp_path / "inventory.sqlite", tmp_path / "moved.sqlite", tmp_path / "other.sqlite"
+    async with account(seed=1, customers=2, projects=3) as (_, mw):
+        await sweep_to(mw, other, resources=["project"])
+        before = other.read_bytes()
+
+        def move(_: object) -> None:
+            if not moved.exists():
+                path.rename(moved)
+                if replaced:
+                    shutil.copy(other, path)
+
+        with pytest.raises(StoreError, match="moved, removed or replaced while it was written to"):
+            await sweep_to(mw, path, resources=WANTED, watch=move)
+    left = {one.name for one in tmp_path.iterdir()} - {other.name}
+    assert left == ({path.name, moved.name} if replaced else {moved.name})
+    if replaced:
+        assert path.read_bytes() == before
+    with Store(moved, writable=False) as store:
+        assert [one.state for one in store.sweeps()] == ["running"]
+        assert store.database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+async def test_what_a_full_disk_advises_works_also_where_no_sweep_had_begun(tmp_path: Path) -> None:
+    path = tmp_path / "inventory.sqlite"
+    with Store(path) as store:
+        store.database.execute("PRAGMA max_page_count = 16")
+        with pytest.raises(StoreError, match=r"the disk is full.* go on with --resume-or-new"):
+            store.begin(chosen(WANTED), WANTED, Target(), Known(), "https://api.example", "me")
+    async with account(seed=1, customers=2, projects=3) as (_, mw):
+        # What `--resume-or-new` means.
+        assert (await sweep_to(mw, path, resources=WANTED, resume=None)).state == "done"
+
+
 def test_a_write_lock_of_another_program_is_waited_for_and_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A viewer with an open transaction for more than 5 s made the sweep fail."""
-    monkeypatch.setattr(store_module, "_BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(database_module, "_BUSY_SECONDS", 0.2)
     path = tmp_path / "inventory.sqlite"
     said: list[str] = []
     with Store(path, on_wait=said.append) as store:
@@ -193,7 +259,7 @@ def test_a_write_lock_of_another_program_is_waited_for_and_told(
         assert store.counts() == {"project": 1}
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            store.patience = 0.3
+            store.wait_at_most(0.3)
             with pytest.raises(StoreError, match="in use by another process"):
                 store.write([], [])
 

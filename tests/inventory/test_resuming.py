@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 from contextlib import closing
@@ -11,11 +12,23 @@ from typing import Any
 import pytest
 
 from mittwald_async.errors import ConfigurationError
-from mittwald_async.inventory import Bounds, Known, Store, SweepJob, Target, chosen, sink_for, sweep_to, target
+from mittwald_async.inventory import (
+    Bounds,
+    Known,
+    Rolling,
+    Store,
+    SweepJob,
+    Target,
+    chosen,
+    sink_for,
+    sweep_to,
+    target,
+)
+from mittwald_async.inventory import database as database_module
 from mittwald_async.inventory.store import SweepProgress
 
 from ..support.sample_rows import FAILED, PROJECTS
-from .test_run import account, job, run
+from .test_run import RUN, account, job, run
 
 TABLES = chosen(["project", "domain"])
 ALL = Target()
@@ -64,6 +77,117 @@ def test_checkpoints_stay_for_an_unfinished_sweep_and_go_with_the_next_one(path:
         assert list(store.progress()) == []
         assert [one.state for one in store.sweeps()] == ["incomplete", "running"]
         assert store.unfinished("me") == store.sweeps()[-1]
+
+
+def test_of_an_unfinished_sweep_only_the_lists_of_what_is_missing_are_kept(path: Path) -> None:
+    with Store(path) as store:
+        begin(store)
+        store.write(PROJECTS, [DONE, HALF], [FAILED])
+        store.finish("incomplete", 1, ["project"])
+        begin(store)
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT resource FROM lists WHERE sweep = 1").fetchall() == [("domain",)]
+
+
+def test_what_an_unchanged_sweep_saw_is_forgotten_with_the_next_one(path: Path) -> None:
+    with Store(path) as store:
+        for seen in (0, 1):
+            begin(store)
+            store.write(PROJECTS, [DONE])
+            store.finish("done", 1)
+            assert store.database.execute("SELECT count(*) FROM seen").fetchone() == (seen,)
+        begin(store)
+        assert store.database.execute("SELECT count(*) FROM seen").fetchone() == (0,)
+
+
+def test_what_a_sweep_took_for_gone_is_there_again_when_it_goes_on(path: Path) -> None:
+    with Store(path) as store:
+        begin(store)
+        store.write(PROJECTS, [DONE])
+        store.finish("done", 1)
+        begin(store)
+        store.write(PROJECTS[:2], [DONE], [FAILED])
+        store.finish("incomplete", 1, ["project"])
+        assert store.database.execute("SELECT count(*) FROM project WHERE to_sweep = 2").fetchone() == (1,)
+        store.reopen(store.sweeps()[-1], TABLES)
+        assert store.database.execute("SELECT count(*) FROM project WHERE to_sweep IS NULL").fetchone() == (3,)
+
+
+def test_an_interrupted_sweep_judges_nothing(path: Path) -> None:
+    """What it has not seen yet is neither gone nor missing: it goes on."""
+    with Store(path) as store:
+        begin(store)
+        store.write(PROJECTS, [DONE])
+        store.finish("done", 1)
+        begin(store)
+        store.finish("running", 1)
+        assert not store.covered("project", [2])
+        assert store.database.execute("SELECT count(*) FROM project WHERE to_sweep IS NULL").fetchone() == (3,)
+        assert store.database.execute("SELECT count(*) FROM project WHERE unseen_since").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("rolling", [None, Rolling(max_requests=5)])
+def test_what_no_list_was_asked_for_is_unseen_unless_it_is_carried_forward(path: Path, rolling: Rolling | None) -> None:
+    with Store(path) as store:
+        begin(store)
+        store.write(PROJECTS, [DONE])
+        store.finish("done", 1)
+        store.begin(TABLES, ["project", "domain"], ALL, Known(), "https://api.example", "me", rolling)
+        store.finish("incomplete", 0, [])
+        unseen = store.database.execute("SELECT DISTINCT unseen_since FROM project").fetchall()
+        assert unseen == [(2 if rolling is None else None,)]
+
+
+def test_a_rolling_sweep_tells_the_next_plan_of_all_that_is_known(path: Path) -> None:
+    with Store(path) as store:
+        begin(store)
+        store.write(PROJECTS, [DONE])
+        store.finish("done", 1)
+        store.begin(TABLES, ["project", "domain"], ALL, Known(), "https://api.example", "me", Rolling(max_requests=5))
+        store.finish("done", 0, [])
+        assert store.known("me").items == {"project": 3, "domain": 0}
+
+
+async def test_the_summary_counts_what_was_asked_for_and_not_what_that_hangs_below(path: Path) -> None:
+    async with account(seed=1, customers=2, projects=4) as (_, mw):
+        summary = await run(path, mw, resources=["mysql_user"], part=target(projects=["p-unkown"]))
+        assert (summary.rows, summary.nothing_of) == ({"mysql_user": 0}, ("p-unkown",))
+        summary = await run(path, mw, resources=["mysql_user"])
+        assert list(summary.rows) == ["mysql_user"]
+        assert summary.rows["mysql_user"] > 0
+        assert (summary.path, summary.sweep, summary.state, summary.resumable) == (str(path), 2, "done", False)
+        assert (summary.freshness, summary.needed, summary.nothing_of, summary.failures) == (None, None, (), ())
+        assert 0 < summary.seconds < 60
+        again = await run(path, mw, resources=["mysql_user"])
+        assert again.planned == again.requests == summary.requests
+        assert summary.planned == 0, "nothing was known yet"
+
+
+async def test_a_cancelled_sweep_does_not_wait_for_a_file_that_another_program_keeps(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would wait an hour."""
+    monkeypatch.setattr(database_module, "_BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(RUN, "_LAST_SECONDS", 0.1)
+    waits = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def notice(_: str) -> None:
+        loop.call_soon_threadsafe(waits.set)
+
+    async with account(seed=1, customers=2, projects=4) as (_, mw):
+        with (
+            job(path, on_wait=notice) as made,
+            closing(sqlite3.connect(path, isolation_level=None)) as other,
+        ):
+            other.execute("BEGIN IMMEDIATE")
+            task = asyncio.create_task(made.run(mw))
+            async with asyncio.timeout(30):
+                await waits.wait()
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            other.execute("ROLLBACK")
 
 
 def test_a_sweep_that_is_done_needs_no_checkpoints(path: Path) -> None:
@@ -221,3 +345,18 @@ async def test_the_watcher_sees_the_sweep_after_every_write_and_at_the_end(path:
             assert made.sweep is not None
     assert seen[-1] == made.sweep.requests == summary.requests
     assert seen == sorted(seen)
+
+
+@pytest.mark.parametrize(("at_once", "writes"), [(1, 4), (2, 2), (100, 0)])
+async def test_lists_are_written_together_and_never_more_of_them_than_may_be_lost(
+    path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int, writes: int
+) -> None:
+    """The watcher is called after each write, and once at the end."""
+    monkeypatch.setattr(RUN, "_SECONDS_AT_ONCE", 60)
+    monkeypatch.setattr(RUN, "_BATCHES_AT_ONCE", at_once)
+    seen: list[object] = []
+    async with account(seed=1, customers=2, projects=4) as (_, mw):
+        with job(path, resources=["customer", "server", "project", "domain"]) as made:
+            await made.run(mw, seen.append)
+    # What is less than a full number is written at the end.
+    assert len(seen) == writes + 1

@@ -214,6 +214,47 @@ async def test_a_greatest_age_is_kept_or_said_to_be_exceeded(nights: Nights) -> 
     assert summary.needed > 4
 
 
+async def test_a_greatest_age_is_kept_within_the_requests_where_they_suffice(nights: Nights) -> None:
+    """What would be too old comes before what is busy."""
+    whole = (await nights.sweep()).requests
+    for _ in range(12):
+        nights.now += timedelta(days=1)
+        summary = await nights.sweep(whole // 2, 4 * DAY)
+        assert summary.freshness is not None
+        assert (summary.freshness.overdue, summary.freshness.unread) == (0, 0)
+        assert summary.freshness.oldest < 4 * DAY
+        assert summary.requests <= whole // 2
+
+
+async def test_lists_below_what_is_carried_forward_are_known(nights: Nights) -> None:
+    await nights.sweep()
+    databases = nights.ask("SELECT id FROM v_mysql_database ORDER BY id")
+    nights.now += timedelta(days=1)
+    job = SweepJob(
+        sink_for(nights.path), chosen(WANTED), target(), rolling=Rolling(max_requests=8), clock=lambda: nights.now
+    )
+    with closing(job):
+        await job.run(nights.mw)
+    assert job.sweep is not None
+    assert sorted((owner.id,) for owner in job.sweep.frontier.lanes["mysql_user"].due) == databases
+
+
+async def test_a_clock_that_goes_back_makes_nothing_gone_and_nothing_older(nights: Nights) -> None:
+    await nights.sweep()
+    nights.now -= timedelta(days=3)
+    summary = await nights.sweep(30, 4 * DAY)
+    assert summary.state == "done"
+    assert summary.freshness is not None
+    assert summary.freshness.overdue == 0
+    assert summary.freshness.oldest >= 0
+    nights.now += timedelta(days=4)
+    await nights.sweep()
+    with History(nights.path) as history:
+        assert [one.id for one in history.sweeps()] == [1, 2, 3]
+        assert history.diff(1, 2).empty
+        assert history.diff(2, 3).empty
+
+
 async def test_the_first_sweep_of_a_file_can_be_rolling(nights: Nights) -> None:
     """It reads what it may; the following ones read the rest first."""
     unread: list[int] = []

@@ -118,3 +118,9 @@ async def test_a_list_that_keeps_failing_does_not_hold_up_the_next_night(
 async def test_with_nothing_to_resume_it_says_so(mw: Mittwald, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="nothing to resume"):
         await inventory.sweep_to(mw, tmp_path / "inventory.sqlite", resume=True)
+
+
+async def test_a_file_that_holds_one_resource_is_refused_for_all_of_them(tmp_path: Path) -> None:
+    async with Mittwald("token", base_url="http://127.0.0.1:9") as mw:
+        with pytest.raises(ConfigurationError, match="one csv file holds one resource"):
+            await inventory.sweep_to(mw, tmp_path / "rows.csv")

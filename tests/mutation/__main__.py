@@ -76,7 +76,7 @@ ROOMS = {
     "limiter": Room(("runtime/ratelimit",), ("tests/ratelimit",)),
     "paging": Room(("runtime/paging", "runtime/lists.py"), ("tests/paging", "tests/client/test_profile.py")),
     "codec": Room(("runtime/codec/tolerant.py",), ("tests/codec",)),
-    "resume": Room(("inventory/job.py", "inventory/store.py"), INVENTORY),
+    "resume": Room(("inventory/job.py", "inventory/store.py", "inventory/database.py"), INVENTORY),
     "plan": Room(("inventory/plan.py",), INVENTORY),
 }
 

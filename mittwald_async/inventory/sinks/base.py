@@ -67,6 +67,21 @@ class Sink(ABC):
             )
         _check_writable(self)
 
+    def account(self) -> str | None:
+        """Whose rows are in the finished result; `None` where it has none, or is not what this form writes."""
+        files = [self.path] if self.one_file else sorted(self.path.glob(f"*{self.suffix_of_tables}"))
+        return next(filter(None, map(self._account_or_none, files)), None)
+
+    def _account_or_none(self, file: Path) -> str | None:
+        try:
+            return self.account_in(file)
+        except Exception:  # Another program's file of this ending: each library refuses it in its own way.
+            return None
+
+    def account_in(self, file: Path) -> str | None:
+        """Account of the first row of a file of the result; errors mean that it is of something else."""
+        return None
+
     @abstractmethod
     def write(self, store: Store, path: Path, resources: Sequence[str]) -> None:
         """Write a sweep's rows to a new file, or into a new folder, of this name."""

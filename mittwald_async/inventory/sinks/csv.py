@@ -53,6 +53,11 @@ class CsvSink(Sink):
             out.flush()
             out.detach()
 
+    def account_in(self, file: Path) -> str | None:
+        with file.open(encoding=self.encoding, newline="") as text:
+            first = next(csv.DictReader(text), None)
+        return None if first is None else first.get("account")
+
     def cell(self, value: Any) -> str | None:
         """A value as it is written."""
         return cell_text(value)

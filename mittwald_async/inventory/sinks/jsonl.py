@@ -51,6 +51,12 @@ class JsonLinesSink(Sink):
                         }
                         out.write(encode(head) + b"\n")
 
+    def account_in(self, file: Path) -> str | None:
+        opened: Any = _zstd().open if file.suffix == ".zst" else gzip.open if file.suffix == ".gz" else Path.open
+        with opened(file, "rb") as lines:
+            head = msgspec.json.decode(lines.readline(), type=dict[str, Any])
+        return cast("str | None", head.get("account"))
+
     @contextmanager
     def _opened(self, path: Path) -> Generator[IO[bytes]]:
         with new_file(path) as plain:

@@ -42,6 +42,12 @@ class ParquetSink(Sink):
             with closing(store.rows(resource)) as rows:
                 _write_table(table, store.account, resource, rows)
 
+    def account_in(self, file: Path) -> str | None:
+        parquet = importlib.import_module("pyarrow.parquet")
+        with parquet.ParquetFile(file) as opened:
+            first = next(opened.iter_batches(batch_size=1, columns=["account"]), None)
+        return None if first is None else first["account"][0].as_py()
+
 
 def _write_table(path: Path, account: str, resource: str, rows: Iterable[Row]) -> None:
     arrow = import_pyarrow()

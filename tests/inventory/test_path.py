@@ -1,0 +1,14 @@
+"""How far a row travels from the list to the file: calls are counted, which is equal on every machine.
+
+`python -m benchmarks path` shows the same for a larger account.
+"""
+
+from __future__ import annotations
+
+from benchmarks.path import sweep_row
+
+
+async def test_a_sweep_row_passes_few_calls_what_is_made_once_apart() -> None:
+    rows, found = await sweep_row(20)
+    assert rows > 500
+    assert found.calls / rows < 50, "three rows a list on average, and asking for a list alone is 47 calls"
