@@ -1,4 +1,4 @@
-"""Where something is that somebody looked for under another name."""
+"""Where something is that was looked for under another name."""
 
 from __future__ import annotations
 

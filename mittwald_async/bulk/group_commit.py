@@ -42,7 +42,7 @@ class GroupCommit:
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                # Whoever is about to bring a change in this turn of the loop comes along.
+                # Changes that arrive in this turn of the loop are committed with it.
                 await asyncio.sleep(0)
                 group = self._waiting[:_TOGETHER]
                 del self._waiting[:_TOGETHER]

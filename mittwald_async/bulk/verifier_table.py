@@ -23,7 +23,7 @@ class ReadBack(msgspec.Struct, frozen=True, kw_only=True):
     unique: tuple[str, str] | None = None
     """For creates: the property that is unique by itself, and where it is in the list."""
     marker: tuple[str, str] | None = None
-    """For creates without one: a property that can be made unique by whoever creates it."""
+    """For creates without one: a property that the creator can make unique."""
     narrow: tuple[tuple[str, str], ...] = ()
     """Query parameters of the list that are taken from properties sent."""
 

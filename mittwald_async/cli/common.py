@@ -202,7 +202,7 @@ def _token_in(path: Path) -> str:
         raise ConfigurationError(f"--token-file {path}: the file is empty")
     if len(token.splitlines()) > 1:
         raise ConfigurationError(f"--token-file {path}: holds more than one line; it must hold the token only")
-    # Only said to people: in a container, secrets are mounted like this and nobody else is there.
+    # Only said on a terminal: in a container, secrets are mounted like this and there are no other users.
     if os.name == "posix" and mode & 0o077 and err.is_terminal:
         message(f"others on this machine may read or change {path}; `chmod 600` keeps it yours")
     return token
@@ -215,14 +215,14 @@ def run(main: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
         StoppedError: it was not to go on. The coroutine has been cancelled and has cleaned up.
     """
     try:
-        return anyio.run(partial(_until_told, main, *args))
+        return anyio.run(partial(_until_signalled, main, *args))
     except KeyboardInterrupt:
         raise StoppedError(INTERRUPTED) from None
     except asyncio.CancelledError:
         raise StoppedError(TERMINATED) from None
 
 
-async def _until_told(main: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
+async def _until_signalled(main: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T:
     task = asyncio.current_task()
     assert task is not None
     with suppress(NotImplementedError):  # Event loops of some systems cannot.

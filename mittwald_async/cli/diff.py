@@ -50,7 +50,7 @@ def diff(
         bool, typer.Option("--exit-code", help=f"Exit with {CHANGED} if anything changed.", metavar="")
     ] = False,
 ) -> int:
-    """Show what was added, has changed or is gone between two sweeps, and what cannot be told.
+    """Show what was added, has changed or is gone between two sweeps, and what is unknown.
 
     [bold]Examples[/bold]
 
@@ -95,7 +95,7 @@ def _print(found: Diff) -> None:
         emit(f"{one.resource}: the property {one.field} has {one.change} in all {one.items:,} items\n")
     emit(_summary(found) + "\n")
     for unknown in found.unknown:
-        message(f"unknown: {_told(unknown)}")
+        message(f"unknown: {_unknown_line(unknown)}")
 
 
 def _summary(found: Diff) -> str:
@@ -113,7 +113,7 @@ def _fields(change: Change | Undecided) -> list[tuple[str, tuple[Any, Any]]]:
     return list((change.fields or {}).items())
 
 
-def _told(unknown: Undecided) -> str:
+def _unknown_line(unknown: Undecided) -> str:
     what = f" {unknown.id or unknown.key}, maybe {unknown.maybe}" if unknown.maybe else ""
     whose = f" of {unknown.owner}" if unknown.owner else ""
     return f"{unknown.resource}{what}{whose}: {unknown.reason} (sweep {unknown.sweep})"
@@ -152,7 +152,7 @@ def _page(found: Diff) -> str:
         lines = [f"{one.resource}: {one.field} has {one.change} in all {one.items:,} items" for one in found.properties]
         parts.append(f"<h2>Properties</h2>{_html_list(lines)}")
     if found.unknown:
-        parts.append(f"<h2>Unknown ({len(found.unknown):,})</h2>{_html_list(map(_told, found.unknown))}")
+        parts.append(f"<h2>Unknown ({len(found.unknown):,})</h2>{_html_list(map(_unknown_line, found.unknown))}")
     return "".join([*parts, "</body></html>\n"])
 
 

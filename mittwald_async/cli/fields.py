@@ -55,7 +55,7 @@ class Shape(NamedTuple):
         return _PLAIN.get(self.kind) or {"DateTime": "date-time", "Date": "date"}.get(_name(self.kind), "any")
 
 
-class Field(NamedTuple):
+class FieldLine(NamedTuple):
     """One line of what can be given."""
 
     path: str
@@ -120,7 +120,7 @@ def structs_of(expected: Any) -> list[Any]:
     return [found.kind] if is_struct(found.kind) else []
 
 
-def fields_of(expected: Any, path: str, _above: tuple[Any, ...] = ()) -> Iterator[Field]:
+def fields_of(expected: Any, path: str, _above: tuple[Any, ...] = ()) -> Iterator[FieldLine]:
     """Everything that is inside a type, by the names it is given by on a command line: `paths[].target.url`."""
     found = shape(expected)
     if found.kind in (list, dict):
@@ -135,7 +135,7 @@ def fields_of(expected: Any, path: str, _above: tuple[Any, ...] = ()) -> Iterato
             inner = f"{path}.{field.encode_name}" if path else field.encode_name
             seen = shape(field.type)
             variant = struct.__name__ if len(structs) > 1 else ""
-            yield Field(inner, seen.words, field.required, seen.enum, variant)
+            yield FieldLine(inner, seen.words, field.required, seen.enum, variant)
             yield from fields_of(field.type, inner, (*_above, struct))
 
 

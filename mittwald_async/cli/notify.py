@@ -24,10 +24,10 @@ from ..inventory.metrics import metrics_text, write_metrics
 from .output import message
 
 _SECONDS = 30.0
-"""How long a hook may take: a nightly job must not hang on somebody's chat server."""
+"""How long a hook may take: a nightly job must not hang on a chat server."""
 
 _FINDINGS = 100
-"""New findings that a hook gets; their number is told as well."""
+"""New findings that a hook gets; their number is passed as well."""
 
 
 class Outlet(msgspec.Struct, frozen=True):

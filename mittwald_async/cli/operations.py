@@ -14,7 +14,7 @@ from ..runtime.errors import InvalidArgumentError, did_you_mean
 from ..runtime.operation import Operation, Parameter
 from .arguments import names, typed
 from .common import OK, Json
-from .fields import Field, fields_of, is_secret, shape, skeleton, type_of
+from .fields import FieldLine, fields_of, is_secret, shape, skeleton, type_of
 from .output import count, emit, message, put_json, put_table
 from .yaml_text import commented
 
@@ -169,7 +169,7 @@ def _rows(operation: Operation[Any]) -> Iterator[tuple[str, str, str, str]]:
         yield from map(_inner, fields_of(whole, ""))
 
 
-def _inner(field: Field) -> tuple[str, str, str, str]:
+def _inner(field: FieldLine) -> tuple[str, str, str, str]:
     facts = ["required"] if field.required else []
     if field.variant:
         facts.append(f"of {field.variant}")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing_extensions import Buffer
 
 _WIDE = 10_000
-"""Off a terminal there is no width to keep to: whoever reads the output wants whole lines."""
+"""Off a terminal there is no width to keep to: readers of the output want whole lines."""
 
 # Without highlighting: an id with a coloured number in it is harder to read, not easier.
 err: Console = Console(stderr=True, highlight=False)
@@ -182,7 +182,7 @@ def make_writable() -> None:
 
 
 def forget_output() -> None:
-    """Nobody reads any more: let what is still buffered go nowhere, quietly."""
+    """There is no reader any more: drop what is still buffered, quietly."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         try:

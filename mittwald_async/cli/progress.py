@@ -107,7 +107,7 @@ async def display(
 ) -> AsyncGenerator[Callable[[Sweep], None]]:
     """Show progress until the block ends; gives the function to call after every step.
 
-    Where nobody looks (no terminal, or `quiet`) there is none.
+    Without a terminal, or with `quiet`, there is none.
     """
     watch = Watch(mw, job)
     if quiet or not (as_json or err.is_terminal):
@@ -143,11 +143,11 @@ class _Lines:
         if state is not None and seconds - self._last >= _LINE_SECONDS:
             self._last = seconds
             self._stream.write(self._line(state, seconds) + "\n")
-            # Whoever follows the output through a pipe wants to see it now.
+            # Readers behind a pipe want to see it now.
             self._stream.flush()
 
     async def by_the_clock(self) -> None:
-        """Lines also while nothing comes in. Ends without a word when nobody reads them any more: the next step will
+        """Lines also while nothing comes in. Ends without a word when there is no reader any more: the next step will
         notice."""
         with suppress(OSError):
             while True:

@@ -264,7 +264,7 @@ def sweep(
                 }
             ),
         )
-        with _told(wanted):
+        with _reporting_to_outlets(wanted):
             if all_accounts:
                 file = accounts or Path(DEFAULT_FILE)
                 return _sweep_all(wanted, list(accounts_from(file).values()), reserve)
@@ -277,7 +277,7 @@ def sweep(
 
 
 @contextmanager
-def _told(wanted: Wanted) -> Generator[None]:
+def _reporting_to_outlets(wanted: Wanted) -> Generator[None]:
     """Tell others how the sweeps of the block ended, also where an error ends them."""
     file, inventory = None if wanted.to_stdout else wanted.sink.path, not wanted.sink.is_exported
     try:

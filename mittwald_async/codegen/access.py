@@ -152,7 +152,7 @@ def _scheme(name: str, node: Json, findings: Findings) -> ir.SecurityScheme:
 
 
 def _oauth2(name: str, node: Json) -> ir.SecurityScheme:
-    """The flow that a program can go through alone; with the others somebody else gets the token."""
+    """The flow that a program can go through alone; with the others another party gets the token."""
     flows = node.get("flows")
     flow = flows.get("clientCredentials") if is_object(flows) else None
     if is_object(flow) and isinstance(flow.get("tokenUrl"), str):

@@ -68,8 +68,12 @@ class Bodies:
 
     def _encoded(self, prop: ir.Argument, body: ir.Body, encoding: dict[str, Json], pointer: str) -> ir.Argument:
         """A property of a form with what the document says of how it is written."""
-        told = encoding.get(prop.wire, {})
-        content_type, style, explode = told.get("contentType"), told.get("style"), told.get("explode")
+        part_encoding = encoding.get(prop.wire, {})
+        content_type, style, explode = (
+            part_encoding.get("contentType"),
+            part_encoding.get("style"),
+            part_encoding.get("explode"),
+        )
         if body.content_type == FORMS[0]:
             # a list of types is what a file may be; the file's own type is guessed from its name
             only = isinstance(content_type, str) and "," not in content_type and "*" not in content_type

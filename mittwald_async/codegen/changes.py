@@ -84,9 +84,9 @@ def _differences(old: Parts, new: Parts, rules: _Rules) -> Iterator[SurfaceChang
         if name not in old:
             facts = new[name]
             required = facts.get("required") is True
-            told = f"{facts['type']}{', required' if required else ''}" if "type" in facts else ""
+            description = f"{facts['type']}{', required' if required else ''}" if "type" in facts else ""
             hurt = (required and rules.sent) or name.startswith("result ")  # one more type to expect
-            yield SurfaceChange(f"+ {name}: {told}".removesuffix(": "), breaking=hurt)
+            yield SurfaceChange(f"+ {name}: {description}".removesuffix(": "), breaking=hurt)
         elif name not in new:
             yield SurfaceChange(f"- {name}", breaking=True)
         else:
@@ -136,8 +136,8 @@ def _type(before: str, after: str) -> SurfaceChange:
     old, new = before.split(" | "), after.split(" | ")
     come, gone = [option for option in new if option not in old], [option for option in old if option not in new]
     if len(old) > 1 and len(new) > 1 and "Unknown" in old and "Unknown" in new and (come or gone):
-        told = [f"variant {option} added" for option in come] + [f"variant {option} removed" for option in gone]
-        return SurfaceChange(", ".join(told), breaking=bool(gone))
+        description = [f"variant {option} added" for option in come] + [f"variant {option} removed" for option in gone]
+        return SurfaceChange(", ".join(description), breaking=bool(gone))
     return SurfaceChange(f"type {before} -> {after}", breaking=True)
 
 

@@ -206,7 +206,7 @@ class _Group:
     def _method(self, operation: ir.Operation) -> str:
         taken = {argument.name for argument in operation.arguments}
         body_name = free_name("body", ["request_body"], taken)
-        shape, result, told = self._shape(operation)
+        shape, result, result_text = self._shape(operation)
         lines: list[str] = []
         if operation.deprecated:
             said = "removed by the provider" if operation.removed_upstream else "deprecated by the provider"
@@ -215,7 +215,7 @@ class _Group:
         keyword = "async def" if shape == "value" else "def"
         signature = Bracket(f"{keyword} {operation.name}", self._signature(operation, body_name), f" -> {result}:")
         lines.append(lay(signature, 1))
-        text = method_docstring(operation, self._config.reference, told, body_name)
+        text = method_docstring(operation, self._config.reference, result_text, body_name)
         lines.append(f'{INDENT * 2}"""{text[0]}')
         lines += [f"{INDENT * 2}{line}" if line else "" for line in text[1:]]
         lines.append(f'{INDENT * 2}"""')
@@ -226,26 +226,26 @@ class _Group:
         """How the method works (value, pages, download), what it gives back, and that in words."""
         if operation.paging is not None:
             item = self._values.of(operation.paging.item)
-            told = (
+            result_text = (
                 "every page, the next ones fetched as they are needed."
                 if operation.paging.followed
                 else "the list, as one page."
             )
-            return "pages", f"{self._imports.name('Pages')}[{item}]", told
+            return "pages", f"{self._imports.name('Pages')}[{item}]", result_text
         kinds = {result.type for result in operation.results}
         if kinds == {ir.BYTES} and operation.body is None:
             return "download", self._imports.name("Download"), "the content: await it, stream it or save it."
         outcome = self._outcome(operation)
         by_status = {result.status: wire_type(given(result)) for result in operation.results}
         if len(set(by_status.values())) > 1:
-            told = ", ".join(f"{kind} ({status})" for status, kind in by_status.items()) + "."
+            result_text = ", ".join(f"{kind} ({status})" for status, kind in by_status.items()) + "."
         else:
-            told = (
+            result_text = (
                 "nothing."
                 if outcome == "None"
                 else f"{' | '.join(dict.fromkeys(wire_type(given(r)) for r in operation.results))}."
             )
-        return "value", outcome, told
+        return "value", outcome, result_text
 
     def _signature(self, operation: ir.Operation, body_name: str) -> list[Node]:
         positional = [

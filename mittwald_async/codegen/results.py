@@ -127,8 +127,8 @@ class Results:
         if paging.cursor in ("starting_after", "after") and paging.has_more:
             model = self._schemas.model(paging.item)
             return model is not None and any(one.wire == "id" for one in model.fields)
-        told = paging.total or paging.has_more
-        return bool(paging.link or ((paging.page or paging.skip) and told))
+        end_is_known = paging.total or paging.has_more
+        return bool(paging.link or ((paging.page or paging.skip) and end_is_known))
 
     def _paging(
         self,

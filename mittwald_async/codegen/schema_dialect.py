@@ -1,4 +1,4 @@
-"""One schema, as OpenAPI 3.0, 3.1 or somebody's habit spells it, as the few keywords that types are made of.
+"""One schema, as OpenAPI 3.0, 3.1 or a common habit spells it, as the few keywords that types are made of.
 
 What comes out is well formed: known keywords with values of the right kind, `$ref` to named schemas only, null as
 `nullable`. What could not be kept is a finding; where nothing is left, any value fits.

@@ -161,7 +161,7 @@ class Schemas:
 
     def _combined(self, source: int, merged: Json, owner: DeclarationPlace, pointer: str) -> ir.Type:
         """The type of several schemas put together. Their properties were copied here, so a part that refers to the
-        whole would be copied for ever; it becomes a reference to what is being made."""
+        whole would be copied without end; it becomes a reference to what is being made."""
         if source in self._combining:
             whole = self._combining[source]
             return ir.Ref(whole.domain, self.name_for(whole))
@@ -356,7 +356,7 @@ class Schemas:
         if len(alternatives) == 1 and owner.exact and "$ref" not in alternatives[0]:
             return self.convert(alternatives[0], owner, f"{pointer}/{word}/0")
         labels = self._merger.labels(alternatives, pointer)
-        told = _told(schema, alternatives)
+        tag_values = _tag_values(schema, alternatives)
         name = owner.name
         variants: list[ir.Type] = []
         tags: list[tuple[str, ...]] = []
@@ -372,7 +372,7 @@ class Schemas:
             if made not in variants:
                 variants.append(made)
                 tags.append(())
-            tags[variants.index(made)] += told[place]
+            tags[variants.index(made)] += tag_values[place]
         key = schema.get("discriminator", {}).get("propertyName", "") if any(tags) else ""
         made = self._joined(variants, owner, pointer, ir.Discriminator(key, tuple(tags)) if key else None)
         return nullable(made) if with_null else made
@@ -401,7 +401,7 @@ class Schemas:
         return made
 
 
-def _told(schema: Json, alternatives: Sequence[Json]) -> list[tuple[str, ...]]:
+def _tag_values(schema: Json, alternatives: Sequence[Json]) -> list[tuple[str, ...]]:
     """For each alternative the values of the discriminator that stand for it: mapped ones, else the schema's name."""
     discriminator = schema.get("discriminator")
     if not discriminator:

@@ -116,7 +116,7 @@ class Planner:
     # ---- profiles ----
 
     def profile(self, made: ir.Type, depth: int = 0) -> VariantShape:
-        """What JSON of a type looks like; `depth` models further in, less is told."""
+        """What JSON of a type looks like; `depth` models further in, less is shown."""
         if isinstance(made, ir.Nullable):
             inner = self.profile(made.inner, depth)
             return VariantShape(inner.kinds | {"null"})
@@ -193,8 +193,12 @@ class Planner:
         keys = dict.fromkeys(key for number in numbers for key in sorted(profiles[number].values))
         for key in keys:
             having = [number for number in numbers if key in profiles[number].values]
-            told = [value for number in having for value in profiles[number].values[key]]
-            if len(numbers) < 2 or len(told) != len(set(told)) or not self._meant(key, having, numbers, profiles):
+            constants = [value for number in having for value in profiles[number].values[key]]
+            if (
+                len(numbers) < 2
+                or len(constants) != len(set(constants))
+                or not self._meant(key, having, numbers, profiles)
+            ):
                 continue
             if len(having) > len(best):
                 best = [(number, ("const", key, profiles[number].values[key])) for number in having]
@@ -290,7 +294,7 @@ class Planner:
                 mine, theirs = profiles[number], profiles[other]
                 if self._deeper(number, numbers, profiles) or self._deeper(other, numbers, profiles):
                     note = (
-                        f"variants {number + 1} and {other + 1} are told apart by what a property holds; where it is"
+                        f"variants {number + 1} and {other + 1} differ in what a property holds; where it is"
                         f" empty, the one that keeps more of the value wins, else variant {number + 1}"
                     )
                 elif mine.declared == theirs.declared:

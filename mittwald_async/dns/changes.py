@@ -27,7 +27,7 @@ class RecordSetChange(Protocol):
 
 
 class Add:
-    """One more value. A TTL is set once: programs that want different ones must not undo each other for ever."""
+    """One more value. A TTL is set once: programs that want different ones must not undo each other without end."""
 
     def __init__(self, type: str, value: str, ttl: int | None) -> None:
         self.type: str = type

@@ -71,7 +71,7 @@ class ZoneImport:
         return "\n".join(lines)
 
     async def apply(self) -> None:
-        """Write the changes, one after the other. Whoever is interrupted imports again: what is done is the same then."""
+        """Write the changes, one after the other. After an interruption, import again: the result is the same."""
         for change in self.changes:
             await self._writer.set(change.name, change.type, change.after, ttl=change.ttl)
 

@@ -73,7 +73,7 @@ class EmulatorOptions(msgspec.Struct, frozen=True, kw_only=True):
     projects: int = 20
     """Projects of the whole account, spread over the customers. Who has three or more has a server to create others on."""
     foreign: int = 2
-    """Projects that exist but belong to somebody else: 403."""
+    """Projects that exist but belong to another account: 403."""
     mfa: bool = False
     """The user's login asks for a second factor."""
     clock: Literal["real", "virtual"] = "real"

@@ -34,7 +34,7 @@ class Route:
 
 
 class Stub:
-    """A redirect stub. Where it leads is found out when somebody asks."""
+    """A redirect stub. Where it leads is found out when it is requested."""
 
     __slots__ = ("_location", "_successors", "redirect")
 

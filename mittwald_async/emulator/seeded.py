@@ -280,7 +280,7 @@ class SeededAccount:
         return f"{dice.pick(AGENCY_WORDS)} {dice.pick(AGENCY_KINDS)} {form}"
 
     def person(self, name: str, number: int) -> tuple[str, str, str]:
-        """First name, last name and mail address of whoever an object is about."""
+        """First name, last name and mail address of the person an object is about."""
         dice = self.dice(name, number, 4)
         first, last = dice.pick(FIRST_NAMES), dice.pick(SURNAMES)
         if name == "user" and number == 0 and self.email is not None:

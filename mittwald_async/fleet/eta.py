@@ -16,7 +16,7 @@ class FleetEta(msgspec.Struct, frozen=True):
 
     seconds: float
     at_least: bool
-    """Of some accounts nobody knows yet how many requests they take."""
+    """For some accounts the number of requests is not known yet."""
 
 
 class AccountCost(msgspec.Struct, frozen=True):
@@ -62,7 +62,7 @@ def estimate(
     begun = list(under_way)
     guessed = any(cost is None for cost, _ in begun) or any(cost is None for cost in waiting)
     left = [seconds_needed(cost or typical, each) - since for cost, since in begun]
-    # Who takes longer than expected takes nobody knows how long.
+    # How long a late account takes is not known.
     guessed = guessed or any(seconds <= 0 for seconds in left)
     ends = [max(0.0, seconds) for seconds in left]
     last = max(ends, default=0.0)

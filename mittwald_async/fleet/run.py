@@ -286,7 +286,7 @@ class Fleet:
         name = done.task.account.name
         if isinstance(result, BaseException):
             if done.attempts < _ATTEMPTS and not isinstance(result, ConfigurationError):
-                # Its worker is gone, or the scheduler: whoever takes it now sees what was published.
+                # Its worker is gone, or the scheduler: the next worker sees what was published.
                 self._queue.append((done.function, done.task, done.attempts + 1))
                 return
             result = AccountResult(

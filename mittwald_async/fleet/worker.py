@@ -40,7 +40,7 @@ ON_LOOP: Mapping[TaskFunction, Callable[[AccountTask, Surroundings], Coroutine[A
 
 
 async def open_pool(connections: int = CONNECTIONS) -> Session:
-    """Connections for all accounts of an event loop. Whoever opens it closes it."""
+    """Connections for all accounts of an event loop. The code that opens it closes it."""
     return await Session.open(Pool(connections=connections), None, True)
 
 

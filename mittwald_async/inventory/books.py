@@ -65,7 +65,7 @@ class Accounts:
         return None if found is None else str(found[0])
 
     def _from_version_1(self, source: str, user: str | None) -> str | None:
-        """The account of rows that were swept before accounts were told apart, where the user is among its members."""
+        """The account of rows that were swept before accounts were distinguished, where the user is among its members."""
         found = self._db.execute(
             "SELECT name FROM accounts WHERE source = ? AND identity = ?", (source, UNNAMED)
         ).fetchone()

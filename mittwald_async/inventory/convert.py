@@ -24,7 +24,7 @@ from .schema import APPLICATION_ID, SCHEMA, VERSION, make_indices, make_table, m
 from .versions import Versions
 
 UNNAMED = "unnamed"
-"""Account of rows that were swept before accounts were told apart."""
+"""Account of rows that were swept before accounts were distinguished."""
 
 _OLD = "version_1_"
 _BOOKS = ("sweeps", "lists", "failures")
@@ -201,7 +201,7 @@ def _cover(db: sqlite3.Connection, sweep: int) -> list[str]:
 
 
 def _scope(resource: str, operation: str, owner: str) -> str:
-    """Whose list it was. Where the same operation serves customers and projects, nobody's: then it proves nothing."""
+    """Whose list it was. Where the same operation serves customers and projects, no owner: then it proves nothing."""
     if not owner:
         return "account"
     known = catalog().get(resource)

@@ -32,7 +32,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Undecided(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Something that cannot be told: a list that one of the sweeps has not read, or a thing that was in such a list."""
+    """Something unknown: a list that one of the sweeps has not read, or a thing that was in such a list."""
 
     resource: str
     account: str

@@ -1,7 +1,7 @@
 """Which list to ask for next: lists become due as the things that own them are found.
 
 One lane for each step of the plan. A lane holds the owners found so far and hands them out once each; it is complete when
-whoever feeds it is complete and all its lists are done. Lanes earlier in the plan go first, so that parents come early and
+its source is complete and all its lists are done. Lanes earlier in the plan go first, so that parents come early and
 the budget never idles while anything is due. Any number of workers take lists from it, all in one event loop.
 """
 

@@ -24,7 +24,7 @@ from .frontier import ListId, Owner
 from .list_reader import ListPosition
 from .lock import FileLock
 from .plan import Known, Plan, Target, make_plan, target
-from .rolling import Choice, Freshness, Rolling, choose, freshness, needed_requests
+from .rolling import Freshness, ListSelection, Rolling, choose, freshness, needed_requests
 from .rows import Failure
 from .sinks import Sink, export, sink_for
 from .store import State, Store, SweepProgress, SweepRecord
@@ -156,7 +156,7 @@ class SweepJob:
         self.store: Store = self._opened(on_wait)
         self._thread = ThreadPoolExecutor(1, "inventory")
         """The only one that works on the file while the sweep runs: opening, writing and closing come after each other."""
-        # As far as can be told before anybody is asked whose token it is.
+        # As far as is known before the server is asked whose token it is.
         unfinished = self.store.unfinished(account) if resume else None
         self._request: SweepRequest = self._request_of(unfinished, self.store.known(account))
         self.plan: Plan = self._request.plan()
@@ -291,7 +291,7 @@ class SweepJob:
         history = self.store.list_history(self.store.account)
         done = earlier.done if earlier is not None else frozenset[ListId]()
         states = [state for state in history.states(self.plan, self._clock()) if state.id not in done]
-        choice: Choice = choose(states, self._rolling, history.interval())
+        choice: ListSelection = choose(states, self._rolling, history.interval())
         carried: dict[ListId, list[tuple[str, Owner]]] = {own: [] for own in choice.carried}
         feeding = {catalog()[step.resource].parent for step in self.plan.steps}
         feeding |= {catalog()[step.resource].requires for step in self.plan.steps}
@@ -385,7 +385,7 @@ class SweepJob:
         )
 
     async def _work(self, work: Callable[..., R], *arguments: object) -> R:
-        """Work on the file in the thread. However the task is cancelled, it ends after that work: nobody may close the file
+        """Work on the file in the thread. However the task is cancelled, it ends after that work: no task may close the file
         under it."""
         return await self._in_thread(partial(work, *arguments), self._hurry)
 

@@ -97,7 +97,7 @@ class ListPosition(msgspec.Struct, frozen=True, gc=False):
     position: int = 0
     """Items from its start that have been had."""
     total: int | None = None
-    """Items it had then, where that was told: as it shrinks, items move to places before the position."""
+    """Items it had then, where that was reported: as it shrinks, items move to places before the position."""
 
 
 class ItemBatch(msgspec.Struct, frozen=True):
@@ -170,7 +170,7 @@ class Listing:
             last = self._first.items[-1:]
             mark = ListPosition(len(self._first.items), self._first.total)
             yield ItemBatch(self._first.items, 0, mark, False)
-        # One page ahead is enough: it is the many lists at once that keep the budget busy. None where nobody tells
+        # One page ahead is enough: it is the many lists at once that keep the budget busy. None where the server reports no
         # whether there is one: most lists have one page.
         ahead = 1 if self._paging.totals or mark.total is not None else 0
         rest = (self._pages(skip=mark.position) if mark.position else self._pages()).with_options(ahead=ahead)

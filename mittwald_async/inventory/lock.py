@@ -35,7 +35,7 @@ class FileLock:
             if self._is_current(handle):
                 self._handle = handle
                 return True
-            os.close(handle)  # Whoever had it before has just removed it.
+            os.close(handle)  # The holder before has just removed it.
 
     def _is_current(self, handle: int) -> bool:
         try:

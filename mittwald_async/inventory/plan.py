@@ -20,7 +20,7 @@ BUDGET = (3000, 600.0)
 """Requests and seconds of one window, as seen by third parties for a user's token."""
 
 GUESSED_ITEMS = 10
-"""Items of a resource that a project is taken to have where nobody has counted: rather too many."""
+"""Items of a resource that a project is taken to have where they were never counted: rather too many."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -152,7 +152,7 @@ def seconds_for(requests: int, budget: tuple[int, float] = BUDGET, left: int | N
 
 
 class _Sizes:
-    """Numbers of owners and items within a target, `inf` where nobody knows."""
+    """Numbers of owners and items within a target, `inf` where they are unknown."""
 
     def __init__(self, target: Target, known: Known) -> None:
         self._target, self._known = target, known

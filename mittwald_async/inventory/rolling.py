@@ -87,7 +87,7 @@ class ListState(msgspec.Struct, frozen=True, kw_only=True):
     """Everything else depends on it."""
 
 
-class Choice(msgspec.Struct, frozen=True):
+class ListSelection(msgspec.Struct, frozen=True):
     """What a rolling sweep asks for."""
 
     asked: frozenset[ListId]
@@ -137,7 +137,7 @@ def rates(states: Iterable[ListState]) -> Mapping[ListId, float]:
     }
 
 
-def choose(states: Sequence[ListState], rolling: Rolling, interval: float) -> Choice:
+def choose(states: Sequence[ListState], rolling: Rolling, interval: float) -> ListSelection:
     """What to ask: first what everything depends on, what was never asked, what would be too old by the next sweep, then
     what is likeliest to have changed for a request.
 
@@ -159,7 +159,7 @@ def choose(states: Sequence[ListState], rolling: Rolling, interval: float) -> Ch
             continue
         asked.update(one.id for one in needed)
         spent += price
-    return Choice(frozenset(asked), frozenset(known.keys() - asked))
+    return ListSelection(frozenset(asked), frozenset(known.keys() - asked))
 
 
 def _rank(state: ListState, rate: float, max_days: float | None, interval: float) -> tuple[int, float]:

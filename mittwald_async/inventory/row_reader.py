@@ -126,7 +126,7 @@ def _key_of(raw: bytes, owner: Owner, alike: dict[int, int]) -> str:
 
 
 def _utf8(raw: bytes) -> bytes:
-    """JSON as it came; what is no UTF-8 in it, which nobody could read again, is replaced by U+FFFD."""
+    """JSON as it came; bytes that are not UTF-8, which no reader could read again, are replaced by U+FFFD."""
     if raw.isascii():
         return raw
     try:

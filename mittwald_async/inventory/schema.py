@@ -3,7 +3,7 @@
 A resource's table holds *versions*: an item is stored again only when it changed. A version is valid from the sweep that
 saw it first (`from_sweep`) until the sweep that saw another or saw for certain that the item is gone (`to_sweep`, which it
 is no longer valid in; NULL: still valid). `resource_tables` names the tables that are ours; whatever else is in the file is
-somebody else's and is left alone.
+another program's and is left alone.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def make_table(db: sqlite3.Connection, resource: Resource) -> None:
 
 
 class NameTakenError(Exception):
-    """A table of somebody else's has a name that an inventory needs."""
+    """A table of another program has a name that an inventory needs."""
 
 
 def make_indices(db: sqlite3.Connection) -> None:

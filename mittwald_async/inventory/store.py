@@ -55,7 +55,7 @@ class Store:
 
     Args:
         path: the file; it is made where there is none, readable by its owner only. One of version 1 is converted.
-        writable: false only reads it, also while somebody else writes it or where nobody may: then it has to exist.
+        writable: false only reads it, also while another program writes it or where writing is not allowed: then it has to exist.
         on_wait: called with a sentence when another program keeps the file locked for more than 5 s; then it goes on
             waiting, an hour at most.
         clock: the moment it is, for tests.

@@ -194,7 +194,7 @@ class Sweep:
             await workers.close()
 
     def _unasked(self) -> list[Batch]:
-        """Failures of lists that were refused and in whose place none could be asked for: nobody knows what is missing."""
+        """Failures of lists that were refused and in whose place none could be asked for: what is missing is unknown."""
         batches: list[Batch] = []
         for unit in [] if self.spent else self.frontier.unasked():
             error = self._refusals[unit.resource.name]
@@ -266,7 +266,7 @@ class Sweep:
 
     async def _only(self, listing: Listing) -> ItemBatch | None:
         """All of a list that has one page. What is read by its owner's id and is not there is a list without items; whether
-        it is not there or may not be seen, nobody says."""
+        it is not there or may not be seen; the server does not say which."""
         try:
             return await listing.only()
         except NotFoundError:

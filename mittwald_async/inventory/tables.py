@@ -1,4 +1,4 @@
-"""What is in an inventory file, told in words: its views, their columns, and where they come from."""
+"""What is in an inventory file, in words: its views, their columns, and where they come from."""
 
 from __future__ import annotations
 

@@ -206,7 +206,7 @@ class Versions:
 
 
 def _differs(before: str | None, now: str | None) -> bool:
-    """Whether an owner is another. One that is not told now is the one known before."""
+    """Whether an owner is another. One that is not reported now is the one known before."""
     return before is not None and now is not None and before != now
 
 

@@ -161,9 +161,9 @@ def _series(ref_id: str, frame: dict[str, Any]) -> list[Series]:
     for place, one in enumerate(fields):
         if one.get("type") != "number":
             continue
-        told: dict[str, Any] = one.get("labels") or {}
+        given: dict[str, Any] = one.get("labels") or {}
         config: dict[str, Any] = one.get("config") or {}
-        labels = {str(name): str(value) for name, value in told.items()}
+        labels = {str(name): str(value) for name, value in given.items()}
         shown: Any = config.get("displayNameFromDS") or frame["schema"].get("name") or one.get("name")
         values = _numbers(columns[place], entities[place])
         if len(values) != len(times):

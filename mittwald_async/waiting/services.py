@@ -43,5 +43,5 @@ def stack_failed(stack: StackResponse) -> bool:
 def stack_reason(stack: StackResponse) -> str | None:
     """What the services with an error say."""
     failed = [service for service in stack.services or () if service.status == "error"]
-    told = [f"{getattr(one, 'service_name', one)}: {getattr(one, 'message', None)}" for one in failed]
-    return "; ".join(text for text, one in zip(told, failed, strict=True) if getattr(one, "message", None)) or None
+    reasons = [f"{getattr(one, 'service_name', one)}: {getattr(one, 'message', None)}" for one in failed]
+    return "; ".join(text for text, one in zip(reasons, failed, strict=True) if getattr(one, "message", None)) or None

@@ -46,7 +46,7 @@ class Waitable(Generic[T]):
         reason: what the thing itself says about its failure; empty where it says nothing.
         id: its own id, as in the last part of a key. Needed for `list`.
         list: all things of one scope; the scope is `""` where one list has them all.
-        scope: the scope of a key as far as it can be told without, or else with, the thing itself or one of its kind.
+        scope: the scope of a key as far as it is known without, or else with, the thing itself or one of its kind.
         stamps: when the state was set, as far as the thing says so.
         gone: being away is what is waited for.
     """

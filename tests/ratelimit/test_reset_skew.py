@@ -45,11 +45,13 @@ def test_edge_learns_from_what_passes_by() -> None:
 
 
 def test_an_end_is_counted_on_from_an_earlier_one() -> None:
-    assert counted_on(before=10, told=20.7, earliest=19.7, period=10) == 20
-    assert counted_on(before=10, told=40.7, earliest=39.7, period=10) == 40
-    assert counted_on(before=10, told=23.5, earliest=22.5, period=10) == 23.5  # 20 cannot be, 30 is later than told.
-    assert counted_on(before=inf, told=20.7, earliest=19.7, period=10) == 20.7
-    assert counted_on(before=10, told=10.5, earliest=9.5, period=0.5) == 10.5
+    assert counted_on(before=10, reported=20.7, earliest=19.7, period=10) == 20
+    assert counted_on(before=10, reported=40.7, earliest=39.7, period=10) == 40
+    assert (
+        counted_on(before=10, reported=23.5, earliest=22.5, period=10) == 23.5
+    )  # 20 cannot be, 30 is later than told.
+    assert counted_on(before=inf, reported=20.7, earliest=19.7, period=10) == 20.7
+    assert counted_on(before=10, reported=10.5, earliest=9.5, period=0.5) == 10.5
 
 
 def test_ends_of_windows_of_one_second_are_counted_on_as_well() -> None:

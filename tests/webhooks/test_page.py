@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -35,7 +35,7 @@ async def run(section: str, mw: Any) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def application(section: str, sender: Sender) -> AsyncIterator[httpx.AsyncClient]:
+async def application(section: str, sender: Sender) -> AsyncGenerator[httpx.AsyncClient]:
     """A client of the page's application. Its keys come from the sender."""
 
     client = SimpleNamespace(webhooks=Verifier(sender.groups))

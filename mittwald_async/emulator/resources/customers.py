@@ -26,7 +26,7 @@ def _count(account: SeededAccount, _: int) -> int:
 
 
 def contact(dice: Dice, company: str | None = None) -> dict[str, Any]:
-    """Somebody with an address."""
+    """A person with an address."""
     city, code = dice.pick(CITIES)
     first, last = dice.pick(FIRST_NAMES), dice.pick(SURNAMES)
     value: dict[str, Any] = {

@@ -339,7 +339,7 @@ def resend_email(call: EmulatedCall) -> Reply:
 
 
 def taken(world: World, name: str) -> bool:
-    """Whether somebody in the account has this domain."""
+    """Whether the account has this domain."""
     return any(world.read("domain", key)["domain"] == name for key in world.keys("domain"))
 
 

@@ -407,7 +407,7 @@ def _accepted(call: EmulatedCall, above: str) -> Reply:
     invite = world.read(name, key)
     user_id = call.identity.user_id or world.main_user
     if invite["mailAddress"] != world.get("user", user_id)["email"]:
-        raise Fail.forbidden("this invite is for somebody else")
+        raise Fail.forbidden("this invite is for another person")
     above_id: str = invite[_ABOVE[above]]
     customer = world.above(name, key, "customer")
     world.remove(name, key)

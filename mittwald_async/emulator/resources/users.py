@@ -302,7 +302,7 @@ def get_token(call: EmulatedCall) -> Reply:
 
 
 def _seconds_left(call: EmulatedCall) -> float | None:
-    """Until the `expiresAt` of the body; `None`: for ever."""
+    """Until the `expiresAt` of the body; `None`: without end."""
     if not call.body.get("expiresAt"):
         return None
     left = seconds_of(call.body["expiresAt"]) - call.clock.now()

@@ -52,7 +52,7 @@ def _ask(state: InventoryState, checks: Sequence[Check], reply: Reply) -> None:
             reply.skipped.append(Skipped(check.id, _not_swept("this inventory", missing)))
             continue
         try:
-            found, reasons = _told_apart(state, check, together[check] if check in together else _hits(state, check))
+            found, reasons = _separated(state, check, together[check] if check in together else _hits(state, check))
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:  # Not of the query, but of the file.
                 raise
@@ -76,7 +76,7 @@ def _not_swept(where: str, missing: Sequence[str]) -> str:
     return f"not in {where}: {', '.join(missing)} (sweep with -r +{missing[0]})"
 
 
-def _told_apart(state: InventoryState, check: Check, hits: Iterable[Hit]) -> tuple[list[Hit], list[str]]:
+def _separated(state: InventoryState, check: Check, hits: Iterable[Hit]) -> tuple[list[Hit], list[str]]:
     """What is wrong for certain, and why nothing can be said of the rest."""
     reasons: list[str] = []
     blind: set[str] = set()

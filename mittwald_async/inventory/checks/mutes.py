@@ -1,4 +1,4 @@
-"""Findings that somebody has looked at and does not want to see: `mutes.toml`.
+"""Findings that were looked at and are not to be shown: `mutes.toml`.
 
 [[mute]]
 check = "mail-catch-all"        # or family = "mail"

@@ -12,7 +12,7 @@ _GIB = 1 << 30
 _ROOM = {"left": 36, "right": 44, "top": 5, "bottom": 5}
 """Pixels around a chart: a browser's font may be wider than the one that the room for labels was measured with."""
 _KINDS = ("#2f7ed8", "#d97b29", "#5b8c5a", "#7d5ba6")
-"""Colours that can be told apart on white and on black, also by the colour-blind."""
+"""Colours that differ on white and on black, also for the colour-blind."""
 
 
 def charts_of(facts: ReportFacts) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Shortcuts through union plans for decoders, which own the builtins they decode and may change them.
 
-Most unions are told apart by one constant property or by one key, so a chooser looks at that alone: conversion itself
+The variants of most unions differ in one constant property or in one key, so a chooser looks at that alone: conversion itself
 insists on everything else. Unions inside a variant are put in place first, in the variant's own dict; then the variant
 converts in one call without a hook, which costs a third. A value that fails is spoiled by that, so its error goes all
 the way up and the body is decoded again the tolerant way, which tries every variant on fresh builtins.
@@ -29,7 +29,7 @@ Hook = Callable[[Any, Any], Any]
 """A chooser with the signature of a `dec_hook`: what is expected comes with the value, and is not looked at."""
 
 INLINE = 6
-"""Up to so many variants told apart by a constant are compared one by one; a table costs one more call."""
+"""Up to so many variants that differ in a constant are compared one by one; a table costs one more call."""
 
 
 class _Source:

@@ -55,7 +55,7 @@ every connection of a foreign pool look like that.)"""
 
 
 def is_aiohttps(function: object) -> bool:
-    """Is this aiohttp's own function, and not what somebody put in its place before we were imported?"""
+    """Is this aiohttp's own function, and not a replacement made before we were imported?"""
     return type(function) is FunctionType and function.__globals__.get("__name__") == aiohttp.ClientSession.__module__
 
 

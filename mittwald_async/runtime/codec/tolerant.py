@@ -336,8 +336,8 @@ _LOOP = os.path.join(os.path.dirname(os.__file__), "asyncio", "")
 
 
 def _steps_to_caller() -> int:
-    """The `stacklevel` of whoever called this package: the coroutine that awaits, if the answer is read in its task; else
-    whoever runs the loop.
+    """The `stacklevel` of the code that called this package: the coroutine that awaits, if the answer is read in its task; else
+    the code that runs the loop.
     """
     frame, steps = inspect.currentframe(), 0
     while frame is not None and frame.f_code.co_filename.startswith((_OURS, _LOOP)):

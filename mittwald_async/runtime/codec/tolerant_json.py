@@ -1,6 +1,6 @@
 """JSON that msgspec refuses and that need not cost a whole answer.
 
-A text that somebody cut in the middle of a character ends in half a surrogate pair (`"\\ud83d"`) or in half of its bytes,
+A text that was cut in the middle of a character ends in half a surrogate pair (`"\\ud83d"`) or in half of its bytes,
 which msgspec takes for malformed; so are control characters in texts, `NaN`, and numbers beyond all floats. One such value
 in one item of a list must not hide the others.
 """

@@ -15,7 +15,7 @@ R = TypeVar("R")
 E = TypeVar("E")
 
 _LIMIT = 64
-"""Items under way at once unless told otherwise; the rate limit decides how many of them are really sent."""
+"""Items under way at once by default; the rate limit decides how many of them are really sent."""
 _ELEMENTS = 1000
 """Elements of merged lists that may wait to be taken: a page of the usual size."""
 
@@ -157,7 +157,7 @@ def _check(source: object, func: object, limit: object, on_error: object, progre
     if progress is not None and not callable(progress):
         raise InvalidArgumentError("progress", f"must be callable, not {type(progress).__name__}")
     if progress is not None and is_async(progress):
-        raise InvalidArgumentError("progress", "is async; nobody would await it, use a plain function")
+        raise InvalidArgumentError("progress", "is async and would never be awaited; use a plain function")
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         raise InvalidArgumentError("limit", f"must be a whole number, 1 or more, not {limit!r}")
     if on_error not in ("collect", "raise"):

@@ -1,6 +1,6 @@
 """Background tasks that belong to an iterator.
 
-A task group must not stay open across a `yield`: its cancel scope would leak into whoever iterates. So what reads ahead
+A task group must not stay open across a `yield`: its cancel scope would leak into the consumer. So what reads ahead
 owns plain tasks instead, through a `TaskSet`, and promises one thing: whatever way the iterator ends, none is left.
 """
 
@@ -25,7 +25,7 @@ class TaskSet:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def start(self, work: Coroutine[Any, Any, R]) -> asyncio.Task[R]:
-        """Run `work` as a task of its own. Its exception counts as seen even if nobody asks for it."""
+        """Run `work` as a task of its own. Its exception counts as seen even if it is never asked for."""
         self._loop = asyncio.get_running_loop()
         task = self._loop.create_task(work)
         self._tasks.add(task)

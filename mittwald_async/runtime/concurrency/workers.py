@@ -75,7 +75,7 @@ class WorkerPool(ABC, Generic[T, E]):
             await self._window.acquire()
 
     def hand_over(self, element: E) -> None:
-        """Give an element to whoever iterates. There must be room."""
+        """Give an element to the consumer. There must be room."""
         self._ready.append(element)
         self._news.set()
 

@@ -72,7 +72,7 @@ def _twin(problem: ErrorT) -> ErrorT:
 
 
 _renewing: ContextVar[tuple[object, ...]] = ContextVar("token_renewals", default=())
-"""The renewals this code runs inside of: a token callable that waits for its own token would wait for ever."""
+"""The renewals this code runs inside of: a token callable that waits for its own token would never return."""
 
 
 class Renewable(ABC):
@@ -153,6 +153,6 @@ class Renewable(ABC):
 
 
 def _retrieved(flight: asyncio.Task[Grant]) -> None:
-    """Nobody may be left to hear of a failure; then it is not one."""
+    """If no caller is left, a failure is ignored."""
     if not flight.cancelled():
         flight.exception()

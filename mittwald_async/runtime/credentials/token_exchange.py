@@ -54,7 +54,7 @@ class TokenResponse:
 
 
 class Exchange(Protocol):
-    """How credentials send: one request without a token, given by whoever asks for one."""
+    """How credentials send: one request without a token, passed in by the client."""
 
     async def __call__(
         self, operation_id: str, method: str, path: str, body: Secret, content_type: str = JSON

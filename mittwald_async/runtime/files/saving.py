@@ -284,7 +284,7 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 
 def _created(path: Path) -> FileIO:
-    """A new file. What has the name is removed first and never written through: it might be a link somebody planted."""
+    """A new file. What has the name is removed first and never written through: it might be a planted link."""
     path.unlink(missing_ok=True)
     return FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINK | _BINARY, 0o600), "r+b")
 

@@ -30,7 +30,7 @@ _PROGRESS_SHARE = 0.1
 """Progress is `PROGRESS` bytes, or this share of what is missing if that is less."""
 LEAST_RATE = 1024
 """Bytes per second below which a body counts as stalled: a tenth of what a poor mobile connection brings. Without such a
-bound, a server that sends a byte now and then keeps a download open for ever, as each byte ends `read_timeout`."""
+bound, a server that sends a byte now and then keeps a download open without end, as each byte ends `read_timeout`."""
 RATE_WINDOW = 60.0
 """Seconds of waiting for the server over which the rate is measured."""
 _BACKOFF, _BACKOFF_CAP = 0.5, 20.0

@@ -161,7 +161,7 @@ class ChainStream(Generic[T]):
 def next_query(fetch: Fetch, keys: ItemKeys, query: Query, page: Page[Any], at: int) -> Query | None:
     """The query of the page after `page`, which was asked for with `query` and ends at item `at`."""
     paging = fetch.paging
-    if fetch.more_told(page) is False:
+    if fetch.reports_more(page) is False:
         return None
     if paging.link:
         address = next_link(page.response.headers)
@@ -185,7 +185,7 @@ def _cursor(fetch: Fetch, keys: ItemKeys, page: Page[Any]) -> object:
     """Where the next page begins: as the server says, or after the last item where it says only that there is more."""
     if fetch.paging.next_cursor is not None:
         return member_at(whole_of(page.response), fetch.paging.next_cursor)
-    return keys.of(page.items[-1]) if page.items and fetch.more_told(page) else None
+    return keys.of(page.items[-1]) if page.items and fetch.reports_more(page) else None
 
 
 def next_link(headers: Mapping[str, str]) -> str | None:

@@ -105,7 +105,7 @@ class Fetch:
         """Whether this window is the page that the caller asked for by its number."""
         return self.numbered is not None and self.numbered[:2] == (start, size)
 
-    def start_told(self, start: int, page: Page[Any]) -> int:
+    def reported_start(self, start: int, page: Page[Any]) -> int:
         """Where the page that was asked for by its number starts: only the server knows whether it counts from 0 or from 1,
         and how long its pages are. A place that is neither is not believed, for what lies before it would be lost.
         """
@@ -152,8 +152,8 @@ class Fetch:
         total_header, limit_header, skip_header = headers_of(self.names)
         total = count_in(headers.get(total_header)) if total_header else None
         if total is None and paging.total is not None:
-            told = member_at(whole, paging.total)
-            total = int(told) if isinstance(told, int | float) else None
+            reported = member_at(whole, paging.total)
+            total = int(reported) if isinstance(reported, int | float) else None
         if total is not None:
             self.total = total
         limit = count_in(headers.get(limit_header)) if limit_header else None
@@ -167,12 +167,12 @@ class Fetch:
             response=response,
         )
 
-    def more_told(self, page: Page[Any]) -> bool | None:
+    def reports_more(self, page: Page[Any]) -> bool | None:
         """Whether there is a page after this one, where the server says."""
         if self.paging.has_more is None:
             return None
-        told = member_at(whole_of(page.response), self.paging.has_more)
-        return told if isinstance(told, bool) else None
+        reported = member_at(whole_of(page.response), self.paging.has_more)
+        return reported if isinstance(reported, bool) else None
 
 
 def whole_of(response: Response[Any]) -> Any:

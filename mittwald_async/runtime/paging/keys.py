@@ -28,7 +28,7 @@ class ItemKeys:
         self._known: dict[type, str | None] = {}
 
     def of(self, item: Any) -> object | None:
-        """What tells this item from others; `None` for what cannot be told from others."""
+        """What distinguishes this item from others; `None` if nothing does."""
         if isinstance(item, msgspec.Struct):
             name = self._attribute(type(item))
             return _content(item) if name is None else _text(getattr(item, name))

@@ -22,7 +22,7 @@ from .stream import ItemStream, PageStream
 T = TypeVar("T", default=Any)
 
 _AHEAD = 4
-"""Pages fetched ahead unless told otherwise."""
+"""Pages fetched ahead by default."""
 
 
 class _Mark(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -45,7 +45,7 @@ class Pages(Generic[T]):
             Remembers every key.
 
     Attributes:
-        total: items in the whole list as last told by the server, `None` before the first answer or if it never tells.
+        total: items in the whole list as last reported by the server; `None` before the first response or if it never reports them.
     """
 
     __slots__ = ("_ahead", "_at", "_chained", "_fetch", "_limit", "_origin", "_query", "_resumed", "_sizes", "_unique")

@@ -1,4 +1,4 @@
-"""Reading a list page by page, ahead of whoever uses it.
+"""Read a list page by page, ahead of its consumer.
 
 `PageStream` decides which pages, keeps several under way and hands them out in order.
 `ItemStream` walks through their items. The streams are objects rather than async generators: they end their tasks
@@ -181,7 +181,7 @@ class PageStream(Generic[T]):
             self._done = True
             return None
         if first and self._fetch.asks_by_number(start, self._size) and not self._resumed:
-            start = self._at = self._fetch.start_told(start, page)
+            start = self._at = self._fetch.reported_start(start, page)
             self._next = start + self._size
         # A total that the page itself exceeds tells nothing, so it must not end the list.
         self._total = page.total if page.total is not None and page.total >= start + count else None
@@ -222,7 +222,7 @@ class PageStream(Generic[T]):
         if cut is not None:
             self._size = cut
         self._at = start + max(count, self._size)
-        more = self._fetch.more_told(page)
+        more = self._fetch.reports_more(page)
         if more is not None:
             self._done = not more or self._empty > 1
         elif self._total is None:
@@ -236,19 +236,19 @@ class PageStream(Generic[T]):
     def _cut_to(self, start: int, page: Page[Any], first: bool) -> int | None:
         """The size that the server silently cut a page to; `None` where a short page is just that."""
         limit_header = headers_of(self._fetch.names)[1]
-        count, told = len(page.items), count_in(page.response.headers.get(limit_header)) if limit_header else None
+        count, reported = len(page.items), count_in(page.response.headers.get(limit_header)) if limit_header else None
         if not 0 < count < self._size:
             return None
         if self._total is None:
             return count if first and self._sizes.may_be_cut(self._fetch.operation.operation_id, count) else None
         if start + count >= self._total:
             return None
-        if told is None:
+        if reported is None:
             return count if first else None
-        if not count <= told < self._size:
+        if not count <= reported < self._size:
             return None
-        self._sizes.refused(self._fetch.operation.operation_id, told)
-        return told
+        self._sizes.refused(self._fetch.operation.operation_id, reported)
+        return reported
 
     def _replan(self) -> None:
         """The pages under way start in the wrong places."""

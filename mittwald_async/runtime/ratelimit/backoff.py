@@ -1,4 +1,4 @@
-"""What follows a 429: calls stop, then one probes. Pure: told the time, waits for nothing."""
+"""What follows a 429: calls stop, then one probes. Pure: it takes the time as an argument and waits for nothing."""
 
 from __future__ import annotations
 

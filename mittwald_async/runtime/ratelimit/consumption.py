@@ -28,7 +28,7 @@ class Consumption:
         self._remaining = None
 
     def forget(self) -> None:
-        """Nobody is there."""
+        """No other client is there."""
         self.ratio = self._remaining = None
 
     def see(self, remaining: int, now: float, number: int) -> bool:

@@ -7,10 +7,10 @@ from .tuning import TUNING, Tuning
 
 
 class Contention:
-    """Others on the same budget: clients of our own kind, which want as much as they can get, or somebody who clicks.
+    """Others on the same budget: clients of our own kind, which want as much as they can get, or a person who clicks.
 
     The first call that cannot have been ours makes us share. A client of our kind goes at our pace, so it shows itself
-    all the time; once `Consumption` has seen that nobody does, the calls so far are excused and we are alone until the next
+    all the time; once `Consumption` has seen that no client does, the calls so far are excused and we are alone until the next
     call that was not ours.
     """
 
@@ -50,9 +50,9 @@ class Contention:
         self.proof: int = 0
         """Answers since the last trace of others."""
         self.suspect: bool = False
-        """Somebody was here before we came; whether they still are is not known."""
+        """Another client was here before we came; whether it still is is not known."""
         self.untouched: bool = False
-        """We had the first call of our first window: whoever came at the same instant knows that they were not first."""
+        """We had the first call of our first window: a client that came at the same instant knows that it was not first."""
         self.consumption: Consumption = Consumption(tuning)
         self._excused = 0
         self._last_own = 0
@@ -72,7 +72,7 @@ class Contention:
 
         Args:
             own: our calls in the one before.
-            in_flight: calls in flight, of which nobody knows yet which window counts them.
+            in_flight: calls in flight; which window counts them is not known yet.
             number: the number of the latest call.
         """
         if self.foreign or own >= self._tuning.few_own_calls:
@@ -101,8 +101,8 @@ class Contention:
 
         Args:
             limit: of the window.
-            gone: calls since we came to this window, whoever made them.
-            own: our calls known to be over, and those of which nobody knows whether they were counted.
+            gone: calls since we came to this window, by any client.
+            own: our calls known to be over, and those that may or may not have been counted.
             in_flight: our calls in flight.
             remaining: the least seen so far.
             now: the time.

@@ -1,4 +1,4 @@
-"""What is known of one budget, and when the next call may go. Pure: told the time, waits for nothing.
+"""What is known of one budget, and when the next call may go. Pure: it takes the time as an argument and waits for nothing.
 
 The server's window is the truth; this is the picture of it that arrives late, out of order, in whole seconds, and that
 other processes change behind our back. Two facts carry everything:
@@ -102,7 +102,7 @@ class Estimate:
         """What remained when we came to this window."""
         self._newcomer_headroom = tuning.least_headroom
         self._uncertain = 0
-        """Calls of which nobody knows whether this window counted them."""
+        """Calls that this window may or may not have counted."""
         self._uncertain_at = 0.0
         self._unlimited = False
         self._headerless = 0
@@ -186,7 +186,7 @@ class Estimate:
         return now - self._due > 2 * self.period
 
     def _is_plenty(self, spare: int) -> bool:
-        """Whether so much remains that a newcomer harms nobody by not waiting for proof that it is alone."""
+        """Whether so much remains that a newcomer does no harm by not waiting for proof that it is alone."""
         return self._first_window and spare > max(self.tuning.plenty, self.tuning.plenty_part * self._limit)
 
     def _most_in_flight(self, floor: int) -> int:
@@ -218,8 +218,8 @@ class Estimate:
 
     def _slowed(self, left: float, spare: int) -> float:
         """How much further apart calls are in a crowd, which would otherwise spend a long window in its first minutes and
-        turn away whoever joins: the more, the further what remains has fallen below an even line. All clients see the
-        same line, so their shares stay equal. In short windows of many calls nobody can join so late that it matters."""
+        turn away a client that joins: the more, the further what remains has fallen below an even line. All clients see the
+        same line, so their shares stay equal. In short windows of many calls no client can join so late that it matters."""
         tuning = self.tuning
         many = self.period <= tuning.short_window and self._limit > tuning.small_limit
         if many or self.others.count < 2 or spare < 1:
@@ -358,7 +358,7 @@ class Estimate:
             self._begin(now, reading.limit, remaining, reset, sent_at=sent_at, first=True)
         elif surely > self._stated_end:
             self._begin(now, reading.limit, remaining, reset, sent_at=sent_at)
-        elif sent_at < self._opened_by:  # Probably of the window before; whether this one counted it, nobody knows.
+        elif sent_at < self._opened_by:  # Probably of the window before; whether this one counted it is not known.
             self._uncertain += 1
             self._uncertain_at = now
             return
@@ -467,7 +467,7 @@ class Estimate:
             self.pause.probe_at = None
 
     def _settle_uncertain(self, sent_at: float) -> None:
-        """The window counted those calls: an answer to a later one is in, or as many are gone as we made, and nobody else
+        """The window counted those calls: an answer to a later one is in, or as many are gone as we made, and no other client
         is there who could have made them."""
         gone = self._baseline - (self.floor or 0)
         if sent_at >= self._uncertain_at or (not self.others.count and gone >= self.own + self._uncertain):
@@ -532,7 +532,7 @@ class Estimate:
         if not self.rate.active:
             self._due = now
         elif not was_active:
-            self._due = now - self.rate.gap * self._random()  # Whoever changes over with us goes at another instant.
+            self._due = now - self.rate.gap * self._random()  # Clients that change over with us go at another instant.
         if reset == 0:
             self.skew.rounded_down()
 

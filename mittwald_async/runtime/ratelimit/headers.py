@@ -16,7 +16,7 @@ from ..operation import RateLimit
 MOST_REQUESTS = 10_000_000
 """A limit or remainder above this is taken for nonsense."""
 MOST_SECONDS = 86_400.0
-"""A reset further away than a day is taken for nonsense; so a timestamp in its place stops nobody."""
+"""A reset further away than a day is taken for nonsense; so a timestamp in its place stops no caller."""
 
 EXEMPT = RateLimit(exempt=True)
 _NONE = BudgetHeaders(structured="")
@@ -119,7 +119,7 @@ def _least(every: Iterable[RateLimit | None]) -> RateLimit | None:
 
 
 def _budget(name: str, most: int | None, left: int | None, until: float | None) -> RateLimit | None:
-    if most == 0:  # A budget of nothing cannot be told from a mistake, and believing it would stop the world.
+    if most == 0:  # A budget of nothing looks like a mistake, and believing it would stop every call.
         most = left = None
         _nonsense(name, "0")
     if most is not None and left is not None and left > most:

@@ -122,7 +122,7 @@ class QueuedCall(Slot, eq=False, kw_only=True):
 
     order: int
     terms: Policy
-    """Whoever waits on the same terms waits in the same line; each has a patience of its own."""
+    """Calls that wait on the same terms wait in the same line; each has a patience of its own."""
     future: asyncio.Future[None] | None = None
     queue: PriorityQueue | None = None
     """Where it was entered last."""
@@ -153,7 +153,7 @@ class QueuedCall(Slot, eq=False, kw_only=True):
         scheduler.enter(self)
 
     def abandoned(self) -> None:
-        """Whoever wanted it was cancelled, while waiting or between its turn and running on: give everything back."""
+        """The waiting task was cancelled, while waiting or between its turn and running on: give everything back."""
         if self.state == _WAITS:
             self.end()
             self.budget.leave(self)
@@ -254,7 +254,7 @@ class Limiter:
             route: whatever names the route: an operation id, or method and path template.
             policy: how this caller wants to draw on the budget.
             max_wait: seconds; the shorter of this and `policy.max_wait` counts.
-            on_wait: is told, before waiting begins, why and how long.
+            on_wait: called before waiting begins, with the reason and the seconds.
 
         Raises:
             RateLimitError: the wait is, or turns out to be, longer than allowed; `.retry_after` seconds.

@@ -1,7 +1,7 @@
 """An even rate in place of windows, where windows cannot be made out. Pure.
 
 Windows of a second or two, resets in whole seconds, answers that come later than the window lasts, limits that slide: then
-nobody can tell when the next window begins, and whoever waits for it wastes budget or is refused. An even rate needs no
+nothing tells when the next window begins, and a client that waits for it wastes budget or is refused. An even rate needs no
 window: as many calls per second as the limit allows fit under every kind of limit. How many that are for one client among
 others shows in the lowest remainder: what is left over is shared out by addition, what is missing is taken back in
 proportion, which makes shares equal in the end.

@@ -1,4 +1,4 @@
-"""When a window really ends, although its reset is told in whole seconds and nobody says how they were rounded."""
+"""When a window really ends, although its reset is reported in whole seconds and the rounding is unknown."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ResetSkew:
         self._calls = self._tuning.trials_apart
         self._trial: float | None = None
         self.offset: float = 0.0
-        """Seconds to wait after the end as told. Kept at hand: every call asks for it."""
+        """Seconds to wait after the reported end. Kept at hand: every call asks for it."""
 
     def _settle(self) -> None:
         self.offset = max(self.margin, self.high if self._trial is None else self._trial)
@@ -38,7 +38,7 @@ class ResetSkew:
         self._settle()
 
     def too_early(self, after: float, step: float | None = None) -> None:
-        """The old window still ran, this long after its end as told.
+        """The old window still ran, this long after its reported end.
 
         Args:
             after: seconds.
@@ -55,14 +55,14 @@ class ResetSkew:
         self._settle()
 
     def still_running(self, after: float) -> None:
-        """The old window was seen alive this long after its end as told, at no cost."""
+        """The old window was seen alive this long after its reported end, at no cost."""
         self._trial = None
         self.low = min(max(self.low, after), self._tuning.rounding)
         self.high = min(self._tuning.rounding, max(self.high, after + 0.1))
         self._settle()
 
     def open(self, after: float) -> None:
-        """The new window was found open this long after the end as told."""
+        """The new window was found open this long after the reported end."""
         if after < self.high:
             self.high = max(0.0, after)
             self.low = min(self.low, self.high)
@@ -74,7 +74,7 @@ class ResetSkew:
         Args:
             calls: made in the one before.
             period: seconds that a window lasts.
-            alone: whether nobody else can have emptied a window that is found empty.
+            alone: whether no other client can have emptied a window that is found empty.
         """
         self._calls += calls
         self._trial = None
@@ -88,19 +88,21 @@ class ResetSkew:
         self._settle()
 
 
-def counted_on(before: float, told: float, earliest: float, period: float, rounding: float = TUNING.rounding) -> float:
+def counted_on(
+    before: float, reported: float, earliest: float, period: float, rounding: float = TUNING.rounding
+) -> float:
     """The end of a window, counted on from that of an earlier one where windows follow each other evenly.
 
     In company a client may come late in every window and so never see for itself when it ends; but the earliest end
-    ever told tells that of every later window too. It is believed where what was told now allows it.
+    ever reported tells that of every later window too. It is believed where what was reported now allows it.
 
     Args:
         before: the end of the earlier window; `inf` if not known.
-        told: the end as told now: it cannot be later.
+        reported: the end as reported now: it cannot be later.
         earliest: nor earlier than this, however the reset was rounded.
         period: seconds that a window lasts.
         rounding: seconds by which the reset may be rounded.
     """
     if before == inf or period < rounding:
-        return told
-    return min(told, before + max(1, ceil((earliest - before) / period)) * period)
+        return reported
+    return min(reported, before + max(1, ceil((earliest - before) / period)) * period)

@@ -34,7 +34,7 @@ class WaitingCall(Protocol):
     route: str
     policy: Policy
     terms: Policy
-    """The policy without the patience: whoever waits on the same terms waits in the same line."""
+    """The policy without the patience: calls that wait on the same terms wait in the same line."""
     order: int
     """Counted up in the order of coming."""
     asked_at: float
@@ -198,7 +198,7 @@ class Scheduler:
         heappush(self._deadlines, (waiter.deadline, waiter.order, waiter))
 
     def pump(self) -> None:
-        """Let go whoever may go, one wake-up per call; then set the alarm for the next."""
+        """Release the calls that may go, one wake-up each; then set the alarm for the next."""
         under_way = self.estimate.in_flight
         self._most_wanted = max(self._most_wanted, under_way + self.waiting)
         while self.waiting:

@@ -27,12 +27,12 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     newcomer_part_of_plenty: int = 12
     """The same where more than `plenty` remain: twelve newcomers at the same instant are rare enough there."""
     newcomer_part_of_fresh: float = 2 / 3
-    """Part of a window of which nobody else has had a call: of all who come at once, one is first, and only that one
+    """Part of a window in which no other client has had a call: of all who come at once, one is first, and only that one
     may take so much; the others, who find it begun, leave it the rest."""
     newcomer_growth: int = 4
     """Answers without a trace of others for each further call in flight; above `plenty`, each answer allows one more."""
     plenty: int = 768
-    """Remaining calls above which pacing a newcomer protects nobody: overshoot is bounded by the calls in flight, each
+    """Remaining calls above which pacing a newcomer protects no client: overshoot is bounded by the calls in flight, each
     answer tells at once what others took, and no client has so many in flight."""
     plenty_part: float = 0.05
     """Part of the limit that must remain as well for that."""
@@ -89,7 +89,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     enough_to_judge: float = 0.25
     """Part of the limit below which clients of our kind may be quiet because they leave the rest to each other."""
     most_others: int = 128
-    """More others than this are not told apart: the pace would no longer change by much."""
+    """More others than this are not distinguished: the pace would no longer change by much."""
     few_own_calls: int = 4
     """With fewer own calls, a window says nothing about others."""
     early_part: float = 0.02
@@ -115,11 +115,11 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     """Part of the period that the reset must be then, or else it is such a bucket, whose burst windows use better."""
     few_in_a_window: int = 16
     """Own calls in a short window of several clients below which windows cannot be shared evenly. Where the whole limit is
-    smaller, nobody goes faster than an even share: before the first answer is in, all would have gone."""
+    smaller, no client goes faster than an even share: before the first answer is in, all would have gone."""
     small_limit: int = 128
     """A limit up to which that is so with as many as eight clients."""
     poor_opening: float = 0.25
-    """Part of the limit: whoever finds less at the beginning of a window has not found a beginning."""
+    """Part of the limit: a client that finds less at the beginning of a window has not found a beginning."""
     poor_openings: int = 3
     """So many of those in a row."""
     windows_to_judge: int = 2
@@ -154,7 +154,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     rate_gain: float = 0.6
     """Part of what is missing or left over that one correction takes up, spread over the time since the last."""
     rate_gain_alone: float = 0.9
-    """The same for a client with nearly all of the budget: nobody else makes up for it at the same time."""
+    """The same for a client with nearly all of the budget: no other client makes up for it at the same time."""
     ease: float = 0.98
     """Least factor for such a client: what is left over may be low for bursts long past, not for its rate."""
     rate_damping: float = 0.3

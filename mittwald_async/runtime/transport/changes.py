@@ -1,4 +1,4 @@
-"""What a client changed lately: whoever waits for a thing must not take the state before the change for the one after."""
+"""What a client changed lately: a waiter must not take the state before the change for the one after."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class KeptConnections:
 
     One may hold a response to no request of ours: the HTTP client would take it for the response to the next request,
     which is another call's, and so on for all that follow. Or the server has closed it, or sent something, and the event
-    loop has had no time to notice: a request would be written into nothing, and nobody could say what became of it.
+    loop has had no time to notice: a request would be written into nothing, and its fate would be unknown.
     """
 
     __slots__ = ("_all_are_ours", "looks")
@@ -89,7 +89,7 @@ def _nothing(milliseconds: int) -> Sequence[object]:
 class Places:
     """A number of places, given first come, first served.
 
-    The HTTP client's own bound gives a connection that comes free to whoever asks at that moment, which mostly is the task
+    The HTTP client's own bound gives a connection that comes free to the task that asks at that moment, which mostly is the task
     that has just given it back: with many tasks in loops, some would never get one.
     """
 
@@ -114,12 +114,12 @@ class Places:
             if turn.done() and not turn.cancelled():
                 self.give_back()  # the place came in the same moment as the cancellation
             else:
-                with suppress(ValueError):  # whoever gave a place back has passed over it already
+                with suppress(ValueError):  # the task that gave a place back has passed over it already
                     self.waiting.remove(turn)
             raise
 
     def give_back(self) -> None:
-        """Hand the place to whoever waits longest."""
+        """Hand the place to the task that waits longest."""
         while self.waiting:
             turn = self.waiting.popleft()
             if not turn.done():

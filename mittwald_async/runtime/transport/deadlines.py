@@ -57,7 +57,7 @@ class Deadline(msgspec.Struct, eq=False):
     cancelling: int = 0
     """Cancellations of the task that were asked for before."""
     silence: float | None = None
-    """Seconds without a byte that are too many; `None` where somebody else sees to that."""
+    """Seconds without a byte that are too many; `None` where another part bounds it."""
     late: bool = False
     """The watch has cancelled it."""
     by_clock: float = inf
@@ -109,7 +109,7 @@ class Deadlines:
 
         Args:
             seconds: `None`: nothing is bounded.
-            silence: seconds without a byte that are too many; `None` where somebody else sees to that.
+            silence: seconds without a byte that are too many; `None` where another part bounds it.
         """
         task = asyncio.current_task(self._loop)
         if seconds is None or task is None:

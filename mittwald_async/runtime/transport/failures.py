@@ -103,6 +103,6 @@ def _broken(error: Exception) -> str:
 def _never_written(error: BaseException) -> bool:
     """Headers and a body of bytes go out in one write, so a refused write means that nothing went out.
 
-    A streamed body is not covered: it fails with the same words in the middle, and is told apart by the pipeline."""
+    A streamed body is not covered: it fails with the same words in the middle, and is recognised by the pipeline."""
     cause = error if isinstance(error, aiohttp.ClientConnectionResetError) else error.__cause__
     return isinstance(cause, aiohttp.ClientConnectionResetError) and _NEVER_WRITTEN in str(cause)

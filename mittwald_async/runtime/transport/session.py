@@ -190,7 +190,7 @@ class Session:
         """Close the pool if it is ours."""
         if not self._owned:
             return
-        # aiohttp forgets a body that is being read when it closes the connection below: its reader would wait for ever.
+        # aiohttp forgets a body that is being read when it closes the connection below: its reader would never return.
         for connection in tuple(getattr(self.session.connector, "_acquired", ())):
             body = getattr(connection, "_payload", None)
             if body is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,8 +37,7 @@ def altered(value: Any, make: Callable[[Any], Any]) -> Any:
         fields = cast("dict[str, Any]", value)
         return {name: inner if name in _KEYS else altered(inner, make) for name, inner in fields.items()}
     if isinstance(value, list):
-        elements: list[Any] = value
-        return [altered(inner, make) for inner in elements]
+        return [altered(inner, make) for inner in cast("Sequence[Any]", value)]
     return make(value)
 
 
