@@ -61,7 +61,7 @@ STATE: dict[str, tuple[int, str]] = {
     "extension-order-extension": (412, "context is not the context of the extension"),
     "ingress-delete-ingress": (412, "the default ingress goes with its project"),
     "order-create-tariff-change": (400, "is required"),
-    "project-accept-project-invite": (403, "this invite is for somebody else"),
+    "project-accept-project-invite": (403, "this invite is for another person"),
     "project-delete-project-membership": (412, "an inherited membership belongs to the customer"),
     "user-confirm-mfa": (412, "no second factor is being set up"),
 }
