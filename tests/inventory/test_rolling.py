@@ -287,21 +287,26 @@ async def test_what_moves_between_owners_is_gone_only_when_every_list_was_read_w
     assert gone_at[0] > 1
 
 
-async def test_an_interrupted_rolling_sweep_goes_on_as_it_was_begun(nights: Nights) -> None:
-    await nights.sweep()
-    nights.now += timedelta(days=1)
+class Stop(Exception):
+    """Ends a sweep after its first progress."""
 
-    class Stop(Exception):
-        pass
+
+async def interrupted(nights: Nights, most: int) -> None:
+    """A rolling sweep of at most so many requests is stopped as it has begun, a night after a full one."""
 
     def stop(_: object) -> None:
         raise Stop
 
-    job = SweepJob(
-        sink_for(nights.path), chosen(WANTED), target(), rolling=Rolling(max_requests=10), clock=lambda: nights.now
-    )
+    await nights.sweep()
+    nights.now += timedelta(days=1)
+    rolling = Rolling(max_requests=most)
+    job = SweepJob(sink_for(nights.path), chosen(WANTED), target(), rolling=rolling, clock=lambda: nights.now)
     with closing(job), pytest.raises(Stop):
         await job.run(nights.mw, stop)
+
+
+async def test_an_interrupted_rolling_sweep_goes_on_as_it_was_begun(nights: Nights) -> None:
+    await interrupted(nights, 10)
     summary = await nights.sweep(resume=True)
     assert (summary.state, summary.sweep) == ("done", 2)
     with History(nights.path) as history:
@@ -309,6 +314,24 @@ async def test_an_interrupted_rolling_sweep_goes_on_as_it_was_begun(nights: Nigh
         assert last.rolling == Rolling(max_requests=10)
         assert last.requests <= 11
         assert history.diff().empty
+
+
+@pytest.mark.parametrize("named", [3, 30])
+async def test_an_interrupted_rolling_sweep_goes_on_with_the_requests_named_now(nights: Nights, named: int) -> None:
+    await interrupted(nights, 10)
+    before = len(nights.api.requests)
+    job = SweepJob(
+        sink_for(nights.path),
+        chosen(WANTED),
+        target(),
+        resume=True,
+        bounds=Bounds(max_requests=named),
+        clock=lambda: nights.now,
+    )
+    with closing(job):
+        await job.run(nights.mw)
+    sent = len(nights.api.requests) - before
+    assert named - 3 <= sent <= named + 1, "beside the request for whose token it is"
 
 
 async def test_rolling_is_refused_where_nothing_can_be_carried_forward(tmp_path: Path) -> None:

@@ -69,6 +69,30 @@ def test_views_show_the_last_sweep_even_where_it_found_nothing_and_not_one_under
         assert db.execute("SELECT count(*) FROM v_project").fetchone() == (1,)
 
 
+def test_views_are_there_and_empty_while_the_first_sweep_is_under_way(path: Path) -> None:
+    with begun(path) as store, closing(sqlite3.connect(path)) as db:
+        store.write([*PROJECTS, *DOMAINS], [])
+        assert db.execute("SELECT count(*) FROM v_project").fetchone() == (0,)
+        assert db.execute("SELECT count(*) FROM v_domain").fetchone() == (0,)
+
+
+def test_rows_that_are_carried_forward_are_counted_where_asked_for(path: Path) -> None:
+    with begun(path) as store:
+        store.write([*PROJECTS, *DOMAINS], [])
+        store.finish("done", 2)
+        store.begin(TABLES, ["project", "domain"], ALL, Known(), "https://api.example", "me")
+        store.write(PROJECTS[:1], [])
+        assert store.counts()["project"] == 1
+        assert store.counts(carried=True)["project"] == 3
+
+
+def test_owners_are_the_rows_of_this_sweep_with_their_customer_and_project(path: Path) -> None:
+    with begun(path) as store:
+        store.write([*PROJECTS[:1], *DOMAINS], [])
+        assert list(store.owners("domain")) == [("d-0", "c-1", "p-0"), ("d-1", "c-1", "p-9")]
+        assert list(store.owners("volume")) == []
+
+
 def test_what_was_asked_for_and_has_no_row_is_told(path: Path) -> None:
     with begun(path) as store:
         store.write([*PROJECTS, *DOMAINS], [])
