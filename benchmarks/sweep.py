@@ -5,7 +5,7 @@ need, plus the last window's share at full speed; without one, the comparison is
 cores the emulator takes one; where client and server share a core, the rows per second are the server's as much as ours.
 
 Without a budget, 2026-11-28, on two cores busy with much other work, 300 projects, 3,702 requests, 11,061 rows, seven rounds: 0.71 of
-the bare loop's rows per second of CPU time, quarters of the rounds at 0.70 and 0.75; the aim is 0.75. A list has three rows on
+the bare loop's rows per second of CPU time, quarters of the rounds at 0.70 and 0.75; with 200 projects 0.66. The aim is 0.75. A list has three rows on
 average, so nearly all cost is per list: keys, owners, progress and indices, where the loop keeps ids and JSON.
 Of 1,004,199 rows at most 115 MB over an idle client were in memory.
 """

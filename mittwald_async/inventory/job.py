@@ -38,7 +38,7 @@ R = TypeVar("R")
 
 _BATCHES_AT_ONCE = 256
 """Batches written in one transaction; a killed sweep asks for at most these again. Each transaction writes the pages of the
-file that it touched, whole: with a quarter of these, the file takes half as much time again."""
+file that it touched whole, so few large ones write less than many small ones."""
 
 _ROWS_AT_ONCE = 5_000
 """Rows written in one transaction; they are in memory until then."""
