@@ -65,7 +65,13 @@ def for_terminal(text: str) -> str:
     """Text in which nothing moves the cursor, colours the terminal or turns the direction of writing: `\\u001b`."""
     if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text
-    return "".join(f"\\u{ord(one):04x}" if _moves(one) else one for one in text)
+    return "".join(_escaped(one) if _moves(one) else one for one in text.replace("\r\n", "\n"))
+
+
+def _escaped(character: str) -> str:
+    """As JSON escapes it: beyond 16 bits as two."""
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
 
 
 def _moves(character: str) -> bool:

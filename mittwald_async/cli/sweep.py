@@ -404,9 +404,13 @@ async def _sweep(job: SweepJob, source: AbstractAsyncContextManager[Mittwald], w
         _print_summary(summary, job, wanted)
     if summary.failures:
         return LISTS_FAILED
+    return SPENT if summary.resumable or _is_late(summary) else OK
+
+
+def _is_late(summary: Summary) -> bool:
+    """Whether a rolling sweep left lists older than they may be, or unread."""
     fresh = summary.freshness
-    late = fresh is not None and (fresh.overdue or fresh.unread)
-    return SPENT if summary.resumable or late else OK
+    return fresh is not None and bool(fresh.overdue or fresh.unread)
 
 
 def _compared(job: SweepJob, requests: int) -> str:
@@ -425,7 +429,8 @@ def _print_summary(summary: Summary, job: SweepJob, wanted: Wanted) -> None:
     if not wanted.quiet and say is _say:
         rows = [(name, f"{number:,}") for name, number in summary.rows.items()]
         put_table(("resource", "rows"), rows, right=("rows",))
-    if wanted.quiet and not summary.failures and not summary.resumable and not summary.nothing_of:
+    well = not (summary.failures or summary.resumable or summary.nothing_of or _is_late(summary))
+    if wanted.quiet and well:
         return
     total = count(sum(summary.rows.values()), "row")
     sent = f"{count(summary.requests, 'request')}{'' if summary.freshness else _compared(job, summary.requests)}"

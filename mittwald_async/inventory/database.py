@@ -67,13 +67,10 @@ class Database:
         )
 
     def _open(self) -> None:
-        (owner,) = self.connection.execute("PRAGMA application_id").fetchone()
-        (others,) = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if owner != APPLICATION_ID and others:
-            raise StoreError(f"{self.path}: a database of something else; choose another name")
-        (version,) = self.connection.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise StoreError(f"{self.path}: was written by a newer version of this package; update it")
+        if self._writable:
+            # Outside of WAL, which the file leaves when it is closed, a writer keeps readers out as well.
+            self._patiently(lambda: self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone())
+        version = self._version()
         if not self._writable:
             return
         self._patiently(lambda: self.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}"))
@@ -92,6 +89,17 @@ class Database:
                 for statement in SCHEMA.split(";"):
                     self.connection.execute(statement)
                 self.connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _version(self) -> int:
+        """The version of the layout it has; 0 where it is new."""
+        (owner,) = self.connection.execute("PRAGMA application_id").fetchone()
+        (others,) = self.connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if owner != APPLICATION_ID and others:
+            raise StoreError(f"{self.path}: a database of something else; choose another name")
+        (version,) = self.connection.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise StoreError(f"{self.path}: was written by a newer version of this package; update it")
+        return int(version)
 
     def close(self) -> None:
         """Close the file. The write-ahead log is folded into it."""

@@ -170,10 +170,10 @@ def make_table(db: sqlite3.Connection, resource: Resource) -> None:
     columns = properties(resource)
     if name not in tables(db):
         nested = [f"v_{view.name}" for view in children_of([name])]
-        taken = {found for (found,) in db.execute("SELECT name FROM sqlite_master")}
-        for wanted in (name, view_name(name), f"{view_name(name)}_history", *nested):
+        taken = _taken_names(db)
+        for wanted in (name, view_name(name), f"{view_name(name)}_history", f"{name}_now", *nested):
             if wanted in taken:
-                raise NameTakenError(wanted)
+                raise NameTakenError(taken[wanted])
         db.execute(f'CREATE TABLE "{name}" ({", ".join((_FIXED, *columns.values()))})')
         # Versions that are still valid: one for each item. Needed as rows are written, so not left to the end.
         db.execute(f'CREATE UNIQUE INDEX "{name}_now" ON "{name}" (account, key) WHERE to_sweep IS NULL')
@@ -189,14 +189,23 @@ class NameTakenError(Exception):
 
 
 def make_indices(db: sqlite3.Connection) -> None:
-    """Index what rows are joined by: at the end of a sweep, which is quicker than with each row."""
+    """Index what rows are joined by: at the end of a sweep, which is quicker than with each row.
+
+    A name that something else has, such as a table of the user's, is left to that: queries take longer, nothing more.
+    """
+    taken = _taken_names(db)
+    wanted = {column: f"({column})" for column in ("id", "customer_id", "project_id", "from_sweep")}
+    wanted["to_sweep"] = "(to_sweep) WHERE to_sweep IS NOT NULL"
+    wanted["unseen"] = "(unseen_since) WHERE unseen_since IS NOT NULL"
     for name in tables(db):
-        for column in ("id", "customer_id", "project_id", "from_sweep"):
-            db.execute(f'CREATE INDEX IF NOT EXISTS "{name}_{column}" ON "{name}" ({column})')
-        db.execute(f'CREATE INDEX IF NOT EXISTS "{name}_to_sweep" ON "{name}" (to_sweep) WHERE to_sweep IS NOT NULL')
-        db.execute(
-            f'CREATE INDEX IF NOT EXISTS "{name}_unseen" ON "{name}" (unseen_since) WHERE unseen_since IS NOT NULL'
-        )
+        for ending, what in wanted.items():
+            if f"{name}_{ending}" not in taken:
+                db.execute(f'CREATE INDEX "{name}_{ending}" ON "{name}" {what}')
+
+
+def _taken_names(db: sqlite3.Connection) -> dict[str, str]:
+    """Every name in the file by its small letters: SQLite knows no capitals, and one name for all kinds of things."""
+    return {name.lower(): name for (name,) in db.execute("SELECT name FROM sqlite_master")}
 
 
 def make_views(db: sqlite3.Connection) -> None:

@@ -344,8 +344,8 @@ class Client:
         Raises:
             InvalidArgumentError: no such operation or parameter; the message names near misses.
         """
-        operation = self.find(operation_id)
         try:
+            operation = self.find(operation_id)
             _check_mappings(path=path, query=query, headers=headers)
             values = arguments(operation, path or {}, query or {}, headers or {})
             sending = self._pipeline.value(operation, values, query, headers, body)

@@ -194,6 +194,7 @@ def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "latin-1"])
 def test_pipes_are_utf_8_whatever_the_terminal_speaks(server: str, encoding: str, tmp_path: Path) -> None:
+    """aws-cli#5086: what came by a pipe was read in the encoding of the terminal, and stored garbled."""
     given = {**environment(server), "PYTHONIOENCODING": encoding, "LANG": "C", "PYTHONUTF8": "0", "LC_ALL": "C"}
 
     def call(*arguments: str, content: bytes = b"") -> bytes:

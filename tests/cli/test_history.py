@@ -200,6 +200,10 @@ def test_a_rolling_sweep_says_what_it_could_not_keep_fresh(command: Command) -> 
     code, out, err = command("sweep", *wanted, "--rolling", "--max-requests", "3", "--max-age", "3d")
     assert code == 4
     assert "older than --max-age allows; about " in err
+    code, out, err = command("sweep", *wanted, "--rolling", "--max-requests", "3", "--max-age", "3d", "--quiet")
+    assert code == 4
+    assert len(out.splitlines()) == len(err.splitlines()) == 1
+    assert "older than --max-age allows; about " in err
     for arguments, complaint in (
         (("--rolling",), "add --max-requests N or --max-age TIME"),
         (("--max-age", "3d"), "add --rolling"),

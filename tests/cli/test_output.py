@@ -82,6 +82,16 @@ def test_what_moves_a_terminal_is_shown_as_text(character: str) -> None:
     assert for_terminal(f"a{character}b") == f"a\\u{ord(character):04x}b"
 
 
+def test_what_is_beyond_16_bits_is_escaped_as_json_escapes_it() -> None:
+    shown = for_terminal('{"a": "x\U000e0041y"}')
+    assert shown == r'{"a": "x\udb40\udc41y"}'
+    assert json.loads(shown) == {"a": "x\U000e0041y"}
+
+
+def test_line_ends_of_csv_are_line_ends_on_a_terminal() -> None:
+    assert for_terminal("id,name\r\n1,ä\r\n2,a\rb\r\n") == "id,name\n1,ä\n2,a\\u000db\n"
+
+
 @given(st.text())
 def test_nothing_else_is_touched(text: str) -> None:
     shown = for_terminal(text)

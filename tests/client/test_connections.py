@@ -263,14 +263,24 @@ async def _awaited(client: Mittwald, url: str) -> bytes:
     return await client.download(url + "/file")
 
 
-async def test_timeout_bounds_an_awaited_download_that_trickles() -> None:
-    async def trickle(seen: Seen, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-        while True:
-            writer.write(b"x")
-            await writer.drain()
-            await asyncio.sleep(0.01)
+async def trickle(seen: Seen, writer: asyncio.StreamWriter) -> None:
+    """A byte now and then, so that `read_timeout` never ends it."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    while True:
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.01)
 
+
+async def test_timeout_bounds_an_awaited_text_that_trickles_and_keeps_what_came() -> None:
+    async with talking(trickle, timeout=0.2) as (client, server, _):
+        with pytest.raises(CallTimeoutError, match="text took longer than timeout") as caught:
+            await client.service_logs("s", "c")
+        assert caught.value.partial.startswith(b"xx")
+        assert len(server.seen) == 1
+
+
+async def test_timeout_bounds_an_awaited_download_that_trickles() -> None:
     async with talking(trickle, timeout=0.2) as (client, server, _):
         with pytest.raises(CallTimeoutError, match="download took longer than timeout"):
             await client.download(server.url + "/file")

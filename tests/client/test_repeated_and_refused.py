@@ -253,6 +253,16 @@ async def test_a_proxy_of_another_kind_fails_once(monkeypatch: pytest.MonkeyPatc
         assert not clock.sleeps
 
 
+@pytest.mark.parametrize("proxy", ["http://", "HTTPS://", "http:// /"])
+async def test_a_proxy_without_a_host_is_said_to_be_no_address(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    async with Mittwald(TOKEN, base_url="http://api.test", allow_http=True) as client:
+        with pytest.raises(
+            ConfigurationError, match=r"proxy for http is not a usable address; Pool\(trust_env=False\)"
+        ):
+            await client.sender.value(GET_PROJECT, ("p-1",))
+
+
 async def test_a_tls_handshake_that_is_cut_is_repeated_and_says_why() -> None:
     connections = 0
 

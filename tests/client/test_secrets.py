@@ -128,6 +128,16 @@ async def test_headers_of_the_callers_that_sound_secret_are_sent_and_not_shown()
         assert (sent["authorization"], sent["x-api-key"]) == ("Bearer hush-hush", "hush-hush")
 
 
+async def test_a_mistyped_operation_does_not_show_what_it_was_to_be_given() -> None:
+    async with talking() as (client, server, _):
+        with pytest.raises(MittwaldError, match="did you mean user-change-password") as caught:
+            await client.call("user-change-passwort", body={"oldPassword": "hush-hush", "newPassword": "hush-hush"})
+        for name, variables in frames_of_ours(caught.value):
+            for variable, value in variables.items():
+                assert "hush-hush" not in repr(value), f"{variable} in {name}"
+        assert not server.seen
+
+
 async def test_no_object_shows_the_token() -> None:
     async with talking(reply(200, {})) as (client, _, _):
         await client.sender.value(GET_PROJECT, ("p-1",))

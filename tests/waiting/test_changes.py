@@ -277,7 +277,7 @@ class TestOwnWrites:
 
     @virtual
     async def test_a_version_patched_moments_ago(self) -> None:
-        """Reported for mittwald/cli (2005): ready at once, with the version before."""
+        """mittwald/cli#2005: ready at once, with the version before."""
         account = Account()
         account.writes["x"] = (0, at(0))
         account.things["x"] = upgraded

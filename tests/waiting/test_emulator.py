@@ -153,7 +153,7 @@ async def test_a_client_remembers_what_it_changed() -> None:
 
 
 async def test_a_version_patched_moments_ago_is_waited_for() -> None:
-    """Reported for mittwald/cli (2005): ready at once, though the change had not even begun."""
+    """mittwald/cli#2005: ready at once, though the change had not even begun."""
     async with account(transitions=Transitions(length=1.0, failing=0.0)) as (_, mw, _wait):
         project = await mw.project.list_projects().first()
         assert project is not None

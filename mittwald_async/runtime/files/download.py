@@ -12,12 +12,12 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, final
 
-from ..clock import SYSTEM_CLOCK, Clock, time_limit
-from ..errors import CallTimeoutError, ClientStateError, InvalidArgumentError, ResponseTooLargeError
+from ..clock import SYSTEM_CLOCK, Clock
+from ..errors import ClientStateError, InvalidArgumentError, ResponseTooLargeError
 from ..operation import Operation, Sender
 from .checksum import checked_sha256, verify
 from .filename import suggested_filename
-from .transfer import Progressed, StreamResponse, StreamSender, Transfer, header
+from .transfer import Progressed, StreamResponse, StreamSender, Transfer, header, whole_within
 
 
 @final
@@ -132,20 +132,9 @@ class Download:
 
     async def _read(self) -> bytes:
         timeout: float | None = getattr(self._sender, "timeout", None)
-        late = True
-        try:
-            async with time_limit(self._clock, timeout):
-                try:
-                    return await self._read_whole()
-                except TimeoutError:
-                    late = False  # of one connection
-                    raise
-        except TimeoutError:
-            if not late:
-                raise
-        raise CallTimeoutError(
-            "the download took longer than timeout; stream it or save it where that is to be expected"
-        )
+        late = "the download took longer than timeout; stream it or save it where that is to be expected"
+        async with whole_within(self._clock, timeout, late):
+            return await self._read_whole()
 
     async def _read_whole(self) -> bytes:
         content = bytearray()

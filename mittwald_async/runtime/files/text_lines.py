@@ -13,9 +13,9 @@ from typing import Any, cast, final
 
 from .. import logs
 from ..clock import SYSTEM_CLOCK, Clock
-from ..errors import InvalidArgumentError, ResponseTooLargeError, ServerError, TransportError
+from ..errors import CallTimeoutError, InvalidArgumentError, ResponseTooLargeError, ServerError, TransportError
 from ..operation import Operation, Sender
-from .transfer import StreamResponse, StreamSender, header
+from .transfer import StreamResponse, StreamSender, header, whole_within
 
 _FOLLOWED = 1000
 """Lines asked for, and remembered, at a time while following; more between two looks would be missed."""
@@ -29,7 +29,8 @@ class TextLines:
     """A text by lines: `async for line in lines`, or whole: `await lines`. Nothing is sent before that.
 
     NUL characters are left out, and what is not UTF-8 is replaced. What is held at once, which is the whole text or one
-    line, is bounded by `max_response_size`.
+    line, is bounded by `max_response_size`. The whole text has to be there within `timeout`; a stream of lines goes on as
+    long as no pause is longer than `read_timeout`.
 
     Args:
         sender: the client's.
@@ -39,7 +40,8 @@ class TextLines:
         clock: time.
 
     Raises (while reading):
-        TransportError: nothing arrived, or less than was announced; `.partial` is what did, as far as it may be held.
+        TransportError: nothing arrived, or less than was announced, or the whole text took too long; `.partial` is what
+            did arrive, as far as it may be held.
         ResponseTooLargeError: the whole text, or one line, is larger than may be held.
         StatusError: the server refused.
     """
@@ -78,13 +80,21 @@ class TextLines:
         return await self._whole(self._query)
 
     async def _whole(self, query: Mapping[str, object]) -> str:
+        timeout: float | None = getattr(self._sender, "timeout", None)
         pieces: list[str] = []
         size = 0
-        async with aclosing(self._pieces(query)) as arriving:
-            async for piece in arriving:
-                pieces.append(piece)
-                size += len(piece)
-                self._check(size)
+        try:
+            async with (
+                whole_within(self._clock, timeout, "the text took longer than timeout; read it line by line"),
+                aclosing(self._pieces(query)) as arriving,
+            ):
+                async for piece in arriving:
+                    pieces.append(piece)
+                    size += len(piece)
+                    self._check(size)
+        except CallTimeoutError as late:
+            late.partial = "".join(pieces).encode()
+            raise
         return "".join(pieces)
 
     def _check(self, size: int) -> None:

@@ -7,11 +7,11 @@ A connection that breaks in the middle of the body is taken up again from the by
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple, Protocol, final, runtime_checkable
 
-from ..clock import Clock
+from ..clock import Clock, time_limit
 from ..errors import (
     ApiClientError,
     CallTimeoutError,
@@ -37,6 +37,29 @@ _BACKOFF, _BACKOFF_CAP = 0.5, 20.0
 """Seconds: full jitter up to `0.5 * 2**n`, at most 20, between one break and the next try."""
 
 _log = logger("download")
+
+
+@asynccontextmanager
+async def whole_within(clock: Clock, seconds: float | None, late: str) -> AsyncGenerator[None, None]:
+    """Bound how long reading a whole body may take. What ends in time for itself, such as one attempt, is raised as it is.
+
+    Raises:
+        CallTimeoutError: the time is over, as `late` says.
+    """
+    ours = True
+    try:
+        async with time_limit(clock, seconds):
+            try:
+                yield
+            except TimeoutError:
+                ours = False
+                raise
+    except TimeoutError:
+        if not ours:
+            raise
+    else:
+        return
+    raise CallTimeoutError(late)
 
 
 class StreamResponse(Protocol):

@@ -53,11 +53,15 @@ class Proxies:
             return {}
         address = http_url(proxy if "://" in proxy else f"http://{proxy}")
         if address is None:
-            scheme = proxy.partition("://")[0] if "://" in proxy else ""
-            what = f"begins with {scheme}://" if scheme.isalnum() else "is not a usable address"
+            scheme = proxy.partition("://")[0].lower() if "://" in proxy else "http"
+            usable = scheme in ("http", "https") or not scheme.isalnum()
+            what = (
+                "is not a usable address"
+                if usable
+                else f"begins with {scheme}://: only http:// and https:// proxies are supported"
+            )
             raise ConfigurationError(
-                f"the environment's proxy for {url.scheme} {what}: only http:// and https:// proxies are supported; "
-                "Pool(trust_env=False) ignores it"
+                f"the environment's proxy for {url.scheme} {what}; Pool(trust_env=False) ignores it"
             )
         arguments: dict[str, Any] = {"proxy": address.with_user(None)}
         if address.user is not None:

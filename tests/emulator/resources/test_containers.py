@@ -179,6 +179,7 @@ async def test_registries() -> None:
 
 
 async def test_a_projects_first_stack_has_the_projects_id() -> None:
+    """mittwald/cli, where the default stack is addressed by the id of its project."""
     story = Story()
     project = story.read("project")["id"]
     stacks = await story.seen(f"/v2/projects/{project}/stacks")

@@ -147,6 +147,16 @@ def test_the_fingerprint_stays_while_details_change(tmp_path: Path) -> None:
     assert (first.fingerprint, second.standing) == (second.fingerprint, "still")
 
 
+@pytest.mark.parametrize(
+    ("ends", "said"), [("28T02:00", "within a day"), ("29T03:00", "in 1 day"), ("30T03:00", "in 2 days")]
+)
+def test_days_are_counted_as_people_count_them(tmp_path: Path, ends: str, said: str) -> None:
+    file = InventoryFile(tmp_path / "inventory.sqlite")
+    file.sweep({"certificate": [{"id": "1", "commonName": "example.org", "validTo": f"2026-11-{ends}:00Z"}]})
+    (found,) = run_checks(file.path, only=["certificate-expiring"], now="2026-11-28T00:00:00+00:00").findings
+    assert found.detail.endswith(f", {said}")
+
+
 def test_machine_formats_are_what_their_readers_expect(file: InventoryFile) -> None:
     report, checks = run_checks(file.path), all_checks()
     found = json.loads(FORMATS["json"](report, checks))
