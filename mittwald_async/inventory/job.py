@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from uuid import UUID
 
 import anyio
 import msgspec
@@ -39,6 +39,8 @@ R = TypeVar("R")
 _BATCHES_AT_ONCE = 256
 """Batches written in one transaction; a killed sweep asks for at most these again. Each transaction writes the pages of the
 file that it touched whole, so few large ones write less than many small ones."""
+
+_USER_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 _ROWS_AT_ONCE = 5_000
 """Rows written in one transaction; they are in memory until then."""
@@ -534,10 +536,7 @@ async def user_id(client: Mittwald) -> str | None:
 
 
 def _is_user_id(account: str) -> bool:
-    try:
-        return str(UUID(account)) == account.lower()
-    except ValueError:
-        return False
+    return _USER_ID.fullmatch(account) is not None
 
 
 def _emptied(batches: list[Batch]) -> list[Batch]:

@@ -319,6 +319,9 @@ async def test_an_interrupted_rolling_sweep_goes_on_as_it_was_begun(nights: Nigh
 @pytest.mark.parametrize("named", [3, 30])
 async def test_an_interrupted_rolling_sweep_goes_on_with_the_requests_named_now(nights: Nights, named: int) -> None:
     await interrupted(nights, 10)
+    # Refused lists have others in their place: more than was chosen.
+    nights.api.inject(Fault(operation="domain-list-domains", status=403))
+    nights.api.inject(Fault(operation="app-list-appinstallations", status=403))
     before = len(nights.api.requests)
     job = SweepJob(
         sink_for(nights.path),

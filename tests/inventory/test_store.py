@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -91,6 +92,20 @@ def test_owners_are_the_rows_of_this_sweep_with_their_customer_and_project(path:
         store.write([*PROJECTS[:1], *DOMAINS], [])
         assert list(store.owners("domain")) == [("d-0", "c-1", "p-0"), ("d-1", "c-1", "p-9")]
         assert list(store.owners("volume")) == []
+
+
+def test_a_file_that_cannot_be_looked_at_for_a_moment_is_not_taken_for_replaced(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with begun(path) as store:
+        with monkeypatch.context() as broken:
+            broken.setattr(Path, "stat", denied)
+            store.write(PROJECTS, [])
+        assert store.counts()["project"] == 3
+
+
+def denied(_: Path, **__: object) -> os.stat_result:
+    raise PermissionError("not now")
 
 
 def test_what_was_asked_for_and_has_no_row_is_told(path: Path) -> None:
