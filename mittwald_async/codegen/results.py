@@ -139,10 +139,12 @@ class Results:
         items: str | None = None,
         whole: ir.Type = ir.ANY,
     ) -> ir.Paging:
+        around = "" if items is None else items.rpartition(".")[0]
+        following = self._beside(whole, around, self._names.next_cursor)
+        names = _with_text_as_cursor(names, query, following)
         limit, page = query.get(names["limit"] or ""), query.get(names["page"] or "")
         default = limit.default if limit is not None else None
         most = limit.limits.maximum if limit is not None else None
-        around = "" if items is None else items.rpartition(".")[0]
         return ir.Paging(
             item=item,
             limit=names["limit"],
@@ -155,7 +157,7 @@ class Results:
             items=items,
             total=self._beside(whole, around, self._names.total),
             has_more=self._beside(whole, around, self._names.has_more),
-            next_cursor=self._beside(whole, around, self._names.next_cursor),
+            next_cursor=following,
             link=self._names.link,
             first_page=0 if page is not None and page.default == 0 else 1,
         )
@@ -205,4 +207,20 @@ def _present(made: ir.Type) -> ir.Type:
 
 
 def _first(wanted: tuple[str, ...], query: dict[str, ir.Argument]) -> str | None:
-    return next((name for name in wanted if name in query), None)
+    return next((name for name in wanted if name in query and _may_count(query[name])), None)
+
+
+def _may_count(argument: ir.Argument) -> bool:
+    """Whether it may be of pages at all: a size of `large` is none, nor is one out of a few words."""
+    text = _present(argument.type) == ir.STR
+    return not (text and argument.wire == "size") and not any(isinstance(value, str) for value in argument.values)
+
+
+def _with_text_as_cursor(
+    names: dict[str, str | None], query: dict[str, ir.Argument], following: str | None
+) -> dict[str, str | None]:
+    """A "page" that is text, in a list that says what the next one is called, is a cursor and no number."""
+    page = names["page"]
+    if page is None or following is None or names["cursor"] or _present(query[page].type) != ir.STR:
+        return names
+    return {**names, "page": None, "cursor": page}
