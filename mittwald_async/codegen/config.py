@@ -75,6 +75,7 @@ class PagingConfig:
         "pagination.nextCursor",
         "next_page",
         "nextPage",
+        "next_page.offset",
     )
     """Properties that hold the cursor of the next page."""
     link: bool = False

@@ -86,11 +86,20 @@ def test_pages_that_count_from_zero_and_links(tmp_path: Path) -> None:
     assert found.paging == Paging(limit=True, page=True, link=True, first_page=0)
 
 
-def test_a_page_that_is_text_is_a_cursor_where_the_answer_names_the_next_one(tmp_path: Path) -> None:
-    page, limit = parameter("page", schema=TEXT), parameter("limit", schema=INT)
-    searched = operation("a", parameters=[page, limit], responses=ok(obj(data=ITEMS, next_page=TEXT)))
-    [found] = Package(document(ORDER, {"/a": {"get": searched}}), tmp_path).operations.OPERATIONS.values()
-    assert found.paging == Paging(limit=True, items="data", cursor="page", next_cursor="next_page")
+@pytest.mark.parametrize(
+    ("name", "beside", "expected"),
+    [
+        ("page", {"next_page": TEXT}, "next_page"),
+        ("offset", {"next_page": obj(offset=TEXT, uri=TEXT)}, "next_page.offset"),
+    ],
+)
+def test_a_page_or_an_offset_that_is_text_is_a_cursor_where_the_answer_names_the_next_one(
+    tmp_path: Path, name: str, beside: Json, expected: str
+) -> None:
+    asked = [parameter(name, schema=TEXT), parameter("limit", schema=INT)]
+    listed = operation("a", parameters=asked, responses=ok(obj(data=ITEMS, **beside)))
+    [found] = Package(document(ORDER, {"/a": {"get": listed}}), tmp_path).operations.OPERATIONS.values()
+    assert found.paging == Paging(limit=True, items="data", cursor=name, next_cursor=expected)
 
 
 def test_a_size_of_words_is_no_number_of_items(tmp_path: Path) -> None:
