@@ -19,9 +19,9 @@ from . import GENERATOR_VERSION
 from .changes import compare
 from .compiler import Compiled, compile_document
 from .config import DEFAULT_PATH, Config, load_config
+from .directions import uses
 from .errors import DocumentError
 from .load import load
-from .public_surface import outline
 from .write import difference, present, recover, replace
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -121,7 +121,8 @@ def _report(made: Compiled, old: dict[str, str], differing: list[str]) -> None:
     for finding in made.findings:
         print(f"finding: {finding}")
     if old and differing:
-        print(*(compare(outline(old), outline(made.files)) or ["no change for users"]), sep="\n")
+        found = compare(old, made.files, uses(surface.declarations, surface.operations))
+        print(*(found or ["no change for users"]), sep="\n")
 
 
 if __name__ == "__main__":

@@ -158,8 +158,13 @@ def _oauth2(name: str, node: Json) -> ir.SecurityScheme:
     if is_object(flow) and isinstance(flow.get("tokenUrl"), str):
         scopes = flow.get("scopes")
         names = scopes if is_object(scopes) or is_array(scopes) else ()
-        return ir.SecurityScheme(name, "clientCredentials", token_url=flow["tokenUrl"], scopes=_texts(names))
+        return ir.SecurityScheme(name, "clientCredentials", token_url=_below(flow["tokenUrl"]), scopes=_texts(names))
     return ir.SecurityScheme(name, "bearer")
+
+
+def _below(address: str) -> str:
+    """An address that is not whole is meant below the base URL, also without a slash in front."""
+    return address if "://" in address or address.startswith("/") else f"/{address.removeprefix('./')}"
 
 
 def _texts(values: Iterable[object]) -> tuple[str, ...]:

@@ -75,9 +75,9 @@ class Bodies:
             part_encoding.get("explode"),
         )
         if body.content_type == FORMS[0]:
-            # a list of types is what a file may be; the file's own type is guessed from its name
+            # a list of types is what a file may be; its own type is guessed from its name
             only = isinstance(content_type, str) and "," not in content_type and "*" not in content_type
-            return replace(prop, content_type=content_type if only and prop.type != ir.BYTES else None)
+            return replace(prop, content_type=content_type if only else None)
         if isinstance(content_type, str) and is_json(content_type):
             return replace(prop, content_type="application/json")
         if style in _FORM_STYLES or isinstance(explode, bool):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from .public_surface import Constraints, Outline, Parts
+from .directions import Uses
+from .public_surface import Constraints, Outline, Parts, outlines
 
 
 @dataclass(frozen=True)
@@ -17,10 +18,13 @@ class SurfaceChange:
     breaking: bool = False
 
 
-def compare(old: Outline, new: Outline) -> list[str]:
-    """Lines that begin with `+` (added), `-` (removed) or `~` (changed), what breaks code under a heading of its own;
+def compare(old: Mapping[str, str], new: Mapping[str, str], uses: Uses) -> list[str]:
+    """Compare two versions of generated files, text by path relative to the package; `uses`: of the new models.
+
+    Returns: lines that begin with `+` (added), `-` (removed) or `~` (changed), what breaks code under a heading of its own;
     nothing if there is no difference."""
-    changes = [*_operations(old, new), *_models(old, new), *_redirects(old, new)]
+    before, after = outlines(old, new)
+    changes = [*_operations(before, after), *_models(before, after, uses), *_redirects(before, after)]
     lines: list[str] = []
     for breaking, heading in ((True, "breaking for users"), (False, "other changes")):
         found = [change.line for change in changes if change.breaking is breaking]
@@ -44,14 +48,14 @@ def _operations(old: Outline, new: Outline) -> Iterator[SurfaceChange]:
                 yield SurfaceChange(f"~ operation {name}: {change.line}", change.breaking)
 
 
-def _models(old: Outline, new: Outline) -> Iterator[SurfaceChange]:
+def _models(old: Outline, new: Outline, uses: Uses) -> Iterator[SurfaceChange]:
     for name in sorted(old.models.keys() | new.models.keys()):
         if name not in old.models:
             yield SurfaceChange(f"+ model {name}")
         elif name not in new.models:
             yield SurfaceChange(f"- model {name}", breaking=True)
         else:
-            rules = _Rules(sent=name in new.sent, received=name in new.received, model=True)
+            rules = _Rules(sent=name in uses.sent, received=name in uses.received, model=True)
             for change in _differences(old.models[name], new.models[name], rules):
                 yield SurfaceChange(f"~ model {name}: {change.line}", change.breaking)
 

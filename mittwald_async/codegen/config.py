@@ -35,17 +35,35 @@ class PagingConfig:
     """What the parameters and properties of paged lists are called. Where a list has several of them, the first that
     the document names counts."""
 
-    limit: tuple[str, ...] = ("limit", "per_page", "perPage", "page_size", "pageSize")
+    limit: tuple[str, ...] = (
+        "limit",
+        "per_page",
+        "perPage",
+        "page_size",
+        "pageSize",
+        "page[size]",
+        "page[limit]",
+        "$top",
+        "size",
+    )
     """Query parameters that say how many items a page has."""
-    skip: tuple[str, ...] = ("skip", "offset")
+    skip: tuple[str, ...] = ("skip", "offset", "page[offset]", "$skip")
     """Query parameters that say how many items come before the page."""
-    page: tuple[str, ...] = ("page", "page_number", "pageNumber")
+    page: tuple[str, ...] = ("page", "page_number", "pageNumber", "page[number]")
     """Query parameters that say which page."""
-    cursor: tuple[str, ...] = ("cursor", "page_token", "pageToken", "starting_after", "after")
+    cursor: tuple[str, ...] = (
+        "cursor",
+        "page_token",
+        "pageToken",
+        "starting_after",
+        "after",
+        "page[cursor]",
+        "page[after]",
+    )
     """Query parameters that say after which item or where the page begins."""
     items: tuple[str, ...] = ()
     """Properties that hold the items, as a path with dots; empty: the only array of the result."""
-    total: tuple[str, ...] = ("totalCount", "total", "total_count", "pagination.total", "meta.total")
+    total: tuple[str, ...] = ("totalCount", "total", "total_count", "pagination.total", "meta.total", "totalElements")
     """Properties that say how many items the whole list has."""
     has_more: tuple[str, ...] = ("hasMore", "has_more", "pagination.hasMore", "meta.has_more")
     """Properties that say whether there is a page after this one."""
@@ -55,6 +73,9 @@ class PagingConfig:
         "next_page_token",
         "nextPageToken",
         "pagination.nextCursor",
+        "next_page",
+        "nextPage",
+        "next_page.offset",
     )
     """Properties that hold the cursor of the next page."""
     link: bool = False

@@ -4,7 +4,7 @@ that only requests have is not expected in an answer."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from . import ir
 from .errors import Findings
@@ -21,6 +21,25 @@ def relax_directions(declarations: Declarations, operations: Sequence[ir.Operati
         found = declarations[ref.domain][ref.name]
         if isinstance(found, ir.Model):
             found.fields = tuple(_relaxed(found, prop, ref in sent, ref in received, findings) for prop in found.fields)
+
+
+@dataclass(frozen=True)
+class Uses:
+    """What models are for, by dotted names."""
+
+    sent: frozenset[str]
+    """Part of a request: callers who make one must give what it requires."""
+    received: frozenset[str]
+    """Part of a result: callers who read one rely on what is there."""
+
+
+def uses(declarations: Declarations, operations: Sequence[ir.Operation]) -> Uses:
+    """What the models of a surface are for."""
+    given = [made for operation in operations for made in _sent(operation)]
+    given += [operation.body.type for operation in operations if operation.body is not None]
+    results = [result.type for operation in operations for result in operation.results]
+    sent, received = _reached(declarations, given), _reached(declarations, results)
+    return Uses(frozenset(ref.dotted for ref in sent), frozenset(ref.dotted for ref in received))
 
 
 def _sent(operation: ir.Operation) -> Iterable[ir.Type]:

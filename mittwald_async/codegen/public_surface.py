@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -19,7 +19,7 @@ _LISTS = {"enum": "values", "errors": "documented errors"}
 
 @dataclass
 class Outline:
-    """What a package offers, and what its models are for."""
+    """What a package offers."""
 
     operations: dict[str, Parts] = field(default_factory=dict[str, Parts])
     """By id."""
@@ -27,35 +27,48 @@ class Outline:
     """By dotted name."""
     redirects: set[str] = field(default_factory=set[str])
     """Method and path."""
-    sent: set[str] = field(default_factory=set[str])
-    """Models that are part of a request: who makes one must give what it requires."""
-    received: set[str] = field(default_factory=set[str])
-    """Models that are part of a result: who reads one relies on what is there."""
 
 
-def outline(files: Mapping[str, str]) -> Outline:
-    """Read generated files (text by path relative to the package)."""
-    found = Outline()
-    inputs: set[str] = set()
-    outputs: set[str] = set()
-    for path, text in files.items():
+def outlines(old: Mapping[str, str], new: Mapping[str, str]) -> tuple[Outline, Outline]:
+    """Read two versions of generated files (text by path relative to the package). What both have word for word is left
+    out of both: a large package takes seconds to parse, and most of it is the same."""
+    found = Outline(), Outline()
+    for path in old.keys() | new.keys():
         folder, _, name = path.rpartition("/")
-        if name in ("__init__.py", "groups.py"):
+        if name in ("__init__.py", "groups.py") or (folder not in ("api", "models") and name != "operations.py"):
             continue
-        if folder == "api":
-            _read_group(ast.parse(text), found, inputs, outputs)
-        elif folder == "models":
-            found.models.update(_read_domain(ast.parse(text), name.removesuffix(".py")))
-        elif name == "operations.py":
-            found.redirects = set(_read_redirects(ast.parse(text)))
-    found.sent, found.received = _reached(inputs, found.models), _reached(outputs, found.models)
+        pieces = [_statements(files.get(path, "")) for files in (old, new)]
+        same = set(pieces[0]).intersection(pieces[1])
+        for one, statements in zip(found, pieces, strict=True):
+            for text in statements:
+                if text not in same:
+                    _read(one, folder, name, ast.parse(text))
     return found
+
+
+_BEGIN = re.compile(r"^(?!else\b)(?=[^\W\d])", re.MULTILINE)
+"""Where a statement at the top of a module begins."""
+_SAYS_SOMETHING = re.compile(r"\w+: |class (?!\w+Group:)|if ")
+
+
+def _statements(text: str) -> list[str]:
+    """The statements that describe something, each as text."""
+    return [piece.rstrip() for piece in _BEGIN.split(text) if _SAYS_SOMETHING.match(piece)]
+
+
+def _read(found: Outline, folder: str, name: str, tree: ast.Module) -> None:
+    if folder == "api":
+        _read_group(tree, found)
+    elif folder == "models":
+        found.models.update(_read_domain(tree, name.removesuffix(".py")))
+    else:
+        found.redirects.update(_read_redirects(tree))
 
 
 # ---- operations ----
 
 
-def _read_group(tree: ast.Module, found: Outline, inputs: set[str], outputs: set[str]) -> None:
+def _read_group(tree: ast.Module, found: Outline) -> None:
     for node in tree.body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Call):
             values = _keywords(node.value)
@@ -64,17 +77,15 @@ def _read_group(tree: ast.Module, found: Outline, inputs: set[str], outputs: set
             values.pop("models", None)
             if values.pop("secured", None) is not None:
                 parts[""]["anonymous"] = True
-            parts[""]["method"] = f"mw.{_text(values.pop('group'))}.{_text(values.pop('name'))}"
+            parts[""]["method"] = f"{_text(values.pop('group'))}.{_text(values.pop('name'))}"
             for record in _calls(values.pop("parameters", None)):
                 name, facts = _parameter(record)
                 parts[name] = facts
             for name, facts in _body(values.pop("body", None)):
                 parts[name] = facts
-                inputs |= _names(facts)
             for record in _calls(values.pop("results", None)):
                 facts = _facts(record)
                 parts[f"result {facts.pop('status')} {facts.pop('content_type', '')}".strip()] = facts
-                outputs |= _names(facts)
             for call in _calls(values.pop("paging", None)):
                 parts["paging"] = _facts(call)
             parts[""].update({_LISTS.get(key, key): ast.literal_eval(value) for key, value in values.items()})
@@ -231,25 +242,3 @@ def _options(node: ast.expr) -> list[ast.expr]:
 def _is(node: ast.expr, name: str) -> bool:
     """Whether the name is meant, perhaps imported under an alias."""
     return isinstance(node, ast.Name) and node.id.rstrip("_") == name
-
-
-# ---- what is used where ----
-
-
-def _names(facts: Constraints) -> set[str]:
-    return set(re.findall(r"\w+\.\w+", str(facts.get("type", ""))))
-
-
-def _reached(start: Iterable[str], models: Mapping[str, Parts]) -> set[str]:
-    """Models that are part of the given ones, at any depth; names without a dot are of the same domain."""
-    found: set[str] = set()
-    ahead = list(start)
-    while ahead:
-        name = ahead.pop()
-        if name not in found and name in models:
-            found.add(name)
-            domain = name.partition(".")[0]
-            for facts in models[name].values():
-                mentioned = re.findall(r"[\w.]+", str(facts.get("type", "")))
-                ahead += [part if "." in part else f"{domain}.{part}" for part in mentioned]
-    return found

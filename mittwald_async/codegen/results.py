@@ -139,10 +139,12 @@ class Results:
         items: str | None = None,
         whole: ir.Type = ir.ANY,
     ) -> ir.Paging:
+        around = "" if items is None else items.rpartition(".")[0]
+        following = self._beside(whole, around, self._names.next_cursor, plain=True)
+        names = _with_text_as_cursor(names, query, following)
         limit, page = query.get(names["limit"] or ""), query.get(names["page"] or "")
         default = limit.default if limit is not None else None
         most = limit.limits.maximum if limit is not None else None
-        around = "" if items is None else items.rpartition(".")[0]
         return ir.Paging(
             item=item,
             limit=names["limit"],
@@ -155,7 +157,7 @@ class Results:
             items=items,
             total=self._beside(whole, around, self._names.total),
             has_more=self._beside(whole, around, self._names.has_more),
-            next_cursor=self._beside(whole, around, self._names.next_cursor),
+            next_cursor=following,
             link=self._names.link,
             first_page=0 if page is not None and page.default == 0 else 1,
         )
@@ -184,10 +186,14 @@ class Results:
                 return cast(ir.ListOf, arrays[0].type).item, f"{place}{arrays[0].wire}"
         return None
 
-    def _beside(self, made: ir.Type, around: str, names: tuple[str, ...]) -> str | None:
-        """The first of several properties that an object has; those beside the list come before those further out."""
-        places = [f"{around}.{name}" for name in names] if around else []
-        return next((name for name in (*places, *names) if self._at(made, name) is not None), None)
+    def _beside(self, made: ir.Type, around: str, names: tuple[str, ...], *, plain: bool = False) -> str | None:
+        """The first of several properties that an object has; those beside the list come before those further out.
+        `plain`: those that are objects themselves do not count."""
+        for name in (*(f"{around}.{name}" for name in names if around), *names):
+            found = self._at(made, name)
+            if found is not None and not (plain and self._schemas.model(_present(found)) is not None):
+                return name
+        return None
 
     def _at(self, made: ir.Type, name: str) -> ir.Type | None:
         """The type of a property, at the end of a path with dots."""
@@ -205,4 +211,23 @@ def _present(made: ir.Type) -> ir.Type:
 
 
 def _first(wanted: tuple[str, ...], query: dict[str, ir.Argument]) -> str | None:
-    return next((name for name in wanted if name in query), None)
+    return next((name for name in wanted if name in query and _may_count(query[name])), None)
+
+
+def _may_count(argument: ir.Argument) -> bool:
+    """Whether it may be of pages at all: a size of `large` is none, nor is one out of a few words."""
+    text = _present(argument.type) == ir.STR
+    return not (text and argument.wire == "size") and not any(isinstance(value, str) for value in argument.values)
+
+
+def _with_text_as_cursor(
+    names: dict[str, str | None], query: dict[str, ir.Argument], following: str | None
+) -> dict[str, str | None]:
+    """A "page" or an "offset" that is text, in a list that says what the next one is called, is a cursor and no number."""
+    if following is None or names["cursor"]:
+        return names
+    for kind in ("page", "skip"):
+        name = names[kind]
+        if name is not None and _present(query[name].type) == ir.STR:
+            return {**names, kind: None, "cursor": name}
+    return names

@@ -20,7 +20,8 @@ class ErrorFacts(NamedTuple):
 
 
 class ErrorBody(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the body of an error says what. Paths are dotted; of several the first that holds something counts."""
+    """Where the body of an error says what. Paths are dotted, numbers lead into lists (`errors.0.code`); of several paths
+    the first that holds something counts."""
 
     type: tuple[str, ...] = ("type", "code", "error.type", "error.code")
     message: tuple[str, ...] = ("message", "detail", "error.message", "error_description", "title", "error")
@@ -81,12 +82,15 @@ def json_object(body: bytes) -> dict[str, Any]:
 
 
 def _at(said: Mapping[str, Any], path: str) -> object:
-    """What stands at a dotted path."""
+    """What stands at a dotted path. A number leads into a list."""
     found: object = said
     for name in path.split("."):
-        if not isinstance(found, dict):
+        if isinstance(found, list) and name.isascii() and name.isdigit():
+            found = next(iter(cast("list[object]", found)[int(name) :]), None)
+        elif isinstance(found, dict):
+            found = cast("dict[str, object]", found).get(name)
+        else:
             return None
-        found = cast("dict[str, object]", found).get(name)
     return found
 
 

@@ -42,6 +42,11 @@ def paging_of(tmp_path: Path, parameters: list[str], schema: Json, config: Confi
          Paging(cursor="cursor", items="items", next_cursor="next_cursor")),
         (["limit", "starting_after"], obj(data=ITEMS, has_more=FLAG),
          Paging(limit=True, cursor="starting_after", items="data", has_more="has_more")),
+        (["page[number]", "page[size]"], obj(data=ITEMS, meta=obj(total=INT)),
+         Paging(limit=True, page=True, items="data", total="meta.total")),
+        (["$skip", "$top"], obj(value=ITEMS), Paging(limit=True, skip=True, items="value")),
+        (["page", "size"], obj(content=ITEMS, totalElements=INT),
+         Paging(limit=True, page=True, items="content", total="totalElements")),
         (["limit", "offset"], obj(data=obj(orders=ITEMS, total=INT)), None),
         (["limit"], obj(items=ITEMS, total=INT), None),
         (["cursor"], obj(items=ITEMS), None),
@@ -79,6 +84,30 @@ def test_pages_that_count_from_zero_and_links(tmp_path: Path) -> None:
     linked = Config(paging=PagingConfig(link=True))
     [found] = Package(document(ORDER, {"/a": {"get": listed}}), tmp_path, linked).operations.OPERATIONS.values()
     assert found.paging == Paging(limit=True, page=True, link=True, first_page=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "beside", "expected"),
+    [
+        ("page", {"next_page": TEXT}, "next_page"),
+        ("offset", {"next_page": obj(offset=TEXT, uri=TEXT)}, "next_page.offset"),
+    ],
+)
+def test_a_page_or_an_offset_that_is_text_is_a_cursor_where_the_answer_names_the_next_one(
+    tmp_path: Path, name: str, beside: Json, expected: str
+) -> None:
+    asked = [parameter(name, schema=TEXT), parameter("limit", schema=INT)]
+    listed = operation("a", parameters=asked, responses=ok(obj(data=ITEMS, **beside)))
+    [found] = Package(document(ORDER, {"/a": {"get": listed}}), tmp_path).operations.OPERATIONS.values()
+    assert found.paging == Paging(limit=True, items="data", cursor=name, next_cursor=expected)
+
+
+def test_a_size_of_words_is_no_number_of_items(tmp_path: Path) -> None:
+    for folder, schema in (("text", TEXT), ("words", {"type": "string", "enum": ["small", "large"]})):
+        size = [parameter("size", schema=schema), parameter("page", schema=INT)]
+        listed = operation("a", parameters=size, responses=ok(ITEMS))
+        [found] = Package(document(ORDER, {"/a": {"get": listed}}), tmp_path / folder).operations.OPERATIONS.values()
+        assert found.paging == Paging(page=True)
 
 
 def profile(config: Config, root: Json | None = None) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from mittwald_async.codegen.changes import compare
-from mittwald_async.codegen.public_surface import outline
+from mittwald_async.codegen.directions import uses
 
 from ..support.openapi_documents import INT, TEXT, Json, body, compiled, document, obj, ok, operation, parameter, ref
 
@@ -15,7 +17,8 @@ BREAKING, OTHER = "breaking for users (1):", "other changes (1):"
 
 
 def changes(old: Json, new: Json) -> list[str]:
-    return compare(outline(compiled(old).files), outline(compiled(new).files))
+    made = compiled(new)
+    return compare(compiled(old).files, made.files, uses(made.surface.declarations, made.surface.operations))
 
 
 def sent(part: Json, name: str = "x") -> Json:
@@ -79,9 +82,9 @@ def get(path: str = "/x", operation_id: str = "shop-x", /, **rest: Any) -> Json:
 def test_an_operation_that_only_changed_its_id_is_named() -> None:
     assert changes(get(), get("/x", "shop-y")) == [
         BREAKING,
-        "- operation shop-x: mw.shop.x, GET /x, now shop-y",
+        "- operation shop-x: shop.x, GET /x, now shop-y",
         OTHER,
-        "+ operation shop-y: mw.shop.y, GET /x",
+        "+ operation shop-y: shop.y, GET /x",
     ]
     assert changes(get(), get("/y")) == [BREAKING, "~ operation shop-x: route: GET /x -> GET /y"]
 
@@ -89,7 +92,7 @@ def test_an_operation_that_only_changed_its_id_is_named() -> None:
 OPERATIONS: list[tuple[Json, Json, list[str]]] = [
     ({}, {"deprecated": True}, [OTHER, "deprecated"]),
     ({"security": [{"key": []}]}, {}, [OTHER, "needs no token"]),
-    ({}, {"tags": ["Other"]}, [BREAKING, "method: mw.shop.x -> mw.other.shop_x"]),
+    ({}, {"tags": ["Other"]}, [BREAKING, "method: shop.x -> other.shop_x"]),
     ({}, {"parameters": [parameter("q", required=True)]}, [BREAKING, "+ query q: str, required"]),
     ({}, {"parameters": [parameter("q")]}, [OTHER, "+ query q: str"]),
     ({"parameters": [parameter("q")]}, {}, [BREAKING, "- query q"]),
@@ -153,3 +156,22 @@ def test_redirects_are_compared() -> None:
 def test_a_property_that_is_sent_under_another_name() -> None:
     old, new = sent(dict(INT), "fooBar"), sent(dict(INT), "foo_bar")
     assert changes(old, new)[1] == "~ model a.M: foo_bar: name on the wire: fooBar -> none"
+
+
+def test_what_is_the_same_word_for_word_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parsing a package of thousands of models takes longer than making it."""
+    schemas: Json = {f"a.M{number}": obj(x=TEXT) for number in range(50)}
+    paths: Json = {
+        f"/{number}": {"get": operation(f"shop-{number}", responses=ok(ref(f"a.M{number}")))} for number in range(50)
+    }
+    parsed: list[str] = []
+    parse: Callable[[str], ast.Module] = ast.parse
+
+    def counted(source: str) -> ast.Module:
+        parsed.append(source)
+        return parse(source)
+
+    monkeypatch.setattr(ast, "parse", counted)
+    said = changes(document(schemas, paths), document(schemas | {"a.M7": obj(["x"], x=TEXT)}, paths))
+    assert said == [OTHER, "~ model a.M7: x: now required"]
+    assert len(parsed) == 2

@@ -134,7 +134,7 @@ def test_check_tells_files_and_changes_and_writes_nothing(
     said = capsys.readouterr().out.splitlines()
     breaking, other = said.index("breaking for users (8):"), said.index("other changes (9):")
     assert said[breaking + 1 : other] == [
-        "- operation old-get: mw.old.get, GET /old",
+        "- operation old-get: old.get, GET /old",
         "~ operation shop-create: result 200 application/json: type order.Order -> fresh.Thing",
         "~ operation shop-create: + result 202: None",
         "~ operation shop-list: + query limit: str, required",
@@ -144,7 +144,7 @@ def test_check_tells_files_and_changes_and_writes_nothing(
         "~ model order.Order: id: type str -> int",
     ]
     for line in (
-        "+ operation shop-new: mw.shop.new, GET /new",
+        "+ operation shop-new: shop.new, GET /new",
         "~ operation shop-create: deprecated",
         "~ operation shop-create: body id: no longer required",
         "~ operation shop-list: query sort: values added: 'down'",

@@ -27,7 +27,8 @@ async def echo() -> AsyncIterator[str]:
         if request.content_type.startswith(("multipart/", "application/x-www")):
             for key, value in (await request.post()).items():
                 raw: Any = value.file.read() if isinstance(value, web.FileField) else value
-                form.setdefault(key, []).append(raw if isinstance(raw, str) else bytes(raw).decode())
+                kind = f" as {value.content_type}" if isinstance(value, web.FileField) else ""
+                form.setdefault(key, []).append(raw if isinstance(raw, str) else bytes(raw).decode() + kind)
         shown = {key: request.headers[key] for key in ("Authorization", "X-Color", "Cookie") if key in request.headers}
         return web.json_response({"path": request.raw_path, "headers": shown, "form": form})
 
@@ -48,6 +49,8 @@ def api() -> Json:
         ["file"], file={"type": "string", "format": "binary"}, count=INT, tags=array, meta=obj(since=INT),
         more={"type": "array", "items": {"type": "string", "format": "binary"}},
     )  # fmt: skip
+    described = body(form, "multipart/form-data")
+    described["content"]["multipart/form-data"]["encoding"] = {"file": {"contentType": "image/png"}}
     paths: Json = {
         "/things/{ids}": {
             "get": operation(
@@ -62,7 +65,7 @@ def api() -> Json:
                 responses=seen,
             )
         },
-        "/upload": {"post": operation("upload", requestBody=body(form, "multipart/form-data"), responses=seen)},
+        "/upload": {"post": operation("upload", requestBody=described, responses=seen)},
         "/form": {
             "post": operation(
                 "form",
@@ -90,7 +93,8 @@ async def test_styles_and_forms_arrive_as_documented(
         assert seen.headers == {"Authorization": "Bearer secret", "X-Color": "R,3", "Cookie": "x-color=green"}
         seen = await client.shop.upload(file=b"content", count=3, tags=["a", "b"], meta={"since": 1}, more=[b"1", b"2"])
         assert seen.form == {
-            "file": ["content"], "count": ["3"], "tags": ["a", "b"], "meta": ['{"since":1}'], "more": ["1", "2"],
+            "file": ["content as image/png"], "count": ["3"], "tags": ["a", "b"], "meta": ['{"since":1}'],
+            "more": ["1 as application/octet-stream", "2 as application/octet-stream"],
         }  # fmt: skip
         seen = await client.shop.form(tags=["a", "b"], at={"x": 1})
         assert seen.form == {"tags": ["a", "b"], "x": ["1"]}

@@ -124,6 +124,10 @@ def scheme(kind: str, **rest: Any) -> Json:
             scheme("oauth2", flows={"clientCredentials": {"tokenUrl": "/token", "scopes": {"read": "", "write": ""}}}),
             OAuth2(token_url="/token", scopes=("read", "write")),
         ),
+        (
+            scheme("oauth2", flows={"clientCredentials": {"tokenUrl": "oauth/token", "scopes": {}}}),
+            OAuth2(token_url="/oauth/token"),
+        ),
         (scheme("oauth2", flows={"authorizationCode": {"tokenUrl": "/token"}}), BEARER),
         (scheme("openIdConnect", openIdConnectUrl="/x"), BEARER),
         (scheme("mutualTLS"), BEARER),

@@ -43,8 +43,24 @@ def test_the_page_runs_from_top_to_bottom(
     assert capsys.readouterr().out.splitlines() == [
         "0 t0", "1 t1", "2 t2", "gone no such ticket t-1", "Problem(code='gone', text='no such ticket', trace='t-1')",
     ]  # fmt: skip
+    assert asyncio.run(keys_sent(names["DeskByHeader"])) == ({}, "a-key")
     for loaded in [module for module in sys.modules if module.partition(".")[0] in ("shop_client", "desk_client")]:
         del sys.modules[loaded]
+
+
+async def keys_sent(kind: Any) -> tuple[dict[str, str], str | None]:
+    """The query and the key in the header of a call by the page's second class."""
+    seen: list[tuple[dict[str, str], str | None]] = []
+
+    async def one(request: web.Request) -> web.Response:
+        seen.append((dict(request.query), request.headers.get("X-Desk-Key")))
+        return web.json_response({"result": {"id": 1, "title": "t"}})
+
+    app = web.Application()
+    app.router.add_get("/tickets/1", one)
+    async with TestServer(app) as server, kind("a-key", base_url=str(server.make_url(""))) as desk:
+        await desk.tickets.get(1)
+    return seen[0]
 
 
 async def look_around(names: dict[str, Any]) -> None:

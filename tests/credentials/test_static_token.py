@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mittwald_async.credentials import PasswordLogin
 from mittwald_async.errors import ConfigurationError
 from mittwald_async.runtime.credentials import Credentials, Secret, StaticToken, TokenResponse, TokenSource, resolve
+from mittwald_async.runtime.schemes import BASIC
 
 from ..support.login_routes import Desk, never
 
@@ -100,3 +103,11 @@ async def test_the_desk_answers() -> None:
     answer = await Desk()("user-authenticate", "POST", "/v2/authenticate", Secret("{}"))
     assert isinstance(answer, TokenResponse)
     assert answer.status == 200
+
+
+@pytest.mark.parametrize("given", [{"token": "kim:pass"}, {"token": None, "environ": {"SHOP_LOGIN": "kim:pass"}}])
+def test_a_user_and_a_password_are_not_sent_as_they_are_where_the_scheme_is_basic(given: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="BasicLogin") as caught:
+        resolve(credentials=None, variables=("SHOP_LOGIN",), scheme=BASIC, **given)
+    assert "kim" not in str(caught.value)
+    assert resolve("a2ltOnBhc3M=", None, (), BASIC).current() == Secret("a2ltOnBhc3M=")

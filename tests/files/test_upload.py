@@ -54,6 +54,15 @@ async def test_bytes() -> None:
     assert await sent(body) == await sent(body)
 
 
+async def test_the_documented_type_counts_where_the_file_says_nothing_of_its_own(tmp_path: Path) -> None:
+    named = tmp_path / "photo.jpg"
+    named.write_bytes(b"")
+    given = [b"1", named, File(b"3", content_type="image/gif")]
+    body = await multipart({"photo": given, "other": b"4"}, {"photo": "image/png"})
+    kinds = [part.get_content_type() for part in await parts_of(body)]
+    assert kinds == ["image/png", "image/jpeg", "image/gif", "application/octet-stream"]
+
+
 @pytest.mark.parametrize("given", [bytearray(b"abc"), memoryview(b"abc")])
 async def test_what_is_like_bytes(given: object) -> None:
     (part,) = await parts_of(await multipart({"file": given}))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from mittwald_async.errors import BadRequestError, InvalidArgumentError, Issue, NotFoundError, ResponseDecodeError
 from mittwald_async.profile import PROFILE
 from mittwald_async.runtime.lists import ListContext
-from mittwald_async.runtime.operation import Page, Paging
+from mittwald_async.runtime.operation import Page, Paging, Parameter
 from mittwald_async.runtime.paging import Pages, PageSizes
 from mittwald_async.runtime.structs import UNSET
 
@@ -170,6 +171,19 @@ class TestWhereToStart:
         assert await pages_of(server, paging, page=2).collect() == list(range(30, 70))
         assert server.sent[0] == {"limit": 30, "page": 2}
 
+    @pytest.mark.parametrize("paging", [SKIPPED, NUMBERED, Paging(limit=True, skip=True, page=True, max_limit=40)])
+    async def test_a_page_number_without_a_limit_leaves_the_length_of_pages_that_none_states_to_the_server(
+        self, paging: Paging
+    ) -> None:
+        server = ListServer(range(45), totals=False)
+        server.default_limit = 20
+        pages = pages_of(server, paging, page=2)
+        assert await pages.collect() == list(range(20, 45))
+        assert server.sent == [{"page": 2}, {"page": 3}, {"page": 4}]
+        assert (await pages).items == list(range(20, 40))
+        assert await pages.first() == 20
+        assert await pages.count() == 45
+
     async def test_a_page_number_on_a_list_without_skip(self) -> None:
         server = ListServer(range(25), totals=False)
         assert await pages_of(server, NUMBERED, limit=10, page=2).collect() == list(range(10, 25))
@@ -180,6 +194,15 @@ class TestWhereToStart:
     def test_impossible_windows_are_refused_at_once(self, name: str, value: object) -> None:
         with pytest.raises(InvalidArgumentError, match=name):
             pages_of(ListServer([]), SKIPPED, **{name: value})
+
+
+async def test_numbers_that_the_document_calls_text_may_be_given_as_text() -> None:
+    server = ListServer(range(25))
+    described = tuple(Parameter(name=name, wire=name, where="query", type="str") for name in ("limit", "page"))
+    operation = msgspec.structs.replace(listing(NUMBERED), parameters=described)
+    assert await Pages[int](server, operation, (), {"limit": "10", "page": "2"}).collect() == list(range(10, 25))
+    with pytest.raises(InvalidArgumentError, match="page"):
+        Pages[int](server, operation, (), {"page": "two"})
 
 
 class TestPageSize:

@@ -90,3 +90,17 @@ def test_complaints_come_in_several_forms(body: bytes, expected: list[tuple[str,
 def test_facts_beside_a_complaint_are_kept() -> None:
     [issue] = READ.read(b'{"details": {"name": {"allowed": [1]}}}').issues
     assert issue.context == {"allowed": [1]}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"errors": [{"code": "E1", "title": "gone"}, {"code": "E2"}]}', ("E1", "gone")),
+        (b'{"errors": []}', ("", "")),
+        (b'{"errors": {"0": {"code": "E1"}}}', ("E1", "")),
+        (b'{"errors": "no"}', ("", "")),
+    ],
+)
+def test_a_number_in_a_path_leads_into_a_list(body: bytes, expected: tuple[str, str]) -> None:
+    facts = ErrorBody(type=("errors.0.code",), message=("errors.0.title",)).read(body)
+    assert (facts.type, facts.message) == expected

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from ..errors import ConfigurationError
-from ..schemes import BEARER, OAuth2, Scheme
+from ..schemes import BASIC, BEARER, OAuth2, Scheme
 from .client_credentials import ClientCredentials
 from .renewal import Credentials
 from .secret import Secret, as_secret
@@ -37,9 +37,9 @@ def resolve(
         del token
         if credentials is not None:
             raise ConfigurationError("token and credentials are both given: pass one of them")
-        return StaticToken(secret)
+        return _not_a_login(StaticToken(secret), scheme)
     if credentials is None:
-        return StaticToken.from_environment(*variables, environ=environ)
+        return _not_a_login(StaticToken.from_environment(*variables, environ=environ), scheme)
     if isinstance(credentials, Credentials):
         if isinstance(credentials, ClientCredentials) and isinstance(scheme, OAuth2):
             credentials.use_defaults(scheme.token_url, scheme.scopes)
@@ -49,3 +49,12 @@ def resolve(
     raise ConfigurationError(
         f"credentials must be a Credentials object or an async callable, got {type(credentials).__name__}"
     )
+
+
+def _not_a_login(token: StaticToken, scheme: Scheme) -> StaticToken:
+    """A token that cannot be one: `user:password` in place of what is made of it for the header."""
+    if scheme == BASIC and ":" in token.current().reveal():
+        raise ConfigurationError(
+            "token: this API takes a user name and a password: pass credentials=BasicLogin(user, password)"
+        )
+    return token

@@ -20,6 +20,7 @@ from ..errors import InvalidArgumentError, MaybeSentError
 from ..form_fields import FormField
 from ..structs import UNSET
 
+_ANY_BYTES = "application/octet-stream"
 CHUNK = 1 << 20
 """Bytes read from a file at a time."""
 
@@ -34,7 +35,8 @@ class File:
     Args:
         source: the content (`bytes`), the path of a file (`str` or path object), or an async iterable of `bytes`.
         filename: the name the server is given; by default the path's last part, else the name of the argument.
-        content_type: its media type; by default guessed from the name, else `application/octet-stream`.
+        content_type: its media type; by default guessed from the name, else what the document says of the argument, else
+            `application/octet-stream`.
         size: bytes an async iterable will give, if known: then the server is given it beforehand.
     """
 
@@ -60,12 +62,13 @@ def _kind(source: object) -> str:
     return f"{len(source)} bytes" if isinstance(source, bytes) else type(source).__name__
 
 
-async def multipart(body: Mapping[str, object]) -> MultipartBody:
+async def multipart(body: Mapping[str, object], usual: Mapping[str, str] | None = None) -> MultipartBody:
     """Describe a `multipart/form-data` body.
 
     Args:
         body: `Upload` values and form fields by wire name, or lists of them, which repeat the name; `None` and `UNSET`
             are left out.
+        usual: the media types of files that do not say theirs, neither themselves nor by their names; by wire name.
 
     Returns:
         The body. Files are looked at (size, readable), not read.
@@ -82,7 +85,7 @@ async def multipart(body: Mapping[str, object]) -> MultipartBody:
                 parts.append(_field(name, part))
                 continue
             file = part if isinstance(part, File) else File(cast("Source", part))
-            parts.append(await anyio.to_thread.run_sync(_described, name, file))
+            parts.append(await anyio.to_thread.run_sync(_described, name, file, (usual or {}).get(name, _ANY_BYTES)))
     return MultipartBody(parts)
 
 
@@ -203,7 +206,7 @@ def _field(name: str, field: FormField) -> _Part:
     return _Part(name, head.encode(), field.content, len(field.content))
 
 
-def _described(name: str, file: File) -> _Part:
+def _described(name: str, file: File, usual: str) -> _Part:
     """Looks at the disk, so it runs in a worker thread."""
     source, size = file.source, file.size
     filename = file.filename
@@ -229,7 +232,7 @@ def _described(name: str, file: File) -> _Part:
             f"{type(source).__name__} cannot be uploaded: give bytes, a path, an async iterable of bytes, or a File",
         )
     filename = filename or name
-    kind = file.content_type or mimetypes.guess_type(filename)[0] or "application/octet-stream"
+    kind = file.content_type or mimetypes.guess_type(filename)[0] or usual
     if not kind.isascii() or not kind.isprintable():
         raise InvalidArgumentError(name, "the content type holds characters that cannot be sent")
     head = f'Content-Disposition: form-data; name="{_quoted(name)}"; filename="{_quoted(filename)}"\r\nContent-Type: {kind}'

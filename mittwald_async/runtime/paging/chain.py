@@ -176,7 +176,7 @@ def next_query(fetch: Fetch, keys: ItemKeys, query: Query, page: Page[Any], at: 
         return None if cursor is None or cursor == "" else {**query, paging.cursor: cursor}
     if not page.items or (page.total is not None and at >= page.total):
         return None
-    if paging.skip:
+    if paging.skip and not (paging.page and isinstance(query.get(fetch.page_parameter), int)):
         return {**query, fetch.skip_parameter: _number(query.get(fetch.skip_parameter), 0) + len(page.items)}
     return {**query, fetch.page_parameter: _number(query.get(fetch.page_parameter), paging.first_page) + 1}
 

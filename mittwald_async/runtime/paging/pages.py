@@ -48,7 +48,19 @@ class Pages(Generic[T]):
         total: items in the whole list as last reported by the server; `None` before the first response or if it never reports them.
     """
 
-    __slots__ = ("_ahead", "_at", "_chained", "_fetch", "_limit", "_origin", "_query", "_resumed", "_sizes", "_unique")
+    __slots__ = (
+        "_ahead",
+        "_at",
+        "_chained",
+        "_cut_by_server",
+        "_fetch",
+        "_limit",
+        "_origin",
+        "_query",
+        "_resumed",
+        "_sizes",
+        "_unique",
+    )
 
     def __init__(
         self,
@@ -75,18 +87,16 @@ class Pages(Generic[T]):
         """Whether pages are asked for one after the other."""
         self._query: Query | None = None
         """Where a list of chained pages goes on, after a resumption."""
-        limit = given.pop(self._fetch.limit_parameter, None) if paging.limit else None
-        self._limit = None if limit is None else _whole(limit, self._fetch.limit_parameter, 1)
+        self._cut_by_server: bool = False
+        """Whether pages have the length that the server gives them unasked."""
+        self._limit = self._taken(given, self._fetch.limit_parameter, 1) if paging.limit else None
         self._origin = 0
         if self._fetch.windowed and not self._chained:
-            skip, page = given.pop(self._fetch.skip_parameter, None), given.pop(self._fetch.page_parameter, None)
-            skip = None if skip is None else _whole(skip, self._fetch.skip_parameter, 0)
-            page = None if page is None else _whole(page, self._fetch.page_parameter, 0)
+            skip = self._taken(given, self._fetch.skip_parameter, 0)
+            page = self._taken(given, self._fetch.page_parameter, 0)
             self._origin = skip or 0
             if page is not None and skip is None:
-                size = self._size_of_numbered_page(operation)
-                self._origin = max(page - paging.first_page, 0) * size
-                self._fetch.numbered = (self._origin, size, page)
+                self._begin_at_number(page)
         elif self._limit is not None:
             given[self._fetch.limit_parameter] = self._limit
         self._at = self._origin
@@ -203,6 +213,8 @@ class Pages(Generic[T]):
 
         One small request where the server tells totals; else the list is read through.
         """
+        if self._cut_by_server:
+            return await self._from_the_beginning().count()
         paging = self._fetch.paging
         if not paging.paged or (not self._chained and (paging.totals or paging.total)):
             page = await with_falling_size(self._fetch, self._sizes, 0, 1)
@@ -217,12 +229,26 @@ class Pages(Generic[T]):
             found += len(page.items)
         return found
 
-    def _size_of_numbered_page(self, operation: Operation[Any]) -> int:
-        """What a page number counts in: the caller's limit, or pages as the server cuts them unasked."""
-        paging = operation.paging
-        if self._limit is None and paging is not None:
+    def _taken(self, given: dict[str, Any], name: str, least: int) -> int | None:
+        """The value of a paging parameter, out of the others. Some documents say of such a number that it is a text."""
+        value = given.pop(name, None)
+        if isinstance(value, str) and value.isascii() and value.isdigit():
+            said = next((one.type for one in self._fetch.operation.parameters if one.wire == name), "int")
+            value = int(value) if said == "str" else value
+        return None if value is None else _whole(value, name, least)
+
+    def _begin_at_number(self, page: int) -> None:
+        """A page number counts in the caller's limit, or in pages as the server cuts them unasked. Where nothing says how
+        long these are, no limit is sent, and the next number is asked for once a page has come."""
+        paging = self._fetch.paging
+        if self._limit is None:
             self._limit = paging.default_limit
-        return self._limit or self._sizes.size(operation.operation_id, suggested_size(operation, self._fetch.names))
+        if self._limit is None:
+            self._chained = self._cut_by_server = True
+            self._fetch.filters = {**self._fetch.filters, self._fetch.page_parameter: page}
+            return
+        self._origin = max(page - paging.first_page, 0) * self._limit
+        self._fetch.numbered = (self._origin, self._limit, page)
 
     def _size(self, at_most: int | None) -> int:
         operation = self._fetch.operation
@@ -239,7 +265,7 @@ class Pages(Generic[T]):
     def _chain_size(self, at_most: int | None) -> int | None:
         """Items to ask for at once where pages are chained: no number of our own, which the server may refuse."""
         paging = self._fetch.paging
-        if not paging.limit:
+        if not paging.limit or self._cut_by_server:
             return None
         size = self._limit or paging.max_limit
         return size if at_most is None else min(at_most, size or at_most)
@@ -278,6 +304,13 @@ class Pages(Generic[T]):
         for name in Pages.__slots__:
             setattr(copy, name, getattr(self, name))
         copy._fetch = self._fetch.copy()
+        return copy
+
+    def _from_the_beginning(self) -> Pages[T]:
+        """The same list without the page number that it was to begin at."""
+        copy = self._copy()
+        copy._chained = copy._cut_by_server = False
+        copy._fetch.filters = {key: v for key, v in self._fetch.filters.items() if key != self._fetch.page_parameter}
         return copy
 
     def _mark(self, at: int) -> str:

@@ -107,7 +107,8 @@ class RequestBuilder:
         if content_type == MULTIPART:
             from ..files import multipart  # only who uploads needs it
 
-            parts = await multipart(parts_of_form(cast("dict[str, Any]", body), known))
+            usual = {wire: one.content_type for wire, one in known.items() if one.content_type}
+            parts = await multipart(parts_of_form(cast("dict[str, Any]", body), known), usual)
             return Content(parts.content_type, open=parts.open, size=parts.size, repeatable=parts.repeatable)
         if content_type == FORM:
             if not isinstance(body, Mapping):
