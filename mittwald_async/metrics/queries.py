@@ -12,6 +12,7 @@ from ..runtime.errors import InvalidArgumentError
 from ..runtime.operation import Response
 from .selectors import restricted
 from .series import SeriesList, series_of
+from .summary import MetricSummary, summarized, with_maxima
 
 PATH = "/v2/apps/metrics/api/ds/query"
 DATA_SOURCE = "MetricsAuthPrometheus"
@@ -138,6 +139,18 @@ class Metrics:
         """All four in one request, with `cpu`, `memory`, `storage` and `requests` as `ref_id`."""
         times.setdefault("start", timedelta(days=1))
         return await self.query(self._ready_made, project_id=project_id, **times)
+
+    async def summary(self, project_id: str) -> list[MetricSummary]:
+        """The latest value and the maximum of 30 days of each ready-made query, in one request.
+
+        Args:
+            project_id: of this project.
+
+        Returns:
+            A row for each of `cpu`, `memory`, `storage` and `requests`; values are `None` where nothing was measured.
+        """
+        series = await self.instant(with_maxima(self._ready_made), project_id=project_id)
+        return summarized(project_id, self._ready_made, series)
 
     async def _ready(self, name: str, project_id: str, times: dict[str, Any]) -> SeriesList:
         times.setdefault("start", timedelta(days=1))

@@ -35,3 +35,13 @@ async def test_an_instant_query_in_a_gap_gives_the_sample_before_it() -> None:
         for gap in gaps:
             (now,) = await mw.metrics.instant("up", at=gap)
             assert now.latest == hours.values[hours.times.index(gap) - 1] is not None
+
+
+async def test_the_greatest_value_of_a_window_is_that_of_its_series() -> None:
+    end = datetime(2026, 11, 20, tzinfo=UTC)
+    async with Emulator(drift=0.0) as api, Mittwald(api.token, base_url=api.url) as mw:
+        (hours,) = await mw.metrics.query("up", start=end - timedelta(hours=12) + timedelta(minutes=5), end=end)
+        (most,) = await mw.metrics.instant("max_over_time((up)[12h:5m])", at=end)
+        assert most.values == [hours.maximum]
+        with pytest.raises(MetricsError, match="too many samples"):
+            await mw.metrics.instant("max_over_time((up)[90d:5m])", at=end)
