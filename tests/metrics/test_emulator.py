@@ -8,7 +8,7 @@ import pytest
 
 from mittwald_async import Mittwald
 from mittwald_async.emulator import Emulator
-from mittwald_async.metrics import MetricsError
+from mittwald_async.metrics import Metrics, MetricsError
 
 
 async def test_usage_of_a_project_and_a_query_that_is_none() -> None:
@@ -45,3 +45,12 @@ async def test_the_greatest_value_of_a_window_is_that_of_its_series() -> None:
         assert most.values == [hours.maximum]
         with pytest.raises(MetricsError, match="too many samples"):
             await mw.metrics.instant("max_over_time((up)[90d:5m])", at=end)
+
+
+async def test_a_query_of_ones_own_may_end_with_a_comment() -> None:
+    async with Emulator(drift=0.0) as api, Mittwald(api.token, base_url=api.url) as mw:
+        project = await mw.project.list_projects().first()
+        assert project is not None
+        rows = await Metrics(mw, ready_made={"visits": "sum(visits_total) # by hand"}).summary(project.id)
+    assert [(row.metric, row.unit) for row in rows][-1] == ("visits", None)
+    assert all(row.maximum_of_30_days is not None for row in rows)
