@@ -104,7 +104,8 @@ async def test_a_metric_that_is_refused_leaves_the_rows_of_the_others() -> None:
 
 async def test_a_project_without_measurements_has_rows_that_say_so() -> None:
     def answer(body: dict[str, Any]) -> Any:
-        return {"results": {one["refId"]: {"frames": []} for one in body["queries"]}}
+        results: dict[str, Any] = {one["refId"]: {"frames": []} for one in body["queries"]}
+        return {"results": results}
 
     async with grafana(answer) as (mw, _):
         rows = (await rows_of(sweep(mw, resources=["metrics"], projects=["p-1"])))["metrics"]
