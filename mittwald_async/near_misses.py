@@ -21,7 +21,9 @@ _ELSEWHERE: dict[str, str] = {
     "extensions": "mw.marketplace",
     "ingress": "mw.domain.ingress_list_ingresses and its like",
     "logs": "mw.service_logs(stack_id, service_id)",
+    "mailboxes": "mw.mail.list_mail_addresses and its like",
     "mails": "mw.mail",
+    "me": 'mw.user.get_user("self")',
     "mysql": "mw.database.list_mysql_databases and its like",
     "orders": "mw.contract.order_list_orders and its like",
     "projects": "mw.project",
@@ -34,8 +36,11 @@ _ELSEWHERE: dict[str, str] = {
     "users": "mw.user",
     "waiter": "mw.wait",
     "webhook": "mw.webhooks",
+    "whoami": 'mw.user.get_user("self")',
 }
 _SHOWN = 4
+_LETTERS = 5
+"""So many letters in a row, and a name is taken for a part of another."""
 
 
 def where_is(name: str, known: list[str]) -> str:
@@ -46,8 +51,10 @@ def where_is(name: str, known: list[str]) -> str:
         known: attributes that the client has.
     """
     missing = f"a Mittwald client has no attribute {name!r}"
-    plain = name.lower().replace("-", "_")
-    place = _ELSEWHERE.get(plain) or _ELSEWHERE.get(f"{plain}s") or _ELSEWHERE.get(plain.removesuffix("s"))
+    # As other languages write it: getProject.
+    plain = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower().replace("-", "_")
+    forms = (plain, f"{plain}s", f"{plain}es", plain.removesuffix("s"))
+    place = next((_ELSEWHERE[form] for form in forms if form in _ELSEWHERE), None)
     if place is not None:
         return f"{missing}; use {place}"
     methods = _methods_like(plain)
@@ -57,13 +64,17 @@ def where_is(name: str, known: list[str]) -> str:
 
 
 def _methods_like(name: str) -> list[str]:
-    """Methods of groups with just this name, else with all of its words."""
+    """Methods of groups with just this name, else with all of its words, else with its letters; those that list come first."""
     words = set(re.findall(r"[a-z0-9]+", name))
-    live = [one for one in OPERATIONS.values() if not one.deprecated]
-    exact = [f"mw.{one.group}.{one.name}" for one in live if one.name == name]
-    if exact or not words:
-        return exact
-    return [f"mw.{one.group}.{one.name}" for one in live if words <= _words(one.name)]
+    live = sorted(
+        (one for one in OPERATIONS.values() if not one.deprecated), key=lambda one: "list" not in one.name.split("_")
+    )
+    exact = [one for one in live if one.name == name]
+    found = exact or [one for one in live if words and words <= _words(one.name)]
+    letters = "".join(sorted(words, key=name.find)).removesuffix("s")
+    if not found and len(letters) >= _LETTERS:
+        found = [one for one in live if letters in one.name.replace("_", "")]
+    return [f"mw.{one.group}.{one.name}" for one in found]
 
 
 def _words(name: str) -> set[str]:

@@ -7,7 +7,7 @@ parts of its own becomes JSON text. A column whose values do not fit the type th
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import cache
 from importlib import import_module
@@ -59,7 +59,7 @@ def to_arrow(items: Iterable[Item]) -> Any:
         "text": pa.string(),
         "json": pa.string(),
     }
-    columns = _columns(list(items))
+    columns = _columns(items)
     arrays = {name: pa.array(values, arrow[kind]) for name, (kind, values) in columns.items()}
     return pa.table(arrays)
 
@@ -81,7 +81,7 @@ def to_polars(items: Iterable[Item]) -> Any:
         "text": pl.String,
         "json": pl.String,
     }
-    columns = _columns(list(items))
+    columns = _columns(items)
     return pl.DataFrame({name: pl.Series(name, values, frame[kind]) for name, (kind, values) in columns.items()})
 
 
@@ -93,8 +93,12 @@ def _imported(name: str, extra: str | None) -> Any:
         raise ConfigurationError(f"this table needs {name}: {way}") from None
 
 
-def _columns(items: Sequence[Item]) -> dict[str, tuple[Kind, list[Any]]]:
+def _columns(given: Iterable[Item]) -> dict[str, tuple[Kind, list[Any]]]:
     """Kind and values of each column, in the order in which the properties are met."""
+    kind: type[Any] = type(given)
+    if not hasattr(kind, "__iter__") or issubclass(kind, Mapping):
+        raise InvalidArgumentError("items", f"must be a list of models or mappings, not {kind.__name__}")
+    items = list(given)
     rows = [_row(item) for item in items]
     declared: dict[str, Kind] = {}
     for kind in dict.fromkeys(type(item) for item in items):

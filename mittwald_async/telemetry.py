@@ -126,9 +126,10 @@ class Telemetry:
                 self._note(event, "retry", reason=event.reason, wait=event.wait)
 
     def _start(self, event: CallStarted) -> None:
-        span = self._tracer.start_span(
-            _operation(event), attributes={"mittwald.operation_id": event.operation_id or "", **_target(event)}
-        )
+        attributes = _target(event)
+        if event.operation_id:  # Calls of other routes have none.
+            attributes = {"mittwald.operation_id": event.operation_id, **attributes}
+        span = self._tracer.start_span(_operation(event), attributes=attributes)
         self._open[event.call] = _OpenCall(span, self._trace.set_span_in_context(span))
 
     def _flush(self, event: Event, problem: str) -> None:

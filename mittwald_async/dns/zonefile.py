@@ -47,7 +47,8 @@ class ZoneImport:
     Attributes:
         changes: what differs.
         same: how many names and types are as in the file already.
-        skipped: records that mittwald's name servers have of their own (SOA, NS) or do not serve.
+        skipped: records that mittwald's name servers have of their own (SOA, NS) or do not serve, and those that are not
+            below the origin.
     """
 
     def __init__(self, writer: Writer, changes: list[SetChange], same: int, skipped: list[str]) -> None:
@@ -97,19 +98,31 @@ def _read(text: str, origin: str | None) -> tuple[dict[tuple[str, str], tuple[li
     """Values and TTL by name and type, and what was skipped."""
     try:
         import dns.exception
+        import dns.rdataclass
         import dns.rdatatype
+        import dns.tokenizer
         import dns.zone
+        import dns.zonefile
     except ModuleNotFoundError:
         raise ConfigurationError(f"reading zone files needs dnspython: {install_hint('dns')}") from None
     name = None if origin is None else canonical(origin, "origin") + "."
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
         raise InvalidArgumentError("text", f"must be text, not {type(text).__name__}")
+    skipped: list[str] = []
+
+    class Reader(dns.zonefile.Reader):
+        def _eat_line(self) -> None:
+            """dnspython leaves out what is not below the origin without a word."""
+            skipped.append(f"{str(self.last_name).rstrip('.')} is not below the origin")
+            super()._eat_line()  # type: ignore[no-untyped-call]
+
     try:
-        zone: Any = dns.zone.from_text(text, origin=name, relativize=False, check_origin=False)
+        zone: Any = dns.zone.Zone(name, relativize=False)
+        with zone.writer(True) as changes:
+            Reader(dns.tokenizer.Tokenizer(text, "<string>"), dns.rdataclass.IN, changes).read()
     except (dns.exception.DNSException, ValueError) as problem:
         raise InvalidArgumentError("text", f"is not a zone file: {problem or type(problem).__name__}") from None
     wanted: dict[tuple[str, str], tuple[list[str], int | None]] = {}
-    skipped: list[str] = []
     for owner, ttl, record in zone.iterate_rdatas():
         kind = dns.rdatatype.to_text(record.rdtype)
         if kind not in TYPES:

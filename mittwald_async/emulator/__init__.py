@@ -22,6 +22,7 @@ from .options import (
     OptionError,
     OptionsByName,
     Transitions,
+    refuse_unknown,
     usual_lag,
 )
 
@@ -74,9 +75,7 @@ class Emulator:
         **options: Unpack[OptionsByName],
     ) -> None:
         given: dict[str, Any] = dict(options)
-        unknown = set(given) - set(EmulatorOptions.__struct_fields__)
-        if unknown:
-            raise OptionError(f"unknown options: {', '.join(sorted(unknown))}")
+        refuse_unknown(given)
         given.setdefault("lag", usual_lag(given.get("clock")))
         if isinstance(given.get("state"), os.PathLike):
             given["state"] = os.fspath(given["state"])

@@ -31,7 +31,7 @@ from aiohttp import web
 from .core import Core
 from .faults import parsed
 from .http_messages import ExecutedWrite, LoggedRequest
-from .options import EmulatorOptions, OptionError, Transitions
+from .options import EmulatorOptions, OptionError, Transitions, refuse_unknown
 
 CHANGEABLE = frozenset(
     {
@@ -228,9 +228,7 @@ def retuned(options: EmulatorOptions, behaviours: dict[str, Any]) -> EmulatorOpt
 
 def changed(options: EmulatorOptions, changes: dict[str, Any]) -> EmulatorOptions:
     """Options with some set from JSON values. Raises OptionError."""
-    unknown = set(changes) - set(EmulatorOptions.__struct_fields__)
-    if unknown:
-        raise OptionError(f"unknown options: {', '.join(sorted(unknown))}")
+    refuse_unknown(changes)
     current = {name: getattr(options, name) for name in EmulatorOptions.__struct_fields__}
     if isinstance(changes.get("transitions"), dict):
         own = set(changes["transitions"]) - set(Transitions.__struct_fields__)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import date
 from typing import Any, Literal, TypedDict
 
 import msgspec
 from msgspec import UNSET, UnsetType
+
+from ..runtime.errors import did_you_mean
 
 EMAIL = "user@example.org"
 """The main user's login."""
@@ -264,3 +267,11 @@ class OptionsByName(TypedDict, total=False):
     key_seed: int | None
     empty_lists: bool
     broken_log_ends: bool
+
+
+def refuse_unknown(names: Iterable[str]) -> None:
+    """Raises OptionError where a name is not an option's."""
+    unknown = sorted(set(names) - set(EmulatorOptions.__struct_fields__))
+    if unknown:
+        way = did_you_mean(unknown[0], EmulatorOptions.__struct_fields__)
+        raise OptionError(f"unknown options: {', '.join(unknown)}{way}")

@@ -17,6 +17,7 @@ import msgspec
 from ..operations import OPERATIONS
 from ..runtime.errors import ConfigurationError, did_you_mean
 from ..runtime.operation import Operation
+from .computed import COMPUTED
 
 Scope = Literal["account", "customer", "project", "parent"]
 
@@ -28,6 +29,7 @@ class ListRoute(msgspec.Struct, frozen=True):
     """One operation that lists a resource."""
 
     operation_id: str
+    """Of a list that the API does not have, its name in `COMPUTED`."""
     scope: Scope
     parameter: str | None = None
     """Wire name of the argument that says whose list; `None` for the account's."""
@@ -78,10 +80,15 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def item_type(self) -> str:
         """Type expression of an item."""
-        return item_type(OPERATIONS[self.routes[0].operation_id])
+        return item_type(self.routes[0].operation_id)
+
+    @property
+    def models(self) -> str:
+        """The package whose modules the type expression names."""
+        return models_of(self.routes[0].operation_id)
 
 
-REPEATED_KEYS = frozenset({"name", "domain"})
+REPEATED_KEYS = frozenset({"name", "domain", "metric"})
 """Keys that are unique within one list only."""
 
 MOVING = frozenset(
@@ -222,6 +229,12 @@ RESOURCE_SPECS: tuple[ResourceSpec, ...] = (
         parent="backup",
         reason="one request per backup; only the top of its directories",
     ),
+    _judged(
+        "metrics",
+        "metrics.summary",
+        key="metric",
+        reason="one request per project; latest value and 30-day maximum of CPU, memory, storage and requests",
+    ),
     _judged("customer_wallet", "customer-get-wallet", key=None, reason="one request per customer"),
     _judged("invoice_settings", "invoice-get-detail-of-invoice-settings", key=None, reason="one request per customer"),
     _judged("project_ai_usage", "ai-hosting-project-get-usage", key=None, reason="one request per project"),
@@ -305,12 +318,22 @@ settings of a project, are no lists."""
 _OWNERS: Mapping[str, Scope] = {"customerId": "customer", "projectId": "project"}
 
 
-def item_type(operation: Operation) -> str:
-    """Type expression of one item of a list operation, `Any` for lists that come wrapped in an object."""
+def item_type(operation_id: str) -> str:
+    """Type expression of one item of a list, `Any` for lists that come wrapped in an object."""
+    computed = COMPUTED.get(operation_id)
+    if computed is not None:
+        return computed.item
+    operation = OPERATIONS[operation_id]
     expression = operation.results[0].type
     if operation.paging is None:
         return expression
     return expression.removeprefix("list[").removesuffix("]") if operation.paging.items is None else "Any"
+
+
+def models_of(operation_id: str) -> str:
+    """The package whose modules `item_type` names."""
+    computed = COMPUTED.get(operation_id)
+    return OPERATIONS[operation_id].models if computed is None else computed.models
 
 
 def page_size(operation: Operation) -> int | None:
@@ -323,7 +346,9 @@ def page_size(operation: Operation) -> int | None:
 
 def _routes(judged: ResourceSpec) -> Iterable[ListRoute]:
     for operation_id in judged.operations:
-        operation = OPERATIONS.get(operation_id)
+        computed, operation = COMPUTED.get(operation_id), OPERATIONS.get(operation_id)
+        if computed is not None:
+            yield ListRoute(operation_id, _OWNERS[computed.owner], computed.owner, page_size=None)
         if operation is None:
             continue
         size = page_size(operation)
@@ -440,6 +465,9 @@ VOLATILE: Mapping[str, str] = {
     "lastMessageAt": "the conversation's messages are rows of their own",
     "measuredAt": "says when something was measured",
     "usedBytes": "changes with every write",
+    "latestValue": "a measurement of the moment",
+    "latestValueAt": "says when it was measured",
+    "maximumOf30Days": "changes as its window of time moves on",
 }
 """Properties that change by themselves, by name or dotted end of their path, and why. They are kept in the history and are no
 change in a comparison unless that is asked for."""

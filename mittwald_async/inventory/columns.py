@@ -57,8 +57,8 @@ def _kind(hint: Any) -> Kind | None:
 
 
 @cache
-def _columns(expression: str) -> tuple[Column, ...]:
-    model = resolve(expression)
+def _columns(expression: str, models: str) -> tuple[Column, ...]:
+    model = resolve(expression, models=models)
     if not (isinstance(model, type) and issubclass(model, Model)):
         return ()
     hints = get_type_hints(model)
@@ -71,19 +71,19 @@ def _columns(expression: str) -> tuple[Column, ...]:
 
 def plain_columns(resource: Resource) -> tuple[Column, ...]:
     """Every property that is text, a number, a truth value or a time, in the order of the model."""
-    return _columns(resource.item_type)
+    return _columns(resource.item_type, resource.models)
 
 
 def names_project_only(resource: Resource) -> bool:
     """Whether its items say which project they belong to but not which customer: the project must tell that."""
-    wires = _wires(resource.item_type)
+    wires = _wires(resource.item_type, resource.models)
     return bool(wires & {"projectId", "aggregateReference"}) and "customerId" not in wires
 
 
 @cache
-def _wires(expression: str) -> frozenset[str]:
+def _wires(expression: str, models: str) -> frozenset[str]:
     """The properties of a model; none for anything else."""
-    model = resolve(expression)
+    model = resolve(expression, models=models)
     if not (isinstance(model, type) and issubclass(model, Model)):
         return frozenset()
     return frozenset(field.encode_name for field in msgspec.structs.fields(model))

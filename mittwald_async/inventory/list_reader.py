@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from functools import cache
 from math import ceil
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ..errors import MittwaldError
+from ..metrics.queries import Requests
 from ..operations import OPERATIONS
 from ..runtime import codec
 from ..runtime.errors import ResponseDecodeError, StatusError, TransportError
@@ -18,6 +19,7 @@ from ..runtime.lists import ListContext
 from ..runtime.operation import Operation, Page, Paging, Response, Sender
 from ..runtime.paging import Pages
 from ..runtime.structs import UNSET
+from .computed import COMPUTED, Computed
 from .frontier import Unit
 
 _LOOKS_BACK = 5
@@ -60,10 +62,16 @@ def further_pages(page: Page[Any]) -> int:
 
 
 class Counted(Sender):
-    """A sender that counts the attempts of its calls."""
+    """A sender that counts the attempts of its calls.
 
-    def __init__(self, sender: Sender) -> None:
+    Args:
+        sender: what sends.
+        client: what sends to routes that are no operation.
+    """
+
+    def __init__(self, sender: Sender, client: Requests) -> None:
         self._sender = sender
+        self._client = client
         self._lists = sender.lists
         self.requests: int = 0
 
@@ -79,8 +87,23 @@ class Counted(Sender):
         headers: Mapping[str, object] | None = None,
         body: object = UNSET,
     ) -> Response[T]:
+        return await self._counted(self._sender.response(operation, path, query, headers, body))
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, object] | None = None,
+        headers: Mapping[str, object] | None = None,
+        body: object = UNSET,
+    ) -> Response[bytes]:
+        """Send to any route, as the client's own method does."""
+        return await self._counted(self._client.request(method, path, query=query, headers=headers, body=body))
+
+    async def _counted(self, call: Awaitable[Response[T]]) -> Response[T]:
         try:
-            answer = await self._sender.response(operation, path, query, headers, body)
+            answer = await call
         except (StatusError, TransportError) as error:
             self.requests += len(error.attempts)
             raise
@@ -110,6 +133,44 @@ class ItemBatch(msgspec.Struct, frozen=True):
     """How far the list has come with these."""
     done: bool
     """Nothing comes after them."""
+
+
+class ComputedListing:
+    """A list whose rows are computed, in the manner of `Listing`.
+
+    Args:
+        computed: how.
+        client: what to ask with.
+        unit: whose.
+    """
+
+    def __init__(self, computed: Computed, client: Requests, unit: Unit) -> None:
+        self._computed = computed
+        self._client = client
+        self._owner = unit.owner.id or ""
+        self.moved: bool = False
+        self.optional: bool = False
+
+    async def first(self) -> None:
+        """It has no pages."""
+
+    async def only(self) -> None:
+        """`parts` gives them all: some may come before an error."""
+
+    async def parts(self) -> AsyncGenerator[ItemBatch, None]:
+        """Part by part; the last part is `done` and empty."""
+        place = 0
+        async with aclosing(self._computed.rows(self._client, self._owner)) as found:
+            async for rows in found:
+                yield ItemBatch(rows, place, ListPosition(), False)
+                place += len(rows)
+        yield ItemBatch([], place, ListPosition(place), True)
+
+
+def listing_of(sender: Counted, unit: Unit, start: ListPosition) -> Listing | ComputedListing:
+    """How a list is read: by its operation, or by what computes its rows."""
+    computed = COMPUTED.get(unit.route.operation_id)
+    return Listing(sender, unit, start) if computed is None else ComputedListing(computed, sender, unit)
 
 
 class Listing:

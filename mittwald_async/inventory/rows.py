@@ -13,8 +13,7 @@ import msgspec
 
 from .. import codec
 from ..errors import ResponseDecodeError
-from ..operations import OPERATIONS
-from .catalog import item_type
+from .catalog import item_type, models_of
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -42,7 +41,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def data(self) -> Any:
         """The item as its model. Decoded anew at each use; deviations from the document are kept as they came."""
-        return codec.loads(_type_of(self.operation), self.raw, operation_id=self.operation)
+        return _loads(self.operation, self.raw)
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,19 +70,24 @@ def content_hash(raw: bytes) -> int:
     return _unpack(blake2b(raw, digest_size=8).digest())[0]  # type: ignore[no-any-return]
 
 
+def _loads(operation_id: str, raw: bytes, *, strict: bool = False) -> Any:
+    expected, models = _type_of(operation_id)
+    return codec.loads(expected, raw, models=models, operation_id=operation_id, strict=strict)
+
+
 @cache
-def _type_of(operation_id: str) -> str:
-    return item_type(OPERATIONS[operation_id])
+def _type_of(operation_id: str) -> tuple[str, str]:
+    """Type expression of an item, and the package whose modules it names."""
+    return item_type(operation_id), models_of(operation_id)
 
 
 @cache
 def fits(operation_id: str) -> Callable[[bytes], bool]:
     """A test whether an item of this operation is what the document says."""
-    expected = _type_of(operation_id)
 
     def test(raw: bytes) -> bool:
         try:
-            codec.loads(expected, raw, strict=True)
+            _loads(operation_id, raw, strict=True)
         except ResponseDecodeError:
             return False
         return True
@@ -95,7 +99,8 @@ def fits(operation_id: str) -> Callable[[bytes], bool]:
 def all_fit(operation_id: str) -> Callable[[bytes], bool]:
     """A test whether a JSON array of this operation's items is what the document says throughout. False where that takes a
     closer look at each: `fits` decides."""
-    decode = codec.strict_decoder(f"list[{_type_of(operation_id)}]")
+    expected, models = _type_of(operation_id)
+    decode = codec.strict_decoder(f"list[{expected}]", models=models)
 
     def test(page: bytes) -> bool:
         try:

@@ -22,7 +22,17 @@ from ..runtime.concurrency.tasks import TaskSet
 from .buffer import Batch, RowBuffer
 from .catalog import Resource, chosen
 from .frontier import Frontier, ListId, Owner, Unit
-from .list_reader import Counted, ItemBatch, Listing, ListPosition, further_pages, raw_items, raw_operation
+from .list_reader import (
+    ComputedListing,
+    Counted,
+    ItemBatch,
+    Listing,
+    ListPosition,
+    further_pages,
+    listing_of,
+    raw_items,
+    raw_operation,
+)
 from .plan import Known, Plan, Target, make_plan, target
 from .row_reader import Reader, owners
 from .rows import Failure, Row
@@ -136,7 +146,7 @@ class Sweep:
         clone = client.with_options(
             middleware=(*client.options.middleware, *guards), priority=min(PRIORITY, client.options.priority)
         )
-        self._sender = Counted(clone.sender)
+        self._sender = Counted(clone.sender, clone)
 
     @property
     def requests(self) -> int:
@@ -247,7 +257,7 @@ class Sweep:
             MittwaldError: the list cannot be had, or not all of it.
         """
         start = self._start(unit)
-        listing = Listing(self._sender, unit, start)
+        listing = listing_of(self._sender, unit, start)
         if unit.route.scope == "account" and not self.plan.target.whole and not start.position:
             first = await listing.first()
             if first is not None and self.frontier.cheaper_route(unit, further_pages(first)):
@@ -264,7 +274,7 @@ class Sweep:
                 before = await self._hand_over(unit, listing, part, before)
                 self._unauthorised = 0
 
-    async def _only(self, listing: Listing) -> ItemBatch | None:
+    async def _only(self, listing: Listing | ComputedListing) -> ItemBatch | None:
         """All of a list that has one page. What is read by its owner's id and is not there is a list without items; whether
         it is not there or may not be seen; the server does not say which."""
         try:
@@ -294,7 +304,9 @@ class Sweep:
                 self.frontier.fall_back(unit, narrower.route)
                 raise _OutweighedError
 
-    async def _hand_over(self, unit: Unit, listing: Listing, part: ItemBatch, before: set[str]) -> set[str]:
+    async def _hand_over(
+        self, unit: Unit, listing: Listing | ComputedListing, part: ItemBatch, before: set[str]
+    ) -> set[str]:
         """Make rows of a part of a list, as far as there is room for them at once.
 
         An item may come again on the next page or in between: those with keys of `before`, the part before this one, are
@@ -322,7 +334,8 @@ class Sweep:
 
     def _start(self, unit: Unit) -> ListPosition:
         """Where an interrupted list goes on: one page before where it was, because lists move."""
-        size, paging = unit.route.page_size, raw_operation(unit.route.operation_id).paging
+        size = unit.route.page_size
+        paging = raw_operation(unit.route.operation_id).paging if size else None
         if not self._earlier.marks or not size or paging is None or not paging.skip:
             return ListPosition()
         mark = self._earlier.marks.get((unit.resource.name, unit.route.operation_id, unit.owner.id), ListPosition())

@@ -17,7 +17,7 @@ OWN: dict[str, tuple[str, str]] = {
     "customer_id": ("text", "customer it belongs to"),
     "project_id": ("text", "project it belongs to"),
     "parent_id": ("text", "thing it hangs below; NULL for lists of the account, a customer or a project"),
-    "operation": ("text", "operation of the API that listed it"),
+    "operation": ("text", "operation of the API that listed it, or method of the client"),
     "fetched_at": ("time", "when this version of it was seen first"),
     "drifted": ("bool", "1 where it deviates from the API's document"),
     "unseen_since": ("int", "first sweep that asked for it and could not see it; NULL where it was seen last time"),
@@ -83,16 +83,22 @@ def _of_resource(resource: Resource) -> ViewInfo:
     before, after = list(OWN.items())[:11], list(OWN.items())[11:]
     known = {**dict(before), **properties, **dict(after)}
     shown = ", ".join(list(properties)[:3] or ["id"])
-    article = "an" if resource.name[0] in "aeio" or resource.name.startswith(("ssh", "sftp", "ssl")) else "a"
     return ViewInfo(
         name=name,
         resource=resource.name,
-        means=f"{article} {resource.name.replace('_', ' ')}" + (f"; {resource.reason}" if resource.reason else ""),
+        means=_with_article(resource.name) + (f"; {resource.reason}" if resource.reason else ""),
         operations=tuple(dict.fromkeys(route.operation_id for route in resource.routes)),
         default=resource.default,
         columns=tuple(_columns(known)),
         query=f"SELECT customer, project, {shown} FROM {name} ORDER BY customer, project",
     )
+
+
+def _with_article(name: str) -> str:
+    words = name.replace("_", " ")
+    if name.endswith("s") and not name.endswith(("ss", "us")):
+        return words  # metrics, settings: more than one
+    return f"{'an' if name[0] in 'aeio' or name.startswith(('ssh', 'sftp', 'ssl')) else 'a'} {words}"
 
 
 def _of_children(view: ChildView) -> ViewInfo:

@@ -2,5 +2,6 @@
 
 from .queries import READY_MADE, Metrics
 from .series import MetricsError, Sample, Series, SeriesList
+from .summary import MetricSummary
 
-__all__ = ["READY_MADE", "Metrics", "MetricsError", "Sample", "Series", "SeriesList"]
+__all__ = ["READY_MADE", "MetricSummary", "Metrics", "MetricsError", "Sample", "Series", "SeriesList"]

@@ -12,6 +12,7 @@ from ..runtime.errors import InvalidArgumentError
 from ..runtime.operation import Response
 from .selectors import restricted
 from .series import SeriesList, series_of
+from .summary import MetricSummary, summarized, with_maxima
 
 PATH = "/v2/apps/metrics/api/ds/query"
 DATA_SOURCE = "MetricsAuthPrometheus"
@@ -137,11 +138,23 @@ class Metrics:
     async def usage(self, project_id: str, **times: Any) -> SeriesList:
         """All four in one request, with `cpu`, `memory`, `storage` and `requests` as `ref_id`."""
         times.setdefault("start", timedelta(days=1))
-        return await self.query(self._ready_made, project_id=project_id, **times)
+        return await self.query(self._ready_made, project_id=_project(project_id), **times)
+
+    async def summary(self, project_id: str) -> list[MetricSummary]:
+        """The latest value and the maximum of 30 days of each ready-made query, in one request.
+
+        Args:
+            project_id: of this project.
+
+        Returns:
+            A row for each of `cpu`, `memory`, `storage` and `requests`; values are `None` where nothing was measured.
+        """
+        series = await self.instant(with_maxima(self._ready_made), project_id=_project(project_id))
+        return summarized(project_id, self._ready_made, series)
 
     async def _ready(self, name: str, project_id: str, times: dict[str, Any]) -> SeriesList:
         times.setdefault("start", timedelta(days=1))
-        return await self.query({name: self._ready_made[name]}, project_id=project_id, **times)
+        return await self.query({name: self._ready_made[name]}, project_id=_project(project_id), **times)
 
     async def _ask(
         self,
@@ -155,9 +168,8 @@ class Metrics:
         if not queries or not all(isinstance(text, str) and text.strip() for text in queries.values()):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
             raise InvalidArgumentError("promql", "must be a query, or queries by ids")
         if project_id is not None:
-            if not isinstance(project_id, str) or not project_id:  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
-                raise InvalidArgumentError("project_id", f"must be text and not empty, not {project_id!r}")
-            queries = {key: restricted(text, self._project_label, project_id) for key, text in queries.items()}
+            whose = _project(project_id)
+            queries = {key: restricted(text, self._project_label, whose) for key, text in queries.items()}
         source = {"uid": DATA_SOURCE, "type": "prometheus"}
         body = {
             "queries": [{"refId": key, "datasource": source, "expr": text, **options} for key, text in queries.items()],
@@ -172,3 +184,10 @@ class Metrics:
         if not isinstance(value, datetime) or value.tzinfo is None:
             raise InvalidArgumentError(name, f"must be a datetime with a time zone, not {value!r}")
         return value
+
+
+def _project(project_id: object) -> str:
+    """The id of a project: where it is missing, a query is about all there are."""
+    if not isinstance(project_id, str) or not project_id:
+        raise InvalidArgumentError("project_id", f"must be text and not empty, not {project_id!r}")
+    return project_id

@@ -240,13 +240,15 @@ class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
         total = "" if self.total is None else f" of {self.total}"
         return rows(names, values, f"{len(self.items)} items{total}")
 
-    if not TYPE_CHECKING:  # for checkers it cannot be looped over at all
+    if not TYPE_CHECKING:  # for checkers it is no sequence at all
 
-        def __iter__(self) -> NoReturn:
+        def _no_sequence(self, *_: object) -> NoReturn:
             raise TypeError(
                 "this is one page of a list: its items are in .items; "
                 "`async for item in …` without await gives all items, `await ….collect()` a list of them"
             )
+
+        __iter__ = __getitem__ = __contains__ = __reversed__ = _no_sequence
 
 
 class Sender(Protocol):

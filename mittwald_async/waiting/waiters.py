@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 from ..api.groups import Groups
-from ..runtime.callbacks import is_async
+from ..runtime.callbacks import is_async, takes
 from ..runtime.clock import SYSTEM_CLOCK, Clock
 from ..runtime.errors import ClientStateError, InvalidArgumentError
 from . import waitables
@@ -524,6 +524,8 @@ def _check(timeout: object, on_change: object) -> None:
         raise InvalidArgumentError("on_change", f"must be callable, not {type(on_change).__name__}")
     if on_change is not None and is_async(on_change):
         raise InvalidArgumentError("on_change", "is async and would never be awaited; use a plain function")
+    if on_change is not None and not takes(on_change, 2):
+        raise InvalidArgumentError("on_change", "must take two arguments: the state as text, and the object")
 
 
 async def _asked(name: str, ask: Callable[..., Awaitable[T]], key: Key) -> T:

@@ -73,6 +73,10 @@ class Verifier:
         """
         if not isinstance(body, bytes | bytearray | memoryview):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
             raise InvalidArgumentError("body", f"must be the bytes as they came, not {type(body).__name__}")
+        if url is not None and not isinstance(url, str):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+            raise InvalidArgumentError("url", f"must be text, such as str(request.url), not {type(url).__name__}")
+        if not isinstance(headers, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - callers may be untyped
+            raise InvalidArgumentError("headers", f"must be those of the request, not {type(headers).__name__}")
         octets = bytes(body)
         found = {name.lower(): value for name, value in headers.items()}
         signature = _signature(found)

@@ -137,16 +137,18 @@ def test_old_versions_are_forgotten(command: Command) -> None:
 
 
 def test_every_view_is_described_as_it_is_and_its_query_runs(command: Command) -> None:
-    assert command("sweep", "-r", "default", "-r", "+project_storage")[0] == 0
+    assert command("sweep", "-r", "default", "-r", "+project_storage", "-r", "+metrics")[0] == 0
     with closing(sqlite3.connect("inventory.sqlite")) as db:
         present = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'view'")}
-        described = [view for view in views() if view.default or view.resource == "project_storage"]
+        described = [view for view in views() if view.default or view.resource in ("project_storage", "metrics")]
         for view in described:
             columns = [row[1] for row in db.execute(f"PRAGMA table_xinfo({view.name})")]
             assert columns == [column.name for column in view.columns], view.name
             db.execute(view.query).fetchall()
         assert {view.name for view in described} <= present
         assert db.execute("SELECT count(*) FROM v_project_storage").fetchone() == (12,)
+        found = db.execute("SELECT customer, project, metric, latest_value, maximum_of_30_days, unit FROM v_metrics")
+        assert all(None not in row and row[3] <= row[4] for row in found)
     assert "v_dns_record" in command("tables")[1]
     assert "further in v_domain_history" in command("tables", "domain")[1]
     assert json.loads(command("tables", "v_dns_record", "--json")[1])[0]["resource"] == "dns_zone"

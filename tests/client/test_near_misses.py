@@ -24,6 +24,12 @@ from mittwald_async.emulator import Emulator
         ("delivery_box", r"mw\.mail\."),
         ("projct", r"did you mean project"),
         ("metric", r"did you mean metrics"),
+        ("getProject", r"mw\.project\.get_project$"),
+        ("app_installations", r"there is mw\.app\.list_appinstallations"),
+        ("mysqldatabase", r"mw\.database\.list_mysql_databases"),
+        ("mailbox", r"use mw\.mail\.list_mail_addresses"),
+        ("whoami", r'use mw\.user\.get_user\("self"\)'),
+        ("tokens", r"there is mw\.user\.list_api_tokens"),
     ],
 )
 def test_an_attribute_of_another_name(name: str, place: str) -> None:
@@ -61,4 +67,13 @@ async def test_a_plain_loop_says_what_to_write_instead() -> None:
             with pytest.raises(TypeError, match="async for"):
                 for _ in wrong:
                     pass
+            for use in ("one[0]", "1 in one", "reversed(one)", "[*one]"):
+                with pytest.raises(TypeError, match=r"\.items"):
+                    eval(use, {"one": wrong})
         assert len(page) == len(page.items)
+        assert pages
+        assert page
+        service = (await mw.container.list_accessible_services()).items[0]
+        lines: Any = mw.service_logs(service.stack_id, service.id)
+        with pytest.raises(TypeError, match="async for line in"):
+            list(lines)

@@ -65,3 +65,15 @@ async def test_without_dnspython_the_message_names_the_extra(monkeypatch: pytest
         for call in (mw.dns.import_zone("", origin=domain), mw.dns.wait_until_visible(domain, "TXT", "x")):
             with pytest.raises(ConfigurationError, match=r"\[dns\]"):
                 await call
+
+
+async def test_records_that_are_not_below_the_origin_are_shown_as_skipped() -> None:
+    text = "other.example. 300 IN A 192.0.2.1\n$ORIGIN elsewhere.example.\nwww 300 IN A 192.0.2.2\n"
+    async with account() as (_, mw, domain):
+        preview = await mw.dns.import_zone(f"mail 300 IN A 192.0.2.3\n{text}", origin=domain)
+    assert str(preview).splitlines() == [
+        f"+ mail.{domain} A 192.0.2.3",
+        "  skipped: other.example is not below the origin",
+        "  skipped: www.elsewhere.example is not below the origin",
+        "1 to change, 0 the same, 2 skipped",
+    ]

@@ -120,6 +120,7 @@ async def test_a_reset_forgets_what_happened() -> None:
         ({"faults": [{"status": 1}]}, "status"),
         ({"log_size": object()}, "object"),
         ({"nonsense": 1}, "unknown options: nonsense"),
+        ({"proejcts": 1}, "unknown options: proejcts; did you mean projects"),
     ],
 )
 def test_options_that_cannot_be_are_refused_in_one_line(options: Any, problem: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from mittwald_async import Mittwald
 from mittwald_async.emulator import Emulator
-from mittwald_async.metrics import MetricsError
+from mittwald_async.metrics import Metrics, MetricsError
 
 
 async def test_usage_of_a_project_and_a_query_that_is_none() -> None:
@@ -35,3 +35,22 @@ async def test_an_instant_query_in_a_gap_gives_the_sample_before_it() -> None:
         for gap in gaps:
             (now,) = await mw.metrics.instant("up", at=gap)
             assert now.latest == hours.values[hours.times.index(gap) - 1] is not None
+
+
+async def test_the_greatest_value_of_a_window_is_that_of_its_series() -> None:
+    end = datetime(2026, 11, 20, tzinfo=UTC)
+    async with Emulator(drift=0.0) as api, Mittwald(api.token, base_url=api.url) as mw:
+        (hours,) = await mw.metrics.query("up", start=end - timedelta(hours=12) + timedelta(minutes=5), end=end)
+        (most,) = await mw.metrics.instant("max_over_time((up)[12h:5m])", at=end)
+        assert most.values == [hours.maximum]
+        with pytest.raises(MetricsError, match="too many samples"):
+            await mw.metrics.instant("max_over_time((up)[90d:5m])", at=end)
+
+
+async def test_a_query_of_ones_own_may_end_with_a_comment() -> None:
+    async with Emulator(drift=0.0) as api, Mittwald(api.token, base_url=api.url) as mw:
+        project = await mw.project.list_projects().first()
+        assert project is not None
+        rows = await Metrics(mw, ready_made={"visits": "sum(visits_total) # by hand"}).summary(project.id)
+    assert [(row.metric, row.unit) for row in rows][-1] == ("visits", None)
+    assert all(row.maximum_of_30_days is not None for row in rows)

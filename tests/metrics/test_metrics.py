@@ -197,3 +197,32 @@ async def test_a_client_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async with grafana(lambda body: {"results": {"A": {}}}) as (mw, _):
         assert isinstance(mw, Mittwald)
         assert list(await mw.with_options(timeout=5).metrics.instant("up")) == []
+
+
+class TestSummaries:
+    async def test_a_month_of_a_metric_is_one_value_of_one_request(self) -> None:
+        def answer(body: dict[str, Any]) -> Any:
+            results = {one["refId"]: {"frames": [frame(one["refId"], [7, None])]} for one in body["queries"]}
+            results["memory"] = {"frames": []}
+            results["maximum of storage"] = {"frames": [frame("A", [None]), frame("A", [9])]}
+            return {"results": results}
+
+        async with grafana(answer) as (mw, asked):
+            cpu, memory, storage, _ = await mw.metrics.summary("p-1")
+        (body,) = asked
+        written = {one["refId"]: one["expr"] for one in body["queries"]}
+        assert len(written) == 8
+        assert written["storage"] == 'sum(container_fs_usage_bytes{project_id="p-1"})'
+        assert written["maximum of storage"] == f"max_over_time(({written['storage']}\n)[30d:5m])"
+        assert all(one["instant"] and not one["range"] for one in body["queries"])
+        assert (cpu.latest_value, cpu.latest_value_at, cpu.maximum_of_30_days) == (7.0, NOON, 7.0)
+        assert (memory.latest_value, memory.latest_value_at, memory.maximum_of_30_days) == (None, None, 7.0)
+        assert storage.maximum_of_30_days == 9.0
+
+    async def test_without_a_project_nothing_is_asked_of_all_of_them(self) -> None:
+        async with grafana(lambda _: {}) as (mw, asked):
+            for method in (mw.metrics.summary, mw.metrics.usage, mw.metrics.cpu, mw.metrics.requests):
+                for missing in (None, "", 5):
+                    with pytest.raises(InvalidArgumentError, match="project_id: must be text and not empty"):
+                        await method(missing)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        assert asked == []

@@ -76,6 +76,13 @@ def test_an_odd_value_does_not_hide_its_column() -> None:
     assert to_arrow(items).to_pylist() == [{"seconds": "60"}, {"seconds": "soon"}]
 
 
+def test_one_model_is_no_list_of_models() -> None:
+    for wrong in (TtlSeconds(seconds=60), {"seconds": 60}, None, 5):
+        for convert in (to_arrow, to_polars):
+            with pytest.raises(InvalidArgumentError, match="items: must be a list of models or mappings, not "):
+                convert(wrong)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
 def test_what_is_no_row() -> None:
     for wrong in ([5], ["a"], [None]):
         with pytest.raises(InvalidArgumentError, match="items: must be models or mappings"):

@@ -125,6 +125,7 @@ def test_secrets_are_masked_methods_are_few_and_odd_orders_do_no_harm() -> None:
     told.telemetry(CallEnded(status=200, error=None, attempts=1, seconds=0.1, **what))
     attempt, call = told.exporter.get_finished_spans()
     assert (attempt.name, call.name) == ("HTTP", "_OTHER")
+    assert "mittwald.operation_id" not in (call.attributes or {})
     facts = dict(attempt.attributes or {})
     assert facts["http.request.method"] == "_OTHER"
     assert facts["http.request.method_original"] == "PURGE"

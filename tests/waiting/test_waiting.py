@@ -588,3 +588,34 @@ class TestAnythingElse:
             with pytest.raises(InvalidArgumentError, match="id: must be text and not empty"):
                 await account.waiters().project_ready(missing)
         assert others() == []
+
+
+def _of_the_state(state: str) -> None:
+    """Takes less than it is given."""
+
+
+def _of_more(state: str, thing: object, more: object) -> None:
+    """Takes more than it is given."""
+
+
+def _with_a_default(state: str, thing: object, more: int = 0) -> None:
+    """Takes what it is given."""
+
+
+@pytest.mark.parametrize("callback", [list[str]().append, _of_the_state, _of_more])
+async def test_a_callback_that_cannot_take_state_and_object_is_refused_before_the_wait(callback: Any) -> None:
+    account = Account()
+    polls = 0
+
+    async def poll() -> int:
+        nonlocal polls
+        polls += 1
+        return polls
+
+    with pytest.raises(
+        InvalidArgumentError, match="on_change: must take two arguments: the state as text, and the obj"
+    ):
+        await account.waiters().until(poll, done=lambda seen: seen > 1, on_change=callback)
+    assert polls == 0
+    for fitting in (print, _with_a_default):
+        await account.waiters().until(poll, done=lambda seen: True, on_change=fitting)

@@ -75,6 +75,8 @@ class TestEvents:
             (call(), "/hook?dry-run=false", False),
             (call(request={"id": "1", "target": target}), None, True),
             (call(), None, False),
+            (call(), "http://[?dry-run=true", True),
+            (call(), "http://[/#?dry-run=true", False),
         ):
             assert (await verifier.verify(sender.headers(body), body, url=url)).dry_run is trial
 
@@ -123,6 +125,19 @@ class TestSignatures:
         sender = Sender()
         with pytest.raises(InvalidArgumentError, match="body: must be the bytes as they came"):
             await Verifier(sender.groups).verify({}, call().decode())  # type: ignore[arg-type]
+
+    async def test_an_address_or_headers_of_another_kind_are_a_mistake_too_and_leave_no_trace(self) -> None:
+        sender = Sender()
+        verifier = Verifier(sender.groups)
+        body = call()
+        wrong: Any
+        for wrong in (b"/hook?dry-run=true", 5, object()):
+            with pytest.raises(InvalidArgumentError, match=r"url: must be text, such as str\(request\.url\)"):
+                await verifier.verify(sender.headers(body), body, url=wrong)
+        for wrong in (None, list(sender.headers(body).items())):
+            with pytest.raises(InvalidArgumentError, match="headers: must be those of the request"):
+                await verifier.verify(wrong, body)
+        await verifier.verify(sender.headers(body), body)
 
     async def test_a_key_of_another_algorithm(self) -> None:
         sender = Sender()

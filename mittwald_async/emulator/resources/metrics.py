@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from hashlib import blake2b
 from itertools import count
 from typing import Any
@@ -23,6 +24,8 @@ _MOST_POINTS = 11_000
 _BESIDE_NAMES = re.compile(r"\{[^}]*\}|\[[^\]]*\]|\b(?:by|without|on|ignoring)\s*\([^)]*\)")
 _NAME = re.compile(r"\b[a-zA-Z_:][a-zA-Z0-9_:]*\b(?!\s*\()")
 _MATCHER = re.compile(r'([a-zA-Z_]\w*)\s*=~?\s*"([^"]*)"')
+_MAXIMUM = re.compile(r"\bmax_over_time\s*\(.*\[(\d+)([smhdw]):(\d+[smhdw])?\]\s*\)\s*$", re.DOTALL)
+"""The greatest value of a window of time, as a subquery."""
 _BY = re.compile(r"\bby\s*\(\s*([a-zA-Z_]\w*)")
 _SHAPES = (
     (re.compile("cpu"), 0.4, 0.25, 0.0),
@@ -31,6 +34,8 @@ _SHAPES = (
     (re.compile("request|http|traffic|visit"), 25.0, 15.0, 0.0),
 )
 """Middle, swing of a day and growth per bucket of a metric, by words in its name."""
+_DAY = tuple(math.sin(2 * math.pi * (second / 86400 - 0.3)) for second in range(0, 86400, _STEP_SECONDS))
+"""The course of a day, from -1 to 1, by its buckets."""
 _SERIES = ("a", "b")
 """Values of the label that a query groups by."""
 
@@ -100,7 +105,14 @@ def _result(call: EmulatedCall, query: MetricsQuery, start: float, end: float) -
     first = end if query.instant else start
     times = range(math.ceil(first // _STEP_SECONDS), int(end // _STEP_SECONDS) + 1)
     metric = name[0]
-    frames = [_frame(call.world, query, metric, labels, one, times) for one in each]
+    window = _MAXIMUM.search(query.expr)
+    if window is not None and query.instant:
+        buckets = int(window[1]) * _UNITS[window[2]] // _STEP_SECONDS
+        if buckets > _MOST_POINTS:
+            return _error(422, f"execution: query processing would load too many samples: {query.expr}")
+        frames = [_maximum_frame(call.world, query, metric, labels, one, times[-1], buckets) for one in each]
+    else:
+        frames = [_frame(call.world, query, metric, labels, one, times) for one in each]
     return {"status": 200, "frames": frames}
 
 
@@ -118,33 +130,75 @@ def _visible(call: EmulatedCall, labels: dict[str, str]) -> bool:
 def _frame(
     world: World, query: MetricsQuery, metric: str, labels: dict[str, str], shown: dict[str, str], times: range
 ) -> dict[str, Any]:
-    key = f"{metric} {sorted(labels.items())} {sorted(shown.items())}"
+    course = _Course(world, metric, f"{metric} {sorted(labels.items())} {sorted(shown.items())}")
+    found = [course.at(time) for time in times]
+    if query.instant and found[-1] is None:
+        # Prometheus answers an instant query with the newest sample there is, not with a gap.
+        earlier = (course.at(times[-1] - back) for back in count(1))
+        found[-1] = next(value for value in earlier if value is not None)
+    return _written(query, shown, times, found)
+
+
+def _maximum_frame(
+    world: World,
+    query: MetricsQuery,
+    metric: str,
+    labels: dict[str, str],
+    shown: dict[str, str],
+    last: int,
+    buckets: int,
+) -> dict[str, Any]:
+    course = _Course(world, metric, f"{metric} {sorted(labels.items())} {sorted(shown.items())}")
+    greatest = course.greatest(range(last - buckets + 1, last + 1))
+    return _written(query, shown, range(last, last + 1), [greatest])
+
+
+def _written(query: MetricsQuery, shown: dict[str, str], times: range, found: Sequence[float | None]) -> dict[str, Any]:
     step = _STEP_SECONDS * 1000
     fields: list[dict[str, Any]] = [
         {"name": "Time", "type": "time", "typeInfo": {"frame": "time.Time"}, "config": {"interval": step}},
         {"name": "Value", "type": "number", "typeInfo": {"frame": "float64"}, "labels": shown, "config": {}},
     ]
-    found = [_value(world, metric, key, time) for time in times]
-    if query.instant and found[-1] is None:
-        # Prometheus answers an instant query with the newest sample there is, not with a gap.
-        earlier = (_value(world, metric, key, times[-1] - back) for back in count(1))
-        found[-1] = next(value for value in earlier if value is not None)
     values = [[time * step for time in times], found]
     meta = {"type": "timeseries-multi", "executedQueryString": f"Expr: {query.expr}\nStep: {_STEP_SECONDS}s"}
     return {"schema": {"refId": query.ref_id, "meta": meta, "fields": fields}, "data": {"values": values}}
 
 
-def _value(world: World, metric: str, key: str, bucket: int) -> float | None:
-    """A day's course with some noise; one bucket in a hundred is missing."""
-    middle, swing, growth = next(((m, s, g) for words, m, s, g in _SHAPES if words.search(metric)), (10.0, 5.0, 0.0))
-    base = world.seeded.ids.dice_of(key)
-    factor = 0.5 + base.below(1000) / 1000
-    noise = world.seeded.ids.dice_of(f"{key} {bucket}")
-    if noise.below(100) == 0:
-        return None
-    day = math.sin(2 * math.pi * ((bucket * _STEP_SECONDS) % 86400 / 86400 - 0.3))
-    grown = growth * (bucket - world.seeded.epoch / _STEP_SECONDS)
-    return round(max(0.0, factor * (middle + swing * day * (0.8 + noise.below(400) / 1000) + grown)), 4)
+class _Course:
+    """The values of one series: a day's course with some noise; one bucket in a hundred is missing."""
+
+    def __init__(self, world: World, metric: str, key: str) -> None:
+        shape = next(((m, s, g) for words, m, s, g in _SHAPES if words.search(metric)), (10.0, 5.0, 0.0))
+        self._middle, self._swing, self._growth = shape
+        self._dice_of = world.seeded.ids.dice_of
+        self._key = key
+        self._factor = 0.5 + self._dice_of(key).below(1000) / 1000
+        self._first = world.seeded.epoch / _STEP_SECONDS
+
+    def at(self, bucket: int) -> float | None:
+        """The value of a bucket."""
+        noise = self._dice_of(f"{self._key} {bucket}")
+        if noise.below(100) == 0:
+            return None
+        return self._value(bucket, noise.below(400))
+
+    def greatest(self, buckets: range) -> float | None:
+        """The greatest value of these buckets. Those that could have it are looked at first: dice are dear."""
+        most = {bucket: max(self._value(bucket, 0), self._value(bucket, 399)) for bucket in buckets}
+        found: float | None = None
+        for bucket in sorted(most, key=most.__getitem__, reverse=True):
+            if found is not None and most[bucket] <= found:
+                break
+            value = self.at(bucket)
+            if value is not None and (found is None or value > found):
+                found = value
+        return found
+
+    def _value(self, bucket: int, noise: int) -> float:
+        day = _DAY[bucket % len(_DAY)]
+        grown = self._growth * (bucket - self._first)
+        course = self._middle + self._swing * day * (0.8 + noise / 1000) + grown
+        return round(max(0.0, self._factor * course), 4)
 
 
 def _error(status: int, message: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, cast, final
+from typing import TYPE_CHECKING, Any, NoReturn, cast, final
 
 from .. import logs
 from ..clock import SYSTEM_CLOCK, Clock
@@ -69,6 +69,13 @@ class TextLines:
         self._clock = clock
         self.complete: bool | None = None
         """Did the server end the text itself? `None` before the end; False: the connection broke after what arrived."""
+
+    if not TYPE_CHECKING:  # for checkers it cannot be looped over at all
+
+        def __iter__(self) -> NoReturn:
+            raise TypeError(
+                "lines come from the server piece by piece: use `async for line in …`, or `await …` for the text"
+            )
 
     def __aiter__(self) -> AsyncGenerator[str, None]:
         return self._followed() if self._follow else self._lines()

@@ -150,13 +150,15 @@ class Pages(Generic[T]):
             return self._page(None).__await__()
         return with_falling_size(self._fetch, self._sizes, self._at, self._size(None)).__await__()
 
-    if not TYPE_CHECKING:  # for checkers it cannot be looped over at all
+    if not TYPE_CHECKING:  # for checkers it is no sequence at all
 
-        def __iter__(self) -> NoReturn:
+        def _no_sequence(self, *_: object) -> NoReturn:
             raise TypeError(
                 "a list comes from the server piece by piece: use `async for item in …`, `await ….collect()` for a list of "
                 "all items, or `(await …).items` for those of the first page"
             )
+
+        __iter__ = __getitem__ = __contains__ = __reversed__ = _no_sequence
 
     def __aiter__(self) -> ItemStream[T]:
         return ItemStream(self._stream())
