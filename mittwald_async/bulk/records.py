@@ -47,6 +47,10 @@ class JournalError(ConfigurationError):
     """The journal cannot be used like this. Nothing was sent for the items it concerns."""
 
 
+class BlankJournalError(JournalError):
+    """There is nothing in the file yet: the program that created it ended right then, or its disk was full."""
+
+
 class DuplicateKeyError(JournalError):
     """Two items of one run have the same key.
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..client import Mittwald
 
 _NAMED = 20
-"""Failures that are named one by one. What is unknown is always named."""
+"""Failures, and rows that have changed, that are named one by one. What is unknown is always named."""
 _LINE_SECONDS = 5.0
 
 
@@ -239,11 +239,14 @@ def _named_stdin(rows: Iterable[SourceRow], copy: str) -> Iterator[SourceRow]:
 def _checked(job: RowJob, journal: Path | None) -> Checked | None:
     """Look at every row, and name every mistake. `None`: there are some."""
     from ..bulk import read_journal
+    from ..bulk.records import BlankJournalError
 
     with ExitStack() as stack:
         known = None
-        if journal is not None and journal.is_file():
-            known = stack.enter_context(closing(read_journal(journal)))
+        # A first run that was killed at once leaves a file with nothing in it.
+        with suppress(BlankJournalError):
+            if journal is not None and journal.is_file():
+                known = stack.enter_context(closing(read_journal(journal)))
         checked = job.check(lambda mistake: message(str(mistake)), known)
     if checked.mistakes:
         what = f"{count(checked.mistakes, 'mistake')} in {count(checked.rows, 'row')}"
@@ -351,9 +354,12 @@ def _count(tally: Tally, outcome: Any) -> None:
     row = f"row {outcome.item.number} ({outcome.key})"
     if isinstance(outcome.error, ChangedInputError):
         tally.changed += 1
-        message(
-            f"changed: {row}: has changed since it was {outcome.state}; it was not done again (--redo-changed does)"
-        )
+        if tally.changed <= _NAMED:
+            message(
+                f"changed: {row}: has changed since it was {outcome.state}; it was not done again (--redo-changed does)"
+            )
+        elif tally.changed == _NAMED + 1:
+            message("… further ones that have changed are not named")
         return
     if outcome.state is ItemState.DONE:
         tally.done += 1

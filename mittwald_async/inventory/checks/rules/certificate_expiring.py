@@ -13,7 +13,9 @@ CHECK = Check(
     fix="Check dnsValidationErrors of its ingresses and the DNS entries of its host names, or upload a new certificate.",
     table="certificate",
     subject="r.common_name",
-    detail="'expires on ' || substr(r.valid_to, 1, 10) || ', in ' || CAST(julianday(r.valid_to) - julianday(:now) AS INTEGER) || ' days'",
+    detail="""'expires on ' || substr(r.valid_to, 1, 10)
+    || CASE CAST(julianday(r.valid_to) - julianday(:now) AS INTEGER) WHEN 0 THEN ', within a day' WHEN 1 THEN ', in 1 day'
+    ELSE ', in ' || CAST(julianday(r.valid_to) - julianday(:now) AS INTEGER) || ' days' END""",
     where="""julianday(r.valid_to) - julianday(:now) BETWEEN 0 AND 14
     AND NOT EXISTS (SELECT 1 FROM v_certificate n WHERE n.project_id = r.project_id AND n.account = r.account
         AND lower(n.common_name) = lower(r.common_name) AND julianday(n.valid_to) > julianday(r.valid_to))""",
