@@ -17,7 +17,7 @@ import typer
 from ..inventory import seconds_for
 from ..runtime.errors import ConfigurationError, InvalidArgumentError
 from .common import LISTS_FAILED, OK, USAGE, BaseUrl, Json, StoppedError, TokenFile, client, keep_apart, run
-from .operations import find
+from .operations import find, operation_ids
 from .output import count, duration, emit, err, message, put_json
 from .reading import copy_stdin
 
@@ -64,7 +64,10 @@ class Tally(msgspec.Struct):
 
 
 def bulk(
-    operation_id: Annotated[str, typer.Argument(help="As `operations` lists them.", metavar="OPERATION")],
+    operation_id: Annotated[
+        str,
+        typer.Argument(help="As `operations` lists them.", metavar="OPERATION", autocompletion=operation_ids),
+    ],
     rows: Annotated[
         Path | None,
         typer.Argument(help=".csv, .jsonl or .xlsx, or - for standard input (CSV, or --format).", metavar="ROWS"),
