@@ -26,7 +26,8 @@ class ItemState(enum.StrEnum):
     FAILED = "failed"
     """The API refused it, or it failed before anything was sent: nothing has changed."""
     UNKNOWN = "unknown"
-    """It may have been carried out: the answer was lost, or the program ended before it came."""
+    """It may have been carried out: the answer was lost, or the program ended before it came. Or it was, but its result could
+    not be kept, which the stages after it may need."""
 
 
 class Verdict(enum.Enum):
