@@ -16,6 +16,7 @@ from typing import Any
 
 from mittwald_async import Mittwald, MittwaldError
 from mittwald_async.emulator import Emulator, Transitions
+from mittwald_async.errors import ConfigurationError, InvalidArgumentError
 
 QUICK = Transitions(length=0.2, failing=0.0)
 """What takes minutes in reality takes a moment in a demonstration."""
@@ -100,9 +101,13 @@ async def connected(
 
 
 def run(main: Callable[[argparse.Namespace], Coroutine[Any, Any, None]], parser: argparse.ArgumentParser) -> None:
-    """Run an example to its end. An error of the API is one line, exit code 1."""
+    """Run an example to its end. An error is one line: exit code 2 where something is missing or wrong in how it was
+    started, as for wrong arguments, and 1 for an error of the API.
+    """
     try:
         asyncio.run(main(parser.parse_args()))
+    except (ConfigurationError, InvalidArgumentError) as error:
+        parser.exit(2, f"{error}\n")
     except MittwaldError as error:
         sys.exit(f"{type(error).__name__}: {error}")
     except KeyboardInterrupt:

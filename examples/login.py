@@ -15,6 +15,7 @@ from demo import email, options, run
 
 from mittwald_async import Mittwald, PasswordLogin
 from mittwald_async.emulator import Emulator
+from mittwald_async.errors import ConfigurationError
 
 
 async def who_am_i(mw: Mittwald) -> None:
@@ -50,7 +51,7 @@ async def main(arguments: argparse.Namespace) -> None:
         await demonstrated()
         return
     if arguments.email is None:
-        sys.exit("whose account? name the e-mail address (or try --demo)")
+        raise ConfigurationError("whose account? name the e-mail address (or try --demo)")
     login = PasswordLogin(arguments.email, getpass.getpass("password: "), second_factor=code)
     async with Mittwald(credentials=login) as mw:
         await who_am_i(mw)

@@ -42,7 +42,7 @@ class Picture(NamedTuple):
 WANTED = (
     Picture("operations", "operations mysql user"),
     Picture("check", "check demo.sqlite --only certificates"),
-    Picture("table", "call project-list-projects --output table", columns=120),
+    Picture("table", "call project-list-projects --output table --fields shortId,description,status,createdAt"),
 )
 
 

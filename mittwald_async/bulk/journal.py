@@ -152,7 +152,8 @@ class Journal:
             at_most: end after so many items that were due; the next run goes on.
             verify: `verify(item)` reads whether `work` was carried out: `DONE`, `NOT_DONE` or `CANNOT_TELL`, or
                 `(DONE, result)`. See `verifier_for`.
-            keep: what of a result goes into the journal, all of it by default. It must have a form in JSON.
+            keep: what of a result goes into the journal, all of it by default. It must have a form in JSON. Where it has
+                none, the item is done all the same; if stages follow, it is *unknown*, and they are not begun.
             then: further stages, each `func(item, results)` or a `Stage`. What they write through a client of this
                 package is noted as *started* when it is sent; stages that only read or wait are simply repeated after
                 a crash. `results` are what was kept of the stages before.

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from .records import ItemState, JournalEntry, JournalError
+from .records import BlankJournalError, ItemState, JournalEntry, JournalError
 
 APPLICATION_ID = 0x6D776A6C
 """`PRAGMA application_id` of a journal, so that another database is not taken for one."""
@@ -57,7 +57,8 @@ class JournalFile:
         writable: False opens an existing file for looking at it only.
 
     Raises:
-        JournalError: the file is something else, or of a newer version.
+        JournalError: the file is something else, or of a newer version; `BlankJournalError`, which a first run may have left
+            when it was killed, where nothing is in it and it is only looked at.
         OSError: it cannot be opened or created.
     """
 
@@ -93,9 +94,14 @@ class JournalFile:
     def _create(self) -> None:
         """Only its owner may read it, from the first byte on; SQLite gives its side files the same mode."""
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        if self.path.is_symlink():
+            raise JournalError(f"{self.path}: a symbolic link; name the file that it leads to")
         descriptor = os.open(self.path, flags, 0o600)
         try:
-            if os.name == "posix" and stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):  # a device belongs to everybody, whoever may change its mode
+                raise JournalError(f"{self.path}: not a regular file; choose another name")
+            if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
                 os.fchmod(descriptor, 0o600)
         finally:
             os.close(descriptor)
@@ -104,6 +110,8 @@ class JournalFile:
         run = self._connection.execute
         application = run("PRAGMA application_id").fetchone()[0]
         empty = not run("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if application == 0 and empty and not writable:
+            raise BlankJournalError(f"{self.path}: nothing is in it yet")
         if application != APPLICATION_ID and not (empty and writable):
             raise JournalError(f"{self.path}: not a journal; choose another name")
         version = run("PRAGMA user_version").fetchone()[0]
@@ -220,6 +228,7 @@ class KnownItem(NamedTuple):
     results: str
     twin: int | None = None
     changed: bool = False
+    error: str = ""
 
 
 class NewRun(NamedTuple):
@@ -255,7 +264,7 @@ class Begin(NamedTuple):
             return KnownItem(ItemState.PLANNED, 0, "[]", twin[0])
         connection.execute("INSERT INTO seen VALUES (?, ?)", (self.key, self.row))
         found = connection.execute(
-            "SELECT state, stage, results, input FROM items WHERE job = ? AND key = ?", (self.job, self.key)
+            "SELECT state, stage, results, input, error FROM items WHERE job = ? AND key = ?", (self.job, self.key)
         ).fetchone()
         if found is None:
             connection.execute(
@@ -263,7 +272,7 @@ class Begin(NamedTuple):
                 (self.job, self.key, ItemState.STARTED if self.start else ItemState.PLANNED, self.input, time.time()),
             )
             return KnownItem(ItemState.PLANNED, 0, "[]")
-        state, stage, results, before = found
+        state, stage, results, before, error = found
         changed = None not in (before, self.input) and before != self.input
         if changed and not self.redo_changed and (stage > 0 or state in (ItemState.DONE, ItemState.UNKNOWN)):
             return KnownItem(ItemState(state), stage, results, None, True)
@@ -275,7 +284,7 @@ class Begin(NamedTuple):
                 " WHERE job = ? AND key = ?",
                 (ItemState.STARTED if self.start else ItemState.PLANNED, self.input, time.time(), self.job, self.key),
             )
-        return KnownItem(ItemState(state), stage, results)
+        return KnownItem(ItemState(state), stage, results, error=error)
 
 
 class Release(NamedTuple):

@@ -18,6 +18,8 @@ class WriterLock:
 
     def __init__(self, journal: Path) -> None:
         self._path = journal.with_name(journal.name + ".lock")
+        if not journal.parent.is_dir():
+            raise JournalError(f"{journal}: there is no folder {journal.parent}")
         while True:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
             try:

@@ -26,7 +26,8 @@ class ItemState(enum.StrEnum):
     FAILED = "failed"
     """The API refused it, or it failed before anything was sent: nothing has changed."""
     UNKNOWN = "unknown"
-    """It may have been carried out: the answer was lost, or the program ended before it came."""
+    """It may have been carried out: the answer was lost, or the program ended before it came. Or it was, but its result could
+    not be kept, which the stages after it may need."""
 
 
 class Verdict(enum.Enum):
@@ -45,6 +46,10 @@ Verified: TypeAlias = "Verdict | tuple[Verdict, Any]"
 
 class JournalError(ConfigurationError):
     """The journal cannot be used like this. Nothing was sent for the items it concerns."""
+
+
+class BlankJournalError(JournalError):
+    """There is nothing in the file yet: the program that created it ended right then, or its disk was full."""
 
 
 class DuplicateKeyError(JournalError):

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import os
 import sqlite3
+import stat
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -314,10 +315,11 @@ def private(path: Path, *, append: bool = False) -> TextIO:
     how = os.O_APPEND if append else os.O_TRUNC
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | how | getattr(os, "O_NOFOLLOW", 0), 0o600)
-        if os.name == "posix":
+        if os.name == "posix" and stat.S_ISREG(os.fstat(descriptor).st_mode):  # a device belongs to everybody
             os.fchmod(descriptor, 0o600)
     except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}") from None
+        what = "a symbolic link; name the file that it leads to" if path.is_symlink() else error.strerror
+        raise ConfigurationError(f"{path}: {what}") from None
     return open(descriptor, "a" if append else "w", encoding="utf-8", newline="")
 
 

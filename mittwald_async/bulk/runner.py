@@ -186,7 +186,7 @@ class Run:
             self._due_left -= 1
         results = list(msgspec.json.decode(known.results))
         if known.state is ItemState.UNKNOWN:
-            return await self._resolve(row, known.stage, results)
+            return await self._resolve(row, known.stage, results, known.error)
         return await self._from(row, known.stage, results)
 
     async def _released(self, row: _Row) -> None:
@@ -199,12 +199,12 @@ class Run:
         )
         return self._outcome(row, _Ended(known.state, None, error), known.stage)
 
-    async def _resolve(self, row: _Row, stage: int, results: list[Any]) -> ItemOutcome[Any] | None:
-        """An earlier run left it unknown."""
-        lost = UnknownOutcomeError(f"row {row.number} ({row.key}): the program ended before the answer came")
+    async def _resolve(self, row: _Row, stage: int, results: list[Any], reason: str) -> ItemOutcome[Any] | None:
+        """An earlier run left it unknown, for this reason."""
+        lost = UnknownOutcomeError(f"row {row.number} ({row.key}): {reason}")
         ended = await self._read_back(row, stage, results, lost, self.began)
         if ended.state is ItemState.UNKNOWN:
-            return await self._end(row, stage, ended)
+            return await self._end(row, stage, ended, reason + _notes(lost, besides=reason))
         if ended.state is ItemState.PLANNED:
             await self._note(row, ItemState.STARTED if self._early(stage) else ItemState.PLANNED, stage)
             return await self._from(row, stage, results)
@@ -218,25 +218,28 @@ class Run:
     async def _next(self, row: _Row, stage: int, results: list[Any], ended: _Ended) -> ItemOutcome[Any] | None:
         """A stage has ended: note it, and go on with the one after it."""
         while ended.state is ItemState.DONE:
+            kept, problem = self._kept(self._stages[stage], ended)
+            last = stage + 1 == len(self._stages)
+            if problem is not None and not last:
+                # The stages after it may need the result: it is missing as after a lost answer, and reading back may find it.
+                return await self._end(row, stage, _Ended(ItemState.UNKNOWN, ended.result, problem))
             stage += 1
-            kept, problem = self._kept(self._stages[stage - 1], ended)
             results.append(kept)
-            last = stage == len(self._stages)
             if problem is not None:
                 ended = ended._replace(error=problem)
             error = "" if ended.error is None else _text(ended.error)
-            state = ItemState.DONE if last else ItemState.FAILED if problem is not None else ItemState.PLANNED
+            state = ItemState.DONE if last else ItemState.PLANNED
             await self._note(row, state, stage, msgspec.json.encode(results).decode(), error)
             if last:
                 return self._outcome(row, ended, stage)
-            if problem is not None:
-                return self._outcome(row, ended._replace(state=ItemState.FAILED), stage)
             ended = await self._send(row, stage, results)
         return await self._end(row, stage, ended)
 
-    async def _end(self, row: _Row, stage: int, ended: _Ended) -> ItemOutcome[Any] | None:
-        """It does not go on, for now."""
-        await self._note(row, ended.state, stage, None, "" if ended.error is None else _text(ended.error))
+    async def _end(self, row: _Row, stage: int, ended: _Ended, reason: str | None = None) -> ItemOutcome[Any] | None:
+        """It does not go on, for now. The journal keeps the reason, by default the error."""
+        if reason is None:
+            reason = "" if ended.error is None else _text(ended.error)
+        await self._note(row, ended.state, stage, None, reason)
         if ended.state is ItemState.PLANNED:
             return None
         if isinstance(ended.error, AuthenticationError):
@@ -349,8 +352,11 @@ class Run:
             ended = self._failed(trace, cast("Exception", failure))
             await self._note(row, ended.state, stage, None, "" if ended.error is None else _text(ended.error))
         else:
-            kept, _ = self._kept(self._stages[stage], _Ended(ItemState.DONE, task.result()))
+            kept, problem = self._kept(self._stages[stage], _Ended(ItemState.DONE, task.result()))
             last = stage + 1 == len(self._stages)
+            if problem is not None and not last:
+                await self._note(row, ItemState.UNKNOWN, stage, None, _text(problem))
+                return
             encoded = msgspec.json.encode([*results, kept]).decode()
             await self._note(row, ItemState.DONE if last else ItemState.PLANNED, stage + 1, encoded)
 
@@ -405,10 +411,19 @@ async def _each(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T]:
 
 def _key(item: Any, key: Callable[[Any], str | int] | None, number: int) -> str:
     found: object = item if key is None else key(item)
-    if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
+    if isinstance(found, bool) or not isinstance(found, str | int) or found == "" or not _is_text(str(found)):
         what = f"the key of row {number}" if key is not None else f"row {number} is used as its own key and"
         raise InvalidArgumentError("key", f"{what} must be text or a whole number, got {found!r:.80}")
     return str(found)
+
+
+def _is_text(value: str) -> bool:
+    """Whether it can be written as UTF-8: half a surrogate pair cannot."""
+    return value.isascii() or _writable(value) == value
+
+
+def _writable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def fingerprint(item: Any, salt: bytes) -> bytes | None:
@@ -432,5 +447,11 @@ def _verdict(given: Any) -> tuple[Verdict, Any]:
 
 
 def _text(error: Exception) -> str:
-    notes = "".join(f"; {note}" for note in getattr(error, "__notes__", ()))
-    return f"{type(error).__name__}: {error}{notes}"[:_ERROR_LENGTH]
+    # What cannot be written would take the notes of its whole group with it.
+    return _writable(f"{type(error).__name__}: {error}{_notes(error)}")[:_ERROR_LENGTH]
+
+
+def _notes(error: Exception, besides: str = "") -> str:
+    """What was noted on an error, without what is known already."""
+    notes = (_writable(note) for note in getattr(error, "__notes__", ()))
+    return "".join(f"; {note}" for note in notes if note not in besides)[:_ERROR_LENGTH]

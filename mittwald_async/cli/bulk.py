@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +17,7 @@ import typer
 from ..inventory import seconds_for
 from ..runtime.errors import ConfigurationError, InvalidArgumentError
 from .common import LISTS_FAILED, OK, USAGE, BaseUrl, Json, StoppedError, TokenFile, client, keep_apart, run
-from .operations import find
+from .operations import find, operation_ids
 from .output import count, duration, emit, err, message, put_json
 from .reading import copy_stdin
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ..client import Mittwald
 
 _NAMED = 20
-"""Failures that are named one by one. What is unknown is always named."""
+"""Failures, and rows that have changed, that are named one by one. What is unknown is always named."""
 _LINE_SECONDS = 5.0
 
 
@@ -64,7 +64,10 @@ class Tally(msgspec.Struct):
 
 
 def bulk(
-    operation_id: Annotated[str, typer.Argument(help="As `operations` lists them.", metavar="OPERATION")],
+    operation_id: Annotated[
+        str,
+        typer.Argument(help="As `operations` lists them.", metavar="OPERATION", autocompletion=operation_ids),
+    ],
     rows: Annotated[
         Path | None,
         typer.Argument(help=".csv, .jsonl or .xlsx, or - for standard input (CSV, or --format).", metavar="ROWS"),
@@ -239,11 +242,14 @@ def _named_stdin(rows: Iterable[SourceRow], copy: str) -> Iterator[SourceRow]:
 def _checked(job: RowJob, journal: Path | None) -> Checked | None:
     """Look at every row, and name every mistake. `None`: there are some."""
     from ..bulk import read_journal
+    from ..bulk.records import BlankJournalError
 
     with ExitStack() as stack:
         known = None
-        if journal is not None and journal.is_file():
-            known = stack.enter_context(closing(read_journal(journal)))
+        # A first run that was killed at once leaves a file with nothing in it.
+        with suppress(BlankJournalError):
+            if journal is not None and journal.is_file():
+                known = stack.enter_context(closing(read_journal(journal)))
         checked = job.check(lambda mistake: message(str(mistake)), known)
     if checked.mistakes:
         what = f"{count(checked.mistakes, 'mistake')} in {count(checked.rows, 'row')}"
@@ -351,9 +357,12 @@ def _count(tally: Tally, outcome: Any) -> None:
     row = f"row {outcome.item.number} ({outcome.key})"
     if isinstance(outcome.error, ChangedInputError):
         tally.changed += 1
-        message(
-            f"changed: {row}: has changed since it was {outcome.state}; it was not done again (--redo-changed does)"
-        )
+        if tally.changed <= _NAMED:
+            message(
+                f"changed: {row}: has changed since it was {outcome.state}; it was not done again (--redo-changed does)"
+            )
+        elif tally.changed == _NAMED + 1:
+            message("… further ones that have changed are not named")
         return
     if outcome.state is ItemState.DONE:
         tally.done += 1

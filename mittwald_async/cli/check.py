@@ -12,7 +12,7 @@ from ..inventory.checks.formats import FORMATS
 from ..runtime.errors import ConfigurationError, did_you_mean
 from .common import OK
 from .lake import inventory_file
-from .output import count, emit, message, put_table
+from .output import count, emit, folded, message, put_table
 
 FINDINGS = 5
 """Exit code where something is wrong."""
@@ -89,17 +89,18 @@ def _text(report: CheckReport, checks: tuple[Check, ...]) -> None:
         grouped.setdefault(finding.check, []).append(finding)
     for identity, findings in grouped.items():
         one = known[identity]
-        emit(f"{one.severity.upper()}  {one.title}  [{one.id}]\n")
+        emit(folded(f"{one.severity.upper()}  {one.title}  [{one.id}]\n", hang=4))
         for finding in findings[:_SHOWN]:
             place = " / ".join(text for text in (finding.customer, finding.project) if text)
             mark = "+" if finding.standing == "new" else " "
-            emit(f"  {mark} {finding.subject}: {finding.detail}" + (f"  ({place})" if place else "") + "\n")
+            line = f"  {mark} {finding.subject}: {finding.detail}" + (f"  ({place})" if place else "")
+            emit(folded(" ".join(line.split("\n")) + "\n", hang=6))
         if len(findings) > _SHOWN:
             emit(f"    … and {len(findings) - _SHOWN} more; --format json has all\n")
-        emit(f"    why: {one.why}\n    do:  {one.fix}\n\n")
+        emit(folded(f"    why: {one.why}\n    do:  {one.fix}\n\n", hang=9))
     for skip in report.skipped:
         message(f"{skip.check} was skipped: {skip.reason}")
-    emit(_summary(report) + "\n")
+    emit(folded(_summary(report) + "\n"))
 
 
 def _summary(report: CheckReport) -> str:

@@ -16,7 +16,7 @@ from ..inventory.existing import require_inventory
 from ..inventory.fields import MISSING
 from .common import CHANGED, OK, Json
 from .lake import inventory_file
-from .output import count, emit, message, put_json, put_table
+from .output import count, emit, folded, message, put_json, put_table
 from .times import moment
 
 _SHOWN = 60
@@ -93,7 +93,7 @@ def _print(found: Diff) -> None:
         put_table(("", "resource", "what", "old → new"), rows)
     for one in found.properties:
         emit(f"{one.resource}: the property {one.field} has {one.change} in all {one.items:,} items\n")
-    emit(_summary(found) + "\n")
+    emit(folded(_summary(found) + "\n"))
     for unknown in found.unknown:
         message(f"unknown: {_unknown_line(unknown)}")
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import msgspec
 
 from ..runtime.errors import InvalidArgumentError, did_you_mean
-from .output import message, table_text
+from .output import notice, table_text
 from .yaml_text import as_yaml
 
 _PATH = re.compile(r"\.?[^.\[\],]+(?:\.[^.\[\],]+|\[\d*\])*")
@@ -85,14 +85,14 @@ def as_table(value: Any) -> str:
     """Items as rows, or the properties of one object as lines. What is nested is JSON."""
     if isinstance(value, dict):
         pairs = [(name, _cell(part)) for name, part in cast("dict[str, Any]", value).items()]
-        return table_text(("property", "value"), pairs, note=message)
+        return table_text(("property", "value"), pairs, keep=2, note=notice)
     rows = _objects(value)
     heads = sorted(dict.fromkeys(name for row in rows for name in row), key=_rank)
     simple = [head for head in heads if not any(isinstance(row.get(head), (dict, list)) for row in rows)] or heads
     if len(simple) < len(heads):
         nested = [head for head in heads if head not in simple]
-        message(f"nested and left out: {', '.join(nested)}; --fields picks from them")
-    return table_text(simple, [[_cell(row.get(head)) for head in simple] for row in rows], note=message)
+        notice(f"nested and left out: {', '.join(nested)}; --fields picks from them")
+    return table_text(simple, [[_cell(row.get(head)) for head in simple] for row in rows], note=notice)
 
 
 _FIRST = ("shortId", "name", "description", "hostname", "domain", "address", "status", "id")

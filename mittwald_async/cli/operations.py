@@ -15,7 +15,7 @@ from ..runtime.operation import Operation, Parameter
 from .arguments import names, typed
 from .common import OK, Json
 from .fields import FieldLine, fields_of, is_secret, shape, skeleton, type_of
-from .output import count, emit, message, put_json, put_table
+from .output import count, emit, folded, message, put_json, put_table
 from .yaml_text import commented
 
 
@@ -90,7 +90,7 @@ def operations(
     hidden = len(matching) - len(found)
     if found:
         rows = [(one.operation_id + _mark(one), f"{one.method} {one.path}", _method(one)) for one in found]
-        put_table(("operation", "request", "method"), rows)
+        put_table(("operation", "request", "method"), rows, shorten=("request",))
     if hidden and wanted:
         message(f"{count(hidden, 'deprecated one')} left out; --deprecated shows {'it' if hidden == 1 else 'them'}")
     return OK
@@ -150,7 +150,7 @@ def _show(operation: Operation[Any]) -> int:
         from ..bulk.verifier_table import how_verified  # brings the client along
 
         how = how_verified(operation.operation_id)
-        emit(f"\nlost answers: {how or 'nothing in the API tells whether it was carried out'}\n")
+        emit(folded(f"\nlost answers: {how or 'nothing in the API tells whether it was carried out'}\n"))
     return OK
 
 

@@ -8,6 +8,7 @@ import io
 import os
 import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -24,7 +25,7 @@ from .columns import ShownColumn, fit
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-_WIDE = 10_000
+_WIDE = sys.maxsize
 """Off a terminal there is no width to keep to: readers of the output want whole lines."""
 
 # Without highlighting: an id with a coloured number in it is harder to read, not easier.
@@ -87,9 +88,11 @@ def put_json(value: object, *, indent: int = 0) -> None:
     emit((msgspec.json.format(encoded, indent=indent) if indent else encoded) + b"\n")
 
 
-def put_table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+def put_table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = (), shorten: Sequence[str] = ()
+) -> None:
     """Write a table; see `table_text`."""
-    emit(table_text(heads, rows, right=right, note=message))
+    emit(table_text(heads, rows, right=right, shorten=shorten, note=notice))
 
 
 def table_text(
@@ -97,27 +100,33 @@ def table_text(
     rows: Sequence[Sequence[str]],
     *,
     right: Sequence[str] = (),
+    shorten: Sequence[str] = (),
+    keep: int = 1,
     note: Callable[[str], None] | None = None,
 ) -> str:
     """A table that fits the terminal, else one line a row.
 
-    What has no spaces in it (an id, a path, an address) is never broken. Prose is wrapped between words. Columns that
-    find no room are left out, from the right, but never the first.
+    What has no spaces in it (an id, an address) is never broken. Prose is wrapped between words, and JSON ends in `…`
+    where it is too long. Columns that find no room are left out, from the right, but never the first.
 
     Args:
         heads: names of columns.
         rows: their cells.
         right: columns that are aligned to the right.
+        shorten: columns whose cells may end in `…`.
+        keep: so many columns are never left out.
         note: is called with a line that names columns left out.
     """
-    columns = [ShownColumn(head, [_one_line(row[index]) for row in rows]) for index, head in enumerate(heads)]
+    columns = [
+        ShownColumn(head, [_one_line(row[index]) for row in rows], head in shorten) for index, head in enumerate(heads)
+    ]
     width = shutil.get_terminal_size().columns if _on_terminal() else _WIDE
-    shown = fit(columns, width)
+    shown = fit(columns, width, keep=keep)
     if note is not None and len(shown) < len(columns):
         left_out = [column.head or "details" for column in columns if column not in shown]
         note(f"no room for: {', '.join(left_out)}; a wider terminal or a pipe shows all")
     # With a height as well: of a dumb terminal, 80 columns are assumed otherwise, whatever width is given.
-    room = max(width, sum(one.width for one in shown) + _GAP * len(shown))
+    room = sum(one.width for one in shown) + _GAP * len(shown)
     console = Console(highlight=False, width=room, height=25, color_system=None)
     table = Table(box=None, pad_edge=False)
     for column in shown:
@@ -125,10 +134,14 @@ def table_text(
             column.head, justify="right" if column.head in right else "left", width=column.width, overflow="fold"
         )
     for number in range(len(rows)):
-        table.add_row(*(Text(column.cells[number]) for column in shown))
+        table.add_row(*(_drawn(column, column.cells[number]) for column in shown))
     with console.capture() as drawn:
         console.print(table)
     return "".join(line.rstrip() + "\n" for line in drawn.get().splitlines())
+
+
+def _drawn(column: ShownColumn, cell: str) -> Text:
+    return Text(cell, overflow="ellipsis", no_wrap=True) if column.may_shorten(cell) else Text(cell)
 
 
 def _one_line(cell: str) -> str:
@@ -142,6 +155,28 @@ def message(line: str, *, error: bool = False) -> None:
     with suppress(OSError):  # If this cannot be written, that cannot be said either; the exit code tells.
         sys.stderr.write(("mittwald-async: " if error else "") + " ".join(plain.split()) + "\n")
         sys.stderr.flush()
+
+
+def folded(text: str, *, hang: int = 0) -> str:
+    """Text for people whose lines end between words at the width of a terminal, so that no id in it is broken.
+
+    Args:
+        text: one or several lines.
+        hang: spaces with which the continuation of a line begins.
+    """
+    if not _on_terminal():
+        return text
+    width = shutil.get_terminal_size().columns
+    wrapper = textwrap.TextWrapper(
+        width, subsequent_indent=" " * hang, break_long_words=False, break_on_hyphens=False, tabsize=1
+    )
+    return "\n".join("\n".join(wrapper.wrap(line)) for line in text.split("\n"))
+
+
+def notice(line: str) -> None:
+    """Say something about a result that may take several lines of a terminal."""
+    for part in folded(line).split("\n"):
+        message(part)
 
 
 def count(number: int, thing: str, things: str | None = None) -> str:

@@ -13,9 +13,17 @@ from .common import OK, Json
 from .output import emit, put_json, put_table
 
 
+def view_names(incomplete: str) -> list[str]:
+    """For completion."""
+    return [view.name for view in views() if view.name.startswith(incomplete)]
+
+
 def tables(
     name: Annotated[
-        str | None, typer.Argument(help="A view or resource, such as v_domain or domain.", metavar="[NAME]")
+        str | None,
+        typer.Argument(
+            help="A view or resource, such as v_domain or domain.", metavar="[NAME]", autocompletion=view_names
+        ),
     ] = None,
     as_json: Json = False,
 ) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -82,14 +84,25 @@ def test_rows_to_mend_are_not_lost_to_a_run_that_never_began(command: Command, p
     assert Path("failed.csv").read_text(encoding="utf-8") == "mended by hand"
 
 
+@pytest.mark.parametrize("pragma", [None, "journal_mode = WAL"])
+def test_a_first_run_that_was_killed_at_once_goes_on(command: Command, projects: list[str], pragma: str | None) -> None:
+    """It was killed, or its disk was full, after the file was made and before anything was in it."""
+    table("rows.csv", ["projectId", "description"], [projects[0], "first"])
+    Path("a.journal").touch()
+    if pragma is not None:
+        with closing(sqlite3.connect("a.journal", isolation_level=None)) as file:
+            file.execute(f"PRAGMA {pragma}")
+    assert command(*UPDATE, "--dry-run")[0] == 0
+    code, out, _ = command(*UPDATE)
+    assert (code, "1 done" in out) == (0, True)
+
+
 def test_a_journal_that_cannot_be_opened_is_not_called_something_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a medium that is read-only: there it can still be looked at."""
     path = tmp_path / "a.journal"
     JournalFile(path).close()
-    import sqlite3
-
     plain: Any = sqlite3.connect
 
     def refusing(name: str, **options: Any) -> Any:

@@ -242,7 +242,12 @@ def test_completion_knows_operations_and_resources(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("_MITTWALD_ASYNC_COMPLETE", "complete_bash")
-    for words, completed in (("call project-get-pro", "project-get-project"), ("sweep -r dns", "dns_zone")):
+    for words, completed in (
+        ("call project-get-pro", "project-get-project"),
+        ("bulk project-update-pro", "project-update-project"),
+        ("sweep -r dns", "dns_zone"),
+        ("tables v_dns", "v_dns_record"),
+    ):
         monkeypatch.setenv("COMP_WORDS", f"mittwald-async {words}")
         monkeypatch.setenv("COMP_CWORD", str(len(words.split())))
         with pytest.raises(SystemExit):

@@ -51,7 +51,7 @@ def test_help_explains(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in ("login", "webhooks", "fleet_queue")])
 def test_without_a_token_one_line_says_what_is_missing(name: str, tmp_path: Path) -> None:
     done = started(name, folder=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "MITTWALD_API_TOKEN" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -66,7 +66,7 @@ def test_a_login_asks_for_the_second_factor_once(tmp_path: Path) -> None:
     assert lines[:2] == ["asked for the second factor", "logged in as Emre Richter"]
     assert lines[2].startswith("session since ")
     nobody = started("login", folder=tmp_path)
-    assert nobody.returncode == 1
+    assert nobody.returncode == 2
     assert nobody.stderr.startswith("whose account?")
 
 
@@ -229,5 +229,5 @@ def test_a_fleet_on_an_executor_of_ones_own(tmp_path: Path) -> None:
     assert re.findall(r"^(\w+): \d+$", text, re.MULTILINE) == ["agency", "shop", "blog"]
     assert len(list((tmp_path / "lake").glob("resource=project/account=*/part-0000.parquet"))) == 3
     done = started("fleet_queue", folder=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "accounts.toml: No such file" in done.stderr
