@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..client import Mittwald
 
 _START_SECONDS = 30.0
-_ACCOUNT = ("--customers", "25", "--projects", "100", "--rate-limit", "none")
+_ACCOUNT = ("--customers", "25", "--projects", "100", "--rate-limit", "none", "--drift", "0")
 """An agency's account of today, without a budget: nothing has to be waited for."""
 
 

@@ -23,9 +23,14 @@ Command = Callable[..., tuple[int, str, str]]
 @pytest.fixture(scope="session")
 def server() -> Generator[str]:
     """URL of an account with 3 customers and 12 projects."""
+    yield from account()
+
+
+def account(*options: str) -> Generator[str]:
+    """The same for a fixture of a module whose account no other test may change."""
     command = [sys.executable, "-m", "mittwald_async.emulator", "--port", "0", "--customers", "3", "--projects", "12"]
     with subprocess.Popen(
-        [*command, "--rate-limit", "100000/600", "--lag", "0"], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        [*command, "--rate-limit", "100000/600", "--lag", "0", *options], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
         assert process.stdout is not None
         yield process.stdout.readline().strip()

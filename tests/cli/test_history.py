@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from collections.abc import Generator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -15,9 +16,15 @@ from mittwald_async.cli.times import days, moment
 from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory.tables import views
 
-from .conftest import Command, faults
+from .conftest import Command, account, faults
 
 WANTED = ("-r", "project", "-r", "domain")
+
+
+@pytest.fixture(scope="module")
+def server() -> Generator[str]:
+    """An account of its own, without surprises: between two sweeps nothing changes but what a test changes."""
+    yield from account("--drift", "0")
 
 
 def edited(statement: str) -> None:
@@ -253,3 +260,9 @@ def test_tables_are_named_in_english(command: Command) -> None:
     assert "an ssh user" in out
     assert "a domain" in out
     assert "a mysql database" in out
+
+
+def test_a_second_sweep_of_the_demo_finds_nothing_changed(command: Command) -> None:
+    for _ in range(2):
+        assert command("sweep", "--demo", "--quiet", *WANTED)[0] == 0
+    assert command("diff", "demo.sqlite")[1].startswith("0 added, 0 changed, 0 gone")
