@@ -14,7 +14,7 @@ import typer
 from ..inventory.existing import damaged, require_database
 from ..runtime.errors import ConfigurationError, InvalidArgumentError
 from .common import OK, Json, run
-from .output import count, emit, message, put_json, put_table
+from .output import count, emit, folded, message, put_json, put_table
 
 _SHOWN = 20
 """Items that are shown without --all."""
@@ -97,7 +97,7 @@ def _show(path: Path, state: object, every: bool, as_json: bool) -> int:
                 break
             at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.at))
             stage = f" (stage {entry.stage + 1})" if entry.stage else ""
-            emit(f"{entry.state}  {at}  {entry.key}{stage}  {entry.error}".rstrip() + "\n")
+            emit(folded(f"{entry.state}  {at}  {entry.key}{stage}  {entry.error}".rstrip(), hang=2) + "\n")
         if store.counts()[ItemState.STARTED]:
             message(
                 f"{count(store.counts()[ItemState.STARTED], 'item')} under way, or left so by a program that has ended"

@@ -17,10 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mittwald_async import bulk
 from mittwald_async.cli.app import run
 from mittwald_async.cli.columns import GAP, ShownColumn, fit
 from mittwald_async.cli.failures import grouped
 from mittwald_async.cli.output import emit_pieces, folded, for_terminal, make_writable, table_text
+from mittwald_async.errors import ConfigurationError
 from mittwald_async.inventory import Failure
 
 from .conftest import PROGRAM, Command, environment, faults
@@ -102,6 +104,19 @@ def test_what_is_read_fits_the_terminal_and_ids_are_whole(
         for word in line.split()
         if re.fullmatch(r"[0-9a-f]{4,}-[0-9a-f-]*", word[:30]) and len(word) != 36
     ]
+
+
+async def test_what_failed_is_listed_within_the_width_of_the_terminal(server: str, tmp_path: Path) -> None:
+    async def refused(_: str) -> None:
+        raise ConfigurationError("mailbox.address: " + "is not an address of a domain of this project, " * 6 + UUID)
+
+    async with bulk.Journal(tmp_path / "rows.journal") as journal:
+        assert [done.ok async for done in journal.run([UUID], refused, key=str)] == [False]
+    code, shown = on_a_terminal(server, tmp_path, "journal", "rows.journal", COLUMNS="80", TERM="xterm")
+    lines = shown.decode().replace("\r\n", "\n").splitlines()
+    assert code == 0
+    assert max(map(len, lines)) <= 80
+    assert shown.count(UUID.encode()) == 2, "ids are whole"
 
 
 def test_only_json_and_paths_are_shortened(monkeypatch: pytest.MonkeyPatch) -> None:
