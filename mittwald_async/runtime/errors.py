@@ -441,7 +441,9 @@ class FileAccessError(ApiClientError, OSError):
     def __init__(self, path: str, problem: OSError) -> None:
         reason = problem.strerror or str(problem)
         super().__init__(f"{path} cannot be written: {reason}")
-        self.errno, self.strerror, self.filename = problem.errno, reason, path
+        self.errno: int | None = problem.errno
+        self.strerror: str | None = reason
+        self.filename: Any = path
 
     def __str__(self) -> str:
         return str(self.args[0])
