@@ -89,11 +89,13 @@ class Pages(Generic[T]):
         """Where a list of chained pages goes on, after a resumption."""
         self._cut_by_server: bool = False
         """Whether pages have the length that the server gives them unasked."""
-        self._limit = self._taken(given, self._fetch.limit_parameter, 1) if paging.limit else None
+        limit = given.pop(self._fetch.limit_parameter, None) if paging.limit else None
+        self._limit = None if limit is None else self._number(limit, self._fetch.limit_parameter, 1)
         self._origin = 0
         if self._fetch.windowed and not self._chained:
-            skip = self._taken(given, self._fetch.skip_parameter, 0)
-            page = self._taken(given, self._fetch.page_parameter, 0)
+            skip, page = given.pop(self._fetch.skip_parameter, None), given.pop(self._fetch.page_parameter, None)
+            skip = None if skip is None else self._number(skip, self._fetch.skip_parameter, 0)
+            page = None if page is None else self._number(page, self._fetch.page_parameter, 0)
             self._origin = skip or 0
             if page is not None and skip is None:
                 self._begin_at_number(page)
@@ -231,13 +233,12 @@ class Pages(Generic[T]):
             found += len(page.items)
         return found
 
-    def _taken(self, given: dict[str, Any], name: str, least: int) -> int | None:
-        """The value of a paging parameter, out of the others. Some documents say of such a number that it is a text."""
-        value = given.pop(name, None)
+    def _number(self, value: object, name: str, least: int) -> int | None:
+        """The value of a paging parameter. Some documents say of such a number that it is a text."""
         if isinstance(value, str) and value.isascii() and value.isdigit():
             said = next((one.type for one in self._fetch.operation.parameters if one.wire == name), "int")
             value = int(value) if said == "str" else value
-        return None if value is None else _whole(value, name, least)
+        return _whole(value, name, least)
 
     def _begin_at_number(self, page: int) -> None:
         """A page number counts in the caller's limit, or in pages as the server cuts them unasked. Where nothing says how
