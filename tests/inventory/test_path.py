@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from benchmarks.path import sweep_row
+from mittwald_async.runtime._accel import PURE
 
 
 async def test_a_sweep_row_passes_few_calls_what_is_made_once_apart() -> None:
     rows, found = await sweep_row(20)
     assert rows > 500
-    assert found.calls / rows < 50, "three rows a list on average, and asking for a list alone is 47 calls"
+    most = 55 if PURE else 50
+    assert found.calls / rows < most, "three rows a list on average, and asking for a list alone is 47 calls"
