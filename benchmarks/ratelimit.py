@@ -12,7 +12,7 @@ call that opens each window alone. In company: to the calls that each leaves to 
 one per cent of it, and where many share a long window one or two. 429s that remain are those of the first moments, when somebody still believes to be alone.
 
 A newcomer does not know whether others come at the same moment, so it begins with a part of what remains in flight and
-opens up with every answer. Where a window is a few thousand calls nobody notices; a job of 90 calls in a window of 100 takes
+opens up with every answer. That costs nothing noticeable in a window of a few thousand calls; a job of 90 calls in a window of 100 takes
 one round trip longer than the two it would take at full speed.
 
 A 429 that contradicts the budget stops everybody for one step of back-off; the same limiter is shown waiting for the reset

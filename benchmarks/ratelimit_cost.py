@@ -103,7 +103,7 @@ async def weight(count: int) -> None:
 
     async def wait() -> None:
         await limiter.acquire("r")
-        await gate  # Whoever lost patience with the first call on a slow machine lets nobody else through.
+        await gate  # A first call that timed out on a slow machine opens the gate for no other call.
 
     await _weighed(count, wait)
     first.release()

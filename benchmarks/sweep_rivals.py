@@ -35,7 +35,7 @@ class Written:
         self.rows = 0
         self.requests = 0
         self.failed: dict[str, str] = {}
-        """Lists that could not be had, by operation."""
+        """Lists that could not be fetched, by operation."""
 
     def add(self, resource: str, ids: Sequence[str], items: Iterable[str]) -> None:
         self._db.execute(f'CREATE TABLE IF NOT EXISTS "{resource}" (id TEXT, data TEXT)')

@@ -99,7 +99,7 @@ class JournalFile:
         descriptor = os.open(self.path, flags, 0o600)
         try:
             mode = os.fstat(descriptor).st_mode
-            if not stat.S_ISREG(mode):  # a device belongs to everybody, whoever may change its mode
+            if not stat.S_ISREG(mode):  # a device is shared; its mode is not ours to change
                 raise JournalError(f"{self.path}: not a regular file; choose another name")
             if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
                 os.fchmod(descriptor, 0o600)

@@ -343,7 +343,7 @@ def _canonical(value: Any) -> str:
 
 
 def _without_secrets(values: dict[str, Any]) -> dict[str, Any]:
-    """What makes the key of a row. Whoever has the journal could try some passwords out."""
+    """What makes the key of a row. A reader of the journal could try some passwords out."""
     return {column: masked(_decoded(value)) for column, value in values.items() if not secret_name(column)}
 
 

@@ -62,7 +62,7 @@ def _fault_of_database(path: Path, kind: str, application_id: int, version: int)
             (written_by,) = db.execute("PRAGMA user_version").fetchone()
             db.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.DatabaseError as error:
-        # A file that a killed process left half written is repaired by whoever opens it for writing.
+        # A file that a killed process left half written is repaired when it is opened for writing.
         recoverable = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
         return "" if recoverable else damaged(error)
     if owner != application_id:

@@ -119,7 +119,7 @@ class Scheduler:
         self._deadlines: list[tuple[float, int, WaitingCall]] = []
         self._alarm: Alarm | None = None
         self._most_wanted = 0
-        """Most calls waiting and in flight since somebody waits."""
+        """Most calls waiting and in flight since a call waits."""
 
     def next_turn(self, now: float, policy: Policy, route: str | None = None, rest: int | None = None) -> Turn:
         """When a call under this policy may go; `route` if that one is being refused; `rest`: see the estimate."""

@@ -142,7 +142,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     entry_of_few: float = 0.95
     """The same where windows are too small to be shared: of so few calls it is not known how many were others'."""
     least_share_of_few: float = 0.08
-    """Part of the budget with which a client begins there at least, one in twelve: whoever came late has had next to
+    """Part of the budget with which a client begins there at least, one in twelve: a client that came late has had next to
     nothing, and shares of so few calls even out over minutes only."""
     answers_per_step: int = 8
     """Answers, in at least one window, from one correction of the rate to the next: of so few one comes late enough in

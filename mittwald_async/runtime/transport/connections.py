@@ -97,7 +97,7 @@ class Places:
 
     def __init__(self, count: int) -> None:
         self.free: int = count
-        """Places that nobody has; who finds one may take it by counting it off."""
+        """Free places; a task that finds one takes it by counting it off."""
         self.waiting: deque[asyncio.Future[None]] = deque()
         """Those who wait. Without any, a place is given back by counting it."""
 
