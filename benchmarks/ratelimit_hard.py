@@ -62,7 +62,7 @@ def small_window(settings: Settings, simulator: Simulator) -> Table:
         " more round trips for the other 89, where 90 calls without a limiter need two in all"
     )
     beside: dict[str, list[Client]] = {
-        "nobody": [],
+        "no other client": [],
         "a call every second": [Client(burst_every=1.0, tasks=1, begin=0.02)],
     }
     cases = [

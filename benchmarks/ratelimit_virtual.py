@@ -120,7 +120,7 @@ def clicks(settings: Settings, simulator: Simulator) -> Table:
     )
     table.notes.append("what begins, begins a second into the job, and goes on until it ends")
     beside: dict[str, Client | None] = {
-        "nobody": None,
+        "no other client": None,
         "one call": Client(burst_every=1e6, tasks=1, begin=1.0, end=2.0),
         "a page of 30 calls": Client(burst_every=1e6, tasks=30, begin=1.0, end=2.0),
         "a page of 20 calls every 20 s": Client(burst_every=20.0, tasks=20, begin=1.0),
