@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mittwald_async.inventory.accounts import accounts_from
-from tests.readme.blocks import DOCS, blocks, lines
+from tests.readme.blocks import DOCS, README, blocks, lines
 
 from .accounts import accounts, accounts_file, command
 
@@ -73,7 +73,9 @@ def test_the_cluster_takes_three_commands_and_the_numbers_are_the_defaults() -> 
     text = PAGE.read_text(encoding="utf-8")
     section = re.search(r"## On a cluster\n(.*?)\n## ", text, re.DOTALL)
     assert section is not None
-    assert len([line for line in section[1].splitlines() if line.startswith("$ ")]) == 3
+    on_a_cluster = [line for line in section[1].splitlines() if line.startswith("$ ")]
+    assert len(on_a_cluster) == 3
+    assert "\n".join(on_a_cluster) in README.read_text(encoding="utf-8")
     assert f"one pool of {CONNECTIONS} connections" in text
     assert f"{AT_ONCE} accounts are under way at once" in text
     assert "At most eight of them have a file open" in text
