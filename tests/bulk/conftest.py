@@ -1,4 +1,4 @@
-"""The command line against an emulator of its own."""
+"""Runs the command line against an emulator of its own."""
 
 from __future__ import annotations
 

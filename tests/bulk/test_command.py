@@ -28,18 +28,18 @@ def table(path: str, heads: Iterable[str], *rows: Iterable[str]) -> str:
 
 
 def done_in(path: str) -> int:
-    """Items that a journal has as done, read while another process writes to it."""
+    """Count the finished items of a journal that another process is still writing."""
     if not Path(path).exists():
         return 0
     try:
         with closing(bulk.read_journal(path)) as journal:
             return journal.counts()[bulk.ItemState.DONE]
-    except bulk.JournalError:  # it is just being made
+    except bulk.JournalError:  # the other process is still creating the file
         return 0
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Look again and again, for 30 s at most."""
+    """Poll for up to 30 s."""
     for _ in range(600):
         if condition():
             return
@@ -54,7 +54,7 @@ def projects(command: Command) -> list[str]:
     return [project["id"] for project in json.loads(out)]
 
 
-def test_rows_are_done_once(command: Command, projects: list[str]) -> None:
+def test_each_row_is_sent_once(command: Command, projects: list[str]) -> None:
     rows = table("rows.csv", ["projectId", "description"], *([id, f"shop {id}"] for id in projects))
     code, out, err = command("bulk", "project-update-project", rows, "-j", "a.journal", "--yes")
     assert code == 0, err
@@ -70,7 +70,7 @@ def test_rows_are_done_once(command: Command, projects: list[str]) -> None:
     assert out.split()[-6:] == ["project-update-project", "0", "0", str(len(projects)), "0", "0"]
 
 
-def test_unknown_columns_and_twins_are_mistakes(command: Command, projects: list[str]) -> None:
+def test_unknown_columns_and_duplicate_rows_are_mistakes(command: Command, projects: list[str]) -> None:
     path = table("rows.csv", ["projectId", "descripton"], [projects[0], "a"], [projects[0], "b"])
     code, _, err = command("bulk", "project-update-project", path, "-j", "a.journal", "--yes")
     assert code == 2
@@ -78,7 +78,7 @@ def test_unknown_columns_and_twins_are_mistakes(command: Command, projects: list
     assert "row 3, projectId: is the same as in row 2" in err
 
 
-def test_new_passwords_go_to_a_file_of_their_own_and_nowhere_else(command: Command, projects: list[str]) -> None:
+def test_generated_passwords_are_written_only_to_their_own_file(command: Command, projects: list[str]) -> None:
     heads = ["projectId", "address", "isCatchAll", "mailbox.password", "mailbox.quotaInBytes"]
     heads += ["mailbox.enableSpamProtection"]
     rows = [[projects[0], f"box-{n}@secrets.example", "no", "@random", "1000000", "yes"] for n in range(3)]
@@ -104,7 +104,7 @@ def test_new_passwords_go_to_a_file_of_their_own_and_nowhere_else(command: Comma
     assert "Chosen-by-hand" not in shown
 
 
-def test_a_dry_run_sends_nothing_and_says_what_it_costs(command: Command, projects: list[str]) -> None:
+def test_a_dry_run_sends_nothing_and_reports_the_cost(command: Command, projects: list[str]) -> None:
     path = table("rows.csv", ["projectId", "description"], *([id, "dry"] for id in projects))
     code, out, _ = command("bulk", "project-update-project", path, "--dry-run")
     lines = out.splitlines()
@@ -122,7 +122,7 @@ def test_a_dry_run_sends_nothing_and_says_what_it_costs(command: Command, projec
     assert json.loads(out)["requests"] == len(projects)
 
 
-def test_failed_rows_are_mended_and_run_again(command: Command, projects: list[str], server: str) -> None:
+def test_failed_rows_can_be_corrected_and_run_again(command: Command, projects: list[str], server: str) -> None:
     path = table("rows.csv", ["projectId", "description"], [projects[0], "mend"], ["p-zzzzzz", "mend"])
     arguments = ("bulk", "project-update-project", "-j", "a.journal", "--yes", "--failed", "failed.csv")
     code, out, err = command(*arguments, path)
@@ -137,7 +137,7 @@ def test_failed_rows_are_mended_and_run_again(command: Command, projects: list[s
     assert (code, out[:6]) == (0, "1 done"), err
 
 
-def test_it_stops_after_failures_and_does_only_so_many(command: Command, projects: list[str], server: str) -> None:
+def test_it_stops_after_a_number_of_failures_or_items(command: Command, projects: list[str], server: str) -> None:
     path = table("rows.csv", ["projectId", "description"], *([id, "some"] for id in projects))
     arguments = ("bulk", "project-update-project", path, "-j", "a.journal", "--yes", "--json", "--concurrency", "1")
     with faults(server, {"operation": "project-update-project", "status": 400}):
@@ -150,8 +150,8 @@ def test_it_stops_after_failures_and_does_only_so_many(command: Command, project
     assert json.loads(out)["journal"]["done"] == len(projects)
 
 
-def test_what_is_unknown_is_named_and_decided_by_hand(command: Command, projects: list[str], server: str) -> None:
-    """Nothing shows whether a password was set."""
+def test_an_unknown_item_is_listed_and_settled_by_hand(command: Command, projects: list[str], server: str) -> None:
+    """No read can show whether a password was set."""
     _, out, _ = command("call", "mail-list-mail-addresses", f"projectId={projects[0]}", "--all")
     boxes = [box["id"] for box in json.loads(out) if box.get("mailbox")]
     path = table("rows.csv", ["mailAddressId", "password"], [boxes[0], "Some-password-77"])
@@ -169,7 +169,7 @@ def test_what_is_unknown_is_named_and_decided_by_hand(command: Command, projects
     assert (code, out[:6]) == (0, "1 done")
 
 
-def test_rows_come_from_a_query_from_json_lines_from_a_sheet_and_from_a_pipe(
+def test_rows_can_come_from_a_query_json_lines_a_sheet_or_a_pipe(
     command: Command, projects: list[str], server: str
 ) -> None:
     with closing(sqlite3.connect("inventory.sqlite")) as file, file:
@@ -214,20 +214,22 @@ def test_rows_come_from_a_query_from_json_lines_from_a_sheet_and_from_a_pipe(
         (("--from", "rows.csv", "--query", "SELECT * FROM x", "--dry-run"), "the query failed"),
     ],
 )
-def test_misuse_is_one_line(command: Command, projects: list[str], arguments: tuple[str, ...], said: str) -> None:
+def test_misuse_gives_a_one_line_message(
+    command: Command, projects: list[str], arguments: tuple[str, ...], said: str
+) -> None:
     table("rows.csv", ["projectId", "description"], [projects[0], "x"])
     code, _, err = command("bulk", "project-update-project", *arguments)
     assert code == 2
     assert said in err.splitlines()[-1]
 
 
-def test_reading_is_not_done_in_bulk(command: Command) -> None:
+def test_read_operations_are_refused(command: Command) -> None:
     code, _, err = command("bulk", "project-get-project", "rows.csv", "--dry-run")
     assert code == 2
     assert "only reads" in err
 
 
-def test_operations_say_how_lost_answers_are_read_back(command: Command) -> None:
+def test_operations_show_how_a_lost_response_is_verified(command: Command) -> None:
     _, out, _ = command("operations", "mail-create-mail-address")
     assert "lost answers: looks for its address in the list (mail-list-mail-addresses)" in out
     _, out, _ = command("operations", "mail-update-mail-address-password")
@@ -236,7 +238,7 @@ def test_operations_say_how_lost_answers_are_read_back(command: Command) -> None
     assert "lost answers" not in out
 
 
-def test_help_begins_with_what_it_does() -> None:
+def test_help_starts_with_a_summary() -> None:
     shown = subprocess.run(
         [sys.executable, "-m", "mittwald_async.cli", "bulk", "--help"], capture_output=True, text=True
     )
@@ -244,7 +246,7 @@ def test_help_begins_with_what_it_does() -> None:
     assert "Call one operation for every row of a table" in shown.stdout
 
 
-def test_ctrl_c_leaves_nothing_open_and_the_same_command_goes_on(
+def test_ctrl_c_leaves_nothing_open_and_the_same_command_resumes(
     command: Command, projects: list[str], server: str
 ) -> None:
     path = table("rows.csv", ["projectId", "description"], *([id, "stopped"] for id in projects))
@@ -269,8 +271,8 @@ def test_ctrl_c_leaves_nothing_open_and_the_same_command_goes_on(
     assert (code, json.loads(out)["done"]) == (0, len(projects) - states["done"])
 
 
-def test_no_file_of_a_command_is_written_over_another(command: Command, projects: list[str]) -> None:
-    """Rows that failed are written to mend and run again: naming the rows' own file for them would empty it."""
+def test_no_output_file_may_overwrite_another_file_of_the_command(command: Command, projects: list[str]) -> None:
+    """Failed rows are written to a file for correction. If that were the input file, the input would be emptied."""
     rows = table("rows.csv", ["projectId", "description"], [projects[0], "shop"], ["missing", "x"])
     content = Path(rows).read_bytes()
     Path("link.csv").symlink_to(rows)
@@ -294,7 +296,7 @@ def test_no_file_of_a_command_is_written_over_another(command: Command, projects
     assert (code, "x is --failed as well" in err) == (2, True)
 
 
-def test_a_closed_or_empty_standard_input_is_a_message(server: str, tmp_path: Path) -> None:
+def test_closed_or_empty_standard_input_gives_a_message(server: str, tmp_path: Path) -> None:
     start = f"{' '.join(PROGRAM)} bulk project-update-project - --dry-run"
     for redirected, expected in (
         ("<&-", "ROWS: standard input is closed"),

@@ -1,4 +1,4 @@
-"""`docs/bulk.md` and the examples do what they say."""
+"""The examples in `docs/bulk.md` and in `examples/` work as described."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def execute(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", [text for language, text in BLOCKS if language == "python"])
-def test_a_piece_of_python_runs(text: str, api: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_python_blocks_run(text: str, api: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     asyncio.run(execute(text))
     out = capsys.readouterr().out
     for printed in re.findall(r"# (first unknown)", text):
@@ -54,7 +54,7 @@ def test_a_piece_of_python_runs(text: str, api: Emulator, capsys: pytest.Capture
     assert "failed" not in out.replace("<ItemState.FAILED: 'failed'>: 0", "")
 
 
-def test_the_commands_work_one_after_the_other(api: Emulator, tmp_path: Path) -> None:
+def test_console_commands_run_in_sequence(api: Emulator, tmp_path: Path) -> None:
     project = api.world.sample("projectId")
     assert project is not None
     (table,) = (text for language, text in BLOCKS if language == "csv")
@@ -88,7 +88,7 @@ def example(name: str, *arguments: str, folder: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_mailboxes_come_from_a_table(tmp_path: Path) -> None:
+def test_mailboxes_are_created_from_a_table(tmp_path: Path) -> None:
     lines = example("bulk_mailboxes", folder=tmp_path)
     assert lines[-1] == "4 done"
     secrets = tmp_path / "passwords.csv"
@@ -99,14 +99,14 @@ def test_mailboxes_come_from_a_table(tmp_path: Path) -> None:
     assert all(password.encode() not in (tmp_path / "mailboxes.journal").read_bytes() for password in made.values())
 
 
-def test_tags_come_from_a_query(tmp_path: Path) -> None:
+def test_tags_are_set_from_a_query(tmp_path: Path) -> None:
     lines = example("bulk_tags", folder=tmp_path)
     assert lines[-1] == "20 projects have their tag"
     assert all(re.match(r"done +\[\w\] ", line) for line in lines[:-1])
     assert len(lines) == 21
 
 
-def test_sites_are_rolled_out_in_stages(tmp_path: Path) -> None:
+def test_sites_roll_out_in_stages(tmp_path: Path) -> None:
     lines = example("staged_rollout", "--first", "1", folder=tmp_path)
     assert lines[:2] == ["done     www.shop-1.example", "1 of 1 sites are online"]
     assert sorted(lines[2:6]) == [f"done     www.shop-{n}.example" for n in (2, 3, 4, 5)]

@@ -1,4 +1,4 @@
-"""What a journal promises, item by item."""
+"""The guarantees of a journal, item by item."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from ..support.write_log import writes
 
 
 def states(path: Path) -> dict[str, str]:
-    """By key, read by somebody else than the journal's writer."""
+    """Item states by key, read independently of the journal's writer."""
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as file:
         return dict(file.execute("SELECT key, state FROM items").fetchall())
 
@@ -45,7 +45,7 @@ def path(tmp_path: Path) -> Path:
 
 
 async def keys_of(run: AsyncGenerator[Any], into: list[str] | None = None) -> list[str]:
-    """Go through a run to its end, whatever that is."""
+    """Consume a run to its end, and return its keys even if it raises."""
     keys = [] if into is None else into
     async for done in run:
         keys.append(done.key)
@@ -56,7 +56,7 @@ async def double(item: int) -> int:
     return item * 2
 
 
-async def test_it_is_on_disk_before_the_work_and_after_it(path: Path) -> None:
+async def test_an_item_is_on_disk_before_and_after_its_work(path: Path) -> None:
     seen: list[str] = []
 
     async def work(item: str) -> str:
@@ -71,7 +71,7 @@ async def test_it_is_on_disk_before_the_work_and_after_it(path: Path) -> None:
     assert seen == ["started", "started"]
 
 
-async def test_what_is_done_is_passed_over_and_what_failed_is_tried_again(path: Path) -> None:
+async def test_finished_items_are_skipped_and_failed_ones_are_retried(path: Path) -> None:
     calls: list[int] = []
     bad = {2}
 
@@ -96,7 +96,7 @@ async def test_what_is_done_is_passed_over_and_what_failed_is_tried_again(path: 
 
 
 @pytest.mark.parametrize("error", [MaybeSentError("lost", method="POST"), ServerError("x", status=502, method="POST")])
-async def test_a_lost_answer_without_reading_back_is_reported_in_every_run_and_never_repeated(
+async def test_a_lost_response_without_a_verifier_is_reported_in_every_run_and_never_retried(
     path: Path, error: Exception
 ) -> None:
     calls: list[str] = []
@@ -113,7 +113,7 @@ async def test_a_lost_answer_without_reading_back_is_reported_in_every_run_and_n
     assert calls == ["a"]
 
 
-async def test_a_refusal_is_a_failure_whatever_it_is(path: Path) -> None:
+async def test_any_refusal_counts_as_a_failure(path: Path) -> None:
     errors = [NotFoundError("x", status=404), RateLimitError("x", status=429), ValueError("bad row")]
     reading = [TransportError("x", method="GET"), ServerError("x", status=500, method="GET")]
 
@@ -126,7 +126,7 @@ async def test_a_refusal_is_a_failure_whatever_it_is(path: Path) -> None:
 
 
 @virtual
-async def test_a_lost_answer_is_read_back_and_repeated_only_where_it_was_not_carried_out(path: Path) -> None:
+async def test_after_a_lost_response_an_item_is_retried_only_if_verified_as_not_done(path: Path) -> None:
     carried_out: list[str] = []
     lost = {"kept", "dropped"}
 
@@ -150,8 +150,8 @@ async def test_a_lost_answer_is_read_back_and_repeated_only_where_it_was_not_car
 
 
 @virtual
-async def test_not_done_counts_only_when_a_read_would_show_it(path: Path) -> None:
-    """A read right after a lost answer does not show the write yet: repeating on its word would do it twice."""
+async def test_not_done_counts_only_once_a_read_would_show_the_write(path: Path) -> None:
+    """A read right after a lost response may not show the write yet. Trusting it would repeat the write."""
     clock = VirtualClock()
     carried_out: list[float] = []
 
@@ -169,7 +169,7 @@ async def test_not_done_counts_only_when_a_read_would_show_it(path: Path) -> Non
 
 
 @virtual
-async def test_what_cannot_be_told_or_read_stays_unknown_with_the_reason(path: Path) -> None:
+async def test_an_item_that_cannot_be_verified_stays_unknown_with_a_reason(path: Path) -> None:
     async def work(item: str) -> None:
         raise MaybeSentError("lost")
 
@@ -192,7 +192,7 @@ async def test_what_cannot_be_told_or_read_stays_unknown_with_the_reason(path: P
     assert (counts[ItemState.PLANNED], counts[ItemState.DONE]) == (1, 1)
 
 
-async def test_killed_in_the_middle_of_the_work_it_is_unknown(path: Path) -> None:
+async def test_an_item_whose_process_was_killed_is_unknown(path: Path) -> None:
     program = f"""
 import asyncio, os
 from mittwald_async import bulk
@@ -219,7 +219,7 @@ async def _nothing(item: object) -> None:
     pass
 
 
-async def test_the_same_key_twice_names_both_rows_and_finishes_what_was_under_way(path: Path) -> None:
+async def test_a_duplicate_key_names_both_rows_after_running_items_finish(path: Path) -> None:
     done: list[str] = []
     async with bulk.Journal(path) as journal:
         with pytest.raises(bulk.DuplicateKeyError, match="rows 1 and 3 both have the key 'a'"):
@@ -229,14 +229,14 @@ async def test_the_same_key_twice_names_both_rows_and_finishes_what_was_under_wa
 
 
 @pytest.mark.parametrize("key", [None, "", 1.5, True])
-async def test_a_key_that_is_none_names_its_row(path: Path, key: Any) -> None:
+async def test_an_invalid_key_names_its_row(path: Path, key: Any) -> None:
     async with bulk.Journal(path) as journal:
         with pytest.raises(InvalidArgumentError, match="the key of row 2"):
             async for _ in journal.run([1, key], _nothing, key=lambda item: item):
                 pass
 
 
-async def test_a_changed_input_of_something_done_is_noticed(path: Path) -> None:
+async def test_changed_input_of_a_finished_item_is_noticed(path: Path) -> None:
     sent: list[str] = []
 
     async def work(row: dict[str, str]) -> None:
@@ -255,7 +255,7 @@ async def test_a_changed_input_of_something_done_is_noticed(path: Path) -> None:
     assert sent == ["old", "new"]
 
 
-async def test_inputs_are_in_the_file_as_salted_digests_only(path: Path) -> None:
+async def test_the_file_holds_inputs_only_as_salted_digests(path: Path) -> None:
     other = path.with_name("other.journal")
     digests: list[bytes] = []
     for file in (path, other):
@@ -268,7 +268,7 @@ async def test_inputs_are_in_the_file_as_salted_digests_only(path: Path) -> None
     assert digests[0] != digests[1]
 
 
-async def test_only_its_owner_may_read_it_and_its_side_files(path: Path) -> None:
+async def test_only_the_owner_may_read_the_journal_and_its_side_files(path: Path) -> None:
     before = os.umask(0)
     modes: dict[str, int] = {}
     try:
@@ -282,7 +282,7 @@ async def test_only_its_owner_may_read_it_and_its_side_files(path: Path) -> None
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-async def test_there_is_one_writer_and_anybody_may_look(path: Path) -> None:
+async def test_a_journal_has_one_writer_and_any_number_of_readers(path: Path) -> None:
     async with bulk.Journal(path) as journal:
         async for _ in journal.run(["a"], _nothing):
             pass
@@ -295,7 +295,7 @@ async def test_there_is_one_writer_and_anybody_may_look(path: Path) -> None:
         pass
 
 
-async def test_another_file_is_not_taken_for_a_journal(path: Path) -> None:
+async def test_a_foreign_file_is_refused(path: Path) -> None:
     path.write_bytes(b"name,id\n" * 100)
     with pytest.raises(bulk.JournalError, match="not a journal"):
         async with bulk.Journal(path):
@@ -311,7 +311,7 @@ async def test_another_file_is_not_taken_for_a_journal(path: Path) -> None:
         bulk.read_journal(path.with_name("none"))
 
 
-async def test_stages_go_on_where_they_were(path: Path) -> None:
+async def test_stages_resume_where_they_stopped(path: Path) -> None:
     log: list[str] = []
     crash = True
 
@@ -342,7 +342,7 @@ async def test_stages_go_on_where_they_were(path: Path) -> None:
     assert log == ["create a", "ready p-a", "ready p-a", "install ('p-a', None)"]
 
 
-async def test_a_cancelled_run_awaits_answers_under_way_and_begins_nothing(path: Path) -> None:
+async def test_a_cancelled_run_awaits_running_items_and_starts_no_others(path: Path) -> None:
     slow = Fault(operation="project-update-project", delay=0.3)
     async with (
         Emulator(projects=8, rate_limit=(4, 600.0), faults=[slow], lag=0.0) as api,
@@ -361,7 +361,7 @@ async def test_a_cancelled_run_awaits_answers_under_way_and_begins_nothing(path:
             with pytest.raises(asyncio.CancelledError):
                 await task
             counts = journal.counts()
-    # What waited for the budget was not sent; what was sent has its answer.
+    # A call that waited for the budget was never sent; a call that was sent has received its response.
     assert counts[ItemState.UNKNOWN] == counts[ItemState.STARTED] == counts[ItemState.FAILED] == 0
     assert counts[ItemState.DONE] == sum(writes(api, "project-update-project").values()) >= 1
     assert counts[ItemState.PLANNED] == len(ids) - counts[ItemState.DONE]
@@ -379,7 +379,7 @@ async def test_leaving_the_loop_ends_the_run_cleanly(path: Path) -> None:
     assert "started" not in counts.values()
 
 
-async def test_one_account_does_not_go_on_with_another_s_journal(path: Path) -> None:
+async def test_an_account_cannot_resume_a_journal_of_another(path: Path) -> None:
     async with Emulator(projects=3, rate_limit=None, auth=False) as api:
         async with Mittwald("first-token-of-all", base_url=api.url) as mw:
             ids = [project.id for project in await mw.project.list_projects().collect()]
@@ -400,7 +400,7 @@ async def test_one_account_does_not_go_on_with_another_s_journal(path: Path) -> 
     assert b"token-of-all" not in path.read_bytes()
 
 
-async def test_a_half_done_item_is_unknown_and_not_a_failure(path: Path) -> None:
+async def test_a_partly_done_item_is_unknown_rather_than_failed(path: Path) -> None:
     async with (
         Emulator(projects=3, rate_limit=None, lag=0.0) as api,
         Mittwald("token", base_url=api.url) as mw,
@@ -416,7 +416,7 @@ async def test_a_half_done_item_is_unknown_and_not_a_failure(path: Path) -> None
     assert done.state is ItemState.UNKNOWN
 
 
-async def test_it_ends_after_so_many_failures(path: Path) -> None:
+async def test_a_run_ends_after_max_failures(path: Path) -> None:
     async def work(item: int) -> None:
         raise ValueError("no")
 
@@ -426,7 +426,7 @@ async def test_it_ends_after_so_many_failures(path: Path) -> None:
         assert journal.counts()[ItemState.STARTED] == 0
 
 
-async def test_a_refused_token_is_not_tried_on_every_item(path: Path) -> None:
+async def test_a_rejected_token_stops_the_run(path: Path) -> None:
     async def work(item: int) -> None:
         raise AuthenticationError("the credentials were not accepted", status=401)
 
@@ -436,7 +436,7 @@ async def test_a_refused_token_is_not_tried_on_every_item(path: Path) -> None:
         assert journal.counts()[ItemState.FAILED] == 1
 
 
-async def test_what_the_source_raises_comes_after_what_it_gave(path: Path) -> None:
+async def test_an_error_of_the_source_is_raised_after_its_items(path: Path) -> None:
     async def source() -> AsyncGenerator[str]:
         yield "a"
         yield "b"
@@ -449,7 +449,7 @@ async def test_what_the_source_raises_comes_after_what_it_gave(path: Path) -> No
     assert sorted(found) == ["a", "b"]
 
 
-async def test_misuse_is_said_at_once(path: Path) -> None:
+async def test_misuse_raises_immediately(path: Path) -> None:
     journal = bulk.Journal(path)
     wrong: dict[str, Any]
     for wrong in ({"limit": 0}, {"settle": -1}, {"verify": 5}, {"then": [3]}, {"stop_after_failures": 0}):
@@ -466,7 +466,7 @@ async def test_misuse_is_said_at_once(path: Path) -> None:
             await anext(journal.run([1], double))
 
 
-async def test_a_result_without_a_form_in_json_is_done_all_the_same(path: Path) -> None:
+async def test_an_item_with_an_unserialisable_result_is_still_done(path: Path) -> None:
     async def work(item: str) -> object:
         return object()
 
@@ -477,7 +477,7 @@ async def test_a_result_without_a_form_in_json_is_done_all_the_same(path: Path) 
         assert [one async for one in journal.run(["a"], work)] == []
 
 
-async def test_jobs_of_one_file_have_nothing_to_do_with_each_other(path: Path) -> None:
+async def test_jobs_in_one_file_are_independent(path: Path) -> None:
     async with bulk.Journal(path) as journal:
         for name in ("one", "two"):
             assert [done.ok async for done in journal.run(["a"], _nothing, name=name)] == [True]
@@ -485,8 +485,8 @@ async def test_jobs_of_one_file_have_nothing_to_do_with_each_other(path: Path) -
         assert journal.counts()[ItemState.DONE] == 2
 
 
-async def test_what_waits_for_the_budget_when_killed_is_not_unknown(path: Path) -> None:
-    """With every write going through a client, only what was really sent is open after a kill."""
+async def test_a_call_waiting_for_the_budget_when_killed_is_not_unknown(path: Path) -> None:
+    """Where every write goes through a client, only calls that were really sent are unknown after a kill."""
     program = """
 import asyncio, sys
 from mittwald_async import Mittwald, bulk
@@ -519,7 +519,7 @@ asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3:]))
 
 
 @virtual
-async def test_not_done_counts_late_in_a_second_run_as_well(path: Path) -> None:
+async def test_not_done_is_also_delayed_in_a_second_run(path: Path) -> None:
     clock = VirtualClock()
     carried_out: list[float] = []
 
@@ -537,7 +537,7 @@ async def test_not_done_counts_late_in_a_second_run_as_well(path: Path) -> None:
     assert len(carried_out) == 1
 
 
-async def test_a_closed_client_ends_the_run_and_fails_nothing(path: Path) -> None:
+async def test_closing_the_client_ends_the_run_without_failures(path: Path) -> None:
     async with Emulator(projects=3, rate_limit=None) as api:
         mw = Mittwald("token", base_url=api.url)
         async with bulk.Journal(path) as journal:
@@ -547,7 +547,7 @@ async def test_a_closed_client_ends_the_run_and_fails_nothing(path: Path) -> Non
             assert journal.counts()[ItemState.PLANNED] == 1
 
 
-async def test_a_named_account_goes_on_with_another_token(path: Path) -> None:
+async def test_a_named_account_resumes_with_a_new_token(path: Path) -> None:
     async with Emulator(projects=3, rate_limit=None, auth=False) as api:
         for token, key in (("first-token-of-all", "a"), ("second-token-of-all", "b")):
             async with (
@@ -565,7 +565,7 @@ async def test_a_named_account_goes_on_with_another_token(path: Path) -> None:
                     pass
 
 
-async def test_a_plain_function_is_refused_and_what_it_did_is_unknown(path: Path) -> None:
+async def test_a_synchronous_function_is_refused_and_its_item_is_unknown(path: Path) -> None:
     def work(item: int) -> Any:
         return item
 

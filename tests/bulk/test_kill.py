@@ -1,4 +1,4 @@
-"""A job that is killed again and again does everything once, and knows of everything."""
+"""A job that is killed again and again does every item once and loses none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 UPDATES, CREATES, KILLS = 150, 150, 5
 
 
-async def test_killed_at_random_instants_nothing_is_done_twice_and_nothing_lost(tmp_path: Path) -> None:
+async def test_kills_at_random_instants_repeat_and_lose_nothing(tmp_path: Path) -> None:
     dice = random.Random(18)
     path = tmp_path / "rename.journal"
     async with Emulator(seed=3, projects=UPDATES, rate_limit=None, faults=faults(0.05), lag=0.05, drift=0.0) as api:

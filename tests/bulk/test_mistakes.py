@@ -1,4 +1,4 @@
-"""Every mistake of every format is named by row and column before the first request."""
+"""Every mistake in every input format is reported by row and column before the first request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Row = dict[str, Any]
 Source = Callable[[], Iterable[SourceRow]]
 
 ABSENT: Any = object()
-"""A value that is left out."""
+"""Stands for an omitted value."""
 TEXT: Row = {
     "projectId": "p-4x8k2q",
     "description": "",
@@ -71,10 +71,10 @@ AS_CELLS: dict[str, list[tuple[Any, str]]] = {
 }
 
 
-def spoilt(
+def rows_with_mistakes(
     good: Row, kinds: dict[str, list[tuple[Any, str]]], rows: int
 ) -> tuple[list[Row], list[tuple[int, str, str]]]:
-    """Rows of which every seventh has a mistake; and those, by row, column and problem. The first row is number 2."""
+    """Rows, every seventh with a mistake, and the mistakes by row, column and problem. The first row is number 2."""
     every = [(column, value, problem) for column, pairs in kinds.items() for value, problem in pairs]
     made: list[Row] = []
     expected: list[tuple[int, str, str]] = []
@@ -109,24 +109,24 @@ def as_csv(rows: list[Row]) -> str:
     return file.getvalue()
 
 
-def test_in_csv(tmp_path: Path) -> None:
-    rows, expected = spoilt(TEXT, AS_TEXT, 500)
+def test_csv(tmp_path: Path) -> None:
+    rows, expected = rows_with_mistakes(TEXT, AS_TEXT, 500)
     path = tmp_path / "rows.csv"
     path.write_text(as_csv(rows), encoding="utf-8")
     assert_named(check(lambda: numbered_rows(path)), expected)
 
 
-def test_in_json_lines_whose_values_keep_their_types(tmp_path: Path) -> None:
-    rows, expected = spoilt(EXACT, AS_JSON, 500)
+def test_json_lines_keep_value_types(tmp_path: Path) -> None:
+    rows, expected = rows_with_mistakes(EXACT, AS_JSON, 500)
     lines = [json.dumps(row) for row in rows]
     path = tmp_path / "rows.jsonl"
     path.write_text("\n" + "\n".join(lines), encoding="utf-8")
     assert_named(check(lambda: numbered_rows(path)), expected)
 
 
-def test_in_a_sheet(tmp_path: Path) -> None:
+def test_sheet(tmp_path: Path) -> None:
     openpyxl: Any = pytest.importorskip("openpyxl")
-    rows, expected = spoilt(EXACT, AS_CELLS, 500)
+    rows, expected = rows_with_mistakes(EXACT, AS_CELLS, 500)
     book = openpyxl.Workbook()
     book.active.append(list(TEXT))
     for row in rows:
@@ -135,8 +135,8 @@ def test_in_a_sheet(tmp_path: Path) -> None:
     assert_named(check(lambda: numbered_rows(tmp_path / "rows.xlsx")), expected)
 
 
-def test_in_the_records_of_a_query(tmp_path: Path) -> None:
-    rows, expected = spoilt(TEXT, AS_TEXT, 500)
+def test_query_records(tmp_path: Path) -> None:
+    rows, expected = rows_with_mistakes(TEXT, AS_TEXT, 500)
     path = tmp_path / "inventory.sqlite"
     with closing(sqlite3.connect(path)) as file, file:
         file.execute(f"CREATE TABLE jobs ({', '.join(map(json.dumps, TEXT))})")
@@ -147,8 +147,8 @@ def test_in_the_records_of_a_query(tmp_path: Path) -> None:
     assert_named(check(lambda: numbered_query(path, "SELECT * FROM jobs")), by_record)
 
 
-def test_through_a_pipe(server: str, tmp_path: Path) -> None:
-    rows, expected = spoilt(EXACT, AS_JSON, 500)
+def test_pipe(server: str, tmp_path: Path) -> None:
+    rows, expected = rows_with_mistakes(EXACT, AS_JSON, 500)
     start = [*PROGRAM, "bulk", "cronjob-create-cronjob", "-", "--format", "jsonl", "-j", "a.journal", "--yes"]
     done = subprocess.run(
         start,
@@ -164,11 +164,12 @@ def test_through_a_pipe(server: str, tmp_path: Path) -> None:
     assert last.endswith(f"{len(expected)} mistakes in 500 rows; nothing was sent")
 
 
-def test_before_the_first_request(command: Command) -> None:
-    rows, expected = spoilt(TEXT, AS_TEXT, 500)
+def test_mistakes_are_reported_before_the_first_request(command: Command) -> None:
+    rows, expected = rows_with_mistakes(TEXT, AS_TEXT, 500)
     text = as_csv(rows)
     first = text.splitlines()[1]
-    Path("rows.csv").write_text(f"{text}{first},one more\n", encoding="utf-8")  # a surplus cell, and the same row again
+    # A surplus cell, and a duplicate of the row.
+    Path("rows.csv").write_text(f"{text}{first},one more\n", encoding="utf-8")
     code, out, err = command("bulk", "cronjob-create-cronjob", "rows.csv", "-j", "a.journal", "--yes")
     assert (code, out) == (2, "")
     *named, last = err.splitlines()
@@ -200,7 +201,7 @@ def test_before_the_first_request(command: Command) -> None:
         ),
     ],
 )
-def test_a_row_that_cannot_be_read_hides_nothing_after_it(
+def test_an_unreadable_row_does_not_hide_later_mistakes(
     tmp_path: Path, name: str, content: bytes, named: list[str]
 ) -> None:
     path = tmp_path / name

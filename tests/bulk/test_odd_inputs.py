@@ -1,4 +1,4 @@
-"""Keys, errors, results and files that nobody would expect: a message, and nothing else is lost."""
+"""Unusual keys, errors, results and files: each gives a message, and no other item is affected."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mittwald_async.errors import ConfigurationError, InvalidArgumentError, Mayb
 from .test_journal import keys_of
 
 HALF_A_CHARACTER = "\udcff"
-"""What Python makes of a byte that is not UTF-8, for example in the name of a file."""
+"""Python's representation of a byte that is not UTF-8, for example in a file name."""
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "some.journal"
 
 
-async def test_an_error_that_is_no_text_spoils_no_other_item(path: Path) -> None:
+async def test_an_unencodable_error_does_not_affect_other_items(path: Path) -> None:
     async def work(item: str) -> None:
         if item == "odd":
             raise FileNotFoundError(f"no file {HALF_A_CHARACTER}")
@@ -39,7 +39,7 @@ async def test_an_error_that_is_no_text_spoils_no_other_item(path: Path) -> None
         assert failed.error == "FileNotFoundError: no file \\udcff"
 
 
-async def test_a_key_that_is_no_text_names_its_row_and_spoils_no_other_item(path: Path) -> None:
+async def test_an_unencodable_key_names_its_row_and_does_not_affect_other_items(path: Path) -> None:
     async def work(item: str) -> None: ...
 
     async with bulk.Journal(path) as journal:
@@ -49,7 +49,7 @@ async def test_a_key_that_is_no_text_names_its_row_and_spoils_no_other_item(path
 
 
 class TestALostResult:
-    """Stages that follow need what came before: without it they must not run."""
+    """Later stages need the results of earlier ones; they must not run without them."""
 
     @staticmethod
     def stages(given: list[Any]) -> tuple[Any, Any]:
@@ -61,7 +61,7 @@ class TestALostResult:
 
         return create, install
 
-    async def test_it_is_unknown_and_the_next_stage_is_not_given_none(self, path: Path) -> None:
+    async def test_the_item_is_unknown_and_the_next_stage_does_not_run_with_none(self, path: Path) -> None:
         given: list[Any] = []
         create, install = self.stages(given)
         async with bulk.Journal(path) as journal:
@@ -71,7 +71,7 @@ class TestALostResult:
                 assert "pick a part of it with keep=" in str(done.error)
             assert given == []
 
-    async def test_reading_back_gives_it(self, path: Path) -> None:
+    async def test_verification_restores_the_result(self, path: Path) -> None:
         given: list[Any] = []
         create, install = self.stages(given)
 
@@ -86,7 +86,7 @@ class TestALostResult:
         assert given == [("id-of-a",)]
 
 
-async def test_why_an_item_is_unknown_is_kept_from_run_to_run(path: Path) -> None:
+async def test_the_reason_of_an_unknown_item_is_kept_between_runs(path: Path) -> None:
     async def lost(item: str) -> None:
         raise MaybeSentError("the connection broke")
 
@@ -103,7 +103,7 @@ async def test_why_an_item_is_unknown_is_kept_from_run_to_run(path: Path) -> Non
 
 @pytest.mark.skipif(sys.platform == "win32", reason="devices and symbolic links of POSIX")
 class TestPlaces:
-    """A journal is a file of its own: nothing else is taken for one, and no device changes its rights."""
+    """A journal is a file of its own: foreign files are refused, and devices keep their permissions."""
 
     @staticmethod
     async def said(path: Path) -> str:
@@ -126,17 +126,17 @@ class TestPlaces:
             file.write("row")
         assert changed == []
 
-    async def test_a_symbolic_link_is_named_as_such(self, tmp_path: Path) -> None:
+    async def test_a_symbolic_link_is_named(self, tmp_path: Path) -> None:
         link = tmp_path / "link"
         link.symlink_to(tmp_path / "other")
         assert "a symbolic link" in await self.said(link)
         with pytest.raises(ConfigurationError, match="a symbolic link"):
             private(link)
 
-    async def test_a_folder_that_is_missing_is_named(self, tmp_path: Path) -> None:
+    async def test_a_missing_folder_is_named(self, tmp_path: Path) -> None:
         assert f"there is no folder {tmp_path / 'no'}" in await self.said(tmp_path / "no" / "some.journal")
 
-    def test_others_lose_their_right_to_read(self, tmp_path: Path) -> None:
+    def test_other_users_lose_read_permission(self, tmp_path: Path) -> None:
         path = tmp_path / "failed.csv"
         path.touch(0o644)
         private(path).close()

@@ -1,4 +1,4 @@
-"""Whose journal it is, and from when on."""
+"""Which account owns a journal, and when ownership begins."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def ids_of(api: Emulator) -> list[str]:
         return [project.id for project in await mw.project.list_projects().collect()]
 
 
-async def test_a_wrong_token_does_not_lock_the_right_one_out(tmp_path: Path) -> None:
+async def test_a_wrong_token_does_not_lock_out_the_right_one(tmp_path: Path) -> None:
     path = tmp_path / "a.journal"
     async with Emulator(projects=3, rate_limit=None, token=RIGHT) as api:
         ids = await ids_of(api)
@@ -37,7 +37,7 @@ async def test_a_wrong_token_does_not_lock_the_right_one_out(tmp_path: Path) -> 
             await describe(api.url, WRONG, path, ids)
 
 
-async def test_what_may_have_been_done_stays_with_its_account(tmp_path: Path) -> None:
+async def test_an_item_that_may_be_done_ties_the_journal_to_its_account(tmp_path: Path) -> None:
     path = tmp_path / "a.journal"
     lost = Fault(operation="project-update-project", executed=True, status=502, html=True)
     async with Emulator(projects=1, rate_limit=None, token=RIGHT, faults=(lost,)) as api:
@@ -48,7 +48,7 @@ async def test_what_may_have_been_done_stays_with_its_account(tmp_path: Path) ->
             await describe(api.url, WRONG, path, ids)
 
 
-async def test_decided_as_not_done_it_belongs_to_no_account_again(tmp_path: Path) -> None:
+async def test_an_item_settled_as_not_done_frees_the_journal(tmp_path: Path) -> None:
     path = tmp_path / "a.journal"
     lost = Fault(operation="project-update-project", status=502, html=True, count=1)
     async with Emulator(projects=1, rate_limit=None, token=RIGHT, faults=(lost,)) as api:

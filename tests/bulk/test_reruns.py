@@ -1,4 +1,4 @@
-"""The command run again: with other rows, every night, beside files that are gone or cannot be written."""
+"""Repeated runs of the command: with other rows, every night, and with missing or read-only files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["projects"]
 UPDATE = ("bulk", "project-update-project", "rows.csv", "-j", "a.journal", "--yes")
 
 
-def test_rows_that_have_changed_are_named_and_done_again_when_asked(command: Command, projects: list[str]) -> None:
+def test_changed_rows_are_named_and_sent_again_on_request(command: Command, projects: list[str]) -> None:
     table("rows.csv", ["projectId", "description"], *([id, "first"] for id in projects[:2]))
     assert command(*UPDATE)[0] == 0
     table("rows.csv", ["projectId", "description", "#note"], [projects[0], "second", "x"], [projects[1], "first", "x"])
@@ -33,7 +33,7 @@ def test_rows_that_have_changed_are_named_and_done_again_when_asked(command: Com
     assert json.loads(command("call", "project-get-project", f"projectId={projects[0]}")[1])["description"] == "second"
 
 
-def test_a_quiet_run_says_nothing_when_all_is_well_and_else_one_summary(
+def test_a_quiet_run_prints_nothing_on_success_and_one_summary_otherwise(
     command: Command, projects: list[str], server: str
 ) -> None:
     table("rows.csv", ["projectId", "description"], *([id, "quiet"] for id in projects[:3]))
@@ -45,7 +45,7 @@ def test_a_quiet_run_says_nothing_when_all_is_well_and_else_one_summary(
     assert command(*UPDATE, "--quiet") == (0, "", "")
 
 
-def test_where_nothing_is_to_do_json_says_so(command: Command, projects: list[str]) -> None:
+def test_json_reports_when_there_is_nothing_to_do(command: Command, projects: list[str]) -> None:
     table("rows.csv", ["projectId", "description"], [projects[0], "x"])
     command(*UPDATE)
     code, out, _ = command(*UPDATE, "--json")
@@ -53,7 +53,7 @@ def test_where_nothing_is_to_do_json_says_so(command: Command, projects: list[st
     assert (code, summary["done"], summary["journal"]) == (0, 0, {"done": 1})
 
 
-def test_a_misspelled_word_is_not_sent_as_text(command: Command, projects: list[str]) -> None:
+def test_a_misspelled_value_is_not_sent_as_text(command: Command, projects: list[str]) -> None:
     table("rows.csv", ["projectId", "description"], [projects[0], "@desc.txt"], [projects[1], "@@home"], ["x", "@"])
     code, out, err = command("bulk", "project-update-project", "rows.csv", "--dry-run")
     assert (code, out) == (2, "")
@@ -61,9 +61,7 @@ def test_a_misspelled_word_is_not_sent_as_text(command: Command, projects: list[
     assert "1 mistake in 3 rows" in err
 
 
-def test_passwords_that_are_gone_are_not_passed_over_in_silence(
-    command: Command, projects: list[str], server: str
-) -> None:
+def test_missing_generated_passwords_are_reported(command: Command, projects: list[str], server: str) -> None:
     heads = ["projectId", "address", "isCatchAll", "mailbox.password", "mailbox.quotaInBytes"]
     heads += ["mailbox.enableSpamProtection"]
     table("rows.csv", heads, *([projects[0], f"gone-{n}@x.example", "no", "@random", "1000000", "yes"] for n in (1, 2)))
@@ -75,7 +73,7 @@ def test_passwords_that_are_gone_are_not_passed_over_in_silence(
     assert (code, "p.csv is not there any more: it had the passwords of 1 row" in err) == (0, True)
 
 
-def test_rows_to_mend_are_not_lost_to_a_run_that_never_began(command: Command, projects: list[str]) -> None:
+def test_rows_for_correction_survive_a_run_that_never_started(command: Command, projects: list[str]) -> None:
     table("rows.csv", ["projectId", "description"], [projects[0], "x"])
     Path("failed.csv").write_text("mended by hand", encoding="utf-8")
     Path("a.journal").write_text("no journal at all, but long enough to be taken for one" * 20, encoding="utf-8")
@@ -85,8 +83,8 @@ def test_rows_to_mend_are_not_lost_to_a_run_that_never_began(command: Command, p
 
 
 @pytest.mark.parametrize("pragma", [None, "journal_mode = WAL"])
-def test_a_first_run_that_was_killed_at_once_goes_on(command: Command, projects: list[str], pragma: str | None) -> None:
-    """It was killed, or its disk was full, after the file was made and before anything was in it."""
+def test_a_first_run_killed_at_once_can_resume(command: Command, projects: list[str], pragma: str | None) -> None:
+    """The run was killed, or its disk was full, after the file was created and before anything was written."""
     table("rows.csv", ["projectId", "description"], [projects[0], "first"])
     Path("a.journal").touch()
     if pragma is not None:
@@ -97,10 +95,8 @@ def test_a_first_run_that_was_killed_at_once_goes_on(command: Command, projects:
     assert (code, "1 done" in out) == (0, True)
 
 
-def test_a_journal_that_cannot_be_opened_is_not_called_something_else(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As on a medium that is read-only: there it can still be looked at."""
+def test_a_journal_that_cannot_be_opened_is_reported_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opens as on a read-only medium: reading still works."""
     path = tmp_path / "a.journal"
     JournalFile(path).close()
     plain: Any = sqlite3.connect

@@ -1,4 +1,4 @@
-"""What makes a row without a key the same one in the next run, whatever file it comes from."""
+"""What identifies a row without a key in the next run, whatever file it comes from."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def job(rows: Iterable[SourceRow] = ()) -> RowJob:
     return RowJob(OPERATIONS["cronjob-create-cronjob"], lambda: rows)
 
 
-def test_a_failed_row_is_the_same_row_in_the_table_it_is_mended_in(tmp_path: Path) -> None:
-    """Else one whose answer was lost would be sent again as a new one."""
+def test_a_failed_row_keeps_its_identity_in_the_corrected_table(tmp_path: Path) -> None:
+    """Otherwise a row whose response was lost would be sent again as a new one."""
     lines = tmp_path / "rows.jsonl"
     lines.write_text(json.dumps(ROW), encoding="utf-8")
     (first,) = numbered_rows(lines)
@@ -43,12 +43,12 @@ def test_a_failed_row_is_the_same_row_in_the_table_it_is_mended_in(tmp_path: Pat
     assert job().key_of(again) == job().key_of(first)
 
 
-def test_a_comment_is_no_part_of_a_row() -> None:
+def test_a_comment_is_not_part_of_a_row() -> None:
     plain = {name: value for name, value in ROW.items() if name != "#note"}
     assert job().key_of(SourceRow(2, plain)) == job().key_of(SourceRow(2, ROW))
 
 
-def test_passwords_are_no_part_of_a_key_however_deep_they_are() -> None:
+def test_passwords_at_any_depth_are_not_part_of_a_key() -> None:
     def key(password: str, form: type) -> str:
         mailbox: Any = {"password": password, "quotaInBytes": 1}
         return job().key_of(SourceRow(2, {"mailbox": mailbox if form is dict else json.dumps(mailbox)}))

@@ -1,4 +1,4 @@
-"""A read that is too early decides nothing, however long it takes."""
+"""A read that starts too early decides nothing, however long it takes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.support.clock import VirtualClock, virtual
 
 
 @virtual
-async def test_a_slow_read_that_began_too_early_is_repeated(tmp_path: Path) -> None:
-    """Its answer comes when a write would long be visible, and shows the world before it."""
+async def test_a_slow_read_that_started_too_early_is_repeated(tmp_path: Path) -> None:
+    """Its response arrives after the write became visible, but shows the state before it."""
     loop = asyncio.get_running_loop()
     sent: list[float] = []
     reads: list[float] = []

@@ -1,4 +1,4 @@
-"""Where rows come from, and the passwords that are made up for them."""
+"""Where rows come from, and generated passwords."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from mittwald_async.bulk.sources import numbered_rows
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_the_first_line_shows_what_separates_cells(tmp_path: Path, delimiter: str) -> None:
+def test_the_first_line_determines_the_separator(tmp_path: Path, delimiter: str) -> None:
     path = tmp_path / "rows.csv"
     path.write_text(f"id{delimiter}name\n1{delimiter}Käse\n", encoding="utf-8-sig")
     assert list(bulk.read_rows(path)) == [{"id": "1", "name": "Käse"}]
 
 
-def test_rows_are_counted_as_a_spreadsheet_does_and_empty_cells_left_out(tmp_path: Path) -> None:
+def test_rows_are_numbered_as_in_a_spreadsheet_and_empty_cells_are_omitted(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text('id,name\n1,"two\nlines"\n,\n3,\n4,x,y\n', encoding="utf-8")
     found = [(row.number, row.values, row.surplus) for row in numbered_rows(path)]
@@ -48,7 +48,7 @@ def test_rows_are_counted_as_a_spreadsheet_does_and_empty_cells_left_out(tmp_pat
         ("a.txt", b"", "name the format"),
     ],
 )
-def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+def test_unreadable_input_is_named(tmp_path: Path, name: str, content: bytes, said: str) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     if name.endswith("xlsx"):
@@ -66,7 +66,7 @@ def test_a_sheet_gives_plain_values(tmp_path: Path) -> None:
     assert list(bulk.read_rows(tmp_path / "rows.xlsx")) == [{"id": 7, "when": "2026-01-02T03:04:00", "size": 2.5}]
 
 
-def test_a_query_reads_and_changes_nothing(tmp_path: Path) -> None:
+def test_a_query_only_reads(tmp_path: Path) -> None:
     path = tmp_path / "inventory.sqlite"
     with closing(sqlite3.connect(path)) as file, file:
         file.execute("CREATE TABLE project (id, name)")
@@ -80,7 +80,7 @@ def test_a_query_reads_and_changes_nothing(tmp_path: Path) -> None:
     assert list(bulk.query(path, "SELECT count(*) AS n FROM project")) == [{"n": 1}]
 
 
-def test_passwords_are_as_the_api_wants_them() -> None:
+def test_generated_passwords_satisfy_the_api() -> None:
     made = [random_password(least, most) for least, most in ((None, None), (40, None), (None, 12), (8, 64)) * 250]
     assert len(set(made)) == len(made)
     assert {len(password) for password in made} == {24, 40, 12}
@@ -93,7 +93,7 @@ def test_passwords_are_as_the_api_wants_them() -> None:
 
 
 def sheet(path: Path, *rows: list[Any], hidden: list[Any] | None = None) -> Path:
-    """An Excel file of one sheet that can be seen."""
+    """An Excel file with one visible sheet."""
     openpyxl: Any = pytest.importorskip("openpyxl")
     book = openpyxl.Workbook()
     for row in rows:
@@ -107,7 +107,7 @@ def sheet(path: Path, *rows: list[Any], hidden: list[Any] | None = None) -> Path
 
 
 def rewritten(path: Path, part: str, old: str, new: str) -> Path:
-    """The same file with a text in one of its parts replaced."""
+    """The same file with a text replaced in one of its parts."""
     with zipfile.ZipFile(path) as before:
         parts = {name: before.read(name) for name in before.namelist()}
     assert old.encode() in parts[part]
@@ -123,20 +123,20 @@ def test_a_hidden_sheet_is_not_read(tmp_path: Path) -> None:
     assert list(bulk.read_rows(path)) == [{"id": "new"}]
 
 
-def test_a_sheet_that_gives_a_wrong_size_of_itself_is_read_whole(tmp_path: Path) -> None:
+def test_a_sheet_that_states_a_wrong_size_is_read_whole(tmp_path: Path) -> None:
     path = sheet(tmp_path / "rows.xlsx", ["id", "name"], [1, "a"], [2, "b"])
     rewritten(path, "xl/worksheets/sheet1.xml", 'ref="A1:B3"', 'ref="A1"')
     assert list(bulk.read_rows(path)) == [{"id": 1, "name": "a"}, {"id": 2, "name": "b"}]
 
 
-def test_a_damaged_sheet_is_a_message(tmp_path: Path) -> None:
+def test_a_damaged_sheet_gives_a_message(tmp_path: Path) -> None:
     path = sheet(tmp_path / "rows.xlsx", ["id"], [1], [2])
     rewritten(path, "xl/worksheets/sheet1.xml", "<v>2</v>", "<v>2</w>")
     with pytest.raises(bulk.SourceError, match="not an Excel file"):
         list(bulk.read_rows(path))
 
 
-def test_days_and_computed_formulas_are_values(tmp_path: Path) -> None:
+def test_dates_and_formula_results_are_values(tmp_path: Path) -> None:
     path = sheet(tmp_path / "rows.xlsx", ["day", "sum"], [datetime(2026, 1, 2), "=1+2"])
     rewritten(path, "xl/worksheets/sheet1.xml", "<f>1+2</f><v", "<f>1+2</f><v>3</v><v")
     assert list(bulk.read_rows(path)) == [{"day": "2026-01-02", "sum": 3}]

@@ -1,4 +1,4 @@
-"""Reading back: every entry of the table tells done from not done on the emulator."""
+"""Verifiers: every entry of the table distinguishes done from not done on the emulator."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def of_kind(kind: Literal["update", "delete", "create"]) -> list[str]:
 
 
 async def place(api: Emulator, mw: Mittwald, operation_id: str) -> dict[str, object]:
-    """Path arguments that name something there is."""
+    """Path arguments of an existing object."""
     found: dict[str, object] = {}
     for parameter in OPERATIONS[operation_id].parameters:
         if parameter.where == "path":
@@ -110,7 +110,7 @@ async def place(api: Emulator, mw: Mittwald, operation_id: str) -> dict[str, obj
 
 
 def others(api: Emulator, operation_id: str) -> list[dict[str, object]]:
-    """Path arguments for everything of the kind."""
+    """Path arguments of every object of the kind."""
     (wire,) = (parameter.wire for parameter in OPERATIONS[operation_id].parameters if parameter.where == "path")
     kind = KIND_OF_PARAMETER.get(wire)
     if kind is None:
@@ -120,7 +120,7 @@ def others(api: Emulator, operation_id: str) -> list[dict[str, object]]:
 
 
 async def completed(api: Emulator, mw: Mittwald, operation_id: str, body: Any) -> Any:
-    """A body with the ids that only the account knows."""
+    """The body, completed with ids that only the account knows."""
     project = api.world.sample("projectId")
     if operation_id == "ingress-create-ingress":
         return {**body, "projectId": project}
@@ -139,7 +139,7 @@ async def completed(api: Emulator, mw: Mittwald, operation_id: str, body: Any) -
 
 
 @pytest.mark.parametrize("operation_id", of_kind("update"))
-async def test_an_update_is_done_when_what_was_sent_can_be_read(api: Emulator, mw: Mittwald, operation_id: str) -> None:
+async def test_an_update_is_done_when_a_read_shows_the_values(api: Emulator, mw: Mittwald, operation_id: str) -> None:
     path = await place(api, mw, operation_id)
     if operation_id == "ingress-update-ingress-paths":
         body: Any = [{"path": "/by-a-test", "target": {"useDefaultPage": True}}]
@@ -153,14 +153,14 @@ async def test_an_update_is_done_when_what_was_sent_can_be_read(api: Emulator, m
 
 
 @pytest.mark.parametrize("operation_id", of_kind("delete"))
-async def test_a_delete_is_done_when_it_is_gone(api: Emulator, mw: Mittwald, operation_id: str) -> None:
+async def test_a_delete_is_done_when_the_object_is_gone(api: Emulator, mw: Mittwald, operation_id: str) -> None:
     check = bulk.verifier_for(operation_id)
     assert check is not None
     for path in [await place(api, mw, operation_id), *others(api, operation_id)]:
         assert await check(mw, path=path) is bulk.NOT_DONE
         try:
             await mw.call(operation_id, path=path)
-        except RefusedError:  # some go with what they belong to
+        except RefusedError:  # some objects disappear with their parent
             continue
         assert await check(mw, path=path) is bulk.DONE
         return
@@ -168,7 +168,7 @@ async def test_a_delete_is_done_when_it_is_gone(api: Emulator, mw: Mittwald, ope
 
 
 @pytest.mark.parametrize("operation_id", of_kind("create"))
-async def test_a_create_is_done_when_it_is_in_the_list(api: Emulator, mw: Mittwald, operation_id: str) -> None:
+async def test_a_create_is_done_when_the_list_shows_the_object(api: Emulator, mw: Mittwald, operation_id: str) -> None:
     path = await place(api, mw, operation_id)
     body = await completed(api, mw, operation_id, CREATES[operation_id])
     spec = READ_BACK[operation_id]
@@ -186,7 +186,7 @@ async def test_a_create_is_done_when_it_is_in_the_list(api: Emulator, mw: Mittwa
         assert verdict[1] == {"id": made}
 
 
-async def test_what_is_equal_but_hidden_cannot_be_told(api: Emulator, mw: Mittwald) -> None:
+async def test_hidden_properties_cannot_be_verified(api: Emulator, mw: Mittwald) -> None:
     path = {"mysqlUserId": api.world.sample("mysqlUserId")}
     check = bulk.verifier_for("database-update-mysql-user")
     assert check is not None
@@ -196,7 +196,7 @@ async def test_what_is_equal_but_hidden_cannot_be_told(api: Emulator, mw: Mittwa
     assert await check(mw, path=path, body=body) is bulk.CANNOT_TELL
 
 
-async def test_two_that_fit_cannot_be_told_apart(api: Emulator, mw: Mittwald) -> None:
+async def test_two_matching_objects_cannot_be_told_apart(api: Emulator, mw: Mittwald) -> None:
     path = {"projectId": api.world.sample("projectId")}
     body = {"description": "twin", "password": "Some-password-77"}
     check = bulk.verifier_for("mail-create-deliverybox", marker="description")
@@ -206,7 +206,7 @@ async def test_two_that_fit_cannot_be_told_apart(api: Emulator, mw: Mittwald) ->
     assert await check(mw, path=path, body=body) is bulk.CANNOT_TELL
 
 
-def test_operations_without_a_way_have_none_and_unknown_ones_are_refused() -> None:
+def test_operations_without_a_verifier_have_none_and_unknown_operations_are_refused() -> None:
     assert bulk.verifier_for("mail-update-mail-address-password") is None
     assert bulk.verifier_for("cronjob-create-execution") is None
     with pytest.raises(InvalidArgumentError, match="did you mean"):
@@ -215,7 +215,7 @@ def test_operations_without_a_way_have_none_and_unknown_ones_are_refused() -> No
         bulk.verifier_for("project-create-project", marker="name")
 
 
-def test_the_table_names_operations_and_properties_that_exist() -> None:
+def test_the_table_names_existing_operations_and_properties() -> None:
     for name, spec in READ_BACK.items():
         operation, read = OPERATIONS[name], OPERATIONS[spec.read]
         assert not operation.deprecated, name
@@ -239,5 +239,5 @@ def test_the_table_names_operations_and_properties_that_exist() -> None:
         ("", None, False),
     ],
 )
-def test_equal_is_what_the_server_was_sent(sent: Any, found: Any, equal: bool) -> None:
+def test_values_are_compared_as_sent(sent: Any, found: Any, equal: bool) -> None:
     assert same(sent, found) is equal
