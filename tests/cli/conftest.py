@@ -1,4 +1,4 @@
-"""An emulator in a process of its own, since the command line runs event loops of its own."""
+"""An emulator in its own process, since the command line runs its own event loops."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def server() -> Generator[str]:
 
 
 def account(*options: str) -> Generator[str]:
-    """The same for a fixture of a module whose account no other test may change."""
+    """The same for a module's own fixture whose account no other test may change."""
     command = [sys.executable, "-m", "mittwald_async.emulator", "--port", "0", "--customers", "3", "--projects", "12"]
     with subprocess.Popen(
         [*command, "--rate-limit", "100000/600", "--lag", "0", *options], stdout=subprocess.PIPE, text=True, cwd=ROOT
@@ -56,7 +56,7 @@ def command(
 
 @contextmanager
 def faults(server: str, *plans: dict[str, Any]) -> Generator[None]:
-    """Let things go wrong in the emulator for a while."""
+    """Make the emulator inject faults for a while."""
     _control(server, "PUT", list(plans))
     try:
         yield
@@ -73,7 +73,7 @@ def _control(server: str, method: str, body: Any) -> None:
 
 
 def environment(server: str) -> dict[str, str]:
-    """For the command line as a process of its own."""
+    """The environment for the command line as its own process."""
     return {
         **os.environ,
         "MITTWALD_API_TOKEN": "token",

@@ -1,4 +1,4 @@
-"""What `call` takes: files, what is inside of objects, secrets, standard input; and the forms it answers in."""
+"""Arguments of `call`: files, nested properties, secrets, standard input; and its output formats."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .conftest import PROGRAM, Command, environment
 
 
 def body(operation_id: str, *arguments: str) -> Any:
-    """The body that arguments make, with every id of the path filled in."""
+    """The request body that the arguments make, with every id in the path filled in."""
     operation = find(operation_id)
     path = [f"{parameter.wire}=x" for parameter in operation.parameters if parameter.where == "path"]
     return read_arguments(operation, [*path, *arguments], None).body
@@ -43,7 +43,7 @@ def project(command: Command) -> dict[str, Any]:
     return found
 
 
-def test_the_text_of_a_file_and_a_text_that_looks_like_one(command: Command) -> None:
+def test_a_file_argument_and_text_that_looks_like_one(command: Command) -> None:
     id_ = project(command)["id"]
     Path("desc.txt").write_bytes("Müller\nSöhne\n".encode())
     assert command("call", "project-update-project", f"projectId={id_}", "description=@desc.txt")[0] == 0
@@ -57,7 +57,7 @@ def test_the_text_of_a_file_and_a_text_that_looks_like_one(command: Command) -> 
     assert (code, err) == (2, "mittwald-async: description: odd.txt is not UTF-8 text (byte 1)\n")
 
 
-def test_dots_and_brackets_lead_inside() -> None:
+def test_dots_and_brackets_address_nested_properties() -> None:
     given = ("database.description=Shop", "database.version=8.4", "user.accessLevel=full")
     made = body("database-create-mysql-database", *given)
     assert made == {"database": {"description": "Shop", "version": "8.4"}, "user": {"accessLevel": "full"}}
@@ -101,7 +101,7 @@ def test_lists_of_objects(arguments: list[str], expected: int) -> None:
     assert [one["path"] for one in made] == ["/", "/b"][:expected]
 
 
-def test_values_get_the_type_of_their_place() -> None:
+def test_values_get_the_type_of_their_property() -> None:
     made = body(
         "mail-create-mail-address",
         "address=kim@shop.example",
@@ -133,7 +133,7 @@ def test_values_get_the_type_of_their_place() -> None:
         ("mail-create-mail-address", "mailbox.enableSpamProtection=perhaps", "is not true or false"),
     ],
 )
-def test_a_wrong_place_is_named(operation_id: str, argument: str, complaint: str) -> None:
+def test_a_wrong_property_path_is_named(operation_id: str, argument: str, complaint: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         body(operation_id, argument)
     assert complaint in str(caught.value)
@@ -154,7 +154,7 @@ SECRET = "Aa1!aaaaaaaa"
         ("ssl-replace-certificate", f"privateKey={SECRET}"),
     ],
 )
-def test_a_secret_in_plain_sight_is_refused_and_not_repeated(command: Command, arguments: tuple[str, ...]) -> None:
+def test_a_secret_on_the_command_line_is_refused_and_not_repeated(command: Command, arguments: tuple[str, ...]) -> None:
     path = [f"{one.wire}=x" for one in find(arguments[0]).parameters if one.where == "path"]
     code, out, err = command("call", arguments[0], *path, *arguments[1:])
     assert (code, out) == (2, "")
@@ -162,7 +162,7 @@ def test_a_secret_in_plain_sight_is_refused_and_not_repeated(command: Command, a
     assert SECRET not in err
 
 
-def test_what_only_sounds_like_a_secret_is_none() -> None:
+def test_a_name_that_only_resembles_a_secret_is_accepted() -> None:
     for operation_id, name in (
         ("user-create-ssh-key", "publicKey"),
         ("extension-create-extension-instance", "variantKey"),
@@ -193,8 +193,8 @@ def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "latin-1"])
-def test_pipes_are_utf_8_whatever_the_terminal_speaks(server: str, encoding: str, tmp_path: Path) -> None:
-    """aws-cli#5086: what came by a pipe was read in the encoding of the terminal, and stored garbled."""
+def test_pipes_are_utf_8_in_any_locale(server: str, encoding: str, tmp_path: Path) -> None:
+    """aws-cli#5086: piped input was read in the terminal's encoding and stored garbled."""
     given = {**environment(server), "PYTHONIOENCODING": encoding, "LANG": "C", "PYTHONUTF8": "0", "LC_ALL": "C"}
 
     def call(*arguments: str, content: bytes = b"") -> bytes:
@@ -211,14 +211,14 @@ def test_pipes_are_utf_8_whatever_the_terminal_speaks(server: str, encoding: str
     assert "Größe".encode() in call("project-list-projects", "limit=1")
 
 
-def test_a_closed_standard_input_is_a_message(server: str, tmp_path: Path) -> None:
+def test_closed_standard_input_gives_a_message(server: str, tmp_path: Path) -> None:
     line = f"{' '.join(PROGRAM)} call project-update-project projectId=x --body - <&-"
     done = subprocess.run(line, shell=True, env=environment(server), cwd=tmp_path, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "mittwald-async: --body: standard input is closed\n"
 
 
-def test_fields_and_forms(command: Command) -> None:
+def test_fields_and_output_formats(command: Command) -> None:
     listed = ("call", "project-list-projects", "--all", "--fields", "shortId,status")
     rows = json.loads(command(*listed)[1])
     assert len(rows) == 12
@@ -230,19 +230,19 @@ def test_fields_and_forms(command: Command) -> None:
     assert parse_yaml(command(*listed, "--output", "yaml")[1], "rows", []) == rows
 
 
-def test_fields_that_nothing_has_and_forms_that_are_unknown(command: Command) -> None:
+def test_unknown_fields_and_output_formats_are_named(command: Command) -> None:
     code, _, err = command("call", "project-list-projects", "--fields", "descripton")
     assert (code, err) == (2, "mittwald-async: --fields: nothing has 'descripton'; did you mean description?\n")
     code, _, err = command("call", "project-list-projects", "--output", "xml")
     assert (code, err) == (2, "mittwald-async: --output: 'xml' is unknown; there is json, table, csv, yaml\n")
 
 
-def test_tables_of_fields_keep_their_order_but_for_what_names_things(command: Command) -> None:
+def test_tables_keep_field_order_except_for_identifying_columns(command: Command) -> None:
     lines = command("call", "project-list-projects", "--fields", "status,createdAt,shortId", "--output", "table")[1]
     assert lines.split()[:3] == ["shortId", "status", "createdAt"]
 
 
-def test_places_lead_inside_answers() -> None:
+def test_field_paths_reach_into_responses() -> None:
     value = {"a": {"b": [1, 2]}, "c": [{"d": 1}, {"e": 2}], "f": None}
     assert select(value, "a.b[1], c[].d ,f") == {"a.b[1]": 2, "c[].d": [1], "f": None}
     assert select([value, {"a": 1}], "a.b") == [{"a.b": [1, 2]}, {"a.b": None}]
@@ -259,17 +259,17 @@ JSON = st.recursive(
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
 @given(JSON)
-def test_yaml_is_read_back_as_it_was(value: Any) -> None:
+def test_yaml_output_reads_back_unchanged(value: Any) -> None:
     text = as_yaml(value)
     if any(
         ord(one) > 0xFFFF or 0xD800 <= ord(one) < 0xE000 or ord(one) in (0x7F, *range(0x80, 0xA0), 0xFFFE, 0xFFFF)
         for one in text
     ):
-        return  # not printable in YAML 1.2 without escapes, which this reader insists on
+        return  # not printable in YAML 1.2 without escapes, as this reader requires
     assert parse_yaml(text, "value", []) == value
 
 
-def test_wait_gives_the_object_as_it_is_then(command: Command) -> None:
+def test_wait_prints_the_object_in_its_final_state(command: Command) -> None:
     id_ = project(command)["id"]
     Path("secret").write_text(SECRET)
     arguments = (f"projectId={id_}", "database.description=Shop", "database.version=8.0", "user.accessLevel=full")
@@ -283,7 +283,7 @@ def test_wait_gives_the_object_as_it_is_then(command: Command) -> None:
     assert "begins nothing that is waited for" in err
 
 
-def test_what_wait_knows_exists() -> None:
+def test_every_wait_target_exists() -> None:
     for operation_id, waiter in WAITERS.items():
         paths = {one.wire for one in OPERATIONS[operation_id].parameters if one.where == "path"}
         assert waiter.argument is None or waiter.argument in paths
@@ -295,7 +295,7 @@ class Context:
         self.params = {"operation_id": operation_id, "arguments": arguments}
 
 
-def test_completion_knows_what_is_inside() -> None:
+def test_completion_offers_nested_properties() -> None:
     context: Any = Context("database-create-mysql-database", "projectId=x")
     assert argument_names(context, "user.p") == ["user.password="]
     assert "projectId=" not in argument_names(context, "")
@@ -304,7 +304,7 @@ def test_completion_knows_what_is_inside() -> None:
     assert argument_names(other, "") == []
 
 
-def test_every_operation_has_a_skeleton_that_fits() -> None:
+def test_every_operation_has_a_valid_skeleton() -> None:
     for operation in OPERATIONS.values():
         whole = operation.body
         if whole is not None and not whole.content_type.startswith("multipart/"):
@@ -314,7 +314,7 @@ def test_every_operation_has_a_skeleton_that_fits() -> None:
             assert made is not None, operation.operation_id
 
 
-def test_an_operation_is_shown_with_what_is_inside_its_arguments(command: Command) -> None:
+def test_an_operation_is_shown_with_nested_arguments(command: Command) -> None:
     code, out, _ = command("operations", "mail-create-mail-address")
     assert code == 0
     lines = [line.split() for line in out.splitlines()]
@@ -323,7 +323,7 @@ def test_an_operation_is_shown_with_what_is_inside_its_arguments(command: Comman
     assert reference_link(find("mail-create-mail-address")) in out
 
 
-def test_a_skeleton_is_filled_in_and_sent(command: Command) -> None:
+def test_a_skeleton_can_be_filled_in_and_sent(command: Command) -> None:
     id_ = project(command)["id"]
     for form, name in (("json", "body.json"), ("yaml", "body.yaml")):
         text = command("operations", "project-update-project", "--skeleton", form)[1]
@@ -341,7 +341,7 @@ def test_a_skeleton_is_filled_in_and_sent(command: Command) -> None:
         ("description: a\ndescription: b\n", "line 2: the key 'description' is given twice\n"),
     ],
 )
-def test_yaml_that_cannot_be_sent_as_it_is_written(command: Command, text: str, problem: str) -> None:
+def test_yaml_that_cannot_be_sent_unchanged_is_refused(command: Command, text: str, problem: str) -> None:
     id_ = project(command)["id"]
     Path("body.yaml").write_text(text)
     code, _, err = command("call", "project-update-project", f"projectId={id_}", "--body", "@body.yaml")
@@ -349,7 +349,7 @@ def test_yaml_that_cannot_be_sent_as_it_is_written(command: Command, text: str, 
     assert problem in err
 
 
-def test_a_misspelled_word_gets_a_suggestion(command: Command) -> None:
+def test_a_misspelled_value_gets_a_suggestion(command: Command) -> None:
     for more in ((), ("--json",)):
         code, out, err = command("operations", "databse", *more)
         assert (code, out) == (2, "")

@@ -1,4 +1,4 @@
-"""`call`, `operations`, `limits`, `emulate`: single requests and facts."""
+"""`call`, `operations`, `limits`, `emulate`: single requests and reference data."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def first(command: Command, operation_id: str) -> dict[str, Any]:
     return found
 
 
-def test_an_operation_answers_in_json(command: Command) -> None:
+def test_an_operation_prints_json(command: Command) -> None:
     code, out, _ = command("call", "project-list-projects", "limit=2")
     assert code == 0
     first, second = json.loads(out)
@@ -93,14 +93,14 @@ def test_wrong_arguments_are_named(command: Command, arguments: tuple[str, ...],
     assert len(err.splitlines()) == 1
 
 
-def test_an_error_of_the_api_is_one_line(command: Command) -> None:
+def test_an_api_error_is_one_line(command: Command) -> None:
     code, _, err = command("call", "project-get-project", "projectId=p-none")
     assert code == 1
     assert err.startswith("mittwald-async: 404")
     assert len(err.splitlines()) == 1
 
 
-def test_parameters_and_body_properties_are_named_alike(command: Command) -> None:
+def test_path_parameters_and_body_properties_use_one_syntax(command: Command) -> None:
     project = first(command, "project-list-projects")["id"]
     code, out, _ = command("call", "project.update_project", f"project_id={project}", "description=a=b [ü]")
     assert (code, out) == (0, "")
@@ -127,14 +127,14 @@ def test_a_body_comes_from_standard_input(command: Command, monkeypatch: pytest.
         assert first(command, "project-list-projects")["description"] == given
 
 
-def test_the_first_page_of_a_list_does_not_pass_for_all_of_it(command: Command) -> None:
+def test_a_first_page_is_marked_as_incomplete(command: Command) -> None:
     _, out, err = command("call", "project-list-projects", "limit=2")
     assert len(json.loads(out)) == 2
-    assert err == ""  # no more was asked for
+    assert err == ""  # no more was requested
     assert command("call", "project-list-projects")[2] == ""
 
 
-def test_an_answer_is_shown_with_everything_the_server_sent(command: Command, server: str) -> None:
+def test_a_response_is_printed_with_everything_the_server_sent(command: Command, server: str) -> None:
     body = json.dumps({"id": "p-1", "nobodyKnows": [1, 2.50, None]})
     with faults(server, {"operation": "project-get-project", "status": 200, "body": body}):
         code, out, err = command("call", "project-get-project", "projectId=p-1")
@@ -142,7 +142,7 @@ def test_an_answer_is_shown_with_everything_the_server_sent(command: Command, se
     assert json.loads(out) == json.loads(body)
 
 
-def test_files_go_up_and_come_down_as_they_are(command: Command) -> None:
+def test_files_are_uploaded_and_downloaded_unchanged(command: Command) -> None:
     customer = first(command, "customer-list-customers")["customerId"]
     _, out, _ = command("call", "customer-request-avatar-upload", f"customerId={customer}")
     token = json.loads(out)["refId"]
@@ -155,7 +155,7 @@ def test_files_go_up_and_come_down_as_they_are(command: Command) -> None:
     assert Path("back.png").read_bytes() == content
 
 
-def test_what_needs_no_token_is_called_without_one(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_operations_without_security_need_no_token(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MITTWALD_API_TOKEN")
     assert command("call", "app-list-apps")[0] == 0
     code, _, err = command("call", "project-list-projects")
@@ -176,7 +176,7 @@ def test_operations_are_found_by_words(command: Command) -> None:
     assert len(json.loads(command("operations", "--json")[1])) > 460
 
 
-def test_what_is_deprecated_or_gone_says_so(command: Command) -> None:
+def test_deprecated_and_removed_operations_say_so(command: Command) -> None:
     _, out, err = command("operations", "ingress", "project")
     assert "deprecated-ingress-list-ingresses" not in out
     assert "left out; --deprecated shows" in err
@@ -193,7 +193,7 @@ def test_an_operation_is_shown_with_its_arguments(command: Command) -> None:
     assert ["file", "body", "file", "required"] in [line.split() for line in out.splitlines()]
 
 
-def test_a_property_of_the_body_that_is_named_like_a_parameter_goes_by_its_python_name(command: Command) -> None:
+def test_a_body_property_named_like_a_parameter_uses_its_python_name(command: Command) -> None:
     _, out, _ = command("operations", "customer-update-customer")
     assert ["body_customer_id", "body", "str", "required"] in [line.split() for line in out.splitlines()]
     customer = first(command, "customer-list-customers")["customerId"]
@@ -204,7 +204,7 @@ def test_a_property_of_the_body_that_is_named_like_a_parameter_goes_by_its_pytho
     assert first(command, "customer-list-customers")["name"] == "Ann's"
 
 
-def test_every_operation_can_be_found_and_every_argument_has_a_name_of_its_own() -> None:
+def test_every_operation_can_be_found_and_its_argument_names_are_unique() -> None:
     for operation in OPERATIONS.values():
         assert find(operation.operation_id) is operation
         assert find(f"mw.{operation.group}.{operation.name}") is operation
@@ -214,7 +214,7 @@ def test_every_operation_can_be_found_and_every_argument_has_a_name_of_its_own()
         assert all(id(parameter) in reached for parameter in every), operation.operation_id
 
 
-def test_examples_of_the_help_are_of_commands_operations_and_arguments_that_exist() -> None:
+def test_help_examples_use_existing_commands_operations_and_arguments() -> None:
     for function in (sweep, plan, call, operations, limits):
         lines = [line.strip() for line in (function.__doc__ or "").splitlines() if "mittwald-async " in line]
         assert lines, function
@@ -238,7 +238,7 @@ def test_completion_can_be_shown_for_every_shell(
     assert f"complete_{shell}" in capsys.readouterr().out
 
 
-def test_completion_knows_operations_and_resources(
+def test_completion_offers_operations_and_resources(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("_MITTWALD_ASYNC_COMPLETE", "complete_bash")
@@ -294,8 +294,8 @@ def test_it_runs_as_a_module() -> None:
     assert done.stdout.startswith("mittwald-async ")
 
 
-def test_what_cannot_be_shown_is_said_before_a_change_is_made(command: Command) -> None:
-    """Afterwards it would be made, and its answer lost."""
+def test_an_unprintable_format_is_refused_before_a_change_is_made(command: Command) -> None:
+    """Otherwise the change would be made and its response lost."""
     _, out, _ = command("call", "project-list-projects", "limit=1")
     project = json.loads(out)[0]["id"]
     create = ("call", "mail-create-mail-address", f"projectId={project}", "forwardAddresses=kim@example.org")

@@ -19,7 +19,7 @@ def domain(command: Command) -> str:
     return str(json.loads(out)[0]["domain"])
 
 
-def test_a_challenge_that_begins_with_a_dash(command: Command) -> None:
+def test_a_challenge_may_start_with_a_dash(command: Command) -> None:
     """As certbot's manual hooks call it."""
     name = f"_acme-challenge.{domain(command)}"
     assert command("dns", "add", "--", name, "TXT", "-abc") == (0, "", "added\n")
@@ -30,8 +30,8 @@ def test_a_challenge_that_begins_with_a_dash(command: Command) -> None:
     assert [entry["value"] for entry in json.loads(command("dns", "list", name, "--json")[1])] == ["def"]
 
 
-def test_the_hooks_of_the_page_add_and_remove_what_certbot_names(server: str, command: Command, tmp_path: Path) -> None:
-    """Without `--wait`: the name servers of the emulator's zones are no real ones."""
+def test_the_documented_hooks_add_and_remove_the_challenge(server: str, command: Command, tmp_path: Path) -> None:
+    """Without `--wait`, since the name servers of the emulator's zones do not exist."""
     page = (DOCS / "dns.md").read_text(encoding="utf-8")
     hooks = dict(re.findall(r"--manual-(auth|cleanup)-hook '([^']+)'", page))
     host = f"hook.{domain(command)}"
@@ -67,14 +67,14 @@ def test_a_set_and_a_zone_file(command: Command, tmp_path: Path) -> None:
     assert command("dns", "import", "missing")[0] == 2
 
 
-def test_what_cannot_be(command: Command) -> None:
+def test_invalid_entries_are_refused(command: Command) -> None:
     code, _, said = command("dns", "add", "nowhere.test", "TXT", "x")
     assert (code, "no DNS zone for nowhere.test" in said) == (1, True)
     code, _, said = command("dns", "add", "nowhere.test", "NS", "x")
     assert (code, "must be one of A, AAAA" in said) == (2, True)
 
 
-def test_a_zone_file_that_cannot_be_read_is_a_message(server: str, command: Command, tmp_path: Path) -> None:
+def test_an_unreadable_zone_file_gives_a_message(server: str, command: Command, tmp_path: Path) -> None:
     code, _, err = command("dns", "import", "missing.zone")
     assert (code, err) == (2, "mittwald-async: file: missing.zone: No such file or directory\n")
     line = f"{' '.join(PROGRAM)} dns import - <&-"

@@ -1,4 +1,4 @@
-"""`emulate`: the local API for people, with lines for their shell."""
+"""`emulate`: the local API as a command, with lines to paste into a shell."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def emulating(*arguments: str) -> Generator[subprocess.Popen[str]]:
         running.communicate()
 
 
-def test_its_lines_lead_other_programs_to_it() -> None:
+def test_its_shell_lines_point_other_programs_at_it() -> None:
     with emulating("--accounts", '[{"projects": 3}, {"projects": 2, "mfa": true, "name": "shop"}]') as running:
         assert running.stdout is not None
         lines = [running.stdout.readline() for _ in range(4)]
@@ -57,7 +57,7 @@ def test_its_lines_lead_other_programs_to_it() -> None:
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
-def test_help_is_that_of_the_other_commands(command: Command, flag: str) -> None:
+def test_its_help_looks_like_that_of_other_commands(command: Command, flag: str) -> None:
     code, out, _ = command("emulate", flag)
     assert code == 0
     assert "--accounts" in out
@@ -75,7 +75,7 @@ def test_help_is_that_of_the_other_commands(command: Command, flag: str) -> None
         (["--clock", "sundial"], "see `mittwald-async emulate --help`"),
     ],
 )
-def test_options_out_of_range_are_one_line(command: Command, arguments: list[str], problem: str) -> None:
+def test_an_option_out_of_range_gives_one_line(command: Command, arguments: list[str], problem: str) -> None:
     code, out, err = command("emulate", *arguments)
     assert (code, out) == (2, "")
     assert problem in err

@@ -1,4 +1,4 @@
-"""A file that is not what a command reads: every command says what it is, in the same words."""
+"""Every command describes an unusable file in the same words."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ FAULTS: dict[Callable[[Path, Path], None], str] = {
 
 @pytest.fixture
 def whole(tmp_path: Path) -> dict[str, Path]:
-    """An inventory and a journal that can be read."""
+    """A readable inventory and a readable journal."""
     inventory = InventoryFile(tmp_path / "whole.sqlite")
     inventory.sweep({"project": [{"id": "p1", "shortId": "p-one"}]})
     JournalFile(tmp_path / "whole.journal").close()
@@ -81,7 +81,7 @@ def whole(tmp_path: Path) -> dict[str, Path]:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(fault.__name__))
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_same_fault_has_the_same_words(
+def test_the_same_fault_gives_the_same_message(
     name: str, fault: Callable[[Path, Path], None], tmp_path: Path, whole: dict[str, Path]
 ) -> None:
     path = tmp_path / "given"
@@ -100,13 +100,13 @@ def test_a_device_is_not_a_file(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["export", "journal"])
-def test_a_folder_is_named_where_no_data_set_is_read(name: str, tmp_path: Path) -> None:
+def test_a_folder_is_named_where_no_data_set_can_be_read(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r": is a folder, not an? (inventory|journal)"):
         COMMANDS[name](tmp_path)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_file_of_others_says_that_it_may_not_be_read(
+def test_a_file_of_another_user_is_reported_as_unreadable(
     name: str, whole: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*_: object, **__: object) -> object:
@@ -119,7 +119,7 @@ def test_a_file_of_others_says_that_it_may_not_be_read(
     assert str(caught.value) == f"{path}: cannot be read (Permission denied)"
 
 
-def test_damage_in_the_middle_is_not_taken_for_a_check_that_cannot_be_made(whole: dict[str, Path]) -> None:
+def test_damage_inside_the_file_is_not_reported_as_a_check_that_cannot_run(whole: dict[str, Path]) -> None:
     path = whole["inventory"]
     content = bytearray(path.read_bytes())
     with closing(sqlite3.connect(path)) as db:
@@ -131,7 +131,7 @@ def test_damage_in_the_middle_is_not_taken_for_a_check_that_cannot_be_made(whole
         check(path)
 
 
-def test_a_journal_is_told_from_an_inventory(whole: dict[str, Path]) -> None:
+def test_a_journal_is_distinguished_from_an_inventory(whole: dict[str, Path]) -> None:
     assert APPLICATION_ID
     with pytest.raises(ConfigurationError, match="a database of something else, and not an inventory"):
         check(whole["journal"])

@@ -1,4 +1,4 @@
-"""`--help` on a terminal of 80 columns: what a person types is there whole."""
+"""`--help` at 80 columns keeps everything that people copy in one piece."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mittwald_async.cli.app import app
 
 OPTION = re.compile(r"--[a-z-]+")
 NAME = re.compile(r"[A-Za-z]+(?:[_-][A-Za-z]+)+")
-"""Names of operations, variables, commands: broken in the middle, nobody can copy them."""
+"""Names of operations, variables and commands: broken across lines, they cannot be copied."""
 
 
 def commands(group: Any, above: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:

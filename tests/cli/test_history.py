@@ -1,4 +1,4 @@
-"""Accounts, comparisons and what an inventory holds, as typed."""
+"""Accounts, comparisons and the contents of an inventory, as typed."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ WANTED = ("-r", "project", "-r", "domain")
 
 @pytest.fixture(scope="module")
 def server() -> Generator[str]:
-    """An account of its own, without surprises: between two sweeps nothing changes but what a test changes."""
+    """A private account without drift: between two sweeps only the test changes anything."""
     yield from account("--drift", "0")
 
 
 def edited(statement: str) -> None:
-    """Let the file say that an earlier sweep saw something else."""
+    """Edit the file as if an earlier sweep had seen something else."""
     with closing(sqlite3.connect("inventory.sqlite")) as db:
         db.execute(statement)
         db.commit()
 
 
 def twice(command: Command) -> None:
-    """Two sweeps; before the second, the first is made to have seen another name of one project and one domain less."""
+    """Two sweeps. The first is edited: one project has another name, and one domain is missing."""
     assert command("sweep", *WANTED)[0] == 0
     edited(
         "UPDATE project SET data = json_set(data, '$.description', '<b>Old</b>'), content_hash = 1 "
@@ -63,7 +63,7 @@ def test_a_diff_is_text_json_or_a_page(command: Command) -> None:
     assert command("diff", "--exit-code", "--from", "2", "--to", "2")[0] == 0
 
 
-def test_a_diff_says_what_it_cannot_tell(command: Command, server: str) -> None:
+def test_a_diff_reports_what_it_cannot_know(command: Command, server: str) -> None:
     assert command("sweep", *WANTED)[0] == 0
     with faults(server, {"operation": "domain-list-domains", "status": 500}):
         assert command("sweep", *WANTED)[0] == 3
@@ -85,14 +85,16 @@ def test_a_diff_says_what_it_cannot_tell(command: Command, server: str) -> None:
         ((), "nothing to compare: it has 1 ended sweep"),
     ],
 )
-def test_a_diff_that_cannot_be_is_one_line(command: Command, arguments: tuple[str, ...], complaint: str) -> None:
+def test_an_impossible_diff_gives_one_line(command: Command, arguments: tuple[str, ...], complaint: str) -> None:
     assert command("sweep", *WANTED)[0] == 0
     code, _, err = command("diff", *arguments)
     assert (code, len(err.splitlines())) == (2, 1)
     assert complaint in err
 
 
-def test_accounts_of_a_file_share_an_inventory(command: Command, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_accounts_of_a_file_share_an_inventory(
+    command: Command, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AGENCY_TOKEN", "token")
     Path("accounts.toml").write_text(
         f'[accounts.agency]\ntoken_env = "AGENCY_TOKEN"\nbase_url = "{server}"\n'
@@ -119,14 +121,14 @@ def test_accounts_of_a_file_share_an_inventory(command: Command, server: str, mo
         assert complaint in err
 
 
-def test_a_finished_sweep_has_nothing_to_resume_and_that_is_fine(command: Command) -> None:
+def test_resuming_a_finished_sweep_does_nothing_and_succeeds(command: Command) -> None:
     assert command("sweep", *WANTED)[0] == 0
     code, out, err = command("sweep", "--resume")
     assert (code, out) == (0, "")
     assert "the last sweep is complete, there is nothing to resume" in err
 
 
-def test_old_versions_are_forgotten(command: Command) -> None:
+def test_prune_drops_old_versions(command: Command) -> None:
     twice(command)
     assert command("prune", "--keep", "1h")[1] == "forgot 0 versions and 0 sweeps\n"
     edited("UPDATE sweeps SET started_at = '2020-01-01T00:00:00.000+00:00' WHERE id = 1")
@@ -143,7 +145,7 @@ def test_old_versions_are_forgotten(command: Command) -> None:
         assert complaint in err
 
 
-def test_every_view_is_described_as_it_is_and_its_query_runs(command: Command) -> None:
+def test_every_view_matches_its_description_and_its_query_runs(command: Command) -> None:
     assert command("sweep", "-r", "default", "-r", "+project_storage", "-r", "+metrics")[0] == 0
     with closing(sqlite3.connect("inventory.sqlite")) as db:
         present = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'view'")}
@@ -164,7 +166,7 @@ def test_every_view_is_described_as_it_is_and_its_query_runs(command: Command) -
     assert "did you mean v_domain" in err
 
 
-def test_queries_run_also_where_projects_were_never_swept(command: Command) -> None:
+def test_queries_run_where_projects_were_never_swept(command: Command) -> None:
     assert command("sweep", "-r", "certificate")[0] == 0
     with closing(sqlite3.connect("inventory.sqlite")) as db:
         found = db.execute("SELECT customer, project, common_name FROM v_certificate").fetchall()
@@ -172,7 +174,7 @@ def test_queries_run_also_where_projects_were_never_swept(command: Command) -> N
         assert {customer for customer, _, _ in found} == {None}
 
 
-def test_resources_can_be_added_to_the_default_and_taken_out(command: Command) -> None:
+def test_resources_can_be_added_to_the_default_and_removed(command: Command) -> None:
     steps = {
         step["resource"]
         for step in json.loads(command("plan", "--json", "-r", "+project_storage", "-r", "-backup")[1])["steps"]
@@ -183,13 +185,13 @@ def test_resources_can_be_added_to_the_default_and_taken_out(command: Command) -
     assert "domain" in steps
 
 
-def test_the_demo_is_never_the_base_of_a_plan(command: Command) -> None:
+def test_a_plan_is_never_based_on_the_demo(command: Command) -> None:
     assert command("sweep", *WANTED)[0] == 0
     edited("UPDATE sweeps SET source = 'demo'")
     assert "the numbers are known once there is an inventory" in command("plan", "-r", "cronjob")[1]
 
 
-def test_spans_and_moments_are_read_as_people_type_them() -> None:
+def test_durations_and_moments_are_read_as_people_type_them() -> None:
     assert (days("90d"), days("12H"), days("2w")) == (timedelta(90), timedelta(hours=12), timedelta(14))
     for wrong in ("", "0d", "d", "1", "-1d", "1y"):
         with pytest.raises(ConfigurationError):
@@ -197,7 +199,7 @@ def test_spans_and_moments_are_read_as_people_type_them() -> None:
     assert moment("2026-05-01T12:00+02:00").isoformat() == "2026-05-01T10:00:00+00:00"
 
 
-def test_a_rolling_sweep_says_what_it_could_not_keep_fresh(command: Command) -> None:
+def test_a_rolling_sweep_reports_what_stayed_stale(command: Command) -> None:
     wanted = ("-r", "customer", "-r", "project", "-r", "cronjob")
     code, out, err = command("sweep", *wanted, "--rolling", "--max-requests", "3", "--max-age", "3d")
     assert code == 4
@@ -222,7 +224,7 @@ def test_a_rolling_sweep_says_what_it_could_not_keep_fresh(command: Command) -> 
         assert complaint in err
 
 
-def test_an_inventory_is_never_written_over_by_what_is_made_of_it(command: Command) -> None:
+def test_an_inventory_is_never_overwritten_by_its_own_export(command: Command) -> None:
     assert command("sweep", *WANTED)[0] == 0
     before = Path("inventory.sqlite").read_bytes()
     Path("link.html").symlink_to("inventory.sqlite")
@@ -237,8 +239,10 @@ def test_an_inventory_is_never_written_over_by_what_is_made_of_it(command: Comma
         assert Path("inventory.sqlite").read_bytes() == before
 
 
-def test_another_account_is_not_called_complete(command: Command, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A nightly run with --resume and a new token would do nothing, and say that all is well."""
+def test_resuming_with_another_account_is_not_reported_as_complete(
+    command: Command, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a nightly run with --resume and a new token would do nothing and report success."""
     assert command("sweep", "--demo", "-r", "project", "-o", "inventory.sqlite")[0] == 0
     code, out, err = command("sweep", "-r", "project", "--resume")
     assert (code, "nothing to resume" in err) == (0, False)
@@ -247,7 +251,7 @@ def test_another_account_is_not_called_complete(command: Command, server: str, m
     assert (code, "nothing to resume" in err) == (0, True)
 
 
-def test_a_folder_is_not_called_missing(command: Command) -> None:
+def test_a_folder_is_not_reported_as_missing(command: Command) -> None:
     Path("lake").mkdir()
     code, _, err = command("export", "lake", "--view", "project", "-o", "p.csv")
     assert (code, err) == (2, "mittwald-async: lake: is a folder, not an inventory\n")
@@ -262,7 +266,7 @@ def test_tables_are_named_in_english(command: Command) -> None:
     assert "a mysql database" in out
 
 
-def test_a_second_sweep_of_the_demo_finds_nothing_changed(command: Command) -> None:
+def test_a_second_sweep_of_the_demo_finds_no_changes(command: Command) -> None:
     for _ in range(2):
         assert command("sweep", "--demo", "--quiet", *WANTED)[0] == 0
     assert command("diff", "demo.sqlite")[1].startswith("0 added, 0 changed, 0 gone")

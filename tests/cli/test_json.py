@@ -1,4 +1,4 @@
-"""`--json` means one thing: JSON for machines instead of text for people. Every command that prints data has it."""
+"""`--json` always means JSON for programs instead of text for people. Every command that prints data has it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from .conftest import Command
 from .test_emulate import emulating
 
 OTHERWISE = {
-    "check": "--format",  # json is one of several
-    "report": "--out",  # a page
-    "export": "--out",  # tables; the form is that of the file
+    "check": "--format",  # json is one of several formats
+    "report": "--out",  # prints a page
+    "export": "--out",  # writes tables in the format of the file
 }
-"""Commands whose result is a document, by the option that says which."""
+"""Commands whose result is a document, with the option that selects its format."""
 
 
 def commands(group: Any, above: str = "") -> Iterator[tuple[str, set[str]]]:
@@ -39,14 +39,14 @@ def test_every_command_that_prints_data_has_it() -> None:
         assert {"--json", OTHERWISE.get(name, "--json")} & options, name
 
 
-def test_an_answer_is_json_anyway(command: Command) -> None:
+def test_call_prints_json_anyway(command: Command) -> None:
     code, out, _ = command("call", "project-list-projects", "limit=1", "--json")
     assert (code, len(json.loads(out))) == (0, 1)
     code, out, err = command("call", "project-list-projects", "--json", "--output", "csv")
     assert (code, out, err) == (2, "", "mittwald-async: --json: contradicts --output csv\n")
 
 
-def test_changes_of_dns_say_whether_anything_changed(command: Command) -> None:
+def test_dns_commands_report_whether_anything_changed(command: Command) -> None:
     pytest.importorskip("dns")
     _, out, _ = command("call", "domain-list-domains", "limit=1", "--fields", "domain")
     name = f"json.{json.loads(out)[0]['domain']}"
@@ -64,7 +64,7 @@ def test_changes_of_dns_say_whether_anything_changed(command: Command) -> None:
     assert (code, err, shown["written"], shown["changes"][0]["after"]) == (0, "", False, ["192.0.2.2"])
 
 
-def test_programs_find_the_emulator() -> None:
+def test_programs_can_find_the_emulator() -> None:
     with emulating("--json", "--accounts", "2") as running:
         assert running.stdout is not None
         shown = json.loads(running.stdout.readline())

@@ -1,4 +1,4 @@
-"""Tables fit their terminal without breaking an id; nothing that a server sends moves a terminal's cursor."""
+"""Tables fit the terminal without breaking an id, and no text of a server moves the cursor."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_columns_fit_and_no_word_is_broken(rows: list[list[str]], width: int) ->
         assert shown == columns
 
 
-def test_on_a_narrow_terminal_prose_is_wrapped_and_ids_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_narrow_terminal_wraps_prose_and_keeps_ids_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "80")
     said: list[str] = []
@@ -88,7 +88,7 @@ def test_every_table_fits(server: str, tmp_path: Path, columns: str, line: str) 
         "domain-list-domains --output table",
     ],
 )
-def test_what_is_read_fits_the_terminal_and_ids_are_whole(
+def test_commands_that_read_fit_the_terminal_and_keep_ids_whole(
     server: str, command: Command, tmp_path: Path, columns: int, line: str
 ) -> None:
     project = json.loads(command("call", "project-list-projects", "limit=1")[1])[0]["id"]
@@ -106,7 +106,7 @@ def test_what_is_read_fits_the_terminal_and_ids_are_whole(
     ]
 
 
-async def test_what_failed_is_listed_within_the_width_of_the_terminal(server: str, tmp_path: Path) -> None:
+async def test_failures_are_listed_within_the_terminal_width(server: str, tmp_path: Path) -> None:
     async def refused(_: str) -> None:
         raise ConfigurationError("mailbox.address: " + "is not an address of a domain of this project, " * 6 + UUID)
 
@@ -136,7 +136,7 @@ def test_only_json_and_paths_are_shortened(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(line) == 50
 
 
-def test_through_a_pipe_nothing_is_shortened_or_left_out() -> None:
+def test_output_to_a_pipe_is_complete() -> None:
     nested = json.dumps(["x" * 30_000])
     said: list[str] = []
     (_, line) = table_text(("id", "meta", "more"), [(UUID, nested, "end")], note=said.append).splitlines()
@@ -144,7 +144,7 @@ def test_through_a_pipe_nothing_is_shortened_or_left_out() -> None:
     assert said == []
 
 
-def test_findings_end_between_words_and_go_on_indented(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_findings_wrap_between_words_and_are_indented(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", "40")
     line = "  + shop.example: expired on 2027-01-01  (A customer / A project)\n\n"
@@ -154,22 +154,22 @@ def test_findings_end_between_words_and_go_on_indented(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("character", ["\x1b", "\x07", "\x7f", "\x9b", "\u202e", "\u2066", "\u200f", "\u2028", "\r"])
-def test_what_moves_a_terminal_is_shown_as_text(character: str) -> None:
+def test_control_characters_are_shown_as_text(character: str) -> None:
     assert for_terminal(f"a{character}b") == f"a\\u{ord(character):04x}b"
 
 
-def test_what_is_beyond_16_bits_is_escaped_as_json_escapes_it() -> None:
+def test_characters_beyond_16_bits_are_escaped_as_in_json() -> None:
     shown = for_terminal('{"a": "x\U000e0041y"}')
     assert shown == r'{"a": "x\udb40\udc41y"}'
     assert json.loads(shown) == {"a": "x\U000e0041y"}
 
 
-def test_line_ends_of_csv_are_line_ends_on_a_terminal() -> None:
+def test_csv_line_ends_are_printed_as_line_ends() -> None:
     assert for_terminal("id,name\r\n1,ä\r\n2,a\rb\r\n") == "id,name\n1,ä\n2,a\\u000db\n"
 
 
 @given(st.text())
-def test_nothing_else_is_touched(text: str) -> None:
+def test_other_text_is_unchanged(text: str) -> None:
     shown = for_terminal(text)
     assert not [one for one in shown if unicodedata.category(one) == "Cc" and one not in "\n\t"]
     kept = [one for one in text if unicodedata.category(one)[0] in "LMNPSZ" and one not in "\u2028\u2029"]
@@ -179,7 +179,9 @@ def test_nothing_else_is_touched(text: str) -> None:
 EVIL = "x\x9b31m\u202egnp.exe"
 
 
-def test_answers_are_escaped_on_terminals_and_untouched_in_pipes(server: str, command: Command, tmp_path: Path) -> None:
+def test_responses_are_escaped_on_terminals_and_unchanged_in_pipes(
+    server: str, command: Command, tmp_path: Path
+) -> None:
     body = json.dumps({"id": "p-1", "description": EVIL}, ensure_ascii=False)
     with faults(server, {"operation": "project-get-project", "status": 200, "body": body}):
         for form in ("json", "table", "yaml", "csv"):
@@ -191,7 +193,7 @@ def test_answers_are_escaped_on_terminals_and_untouched_in_pipes(server: str, co
         assert json.loads(command("call", "project-get-project", "projectId=p-1")[1])["description"] == EVIL
 
 
-def test_no_colour_and_dumb_terminals_get_plain_text(server: str, tmp_path: Path) -> None:
+def test_no_color_and_dumb_terminals_get_plain_text(server: str, tmp_path: Path) -> None:
     for variables in ({"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}):
         _, shown = on_a_terminal(server, tmp_path, "operations", "mysql", "user", **variables)
         assert b"\x1b[3" not in shown
@@ -225,7 +227,7 @@ def test_failures_are_grouped_by_resource_and_reason() -> None:
     ]
 
 
-def test_a_sweep_says_a_refused_kind_once(command: Command, server: str) -> None:
+def test_a_sweep_reports_a_refused_resource_once(command: Command, server: str) -> None:
     with faults(server, {"operation": "backup-list-project-backups", "status": 403}):
         code, out, err = command("sweep", "-r", "project", "-r", "backup")
         assert code == 3
@@ -239,7 +241,7 @@ def test_a_sweep_says_a_refused_kind_once(command: Command, server: str) -> None
         assert len(json.loads(out.splitlines()[-1])["failures"]) == 12
 
 
-def test_quiet_says_nothing_where_all_is_well(command: Command, server: str, tmp_path: Path) -> None:
+def test_quiet_prints_nothing_on_success(command: Command, server: str, tmp_path: Path) -> None:
     for further in ((), ("--resume-or-new",)):
         assert command("sweep", "-r", "project", "-r", "domain", "--quiet", *further) == (0, "", "")
     assert (tmp_path / "inventory.sqlite").exists()
@@ -249,7 +251,7 @@ def test_quiet_says_nothing_where_all_is_well(command: Command, server: str, tmp
     assert "failed: backup: 12 lists" in err
 
 
-def test_rows_go_to_standard_output(command: Command, tmp_path: Path) -> None:
+def test_rows_can_go_to_standard_output(command: Command, tmp_path: Path) -> None:
     code, out, err = command("sweep", "-r", "domain", "-o", "-")
     assert code == 0
     assert {json.loads(line)["resource"] for line in out.splitlines()} == {"domain"}
@@ -269,7 +271,7 @@ def test_rows_go_to_standard_output(command: Command, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == []
 
 
-def test_a_home_that_cannot_be_written_or_found_does_not_matter(server: str, tmp_path: Path) -> None:
+def test_an_unwritable_or_missing_home_does_not_matter(server: str, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o500)
     for path in (str(home), "/nonexistent", ""):
@@ -311,7 +313,7 @@ PRINTING = (
 
 
 INTO_FILES = frozenset({"sweep -r project", "sweep --demo -r project -o demo.sqlite"})
-"""Their result is a file; what they say about it may be without a reader, as that of a service."""
+"""Commands that produce a file. Their messages may go unread, as in a service."""
 
 
 @pytest.fixture
@@ -324,7 +326,7 @@ def made(command: Command, tmp_path: Path) -> Path:
 
 @contextmanager
 def closed() -> Generator[None]:
-    """Standard output as a shell's `>&-` leaves it."""
+    """Standard output closed, as by a shell's `>&-`."""
     before, sys.stdout = sys.stdout, cast("TextIO", None)
     try:
         make_writable()
@@ -335,7 +337,7 @@ def closed() -> Generator[None]:
 
 @contextmanager
 def full() -> Generator[None]:
-    """Standard output on a disk that is full."""
+    """Standard output on a full disk."""
     out, before = open("/dev/full", "w", encoding="utf-8"), sys.stdout  # noqa: SIM115
     sys.stdout = out
     try:
@@ -347,10 +349,8 @@ def full() -> Generator[None]:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is always full")
-def test_output_that_is_lost_is_never_a_success(
-    made: Path, command: Command, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Every command that prints says so where nothing can be written, and its exit code does."""
+def test_lost_output_is_never_a_success(made: Path, command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every command that prints reports an unwritable output, in its message and its exit code."""
     for line in PRINTING:
         code, out, _ = command(*line.split())
         assert out or code, line
@@ -366,7 +366,7 @@ def test_output_that_is_lost_is_never_a_success(
             assert "Traceback" not in err
 
 
-def test_what_prints_nothing_needs_no_output(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_that_prints_nothing_needs_no_output(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     with closed():
         assert run(["sweep", "-r", "project", "--quiet"]) == 0
         assert capsys.readouterr().err == ""
@@ -374,8 +374,8 @@ def test_what_prints_nothing_needs_no_output(command: Command, capsys: pytest.Ca
     assert "12 rows" in capsys.readouterr().err
 
 
-def test_a_process_whose_output_is_closed_fails_with_a_message(server: str, tmp_path: Path) -> None:
-    """As seen from a shell, where the interpreter itself has no standard output."""
+def test_a_process_with_closed_output_fails_with_a_message(server: str, tmp_path: Path) -> None:
+    """As seen from a shell, where the interpreter has no standard output at all."""
     for line in ("call project-list-projects", "sweep -r project -o -"):
         done = subprocess.run(
             ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *PROGRAM, *line.split()],
@@ -389,7 +389,7 @@ def test_a_process_whose_output_is_closed_fails_with_a_message(server: str, tmp_
         assert done.stderr.endswith("mittwald-async: the output: standard output is closed\n")
 
 
-def test_a_character_at_the_seam_of_two_pieces_is_whole(
+def test_a_character_split_between_chunks_is_printed_whole(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = "aäöü€🙂\u202eb\n"

@@ -1,4 +1,4 @@
-"""What is drawn while a sweep runs."""
+"""The progress display of a sweep."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .conftest import PROGRAM, environment, faults
 
 
 class Still:
-    """A sweep that stands still at one moment."""
+    """A sweep frozen at one moment."""
 
     def __init__(self, state: SweepState | None, seconds: float = 75) -> None:
         self.state, self.seconds = state, seconds
@@ -53,7 +53,7 @@ def drawn(shown: SweepState | None, width: int = 100, height: int = 40) -> list[
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
-def test_the_first_line_tells_everything_that_matters() -> None:
+def test_the_first_line_has_the_essentials() -> None:
     assert drawn(None) == ["starting …"]
     first, head, *rest = drawn(state(), width=120)
     assert first == "1:15 100 rows, 265 of 520 lists, 1,200 requests (1,800 of 3,000 left), about 2:10 to go"
@@ -62,14 +62,14 @@ def test_the_first_line_tells_everything_that_matters() -> None:
     assert rest[-1].split() == ["thing_19", "5", "19/40+"]
 
 
-def test_waiting_is_told_with_the_time_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_is_shown_with_the_time_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: 0.0)
     monkeypatch.setattr(time, "localtime", time.gmtime)
     assert "waiting for the budget until 00:05:00" in drawn(state(waiting=True), width=140)[0]
     assert "others use the budget too" in drawn(state(others=2), width=140)[0]
 
 
-def test_failures_and_lower_bounds_are_named_as_such() -> None:
+def test_failures_and_lower_bounds_are_labelled() -> None:
     line = drawn(state(failures=3, eta_at_least=True), width=140)[0]
     assert "265 of 520 lists (3 failed)" in line
     assert "at least 2:10 to go" in line
@@ -77,7 +77,7 @@ def test_failures_and_lower_bounds_are_named_as_such() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (40, 12), (20, 10), (10, 3), (1, 1)])
-def test_it_fits_every_terminal_and_what_is_done_makes_room(width: int, height: int) -> None:
+def test_it_fits_every_terminal_and_drops_finished_resources_first(width: int, height: int) -> None:
     lines = drawn(state(), width, height)
     status = len([line for line in lines if "thing" not in line and "done)" not in line and "resource" not in line])
     assert len(lines) <= max(height, status)
@@ -97,7 +97,7 @@ def on_a_terminal(server: str, folder: Path, *arguments: str, **variables: str) 
         while True:
             try:
                 piece = os.read(ours, 65536)
-            except OSError:  # The other end is gone.
+            except OSError:  # The other end is closed.
                 break
             if not piece:
                 break
@@ -106,7 +106,7 @@ def on_a_terminal(server: str, folder: Path, *arguments: str, **variables: str) 
     return process.returncode, shown
 
 
-def test_on_a_terminal_it_is_drawn_and_taken_away_again(server: str, tmp_path: Path) -> None:
+def test_on_a_terminal_it_is_drawn_and_removed_again(server: str, tmp_path: Path) -> None:
     with faults(server, {"operation": "cronjob-list-cronjobs", "delay": 0.1}):
         code, shown = on_a_terminal(server, tmp_path, "sweep", "-r", "project", "-r", "cronjob", TERM="xterm")
     assert code == 0
@@ -116,7 +116,7 @@ def test_on_a_terminal_it_is_drawn_and_taken_away_again(server: str, tmp_path: P
 
 
 @pytest.mark.parametrize("variables", [{"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1", "COLUMNS": "1"}])
-def test_terminals_that_can_less_get_less(server: str, tmp_path: Path, variables: dict[str, str]) -> None:
+def test_simpler_terminals_get_a_simpler_display(server: str, tmp_path: Path, variables: dict[str, str]) -> None:
     code, shown = on_a_terminal(server, tmp_path, "sweep", "-r", "project", **variables)
     assert code == 0
     assert "→ inventory.sqlite".encode() in shown
@@ -126,7 +126,7 @@ def test_terminals_that_can_less_get_less(server: str, tmp_path: Path, variables
         assert b"\x1b[3" not in shown
 
 
-def test_a_file_is_not_poured_onto_a_terminal(server: str, tmp_path: Path) -> None:
+def test_binary_output_is_not_written_to_a_terminal(server: str, tmp_path: Path) -> None:
     code, shown = on_a_terminal(server, tmp_path, "call", "file-get-file", "fileId=f-1")
     assert code == 2
     assert b"write it to one with --out" in shown

@@ -1,4 +1,4 @@
-"""Stopped from outside: by Ctrl-C, by the system, by a reader who has seen enough."""
+"""Stopping from outside: Ctrl-C, signals, and readers that close the pipe."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HEEDING = (
     "-c",
     "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
 )
-"""Runs a command that hears Ctrl-C. What a shell starts in the background ignores it, and so does all that it starts."""
+"""Runs a command that handles Ctrl-C. Shells start background processes with it ignored, and children inherit that."""
 
 
 def wait_for_rows(path: Path, table: str) -> None:
@@ -44,7 +44,7 @@ def wait_for_rows(path: Path, table: str) -> None:
 @pytest.mark.parametrize(
     ("by", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
-def test_a_sweep_stops_at_once_and_tells_the_command_that_goes_on(
+def test_a_sweep_stops_at_once_and_prints_the_command_to_resume(
     server: str, tmp_path: Path, by: signal.Signals, code: int, word: str
 ) -> None:
     out = tmp_path / "Ann's inventory.sqlite"
@@ -57,13 +57,13 @@ def test_a_sweep_stops_at_once_and_tells_the_command_that_goes_on(
             begin = time.monotonic()
             process.send_signal(by)
             _, err = process.communicate(timeout=15)
-        # Two seconds are promised; a machine that is busy with other tests takes longer, but not the 20 s of the answer.
+        # Two seconds are promised. A busy machine takes longer, but not the 20 s of the response.
         assert time.monotonic() - begin < 8
     assert process.returncode == code
     told = err.splitlines()[-1]
     assert told.startswith(f"{word}; go on with: ")
     assert "--reserve 0.1" in told
-    # As somebody would: copied into a shell.
+    # Run it as a person would: pasted into a shell.
     line = told.partition("go on with: ")[2]
     again = subprocess.run(line, shell=True, cwd=tmp_path, env=environment(server), capture_output=True, check=False)
     assert again.returncode == 0
@@ -71,7 +71,9 @@ def test_a_sweep_stops_at_once_and_tells_the_command_that_goes_on(
         assert db.execute("SELECT state FROM sweeps").fetchall() == [("done",)]
 
 
-def test_a_sweep_that_had_not_begun_does_not_tell_to_go_on(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_that_had_not_begun_prints_no_command_to_resume(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -79,7 +81,7 @@ def test_a_sweep_that_had_not_begun_does_not_tell_to_go_on(command: Command, mon
     assert command("sweep", "-r", "project") == (130, "", "interrupted; nothing had been asked for yet\n")
 
 
-def test_ctrl_c_is_told_also_where_nothing_is_sent(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_is_reported_when_no_request_was_sent(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -87,7 +89,7 @@ def test_ctrl_c_is_told_also_where_nothing_is_sent(command: Command, monkeypatch
     assert command("plan") == (130, "", "interrupted\n")
 
 
-def test_what_was_asked_to_go_on_with_is_told_as_it_was_typed(command: Command, server: str, tmp_path: Path) -> None:
+def test_the_command_to_resume_repeats_the_options_as_typed(command: Command, server: str, tmp_path: Path) -> None:
     (tmp_path / "my token").write_text("token\n")
     options = [
         "--strict",
@@ -111,7 +113,7 @@ def test_what_was_asked_to_go_on_with_is_told_as_it_was_typed(command: Command, 
     assert Path("-x.jsonl").exists()
 
 
-def test_the_program_is_told_by_the_name_it_was_called_by(
+def test_messages_use_the_name_the_program_was_called_by(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "bin" / "mittwald-async"
@@ -127,7 +129,7 @@ def test_the_program_is_told_by_the_name_it_was_called_by(
 
 
 @pytest.mark.parametrize("arguments", [("operations",), ("sweep", "--json", "-r", "project"), ("--help",)])
-def test_a_reader_who_goes_away_is_no_error(server: str, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+def test_a_reader_that_closes_the_pipe_is_no_error(server: str, tmp_path: Path, arguments: tuple[str, ...]) -> None:
     ours, theirs = os.pipe()
     os.close(ours)
     done = subprocess.run(
@@ -143,7 +145,7 @@ def test_a_reader_who_goes_away_is_no_error(server: str, tmp_path: Path, argumen
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_a_full_disk_behind_the_output_is_one_line(server: str, tmp_path: Path) -> None:
+def test_output_to_a_full_disk_gives_one_line(server: str, tmp_path: Path) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [*PROGRAM, "operations", "mysql"],
@@ -164,7 +166,7 @@ def test_closed_streams_do_not_stop_a_sweep(server: str, tmp_path: Path) -> None
     assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 12
 
 
-def test_every_line_of_json_output_is_json_and_nothing_else_is(server: str, tmp_path: Path) -> None:
+def test_every_line_of_json_output_is_json(server: str, tmp_path: Path) -> None:
     with faults(server, {"operation": "cronjob-list-cronjobs", "status": 403, "count": 2}):
         command = [*PROGRAM, "sweep", "--json", "-r", "project", "-r", "cronjob"]
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""`sweep` and `plan` as typed: what is printed, what is written, and the exit codes."""
+"""`sweep` and `plan` as typed: output, files and exit codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .conftest import ROOT, Command, faults
 
 
 def rows(out: str) -> dict[str, str]:
-    """The table of a summary."""
+    """The table in a summary."""
     return {line.split()[0]: line.split()[1] for line in out.splitlines()[1:-1]}
 
 
@@ -34,7 +34,7 @@ def test_a_sweep_writes_the_file_and_prints_a_summary(command: Command) -> None:
         assert db.execute("SELECT count(*) FROM v_project").fetchone() == (12,)
 
 
-def test_json_output_is_for_machines(command: Command) -> None:
+def test_json_output(command: Command) -> None:
     code, out, err = command("sweep", "--json", "-r", "project")
     summary = json.loads(out.splitlines()[-1])
     assert (code, err) == (0, "")
@@ -42,19 +42,19 @@ def test_json_output_is_for_machines(command: Command) -> None:
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz", "projects.csv"])
-def test_the_name_says_the_form(command: Command, name: str) -> None:
+def test_the_file_name_selects_the_format(command: Command, name: str) -> None:
     code, _, _ = command("sweep", "-r", "project", "-o", name)
     assert code == 0
     assert [path.name for path in Path().iterdir()] == [name]
 
 
-def test_parquet_by_name(command: Command) -> None:
+def test_a_parquet_folder_is_selected_by_its_name(command: Command) -> None:
     pytest.importorskip("pyarrow", reason="pyarrow is not installed")
     assert command("sweep", "-r", "project", "-o", "projects.parquet")[0] == 0
     assert [path.name for path in Path().iterdir()] == ["projects.parquet"]
 
 
-def test_explain_and_plan_send_nothing_and_tell_the_price_once_it_is_known(command: Command, server: str) -> None:
+def test_explain_and_plan_send_nothing_and_give_the_cost_once_known(command: Command, server: str) -> None:
     with faults(server, {"status": 500}):
         code, out, _ = command("sweep", "--explain", "-r", "project", "-r", "cronjob")
         assert code == 0
@@ -91,7 +91,7 @@ def test_plan_lists_every_resource_with_its_lists(command: Command) -> None:
         (),
     ],
 )
-def test_what_is_planned_is_what_is_sent(command: Command, part: tuple[str, ...]) -> None:
+def test_a_sweep_sends_what_was_planned(command: Command, part: tuple[str, ...]) -> None:
     asked = [word for word in part if word.islower() and word[0] != "-"]
     more = [word for name in ("project", "customer", *asked) for word in ("-r", name)] if asked else []
     assert command("sweep", *more)[0] == 0
@@ -104,7 +104,7 @@ def test_what_is_planned_is_what_is_sent(command: Command, part: tuple[str, ...]
     assert (planned["exact"], planned["requests"]) == (True, sent["requests"])
 
 
-def test_a_plan_only_reads_the_inventory_also_while_somebody_writes_it(command: Command) -> None:
+def test_a_plan_only_reads_the_inventory_even_while_it_is_written(command: Command) -> None:
     assert command("sweep", "-r", "project")[0] == 0
     path = Path("inventory.sqlite")
     before = path.read_bytes()
@@ -119,7 +119,7 @@ def test_a_plan_only_reads_the_inventory_also_while_somebody_writes_it(command: 
     assert Path("empty.sqlite").read_bytes() == b""
 
 
-def test_a_sweep_of_some_projects_has_nothing_of_other_customers(command: Command) -> None:
+def test_a_sweep_of_some_projects_holds_nothing_of_other_customers(command: Command) -> None:
     assert command("sweep", "-r", "project")[0] == 0
     with closing(sqlite3.connect("inventory.sqlite")) as db:
         project, customer = db.execute("SELECT id, customer_id FROM project").fetchone()
@@ -130,7 +130,7 @@ def test_a_sweep_of_some_projects_has_nothing_of_other_customers(command: Comman
             assert set(db.execute(f"SELECT customer_id FROM {table}")) <= {(customer,), (None,)}
 
 
-def test_a_folder_of_tables_keeps_what_else_is_in_it(command: Command) -> None:
+def test_a_folder_of_tables_keeps_unrelated_files(command: Command) -> None:
     folder = Path("papers")
     folder.mkdir()
     (folder / "thesis.txt").write_text("precious")
@@ -139,7 +139,7 @@ def test_a_folder_of_tables_keeps_what_else_is_in_it(command: Command) -> None:
     assert (code, (folder / "project.csv").exists()) == (0, True), err
 
 
-def test_refused_lists_are_never_passed_over_in_silence(command: Command, server: str) -> None:
+def test_refused_lists_are_always_reported(command: Command, server: str) -> None:
     with faults(server, {"status": 403}):
         code, _, err = command("sweep", "--account", "mine", "-r", "project", "-r", "domain", "-r", "customer")
     assert code == 3
@@ -151,7 +151,7 @@ def test_refused_lists_are_never_passed_over_in_silence(command: Command, server
 
 
 @pytest.mark.parametrize(("content", "complaint"), [(None, "no such file"), ("hello", "not an SQLite database")])
-def test_a_plan_from_no_inventory_is_refused(command: Command, content: str | None, complaint: str) -> None:
+def test_a_plan_from_a_missing_inventory_is_refused(command: Command, content: str | None, complaint: str) -> None:
     if content is not None:
         Path("other.sqlite").write_text(content)
     code, out, err = command("plan", "--from", "other.sqlite")
@@ -159,7 +159,7 @@ def test_a_plan_from_no_inventory_is_refused(command: Command, content: str | No
     assert complaint in err
 
 
-def test_lists_that_fail_make_exit_code_3_and_are_named(command: Command, server: str) -> None:
+def test_failed_lists_give_exit_code_3_and_are_named(command: Command, server: str) -> None:
     with faults(server, {"operation": "cronjob-list-cronjobs", "status": 403, "count": 1}):
         code, _, err = command("sweep", "-r", "project", "-r", "cronjob")
     assert code == 3
@@ -170,14 +170,14 @@ def test_lists_that_fail_make_exit_code_3_and_are_named(command: Command, server
     assert "1 request," in out
 
 
-def test_strict_ends_at_the_first_failure(command: Command, server: str) -> None:
+def test_strict_stops_at_the_first_failure(command: Command, server: str) -> None:
     with faults(server, {"operation": "cronjob-list-cronjobs", "status": 403}):
         code, _, err = command("sweep", "--strict", "-r", "cronjob")
     assert code == 1
     assert "the token's user may not do this" in err
 
 
-def test_used_up_requests_are_exit_code_4_and_resume_goes_on(command: Command) -> None:
+def test_an_exhausted_request_limit_gives_exit_code_4_and_can_be_resumed(command: Command) -> None:
     code, _, err = command("sweep", "-r", "cronjob", "--max-requests", "5")
     assert code == 4
     assert "go on with: mittwald-async sweep --resume --out inventory.sqlite" in err
@@ -187,7 +187,7 @@ def test_used_up_requests_are_exit_code_4_and_resume_goes_on(command: Command) -
 
 
 @pytest.mark.parametrize("to", [("-o", "jobs.csv"), ("-o", "jobs", "--format", "csv"), ("-o", "my jobs.jsonl")])
-def test_the_command_that_is_told_goes_on(command: Command, to: tuple[str, ...]) -> None:
+def test_the_printed_command_resumes_the_sweep(command: Command, to: tuple[str, ...]) -> None:
     code, _, err = command("sweep", "-r", "cronjob", "--max-requests", "5", *to)
     assert code == 4
     told = shlex.split(err.partition("go on with: mittwald-async ")[2])
@@ -196,7 +196,7 @@ def test_the_command_that_is_told_goes_on(command: Command, to: tuple[str, ...])
     assert Path(to[1]).exists()
 
 
-def test_going_on_with_something_else_than_was_begun_is_refused(command: Command) -> None:
+def test_resuming_with_other_settings_is_refused(command: Command) -> None:
     assert command("sweep", "-r", "cronjob", "--max-requests", "5")[0] == 4
     for other in (("-r", "domain"), ("--project", "p-1")):
         code, _, err = command("sweep", "--resume", *other)
@@ -205,7 +205,7 @@ def test_going_on_with_something_else_than_was_begun_is_refused(command: Command
     assert command("sweep", "--resume", "-r", "cronjob")[0] == 0
 
 
-def test_a_damaged_file_is_one_line(command: Command) -> None:
+def test_a_damaged_file_gives_one_line(command: Command) -> None:
     assert command("sweep", "-r", "project", "-r", "domain")[0] == 0
     path = Path("inventory.sqlite")
     whole = path.read_bytes()
@@ -223,7 +223,7 @@ def test_a_device_is_not_replaced(command: Command) -> None:
     assert "is a device or pipe" in err
 
 
-def test_parts_of_an_account(command: Command) -> None:
+def test_sweeps_of_parts_of_an_account(command: Command) -> None:
     command("sweep", "-r", "project")
     with closing(sqlite3.connect("inventory.sqlite")) as db:
         project, customer = db.execute("SELECT id, customer_id FROM project").fetchone()
@@ -254,7 +254,9 @@ def test_parts_of_an_account(command: Command) -> None:
         (("-o", "."), "cannot tell the form"),
     ],
 )
-def test_wrong_usage_is_one_line_and_exit_code_2(command: Command, arguments: tuple[str, ...], complaint: str) -> None:
+def test_wrong_usage_gives_one_line_and_exit_code_2(
+    command: Command, arguments: tuple[str, ...], complaint: str
+) -> None:
     code, out, err = command("sweep", *arguments)
     assert (code, out) == (2, "")
     assert complaint in err
@@ -269,7 +271,7 @@ def test_without_a_token_it_says_what_to_do(command: Command, monkeypatch: pytes
     assert "set MITTWALD_API_TOKEN" in err
 
 
-def test_a_wrong_token_is_named_but_never_shown(command: Command, tmp_path: Path) -> None:
+def test_a_wrong_token_is_reported_but_never_shown(command: Command, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("wrong-token-for-tests\n")
     code, _, err = command("limits", "--token-file", "token")
     assert code == 1
@@ -277,9 +279,7 @@ def test_a_wrong_token_is_named_but_never_shown(command: Command, tmp_path: Path
     assert "wrong-token-for-tests" not in err
 
 
-def test_a_token_refused_before_a_sweep_is_one_line_and_nothing_is_to_be_resumed(
-    command: Command, tmp_path: Path
-) -> None:
+def test_a_rejected_token_gives_one_line_and_nothing_to_resume(command: Command, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("wrong-token-for-tests\n")
     code, _, err = command("sweep", "-r", "project", "--token-file", "token", "-o", "my rows.sqlite")
     assert code == 1
@@ -293,7 +293,7 @@ def test_a_token_refused_before_a_sweep_is_one_line_and_nothing_is_to_be_resumed
     ("content", "complaint"),
     [(b"", "is empty"), (b" \r\n", "is empty"), (b"one\ntwo\n", "more than one line"), (b"\xff\xfe\x00", "not text")],
 )
-def test_a_token_file_that_holds_no_token_is_named(
+def test_a_token_file_without_a_token_is_named(
     command: Command, tmp_path: Path, content: bytes, complaint: str
 ) -> None:
     (tmp_path / "token").write_bytes(content)
@@ -304,12 +304,12 @@ def test_a_token_file_that_holds_no_token_is_named(
 
 
 @pytest.mark.parametrize("content", [b"token", b"token\r\n", b"  token\n\n"])
-def test_a_token_file_may_end_as_it_likes(command: Command, tmp_path: Path, content: bytes) -> None:
+def test_a_token_file_may_end_with_any_line_end(command: Command, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "token").write_bytes(content)
     assert command("limits", "--token-file", "token")[0] == 0
 
 
-def test_on_a_terminal_a_token_that_others_can_read_is_mentioned(
+def test_on_a_terminal_a_token_readable_by_others_is_mentioned(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "token"
@@ -323,7 +323,9 @@ def test_on_a_terminal_a_token_that_others_can_read_is_mentioned(
     assert command("limits", "--token-file", "token")[2] == ""
 
 
-def test_the_traceback_of_a_refused_token_does_not_hold_it(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_traceback_of_a_rejected_token_does_not_contain_it(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MITTWALD_API_TOKEN", "wrong-token-for-tests")
     code, _, err = command("sweep", "--debug", "-r", "project")
     assert code == 1
@@ -331,14 +333,14 @@ def test_the_traceback_of_a_refused_token_does_not_hold_it(command: Command, mon
     assert "wrong-token-for-tests" not in err
 
 
-def test_an_error_comes_before_the_way_to_go_on(command: Command, server: str) -> None:
+def test_an_error_is_printed_before_the_command_to_resume(command: Command, server: str) -> None:
     with faults(server, {"operation": "project-list-projects", "status": 401}):
         error, way = command("sweep", "-r", "project")[2].splitlines()
     assert error.startswith("mittwald-async: 401")
     assert way == "stopped; once that is settled, go on with: mittwald-async sweep --resume --out inventory.sqlite"
 
 
-def test_what_a_server_says_cannot_move_the_cursor(command: Command, server: str) -> None:
+def test_text_of_a_server_cannot_move_the_cursor(command: Command, server: str) -> None:
     body = json.dumps({"type": "VError", "message": "\x1b[2Jgone\r\nand \u202e back"})
     with faults(server, {"operation": "cronjob-list-cronjobs", "status": 403, "body": body, "count": 1}):
         code, _, err = command("sweep", "-r", "project", "-r", "cronjob")
@@ -347,7 +349,7 @@ def test_what_a_server_says_cannot_move_the_cursor(command: Command, server: str
     assert all(character.isprintable() or character == "\n" for character in err)
 
 
-def test_budgets_of_short_windows_are_kept_with_a_reserve(
+def test_short_windows_keep_their_reserve(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--port", "0", "--customers", "2", "--projects", "30", "--rate-limit", "40/2", "--lag", "0"]
@@ -362,7 +364,7 @@ def test_budgets_of_short_windows_are_kept_with_a_reserve(
         process.terminate()
     *lines, summary = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert (code, summary["requests"], summary["failures"]) == (0, 31, [])
-    # 31 requests at 20 a window: half of the budget is left for others at any time.
+    # 31 requests at 20 a window: half of the budget stays free for others at any time.
     assert min(line["left"] for line in lines if line["left"] is not None) >= 20 - 1
     assert any(line["waiting"] for line in lines)
 
@@ -372,13 +374,15 @@ def test_a_token_file_may_begin_with_a_byte_order_mark(command: Command, tmp_pat
     assert command("limits", "--token-file", "token")[0] == 0
 
 
-def test_ids_of_which_nothing_was_found_are_named(command: Command) -> None:
+def test_ids_without_results_are_named(command: Command) -> None:
     code, _, err = command("sweep", "-r", "domain", "--project", "no-such-project")
     assert code == 0
     assert "nothing at all was found of no-such-project" in err
 
 
-def test_lines_come_while_nothing_else_does(command: Command, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_appear_while_the_sweep_is_idle(
+    command: Command, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(progress, "_LINE_SECONDS", 0.1)
     with faults(server, {"operation": "cronjob-list-cronjobs", "delay": 1.5}):
         code, out, _ = command("sweep", "--json", "-r", "project", "-r", "cronjob")
@@ -387,7 +391,7 @@ def test_lines_come_while_nothing_else_does(command: Command, server: str, monke
     assert sum(event["event"] == "progress" and event["rows"]["cronjob"] == 0 for event in events) >= 4
 
 
-def test_no_server_is_one_line(command: Command) -> None:
+def test_an_unreachable_server_gives_one_line(command: Command) -> None:
     code, _, err = command("call", "customer-list-customers", "--base-url", "http://127.0.0.1:1")
     assert code == 1
     assert len(err.strip().splitlines()) == 1
