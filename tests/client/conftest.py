@@ -1,4 +1,4 @@
-"""Both ways to aiohttp: the fast path, and the one through a session's public `request`."""
+"""Both ways to send through aiohttp: the fast path, and a session's public `request`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What users do in their own tests: aioresponses in place of the network."""
+"""What users do in their own tests: aioresponses instead of the network."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def mocking() -> Any:
 
 
 class Supplied(aiohttp.ClientResponse):
-    """aiohttp 3.14 wants to know the stream that wrote the request; aioresponses 0.7.9 does not give it one."""
+    """aiohttp 3.14 expects the stream writer of the request, which aioresponses 0.7.9 does not supply."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         writer = mock.Mock(output_size=0)
         super().__init__(*args, **{"stream_writer": writer, **kwargs})
 
 
-async def test_a_mocked_answer() -> None:
+async def test_a_mocked_response() -> None:
     async with Mittwald(TOKEN, clock=Clock()) as client:
         with mocking() as mocked:
             mocked.get(f"{BASE}/v2/projects/p-1", status=503, response_class=Supplied)

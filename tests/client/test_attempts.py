@@ -1,4 +1,4 @@
-"""What a call reports of its attempts, and where the numbers that rule them begin and end."""
+"""What a call reports of its attempts, and the exact bounds of retry and waiting."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..support.scripted_server import CREATE_PROJECT, GET_PROJECT, Act, Clock, S
 
 
 def after(seconds: float, clocks: list[Clock], answer: bytes) -> Act:
-    """An answer that takes its time."""
+    """A response after a delay."""
 
     async def act(seen: Seen, writer: asyncio.StreamWriter) -> None:
         clocks[0].time += seconds
@@ -38,7 +38,7 @@ async def test_events_have_the_seconds_of_each_attempt_and_of_the_whole_call() -
     assert [event.seconds for event in heard if isinstance(event, CallEnded)] == [2.0 + 0.25 + 3.0]
 
 
-async def test_a_failed_call_has_its_seconds_too() -> None:
+async def test_a_failed_call_reports_its_seconds() -> None:
     clocks: list[Clock] = []
     heard: list[Event] = []
     async with talking(after(4.0, clocks, reply(404)), observers=[heard.append]) as (client, _, clock):
@@ -48,7 +48,7 @@ async def test_a_failed_call_has_its_seconds_too() -> None:
     assert [event.seconds for event in heard if isinstance(event, CallEnded)] == [4.0]
 
 
-async def test_an_attempt_says_in_a_few_words_what_it_ended_in() -> None:
+async def test_an_attempt_summarises_its_outcome() -> None:
     heard: list[Event] = []
     script = reply(500, {"type": "InternalServerError", "message": "a long story"}), hang_up, reply(200, {})
     async with talking(*script, observers=[heard.append]) as (client, _, _):
@@ -61,24 +61,24 @@ async def test_an_attempt_says_in_a_few_words_what_it_ended_in() -> None:
     assert [attempt.reason for attempt in response.attempts] == ["status 500", second, "ok"]
 
 
-async def test_pauses_of_one_call_stay_within_a_minute() -> None:
+async def test_pauses_of_one_call_add_up_to_at_most_a_minute() -> None:
     async with talking(reply(503), max_retries=50, timeout=None) as (client, server, clock):
         with pytest.raises(ServerError):
             await client.sender.value(GET_PROJECT, ("p-1",))
-    assert clock.sleeps == [0.25, 0.5, 1, 2, 4, 8, 10, 10, 10, 10]  # 55.75 s; another 10 s would be too many
+    assert clock.sleeps == [0.25, 0.5, 1, 2, 4, 8, 10, 10, 10, 10]  # 55.75 s; another 10 s would exceed the limit
     assert len(server.seen) == 11
 
 
-async def test_jittered_sleeps_of_exactly_a_minute_are_slept() -> None:
+async def test_jittered_pauses_of_exactly_a_minute_are_allowed() -> None:
     dice = iter([1.0] * 7 + [0.425] * 2)
     async with talking(reply(503), max_retries=50, timeout=None) as (client, _, clock):
         shared(client).chance = lambda: next(dice)
         with pytest.raises(ServerError):
             await client.sender.value(GET_PROJECT, ("p-1",))
-        assert clock.sleeps == [0.5, 1, 2, 4, 8, 16, 20, 8.5]  # 60 s together
+        assert clock.sleeps == [0.5, 1, 2, 4, 8, 16, 20, 8.5]  # 60 s in all
 
 
-async def test_a_retry_after_a_timeout_costs_twice_the_quota_of_another() -> None:
+async def test_a_retry_after_a_timeout_costs_twice_the_quota() -> None:
     async def no_answer(request: Request, call_next: CallNext) -> RawResponse:
         raise ReadTimeoutError("nothing came")
 
@@ -95,7 +95,7 @@ async def test_a_retry_after_a_timeout_costs_twice_the_quota_of_another() -> Non
         assert shared(client).quota.tokens == 500 - 5
 
 
-async def test_being_throttled_costs_no_quota() -> None:
+async def test_a_throttled_retry_costs_no_quota() -> None:
     async with talking(reply(429), max_retries=1) as (client, server, _):
         with pytest.raises(RateLimitError):
             await client.sender.value(GET_PROJECT, ("p-1",))
@@ -103,14 +103,14 @@ async def test_being_throttled_costs_no_quota() -> None:
         assert shared(client).quota.tokens == 500
 
 
-async def test_a_wait_of_exactly_what_is_allowed_is_waited() -> None:
+async def test_a_wait_of_exactly_max_wait_is_allowed() -> None:
     script = reply(429, headers={"Retry-After": "7"}), reply(200, {"id": "p-1"})
     async with talking(*script, max_retry_wait=7) as (client, _, clock):
         assert await client.sender.value(GET_PROJECT, ("p-1",)) == {"id": "p-1"}
         assert clock.sleeps[0] == 7
 
 
-async def test_pauses_for_lag_double_and_are_spread_by_a_quarter_either_way() -> None:
+async def test_lag_pauses_double_and_are_jittered_by_a_quarter() -> None:
     script = (
         reply(201, {"id": "p-1"}, headers={"ETag": "276638689419851"}),
         *[reply(404)] * 3,
@@ -124,7 +124,7 @@ async def test_pauses_for_lag_double_and_are_spread_by_a_quarter_either_way() ->
 
 
 @pytest.mark.parametrize("status", [300, 304, 399])
-async def test_a_status_that_is_neither_success_nor_error_is_reported(status: int) -> None:
+async def test_an_unexpected_status_is_reported(status: int) -> None:
     async with talking(reply(status, headers={"Location": "/v2/new"}), reply(200, {})) as (client, server, _):
         with pytest.raises(RedirectError, match="neither a success nor an error") as caught:
             await client.sender.value(GET_PROJECT, ("p-1",))

@@ -1,4 +1,4 @@
-"""Logging in, uploads and downloads, cookies and header parameters: everything through the one pipeline."""
+"""Logins, uploads, downloads, cookies and header parameters: all go through one pipeline."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ OPTIONAL: Operation[Any] = Operation(
 )
 
 
-async def test_a_large_body_goes_out_whole_with_its_length_and_can_be_sent_again() -> None:
+async def test_a_large_body_is_sent_whole_with_its_length_and_can_be_resent() -> None:
     body = bytes(range(256)) * 10_000
     async with talking(reply(503, headers={"Retry-After": "0"}), reply(200, {})) as (client, server, _):
         await client.request("PUT", "/v2/large", body=body)
@@ -75,7 +75,7 @@ async def test_a_large_body_goes_out_whole_with_its_length_and_can_be_sent_again
         assert "transfer-encoding" not in server.seen[0].headers
 
 
-async def test_a_login_fetches_its_token_once_and_sends_none_to_do_so() -> None:
+async def test_a_login_fetches_its_token_once_and_without_a_token() -> None:
     async with serving(reply(200, TOKENS), reply(200, {"id": "p-1"})) as server:
         login = PasswordLogin("me@example.org", "password-for-tests")
         async with Mittwald(credentials=login, base_url=server.url, clock=Clock()) as client:
@@ -88,7 +88,7 @@ async def test_a_login_fetches_its_token_once_and_sends_none_to_do_so() -> None:
         assert len(others) == 50
 
 
-async def test_wrong_credentials_say_what_failed_and_no_secret() -> None:
+async def test_wrong_credentials_say_what_failed_without_showing_a_secret() -> None:
     async with serving(reply(401, {"type": "Unauthorized", "message": "wrong"})) as server:
         login = PasswordLogin("me@example.org", "password-for-tests")
         async with Mittwald(credentials=login, base_url=server.url) as client:
@@ -97,7 +97,7 @@ async def test_wrong_credentials_say_what_failed_and_no_secret() -> None:
             assert "password-for-tests" not in str(caught.value)
 
 
-async def test_a_login_without_a_server_is_tried_as_often_as_allowed() -> None:
+async def test_a_login_without_a_server_is_retried_within_its_limit() -> None:
     async with serving(reply(200)) as server:
         url = server.url
     clock = Clock()
@@ -110,8 +110,8 @@ async def test_a_login_without_a_server_is_tried_as_often_as_allowed() -> None:
         assert clock.sleeps[:2] == [0.25, 0.5]
 
 
-async def test_a_login_refused_for_its_rate_is_repeated() -> None:
-    """A 429 was not executed; a sweep must not end because a token was renewed in a busy moment."""
+async def test_a_throttled_login_is_retried() -> None:
+    """A 429 was not executed. A token renewal at a busy moment must not end a sweep."""
     soon, later = reply(429, headers={"Retry-After": "7"}), reply(429, headers={"Retry-After": "999"})
     async with serving(reply(429), reply(429), soon, reply(200, TOKENS), reply(200, {})) as server:
         clock = Clock()
@@ -127,7 +127,7 @@ async def test_a_login_refused_for_its_rate_is_repeated() -> None:
         assert len(server.seen) == 6
 
 
-async def test_a_login_that_breaks_off_is_told_as_what_it_is() -> None:
+async def test_a_login_that_breaks_off_is_reported_as_such() -> None:
     async def hangs_up(seen: Seen, writer: asyncio.StreamWriter) -> None:
         writer.close()
 
@@ -139,7 +139,7 @@ async def test_a_login_that_breaks_off_is_told_as_what_it_is() -> None:
         assert len(server.seen) == 1
 
 
-async def test_a_login_that_hangs_meets_the_deadline() -> None:
+async def test_a_login_that_hangs_is_bounded_by_the_deadline() -> None:
     async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(30)
 
@@ -150,7 +150,7 @@ async def test_a_login_that_hangs_meets_the_deadline() -> None:
                 await client.sender.value(GET_PROJECT, ("p-1",))
 
 
-async def test_routes_without_security_do_not_wait_for_a_token() -> None:
+async def test_operations_without_security_do_not_wait_for_a_token() -> None:
     async with serving(reply(200, {})) as server:
         login = PasswordLogin("me@example.org", "password-for-tests")
         async with Mittwald(credentials=login, base_url=server.url) as client:
@@ -158,7 +158,7 @@ async def test_routes_without_security_do_not_wait_for_a_token() -> None:
         assert [seen.target for seen in server.seen] == ["/v2/poke"]
 
 
-async def test_a_session_without_loop_cannot_authenticate() -> None:
+async def test_a_client_that_is_not_open_cannot_authenticate() -> None:
     sender = Mittwald(TOKEN).sender
     assert isinstance(sender, Pipeline)
     credentials = PasswordLogin("me@example.org", "password-for-tests")
@@ -166,7 +166,7 @@ async def test_a_session_without_loop_cannot_authenticate() -> None:
         await credentials.token(sender.token_requests)
 
 
-async def test_an_optional_body_is_sent_when_there_is_one() -> None:
+async def test_an_optional_body_is_sent_only_if_given() -> None:
     async with talking(reply(200, {})) as (client, server, _):
         await client.sender.value(OPTIONAL, body=None)
         await client.sender.value(OPTIONAL, body=[1, 2])
@@ -176,7 +176,7 @@ async def test_an_optional_body_is_sent_when_there_is_one() -> None:
         ]
 
 
-async def test_an_upload_from_a_path_knows_its_length_and_can_be_repeated(tmp_path: Path) -> None:
+async def test_an_upload_from_a_path_knows_its_length_and_can_be_retried(tmp_path: Path) -> None:
     path = tmp_path / "logo.png"
     path.write_bytes(b"\x89PNG" * 1000)
     async with talking(reply(429), reply(200, {"id": "f-1"})) as (client, server, _):
@@ -201,7 +201,7 @@ async def test_an_upload_from_an_iterator_is_chunked_and_sent_once() -> None:
         assert b"one two" in server.seen[0].body
 
 
-async def test_a_body_that_is_gone_is_not_sent_along_a_redirect() -> None:
+async def test_a_consumed_body_is_not_resent_along_a_redirect() -> None:
     async def parts() -> AsyncIterator[bytes]:
         yield b"one"
 
@@ -215,7 +215,7 @@ async def test_a_body_that_is_gone_is_not_sent_along_a_redirect() -> None:
         assert b"kept" in server.seen[-1].body
 
 
-async def test_a_renewed_token_does_not_bring_back_a_body_that_is_gone() -> None:
+async def test_a_consumed_body_is_not_resent_after_a_token_renewal() -> None:
     tokens = ["first-token", "second-token", "third-token"]
 
     async def parts() -> AsyncIterator[bytes]:
@@ -234,7 +234,7 @@ async def test_a_renewed_token_does_not_bring_back_a_body_that_is_gone() -> None
         assert await client.sender.value(UPLOAD, body={"file": b"kept"}) == {"id": "f-1"}
 
 
-async def test_a_file_comes_as_a_stream(tmp_path: Path) -> None:
+async def test_a_file_arrives_as_a_stream(tmp_path: Path) -> None:
     content = b"0123456789" * 50_000
     async with talking(reply(200, content, headers={"Content-Type": "application/octet-stream"})) as (
         client,
@@ -253,7 +253,7 @@ async def test_a_file_comes_as_a_stream(tmp_path: Path) -> None:
             await client.file.get_file("f-2")
 
 
-async def test_a_stream_that_breaks_says_so() -> None:
+async def test_a_broken_stream_raises() -> None:
     async def breaks(seen: Seen, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
         await writer.drain()
@@ -271,7 +271,7 @@ async def test_a_stream_that_breaks_says_so() -> None:
         assert idle_only(client)
 
 
-async def test_a_middleware_cannot_replace_a_stream() -> None:
+async def test_middleware_cannot_replace_a_stream() -> None:
     async def cached(request: Request, call_next: CallNext) -> RawResponse:
         return RawResponse(200, {}, b"x")
 
@@ -284,7 +284,7 @@ OCTETS = {"Content-Type": "application/octet-stream"}
 LONG = reply(200, b"0123456789" * 200_000, headers=OCTETS)
 
 
-async def test_a_download_that_waits_for_the_writes_of_others_leaves_no_connection_behind() -> None:
+async def test_a_download_that_waits_for_an_event_leaves_no_connection_open() -> None:
     written = (reply(200, {"id": "f-1"}, headers={"ETag": f"27663868941985{n}"}) for n in range(4))
     async with talking(reply(200, {}), *written, LONG) as (client, server, _):
         shared(client).clock = SystemClock()
@@ -295,7 +295,7 @@ async def test_a_download_that_waits_for_the_writes_of_others_leaves_no_connecti
         assert idle_only(client)
 
 
-async def test_a_middleware_that_loses_a_stream_leaves_no_connection_behind() -> None:
+async def test_middleware_that_drops_a_stream_leaves_no_connection_open() -> None:
     async def fails(request: Request, call_next: CallNext) -> RawResponse:
         await call_next(request)
         raise LookupError("after the answer")
@@ -333,7 +333,7 @@ async def test_an_upload_fails_with_the_error_of_its_source() -> None:
         assert idle_only(client)
 
 
-async def test_waiters_are_at_hand() -> None:
+async def test_waiters_are_available() -> None:
     async with talking(reply(200, {})) as (client, _, _):
         assert isinstance(client.wait, Waiters)
         assert client.wait is client.wait

@@ -1,4 +1,4 @@
-"""Responses that break off, are packed, are too large, or are not what was asked for."""
+"""Responses that are cut, compressed, too large or not what was requested."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.compress, "deflate"
 
 
 def until_closed(body: bytes, coding: str | None, status: int = 200, kind: str = "application/json") -> Act:
-    """A response that ends with the connection, as HTTP/1.0 has it: nothing says how long it is."""
+    """A response that ends when the connection closes, as in HTTP/1.0: it states no length."""
 
     async def act(seen: Seen, writer: asyncio.StreamWriter) -> None:
         packed = f"Content-Encoding: {coding}\r\n" if coding else ""
@@ -74,8 +74,8 @@ def until_closed(body: bytes, coding: str | None, status: int = 200, kind: str =
 
 @pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "gzip, gzip"])
-async def test_a_packed_body_cut_in_the_middle_is_never_whole(coding: str, tmp_path: Path) -> None:
-    """pydantic-ai#7159: half a gzip body passed for the whole."""
+async def test_a_truncated_compressed_body_is_never_taken_as_whole(coding: str, tmp_path: Path) -> None:
+    """pydantic-ai#7159: half a gzip body was accepted as the whole."""
     packed = PACKERS[coding.split(",")[0]](TEXT)
     if "," in coding:
         packed = gzip.compress(packed)
@@ -105,7 +105,7 @@ async def test_a_packed_body_cut_in_the_middle_is_never_whole(coding: str, tmp_p
 
 @pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
-async def test_a_packed_body_cut_before_its_first_byte_is_no_empty_file(coding: str, tmp_path: Path) -> None:
+async def test_a_compressed_body_cut_before_its_first_byte_is_not_an_empty_file(coding: str, tmp_path: Path) -> None:
     nothing = until_closed(b"", coding)
     async with talking(nothing) as (client, server, _):
         with pytest.raises(ResponseBrokenError, match="ended early"):
@@ -122,7 +122,7 @@ async def test_a_packed_body_cut_before_its_first_byte_is_no_empty_file(coding: 
 
 
 @pytest.mark.usefixtures("both_ways")
-async def test_an_error_whose_packed_body_is_cut_keeps_its_status() -> None:
+async def test_an_error_with_a_truncated_compressed_body_keeps_its_status() -> None:
     body = gzip.compress(b'{"type":"Gone","message":"' + b"no " * 2000 + b'"}')
     async with talking(until_closed(body[: len(body) // 2], "gzip", 403)) as (client, _, _):
         with pytest.raises(StatusError) as caught:
@@ -134,15 +134,15 @@ async def test_an_error_whose_packed_body_is_cut_keeps_its_status() -> None:
         assert caught.value.type == "Gone"
 
 
-async def test_only_codings_that_can_be_undone_are_asked_for() -> None:
+async def test_only_supported_codings_are_requested() -> None:
     async with talking(reply(200, {})) as (client, server, _):
         await client.sender.value(GET_PROJECT, ("p-1",))
         assert server.seen[0].headers["accept-encoding"] == accepted()
 
 
 @pytest.mark.usefixtures("both_ways")
-async def test_a_success_that_becomes_too_large_is_refused_with_a_way_out() -> None:
-    """ouroboros#398: 611 KB of gzip became 1.26 GB."""
+async def test_a_response_that_grows_too_large_is_refused_with_advice() -> None:
+    """ouroboros#398: 611 KB of gzip expanded to 1.26 GB."""
     body = gzip.compress(b'{"id": "' + b"0" * 5_000_000 + b'"}')
     async with talking(reply(200, body, headers={"Content-Encoding": "gzip"}), max_response_size=1 << 20) as (
         client,
@@ -166,7 +166,7 @@ async def test_a_success_that_becomes_too_large_is_refused_with_a_way_out() -> N
 
 
 @pytest.mark.usefixtures("both_ways")
-async def test_a_logs_stream_that_breaks_gives_what_arrived() -> None:
+async def test_a_broken_log_stream_returns_what_arrived() -> None:
     """mittwald/cli#1677: the text arrives, then the connection breaks."""
 
     async def breaks(seen: Seen, writer: asyncio.StreamWriter) -> None:
@@ -185,7 +185,7 @@ async def test_a_logs_stream_that_breaks_gives_what_arrived() -> None:
         assert bytes(arrived).startswith(b"hello")
 
 
-async def test_what_arrived_first_is_kept_when_later_attempts_bring_less() -> None:
+async def test_the_first_attempts_text_is_kept_when_later_attempts_bring_less() -> None:
     async def breaks(seen: Seen, writer: asyncio.StreamWriter) -> None:
         body = b"first lines" if len(server.seen) == 1 else b""
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\n" + body)
@@ -198,7 +198,7 @@ async def test_what_arrived_first_is_kept_when_later_attempts_bring_less() -> No
         assert caught.value.partial == b"first lines"
 
 
-async def test_silence_after_a_read_is_not_called_a_maybe() -> None:
+async def test_a_timed_out_read_is_not_called_possibly_executed() -> None:
     async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(30)
 
@@ -217,7 +217,7 @@ async def test_silence_after_a_read_is_not_called_a_maybe() -> None:
     ("status", "kind", "body"),
     [(200, "text/html", b"<html>maintenance</html>"), (202, "application/json", b"{}"), (203, "text/html", b"<p>")],
 )
-async def test_a_page_in_place_of_a_writes_response_is_an_error(
+async def test_an_html_page_in_response_to_a_write_is_an_error(
     operation: Operation[object], status: int, kind: str, body: bytes
 ) -> None:
     async with talking(reply(status, body, headers={"Content-Type": kind})) as (client, server, _):
@@ -236,7 +236,7 @@ async def test_an_undocumented_success_of_a_read_is_drift() -> None:
 
 
 @pytest.mark.usefixtures("both_ways")
-async def test_a_part_that_was_not_asked_for_is_not_the_whole() -> None:
+async def test_an_unrequested_partial_response_is_not_the_whole() -> None:
     part = reply(206, {"id": "p-1"}, headers={"Content-Range": "bytes 0-5/100"})
     async with talking(part) as (client, _, _):
         for call, name in (
@@ -251,7 +251,7 @@ async def test_a_part_that_was_not_asked_for_is_not_the_whole() -> None:
 
 
 @pytest.mark.usefixtures("both_ways")
-async def test_a_switch_of_protocols_is_an_error_and_the_connection_is_closed() -> None:
+async def test_a_protocol_switch_is_an_error_and_closes_the_connection() -> None:
     async def switch(seen: Seen, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\nnot http")
 
@@ -263,8 +263,8 @@ async def test_a_switch_of_protocols_is_an_error_and_the_connection_is_closed() 
         assert idle_only(client)
 
 
-async def test_nothing_a_server_sends_raises_what_is_not_ours() -> None:
-    """msgspec#714: a body that is not UTF-8 raised UnicodeDecodeError. So may any header."""
+async def test_no_response_raises_a_foreign_exception() -> None:
+    """msgspec#714: a body that was not UTF-8 raised UnicodeDecodeError. A header could do the same."""
     import random
 
     dice = random.Random(32)

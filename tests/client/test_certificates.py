@@ -1,5 +1,5 @@
-"""Over TLS only a server that proves its name is talked to: a certificate nobody vouches for, or of another name, gets
-no request, let alone a token."""
+"""Over TLS, a server must prove its name. One with an untrusted certificate, or one for another name, receives no
+request and no token."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = [
 
 
 def certificate(name: str, folder: Path) -> Path:
-    """A self-signed certificate and its key, valid for a day, in one file."""
+    """A self-signed certificate and its key in one file, valid for a day."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -57,7 +57,7 @@ def certificate(name: str, folder: Path) -> Path:
 async def serving(
     path: Path, status: int = 200, place: str | None = None
 ) -> AsyncGenerator[tuple[str, list[web.Request]]]:
-    """A server with that certificate; gives its URL and the requests it got. With `place` it redirects there."""
+    """A server with that certificate; yields its URL and the requests received. With `place` it redirects there."""
     seen: list[web.Request] = []
 
     async def answer(request: web.Request) -> web.Response:
@@ -78,9 +78,7 @@ async def serving(
 
 
 @pytest.mark.parametrize("status", [307, 308])
-async def test_a_body_never_goes_on_in_the_clear_where_a_redirect_leads_from_https_to_http(
-    status: int, tmp_path: Path
-) -> None:
+async def test_a_body_is_not_sent_in_the_clear_after_a_redirect_from_https_to_http(status: int, tmp_path: Path) -> None:
     path = certificate("localhost", tmp_path)
     tls = Pool(tls=ssl.create_default_context(cafile=str(path)))
     async with (
@@ -104,17 +102,17 @@ async def ask(url: str, pool: Pool) -> None:
 @pytest.mark.parametrize(
     ("name", "vouched"), [("localhost", False), ("elsewhere.example.org", True)], ids=["unknown", "other name"]
 )
-async def test_a_server_that_does_not_prove_its_name_gets_nothing(name: str, vouched: bool, tmp_path: Path) -> None:
+async def test_a_server_that_does_not_prove_its_name_receives_nothing(name: str, vouched: bool, tmp_path: Path) -> None:
     path = certificate(name, tmp_path)
     async with serving(path) as (url, seen):
         tls = ssl.create_default_context(cafile=str(path)) if vouched else None
         with pytest.raises(CertificateError, match=r"certificate of .* was not accepted: \w+") as caught:
             await ask(url, Pool(tls=tls))
-        assert len(caught.value.attempts) == 1  # another attempt could not do better
+        assert len(caught.value.attempts) == 1  # a second attempt could not succeed
         assert seen == []
 
 
-async def test_a_context_of_ones_own_says_whom_to_trust(tmp_path: Path) -> None:
+async def test_a_custom_tls_context_decides_whom_to_trust(tmp_path: Path) -> None:
     path = certificate("localhost", tmp_path)
     async with serving(path) as (url, seen):
         await ask(url, Pool(tls=ssl.create_default_context(cafile=str(path))))
@@ -122,6 +120,6 @@ async def test_a_context_of_ones_own_says_whom_to_trust(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("switch", [False, True, 0, "off"])
-def test_there_is_no_switch_to_stop_checking(switch: Any) -> None:
+def test_verification_cannot_be_switched_off(switch: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"ssl\.SSLContext"):
         Pool(tls=switch)

@@ -1,4 +1,4 @@
-"""Which connection a call gets, how long it may take by which clock, and what mocks can stand in for."""
+"""Which connection a call gets, which clock limits it, and what mocks can replace."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NEW = {"description": "x"}
 
 
 class Standing:
-    """A clock that only moves when it is moved; whoever sleeps waits for that."""
+    """A clock that moves only when the test moves it; sleepers wait for that."""
 
     def __init__(self) -> None:
         self.time = 100.0
@@ -51,7 +51,7 @@ class Standing:
 @pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("handed_in", [False, True])
 async def test_a_connection_closed_while_the_loop_was_blocked_is_noticed_before_writing(handed_in: bool) -> None:
-    """aiohttp#4549: the server closed the idle connection, and a POST was written into it."""
+    """aiohttp#4549: the server had closed the idle connection, and a POST was written to it."""
     import socket
     import threading
 
@@ -92,7 +92,7 @@ async def test_a_connection_closed_while_the_loop_was_blocked_is_noticed_before_
 @pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("timeout", [2.0, 30.0])
 @pytest.mark.parametrize("handed_in", [False, True])
-async def test_a_late_response_is_never_taken_for_the_next_calls(handed_in: bool, timeout: float) -> None:
+async def test_a_late_response_never_reaches_the_next_call(handed_in: bool, timeout: float) -> None:
     async def twice(seen: Seen, writer: asyncio.StreamWriter) -> None:
         name = seen.target.rpartition("/")[2]
         writer.write(reply(200, {"id": name}))
@@ -111,7 +111,7 @@ async def test_a_late_response_is_never_taken_for_the_next_calls(handed_in: bool
 
 @pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("handed_in", [False, True])
-async def test_the_response_of_a_call_that_ran_out_of_time_reaches_no_other(handed_in: bool) -> None:
+async def test_the_response_of_a_timed_out_call_reaches_no_other_call(handed_in: bool) -> None:
     async def slow(seen: Seen, writer: asyncio.StreamWriter) -> None:
         name = seen.target.rpartition("/")[2]
         await asyncio.sleep(0.15 if name == "p-0" else 0)
@@ -128,8 +128,8 @@ async def test_the_response_of_a_call_that_ran_out_of_time_reaches_no_other(hand
 
 
 @pytest.mark.usefixtures("both_ways")
-async def test_everybody_gets_a_connection_in_turn() -> None:
-    """With 200 tasks in loops on a fast server, some made no call at all, and others overtook the queue."""
+async def test_every_task_gets_a_connection_in_turn() -> None:
+    """With 200 looping tasks on a fast server, some made no call at all while others overtook the queue."""
     async with talking(reply(200, {}), pool=Pool(connections=8)) as (client, server, _):
         counts = [0] * 200
 
@@ -150,7 +150,7 @@ async def test_everybody_gets_a_connection_in_turn() -> None:
         assert idle_only(client)
 
 
-async def test_a_place_goes_to_whoever_waits_longest_and_none_is_lost() -> None:
+async def test_a_free_slot_goes_to_the_longest_waiter() -> None:
     places = Places(1)
     await places.take()
     order: list[int] = []
@@ -170,7 +170,7 @@ async def test_a_place_goes_to_whoever_waits_longest_and_none_is_lost() -> None:
     assert (places.free, len(places.waiting)) == (1, 0)
 
 
-async def test_a_place_that_comes_with_a_cancellation_goes_on_to_the_next() -> None:
+async def test_a_slot_granted_to_a_cancelled_task_passes_to_the_next() -> None:
     places = Places(1)
     await places.take()
     first, second = (asyncio.create_task(places.take()) for _ in range(2))
@@ -181,8 +181,8 @@ async def test_a_place_that_comes_with_a_cancellation_goes_on_to_the_next() -> N
     await asyncio.wait_for(second, 1)
 
 
-async def test_a_clock_that_is_handed_in_ends_calls_downloads_and_pauses() -> None:
-    """mittwald/cli#2005: waiters under a virtual clock stayed put."""
+async def test_an_injected_clock_governs_calls_downloads_and_pauses() -> None:
+    """mittwald/cli#2005: waiters under a virtual clock never advanced."""
 
     async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(30)
@@ -208,13 +208,13 @@ async def test_a_clock_that_is_handed_in_ends_calls_downloads_and_pauses() -> No
         while clock.slept == slept:
             await asyncio.sleep(0.001)
         clock.time += 601
-        with pytest.raises(CallTimeoutError):  # 120 s have passed while it paused
+        with pytest.raises(CallTimeoutError):  # 120 s passed during its pause
             await asyncio.wait_for(work, 5)
 
 
 @pytest.mark.usefixtures("both_ways")
-async def test_a_clock_that_is_moved_makes_no_silence_and_one_that_stands_hides_none() -> None:
-    """`read_timeout` is about the network, which knows nothing of a clock that was handed in."""
+async def test_an_injected_clock_neither_causes_nor_hides_a_read_timeout() -> None:
+    """`read_timeout` concerns the network, which follows the real clock."""
     moved = asyncio.Event()
 
     async def slow(seen: Seen, writer: asyncio.StreamWriter) -> None:
@@ -238,7 +238,7 @@ async def test_a_clock_that_is_moved_makes_no_silence_and_one_that_stands_hides_
             await client.with_options(read_timeout=0.05).sender.value(GET_PROJECT, ("p-1",))
 
 
-async def test_a_call_that_waits_for_the_budget_goes_on_when_a_handed_in_clock_is_moved() -> None:
+async def test_a_call_waiting_for_the_budget_resumes_when_an_injected_clock_moves() -> None:
     spent = {"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "600"}
     clock = Standing()
     async with (
@@ -264,7 +264,7 @@ async def _awaited(client: Mittwald, url: str) -> bytes:
 
 
 async def trickle(seen: Seen, writer: asyncio.StreamWriter) -> None:
-    """A byte now and then, so that `read_timeout` never ends it."""
+    """A byte now and then, so that `read_timeout` never applies."""
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
     while True:
         writer.write(b"x")
@@ -272,7 +272,7 @@ async def trickle(seen: Seen, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_timeout_bounds_an_awaited_text_that_trickles_and_keeps_what_came() -> None:
+async def test_timeout_bounds_a_slowly_arriving_text_and_keeps_what_came() -> None:
     async with talking(trickle, timeout=0.2) as (client, server, _):
         with pytest.raises(CallTimeoutError, match="text took longer than timeout") as caught:
             await client.service_logs("s", "c")
@@ -280,14 +280,14 @@ async def test_timeout_bounds_an_awaited_text_that_trickles_and_keeps_what_came(
         assert len(server.seen) == 1
 
 
-async def test_timeout_bounds_an_awaited_download_that_trickles() -> None:
+async def test_timeout_bounds_a_slowly_arriving_download() -> None:
     async with talking(trickle, timeout=0.2) as (client, server, _):
         with pytest.raises(CallTimeoutError, match="download took longer than timeout"):
             await client.download(server.url + "/file")
         assert len(server.seen) == 1
 
 
-async def test_a_body_that_never_comes_is_asked_for_six_times() -> None:
+async def test_a_body_that_never_arrives_is_requested_six_times() -> None:
     async def stalls(seen: Seen, writer: asyncio.StreamWriter) -> None:
         writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 100000\r\nETag: "v1"\r\n\r\n')
         await writer.drain()
@@ -301,8 +301,8 @@ async def test_a_body_that_never_comes_is_asked_for_six_times() -> None:
 
 
 @pytest.mark.usefixtures("both_ways")
-async def test_a_download_of_another_origin_that_breaks_off_is_taken_up_again_without_the_token(tmp_path: Path) -> None:
-    """meltano#6848: whole requests again and again instead of ranges."""
+async def test_a_broken_download_of_another_origin_resumes_without_the_token(tmp_path: Path) -> None:
+    """meltano#6848: the whole file was requested again and again instead of the missing range."""
     content = bytes(range(256)) * 40
 
     async def breaks(seen: Seen, writer: asyncio.StreamWriter) -> None:
@@ -370,7 +370,7 @@ async def test_usual_mocking_works() -> None:
 
 
 @pytest.mark.usefixtures("both_ways")
-async def test_a_stream_gives_its_place_back_when_its_body_was_read() -> None:
+async def test_a_stream_releases_its_slot_once_its_body_is_read() -> None:
     async with talking(reply(200, b"x" * 10), pool=Pool(connections=1)) as (client, server, _):
         async with client.download(server.url + "/file") as stream:
             assert b"".join([chunk async for chunk in stream]) == b"x" * 10

@@ -1,4 +1,4 @@
-"""A client reads its own writes, and nobody waits for the writes of others."""
+"""A client reads its own writes, and does not wait for those of others."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_clones_read_each_others_writes() -> None:
         assert events(server)[1] == "276638689419851"
 
 
-async def test_consistency_can_be_off_and_an_event_can_be_given() -> None:
+async def test_consistency_can_be_disabled_and_an_event_can_be_given() -> None:
     async with talking(created("p-1", "276638689419851"), reply(200, {}), consistency="off") as (client, server, _):
         await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
         await client.sender.value(GET_PROJECT, ("p-1",))
@@ -61,21 +61,21 @@ async def test_consistency_can_be_off_and_an_event_can_be_given() -> None:
         assert events(server) == [None, None, "276638689419850"]
 
 
-async def test_an_event_of_another_process_is_awaited_beside_ones_own() -> None:
+async def test_an_event_of_another_process_is_awaited_beside_the_clients_own() -> None:
     async with talking(created("p-1", "276638689419851"), reply(200, {})) as (client, server, _):
         await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
         await client.with_options(after="276638689419850").sender.value(GET_PROJECT, ("p-1",))
         assert events(server) == [None, "276638689419850", "276638689419851"]
 
 
-async def test_a_write_waits_for_the_write_before_it() -> None:
+async def test_a_write_waits_for_the_previous_write() -> None:
     async with talking(created("p-1", "276638689419851"), reply(204), reply(200, {})) as (client, server, _):
         await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
         await client.sender.value(DELETE_PROJECT, ("p-1",))
         assert events(server) == [None, "276638689419851"]
 
 
-async def test_an_event_not_yet_reached_is_asked_for_again() -> None:
+async def test_an_event_not_yet_reached_is_requested_again() -> None:
     async with talking(created("p-1", "276638689419851"), *[reply(412, LAG)] * 6, reply(200, {})) as (
         client,
         server,
@@ -89,7 +89,7 @@ async def test_an_event_not_yet_reached_is_asked_for_again() -> None:
 
 
 @pytest.mark.parametrize("timeout", [10, None])
-async def test_but_not_for_ever(timeout: float | None) -> None:
+async def test_waiting_for_an_event_is_bounded(timeout: float | None) -> None:
     async with talking(created("p-1", "276638689419851"), reply(412, LAG), timeout=timeout) as (client, _, clock):
         await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
         with pytest.raises(ConsistencyError):
@@ -109,7 +109,7 @@ async def test_a_refused_request_is_final() -> None:
 
 
 @pytest.mark.parametrize("status", [403, 404])
-async def test_lag_on_something_just_created_is_waited_out(status: int) -> None:
+async def test_lag_after_a_creation_is_waited_out(status: int) -> None:
     async with talking(created("p-1", "276638689419851"), reply(status), reply(status), reply(200, {"id": "p-1"})) as (
         client,
         _,
@@ -120,7 +120,7 @@ async def test_lag_on_something_just_created_is_waited_out(status: int) -> None:
         assert clock.sleeps == [0.25, 0.5]
 
 
-async def test_lag_is_given_up_after_four_tries_and_not_taken_for_granted() -> None:
+async def test_lag_is_retried_four_times_and_only_after_a_creation() -> None:
     async with talking(created("p-1", "276638689419851"), reply(404)) as (client, server, clock):
         await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
         with pytest.raises(NotFoundError) as caught:
@@ -135,7 +135,7 @@ async def test_lag_is_given_up_after_four_tries_and_not_taken_for_granted() -> N
         assert len(caught.value.attempts) == 1
 
 
-async def test_what_was_deleted_may_be_gone_at_once() -> None:
+async def test_a_deleted_object_may_disappear_at_once() -> None:
     async with talking(
         created("p-1", "276638689419851"), reply(204, headers={"ETag": "276638689419852"}), reply(403)
     ) as (client, server, _):
@@ -147,7 +147,7 @@ async def test_what_was_deleted_may_be_gone_at_once() -> None:
 
 
 async def test_each_of_many_writers_reads_its_own_write_and_the_list_waits_for_all() -> None:
-    """The server answers late and out of order, so that the writes of one server overlap."""
+    """The server responds late and out of order, so that writes to one server overlap."""
     made = 0
 
     async def act(seen: Seen, writer: asyncio.StreamWriter) -> None:
@@ -171,7 +171,7 @@ async def test_each_of_many_writers_reads_its_own_write_and_the_list_waits_for_a
             mine = [s for s in server.seen[before:] if s.headers.get("if-event-reached") == response.event_id]
             assert mine
 
-        # The first call opens the request budget; it is over before the others begin.
+        # The first call probes the request budget and ends before the others begin.
         await client.sender.value(GET_PROJECT, ("p-0",))
         own: list[str] = []
         await asyncio.gather(*(write_and_read(own) for _ in range(6)))
@@ -200,7 +200,7 @@ def _wrote(
     )
 
 
-async def test_a_later_write_takes_the_place_of_an_earlier_one() -> None:
+async def test_a_later_write_replaces_an_earlier_one() -> None:
     memory = EventLog(PROFILE.scope_parameters)
     await asyncio.create_task(_sequential(memory))
     assert memory.events(("p-1",), "project", False, 10) == ["276638689419852"]
@@ -211,7 +211,7 @@ async def _sequential(memory: EventLog) -> None:
     _wrote(memory, "276638689419852", "p-1", 2, 3)
 
 
-async def test_of_ones_own_writes_the_last_is_waited_for_alone() -> None:
+async def test_only_the_last_of_a_clients_own_writes_is_awaited() -> None:
     memory = memory_with(("276638689419851", "p-1", 0, 1), ("276638689419852", "p-2", 2, 3))
     assert memory.events(("p-1", "p-2"), "project", False, 10) == ["276638689419852"]
     assert memory.events(("p-2", "p-1"), "project", False, 10) == ["276638689419852"]
@@ -225,7 +225,7 @@ async def test_events_expire() -> None:
     assert memory.events((), "project", True, EXPIRY + 1) == []
 
 
-async def test_memory_is_bounded() -> None:
+async def test_the_event_log_is_bounded() -> None:
     memory = EventLog(PROFILE.scope_parameters)
     for number in range(CAPACITY + 500):
         memory.wrote(
@@ -241,12 +241,12 @@ async def test_memory_is_bounded() -> None:
     assert len(memory) <= 2 * CAPACITY
 
 
-async def test_old_scopes_go_when_new_ones_come() -> None:
+async def test_old_scopes_are_evicted_by_new_ones() -> None:
     memory = memory_with(("276638689419851", "p-1", 0, 1), ("276638689419852", "p-2", EXPIRY + 5, EXPIRY + 6))
     assert len(memory) == 3  # p-2, the group, and any group
 
 
-async def test_a_thing_created_here_belongs_to_where_it_was_created() -> None:
+async def test_a_created_object_belongs_to_the_scope_it_was_created_in() -> None:
     memory = EventLog(PROFILE.scope_parameters)
     memory.wrote(
         "276638689419851",
@@ -272,7 +272,7 @@ async def test_a_thing_created_here_belongs_to_where_it_was_created() -> None:
     assert memory.events(("p-2",), "database", True, 4) == []
 
 
-async def test_a_change_of_unknown_place_counts_for_the_lists_of_its_group() -> None:
+async def test_a_change_of_unknown_scope_counts_for_the_lists_of_its_group() -> None:
     memory = EventLog(PROFILE.scope_parameters)
     memory.wrote(
         "276638689419851",
@@ -289,7 +289,7 @@ async def test_a_change_of_unknown_place_counts_for_the_lists_of_its_group() -> 
     assert memory.events(("db-2",), "database", False, 2) == []
 
 
-async def test_raw_routes_take_part() -> None:
+async def test_raw_requests_take_part() -> None:
     async with talking(created("p-1", "276638689419851"), reply(200, {})) as (client, server, _):
         await client.request("POST", "/v2/servers/s-1/projects", body=NEW)
         await client.sender.value(GET_PROJECT, ("p-1",))
@@ -318,5 +318,5 @@ async def test_a_raw_list_sees_what_a_method_wrote() -> None:
         (b'{"id": ' + b"[" * 70_000, ()),
     ],
 )
-def test_ids_in_an_answer(body: bytes, ids: tuple[str, ...]) -> None:
+def test_ids_in_a_response(body: bytes, ids: tuple[str, ...]) -> None:
     assert created_ids(body) == ids

@@ -63,7 +63,7 @@ async def test_each_status_has_its_class(status: int, kind: type[StatusError]) -
             assert str(error).endswith("[trace trace-7]")
 
 
-async def test_errors_can_be_handed_to_another_process() -> None:
+async def test_errors_can_be_pickled() -> None:
     made: list[MittwaldError] = [
         InvalidArgumentError("limit", "is not a number"),
         ResponseDecodeError("no JSON", operation_id="x", json_path="$", body=b"<"),
@@ -87,7 +87,7 @@ async def test_errors_can_be_handed_to_another_process() -> None:
     assert again.headers["CONTENT-TYPE"] == "application/json"
 
 
-async def test_whole_answers_can_be_handed_to_another_process() -> None:
+async def test_whole_responses_can_be_pickled() -> None:
     async with talking(reply(200, [{"id": "p-1"}], headers={"X-Twice": "a"})) as (client, _, _):
         response = await client.sender.response(LIST_PROJECTS)
         page = await Pages[Any](client.sender, LIST_PROJECTS)
@@ -100,7 +100,7 @@ async def test_whole_answers_can_be_handed_to_another_process() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 502])
-async def test_a_packing_that_nobody_asked_for_is_called_by_its_name(status: int) -> None:
+async def test_an_unrequested_content_coding_is_named(status: int) -> None:
     body = b"\x04\x22\x4d\x18" * 4
     async with talking(reply(status, body, headers={"Content-Encoding": "lz4"}), max_retries=0) as (client, _, _):
         with pytest.raises(
@@ -109,11 +109,11 @@ async def test_a_packing_that_nobody_asked_for_is_called_by_its_name(status: int
             await client.sender.value(GET_PROJECT, ("p-1",))
         assert getattr(caught.value, "body", None) == body
         if status == 200:
-            with pytest.raises(ResponseDecodeError, match="'lz4'"):  # nothing can say whether it is whole
+            with pytest.raises(ResponseDecodeError, match="'lz4'"):  # completeness cannot be checked
                 await client.request("GET", "/v2/x")
 
 
-async def test_validation_errors_name_their_places() -> None:
+async def test_validation_errors_name_their_paths() -> None:
     body = {
         "type": "ValidationError",
         "message": "Validation failed",
@@ -139,7 +139,7 @@ async def test_validation_errors_name_their_places() -> None:
         assert "[body.description: too short; unknown; and more]" in str(caught.value)
 
 
-def test_two_kinds_of_412() -> None:
+def test_the_two_kinds_of_412() -> None:
     lag = b'{"type": "FailedPrecondition", "message": "lastEventID not reached", "params": {"traceId": "t"}}'
     assert isinstance(status_error(412, {}, lag, PROFILE), ConsistencyError)
     assert isinstance(
@@ -173,7 +173,7 @@ def test_no_body_hides_the_status(body: bytes, message: str | None) -> None:
         assert error.message == message
 
 
-async def test_an_error_body_is_read_up_to_a_limit_and_the_rest_left() -> None:
+async def test_an_error_body_is_read_up_to_a_limit() -> None:
     async def endless(seen: Any, writer: Any) -> None:
         writer.write(b"HTTP/1.1 404 No\r\nContent-Length: 1000000000\r\n\r\n")
         chunk = b"x" * 65536
@@ -189,7 +189,7 @@ async def test_an_error_body_is_read_up_to_a_limit_and_the_rest_left() -> None:
         await client.close()
 
 
-async def test_a_body_that_is_not_what_the_document_says() -> None:
+async def test_an_undocumented_error_body() -> None:
     async with talking(reply(200, b"<html>")) as (client, _, _):
         with pytest.raises(ResponseDecodeError) as caught:
             await client.sender.value(GET_PROJECT, ("p-1",))
@@ -197,7 +197,7 @@ async def test_a_body_that_is_not_what_the_document_says() -> None:
         assert idle_only(client)
 
 
-async def test_arguments_are_refused_before_anything_is_sent() -> None:
+async def test_invalid_arguments_are_refused_before_anything_is_sent() -> None:
     async with talking(reply(200, {})) as (client, server, _):
         with pytest.raises(InvalidArgumentError, match="project_id"):
             await client.sender.value(GET_PROJECT, ("..",))

@@ -1,4 +1,4 @@
-"""How long a call goes on asking for an event, with which pauses, and who asks next when it gives up."""
+"""How long a call keeps requesting an event, with which pauses, and who takes over when it gives up."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ NEW = {"description": "shop"}
 CREATED = reply(201, {"id": "p-1"}, headers={"ETag": "276638689419851"})
 NOT_REACHED = reply(412, {"type": "FailedPrecondition", "message": "lastEventID not reached"})
 TURNS = 30
-"""Of the loop: enough for a request that is sent now to arrive."""
+"""Turns of the loop: enough for a request sent now to arrive."""
 
 
 def held(seconds: float, clocks: list[Clock], answer: bytes) -> Act:
-    """An answer that the server takes this long for."""
+    """A response that the server delays by so many seconds."""
 
     async def act(seen: Seen, writer: asyncio.StreamWriter) -> None:
         clocks[0].time += seconds
@@ -36,7 +36,9 @@ def held(seconds: float, clocks: list[Clock], answer: bytes) -> Act:
         (1.0, [0.625, 1.25, 2.5, 5.0, 6.25, 6.25]),
     ],
 )
-async def test_pauses_double_up_to_five_seconds_and_are_spread_by_a_quarter(chance: float, pauses: list[float]) -> None:
+async def test_pauses_double_up_to_five_seconds_and_are_jittered_by_a_quarter(
+    chance: float, pauses: list[float]
+) -> None:
     async with talking(CREATED, *[NOT_REACHED] * 6, reply(200, {"id": "p-1"})) as (client, _, clock):
         shared(client).chance = lambda: chance
         await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
@@ -45,7 +47,7 @@ async def test_pauses_double_up_to_five_seconds_and_are_spread_by_a_quarter(chan
 
 
 @pytest.mark.parametrize(("chance", "shortest"), [(0.0, 0.1), (0.5, 0.3), (1.0, 0.5)])
-async def test_the_time_the_server_held_the_request_counts_as_part_of_the_pause(chance: float, shortest: float) -> None:
+async def test_time_the_server_held_the_request_counts_towards_the_pause(chance: float, shortest: float) -> None:
     clocks: list[Clock] = []
     script = CREATED, held(10.0, clocks, NOT_REACHED), held(0.25, clocks, NOT_REACHED), reply(200, {})
     async with talking(*script) as (client, _, clock):
@@ -57,7 +59,7 @@ async def test_the_time_the_server_held_the_request_counts_as_part_of_the_pause(
 
 
 @pytest.mark.parametrize(("seconds", "requests"), [(120.0, 2), (120.25, 1)])
-async def test_without_a_deadline_an_event_is_asked_for_up_to_two_minutes(seconds: float, requests: int) -> None:
+async def test_without_a_deadline_an_event_is_requested_for_up_to_two_minutes(seconds: float, requests: int) -> None:
     clocks: list[Clock] = []
     script = CREATED, held(seconds, clocks, NOT_REACHED), held(1.0, clocks, NOT_REACHED)
     async with talking(*script, timeout=None) as (client, server, clock):
@@ -69,7 +71,7 @@ async def test_without_a_deadline_an_event_is_asked_for_up_to_two_minutes(second
         assert len(server.seen) == 1 + requests
 
 
-async def test_with_a_deadline_it_is_asked_for_longer_than_two_minutes() -> None:
+async def test_a_longer_deadline_extends_the_two_minutes() -> None:
     clocks: list[Clock] = []
     async with talking(CREATED, held(150.0, clocks, NOT_REACHED), reply(200, {"id": "p-1"}), timeout=200) as (
         client,
@@ -82,7 +84,7 @@ async def test_with_a_deadline_it_is_asked_for_longer_than_two_minutes() -> None
 
 
 @pytest.mark.parametrize("name", ["If-Event-Reached", "if-event-reached"])
-async def test_an_event_named_by_a_header_of_the_callers_is_asked_for_again(name: str) -> None:
+async def test_an_event_in_a_callers_header_is_requested_again(name: str) -> None:
     named = {name: "276638689419851"}
     async with talking(NOT_REACHED, reply(200, {"id": "p-1"})) as (client, server, clock):
         assert await client.with_options(headers=named).sender.value(GET_PROJECT, ("p-1",)) == {"id": "p-1"}
@@ -92,7 +94,7 @@ async def test_an_event_named_by_a_header_of_the_callers_is_asked_for_again(name
         assert clock.sleeps == [0.5, 0.5]
 
 
-async def test_another_header_of_the_callers_names_no_event() -> None:
+async def test_another_header_of_the_caller_names_no_event() -> None:
     async with talking(NOT_REACHED, headers={"X-Trace": "1"}) as (client, server, _):
         with pytest.raises(RefusedError):
             await client.sender.value(GET_PROJECT, ("p-1",))
@@ -102,7 +104,7 @@ async def test_another_header_of_the_callers_names_no_event() -> None:
 
 
 class Readers:
-    """Readers that begin while the first one asks for the event the second time."""
+    """Readers that start while the first one requests the event for the second time."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -110,7 +112,7 @@ class Readers:
         self.client: Mittwald | None = None
 
     def then(self, answer: bytes) -> Act:
-        """Start the readers, let them come as far as they do, and only then answer the first one."""
+        """Start the readers, let them run until they block, and only then respond to the first one."""
 
         async def act(seen: Seen, writer: asyncio.StreamWriter) -> None:
             assert self.client is not None
@@ -123,7 +125,7 @@ class Readers:
         return act
 
 
-async def test_when_the_one_that_asks_gives_up_one_of_the_others_goes_on() -> None:
+async def test_when_the_requesting_reader_gives_up_another_takes_over() -> None:
     readers, clocks = Readers(3), list[Clock]()
 
     async def from_5003(seen: Seen, writer: asyncio.StreamWriter) -> None:
@@ -136,13 +138,13 @@ async def test_when_the_one_that_asks_gives_up_one_of_the_others_goes_on() -> No
         with pytest.raises(ConsistencyError):
             await client.with_options(timeout=1).sender.value(GET_PROJECT, ("p-1",))
         assert await asyncio.gather(*readers.tasks) == [{"id": "p-1"}] * 3
-    # One asks at 0.5, 1.0, 2.0 and 4.0 s; the two others once each.
+    # One requests at 0.5, 1.0, 2.0 and 4.0 s; the two others once each.
     assert clock.sleeps == [0.5, 0.5, 1.0, 2.0]
     assert len(server.seen) == 1 + 2 + 4 + 2
 
 
 @pytest.mark.parametrize(("status", "error"), [(400, BadRequestError), (500, ServerError)])
-async def test_an_error_of_another_kind_says_that_the_event_was_reached(status: int, error: type[Exception]) -> None:
+async def test_an_error_of_another_kind_means_that_the_event_was_reached(status: int, error: type[Exception]) -> None:
     readers, waiting = Readers(3), list[asyncio.StreamWriter]()
 
     async def all_at_once(seen: Seen, writer: asyncio.StreamWriter) -> None:
@@ -161,7 +163,7 @@ async def test_an_error_of_another_kind_says_that_the_event_was_reached(status: 
         assert len(server.seen) == 1 + 2 + 3
 
 
-async def test_once_the_first_of_two_events_is_reached_all_that_wait_for_it_go_on() -> None:
+async def test_all_readers_waiting_for_a_reached_event_continue() -> None:
     readers, waiting = Readers(3), list[asyncio.StreamWriter]()
 
     async def four_at_once(seen: Seen, writer: asyncio.StreamWriter) -> None:

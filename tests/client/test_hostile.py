@@ -1,4 +1,4 @@
-"""A server that breaks every rule, over real sockets. After each failure the pool holds nothing that should be closed."""
+"""A server that breaks every rule, over real sockets. After each failure the pool holds no broken connection."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def reset(*before: bytes) -> Act:
         (b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\nContent-Length: 13\r\n\r\n",),
     ],
 )
-async def test_answers_that_break_off_or_are_none(sent: tuple[bytes, ...]) -> None:
+async def test_responses_that_break_off_or_are_not_http(sent: tuple[bytes, ...]) -> None:
     async with talking(reset(*sent), reply(200, {"id": "p-1"})) as (client, server, _):
         response = await client.sender.response(GET_PROJECT, ("p-1",))
         assert response.data == {"id": "p-1"}
@@ -77,13 +77,13 @@ async def test_truncated_json_is_a_decode_error_with_its_body() -> None:
         assert idle_only(client)
 
 
-async def test_json_of_absurd_depth_is_an_error_and_no_crash() -> None:
+async def test_json_of_absurd_depth_is_an_error_not_a_crash() -> None:
     async with talking(reply(200, b"[" * 200_000 + b"]" * 200_000)) as (client, _, _):
         with pytest.raises(ResponseDecodeError):
             await client.sender.value(GET_PROJECT, ("p-1",))
 
 
-async def test_a_longer_body_than_announced_is_no_answer() -> None:
+async def test_a_body_longer_than_announced_is_an_error() -> None:
     async with talking(OK + b'{"id": "p-1"}garbage', reply(200, {"id": "p-2"})) as (client, server, _):
         response = await client.sender.response(GET_PROJECT, ("p-1",))
         assert response.data == {"id": "p-2"}
@@ -91,7 +91,7 @@ async def test_a_longer_body_than_announced_is_no_answer() -> None:
         assert server.connections == 2
 
 
-async def test_a_slow_drip_is_not_a_silence() -> None:
+async def test_a_slow_drip_is_not_a_read_timeout() -> None:
     async def drip(seen: Seen, writer: asyncio.StreamWriter) -> None:
         for byte in reply(200, {"id": "p-1"}):
             writer.write(bytes([byte]))
@@ -117,7 +117,7 @@ async def test_silence_is_a_read_timeout(before: bytes) -> None:
 
 
 @pytest.mark.parametrize("before", [b"", OK, OK + b'{"id"'])
-async def test_longer_silences_are_bounded_only_once_a_call_lasts(
+async def test_a_long_read_timeout_starts_a_timer_only_for_long_calls(
     before: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:
@@ -134,7 +134,7 @@ async def test_longer_silences_are_bounded_only_once_a_call_lasts(
         assert idle_only(client)
 
 
-async def test_a_drip_that_lasts_is_not_a_silence_and_leaves_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_drip_causes_no_read_timeout_and_leaves_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
     async def drip(seen: Seen, writer: asyncio.StreamWriter) -> None:
         for byte in reply(200, {"id": "p-1"}):
             writer.write(bytes([byte]))
@@ -158,7 +158,7 @@ async def test_an_html_502_shows_its_first_words() -> None:
         assert caught.value.body == page
 
 
-async def test_an_error_that_breaks_off_keeps_its_status() -> None:
+async def test_a_truncated_error_keeps_its_status() -> None:
     broken = b'HTTP/1.1 503 Busy\r\nContent-Length: 100\r\n\r\n{"type": "Unavail'
     async with talking(reset(broken), max_retries=0) as (client, _, _):
         with pytest.raises(ServerError) as caught:
@@ -168,7 +168,7 @@ async def test_an_error_that_breaks_off_keeps_its_status() -> None:
         assert idle_only(client)
 
 
-async def test_a_cancelled_call_gives_its_connection_up() -> None:
+async def test_a_cancelled_call_closes_its_connection() -> None:
     async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(30)
 
@@ -183,7 +183,7 @@ async def test_a_cancelled_call_gives_its_connection_up() -> None:
         assert await client.sender.value(GET_PROJECT, ("p-1",)) == {}
 
 
-async def test_an_enclosing_timeout_stays_the_callers_own() -> None:
+async def test_an_enclosing_timeout_remains_the_callers() -> None:
     async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(30)
 
@@ -195,7 +195,7 @@ async def test_an_enclosing_timeout_stays_the_callers_own() -> None:
         assert idle_only(client)
 
 
-async def test_closing_the_client_fails_what_is_under_way() -> None:
+async def test_closing_the_client_fails_calls_in_flight() -> None:
     async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(30)
 
@@ -208,7 +208,7 @@ async def test_closing_the_client_fails_what_is_under_way() -> None:
             await task
 
 
-async def test_a_stream_that_was_begun_is_not_sent_a_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_partly_sent_stream_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async def parts() -> AsyncIterator[bytes]:
         yield b"one "
         yield b"two"
@@ -226,11 +226,11 @@ async def test_a_stream_that_was_begun_is_not_sent_a_second_time(monkeypatch: py
         assert [seen.body for seen in server.seen] == [b"one two"]
 
 
-async def test_an_answer_nobody_asked_for_is_not_the_next_calls() -> None:
+async def test_an_unsolicited_response_does_not_reach_the_next_call() -> None:
     async def one_too_many(seen: Seen, writer: asyncio.StreamWriter) -> None:
         writer.write(reply(200, {"id": "p-1"}))
         await asyncio.sleep(0.05)
-        writer.write(reply(408, {"message": "nobody asked"}))  # as servers say before they close an idle connection
+        writer.write(reply(408, {"message": "nobody asked"}))  # as some servers send before closing an idle connection
         told.set()
 
     told = asyncio.Event()
@@ -245,9 +245,9 @@ async def test_an_answer_nobody_asked_for_is_not_the_next_calls() -> None:
         assert idle_only(client)
 
 
-# The clock of these tests moves on at once wherever somebody waits for the budget, so 30 s would be over too early.
+# The clock of these tests jumps ahead whenever a task waits for the budget, so 30 s would pass too early.
 @pytest.mark.parametrize("timeout", [3_000.0, None])
-async def test_calls_cancelled_before_they_had_a_connection_cost_nothing_of_the_budget(timeout: float | None) -> None:
+async def test_calls_cancelled_before_they_had_a_connection_use_no_budget(timeout: float | None) -> None:
     async def hold(seen: Seen, writer: asyncio.StreamWriter) -> None:
         if len(server.seen) > 70:
             await forever.wait()
@@ -256,7 +256,7 @@ async def test_calls_cancelled_before_they_had_a_connection_cost_nothing_of_the_
 
     forever = asyncio.Event()
     async with talking(hold, pool=Pool(connections=5), timeout=timeout) as (client, server, _):
-        for _ in range(70):  # until it believes to be alone
+        for _ in range(70):  # until the limiter assumes to be the only client
             await client.sender.value(GET_PROJECT, ("p-1",))
         storm = [asyncio.create_task(client.sender.value(GET_PROJECT, ("p-1",))) for _ in range(200)]
         while len(server.seen) < 75:
@@ -270,7 +270,7 @@ async def test_calls_cancelled_before_they_had_a_connection_cost_nothing_of_the_
 
 
 @pytest.mark.parametrize("timeout", [0.3, 0.6])
-async def test_calls_that_run_out_of_time_before_they_had_a_connection_cost_nothing(
+async def test_calls_that_time_out_before_they_had_a_connection_use_no_budget(
     timeout: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def hold(seen: Seen, writer: asyncio.StreamWriter) -> None:
@@ -279,7 +279,7 @@ async def test_calls_that_run_out_of_time_before_they_had_a_connection_cost_noth
         told = {"X-RateLimit-Limit": "200", "X-RateLimit-Reset": "600"}
         writer.write(reply(200, {}, headers={**told, "X-RateLimit-Remaining": str(200 - len(server.seen))}))
 
-    monkeypatch.setattr(watch, "COARSE", 0.5)  # one of them by a timer of its own, one by the shared one
+    monkeypatch.setattr(watch, "COARSE", 0.5)  # one by its own timer, one by the shared timer
     monkeypatch.setattr(watch, "_TICK", 0.02)
     forever = asyncio.Event()
     async with talking(hold, pool=Pool(connections=5)) as (client, server, _):

@@ -1,4 +1,4 @@
-"""Opening, closing, cloning, and saying clearly what is wrong."""
+"""Opening, closing and cloning clients, and clear errors for misuse."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ..support.scripted_server import GET_PROJECT, TOKEN, Clock, Seen, reply, se
 pytestmark = pytest.mark.usefixtures("both_ways")
 
 
-async def test_a_client_says_that_it_is_not_open() -> None:
+async def test_a_client_that_is_not_open_says_so() -> None:
     client = Mittwald(TOKEN, base_url="http://127.0.0.1:1")
     with pytest.raises(ClientStateError, match="async with"):
         await client.sender.value(GET_PROJECT, ("p-1",))
@@ -41,8 +41,8 @@ async def test_a_closed_client_says_so_and_cannot_be_opened_again() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 503])
-async def test_closing_ends_the_calls_that_wait(status: int) -> None:
-    """For the next window of the budget, or before a repetition: up to minutes."""
+async def test_closing_ends_waiting_calls(status: int) -> None:
+    """Calls may wait minutes for the next budget window or before a retry."""
     limits = {"X-RateLimit-Limit": "1", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "60"}
     answer = reply(200, {}, headers=limits) if status == 200 else reply(503, headers={"Retry-After": "60"})
     async with serving(reply(200, {}, headers=limits if status == 200 else None), answer) as server:
@@ -65,7 +65,7 @@ async def test_a_client_is_opened_once() -> None:
             await client.__aenter__()
 
 
-async def test_of_two_tasks_that_open_a_client_at_once_one_is_told() -> None:
+async def test_of_two_tasks_opening_a_client_at_once_one_gets_an_error() -> None:
     client = Mittwald(TOKEN, base_url="https://127.0.0.1:1")
     opening = [asyncio.ensure_future(client.__aenter__()) for _ in range(2)]
     opened = await asyncio.gather(*opening, return_exceptions=True)
@@ -75,7 +75,7 @@ async def test_of_two_tasks_that_open_a_client_at_once_one_is_told() -> None:
 
 
 @pytest.mark.parametrize("body", [b"Content-Length: 1000\r\n\r\nbegin", b"\r\nwhatever comes until the end"])
-async def test_closing_ends_the_reading_of_a_body(body: bytes) -> None:
+async def test_closing_interrupts_reading_a_body(body: bytes) -> None:
     async def half(seen: Seen, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n" + body)
         await asyncio.sleep(30)
@@ -112,7 +112,7 @@ def test_a_session_of_another_loop_is_refused() -> None:
         one.run(session.close())
 
 
-def test_another_loop_is_told_from_its_own() -> None:
+def test_use_from_another_loop_is_detected() -> None:
     async def open_one() -> Mittwald:
         return await Mittwald(TOKEN, base_url="http://127.0.0.1:1").__aenter__()
 
@@ -129,7 +129,7 @@ def test_another_loop_is_told_from_its_own() -> None:
         first.run(client.close())
 
 
-async def test_a_session_that_was_handed_in_is_used_and_left_open() -> None:
+async def test_an_external_session_is_used_and_left_open() -> None:
     async with serving(reply(200, {"id": "p-1"})) as server, aiohttp.ClientSession() as session:
         async with Mittwald(TOKEN, base_url=server.url, session=session) as client:
             assert await client.sender.value(GET_PROJECT, ("p-1",)) == {"id": "p-1"}
@@ -149,14 +149,14 @@ async def test_a_session_that_was_handed_in_is_used_and_left_open() -> None:
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
-async def test_a_client_is_not_copied_and_says_what_to_do_instead(duplicate: Callable[[object], object]) -> None:
+async def test_copying_a_client_is_refused_with_advice(duplicate: Callable[[object], object]) -> None:
     async with talking(reply(200, {})) as (client, _, _):
         for one in (client, client.with_options(priority=1)):
             with pytest.raises(TypeError, match="with_options makes clones"):
                 duplicate(one)
 
 
-async def test_the_middleware_of_a_session_handed_in_may_call_the_client() -> None:
+async def test_middleware_of_an_external_session_may_call_the_client() -> None:
     async def first_asks(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         if request.url.path == "/v2/projects/p-1":
             await clients[0].sender.value(GET_PROJECT, ("p-2",))
@@ -209,12 +209,12 @@ FRAMING = ("Content-Length", "transfer-encoding", "Host", "CONNECTION", "Keep-Al
 
 
 async def _observes(event: Event) -> None:
-    """An observer that nobody would await."""
+    """An async observer, which the client would never await."""
 
 
 class _Observes:
     async def __call__(self, event: Event) -> None:
-        """Nor this one."""
+        """An async callable, likewise."""
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ class _Observes:
         ({"headers": {"X": "\udc80"}}, "surrogates"),
     ],
 )
-def test_what_cannot_work_is_refused_at_once(options: dict[str, Any], named: str) -> None:
+def test_invalid_options_are_refused_immediately(options: dict[str, Any], named: str) -> None:
     with pytest.raises(ConfigurationError, match=named):
         Mittwald(**dict[str, Any](token=TOKEN) | options)
     if options.keys() <= set(Options.__struct_fields__):
@@ -290,12 +290,12 @@ def test_what_cannot_work_is_refused_at_once(options: dict[str, Any], named: str
         {"tls": True},
     ],
 )
-def test_a_pool_that_cannot_work_is_refused(options: dict[str, Any]) -> None:
+def test_invalid_pools_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         Pool(**options)
 
 
-def test_the_environment_says_where_and_with_what(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_supplies_the_url_and_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MITTWALD_API_TOKEN", raising=False)
     monkeypatch.delenv("MITTWALD_API_BASE_URL", raising=False)
     with pytest.raises(ConfigurationError, match="MITTWALD_API_TOKEN"):
@@ -315,7 +315,7 @@ async def test_an_anonymous_client_sends_no_token() -> None:
         Mittwald.anonymous(**dict[str, Any](token=TOKEN))
 
 
-async def test_who_we_are_is_told_and_cookies_are_not_kept() -> None:
+async def test_the_user_agent_is_sent_and_cookies_are_not_kept() -> None:
     setting = reply(200, {}, headers={"Set-Cookie": "a=b; Path=/"})
     async with talking(setting, user_agent="shop/1.0") as (client, server, _):
         await client.sender.value(GET_PROJECT, ("p-1",))
@@ -349,7 +349,7 @@ async def test_the_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("proxy", ["socks5://user:hush@127.0.0.1:1080", "http://user:hush@[", "http://:80", "h:99999"])
-async def test_a_proxy_that_is_no_http_proxy_is_told(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unsupported_proxy_is_reported(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", proxy)
     async with Mittwald(TOKEN, base_url="http://api.invalid", allow_http=True) as client:
         with pytest.raises(ConfigurationError, match="the environment's proxy for http ") as caught:
@@ -357,7 +357,7 @@ async def test_a_proxy_that_is_no_http_proxy_is_told(proxy: str, monkeypatch: py
         assert "hush" not in str(caught.value)
 
 
-async def test_tls_is_set_up_for_https_and_off_the_loop() -> None:
+async def test_tls_is_prepared_only_for_https_and_outside_the_loop() -> None:
     async with Mittwald(TOKEN, base_url="https://127.0.0.1:1", max_retries=0) as client:
         session = shared(client).session
         assert session is not None

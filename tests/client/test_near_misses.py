@@ -1,4 +1,4 @@
-"""Mistakes that are easily made, answered with what works."""
+"""Common mistakes get an error that says what works."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from mittwald_async.emulator import Emulator
         ("tokens", r"there is mw\.user\.list_api_tokens"),
     ],
 )
-def test_an_attribute_of_another_name(name: str, place: str) -> None:
+def test_a_misnamed_attribute(name: str, place: str) -> None:
     with pytest.raises(AttributeError, match=place) as caught:
         getattr(Mittwald("token"), name)
     assert (caught.value.name, hasattr(Mittwald("token"), name)) == (name, False)
 
 
-def test_names_that_are_like_nothing_and_those_of_protocols() -> None:
+def test_unrelated_names_and_protocol_attributes() -> None:
     client: Any = Mittwald("token")
     with pytest.raises(AttributeError, match=r"no attribute 'xyzzy'$"):
         client.xyzzy
@@ -49,14 +49,14 @@ def test_names_that_are_like_nothing_and_those_of_protocols() -> None:
         copy.copy(client)
 
 
-def test_mocking_goes_as_usual() -> None:
+def test_mocking_works_as_usual() -> None:
     assert create_autospec(Mittwald) is not None
     client = Mittwald("token")
     with patch.object(client, "wait", AsyncMock()):
         assert isinstance(client.wait, AsyncMock)
 
 
-async def test_a_plain_loop_says_what_to_write_instead() -> None:
+async def test_a_plain_for_loop_says_what_to_write_instead() -> None:
     async with Emulator() as api, Mittwald(api.token, base_url=api.url) as mw:
         pages: Any = mw.project.list_projects()
         page: Any = await mw.project.list_projects()

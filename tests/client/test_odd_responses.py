@@ -1,5 +1,5 @@
-"""Responses written in unusual, careless or hostile ways: each gives the right value or an error of ours, never less than
-came and never a guess. Every case goes through the public client to a server that sends exactly these bytes.
+"""Responses written in unusual, careless or hostile ways: each yields the right value or one of our errors, never less
+than arrived and never a guess. Each case sends exactly these bytes to the public client.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _reports() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
 
 
 def get(expression: str) -> Operation[Any]:
-    """An operation that answers with a type."""
+    """An operation whose response has the given type."""
     return Operation(
         operation_id=f"get {expression}",
         method="GET",
@@ -62,13 +62,13 @@ async def value(client: Mittwald, expression: str, *, strict: bool = False) -> A
 
 
 def lines(*headers: str, body: bytes, kind: str = "application/json") -> bytes:
-    """A response whose header lines are as given."""
+    """A response with the given header lines."""
     head = "\r\n".join(["HTTP/1.1 200 OK", f"Content-Type: {kind}", f"Content-Length: {len(body)}", *headers])
     return head.encode() + b"\r\n\r\n" + body
 
 
 def chunked(body: bytes, after: bytes, *headers: str) -> Act:
-    """A chunked response that ends with given bytes, and the connection with it."""
+    """A chunked response that ends with the given bytes and then closes the connection."""
 
     async def act(seen: Seen, writer: asyncio.StreamWriter) -> None:
         head = "\r\n".join(["HTTP/1.1 200 OK", "Content-Type: application/json", *headers])
@@ -81,7 +81,7 @@ def chunked(body: bytes, after: bytes, *headers: str) -> Act:
 
 
 async def outcomes(client: Mittwald, url: str, tmp_path: Path) -> list[bytes | type[Exception]]:
-    """What each way to read a body makes of it."""
+    """The outcome of each way to read a body."""
 
     async def called() -> bytes:
         return json.dumps(await value(client, "Any")).encode()
@@ -122,7 +122,7 @@ def brotli(body: bytes) -> bytes:
     return packed
 
 
-# ---- bodies that are packed ----
+# ---- compressed bodies ----
 
 
 @pytest.mark.parametrize(
@@ -134,10 +134,8 @@ def brotli(body: bytes) -> bytes:
         ("Content-Encoding: identity, gzip", "Content-Encoding: ,gzip,"),
     ],
 )
-async def test_codings_on_top_of_each_other_are_undone_whichever_way_they_are_named(
-    headers: tuple[str, ...], tmp_path: Path
-) -> None:
-    """RFC 9110, 5.3: several lines of a header are one list. Half undone, a body would pass for the whole."""
+async def test_stacked_codings_are_undone_however_they_are_listed(headers: tuple[str, ...], tmp_path: Path) -> None:
+    """RFC 9110, 5.3: several lines of a header form one list. Undoing only one coding would yield a wrong body."""
     twice = gzip.compress(GZIP)
     async with talking(lines(*headers, body=twice), max_retries=0) as (client, server, _):
         assert await outcomes(client, server.url + "/f", tmp_path) == [WHOLE] * 5
@@ -172,7 +170,7 @@ async def test_codings_on_top_of_each_other_are_undone_whichever_way_they_are_na
         pytest.param("br", "garbage", marks=needs_brotli),
     ],
 )
-async def test_a_packed_body_that_is_cut_damaged_or_followed_by_something_is_never_whole(
+async def test_a_cut_damaged_or_overlong_compressed_body_is_never_taken_as_whole(
     coding: str, body: bytes | str, tmp_path: Path
 ) -> None:
     """pydantic-ai#7159."""
@@ -192,7 +190,7 @@ async def test_a_packed_body_that_is_cut_damaged_or_followed_by_something_is_nev
 
 
 @needs_zstd
-async def test_zstandard_frames_follow_each_other_in_one_body(tmp_path: Path) -> None:
+async def test_several_zstandard_frames_in_one_body(tmp_path: Path) -> None:
     skippable = b"\x50\x2a\x4d\x18\x04\0\0\0abcd"
     for body in (zstandard(WHOLE[:50], WHOLE[50:]), skippable + zstandard(WHOLE), zstandard(WHOLE) + skippable):
         async with talking(lines("Content-Encoding: zstd", body=body)) as (client, server, _):
@@ -200,13 +198,13 @@ async def test_zstandard_frames_follow_each_other_in_one_body(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("coding", ["gzip;q=1", '"gzip"', "compress", ", ".join(["gzip"] * 6), "exi"])
-async def test_a_coding_that_cannot_be_undone_is_named_in_an_error(coding: str, tmp_path: Path) -> None:
+async def test_an_unsupported_coding_is_named_in_an_error(coding: str, tmp_path: Path) -> None:
     async with talking(lines(f"Content-Encoding: {coding}", body=GZIP), max_retries=0) as (client, server, _):
         assert await outcomes(client, server.url + "/f", tmp_path) == [ResponseDecodeError] * 5
 
 
 @pytest.mark.parametrize("after", [b"", b"0\r\n", b"zz\r\n", b"-1\r\n", b"5\r\nab", b"0\r\n\r\nGARBAGE"])
-async def test_a_chunked_body_without_its_proper_end_is_never_whole(after: bytes, tmp_path: Path) -> None:
+async def test_a_chunked_body_without_its_terminator_is_never_taken_as_whole(after: bytes, tmp_path: Path) -> None:
     for body, headers in ((WHOLE, ()), (GZIP, ("Content-Encoding: gzip",))):
         async with talking(chunked(body, after, *headers), max_retries=0) as (client, server, _):
             assert await outcomes(client, server.url + "/f", tmp_path) == [ResponseBrokenError] * 5
@@ -263,7 +261,7 @@ async def test_a_date_time_is_the_instant_that_was_written(text: str, moment: da
         "",
     ],
 )
-async def test_what_is_no_instant_stays_text_and_goes_out_as_it_came(text: str) -> None:
+async def test_what_is_not_an_instant_stays_text_and_is_sent_back_unchanged(text: str) -> None:
     good = "2026-01-02T03:04:05Z"
     async with talking(reply(200, [good, text, good])) as (client, _, _):
         with pytest.warns(DriftWarning, match="date-time"):
@@ -304,8 +302,8 @@ async def test_an_integer_is_the_integer_that_was_written(text: bytes, number: i
 @pytest.mark.parametrize(
     "text", [b"9007199254740993.0", b"1.8446744073709552e19", b"1e300", b"0.1", b"true", b"false", b'"5"', b"null"]
 )
-async def test_what_may_be_another_integer_or_none_is_not_made_one(text: bytes) -> None:
-    """A float holds no integer beyond 2**53 for certain: `9007199254740993.0` would become another one."""
+async def test_a_number_that_may_not_be_an_integer_is_not_made_one(text: bytes) -> None:
+    """Beyond 2**53 a float may stand for another integer: `9007199254740993.0` would change its value."""
     async with talking(reply(200, b"[1," + text + b"]")) as (client, _, _):
         with pytest.warns(DriftWarning, match="expected integer"):
             found = await value(client, "list[int]")
@@ -342,7 +340,7 @@ async def test_a_number_keeps_its_form_where_both_forms_are_documented() -> None
         (rb"\ude00\ud83d", "\ufffd\ufffd"),
     ],
 )
-async def test_an_odd_text_in_one_of_four_items_never_hides_the_others(odd: bytes, kept: str) -> None:
+async def test_an_undecodable_text_in_one_item_never_hides_the_others(odd: bytes, kept: str) -> None:
     """msgspec#714."""
     items = [b'{"id":"1"}', b'{"id":"' + odd + b'"}', b'{"' + odd + b'":"3"}', b'{"id":"4"}']
     async with talking(reply(200, b"[" + b",".join(items) + b"]")) as (client, _, _):
@@ -369,23 +367,21 @@ async def test_an_odd_text_in_one_of_four_items_never_hides_the_others(odd: byte
         ("hex", "utf-8"),
     ],
 )
-async def test_json_in_another_charset_is_read_as_the_header_says_unless_it_is_utf8(
-    charset: str, encoding: str
-) -> None:
+async def test_json_is_decoded_by_its_charset_unless_it_is_utf8(charset: str, encoding: str) -> None:
     body = '{"id":"Müller"}'.encode(encoding)
     sent = lines(body=body, kind=f"application/json; charset={charset}")
     async with talking(sent) as (client, _, _):
         assert await value(client, "dict[str, str]") == {"id": "Müller"}
 
 
-async def test_a_charset_that_does_not_exist_costs_only_what_is_not_utf8() -> None:
+async def test_an_unknown_charset_affects_only_what_is_not_utf8() -> None:
     sent = lines(body='{"id":"Müller","at":"x"}'.encode("latin-1"), kind="application/json; charset=nonsense")
     async with talking(sent) as (client, _, _):
         with pytest.warns(DriftWarning, match="U\\+FFFD"):
             assert await value(client, "dict[str, str]") == {"id": "M\ufffdller", "at": "x"}
 
 
-async def test_of_a_key_that_comes_twice_at_any_depth_the_last_one_counts_everywhere() -> None:
+async def test_of_a_duplicate_key_the_last_one_wins_at_any_depth() -> None:
     body = b'{"a":{"b":1,"b":2},"a":{"b":3,"\\u0062":4},"a\\u0000c":"x\\u0000y","a\\u0000c":"z\\u0000"}'
     async with talking(reply(200, body)) as (client, _, _):
         for expression in ("Any", "dict[str, Any]", "dict[str, dict[str, int] | str]"):
@@ -415,7 +411,7 @@ async def test_of_a_key_that_comes_twice_at_any_depth_the_last_one_counts_everyw
         b'Link: <\xff>; rel="next',
     ],
 )
-async def test_bytes_in_a_header_that_are_not_text_raise_nothing_that_is_not_ours(header: bytes) -> None:
+async def test_undecodable_header_bytes_raise_no_foreign_exception(header: bytes) -> None:
     for status in (200, 307, 412, 429, 503):
         sent = b"HTTP/1.1 %d X\r\n" % status + header + b"\r\nContent-Length: 2\r\n\r\n{}"
         async with talking(sent, max_retries=1) as (client, server, _):
@@ -475,17 +471,17 @@ async def _filename(client: Mittwald, url: str) -> str | None:
         (b"", None),
     ],
 )
-async def test_the_name_a_response_suggests(parameters: bytes, name: str | None) -> None:
-    """RFC 6266, RFC 8187; pieces as in RFC 2231."""
+async def test_the_file_name_suggested_by_a_response(parameters: bytes, name: str | None) -> None:
+    """RFC 6266 and RFC 8187; continuations as in RFC 2231."""
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Disposition: attachment; " + parameters + b"\r\n\r\n"
     async with talking(head) as (client, server, _):
         assert await _filename(client, server.url) == name
 
 
-# ---- what is held at once ----
+# ---- memory ----
 
 
-async def test_a_text_that_becomes_too_large_is_refused_and_its_lines_are_not() -> None:
+async def test_a_text_that_grows_too_large_is_refused_but_its_lines_are_not() -> None:
     """ouroboros#398."""
     text = b"a line of a log\n" * 10_000
     packed = lines("Content-Encoding: gzip", body=gzip.compress(text), kind="text/plain")

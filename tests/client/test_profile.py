@@ -1,4 +1,4 @@
-"""A client of another API: what a profile says is what happens, and the runtime knows no API of its own."""
+"""A client of another API: it behaves as its profile says, and the runtime knows no API."""
 
 from __future__ import annotations
 
@@ -57,27 +57,27 @@ SHOP = Profile(name="the shop", product="shop-client/1.0", base_url_variable="SH
 
 
 class Shop(Client):
-    """A client as a generated package makes it, but for the groups."""
+    """A client as a generated package defines it, without groups."""
 
     profile = SHOP
     operations = MappingProxyType({"listThings": THINGS})
 
 
 def shop(**changes: Any) -> type[Client]:
-    """The shop, behaving otherwise in some way."""
+    """The shop with some behaviour changed."""
     return type("Shop", (Shop,), {"profile": msgspec.structs.replace(SHOP, **changes)})
 
 
 @asynccontextmanager
 async def shopping(kind: type[Client], *script: bytes, **options: Any) -> AsyncGenerator[tuple[Client, Server], None]:
-    """A client of the shop, open to a scripted server."""
+    """A client of the shop, opened against a scripted server."""
     options = options if "credentials" in options else {"token": "key-for-tests", **options}
     async with serving(*script) as server, kind(base_url=server.url, **options) as client:
         yield client, server
 
 
 class TestWhereTheTokenGoes:
-    async def test_a_client_of_an_api_that_says_nothing_special_sends_a_bearer_token(self) -> None:
+    async def test_a_client_sends_a_bearer_token_by_default(self) -> None:
         async with shopping(Shop, reply(200, [])) as (client, server):
             assert await client.call("listThings") == []
         sent = server.seen[0].headers
@@ -98,7 +98,7 @@ class TestWhereTheTokenGoes:
             await client.call("listThings")
         assert server.seen[0].headers[header] == value
 
-    async def test_in_the_url_where_nobody_sees_it(self) -> None:
+    async def test_in_the_url_and_in_no_message(self) -> None:
         kind = shop(authentication=QueryToken("api key"))
         async with shopping(kind, reply(404, {"message": "no"}), token="key&more") as (client, server):
             for query in ({}, {"tag": "red"}):
@@ -120,7 +120,7 @@ class TestWhereTheTokenGoes:
         with pytest.raises(ConfigurationError, match="colon"):
             BasicLogin("a:b", "c")
 
-    async def test_id_and_secret_are_exchanged_for_a_token(self) -> None:
+    async def test_an_id_and_a_secret_are_exchanged_for_a_token(self) -> None:
         granted = reply(200, {"access_token": "token-1", "expires_in": 3600, "token_type": "Bearer"})
         login = ClientCredentials("shop-app", "secret&for tests")
         kind = shop(authentication=OAuth2(token_url="/oauth/token", scopes=("read", "write")))
@@ -135,21 +135,21 @@ class TestWhereTheTokenGoes:
         )
         assert [call.headers["authorization"] for call in calls] == ["Bearer token-1"] * 2
 
-    async def test_a_secret_that_is_refused_is_not_shown(self) -> None:
+    async def test_a_rejected_secret_is_not_shown(self) -> None:
         refused = reply(401, {"error": "invalid_client", "error_description": "secret-for-tests is wrong"})
         login = ClientCredentials("shop-app", "secret-for-tests", token_url="/oauth/token")
         async with shopping(Shop, refused, credentials=login) as (client, _):
             with pytest.raises(AuthenticationError, match=r"getting a token .* failed: \*\*\* is wrong"):
                 await client.call("listThings")
 
-    async def test_client_credentials_need_to_know_where(self) -> None:
+    async def test_client_credentials_need_a_token_url(self) -> None:
         async with shopping(Shop, reply(200, []), credentials=ClientCredentials("a", "b")) as (client, _):
             with pytest.raises(ConfigurationError, match="token_url"):
                 await client.call("listThings")
 
 
 class TestWhereTheApiIs:
-    def test_a_client_without_an_address_says_what_to_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_client_without_a_url_says_what_to_do(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("SHOP_URL", raising=False)
         with pytest.raises(ConfigurationError, match=r"base_url=… or set SHOP_URL"):
             Shop("key-for-tests")
@@ -161,7 +161,7 @@ class TestWhereTheApiIs:
         with pytest.raises(ConfigurationError, match="SHOP_KEY"):
             Shop(base_url="https://shop.example")
 
-    def test_endings_that_every_path_begins_with(self) -> None:
+    def test_a_base_url_must_not_end_with_the_paths_common_prefix(self) -> None:
         kind = shop(forbidden_endings=(ForbiddenEnding("/v7", "leave out the /v7 of {url}"),))
         with pytest.raises(ConfigurationError, match=r"leave out the /v7 of 'https://shop\.example/v7/'"):
             kind("key-for-tests", base_url="https://shop.example/v7/")
@@ -173,7 +173,7 @@ class TestWhereTheApiIs:
 
 
 class TestWhatResponsesMean:
-    async def test_bodies_of_errors(self) -> None:
+    async def test_error_bodies(self) -> None:
         errors = ErrorBody(
             type=("error.kind",),
             message=("error.text",),
@@ -194,7 +194,7 @@ class TestWhatResponsesMean:
         assert (error.type, error.message, error.trace_id) == ("Taken", "taken", "r-1")
         assert [(issue.path, issue.message, issue.type) for issue in error.issues] == [("name", "in use", "unique")]
 
-    async def test_without_event_ids_none_is_read_and_none_is_sent(self) -> None:
+    async def test_without_event_ids_none_is_read_or_sent(self) -> None:
         async with shopping(Shop, reply(201, {}, headers={"ETag": "12345"}), reply(200, [])) as (client, server):
             assert (await client.request("POST", "/things", body={})).event_id is None
             await client.call("listThings")
@@ -202,7 +202,7 @@ class TestWhatResponsesMean:
         with pytest.raises(ConfigurationError, match="after: the shop has no event ids"):
             client.with_options(after="1")
 
-    async def test_event_ids_of_another_kind(self) -> None:
+    async def test_event_ids_with_other_names(self) -> None:
         events = EventIds(response_header="X-Version", request_header="X-Min-Version", looks_like="v[0-9]+")
         script = (
             reply(201, {}, headers={"X-Version": "v7"}),
@@ -215,7 +215,7 @@ class TestWhatResponsesMean:
             assert (await client.request("POST", "/things", body={})).event_id is None
         assert server.seen[1].headers["x-min-version"] == "v7"
 
-    async def test_lists_with_names_of_their_own(self) -> None:
+    async def test_lists_with_other_parameter_names(self) -> None:
         names = PagingNames(limit_parameter="per_page", skip_parameter="offset", total_header="X-Total")
         script = [reply(200, items, headers={"X-Total": "3"}) for items in ([1, 2], [3])]
         async with shopping(shop(paging=names), *script) as (client, server):
@@ -231,13 +231,13 @@ class TestOneDefinition:
             Shop.find("listThing")
         assert Mittwald.find("project-get-project").name == "get_project"
 
-    def test_clones_are_of_the_same_class(self) -> None:
+    def test_a_clone_keeps_its_class(self) -> None:
         client = Shop("key-for-tests", base_url="https://shop.example")
         assert type(client.with_options(timeout=3)) is Shop
         assert type(Shop.anonymous(base_url="https://shop.example").with_options(timeout=3)) is Shop
         assert repr(client) == "<Shop https://shop.example, not open>"
 
-    def test_options_are_spelled_alike_wherever_they_are_spelled(self) -> None:
+    def test_options_have_the_same_names_everywhere(self) -> None:
         """`OptionValues` is what checkers and editors see of `Options`."""
         assert tuple(OptionValues.__annotations__) == Options.__struct_fields__
         hints = {"Middleware": Any, "Observer": Any, "Event": Any}
@@ -248,7 +248,7 @@ class TestOneDefinition:
             name: kind for name, kind in narrow.items() if name not in widened
         }
 
-    def test_an_option_that_does_not_exist(self) -> None:
+    def test_an_unknown_option(self) -> None:
         wrong: dict[str, Any] = {"tiemout": 3}
         with pytest.raises(TypeError, match="no option 'tiemout'; did you mean timeout"):
             Mittwald("t", **wrong)
@@ -256,7 +256,7 @@ class TestOneDefinition:
             Mittwald("t").with_options(**wrong)
 
     def test_the_runtime_knows_no_api(self) -> None:
-        """Not by name, not by address, not by header, not by path."""
+        """Not by name, address, header or path."""
         words = re.compile(
             r"mittwald|mstudio|/v2\b|x-access-token|x-pagination|if-event-reached|"
             r"projectId|customerId|serverId|MITTWALD_",
@@ -267,7 +267,9 @@ class TestOneDefinition:
             f"{path.relative_to(root)}:{number}: {line.strip()}"
             for path in sorted(root.rglob("*.py"))
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-            if words.search(line.replace("MITTWALD_ASYNC_PURE", ""))  # the one name a user sets for the whole package
+            if words.search(
+                line.replace("MITTWALD_ASYNC_PURE", "")
+            )  # the one variable a user sets for the whole package
         ]
         assert found == []
 

@@ -1,4 +1,4 @@
-"""Redirects are followed by us: method and body stay, credentials do not leave."""
+"""The client follows redirects itself: method and body stay, and credentials do not leave the origin."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ async def test_a_redirect_stub_leads_to_the_real_route() -> None:
 
 
 @pytest.mark.parametrize(("place", "target"), [("/v2/a b", "/v2/a%20b"), ("/v2/a%2Fb?c=d e", "/v2/a%2Fb?c=d%20e")])
-async def test_a_place_with_blanks_does_not_end_the_request_line(place: str, target: str) -> None:
+async def test_a_location_with_spaces_does_not_end_the_request_line(place: str, target: str) -> None:
     async with talking(to(place), reply(200, {})) as (client, server, _):
         await client.request("GET", "/v2/old")
         assert [seen.target for seen in server.seen] == ["/v2/old", target]
 
 
 @pytest.mark.parametrize(("status", "method"), [(307, "POST"), (308, "POST"), (303, "GET")])
-async def test_method_and_body_of_a_write(status: int, method: str) -> None:
+async def test_a_write_keeps_its_method_and_body(status: int, method: str) -> None:
     async with talking(to("/v2/new", status), reply(201, {"id": "1"})) as (client, server, _):
         await client.sender.value(CREATE_PROJECT, ("s-1",), body={"description": "x"})
         assert server.seen[1].method == method
@@ -46,7 +46,7 @@ async def test_method_and_body_of_a_write(status: int, method: str) -> None:
         assert ("content-type" in server.seen[1].headers) == (method == "POST")
 
 
-async def test_the_token_does_not_go_to_another_origin() -> None:
+async def test_the_token_is_not_sent_to_another_origin() -> None:
     async with serving(reply(200, {"id": "elsewhere"})) as other:
         async with talking(to(other.url + "/steal"), headers={"X-Own": "private"}, after="276638689419851") as (
             client,
@@ -60,7 +60,7 @@ async def test_the_token_does_not_go_to_another_origin() -> None:
         assert not {"x-access-token", "authorization", "cookie", "x-own", "if-event-reached"} & set(arrived)
 
 
-async def test_it_stays_behind_even_if_the_other_origin_sends_us_back() -> None:
+async def test_the_token_stays_off_even_when_the_other_origin_redirects_back() -> None:
     async with talking(b"") as (client, server, _):
         async with serving(to(server.url + "/v2/back")) as other:
             server.then(to(other.url + "/there"), reply(200, {}))
@@ -79,8 +79,8 @@ async def test_a_whole_url_of_another_origin_gets_no_token() -> None:
 
 @pytest.mark.parametrize("way", ["url", "redirect", "middleware"])
 @pytest.mark.parametrize("status", [200, 429])
-async def test_another_origin_says_nothing_of_our_budget(way: str, status: int) -> None:
-    """Else whoever serves a download could stop the whole client."""
+async def test_another_origin_does_not_affect_the_budget(way: str, status: int) -> None:
+    """Otherwise whoever serves a download could stop the whole client."""
 
     def told(status: int, remaining: int) -> bytes:
         limits = {"X-RateLimit-Limit": "3000", "X-RateLimit-Remaining": str(remaining), "X-RateLimit-Reset": "600"}
@@ -108,14 +108,14 @@ async def test_another_origin_says_nothing_of_our_budget(way: str, status: int) 
         await client.with_options(max_wait=0.1).request("GET", "/v2/last")
 
 
-async def test_an_etag_of_another_origin_is_no_event() -> None:
+async def test_an_etag_of_another_origin_is_not_an_event() -> None:
     async with serving(reply(201, {}, headers={"ETag": "theirs"})) as other, talking(reply(200)) as (client, server, _):
         await client.request("POST", other.url + "/v2/projects/p-1")
         await client.request("GET", "/v2/projects/p-1")
         assert "if-event-reached" not in server.seen[0].headers
 
 
-async def test_five_hops_and_no_more() -> None:
+async def test_at_most_five_redirects_are_followed() -> None:
     async with talking(to("/v2/round")) as (client, server, clock):
         with pytest.raises(RedirectError, match="more than 5 redirects") as caught:
             await client.sender.value(GET_PROJECT, ("p-1",))
@@ -135,7 +135,7 @@ async def test_five_hops_and_no_more() -> None:
         ("javascript:alert(1)", "not a usable"),
     ],
 )
-async def test_a_redirect_that_leads_nowhere(place: str, problem: str) -> None:
+async def test_an_invalid_location(place: str, problem: str) -> None:
     async with talking(to(place)) as (client, server, _):
         with pytest.raises(RedirectError, match=problem):
             await client.sender.value(GET_PROJECT, ("p-1",))
@@ -143,14 +143,14 @@ async def test_a_redirect_that_leads_nowhere(place: str, problem: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_see_other_keeps_a_head_and_makes_all_else_a_get(method: str) -> None:
+async def test_see_other_keeps_a_head_and_turns_other_methods_into_a_get(method: str) -> None:
     async with talking(to("/v2/new", 303), reply(200)) as (client, server, _):
         await client.request(method, "/v2/old")
         assert [seen.method for seen in server.seen] == [method, method]
 
 
 @pytest.mark.parametrize("login", ["somebody@", "somebody:secret@", ":secret@"])
-async def test_a_login_in_the_location_is_left_out(login: str) -> None:
+async def test_credentials_in_the_location_are_removed(login: str) -> None:
     async with talking(b"") as (client, server, _):
         server.then(to(server.url.replace("://", f"://{login}") + "/v2/new"), reply(200, {}))
         response = await client.request("GET", "/v2/old")
@@ -168,8 +168,8 @@ async def test_a_password_in_the_location_is_not_used() -> None:
         assert "authorization" not in server.seen[1].headers
 
 
-async def test_bytes_of_a_location_that_are_no_text_are_sent_as_they_are() -> None:
-    """Left out, they would lead to another thing than the one that is meant."""
+async def test_undecodable_bytes_of_a_location_are_sent_unchanged() -> None:
+    """Without them the URL would name something else."""
     moved = reply(302, headers={"Location": "PLACE"}).replace(b"PLACE", b"/v2/\xfc\x80")
     async with talking(moved, reply(200, {"id": "p-1"})) as (client, server, _):
         await client.request("GET", "/v2/x")

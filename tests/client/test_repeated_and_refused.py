@@ -1,4 +1,4 @@
-"""Repetitions read in the light of what came before, redirects that are refused, and what is not repeated."""
+"""Retries judged by the attempts before them, refused redirects, and calls that are never retried."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ async def hang_up(seen: Seen, writer: asyncio.StreamWriter) -> None:
 
 @pytest.mark.parametrize("first", [hang_up, reply(502), reply(504)], ids=["lost", "502", "504"])
 @pytest.mark.parametrize("second", [404, 410])
-async def test_a_deletion_carried_out_whose_response_was_lost_is_a_success(first: Any, second: int) -> None:
-    """python-zhmcclient#249: DELETE carried out, response lost, repeated, and then "not found"."""
+async def test_a_deletion_whose_response_was_lost_succeeds(first: Any, second: int) -> None:
+    """python-zhmcclient#249: the DELETE was executed, its response lost, and the retry found nothing."""
     async with talking(first, reply(second)) as (client, server, _):
         response = await client.sender.response(DELETE_PROJECT, ("p-1",))
         assert response.status == 204
@@ -74,7 +74,7 @@ async def test_a_deletion_carried_out_whose_response_was_lost_is_a_success(first
 
 
 @pytest.mark.parametrize("first", [reply(429, headers={"Retry-After": "1"}), None], ids=["refused", "none"])
-async def test_a_deletion_of_what_was_never_there_is_not_found(first: bytes | None) -> None:
+async def test_a_deletion_of_a_missing_object_is_not_found(first: bytes | None) -> None:
     async with talking(*([first] if first else []), reply(404)) as (client, _, _):
         with pytest.raises(StatusError) as caught:
             await client.sender.value(DELETE_PROJECT, ("p-1",))
@@ -83,14 +83,14 @@ async def test_a_deletion_of_what_was_never_there_is_not_found(first: bytes | No
 
 
 @pytest.mark.parametrize("status", [404, 409, 412, 422, 403])
-async def test_a_replacement_whose_response_was_lost_says_that_it_may_be_done(status: int) -> None:
+async def test_a_replacement_whose_response_was_lost_says_it_may_be_done(status: int) -> None:
     async with talking(hang_up, reply(status, {"message": "no"})) as (client, _, _):
         with pytest.raises(StatusError, match="no; an earlier attempt of this call may have done it") as caught:
             await client.sender.value(PUT_PROJECT, ("p-1",), body=NEW)
         assert caught.value.maybe_done
 
 
-async def test_a_creation_that_middleware_repeats_says_that_it_may_be_done() -> None:
+async def test_a_creation_retried_by_middleware_says_it_may_be_done() -> None:
     async def twice(request: Request, call_next: CallNext) -> RawResponse:
         try:
             return await call_next(request)
@@ -103,7 +103,7 @@ async def test_a_creation_that_middleware_repeats_says_that_it_may_be_done() -> 
         assert caught.value.maybe_done
 
 
-async def test_a_write_that_was_not_sent_the_second_time_may_have_been_the_first(
+async def test_a_write_unsent_on_retry_may_still_have_been_done_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sending = Session._send  # pyright: ignore[reportPrivateUsage] - one attempt is to fail before it is sent
@@ -121,7 +121,7 @@ async def test_a_write_that_was_not_sent_the_second_time_may_have_been_the_first
         assert len(server.seen) == 1
 
 
-async def test_an_event_refused_at_once_is_asked_for_by_one_reader_with_growing_pauses() -> None:
+async def test_an_immediately_refused_event_is_requested_by_one_reader_with_growing_pauses() -> None:
     created = reply(201, {"id": "p-1"}, headers={"ETag": "276638689419851"})
     async with talking(created, NOT_REACHED, timeout=15) as (client, server, clock):
         await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
@@ -130,10 +130,10 @@ async def test_an_event_refused_at_once_is_asked_for_by_one_reader_with_growing_
         assert {type(each) for each in ended} <= {ConsistencyError, CallTimeoutError}
         assert clock.sleeps[:5] == [0.5, 1.0, 2.0, 4.0, 5.0]
         assert len(clock.sleeps) <= 12
-        assert len(server.seen) <= 1 + 20 + 8 + 20  # the first, the probes, and each once more as its time ends
+        assert len(server.seen) <= 1 + 20 + 8 + 20  # the first, the probes, and each reader once more at its deadline
 
 
-async def test_readers_get_what_they_asked_for_once_the_event_is_reached() -> None:
+async def test_readers_get_their_own_responses_once_the_event_is_reached() -> None:
     created = reply(201, {"id": "p-1"}, headers={"ETag": "276638689419851"})
     async with talking(created, *[NOT_REACHED] * 22, reply(200, {"id": "p-1"})) as (client, server, clock):
         await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
@@ -144,7 +144,7 @@ async def test_readers_get_what_they_asked_for_once_the_event_is_reached() -> No
 
 
 @pytest.mark.usefixtures("both_ways")
-async def test_not_reached_though_no_event_was_sent_is_a_plain_error_at_once() -> None:
+async def test_not_reached_without_an_event_is_an_immediate_error() -> None:
     async with talking(NOT_REACHED) as (client, server, _):
         for _ in range(2):
             with pytest.raises(RefusedError):
@@ -157,7 +157,7 @@ async def test_not_reached_though_no_event_was_sent_is_a_plain_error_at_once() -
 
 
 @pytest.mark.parametrize("status", [425, 520, 523, 527])
-async def test_statuses_of_proxies_are_repeated_for_reads_and_not_for_writes(status: int) -> None:
+async def test_gateway_errors_are_retried_for_reads_and_not_for_writes(status: int) -> None:
     async with talking(reply(status), reply(200, {})) as (client, server, _):
         await client.sender.value(GET_PROJECT, ("p-1",))
         server.then(reply(status), reply(201, {}))
@@ -191,7 +191,7 @@ async def test_a_moved_write_does_not_become_a_read(status: int) -> None:
 
 
 @pytest.mark.parametrize("base_url", ["http://api.example.com", "http://192.168.1.5:8080", "http://[2001:db8::1]"])
-def test_a_base_url_in_the_clear_is_refused_unless_allowed_by_name(base_url: str) -> None:
+def test_a_plain_http_base_url_needs_explicit_permission(base_url: str) -> None:
     with pytest.raises(ConfigurationError, match="allow_http=True"):
         Mittwald(TOKEN, base_url=base_url)
     with pytest.raises(ConfigurationError, match="allow_http=True"):
@@ -202,12 +202,12 @@ def test_a_base_url_in_the_clear_is_refused_unless_allowed_by_name(base_url: str
 @pytest.mark.parametrize(
     "host", ["localhost", "127.0.0.1", "127.8.9.10", "[::1]", "api.localhost", "[::ffff:127.0.0.1]"]
 )
-def test_a_base_url_of_this_machine_needs_no_tls(host: str) -> None:
+def test_a_loopback_base_url_needs_no_tls(host: str) -> None:
     assert Mittwald(TOKEN, base_url=f"http://{host}:8080").base_url.startswith("http://")
 
 
-async def test_servers_of_this_machine_are_never_asked_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """localstack#239: a proxy of the environment stood before a server on the loopback."""
+async def test_loopback_servers_are_never_reached_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """localstack#239: a proxy of the environment was used for a loopback server."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.delenv("no_proxy", raising=False)
@@ -239,11 +239,11 @@ async def test_servers_of_this_machine_are_never_asked_through_a_proxy(monkeypat
         ("", "10.1.2.3", False),
     ],
 )
-def test_exceptions_from_the_proxy_may_be_networks_and_ipv6(entries: str, host: str, found: bool) -> None:
+def test_no_proxy_accepts_networks_and_ipv6(entries: str, host: str, found: bool) -> None:
     assert excepted({"no": entries}, host, 443) is found
 
 
-async def test_a_proxy_of_another_kind_fails_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unsupported_proxy_fails_without_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "socks5://user:hush@proxy.test:1080")
     clock = Clock()
     async with Mittwald(TOKEN, base_url="http://api.test", allow_http=True, clock=clock) as client:
@@ -254,7 +254,9 @@ async def test_a_proxy_of_another_kind_fails_once(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("proxy", ["http://", "HTTPS://", "http:// /"])
-async def test_a_proxy_without_a_host_is_said_to_be_no_address(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_without_a_host_is_reported_as_an_invalid_address(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("http_proxy", proxy)
     async with Mittwald(TOKEN, base_url="http://api.test", allow_http=True) as client:
         with pytest.raises(
@@ -263,7 +265,7 @@ async def test_a_proxy_without_a_host_is_said_to_be_no_address(proxy: str, monke
             await client.sender.value(GET_PROJECT, ("p-1",))
 
 
-async def test_a_tls_handshake_that_is_cut_is_repeated_and_says_why() -> None:
+async def test_a_cut_tls_handshake_is_retried_and_explained() -> None:
     connections = 0
 
     async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -321,7 +323,7 @@ async def test_a_password_is_in_no_variable_of_a_traceback(answer: Any) -> None:
         assert server.seen
 
 
-async def test_a_password_is_in_no_variable_of_a_call_that_was_cancelled() -> None:
+async def test_a_password_is_in_no_variable_of_a_cancelled_calls_traceback() -> None:
     hidden = "hush-hush-1234"
 
     async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:
@@ -341,7 +343,7 @@ async def test_a_password_is_in_no_variable_of_a_call_that_was_cancelled() -> No
             current = current.__cause__ or current.__context__
 
 
-async def test_a_file_by_its_operation_id_is_asked_for_in_exactly_one_form() -> None:
+async def test_a_file_requested_by_operation_id_accepts_exactly_one_form() -> None:
     async with talking(reply(200, b"x", headers={"Content-Type": "application/octet-stream"})) as (client, server, _):
         await client.call("file-get-file", path={"fileId": "f-1"})
         await client.call("file-get-file", path={"fileId": "f-1"}, headers={"Accept": "text/plain;base64"})

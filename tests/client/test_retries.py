@@ -1,4 +1,4 @@
-"""Which attempts are made, how long is slept between them, and what is told about it."""
+"""Which attempts are made, how long the pauses are, and what is reported of them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def hang_up(seen: Seen, writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
-async def test_a_read_survives_three_bad_answers() -> None:
+async def test_a_read_survives_three_failures() -> None:
     async with talking(reply(500), reply(503), reply(502), reply(200, {"id": "p-1"})) as (client, server, clock):
         response = await client.sender.response(GET_PROJECT, ("p-1",))
         assert response.data == {"id": "p-1"}
@@ -55,7 +55,7 @@ async def test_a_read_survives_three_bad_answers() -> None:
         assert len(server.seen) == 4
 
 
-async def test_the_error_tells_of_every_attempt() -> None:
+async def test_the_error_lists_every_attempt() -> None:
     async with talking(reply(500, {"type": "InternalServerError", "message": "oops"})) as (client, _, _):
         with pytest.raises(ServerError) as caught:
             await client.sender.value(GET_PROJECT, ("p-1",))
@@ -66,21 +66,21 @@ async def test_the_error_tells_of_every_attempt() -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 408])
-async def test_a_write_is_not_repeated_when_it_may_have_been_done(status: int) -> None:
+async def test_a_write_that_may_be_done_is_not_retried(status: int) -> None:
     async with talking(reply(status), reply(201, {"id": "p-1"})) as (client, server, _):
         with pytest.raises(Exception, match=str(status)):
             await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW)
         assert len(server.seen) == 1
 
 
-async def test_a_throttled_write_is_repeated_with_its_body() -> None:
+async def test_a_throttled_write_is_retried_with_its_body() -> None:
     async with talking(reply(429, headers={"Retry-After": "7"}), reply(201, {"id": "p-1"})) as (client, server, clock):
         assert await client.sender.value(CREATE_PROJECT, ("s-1",), body=NEW) == {"id": "p-1"}
         assert clock.sleeps[0] == 7
         assert server.seen[0].body == server.seen[1].body == b'{"description":"shop"}'
 
 
-async def test_a_wait_longer_than_allowed_is_an_error_that_tells_it() -> None:
+async def test_a_wait_longer_than_max_wait_is_an_error_that_states_it() -> None:
     async with talking(reply(429, headers={"Retry-After": "600"})) as (client, server, clock):
         with pytest.raises(RateLimitError) as caught:
             await client.sender.value(GET_PROJECT, ("p-1",))
@@ -89,7 +89,7 @@ async def test_a_wait_longer_than_allowed_is_an_error_that_tells_it() -> None:
         assert len(server.seen) == 1
 
 
-async def test_no_sleep_runs_over_the_deadline() -> None:
+async def test_no_pause_exceeds_the_deadline() -> None:
     async with talking(reply(503, headers={"Retry-After": "30"}), timeout=20) as (client, server, clock):
         with pytest.raises(ServerError):
             await client.sender.value(GET_PROJECT, ("p-1",))
@@ -97,21 +97,21 @@ async def test_no_sleep_runs_over_the_deadline() -> None:
         assert len(server.seen) == 1
 
 
-async def test_what_cannot_get_better_is_not_repeated() -> None:
+async def test_permanent_failures_are_not_retried() -> None:
     async with talking(reply(400, {"type": "ValidationError"})) as (client, server, _):
         with pytest.raises(BadRequestError):
             await client.sender.value(GET_PROJECT, ("p-1",))
         assert len(server.seen) == 1
 
 
-async def test_no_retries_means_one_attempt() -> None:
+async def test_zero_retries_means_one_attempt() -> None:
     async with talking(reply(500), max_retries=0) as (client, server, _):
         with pytest.raises(ServerError):
             await client.sender.value(GET_PROJECT, ("p-1",))
         assert len(server.seen) == 1
 
 
-async def test_the_quota_stops_a_storm_of_retries() -> None:
+async def test_the_quota_stops_a_retry_storm() -> None:
     async with talking(reply(500)) as (client, server, _):
         for _ in range(40):
             with pytest.raises(ServerError):
@@ -120,7 +120,7 @@ async def test_the_quota_stops_a_storm_of_retries() -> None:
         assert shared(client).quota.tokens == 0
 
 
-async def test_successes_fill_the_quota_again() -> None:
+async def test_successes_refill_the_quota() -> None:
     async with talking(reply(500), reply(200, {})) as (client, _, _):
         shared(client).quota.tokens = 20
         await client.sender.value(GET_PROJECT, ("p-1",))
@@ -129,8 +129,8 @@ async def test_successes_fill_the_quota_again() -> None:
         assert shared(client).quota.tokens == 21
 
 
-async def test_a_server_that_hangs_up_is_asked_exactly_as_often_as_we_say() -> None:
-    """aiohttp would send each attempt on a reused connection twice, unreported."""
+async def test_a_server_that_hangs_up_gets_exactly_the_reported_attempts() -> None:
+    """aiohttp alone would send each attempt on a reused connection twice, unreported."""
     async with talking(reply(200, {}), hang_up) as (client, server, _):
         await client.sender.value(GET_PROJECT, ("p-1",))
         with pytest.raises(ResponseBrokenError, match="without a response") as caught:
@@ -140,7 +140,7 @@ async def test_a_server_that_hangs_up_is_asked_exactly_as_often_as_we_say() -> N
         assert idle_only(client)
 
 
-async def test_a_session_handed_in_resends_nothing_unreported_either() -> None:
+async def test_an_external_session_resends_nothing_unreported_either() -> None:
     import aiohttp
 
     async with serving(reply(200, {}), hang_up) as server, aiohttp.ClientSession() as session:
@@ -159,7 +159,7 @@ async def test_a_write_that_may_have_arrived_is_not_sent_again() -> None:
         assert len(server.seen) == 2
 
 
-async def test_nobody_at_home_is_provably_not_sent() -> None:
+async def test_a_refused_connection_means_not_sent() -> None:
     async with serving(reply(200)) as server:
         url = server.url
     async with Mittwald(TOKEN, base_url=url, clock=Clock()) as client:
@@ -169,7 +169,7 @@ async def test_nobody_at_home_is_provably_not_sent() -> None:
         assert idle_only(client)
 
 
-async def test_a_slow_server_meets_the_deadline() -> None:
+async def test_a_slow_server_is_bounded_by_the_deadline() -> None:
     async def sleep(seen: Seen, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(30)
 
@@ -182,7 +182,7 @@ async def test_a_slow_server_meets_the_deadline() -> None:
 
 
 def renewable(*tokens: str) -> Any:
-    """Credentials that give one token after the other."""
+    """Credentials that supply one token after another."""
     left = list(tokens)
 
     async def source() -> str:
@@ -191,14 +191,14 @@ def renewable(*tokens: str) -> Any:
     return source
 
 
-async def test_a_refused_token_is_renewed_once() -> None:
+async def test_a_rejected_token_is_renewed_once() -> None:
     async with serving(reply(401, {"type": "Unauthorized"}), reply(200, {"id": "p-1"})) as server:
         async with Mittwald(credentials=renewable("first-token", "second-token"), base_url=server.url) as client:
             assert await client.sender.value(GET_PROJECT, ("p-1",)) == {"id": "p-1"}
         assert [seen.headers["x-access-token"] for seen in server.seen] == ["first-token", "second-token"]
 
 
-async def test_a_token_refused_twice_is_an_error() -> None:
+async def test_a_token_rejected_twice_is_an_error() -> None:
     async with serving(reply(401, {"message": "no"})) as server:
         async with Mittwald(credentials=renewable("first-token", "second-token"), base_url=server.url) as client:
             with pytest.raises(AuthenticationError) as caught:
@@ -207,14 +207,14 @@ async def test_a_token_refused_twice_is_an_error() -> None:
         assert "token" not in str(caught.value)
 
 
-async def test_a_static_token_refused_is_final() -> None:
+async def test_a_rejected_static_token_is_final() -> None:
     async with talking(reply(401)) as (client, server, _):
         with pytest.raises(AuthenticationError, match="401"):
             await client.sender.value(GET_PROJECT, ("p-1",))
         assert len(server.seen) == 1
 
 
-@pytest.mark.parametrize("both_ways", ["the short way"], indirect=True)  # once is seconds enough
+@pytest.mark.parametrize("both_ways", ["the short way"], indirect=True)  # one run takes long enough
 async def test_ten_thousand_calls_share_one_token_refresh() -> None:
     asked = 0
 

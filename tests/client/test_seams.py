@@ -1,4 +1,4 @@
-"""Middleware, observers, the log, whole answers, and any operation or route by name."""
+"""Middleware, observers, the log, whole responses, and calling any operation or route by name."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def test_middleware_runs_around_every_attempt_and_never_sees_the_token() -
         assert all(s.headers["x-access-token"] == TOKEN for s in server.seen)
 
 
-async def test_a_middleware_that_forgets_to_return_the_answer_is_told() -> None:
+async def test_middleware_that_forgets_to_return_the_response_gets_an_error() -> None:
     async def forgets(request: Request, call_next: CallNext) -> Any:
         await call_next(request)
 
@@ -66,7 +66,7 @@ async def test_a_middleware_that_forgets_to_return_the_answer_is_told() -> None:
         ({"body": "text"}, "body: must be bytes"),
     ],
 )
-async def test_what_middleware_changes_is_checked_like_what_callers_give(changes: dict[str, Any], said: str) -> None:
+async def test_changes_by_middleware_are_validated_like_arguments(changes: dict[str, Any], said: str) -> None:
     async def change(request: Request, call_next: CallNext) -> RawResponse:
         return await call_next(msgspec.structs.replace(request, **changes))
 
@@ -76,7 +76,7 @@ async def test_what_middleware_changes_is_checked_like_what_callers_give(changes
         assert server.seen == []
 
 
-async def test_a_middleware_that_asks_for_nothing_is_told() -> None:
+async def test_middleware_that_sends_none_gets_an_error() -> None:
     async def forgets(request: Request, call_next: Any) -> RawResponse:
         answer: RawResponse = await call_next(None)
         return answer
@@ -104,7 +104,7 @@ async def test_the_first_middleware_is_outermost() -> None:
         assert order == ["a", "b", "B", "A"]
 
 
-async def test_middleware_can_answer_itself_change_the_body_and_raise() -> None:
+async def test_middleware_can_respond_itself_change_the_body_or_raise() -> None:
     async def cached(request: Request, call_next: CallNext) -> RawResponse:
         return RawResponse(200, {"content-type": "application/json"}, b'{"id": "cached"}')
 
@@ -134,7 +134,7 @@ async def test_middleware_can_answer_itself_change_the_body_and_raise() -> None:
 
 
 @pytest.mark.parametrize("size", [10, 3_000_000])
-async def test_middleware_may_put_a_body_of_another_length_in_place_of_a_large_one(size: int) -> None:
+async def test_middleware_may_replace_a_large_body_by_one_of_another_length(size: int) -> None:
     async def other(request: Request, call_next: CallNext) -> RawResponse:
         return await call_next(msgspec.structs.replace(request, body=b"y" * size))
 
@@ -145,7 +145,7 @@ async def test_middleware_may_put_a_body_of_another_length_in_place_of_a_large_o
         assert {seen.headers["content-length"] for seen in server.seen} == {str(size)}
 
 
-async def test_middleware_may_take_a_large_body_away() -> None:
+async def test_middleware_may_remove_a_large_body() -> None:
     async def none(request: Request, call_next: CallNext) -> RawResponse:
         return await call_next(msgspec.structs.replace(request, body=None))
 
@@ -155,7 +155,7 @@ async def test_middleware_may_take_a_large_body_away() -> None:
         assert server.seen[0].headers.get("content-length") in (None, "0")
 
 
-async def test_middleware_that_leads_elsewhere_takes_no_token_along() -> None:
+async def test_middleware_that_changes_the_origin_takes_no_token_along() -> None:
     async with serving(reply(200, {})) as other, talking(reply(200, {})) as (client, _, _):
 
         async def divert(request: Request, call_next: CallNext) -> RawResponse:
@@ -165,7 +165,7 @@ async def test_middleware_that_leads_elsewhere_takes_no_token_along() -> None:
         assert "x-access-token" not in other.seen[0].headers
 
 
-async def test_observers_hear_the_whole_story() -> None:
+async def test_observers_receive_every_event() -> None:
     heard: list[Event] = []
 
     def broken(event: Event) -> None:
@@ -186,7 +186,7 @@ async def test_observers_hear_the_whole_story() -> None:
         assert (end.status, end.error, end.attempts) == (200, None, 2)
 
 
-async def test_observers_hear_of_failure_and_of_waiting() -> None:
+async def test_observers_are_notified_of_failures_and_waits() -> None:
     heard: list[Event] = []
     async with talking(reply(404), reply(200, {}), observers=[heard.append], max_rate=(1, 0.05)) as (client, _, _):
         with pytest.raises(NotFoundError):
@@ -198,7 +198,7 @@ async def test_observers_hear_of_failure_and_of_waiting() -> None:
         assert any(isinstance(event, WaitedForBudget) for event in heard)
 
 
-async def test_the_log_is_silent_unless_asked_and_holds_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_log_is_silent_by_default_and_holds_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     async with talking(reply(503), reply(200, {})) as (client, _, _):
         await client.request("GET", "/v2/x", query={"token": "hush-hush"})
         assert not [r for r in caplog.records if r.name.startswith("mittwald_async") and r.levelno >= logging.INFO]
@@ -233,7 +233,7 @@ def test_log_lines_are_one_per_event(caplog: pytest.LogCaptureFixture) -> None:
 PAGE = {"X-Pagination-TotalCount": "1", "X-Pagination-Limit": "50", "X-Pagination-Skip": "0"}
 
 
-async def test_whole_answers_of_methods() -> None:
+async def test_methods_can_return_whole_responses() -> None:
     async with talking(reply(201, {"id": "p-1"}, headers={"ETag": "276638689419851"})) as (client, server, _):
         made = await client.response_of(client.project.create_project, "s-1", description="shop")
         assert (made.status, made.event_id, made.data.id) == (201, "276638689419851", "p-1")
@@ -259,7 +259,7 @@ async def test_whole_answers_of_methods() -> None:
             await client.response_of(ungrouped)
 
 
-async def test_any_operation_by_its_id() -> None:
+async def test_any_operation_can_be_called_by_its_id() -> None:
     async with talking(reply(200, [])) as (client, server, _):
         assert (await client.call("project-list-projects", query={"customerId": "c-1", "limit": 5})) == []
         assert server.seen[0].target == "/v2/projects?customerId=c-1&limit=5"
@@ -272,7 +272,7 @@ async def test_any_operation_by_its_id() -> None:
         assert len(server.seen) == 1
 
 
-async def test_any_route_with_any_body() -> None:
+async def test_any_route_can_be_called_with_any_body() -> None:
     async with talking(reply(200, b"raw")) as (client, server, _):
         response = await client.request("post", "/v2/x?a=1", query={"b": [1, 2]}, body={"k": "v"})
         assert (response.data, response.method, response.operation_id) == (b"raw", "POST", None)
@@ -290,7 +290,7 @@ async def test_any_route_with_any_body() -> None:
             await client.request("POST", "/x", body="a", headers={"content-type": "application/x-www-form-urlencoded"})
 
 
-async def test_any_route_is_a_route_or_is_refused() -> None:
+async def test_an_invalid_route_is_refused() -> None:
     async with talking(reply(200)) as (client, server, _):
         await client.request("GET", "/v2/x?next=https://elsewhere.example/")
         await client.request("GET", "/v2/x#part", query={"limit": 1})
@@ -302,14 +302,14 @@ async def test_any_route_is_a_route_or_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding"])
-async def test_a_header_cannot_change_where_the_body_ends(name: str) -> None:
+async def test_a_header_cannot_change_the_body_length(name: str) -> None:
     async with talking(reply(200)) as (client, server, _):
         with pytest.raises(InvalidArgumentError, match="framed"):
             await client.request("POST", "/v2/x", headers={name: "5"}, body=b"x")
         assert server.seen == []
 
 
-async def test_middleware_cannot_lead_to_a_url_that_is_none() -> None:
+async def test_middleware_cannot_set_an_invalid_url() -> None:
     async def astray(request: Request, call_next: CallNext) -> RawResponse:
         return await call_next(msgspec.structs.replace(request, url="/v2/relative"))
 
@@ -318,13 +318,13 @@ async def test_middleware_cannot_lead_to_a_url_that_is_none() -> None:
             await client.sender.value(GET_PROJECT, ("p-1",))
 
 
-async def test_bodies_keep_null_where_it_is_a_value_and_are_sent_only_if_there_is_something() -> None:
+async def test_bodies_keep_null_where_it_is_a_value_and_are_omitted_when_empty() -> None:
     async with talking(reply(201, {})) as (client, server, _):
         await client.sender.value(CREATE_PROJECT, ("s-1",), body={"description": "x", "note": None, "size": None})
         assert server.seen[0].body == b'{"description":"x","note":null}'
 
 
-async def test_budget_and_failure_of_a_list() -> None:
+async def test_a_list_reports_its_budget_and_its_failure() -> None:
     limits = {"X-RateLimit-Limit": "3000", "X-RateLimit-Remaining": "2990", "X-RateLimit-Reset": "60"}
     async with talking(reply(200, [], headers=limits), reply(500), max_retries=0) as (client, _, _):
         response = await client.sender.response(LIST_PROJECTS)

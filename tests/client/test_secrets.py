@@ -1,4 +1,4 @@
-"""A token is nowhere to be seen: not in a repr, a message, a log line, or a variable of ours in a traceback."""
+"""A token never becomes visible: not in a repr, a message, a log line, or a variable of ours in a traceback."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def silence(seen: Seen, writer: asyncio.StreamWriter) -> None:
     await asyncio.sleep(30)
 
 
-async def test_a_token_that_is_a_word_does_not_garble_messages() -> None:
+async def test_a_token_that_is_a_common_word_does_not_garble_messages() -> None:
     async with (
         serving(reply(403, {"message": "your token may not"})) as server,
         Mittwald("token", base_url=server.url) as client,
@@ -104,7 +104,7 @@ GET_RULES: Operation[Any] = Operation(
 )
 
 
-async def test_a_secret_that_is_part_of_the_path_is_in_no_message(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_secret_in_the_path_is_in_no_message(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with talking(reply(404)) as (client, server, _):
         with pytest.raises(MittwaldError, match=r"/v2/file-upload-tokens/\*\*\*/rules"):
@@ -113,7 +113,7 @@ async def test_a_secret_that_is_part_of_the_path_is_in_no_message(caplog: pytest
         assert server.seen[0].target == "/v2/file-upload-tokens/hush%20hush/rules"
 
 
-async def test_headers_of_the_callers_that_sound_secret_are_sent_and_not_shown() -> None:
+async def test_secret_headers_of_the_caller_are_sent_and_not_shown() -> None:
     own = {"Authorization": "Bearer hush-hush", "Cookie": "a=hush-hush", "X-Trace": "t-1"}
     async with talking(reply(404), headers=own) as (client, server, _):
         assert "hush-hush" not in repr(client.options)
@@ -128,7 +128,7 @@ async def test_headers_of_the_callers_that_sound_secret_are_sent_and_not_shown()
         assert (sent["authorization"], sent["x-api-key"]) == ("Bearer hush-hush", "hush-hush")
 
 
-async def test_a_mistyped_operation_does_not_show_what_it_was_to_be_given() -> None:
+async def test_a_mistyped_operation_id_does_not_show_its_arguments() -> None:
     async with talking() as (client, server, _):
         with pytest.raises(MittwaldError, match="did you mean user-change-password") as caught:
             await client.call("user-change-passwort", body={"oldPassword": "hush-hush", "newPassword": "hush-hush"})
@@ -146,7 +146,7 @@ async def test_no_object_shows_the_token() -> None:
             assert TOKEN not in repr(getattr(thing, "__dict__", {}))
 
 
-def test_a_token_that_cannot_be_used_is_not_shown() -> None:
+def test_an_unusable_token_is_not_shown() -> None:
     secret = "token for tests with blanks"
     with pytest.raises(ConfigurationError) as caught:
         Mittwald(secret)
@@ -156,7 +156,7 @@ def test_a_token_that_cannot_be_used_is_not_shown() -> None:
             assert secret not in repr(value), f"{variable} in {name}"
 
 
-def test_a_hidden_value_is_sent_but_not_shown() -> None:
+def test_a_redacted_value_is_sent_but_not_shown() -> None:
     redacted = RedactedStr("value")
     assert (redacted, str(redacted), repr(redacted)) == ("value", "value", "'***'")
     assert repr(redacted[:2]) == "'***'", "tools cut what is long before they show it"

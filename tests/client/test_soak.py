@@ -1,5 +1,5 @@
-"""Hundreds of calls that are cancelled, hurried and repeated, against a server that misbehaves: afterwards nothing is left
-over, no answer went to the wrong call, and the server was never asked for more than it allows."""
+"""Hundreds of cancelled, timed-out and retried calls against a misbehaving server: nothing leaks, no response reaches the
+wrong call, and the server never gets more requests than it allows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SECONDS = 3.0
 
 
 class Odd:
-    """Allows so many requests in so many seconds, and answers in every way but the usual one half of the time."""
+    """Allows so many requests in so many seconds, and misbehaves in some way half of the time."""
 
     def __init__(self, dice: random.Random, limit: int, period: float) -> None:
         self.dice, self.limit, self.period = dice, limit, period
@@ -165,7 +165,7 @@ async def test_a_storm_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) ->
     assert problems == []
 
 
-async def test_wherever_a_call_is_cancelled_its_connection_and_its_slot_come_back() -> None:
+async def test_a_call_cancelled_at_any_point_releases_its_connection_and_its_slot() -> None:
     async def slow(seen: Seen, writer: asyncio.StreamWriter) -> None:
         answer = reply(200, {"is": seen.target})
         for piece in (answer[:10], answer[10:-5], answer[-5:]):
