@@ -1,4 +1,4 @@
-"""The made-up domain stands where the generated models are."""
+"""Puts made-up models where the generated ones are."""
 
 from __future__ import annotations
 

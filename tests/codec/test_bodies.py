@@ -1,4 +1,4 @@
-"""What a body is, by the documented result and the content type; and what is no body of it at all."""
+"""How a body is decoded, by documented result and content type; and which bodies are refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXPORT = operation(
 )
 
 
-def test_no_content_is_none_whatever_came_with_it() -> None:
+def test_no_content_is_none_whatever_the_body() -> None:
     nothing = operation(Result(status=204, type="None"), Result(status=200, type="None"))
     assert codec.decode(nothing, 204, None, b"") is None
     assert codec.decode(nothing, 200, "text/html", b"<p>done</p>") is None
@@ -51,12 +51,12 @@ def test_text_is_decoded_by_its_charset(content_type: str | None, body: bytes, t
     assert codec.decode(TEXT, 200, content_type, body) == text
 
 
-def test_stray_nul_bytes_vanish_from_logs_only() -> None:
+def test_stray_nul_bytes_are_removed_from_logs_only() -> None:
     assert codec.decode(LOGS, 200, "text/plain", b"\0line\0\n") == "line\n"
     assert codec.decode(TEXT, 200, "text/plain", b"\0line\0\n") == "\0line\0\n"
 
 
-def test_a_json_string_is_not_text() -> None:
+def test_a_json_string_is_not_plain_text() -> None:
     assert codec.decode(operation("str"), 200, "application/json", b'"a\\u0000"') == "a\0"
 
 
@@ -89,7 +89,7 @@ def test_json_with_a_suffix_or_a_byte_order_mark() -> None:
 )
 @pytest.mark.parametrize("expression", ["made_up.Owner", "list[made_up.Event]", "made_up.Mixed", "Any"])
 @pytest.mark.parametrize("strict", [True, False])
-def test_what_is_no_json_is_always_an_error(expression: str, body: bytes, strict: bool) -> None:
+def test_invalid_json_is_always_an_error(expression: str, body: bytes, strict: bool) -> None:
     with pytest.raises(ResponseDecodeError) as caught:
         codec.decode(operation(expression), 200, "application/json", body, strict=strict)
     assert caught.value.json_path == "$"
@@ -109,21 +109,21 @@ def test_what_is_no_json_is_always_an_error(expression: str, body: bytes, strict
         (b'[{"size": 1e999}, {"size": -1e999}, {"size": 1.5}]', [{"size": "1e999"}, {"size": "-1e999"}, {"size": 1.5}]),
     ],
 )
-def test_half_a_character_or_an_endless_number_costs_no_more_than_itself(body: bytes, kept: object) -> None:
+def test_half_a_character_or_an_endless_number_affects_only_its_own_value(body: bytes, kept: object) -> None:
     with pytest.warns(DriftWarning, match=r"\$: .*(malformed|out of range)"):
         assert codec.decode(operation("Any"), 200, "application/json", body) == kept
     with pytest.raises(ResponseDecodeError):
         codec.decode(operation("Any"), 200, "application/json", body, strict=True)
 
 
-def test_the_other_items_of_a_list_with_half_a_character_are_structs_as_ever() -> None:
+def test_the_other_items_of_a_list_with_half_a_character_are_structs() -> None:
     body = b'[{"id": "1", "name": "\\ud800"}, {"id": "2", "name": "whole"}]'
     with pytest.warns(DriftWarning):
         found = codec.decode(operation("list[made_up.Owner]"), 200, "application/json", body)
     assert [owner.id for owner in found] == ["1", "2"]
 
 
-def test_json_that_is_nested_deeply_inside_a_free_property() -> None:
+def test_deeply_nested_json_in_a_free_property() -> None:
     deep = (
         b'{"id":"s","createdAt":"2026-01-02T03:04:05Z","status":"ready","extra":'
         + b"[" * 100_000
@@ -156,12 +156,12 @@ def test_the_bare_decoder_is_made_once_and_tolerates_nothing() -> None:
 @pytest.mark.parametrize(
     "expression", ["made_up.Nothing", "nowhere.Thing", "list[", "1 + 1", "made_up.Owner()", "[str]", ""]
 )
-def test_an_expression_that_is_no_type(expression: str) -> None:
+def test_an_invalid_type_expression(expression: str) -> None:
     with pytest.raises(ConfigurationError, match="is not a type of the models"):
         codec.resolve(expression)
 
 
-def test_expressions_name_builtins_models_and_their_combinations() -> None:
+def test_expressions_name_builtins_models_and_combinations() -> None:
     assert codec.resolve("made_up.Owner") is m.Owner
     assert codec.resolve("dict[str, list[made_up.Owner]]") == dict[str, list[m.Owner]]
     assert codec.resolve("Literal['a', 1] | None | int").__args__[1:] == (type(None), int)
@@ -171,6 +171,6 @@ def test_expressions_name_builtins_models_and_their_combinations() -> None:
     )
 
 
-def test_raw_items_can_be_asked_for() -> None:
+def test_raw_items_can_be_requested() -> None:
     first, second = codec.loads("list[Raw]", b'[{"a": 1}, 2]')
     assert (bytes(first), bytes(second)) == (b'{"a": 1}', b"2")

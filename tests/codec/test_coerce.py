@@ -1,4 +1,4 @@
-"""What becomes of one value that deviates from its type: every type, with the exact words of the note."""
+"""How a single deviating value is coerced: every type, with the exact words of the note."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def noted(expected: Any, value: Any) -> tuple[Any, list[str]]:
     ],
     ids=str,
 )
-def test_what_does_not_fit_is_kept_and_said(expected: Any, value: Any, words: str) -> None:
+def test_a_deviating_value_is_kept_and_noted(expected: Any, value: Any, words: str) -> None:
     made, notes = noted(expected, value)
     assert same(made, value)
     assert notes == [f"$: expected {words}"]
@@ -84,32 +84,32 @@ def test_what_does_not_fit_is_kept_and_said(expected: Any, value: Any, words: st
     ],
     ids=str,
 )
-def test_what_fits_has_its_type_and_no_note(expected: Any, value: Any, made: Any) -> None:
+def test_a_fitting_value_has_its_type_and_no_note(expected: Any, value: Any, made: Any) -> None:
     found, notes = noted(expected, value)
     assert same(found, made)
     assert type(found) is type(made)
     assert notes == []
 
 
-def test_a_time_without_a_zone_stays_text_and_says_why_in_unions_too() -> None:
+def test_a_time_without_a_zone_stays_text_with_its_reason_in_unions_too() -> None:
     for expected in (DateTime, DateTime | None, DateTime | int):
         assert noted(expected, "2026-01-02T03:04:05") == ("2026-01-02T03:04:05", ["$: date-time without time zone"])
 
 
-def test_a_union_keeps_the_part_that_came_closest() -> None:
+def test_a_union_keeps_the_closest_variant() -> None:
     made, notes = noted(Thing | int | None, {"name": 5})
     assert (type(made), notes) == (Thing, ["$.name: expected string, got number"])
     made, notes = noted(list[int] | dict[str, int], {"a": 1, "b c": "x"})
     assert (made, notes) == ({"a": 1, "b c": "x"}, ["$['b c']: expected integer, got string"])
 
 
-def test_between_variants_that_both_fit_the_one_that_keeps_more_is_taken() -> None:
+def test_of_two_fitting_variants_the_one_that_keeps_more_is_chosen() -> None:
     for value, kept in (({"box": {"name": "n", "wide": 1}}, m.BoxTwo), ({"box": {"name": "n"}}, m.BoxOne)):
         made, notes = noted(m._Box, value)  # pyright: ignore[reportPrivateUsage] - what fields of the models are typed with
         assert (type(made), notes) == (kept, [])
 
 
-def test_of_a_variant_that_was_meant_the_first_flaw_is_said() -> None:
+def test_the_first_flaw_of_the_intended_variant_is_noted() -> None:
     value = {"entries": 5, "ttl": {"auto": "x"}}
     made, notes = noted(m._Record, value)  # pyright: ignore[reportPrivateUsage] - what fields of the models are typed with
     assert codec_value(made) == value
@@ -120,7 +120,7 @@ def codec_value(made: Any) -> Any:
     return made.value if hasattr(made, "value") else msgspec.to_builtins(made)
 
 
-def test_a_deviation_that_was_said_before_does_not_hide_the_next() -> None:
+def test_a_deviation_reported_before_does_not_hide_the_next() -> None:
     value = {"id": 5, "createdAt": "2026-01-02T03:04:05Z", "status": "ready"}
     with pytest.warns(DriftWarning, match=r"\$\.id"):
         decode("made_up.Site", value)

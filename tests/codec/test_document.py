@@ -1,6 +1,6 @@
-"""The OpenAPI document against the models: JSON made from each schema alone comes back as it was.
+"""The OpenAPI document against the models: JSON made from each schema alone round-trips.
 
-Nothing here knows the models but by name, so a mistake of the generator cannot hide behind itself.
+Nothing here uses more of the models than their names, so a mistake of the generator cannot hide behind itself.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STRANGE: dict[str, Any] = {"aVariantOfTomorrow": {"deep": [1, None]}}
 
 
 def _document() -> Path | None:
-    """From the environment, else beside the project."""
+    """The document named by the environment, else the one beside the project."""
     named = os.environ.get("MITTWALD_OPENAPI")
     path = Path(named) if named else Path(__file__).parents[3] / "shared" / "spec" / "mittwald-v2.json"
     return path if path.is_file() else None
@@ -46,10 +46,10 @@ class FromSchema:
     """Makes JSON from schemas.
 
     Args:
-        optionals: whether properties that are not required are there.
-        nulls: null wherever the schema allows it.
-        unknown: unions get a variant and enums a value that the document does not know.
-        turn: which alternative unions and enums begin with; each next one takes the next.
+        optionals: include properties that are not required.
+        nulls: use null wherever the schema allows it.
+        unknown: give unions a variant and enums a value that the document does not know.
+        turn: index of the first alternative to choose in unions and enums; each further choice takes the next one.
     """
 
     def __init__(self, *, optionals: bool, nulls: bool = False, unknown: bool = False, turn: int = 0) -> None:
@@ -131,7 +131,7 @@ def flat(schema: Any) -> Any:
 
 
 def widest(schema: Any, seen: set[str]) -> int:
-    """Alternatives of the largest union a value of the schema can contain."""
+    """Number of alternatives of the largest union that a value of the schema can contain."""
     if isinstance(schema, list):
         return max((widest(part, seen) for part in cast("list[Any]", schema)), default=1)  # type: ignore[redundant-cast]
     if not isinstance(schema, dict):
@@ -156,7 +156,7 @@ def makers(alternatives: int) -> Iterator[FromSchema]:
 
 
 def alike(back: Any, value: Any) -> bool:
-    """The same JSON; an unknown variant may have been taken for an object of which nothing is required."""
+    """The same JSON; an unknown variant may decode as an object without required properties."""
     if value == STRANGE and back == {}:
         return True
     if isinstance(value, dict) and isinstance(back, dict):
@@ -168,7 +168,7 @@ def alike(back: Any, value: Any) -> bool:
     return same(back, value)
 
 
-def assert_comes_back(expression: str, schema: Any) -> None:
+def assert_round_trips(expression: str, schema: Any) -> None:
     for maker in makers(widest(schema, set())):
         value = maker.make(schema)
         body = json.dumps(value).encode()
@@ -177,7 +177,7 @@ def assert_comes_back(expression: str, schema: Any) -> None:
 
 
 def expression_of(schema: str) -> str:
-    """Classes begin with a capital, and a schema called like the base of all models has a suffix."""
+    """Classes start with a capital; a schema named like the base of all models gets a suffix."""
     domain, _, name = schema.partition(".")
     expression = f"{domain}.{name[:1].upper()}{name[1:]}"
     return f"{expression}Schema" if codec.resolve(expression) is Model else expression
@@ -188,11 +188,11 @@ def schemas() -> list[str]:
 
 
 @pytest.mark.parametrize("domain", sorted({name.removeprefix(PREFIX).partition(".")[0] for name in schemas()}) or ["-"])
-def test_every_schema_comes_back(domain: str) -> None:
+def test_every_schema_round_trips(domain: str) -> None:
     for name in schemas():
         short = name.removeprefix(PREFIX)
         if short.partition(".")[0] == domain:
-            assert_comes_back(expression_of(short), document()["components"]["schemas"][name])
+            assert_round_trips(expression_of(short), document()["components"]["schemas"][name])
 
 
 def answers(group: str) -> Iterator[tuple[str, Any]]:
@@ -219,6 +219,6 @@ def tags() -> list[str]:
 
 
 @pytest.mark.parametrize("tag", tags() or ["-"])
-def test_every_answer_comes_back(tag: str) -> None:
+def test_every_response_round_trips(tag: str) -> None:
     for expression, schema in answers(tag):
-        assert_comes_back(expression, schema)
+        assert_round_trips(expression, schema)

@@ -1,4 +1,5 @@
-"""Answers that deviate from the document: what fits is kept, the rest as it came, and it is said once."""
+"""Responses that deviate from the document: what fits is decoded, the rest is kept as received, and each deviation is
+reported once."""
 
 from __future__ import annotations
 
@@ -76,7 +77,7 @@ def test_one_deviation(value: dict[str, Any], path: str, problem: str, name: str
     assert json.loads(caught.value.body) == value
 
 
-def test_several_deviations_are_each_told_and_strict_names_the_first() -> None:
+def test_each_of_several_deviations_is_reported_and_strict_names_the_first() -> None:
     value = site(id=5, createdAt=None, tags=[1])
     with pytest.warns(DriftWarning) as told:
         assert again("made_up.Site", value) == value
@@ -85,7 +86,7 @@ def test_several_deviations_are_each_told_and_strict_names_the_first() -> None:
         decode("made_up.Site", value, strict=True)
 
 
-def test_null_for_an_optional_property_means_absent_and_is_no_deviation() -> None:
+def test_null_for_an_optional_property_means_absent() -> None:
     assert decode("made_up.Site", site(owner=None), strict=True).owner is None
     assert again("made_up.Site", site(owner=None), strict=True) == SITE
 
@@ -99,14 +100,14 @@ def test_new_enum_values_and_new_properties_pass_silently() -> None:
     assert decode("made_up.Site", site(status="frozen", brandNew=1), strict=True).status == "frozen"
 
 
-def test_a_closed_constant_that_changed_is_kept_and_told() -> None:
+def test_a_changed_constant_is_kept_and_reported() -> None:
     with pytest.warns(DriftWarning, match="expected one of 'MESSAGE', got string"):
         assert again("made_up.Message", {"type": "x", "text": "t", "at": "2026-01-01T00:00:00Z"})["type"] == "x"
     with pytest.warns(DriftWarning, match=r"\$\.level"):
         assert decode("made_up.Level", {"level": True}).level is True
 
 
-def test_it_is_told_once_per_operation_and_place(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_deviation_is_reported_once_per_operation_and_path(caplog: pytest.LogCaptureFixture) -> None:
     page = [site(id=number) for number in range(50)]
     with caplog.at_level(logging.WARNING, "mittwald_async.codec"), pytest.warns(DriftWarning) as told:
         assert [again("list[made_up.Site]", page) for _ in range(3)] == [page] * 3
@@ -119,20 +120,20 @@ def test_it_is_told_once_per_operation_and_place(caplog: pytest.LogCaptureFixtur
     ]
 
 
-def test_keys_of_free_objects_do_not_multiply_the_telling() -> None:
+def test_keys_of_free_objects_do_not_multiply_reports() -> None:
     with pytest.warns(DriftWarning) as told:
         decode("dict[str, made_up.Owner]", {f"k{number}": {"id": number} for number in range(9)})
     assert [str(warning.message).split(": ")[1] for warning in told] == ["$.*.id"]
 
 
-def test_what_was_told_is_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_record_of_reports_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(drift, "REMEMBERED", 2)
     with pytest.warns(DriftWarning) as told:
         assert [decode("made_up.Owner", {"id": 1}, operation_id=name).id for name in "abaca"] == [1] * 5
     assert [str(warning.message)[0] for warning in told] == ["a", "b", "c", "a"]
 
 
-def test_the_other_items_of_a_page_are_what_they_always_are() -> None:
+def test_the_other_items_of_a_page_are_decoded_as_usual() -> None:
     page = [SITE, site(id=1), SITE]
     with pytest.warns(DriftWarning):
         first, odd, last = decode("list[made_up.Site]", page)
@@ -171,7 +172,7 @@ def test_whole_values_of_another_type_are_kept(expression: str, value: Any, path
     assert caught.value.json_path == path
 
 
-def test_unions_inside_a_deviating_value_are_still_told_apart() -> None:
+def test_unions_inside_a_deviating_value_are_still_resolved() -> None:
     zone = {"id": 1, "record": {"entries": ["a"], "ttl": {"weeks": 1}}, "ttl": {"auto": True}, "spec": {"machine": "m"}}
     with pytest.warns(DriftWarning) as told:
         decoded = decode("made_up.Zone", zone)
@@ -182,7 +183,7 @@ def test_unions_inside_a_deviating_value_are_still_told_apart() -> None:
     assert json.loads(codec.encode(decoded)) == zone
 
 
-def test_a_deviation_deep_inside_a_named_variant() -> None:
+def test_a_deviation_deep_inside_a_discriminated_variant() -> None:
     events = [{"type": "UPDATE", "reason": "created", "who": {"id": 1}}, {"type": "MESSAGE", "text": "x"}]
     with pytest.warns(DriftWarning) as told:
         changed, message = decode("list[made_up.Event]", events)
@@ -193,7 +194,7 @@ def test_a_deviation_deep_inside_a_named_variant() -> None:
     assert [str(warning.message).split(": ")[1] for warning in told] == ["$[*].who.id", "$[*].at"]
 
 
-def test_converting_builtins_is_as_tolerant_and_leaves_them_alone() -> None:
+def test_converting_builtins_is_equally_tolerant_and_does_not_change_them() -> None:
     zone = {"id": "z", "record": {"entries": ["a"], "ttl": {"auto": True}}}
     before = json.dumps(zone)
     assert codec.convert("made_up.Zone", zone).record.ttl == m.Auto(auto=True)
@@ -205,14 +206,14 @@ def test_converting_builtins_is_as_tolerant_and_leaves_them_alone() -> None:
     assert caught.value.json_path == "$.id"
 
 
-def test_who_makes_the_warning_an_error_gets_it_raised() -> None:
+def test_a_warning_filter_can_turn_drift_into_an_error() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", DriftWarning)
         with pytest.raises(DriftWarning):
             decode("made_up.Owner", {"id": 1})
 
 
-def test_null_for_a_whole_list_is_said() -> None:
+def test_null_for_a_whole_list_is_reported() -> None:
     with pytest.warns(DriftWarning, match=r"test-get: \$: expected array, got null"):
         assert decode("list[made_up.Site]", None) is None
     with pytest.raises(ResponseDecodeError, match="expected array, got null"):
@@ -220,7 +221,7 @@ def test_null_for_a_whole_list_is_said() -> None:
 
 
 @pytest.mark.parametrize("way", ["decode", "loads", "convert"])
-def test_the_warning_points_at_the_line_that_called_whichever_way_it_took(way: str) -> None:
+def test_the_warning_points_at_the_calling_line_on_every_path(way: str) -> None:
     calls = {
         "decode": lambda: codec.decode(operation("made_up.Owner"), 200, "application/json", b'{"id":1}'),
         "loads": lambda: codec.loads("made_up.Owner", b'{"id":1}'),

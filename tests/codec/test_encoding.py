@@ -1,4 +1,4 @@
-"""Request bodies: what is written, and what is refused instead of being misread."""
+"""Request bodies: what is encoded, and what is refused because the server would misread it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SITE = m.Site(id="s", created_at=WHEN, status="ready")
         ("text", '"text"'),
     ],
 )
-def test_what_is_written(value: Any, text: str) -> None:
+def test_values_are_encoded(value: Any, text: str) -> None:
     assert codec.encode(value) == text.encode()
 
 
@@ -67,7 +67,7 @@ def test_what_is_written(value: Any, text: str) -> None:
         ({"site": m.Site(id=cast("Any", object()), created_at=WHEN, status="x")}, "site.id"),
     ],
 )
-def test_what_is_refused(value: Any, parameter: str) -> None:
+def test_ambiguous_values_are_refused(value: Any, parameter: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         codec.encode(value)
     assert caught.value.parameter == parameter
@@ -80,25 +80,25 @@ def test_a_value_that_contains_itself_is_refused() -> None:
         codec.encode({"loop": loop})
 
 
-def test_the_value_given_is_not_changed() -> None:
+def test_the_given_value_is_not_changed() -> None:
     body = {"a": UNSET, "b": {"c": UNSET}}
     codec.encode(body)
     assert body == {"a": UNSET, "b": {"c": UNSET}}
 
 
-def test_builtins_of_a_value_are_what_its_json_says() -> None:
+def test_builtins_match_the_json() -> None:
     zone = m.Zone(id="z", record=m.Mail(entries=["a"], ttl=Unknown({"weeks": 1})), spec=m.Machine())
     assert codec.dump(zone) == json.loads(codec.encode(zone))
     assert codec.dump({"site": SITE, "none": UNSET, "all": (SITE, UNSET)})["all"] == [json.loads(codec.encode(SITE))]
 
 
-def test_a_number_keeps_its_form_from_answer_to_request() -> None:
+def test_a_number_keeps_its_form_from_response_to_request() -> None:
     body = b'{"id":"s","createdAt":"2026-01-02T03:04:05Z","status":"ready","share":%s}'
     for number in (b"5", b"5.5", b"5.0", b"-0.0", b"123456789012345678901234567890"):
         assert codec.encode(codec.loads("made_up.Site", body % number)) == body % number
 
 
-def test_builtins_of_what_has_no_form_in_json_are_an_error_too() -> None:
+def test_builtins_of_an_unencodable_value_are_an_error() -> None:
     circle: list[Any] = []
     circle.append(circle)
     for value in (object(), [UNSET, object()], circle, [UNSET, circle]):
@@ -106,7 +106,7 @@ def test_builtins_of_what_has_no_form_in_json_are_an_error_too() -> None:
             codec.dump(value)
 
 
-def test_builtins_are_had_of_values_kept_from_as_deep_as_they_can_be_read() -> None:
+def test_builtins_work_to_the_depth_that_can_be_decoded() -> None:
     deep: Any = {}
     for _ in range(400):
         deep = {"folders": [deep], "none": None}
@@ -114,7 +114,7 @@ def test_builtins_are_had_of_values_kept_from_as_deep_as_they_can_be_read() -> N
 
 
 class Moment(datetime):
-    """As libraries of date-times have."""
+    """A subclass as in date-time libraries."""
 
 
 class Day(date):
@@ -177,8 +177,8 @@ SUBCLASSES: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("value", "text"), SUBCLASSES, ids=lambda value: type(value).__name__)
-def test_subclasses_mappings_and_sequences_are_written_as_what_they_are(value: Any, text: str) -> None:
-    """pydantic-extra-types#169: date-times of other libraries, str enums, read-only mappings, in any place."""
+def test_subclasses_mappings_and_sequences_are_encoded_by_their_base(value: Any, text: str) -> None:
+    """pydantic-extra-types#169: date-times of other libraries, str enums and read-only mappings, at any position."""
     wrapped: list[tuple[Any, str]] = [
         (value, "%s"),
         ({"deep": [{"x": value}]}, '{"deep":[{"x":%s}]}'),
@@ -201,7 +201,7 @@ def test_subclasses_mappings_and_sequences_are_written_as_what_they_are(value: A
         ({"a": MappingProxyType({"b": object()})}, "a.b"),
     ],
 )
-def test_subclasses_are_held_to_the_same_rules(value: Any, parameter: str) -> None:
+def test_subclasses_follow_the_same_rules(value: Any, parameter: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         codec.encode(value)
     assert caught.value.parameter == parameter

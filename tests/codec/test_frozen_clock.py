@@ -1,5 +1,5 @@
-"""Libraries that freeze the clock put classes of their own in the place of `datetime.datetime` and `datetime.date`: for
-whatever is imported meanwhile, and in every module that has them already (pydantic#10287).
+"""Libraries that freeze the clock replace `datetime.datetime` and `datetime.date`: for whatever is imported meanwhile,
+and in every module that already holds them (pydantic#10287).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ OPAQUE = "Opaque, Opaque"
 @pytest.mark.parametrize(
     ("fakes", "when"),
     [
-        # (Nothing at all can be imported while `datetime` is opaque.)
+        # (Nothing can be imported while `datetime` is opaque.)
         pytest.param(FROZEN, "freeze(FAKES); use(); thaw(FAKES); use()", id="imported while frozen"),
         *(
             pytest.param(fakes, when, id=f"{name}: {fakes.split(',')[0]}")
@@ -79,7 +79,7 @@ OPAQUE = "Opaque, Opaque"
         ),
     ],
 )
-def test_models_hold_true_times_whenever_the_clock_is_frozen(fakes: str, when: str) -> None:
+def test_models_hold_real_times_whenever_the_clock_is_frozen(fakes: str, when: str) -> None:
     program = _FREEZE.replace("{fakes}", f"({fakes})") + _USE + when
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Whatever arrives, the codec gives a value or a `ResponseDecodeError`, and never anything else."""
+"""For any input the codec returns a value or raises `ResponseDecodeError`, and nothing else."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
 
 
 def json_with(keys: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
-    """Any JSON whose objects have such keys."""
+    """Any JSON whose objects have the given keys."""
     return st.recursive(
         st.none()
         | st.booleans()
@@ -51,7 +51,7 @@ def json_with(keys: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
 
 JSON = json_with(st.sampled_from(["id", "type", "record", "ttl", "auto", "entries"]) | st.text(max_size=4))
 STRANGE = json_with(st.text(max_size=4).map(lambda text: "?" + text))
-"""With properties that no struct has, which may be lost."""
+"""With properties that no struct has; these may be lost."""
 QUIET = settings(
     max_examples=200,
     deadline=None,
@@ -60,7 +60,7 @@ QUIET = settings(
 
 
 def survive(expression: str, body: bytes) -> None:
-    """Decode tolerantly and strictly. What is kept encodes again."""
+    """Decode tolerantly and strictly. A decoded value must encode again."""
     for strict in (False, True):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DriftWarning)
@@ -79,7 +79,7 @@ def _keys(part: Any) -> list[Any]:
 
 
 def _places(value: Any) -> list[tuple[Any, Any]]:
-    """Every place in JSON: the object or array, and the key or index."""
+    """Every position in JSON: the object or array, and the key or index."""
     places: list[tuple[Any, Any]] = []
     waiting: list[Any] = [value]
     while waiting:
@@ -91,7 +91,7 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
-def test_bodies_that_once_were_trouble(path: Path) -> None:
+def test_bodies_that_once_caused_failures(path: Path) -> None:
     for expression in EXPRESSIONS:
         survive(expression, path.read_bytes())
 
@@ -151,7 +151,7 @@ def test_fitting_json_with_one_value_replaced(data: st.DataObject) -> None:
 
 
 def assert_nothing_lost(came: Any, back: Any) -> None:
-    """Of what came all is there, but for `null` of optional properties, properties nobody knows, and notation."""
+    """Everything received is present, except `null` of optional properties, unknown properties, and notation."""
     if came.__class__ is dict and back.__class__ is dict:
         assert back.keys() <= came.keys()
         for key, part in came.items():
@@ -169,7 +169,7 @@ def assert_nothing_lost(came: Any, back: Any) -> None:
 
 @given(st.data())
 @QUIET
-def test_whatever_replaces_one_value_nothing_is_lost(data: st.DataObject) -> None:
+def test_replacing_one_value_loses_nothing(data: st.DataObject) -> None:
     expression = data.draw(st.sampled_from(EXPRESSIONS))
     whole = [Maker(lambda n: data.draw(st.integers(0, n - 1))).make(codec.resolve(expression))]
     owner, key = data.draw(st.sampled_from(_places(whole)))

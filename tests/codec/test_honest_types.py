@@ -1,4 +1,4 @@
-"""A union that the models export is one, for checkers and at run time; and every module stands by itself."""
+"""An exported union is a union for checkers and at run time; and every module can be imported alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNIONS = [
 ]
 
 
-def test_a_number_is_not_a_record() -> None:
+def test_a_number_is_not_an_instance_of_a_record() -> None:
     assert not isinstance(5, models.dns.RecordCAA)
     assert isinstance(models.dns.RecordUnset(), models.dns.RecordCAA)
     assert isinstance(Unknown(5), models.dns.RecordCAA)
@@ -35,7 +35,7 @@ def test_a_number_is_not_a_record() -> None:
 
 
 @pytest.mark.parametrize(("domain", "name"), UNIONS, ids=lambda text: text)
-def test_every_exported_union_is_one_at_run_time(domain: str, name: str) -> None:
+def test_every_exported_union_is_a_union_at_run_time(domain: str, name: str) -> None:
     module = import_module(f"{models.__name__}.{domain}")
     union = getattr(module, name)
     assert Unknown in get_args(union)
@@ -46,7 +46,7 @@ def test_every_exported_union_is_one_at_run_time(domain: str, name: str) -> None
     assert getattr(module, name) is union
 
 
-def test_decoded_values_are_instances_and_can_be_matched() -> None:
+def test_decoded_values_work_with_isinstance_and_match() -> None:
     def told(value: Any) -> str:
         match value:
             case m.Unset():
@@ -63,8 +63,8 @@ def test_decoded_values_are_instances_and_can_be_matched() -> None:
     assert all(isinstance(value, m.Record) for value in values)
 
 
-def test_a_union_of_lists_and_of_itself_takes_isinstance_too() -> None:
-    mixed: Any = m.Mixed  # checkers see `list[Owner]` in it, and that `isinstance` takes no such thing
+def test_a_union_of_lists_and_of_itself_supports_isinstance() -> None:
+    mixed: Any = m.Mixed  # checkers see `list[Owner]` in it, which `isinstance` does not accept
     assert isinstance([], mixed)
     assert isinstance("text", mixed)
     assert not isinstance({}, mixed)
@@ -72,7 +72,7 @@ def test_a_union_of_lists_and_of_itself_takes_isinstance_too() -> None:
     assert isinstance(m.Leaf(leaf=1), m.Tree)
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+def test_a_missing_name_is_an_attribute_error() -> None:
     for name in ("RecordXYZ", "_Nothing", "__wrapped__"):
         with pytest.raises(AttributeError, match=name):
             getattr(models.dns, name)
@@ -88,7 +88,7 @@ def _modules(package: Any) -> list[str]:
 @pytest.mark.parametrize(
     "module", [*_modules(codec_room), *_modules(schema), *_modules(_accel), "mittwald_async.codec"]
 )
-def test_every_module_of_these_rooms_is_importable_alone(module: str) -> None:
+def test_every_module_of_the_codec_and_models_can_be_imported_alone(module: str) -> None:
     done = subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -109,7 +109,7 @@ print(_accel.PURE, codec.loads("list[dns.RecordMX]", b'[{"managed":true},{}]'), 
 
 
 @pytest.mark.parametrize(("value", "pure"), [("", False), ("0", False), ("1", True)])
-def test_one_switch_turns_the_tricks_off(value: str, pure: bool) -> None:
+def test_one_variable_switches_all_of_accel_off(value: str, pure: bool) -> None:
     environment = {**os.environ, "MITTWALD_ASYNC_PURE": value}
     done = subprocess.run(
         [sys.executable, "-c", _PURE], capture_output=True, text=True, check=False, env=environment,

@@ -1,5 +1,5 @@
-"""Values written in ways the document does not foresee. Each was reported in public for a comparable tool: the value that
-users want is kept, nothing beside it is lost, and what came is what goes out again.
+"""Values in notations that the document does not foresee, each reported in public for a comparable tool: the intended
+value is kept, its neighbours are intact, and it is sent back as received.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def body_of(value: Any) -> bytes:
 
 
 @pytest.mark.parametrize("odd", [b"M\xfcller", b"cut \xc3", b"\xed\xa0\x80", b"\xff\xfe", b"\xf8\x88"])
-def test_a_byte_that_is_not_utf8_in_one_of_four_items_never_hides_the_others(odd: bytes) -> None:
+def test_an_invalid_byte_in_one_item_never_hides_the_others(odd: bytes) -> None:
     """msgspec#714."""
     items = [body_of({**SITE, "id": str(number)}) for number in range(4)]
     items[2] = items[2].replace(b'"id":"2"', b'"id":"' + odd + b'"')
@@ -58,7 +58,7 @@ def test_a_byte_that_is_not_utf8_in_one_of_four_items_never_hides_the_others(odd
         (b'"half \\ud83d"', "half \ufffd"),
     ],
 )
-def test_a_value_that_json_does_not_have_costs_no_more_than_itself(odd: bytes, kept: str) -> None:
+def test_a_non_json_value_affects_nothing_else(odd: bytes, kept: str) -> None:
     body = b'[{"id":"1"},{"id":' + odd + b'},{"id":"3"}]'
     with pytest.warns(DriftWarning):
         owners = codec.decode(operation("list[made_up.Owner]"), 200, "application/json", body)
@@ -77,8 +77,8 @@ def test_a_value_that_json_does_not_have_costs_no_more_than_itself(odd: bytes, k
         ((b"\xc3\\udca9", b"b"), ["\ufffd", "b"]),
     ],
 )
-def test_keys_that_are_not_text_stay_as_many_as_came(keys: tuple[bytes, ...], kept: list[str]) -> None:
-    """Two keys of one object that both become U+FFFD; of keys with the same bytes the last one counts."""
+def test_undecodable_keys_stay_distinct(keys: tuple[bytes, ...], kept: list[str]) -> None:
+    """Two keys of one object may both decode to U+FFFD. Of keys with the same bytes the last one wins."""
     last = len(keys) - 1
     pairs = [b'"%s":%d' % (key, 99 if number == last else number) for number, key in enumerate(keys)]
     body = b"{" + b",".join([*pairs, b'"%s":%d' % (keys[-1], last)]) + b"}"
@@ -93,8 +93,8 @@ def test_keys_that_are_not_text_stay_as_many_as_came(keys: tuple[bytes, ...], ke
         codec.forget_reports()
 
 
-def test_a_write_that_succeeded_never_raises_for_bytes_in_its_answer() -> None:
-    """A 2xx whose body is not UTF-8: the text with U+FFFD, or an error that is ours."""
+def test_a_successful_write_never_raises_for_bytes_in_its_response() -> None:
+    """A 2xx whose body is not UTF-8 yields text with U+FFFD, or one of our errors."""
     for content_type in ("application/json", "text/plain", "text/plain; charset=undefined", "a/b; charset=hex", None):
         for expression in ("made_up.Owner", "str", "None", "bytes", "Any", "list[made_up.Event]"):
             for body in (b"\xff", b'"\xff"', b'{"id":"\xff"}', b"\x80" * 90, b'[{"type":"\xff"}]'):
@@ -120,8 +120,8 @@ def test_a_write_that_succeeded_never_raises_for_bytes_in_its_answer() -> None:
         ("made_up.Moment", '{"kind":"moment","at":"%s"}'),
     ],
 )
-def test_digits_beyond_microseconds_are_cut_and_nothing_carries(expression: str, around: str, more: str) -> None:
-    """The last moment of a day stays on that day, wherever it stands; msgspec alone would round it up."""
+def test_digits_beyond_microseconds_are_cut_without_rounding(expression: str, around: str, more: str) -> None:
+    """The last moment of a day stays on that day at any position; msgspec alone would round it up."""
     for zone in ("Z", "+02:00", "-11:30"):
         came, due = (around % f"{LAST}{digits}{zone}" for digits in (more, ""))
         assert codec.encode(codec.loads(expression, came.encode(), strict=True)).decode() == due
@@ -130,7 +130,7 @@ def test_digits_beyond_microseconds_are_cut_and_nothing_carries(expression: str,
         assert codec.encode(page).decode() == f"[{due},{due}]"
 
 
-def test_digits_beyond_microseconds_are_kept_where_they_are_text() -> None:
+def test_digits_beyond_microseconds_are_kept_in_text() -> None:
     text = f"{LAST}9Z"
     assert decode("str", text, strict=True) == text
     assert decode("made_up.Ttl", {"weeks": text}, strict=True) == Unknown({"weeks": text})
@@ -138,7 +138,7 @@ def test_digits_beyond_microseconds_are_kept_where_they_are_text() -> None:
 
 
 @pytest.mark.parametrize("place", [0, 1, 777, 1998, 1999])
-def test_one_long_fraction_in_a_long_page_is_found_wherever_it_stands(place: int) -> None:
+def test_one_long_fraction_in_a_long_page_is_found_at_any_position(place: int) -> None:
     page = [{**SITE, "id": "x" * 300, "createdAt": f"{LAST}Z"} for _ in range(2000)]
     page[place]["createdAt"] = f"{LAST}9Z"
     body = body_of(page)
@@ -155,7 +155,7 @@ def test_digits_written_as_escapes_are_cut_as_well(plain: str) -> None:
         assert codec.loads("made_up.Site", body.encode(), strict=True).created_at == CUT
 
 
-def test_a_long_fraction_that_is_not_rounded_up_takes_the_fast_way() -> None:
+def test_a_long_fraction_that_would_not_round_up_takes_the_fast_path() -> None:
     for text in ("0.9999999", '"at 10.9999999"', '"2026-01-02T03:04:05.1234564Z"', '"\\u003cb>\\u0026\\n"'):
         assert not decoders.too_precise(text.encode())
     site = codec.loads("made_up.Site", body_of({**SITE, "createdAt": f"{LAST}4Z"}), strict=True)
@@ -173,7 +173,7 @@ def test_a_long_fraction_that_is_not_rounded_up_takes_the_fast_way() -> None:
         ("list[made_up.Event]", '[{"type":"MESSAGE","text":"","at":"%s"}]'),
     ],
 )
-def test_a_time_without_zone_never_gets_the_machines_and_goes_out_as_it_came(
+def test_a_time_without_a_zone_is_never_given_the_machines_and_is_sent_back_unchanged(
     expression: str, around: str, naive: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """meltano/sdk#2612."""
@@ -189,7 +189,7 @@ def test_a_time_without_zone_never_gets_the_machines_and_goes_out_as_it_came(
         codec.convert(expression, value, strict=True)
 
 
-def test_an_offset_stays_the_offset_that_came() -> None:
+def test_an_offset_is_kept() -> None:
     made = decode("datetime", "2026-07-02T03:04:05+02:00", strict=True)
     assert made == datetime(2026, 7, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=2)))
     assert made.utcoffset() == timedelta(hours=2)
@@ -200,8 +200,8 @@ def test_an_offset_stays_the_offset_that_came() -> None:
 
 @pytest.mark.parametrize(("text", "number"), [(b"1000.0", 1000), (b"1e3", 1000), (b"-2.50e1", -25), (b"0.0", 0)])
 @pytest.mark.parametrize("strict", [True, False])
-def test_an_integer_may_be_written_with_a_point_or_an_exponent(text: bytes, number: int, strict: bool) -> None:
-    """As JSON Schema says, 1000.0 is an integer."""
+def test_an_integer_may_have_a_point_or_an_exponent(text: bytes, number: int, strict: bool) -> None:
+    """By JSON Schema, 1000.0 is an integer."""
     for expression, around in (
         ("int", b"%s"),
         ("int | None", b"%s"),
@@ -215,19 +215,19 @@ def test_an_integer_may_be_written_with_a_point_or_an_exponent(text: bytes, numb
         assert codec.encode(codec.loads(expression, around % text, strict=strict)) == around % str(number).encode()
 
 
-def test_a_constant_may_be_written_with_a_point_too() -> None:
+def test_a_constant_may_have_a_point_too() -> None:
     assert codec.loads("made_up.Graded", b'{"level":1.0}', strict=True) == m.Level(level=1)
 
 
 @pytest.mark.parametrize("odd", ["1000.5", "1e-3", "1e300", "true", '"1000"'])
-def test_what_is_not_an_integer_is_none(odd: str) -> None:
+def test_a_non_integer_is_not_decoded_as_one(odd: str) -> None:
     with pytest.raises(ResponseDecodeError, match="expected integer"):
         codec.loads("int", odd.encode(), strict=True)
     with pytest.warns(DriftWarning, match="expected integer"):
         assert again("list[int]", [json.loads(odd)]) == [json.loads(odd)]
 
 
-def test_a_number_of_any_form_keeps_it_also_beside_something_odd() -> None:
+def test_a_number_keeps_its_form_beside_a_deviating_value() -> None:
     value = {**SITE, "share": 5.0, "count": "odd"}
     with pytest.warns(DriftWarning, match="count"):
         decoded = decode("made_up.Site", value)
@@ -237,7 +237,7 @@ def test_a_number_of_any_form_keeps_it_also_beside_something_odd() -> None:
 # ---- keys, and variants that look alike ----
 
 
-def test_of_a_key_that_comes_twice_the_last_one_counts_everywhere() -> None:
+def test_of_a_duplicate_key_the_last_one_wins_everywhere() -> None:
     body = b'{"id":"first","id":"second"}'
     for expression in ("made_up.Owner", "made_up.Mixed", "Any", "dict[str, str]", "made_up.Owner | made_up.Auto"):
         assert codec.encode(codec.loads(expression, body)) == b'{"id":"second"}'
@@ -248,8 +248,8 @@ def test_of_a_key_that_comes_twice_the_last_one_counts_everywhere() -> None:
         assert codec.loads("made_up.Owner", b'{"id":"first","id":"\xff"}').id == "\ufffd"
 
 
-def test_variants_with_the_same_keys_are_told_apart_by_what_they_keep() -> None:
-    """`{"box": {"wide": 1}}` fits both, and only one of them has a place for `wide`."""
+def test_variants_with_the_same_keys_are_chosen_by_what_they_keep() -> None:
+    """`{"box": {"wide": 1}}` fits both, and only one of them has a property `wide`."""
     for inside, variant in (
         ({"name": "n"}, m.BoxOne),
         ({"name": "n", "wide": 1}, m.BoxTwo),
@@ -267,7 +267,7 @@ def test_variants_with_the_same_keys_are_told_apart_by_what_they_keep() -> None:
         assert again("list[made_up.Box]", odd) == odd
 
 
-def test_a_variant_with_limits_on_its_elements_is_decoded() -> None:
+def test_a_variant_with_element_constraints_is_decoded() -> None:
     """`oneOf: [string, array of {minLength: 1}]`."""
     assert decode("made_up.Limited", ["a"], strict=True) == ["a"]
     assert decode("made_up.Limited", "a", strict=True) == "a"

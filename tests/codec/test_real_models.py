@@ -1,4 +1,4 @@
-"""The generated models where they are hardest: what users would notice first if it were lost."""
+"""The most demanding generated models: losses that users would notice first."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ZONE: dict[str, Any] = {
 }
 
 
-def test_a_zone_with_every_kind_of_record_comes_back_whole() -> None:
+def test_a_zone_with_every_record_type_round_trips() -> None:
     zone = decode("dns.Zone", ZONE, strict=True)
     kinds: dict[str, type] = {
         "combined_a_records": dns.CombinedACustom,
@@ -44,7 +44,7 @@ def test_a_zone_with_every_kind_of_record_comes_back_whole() -> None:
     assert again("dns.Zone", ZONE) == ZONE
 
 
-def test_records_that_are_not_set_are_not_set() -> None:
+def test_unset_records_stay_unset() -> None:
     zone = {**ZONE, "recordSet": {name: {} for name in ZONE["recordSet"]} | {"mx": {"managed": True}}}
     decoded = decode("list[dns.Zone]", [zone], strict=True)[0]
     assert decoded.record_set.txt == dns.RecordUnset()
@@ -52,7 +52,7 @@ def test_records_that_are_not_set_are_not_set() -> None:
     assert again("list[dns.Zone]", [zone]) == [zone]
 
 
-def test_a_project_keeps_which_spec_it_had() -> None:
+def test_a_project_keeps_its_spec_variant() -> None:
     visitors = {"storage": "20Gi", "visitors": 5000}
     hardware = {"storage": "20Gi"}
     spec: Any = codec.resolve("project.ProjectSpec")
@@ -62,7 +62,7 @@ def test_a_project_keeps_which_spec_it_had() -> None:
     assert codec.resolve("project.ProjectSpec") is spec
 
 
-def test_an_activity_nobody_documented_is_the_documented_fallback_or_unknown() -> None:
+def test_an_undocumented_activity_is_the_documented_fallback_or_unknown() -> None:
     action = {"name": "dns.sshfp-record-set", "changes": {}, "parameters": {"domain": {"name": "beispiel.example"}}}
     assert type(decode("activitylog.LogEntryAction", action)) is activitylog.GenericAction
     assert decode("activitylog.LogEntryAction", {"name": "x"}) == Unknown({"name": "x"})
@@ -70,7 +70,7 @@ def test_an_activity_nobody_documented_is_the_documented_fallback_or_unknown() -
     assert type(decode("activitylog.LogEntryAction", known)) is activitylog.AppInstallationDeleted
 
 
-def test_resolving_a_type_loads_the_models_it_needs_and_no_others() -> None:
+def test_resolving_a_type_loads_only_the_models_it_needs() -> None:
     program = (
         "import sys; from mittwald_async import codec; "
         "before = [name for name in sys.modules if name.startswith('mittwald_async.models')]; "

@@ -1,4 +1,4 @@
-"""JSON → value → JSON gives the same JSON: every struct and every union of every domain."""
+"""JSON → value → JSON yields the same JSON for every struct and every union of every domain."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ def check(expected: Any, value: Any) -> None:
 
 
 def turns() -> Maker:
-    """Chooses the next alternative each time it is asked."""
+    """Chooses the next alternative on each call."""
     numbers = count()
     return Maker(lambda n: next(numbers) % n, optionals=True)
 
 
 @pytest.mark.parametrize("module", domains())
-def test_every_struct_with_all_optionals_without_with_nulls_and_with_the_unknown(module: str) -> None:
+def test_every_struct_with_all_optionals_without_with_nulls_and_with_unknowns(module: str) -> None:
     for cls in of_kind(module, Model):
         for _ in range(3):
             check(cls, turns().make(cls))
         for maker in (
             Maker(lambda n: 0, optionals=False),
             Maker(lambda n: 0, optionals=True),
-            Maker(lambda n: n - 1, optionals=True),  # `None` stands last in a union: null wherever it is allowed
+            Maker(lambda n: n - 1, optionals=True),  # `None` is last in a union: null wherever it is allowed
             Maker(lambda n: min(1, n - 1), optionals=True, unknown=True),
         ):
             check(cls, maker.make(cls))
@@ -70,7 +70,7 @@ def test_every_variant_of_every_union(module: str) -> None:
 
 @given(st.data())
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-def test_any_struct_with_anything_in_it(data: st.DataObject) -> None:
+def test_any_struct_with_arbitrary_values(data: st.DataObject) -> None:
     _, cls = data.draw(st.sampled_from(STRUCTS))
     maker = Maker(lambda n: data.draw(st.integers(0, n - 1)), unknown=data.draw(st.booleans()))
     check(cls, maker.make(cls))
@@ -78,7 +78,7 @@ def test_any_struct_with_anything_in_it(data: st.DataObject) -> None:
 
 @given(st.data())
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-def test_the_shortcuts_of_decoders_come_to_what_the_plan_says(data: st.DataObject) -> None:
+def test_decoder_shortcuts_agree_with_the_plan(data: st.DataObject) -> None:
     _, stand_in = data.draw(st.sampled_from(UNIONS))
     value = Maker(lambda n: data.draw(st.integers(0, n - 1))).make_variant(stand_in, 0)
     swift = msgspec.json.Decoder(stand_in, dec_hook=owning_hook).decode(json.dumps(value))

@@ -1,4 +1,4 @@
-"""Lists of unions that are decoded as twins: the same values as the plain way gives, or the same refusal."""
+"""Lists of unions decoded through tagged twins yield the same values, or the same refusal, as the plain decoder."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ITEMS: list[dict[str, Any]] = [MESSAGE, STATUS, RESUBMISSION, REQUEST]
 
 
 def outcome(decode: Any, expected: Any, body: bytes) -> tuple[object, ...]:
-    """What becomes of a body with a decoder, tolerant decoding included: the values, and the classes of all in them."""
+    """The outcome of decoding a body, tolerant decoding included: the values and the classes of everything in them."""
     try:
         return _shown(decode(body))
     except msgspec.ValidationError:
@@ -80,7 +80,7 @@ def tagged() -> Any:
     return found
 
 
-def test_the_messages_of_a_conversation_are_decoded_as_twins_and_are_what_they_are() -> None:
+def test_messages_of_a_conversation_are_decoded_through_twins_to_their_own_classes() -> None:
     made = tagged()(json.dumps(ITEMS).encode())
     assert [type(item) for item in made] == [
         conversation.Message,
@@ -100,7 +100,7 @@ def test_the_messages_of_a_conversation_are_decoded_as_twins_and_are_what_they_a
 
 
 @pytest.mark.parametrize("item", ITEMS, ids=lambda item: item["messageContent"])
-def test_each_key_may_be_absent_null_odd_double_or_come_first(item: dict[str, Any]) -> None:
+def test_each_key_may_be_absent_null_invalid_duplicated_or_first(item: dict[str, Any]) -> None:
     both([dict(reversed(item.items()))])
     both([{**item, "more": {"deep": [1]}}])
     for key in item:
@@ -120,17 +120,17 @@ def test_each_key_may_be_absent_null_odd_double_or_come_first(item: dict[str, An
     "body",
     [b"[]", b"{}", b"null", b"[null]", b"[5]", b"[[]]", b"[{}]", b'[{"type":"OTHER"}]', b'[{" type of the twin":1}]'],
 )
-def test_what_is_no_such_list_is_refused_or_unknown_as_ever(body: bytes) -> None:
+def test_invalid_lists_are_refused_or_unknown_as_usual(body: bytes) -> None:
     both(body)
 
 
-def test_a_variant_of_tomorrow_does_not_change_what_its_neighbours_are() -> None:
+def test_an_unknown_variant_does_not_change_its_neighbours() -> None:
     both([MESSAGE, {**BASE, "type": "POLL", "options": [1, 2]}, STATUS, RESUBMISSION])
 
 
 @given(st.data())
 @settings(max_examples=150, deadline=None)
-def test_any_items_are_what_the_plain_way_makes_of_them(data: st.DataObject) -> None:
+def test_arbitrary_items_match_the_plain_decoder(data: st.DataObject) -> None:
     values = st.sampled_from([WHEN, None, 5, "x", True, [], {}, USER, {"user": USER}, RESUBMISSION["meta"]])
     changed = st.tuples(
         st.sampled_from(ITEMS), st.dictionaries(st.sampled_from([*RESUBMISSION, "files"]), values, max_size=1)
@@ -138,7 +138,7 @@ def test_any_items_are_what_the_plain_way_makes_of_them(data: st.DataObject) -> 
     both([{**item, **change} for item, change in data.draw(st.lists(changed, max_size=4))])
 
 
-def test_what_was_a_twin_leaves_no_class_and_no_reference_behind() -> None:
+def test_a_former_twin_leaves_no_class_and_no_reference() -> None:
     decode = tagged()
     body = json.dumps(ITEMS * 10).encode()
     decode(body)
@@ -152,7 +152,7 @@ def test_what_was_a_twin_leaves_no_class_and_no_reference_behind() -> None:
     assert alive() is conversation.Message
 
 
-# ---- unions that have no twins ----
+# ---- unions without twins ----
 
 
 class _One(Model, frozen=True):
@@ -178,7 +178,7 @@ def _union(**variants: type) -> Any:
     return type("Made", (UnionStandIn,), {"variants": tuple(variants.values()), "plan": plan})
 
 
-def test_a_factory_of_defaults_makes_a_new_default_for_each() -> None:
+def test_a_default_factory_makes_a_new_default_for_each_value() -> None:
     decode = tagged_lists.decoder_of(_union(one=_One, two=_Two))
     assert decode is not None
     one, two, other = decode(b'[{"kind":"one","value":1},{"kind":"two"},{"value":2,"kind":"two"}]')
@@ -187,7 +187,7 @@ def test_a_factory_of_defaults_makes_a_new_default_for_each() -> None:
 
 
 @pytest.mark.parametrize("union", [_union(one=_Inherited), _union(other=_One), _union(long_text=_Two)])
-def test_a_variant_whose_layout_or_constant_does_not_fit_has_no_twin(union: Any) -> None:
+def test_a_variant_with_another_layout_or_constant_has_no_twin(union: Any) -> None:
     assert tagged_lists.decoder_of(union) is None
     text = union.plan[0][1][2][0]
     body = json.dumps([{"kind": text, "value": 1}]).encode()

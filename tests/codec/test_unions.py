@@ -1,4 +1,4 @@
-"""Unions without discriminator: every value becomes the right variant, and nothing is lost."""
+"""Unions without a discriminator: every value becomes the right variant, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ from ..support.decoding import again, decode, operation
     ],
 )
 @pytest.mark.filterwarnings("error")
-def test_each_variant_is_found_and_comes_back_as_it_was(expression: str, value: Any, variant: type) -> None:
+def test_each_variant_is_recognised_and_round_trips(expression: str, value: Any, variant: type) -> None:
     assert type(decode(expression, value, strict=True)) is variant
     assert again(expression, value, strict=True) == value
     assert type(decode(f"list[{expression}]", [value, value], strict=True)[1]) is variant
@@ -82,14 +82,14 @@ def test_each_variant_is_found_and_comes_back_as_it_was(expression: str, value: 
         ("made_up.Inside", []),
     ],
 )
-def test_what_no_test_claims_is_unknown_and_keeps_its_json_also_when_strict(expression: str, value: Any) -> None:
+def test_an_unclaimed_value_is_unknown_and_keeps_its_json_even_when_strict(expression: str, value: Any) -> None:
     assert decode(expression, value, strict=True) == Unknown(value)
     assert again(expression, value) == value
     assert decode(f"list[{expression}]", [value], strict=True) == [Unknown(value)]
     assert codec.convert(expression, value, strict=True) == Unknown(value)
 
 
-def test_a_union_inside_a_variant_inside_a_struct() -> None:
+def test_a_union_nested_in_a_variant_nested_in_a_struct() -> None:
     zone: Any = {"id": "z", "record": {"entries": [], "ttl": {"seconds": 60}}, "spec": {"machine": "m"}}
     assert decode("made_up.Zone", zone) == m.Zone(
         id="z", record=m.Mail(entries=[], ttl=m.Seconds(seconds=60)), spec=m.Machine(machine="m")
@@ -97,7 +97,7 @@ def test_a_union_inside_a_variant_inside_a_struct() -> None:
     assert again("list[made_up.Zone]", [zone, zone]) == [zone, zone]
 
 
-def test_a_variant_named_by_its_constant_is_kept_with_what_deviates() -> None:
+def test_a_variant_recognised_by_its_constant_is_kept_with_its_deviation() -> None:
     with pytest.warns(DriftWarning, match=r"\$\.at: expected date-time, got number"):
         message = decode("made_up.Event", {"type": "MESSAGE", "text": "hi", "at": 5})
     assert type(message) is m.Message
@@ -107,7 +107,7 @@ def test_a_variant_named_by_its_constant_is_kept_with_what_deviates() -> None:
     assert caught.value.json_path == "$[0].at"
 
 
-def test_a_value_that_only_has_a_variants_keys_stays_whole() -> None:
+def test_a_value_that_only_has_a_variants_keys_is_kept_whole() -> None:
     odd = {"seconds": "many", "jitter": 3}
     with pytest.warns(DriftWarning, match=r"\$\.seconds: expected integer, got string"):
         assert decode("made_up.Ttl", odd) == Unknown(odd)
@@ -116,13 +116,13 @@ def test_a_value_that_only_has_a_variants_keys_stays_whole() -> None:
     assert caught.value.json_path == "$.ttl.seconds"
 
 
-def test_a_variant_that_does_not_convert_falls_through_to_the_next() -> None:
-    # A missing key of the first variant: `entries` alone is claimed by nobody else, so all of it is kept.
+def test_a_variant_that_fails_to_convert_falls_through_to_the_next() -> None:
+    # Without a key of the first variant: no other variant claims `entries` alone, so all of it is kept.
     assert decode("made_up.Record", {"entries": []}) == Unknown({"entries": []})
     assert decode("made_up.Update", {"type": "UPDATE", "reason": "created"}) == m.Other(type="UPDATE", reason="created")
 
 
-def test_no_later_variant_wins_by_ignoring_what_an_earlier_one_was_recognized_by() -> None:
+def test_no_later_variant_wins_by_ignoring_the_keys_that_identified_an_earlier_one() -> None:
     odd = {"auto": "yes", "seconds": 3}
     with pytest.warns(DriftWarning, match=r"\$\.auto: expected boolean, got string"):
         assert decode("made_up.Ttl", odd) == Unknown(odd)
@@ -135,7 +135,7 @@ def test_no_later_variant_wins_by_ignoring_what_an_earlier_one_was_recognized_by
         assert again("made_up.Update", named) == named
 
 
-def test_successes_that_differ_are_told_apart_by_status() -> None:
+def test_different_success_types_are_chosen_by_status() -> None:
     both = operation(
         Result(status=200, type="made_up.Auto", content_type="application/json"),
         Result(status=202, type="made_up.Seconds", content_type="application/json"),
@@ -148,7 +148,7 @@ def test_successes_that_differ_are_told_apart_by_status() -> None:
     assert codec.decode(both, 205, None, b"") is None
 
 
-def test_a_union_nobody_planned_tries_what_requires_most_first() -> None:
+def test_a_union_without_a_plan_tries_the_most_demanding_variant_first() -> None:
     expression = "list[made_up.Other | made_up.Changed | made_up.Unset | None]"
     values = [{"type": "UPDATE", "reason": "created", "who": {"id": "u"}}, {"type": "UPDATE", "reason": "x"}, {}, None]
     kinds: list[Any] = [type(value) for value in decode(expression, values)]
@@ -156,14 +156,14 @@ def test_a_union_nobody_planned_tries_what_requires_most_first() -> None:
     assert json.loads(codec.encode(decode(expression, values))) == values
 
 
-def test_a_plan_with_a_test_nobody_knows_is_an_error() -> None:
+def test_an_unknown_test_in_a_plan_is_an_error() -> None:
     with pytest.raises(ValueError, match="is not a test of a union plan"):
         compile_test(("guess", ("a",)))
     with pytest.raises(ValueError, match="is not a test of a union plan"):
         compile_test(("kind", "date"))
 
 
-def test_a_type_nobody_can_decode_is_an_error() -> None:
+def test_an_undecodable_type_is_an_error() -> None:
     for hook in (unions.hook, compiled_unions.owning_hook):
         with pytest.raises(ConfigurationError, match="not a type that JSON can become"):
             hook(complex, 1)
@@ -179,13 +179,13 @@ def test_recursive_unions_are_bounded_by_depth_only() -> None:
         codec.loads("made_up.Tree", deep)
 
 
-def test_unknown_values_that_are_equal_have_the_same_hash() -> None:
+def test_equal_unknown_values_have_the_same_hash() -> None:
     one, other = Unknown({"a": 1, "b": [{"c": 2}]}), Unknown({"b": [{"c": 2.0}], "a": 1})
     assert one == other
     assert len({one, other, Unknown({"a": 1}), Unknown([1])}) == 3
 
 
-def test_unknown_values_are_equal_as_json_is() -> None:
+def test_unknown_values_compare_as_json() -> None:
     assert Unknown({"a": [True, None]}) == Unknown({"a": [True, None]})
     for one, other in (
         (True, 1),
