@@ -1,7 +1,7 @@
-"""Random JSON for the schemas of a document, decoded and written again: `python -m tests.codegen.roundtrip DOCUMENT`.
+"""Decode and encode random JSON for the schemas of a document: `python -m tests.codegen.roundtrip DOCUMENT`.
 
-The values are made from the document as it stands, by a reading of its own: nothing here uses what the generator makes
-of a schema but the class to decode with. Every value has to come back as it was.
+The values are made by an independent reading of the document: nothing here uses the generator's view of a schema,
+except the class to decode with. Every value must round-trip.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ _TEXTS = {"date-time": "2026-01-02T03:04:05Z", "date": "2026-01-02", "uuid": "00
 
 
 class Unsatisfiable(Exception):
-    """The demands on a value contradict each other, or the value would never end."""
+    """The constraints on a value contradict each other, or the value would be infinite."""
 
 
 @dataclass(frozen=True)
 class _Placed:
-    """A schema and where it stands; references in it start there."""
+    """A schema and its location; references in it are resolved from there."""
 
     node: Any
     at: Location
 
 
 class RandomJson:
-    """Values of schemas. `new` is asked for the document's JSON, source and a seed."""
+    """Random values of schemas. `new` takes the document's JSON, its source and a seed."""
 
     def __init__(self, document: Document, seed: int = 0) -> None:
         self._references = References(document.root, document.source, Findings())
@@ -75,7 +75,7 @@ class RandomJson:
         return self._make([self._step(found, status, "content", result.content_type, "schema")], 0)
 
     def _step(self, placed: _Placed, *steps: Any) -> _Placed:
-        """Something inside, references on the way followed."""
+        """The element at a step of a path, with references followed."""
         for step in (*steps, None):
             while is_object(placed.node) and "$ref" in placed.node and step is not None:
                 found = self._references.lookup(placed.node["$ref"], placed.at)
@@ -89,7 +89,7 @@ class RandomJson:
         return placed
 
     def _flat(self, placed: _Placed, depth: int, seen: frozenset[Location] = frozenset()) -> list[_Placed]:
-        """Everything that one value has to fulfil: references and `allOf` followed, alternatives chosen."""
+        """All constraints on one value: references and `allOf` are merged, alternatives chosen."""
         node, at = placed.node, placed.at
         if not is_object(node):
             return []
@@ -126,12 +126,12 @@ class RandomJson:
                 parts = self._flat(_Placed(option, placed.at.step(word, number)), depth, seen)
             except Unsatisfiable:
                 continue
-            told = self._told(node.get("discriminator"), option, placed.at)
+            told = self._discriminated(node.get("discriminator"), option, placed.at)
             return [*parts, *told]
         raise Unsatisfiable("no alternative")
 
-    def _told(self, discriminator: Any, option: Any, at: Location) -> list[_Placed]:
-        """The demand of a discriminator: the property has a value that names the alternative."""
+    def _discriminated(self, discriminator: Any, option: Any, at: Location) -> list[_Placed]:
+        """The constraint of a discriminator: the property has the value that names the alternative."""
         if not is_object(discriminator) or not is_object(option) or not isinstance(option.get("$ref"), str):
             return []
         target = self._references.lookup(option["$ref"], at)
@@ -209,7 +209,7 @@ class RandomJson:
 
     @staticmethod
     def _may_be_null(nodes: Sequence[Json]) -> bool:
-        """Null has to pass every part that says a type."""
+        """Null must satisfy every part that states a type."""
         typed = [node for node in nodes if "type" in node or "enum" in node or node.get("nullable") is True]
         return (
             bool(typed)
@@ -291,7 +291,7 @@ def _kind(value: Any) -> set[str]:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal as JSON: an instant may be spelled another way, and 1.0 is 1."""
+    """Equal as JSON: an instant may be written differently, and 1.0 equals 1."""
     if is_object(one) and is_object(other):
         return one.keys() == other.keys() and all(same(part, other[key]) for key, part in one.items())
     if is_array(one) and is_array(other):
@@ -306,7 +306,7 @@ def same(one: Any, other: Any) -> bool:
 
 @dataclass
 class Outcome:
-    """How the values of one document fared."""
+    """Results of the round trips of one document."""
 
     tried: int = 0
     lost: Counter[str] = field(default_factory=Counter[str])
@@ -325,11 +325,11 @@ def round_trip(document: Document, package: str, made: Compiled, values: int, se
     """Send random values of every named schema through the models of an importable package.
 
     Args:
-        document: what the package was made of.
+        document: the source of the package.
         package: its import name.
-        made: what the generator gave.
-        values: how many altogether.
-        seed: of the random numbers.
+        made: the generator's output.
+        values: how many in all.
+        seed: seed of the random numbers.
     """
     source = RandomJson(document, seed)
     outcome = Outcome()
@@ -341,7 +341,7 @@ def round_trip(document: Document, package: str, made: Compiled, values: int, se
         except (Unsatisfiable, RecursionError):
             continue
         if value is None:
-            continue  # the named class is about the others
+            continue  # the named class is for the other values
         outcome.tried += 1
         raw = json.dumps(value).encode()
         with catch_warnings(record=True) as caught:
@@ -358,7 +358,7 @@ def round_trip(document: Document, package: str, made: Compiled, values: int, se
 
 
 _Way = tuple[str, str, Callable[[], Any]]
-"""A name for reports, the type expression, and what makes a value."""
+"""A name for reports, the type expression, and a function that makes values."""
 
 
 def _named(document: Document, made: Compiled, source: RandomJson) -> Iterator[_Way]:
@@ -371,12 +371,12 @@ def _named(document: Document, made: Compiled, source: RandomJson) -> Iterator[_
 
 
 def _documented_path(operation: ir.Operation) -> str:
-    """The path as the document spells it: without the one of a server that the operation has for itself."""
+    """The path as the document spells it: without the path of a server that the operation overrides."""
     return unescaped(operation.pointer.split("/")[2])
 
 
 def _results(document: Document, made: Compiled, source: RandomJson) -> Iterator[_Way]:
-    """Responses that are JSON, of operations that stand where their route says."""
+    """JSON responses of operations that are placed where their route says."""
     for operation in made.surface.operations:
         if _documented_path(operation) in document.root.get("paths", {}):
             for result in operation.results:

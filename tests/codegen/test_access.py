@@ -1,4 +1,4 @@
-"""Where requests go and what proves who calls, where that differs from operation to operation."""
+"""Servers and security that differ between operations."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def notes(root: Json, kind: str, config: Config | None = None) -> list[str]:
 # ---- servers ----
 
 
-async def test_an_operation_whose_server_is_below_the_base_url_is_called_there(tmp_path: Path) -> None:
+async def test_an_operation_with_a_server_below_the_base_url_is_called_there(tmp_path: Path) -> None:
     paths: Json = {
         "/volumes": {"servers": server("https://x.example/v4"), "get": operation("list")},
         "/beta": {
@@ -48,7 +48,7 @@ async def test_an_operation_whose_server_is_below_the_base_url_is_called_there(t
 
 
 @pytest.mark.parametrize("url", ["https://files.example", "https://x.example/v5", "https://x.example/v4/{area}", "/v5"])
-def test_an_operation_that_the_base_url_does_not_lead_to_is_a_finding(url: str) -> None:
+def test_an_operation_on_a_server_outside_the_base_url_is_a_finding(url: str) -> None:
     paths: Json = {"/files": {"post": operation("upload", servers=server(url))}}
     root = document(paths=paths, servers=server("https://x.example/v4"))
     [found] = notes(root, "servers")
@@ -56,7 +56,7 @@ def test_an_operation_that_the_base_url_does_not_lead_to_is_a_finding(url: str) 
     assert routes(root) == {"upload": "/files"}
 
 
-def test_a_document_that_names_its_server_at_each_operation_only_has_the_usual_one() -> None:
+def test_a_server_that_every_operation_names_is_the_default() -> None:
     paths: Json = {
         "/a": {"get": operation("a", servers=server("https://x.example/api"))},
         "/b": {"servers": server("https://x.example/api"), "get": operation("b")},
@@ -68,7 +68,7 @@ def test_a_document_that_names_its_server_at_each_operation_only_has_the_usual_o
 
 
 @pytest.mark.parametrize("odd", [3, [], [3], [{}], [{"url": 3}], {"url": "https://x.example"}])
-def test_servers_of_an_operation_that_are_none(odd: object) -> None:
+def test_invalid_servers_of_an_operation(odd: object) -> None:
     root = document(paths={"/a": {"get": operation("a", servers=odd)}}, servers=server("https://x.example"))
     assert routes(root) == {"a": "/a"}
 
@@ -94,7 +94,7 @@ def secured(root: Json, config: Config | None = None) -> dict[str, bool]:
     return {one.operation_id: one.secured for one in compiled(root, config or Config()).surface.operations}
 
 
-def test_the_token_goes_only_where_the_document_wants_it() -> None:
+def test_the_token_is_sent_only_where_the_document_requires_it() -> None:
     root = guarded(
         one=[{"bearer": []}], two=[{"basic": []}, {"bearer": []}], three=[{"oauth": []}], login=[{"basic": []}],
         open=[], either=[{}, {"bearer": []}],
@@ -107,7 +107,7 @@ def test_the_token_goes_only_where_the_document_wants_it() -> None:
     assert "header Authorization" in found
 
 
-def test_schemes_that_are_demanded_together_are_told_once() -> None:
+def test_schemes_required_together_are_reported_once() -> None:
     both: list[Json] = [{"bearer": [], "key": [], "site": []}]
     root = guarded(one=both, two=both, three=[{"bearer": []}])
     assert secured(root) == {"one": True, "two": True, "three": True}
@@ -117,17 +117,17 @@ def test_schemes_that_are_demanded_together_are_told_once() -> None:
     assert site.endswith("(query site)")
 
 
-def test_the_configured_scheme_decides() -> None:
+def test_the_configured_scheme_takes_precedence() -> None:
     root = guarded(one=[{"bearer": []}], two=[{"bearer": []}, {"key": []}], three=[{"unheard-of": []}])
     assert secured(root, Config(authentication="key")) == {"one": False, "two": True, "three": True}
 
 
-def test_a_scheme_that_no_operation_demands_is_refused() -> None:
+def test_a_scheme_that_no_operation_requires_is_refused() -> None:
     with pytest.raises(DocumentError, match="no operation demands the security scheme 'site'"):
         compiled(guarded(one=[{"bearer": []}]), Config(authentication="site"))
 
 
-# ---- two ways through a list ----
+# ---- two paging styles in one list ----
 
 
 def listed(*names: str) -> Json:
@@ -137,13 +137,13 @@ def listed(*names: str) -> Json:
     )
 
 
-def test_a_list_with_an_offset_and_a_page_number_is_read_by_the_offset() -> None:
+def test_a_list_with_an_offset_and_a_page_number_uses_the_offset() -> None:
     [found] = notes(listed("limit", "offset", "page"), "paging")
     assert "an offset (offset) and a page number (page): it is read by the offset" in found
     assert notes(listed("limit", "page"), "paging") == []
 
 
-def test_a_configuration_that_names_both_ways_is_asked_which_one_it_means() -> None:
+def test_a_configuration_with_both_styles_is_refused() -> None:
     both = Config(paging=PagingConfig(skip=("start",), page=("number",)))
     with pytest.raises(DocumentError, match=r"#/paths/~1a/get: the list has 'start' and 'number'.*leave one out"):
         compiled(listed("limit", "start", "number"), both)

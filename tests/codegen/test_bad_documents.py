@@ -1,4 +1,4 @@
-"""What is wrong with a document is told with the place where it is wrong."""
+"""Every fault in a document is reported with its location."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def get(path: str = "/x", **rest: Any) -> Json:
 
 
 def cases() -> Iterator[tuple[Json, str, str]]:
-    """Document, pointer, part of the finding."""
+    """Document, pointer, and part of the finding."""
     yield schema(3), HERE, "a schema must be an object, got int"
     yield schema({"unheardOf": 1}), HERE, "'unheardOf' is not understood and ignored"
     yield schema({"properties": []}), f"{HERE}/properties", "must be an object"
@@ -78,7 +78,7 @@ def cases() -> Iterator[tuple[Json, str, str]]:
 
 
 @pytest.mark.parametrize(("root", "pointer", "message"), list(cases()), ids=[case[2][:40] for case in cases()])
-def test_one_oddity_is_a_finding_and_the_rest_goes_on(root: Json, pointer: str, message: str) -> None:
+def test_one_fault_is_a_finding_and_the_rest_is_generated(root: Json, pointer: str, message: str) -> None:
     root["paths"]["/sound"] = {"get": operation("shop-sound")}
     made = compiled(root)
     told = [finding.note for finding in made.findings if finding.pointer == pointer]
@@ -87,7 +87,7 @@ def test_one_oddity_is_a_finding_and_the_rest_goes_on(root: Json, pointer: str, 
     assert "async def sound" in made.files["api/shop.py"]
 
 
-def test_a_document_without_paths_has_models_only() -> None:
+def test_a_document_without_paths_yields_models_only() -> None:
     root = schema(INT)
     del root["paths"]
     made = compiled(root)
@@ -97,7 +97,7 @@ def test_a_document_without_paths_has_models_only() -> None:
     assert "X: TypeAlias = int" in made.files["models/a.py"]
 
 
-def test_output_that_would_be_no_python_is_never_written() -> None:
+def test_output_that_is_not_python_is_never_written() -> None:
     config = Config(runtime="no package")
     root = get()
     with pytest.raises(DocumentError, match=r"operations\.py would not be valid Python, line \d+"):
@@ -130,7 +130,7 @@ def everywhere(node: Any, way: tuple[str | int, ...] = ()) -> Iterator[tuple[str
 
 
 def complete() -> Json:
-    """A document with something of everything."""
+    """A document that uses every feature."""
     thing = obj(
         ["x"], x=TEXT, y={"type": "string", "enum": ["a"], "maxLength": 3}, z={"type": "array", "items": obj(q=INT)}
     )
@@ -153,7 +153,7 @@ def complete() -> Json:
 
 
 @pytest.mark.parametrize("junk", [None, 1.5, "text", True, [], {}, [1], {"a": 1}, {"$ref": 3}, ref("a.X")], ids=str)
-def test_junk_anywhere_gives_output_or_a_clear_message(junk: Any) -> None:
+def test_junk_at_any_location_gives_output_or_a_clear_message(junk: Any) -> None:
     for way in everywhere(complete()):
         if way:
             root = copy.deepcopy(complete())  # parts of it are shared with other tests

@@ -1,4 +1,4 @@
-"""What the configuration says of an API's behaviour, as the generated package has it."""
+"""Behaviour that the configuration describes, as found in the generated package."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def paging_of(tmp_path: Path, parameters: list[str], schema: Json, config: Confi
         (["page"], obj(items=ITEMS, others=ITEMS, total=INT), None),
     ],
 )  # fmt: skip
-def test_a_list_is_read_as_its_document_lets_it(
+def test_paging_follows_the_document(
     tmp_path: Path, parameters: list[str], schema: Json, expected: Paging | None
 ) -> None:
     assert paging_of(tmp_path, parameters, schema) == expected
 
 
-def test_lists_inside_envelopes_are_pages(tmp_path: Path) -> None:
+def test_lists_in_envelopes_are_paged(tmp_path: Path) -> None:
     wrapped = Config(envelope=Envelope("data", ("meta",)))
     deep = obj(["data"], data=obj(orders=ITEMS, total=INT), meta=obj(x=INT))
     assert paging_of(tmp_path, ["limit", "offset"], deep, wrapped) == Paging(
@@ -68,7 +68,7 @@ def test_lists_inside_envelopes_are_pages(tmp_path: Path) -> None:
     assert paging_of(tmp_path / "flat", [], obj(["data"], data=ITEMS), wrapped) == Paging(items="data")
 
 
-def test_a_list_that_has_names_of_its_own_says_so(tmp_path: Path) -> None:
+def test_a_list_with_its_own_parameter_names_records_them(tmp_path: Path) -> None:
     paths: Json = {
         f"/{name}": {"get": operation(name, parameters=[parameter(limit), parameter(skip)], responses=ok(ITEMS))}
         for name, limit, skip in (("a", "limit", "offset"), ("b", "limit", "offset"), ("c", "pageSize", "skip"))
@@ -78,7 +78,7 @@ def test_a_list_that_has_names_of_its_own_says_so(tmp_path: Path) -> None:
     assert operations["c"].paging == Paging(limit=True, skip=True, limit_name="pageSize", skip_name="skip")
 
 
-def test_pages_that_count_from_zero_and_links(tmp_path: Path) -> None:
+def test_pages_counted_from_zero_and_link_headers(tmp_path: Path) -> None:
     page = parameter("page", schema={"type": "integer", "default": 0})
     listed = operation("a", parameters=[parameter("limit"), page], responses=ok(ITEMS))
     linked = Config(paging=PagingConfig(link=True))
@@ -93,7 +93,7 @@ def test_pages_that_count_from_zero_and_links(tmp_path: Path) -> None:
         ("offset", {"next_page": obj(offset=TEXT, uri=TEXT)}, "next_page.offset"),
     ],
 )
-def test_a_page_or_an_offset_that_is_text_is_a_cursor_where_the_answer_names_the_next_one(
+def test_a_textual_page_or_offset_is_a_cursor_if_the_response_names_the_next_one(
     tmp_path: Path, name: str, beside: Json, expected: str
 ) -> None:
     asked = [parameter(name, schema=TEXT), parameter("limit", schema=INT)]
@@ -102,7 +102,7 @@ def test_a_page_or_an_offset_that_is_text_is_a_cursor_where_the_answer_names_the
     assert found.paging == Paging(limit=True, items="data", cursor=name, next_cursor=expected)
 
 
-def test_a_size_of_words_is_no_number_of_items(tmp_path: Path) -> None:
+def test_a_textual_size_is_not_a_number_of_items(tmp_path: Path) -> None:
     for folder, schema in (("text", TEXT), ("words", {"type": "string", "enum": ["small", "large"]})):
         size = [parameter("size", schema=schema), parameter("page", schema=INT)]
         listed = operation("a", parameters=size, responses=ok(ITEMS))
@@ -139,14 +139,14 @@ def test_the_budget_is_as_configured(budget: Budget, expected: str) -> None:
         ('[errors]\ntype = 3\n', r"\[errors\] type must be a list of texts"),
     ],
 )  # fmt: skip
-def test_mistakes_are_refused(tmp_path: Path, text: str, message: str) -> None:
+def test_configuration_mistakes_are_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "x.toml"
     path.write_text(text)
     with pytest.raises(DocumentError, match=message):
         load_config(path)
 
 
-def test_another_security_scheme_may_be_chosen() -> None:
+def test_another_security_scheme_can_be_chosen() -> None:
     root = document({}, {"/a": {"get": operation("a", responses=ok(TEXT))}})
     root["security"] = [{"bearer": []}, {"key": []}]
     root["components"]["securitySchemes"] = {
@@ -161,7 +161,7 @@ def test_another_security_scheme_may_be_chosen() -> None:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Package:
-    """An API with envelopes, and errors that its document describes."""
+    """An API with envelopes and documented error bodies."""
     failed = {"content": {"application/json": {"schema": ref("Failure")}}}
     paths: Json = {
         "/orders": {

@@ -96,7 +96,7 @@ async def test_a_small_api(tmp_path: Path, sender: Recorder) -> None:
     assert listing is package.api("shop").LIST_ORDERS
 
 
-async def test_docstrings_say_the_facts(tmp_path: Path, sender: Recorder) -> None:
+async def test_docstrings_state_the_facts(tmp_path: Path, sender: Recorder) -> None:
     paths: Json = {
         "/v/{id}": {
             "get": operation(
@@ -146,7 +146,7 @@ async def test_docstrings_say_the_facts(tmp_path: Path, sender: Recorder) -> Non
     assert [str(one.message) for one in caught] == ["shop-old-thing-deprecated is removed by the provider"]
 
 
-async def test_places_and_names_of_parameters(tmp_path: Path, sender: Recorder) -> None:
+async def test_locations_and_names_of_parameters(tmp_path: Path, sender: Recorder) -> None:
     paths: Json = {
         "/x/{b}/{a-a}": {
             "parameters": [parameter("token"), parameter("replaced", schema=INT)],
@@ -286,7 +286,7 @@ async def test_results_of_every_kind(tmp_path: Path, sender: Recorder) -> None:
     }
 
 
-def test_wrapped_lists_are_pages(tmp_path: Path) -> None:
+def test_wrapped_lists_are_paged(tmp_path: Path) -> None:
     paging = [parameter("limit", schema=INT), parameter("skip", schema=INT)]
     items = {"type": "array", "items": TEXT}
     paths: Json = {
@@ -330,7 +330,7 @@ def test_redirects_tags_and_operations_without_an_id(tmp_path: Path) -> None:
     assert package.findings("tags")
 
 
-def test_a_method_called_like_a_type_does_not_hide_it(tmp_path: Path, sender: Recorder) -> None:
+def test_a_method_named_like_a_type_does_not_hide_it(tmp_path: Path, sender: Recorder) -> None:
     items = {"type": "array", "items": ref("order.Order")}
     paths: Json = {
         "/l": {"get": operation("shop-list", responses=ok(items))},
@@ -349,7 +349,7 @@ def test_a_method_called_like_a_type_does_not_hide_it(tmp_path: Path, sender: Re
     assert isinstance(package.group("shop", sender).str(str="x"), Pages)
 
 
-def test_groups_are_attributes_made_on_first_use(tmp_path: Path, sender: Recorder) -> None:
+def test_groups_are_created_on_first_use(tmp_path: Path, sender: Recorder) -> None:
     package = Package(document(paths={"/a": {"get": operation("shop-a")}}), tmp_path)
 
     class Client(package.api("groups").Groups):  # type: ignore[misc]  # a class known only at run time
@@ -361,7 +361,7 @@ def test_groups_are_attributes_made_on_first_use(tmp_path: Path, sender: Recorde
     assert client.shop.a
 
 
-def test_models_are_loaded_when_asked_for(tmp_path: Path) -> None:
+def test_models_are_loaded_on_first_use(tmp_path: Path) -> None:
     package = Package(document({"a.X": obj(x=INT), "b.Y": obj(x=INT)}), tmp_path)
     models = importlib.import_module(f"{package.name}.models")
     assert dir(models) == ["a", "b"]
@@ -370,5 +370,5 @@ def test_models_are_loaded_when_asked_for(tmp_path: Path) -> None:
         _ = models.c
 
 
-def test_configuration_names_the_reference_pages() -> None:
+def test_the_configuration_names_the_reference_pages() -> None:
     assert CONFIG.reference.format(tag="t", operation_id="o") == "https://docs.example/t/o"

@@ -1,4 +1,4 @@
-"""What `--check` says of a new version: every difference that users meet, and which of them break code."""
+"""What `--check` reports of a new version: every difference that users meet, and which ones break their code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def changes(old: Json, new: Json) -> list[str]:
 
 
 def sent(part: Json, name: str = "x") -> Json:
-    """A document in which requests contain the model `a.M` with one property."""
+    """A document whose requests contain the model `a.M` with one property."""
     paths: Json = {"/x": {"post": operation("shop-x", requestBody=body({"type": "array", "items": ref("a.M")}))}}
     return document({"a.M": obj(["x"] if part.pop("required!", False) else [], **{name: part})}, paths)
 
@@ -57,14 +57,16 @@ VALUES: Json = {"enum": ["a", "b"]}
         (LIST, {"type": "array", "items": TEXT | {"maxLength": 8}}, "x: max_length of each: none -> 8", False, False),
     ],
 )
-def test_who_is_hurt_by_what(old: Json, new: Json, said: str, hurts_sender: bool, hurts_reader: bool) -> None:
-    """A model in a request must be given what is required; one in a result must have what was promised."""
+def test_a_change_breaks_senders_or_receivers(
+    old: Json, new: Json, said: str, hurts_sender: bool, hurts_reader: bool
+) -> None:
+    """A request model needs every required property; a response model must keep what was promised."""
     line = f"~ model a.M: {said}"
     assert changes(sent(dict(old)), sent(dict(new))) == [BREAKING if hurts_sender else OTHER, line]
     assert changes(received(dict(old)), received(dict(new))) == [BREAKING if hurts_reader else OTHER, line]
 
 
-def test_what_requests_contain_at_any_depth_is_sent() -> None:
+def test_models_nested_in_requests_count_as_sent() -> None:
     def nested(inner: Json) -> Json:
         schemas = {"a.Outer": obj(rows={"type": "array", "items": ref("b.Row")}), "b.Row": inner}
         return document(schemas, {"/x": {"post": operation("shop-x", requestBody=body(ref("a.Outer")))}})
@@ -79,7 +81,7 @@ def get(path: str = "/x", operation_id: str = "shop-x", /, **rest: Any) -> Json:
     return document(paths={path: {"get": operation(operation_id, **rest)}})
 
 
-def test_an_operation_that_only_changed_its_id_is_named() -> None:
+def test_an_operation_that_only_changed_its_id_is_reported_as_renamed() -> None:
     assert changes(get(), get("/x", "shop-y")) == [
         BREAKING,
         "- operation shop-x: shop.x, GET /x, now shop-y",
@@ -123,8 +125,8 @@ def test_bodies_and_paging_are_compared() -> None:
     ]
 
 
-def test_variants_of_a_union() -> None:
-    """A new variant breaks nothing: who reads a union has to expect what is unknown."""
+def test_changes_of_union_variants() -> None:
+    """A new variant breaks nothing: readers of a union must expect unknown values."""
 
     def union(*names: str) -> Json:
         return document({"a.U": {"oneOf": [obj([name], **{name: INT}) for name in names]}})
@@ -153,13 +155,13 @@ def test_redirects_are_compared() -> None:
     ]
 
 
-def test_a_property_that_is_sent_under_another_name() -> None:
+def test_a_property_with_a_new_wire_name() -> None:
     old, new = sent(dict(INT), "fooBar"), sent(dict(INT), "foo_bar")
     assert changes(old, new)[1] == "~ model a.M: foo_bar: name on the wire: fooBar -> none"
 
 
-def test_what_is_the_same_word_for_word_is_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parsing a package of thousands of models takes longer than making it."""
+def test_unchanged_files_are_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parsing a package of thousands of models takes longer than generating it."""
     schemas: Json = {f"a.M{number}": obj(x=TEXT) for number in range(50)}
     paths: Json = {
         f"/{number}": {"get": operation(f"shop-{number}", responses=ok(ref(f"a.M{number}")))} for number in range(50)

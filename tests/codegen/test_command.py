@@ -1,4 +1,4 @@
-"""The command: what it writes, what it says, and that it never leaves half of anything."""
+"""The command: what it writes and prints, and that it never leaves partial output."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def tree(out: Path) -> dict[str, bytes]:
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in sorted(out.rglob("*")) if path.is_file()}
 
 
-def test_writes_everything_and_then_nothing(spec: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_writes_everything_once_and_nothing_on_a_second_run(
+    spec: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(spec, out) == 0
     written = tree(out)
     assert list(written) == [
@@ -77,16 +79,16 @@ def test_writes_everything_and_then_nothing(spec: Path, out: Path, capsys: pytes
     assert tree(out) == written
 
 
-def test_every_file_says_what_made_it_from_what(spec: Path, out: Path) -> None:
+def test_every_file_names_its_generator_and_its_document(spec: Path, out: Path) -> None:
     run(spec, out)
     for name, text in tree(out).items():
         if name == "py.typed":
-            continue  # a marker that has to be empty
+            continue  # a marker file, which must be empty
         assert f"{MARK}{GENERATOR_VERSION} from".encode() in text, name
         assert text.count(b"Do not edit") == 1
 
 
-def test_the_garbage_collector_rests_while_a_document_is_read_and_no_longer(
+def test_garbage_collection_is_paused_only_while_a_document_is_read(
     spec: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     during: list[bool] = []
@@ -107,7 +109,7 @@ def test_the_garbage_collector_rests_while_a_document_is_read_and_no_longer(
     assert during == [False, False, False]
 
 
-def test_check_tells_files_and_changes_and_writes_nothing(
+def test_check_reports_files_and_changes_and_writes_nothing(
     spec: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(spec, out)
@@ -163,7 +165,7 @@ def test_check_tells_files_and_changes_and_writes_nothing(
     assert "api/old.py" not in tree(out)
 
 
-def test_another_document_with_the_same_api_is_no_change_for_users(
+def test_another_document_with_the_same_api_changes_nothing_for_users(
     spec: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(spec, out)
@@ -178,7 +180,7 @@ def test_another_document_with_the_same_api_is_no_change_for_users(
     assert "differs:" not in said
 
 
-def test_the_same_bytes_in_another_process_with_another_hash_seed(spec: Path, out: Path) -> None:
+def test_output_does_not_depend_on_the_hash_seed(spec: Path, out: Path) -> None:
     run(spec, out)
     for seed in ("1", "2"):
         command = [sys.executable, "-m", "mittwald_async.codegen", "--spec", str(spec), "--out", str(out), "--check"]
@@ -200,7 +202,7 @@ def test_findings_are_listed(spec: Path, out: Path, capsys: pytest.CaptureFixtur
 
 
 def refused(capsys: pytest.CaptureFixture[str]) -> str:
-    """What was said on standard error: one line."""
+    """The one line on standard error."""
     text = capsys.readouterr().err
     assert text.startswith("error: ")
     assert text.count("\n") == 1
@@ -220,7 +222,7 @@ def refused(capsys: pytest.CaptureFixture[str]) -> str:
         (b'{"paths": {}}', "it has no `openapi: 3.x`"),
     ],
 )
-def test_a_bad_document_is_refused_and_nothing_is_touched(
+def test_a_bad_document_is_refused_and_no_file_changes(
     spec: Path, out: Path, capsys: pytest.CaptureFixture[str], content: bytes, message: str
 ) -> None:
     run(spec, out)
@@ -232,7 +234,9 @@ def test_a_bad_document_is_refused_and_nothing_is_touched(
     assert tree(out) == before
 
 
-def test_what_cannot_be_read_or_written_is_refused(spec: Path, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_input_and_unwritable_output_are_refused(
+    spec: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(spec.with_name("nowhere.json"), out) == 2
     assert "nowhere.json cannot be read: No such file" in refused(capsys)
     assert run(spec, out / "nowhere" / "client") == 2
@@ -252,7 +256,7 @@ def test_what_cannot_be_read_or_written_is_refused(spec: Path, out: Path, capsys
     assert "mine.py cannot be read" in refused(capsys)
 
 
-def test_when_writing_fails_halfway_the_old_files_are_back(
+def test_a_failure_while_writing_restores_the_old_files(
     spec: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(spec, out)
@@ -296,7 +300,7 @@ def test_configuration_mistakes_are_refused(
     assert "give --spec" in refused(capsys)
 
 
-def test_corrections_change_the_document_before_it_is_read(
+def test_corrections_are_applied_before_the_document_is_read(
     spec: Path, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = tmp_path / "api.toml"
@@ -356,7 +360,7 @@ def test_corrections_change_the_document_before_it_is_read(
     assert said.count("does not apply to this document") == 6
 
 
-def test_mittwalds_own_configuration_gives_a_reason_for_everything() -> None:
+def test_every_correction_in_mittwalds_configuration_has_a_reason() -> None:
     config = load_config()
     assert config.document.startswith("https://")
     assert all(len(correction.reason) > 20 for correction in config.corrections)
@@ -374,7 +378,7 @@ class _Server(http.server.BaseHTTPRequestHandler):
             self.wfile.write(json.dumps(small()).encode())
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -387,7 +391,7 @@ def server() -> Iterator[str]:
         thread.join()
 
 
-def test_the_document_may_be_a_url(server: str, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_document_can_be_a_url(server: str, out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(f"{server}/openapi.json", out) == 0
     assert (out / "operations.py").exists()
     capsys.readouterr()
@@ -397,7 +401,7 @@ def test_the_document_may_be_a_url(server: str, out: Path, capsys: pytest.Captur
     assert "cannot be fetched" in refused(capsys)
 
 
-def test_a_document_without_end_is_refused(
+def test_an_endless_document_is_refused(
     server: str, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("mittwald_async.codegen.load._MAX_BYTES", 10)
@@ -405,10 +409,10 @@ def test_a_document_without_end_is_refused(
     assert "is larger than 10 bytes" in refused(capsys)
 
 
-# ---- pieces ----
+# ---- helpers ----
 
 
-def test_an_empty_directory_has_nothing_generated(out: Path) -> None:
+def test_an_empty_directory_holds_no_generated_files(out: Path) -> None:
     assert present(out) == {}
     replace(out, {"operations.py": "x = 1\n"})
     assert tree(out) == {"operations.py": b"x = 1\n"}

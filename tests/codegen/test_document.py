@@ -1,4 +1,4 @@
-"""The real document, where it is at hand: requests and round trips against an independent reading of it."""
+"""The real document, where available: requests and round trips against an independent reading of it."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def described() -> Iterator[tuple[str, str, Json]]:
 # ---- the surface ----
 
 
-def test_committed_files_are_what_the_generator_writes() -> None:
+def test_committed_files_match_the_generators_output() -> None:
     assert difference(present(PACKAGE), made().files) == []
 
 
-def test_every_described_operation_is_there_and_every_stub_is_a_redirect() -> None:
+def test_every_operation_is_present_and_every_stub_is_a_redirect() -> None:
     by_id = {node["operationId"]: (path, method, node) for path, method, node in described()}
     assert set(OPERATIONS) == set(by_id)
     for operation_id, (path, method, node) in by_id.items():
@@ -83,7 +83,7 @@ def test_every_schema_has_a_model_of_its_name() -> None:
         assert hasattr(module, model[0].upper() + model[1:]), name
 
 
-def test_names_of_inline_objects_say_where_they_belong() -> None:
+def test_names_of_inline_objects_show_their_owner() -> None:
     inline = [
         found.name for domain in made().surface.declarations.values() for found in domain.values() if not found.schema
     ]
@@ -91,7 +91,7 @@ def test_names_of_inline_objects_say_where_they_belong() -> None:
 
 
 def prose(node: Any) -> Iterator[str]:
-    """Descriptions and summaries, whose sentences are the provider's; routes named in them are facts."""
+    """Descriptions and summaries, whose sentences belong to the provider; routes named in them are facts."""
     if is_object(node):
         for key, part in node.items():
             if key in ("description", "summary", "title") and isinstance(part, str):
@@ -108,7 +108,7 @@ def without_routes(text: str) -> str:
 
 
 def shingles(text: str) -> set[tuple[str, ...]]:
-    """Every six words in a row of a sentence."""
+    """Every run of six words in a sentence."""
     found: set[tuple[str, ...]] = set()
     for part in re.split(r"[.:;!?\n]", text.lower()):
         said = re.findall(r"[a-z0-9]+", part)
@@ -116,7 +116,7 @@ def shingles(text: str) -> set[tuple[str, ...]]:
     return found
 
 
-def test_no_sentence_of_the_document_is_in_a_docstring() -> None:
+def test_no_sentence_of_the_document_is_copied_into_a_docstring() -> None:
     theirs = set[tuple[str, ...]]().union(*map(shingles, prose(root())))
     assert len(theirs) > 5000
     for path, text in made().files.items():
@@ -130,7 +130,7 @@ def test_no_sentence_of_the_document_is_in_a_docstring() -> None:
 
 
 class Group:
-    """A group whose lists and downloads are recorded like plain calls."""
+    """A group that records lists and downloads like plain calls."""
 
     def __init__(self, operation: Operation[Any], patch: pytest.MonkeyPatch) -> None:
         module: ModuleType = importlib.import_module(f"mittwald_async.api.{operation.group}")
@@ -167,7 +167,7 @@ def body_of(node: Json) -> tuple[str, Json, bool] | None:
 
 
 def bodies(node: Json, full: bool) -> Iterator[Any]:
-    """Every body worth sending; `None` stands for none."""
+    """Every body worth sending; `None` stands for no body."""
     found = body_of(node)
     if found is None:
         yield None
@@ -188,9 +188,7 @@ def bodies(node: Json, full: bool) -> Iterator[Any]:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.parametrize("full", [False, True], ids=["minimal", "maximal"])
 @pytest.mark.parametrize("group", sorted(GROUPS))
-async def test_requests_are_what_the_document_describes(
-    group: str, full: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_requests_match_the_document(group: str, full: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     for path, _, node in described():
         operation = OPERATIONS[node["operationId"]]
         if operation.group == group:
@@ -260,7 +258,7 @@ def same(expression: str, value: Any) -> None:
     assert dump(strict_decoder(expression)(raw)) == value, expression
 
 
-def test_every_schema_comes_back_as_the_same_json() -> None:
+def test_every_schema_round_trips() -> None:
     counted = 0
     for name, schema in root()["components"]["schemas"].items():
         domain, _, last = name.removeprefix("de.mittwald.v1.").rpartition(".")
@@ -270,7 +268,7 @@ def test_every_schema_comes_back_as_the_same_json() -> None:
     assert counted > 3 * len(root()["components"]["schemas"])
 
 
-def test_every_result_comes_back_as_the_same_json() -> None:
+def test_every_result_round_trips() -> None:
     seen: Counter[str] = Counter()
     for _, _, node in described():
         operation = OPERATIONS[node["operationId"]]
@@ -289,7 +287,7 @@ def test_every_result_comes_back_as_the_same_json() -> None:
     assert len(seen) > 200
 
 
-def test_every_json_body_comes_back_as_the_same_json() -> None:
+def test_every_json_body_round_trips() -> None:
     for _, _, node in described():
         operation = OPERATIONS[node["operationId"]]
         if operation.body is not None and operation.body.content_type == "application/json":
@@ -303,7 +301,7 @@ def test_every_json_body_comes_back_as_the_same_json() -> None:
 
 
 def mutated(change: str) -> bytes:
-    """The document as it might look next week."""
+    """The document with changes as a later version may have them."""
     text = json.loads(HERE.read_bytes())
     schemas, paths = text["components"]["schemas"], text["paths"]
     if change == "a new tag":
@@ -377,10 +375,10 @@ def mutated(change: str) -> bytes:
         "unused schemas vanish",
     ],
 )
-def test_other_versions_of_the_document_generate_unattended(change: str) -> None:
+def test_changed_documents_generate_without_manual_work(change: str) -> None:
     config: Config = load_config()
     compile_document(parse(mutated(change), change), config)
 
 
-def test_the_same_document_gives_the_same_bytes() -> None:
+def test_the_same_document_yields_the_same_bytes() -> None:
     assert compile_document(load(str(HERE)), load_config()).files == made().files

@@ -1,4 +1,4 @@
-"""A generated client against a server: what a document describes is what arrives."""
+"""A generated client against a server: requests arrive as the document describes them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .roundtrip import write
 
 @pytest.fixture
 async def echo() -> AsyncIterator[str]:
-    """A server that answers with what it got."""
+    """A server that returns the request it received."""
 
     async def answer(request: web.Request) -> web.Response:
         form: Json = {}

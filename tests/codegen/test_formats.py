@@ -62,7 +62,7 @@ def findings(made: Compiled, kind: str) -> list[str]:
     return [str(finding) for finding in made.findings if finding.kind == kind]
 
 
-def test_yaml_is_read_as_json_would_be() -> None:
+def test_yaml_is_read_like_json() -> None:
     pytest.importorskip("yaml")
     found = parse(YAML.encode(), "shop.yaml")
     assert found.root["info"]["version"] == "2020-01-02"
@@ -87,13 +87,13 @@ def test_yaml_is_read_as_json_would_be() -> None:
         ("2020-01-02", "2020-01-02"), ("12:30", "12:30"), ("9" * 500, "9" * 500),
     ],
 )  # fmt: skip
-def test_scalars_of_yaml(text: str, value: Any) -> None:
+def test_yaml_scalars(text: str, value: Any) -> None:
     found = scalar(text)
     assert (found, type(found)) == (value, type(value))
     assert scalar(text, plain=False) == text
 
 
-def test_keys_given_twice_and_aliases_of_themselves_are_findings() -> None:
+def test_duplicate_keys_and_recursive_aliases_are_findings() -> None:
     pytest.importorskip("yaml")
     twice = parse(b"openapi: 3.0.0\npaths: {}\npaths: {}\nx: &a [*a]\n", "shop.yaml")
     assert twice.notes == (
@@ -104,7 +104,7 @@ def test_keys_given_twice_and_aliases_of_themselves_are_findings() -> None:
     assert "twice" in parse(b'{"openapi": "3.0.0", "paths": {}, "paths": {}}', "shop.json").notes[0]
 
 
-def test_aliases_that_multiply_are_refused() -> None:
+def test_exponential_aliases_are_refused() -> None:
     pytest.importorskip("yaml")
     lines = ["openapi: 3.0.0", "a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
@@ -112,7 +112,7 @@ def test_aliases_that_multiply_are_refused() -> None:
         parse("\n".join(lines).encode(), "bomb.yaml")
 
 
-def test_without_the_library_yaml_is_refused_with_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pyyaml_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
     with pytest.raises(
         DocumentError, match=r"shop.yaml looks like YAML, which needs PyYAML: pip install .*\[codegen\]"
@@ -131,7 +131,7 @@ def write(folder: Path, **files: Json) -> Path:
     return folder / "openapi.json"
 
 
-def test_references_lead_into_other_files_and_into_the_middle_of_things(tmp_path: Path) -> None:
+def test_references_lead_into_other_files_and_to_nested_schemas(tmp_path: Path) -> None:
     operations: Json = {
         "get": operation("shop-get", responses={"200": {"$ref": "../common.json#/responses/Order"}}),
         "parameters": [{"$ref": "../common.json#/parameters/0"}],
@@ -158,7 +158,7 @@ def test_references_lead_into_other_files_and_into_the_middle_of_things(tmp_path
     )
     assert made.findings == []
     models = made.files["models/common.py"]
-    assert "buyer: People | None = None" in models  # called like its file
+    assert "buyer: People | None = None" in models  # named after its file
     assert "next: Order | None = None" in models
     assert "orders: list[Order] | None = None" in models
     assert "article: LineArticle | None = None" in models
@@ -166,7 +166,7 @@ def test_references_lead_into_other_files_and_into_the_middle_of_things(tmp_path
     assert "async def get(self, id: str) -> common.Order:" in made.files["api/shop.py"]
 
 
-def test_what_cannot_be_followed_is_any_value(tmp_path: Path) -> None:
+def test_an_unresolvable_reference_is_any_value(tmp_path: Path) -> None:
     root = document(
         {"X": obj(a={"$ref": "nowhere.json"}, b={"$ref": "https://example.com/x.json"}, c={"$ref": "a\0b"})}
     )
@@ -204,12 +204,12 @@ def newer(schemas: Json) -> Json:
     ],
     ids=str,
 )
-def test_keywords_of_openapi_3_1(schema: Any, annotation: str) -> None:
+def test_openapi_3_1_keywords(schema: Any, annotation: str) -> None:
     made = compiled(newer({"X": {"type": "object", "properties": {"p": schema}}, "Other": obj(q=TEXT)}))
     assert f"    p: {annotation}\n" in made.files["models/a.py"]
 
 
-def test_keywords_beside_a_reference_count_in_3_1_only() -> None:
+def test_keywords_beside_a_reference_count_only_in_3_1() -> None:
     schemas: Json = {"X": {**ref("a.Other"), "required": ["q"]}, "Other": obj(q=TEXT)}
     assert "class X(Model" in compiled(newer(schemas)).files["models/a.py"]
     older = compiled({**newer(schemas), "openapi": "3.0.3"})
@@ -217,7 +217,7 @@ def test_keywords_beside_a_reference_count_in_3_1_only() -> None:
     assert findings(older, "reference")
 
 
-def test_definitions_inside_schemas_and_anchors_are_found() -> None:
+def test_nested_definitions_and_anchors_are_resolved() -> None:
     tree: Json = {
         **obj(left={"$ref": "#node"}, right={"$ref": "#/components/schemas/a.X/$defs/Leaf"}),
         "$defs": {"Node": {**obj(v=INT), "$anchor": "node"}, "Leaf": obj(w=INT)},
@@ -234,7 +234,7 @@ def test_conditional_properties_are_optional(tmp_path: Path) -> None:
     assert codec.encode(made) == b'{"kind":"x","extra":3}'
 
 
-def test_files_of_3_1_are_uploads() -> None:
+def test_binary_content_of_3_1_is_an_upload() -> None:
     form = obj(["file"], file={"type": "string", "contentMediaType": "image/png"}, note=TEXT)
     paths: Json = {"/x": {"post": operation("shop-send", requestBody=body(form, "multipart/form-data"))}}
     made = compiled({**document(paths=paths), "openapi": "3.1.0"})
@@ -242,7 +242,7 @@ def test_files_of_3_1_are_uploads() -> None:
     assert "note: str | None = None" in made.files["api/shop.py"]
 
 
-def test_a_version_that_yaml_takes_for_a_number_will_do() -> None:
+def test_a_version_that_yaml_reads_as_a_number_is_accepted() -> None:
     assert parse(b'{"openapi": 3.1, "paths": {}}', "x").root["openapi"] == 3.1
     made = compile_document(Document({"openapi": 3.1, "paths": {}}, "0"), Config())
     assert "OPERATIONS" in made.files["operations.py"]

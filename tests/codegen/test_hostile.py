@@ -1,4 +1,4 @@
-"""Sources, disks and interruptions that mean no good: one clear message, and the old output is still there."""
+"""Hostile sources, failing disks and interruptions: each gives one clear message and keeps the old output."""
 
 from __future__ import annotations
 
@@ -57,9 +57,7 @@ def run(spec: Path | str, out: Path) -> int:
 # ---- interrupted ----
 
 
-def test_a_pressed_ctrl_c_between_the_renames_leaves_the_old_files(
-    spec: Path, out: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_between_renames_restores_the_old_files(spec: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = tree(out)
     spec.write_bytes(small("Other"))
     rename = Path.rename
@@ -76,8 +74,8 @@ def test_a_pressed_ctrl_c_between_the_renames_leaves_the_old_files(
 
 
 @pytest.mark.parametrize("after", range(1, 18, 2))
-def test_a_run_that_was_killed_is_undone_by_the_next_one(spec: Path, out: Path, after: int) -> None:
-    """Killed at every step of changing names: nothing of its own runs any more."""
+def test_a_killed_run_is_undone_by_the_next_one(spec: Path, out: Path, after: int) -> None:
+    """Killed at every renaming step, so that none of its own cleanup runs."""
     code = (
         "import os, sys\nfrom pathlib import Path\nfrom mittwald_async.codegen.__main__ import main\n"
         f"rename, left = Path.rename, [{after}]\n"
@@ -95,7 +93,7 @@ def test_a_run_that_was_killed_is_undone_by_the_next_one(spec: Path, out: Path, 
     assert tree(out) == before
 
 
-def test_a_first_run_that_fails_leaves_nothing(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_first_run_leaves_nothing(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fresh = tmp_path / "fresh"
     fresh.mkdir()
     rename = Path.rename
@@ -110,7 +108,7 @@ def test_a_first_run_that_fails_leaves_nothing(spec: Path, tmp_path: Path, monke
     assert list(fresh.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_written_is_told(
+def test_an_unwritable_folder_is_reported(
     spec: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = tree(out)
@@ -130,7 +128,7 @@ def test_a_folder_that_cannot_be_written_is_told(
     (out / ".codegen-old").unlink()
 
 
-def test_what_cannot_be_restored_is_told(
+def test_files_that_cannot_be_restored_are_reported(
     spec: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (out / ".codegen-old").mkdir()
@@ -143,21 +141,21 @@ def test_what_cannot_be_restored_is_told(
     assert (out / "api" / "shop.py").exists()
 
 
-# ---- what is read ----
+# ---- input ----
 
 
 @pytest.mark.parametrize(
     "number", [b"NaN", b"-Infinity", b"1e999", b"1" * 5000], ids=["nan", "infinity", "overflow", "endless"]
 )
-def test_numbers_that_python_could_not_write_down_are_refused(spec: Path, out: Path, number: bytes) -> None:
+def test_numbers_beyond_pythons_limits_are_refused(spec: Path, out: Path, number: bytes) -> None:
     text = small().replace(b'"type": "integer"', b'"type": "integer", "maximum": ' + number)
     spec.write_bytes(text)
     with pytest.raises(DocumentError, match="is not JSON"):
         load(str(spec))
 
 
-def test_half_characters_and_other_alphabets_do_no_harm(tmp_path: Path, out: Path) -> None:
-    """Not even on a terminal that knows ASCII only."""
+def test_lone_surrogates_and_other_scripts_are_handled(tmp_path: Path, out: Path) -> None:
+    """Also on an ASCII terminal."""
     odd = "\\ud800 größe"
     text = small().replace(b'"x"', f'"{odd}"'.encode()).replace(b'"Shop"', f'"{odd}"'.encode(), 1)
     spec = tmp_path / "odd.json"
@@ -168,7 +166,7 @@ def test_half_characters_and_other_alphabets_do_no_harm(tmp_path: Path, out: Pat
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_compressed_documents_are_unpacked(
+def test_compressed_documents_are_decompressed(
     spec: Path, out: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     packed = spec.with_name("openapi.json.gz")
@@ -186,7 +184,7 @@ def test_compressed_documents_are_unpacked(
 
 @contextlib.contextmanager
 def answering(*pieces: bytes, pause: float = 0.0) -> Generator[str, None, None]:
-    """A server that answers with these bytes, one piece after the other, and closes."""
+    """A server that sends these chunks one by one and closes the connection."""
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -207,7 +205,7 @@ def answering(*pieces: bytes, pause: float = 0.0) -> Generator[str, None, None]:
 OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
 
 
-def test_a_server_may_compress_what_it_sends() -> None:
+def test_a_server_may_compress_its_response() -> None:
     with answering(OK, b"Content-Encoding: gzip\r\n\r\n", gzip.compress(small())) as url:
         assert "/x" in load(url).root["paths"]
 
@@ -224,17 +222,17 @@ def test_a_server_may_compress_what_it_sends() -> None:
     ],
     ids=["nonsense", "nothing", "404", "elsewhere", "half", "html"],
 )
-def test_answers_that_are_no_document(answer: bytes, message: str) -> None:
+def test_responses_that_are_not_a_document(answer: bytes, message: str) -> None:
     with answering(answer) as url, pytest.raises(DocumentError, match=message):
         load(url)
 
 
-def test_an_address_that_is_none() -> None:
+def test_an_invalid_address() -> None:
     with pytest.raises(DocumentError, match="cannot be fetched"):
         load("http://exa mple/x\r\n")
 
 
-def test_a_document_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slowly_dripping_document_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mittwald_async.codegen.load._DEADLINE", 0.05)
     with (
         answering(OK + b"\r\n", *([b" "] * 20), pause=0.02) as url,
@@ -243,7 +241,7 @@ def test_a_document_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
         load(url)
 
 
-def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mittwald_async.codegen.load._TIMEOUT", 0.05)
     with answering(OK + b"\r\n", b"", pause=0.2) as url, pytest.raises(DocumentError, match="cannot be fetched: timed"):
         load(url)
@@ -264,7 +262,7 @@ def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch)
         ("[api]\nreference = 'https://x/{'", "reference knows"),
     ],
 )
-def test_configurations_that_make_no_sense(tmp_path: Path, text: str, message: str) -> None:
+def test_contradictory_configurations(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "api.toml"
     path.write_text(text)
     with pytest.raises(DocumentError) as caught:
@@ -278,8 +276,8 @@ def told(root: Json, correction: Correction) -> tuple[Json, str]:
     return made, str(findings.sorted()[0])
 
 
-def test_a_correction_that_is_needed_no_more_says_so() -> None:
-    """The provider may drop what was wrong, say what was missing, or declare what was not declared."""
+def test_a_correction_that_is_no_longer_needed_is_reported() -> None:
+    """The provider may have dropped what was wrong, added what was missing, or declared what was undeclared."""
     required = Correction("#/x/required", "discard", "declared nowhere", "a", unless="#/x/properties/a")
     assert told({"x": {"required": ["a"]}}, required)[0] == {"x": {"required": []}}
     right: Json = {"x": {"required": ["a"], "properties": {"a": {}}}}

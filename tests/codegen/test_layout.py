@@ -1,4 +1,4 @@
-"""Generated text has the shape that the project's formatter gives it."""
+"""Generated code matches the project's formatter."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ITEMS = ["a" * 30, "b" * 30, "c" * 30]
 
 
-def test_what_fits_stays_on_its_line() -> None:
+def test_short_code_stays_on_one_line() -> None:
     assert lay(call("f", "a", named("b", literal((1,))))) == "f(a, b=(1,))"
     assert lay(Bracket("", [], brackets="{}"), before="x = ") == "x = {}"
 
 
-def test_what_does_not_fit_has_a_line_for_each_element() -> None:
+def test_long_code_has_one_element_per_line() -> None:
     assert (
         lay(call("f", *ITEMS, *ITEMS), 1, before="x = ")
         == "    x = f(\n" + "".join(f"        {item},\n" for item in ITEMS * 2) + "    )"
     )
 
 
-def test_long_starts_are_broken_first() -> None:
+def test_long_left_sides_are_broken_first() -> None:
     value = call("Operation", "a=1")
     assert assigned("X", Bracket("O", ["int"], brackets="[]"), value) == "X: O[int] = Operation(a=1)"
     assert assigned("X" * 40, Bracket("Operation", [LONG], brackets="[]"), value).startswith(
@@ -64,7 +64,7 @@ def test_unions_break_at_their_bars() -> None:
 
 @PATIENT
 @given(st.text() | st.integers() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False))
-def test_literals_mean_what_they_say(value: object) -> None:
+def test_literals_evaluate_to_their_values(value: object) -> None:
     assert ast.literal_eval(quoted(value)) == value
 
 
@@ -74,7 +74,7 @@ def test_literals_mean_what_they_say(value: object) -> None:
         st.text(max_size=9) | st.integers(), lambda inner: st.lists(inner, max_size=4).map(tuple), max_leaves=9
     )
 )
-def test_laid_out_literals_mean_the_same(value: object) -> None:
+def test_wrapped_literals_evaluate_to_their_values(value: object) -> None:
     node = literal(value)
     text = lay(node, before="x = ")
     assert ast.literal_eval(text.removeprefix("x = ")) == value
@@ -96,13 +96,13 @@ def test_laid_out_literals_mean_the_same(value: object) -> None:
         (None, "#/other/x", "At `#/other/x`."),
     ],
 )
-def test_docstrings_say_where_an_object_is_from(schema: str | None, pointer: str, sentence: str) -> None:
+def test_docstrings_name_the_source_of_an_object(schema: str | None, pointer: str, sentence: str) -> None:
     assert place_of(schema, pointer) == sentence
 
 
 @pytest.mark.skipif(RUFF is None, reason="ruff is not installed: the layout of generated files is not compared with it")
-def test_the_formatter_has_nothing_to_change(tmp_path: Path) -> None:
-    """A made-up document whose names and values are as long as line ends need."""
+def test_the_formatter_changes_nothing(tmp_path: Path) -> None:
+    """A made-up document with names and values of every critical length."""
     enum: Json = {"type": "string", "enum": [f"value-{number}" for number in range(30)]}
     schemas: Json = {
         "a.Enum": enum,

@@ -1,4 +1,4 @@
-"""Nothing of an answer is lost: small documents, each of which once lost something, and random values of all of them."""
+"""No part of a response is lost: small documents that once lost something, and random values of all of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .roundtrip import RandomJson, round_trip, same
 
 
 class Models:
-    """The models of some schemas, all of the domain `a`."""
+    """The models of some schemas, all in the domain `a`."""
 
     def __init__(self, schemas: Json, folder: Path, **rest: Any) -> None:
         self.root = document({f"a.{name}": schema for name, schema in schemas.items()}, **rest)
@@ -32,7 +32,7 @@ class Models:
         return self.package.made.files["models/a.py"]
 
 
-def test_a_part_of_an_all_of_that_only_allows_null_allows_it(tmp_path: Path) -> None:
+def test_an_all_of_part_that_only_allows_null_makes_the_whole_nullable(tmp_path: Path) -> None:
     described: Json = {"nullable": True, "description": "or nothing"}
     bare: Json = {"nullable": True}
     for number, part in enumerate((described, bare)):
@@ -43,7 +43,7 @@ def test_a_part_of_an_all_of_that_only_allows_null_allows_it(tmp_path: Path) -> 
         models.comes_back("Upload", {})
 
 
-def test_a_union_variant_may_limit_its_elements(tmp_path: Path) -> None:
+def test_a_union_variant_may_constrain_its_elements(tmp_path: Path) -> None:
     models = Models(
         {"X": obj(v={"oneOf": [TEXT, {"type": "array", "items": {"type": "string", "minLength": 1}}]})}, tmp_path
     )
@@ -51,7 +51,7 @@ def test_a_union_variant_may_limit_its_elements(tmp_path: Path) -> None:
     models.comes_back("X", {"v": ["one", "two"]})
 
 
-def test_objects_with_the_same_keys_differ_inside(tmp_path: Path) -> None:
+def test_objects_with_the_same_keys_may_differ_inside(tmp_path: Path) -> None:
     models = Models(
         {"X": obj(v={"oneOf": [obj(["d"], d=obj(p=INT)), obj(["d"], d=obj(q=INT)), obj(["d"], d=obj(r=INT, s=INT))]})},
         tmp_path,
@@ -60,7 +60,7 @@ def test_objects_with_the_same_keys_differ_inside(tmp_path: Path) -> None:
         models.comes_back("X", {"v": {"d": inner}})
 
 
-def test_the_narrower_list_of_values_counts_and_keeps_the_tag(tmp_path: Path) -> None:
+def test_the_narrower_enum_counts_and_keeps_the_tag(tmp_path: Path) -> None:
     kinds: Json = {"type": "string", "enum": ["cat", "dog", "fish"]}
     base = obj(["kind"], kind=kinds, name=TEXT)
 
@@ -80,8 +80,8 @@ def test_the_narrower_list_of_values_counts_and_keeps_the_tag(tmp_path: Path) ->
     assert 'kind: Literal["cat"] | str' in models.text()
 
 
-def test_a_discriminator_decides(tmp_path: Path) -> None:
-    """Both look alike, one does not declare the property, and the values are not the schemas' names."""
+def test_a_discriminator_selects_the_variant(tmp_path: Path) -> None:
+    """The variants look alike, one does not declare the property, and the values are not the schema names."""
     union: Json = {
         "oneOf": [ref("a.Card"), ref("a.Cash"), ref("a.Voucher")],
         "discriminator": {
@@ -101,8 +101,8 @@ def test_a_discriminator_decides(tmp_path: Path) -> None:
     assert type(models.comes_back("Payment", {"how": {"by": "new", "x": 1}}).how).__name__ == "Unknown"
 
 
-def test_a_discriminator_names_what_is_inside_another_union(tmp_path: Path) -> None:
-    """The alternative is a schema that only stands for others, which do not declare the property."""
+def test_a_discriminator_reaches_into_nested_unions(tmp_path: Path) -> None:
+    """The alternative is itself only a choice of schemas, which do not declare the property."""
     wrapper: Json = {"oneOf": [ref("a.Bare")]}
     union: Json = {"oneOf": [ref("a.Wrapper"), ref("a.Told")], "discriminator": {"propertyName": "type"}}
     schemas: Json = {
@@ -114,7 +114,7 @@ def test_a_discriminator_names_what_is_inside_another_union(tmp_path: Path) -> N
     assert type(made.one).__name__ == "Bare"
 
 
-def test_a_discriminator_that_no_field_can_be_called_like_decides_all_the_same() -> None:
+def test_a_discriminator_with_a_name_no_field_can_have_still_selects() -> None:
     union: Json = {"oneOf": [ref("a.A"), ref("a.B")], "discriminator": {"propertyName": 'ki"nd'}}
     made = compiled(document({"a.A": obj(p=INT), "a.B": obj(q=INT), "a.U": union}))
     assert '("const", \'ki"nd\', ("a.A",))' in made.files["models/a.py"]
@@ -134,7 +134,7 @@ def test_a_base_with_a_discriminator_stands_for_its_children(tmp_path: Path) -> 
     models.comes_back("Zoo", {"star": None})
 
 
-def test_a_base_that_lists_its_children_gives_them_its_properties(tmp_path: Path) -> None:
+def test_a_base_that_lists_its_children_shares_its_properties(tmp_path: Path) -> None:
     schemas: Json = {
         "Pet": {**obj(["kind"], kind=TEXT, name=TEXT), "oneOf": [ref("a.Cat"), ref("a.Fish")],
                 "discriminator": {"propertyName": "kind"}},
@@ -149,7 +149,7 @@ def test_a_base_that_lists_its_children_gives_them_its_properties(tmp_path: Path
     models.comes_back("Cat", {"kind": "a.Cat", "name": "x", "lives": 9})
 
 
-def test_what_only_answers_have_is_not_demanded_in_requests(tmp_path: Path) -> None:
+def test_read_only_properties_are_not_required_in_requests(tmp_path: Path) -> None:
     read_only, write_only = {**INT, "readOnly": True}, {**TEXT, "writeOnly": True}
     line = obj(["id", "article"], id=read_only, article=TEXT)
     order = obj(
@@ -171,7 +171,7 @@ def test_what_only_answers_have_is_not_demanded_in_requests(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "name", ['a"b', "a\\b", "a\nb", "\x01", "$x", "__class__", "class", "list", "", "1st", "größe", "self"]
 )
-def test_properties_of_any_name_come_back(tmp_path: Path, name: str) -> None:
+def test_properties_with_any_name_round_trip(tmp_path: Path, name: str) -> None:
     models = Models({"X": obj([name], **{name: INT, "list": {"type": "array", "items": INT}})}, tmp_path)
     value = {"list": [1], name: 3} if name != "list" else {"list": [1]}
     models.comes_back("X", {"list": [1]} if name == "list" else value)
@@ -182,7 +182,7 @@ def test_declared_and_free_properties_together(tmp_path: Path) -> None:
     models.comes_back("X", {"a": 1, "b": 2})
 
 
-def test_free_properties_are_kept_where_the_configuration_says_so(tmp_path: Path) -> None:
+def test_free_properties_are_kept_where_configured(tmp_path: Path) -> None:
     root = document({"a.X": {**obj(a=INT), "additionalProperties": True}})
     assert "class X(Model" in compiled(root).files["models/a.py"]
     package = Package(root, tmp_path, Config(free_properties="keep"))
@@ -197,7 +197,7 @@ def test_bytes_inside_json_are_text(tmp_path: Path) -> None:
 
 
 def everything() -> Json:
-    """Something of everything that was ever lost."""
+    """Every construct that was ever lost."""
     pet = {**obj(["kind"], kind=TEXT), "discriminator": {"propertyName": "kind"}}
     schemas: Json = {
         "Pet": pet,
@@ -215,7 +215,7 @@ def everything() -> Json:
     return document(schemas)
 
 
-def test_random_values_of_everything_come_back(tmp_path: Path) -> None:
+def test_random_values_of_everything_round_trip(tmp_path: Path) -> None:
     root = everything()
     package = Package(root, tmp_path)
     outcome = round_trip(Document(root, "0"), package.name, package.made, 1500)
@@ -224,7 +224,7 @@ def test_random_values_of_everything_come_back(tmp_path: Path) -> None:
     assert outcome.drifted == {}, outcome.examples
 
 
-def test_random_values_are_of_the_schema_and_losses_are_seen() -> None:
+def test_random_values_fit_their_schema_and_losses_are_detected() -> None:
     source = RandomJson(Document(everything(), "0"), seed=3)
     kinds = {json.dumps(source.value("Narrow", everything()).get("kind")) for _ in range(60)}
     assert kinds == {'"b"', "null"}

@@ -57,7 +57,7 @@ def test_a_small_document(tmp_path: Path) -> None:
     assert comes_back(order.Order, value | {"note": None}).note is None
 
 
-def test_limits_of_a_property_are_on_its_type(tmp_path: Path) -> None:
+def test_constraints_of_a_property_are_on_its_type(tmp_path: Path) -> None:
     schemas = {
         "a.Thing": obj(
             amount={"type": "integer", "minimum": 1, "maximum": 9},
@@ -77,7 +77,7 @@ def test_limits_of_a_property_are_on_its_type(tmp_path: Path) -> None:
     assert facts["mail"] == [Constraints(format="email")]
 
 
-def test_names_that_python_or_the_module_use_themselves(tmp_path: Path) -> None:
+def test_names_reserved_by_python_or_the_module(tmp_path: Path) -> None:
     properties: Json = dict.fromkeys(
         ("class", "import", "self", "str", "field", "Any", "datetime", "1st", "$id", "a-b", "order"), TEXT
     )
@@ -103,7 +103,7 @@ def test_names_that_python_or_the_module_use_themselves(tmp_path: Path) -> None:
     )
 
 
-def test_properties_that_look_alike_in_snake_case_are_kept_apart(tmp_path: Path) -> None:
+def test_properties_with_the_same_snake_case_name_are_distinguished(tmp_path: Path) -> None:
     schemas = {
         "a.Thing": obj(
             friendlyURL={"type": "string", "deprecated": True},
@@ -189,7 +189,7 @@ def test_all_of_becomes_one_struct(tmp_path: Path) -> None:
     comes_back(stand_in_for(models, "Both"), {"q": 1, "s": 2})
 
 
-def test_null_at_every_place(tmp_path: Path) -> None:
+def test_null_at_every_position(tmp_path: Path) -> None:
     schemas = {
         "a.Inner": obj(x=INT),
         "a.Maybe": {"type": "object", "nullable": True, "properties": {"y": INT}},
@@ -265,7 +265,7 @@ def test_inline_objects_are_named_after_owner_and_property(tmp_path: Path) -> No
     assert models.OwnerSingle(taken="t").taken == "t"
 
 
-def test_what_is_not_understood_exactly_is_listed(tmp_path: Path) -> None:
+def test_approximations_are_listed(tmp_path: Path) -> None:
     schemas = {
         "a.Thing": obj(
             ["gone"],
@@ -286,13 +286,13 @@ def test_what_is_not_understood_exactly_is_listed(tmp_path: Path) -> None:
     ]
 
 
-def test_schemas_without_a_dot_have_a_domain_too(tmp_path: Path) -> None:
+def test_schemas_without_a_dot_get_a_domain_too(tmp_path: Path) -> None:
     package = Package(document({"Thing": obj(x=INT), "deep.er.Thing": obj(y=INT)}), tmp_path)
     comes_back(package.models("common").Thing, {"x": 1})
     comes_back(package.models("deep_er").Thing, {"y": 1})
 
 
-def test_limits_of_elements_and_values_are_on_their_type(tmp_path: Path) -> None:
+def test_constraints_of_elements_and_values_are_on_their_type(tmp_path: Path) -> None:
     mail: Json = {"type": "string", "format": "email", "nullable": True}
     fields = obj(
         ["mails"],

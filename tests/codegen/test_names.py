@@ -71,7 +71,7 @@ def test_snake_case(wire: str, expected: str) -> None:
         ("Data", "Data"),
     ],
 )
-def test_one_of_many_has_a_name_of_its_own(plural: str, one: str) -> None:
+def test_the_singular_of_a_name(plural: str, one: str) -> None:
     assert singular(plural) == one
 
 
@@ -103,13 +103,13 @@ def test_a_method_does_not_repeat_its_group(operation_id: str, group: str, name:
         ("None", "None_"),
     ],
 )
-def test_a_schema_keeps_its_name_if_a_class_can_have_it(schema: str, name: str) -> None:
+def test_a_schema_keeps_its_name_if_it_is_a_valid_class_name(schema: str, name: str) -> None:
     assert class_name(schema) == name
 
 
 @PATIENT
 @given(CAMEL)
-def test_every_spelling_of_the_same_words_is_the_same_name(parts: list[str]) -> None:
+def test_every_spelling_of_the_same_words_yields_the_same_name(parts: list[str]) -> None:
     expected = snake("_".join(parts))
     camel = parts[0] + "".join(part.title() for part in parts[1:])
     assert {
@@ -122,7 +122,7 @@ def test_every_spelling_of_the_same_words_is_the_same_name(parts: list[str]) -> 
 
 @PATIENT
 @given(st.text(max_size=30))
-def test_whatever_comes_the_names_are_legal(text: str) -> None:
+def test_any_input_yields_legal_names(text: str) -> None:
     for name in (snake(text), pascal(text), class_name(text)):
         assert name.isidentifier()
         assert not keyword.iskeyword(name)
@@ -131,14 +131,14 @@ def test_whatever_comes_the_names_are_legal(text: str) -> None:
 
 @PATIENT
 @given(st.text(max_size=30))
-def test_no_letter_or_digit_is_lost_between_the_words(text: str) -> None:
+def test_no_letter_or_digit_is_lost_between_words(text: str) -> None:
     ascii_only = "".join(letter for letter in text if letter.isascii())
     assert squashed("".join(words(ascii_only))) == squashed(ascii_only)
 
 
 @PATIENT
 @given(st.lists(st.sampled_from(["a", "b", "a2", "a3"]), max_size=8), st.lists(st.sampled_from(["b", "c"]), max_size=2))
-def test_a_free_name_is_free(taken: list[str], fallbacks: list[str]) -> None:
+def test_a_unique_name_is_unused(taken: list[str], fallbacks: list[str]) -> None:
     assert free_name("a", fallbacks, set(taken)) not in taken
 
 
@@ -157,7 +157,7 @@ def test_a_free_name_is_free(taken: list[str], fallbacks: list[str]) -> None:
         ("sftp_user_list_sftp_users", "List sftp users (user)."),
     ],
 )
-def test_the_first_sentence_of_a_docstring_begins_with_what_is_done(name: str, said: str) -> None:
+def test_the_first_sentence_of_a_docstring_starts_with_a_verb(name: str, said: str) -> None:
     assert sentence(name) == said
 
 
@@ -172,5 +172,5 @@ def test_the_first_sentence_of_a_docstring_begins_with_what_is_done(name: str, s
         ("X", "", "XEmpty"),
     ],
 )
-def test_what_an_owner_says_last_its_part_does_not_say_first(owner: str, part: str, name: str) -> None:
+def test_a_part_does_not_repeat_the_last_words_of_its_owner(owner: str, part: str, name: str) -> None:
     assert joined(owner, part) == name

@@ -1,4 +1,4 @@
-"""Shapes that a later version of a document may have: each generates, imports, and loses nothing."""
+"""Shapes that a later version of a document may have: each generates, imports and round-trips."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ from ..support.openapi_documents import (
 
 
 class Shapes:
-    """Schemas of the domain `a`, generated and imported."""
+    """Schemas in the domain `a`, generated and imported."""
 
     def __init__(self, schemas: Json, folder: Path) -> None:
         self.package = Package(document({f"a.{name}": schema for name, schema in schemas.items()}), folder)
         self.module = self.package.models("a")
 
     def comes_back(self, name: str, value: Any) -> Any:
-        """The value that JSON becomes, checked to become the same JSON again."""
+        """Decode JSON, check that it round-trips, and return the value."""
         made = msgspec.convert(value, resolve(name, module=self.module.__name__), dec_hook=hook)
         assert json.dumps(dump(made), sort_keys=True) == json.dumps(value, sort_keys=True)
         return made
@@ -54,8 +54,8 @@ class Shapes:
         return found
 
 
-def test_a_part_of_an_all_of_may_refer_to_the_whole(tmp_path: Path) -> None:
-    """Its properties are copied from the schema it extends, the extending property among them."""
+def test_an_all_of_part_may_refer_to_the_whole(tmp_path: Path) -> None:
+    """Its properties are copied from the schema it extends, including the one that extends it."""
     node = obj(["id"], id=TEXT, child={"allOf": [ref("a.Node"), obj(extra=INT)]})
     shapes = Shapes({"Node": node}, tmp_path)
     value = {"id": "1", "child": {"id": "2", "extra": 2, "child": {"id": "3", "extra": 3}}}
@@ -63,7 +63,7 @@ def test_a_part_of_an_all_of_may_refer_to_the_whole(tmp_path: Path) -> None:
     assert type(made.child.child) is type(made.child)
 
 
-def test_a_part_of_an_all_of_with_a_union_may_refer_to_the_whole(tmp_path: Path) -> None:
+def test_an_all_of_part_with_a_union_may_refer_to_the_whole(tmp_path: Path) -> None:
     either: Json = {"oneOf": [obj(["x"], x=INT), obj(["y"], y=INT)]}
     node = obj(
         ["id"], id=TEXT, next={"allOf": [ref("a.Node"), either]}, rows={"allOf": [ref("a.Rows"), {"minItems": 1}]}
@@ -82,7 +82,7 @@ def test_a_part_of_an_all_of_with_a_union_may_refer_to_the_whole(tmp_path: Path)
         {"Outer": obj(x=ref("a.A")), "A": ref("a.B"), "B": ref("a.A")},
     ],
 )
-def test_a_schema_that_is_nothing_but_itself_is_any_value_and_a_finding(schemas: Json) -> None:
+def test_a_schema_that_only_refers_to_itself_is_any_value_and_a_finding(schemas: Json) -> None:
     made = compiled(document({f"a.{name}": schema for name, schema in schemas.items()}))
     told = [finding for finding in made.findings if finding.kind == "reference"]
     assert told
@@ -90,7 +90,7 @@ def test_a_schema_that_is_nothing_but_itself_is_any_value_and_a_finding(schemas:
     assert all(finding.pointer.startswith("#/components/schemas/a.") for finding in told)
 
 
-def test_nesting_beyond_any_reason_is_refused() -> None:
+def test_excessive_nesting_is_refused() -> None:
     deep: Json = TEXT
     for _ in range(2000):
         deep = {"type": "array", "items": deep}
@@ -98,13 +98,13 @@ def test_nesting_beyond_any_reason_is_refused() -> None:
         compile_document(Document(document({"a.Deep": deep}), "0"), CONFIG)
 
 
-def test_null_survives_where_a_schema_that_may_be_null_refers_to_itself(tmp_path: Path) -> None:
+def test_null_survives_in_a_nullable_recursive_schema(tmp_path: Path) -> None:
     shapes = Shapes({"Tree": {**obj(["left"], left=ref("a.Tree"), right=ref("a.Tree")), "nullable": True}}, tmp_path)
     shapes.comes_back("Tree", {"left": None, "right": {"left": None}})
     shapes.comes_back("Tree", {"left": {"left": None, "right": None}})
 
 
-def test_null_survives_where_anything_goes(tmp_path: Path) -> None:
+def test_null_survives_where_any_value_is_allowed(tmp_path: Path) -> None:
     names = {"Any": {}, "Same": ref("a.Any"), "Null": {"enum": [None], "nullable": True}}
     fields = obj(any=ref("a.Any"), same=ref("a.Same"), null=ref("a.Null"), some={"oneOf": [{"nullable": True}]})
     shapes = Shapes({**names, "X": fields}, tmp_path)
@@ -113,7 +113,7 @@ def test_null_survives_where_anything_goes(tmp_path: Path) -> None:
     shapes.comes_back("Same", {"free": [None]})
 
 
-async def test_a_property_that_can_only_be_null_is_sent_when_given(tmp_path: Path) -> None:
+async def test_a_property_that_can_only_be_null_is_sent_if_given(tmp_path: Path) -> None:
     wanted = operation("shop-x", requestBody=body(obj(reset={"enum": [None], "nullable": True})))
     package = Package(document(paths={"/x": {"post": wanted}}), tmp_path)
     recorder = Recorder()
@@ -124,8 +124,8 @@ async def test_a_property_that_can_only_be_null_is_sent_when_given(tmp_path: Pat
     assert given(recorder.body) == {}
 
 
-def test_integers_of_an_enum_may_be_negative_but_not_huge(tmp_path: Path) -> None:
-    """msgspec compares integers of 64 bits; a longer one is known to people, not to the type."""
+def test_enum_integers_may_be_negative_but_not_huge(tmp_path: Path) -> None:
+    """msgspec compares integers of 64 bits; a longer one is in the docstring but not in the type."""
     fields = obj(low={"type": "integer", "enum": [-1, 0]}, huge={"type": "integer", "enum": [1, 10**20]})
     shapes = Shapes({"X": fields}, tmp_path)
     assert shapes.annotation("X", "low") == "Literal[-1, 0] | int | None"
@@ -135,8 +135,8 @@ def test_integers_of_an_enum_may_be_negative_but_not_huge(tmp_path: Path) -> Non
     assert convert("Literal[-1] | int", -1) == -1
 
 
-def test_long_unions_of_awkward_texts_are_laid_out(tmp_path: Path) -> None:
-    """Bars, brackets and quotes inside literals are no syntax."""
+def test_long_unions_of_awkward_texts_are_wrapped(tmp_path: Path) -> None:
+    """Bars, brackets and quotes inside literals are not syntax."""
     awkward = ['qu"ote', "it's", "a|b", "[", "back\\slash", "line\nbreak", "x" * 70]
     values: Json = {"type": "string", "enum": awkward}
     wide: Json = {"oneOf": [values, obj(["k"], k=INT), {"type": "array", "items": ref("a.Wide")}]}
@@ -148,7 +148,7 @@ def test_long_unions_of_awkward_texts_are_laid_out(tmp_path: Path) -> None:
 
 
 def test_free_properties_beside_declared_ones(tmp_path: Path) -> None:
-    """Said or unsaid, any further property may come: such a model stays a struct. Typed ones are data: all are kept."""
+    """A model with untyped further properties stays a struct. Typed further properties are data and are all kept."""
     declared = obj(["x"], x=TEXT)
     schemas: Json = {
         "Said": {**declared, "additionalProperties": True},
@@ -165,18 +165,18 @@ def test_free_properties_beside_declared_ones(tmp_path: Path) -> None:
     assert len(shapes.package.findings("mixed")) == 3
 
 
-def test_parts_of_an_all_of_that_contradict_each_other_are_told() -> None:
+def test_contradictory_all_of_parts_are_reported() -> None:
     made = compiled(document({"a.X": {"allOf": [{"type": "string"}, {"type": "integer"}]}}))
     assert "[allOf] #/components/schemas/a.X: 'type' is said twice: the last one counts" in map(str, made.findings)
 
 
-def test_names_that_begin_with_a_digit_are_still_names_of_classes(tmp_path: Path) -> None:
+def test_names_starting_with_a_digit_become_class_names(tmp_path: Path) -> None:
     shapes = Shapes({"2fa": obj(["10min"], **{"10min": obj(x=INT)})}, tmp_path)
     assert {name for name in vars(shapes.module) if name.startswith("N")} == {"N2fa", "N2faN10min"}
     shapes.comes_back("N2fa", {"10min": {"x": 1}})
 
 
-def test_a_group_that_needs_no_imports_for_checkers_has_none(tmp_path: Path) -> None:
+def test_a_group_without_type_checking_imports_has_no_block_for_them(tmp_path: Path) -> None:
     text = compiled(document(paths={"/x": {"get": operation("shop-x", responses=ok({}))}})).files["api/shop.py"]
     assert "TYPE_CHECKING" not in text
     package = Package(document(paths={"/x": {"get": operation("shop-x", responses=ok({}))}}), tmp_path)

@@ -1,4 +1,4 @@
-"""A whole client package for an API that is not mittwald's: what it is called, where it sends, how it proves who calls."""
+"""A whole client package for another API: its name, base URL and authentication."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Made = Any
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
-    """Generates a package from a document, by the command, and imports it."""
+    """Generates a package from a document with the command, and imports it."""
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     made: list[str] = []
 
@@ -70,7 +70,9 @@ def test_a_package_is_complete(make: Made, tmp_path: Path) -> None:
     assert package.Shop.find("getOrder").path == "/orders/{id}"
     assert package.errors.NotFoundError.__module__.startswith("mittwald_async.runtime")
     errors = (tmp_path / "shop_client" / "errors.py").read_text()
-    assert "# pyright: reportWildcardImportFromLibrary=false\n" in errors  # for who has the runtime as a library
+    assert (
+        "# pyright: reportWildcardImportFromLibrary=false\n" in errors
+    )  # for projects that depend on the runtime as a library
     assert (tmp_path / "shop_client" / "py.typed").read_text() == ""
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = package.nothing
@@ -93,7 +95,7 @@ def test_importing_a_package_loads_no_model_and_no_http_library(make: Made, tmp_
     [("Shop", "Shop"), ("The Shop REST API v2", "Shop"), ("API", "Api"), ("", "Api"), ("Client API", "ClientApi"),
      ("größte 3D-Welt", "Größte3DWelt"), ("class", "Class")],
 )  # fmt: skip
-def test_the_client_is_called_after_the_title(title: str, name: str) -> None:
+def test_the_client_is_named_after_the_title(title: str, name: str) -> None:
     files = compiled_package(shop(info={"title": title, "version": "1"}))
     assert f"class {name}(Groups, Client):" in files["client.py"]
 
@@ -133,11 +135,11 @@ def scheme(kind: str, **rest: Any) -> Json:
         (scheme("mutualTLS"), BEARER),
     ],
 )
-def test_authentication_is_what_the_document_demands(make: Made, root: Json, expected: object) -> None:
+def test_authentication_follows_the_document(make: Made, root: Json, expected: object) -> None:
     assert make(root).PROFILE.authentication == expected
 
 
-def test_the_scheme_that_most_operations_demand_first_counts(make: Made) -> None:
+def test_the_scheme_that_most_operations_list_first_is_chosen(make: Made) -> None:
     root = shop(security=[{"key": []}, {"bearer": []}])
     root["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
@@ -146,7 +148,7 @@ def test_the_scheme_that_most_operations_demand_first_counts(make: Made) -> None
     assert make(root).PROFILE.authentication == HeaderToken("X-Key")
 
 
-def test_variables_of_the_server_are_arguments(make: Made) -> None:
+def test_server_variables_are_arguments(make: Made) -> None:
     server = {
         "url": "https://{region}.shop.example:{port}/{class}",
         "variables": {
@@ -160,20 +162,20 @@ def test_variables_of_the_server_are_arguments(make: Made) -> None:
     assert package.base_url(region="us", class_="b") == "https://us.shop.example:443/b"
 
 
-def test_an_address_of_odd_characters_is_still_one(make: Made) -> None:
+def test_a_base_url_with_unusual_characters_is_accepted(make: Made) -> None:
     server = {"url": 'https://x.example/"a\nb\\/{ar"ea}/{c}', "variables": {'ar"ea': {"default": "e"}}}
     package = make(shop(servers=[server]))
     assert package.base_url(ar_ea="x", c="y") == "https://x.example/%22a%0Ab%5C/x/y"
 
 
-def test_an_address_without_a_host_is_asked_for(make: Made) -> None:
+def test_a_base_url_without_a_host_is_required_from_the_user(make: Made) -> None:
     package = make(shop(servers=[{"url": "/api"}]))
     assert package.PROFILE.base_url is None
     with pytest.raises(package.errors.ConfigurationError, match="SHOP_BASE_URL"):
         package.Shop("token")
 
 
-def test_the_configuration_names_what_the_document_does_not(make: Made) -> None:
+def test_the_configuration_supplies_what_the_document_lacks(make: Made) -> None:
     config = """
         [api]
         client = "Store"
@@ -200,7 +202,7 @@ def test_the_configuration_names_what_the_document_does_not(make: Made) -> None:
     assert package.models.sales.Purchase(id="1").id == "1"
 
 
-def test_renames_of_what_is_not_there_are_findings() -> None:
+def test_renames_of_unknown_names_are_findings() -> None:
     made = compiled(shop(), Config(operations={"nowhere": "x"}, groups={"Shop": "orders"}))
     unused = [str(finding) for finding in made.findings if finding.kind == "unused"]
     assert unused == ["[unused] [operations] nowhere: the document has nothing of that name"]
@@ -245,7 +247,7 @@ def test_mistakes_in_the_configuration_are_refused(tmp_path: Path, text: str, me
         load_config(path)
 
 
-def test_names_that_a_client_needs_for_itself_are_reserved() -> None:
+def test_names_that_the_client_itself_uses_are_reserved() -> None:
     public = {name for name in dir(Client) if not name.startswith("_")} | {"sender", "profile"}
     assert public <= RESERVED_GROUPS
     paths: Json = {f"/{name}": {"get": operation(f"get-{name}", name)} for name in sorted(RESERVED_GROUPS)}
@@ -253,9 +255,7 @@ def test_names_that_a_client_needs_for_itself_are_reserved() -> None:
     assert groups == {f"{name}_group" for name in RESERVED_GROUPS}
 
 
-def test_a_foreign_file_in_the_place_of_a_generated_one_is_kept(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_foreign_file_is_not_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spec, out = tmp_path / "openapi.json", tmp_path / "shop_client"
     spec.write_text(json.dumps(shop()))
     out.mkdir()
@@ -287,7 +287,7 @@ def test_a_foreign_file_in_the_place_of_a_generated_one_is_kept(
         ("get", "/tenants/{id}/spaces", "list_tenant_spaces"),
     ],
 )
-def test_methods_may_be_named_after_their_routes(method: str, path: str, name: str) -> None:
+def test_methods_can_be_named_after_their_routes(method: str, path: str, name: str) -> None:
     many = ok({"type": "array", "items": INT}) if name.startswith("list") else ok(INT)
     paths: Json = {f"/api/v1/secure{path}": {method: operation("x", "Spaces", responses=many)}}
     if "tenants" in path:  # takes the short name first
@@ -310,7 +310,7 @@ def test_methods_may_be_named_after_their_routes(method: str, path: str, name: s
     ],
     ids=["orders", "same", "wrapped", "extended", "order", "wrapped order"],
 )
-def test_a_route_that_gives_a_list_is_called_so_wherever_the_list_is_described(result: Json, name: str) -> None:
+def test_a_route_that_returns_a_list_is_named_list_wherever_the_list_is_described(result: Json, name: str) -> None:
     schemas: Json = {
         "Order": obj(id=TEXT), "Orders": {"type": "array", "items": ref("Order")}, "Same": ref("Orders"),
         "Wrapped": obj(result=ref("Orders")), "Extended": {"allOf": [obj(ok=INT), obj(result=ref("Same"))]},
@@ -323,14 +323,14 @@ def test_a_route_that_gives_a_list_is_called_so_wherever_the_list_is_described(r
 @pytest.mark.parametrize(
     ("beside", "wrapped"), [((), True), (("success", "message"), True), (("success",), False)], ids=str
 )
-def test_envelopes_are_recognized_by_what_stands_in_them(beside: tuple[str, ...], wrapped: bool) -> None:
+def test_envelopes_are_recognised_by_their_contents(beside: tuple[str, ...], wrapped: bool) -> None:
     whole = obj(["data"], success={"type": "boolean"}, message=TEXT, data=ref("Order"))
     root = document({"Order": obj(["id"], id=TEXT)}, {"/x": {"get": operation("x", responses=ok(whole))}})
     [found] = compiled(root, Config(envelope=Envelope("data", beside))).surface.operations
     assert found.results[0].envelope == (("data", ir.Ref("common", "Order")) if wrapped else None)
 
 
-def test_paging_is_recognized_by_the_usual_names() -> None:
+def test_paging_is_recognised_by_common_names() -> None:
     page = obj(["items"], items={"type": "array", "items": INT}, pagination=obj(total=INT, hasMore={"type": "boolean"}))
     number: Json = {"type": "integer", "default": 20, "maximum": 50}
     paths: Json = {
@@ -347,11 +347,11 @@ def test_paging_is_recognized_by_the_usual_names() -> None:
     assert (first.paging.limit, first.paging.page, first.paging.items) == ("per_page", "page", "items")
     assert (first.paging.total, first.paging.has_more) == ("pagination.total", "pagination.hasMore")
     assert (first.paging.default_limit, first.paging.max_limit) == (20, 50)
-    assert second.paging is None  # nothing in the answer says where the next page is
+    assert second.paging is None  # nothing in the response says where the next page is
     assert made.surface.paging_names == ir.PagingNames(limit="per_page", skip="skip", page="page")
 
 
-def test_a_package_of_nothing_is_a_package_all_the_same(make: Made, tmp_path: Path) -> None:
+def test_an_empty_document_yields_a_package(make: Made, tmp_path: Path) -> None:
     package = make({"openapi": "3.1.0"}, name="empty_client")
     assert package.models.__all__ == []
     assert list(package.operations.OPERATIONS) == []

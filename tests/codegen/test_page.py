@@ -1,4 +1,4 @@
-"""`docs/another-api.md` does what it says, from top to bottom."""
+"""`docs/another-api.md` works from top to bottom."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_page_runs_from_top_to_bottom(
 
 
 async def keys_sent(kind: Any) -> tuple[dict[str, str], str | None]:
-    """The query and the key in the header of a call by the page's second class."""
+    """The query and the key header that the page's second class sends with a call."""
     seen: list[tuple[dict[str, str], str | None]] = []
 
     async def one(request: web.Request) -> web.Response:
@@ -64,7 +64,7 @@ async def keys_sent(kind: Any) -> tuple[dict[str, str], str | None]:
 
 
 async def look_around(names: dict[str, Any]) -> None:
-    """The page's function, against a server that behaves as the page says."""
+    """The page's function, against a server that behaves as the page describes."""
     tickets = [{"id": number, "title": f"t{number}"} for number in range(3)]
 
     async def listed(request: web.Request) -> web.Response:
@@ -86,7 +86,7 @@ async def look_around(names: dict[str, Any]) -> None:
         await names["look"](desk)
 
 
-def test_every_key_of_the_configuration_is_on_the_page_and_its_examples_are_read(tmp_path: Path) -> None:
+def test_every_configuration_key_is_documented_and_the_examples_parse(tmp_path: Path) -> None:
     page = PAGE.read_text(encoding="utf-8")
     told = set(re.findall(r"`([a-z_]+)`", page))
     inner = {

@@ -1,6 +1,6 @@
-"""The generated surface as its users meet it: what it loads and what type checkers know of it.
+"""The generated surface as users meet it: what it imports and what type checkers know of it.
 
-The assertions about types are made by the checkers: they read this file in strict mode.
+The type checkers verify the assertions about types, since they read this file in strict mode.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def loaded(code: str) -> list[str]:
-    """Modules of this package that a fresh interpreter has after running the code."""
+    """This package's modules that a fresh interpreter holds after running the code."""
     show = "import sys, json; print(json.dumps([m for m in sys.modules if m.startswith('mittwald_async')]))"
     done = subprocess.run([sys.executable, "-c", f"{code}\n{show}"], capture_output=True, text=True, check=True)
     names: list[str] = json.loads(done.stdout)
@@ -38,21 +38,21 @@ def of(kind: str, names: list[str]) -> list[str]:
     return sorted(name.removeprefix(prefix) for name in names if name.startswith(prefix))
 
 
-def test_a_group_loads_itself_and_no_models() -> None:
+def test_importing_a_group_loads_no_models() -> None:
     names = loaded("import mittwald_async.api.project")
     assert of("api", names) == ["project"]
     assert of("models", names) == []
     assert "mittwald_async.operations" not in names
 
 
-def test_decoding_loads_the_domains_that_are_needed() -> None:
+def test_decoding_loads_only_the_needed_domains() -> None:
     names = loaded("from mittwald_async.codec import strict_decoder; strict_decoder('ssl.Certificate')")
     assert of("api", names) == []
     assert "ssl" in of("models", names)
     assert len(of("models", names)) < 6
 
 
-def test_operations_load_a_group_when_one_of_them_is_looked_at() -> None:
+def test_looking_up_an_operation_loads_its_group() -> None:
     names = loaded(
         "from mittwald_async.operations import OPERATIONS\n"
         "assert len(list(OPERATIONS)) == len(OPERATIONS)\n"
@@ -61,7 +61,7 @@ def test_operations_load_a_group_when_one_of_them_is_looked_at() -> None:
     assert of("api", names) == ["article"]
 
 
-def test_the_surface_is_whole() -> None:
+def test_the_surface_is_complete() -> None:
     assert (len(OPERATIONS), len(GROUPS), len(REDIRECTS)) == (576, 24, 109)
     assert OPERATIONS["project-list-projects"].paged
     with pytest.raises(KeyError):
@@ -69,7 +69,7 @@ def test_the_surface_is_whole() -> None:
 
 
 async def types_of_project(group: ProjectGroup) -> None:
-    """Never called: for the type checkers."""
+    """Never called; read by the type checkers."""
     assert_type(await group.get_project("p"), project.Project)
     assert_type(group.list_projects(limit=50), Pages[project.ProjectListItem])
     assert_type(await group.delete_project("p"), None)
@@ -83,7 +83,7 @@ async def types_of_project(group: ProjectGroup) -> None:
 
 
 async def types_of_others(domains: DomainGroup, files: FileGroup) -> None:
-    """Never called: for the type checkers."""
+    """Never called; read by the type checkers."""
     zone = await domains.dns_get_dns_zone("z")
     assert_type(zone, dns.Zone)
     assert_type(files.get_file("f"), Download)

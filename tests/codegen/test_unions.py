@@ -1,4 +1,4 @@
-"""Which variant a plan takes, on made-up unions."""
+"""Which variant a union's plan selects."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Taken:
         self.union = stand_in_for(self.package.models("a"), "Union")
 
     def name(self, value: Any) -> str:
-        """The class of the variant; the JSON must come back whatever it is."""
+        """The name of the selected class; the JSON must round-trip."""
         decoded = msgspec.json.decode(json.dumps(value).encode(), type=self.union, dec_hook=hook)
         assert dump(decoded) == value
         return type(decoded).__name__
 
 
-def test_a_property_with_values_of_its_own_decides(tmp_path: Path) -> None:
+def test_a_property_with_distinct_values_selects(tmp_path: Path) -> None:
     taken = Taken(
         tmp_path,
         Cat=obj(["kind", "name"], kind=const("cat"), name=TEXT),
@@ -52,7 +52,7 @@ def test_a_property_with_values_of_its_own_decides(tmp_path: Path) -> None:
     assert taken.name({"name": "x"}) == "Unknown"
 
 
-def test_true_and_false_decide_as_well(tmp_path: Path) -> None:
+def test_true_and_false_select_as_well(tmp_path: Path) -> None:
     taken = Taken(
         tmp_path,
         "anyOf",
@@ -64,7 +64,7 @@ def test_true_and_false_decide_as_well(tmp_path: Path) -> None:
     assert taken.name({"draft": "x"}) == "In"
 
 
-def test_a_truth_value_that_another_variant_may_have_too_does_not_decide(tmp_path: Path) -> None:
+def test_a_boolean_that_another_variant_may_share_does_not_select(tmp_path: Path) -> None:
     taken = Taken(
         tmp_path,
         "anyOf",
@@ -77,7 +77,7 @@ def test_a_truth_value_that_another_variant_may_have_too_does_not_decide(tmp_pat
     assert taken.name({"command": "x"}) == "Server"
 
 
-def test_the_variant_that_demands_most_comes_first(tmp_path: Path) -> None:
+def test_the_most_demanding_variant_comes_first(tmp_path: Path) -> None:
     taken = Taken(
         tmp_path,
         Nothing={"type": "object", "properties": {}, "additionalProperties": False},
@@ -90,7 +90,7 @@ def test_the_variant_that_demands_most_comes_first(tmp_path: Path) -> None:
     assert taken.name({"c": 3}) == "Unknown"
 
 
-def test_a_variant_that_can_look_like_another_comes_before_it(tmp_path: Path) -> None:
+def test_a_variant_that_can_resemble_another_comes_before_it(tmp_path: Path) -> None:
     taken = Taken(
         tmp_path,
         Mail=obj(["host", "weight"], host=TEXT, weight=INT),
@@ -100,7 +100,7 @@ def test_a_variant_that_can_look_like_another_comes_before_it(tmp_path: Path) ->
     assert taken.name({"host": "x", "port": 1, "weight": 1}) == "Service"
 
 
-def test_keys_that_need_not_be_there_decide_where_none_must(tmp_path: Path) -> None:
+def test_optional_keys_select_where_nothing_is_required(tmp_path: Path) -> None:
     taken = Taken(tmp_path, Machine=obj(machine=TEXT), Hardware=obj(ram=INT, cpu=INT))
     assert taken.name({"machine": "x"}) == "Machine"
     assert taken.name({"ram": 1}) == "Hardware"
@@ -112,13 +112,13 @@ def test_keys_that_need_not_be_there_decide_where_none_must(tmp_path: Path) -> N
     ]
 
 
-def test_equal_shapes_lose_nothing(tmp_path: Path) -> None:
+def test_variants_of_equal_shape_lose_nothing(tmp_path: Path) -> None:
     taken = Taken(tmp_path, One=obj(["x"], x=INT), Same=obj(["x"], x=INT))
     assert taken.name({"x": 1}) == "One"
     assert "the one that keeps more of the value wins" in taken.package.findings("ambiguous")[0]
 
 
-def test_what_a_common_property_holds_decides(tmp_path: Path) -> None:
+def test_the_contents_of_a_common_property_select(tmp_path: Path) -> None:
     mail, service = (
         obj(["host", "weight"], host=TEXT, weight=INT),
         obj(["host", "port"], host=TEXT, port=INT, weight=INT),
@@ -135,7 +135,7 @@ def test_what_a_common_property_holds_decides(tmp_path: Path) -> None:
     assert taken.name({"records": []}) == "Mails"
 
 
-def test_json_types_decide_last(tmp_path: Path) -> None:
+def test_json_types_select_last(tmp_path: Path) -> None:
     taken = Taken(
         tmp_path,
         Thing=obj(["x"], x=INT),
@@ -153,7 +153,7 @@ def test_json_types_decide_last(tmp_path: Path) -> None:
     assert taken.name({"z": 1}) == "Unknown"
 
 
-def test_free_mappings_take_what_is_left(tmp_path: Path) -> None:
+def test_free_mappings_take_the_rest(tmp_path: Path) -> None:
     taken = Taken(tmp_path, Hooks=obj(["a", "b"], a=TEXT, b=TEXT), Free={"type": "object"})
     assert taken.name({"a": "x", "b": "y"}) == "Hooks"
     assert taken.name({"a": "x", "c": "y"}) == "dict"
@@ -192,7 +192,7 @@ def test_unions_of_primitives_need_no_plan(tmp_path: Path) -> None:
         assert dump(msgspec.convert(value, holder)) == value
 
 
-def test_one_alternative_today_may_be_two_tomorrow(tmp_path: Path) -> None:
+def test_a_single_alternative_still_becomes_a_union(tmp_path: Path) -> None:
     schemas = {
         "a.Only": obj(["x"], x=INT),
         "a.Ref": {"oneOf": [ref("a.Only")]},
@@ -204,7 +204,7 @@ def test_one_alternative_today_may_be_two_tomorrow(tmp_path: Path) -> None:
     assert models.Inline(y=1).y == 1
 
 
-def test_inline_variants_are_named_after_what_only_they_have(tmp_path: Path) -> None:
+def test_inline_variants_are_named_after_their_distinctive_property(tmp_path: Path) -> None:
     schemas = {
         "a.ByKey": {"oneOf": [obj(["text"], text=TEXT), obj(["url"], url=TEXT)]},
         "a.ByValue": {"oneOf": [obj(["kind"], kind=const("a-b")), obj(["kind"], kind=const("c"))]},
@@ -232,7 +232,7 @@ def test_inline_variants_are_named_after_what_only_they_have(tmp_path: Path) -> 
         assert isinstance(getattr(models, name), type), name
 
 
-def test_several_arrays_are_an_ambiguity_that_is_told() -> None:
+def test_several_array_variants_are_reported_as_ambiguous() -> None:
     findings = Findings()
     plan = Planner({}, findings).plan([ir.ListOf(ir.INT), ir.ListOf(ir.STR)], "#/x")
     assert plan == ((0, ("kind", "array")), (1, ("kind", "array")))
@@ -251,5 +251,5 @@ def test_several_arrays_are_an_ambiguity_that_is_told() -> None:
         (ir.Enum((1,), "int"), {"integer"}),
     ],
 )
-def test_profiles_know_the_json_types(made: ir.Type, kinds: set[str]) -> None:
+def test_type_profiles_know_the_json_types(made: ir.Type, kinds: set[str]) -> None:
     assert Planner({}, Findings()).profile(made).kinds == kinds
