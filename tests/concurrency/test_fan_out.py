@@ -1,4 +1,4 @@
-"""Many calls at once: bounded, in any order or in the source's, and nothing left whatever happens."""
+"""Many calls at once: bounded, in any order or in source order, and leaving no task behind."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def settled() -> None:
 
 
 class Worker:
-    """Doubles numbers, slowly, and knows how busy it is. Odd jobs fail if told so."""
+    """Doubles numbers slowly and counts its running jobs. `fails` decides which of them fail."""
 
     def __init__(
         self, seconds: Callable[[int], float] = lambda item: 1.0, fails: Callable[[int], bool] = lambda item: False
@@ -67,7 +67,7 @@ async def test_outcomes_come_as_they_finish() -> None:
 
 
 @virtual
-async def test_or_in_the_order_of_the_source() -> None:
+async def test_ordered_outcomes_follow_the_source() -> None:
     worker = Worker(seconds=lambda item: 10.0 - item % 10)
     done = [outcome.item async for outcome in fan_out(range(50), worker, limit=7, ordered=True)]
     assert done == list(range(50))
@@ -75,7 +75,7 @@ async def test_or_in_the_order_of_the_source() -> None:
 
 
 @virtual
-async def test_no_more_than_the_limit_runs_and_places_are_filled_again() -> None:
+async def test_at_most_limit_calls_run_and_free_slots_are_refilled() -> None:
     worker = Worker(seconds=lambda item: 1.0 + item % 3)
     began = asyncio.get_running_loop().time()
     results = [outcome.value() async for outcome in fan_out(range(300), worker, limit=30)]
@@ -86,7 +86,7 @@ async def test_no_more_than_the_limit_runs_and_places_are_filled_again() -> None
 
 @virtual
 @pytest.mark.parametrize("ordered", [False, True])
-async def test_the_source_is_read_only_as_fast_as_results_are_used(ordered: bool) -> None:
+async def test_the_source_is_read_only_as_fast_as_results_are_consumed(ordered: bool) -> None:
     taken = 0
 
     def source() -> Iterator[int]:
@@ -104,7 +104,7 @@ async def test_the_source_is_read_only_as_fast_as_results_are_used(ordered: bool
 
 
 @virtual
-async def test_an_async_source_is_as_good_and_is_closed_at_the_end() -> None:
+async def test_an_async_source_works_and_is_closed_at_the_end() -> None:
     closed = 0
 
     async def source() -> AsyncIterator[int]:
@@ -123,14 +123,14 @@ async def test_an_async_source_is_as_good_and_is_closed_at_the_end() -> None:
     assert closed == 2
 
 
-async def test_pages_are_a_source() -> None:
+async def test_pages_can_be_a_source() -> None:
     server = ListServer(range(95))
     done = [outcome.item async for outcome in fan_out(pages_of(server, limit=10), Worker(seconds=lambda item: 0))]
     assert sorted(done) == list(range(95))
 
 
 @virtual
-async def test_one_failure_loses_nothing_else() -> None:
+async def test_one_failure_does_not_affect_other_items() -> None:
     worker = Worker(fails=lambda item: item == 3)
     done = {outcome.item: outcome async for outcome in fan_out(range(10), worker, limit=4)}
     assert len(done) == 10
@@ -144,7 +144,7 @@ async def test_one_failure_loses_nothing_else() -> None:
 
 
 @virtual
-async def test_or_the_first_failure_ends_it_all() -> None:
+async def test_the_first_failure_can_stop_everything() -> None:
     worker = Worker(seconds=lambda item: 1.0 + item, fails=lambda item: item == 3)
     seen: list[int] = []
     with pytest.raises(NotFoundError):
@@ -155,7 +155,7 @@ async def test_or_the_first_failure_ends_it_all() -> None:
 
 
 @virtual
-async def test_a_group_of_one_is_unwrapped() -> None:
+async def test_an_exception_group_of_one_is_unwrapped() -> None:
     async def in_a_group(item: int) -> None:
         async with anyio.create_task_group() as group, anyio.create_task_group() as inner:
             inner.start_soon(Worker(fails=lambda item: True), item)
@@ -174,7 +174,7 @@ async def test_a_group_of_one_is_unwrapped() -> None:
 
 
 @virtual
-async def test_a_source_that_fails_does_so_after_what_it_gave() -> None:
+async def test_an_error_of_the_source_is_raised_after_its_items() -> None:
     def source() -> Iterator[int]:
         yield from range(5)
         raise PagingError("page 2", resume="x")
@@ -197,7 +197,7 @@ async def test_a_source_that_fails_does_so_after_what_it_gave() -> None:
 
 
 @virtual
-async def test_breaking_out_leaves_nothing() -> None:
+async def test_breaking_out_leaves_no_task() -> None:
     worker = Worker()
     async for _ in fan_out(range(100), worker, limit=10):
         break
@@ -214,13 +214,13 @@ async def test_breaking_out_leaves_nothing() -> None:
         await anext(fan)
 
 
-async def test_never_begun_and_forgotten_is_nothing() -> None:
+async def test_an_unused_fan_out_does_nothing() -> None:
     fan = fan_out(range(3), Worker())
     del fan
     assert others() == []
 
 
-def test_a_fan_that_outlives_its_loop_is_dropped_quietly() -> None:
+def test_a_fan_out_that_outlives_its_loop_is_dropped_silently() -> None:
     kept: list[Any] = []
 
     async def use() -> None:
@@ -233,7 +233,7 @@ def test_a_fan_that_outlives_its_loop_is_dropped_quietly() -> None:
 
 
 @virtual
-async def test_cancelling_the_consumer_cancels_the_work() -> None:
+async def test_cancelling_the_consumer_cancels_the_calls() -> None:
     worker = Worker()
 
     async def use() -> None:
@@ -254,7 +254,7 @@ async def test_cancelling_the_consumer_cancels_the_work() -> None:
 
 
 @virtual
-async def test_a_cancellation_from_elsewhere_is_never_swallowed() -> None:
+async def test_a_foreign_cancellation_is_never_swallowed() -> None:
     async def cancelled_inside(item: int) -> None:
         inner = asyncio.ensure_future(asyncio.sleep(10))
         inner.cancel()
@@ -274,7 +274,7 @@ async def test_a_cancellation_from_elsewhere_is_never_swallowed() -> None:
 
 
 @virtual
-async def test_progress_is_told_and_may_stop_it() -> None:
+async def test_progress_is_reported_and_may_raise_to_stop() -> None:
     told: list[Progress] = []
     worker = Worker(seconds=lambda item: 1.0 + item, fails=lambda item: item % 2 == 1)
     done = [outcome async for outcome in fan_out(range(6), worker, limit=3, progress=told.append)]
@@ -291,7 +291,7 @@ async def test_progress_is_told_and_may_stop_it() -> None:
     assert others() == []
 
 
-async def test_of_errors_at_once_the_first_is_raised() -> None:
+async def test_of_simultaneous_errors_the_first_is_raised() -> None:
     async def fail(item: int) -> int:
         raise NotFoundError(f"no {item}", status=404)
 
@@ -302,7 +302,7 @@ async def test_of_errors_at_once_the_first_is_raised() -> None:
 
 class _Awaited:
     async def __call__(self, step: Progress) -> None:
-        """Nobody would await this."""
+        """An async callable, which would never be awaited."""
 
 
 @pytest.mark.parametrize(
@@ -318,14 +318,14 @@ class _Awaited:
         ({"progress": _Awaited()}, "progress: is async"),
     ],
 )
-def test_bad_arguments_are_refused_when_it_is_called(arguments: dict[str, Any], name: str) -> None:
+def test_invalid_arguments_are_refused_when_called(arguments: dict[str, Any], name: str) -> None:
     call: Callable[..., object] = fan_out
     given: dict[str, Any] = {"source": [], "func": print, **arguments}
     with pytest.raises(InvalidArgumentError, match=name):
         call(given.pop("source"), given.pop("func"), **given)
 
 
-async def test_functions_that_give_the_wrong_thing_are_told_at_once() -> None:
+async def test_a_function_that_returns_the_wrong_type_is_reported_immediately() -> None:
     wrong: Callable[[int], Awaitable[int]] = abs  # type: ignore[assignment]
     with pytest.raises(TypeError, match="awaitable, not int"):
         [outcome async for outcome in fan_out([1, 2, 3], wrong)]
@@ -334,7 +334,7 @@ async def test_functions_that_give_the_wrong_thing_are_told_at_once() -> None:
         [pair async for pair in fan_out_items([1, 2, 3], wrong_list)]
 
 
-async def test_a_function_that_fails_before_it_awaits_fails_its_item() -> None:
+async def test_a_function_that_raises_before_awaiting_fails_its_item() -> None:
     def early(item: int) -> Awaitable[int]:
         raise ValueError(item)
 
@@ -369,7 +369,7 @@ class TestManyLists:
         assert others() == []
 
     @virtual
-    async def test_a_list_that_fails_ends_it_or_is_kept(self) -> None:
+    async def test_a_failing_list_stops_everything_or_is_kept(self) -> None:
         async def elements(item: int) -> AsyncIterator[str]:
             for number in range(3):
                 await asyncio.sleep(1)
@@ -408,31 +408,31 @@ class TestManyLists:
 
 class TestGather:
     @virtual
-    async def test_a_plain_list_in_order(self) -> None:
+    async def test_results_are_a_list_in_source_order(self) -> None:
         worker = Worker(seconds=lambda item: 100.0 if item == 0 else 1.0)
         assert await gather_bounded(range(200), worker, limit=8) == [item * 2 for item in range(200)]
         assert worker.most_running == 8
         assert worker.started[-1] == 199
 
     @virtual
-    async def test_a_slow_first_call_does_not_hold_the_others_up(self) -> None:
+    async def test_a_slow_first_call_does_not_block_the_others(self) -> None:
         began = asyncio.get_running_loop().time()
         await gather_bounded(range(200), Worker(seconds=lambda item: 28.0 if item == 0 else 1.0), limit=8)
         assert asyncio.get_running_loop().time() - began < 30
 
     @virtual
-    async def test_the_first_error_is_raised_and_nothing_is_left(self) -> None:
+    async def test_the_first_error_is_raised_and_no_task_remains(self) -> None:
         with pytest.raises(NotFoundError):
             await gather_bounded(range(20), Worker(fails=lambda item: item == 7), limit=5)
         assert others() == []
 
-    async def test_bad_arguments(self) -> None:
+    async def test_invalid_arguments_are_refused(self) -> None:
         with pytest.raises(InvalidArgumentError, match="limit"):
             await gather_bounded([1], Worker(), limit=-1)
 
 
 class Numbers:
-    """An async iterator that cannot be closed."""
+    """An async iterator without `aclose`."""
 
     def __init__(self, count: int) -> None:
         self.left = count
@@ -447,7 +447,7 @@ class Numbers:
         return self.left
 
 
-async def test_a_source_that_cannot_be_closed_will_do() -> None:
+async def test_a_source_without_aclose_works() -> None:
     assert len([outcome async for outcome in fan_out(Numbers(5), Worker(seconds=lambda item: 0))]) == 5
 
 
@@ -459,10 +459,10 @@ async def test_a_source_that_cannot_be_closed_will_do() -> None:
     pause=st.integers(0, 3),
     stop=st.none() | st.integers(0, 40),
 )
-def test_any_work_at_any_pace(
+def test_any_sequence_of_delays_and_failures(
     jobs: list[tuple[int, bool]], limit: int, ordered: bool, pause: int, stop: int | None
 ) -> None:
-    """Every item has its outcome once, never more than `limit` run, and leaving early leaves nothing."""
+    """Every item yields one outcome, at most `limit` run, and leaving early leaves no task."""
 
     async def check() -> None:
         worker = Worker(seconds=lambda item: jobs[item][0], fails=lambda item: jobs[item][1])
@@ -487,7 +487,7 @@ def test_any_work_at_any_pace(
 
 
 class Counted(Exception):
-    """A result or an error that knows how many of its kind are alive."""
+    """A result or an error that counts its living instances."""
 
     alive = 0
 
@@ -499,7 +499,7 @@ class Counted(Exception):
 
 
 def test_memory_does_not_grow_with_the_source() -> None:
-    """A hundred thousand items, a tenth of which fail: what was used is gone at once, without the garbage collector."""
+    """A hundred thousand items, a tenth of them failing: used ones are freed at once, without the garbage collector."""
     most = 0
 
     async def job(item: int) -> Counted:
@@ -525,6 +525,6 @@ def test_memory_does_not_grow_with_the_source() -> None:
     assert Counted.alive == 0
 
 
-def test_outcomes_are_values() -> None:
+def test_outcomes_compare_by_value() -> None:
     assert Outcome(1, 2) == Outcome(1, 2)
     assert repr(Outcome("a", 2, None, 0.5)) == "Outcome(item='a', result=2, error=None, seconds=0.5)"
