@@ -30,7 +30,7 @@ from mittwald_async.runtime.credentials.token_exchange import LoginStep
 
 
 class Api:
-    """Two login routes and one that wants a valid token."""
+    """Two login routes and a route that requires a valid token."""
 
     def __init__(self) -> None:
         self.valid = ""
@@ -82,7 +82,7 @@ class Api:
         return web.json_response({"ok": True})
 
 
-async def test_many_calls_with_a_token_that_died_share_one_refresh() -> None:
+async def test_many_calls_with_an_expired_token_share_one_refresh() -> None:
     login = PasswordLogin("ada@example.com", "password-for-tests")
     async with Api().running() as api, Mittwald(credentials=login, base_url=api.url) as mw:
         await asyncio.gather(*(mw.request("GET", "/v2/signup/profile") for _ in range(50)))
@@ -102,7 +102,7 @@ async def test_clones_share_the_login() -> None:
         assert api.logins == 1
 
 
-async def test_an_impatient_caller_does_not_fail_the_login_for_the_others() -> None:
+async def test_a_call_that_times_out_does_not_fail_the_login_for_others() -> None:
     api = Api()
     api.slow = 0.3
     async with api.running(), Mittwald(credentials=PasswordLogin("a@b.de", api.password), base_url=api.url) as mw:
@@ -114,7 +114,7 @@ async def test_an_impatient_caller_does_not_fail_the_login_for_the_others() -> N
         assert api.logins == 1
 
 
-async def test_a_client_closed_during_the_login_says_so() -> None:
+async def test_a_client_closed_during_the_login_raises_an_error() -> None:
     api = Api()
     api.slow = 30
     async with api.running():
@@ -127,7 +127,7 @@ async def test_a_client_closed_during_the_login_says_so() -> None:
             await call
 
 
-async def test_a_wrong_password_names_the_login_and_not_the_password() -> None:
+async def test_a_wrong_password_error_names_the_login_and_not_the_password() -> None:
     login = PasswordLogin("ada@example.com", "hidden-for-tests")
     async with Api().running() as api, Mittwald(credentials=login, base_url=api.url, max_retries=0) as mw:
         with pytest.raises(AuthenticationError, match="signing in with e-mail and password failed") as caught:
@@ -136,7 +136,7 @@ async def test_a_wrong_password_names_the_login_and_not_the_password() -> None:
         assert api.calls == 0
 
 
-async def test_no_server_is_not_a_wrong_password() -> None:
+async def test_an_unreachable_server_is_not_reported_as_a_wrong_password() -> None:
     login = PasswordLogin("ada@example.com", "password-for-tests")
     async with Api().running() as api:
         url = api.url
@@ -146,7 +146,7 @@ async def test_no_server_is_not_a_wrong_password() -> None:
 
 
 def frames_of(error: BaseException | None) -> str:
-    """The local variables of this package's frames, as an error reporter would send them."""
+    """Local variables of this package's frames, as an error reporter would send them."""
     shown: list[str] = []
     while error is not None:
         trace = error.__traceback__
@@ -159,7 +159,7 @@ def frames_of(error: BaseException | None) -> str:
 
 
 @pytest.mark.parametrize("answers", [True, False])
-async def test_a_call_that_breaks_off_shows_no_secret_in_any_frame(answers: bool) -> None:
+async def test_a_broken_call_shows_no_secret_in_any_frame(answers: bool) -> None:
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(100)
         writer.close()
@@ -182,7 +182,7 @@ async def test_a_call_that_breaks_off_shows_no_secret_in_any_frame(answers: bool
     server.close()
 
 
-def test_the_login_routes_are_those_of_the_document() -> None:
+def test_the_login_routes_match_the_document() -> None:
     rooms = (session_login, password_login, retrieval_key, extension_secret)
     steps = [value for room in rooms for value in vars(room).values() if isinstance(value, LoginStep)]
     assert len(steps) == 5

@@ -1,4 +1,4 @@
-"""Nothing that gives access goes over a network in the clear: no token, no client's secret, no password in a URL."""
+"""No credential crosses a network unencrypted: no token, no client secret, no password in a URL."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Shop(Client):
 
 
 @pytest.mark.parametrize("token_url", EXPOSED)
-async def test_a_clients_secret_never_goes_to_another_machine_in_the_clear(token_url: str) -> None:
+async def test_a_client_secret_is_never_sent_unencrypted_to_another_machine(token_url: str) -> None:
     """RFC 6749, 3.2: requests to the token endpoint use TLS."""
     login = ClientCredentials("app", "secret-for-tests", token_url=token_url)
     async with Shop(credentials=login, clock=Clock()) as client:
@@ -41,7 +41,7 @@ async def test_a_clients_secret_never_goes_to_another_machine_in_the_clear(token
     assert "secret-for-tests" not in str(caught.value)
 
 
-async def test_a_profile_may_not_lead_a_secret_into_the_clear_either() -> None:
+async def test_a_profile_cannot_configure_an_unencrypted_token_url() -> None:
     class Careless(Client):
         profile = Profile(
             name="careless",
@@ -56,14 +56,14 @@ async def test_a_profile_may_not_lead_a_secret_into_the_clear_either() -> None:
 
 
 @pytest.mark.parametrize("token_url", NO_ADDRESS)
-async def test_what_is_neither_path_nor_url_does_not_become_a_part_of_the_hosts_name(token_url: str) -> None:
-    """`https://shop.test` and `.login.test/token` together are another host."""
+async def test_an_invalid_token_url_does_not_become_part_of_the_host_name(token_url: str) -> None:
+    """`https://shop.test` and `.login.test/token` joined would be another host."""
     async with Shop(credentials=ClientCredentials("app", "x-secret", token_url=token_url), clock=Clock()) as client:
         with pytest.raises(InvalidArgumentError, match="token_url"):
             await client.request("GET", "/orders")
 
 
-async def test_a_token_may_come_from_this_machine_or_where_it_was_allowed_by_name() -> None:
+async def test_a_plain_http_token_url_is_allowed_for_loopback_or_by_explicit_permission() -> None:
     async with serving(reply(200, {"access_token": "granted", "expires_in": 60})) as server:
         login = ClientCredentials("app", "secret-for-tests", token_url=f"{server.url}/token")
         async with Shop(credentials=login, base_url=server.url, clock=Clock()) as client:
@@ -71,12 +71,12 @@ async def test_a_token_may_come_from_this_machine_or_where_it_was_allowed_by_nam
         assert [seen.target for seen in server.seen] == ["/token", "/orders"]
     login = ClientCredentials("app", "secret-for-tests", token_url="http://login.invalid/token")
     async with Shop(credentials=login, clock=Clock(), max_retries=0, allow_http=True) as client:
-        with pytest.raises(NotSentError):  # it was asked, and there is no such host
+        with pytest.raises(NotSentError):  # the request was made, and the host does not exist
             await client.request("GET", "/orders")
 
 
 async def test_a_redirect_of_a_token_request_is_not_followed() -> None:
-    """RFC 9700, 4.11: a form with a secret is not sent on to an address that a response names."""
+    """RFC 9700, 4.11: a form with a secret is not forwarded to an address named in a response."""
     away = reply(307, headers={"Location": "http://login.test/token"})
     async with serving(away) as server:
         login = ClientCredentials("app", "secret-for-tests", token_url=f"{server.url}/token")
@@ -88,7 +88,7 @@ async def test_a_redirect_of_a_token_request_is_not_followed() -> None:
 
 
 @pytest.mark.parametrize("user", ["user:hush@", "user@", ":hush@"])
-async def test_user_and_password_in_a_url_are_not_sent_in_the_clear(user: str) -> None:
+async def test_credentials_in_a_url_are_not_sent_unencrypted(user: str) -> None:
     url = f"http://{user}files.test/export.tar"
     async with Mittwald(TOKEN, clock=Clock()) as client:
         for use in (client.download(url), client.request("GET", url), client.request("POST", url, body={})):
@@ -99,7 +99,7 @@ async def test_user_and_password_in_a_url_are_not_sent_in_the_clear(user: str) -
         Mittwald(TOKEN, base_url=f"http://{user}localhost")
 
 
-async def test_user_and_password_in_a_url_go_to_this_machine() -> None:
+async def test_credentials_in_a_loopback_url_are_sent() -> None:
     async with serving(reply(200, {})) as server, Mittwald(TOKEN, base_url=server.url, clock=Clock()) as client:
         url = server.url.replace("http://127.0.0.1", "http://user:hush@localhost")
         response: Any = await client.request("GET", url)

@@ -1,4 +1,4 @@
-"""Every kind of login: what it sends, what it makes of each answer."""
+"""Every kind of login: what it sends, and how it handles each response."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def login(desk: Desk, second_factor: object = None) -> PasswordLogin:
     return PasswordLogin("ada@example.com", "password-for-tests", second_factor=second_factor, wall=desk.wall)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-async def test_email_and_password_become_a_token(desk: Desk) -> None:
+async def test_email_and_password_are_exchanged_for_a_token(desk: Desk) -> None:
     credentials = login(desk)
     assert credentials.current() is None
     assert (await credentials.token(desk)).reveal() == "token-1"
@@ -46,7 +46,7 @@ async def test_email_and_password_become_a_token(desk: Desk) -> None:
     assert len(desk.asked) == 1
 
 
-async def test_the_second_factor_is_asked_for_only_when_the_api_wants_it(desk: Desk) -> None:
+async def test_the_second_factor_is_requested_only_if_the_api_requires_it(desk: Desk) -> None:
     asked: list[str] = []
 
     async def code() -> str:
@@ -68,7 +68,7 @@ async def test_the_second_factor_is_asked_for_only_when_the_api_wants_it(desk: D
     assert desk.asked[-1] == (SECOND_FACTOR, "POST", "/v2/authenticate-mfa")
 
 
-async def test_a_plain_callback_runs_beside_the_loop(desk: Desk) -> None:
+async def test_a_blocking_callback_does_not_block_the_loop(desk: Desk) -> None:
     threads: list[int] = []
 
     def typed_in() -> str:
@@ -81,7 +81,7 @@ async def test_a_plain_callback_runs_beside_the_loop(desk: Desk) -> None:
     assert threads != [threading.get_ident()]
 
 
-async def test_a_callback_object_with_an_async_call_and_one_that_gives_a_coroutine(desk: Desk) -> None:
+async def test_a_callback_may_be_an_object_or_return_a_coroutine(desk: Desk) -> None:
     class Phone:
         async def __call__(self) -> str:
             return "111111"
@@ -98,7 +98,7 @@ async def test_without_a_callback_the_message_says_what_to_pass(desk: Desk) -> N
         await login(desk).token(desk)
 
 
-async def test_no_code_and_a_wrong_code(desk: Desk) -> None:
+async def test_a_missing_code_and_a_wrong_code(desk: Desk) -> None:
     desk.say(SIGN_IN, FACTOR_ASKED, FACTOR_ASKED)
     with pytest.raises(AuthenticationError, match="gave no code"):
         await login(desk, lambda: " ").token(desk)
@@ -108,7 +108,7 @@ async def test_no_code_and_a_wrong_code(desk: Desk) -> None:
     assert caught.value.status == 400
 
 
-async def test_a_code_that_took_too_long_gets_one_more_try(desk: Desk) -> None:
+async def test_a_code_that_came_too_late_gets_one_more_attempt(desk: Desk) -> None:
     lapsed = (408, {"name": "FirstAuthenticationFactorExpired"})
     desk.say(SIGN_IN, FACTOR_ASKED, FACTOR_ASKED, FACTOR_ASKED, FACTOR_ASKED)
     desk.say(SECOND_FACTOR, lapsed)
@@ -145,7 +145,7 @@ async def test_the_issues_of_a_refusal_are_kept(desk: Desk) -> None:
     ("status", "kind"),
     [(429, RateLimitError), (500, ServerError), (503, ServerError), (408, StatusError), (307, RedirectError)],
 )
-async def test_a_busy_server_has_not_refused_anybody(desk: Desk, status: int, kind: type[StatusError]) -> None:
+async def test_a_busy_server_is_not_a_refusal(desk: Desk, status: int, kind: type[StatusError]) -> None:
     desk.say(SIGN_IN, (status, "<html>busy</html>"))
     credentials = login(desk)
     with pytest.raises(kind) as caught:
@@ -156,7 +156,7 @@ async def test_a_busy_server_has_not_refused_anybody(desk: Desk, status: int, ki
     assert (await credentials.token(desk)).reveal() == "token-1"
 
 
-async def test_a_broken_line_stays_a_transport_error(desk: Desk) -> None:
+async def test_a_broken_connection_stays_a_transport_error(desk: Desk) -> None:
     desk.say(SIGN_IN, NotSentError("no route"))
     credentials = login(desk)
     with pytest.raises(NotSentError, match="no route"):
@@ -165,7 +165,7 @@ async def test_a_broken_line_stays_a_transport_error(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("body", ["", "[1]", "{broken", {"token": 5}, {"token": " "}, {"token": "a\nb"}, "\x00"])
-async def test_a_success_without_a_token_is_none(desk: Desk, body: object) -> None:
+async def test_a_success_without_a_token_is_an_error(desk: Desk, body: object) -> None:
     desk.say(SIGN_IN, (200, body))
     with pytest.raises(AuthenticationError, match="the answer carries no token"):
         await login(desk).token(desk)
@@ -189,7 +189,7 @@ async def test_a_session_is_refreshed_with_its_latest_refresh_token(desk: Desk) 
     assert desk.bodies[1:] == [{"refreshToken": "refresh-1"}, {"refreshToken": "refresh-2"}]
 
 
-async def test_a_refresh_token_that_is_taken_no_more_leads_back_to_the_login(desk: Desk) -> None:
+async def test_a_rejected_refresh_token_leads_to_a_new_login(desk: Desk) -> None:
     credentials = login(desk)
     await credentials.token(desk)
     desk.wall.time += 4000
@@ -198,7 +198,7 @@ async def test_a_refresh_token_that_is_taken_no_more_leads_back_to_the_login(des
     assert desk.operations == [SIGN_IN, REFRESH, SIGN_IN]
 
 
-async def test_a_refresh_that_got_lost_is_tried_again_before_the_login(desk: Desk) -> None:
+async def test_a_lost_refresh_is_retried_before_a_new_login(desk: Desk) -> None:
     credentials = login(desk)
     await credentials.token(desk)
     desk.wall.time += 4000
@@ -211,7 +211,7 @@ async def test_a_refresh_that_got_lost_is_tried_again_before_the_login(desk: Des
     assert desk.operations == [SIGN_IN, REFRESH, REFRESH, REFRESH]
 
 
-async def test_a_session_without_refresh_token_is_begun_anew(desk: Desk) -> None:
+async def test_a_session_without_a_refresh_token_logs_in_again(desk: Desk) -> None:
     credentials = login(desk)
     desk.say(SIGN_IN, (200, {"token": "alone", "expires": desk.wall.stamp(60)}))
     await credentials.token(desk)
@@ -237,13 +237,13 @@ async def test_a_retrieval_key_is_used_once(desk: Desk) -> None:
     assert desk.operations.count(RETRIEVE) == 2
 
 
-async def test_a_wrong_retrieval_key_says_so(desk: Desk) -> None:
+async def test_a_wrong_retrieval_key_is_reported(desk: Desk) -> None:
     desk.say(RETRIEVE, (400, {"message": "key-for-tests is unknown"}))
     with pytest.raises(AuthenticationError, match=r"retrieval key failed: \*\*\* is unknown"):
         await AccessTokenRetrievalKey("user-1", Secret("key-for-tests"), wall=desk.wall).token(desk)
 
 
-async def test_an_extension_instance_asks_again_instead_of_refreshing(desk: Desk) -> None:
+async def test_an_extension_instance_requests_a_new_token_instead_of_refreshing(desk: Desk) -> None:
     credentials = ExtensionInstanceSecret("instance/1", "secret-for-tests", wall=desk.wall)
     for number in (1, 2):
         desk.say(INSTANCE, (201, {"publicToken": f"public-{number}", "expiry": desk.wall.stamp(600)}))
@@ -257,7 +257,7 @@ async def test_an_extension_instance_asks_again_instead_of_refreshing(desk: Desk
         await credentials.refused(Secret("public-2"), desk)
 
 
-def test_empty_credentials_are_refused_at_once() -> None:
+def test_empty_credentials_are_refused_immediately() -> None:
     with pytest.raises(ConfigurationError, match="e-mail"):
         PasswordLogin(" ", "x")
     with pytest.raises(ConfigurationError, match="password"):
@@ -286,7 +286,9 @@ NOTHING_TO_LOG_IN_WITH: list[tuple[str, Callable[[Any], object]]] = [
 
 @pytest.mark.parametrize(("name", "make"), NOTHING_TO_LOG_IN_WITH, ids=[name for name, _ in NOTHING_TO_LOG_IN_WITH])
 @pytest.mark.parametrize("given", [5, None, b"x", ["x"], "lone surrogate \udc80"])
-def test_what_is_no_text_is_refused_at_once_by_name(name: str, make: Callable[[Any], object], given: object) -> None:
+def test_credentials_that_are_not_text_are_refused_by_name(
+    name: str, make: Callable[[Any], object], given: object
+) -> None:
     with pytest.raises(ConfigurationError, match=name) as caught:
         make(given)
     assert "surrogate \udc80" not in str(caught.value)

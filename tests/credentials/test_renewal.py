@@ -1,4 +1,4 @@
-"""One renewal, whoever waits for it: ahead of expiry, after a 401, under cancellation, on one loop after another."""
+"""One renewal for any number of waiters: before expiry, after a 401, under cancellation, on successive loops."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ async def test_a_thousand_tasks_fetch_one_token() -> None:
     assert desk.operations == [SIGN_IN]
 
 
-async def test_a_thousand_401s_with_an_old_token_are_one_refresh() -> None:
+async def test_a_thousand_401s_with_an_old_token_cause_one_refresh() -> None:
     desk = Desk()
     credentials = login(desk)
     old = await credentials.token(desk)
 
     async def call(number: int) -> bool:
         for _ in range(number % 7):
-            await asyncio.sleep(0)  # answers come at different times, some after the refresh
+            await asyncio.sleep(0)  # responses arrive at different times, some after the refresh
         return await credentials.refused(old, desk)
 
     assert all(await asyncio.gather(*(call(number) for number in range(MANY))))
@@ -53,7 +53,7 @@ async def test_a_thousand_401s_with_an_old_token_are_one_refresh() -> None:
     assert credentials.current() == Secret("token-2")
 
 
-async def test_a_refused_token_is_not_handed_out_while_the_new_one_is_on_its_way() -> None:
+async def test_a_rejected_token_is_not_handed_out_during_its_renewal() -> None:
     desk = Desk()
     credentials = login(desk)
     old = await credentials.token(desk)
@@ -67,7 +67,7 @@ async def test_a_refused_token_is_not_handed_out_while_the_new_one_is_on_its_way
     assert (await renewal, await waiting) == (True, Secret("token-2"))
 
 
-async def test_a_cancelled_leader_strands_nobody() -> None:
+async def test_cancelling_the_first_waiter_does_not_strand_the_others() -> None:
     desk = Desk()
     desk.hold = asyncio.Event()
     credentials = login(desk)
@@ -83,8 +83,8 @@ async def test_a_cancelled_leader_strands_nobody() -> None:
     assert desk.operations == [SIGN_IN]
 
 
-async def test_a_renewal_nobody_waits_for_any_more_still_counts() -> None:
-    """The refresh token is spent by then: throwing the answer away would lose the session."""
+async def test_a_renewal_without_waiters_still_counts() -> None:
+    """The refresh token is spent by then: discarding the response would lose the session."""
     desk = Desk()
     credentials = login(desk)
     old = await credentials.token(desk)
@@ -98,7 +98,7 @@ async def test_a_renewal_nobody_waits_for_any_more_still_counts() -> None:
     assert credentials.current() == Secret("token-2")
 
 
-async def test_a_failure_nobody_waits_for_is_silent() -> None:
+async def test_a_failure_without_waiters_is_silent() -> None:
     desk = Desk()
     desk.hold = asyncio.Event()
     desk.say(SIGN_IN, (401, {"message": "no"}))
@@ -110,7 +110,7 @@ async def test_a_failure_nobody_waits_for_is_silent() -> None:
     await asyncio.sleep(0.001)
 
 
-async def test_a_failure_is_everybodys_and_then_over() -> None:
+async def test_a_failure_reaches_every_waiter_and_is_not_kept() -> None:
     desk = Desk()
     credentials = login(desk)
     old = await credentials.token(desk)
@@ -128,7 +128,7 @@ async def test_a_failure_is_everybodys_and_then_over() -> None:
     assert desk.operations == [SIGN_IN, REFRESH, SIGN_IN, SIGN_IN]
 
 
-async def test_a_failure_that_cannot_be_copied_is_shared() -> None:
+async def test_an_uncopyable_failure_is_shared() -> None:
     async def broken() -> str:
         raise InvalidArgumentError("vault", "is shut")
 
@@ -141,7 +141,7 @@ async def test_a_failure_that_cannot_be_copied_is_shared() -> None:
 @pytest.mark.parametrize(
     ("lifetime", "fresh_until"), [(3600, 3540), (600, 540), (100, 90), (10, 9)], ids=lambda value: f"{value}s"
 )
-async def test_it_is_renewed_ahead_of_expiry(lifetime: float, fresh_until: float) -> None:
+async def test_a_token_is_renewed_before_it_expires(lifetime: float, fresh_until: float) -> None:
     desk = Desk()
     desk.say(SIGN_IN, (200, desk.session(seconds=lifetime)))
     credentials = login(desk)
@@ -166,7 +166,9 @@ async def test_expiry_is_read_under_each_of_its_names(name: str) -> None:
 @pytest.mark.parametrize(
     "nonsense", ["tomorrow", "2030-13-01T00:00:00Z", True, 1e300, "0001-01-01T00:00:00Z", "2030-01-01", {}, []]
 )
-async def test_nonsense_counts_as_unknown_and_is_said_once(nonsense: object, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_invalid_expiry_counts_as_unknown_and_is_reported_once(
+    nonsense: object, caplog: pytest.LogCaptureFixture
+) -> None:
     desk = Desk()
     desk.say(SIGN_IN, (200, {"token": "hidden", "refreshToken": "r", "expires": nonsense}))
     credentials = login(desk)
@@ -178,7 +180,7 @@ async def test_nonsense_counts_as_unknown_and_is_said_once(nonsense: object, cap
     assert credentials.current() == Secret("hidden")
 
 
-async def test_a_sensible_name_beside_a_senseless_one_is_taken() -> None:
+async def test_a_valid_expiry_beside_an_invalid_one_is_used() -> None:
     desk = Desk()
     desk.say(SIGN_IN, (200, {"token": "t", "expires": "soon", "expiresAt": desk.wall.stamp(100), "expiry": None}))
     credentials = login(desk)
@@ -187,7 +189,7 @@ async def test_a_sensible_name_beside_a_senseless_one_is_taken() -> None:
     assert credentials.current() is None
 
 
-async def test_a_fast_clock_does_not_renew_with_every_call(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_clock_that_runs_ahead_does_not_renew_with_every_call(caplog: pytest.LogCaptureFixture) -> None:
     desk = Desk()
     desk.say(SIGN_IN, (200, desk.session(seconds=-5)))
     credentials = login(desk)
@@ -197,7 +199,7 @@ async def test_a_fast_clock_does_not_renew_with_every_call(caplog: pytest.LogCap
     assert "in the past of this machine's clock" in caplog.text
 
 
-async def test_a_renewal_ahead_of_time_may_fail_while_the_token_lives(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_early_renewal_may_fail_while_the_token_is_valid(caplog: pytest.LogCaptureFixture) -> None:
     desk = Desk()
     credentials = login(desk)
     await credentials.token(desk)
@@ -216,7 +218,7 @@ async def test_a_renewal_ahead_of_time_may_fail_while_the_token_lives(caplog: py
     assert await credentials.token(desk) == Secret("token-2")
 
 
-async def test_a_refused_token_does_not_live_on() -> None:
+async def test_a_rejected_token_is_not_kept_after_a_failed_renewal() -> None:
     desk = Desk()
     credentials = login(desk)
     old = await credentials.token(desk)
@@ -227,7 +229,7 @@ async def test_a_refused_token_does_not_live_on() -> None:
     assert await credentials.token(desk) == Secret("token-2")
 
 
-def test_one_loop_after_another() -> None:
+def test_successive_loops() -> None:
     desk = Desk()
     credentials = login(desk)
     assert asyncio.run(credentials.token(desk)) == Secret("token-1")
@@ -235,7 +237,7 @@ def test_one_loop_after_another() -> None:
     assert asyncio.run(credentials.token(desk)) == Secret("token-2")
 
 
-def test_a_renewal_that_died_with_its_loop_is_begun_anew() -> None:
+def test_a_renewal_that_died_with_its_loop_is_started_again() -> None:
     desk = Desk()
     credentials = login(desk)
 
@@ -250,7 +252,7 @@ def test_a_renewal_that_died_with_its_loop_is_begun_anew() -> None:
     assert asyncio.run(credentials.token(desk)) == Secret("token-1")
 
 
-async def test_a_renewal_on_another_loop_is_not_waited_for() -> None:
+async def test_a_renewal_on_another_loop_is_not_awaited() -> None:
     desk = Desk()
     desk.hold = asyncio.Event()
     credentials = login(desk)
@@ -263,7 +265,7 @@ async def test_a_renewal_on_another_loop_is_not_waited_for() -> None:
     await here
 
 
-async def test_a_callable_gives_a_token_and_maybe_its_expiry() -> None:
+async def test_a_callable_returns_a_token_and_optionally_its_expiry() -> None:
     desk = Desk()
     given: list[object] = [
         "plain",
@@ -289,7 +291,7 @@ async def test_a_callable_gives_a_token_and_maybe_its_expiry() -> None:
     assert credentials.current() == Secret("unknown")
 
 
-async def test_the_same_token_again_is_no_reason_to_try_again() -> None:
+async def test_the_same_token_again_causes_no_retry() -> None:
     async def vault() -> str:
         return "always-the-same"
 
@@ -306,7 +308,7 @@ async def test_the_same_token_again_is_no_reason_to_try_again() -> None:
         (5, "must be text, got int"),
     ],
 )
-async def test_a_callable_that_gives_no_token(given: object, said: str) -> None:
+async def test_a_callable_that_returns_no_token(given: object, said: str) -> None:
     async def vault() -> str:
         return given  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
@@ -314,12 +316,12 @@ async def test_a_callable_that_gives_no_token(given: object, said: str) -> None:
         await TokenSource(vault).token(never)
 
 
-async def test_a_callable_that_is_not_async() -> None:
+async def test_a_synchronous_callable() -> None:
     with pytest.raises(ConfigurationError, match="has to be async"):
         await TokenSource(lambda: "x").token(never)  # type: ignore[arg-type, return-value]  # pyright: ignore[reportArgumentType]
 
 
-async def test_the_error_of_a_callable_arrives_unchanged() -> None:
+async def test_the_error_of_a_callable_is_passed_on_unchanged() -> None:
     class VaultShut(Exception):
         pass
 
@@ -331,7 +333,7 @@ async def test_the_error_of_a_callable_arrives_unchanged() -> None:
         assert isinstance(end, VaultShut)
 
 
-async def test_a_callable_that_is_cancelled_from_inside() -> None:
+async def test_a_callable_that_cancels_itself() -> None:
     async def vault() -> str:
         raise asyncio.CancelledError
 
@@ -339,7 +341,7 @@ async def test_a_callable_that_is_cancelled_from_inside() -> None:
         await TokenSource(vault).token(never)
 
 
-async def test_a_callable_that_waits_for_its_own_token_is_told_so() -> None:
+async def test_a_callable_that_waits_for_its_own_token_gets_an_error() -> None:
     async def vault() -> str:
         return (await credentials.token(never)).reveal()
 
@@ -349,7 +351,7 @@ async def test_a_callable_that_waits_for_its_own_token_is_told_so() -> None:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
-async def test_tasks_that_start_eagerly() -> None:
+async def test_eager_tasks() -> None:
     loop = asyncio.get_running_loop()
     loop.set_task_factory(getattr(asyncio, "eager_task_factory", None))
     desk = Desk()
@@ -358,7 +360,7 @@ async def test_tasks_that_start_eagerly() -> None:
     assert desk.operations == [SIGN_IN]
 
 
-def test_sources_share_a_budget_by_name() -> None:
+def test_token_sources_share_a_budget_by_name() -> None:
     async def vault() -> str:
         return "t"
 

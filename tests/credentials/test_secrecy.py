@@ -1,4 +1,4 @@
-"""Secrets show nowhere they are not asked for by name."""
+"""Secrets are visible only where they are requested explicitly."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_credentials_show_nothing(make: Callable[[], Credentials]) -> None
 
 
 def locals_of(trace: TracebackType | None) -> str:
-    """What an error reporter would show of this package's frames."""
+    """This package's frames as an error reporter would show them."""
     shown: list[str] = []
     while trace is not None:
         if "mittwald_async" in trace.tb_frame.f_code.co_filename and "tests" not in trace.tb_frame.f_code.co_filename:
@@ -128,7 +128,7 @@ async def test_errors_logs_and_frames_show_nothing(
     assert WORD not in caplog.text
 
 
-def test_a_token_that_is_refused_at_the_door_shows_in_no_frame() -> None:
+def test_an_unusable_token_shows_in_no_frame() -> None:
     attempts: list[Callable[[], object]] = [
         lambda: StaticToken(f"{WORD}\n"),
         lambda: StaticToken.from_environment("API_TOKEN", environ={"API_TOKEN": f"{WORD}\n"}),
@@ -148,7 +148,7 @@ def test_a_token_that_is_refused_at_the_door_shows_in_no_frame() -> None:
     gc.collect()
 
 
-async def test_a_callable_that_gives_a_bad_token_shows_it_in_no_frame() -> None:
+async def test_an_unusable_token_of_a_callable_shows_in_no_frame() -> None:
     async def vault() -> str:
         return f"{WORD}\n"
 
@@ -157,7 +157,7 @@ async def test_a_callable_that_gives_a_bad_token_shows_it_in_no_frame() -> None:
     check(caught.value)
 
 
-def test_an_answer_shows_no_body() -> None:
+def test_a_response_repr_shows_no_body() -> None:
     assert (
         repr(TokenResponse(status=200, headers={"Set-Cookie": WORD}, body=Secret(WORD))) == "TokenResponse(status=200)"
     )

@@ -1,4 +1,4 @@
-"""A token that is given, or found in the environment."""
+"""A token that is passed, or read from the environment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..support.login_routes import Desk, never
 VARIABLES = ("MITTWALD_API_TOKEN",)
 
 
-async def test_it_is_there_at_once_and_a_401_is_final() -> None:
+async def test_a_static_token_is_available_at_once_and_a_401_is_final() -> None:
     credentials = StaticToken("token-for-tests")
     assert credentials.current().reveal() == "token-for-tests"
     assert await credentials.token(never) == Secret("token-for-tests")
@@ -35,7 +35,7 @@ async def test_it_is_there_at_once_and_a_401_is_final() -> None:
         ("hïdden", "holds a character that no header may carry"),
     ],
 )
-def test_a_token_that_cannot_be_sent_is_refused_without_being_shown(token: str, said: str) -> None:
+def test_an_unsendable_token_is_refused_without_being_shown(token: str, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said) as caught:
         StaticToken(token)
     assert not token.strip() or token.strip() not in str(caught.value)
@@ -53,14 +53,14 @@ def test_the_environment_is_the_fallback() -> None:
         resolve(None, None, VARIABLES, environ={})
 
 
-def test_one_way_in_is_enough() -> None:
+def test_only_one_credential_may_be_given() -> None:
     login = PasswordLogin("ada@example.com", "password-for-tests")
     assert resolve(None, login, VARIABLES, environ={"MITTWALD_API_TOKEN": "unused"}) is login
     with pytest.raises(ConfigurationError, match="both"):
         resolve("token", login)
 
 
-async def test_an_async_function_will_do() -> None:
+async def test_an_async_function_is_accepted() -> None:
     async def vault() -> str:
         return "from-the-vault"
 
@@ -69,20 +69,20 @@ async def test_an_async_function_will_do() -> None:
     assert await credentials.token(never) == Secret("from-the-vault")
 
 
-def test_what_is_no_credentials_is_refused() -> None:
+def test_invalid_credentials_are_refused() -> None:
     wrong: object = 42
     with pytest.raises(ConfigurationError, match="must be a Credentials object"):
         resolve(None, wrong)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-def test_one_user_is_one_identity_and_no_secret() -> None:
+def test_the_identity_of_a_user_is_stable_and_not_secret() -> None:
     first, again, other = StaticToken("token-a"), StaticToken(Secret("token-a")), StaticToken("token-b")
     assert first.identity == again.identity != other.identity
     assert "token-a" not in first.identity
     assert PasswordLogin("Ada@Example.com ", "x").identity == PasswordLogin("ada@example.com", "y").identity
 
 
-async def test_a_class_of_ones_own_is_credentials() -> None:
+async def test_a_custom_class_can_be_credentials() -> None:
     class Mine:
         identity = "mine"
 
@@ -99,14 +99,14 @@ async def test_a_class_of_ones_own_is_credentials() -> None:
     assert resolve(None, mine) is mine
 
 
-async def test_the_desk_answers() -> None:
+async def test_the_login_routes_respond() -> None:
     answer = await Desk()("user-authenticate", "POST", "/v2/authenticate", Secret("{}"))
     assert isinstance(answer, TokenResponse)
     assert answer.status == 200
 
 
 @pytest.mark.parametrize("given", [{"token": "kim:pass"}, {"token": None, "environ": {"SHOP_LOGIN": "kim:pass"}}])
-def test_a_user_and_a_password_are_not_sent_as_they_are_where_the_scheme_is_basic(given: dict[str, Any]) -> None:
+def test_a_user_and_password_for_basic_authentication_need_a_basic_login(given: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="BasicLogin") as caught:
         resolve(credentials=None, variables=("SHOP_LOGIN",), scheme=BASIC, **given)
     assert "kim" not in str(caught.value)
