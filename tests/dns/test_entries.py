@@ -21,7 +21,7 @@ from mittwald_async.runtime.middleware import CallNext, RawResponse, Request
 
 
 class FastClock:
-    """Fifty seconds in one."""
+    """Fifty virtual seconds per real second."""
 
     def now(self) -> float:
         return asyncio.get_running_loop().time() * 50
@@ -48,21 +48,21 @@ def values(entries: list[Entry]) -> list[str]:
 
 
 class TestZones:
-    async def test_the_longest_name_wins(self) -> None:
+    async def test_the_longest_matching_zone_wins(self) -> None:
         async with account() as (_, mw, domain):
             assert (await mw.dns.zone_of(f"a.b.{domain}")).domain == domain
             await mw.dns.add(f"b.{domain}", "TXT", "x")
             assert (await mw.dns.zone_of(f"A.b.{domain.upper()}.")).domain == f"b.{domain}"
             assert (await mw.dns.zone_of(f"ab.{domain}")).domain == domain
 
-    async def test_a_name_in_any_script(self) -> None:
+    async def test_an_internationalised_name(self) -> None:
         async with account() as (_, mw, domain):
             await mw.dns.add(f"größe.{domain}", "TXT", "x")
             zone = await mw.dns.zone_of(f"www.GRÖSSE.{domain}".replace("SS", "ß"))
             assert zone.domain == f"xn--gre-6ka8i.{domain}"
             assert values(await mw.dns.entries(f"xn--gre-6ka8i.{domain}")) == ["x"]
 
-    async def test_of_one_project(self) -> None:
+    async def test_zones_of_one_project(self) -> None:
         async with account() as (_, mw, domain):
             found = await mw.domain.list_domains(domain_search_name=domain).first()
             assert found is not None
@@ -71,12 +71,12 @@ class TestZones:
             with pytest.raises(NotFoundError, match=f"project {others[0]} has no DNS zone"):
                 await mw.dns.in_project(others[0]).zone_of(domain)
 
-    async def test_none(self) -> None:
+    async def test_no_zone(self) -> None:
         async with account() as (_, mw, _domain):
             with pytest.raises(NotFoundError, match=r"no DNS zone for nowhere\.test"):
                 await mw.dns.add("nowhere.test", "TXT", "x")
 
-    async def test_one_that_was_made_again(self) -> None:
+    async def test_a_recreated_zone(self) -> None:
         async with account() as (_, mw, domain):
             name = f"b.{domain}"
             await mw.dns.add(name, "TXT", "x")
@@ -88,7 +88,7 @@ class TestZones:
 
 
 class TestEntries:
-    async def test_two_challenges_of_one_name_stay_side_by_side(self) -> None:
+    async def test_two_challenges_of_one_name_coexist(self) -> None:
         async with account() as (_, mw, domain):
             name = f"_acme-challenge.{domain}"
             assert await asyncio.gather(*(mw.dns.add(name, "TXT", f"t{n}") for n in range(9))) == [True] * 9
@@ -115,7 +115,7 @@ class TestEntries:
             ("TXT", '"quoted', None),
         ],
     )
-    async def test_each_type_in_its_spelling(self, type: str, given: str, kept: str | None) -> None:
+    async def test_each_type_in_its_notation(self, type: str, given: str, kept: str | None) -> None:
         async with account() as (_, mw, domain):
             name = f"new.{domain}"
             if kept is None:
@@ -128,7 +128,7 @@ class TestEntries:
             assert await mw.dns.remove(name, type, given)
 
     @pytest.mark.parametrize("length", [255, 256, 600, 1500])
-    async def test_a_long_text_is_split_and_comes_back_whole(self, length: int) -> None:
+    async def test_a_long_text_is_split_and_joined_again(self, length: int) -> None:
         async with account() as (_, mw, domain):
             text = ('äbc\\"d;' * 400)[:length]
             await mw.dns.add(f"k.{domain}", "TXT", text)
@@ -155,14 +155,14 @@ class TestEntries:
             ("TXT", "x" * 3000, "too long"),
         ],
     )
-    async def test_a_value_that_cannot_be(self, type: str, value: str, problem: str) -> None:
+    async def test_invalid_values(self, type: str, value: str, problem: str) -> None:
         async with account() as (emulator, mw, domain):
             before = len(emulator.requests)
             with pytest.raises(InvalidArgumentError, match=problem):
                 await mw.dns.add(domain, type, value)
             assert len(emulator.requests) == before
 
-    async def test_other_arguments_that_cannot_be(self) -> None:
+    async def test_other_invalid_arguments(self) -> None:
         async with account() as (_, mw, domain):
             for ttl in (0, 59, 86401, True, "300"):
                 with pytest.raises(InvalidArgumentError, match="ttl"):
@@ -176,7 +176,7 @@ class TestEntries:
             with pytest.raises(InvalidArgumentError, match="one CNAME only"):
                 await mw.dns.set(f"c.{domain}", "CNAME", ["a.example", "b.example"])
 
-    async def test_what_mittwald_manages_is_replaced_on_demand_only(self) -> None:
+    async def test_managed_records_are_replaced_only_on_request(self) -> None:
         async with account() as (_, mw, domain):
             zone = await mw.dns.zone_of(domain)
             await mw.domain.dns_set_record_set_managed(zone.id, "mx")
@@ -188,7 +188,7 @@ class TestEntries:
             assert values(await mw.dns.entries(domain, "MX")) == ["10 a.example", "20 b.example"]
             assert not await mw.dns.set(domain, "MX", ["20 b.example", "10 a.example"])
 
-    async def test_an_address_leaves_those_of_the_other_family(self) -> None:
+    async def test_setting_ipv4_keeps_ipv6(self) -> None:
         async with account() as (_, mw, domain):
             await mw.dns.set(f"w.{domain}", "A", ["192.0.2.1", "192.0.2.2"])
             await mw.dns.add(f"w.{domain}", "AAAA", "2001:db8::1")
@@ -197,8 +197,8 @@ class TestEntries:
             assert await mw.dns.set(f"w.{domain}", "A", [])
             assert values(await mw.dns.entries(f"w.{domain}")) == ["2001:db8::1"]
 
-    async def test_what_a_server_refuses_concerns_only_whom_it_refuses(self) -> None:
-        """Twenty TXT entries fit into a set; of thirty at once, ten are refused and twenty are there."""
+    async def test_a_refusal_affects_only_the_refused_entries(self) -> None:
+        """A set takes twenty TXT entries. Of thirty added at once, ten are refused and twenty are stored."""
 
         async def strict(request: Request, call_next: CallNext) -> RawResponse:
             if request.method == "PUT" and len(json.loads(request.body or b"{}").get("entries", ())) > 20:
@@ -228,7 +228,7 @@ class TestOthersWhoWrite:
             )
             assert values(await mw.dns.entries(name)) == ["c", "d"]
 
-    async def test_one_who_had_read_before_and_writes_after_our_check(self) -> None:
+    async def test_a_writer_that_overwrites_after_the_check_is_noticed(self) -> None:
         async with account() as (_, mw, domain):
             name = f"x.{domain}"
             await mw.dns.add(name, "TXT", "theirs")
@@ -244,7 +244,7 @@ class TestOthersWhoWrite:
             await asyncio.gather(mw.dns.add(name, "TXT", "ours"), writer())
             assert values(await mw.dns.entries(name)) == ["theirs", "ours"]
 
-    async def test_one_who_never_gives_in_is_reported(self) -> None:
+    async def test_a_writer_that_keeps_overwriting_is_reported(self) -> None:
         async with account() as (_, mw, domain):
             name = f"x.{domain}"
             await mw.dns.add(name, "TXT", "theirs")
@@ -261,7 +261,7 @@ class TestOthersWhoWrite:
             finally:
                 fight.cancel()
 
-    async def test_whoever_is_cancelled_leaves_the_others_their_changes(self) -> None:
+    async def test_a_cancelled_change_leaves_the_other_changes(self) -> None:
         async with account() as (_, mw, domain):
             name = f"x.{domain}"
             await mw.dns.add(name, "TXT", "first")

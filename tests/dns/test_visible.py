@@ -1,4 +1,4 @@
-"""Whether an entry is visible is asked of name servers, here of one on this machine."""
+"""Name servers are asked whether an entry is visible; here a local one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Server(asyncio.DatagramProtocol):
 
 @asynccontextmanager
 async def name_server(answer: Callable[[str, str], list[str]]) -> AsyncGenerator[dns.asyncresolver.Resolver, None]:
-    """A resolver that asks a name server on this machine, which is the zone's name server as well."""
+    """A resolver whose name server runs on this machine and also serves the zone."""
     loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(lambda: _Server(answer), local_addr=("127.0.0.1", 0))
     resolver = dns.asyncresolver.Resolver(configure=False)
@@ -54,7 +54,7 @@ async def name_server(answer: Callable[[str, str], list[str]]) -> AsyncGenerator
         transport.close()
 
 
-async def test_an_entry_is_waited_for_until_the_name_server_has_it() -> None:
+async def test_it_waits_until_the_name_server_has_the_entry() -> None:
     asked = 0
 
     def answer(name: str, type: str) -> list[str]:
@@ -87,7 +87,7 @@ async def test_a_zone_without_name_servers() -> None:
             await mw.dns.wait_until_visible("example.org", "TXT", "x", timeout=0, resolver=resolver)
 
 
-async def test_waiters_know_dns_entries_too() -> None:
+async def test_mw_wait_supports_dns_entries() -> None:
     def answer(name: str, type: str) -> list[str]:
         zone = {("example.org.", "NS"): ["ns1.example.org."], ("ns1.example.org.", "A"): ["127.0.0.1"]}
         return {**zone, ("www.example.org.", "A"): ["192.0.2.1"]}.get((name, type), [])

@@ -1,4 +1,4 @@
-"""Zone files: what they would change, then the change."""
+"""Zone files: the preview of changes, and applying them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _sip._tcp 300 IN SRV 1 2 5060 sip.example.org.
 """
 
 
-async def test_a_preview_changes_nothing_and_applying_it_twice_changes_once() -> None:
+async def test_a_preview_changes_nothing_and_a_second_application_is_a_no_op() -> None:
     async with account() as (emulator, mw, domain):
         await mw.dns.set(domain, "TXT", ["old"])
         await mw.dns.add(f"other.{domain}", "TXT", "stays")
@@ -52,7 +52,7 @@ async def test_a_preview_changes_nothing_and_applying_it_twice_changes_once() ->
     ("text", "origin"),
     [("www IN A not-an-address", "example.org"), ("www 60 IN A 192.0.2.1", None), (5, "example.org"), ("", "a b")],
 )
-async def test_what_is_not_a_zone_file(text: str, origin: str | None) -> None:
+async def test_an_invalid_zone_file(text: str, origin: str | None) -> None:
     async with account() as (_, mw, _domain):
         with pytest.raises(InvalidArgumentError, match=r"text: |origin: "):
             await mw.dns.import_zone(text, origin=origin)
@@ -67,7 +67,7 @@ async def test_without_dnspython_the_message_names_the_extra(monkeypatch: pytest
                 await call
 
 
-async def test_records_that_are_not_below_the_origin_are_shown_as_skipped() -> None:
+async def test_records_outside_the_origin_are_listed_as_skipped() -> None:
     text = "other.example. 300 IN A 192.0.2.1\n$ORIGIN elsewhere.example.\nwww 300 IN A 192.0.2.2\n"
     async with account() as (_, mw, domain):
         preview = await mw.dns.import_zone(f"mail 300 IN A 192.0.2.3\n{text}", origin=domain)
