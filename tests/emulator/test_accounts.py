@@ -1,4 +1,4 @@
-"""Several users of one emulator: each with a token, a login, a budget and data of its own."""
+"""Several users of one emulator, each with their own token, login, budget and data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def asked(talk: Talk, token: str, url: str = "/v2/projects") -> Heard:
     return await talk.get(url, x_access_token=token)
 
 
-async def test_every_account_sees_its_own_projects_only() -> None:
+async def test_every_account_sees_only_its_own_projects() -> None:
     talk = Talk(accounts=TWO)
     first, second = talk.emulator.accounts
     mine, theirs = (await asked(talk, first.token)).ids, (await asked(talk, second.token)).ids
@@ -31,7 +31,7 @@ async def test_every_account_sees_its_own_projects_only() -> None:
     assert (await asked(talk, "unknown", f"/v2/projects/{mine[0]}")).status == 401
 
 
-async def test_every_account_has_a_budget_of_its_own() -> None:
+async def test_every_account_has_its_own_budget() -> None:
     talk = Talk(accounts=TWO, rate_limit=(100, 60.0))
     first, second = talk.emulator.accounts
     statuses = [(await asked(talk, first.token)).status for _ in range(4)]
@@ -68,7 +68,7 @@ async def test_logins_are_documented_and_lead_to_their_account() -> None:
     assert (await talk.post("/v2/authenticate", {"email": own.email, "password": PASSWORD})).status == 401
 
 
-async def test_the_log_of_writes_says_who_wrote_what_when() -> None:
+async def test_the_write_log_records_account_operation_and_time() -> None:
     talk = Talk(accounts=TWO, clock="virtual", on="2026-03-01")
     second = talk.emulator.accounts[1]
     project = (await asked(talk, second.token)).ids[0]
@@ -87,7 +87,7 @@ async def test_the_log_of_writes_says_who_wrote_what_when() -> None:
     assert talk.emulator.writes == []
 
 
-async def test_account_wide_lists_can_answer_nothing() -> None:
+async def test_account_wide_lists_can_be_empty() -> None:
     talk = Talk(accounts=[EmulatedAccount(empty_lists=True), EmulatedAccount()])
     narrow, plain = talk.emulator.accounts
     assert (await asked(talk, narrow.token, "/v2/ingresses")).json == []
@@ -108,13 +108,13 @@ async def test_a_dump_holds_all_accounts() -> None:
 
 
 @pytest.mark.parametrize("name", ["name", "token", "email", "seed"])
-def test_accounts_that_cannot_be_told_apart_are_refused(name: str) -> None:
+def test_indistinguishable_accounts_are_refused(name: str) -> None:
     values: dict[str, Any] = {name: 5 if name == "seed" else "same"}
     with pytest.raises(OptionError, match=f"accounts must differ in {name}"):
         Emulator(accounts=[EmulatedAccount(**values), EmulatedAccount(**values)])
 
 
-def test_what_an_account_cannot_have_is_refused() -> None:
+def test_invalid_account_settings_are_refused() -> None:
     with pytest.raises(OptionError, match="projects must be 0 to 1000000"):
         Emulator(accounts=[EmulatedAccount(projects=-1)])
     with pytest.raises(OptionError, match="rate_limit"):

@@ -25,7 +25,7 @@ async def logged_in(talk: Talk) -> dict[str, Any]:
     return session
 
 
-async def test_a_token_is_needed_and_taken_in_either_header() -> None:
+async def test_a_token_is_required_and_accepted_in_either_header() -> None:
     talk = Talk()
     talk.token = None
     missing = await talk.get("/v2/projects")
@@ -36,13 +36,13 @@ async def test_a_token_is_needed_and_taken_in_either_header() -> None:
     assert (await talk.get("/v2/projects", authorization="Basic token")).status == 401
 
 
-async def test_public_routes_need_none() -> None:
+async def test_public_routes_need_no_token() -> None:
     talk = Talk()
     talk.token = None
     assert (await talk.get("/v2/articles")).status == 200
 
 
-async def test_without_auth_everybody_is_the_user() -> None:
+async def test_without_auth_every_caller_is_the_user() -> None:
     talk = Talk(auth=False)
     talk.token = None
     assert (await talk.get("/v2/projects")).status == 200
@@ -69,7 +69,7 @@ async def test_wrong_credentials_are_refused(wrong: str) -> None:
     assert (await talk.post("/v2/authenticate-mfa", body)).status == 401
 
 
-async def test_a_second_factor_is_asked_for() -> None:
+async def test_a_second_factor_is_requested() -> None:
     talk = Talk(mfa=True)
     first = await talk.post("/v2/authenticate", credentials(talk))
     assert (first.status, first.json) == (202, {"name": "SecondFactorRequired"})
@@ -83,7 +83,7 @@ async def test_a_second_factor_is_asked_for() -> None:
     assert (await talk.get("/v2/projects", x_access_token=right.json["token"])).status == 200
 
 
-async def test_refreshing_uses_up_the_old_session() -> None:
+async def test_refreshing_invalidates_the_old_session() -> None:
     talk = Talk(clock="virtual", session_seconds=100.0)
     old = await logged_in(talk)
     talk.emulator.advance(200)
@@ -95,7 +95,7 @@ async def test_refreshing_uses_up_the_old_session() -> None:
     assert (await talk.put("/v2/users/self/sessions", {"refreshToken": old["refreshToken"]})).status == 401
 
 
-async def test_a_retrieval_key_opens_once_and_not_for_long() -> None:
+async def test_a_retrieval_key_works_once_and_expires() -> None:
     talk = Talk(clock="virtual")
     made = await talk.post("/v2/users/self/token-retrieval-key")
     assert made.status == 201
@@ -132,7 +132,7 @@ async def test_an_extension_instance_sees_no_account_wide_lists() -> None:
     assert missing.status == 404
 
 
-async def test_an_extension_can_ask_for_a_users_key() -> None:
+async def test_an_extension_can_request_a_retrieval_key() -> None:
     talk = Talk()
     instance = talk.core.world.sample("extensionInstanceId")
     made = await talk.post(f"/v2/extension-instances/{instance}/actions/create-access-token-retrieval-key")
@@ -147,7 +147,7 @@ async def test_logging_out_ends_the_session() -> None:
     assert (await talk.get("/v2/projects", x_access_token=session["token"])).status == 401
 
 
-async def test_a_token_that_may_only_read_does_not_write() -> None:
+async def test_a_read_only_token_cannot_write() -> None:
     talk = Talk()
     reader = talk.core.tokens.issue(
         "api", Identity("user", talk.core.world.main_user, read_only=True), roles=["api_read"]

@@ -1,4 +1,4 @@
-"""The emulator as a process of its own."""
+"""The emulator as its own process."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def fetched(url: str) -> Any:
         return msgspec.json.decode(answer.read())
 
 
-def test_it_prints_its_url_serves_and_ends_on_a_signal() -> None:
+def test_it_prints_its_url_serves_and_exits_on_a_signal() -> None:
     with process("--seed", "5", "--projects", "4", "--token", "other", "--rate-limit", "none") as (running, url):
         assert url.startswith("http://127.0.0.1:")
         assert len(fetched(f"{url}/v2/projects")) == 4
@@ -61,7 +61,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return printed.err
 
 
-def test_a_taken_port_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_gives_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -73,7 +73,7 @@ def test_a_taken_port_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     ("content", "problem"),
     [(None, "cannot read"), (b"{", "not JSON"), (b"{}", "version"), (b"[]", "object"), (b'{"version":2}', "accounts")],
 )
-def test_an_unreadable_state_is_one_line(
+def test_an_unreadable_state_gives_one_line(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes | None, problem: str
 ) -> None:
     path = tmp_path / "state.json"
@@ -98,13 +98,11 @@ def test_an_unreadable_state_is_one_line(
         (["--faults", '{"status": 1}'], "status"),
     ],
 )
-def test_options_that_cannot_be_are_one_line(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], problem: str
-) -> None:
+def test_invalid_options_give_one_line(capsys: pytest.CaptureFixture[str], arguments: list[str], problem: str) -> None:
     assert problem in refusal(capsys, *arguments)
 
 
-def test_all_options_arrive(
+def test_all_options_are_passed_on(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     seen: list[EmulatorOptions] = []
@@ -138,7 +136,7 @@ def test_all_options_arrive(
 
 
 @pytest.mark.parametrize("fast", [False, True])
-def test_a_faster_loop_is_used_where_it_is_installed(
+def test_uvloop_is_used_where_installed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fast: bool
 ) -> None:
     used: list[str] = []
@@ -178,6 +176,6 @@ async def test_serving_ends_with_a_signal() -> None:
     assert urls[0].startswith("http://127.0.0.1:")
 
 
-async def test_it_listens_where_it_is_told() -> None:
+async def test_it_listens_on_the_given_address() -> None:
     async with Emulator(host="::1") as emulator:
         assert emulator.url.startswith("http://[::1]:")

@@ -1,4 +1,4 @@
-"""Reads see a write when its event has arrived, or when they wait for it."""
+"""Reads show a write once its event has arrived, or if they wait for it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def waiting(talk: Talk, url: str, event: str) -> asyncio.Task[Heard]:
     return task
 
 
-async def test_a_change_is_seen_after_the_lag() -> None:
+async def test_a_change_is_visible_after_the_lag() -> None:
     talk = lagging()
     project = await talk.project()
     before = await description(talk, project)
@@ -43,7 +43,7 @@ async def test_a_change_is_seen_after_the_lag() -> None:
     assert await description(talk, project) == "renamed"
 
 
-async def test_of_two_hidden_changes_the_older_state_is_seen() -> None:
+async def test_of_two_hidden_changes_the_older_state_is_visible() -> None:
     talk = lagging()
     project = await talk.project()
     before = await description(talk, project)
@@ -68,7 +68,7 @@ async def test_a_read_that_asks_for_the_event_waits_for_it() -> None:
     assert await description(talk, project, if_event_reached=f'"{event}"') == "renamed"
 
 
-async def test_waiting_ends_in_a_412_that_may_be_repeated() -> None:
+async def test_waiting_ends_in_a_retryable_412() -> None:
     talk = lagging(lag=30.0)
     project = await talk.project()
     event = await renamed(talk, project)
@@ -80,12 +80,12 @@ async def test_waiting_ends_in_a_412_that_may_be_repeated() -> None:
     assert answer.json["params"]["traceId"]
 
 
-async def test_an_event_nobody_heard_of_is_never_reached() -> None:
+async def test_an_unknown_event_is_never_reached() -> None:
     talk = lagging(event_wait=0.0)
     assert (await talk.get("/v2/projects", if_event_reached="unheard-of")).status == 412
 
 
-async def test_what_was_created_is_not_there_yet() -> None:
+async def test_a_created_object_is_not_visible_at_first() -> None:
     talk = lagging()
     project = await talk.project()
     url = f"/v2/projects/{project}/cronjobs"
@@ -110,7 +110,7 @@ async def test_what_was_created_is_not_there_yet() -> None:
     assert new in (await talk.get(url)).ids
 
 
-async def test_what_was_deleted_is_still_read() -> None:
+async def test_a_deleted_object_is_still_visible_at_first() -> None:
     talk = lagging()
     job = talk.core.world.sample("cronjobId")
     assert (await talk.delete(f"/v2/cronjobs/{job}")).status == 204
@@ -119,7 +119,7 @@ async def test_what_was_deleted_is_still_read() -> None:
     assert (await talk.get(f"/v2/cronjobs/{job}")).status == 404
 
 
-async def test_without_lag_everything_is_seen_at_once() -> None:
+async def test_without_lag_everything_is_visible_at_once() -> None:
     talk = lagging(lag=0.0)
     project = await talk.project()
     assert await renamed(talk, project)
@@ -147,7 +147,7 @@ def refusal(view: Visibility, value: str) -> int:
     return 200
 
 
-async def test_the_missing_are_sometimes_forbidden_and_sometimes_not_found() -> None:
+async def test_missing_objects_are_sometimes_forbidden_and_sometimes_not_found() -> None:
     talk = lagging()
     values = [f"id-{number}" for number in range(20)]
     talk.core.events.wrote(values, None)
@@ -156,7 +156,7 @@ async def test_the_missing_are_sometimes_forbidden_and_sometimes_not_found() -> 
     assert refusal(view, "another") == 200
 
 
-async def test_event_ids_are_decimal_numbers_that_grow_and_begin_anew_after_a_reset() -> None:
+async def test_event_ids_are_growing_decimal_numbers_that_restart_after_a_reset() -> None:
     first, same = Talk(clock="virtual", on="2026-01-01"), Talk(clock="virtual", on="2026-01-01")
     ids = [first.core.events.wrote([], None) for _ in range(3)]
     assert all(id.isdecimal() for id in ids)
@@ -167,7 +167,7 @@ async def test_event_ids_are_decimal_numbers_that_grow_and_begin_anew_after_a_re
     assert first.core.events.wrote([], None) == ids[0]
 
 
-async def test_no_two_accounts_make_the_same_event_id() -> None:
+async def test_accounts_never_share_event_ids() -> None:
     talk = Talk(clock="virtual", accounts=[{}, {}])
     assert len({tenant.events.wrote([], None) for tenant in talk.core.tenants}) == 2
 
@@ -183,7 +183,7 @@ async def test_old_events_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None
     assert (await talk.get("/v2/projects", if_event_reached=oldest)).status == 412
 
 
-async def test_a_write_that_fails_is_no_event() -> None:
+async def test_a_failed_write_is_not_an_event() -> None:
     talk = lagging()
     answer = await talk.patch("/v2/projects/00000000-0000-4000-8000-000000000000/description", {"description": "x"})
     assert answer.status == 404
@@ -191,7 +191,7 @@ async def test_a_write_that_fails_is_no_event() -> None:
 
 
 class Counted:
-    """A list that tells how much of it was made."""
+    """A list that counts how many of its items were read."""
 
     def __init__(self, length: int) -> None:
         self.length = length
@@ -207,7 +207,7 @@ class Counted:
 
 
 @pytest.mark.parametrize("length", [100, 1_000_000])
-async def test_hiding_in_a_long_list_does_not_make_all_of_it(length: int) -> None:
+async def test_hiding_an_item_in_a_long_list_does_not_generate_the_list(length: int) -> None:
     talk = lagging()
     talk.core.events.wrote(["id-5", "id-7"], None)
     items = Counted(length)

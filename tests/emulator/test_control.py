@@ -1,4 +1,4 @@
-"""Everything that the real API does not have, over HTTP."""
+"""Control routes, which the real API does not have, over HTTP."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def remote() -> AsyncIterator[Remote]:
         yield remote
 
 
-async def test_status_tells_what_is_served(remote: Remote) -> None:
+async def test_status_describes_what_is_served(remote: Remote) -> None:
     status = await remote.control("GET", "status")
     assert status["options"]["projects"] == 20
     assert "token" not in status["options"]
@@ -65,7 +65,7 @@ async def test_unknown_control_routes_list_the_known_ones(remote: Remote) -> Non
     assert "POST reset" in answer["routes"]
 
 
-async def test_reset_starts_over_with_other_sizes(remote: Remote) -> None:
+async def test_a_reset_can_change_sizes(remote: Remote) -> None:
     before = await remote.ask("GET", "/v2/projects")
     await remote.ask("PATCH", f"/v2/projects/{before[0]['id']}/description", {"description": "changed"}, 204)
     await remote.control("POST", "reset")
@@ -81,7 +81,7 @@ async def test_reset_starts_over_with_other_sizes(remote: Remote) -> None:
 
 
 @pytest.mark.parametrize("body", [{"port": 1}, {"projects": -1}, {"nonsense": 1}, {"seed": "x"}, [1], "x"])
-async def test_a_reset_that_cannot_be_is_refused_and_changes_nothing(remote: Remote, body: Any) -> None:
+async def test_an_invalid_reset_is_refused_and_changes_nothing(remote: Remote, body: Any) -> None:
     before = await remote.control("GET", "status")
     assert (await remote.control("POST", "reset", body, 400))["error"]
     assert await remote.control("GET", "status") == before
@@ -107,7 +107,7 @@ async def test_the_clock_is_advanced(remote: Remote) -> None:
         await remote.control("POST", "clock", wrong, 400)
 
 
-async def test_transitions_and_behaviours_change_while_it_runs(remote: Remote) -> None:
+async def test_transitions_and_behaviours_can_change_while_it_runs(remote: Remote) -> None:
     assert await remote.control("PUT", "transitions", {"unit": "reads", "length": 3}) == {
         "unit": "reads",
         "length": 3.0,
@@ -124,7 +124,7 @@ async def test_transitions_and_behaviours_change_while_it_runs(remote: Remote) -
     await remote.control("PATCH", "behaviours", {"drift": 7}, 400)
 
 
-async def test_requests_are_remembered_and_counted(remote: Remote) -> None:
+async def test_requests_are_logged_and_counted(remote: Remote) -> None:
     await remote.ask("GET", "/v2/projects?limit=1")
     await remote.ask("GET", "/v2/nowhere", status=404)
     entries = await remote.control("GET", "requests")
@@ -143,7 +143,7 @@ async def test_requests_are_remembered_and_counted(remote: Remote) -> None:
     assert await remote.control("GET", "requests") == []
 
 
-async def test_writes_are_remembered_as_events(remote: Remote) -> None:
+async def test_writes_are_logged_as_events(remote: Remote) -> None:
     project = (await remote.ask("GET", "/v2/projects"))[0]["id"]
     await remote.ask("PATCH", f"/v2/projects/{project}/description", {"description": "changed"}, 204)
     (event,) = await remote.control("GET", "events")
@@ -166,13 +166,13 @@ async def test_the_state_moves_to_another_emulator(remote: Remote) -> None:
 @pytest.mark.parametrize(
     "dumped", [[], {}, {"version": 2}, {"version": 1}, {"version": 1, "sizes": {}}, {"version": 1, "sizes": 3}]
 )
-async def test_a_state_that_is_none_is_refused(remote: Remote, dumped: Any) -> None:
+async def test_an_invalid_state_is_refused(remote: Remote, dumped: Any) -> None:
     before = await remote.ask("GET", "/v2/projects")
     assert (await remote.control("PUT", "state", dumped, 400))["error"]
     assert await remote.ask("GET", "/v2/projects") == before
 
 
-async def test_bodies_that_are_no_json_are_refused(remote: Remote) -> None:
+async def test_bodies_that_are_not_json_are_refused(remote: Remote) -> None:
     async with (
         aiohttp.ClientSession(remote.emulator.url) as session,
         session.post("/__emulator/reset", data=b"{") as answer,

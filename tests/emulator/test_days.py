@@ -1,4 +1,4 @@
-"""The day by which an account is dated, and the days that pass in it."""
+"""The date of an account, and days that pass in it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read(world: World, kind: str) -> list[dict[str, object]]:
     return [world.read(kind, key) for key in world.keys(kind)]
 
 
-def test_an_account_is_of_today_unless_another_day_is_named() -> None:
+def test_an_account_is_dated_today_by_default() -> None:
     today, named = Emulator(projects=30), dated()
     assert today.world.seeded.epoch == midnight()
     assert named.world.seeded.epoch == datetime(2026, 5, 1, tzinfo=UTC).timestamp() == named.core.clock.now()
@@ -38,7 +38,7 @@ def test_the_same_seed_and_day_give_the_same_account() -> None:
         assert read(first.world, kind) == read(same.world, kind) != read(later.world, kind)
 
 
-def test_nothing_is_expired_in_masses_and_there_is_something_to_find() -> None:
+def test_few_things_are_expired_but_some_are() -> None:
     world = dated(projects=300).world
     now = world.seeded.epoch
     left = [(seconds(str(value["validTo"])) - now) / 86400 for value in read(world, "certificate")]
@@ -56,7 +56,7 @@ def test_nothing_is_expired_in_masses_and_there_is_something_to_find() -> None:
     assert any(value["dnsValidationErrors"] for value in read(world, "ingress"))
 
 
-def test_days_pass_the_same_way_for_the_same_seed() -> None:
+def test_the_same_seed_yields_the_same_days() -> None:
     first, same, other = dated(), dated(), dated()
     trace = first.churn(7, days=5)
     assert trace == same.churn(7, days=5)
@@ -87,6 +87,6 @@ def test_a_trace_says_what_changed() -> None:
     assert emulator.core.clock.now() - world.seeded.epoch == 20 * 86400
 
 
-def test_days_that_cannot_pass_are_refused() -> None:
+def test_invalid_day_counts_are_refused() -> None:
     with pytest.raises(ValueError, match="days must be 0 to 3660"):
         dated().churn(0, days=-1)

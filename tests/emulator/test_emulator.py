@@ -1,4 +1,4 @@
-"""The emulator as a whole: started, stopped, twice at once, fed with garbage, failing inside, twice the same."""
+"""The emulator as a whole: starting, stopping, two at once, garbage input, failing handlers, reproducibility."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ async def heard(talk: Talk) -> list[tuple[int, dict[str, str], bytes]]:
     return [(answer.status, answer.headers, answer.body) for answer in answers]
 
 
-async def test_same_seed_and_calls_give_the_same_bytes() -> None:
+async def test_the_same_seed_and_calls_yield_the_same_bytes() -> None:
     options: dict[str, Any] = {"clock": "virtual", "lag": 0.5, "drift": 0.3, "rate_limit": (100, 60.0)}
     first, same, other = [await heard(Talk(seed=seed, **options)) for seed in (3, 3, 4)]
     assert first == same
     assert first != other
 
 
-async def test_two_emulators_in_one_process_do_not_touch_each_other() -> None:
+async def test_two_emulators_in_one_process_are_independent() -> None:
     first, second = Talk(), Talk()
     project = await first.project()
     before = (await second.get(f"/v2/projects/{project}")).body
@@ -60,7 +60,7 @@ async def test_two_emulators_in_one_process_do_not_touch_each_other() -> None:
     assert (await second.get("/v2/projects", x_access_token=token.secret)).status == 401
 
 
-async def test_it_is_there_between_enter_and_exit() -> None:
+async def test_it_serves_between_enter_and_exit() -> None:
     emulator = Emulator(seed=7, customers=4, projects=9, **{n: v for n, v in CALM.items() if n != "rate_limit"})
     with pytest.raises(RuntimeError, match="async with"):
         _ = emulator.url
@@ -79,7 +79,7 @@ async def test_it_is_there_between_enter_and_exit() -> None:
 
 
 @pytest.mark.parametrize("name", ["faults", "projects", "seed", "token", "lagg"])
-def test_options_that_would_change_nothing_any_more_are_refused_in_the_middle(name: str) -> None:
+def test_options_without_effect_on_a_running_emulator_are_refused(name: str) -> None:
     talk = Talk()
     before = talk.core.options
     with pytest.raises(OptionError, match=f"only a new emulator can take {name}; a running one takes auth, .*lag, "):
@@ -87,7 +87,7 @@ def test_options_that_would_change_nothing_any_more_are_refused_in_the_middle(na
     assert talk.core.options is before
 
 
-async def test_a_reset_forgets_what_happened() -> None:
+async def test_a_reset_discards_all_changes() -> None:
     talk = Talk()
     project = await talk.project()
     await talk.delete(f"/v2/projects/{project}")
@@ -123,13 +123,13 @@ async def test_a_reset_forgets_what_happened() -> None:
         ({"proejcts": 1}, "unknown options: proejcts; did you mean projects"),
     ],
 )
-def test_options_that_cannot_be_are_refused_in_one_line(options: Any, problem: str) -> None:
+def test_invalid_options_are_refused_in_one_line(options: Any, problem: str) -> None:
     with pytest.raises(OptionError, match=problem) as caught:
         Emulator(**options)
     assert "\n" not in str(caught.value)
 
 
-async def test_ten_thousand_pieces_of_garbage_do_not_stop_it() -> None:
+async def test_ten_thousand_garbage_requests_do_not_stop_it() -> None:
     dice = random.Random(1)
     talk = Talk()
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "BREW", ""]
@@ -179,7 +179,7 @@ async def test_garbage_on_the_socket_does_not_stop_it() -> None:
             assert answer.status == 200
 
 
-async def test_a_body_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_oversized_body_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mittwald_async.emulator.server.MAX_BODY", 100)
     async with (
         Emulator(**CALM) as emulator,
@@ -189,7 +189,7 @@ async def test_a_body_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPat
         assert answer.status == 413
 
 
-async def test_a_handler_that_fails_answers_500_and_logs_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failing_handler_gives_500_and_logs_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
     talk = Talk()
 
     def broken(call: EmulatedCall) -> Reply:
@@ -203,7 +203,7 @@ async def test_a_handler_that_fails_answers_500_and_logs_its_traceback(caplog: p
     assert (await talk.get("/v2/customers")).status == 200
 
 
-async def test_handlers_answer_in_every_way() -> None:
+async def test_handlers_may_return_every_kind_of_response() -> None:
     talk = Talk()
     replies: list[Reply] = [
         ValueReply({"id": 1}, 202, {"x-more": "1"}),
@@ -238,14 +238,14 @@ async def test_handlers_answer_in_every_way() -> None:
         ("bytes=-", 200, b"0123456789", None),
     ],
 )
-async def test_content_comes_in_ranges(wanted: str, status: int, part: bytes, told: str | None) -> None:
+async def test_content_supports_ranges(wanted: str, status: int, part: bytes, told: str | None) -> None:
     talk = Talk()
     talk.core.handlers["file-get-file"] = lambda call: ContentReply(b"0123456789")
     answer = await talk.get("/v2/files/f", range=wanted)
     assert (answer.status, answer.body, answer.headers.get("content-range")) == (status, part, told)
 
 
-async def test_writes_say_what_they_created() -> None:
+async def test_writes_log_what_they_created() -> None:
     talk = Talk(clock="virtual", lag=1.0)
 
     def handler(call: EmulatedCall) -> Reply:
@@ -262,7 +262,7 @@ async def test_writes_say_what_they_created() -> None:
             view.refuse([new])
 
 
-async def test_generic_answers_keep_the_ids_of_their_path_and_refuse_unknown_ones() -> None:
+async def test_generic_responses_keep_the_ids_of_the_path_and_refuse_unknown_ones() -> None:
     talk = Talk()
     talk.core.handlers.update(
         dict.fromkeys(("project-get-project", "project-list-invites-for-project"), answer_generically)
@@ -283,7 +283,7 @@ async def test_generic_answers_keep_the_ids_of_their_path_and_refuse_unknown_one
         ("project-delete-project", 204, None),
     ],
 )
-async def test_generic_content_is_stable_too(operation_id: str, status: int, content_type: str | None) -> None:
+async def test_generic_content_is_stable(operation_id: str, status: int, content_type: str | None) -> None:
     talk = Talk()
     request = await request_for(talk, talk.core.routes.by_id[operation_id])
     talk.core.handlers[operation_id] = answer_generically
@@ -298,7 +298,7 @@ async def test_generic_lists_have_items() -> None:
     assert len((await talk.get("/v2/ai-hosting-models")).json) == 3
 
 
-async def test_absolute_targets_are_understood() -> None:
+async def test_absolute_request_targets_are_understood() -> None:
     async with Emulator(**CALM) as emulator:
         port = int(emulator.url.rpartition(":")[2])
 
@@ -313,7 +313,7 @@ async def test_absolute_targets_are_understood() -> None:
         assert b" 200 " in await raw("GET http://api.example/v2/articles?limit=1 HTTP/1.1\r\nHost: x\r\n\r\n")
 
 
-async def test_stopping_twice_is_no_mistake() -> None:
+async def test_stopping_twice_is_allowed() -> None:
     emulator = Emulator(**CALM)
     await emulator.__aexit__(None, None, None)
     async with emulator:
@@ -326,7 +326,7 @@ def test_a_handler_is_registered_once() -> None:
         handles(name)(HANDLERS[name])
 
 
-def test_failures_are_made_by_their_kind() -> None:
+def test_fail_creates_errors_by_type() -> None:
     assert [
         (f.status, f.type) for f in (Fail.not_found(), Fail.forbidden(), Fail.conflict("x"), Fail.refused("x"))
     ] == [
@@ -346,13 +346,13 @@ def test_options_are_one_record() -> None:
 
 
 def test_editors_know_every_option() -> None:
-    """Those that are no parameters of their own are in the record that `Emulator` takes by name."""
+    """Options that are not parameters themselves are in the record that `Emulator` accepts by name."""
     own = {"seed", "customers", "projects", "rate_limit", "faults"}
     assert set(OptionsByName.__annotations__) == set(EmulatorOptions.__struct_fields__) - own
 
 
 async def test_reads_without_a_handler_have_an_ordinary_http_etag() -> None:
-    """A client must not take it for an event id: sent as `if-event-reached` it is never reached."""
+    """A client must not mistake it for an event id: sent as `if-event-reached`, it is never reached."""
     talk = Talk(event_wait=0.0, lag=0.1)
     answer = await talk.get("/v2/container-template-statistics")
     etag = answer.headers["etag"]

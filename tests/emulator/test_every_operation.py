@@ -1,4 +1,4 @@
-"""All 576 operations answer: to valid requests as documented, to invalid ones with the fitting refusal."""
+"""All 576 operations respond: to valid requests as documented, to invalid ones with the right refusal."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def sent(talk: Talk, request: Request, url: str, data: bytes, **headers: s
 
 @every_operation
 async def test_a_valid_request_is_answered_as_documented(operation_id: str) -> None:
-    """With its first documented success, but for the refusals that are listed with their reasons."""
+    """With the first documented success, except for the refusals that are listed with their reasons."""
     operation = OPERATIONS[operation_id]
     talk = Talk(on=DAY) if operation.method != "GET" else shared()
     request = await request_for(talk, talk.core.routes.by_id[operation_id])
@@ -53,7 +53,7 @@ async def test_a_valid_request_is_answered_as_documented(operation_id: str) -> N
 
 @pytest.mark.parametrize("operation_id", [name for name, operation in OPERATIONS.items() if operation.body is not None])
 async def test_a_request_without_its_body_is_answered(operation_id: str) -> None:
-    """Refused where the body says what is to be done; else as if it were empty, which changes nothing by itself."""
+    """Refused where the body says what to do; otherwise treated as empty, which changes nothing by itself."""
     operation = OPERATIONS[operation_id]
     talk = Talk()
     request = await request_for(talk, talk.core.routes.by_id[operation_id])
@@ -64,13 +64,13 @@ async def test_a_request_without_its_body_is_answered(operation_id: str) -> None
         assert issues(answer) == {"body"}
 
 
-def test_refusals_are_of_operations_that_there_are() -> None:
+def test_listed_refusals_belong_to_existing_operations() -> None:
     assert not set(REFUSALS) - set(OPERATIONS)
     assert len(REFUSALS) < 70, "most requests must succeed"
 
 
 def said(answer: Heard) -> str:
-    """The message of a refusal, and those of its places."""
+    """The message of a refusal, and those of its issues."""
     body = answer.json
     return " ".join([body["message"], *(issue["message"] for issue in body.get("validationErrors", ()))])
 
@@ -106,13 +106,13 @@ def issues(answer: Heard) -> set[str]:
 
 
 @pytest.mark.skipif(not document.AT_HAND, reason="the OpenAPI document is not at hand (MITTWALD_OPENAPI)")
-async def test_the_document_objects_to_what_does_not_fit() -> None:
+async def test_the_validator_rejects_values_that_do_not_fit() -> None:
     assert document.complaints("GET", "/v2/projects", 200, [{"id": 1}])
     assert document.complaints("GET", "/v2/projects", 299, [])
     assert document.complaints("DELETE", "/v2/projects/{projectId}", 204, {})
 
 
-async def test_ids_that_are_none_are_refused_and_unknown_ones_not_found() -> None:
+async def test_invalid_ids_are_refused_and_unknown_ones_are_not_found() -> None:
     talk = shared()
     unknown = "00000000-0000-4000-8000-000000000000"
     assert (await talk.get(f"/v2/mysql-databases/{unknown}")).status == 404

@@ -1,4 +1,4 @@
-"""Things go wrong as planned: which requests, how often, and what arrives."""
+"""Injected faults: which requests they hit, how often, and what arrives."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ async def statuses(talk: Talk, times: int, url: str = "/v2/projects") -> list[in
     return [(await talk.get(url)).status for _ in range(times)]
 
 
-async def test_a_plan_strikes_so_often_and_then_never_again() -> None:
+async def test_a_fault_hits_a_given_number_of_times() -> None:
     talk = Talk(faults=[Fault(operation="project-list-projects", status=503, count=2, after=1)])
     assert await statuses(talk, 5) == [200, 503, 503, 200, 200]
     assert (await talk.get("/v2/customers")).status == 200
 
 
-async def test_an_answer_is_lost_after_the_write_was_carried_out() -> None:
+async def test_a_response_is_lost_after_the_write_was_executed() -> None:
     lost = Fault(operation="ssh-user-create-ssh-user", executed=True, reset="before", count=1)
     async with served(lost) as (emulator, session):
         url = f"/v2/projects/{emulator.world.seeded.id('project', 0)}/ssh-users"
@@ -56,7 +56,7 @@ async def test_an_answer_is_lost_after_the_write_was_carried_out() -> None:
         assert [entry.status for entry in emulator.requests] == [201]
 
 
-async def test_a_proxy_says_502_after_the_write_was_carried_out() -> None:
+async def test_a_proxy_returns_502_after_the_write_was_executed() -> None:
     talk = Talk(faults=[Fault(operation="*", executed=True, status=502, html=True, count=1, after=1)])
     url = f"/v2/projects/{await talk.project()}/description"
     answer = await talk.patch(url, {"description": "a"})
@@ -69,7 +69,7 @@ async def test_a_proxy_says_502_after_the_write_was_carried_out() -> None:
     assert refused.emulator.writes == []
 
 
-async def test_an_answer_stalls_after_the_write_was_carried_out() -> None:
+async def test_a_response_stalls_after_the_write_was_executed() -> None:
     talk = Talk(clock="virtual", faults=[Fault(operation="deprecated-*", stall=30.0)])
     url = f"/v2/projects/{await talk.project()}/description"
     task = asyncio.create_task(talk.patch(url, {"description": "a"}))
@@ -80,7 +80,7 @@ async def test_an_answer_stalls_after_the_write_was_carried_out() -> None:
 
 
 @pytest.mark.parametrize("unannounced", [False, True])
-async def test_a_packed_body_ends_in_the_middle(unannounced: bool) -> None:
+async def test_a_compressed_body_is_truncated(unannounced: bool) -> None:
     async with Emulator(**CALM, faults=[Fault(gzip=True, truncate=200, unannounced=unannounced)]) as emulator:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(emulator.url.rpartition(":")[2]))
         writer.write(f"GET /v2/projects HTTP/1.1\r\nHost: x\r\nX-Access-Token: {emulator.token}\r\n\r\n".encode())
@@ -94,12 +94,12 @@ async def test_a_packed_body_ends_in_the_middle(unannounced: bool) -> None:
         gzip.decompress(body)
 
 
-async def test_a_packed_body_can_be_whole() -> None:
+async def test_a_compressed_body_can_be_complete() -> None:
     async with served(Fault(gzip=True)) as (_, session):
         assert len(msgspec.json.decode(await read(session))) == 20
 
 
-async def test_chance_follows_the_seed() -> None:
+async def test_probability_follows_the_seed() -> None:
     def talk(seed: int) -> Talk:
         return Talk(faults=[Fault(probability=0.5, status=500, seed=seed)])
 
@@ -108,19 +108,19 @@ async def test_chance_follows_the_seed() -> None:
     assert 5 < first.count(500) < 35
 
 
-async def test_the_first_plan_that_strikes_is_the_one_that_happens() -> None:
+async def test_the_first_matching_fault_applies() -> None:
     talk = Talk(faults=[Fault(status=500, count=1), Fault(status=502, count=1)])
     assert await statuses(talk, 3) == [500, 502, 200]
 
 
-def test_patterns_mean_ids_or_routes() -> None:
+def test_patterns_match_operation_ids_or_routes() -> None:
     operation = OPERATIONS["project-list-projects"]
     meant = ["*", "project-*", "project-list-projects", "GET *", "GET /v2/projects", "* /v2/proj*"]
     assert all(matches(pattern, operation) for pattern in meant)
     assert not any(matches(pattern, operation) for pattern in ("project", "POST *", "GET /v2/servers"))
 
 
-async def test_a_refused_request_is_not_carried_out_unless_wanted() -> None:
+async def test_a_refused_request_is_not_executed_unless_configured() -> None:
     for executed in (False, True):
         talk = Talk()
         project = await talk.project()
@@ -130,7 +130,7 @@ async def test_a_refused_request_is_not_carried_out_unless_wanted() -> None:
         assert happened is executed
 
 
-async def test_error_bodies_are_the_apis_or_a_proxys_or_anything() -> None:
+async def test_error_bodies_can_be_the_apis_a_proxys_or_anything() -> None:
     talk = Talk(
         faults=[Fault(status=500, count=1), Fault(status=502, html=True, count=1), Fault(status=418, body="{", count=1)]
     )
@@ -141,7 +141,7 @@ async def test_error_bodies_are_the_apis_or_a_proxys_or_anything() -> None:
     assert (await talk.get("/v2/projects")).body == b"{"
 
 
-async def test_headers_of_nonsense_replace_and_remove() -> None:
+async def test_invalid_headers_can_replace_or_remove_the_real_ones() -> None:
     talk = Talk(
         rate_limit=(10, 60.0),
         faults=[Fault(headers={"x-ratelimit-reset": "soon", "x-ratelimit-limit": "", "x-new": "1"})],
@@ -153,7 +153,7 @@ async def test_headers_of_nonsense_replace_and_remove() -> None:
 
 
 @pytest.mark.parametrize("moment", ["before", "during", "after"])
-async def test_connections_are_reset_at_any_moment(moment: Any) -> None:
+async def test_connections_can_be_reset_at_any_point(moment: Any) -> None:
     async with served(Fault(reset=moment)) as (emulator, session):
         with pytest.raises((aiohttp.ClientError, ConnectionError)):
             await read(session)
@@ -161,13 +161,13 @@ async def test_connections_are_reset_at_any_moment(moment: Any) -> None:
         assert await read(session)
 
 
-async def test_a_body_can_end_early() -> None:
+async def test_a_body_can_be_truncated() -> None:
     async with served(Fault(truncate=10, count=1)) as (_, session):
         with pytest.raises(aiohttp.ClientPayloadError):
             await read(session)
 
 
-async def test_a_body_can_drip_and_an_answer_can_be_late() -> None:
+async def test_a_body_can_drip_and_a_response_can_be_late() -> None:
     async with served(Fault(drip=0.01, delay=0.05)) as (_, session):
         began = time.monotonic()
         async with session.get("/v2/projects") as response:
@@ -176,7 +176,7 @@ async def test_a_body_can_drip_and_an_answer_can_be_late() -> None:
         assert time.monotonic() - began >= 0.14
 
 
-async def test_a_reset_before_the_answer_leaves_the_world_alone() -> None:
+async def test_a_reset_before_the_response_changes_nothing() -> None:
     async with served() as (emulator, session):
         async with session.get("/v2/projects") as response:
             project = (await response.json())[0]["id"]
@@ -204,14 +204,14 @@ async def test_a_reset_before_the_answer_leaves_the_world_alone() -> None:
         ("anything", "fault"),
     ],
 )
-def test_plans_that_cannot_be_are_refused(plan: Any, problem: str) -> None:
+def test_invalid_faults_are_refused(plan: Any, problem: str) -> None:
     with pytest.raises(OptionError, match=problem):
         parsed(plan)
 
 
 @pytest.mark.parametrize("operation", ["project-list-project", "projekt-*", "GET /v2/projekts", "get /v2/projects"])
-async def test_a_fault_that_would_never_happen_is_refused_and_changes_nothing(operation: str) -> None:
-    """A typo would make a test of an outage pass without any."""
+async def test_a_fault_that_could_never_happen_is_refused_and_changes_nothing(operation: str) -> None:
+    """A typo would let the test of an outage pass without one."""
     typo = Fault(operation=operation, status=500)
     async with served() as (emulator, session):
         with pytest.raises(OptionError, match="no operation is"):
@@ -227,12 +227,12 @@ async def test_a_fault_that_would_never_happen_is_refused_and_changes_nothing(op
         assert [plan["operation"] for plan in emulator.core.faults.dump()] == ["GET /v2/projects"]
 
 
-def test_a_fault_with_a_typo_is_told_what_was_meant() -> None:
+def test_a_fault_with_a_typo_gets_a_suggestion() -> None:
     with pytest.raises(OptionError, match="did you mean project-list-projects"):
         _ = Emulator(faults=[Fault(operation="project-list-project", status=500)]).core
 
 
-async def test_a_running_emulator_takes_plans_as_json_values_as_well() -> None:
+async def test_a_running_emulator_accepts_faults_as_json() -> None:
     plan: Any = {"operation": "project-list-projects", "status": 500}
     typo: Any = {"stauts": 500}
     async with served() as (emulator, _):
@@ -242,7 +242,7 @@ async def test_a_running_emulator_takes_plans_as_json_values_as_well() -> None:
         assert [found["status"] for found in emulator.core.faults.dump()] == [500]
 
 
-def test_plans_are_read_from_json_and_told_with_their_hits() -> None:
+def test_faults_are_read_from_json_and_reported_with_their_hits() -> None:
     talk = Talk()
     talk.core.faults.add(*parsed([{"operation": "a*", "status": 500}, {"delay": 1}]))
     assert [(plan["operation"], plan["hits"]) for plan in talk.core.faults.dump() if "operation" in plan] == [("a*", 0)]

@@ -1,5 +1,5 @@
-"""Whatever is asked, every operation answers, and never with 500: made-up paths, queries and bodies, and those that once
-made trouble."""
+"""Every operation responds to any input, and never with 500: random paths, queries and bodies, and inputs that once
+caused failures."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def talk() -> Talk:
 
 
 def answer(talk: Talk, method: str, url: str, body: Any) -> int:
-    """The status of one request; a handler that fails is the emulator's 500."""
+    """The status of one request; a failing handler is a 500 of the emulator."""
 
     async def ask() -> int:
         return (await talk.say(method, url, body)).status
@@ -52,7 +52,7 @@ def answer(talk: Talk, method: str, url: str, body: Any) -> int:
 
 @pytest.fixture(scope="module")
 def valid(talk: Talk) -> dict[str, Request]:
-    """A valid request of every operation, with ids that exist."""
+    """A valid request for every operation, with existing ids."""
 
     async def made() -> dict[str, Request]:
         found: dict[str, Request] = {}
@@ -66,7 +66,7 @@ def valid(talk: Talk) -> dict[str, Request]:
 
 @QUIET
 @given(data=st.data())
-def test_a_valid_request_with_one_odd_value_is_answered(
+def test_a_valid_request_with_one_random_value_gets_a_response(
     talk: Talk, valid: dict[str, Request], data: st.DataObject
 ) -> None:
     request = valid[data.draw(st.sampled_from(sorted(valid)))]
@@ -82,20 +82,20 @@ def test_a_valid_request_with_one_odd_value_is_answered(
 
 
 def document(request: Request) -> dict[str, Any] | None:
-    """The body, where it is a JSON object."""
+    """The body if it is a JSON object."""
     found: Any = json.loads(request.body) if request.headers.get("content-type", "").endswith("json") else None
     return cast("dict[str, Any]", found) if isinstance(found, dict) else None
 
 
 @QUIET
 @given(operation=st.sampled_from(IDS), value=TEXT.filter(lambda text: text not in ("", ".", "..")), body=JSON)
-def test_made_up_ids_and_bodies_are_answered(talk: Talk, operation: str, value: str, body: Any) -> None:
+def test_random_ids_and_bodies_get_a_response(talk: Talk, operation: str, value: str, body: Any) -> None:
     found = OPERATIONS[operation]
     path = PLACEHOLDER.sub(lambda _: quote(value, safe=""), found.path)
     assert answer(talk, found.method, path, body) != 500
 
 
 @pytest.mark.parametrize("case", CORPUS, ids=lambda path: path.stem)
-def test_what_once_made_trouble_is_answered(talk: Talk, case: Path) -> None:
+def test_former_failures_get_a_response(talk: Talk, case: Path) -> None:
     found = json.loads(case.read_text(encoding="utf-8"))
     assert answer(talk, found["method"], found["url"], found["body"]) != 500

@@ -20,7 +20,7 @@ def asked(*expressions: str, **more: Any) -> dict[str, Any]:
     return {"queries": queries, "from": "now-1d", "to": "now", **more}
 
 
-async def test_a_query_gives_a_series_in_buckets_of_five_minutes() -> None:
+async def test_a_range_query_returns_a_series_in_buckets_of_five_minutes() -> None:
     talk = Talk(clock="virtual", on="2026-05-02")
     cpu = f'sum(rate(container_cpu_usage_seconds_total{{project_id="{await talk.project()}"}}[5m]))'
     answer = await talk.post(URL, asked(cpu))
@@ -39,7 +39,7 @@ async def test_a_query_gives_a_series_in_buckets_of_five_minutes() -> None:
     assert (await talk.post(URL, asked(cpu))).body == answer.body
 
 
-async def test_an_instant_query_gives_one_value_and_groups_are_series() -> None:
+async def test_an_instant_query_returns_one_value_and_groups_are_series() -> None:
     talk = Talk(clock="virtual", on="2026-05-02")
     body = asked("sum by (pod) (container_memory_usage_bytes)")
     body["queries"][0]["instant"] = True
@@ -61,7 +61,7 @@ async def test_errors_of_single_queries_are_inside_a_200() -> None:
     assert (await talk.post(URL, elsewhere)).json["results"]["A"]["status"] == 404
 
 
-async def test_projects_of_others_have_no_series_and_nobody_asks_without_a_token() -> None:
+async def test_foreign_projects_have_no_series_and_a_token_is_required() -> None:
     talk = Talk()
     foreign = talk.core.world.seeded.id("project", 20)
     answer = await talk.post(URL, asked(f'up{{project_id="{foreign}"}}'))
@@ -72,12 +72,12 @@ async def test_projects_of_others_have_no_series_and_nobody_asks_without_a_token
     assert (await talk.post(URL, asked("up"))).status == 401
 
 
-async def test_the_budget_counts_queries() -> None:
+async def test_queries_count_against_the_budget() -> None:
     talk = Talk(rate_limit=(1, 60.0))
     assert [(await talk.post(URL, asked("up"))).status for _ in range(2)] == [200, 429]
 
 
-async def test_the_log_of_a_project_names_databases_and_apps() -> None:
+async def test_the_activity_log_of_a_project_names_databases_and_apps() -> None:
     story = Story()
     database = story.where("mysql_database", status="ready", version="8.4")
     url = f"/v2/projects/{database['projectId']}/activities"
@@ -100,7 +100,7 @@ async def test_the_log_of_a_project_names_databases_and_apps() -> None:
     assert await story.seen(f"{url}?aggregateDomain=mail&aggregateName=x") == []
 
 
-async def test_the_log_is_read_by_the_client_without_a_warning() -> None:
+async def test_the_client_reads_the_log_without_a_warning() -> None:
     async with Emulator(**CALM) as emulator, Mittwald(emulator.token, base_url=emulator.url, strict=True) as mw:
         project = (await mw.project.list_projects()).items[0]
         database = (await mw.database.list_mysql_databases(project.id)).items[0]

@@ -1,4 +1,4 @@
-"""The page about testing does what it says."""
+"""`docs/testing.md` works as written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BLOCKS = [
 
 
 @pytest.mark.parametrize(("line", "text"), [(line, text) for line, text in BLOCKS if "def test_" not in text])
-def test_a_piece_of_python_runs(line: int, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_python_blocks_run(line: int, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     code = compile("\n" * line + text, PAGE, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     if "asyncio.run(" in text:
         exec(code, {"__name__": "__main__"})
@@ -38,13 +38,13 @@ def test_a_piece_of_python_runs(line: int, text: str, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out.strip()
 
 
-def test_the_logins_named_are_the_real_ones() -> None:
+def test_documented_logins_are_the_real_ones() -> None:
     assert all(f"`{value}`" in TEXT for value in (EMAIL, PASSWORD, MFA_CODE, Emulator().token))
 
 
 @pytest.mark.parametrize("text", re.findall(r"^\| [^|]+ \| (`\w+=.*) \|$", TEXT, re.MULTILINE))
-def test_the_faults_named_are_accepted(text: str) -> None:
-    """Each group of arguments in back quotes; a row of body faults is about `truncate`."""
+def test_documented_faults_are_accepted(text: str) -> None:
+    """Each group of arguments in back quotes; a row about body faults concerns `truncate`."""
     for arguments in re.findall(r"`([^`]*)`", text):
         given: dict[str, Any] = eval(f"dict({arguments})")
         if "unannounced" in given:

@@ -1,4 +1,4 @@
-"""Lists in pages: defaults by operation, skip before page, refusals, and headers that some lists forget."""
+"""Lists in pages: defaults per operation, skip before page, refusals, and headers that some lists omit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def page_headers(headers: dict[str, str]) -> dict[str, str]:
     return {name.removeprefix("x-pagination-"): value for name, value in headers.items() if "pagination" in name}
 
 
-async def test_pages_put_together_are_the_whole_list() -> None:
+async def test_the_pages_together_are_the_whole_list() -> None:
     talk = Talk(projects=7)
     whole = await talk.get("/v2/projects")
     assert page_headers(whole.headers) == {"limit": "10000", "skip": "0", "totalcount": "7", "page": "1"}
@@ -29,7 +29,7 @@ async def test_pages_put_together_are_the_whole_list() -> None:
     assert [len(ids) for ids in by_skip] == [3, 3, 1, 0]
 
 
-async def test_skip_wins_over_page() -> None:
+async def test_skip_takes_precedence_over_page() -> None:
     talk = Talk(projects=7)
     answer = await talk.get("/v2/projects?limit=3&skip=0&page=3")
     assert page_headers(answer.headers) == {"limit": "3", "skip": "0", "totalcount": "7", "page": "1"}
@@ -42,13 +42,13 @@ async def test_page_zero_is_the_first_and_limit_zero_is_empty() -> None:
 
 
 @pytest.mark.parametrize("query", ["limit=-1", "limit=x", "skip=1.5", "skip=-1", "page=", "limit=99999999999999999999"])
-async def test_numbers_that_are_none_are_refused(query: str) -> None:
+async def test_invalid_numbers_are_refused(query: str) -> None:
     answer = await Talk().get(f"/v2/projects?{query}")
     assert (answer.status, answer.json["type"]) == (400, "ValidationError")
     assert answer.json["validationErrors"][0]["path"].rpartition(".")[2] == query.partition("=")[0]
 
 
-async def test_a_list_may_refuse_more_than_it_gives() -> None:
+async def test_a_list_may_refuse_more_than_its_maximum() -> None:
     talk = Talk()
     assert (await talk.get("/v2/extensions?limit=1000")).status == 200
     refused = await talk.get("/v2/extensions?limit=1001")
@@ -62,7 +62,7 @@ async def test_a_list_may_refuse_more_than_it_gives() -> None:
     assert (await strict.get("/v2/customers?limit=51")).status == 400
 
 
-def test_defaults_are_the_operations_own() -> None:
+def test_defaults_depend_on_the_operation() -> None:
     items = ListReply(range(20_000))
     told = {
         name: paging.cut(OPERATIONS[name], items, {}, EmulatorOptions())[1]["X-Pagination-Limit"]
@@ -74,7 +74,7 @@ def test_defaults_are_the_operations_own() -> None:
     assert len(paging.cut(unsaid, items, {}, EmulatorOptions(default_limit=50))[0]) == 50
 
 
-def test_some_lists_tell_no_totals_and_some_no_page() -> None:
+def test_some_lists_send_no_totals_and_some_no_page() -> None:
     items = ListReply(range(5))
     page, headers = paging.cut(
         OPERATIONS["order-list-project-orders"], items, {"limit": 2, "skip": 2}, EmulatorOptions()
@@ -98,7 +98,7 @@ async def test_the_list_without_skip_refuses_it() -> None:
         ]
 
 
-def test_wrapped_lists_are_wrapped_with_their_total() -> None:
+def test_wrapped_lists_have_their_total() -> None:
     operation = OPERATIONS["leadfyndr-list-leads"]
     assert operation.paging is not None
     listing = ListReply([{"id": "a"}, {"id": "b"}], {"extra": 1})
@@ -109,12 +109,12 @@ def test_wrapped_lists_are_wrapped_with_their_total() -> None:
         assert body[operation.paging.total] == 2
 
 
-def test_an_operation_without_a_list_can_still_be_answered_with_one() -> None:
+def test_an_operation_without_a_list_may_still_return_one() -> None:
     operation = OPERATIONS["project-get-project"]
     assert paging.cut(operation, ListReply(range(3)), {}, EmulatorOptions()) == ([0, 1, 2], {})
     assert paging.most(operation, EmulatorOptions()) is None
 
 
-def test_a_refusal_is_an_error_of_the_request() -> None:
+def test_a_refusal_is_a_client_error() -> None:
     with pytest.raises(Fail, match="validation"):
         paging.cut(OPERATIONS["extension-list-extensions"], ListReply(range(3)), {"limit": 5000}, EmulatorOptions())

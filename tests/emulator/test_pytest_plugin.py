@@ -1,4 +1,4 @@
-"""The fixtures that users import, in a test run of their own."""
+"""The fixtures that users import, in their own test run."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_it_runs_in_a_thread() -> None:
         assert answer.status == 200
 
 
-def test_a_start_that_fails_leaves_nothing_behind() -> None:
+def test_a_failed_start_leaves_nothing_behind() -> None:
     with running(Emulator()) as emulator:
         port = int(emulator.url.rpartition(":")[2])
         with pytest.raises(OptionError), running(Emulator(port=port)):

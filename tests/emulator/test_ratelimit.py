@@ -1,4 +1,4 @@
-"""The budget: counted per user, told in headers on success, silent on 429."""
+"""The budget: counted per user, reported in headers on success, absent from a 429."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from mittwald_async.emulator.identity import Identity
 from ..support.emulator_requests import Talk
 
 
-async def test_headers_count_down_and_a_429_says_nothing() -> None:
+async def test_headers_count_down_and_a_429_has_none() -> None:
     talk = Talk(clock="virtual", rate_limit=(2, 600.0))
     first = await talk.get("/v2/projects")
     assert {n: v for n, v in first.headers.items() if "ratelimit" in n} == {
@@ -24,7 +24,7 @@ async def test_headers_count_down_and_a_429_says_nothing() -> None:
     assert (await talk.get("/v2/projects")).headers["x-ratelimit-remaining"] == "1"
 
 
-async def test_a_refused_request_is_not_carried_out() -> None:
+async def test_a_throttled_request_is_not_executed() -> None:
     talk = Talk(rate_limit=(1, 600.0))
     project = await talk.project()
     assert (await talk.delete(f"/v2/projects/{project}")).status == 429
@@ -32,7 +32,7 @@ async def test_a_refused_request_is_not_carried_out() -> None:
     assert (await talk.get(f"/v2/projects/{project}")).status == 200
 
 
-async def test_all_tokens_of_a_user_share_the_budget_unless_told_otherwise() -> None:
+async def test_all_tokens_of_a_user_share_the_budget_by_default() -> None:
     for per, remaining in (("user", "1"), ("token", "2")):
         talk = Talk(rate_limit=(3, 600.0), rate_limit_per=per)
         other = talk.core.tokens.issue("api", Identity("user", talk.core.world.main_user))
@@ -41,7 +41,7 @@ async def test_all_tokens_of_a_user_share_the_budget_unless_told_otherwise() -> 
         assert answer.headers["x-ratelimit-remaining"] == remaining
 
 
-async def test_public_reading_is_exempt_and_login_has_its_own_limit() -> None:
+async def test_public_reads_are_exempt_and_login_has_its_own_limit() -> None:
     talk = Talk(rate_limit=(1, 600.0), login_limit=(2, 60.0))
     assert (await talk.get("/v2/articles")).headers["x-ratelimit-exempt"] == "yes"
     wrong = {"email": "a@b.example", "password": "x"}
@@ -51,7 +51,7 @@ async def test_public_reading_is_exempt_and_login_has_its_own_limit() -> None:
     assert (await talk.get("/v2/projects")).status == 200
 
 
-async def test_nobodys_requests_count_by_address() -> None:
+async def test_anonymous_requests_count_by_address() -> None:
     talk = Talk(rate_limit=(1, 600.0))
     talk.token = None
     body = {"email": "someone@nowhere.example"}
@@ -60,7 +60,7 @@ async def test_nobodys_requests_count_by_address() -> None:
     assert (first.status != 429, again.status) == (True, 429)
 
 
-async def test_extension_instances_have_budgets_of_their_own() -> None:
+async def test_extension_instances_have_their_own_budgets() -> None:
     talk = Talk(rate_limit=(1, 600.0))
     await talk.get("/v2/projects")
     instance = talk.core.tokens.issue("extension", Identity("extension", extension_instance_id="e"))
@@ -68,7 +68,7 @@ async def test_extension_instances_have_budgets_of_their_own() -> None:
     assert (await talk.get("/v2/customers", x_access_token=instance.secret)).status == 403
 
 
-async def test_a_429_can_be_made_talkative() -> None:
+async def test_a_429_can_be_made_to_send_headers() -> None:
     talk = Talk(rate_limit=(1, 600.0), rate_limit_on_429=True)
     await talk.get("/v2/projects")
     assert (await talk.get("/v2/projects")).headers["x-ratelimit-remaining"] == "0"
@@ -78,7 +78,7 @@ async def test_without_a_limit_there_are_no_headers() -> None:
     assert not any("ratelimit" in name for name in (await Talk(rate_limit=None).get("/v2/projects")).headers)
 
 
-async def test_a_reset_fills_the_budget() -> None:
+async def test_a_reset_refills_the_budget() -> None:
     talk = Talk(rate_limit=(1, 600.0))
     await talk.get("/v2/projects")
     talk.emulator.reset()

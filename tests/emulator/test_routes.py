@@ -1,4 +1,4 @@
-"""Every request finds its operation, and the stubs lead somewhere."""
+"""Every request finds its operation, and redirect stubs lead to one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_each_stub_leads_to_an_operation_of_the_same_method(known: Redirec
     assert set(values.values()) <= set(hit[1].values())
 
 
-def test_there_are_as_many_routes_as_documented() -> None:
+def test_the_number_of_routes_matches_the_document() -> None:
     assert (len(ROUTES.by_id), len(ROUTES.stubs)) == (576, 109)
 
 
@@ -70,19 +70,19 @@ async def test_stubs_lead_to_their_successors(stub: str, successor: str) -> None
     assert (answer.status, answer.headers["location"]) == (308, successor)
 
 
-async def test_a_configured_location_wins() -> None:
+async def test_a_configured_location_takes_precedence() -> None:
     talk = Talk(redirects={"GET /v2/signup/ssh": "https://elsewhere.example/keys"})
     assert (await talk.get("/v2/signup/ssh")).headers["location"] == "https://elsewhere.example/keys"
 
 
-async def test_unknown_routes_and_methods_are_told_apart() -> None:
+async def test_unknown_routes_and_wrong_methods_are_distinguished() -> None:
     talk = Talk()
     assert (await talk.get("/v2/nothing")).status == 404
     refused = await talk.say("TRACE", "/v2/projects")
     assert (refused.status, refused.headers["allow"]) == (405, "GET")
 
 
-def test_literals_win_over_placeholders_and_escapes_are_undone() -> None:
+def test_literals_win_over_placeholders_and_escapes_are_decoded() -> None:
     routes = Routes(
         [
             operation("GET", "/v2/users/{userId}"),
@@ -97,10 +97,10 @@ def test_literals_win_over_placeholders_and_escapes_are_undone() -> None:
     assert routes.find("GET", "/v2/users/") == frozenset()
 
 
-def test_a_stub_without_any_kin_leads_to_the_root() -> None:
+def test_a_stub_without_a_similar_route_leads_to_the_root() -> None:
     routes = Routes([], [Redirect(method="GET", path="/v2/old/{oldId}", tag="T")])
     assert routes.stubs[0].location == "/v2"
 
 
-def test_placeholders_are_written_alike_everywhere() -> None:
+def test_placeholders_are_spelled_alike_everywhere() -> None:
     assert all(re.fullmatch(r"(/[^{}/]*|/\{\w+\})+", known.path) for known in OPERATIONS.values())

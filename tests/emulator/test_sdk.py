@@ -1,4 +1,4 @@
-"""The provider's own Python SDK, as a stranger who knows nothing of this package, reads from the emulator."""
+"""The provider's own Python SDK, which knows nothing of this package, against the emulator."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_it_reads_lists_and_single_objects() -> None:
             assert id in answer.parsed.to_dict().values(), operation
 
 
-async def test_it_reads_page_by_page_and_many_at_once() -> None:
+async def test_it_reads_page_by_page_and_concurrently() -> None:
     async with Emulator(**CALM, projects=45) as emulator, client_of(emulator) as client:
         pages = await asyncio.gather(
             *(asked(client, "project.project_list_projects", limit=20, skip=skip) for skip in (0, 20, 40))
@@ -101,7 +101,7 @@ async def test_it_reads_page_by_page_and_many_at_once() -> None:
         assert pages[0].headers["x-pagination-totalcount"] == "45"
 
 
-async def test_its_writes_are_seen_by_its_reads() -> None:
+async def test_its_reads_show_its_writes() -> None:
     models: Any = importlib.import_module("mittwald_api_client.models")
     async with Emulator(**CALM) as emulator, client_of(emulator) as client:
         project = emulator.world.sample("projectId")

@@ -1,4 +1,4 @@
-"""The clock: the machine's or one that stands still, both moved forward at will."""
+"""The clock: the machine's, or a virtual one that stands still; both can be advanced."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_virtual_clock_stands_still() -> None:
     assert clock.iso(EPOCH) == "2026-01-01T00:00:00.000Z"
 
 
-def test_a_real_clock_goes_and_can_be_moved() -> None:
+def test_a_real_clock_runs_and_can_be_advanced() -> None:
     clock = EmulatorClock()
     assert clock.now() == pytest.approx(time.time(), abs=1)
     clock.advance(3600)
@@ -31,7 +31,7 @@ def test_a_real_clock_goes_and_can_be_moved() -> None:
 
 
 @pytest.mark.parametrize("seconds", [-1.0, float("inf"), float("nan")])
-def test_time_does_not_go_back_or_away(seconds: float) -> None:
+def test_time_cannot_go_backwards_or_out_of_range(seconds: float) -> None:
     with pytest.raises(ValueError, match="0 or more"):
         EmulatorClock().advance(seconds)
 
@@ -48,7 +48,7 @@ async def test_sleepers_wake_when_their_time_is_skipped() -> None:
     await long
 
 
-async def test_a_real_sleep_ends_by_itself_or_by_advancing() -> None:
+async def test_a_real_sleep_ends_by_itself_or_when_time_is_advanced() -> None:
     clock = EmulatorClock()
     await clock.sleep(0.01)
     await clock.sleep(0)
@@ -58,7 +58,7 @@ async def test_a_real_sleep_ends_by_itself_or_by_advancing() -> None:
     await asyncio.wait_for(task, 1)
 
 
-async def test_a_cancelled_sleeper_is_forgotten() -> None:
+async def test_a_cancelled_sleeper_is_removed() -> None:
     clock = EmulatorClock()
     task = asyncio.create_task(clock.sleep(1000))
     await asyncio.sleep(0)
@@ -68,7 +68,7 @@ async def test_a_cancelled_sleeper_is_forgotten() -> None:
     assert clock.sleepers == 0
 
 
-def test_with_a_virtual_clock_writes_are_visible_at_once_unless_a_lag_is_asked_for() -> None:
+def test_with_a_virtual_clock_writes_are_visible_at_once_unless_a_lag_is_set() -> None:
     assert Emulator(clock="virtual").options.lag == 0
     assert Emulator(clock="virtual", lag=0.5).options.lag == 0.5
     assert Emulator().options.lag > 0

@@ -1,4 +1,4 @@
-"""Checked and invented values: every rule that the facts know."""
+"""Validation and generation of values: every constraint that models and operations state."""
 
 from __future__ import annotations
 
@@ -84,23 +84,23 @@ def problems(shape: Shape, value: Any) -> list[tuple[str, str]]:
         (Fixed({}), {}, [], "type"),
     ],
 )
-def test_rules(shape: Shape, right: Any, wrong: Any, rule: str) -> None:
+def test_constraints(shape: Shape, right: Any, wrong: Any, rule: str) -> None:
     assert problems(shape, right) == []
     assert [found for _, found in problems(shape, wrong)] == ([rule] if rule else [])
 
 
-def test_places_are_told() -> None:
+def test_issues_name_their_path() -> None:
     shape = Fixed({"a": Field("a", Many(FreeObject(WHOLE)), True)})
     assert problems(shape, {"a": [{}, {"key": "x"}]}) == [("a[1].key", "type")]
 
 
-def test_of_several_variants_the_nearest_complains() -> None:
+def test_of_several_variants_the_closest_one_reports() -> None:
     near = Fixed({"kind": Field("kind", Words(("a",)), True), "size": Field("size", WHOLE, True)})
     far = Fixed({"other": Field("other", TEXT, True)})
     assert problems(Choice((far, near)), {"kind": "a", "size": "x"}) == [("size", "type")]
 
 
-def test_expressions_become_shapes() -> None:
+def test_type_expressions_become_shapes() -> None:
     assert SHAPES.expression("str") == TEXT
     assert SHAPES.expression("list[int]") == Many(WHOLE)
     assert SHAPES.expression("dict[str, float]") == FreeObject(NUMBER)
@@ -116,7 +116,7 @@ def parameter(type: str, **facts: Any) -> Parameter:
     return Parameter(name="n", wire="n", where="query", type=type, **facts)
 
 
-def test_parameters_carry_their_limits() -> None:
+def test_parameters_carry_their_constraints() -> None:
     assert SHAPES.parameter(parameter("int", minimum=1)) == Scalar("int", Constraints(minimum=1))
     assert SHAPES.parameter(parameter("str", enum=("a", "b"))) == Words(("a", "b"))
     assert SHAPES.parameter(parameter("str", nullable=True)) == Choice((TEXT, NULL))
@@ -178,7 +178,7 @@ def test_queries_that_cannot_be_converted_are_refused(type: str, text: str) -> N
     assert Checker(SHAPES).parameters(route(parameter(type)), {}, text, {}, strict=False) == {}
 
 
-def test_words_of_a_query_may_be_numbers() -> None:
+def test_query_keywords_may_be_numbers() -> None:
     assert query("n=2", parameter("int", enum=(1, 2))) == {"n": 2}
 
 
@@ -214,14 +214,14 @@ def test_bodies_are_read_by_their_content_type() -> None:
             checker.body(route(body=files), data, wrong)
 
 
-def test_invented_values_are_stable_and_differ_by_seed_and_key() -> None:
+def test_generated_values_are_stable_and_differ_by_seed_and_key() -> None:
     first, same, other = Generator(SHAPES, 1, EPOCH), Generator(Shapes(), 1, EPOCH), Generator(SHAPES, 2, EPOCH)
     assert first.value("project.Project", "a") == same.value("project.Project", "a")
     assert first.value("project.Project", "a") != first.value("project.Project", "b")
     assert first.value("project.Project", "a") != other.value("project.Project", "a")
 
 
-def test_known_properties_come_back_where_the_type_has_them() -> None:
+def test_known_properties_are_echoed_where_the_type_has_them() -> None:
     made = Generator(SHAPES, 1, EPOCH).value("project.Project", "a", known={"id": "me"}, description="mine", nonsense=1)
     assert (made["id"], made["description"], "nonsense" in made) == ("me", "mine", False)
     assert isinstance(Generator(SHAPES, 1, EPOCH).value("str", known={"id": 1}), str)
@@ -252,13 +252,13 @@ def test_known_properties_come_back_where_the_type_has_them() -> None:
         ),
     ],
 )
-def test_invented_texts_keep_their_limits(limits: Constraints) -> None:
+def test_generated_texts_satisfy_their_constraints(limits: Constraints) -> None:
     made = Generator(SHAPES, 3, EPOCH).make(Scalar("str", limits), "x")
     fits = limits.pattern is None or "nothing" not in limits.pattern
     assert (problems(Scalar("str", limits), made) == []) is fits
 
 
-def test_invented_numbers_keep_their_limits() -> None:
+def test_generated_numbers_satisfy_their_constraints() -> None:
     generator = Generator(SHAPES, 3, EPOCH)
     for limits in (
         Constraints(minimum=5, maximum=6),
@@ -271,7 +271,7 @@ def test_invented_numbers_keep_their_limits() -> None:
                 assert problems(shape, generator.make(shape, str(number))) == []
 
 
-def test_lists_keep_their_lengths_and_bytes_are_text() -> None:
+def test_lists_satisfy_their_lengths_and_bytes_are_text() -> None:
     generator = Generator(SHAPES, 3, EPOCH)
     shape = Many(Words(("a",)), Constraints(min_length=2, max_length=2))
     assert generator.make(shape, "x") == ["a", "a"]
@@ -281,14 +281,14 @@ def test_lists_keep_their_lengths_and_bytes_are_text() -> None:
 @pytest.mark.parametrize(
     "model", ["backup.ProjectBackupPath", "project.FilesystemDirectoryListing", "storagespace.Statistics"]
 )
-def test_models_that_contain_themselves_end_somewhere(model: str) -> None:
+def test_recursive_models_terminate(model: str) -> None:
     generator = Generator(SHAPES, 0, EPOCH)
     for number in range(20):
         made = generator.value(model, number)
         assert problems(SHAPES.expression(model), made) == []
 
 
-def test_bodies_nested_too_deeply_are_refused() -> None:
+def test_excessively_nested_bodies_are_refused() -> None:
     shape: Shape = TEXT
     value: Any = "x"
     for _ in range(700):

@@ -1,4 +1,4 @@
-"""Extensions: webhooks are signed and sent, keys are public, session tokens are exchanged."""
+"""Extensions: webhooks are signed and delivered, keys are public, session tokens are exchanged."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..support.emulator_requests import CALM, Talk
 
 
 class Receiver:
-    """A server that takes webhooks in; the first answers are `statuses`, then 204."""
+    """A server that receives webhooks; it first responds with each of `statuses`, then with 204."""
 
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)
@@ -53,7 +53,7 @@ class Receiver:
         return [msgspec.json.decode(body) for _, body, _ in self.calls]
 
 
-async def test_the_life_of_an_instance_is_told_in_signed_webhooks() -> None:
+async def test_signed_webhooks_report_the_life_of_an_instance() -> None:
     receiver = Receiver()
     async with (
         receiver.running(),
@@ -105,7 +105,7 @@ async def test_the_life_of_an_instance_is_told_in_signed_webhooks() -> None:
         assert [(webhook.attempts, webhook.status) for webhook in emulator.webhooks] == [(1, 204)] * 4
 
 
-async def test_a_webhook_that_is_not_accepted_is_sent_again_before_the_next() -> None:
+async def test_a_rejected_webhook_is_resent_before_the_next() -> None:
     receiver = Receiver(500, 204)
     async with receiver.running(), Emulator(**CALM, webhook_url=receiver.url) as emulator:
         world = emulator.world
@@ -119,7 +119,7 @@ async def test_a_webhook_that_is_not_accepted_is_sent_again_before_the_next() ->
         assert (first["state"]["enabled"], second["state"]["enabled"]) == (False, True)
 
 
-async def test_a_dry_run_says_so_and_changes_nothing() -> None:
+async def test_a_dry_run_is_marked_and_changes_nothing() -> None:
     receiver = Receiver()
     async with receiver.running(), Emulator(**CALM, webhook_url=receiver.url) as emulator:
         world = emulator.world
@@ -138,7 +138,7 @@ async def test_a_dry_run_says_so_and_changes_nothing() -> None:
         assert emulator.writes == []
 
 
-async def test_a_project_takes_its_instances_along() -> None:
+async def test_deleting_a_project_deletes_its_instances() -> None:
     talk = Talk()
     world = talk.emulator.world
     value = world.read("extension_instance", next(iter(world.keys("extension_instance"))))
@@ -150,7 +150,7 @@ async def test_a_project_takes_its_instances_along() -> None:
 
 
 @pytest.mark.parametrize("purpose", ["webhook", "session_token"])
-async def test_keys_follow_from_the_seed_and_are_public(purpose: Any) -> None:
+async def test_keys_derive_from_the_seed_and_are_public(purpose: Any) -> None:
     talk, other = Talk(seed=4), Talk(seed=5)
     talk.token = None
     key = SigningKey(4, purpose)
@@ -165,7 +165,7 @@ async def test_keys_follow_from_the_seed_and_are_public(purpose: Any) -> None:
     assert (await other.get(url)).status == 404
 
 
-async def test_a_session_token_is_exchanged_within_its_minute() -> None:
+async def test_a_session_token_can_be_exchanged_for_a_minute() -> None:
     talk = Talk(clock="virtual", accounts=[EmulatedAccount(), EmulatedAccount(name="second", projects=40)])
     second = talk.emulator.accounts[1]
     world = second.world
@@ -192,6 +192,6 @@ async def test_a_session_token_is_exchanged_within_its_minute() -> None:
     assert (await talk.post("/v2/authenticate-session-token", {"sessionToken": token})).status == 400
 
 
-def test_an_address_that_is_none_is_refused() -> None:
+def test_an_invalid_webhook_url_is_refused() -> None:
     with pytest.raises(OptionError, match="webhook_url must begin with http"):
         Emulator(webhook_url="localhost:8000")

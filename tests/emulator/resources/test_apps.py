@@ -1,4 +1,4 @@
-"""The catalogue, and installations from request to removal."""
+"""The app catalogue, and installations from request to removal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def version_of(story: Story, app: str, index: int = -1) -> dict[str, Any]:
 
 
 async def installed(story: Story, app: str = "WordPress", index: int = -1) -> tuple[str, dict[str, Any]]:
-    """A project and the answer of a new installation in it."""
+    """A project, and the response of a new installation in it."""
     project = story.where("project", status="ready")["id"]
     body = {
         "appVersionId": version_of(story, app, index)["id"],
@@ -131,7 +131,7 @@ async def test_an_installation_is_upgraded_only_when_ready() -> None:
     assert value["appExternalVersion"] == newest["externalVersion"]
 
 
-async def test_system_software_is_chosen() -> None:
+async def test_system_software_can_be_chosen() -> None:
     story = Story()
     _, value = await installed(story)
     url = f"/v2/app-installations/{value['id']}"
@@ -151,7 +151,7 @@ async def test_system_software_is_chosen() -> None:
     assert installed_now["node"]["updatePolicy"] == "all"
 
 
-async def test_system_software_lags_behind_what_is_wanted() -> None:
+async def test_current_system_software_follows_the_desired_one_after_a_delay() -> None:
     story = Story()
     _, value = await installed(story)
     url = f"/v2/app-installations/{value['id']}"
@@ -176,7 +176,7 @@ async def test_system_software_lags_behind_what_is_wanted() -> None:
     assert await php() == ("ready", reached, wanted["externalVersion"])
 
 
-async def test_a_version_is_refused_in_a_phase_that_does_not_show_yet() -> None:
+async def test_a_version_is_refused_during_an_invisible_phase() -> None:
     story = Story()
     _, value = await installed(story)
     url = f"/v2/app-installations/{value['id']}"
@@ -203,7 +203,7 @@ async def test_a_version_is_refused_in_a_phase_that_does_not_show_yet() -> None:
     ] == version
 
 
-async def test_a_second_change_of_software_takes_nothing_back() -> None:
+async def test_a_second_software_change_keeps_the_first() -> None:
     story = Story()
     _, value = await installed(story)
     url = f"/v2/app-installations/{value['id']}"
@@ -243,7 +243,7 @@ async def test_databases_are_linked_and_unlinked() -> None:
     assert [link["databaseId"] for link in (await story.seen(url))["linkedDatabases"]] == [old["databaseId"]]
 
 
-async def test_an_installation_is_copied_and_uninstalled_with_what_hangs_on_it() -> None:
+async def test_an_installation_is_copied_and_uninstalled_with_its_links() -> None:
     story = Story()
     _, value = await installed(story)
     story.wait(2)
@@ -293,7 +293,7 @@ async def test_installations_are_filtered_and_sorted() -> None:
     assert (await story.seen(f"/v2/app-installations?searchTerm={everything[3]['shortId']}")) == [everything[3]]
 
 
-async def test_actions_reach_apps_that_have_them() -> None:
+async def test_actions_work_on_apps_that_support_them() -> None:
     story = Story()
     _, value = await installed(story, "Node.js")
     url = f"/v2/app-installations/{value['id']}"

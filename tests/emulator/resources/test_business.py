@@ -1,4 +1,4 @@
-"""Orders, contracts, invoices, licenses, extensions; and saving and loading all of it."""
+"""Orders, contracts, invoices, licenses and extensions; and saving and loading all of it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def order(story: Story, kind: str, data: dict[str, Any]) -> str:
     return await story.made("/v2/orders", {"orderType": kind, "orderData": data}, "orderId")
 
 
-async def test_an_ordered_server_gets_ready_and_has_a_contract() -> None:
+async def test_an_ordered_server_becomes_ready_and_has_a_contract() -> None:
     story = Story()
     customer = story.read("customer")["customerId"]
     orders = len(await story.seen("/v2/orders"))
@@ -44,7 +44,7 @@ async def test_an_ordered_server_gets_ready_and_has_a_contract() -> None:
     ]
 
 
-async def test_an_ordered_project_is_hosted_on_its_own() -> None:
+async def test_an_ordered_project_has_its_own_hosting() -> None:
     story = Story()
     customer = story.read("customer")["customerId"]
     data = {
@@ -62,7 +62,7 @@ async def test_an_ordered_project_is_hosted_on_its_own() -> None:
     assert contract["baseItem"]["aggregateReference"]["id"] == project["id"]
 
 
-async def test_orders_can_be_rejected_or_make_no_sense() -> None:
+async def test_rejected_and_invalid_orders() -> None:
     story = Story(failing=1.0)
     customer = story.read("customer")["customerId"]
     data = {"customerId": customer, "description": "x", "diskspaceInGiB": 40, "machineType": "shared.medium"}
@@ -83,7 +83,7 @@ async def test_orders_can_be_rejected_or_make_no_sense() -> None:
         ("leadFyndr", {"reservationLimit": 1, "unlockLimit": 1}, 2900),
     ],
 )
-async def test_previews_tell_prices(kind: str, data: dict[str, Any], total: int) -> None:
+async def test_previews_show_prices(kind: str, data: dict[str, Any], total: int) -> None:
     story = Story()
     project = story.read("project")["id"]
     if kind != "leadFyndr":
@@ -98,7 +98,7 @@ async def test_previews_tell_prices(kind: str, data: dict[str, Any], total: int)
     assert preview == {"machineTypePrice": 2900, "storagePrice": 100, "totalPrice": 3000}
 
 
-async def test_a_contract_is_found_by_everything_it_covers() -> None:
+async def test_a_contract_is_found_by_each_item_it_covers() -> None:
     story = Story()
     for kind, path, name in (
         ("project", "projects", "id"),
@@ -124,7 +124,7 @@ async def test_a_contract_is_found_by_everything_it_covers() -> None:
     assert await story.seen(f"/v2/customers/{lonely}/contracts") == []
 
 
-async def test_a_contract_is_terminated_and_kept_after_all() -> None:
+async def test_a_termination_can_be_cancelled() -> None:
     story = Story()
     url = f"/v2/contracts/{story.read('contract')['contractId']}"
     assert (await story.delete(f"{url}/termination")).status == 412
@@ -245,7 +245,7 @@ async def test_an_extension_is_installed_used_and_removed(context: str) -> None:
 
 
 async def eventful(story: Story) -> dict[str, str]:
-    """Some of everything happens: urls that then show it."""
+    """Do some of everything, and return URLs that show it."""
     project = story.where("project", status="ready")["id"]
     backup = story.where("backup", status="Completed")["id"]
     moved = story.read("domain", 4)
@@ -259,7 +259,7 @@ async def eventful(story: Story) -> dict[str, str]:
     return {"new": f"/v2/projects/{new}", "address": f"/v2/mail-addresses/{address}", "list": "/v2/projects"}
 
 
-async def test_a_saved_world_goes_on_where_it_was() -> None:
+async def test_a_loaded_world_continues_where_it_was_saved() -> None:
     story = Story()
     urls = await eventful(story)
     seen = {name: await story.seen(url) for name, url in urls.items()}
@@ -286,7 +286,7 @@ async def test_a_saved_world_goes_on_where_it_was() -> None:
         "text",
     ],
 )
-def test_what_is_no_saved_world_is_refused(broken: Any) -> None:
+def test_an_invalid_saved_world_is_refused(broken: Any) -> None:
     here = world()
     before = dumped(here)
     with pytest.raises((ValueError, LookupError, TypeError)):
@@ -295,13 +295,13 @@ def test_what_is_no_saved_world_is_refused(broken: Any) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("version", 99), ("objects", {"dragon": []}), ("blobs", {"a": "%"})])
-def test_a_saved_world_of_another_make_is_refused(name: str, value: Any) -> None:
+def test_a_saved_world_of_another_version_is_refused(name: str, value: Any) -> None:
     here = world()
     with pytest.raises((ValueError, LookupError, TypeError)):
         restored(here, dumped(here) | {name: value})
 
 
-async def test_a_course_of_reads_survives_saving() -> None:
+async def test_a_transition_counted_in_reads_survives_saving() -> None:
     story = Story(transitions=Transitions(unit="reads", length=3, failing=0.0))
     new = (await eventful(story))["new"]
     await story.seen(new)
@@ -310,7 +310,7 @@ async def test_a_course_of_reads_survives_saving() -> None:
     assert [(await other.seen(new))["status"] for _ in range(3)] == ["pending", "pending", "ready"]
 
 
-def test_things_happen_at_once_without_length() -> None:
+def test_a_transition_without_duration_happens_at_once() -> None:
     here = world(transitions=Transitions(length=0))
     here.begin(
         "project",
@@ -322,7 +322,7 @@ def test_things_happen_at_once_without_length() -> None:
     assert (value["description"], "enabled" in value) == ("b", False)
 
 
-def test_a_later_course_replaces_an_earlier_one() -> None:
+def test_a_later_transition_replaces_an_earlier_one() -> None:
     here = world(transitions=Transitions(length=5))
     here.begin("project", 0, TransitionStep(set={"description": "first"}))
     here.clock.advance(2)
@@ -335,7 +335,7 @@ def test_a_later_course_replaces_an_earlier_one() -> None:
     assert here.read("project", 0)["description"] == "second"
 
 
-def test_encoded_json_is_kept_and_forgotten() -> None:
+def test_encoded_json_is_cached_and_invalidated() -> None:
     here = world()
     [first] = here.show("project", [3])
     assert here.show("project", [3])[0] is first
@@ -346,14 +346,14 @@ def test_encoded_json_is_kept_and_forgotten() -> None:
     assert here.show("mysql_database", [0])[0] is not database
 
 
-def test_samples_and_checks() -> None:
+def test_samples_for_generated_requests() -> None:
     here = world(projects=0, customers=1)
     assert here.sample("projectId") is None
     assert here.sample("customerId") == here.seeded.id("customer", 0)
     assert here.sample("nothingId") is None
 
 
-async def test_a_tariff_change_waits_in_the_contract() -> None:
+async def test_a_tariff_change_is_scheduled_in_the_contract() -> None:
     story = Story()
     contract = story.where("contract")
     id = contract["contractId"]
@@ -371,7 +371,7 @@ async def test_a_tariff_change_waits_in_the_contract() -> None:
     assert "tariffChange" not in await story.seen(f"/v2/contracts/{id}/base-items")
 
 
-async def test_single_items_are_terminated() -> None:
+async def test_single_contract_items_are_terminated() -> None:
     story = Story()
     contract = next(
         story.world.read("contract", key)
@@ -403,7 +403,7 @@ async def test_articles_are_found_by_template() -> None:
     assert (await story.seen("/v2/articles/domain-de"))["price"] == 90
 
 
-async def test_space_adds_up() -> None:
+async def test_storage_space_adds_up() -> None:
     story = Story()
     server = story.read("server")
     url = f"/v2/servers/{server['id']}/storage-space-statistics"

@@ -50,7 +50,7 @@ async def test_a_stack_is_declared_and_its_services_start() -> None:
     assert (await story.delete(f"{url}/volumes/{volume['id']}")).status == 412, "in use"
 
 
-async def test_a_new_image_waits_for_the_service_to_be_recreated() -> None:
+async def test_a_new_image_is_pending_until_the_service_is_recreated() -> None:
     story = Story()
     project, id = await new_stack(story)
     url = f"/v2/stacks/{id}"
@@ -73,7 +73,7 @@ async def test_a_new_image_waits_for_the_service_to_be_recreated() -> None:
     assert (await story.seen(url))["description"] == "x"
 
 
-async def test_a_declaration_says_all_and_a_patch_only_what_is_new() -> None:
+async def test_a_declaration_replaces_everything_and_a_patch_only_its_properties() -> None:
     story = Story()
     _, id = await new_stack(story)
     url = f"/v2/stacks/{id}"
@@ -121,7 +121,7 @@ async def test_services_stop_start_and_fail() -> None:
     assert (service["status"], "exited" in service["message"]) == ("error", True)
 
 
-async def test_host_names_leave_a_service_that_goes() -> None:
+async def test_host_names_leave_a_deleted_service() -> None:
     story = Story()
     project, id = await new_stack(story)
     stack = (await story.done("PUT", f"/v2/stacks/{id}", {"services": {"redis": REDIS}})).json
@@ -134,7 +134,7 @@ async def test_host_names_leave_a_service_that_goes() -> None:
     assert (await story.seen(f"/v2/ingresses/{ingress}"))["paths"][0]["target"] == {"useDefaultPage": True}
 
 
-async def test_lists_are_sorted_and_stay_in_their_project() -> None:
+async def test_lists_are_sorted_and_stay_within_their_project() -> None:
     story = Story()
     everything = await story.seen("/v2/services")
     descriptions = [entry["description"] for entry in await story.seen("/v2/services?sortOrder=descriptionDesc")]
@@ -179,7 +179,7 @@ async def test_registries() -> None:
 
 
 async def test_a_projects_first_stack_has_the_projects_id() -> None:
-    """mittwald/cli, where the default stack is addressed by the id of its project."""
+    """mittwald/cli addresses the default stack by the id of its project."""
     story = Story()
     project = story.read("project")["id"]
     stacks = await story.seen(f"/v2/projects/{project}/stacks")
@@ -213,7 +213,7 @@ async def test_the_webhook_of_a_service_needs_no_other_token_and_acts_on_get() -
     assert story.world.get("service", service["id"])["status"] == "creating"
 
 
-async def test_a_service_keeps_its_old_image_until_it_is_recreated() -> None:
+async def test_a_service_runs_its_old_image_until_it_is_recreated() -> None:
     story = Story()
     service = story.where("service", status="running")
     url = f"/v2/stacks/{service['stackId']}/services/{service['id']}"
@@ -229,7 +229,7 @@ async def test_a_service_keeps_its_old_image_until_it_is_recreated() -> None:
     assert seen["statusSetAt"] > service["statusSetAt"]
 
 
-async def test_logs_come_whole_and_break_off() -> None:
+async def test_logs_arrive_whole_and_then_break_off() -> None:
     async with Emulator(**CALM) as emulator:
         world = emulator.world
         service = world.read("service", next(iter(world.keys("service"))))

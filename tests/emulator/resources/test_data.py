@@ -72,7 +72,7 @@ async def test_a_mysql_database_and_its_users() -> None:
     assert len(await story.seen(f"{project}/mysql-databases")) == before
 
 
-async def test_a_change_of_the_main_user_shows_in_the_database() -> None:
+async def test_changing_the_main_user_changes_the_database() -> None:
     story = Story()
     database = story.read("mysql_database")
     url = f"/v2/mysql-databases/{database['id']}"
@@ -99,7 +99,7 @@ async def test_deleting_a_database_unlinks_it() -> None:
 @pytest.mark.parametrize(
     ("kind", "url"), [("mysql_database", "mysql-databases"), ("redis_database", "redis-databases")]
 )
-async def test_a_new_version_takes_time(kind: str, url: str) -> None:
+async def test_a_version_upgrade_takes_time(kind: str, url: str) -> None:
     story = Story()
     before = story.where(kind, status="ready")
     single = f"/v2/{url}/{before['id']}"
@@ -122,7 +122,7 @@ async def test_a_new_version_takes_time(kind: str, url: str) -> None:
     assert (await story.patch(single, {"version": "1.0"})).status == 412
 
 
-async def test_a_database_is_copied_when_ready() -> None:
+async def test_a_database_is_copied_once_ready() -> None:
     story = Story()
     source = story.where("mysql_database", status="ready")
     copy = f"/v2/mysql-databases/{source['id']}/actions/copy"
@@ -277,7 +277,7 @@ async def test_delivery_boxes_and_mail_settings() -> None:
 
 
 async def a_cronjob(story: Story, **more: Any) -> tuple[str, str]:
-    """A project with an app, and a new cronjob in it."""
+    """A project with an app, and a new cronjob for it."""
     installation = story.read("app_installation")
     project: str = installation["projectId"]
     body: dict[str, Any] = {
@@ -348,7 +348,7 @@ async def test_executions_are_filtered_and_sorted() -> None:
     assert complete == [entry for entry in everything if entry["status"] == "Complete"]
 
 
-async def test_a_cronjob_is_changed() -> None:
+async def test_a_cronjob_is_updated() -> None:
     story = Story()
     project, id = await a_cronjob(story)
     url = f"/v2/cronjobs/{id}"
@@ -397,7 +397,7 @@ async def test_cronjobs_of_services_are_listed_on_request() -> None:
 
 
 @pytest.mark.parametrize("format", ["zip", "tar"])
-async def test_a_backup_is_made_exported_and_downloaded(format: str) -> None:
+async def test_a_backup_is_created_exported_and_downloaded(format: str) -> None:
     story = Story()
     project = f"/v2/projects/{await project_of(story)}"
     body = {"expirationTime": "2027-01-01T00:00:00Z", "description": "Vor dem Update"}
@@ -514,7 +514,7 @@ async def test_backup_schedules() -> None:
         ("Aa1aaaaa", "neither letter nor digit"),
     ],
 )
-async def test_a_password_that_the_policy_forbids_is_refused(password: str, reason: str) -> None:
+async def test_a_password_against_the_policy_is_refused(password: str, reason: str) -> None:
     story = Story()
     url = f"/v2/projects/{await project_of(story)}/mysql-databases"
     body = {"database": {"description": "x", "version": "8.4"}, "user": {"accessLevel": "full", "password": password}}
@@ -529,7 +529,7 @@ async def test_a_password_that_the_policy_forbids_is_refused(password: str, reas
 
 
 def property_names(shape: Shape | None, depth: int = 0) -> set[str]:
-    """Of a body, at any level."""
+    """Property names of a body at every level."""
     if shape is None or depth > 4:
         return set()
     if isinstance(shape, Record | Fixed):
@@ -542,8 +542,8 @@ def property_names(shape: Shape | None, depth: int = 0) -> set[str]:
     return property_names(shape.value, depth + 1) if isinstance(shape, FreeObject) else set()
 
 
-def test_every_operation_that_sets_a_password_keeps_to_the_policy() -> None:
-    """Others name a password that exists: of a login, a backup or a registry."""
+def test_every_operation_that_sets_a_password_enforces_the_policy() -> None:
+    """The others name an existing password: of a login, a backup or a registry."""
     named = {
         "backup-create-project-backup-export",
         "container-create-registry",
@@ -563,7 +563,7 @@ def test_every_operation_that_sets_a_password_keeps_to_the_policy() -> None:
     assert found - named == passwords.SETTERS
 
 
-async def test_a_certificate_by_dns_validation_completes_by_itself() -> None:
+async def test_a_certificate_with_dns_validation_completes_by_itself() -> None:
     story = Story()
     project = await project_of(story)
     body = {"projectId": project, "commonName": "*.example.org"}
@@ -576,6 +576,6 @@ async def test_a_certificate_by_dns_validation_completes_by_itself() -> None:
     assert "*.example.org" in [certificate["commonName"] for certificate in certificates]
 
 
-async def test_directories_of_a_project_are_named_as_the_real_ones() -> None:
+async def test_project_directories_have_the_names_of_the_real_ones() -> None:
     story = Story()
     assert set((await story.seen(f"/v2/projects/{await project_of(story)}"))["directories"]) == {"Home", "Web"}

@@ -14,7 +14,7 @@ DEFAULT = [{"path": "/", "target": {"useDefaultPage": True}}]
 
 
 async def ordered(story: Story, name: str) -> tuple[str, str]:
-    """A project and the domain that was registered for it."""
+    """A project, and the domain registered for it."""
     project: str = story.read("project")["id"]
     owner = [{"name": "lastName", "value": "Muster"}]
     data = {"domain": name, "projectId": project, "handleData": {"ownerC": owner}}
@@ -59,7 +59,7 @@ async def test_a_registration_can_fail() -> None:
     assert await story.seen("/v2/domains?domainSearchName=nie.example") == []
 
 
-async def test_a_domain_is_changed() -> None:
+async def test_a_domain_is_updated() -> None:
     story = Story()
     _, id = await ordered(story, "neu.example")
     url = f"/v2/domains/{id}"
@@ -81,7 +81,7 @@ async def test_a_domain_is_changed() -> None:
 
 
 @pytest.mark.parametrize("seeded", [True, False])
-async def test_a_domain_moves_to_another_project_and_goes(seeded: bool) -> None:
+async def test_a_domain_moves_to_another_project_and_is_deleted(seeded: bool) -> None:
     story = Story()
     if seeded:
         value = story.read("domain")
@@ -142,7 +142,7 @@ async def test_record_sets_are_written_and_unset(record_set: str, wire: str, bod
     assert (await story.put(f"{url}/record-sets/{record_set}", wrong)).status == 412
 
 
-async def test_the_older_record_routes_do_the_same() -> None:
+async def test_the_older_record_routes_are_equivalent() -> None:
     story = Story()
     zone = story.read("dns_zone")
     url = f"/v2/dns/zones/{zone['id']}/recordset"
@@ -203,7 +203,7 @@ async def test_an_ingress_gets_its_certificate() -> None:
     assert await story.status(url) == 404
 
 
-async def test_a_host_name_of_somebody_else_is_to_be_verified() -> None:
+async def test_a_host_name_of_another_account_must_be_verified() -> None:
     story = Story()
     body = {"hostname": "shop.elsewhere.example", "paths": DEFAULT, "projectId": story.read("project")["id"]}
     answer = await story.done("POST", "/v2/ingresses", body)
@@ -229,13 +229,13 @@ async def test_issuing_can_fail() -> None:
     assert value["dnsValidationErrors"] == ["ERROR_ACME_CERTIFICATE_REQUEST_DEADLINE_EXCEEDED"]
 
 
-async def test_the_default_ingress_stays() -> None:
+async def test_the_default_ingress_cannot_be_deleted() -> None:
     story = Story()
     id = story.where("ingress", isDefault=True)["id"]
     assert (await story.delete(f"/v2/ingresses/{id}")).status == 412
 
 
-async def test_an_own_certificate_is_uploaded_used_replaced_and_deleted() -> None:
+async def test_a_custom_certificate_is_uploaded_used_replaced_and_deleted() -> None:
     story = Story()
     project = story.read("project")["id"]
     body = {"certificate": PEM, "privateKey": "key", "projectId": project}
@@ -267,7 +267,7 @@ async def test_an_own_certificate_is_uploaded_used_replaced_and_deleted() -> Non
     assert await story.status(f"/v2/certificate-requests/{request}") == 404
 
 
-async def test_a_bought_certificate_comes_with_the_order() -> None:
+async def test_an_ordered_certificate_is_issued() -> None:
     story = Story()
     project = story.read("project")["id"]
     request = await story.made("/v2/certificate-requests", {"commonName": "kauf.example", "projectId": project})
@@ -279,7 +279,7 @@ async def test_a_bought_certificate_comes_with_the_order() -> None:
     assert (await story.seen(f"/v2/certificates/{certificate['id']}/contract"))["customerId"]
 
 
-async def test_compatible_ingresses_have_names_that_the_certificate_covers() -> None:
+async def test_compatible_ingresses_have_names_the_certificate_covers() -> None:
     story = Story()
     certificate = story.read("certificate")
     url = "/v2/actions/list-ingresses-compatible-with-certificate"

@@ -47,7 +47,7 @@ async def test_memberships_are_filtered() -> None:
 
 
 @LEVELS
-async def test_an_invite_is_written_seen_and_withdrawn(above: str, path: str) -> None:
+async def test_an_invite_is_created_listed_and_withdrawn(above: str, path: str) -> None:
     story = Story()
     url = f"/v2/{path}/{id_of(story, above)}/invites"
     count = len(await story.seen(url))
@@ -89,7 +89,7 @@ async def test_the_caller_accepts_an_invite(above: str, path: str) -> None:
     assert await story.status(f"/v2/{above}-invites/{other}") == 404
 
 
-async def test_an_invite_opens_a_foreign_customer() -> None:
+async def test_an_invite_grants_access_to_another_customer() -> None:
     story = Story(foreign=1)
     [invite] = await story.seen("/v2/customer-invites")
     url = f"/v2/customers/{invite['customerId']}"

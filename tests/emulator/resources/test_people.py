@@ -15,7 +15,7 @@ from ...support.emulator_state import Story
 PERSON = {"firstName": "Kim", "lastName": "Muster", "title": "other"}
 
 
-async def test_the_caller_and_what_others_see_of_him() -> None:
+async def test_the_caller_and_what_others_see_of_them() -> None:
     story = Story()
     me = await story.seen("/v2/users/self")
     assert me["userId"] == story.world.main_user
@@ -32,7 +32,7 @@ async def test_the_caller_and_what_others_see_of_him() -> None:
     assert (await story.seen("/v2/users/self/credentials/password-updated-at"))["passwordUpdatedAt"]
 
 
-async def test_a_phone_number_counts_once_verified() -> None:
+async def test_a_phone_number_takes_effect_once_verified() -> None:
     story = Story()
     number = {"phoneNumber": "+49 5772 1"}
     verify = f"/v2/users/{story.world.main_user}/actions/verify-phone"
@@ -56,7 +56,7 @@ async def test_settings_and_feedback() -> None:
     assert await story.seen(f"{url}/feedback?subject=Tadel") == []
 
 
-async def test_a_second_factor_is_set_up_and_taken_away() -> None:
+async def test_a_second_factor_is_enabled_and_disabled() -> None:
     story = Story()
     url = "/v2/users/self/credentials"
     code = {"multiFactorCode": MFA_CODE}
@@ -102,7 +102,7 @@ async def test_sessions_are_listed_and_ended() -> None:
     assert (await story.get("/v2/users/self", x_access_token=tokens[1])).status == 401
 
 
-async def test_api_tokens_open_doors_until_deleted() -> None:
+async def test_api_tokens_grant_access_until_deleted() -> None:
     story = Story()
     url = "/v2/users/self/api-tokens"
     before = len(await story.seen(url))
@@ -173,7 +173,7 @@ def form(name: str, data: bytes, kind: str = "text/plain") -> bytes:
     return head.encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
-async def test_a_file_is_uploaded_and_read_back() -> None:
+async def test_a_file_is_uploaded_and_downloaded() -> None:
     story = Story()
     conversation = story.read("conversation")["conversationId"]
     token = (await story.done("POST", f"/v2/conversations/{conversation}/files", {})).json["uploadToken"]
@@ -226,7 +226,7 @@ async def test_the_file_system_of_a_project() -> None:
 # conversations and notifications
 
 
-async def test_a_conversation_goes_on_until_closed() -> None:
+async def test_a_conversation_continues_until_closed() -> None:
     story = Story()
     category = (await story.seen("/v2/conversation-categories"))[0]
     assert await story.seen(f"/v2/conversation-categories/{category['categoryId']}") == category
@@ -258,7 +258,7 @@ async def test_a_conversation_goes_on_until_closed() -> None:
     assert latest[0]["conversationId"] == id
 
 
-async def test_only_ones_own_messages_are_changed() -> None:
+async def test_only_the_callers_own_messages_can_be_changed() -> None:
     story = Story()
     me = story.world.main_user
     key = next(
@@ -269,7 +269,7 @@ async def test_only_ones_own_messages_are_changed() -> None:
     assert (await story.patch(url, {"messageContent": "x"})).status == 403
 
 
-async def test_notifications_are_read() -> None:
+async def test_notifications_are_marked_as_read() -> None:
     story = Story()
     counts = await story.seen("/v2/notification-unread-counts")
     unread = await story.seen("/v2/notifications?status=unread")
@@ -290,7 +290,7 @@ async def test_notifications_are_read() -> None:
     assert await story.seen("/v2/notifications?status=unread") == []
 
 
-async def test_the_callers_picture() -> None:
+async def test_the_callers_avatar() -> None:
     story = Story()
     reference = (await story.done("POST", f"/v2/users/{story.world.main_user}/avatar", {})).json["refId"]
     assert (await story.seen("/v2/users/self"))["avatarRef"] == reference
@@ -302,7 +302,7 @@ async def test_the_callers_picture() -> None:
     assert (await story.post(f"/v2/users/{other}/avatar", {})).status == 403
 
 
-async def test_what_the_platform_tells_everybody() -> None:
+async def test_platform_announcements() -> None:
     story = Story()
     assert "Europe/Berlin" in await story.seen("/v2/time-zones")
     assert "de" in [entry["tld"] for entry in await story.seen("/v2/domain-tlds")]

@@ -1,4 +1,4 @@
-"""Projects, servers and customers: made, seen, changed, gone."""
+"""Projects, servers and customers: created, listed, changed and deleted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mittwald_async.emulator import Transitions
 from ...support.emulator_state import Story
 
 
-async def test_a_project_gets_ready_and_shows_up_everywhere() -> None:
+async def test_a_project_becomes_ready_and_appears_everywhere() -> None:
     story = Story()
     server = story.read("server")
     customer = f"/v2/customers/{server['customerId']}"
@@ -42,7 +42,7 @@ async def test_a_project_gets_ready_and_shows_up_everywhere() -> None:
     assert (await story.seen(f"/v2/projects/{project['shortId']}"))["id"] == id
 
 
-async def test_a_project_can_be_changed_and_deleted_with_all_that_is_in_it() -> None:
+async def test_a_project_can_be_changed_and_deleted_with_its_contents() -> None:
     story = Story()
     project = story.where("project", status="ready")
     id = project["id"]
@@ -77,7 +77,7 @@ async def test_a_share_of_projects_fails() -> None:
     assert (await story.seen(f"/v2/projects/{id}"))["status"] == "error"
 
 
-async def test_things_can_take_reads_instead_of_seconds() -> None:
+async def test_transitions_can_take_reads_instead_of_seconds() -> None:
     story = Story(transitions=Transitions(unit="reads", length=2, failing=0.0))
     server = story.read("server")
     id = await story.made(f"/v2/servers/{server['id']}/projects", {"description": "x"})
@@ -85,7 +85,7 @@ async def test_things_can_take_reads_instead_of_seconds() -> None:
     assert seen == ["pending", "pending", "ready", "ready"]
 
 
-async def test_nothing_is_made_on_a_server_that_is_not_ready() -> None:
+async def test_nothing_is_created_on_a_server_that_is_not_ready() -> None:
     story = Story()
     server = story.read("server")
     story.world.change("server", story.world.find("server", server["id"]), status="pending")
@@ -94,7 +94,7 @@ async def test_nothing_is_made_on_a_server_that_is_not_ready() -> None:
     assert "expected ready" in answer.json["message"]
 
 
-async def test_lists_are_sorted_as_asked() -> None:
+async def test_lists_are_sorted_as_requested() -> None:
     story = Story()
     for sort in ("createdAt", "description"):
         values = [entry[sort].lower() for entry in await story.seen(f"/v2/projects?sort={sort}&order=asc")]
@@ -117,7 +117,7 @@ async def test_servers_are_listed_by_customer_and_renamed() -> None:
 
 
 @pytest.mark.parametrize(("kind", "path"), [("project", "projects"), ("server", "servers")])
-async def test_avatars_come_and_go(kind: str, path: str) -> None:
+async def test_avatars_are_set_and_removed(kind: str, path: str) -> None:
     story = Story()
     url = f"/v2/{path}/{story.read(kind)['id']}"
     reference = (await story.done("POST", f"{url}/avatar")).json["refId"]
@@ -126,7 +126,7 @@ async def test_avatars_come_and_go(kind: str, path: str) -> None:
     assert "imageRefId" not in await story.seen(url)
 
 
-async def test_foreign_projects_are_forbidden_and_unknown_ones_not_found() -> None:
+async def test_foreign_projects_are_forbidden_and_unknown_ones_are_not_found() -> None:
     story = Story(foreign=1)
     foreign = story.world.seeded.id("project", 30)
     for url in (f"/v2/projects/{foreign}", f"/v2/projects/{foreign}/app-installations"):
@@ -135,7 +135,7 @@ async def test_foreign_projects_are_forbidden_and_unknown_ones_not_found() -> No
     assert await story.status(f"/v2/projects/{story.world.new_id('project')}") == 404
 
 
-async def test_a_customer_lives() -> None:
+async def test_a_customer_is_created_changed_and_deleted() -> None:
     story = Story()
     total = len(await story.seen("/v2/customers"))
     id = await story.made("/v2/customers", {"name": "Neukunde GmbH"}, "customerId")
@@ -160,7 +160,7 @@ async def test_a_customer_lives() -> None:
     assert len(await story.seen("/v2/customers")) == total
 
 
-async def test_a_customer_with_projects_stays() -> None:
+async def test_a_customer_with_projects_cannot_be_deleted() -> None:
     story = Story()
     customer = story.read("project")["customerId"]
     assert (await story.delete(f"/v2/customers/{customer}")).status == 409

@@ -1,4 +1,4 @@
-"""A seeded account: consistent, the same every time, lazy, and large where wanted."""
+"""A seeded account: consistent, reproducible, lazy, and as large as requested."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ REFERENCES = {
     "systemSoftwareId": "system_software",
     "userId": "user",
 }
-"""Kinds of the ids that stand in properties of these names."""
+"""The kind of an id, by the name of its property."""
 ELSEWHERE = {("cronjob", "appId"): "app_installation", ("contributor", "customerId"): None}
-"""Where a name means something else, or somebody outside of the account."""
+"""Where a name means something else, or someone outside the account."""
 AGGREGATES = {
     "customer": "customer",
     "domain": "domain",
@@ -54,7 +54,7 @@ AGGREGATES = {
 
 
 def references(kind: str, value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """(kind, id) of everything a JSON value refers to."""
+    """(kind, id) of everything that a JSON value refers to."""
     if isinstance(value, dict):
         found: dict[str, Any] = value  # pyright: ignore[reportUnknownVariableType]
         if {"aggregate", "id"} <= set(found):
@@ -71,10 +71,10 @@ def references(kind: str, value: Any, name: str = "") -> Iterator[tuple[str, str
             yield target, value
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_resolves() -> None:
     here = world()
     checked = 0
-    support = here.value("conversation", 0)  # its messages are answered by staff, who are no users of the account
+    support = here.value("conversation", 0)  # messages are answered by staff, who are not users of the account
     staff = {here.read("message", key)["createdBy"]["userId"] for key in here.keys("message")} - {here.main_user}
     assert support["mainUser"]["userId"] == here.main_user
     for kind in KINDS:
@@ -109,7 +109,7 @@ def test_scoped_lists_add_up_to_the_account() -> None:
     assert sum(by_customer) == len(here.keys("service"))
 
 
-def test_what_is_linked_belongs_together() -> None:
+def test_linked_objects_belong_to_the_same_project() -> None:
     here = world()
     for key in here.keys("app_installation"):
         value = here.read("app_installation", key)
@@ -174,7 +174,7 @@ def test_names_are_unique_where_they_must_be() -> None:
     assert len(set(hosts)) == len(hosts)
 
 
-def test_companies_never_repeat_and_make_host_names() -> None:
+def test_company_names_never_repeat_and_make_host_names() -> None:
     names = [company(number) for number in range(40_000)]
     slugs = {slug(name) for name in names}
     assert len(set(names)) == len(names) == len(slugs)
@@ -182,7 +182,7 @@ def test_companies_never_repeat_and_make_host_names() -> None:
     assert len({slug(company(number)) for number in range(2_000_000, 2_005_000)}) == 5000
 
 
-def test_ids_find_their_object_and_others_are_unknown() -> None:
+def test_ids_resolve_and_unknown_ids_do_not() -> None:
     ids = Ids(3)
     for kind, number in ((0, 0), (18, 999_999), (4095, 2**40 - 1)):
         assert ids.locate(ids.uuid(kind, number)) == (kind, number)
@@ -204,7 +204,7 @@ def test_objects_are_found_by_short_id() -> None:
 
 
 def summary(seed: int) -> str:
-    """Everything about a small account, as text."""
+    """Everything in a small account, as text."""
     here = world(seed=seed, customers=2, projects=6)
     parts = {kind: [here.value(kind, key) for key in here.keys(kind)] for kind in KINDS}
     return json.dumps(parts, sort_keys=True)
@@ -231,14 +231,14 @@ def test_hash_randomisation_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("projects", [0, 1, 7, 250])
-def test_the_account_has_as_many_projects_as_asked_for(projects: int) -> None:
+def test_the_account_has_the_requested_number_of_projects(projects: int) -> None:
     here = world(projects=projects)
     assert len(here.keys("project")) == projects
     assert len(here.keys("customer")) == 6
     assert here.counts()["project"] == projects
 
 
-def test_a_hoster_is_ready_at_once() -> None:
+def test_a_large_account_is_ready_at_once() -> None:
     started = time.perf_counter()
     here = world(customers=400, projects=4000)
     counts = here.counts()
@@ -268,7 +268,7 @@ def test_foreign_projects_exist_but_are_not_listed() -> None:
     assert len(here.keys("mail_address")) == account.total("mail_address")
 
 
-def test_parameters_and_views_name_known_kinds() -> None:
+def test_parameters_and_views_use_existing_kinds() -> None:
     world()
     assert set(KIND_OF_PARAMETER.values()) <= set(KINDS)
     assert {view.kind for view in VIEWS.values()} <= set(KINDS)
@@ -276,7 +276,7 @@ def test_parameters_and_views_name_known_kinds() -> None:
     assert len({facts.number for facts in KINDS.values()}) == len(KINDS)
 
 
-def test_keys_skip_what_is_gone() -> None:
+def test_keys_skip_deleted_objects() -> None:
     keys = Keys(range(10, 20), [3, 10, 13, 14, 19, 40], ["new", "newer"])
     everything: list[int | str] = [11, 12, 15, 16, 17, 18, "new", "newer"]
     assert list(keys) == everything

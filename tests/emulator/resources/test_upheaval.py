@@ -1,4 +1,4 @@
-"""Whatever happens to an account, in whatever order: lists, counts, scopes and links keep telling the same story."""
+"""After any sequence of events, the lists, counts, scopes and links of an account agree."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DELETABLE = (
 
 
 def consistent(here: World) -> None:
-    """SeededAccount-wide lists are the sum of their parts, every key leads to an object, and nothing dangles."""
+    """Account-wide lists are the sum of their parts, every key resolves, and no reference dangles."""
     for kind, facts in KINDS.items():
         keys = list(here.keys(kind))
         assert len(keys) == len(here.keys(kind)) == len(set(keys)), kind
