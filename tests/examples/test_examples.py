@@ -1,4 +1,4 @@
-"""Every example runs with `--demo`, as a program of its own, and prints what it is for."""
+"""Every example runs with `--demo` as its own program and prints what it is for."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PROGRAMS = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem != "d
 
 
 def started(name: str, *arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run an example in an empty folder, without a token."""
+    """Start an example in an empty folder, without a token."""
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("MITTWALD_")}
     return subprocess.run(
         [sys.executable, str(EXAMPLES / f"{name}.py"), *arguments],
@@ -41,7 +41,7 @@ def demo(name: str, *arguments: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_help_explains(name: str, tmp_path: Path) -> None:
+def test_help_explains_the_example(name: str, tmp_path: Path) -> None:
     done = started(name, "--help", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "--demo" in done.stdout
@@ -70,20 +70,20 @@ def test_a_login_asks_for_the_second_factor_once(tmp_path: Path) -> None:
     assert nobody.stderr.startswith("whose account?")
 
 
-def test_a_webhook_is_taken_once_and_a_changed_one_not_at_all(tmp_path: Path) -> None:
+def test_a_webhook_is_accepted_once_and_a_tampered_one_never(tmp_path: Path) -> None:
     lines = demo("webhooks", folder=tmp_path).splitlines()
     assert {"genuine: 204", "again: 204", "changed: 401"} <= set(lines)
     assert sum(line.startswith("ExtensionAddedToContext ") for line in lines) == 1
 
 
-def test_databases_are_upgraded_on_yes(tmp_path: Path) -> None:
+def test_databases_are_upgraded_with_yes(tmp_path: Path) -> None:
     assert "say --yes" in demo("upgrade_mysql", folder=tmp_path)
     lines = demo("upgrade_mysql", "--most", "1", "--yes", folder=tmp_path).splitlines()
     assert len(lines) == 1
     assert lines[0].endswith("-> 8.4")
 
 
-def test_a_challenge_is_added_and_taken_away(tmp_path: Path) -> None:
+def test_a_challenge_is_added_and_removed(tmp_path: Path) -> None:
     added, removed = demo("dns_challenge", folder=tmp_path).splitlines()
     assert added.endswith(" TXT ['token']")
     assert removed.endswith(" TXT []")
@@ -97,7 +97,7 @@ def test_a_site_is_created_step_by_step(tmp_path: Path) -> None:
     assert lines[-1].startswith("https://www.example.org leads to a-")
 
 
-def test_a_site_gets_the_name_that_was_given(tmp_path: Path) -> None:
+def test_a_site_gets_the_given_name(tmp_path: Path) -> None:
     lines = demo("create_site", "shop.example.net", folder=tmp_path).splitlines()
     assert lines[-1].startswith("https://shop.example.net leads to a-")
 
@@ -121,7 +121,7 @@ def test_a_site_gets_the_name_that_was_given(tmp_path: Path) -> None:
         ("webhooks", ("--port", "http"), "'http' is not a whole number"),
     ],
 )
-def test_wrong_arguments_are_named_before_anything_is_done(
+def test_invalid_arguments_are_named_before_anything_is_done(
     name: str, arguments: tuple[str, ...], complaint: str, tmp_path: Path
 ) -> None:
     done = started(name, "--demo", *arguments, folder=tmp_path)
@@ -131,7 +131,7 @@ def test_wrong_arguments_are_named_before_anything_is_done(
 
 
 def test_the_dockerfile_installs_what_it_runs() -> None:
-    """It cannot be built here: that what its lines name is there, and that the secret is not in it."""
+    """It cannot be built here, so the test checks that what its lines name exists and that the secret is not in it."""
     lines = (EXAMPLES / "Dockerfile").read_text(encoding="utf-8").splitlines()
     words = {line.split()[0] for line in lines if line and not line.startswith("#")}
     assert words <= {"FROM", "COPY", "RUN", "USER", "WORKDIR", "VOLUME", "ENTRYPOINT"}
@@ -146,7 +146,7 @@ def test_the_dockerfile_installs_what_it_runs() -> None:
     assert "TOKEN" not in text
 
 
-def test_passwords_change_only_on_yes(tmp_path: Path) -> None:
+def test_passwords_change_only_with_yes(tmp_path: Path) -> None:
     assert "say --yes" in demo("rotate_passwords", folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
     out = demo("rotate_passwords", "--yes", folder=tmp_path)
@@ -157,7 +157,7 @@ def test_passwords_change_only_on_yes(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_new_passwords_keep_to_the_policy(tmp_path: Path) -> None:
+def test_new_passwords_satisfy_the_policy(tmp_path: Path) -> None:
     many = "from rotate_passwords import password; print(*(password() for _ in range(2000)), sep='\\n')"
     done = subprocess.run(
         [sys.executable, "-c", many],
@@ -188,7 +188,7 @@ def test_every_night_adds_a_sweep(tmp_path: Path) -> None:
     assert rows == 40
 
 
-def test_visitors_are_served_while_a_sweep_waits(tmp_path: Path) -> None:
+def test_visitors_are_served_during_a_sweep(tmp_path: Path) -> None:
     lines = demo("service", folder=tmp_path).splitlines()
     assert lines[1].startswith("20 visitors")
     assert lines[1].endswith("0 calls were refused")
@@ -214,7 +214,7 @@ def test_traces_and_metrics_are_printed(tmp_path: Path) -> None:
     [("telemetry", "opentelemetry", "opentelemetry-sdk"), ("webhooks", "cryptography", "cryptography")],
 )
 def test_without_its_package_it_says_what_to_install(name: str, package: str, install: str, tmp_path: Path) -> None:
-    """A package of that name that is not there: its import fails as if it were not installed."""
+    """A stub package of that name raises on import, as if it were not installed."""
     (tmp_path / f"{package}.py").write_text(
         f"raise ModuleNotFoundError('no module', name='{package}')", encoding="utf-8"
     )
@@ -224,7 +224,7 @@ def test_without_its_package_it_says_what_to_install(name: str, package: str, in
     assert done.stderr.strip().endswith(f"pip install {install}")
 
 
-def test_a_fleet_on_an_executor_of_ones_own(tmp_path: Path) -> None:
+def test_a_fleet_on_a_custom_executor(tmp_path: Path) -> None:
     text = demo("fleet_queue", folder=tmp_path)
     assert re.findall(r"^(\w+): \d+$", text, re.MULTILINE) == ["agency", "shop", "blog"]
     assert len(list((tmp_path / "lake").glob("resource=project/account=*/part-0000.parquet"))) == 3
