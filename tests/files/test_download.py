@@ -1,4 +1,4 @@
-"""Downloads: lazy, streamed, taken up again after a break, never mixed from two files."""
+"""Downloads: lazy, streamed, resumed after a break, and never a mix of two files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def streamed(download: Download) -> bytes:
         return b"".join([chunk async for chunk in stream])
 
 
-async def test_nothing_is_sent_before_it_is_used_and_it_may_be_used_again() -> None:
+async def test_nothing_is_sent_before_use_and_a_download_can_be_reused() -> None:
     host = Host(CONTENT)
     download = host.download()
     assert host.requests == []
@@ -41,7 +41,7 @@ async def test_nothing_is_sent_before_it_is_used_and_it_may_be_used_again() -> N
     assert host.open == 0
 
 
-async def test_the_request_asks_for_the_bytes_as_they_are() -> None:
+async def test_the_request_asks_for_uncompressed_bytes() -> None:
     host = Host(b"x")
     await host.download()
     await host.download(headers={"accept": "text/plain;base64"})
@@ -51,7 +51,7 @@ async def test_the_request_asks_for_the_bytes_as_they_are() -> None:
     assert host.calls[0][:3] == (GET_FILE, ("file-1",), {})
 
 
-async def test_the_stream_tells_what_it_is() -> None:
+async def test_the_stream_describes_the_file() -> None:
     host = Host(
         b"abc", Content_Disposition="attachment; filename*=UTF-8''m%C3%A4rz.pdf", Content_Type="application/pdf"
     )
@@ -86,12 +86,12 @@ async def test_the_stream_tells_what_it_is() -> None:
         ("attachment; name=other; filename=x.txt", "x.txt"),
     ],
 )
-async def test_a_name_cannot_lead_elsewhere(disposition: str, name: str | None) -> None:
+async def test_a_file_name_cannot_leave_the_folder(disposition: str, name: str | None) -> None:
     async with Host(b"", Content_Disposition=disposition).download() as stream:
         assert stream.filename == name
 
 
-async def test_a_broken_connection_is_taken_up_where_it_broke() -> None:
+async def test_a_broken_download_resumes_where_it_broke() -> None:
     host = Host(CONTENT)
     host.plan = [{"cut": 4000}, {"cut": 1500, "problem": ReadTimeoutError("silence")}, {}]
     assert await streamed(host.download()) == CONTENT
@@ -101,14 +101,14 @@ async def test_a_broken_connection_is_taken_up_where_it_broke() -> None:
     assert host.open == 0
 
 
-async def test_a_body_that_ends_early_is_taken_up_too() -> None:
+async def test_a_truncated_body_is_resumed_too() -> None:
     host = Host(CONTENT)
     host.plan = [{"end": 4000}, {"end": 0}]
     assert await host.download() == CONTENT
     assert host.ranges == [None, "bytes=4000-", "bytes=4000-"]
 
 
-async def test_a_connection_that_cannot_be_had_counts_as_a_break() -> None:
+async def test_a_failed_connection_counts_as_a_break() -> None:
     host = Host(CONTENT)
     host.plan = [{"cut": 4000}, {"refuse": NotSentError("no route")}, {"refuse": NotSentError("no route")}]
     assert await host.download() == CONTENT
@@ -123,14 +123,14 @@ async def test_it_gives_up_after_five_breaks_without_progress() -> None:
     assert all(0 <= slept <= 0.5 * 2**number for number, slept in enumerate(host.clock.slept, 1))
 
 
-async def test_breaks_are_counted_anew_after_progress() -> None:
+async def test_progress_resets_the_count_of_breaks() -> None:
     content = bytes(20 << 20)
     host = Host(content, chunk=1 << 19)
     host.plan = [{"cut": 2 << 20} for _ in range(9)]
     assert await host.download() == content
 
 
-async def test_a_body_that_stays_short_is_said_in_bytes() -> None:
+async def test_a_body_that_stays_short_is_reported_in_bytes() -> None:
     host = Host(CONTENT)
     host.plan = [{"end": 100}, *({"end": 0} for _ in range(9))]
     with pytest.raises(DownloadError, match="only 100 of 10240 bytes arrived"):
@@ -155,7 +155,7 @@ async def test_the_deadline_of_the_call_is_final() -> None:
     assert host.open == 0
 
 
-async def test_a_file_that_changed_meanwhile_is_never_mixed() -> None:
+async def test_a_file_that_changed_in_between_is_never_mixed() -> None:
     other = CONTENT[::-1]
     host = Host(CONTENT)
     host.plan = [{"cut": 4000}, {"content": other, "base": {"ETag": '"v2"'}}]
@@ -163,10 +163,10 @@ async def test_a_file_that_changed_meanwhile_is_never_mixed() -> None:
         await streamed(host.download())
     host = Host(CONTENT)
     host.plan = [{"cut": 4000}, {"content": other, "base": {"ETag": '"v2"'}}]
-    assert await host.download() == other  # a value that nobody has seen yet can start over
+    assert await host.download() == other  # a value that has not been handed out can start over
 
 
-async def test_a_server_without_ranges_sends_the_beginning_again() -> None:
+async def test_a_server_without_ranges_sends_the_file_from_the_start() -> None:
     host = Host(CONTENT)
     host.plan = [{"cut": 4000}, {"ranges": False, "cut": 2500}, {"ranges": False}]
     assert await streamed(host.download()) == CONTENT
@@ -174,7 +174,7 @@ async def test_a_server_without_ranges_sends_the_beginning_again() -> None:
     assert await host.download() == CONTENT
 
 
-async def test_without_anything_to_recognise_the_file_by_a_stream_is_lost_but_a_value_is_not() -> None:
+async def test_without_a_validator_a_stream_is_lost_but_a_value_is_not() -> None:
     host = Host(CONTENT, ETag='W/"weak"')
     host.plan = [{"cut": 4000}]
     with pytest.raises(MaybeSentError):
@@ -186,7 +186,7 @@ async def test_without_anything_to_recognise_the_file_by_a_stream_is_lost_but_a_
     assert set(host.ranges) == {None}
 
 
-async def test_a_date_will_do_where_the_tag_is_weak() -> None:
+async def test_a_date_is_used_where_the_tag_is_weak() -> None:
     host = Host(CONTENT, ETag='W/"weak"', Last_Modified="Tue, 01 Jan 2030 00:00:00 GMT")
     host.plan = [{"cut": 4000}]
     assert await streamed(host.download()) == CONTENT
@@ -204,7 +204,7 @@ async def test_a_date_will_do_where_the_tag_is_weak() -> None:
         {"Content-Encoding": "gzip"},
     ],
 )
-async def test_a_part_that_does_not_fit_is_not_used(odd: dict[str, str | None]) -> None:
+async def test_a_mismatching_range_is_not_used(odd: dict[str, str | None]) -> None:
     host = Host(CONTENT)
     host.plan = [{"cut": 4000}, {"headers": odd}]
     assert await host.download() == CONTENT
@@ -212,13 +212,13 @@ async def test_a_part_that_does_not_fit_is_not_used(odd: dict[str, str | None]) 
     assert host.open == 0
 
 
-async def test_a_total_the_server_keeps_to_itself() -> None:
+async def test_a_range_without_a_total() -> None:
     host = Host(CONTENT)
     host.plan = [{"cut": 4000}, {"headers": {"Content-Range": "bytes 4000-10239/*"}}]
     assert await host.download() == CONTENT
 
 
-async def test_a_file_that_shrank_is_fetched_anew() -> None:
+async def test_a_file_that_shrank_is_fetched_again() -> None:
     host = Host(CONTENT)
     host.plan = [{"cut": 4000}, {"content": b"short"}]
     assert await host.download() == b"short"
@@ -235,7 +235,7 @@ async def test_a_refusal_is_passed_on() -> None:
         await host.download()
 
 
-async def test_what_is_packed_on_the_wire_has_no_known_size() -> None:
+async def test_compressed_content_has_no_known_size() -> None:
     host = Host(CONTENT, Content_Encoding="gzip")
     host.plan = [{"headers": {"Content-Length": "7"}}]
     async with host.download() as stream:
@@ -249,7 +249,7 @@ async def test_an_unknown_length() -> None:
     assert await host.download() == CONTENT
 
 
-async def test_a_checksum_is_checked() -> None:
+async def test_a_checksum_is_verified() -> None:
     host = Host(CONTENT)
     assert await host.download(sha256=CHECKSUM.upper()) == CONTENT
     assert await streamed(host.download(sha256=CHECKSUM)) == CONTENT
@@ -262,7 +262,7 @@ async def test_a_checksum_is_checked() -> None:
         host.download(sha256="abc")
 
 
-async def test_by_url() -> None:
+async def test_a_download_by_url() -> None:
     host = Host(CONTENT)
     download = Download.of_url(host, "https://files.example.com/x.tar", sha256=CHECKSUM, clock=host.clock)
     assert repr(download) == "<Download by URL>"
@@ -272,7 +272,7 @@ async def test_by_url() -> None:
         Download.of_url(host, "/v2/files/1")
 
 
-async def test_a_stream_is_read_once() -> None:
+async def test_a_stream_can_be_read_only_once() -> None:
     host = Host(CONTENT)
     download = host.download()
     async with download as stream:
@@ -299,7 +299,7 @@ async def test_a_sender_that_cannot_stream() -> None:
         await Download(Deaf(), GET_FILE)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-async def test_leaving_early_lets_go_of_the_connection() -> None:
+async def test_leaving_early_releases_the_connection() -> None:
     host = Host(CONTENT)
     with pytest.raises(ZeroDivisionError):
         async with host.download():
@@ -307,7 +307,7 @@ async def test_leaving_early_lets_go_of_the_connection() -> None:
     assert host.open == 0
 
 
-async def test_headers_of_any_case() -> None:
+async def test_header_names_of_any_case() -> None:
     host = Host(CONTENT, etag='"v1"')
     del host.base["ETag"]
     host.plan = [{"headers": {"Content-Length": None, "content-length": str(len(CONTENT))}}]
@@ -315,7 +315,7 @@ async def test_headers_of_any_case() -> None:
         assert stream.size == len(CONTENT)
 
 
-async def test_a_part_that_was_not_asked_for_is_not_taken_for_the_file() -> None:
+async def test_an_unrequested_range_is_not_taken_as_the_file() -> None:
     host = Host(b"abcdef")
     host.plan = [{"status": 206, "end": 3, "headers": {"Content-Length": "3", "Content-Range": "bytes 0-2/6"}}]
     with pytest.raises(DownloadError, match="sent a part of the file, though the whole was asked for"):
@@ -328,7 +328,7 @@ async def read(host: Host) -> None:
             pass
 
 
-async def test_a_body_that_trickles_is_given_up_and_a_slow_reader_is_not() -> None:
+async def test_a_slow_body_times_out_and_a_slow_reader_does_not() -> None:
     host = Host(b"x" * 200, chunk=1)
     host.seconds_per_chunk = 1.0
     host.base.pop("ETag")

@@ -1,4 +1,4 @@
-"""Saving: whole and verified under its name, or not at all; continued only where that is safe."""
+"""Saving: complete and verified under its name, or not at all; resumed only where that is safe."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def broken_off(host: Host, target: Path) -> None:
     host.requests.clear()
 
 
-async def test_it_appears_under_its_name_alone(target: Path) -> None:
+async def test_the_file_appears_under_its_name_and_nothing_else_does(target: Path) -> None:
     host = Host(CONTENT)
     assert await host.download().save(str(target), sha256=CHECKSUM) == target
     assert target.read_bytes() == CONTENT
@@ -59,7 +59,7 @@ async def test_it_appears_under_its_name_alone(target: Path) -> None:
     assert host.open == 0
 
 
-async def test_a_stream_can_be_saved_after_a_look_at_it(target: Path) -> None:
+async def test_a_stream_can_be_saved_after_inspecting_it(target: Path) -> None:
     host = Host(CONTENT, Content_Disposition='attachment; filename="x.tar"')
     async with host.download(sha256=CHECKSUM) as stream:
         await stream.save(target.with_name(stream.filename or ""))
@@ -67,7 +67,7 @@ async def test_a_stream_can_be_saved_after_a_look_at_it(target: Path) -> None:
     assert len(host.requests) == 1
 
 
-async def test_breaks_on_the_way_are_mended(target: Path) -> None:
+async def test_breaks_are_resumed(target: Path) -> None:
     host = Host(CONTENT)
     host.plan = [{"cut": 4000}, {"ranges": False, "cut": 3000}, {"cut": 1}]
     await host.download(sha256=CHECKSUM).save(target)
@@ -77,7 +77,7 @@ async def test_breaks_on_the_way_are_mended(target: Path) -> None:
     assert target.read_bytes() == b"other"
 
 
-async def test_an_interrupted_download_goes_on_later(target: Path) -> None:
+async def test_an_interrupted_download_resumes_later(target: Path) -> None:
     host = Host(CONTENT)
     await broken_off(host, target)
     assert names(target) == ["backup.tar.part", "backup.tar.part.json"]
@@ -88,7 +88,7 @@ async def test_an_interrupted_download_goes_on_later(target: Path) -> None:
     assert names(target) == ["backup.tar"]
 
 
-async def test_an_open_stream_goes_on_from_the_part_as_well(target: Path) -> None:
+async def test_an_open_stream_also_resumes_from_the_part_file(target: Path) -> None:
     host = Host(CONTENT)
     await broken_off(host, target)
     async with host.download() as stream:
@@ -108,7 +108,7 @@ async def test_an_open_stream_of_a_changed_file_starts_over(target: Path) -> Non
     assert target.read_bytes() == CONTENT
 
 
-async def test_resume_can_be_declined(target: Path) -> None:
+async def test_resume_can_be_disabled(target: Path) -> None:
     host = Host(CONTENT)
     await broken_off(host, target)
     await host.download().save(target, resume=False)
@@ -116,7 +116,7 @@ async def test_resume_can_be_declined(target: Path) -> None:
     assert target.read_bytes() == CONTENT
 
 
-async def test_a_file_that_changed_between_the_tries_starts_over(target: Path) -> None:
+async def test_a_file_that_changed_between_attempts_starts_over(target: Path) -> None:
     host = Host(CONTENT)
     await broken_off(host, target)
     host.content, host.base["ETag"] = CONTENT[::-1], '"v2"'
@@ -125,7 +125,7 @@ async def test_a_file_that_changed_between_the_tries_starts_over(target: Path) -
     assert target.read_bytes() == CONTENT[::-1]
 
 
-async def test_a_part_of_something_else_is_not_continued(target: Path) -> None:
+async def test_a_part_of_another_file_is_not_resumed(target: Path) -> None:
     host = Host(CONTENT)
     await broken_off(host, target)
     other = Host(CONTENT[::-1])  # same tag by chance, another file
@@ -135,7 +135,7 @@ async def test_a_part_of_something_else_is_not_continued(target: Path) -> None:
     assert target.read_bytes() == CONTENT[::-1]
 
 
-async def test_a_whole_part_needs_one_byte_to_be_sure(target: Path) -> None:
+async def test_a_complete_part_is_confirmed_with_one_byte(target: Path) -> None:
     host = Host(CONTENT)
     await broken_off(host, target)
     (target.parent / "backup.tar.part").write_bytes(CONTENT)
@@ -145,7 +145,7 @@ async def test_a_whole_part_needs_one_byte_to_be_sure(target: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [0, len(CONTENT) + 5])
-async def test_a_part_of_impossible_size_is_dropped(target: Path, size: int) -> None:
+async def test_a_part_of_impossible_size_is_discarded(target: Path, size: int) -> None:
     host = Host(CONTENT)
     await broken_off(host, target)
     (target.parent / "backup.tar.part").write_bytes(bytes(size))
@@ -154,7 +154,7 @@ async def test_a_part_of_impossible_size_is_dropped(target: Path, size: int) -> 
 
 
 @pytest.mark.parametrize("facts", [b"", b"{}", b"[]", b'{"source": 1}'])
-async def test_unreadable_facts_about_a_part_are_dropped(target: Path, facts: bytes) -> None:
+async def test_a_part_with_unreadable_metadata_is_discarded(target: Path, facts: bytes) -> None:
     host = Host(CONTENT)
     await broken_off(host, target)
     (target.parent / "backup.tar.part.json").write_bytes(facts)
@@ -172,7 +172,7 @@ async def test_the_range_of_a_shrunken_file(target: Path) -> None:
     assert target.read_bytes() == b"short"
 
 
-async def test_the_facts_hold_no_url(target: Path) -> None:
+async def test_the_metadata_holds_no_url(target: Path) -> None:
     host = Host(CONTENT)
     host.plan = [dict(turn) for turn in HOPELESS]
     with pytest.raises(MaybeSentError):
@@ -182,7 +182,7 @@ async def test_the_facts_hold_no_url(target: Path) -> None:
     assert (facts["validator"], facts["size"]) == ('"v1"', len(CONTENT))
 
 
-async def test_a_part_nobody_could_continue_is_not_left_behind(target: Path) -> None:
+async def test_a_part_that_could_not_be_resumed_is_removed(target: Path) -> None:
     host = Host(CONTENT, ETag='W/"weak"')
     host.plan = [dict(turn) for turn in HOPELESS]
     with pytest.raises(MaybeSentError):
@@ -190,7 +190,7 @@ async def test_a_part_nobody_could_continue_is_not_left_behind(target: Path) -> 
     assert names(target) == []
 
 
-async def test_a_wrong_checksum_harms_nothing_good_and_leaves_nothing_bad(target: Path) -> None:
+async def test_a_wrong_checksum_keeps_the_old_file_and_leaves_no_part(target: Path) -> None:
     target.write_bytes(b"yesterday")
     host = Host(CONTENT)
     with pytest.raises(DownloadError, match="checksum differs"):
@@ -201,7 +201,7 @@ async def test_a_wrong_checksum_harms_nothing_good_and_leaves_nothing_bad(target
     assert target.read_bytes() == CONTENT
 
 
-async def test_a_bad_part_is_found_out_by_the_checksum(target: Path) -> None:
+async def test_a_corrupt_part_is_detected_by_the_checksum(target: Path) -> None:
     host = Host(CONTENT)
     await broken_off(host, target)
     (target.parent / "backup.tar.part").write_bytes(b"x" * 4000)
@@ -210,7 +210,7 @@ async def test_a_bad_part_is_found_out_by_the_checksum(target: Path) -> None:
     assert names(target) == []
 
 
-async def test_a_file_of_the_wrong_length_is_bad(target: Path) -> None:
+async def test_a_file_of_the_wrong_length_is_an_error(target: Path) -> None:
     host = Host(CONTENT)
     host.plan = [{"headers": {"Content-Length": "100"}}]
     with pytest.raises(DownloadError, match="announced"):
@@ -218,7 +218,7 @@ async def test_a_file_of_the_wrong_length_is_bad(target: Path) -> None:
     assert names(target) == []
 
 
-async def test_an_existing_file_can_be_spared(target: Path) -> None:
+async def test_an_existing_file_can_be_protected(target: Path) -> None:
     target.write_bytes(b"mine")
     host = Host(CONTENT)
     with pytest.raises(InvalidArgumentError, match="pass overwrite=True"):
@@ -229,7 +229,7 @@ async def test_an_existing_file_can_be_spared(target: Path) -> None:
     assert target.read_bytes() == CONTENT
 
 
-async def test_a_file_created_meanwhile_is_spared_too(target: Path) -> None:
+async def test_a_file_created_in_between_is_protected_too(target: Path) -> None:
     host = Host(CONTENT)
     async with host.download() as stream:
         saving_task = asyncio.create_task(stream.save(target, overwrite=False))
@@ -242,7 +242,7 @@ async def test_a_file_created_meanwhile_is_spared_too(target: Path) -> None:
 
 
 @pytest.mark.parametrize(("path", "said"), [(".", "is a directory"), ("no/such/place", "is no directory")])
-async def test_a_place_that_cannot_be_written_to(tmp_path: Path, path: str, said: str) -> None:
+async def test_an_unwritable_target(tmp_path: Path, path: str, said: str) -> None:
     host = Host(CONTENT)
     with pytest.raises(InvalidArgumentError, match=said):
         await host.download().save(tmp_path / path)
@@ -259,7 +259,7 @@ async def test_a_place_that_cannot_be_written_to(tmp_path: Path, path: str, said
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no pipes in the file system")
-async def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+async def test_a_target_that_is_not_a_regular_file_is_not_replaced(tmp_path: Path) -> None:
     host = Host(CONTENT)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -271,14 +271,14 @@ async def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     assert host.requests == []
 
 
-async def test_two_at_once_into_one_file(target: Path) -> None:
+async def test_two_downloads_into_one_file(target: Path) -> None:
     host = Host(CONTENT)
     ended = await asyncio.gather(*(host.download().save(target) for _ in range(2)), return_exceptions=True)
     assert sorted(type(end).__name__ for end in ended) == ["InvalidArgumentError", type(target).__name__]
     assert target.read_bytes() == CONTENT
 
 
-async def test_a_refusal_leaves_the_part_for_later(target: Path) -> None:
+async def test_a_refusal_keeps_the_part_for_later(target: Path) -> None:
     host = Host(CONTENT)
     await broken_off(host, target)
     host.plan = [{"refuse": NotFoundError("gone", status=404)}]
@@ -287,7 +287,7 @@ async def test_a_refusal_leaves_the_part_for_later(target: Path) -> None:
     assert names(target) == ["backup.tar.part", "backup.tar.part.json"]
 
 
-async def test_a_cancelled_download_goes_on_later(target: Path) -> None:
+async def test_a_cancelled_download_resumes_later(target: Path) -> None:
     content = os.urandom(5 << 20)
     host = Host(content, chunk=64 << 10)
     task = asyncio.create_task(host.download().save(target))
@@ -305,7 +305,7 @@ async def test_a_cancelled_download_goes_on_later(target: Path) -> None:
     assert host.ranges == [None, f"bytes={len(kept)}-"]
 
 
-async def test_a_full_disk_leaves_a_sound_part(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_disk_leaves_a_valid_part(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = os.urandom(4 << 20)
     host = Host(content, chunk=100_000)
     room = 2_500_000
@@ -330,8 +330,8 @@ async def test_a_full_disk_leaves_a_sound_part(target: Path, monkeypatch: pytest
     assert target.read_bytes() == content
 
 
-def test_a_write_that_outlives_its_task_harms_nothing(target: Path) -> None:
-    """A cancelled task closes the part while a worker thread may still be about to use it."""
+def test_a_write_that_outlives_its_task_does_no_harm(target: Path) -> None:
+    """A cancelled task closes the part file while a worker thread may still be about to use it."""
     part = saving.Part(target, "source", None)
     part.begin(0, '"v1"', None)
     pieces = [b"abc"]
@@ -344,12 +344,12 @@ def test_a_write_that_outlives_its_task_harms_nothing(target: Path) -> None:
     assert part.path.read_bytes() == b"abcdef"
 
 
-async def test_a_transfer_that_is_closed_gives_nothing(target: Path) -> None:
+async def test_a_closed_transfer_yields_nothing(target: Path) -> None:
     transfer = Transfer(lambda extra: Host(b"").stream(None), {}, "source", Host(b"").clock)
     assert [piece async for piece in transfer.pieces(None)] == []
 
 
-async def test_a_name_that_no_file_can_have_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+async def test_an_impossible_file_name_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     host = Host(CONTENT)
     (tmp_path / "x.part").mkdir()
     for place, problem in (("n" * 254, "too long"), ("a\0b", "null"), ("x", "x.part is a directory")):
@@ -362,7 +362,7 @@ async def test_a_name_that_no_file_can_have_is_refused_before_anything_is_sent(t
 async def test_a_cancellation_at_the_very_end_leaves_no_open_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, validator: str | None
 ) -> None:
-    """A task cancelled while the last piece of work waits for a thread: that work is never begun."""
+    """A task cancelled while its last job waits for a thread, so that the job never starts."""
     host = Host(CONTENT)
     host.plan = [{"headers": {"ETag": validator}}]
     run_sync = anyio.to_thread.run_sync
@@ -376,7 +376,7 @@ async def test_a_cancellation_at_the_very_end_leaves_no_open_file(
         patch.setattr(anyio.to_thread, "run_sync", cancelled)
         with pytest.raises(asyncio.CancelledError):
             await host.download().save(tmp_path / "x")
-    gc.collect()  # an open file would say so
+    gc.collect()  # an open file would raise a warning
     left = {"x.part", "x.part.json"} if validator else set[str]()
     assert {path.name for path in tmp_path.iterdir()} == left
     await host.download().save(tmp_path / "x")
@@ -384,7 +384,7 @@ async def test_a_cancellation_at_the_very_end_leaves_no_open_file(
 
 
 @pytest.mark.parametrize("planted", ["backup.tar.part", "backup.tar.part.json"])
-async def test_a_planted_link_is_replaced_and_never_written_through(target: Path, planted: str) -> None:
+async def test_a_planted_link_is_replaced_and_never_followed(target: Path, planted: str) -> None:
     victim = target.with_name("victim")
     victim.write_text("precious", encoding="utf-8")
     target.with_name(planted).symlink_to(victim)
@@ -394,7 +394,7 @@ async def test_a_planted_link_is_replaced_and_never_written_through(target: Path
     assert names(target) == ["backup.tar", "victim"]
 
 
-async def test_a_link_planted_in_place_of_a_part_is_not_continued(target: Path) -> None:
+async def test_a_link_in_place_of_a_part_is_not_followed(target: Path) -> None:
     host = Host(CONTENT)
     await broken_off(host, target)
     victim = target.with_name("victim")
@@ -408,13 +408,13 @@ async def test_a_link_planted_in_place_of_a_part_is_not_continued(target: Path) 
     assert target.read_bytes() == CONTENT
 
 
-async def test_a_pipe_in_place_of_a_part_holds_nothing_up(target: Path) -> None:
+async def test_a_pipe_in_place_of_a_part_does_not_block(target: Path) -> None:
     os.mkfifo(target.with_name("backup.tar.part.json"))
     await Host(CONTENT).download().save(target)
     assert target.read_bytes() == CONTENT
 
 
-async def test_progress_is_reported_from_the_start_to_the_whole(target: Path) -> None:
+async def test_progress_is_reported_from_zero_to_the_total(target: Path) -> None:
     content = bytes(saving.PIECE * 3 + 17)
     seen: list[tuple[int, int | None]] = []
     await Host(content).download().save(target, progress=lambda received, size: seen.append((received, size)))
@@ -424,7 +424,7 @@ async def test_progress_is_reported_from_the_start_to_the_whole(target: Path) ->
     assert seen == sorted(seen)
 
 
-async def test_what_an_earlier_try_left_is_counted(target: Path) -> None:
+async def test_progress_includes_an_earlier_part(target: Path) -> None:
     host = Host(CONTENT)
     await broken_off(host, target)
     seen: list[int] = []
@@ -433,7 +433,7 @@ async def test_what_an_earlier_try_left_is_counted(target: Path) -> None:
     assert seen[-1] == len(CONTENT)
 
 
-async def test_a_progress_that_fails_ends_the_download(target: Path) -> None:
+async def test_an_error_in_the_progress_callback_ends_the_download(target: Path) -> None:
     def stop(received: int, size: int | None) -> None:
         raise RuntimeError("enough")
 
@@ -443,7 +443,7 @@ async def test_a_progress_that_fails_ends_the_download(target: Path) -> None:
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc"), reason="there is no file system that takes no files")
-async def test_a_place_that_takes_no_files_is_an_error_of_ours() -> None:
+async def test_a_target_that_cannot_hold_files_is_a_package_error() -> None:
     host = Host(CONTENT)
     with pytest.raises(FileAccessError, match=r"/proc/x\.part cannot be written: ") as caught:
         await host.download().save("/proc/x")
@@ -455,9 +455,7 @@ async def test_a_place_that_takes_no_files_is_an_error_of_ours() -> None:
 
 
 @pytest.mark.parametrize("step", ["begin", "write", "finish", "publish", "mark", "check"])
-async def test_whatever_the_disk_refuses_on_the_way_is_an_error_of_ours(
-    target: Path, step: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_any_disk_error_becomes_a_package_error(target: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object) -> None:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
@@ -468,7 +466,9 @@ async def test_whatever_the_disk_refuses_on_the_way_is_an_error_of_ours(
     assert host.open == 0
 
 
-async def test_a_full_disk_names_the_file_and_the_number(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_full_disk_error_names_the_file_and_the_error_number(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(file: Any, piece: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -481,10 +481,10 @@ async def test_a_full_disk_names_the_file_and_the_number(target: Path, monkeypat
         assert error.filename == f"{target}.part"
 
 
-async def test_a_directory_that_cannot_be_written_to_is_refused_before_anything_is_sent(
+async def test_an_unwritable_directory_is_refused_before_anything_is_sent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def not_allowed(path: Any, mode: int) -> bool:  # the superuser may do everything
+    def not_allowed(path: Any, mode: int) -> bool:  # root may write anywhere
         return Path(path) != tmp_path
 
     monkeypatch.setattr(os, "access", not_allowed)

@@ -43,7 +43,7 @@ async def mw(server: Web) -> AsyncGenerator[Mittwald]:
         yield client
 
 
-async def test_a_download_in_each_of_its_ways(server: Web, mw: Mittwald, tmp_path: Path) -> None:
+async def test_each_way_to_read_a_download(server: Web, mw: Mittwald, tmp_path: Path) -> None:
     assert await mw.file.get_file("file-1") == content(0, SIZE)
     async with mw.file.get_file("file-1") as stream:
         assert stream.size == SIZE
@@ -54,7 +54,7 @@ async def test_a_download_in_each_of_its_ways(server: Web, mw: Mittwald, tmp_pat
     assert {request.headers["Accept-Encoding"] for request in server.requests} == {"identity"}
 
 
-async def test_resets_in_the_middle(server: Web, mw: Mittwald, tmp_path: Path) -> None:
+async def test_resets_in_mid_body(server: Web, mw: Mittwald, tmp_path: Path) -> None:
     server.breaks = [400_000, 1_700_000]
     await mw.file.get_file("file-1").save(tmp_path / "x", sha256=checksum(SIZE))
     assert len(server.ranges) == 3
@@ -63,7 +63,7 @@ async def test_resets_in_the_middle(server: Web, mw: Mittwald, tmp_path: Path) -
     assert await mw.file.get_file("file-1") == content(0, SIZE)
 
 
-async def test_leaving_a_body_unread(server: Web, mw: Mittwald) -> None:
+async def test_abandoning_a_body(server: Web, mw: Mittwald) -> None:
     for _ in range(3):
         async with mw.file.get_file("file-1") as stream:
             async for _ in stream:
@@ -73,7 +73,7 @@ async def test_leaving_a_body_unread(server: Web, mw: Mittwald) -> None:
     assert len(server.requests) == 4
 
 
-async def test_a_download_that_is_cancelled_and_taken_up_by_another_client(server: Web, tmp_path: Path) -> None:
+async def test_a_cancelled_download_is_resumed_by_another_client(server: Web, tmp_path: Path) -> None:
     server.size = 40_000_000
     target = tmp_path / "x"
     part = tmp_path / "x.part"
@@ -91,7 +91,7 @@ async def test_a_download_that_is_cancelled_and_taken_up_by_another_client(serve
     assert sorted(tmp_path.iterdir()) == [target]
 
 
-async def test_by_url_the_token_stays_at_home(server: Web, mw: Mittwald, tmp_path: Path) -> None:
+async def test_a_download_by_url_sends_no_token_to_another_origin(server: Web, mw: Mittwald, tmp_path: Path) -> None:
     async with Web(SIZE).running() as elsewhere:
         download = mw.download(f"{elsewhere.url}/export.tar?signature=hidden", sha256=checksum(SIZE))
         await download.save(tmp_path / "export.tar")
@@ -111,7 +111,7 @@ async def pieces(number: int, size: int = 50_000) -> AsyncIterator[bytes]:
         yield bytes(size)
 
 
-async def test_uploads_from_everywhere(server: Web, mw: Mittwald, tmp_path: Path) -> None:
+async def test_uploads_from_every_source(server: Web, mw: Mittwald, tmp_path: Path) -> None:
     path = tmp_path / "large.bin"
     path.write_bytes(content(0, SIZE))
     await mw.file.create_file(token="upload", file=path)
@@ -132,7 +132,7 @@ async def test_uploads_from_everywhere(server: Web, mw: Mittwald, tmp_path: Path
     assert None not in (announced[0], announced[1], announced[3])
 
 
-async def test_a_file_is_sent_again_and_an_iterator_is_not(server: Web, tmp_path: Path) -> None:
+async def test_a_file_is_resent_and_an_iterator_is_not(server: Web, tmp_path: Path) -> None:
     path = tmp_path / "x.bin"
     path.write_bytes(b"content")
     async with Mittwald("token-for-tests", base_url=server.url, max_retries=2) as mw:
@@ -146,7 +146,7 @@ async def test_a_file_is_sent_again_and_an_iterator_is_not(server: Web, tmp_path
         assert len(server.requests) == 3
 
 
-async def test_an_iterator_that_is_used_up_does_not_hide_what_the_server_said() -> None:
+async def test_a_consumed_iterator_does_not_hide_the_servers_error() -> None:
     tokens = iter(["first-token-for-tests", "second-token-for-tests"])
 
     async def vault() -> str:
@@ -159,7 +159,7 @@ async def test_an_iterator_that_is_used_up_does_not_hide_what_the_server_said() 
         assert len(server.seen) == 1
 
 
-async def test_an_upload_that_lies_about_its_size_is_no_upload(server: Web, mw: Mittwald) -> None:
+async def test_an_upload_with_a_wrong_size_is_refused(server: Web, mw: Mittwald) -> None:
     with pytest.raises(MaybeSentError):
         await mw.file.create_file(token="upload", file=File(pieces(2), size=200_000))
     assert server.uploads == []
@@ -167,7 +167,7 @@ async def test_an_upload_that_lies_about_its_size_is_no_upload(server: Web, mw: 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read the Linux way")
 def test_a_large_file_goes_through_in_constant_memory(tmp_path: Path) -> None:
-    """Both ways, server and client in one process."""
+    """Upload and download, with server and client in one process."""
     size = 200 << 20
     run = subprocess.run(
         [sys.executable, "-m", "tests.support.large_transfer", str(size), str(tmp_path)],
@@ -181,7 +181,7 @@ def test_a_large_file_goes_through_in_constant_memory(tmp_path: Path) -> None:
 
 
 def halving(whole: bytes) -> Act:
-    """Every answer ends in the middle of what it announced, with the connection."""
+    """Each response ends, with its connection, halfway through what it announced."""
 
     async def act(seen: Seen, writer: asyncio.StreamWriter) -> None:
         start = int(seen.headers.get("range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
@@ -196,8 +196,8 @@ def halving(whole: bytes) -> Act:
 
 
 @pytest.mark.parametrize("size", [2_000, 300_000])
-async def test_a_server_that_ends_every_answer_half_way_is_read_to_the_end(size: int, tmp_path: Path) -> None:
-    """The end of the connection arrives together with the bytes before it: they count."""
+async def test_a_server_that_ends_every_response_halfway_is_read_to_the_end(size: int, tmp_path: Path) -> None:
+    """The end of the connection arrives together with the last bytes, which must count."""
     whole = content(0, size)
     async with serving(halving(whole)) as server, Mittwald("token-for-tests", base_url=server.url) as mw:
         saved = await Download.of_url(mw.sender, f"{server.url}/x", clock=HandClock()).save(tmp_path / "x")
@@ -205,8 +205,8 @@ async def test_a_server_that_ends_every_answer_half_way_is_read_to_the_end(size:
         assert len(server.seen) <= size.bit_length() + 1
 
 
-async def test_a_file_that_starts_over_each_time_is_given_up(tmp_path: Path) -> None:
-    """Without a validator every try starts over: to come as far as before is no progress."""
+async def test_a_file_that_always_starts_over_is_given_up(tmp_path: Path) -> None:
+    """Without a validator every attempt starts over; getting equally far is not progress."""
 
     async def always_half(seen: Seen, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + bytes(1_500_000))
@@ -221,7 +221,7 @@ async def test_a_file_that_starts_over_each_time_is_given_up(tmp_path: Path) -> 
         assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_server_that_gives_nothing_is_given_up_and_the_error_says_where(tmp_path: Path) -> None:
+async def test_a_server_that_sends_nothing_is_given_up_and_the_error_says_where(tmp_path: Path) -> None:
     async def nothing(seen: Seen, writer: asyncio.StreamWriter) -> None:
         writer.write(b'HTTP/1.1 200 OK\r\nETag: "v1"\r\nContent-Length: 9\r\n\r\n')
         writer.close()

@@ -1,4 +1,4 @@
-"""Logs as a stream of lines, from a server that breaks the connection instead of ending the text."""
+"""Logs as a stream of lines, from a server that cuts the connection instead of ending the text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mittwald_async.errors import InvalidArgumentError, NotFoundError, Transport
 
 @asynccontextmanager
 async def server(answer: Callable[[int, str], list[bytes] | bytes]) -> AsyncGenerator[Mittwald, None]:
-    """`answer` gets the number of the request and its target; a list is sent in chunks, then the connection is cut."""
+    """`answer` gets the number and the target of a request. A list is sent in chunks before the connection is cut."""
     count = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -49,7 +49,7 @@ def whole(text: bytes) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s" % (len(text), text)
 
 
-async def test_a_break_after_the_text_is_its_end() -> None:
+async def test_a_break_after_the_text_counts_as_its_end() -> None:
     """mittwald/cli#1677."""
     chunks = [b"one\nt", b"wo\0 \xc3", b"\xa4\r\nthree\xff"]
     async with server(lambda number, target: chunks) as mw:
@@ -59,7 +59,7 @@ async def test_a_break_after_the_text_is_its_end() -> None:
         assert await logs == "one\ntwo ä\r\nthree�"
 
 
-async def test_a_text_that_ends_is_complete() -> None:
+async def test_a_text_that_ends_properly_is_complete() -> None:
     async with server(lambda number, target: whole(b"one\ntwo\n")) as mw:
         logs = mw.service_logs("s", "c")
         assert [line async for line in logs] == ["one", "two"]
@@ -67,7 +67,7 @@ async def test_a_text_that_ends_is_complete() -> None:
         assert await mw.service_logs("s", "c") == "one\ntwo\n"
 
 
-async def test_less_than_announced_is_an_error_that_carries_what_arrived() -> None:
+async def test_a_short_text_is_an_error_that_carries_what_arrived() -> None:
     cut = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\nConnection: close\r\n\r\none\ntw"
     async with server(lambda number, target: cut) as mw:
         seen: list[str] = []
@@ -84,14 +84,14 @@ async def test_less_than_announced_is_an_error_that_carries_what_arrived() -> No
         assert caught.value.partial == b"one\ntw"
 
 
-async def test_the_error_of_the_whole_text_carries_what_arrived() -> None:
+async def test_the_error_of_an_awaited_text_carries_what_arrived() -> None:
     async with server(lambda number, target: [b"one\n", b"two\n"]) as mw:
         with pytest.raises(TransportError) as caught:
             await mw.container.get_service_logs("s", "c")
         assert caught.value.partial == b"one\ntwo\n"
 
 
-async def test_nothing_at_all_is_an_error() -> None:
+async def test_an_empty_broken_response_is_an_error() -> None:
     async with server(lambda number, target: []) as mw:
         with pytest.raises(TransportError):
             await mw.service_logs("s", "c")
@@ -105,14 +105,14 @@ async def test_a_refusal_is_an_error() -> None:
             mw.service_logs("s", "c", every=0)
 
 
-async def test_following_gives_each_line_once() -> None:
+async def test_following_yields_each_line_once() -> None:
     texts = [b"a\nb\n", b"", b"a\nb\nb\nc", b"b\nb\ncd\n", b"new\n", b"new\nend\n"]
     targets: list[str] = []
 
     def answer(number: int, target: str) -> list[bytes] | bytes:
         targets.append(target)
         if number == 2:
-            return []  # one look fails
+            return []  # one poll fails
         text = texts[min(number, len(texts)) - 1]
         return [text] if number % 2 else whole(text)
 

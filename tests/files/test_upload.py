@@ -1,4 +1,4 @@
-"""Uploads: described without being read, sized where possible, sent again only where that is possible."""
+"""Uploads: described without being read, sized where possible, and resent only where that is safe."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def pieces(*given: bytes) -> AsyncIterator[bytes]:
 
 
 class Again:
-    """An iterable that can be iterated more than once."""
+    """An iterable that can be iterated repeatedly."""
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return pieces(b"again", b"", b" and again")
@@ -54,7 +54,7 @@ async def test_bytes() -> None:
     assert await sent(body) == await sent(body)
 
 
-async def test_the_documented_type_counts_where_the_file_says_nothing_of_its_own(tmp_path: Path) -> None:
+async def test_the_documented_type_applies_where_the_upload_names_none(tmp_path: Path) -> None:
     named = tmp_path / "photo.jpg"
     named.write_bytes(b"")
     given = [b"1", named, File(b"3", content_type="image/gif")]
@@ -64,7 +64,7 @@ async def test_the_documented_type_counts_where_the_file_says_nothing_of_its_own
 
 
 @pytest.mark.parametrize("given", [bytearray(b"abc"), memoryview(b"abc")])
-async def test_what_is_like_bytes(given: object) -> None:
+async def test_bytes_like_objects(given: object) -> None:
     (part,) = await parts_of(await multipart({"file": given}))
     assert part.get_payload(decode=True) == b"abc"
 
@@ -103,7 +103,7 @@ async def test_an_iterator_can_be_sent_once() -> None:
         await sent(body)
 
 
-async def test_an_iterable_can_be_sent_again() -> None:
+async def test_an_iterable_can_be_resent() -> None:
     body = await multipart({"file": File(Again(), filename="again.txt")})
     for _ in range(2):
         (part,) = await parts_of(body)
@@ -111,7 +111,7 @@ async def test_an_iterable_can_be_sent_again() -> None:
     assert body.repeatable
 
 
-async def test_a_known_size_is_announced_and_kept() -> None:
+async def test_a_given_size_is_announced_and_enforced() -> None:
     body = await multipart({"file": File(pieces(b"12", b"345"), size=5)})
     assert body.size is not None
     assert len(await sent(body)) == body.size
@@ -121,7 +121,7 @@ async def test_a_known_size_is_announced_and_kept() -> None:
         await sent(await multipart({"file": File(pieces(b"12", b"3456"), size=5)}))
 
 
-async def test_name_and_type_of_ones_own() -> None:
+async def test_a_custom_name_and_type() -> None:
     file = File(b"x", filename='a "quoted"\r\nname ü.bin', content_type="image/png")
     wire = await sent(await multipart({"file": file}))
     assert 'filename="a %22quoted%22%0D%0Aname ü.bin"\r\nContent-Type: image/png\r\n'.encode() in wire
@@ -129,7 +129,7 @@ async def test_name_and_type_of_ones_own() -> None:
         await multipart({"file": File(b"x", content_type="text/plain\r\nX: y")})
 
 
-async def test_what_cannot_be_uploaded(tmp_path: Path) -> None:
+async def test_invalid_sources(tmp_path: Path) -> None:
     with pytest.raises(InvalidArgumentError, match="file: int cannot be uploaded") as caught:
         await multipart({"file": 5})
     assert caught.value.parameter == "file"
@@ -139,7 +139,7 @@ async def test_what_cannot_be_uploaded(tmp_path: Path) -> None:
         await multipart({"file": tmp_path})
 
 
-async def test_a_file_that_vanishes_or_changes_while_it_is_sent(tmp_path: Path) -> None:
+async def test_a_file_that_vanishes_or_changes_while_being_sent(tmp_path: Path) -> None:
     path = tmp_path / "x.bin"
     path.write_bytes(bytes(1 << 20))
     body = await multipart({"file": path})
@@ -165,7 +165,7 @@ async def test_an_empty_file_and_an_empty_form(tmp_path: Path) -> None:
     assert (await sent(await multipart({}))).endswith(b"--\r\n")
 
 
-def test_a_file_shows_no_content() -> None:
+def test_a_repr_shows_no_content() -> None:
     assert repr(File(b"secret-content")) == "File(14 bytes, filename=None, content_type=None)"
     assert "PosixPath" in repr(File(Path("x"))) or "WindowsPath" in repr(File(Path("x")))
 
@@ -180,7 +180,7 @@ def test_a_file_shows_no_content() -> None:
         ({"content_type": 5}, "content_type must be text"),
     ],
 )
-async def test_facts_of_a_file_that_cannot_be_sent_are_refused_before(options: dict[str, Any], said: str) -> None:
+async def test_invalid_metadata_is_refused_before_sending(options: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidArgumentError, match=f"file: {said}"):
         await multipart({"file": File(b"x", **options)})
 
@@ -190,7 +190,7 @@ class _BytesPath:
         return b"x"
 
 
-async def test_a_path_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+async def test_an_impossible_path_is_refused(tmp_path: Path) -> None:
     wrong: list[tuple[Any, str]] = [
         (str(tmp_path / "a\0b"), "is not a possible path"),
         (str(tmp_path / "half \ud83d"), "is not a possible path"),
@@ -206,7 +206,7 @@ async def test_a_path_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="there are no pipes in the file system")
-async def test_a_pipe_is_refused_instead_of_waiting_for_its_writer(tmp_path: Path) -> None:
+async def test_a_pipe_is_refused_without_blocking(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InvalidArgumentError, match="is a pipe"):
         await multipart({"file": tmp_path / "pipe"})
