@@ -1,4 +1,4 @@
-"""What somebody does in the first hour, as it is typed, and what must be seen."""
+"""What a newcomer types in the first hour, and what the output must contain."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from typing import NamedTuple
 
 
 class Step(NamedTuple):
-    """A line as it is typed."""
+    """One line as typed."""
 
     line: str
     seen: tuple[str, ...] = ()
-    """Texts in the output, of both streams."""
+    """Texts that the output must contain, on either stream."""
     code: int = 0
     stdin: str = ""
     never: tuple[str, ...] = ()
-    """Texts that must not be seen."""
+    """Texts that the output must not contain."""
 
 
 class Task(NamedTuple):
-    """One thing a newcomer wants."""
+    """One thing that a newcomer wants to do."""
 
     wish: str
     steps: tuple[Step, ...]
     seconds: float = 30.0
-    """It is a failure if it takes longer on a machine that does nothing else."""
+    """Time limit on an idle machine."""
 
 
 PROJECT = "p-xxxxxx"
-"""Stands for a project of the account."""
+"""Placeholder for a project of the account."""
 
 TASKS = (
     Task(

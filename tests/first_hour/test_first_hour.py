@@ -1,4 +1,4 @@
-"""A newcomer with the README and an hour: fourteen things are wanted, each by the lines that a person types."""
+"""A newcomer with the README and an hour: fourteen tasks, each with the lines that a person types."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from tests.first_hour.tasks import TASKS
 from tests.first_hour.walk import walk
 
 BUSY = 6
-"""A machine that runs other tests beside is so many times slower."""
+"""Factor for a machine that runs other tests at the same time."""
 
 
-def test_fourteen_tasks_one_after_the_other(tmp_path: Path) -> None:
+def test_fourteen_tasks_in_sequence(tmp_path: Path) -> None:
     outcomes = list(walk(tmp_path))
     assert len(outcomes) == len(TASKS) == 14
     assert [complaint for outcome in outcomes for complaint in outcome.complaints] == []

@@ -1,4 +1,4 @@
-"""Walks through the tasks in one folder, like a newcomer, and measures how long each takes.
+"""Performs the tasks in one folder, as a newcomer would, and measures the time of each.
 
 python -m tests.first_hour.walk
 """
@@ -22,7 +22,7 @@ from tests.readme.blocks import README, ROOT, blocks
 
 
 class Outcome(NamedTuple):
-    """How a task went."""
+    """The result of a task."""
 
     task: Task
     seconds: float
@@ -30,7 +30,7 @@ class Outcome(NamedTuple):
 
 
 def walk(folder: Path) -> Iterator[Outcome]:
-    """Every task in turn."""
+    """Every task in order."""
     (folder / "desc.txt").write_text("Müller & Söhne\n", encoding="utf-8")
     (folder / "first.py").write_text(first_script(), encoding="utf-8")
     (folder / "examples").symlink_to(ROOT / "examples")
@@ -51,15 +51,15 @@ def walk(folder: Path) -> Iterator[Outcome]:
 
 
 def first_script() -> str:
-    """The first one that the README shows."""
+    """The first script that the README shows."""
     return blocks(README, "python")[0].text
 
 
 def taken(step: Step, folder: Path, environment: dict[str, str], project: str) -> list[str]:
-    """Run a line as it is typed; what is not as it should be."""
+    """Run a line as typed, and return what is wrong with the outcome."""
     program, *words = shlex.split(step.line.replace(PROJECT, project))
     start = ["-m", "mittwald_async.cli"] if program == "mittwald-async" else []
-    # A demo brings its own server and token, as for somebody who has none.
+    # A demo brings its own server and token, for users who have none.
     own = {} if "--demo" not in words else {"MITTWALD_API_TOKEN": "", "MITTWALD_API_BASE_URL": ""}
     given = {name: value for name, value in {**environment, **own}.items() if value or name not in own}
     done = subprocess.run(
