@@ -1,4 +1,4 @@
-"""An emulator with several accounts, and what a fleet is told of them."""
+"""An emulator with several accounts, and the accounts file that describes them to a fleet."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def token_of(name: str) -> str:
 
 @contextmanager
 def accounts(monkeypatch: pytest.MonkeyPatch, *sizes: int, **options: Any) -> Generator[tuple[Emulator, list[Account]]]:
-    """A running emulator with an account for each number of projects; their tokens are in the environment."""
+    """A running emulator with one account per number of projects; the tokens are in the environment."""
     names = [f"account-{number}" for number in range(1, len(sizes) + 1)]
     emulated = [
         EmulatedAccount(name=name, token=token_of(name), projects=size, customers=1)
@@ -47,13 +47,13 @@ def accounts(monkeypatch: pytest.MonkeyPatch, *sizes: int, **options: Any) -> Ge
 
 
 def truth(account: RunningAccount, resource: str) -> set[str]:
-    """Ids that the emulator has of a resource."""
+    """Ids of a resource in the emulator's state."""
     seeded = account.world.seeded
     return {seeded.id(resource, number) for number in range(seeded.total(resource))}
 
 
 def ids(lake: Path | str, resource: str = "project") -> list[tuple[str, str]]:
-    """`(account, id)` of all rows that readers see, as DuckDB reads them."""
+    """`(account, id)` of all rows visible to readers, read with DuckDB."""
     found: list[tuple[str, str]] = duckdb.sql(
         f"SELECT account, id FROM read_parquet('{lake}/resource={resource}/**/*.parquet', hive_partitioning = true) "
         "ORDER BY ALL"
@@ -62,7 +62,7 @@ def ids(lake: Path | str, resource: str = "project") -> list[tuple[str, str]]:
 
 
 def rows(lake: Path | str, resources: tuple[str, ...] = RESOURCES) -> dict[str, list[tuple[str, str, str]]]:
-    """`(account, key, data)` of everything that readers see."""
+    """`(account, key, data)` of all rows visible to readers."""
     return {
         resource: duckdb.sql(
             f"SELECT account, key, data FROM read_parquet('{lake}/resource={resource}/**/*.parquet', "
@@ -83,7 +83,7 @@ def accounts_file(folder: Path, found: list[Account]) -> Path:
 
 
 class Done(NamedTuple):
-    """How a command ended."""
+    """The result of a command."""
 
     returncode: int
     stdout: str
@@ -91,7 +91,7 @@ class Done(NamedTuple):
 
 
 def command(*arguments: str, folder: Path) -> Done:
-    """A command line, as the program gets it, in a folder."""
+    """Runs command lines in a folder, as a process would receive them."""
     out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(io.BytesIO(), "utf-8")
     with chdir(folder), redirect_stdout(out), redirect_stderr(err):
         code = run(arguments)

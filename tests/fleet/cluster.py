@@ -1,4 +1,4 @@
-"""A real cluster on loopback: `dask scheduler` and `dask worker` as processes of their own, ended by their ids."""
+"""A real cluster on loopback: `dask scheduler` and `dask worker` as separate processes, ended by their ids."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def free_port() -> int:
 
 
 def wait_until_open(port: int) -> None:
-    """Wait until something listens on a port of this machine, at most two minutes: the machine may be busy."""
+    """Wait until something listens on a local port, for at most two minutes since the machine may be busy."""
     end = time.monotonic() + 120
     while time.monotonic() < end:
         with socket.socket() as probe:
@@ -45,10 +45,10 @@ class Cluster:
 
     Args:
         folder: for output and the workers' files.
-        workers: how many to begin with.
-        threads: accounts that a worker has under way at once.
-        environment: further variables of the workers: they have tokens that the scheduler does not have.
-        path: a folder that workers import modules from.
+        workers: how many to start with.
+        threads: accounts that a worker sweeps at once.
+        environment: further variables for the workers only, such as tokens that the scheduler must not have.
+        path: a folder from which workers import modules.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Cluster:
         self.scheduler.wait(10)
 
     def start_worker(self, *, disk: bool = True) -> subprocess.Popen[bytes]:
-        """Start a worker; one without disk can make files, and can write nothing into them."""
+        """Start a worker. One without disk can create files but cannot write to them."""
         number = self._begun
         self._begun += 1
         worker = self._start(
@@ -137,7 +137,7 @@ class Cluster:
 
 
 async def state_dump(address: str, path: Path) -> str:
-    """The state of the scheduler and its workers, whole, as text."""
+    """The complete state of the scheduler and its workers, as text."""
     async with distributed.Client(address, asynchronous=True, set_as_default=False) as client:
         await client.dump_cluster_state(str(path), format="yaml")
     return Path(f"{path}.yaml").read_text(encoding="utf-8")

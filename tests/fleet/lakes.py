@@ -1,4 +1,4 @@
-"""Data sets without a sweep: accounts whose rows are given."""
+"""Data sets without a sweep: the rows of each account are given."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RUN = "20260102T030405.000000Z-aaaaaa"
 
 
 def publish(lake: Lake, account: str, projects: list[Row]) -> None:
-    """Publish an account that has these projects, and let readers see it."""
+    """Publish an account with these projects, and show it to readers."""
     tables = AccountTables(lake, f"_runs/{RUN}/account={quoted(account)}/a", ["project"], 1 << 20)
     tables.add("project", [msgspec.structs.replace(one, resource="project") for one in projects])
     manifest = AccountManifest(

@@ -1,4 +1,4 @@
-"""Accounts with budgets of their own, in virtual time."""
+"""Accounts with their own budgets, in virtual time."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from benchmarks.fleet_virtual import BUDGET, RESOURCES, swept
 from tests.support.clock import run_virtual
 
 
-def test_an_account_that_waits_for_its_budget_holds_up_no_other(tmp_path: Path) -> None:
-    """Two accounts are under way at once, and the first one needs a second window of its budget."""
+def test_an_account_waiting_for_its_budget_does_not_delay_others(tmp_path: Path) -> None:
+    """Two accounts are swept at once, and the first needs a second window of its budget."""
     sizes = [210, *[2] * 6]
     summary, wire = run_virtual(swept(tmp_path / "lake", sizes, RESOURCES, 8, at_once=2))
     slow, *others = summary.accounts

@@ -34,7 +34,7 @@ SLOW = Fault(operation="mail-list-mail-addresses*", delay=0.3)
 async def swept(
     cluster: Cluster, found: list[Account], lake: Path, events: dict[int, Callable[[], object]] | None = None
 ) -> FleetSummary:
-    """Sweep on a cluster. Each event happens once so many accounts are published and others are under way."""
+    """Sweep on a cluster. Each event fires once when that many accounts are published and others are running."""
 
     def watch(progress: FleetProgress) -> None:
         due = [number for number in events or {} if progress.published >= number and progress.under_way]
@@ -45,9 +45,9 @@ async def swept(
         return await sweep_fleet(found, lake, resources=RESOURCES, executor=executor, watch=watch)
 
 
-async def test_tokens_are_nowhere_but_on_the_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_tokens_exist_only_on_the_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One token is in a variable of the workers, one in a file, one comes from a command, one from a function, and one
-    account has a wrong token: none of them is in the graph, the scheduler's memory, a log or the data set."""
+    account has a wrong token. None of them is in the graph, the scheduler's memory, a log or the data set."""
     with accounts(monkeypatch, 1, 1, 1, 1, 1, rate_limit=(1000, 60.0)) as (api, found):
         (tmp_path / "token").write_text(token_of("account-2") + "\n")
         (tmp_path / "vault.py").write_text(
@@ -95,7 +95,7 @@ async def test_tokens_are_nowhere_but_on_the_workers(tmp_path: Path, monkeypatch
                 assert SECRET.encode() not in path.read_bytes(), path
 
 
-async def test_a_worker_has_no_disk_another_is_killed_the_scheduler_restarted_and_everything_is_there_once(
+async def test_a_worker_without_disk_a_killed_worker_and_a_scheduler_restart_lose_and_repeat_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with accounts(monkeypatch, *[3] * 10, faults=[SLOW]) as (api, found):
@@ -105,7 +105,7 @@ async def test_a_worker_has_no_disk_another_is_killed_the_scheduler_restarted_an
             def restart() -> None:
                 cluster.stop_scheduler()
                 cluster.start_scheduler()
-                # Workers end with their scheduler; what keeps them running starts them again.
+                # Workers end with their scheduler; their supervisor starts them again.
                 cluster.start_worker()
 
             events: dict[int, Callable[[], object]] = {1: cluster.workers[0].kill, 3: restart}
@@ -114,14 +114,14 @@ async def test_a_worker_has_no_disk_another_is_killed_the_scheduler_restarted_an
         assert summary.state == "done"
         expected = sorted((one.name, own) for one in api.accounts for own in truth(one, "project"))
         assert ids(tmp_path / "lake") == expected
-        # Only what was under way at one of the two moments was asked for again. Who cannot write asks for nothing.
+        # Only accounts running at one of those moments were requested again. A worker that cannot write sends nothing.
         asked = [entry for entry in api.requests if entry.path == "/v2/projects"]
         assert len(asked) <= len(found) + 3
         await sweep_fleet(found, tmp_path / "undisturbed", resources=RESOURCES)
         assert rows(tmp_path / "lake") == rows(tmp_path / "undisturbed")
 
 
-async def test_workers_of_this_machine_are_started_and_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_local_workers_are_started_and_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 2, 2) as (_, found):
         async with DaskExecutor(workers=1, threads=2) as executor:
             summary = await sweep_fleet(found, tmp_path / "lake", resources=RESOURCES, executor=executor)
@@ -133,7 +133,7 @@ async def test_workers_of_this_machine_are_started_and_ended(tmp_path: Path, mon
             os.kill(pid, 0)
 
 
-async def test_a_scheduler_that_is_not_there_is_an_error_of_usage() -> None:
+async def test_an_unreachable_scheduler_is_a_usage_error() -> None:
     from .cluster import free_port
 
     executor = DaskExecutor(f"tcp://127.0.0.1:{free_port()}", connect_seconds=0.5)

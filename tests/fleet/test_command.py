@@ -1,4 +1,4 @@
-"""`mittwald-async fleet`, and the commands that look at what it made."""
+"""`mittwald-async fleet`, and the commands that read its data sets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mittwald_async.fleet import Lake
 from .accounts import SECRET, accounts, accounts_file, command, ids, token_of
 
 
-def test_from_accounts_to_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_from_an_accounts_file_to_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 2, 1) as (_, found):
         file = accounts_file(tmp_path, found)
         first, done = (command("fleet", str(file), "--out", "lake", folder=tmp_path) for _ in range(2))
@@ -40,7 +40,7 @@ def test_from_accounts_to_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert "lake: there is no ended sweep 99" in none.stderr
 
 
-def test_exit_codes_are_those_of_sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exit_codes_match_those_of_sweeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 1, 1) as (api, found):
         file = accounts_file(tmp_path, found)
         monkeypatch.setenv("FLEET_TOKEN_1", f"{SECRET}-wrong")
@@ -67,7 +67,7 @@ def test_exit_codes_are_those_of_sweeps(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("trouble", ["none", "a list", "a token", "a variable"])
-def test_a_fleet_ends_with_the_exit_code_of_a_sweep_of_the_same_accounts(
+def test_a_fleet_and_a_sweep_of_the_same_accounts_exit_alike(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
 ) -> None:
     broken = Fault(operation="project-list-projects", status=400)
@@ -84,7 +84,7 @@ def test_a_fleet_ends_with_the_exit_code_of_a_sweep_of_the_same_accounts(
     assert ("--resume" in fleet.stderr) == (trouble != "none")
 
 
-def test_an_interrupted_one_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_fleet_prints_how_to_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = Fault(operation="domain-list-domains", delay=0.7)
     with accounts(monkeypatch, *[1] * 4, faults=[slow]) as (_, found):
         file = accounts_file(tmp_path, found)
@@ -126,7 +126,7 @@ def test_an_interrupted_one_says_how_to_go_on(tmp_path: Path, monkeypatch: pytes
         (("accounts.toml", "-o", "nowhere://x"), "nowhere"),
     ],
 )
-def test_wrong_usage_is_one_line(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+def test_wrong_usage_gives_one_line(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     (tmp_path / "accounts.toml").write_text('[accounts.shop]\ntoken_env = "NONE"\n')
     done = command("fleet", *arguments, folder=tmp_path)
     assert done.returncode == 2, done.stderr

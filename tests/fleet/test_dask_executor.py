@@ -1,6 +1,6 @@
-"""What the executor makes of a cluster's troubles: a scheduler without workers, and workers that are lost or cannot write.
+"""How the executor handles cluster failures: a scheduler without workers, and workers that are lost or cannot write.
 
-The scheduler and its workers are real, and live in this process.
+The scheduler and its workers are real and run in this process.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 @asynccontextmanager
 async def cluster(workers: int) -> AsyncGenerator[Any]:
-    """A scheduler and workers of this process."""
+    """A scheduler and workers in this process."""
     async with distributed.LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
@@ -60,7 +60,7 @@ async def outcome(executor: DaskExecutor, function: Any) -> TaskResult | BaseExc
     return (await executor.gather([handle]))[handle]
 
 
-async def test_a_scheduler_to_which_no_worker_comes_is_named_and_so_is_the_command_that_starts_one() -> None:
+async def test_a_scheduler_without_workers_is_reported_with_the_command_that_starts_one() -> None:
     said: list[str] = []
     async with cluster(0) as found:
         executor = DaskExecutor(found.scheduler_address, worker_seconds=0.3, on_wait=said.append)
@@ -70,7 +70,7 @@ async def test_a_scheduler_to_which_no_worker_comes_is_named_and_so_is_the_comma
             await executor.__aenter__()
 
 
-async def test_waiting_for_the_first_worker_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_waiting_for_the_first_worker_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_NOTICE_SECONDS", 0.1)
     said: list[str] = []
     async with cluster(0) as found:
@@ -80,7 +80,7 @@ async def test_waiting_for_the_first_worker_is_said_once(monkeypatch: pytest.Mon
         assert said == [f"{found.scheduler_address}: there is no worker yet; waiting for one"]
 
 
-async def test_workers_that_are_all_gone_are_waited_for_and_then_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_when_all_workers_are_gone_it_waits_and_then_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_NOTICE_SECONDS", 0.1)
     monkeypatch.setattr(module, "_LOOK_SECONDS", 0.1)
     said: list[str] = []
@@ -97,12 +97,12 @@ async def test_workers_that_are_all_gone_are_waited_for_and_then_given_up(monkey
 
 
 @pytest.mark.parametrize("address", ["", "scheduler", "nonsense://here", "http://127.0.0.1:1", "127.0.0.1:99999999"])
-def test_what_is_no_address_is_an_error_of_usage(address: str) -> None:
+def test_an_invalid_address_is_a_usage_error(address: str) -> None:
     with pytest.raises(ConfigurationError, match="is not the address of a scheduler"):
         DaskExecutor(address)
 
 
-async def test_a_worker_that_cannot_write_loses_its_account_to_others_and_gets_no_more() -> None:
+async def test_a_worker_that_cannot_write_passes_its_account_on_and_gets_no_more() -> None:
     async with cluster(2) as found, DaskExecutor(found.scheduler_address) as executor:
         results = [await outcome(executor, works_on_the_second_worker_only) for _ in range(8)]
     lost = [one for one in results if isinstance(one, BaseException)]
@@ -120,7 +120,7 @@ async def test_where_no_worker_can_write_the_account_fails_with_the_reason() -> 
 
 
 class Fewer:
-    """A cluster of this machine of which a worker was lost while it started."""
+    """A local cluster that lost a worker while it started."""
 
     def __init__(self) -> None:
         self.scaled: list[int] = []
@@ -136,7 +136,7 @@ class Client:
         return {"tcp://127.0.0.1:1": 64}
 
 
-async def test_a_worker_of_this_machine_that_was_lost_while_it_started_is_started_again() -> None:
+async def test_a_local_worker_lost_during_startup_is_started_again() -> None:
     executor: Any = DaskExecutor(workers=2)
     executor._cluster, executor._client = Fewer(), Client()
     await executor._look_at_workers()
@@ -144,6 +144,6 @@ async def test_a_worker_of_this_machine_that_was_lost_while_it_started_is_starte
     assert executor.places == 64
 
 
-def test_more_workers_than_a_machine_can_carry_are_refused() -> None:
+def test_more_workers_than_the_machine_can_run_are_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"at most \d+ on this machine"):
         DaskExecutor(workers=1000)

@@ -1,4 +1,4 @@
-"""The page about fleets does what it says. Its cluster is that of `test_cluster`, its object store that of `test_readers`."""
+"""`docs/fleet.md` works as written. Its cluster is that of `test_cluster`, its object store that of `test_readers`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def execute(text: str) -> None:
         await result
 
 
-def test_every_command_works_in_the_order_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commands_work_in_the_order_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 2, 1) as (_, found):
         accounts_file(tmp_path, found)
         here = [line for line in COMMANDS if "--scheduler" not in line]
@@ -36,7 +36,7 @@ def test_every_command_works_in_the_order_of_the_page(tmp_path: Path, monkeypatc
         for line in here:
             done = command(*shlex.split(line)[1:], folder=tmp_path)
             codes[shlex.split(line)[1]] = done.returncode
-            # The first fleet left nothing to resume; nothing can be compared after one run.
+            # The first fleet left nothing to resume, and one run cannot be compared.
             expected = {"--resume": "there is nothing to resume", "diff": "there is nothing to compare"}
             said = next((text for word, text in expected.items() if word in line), "")
             assert said in done.stderr
@@ -44,7 +44,7 @@ def test_every_command_works_in_the_order_of_the_page(tmp_path: Path, monkeypatc
         assert codes.keys() >= {"fleet", "report", "check", "diff"}
 
 
-async def test_every_piece_of_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_python_blocks_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 2, 1) as (_, found):
         accounts_file(tmp_path, found)
         monkeypatch.chdir(tmp_path)
@@ -54,13 +54,13 @@ async def test_every_piece_of_python_runs(tmp_path: Path, monkeypatch: pytest.Mo
             await execute(text)
 
 
-def test_the_accounts_file_shown_is_one(tmp_path: Path) -> None:
+def test_the_accounts_file_shown_is_valid(tmp_path: Path) -> None:
     (shown,) = blocks(PAGE, "toml")
     (tmp_path / "accounts.toml").write_text(shown.text)
     assert list(accounts_from(tmp_path / "accounts.toml")) == ["agency", "shop", "blog", "forum"]
 
 
-def test_the_cluster_takes_three_commands_and_the_numbers_are_the_defaults() -> None:
+def test_a_cluster_takes_three_commands_and_the_stated_numbers_are_the_defaults() -> None:
     from mittwald_async.cli import fleet as cli
     from mittwald_async.fleet.account_sweep import _WRITERS  # pyright: ignore[reportPrivateUsage]
     from mittwald_async.fleet.dask_executor import (

@@ -1,4 +1,4 @@
-"""Many accounts in one process: everything of each, once; who fails stops no other; going on repeats nothing."""
+"""Many accounts in one process: each is swept once and completely, failures are isolated, and resuming repeats nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from mittwald_async.inventory import sweep_to
 from .accounts import RESOURCES, SECRET, accounts, ids, rows, token_of, truth
 
 
-async def test_everything_of_every_account_is_there_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_row_of_every_account_appears_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 3, 0, 5) as (api, found):
         summary = await sweep_fleet(found, tmp_path / "lake")
         assert summary.state == "done"
@@ -42,7 +42,7 @@ async def test_everything_of_every_account_is_there_once(tmp_path: Path, monkeyp
             read = ids(tmp_path / "lake", resource)
             assert set(read) == expected
             assert len(read) == len(expected)
-        # As a sweep into a file has it, row by row.
+        # The rows match those of a sweep into a file.
         for one in api.accounts:
             async with Mittwald(one.token, base_url=api.url) as mw:
                 await sweep_to(mw, tmp_path / f"{one.name}.sqlite")
@@ -52,7 +52,7 @@ async def test_everything_of_every_account_is_there_once(tmp_path: Path, monkeyp
                     assert [entry[1:] for entry in entries if entry[0] == one.name] == inside
 
 
-async def test_the_second_run_replaces_what_readers_see_and_keeps_the_first(
+async def test_a_second_run_replaces_what_readers_see_and_keeps_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with accounts(monkeypatch, 3) as (api, found):
@@ -65,11 +65,11 @@ async def test_the_second_run_replaces_what_readers_see_and_keeps_the_first(
         lake = Lake(tmp_path / "lake")
         assert lake.runs() == sorted([first.run, second.run])
         assert [lake.published(run, "account-1")[0].files[0].rows for run in (first.run, second.run)] == [3, 2]
-        # The second one knew how many projects there are.
+        # The second run knew the number of projects.
         assert lake.published(first.run, "account-1")[0].known.items == {"project": 3}
 
 
-async def test_accounts_that_fail_stop_no_other_and_resuming_asks_for_these_only(
+async def test_failing_accounts_stop_no_other_and_only_they_are_resumed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with accounts(monkeypatch, 2, 2, 2, 2) as (api, found):
@@ -83,7 +83,7 @@ async def test_accounts_that_fail_stop_no_other_and_resuming_asks_for_these_only
         assert missing.error == "the variable FLEET_TOKEN_2 is empty"
         assert SECRET not in repr(summary)
         assert {account for account, _ in ids(tmp_path / "lake")} == {"account-1", "account-4"}
-        # Neither has a half of anything.
+        # Nothing of a failed account is published.
         assert not list((tmp_path / "lake").rglob("account=account-2/**/*.pq"))
         monkeypatch.setenv("FLEET_TOKEN_1", token_of("account-2"))
         monkeypatch.setenv("FLEET_TOKEN_2", token_of("account-3"))
@@ -98,7 +98,7 @@ async def test_accounts_that_fail_stop_no_other_and_resuming_asks_for_these_only
             await sweep_fleet(found, tmp_path / "lake", resume=True)
 
 
-async def test_an_interrupted_fleet_goes_on_with_what_is_not_published(
+async def test_an_interrupted_fleet_resumes_with_unpublished_accounts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with accounts(monkeypatch, *[2] * 6) as (api, found):
@@ -117,12 +117,12 @@ async def test_an_interrupted_fleet_goes_on_with_what_is_not_published(
         assert {entry.account for entry in api.requests[before:]}.isdisjoint(published)
         expected = sorted((one.name, own) for one in api.accounts for own in truth(one, "project"))
         assert ids(tmp_path / "lake") == expected
-        # Nothing is left of the attempt that was cut off.
+        # Nothing of the interrupted attempt remains.
         named = {entry.path for parts in lake.manifests(summary.run).values() for entry in parts[0].files}
         assert {str(path.relative_to(tmp_path / "lake")) for path in (tmp_path / "lake").rglob("*.pq")} == named
 
 
-async def test_lists_that_fail_leave_an_account_incomplete_and_published(
+async def test_failed_lists_make_an_account_incomplete_but_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = Fault(operation="database-list-mysql-databases", status=500, message="broken")
@@ -136,10 +136,10 @@ async def test_lists_that_fail_leave_an_account_incomplete_and_published(
         assert (manifest.state, manifest.complete) == ("incomplete", ("project",))
 
 
-async def test_accounts_whose_lists_failed_are_swept_again_when_resuming_and_no_other_is_asked(
+async def test_resuming_sweeps_only_accounts_with_failed_lists_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The first two are of account-1.
+    # The first two requests are for account-1.
     broken = Fault(operation="database-list-mysql-databases", after=2, count=1, status=400)
     with accounts(monkeypatch, 2, 3, 1, faults=[broken]) as (api, found):
         first = await sweep_fleet(found, tmp_path / "lake", resources=["project", "mysql_database"], at_once=1)
@@ -156,7 +156,7 @@ async def test_accounts_whose_lists_failed_are_swept_again_when_resuming_and_no_
             await sweep_fleet(found, tmp_path / "lake", resume=True)
 
 
-async def test_a_token_that_is_revoked_in_the_middle_publishes_nothing_of_its_account(
+async def test_an_account_whose_token_is_revoked_midway_publishes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     revoked = Fault(operation="*", after=6, count=3, status=401)
@@ -168,10 +168,10 @@ async def test_a_token_that_is_revoked_in_the_middle_publishes_nothing_of_its_ac
         assert not list((tmp_path / "lake" / "_runs").rglob("account=account-1/**/*.pq"))
 
 
-async def test_a_worker_that_does_not_see_the_data_set_asks_for_nothing(
+async def test_a_worker_that_cannot_see_the_data_set_sends_no_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A path that exists on the machine of the fleet and not on that of the worker."""
+    """A path that exists on the fleet's machine and not on the worker's."""
     with accounts(monkeypatch, 1) as (api, found):
         task = AccountTask(
             lake=str(tmp_path / "elsewhere"),
@@ -187,7 +187,7 @@ async def test_a_worker_that_does_not_see_the_data_set_asks_for_nothing(
     assert not (tmp_path / "elsewhere").exists()
 
 
-async def test_workers_get_the_place_of_the_data_set_whatever_folder_they_were_started_in(
+async def test_workers_find_the_data_set_from_any_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -198,7 +198,7 @@ async def test_workers_get_the_place_of_the_data_set_whatever_folder_they_were_s
     assert counting.places == {str(tmp_path / "lake")}
 
 
-async def test_an_account_that_cannot_be_written_is_swept_once_and_not_again_and_again(
+async def test_an_account_that_cannot_be_written_is_swept_only_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with accounts(monkeypatch, 1, 1) as (api, found):
@@ -216,7 +216,7 @@ async def test_an_account_that_cannot_be_written_is_swept_once_and_not_again_and
         assert len([entry for entry in api.requests if entry.path == "/v2/projects"]) == 2
 
 
-async def test_hundreds_of_accounts_under_way_keep_few_files_open(
+async def test_hundreds_of_running_accounts_keep_few_files_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every account has more rows than its buffer holds."""
@@ -242,14 +242,14 @@ async def test_hundreds_of_accounts_under_way_keep_few_files_open(
     assert most[0] <= 8
 
 
-async def test_a_list_in_which_things_move_gives_no_row_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_list_whose_items_move_yields_no_duplicate_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 60, max_limit={"project-list-projects": 7}) as (api, found):
         await sweep_fleet(found, tmp_path / "lake", resources=["project"])
         assert ids(tmp_path / "lake") == sorted(("account-1", own) for own in truth(api.accounts[0], "project"))
 
 
 class Counting:
-    """An executor that counts how many tasks it was given at once."""
+    """An executor that counts its tasks in flight."""
 
     def __init__(self, inner: LocalExecutor) -> None:
         self._inner = inner
@@ -265,7 +265,7 @@ class Counting:
         return await self._inner.gather(handles)
 
 
-async def test_so_many_accounts_are_under_way_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_more_accounts_than_at_once_run_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, *[1] * 9) as (_, found):
         async with LocalExecutor() as inner:
             counting = Counting(inner)
@@ -274,7 +274,7 @@ async def test_so_many_accounts_are_under_way_and_no_more(tmp_path: Path, monkey
 
 
 class Losing:
-    """An executor whose first workers are lost: before they have begun, or after they have published."""
+    """An executor that loses its first workers: before they start, or after they publish."""
 
     def __init__(self, inner: LocalExecutor, times: int) -> None:
         self._inner = inner
@@ -292,7 +292,7 @@ class Losing:
         return found
 
 
-async def test_a_task_whose_worker_is_lost_is_submitted_again_and_nothing_is_asked_twice(
+async def test_a_task_whose_worker_is_lost_is_resubmitted_without_repeating_requests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with accounts(monkeypatch, 2, 2) as (api, found):
@@ -315,7 +315,7 @@ async def test_a_task_that_is_always_lost_fails_its_account(tmp_path: Path, monk
     assert summary.failed[0].error == "RuntimeError: the worker is gone"
 
 
-async def test_two_fleets_at_once_on_one_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_two_fleets_can_write_to_one_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 3, 2, 4) as (api, found):
         one, two = await asyncio.gather(
             sweep_fleet(found, tmp_path / "lake", resources=RESOURCES),
@@ -327,7 +327,7 @@ async def test_two_fleets_at_once_on_one_data_set(tmp_path: Path, monkeypatch: p
         assert ids(tmp_path / "lake") == expected
 
 
-async def test_two_that_resume_one_run_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_two_processes_can_resume_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 2, 2) as (_, found):
         for number in range(2):
             monkeypatch.setenv(f"FLEET_TOKEN_{number}", "wrong")
@@ -339,7 +339,7 @@ async def test_two_that_resume_one_run_at_once(tmp_path: Path, monkeypatch: pyte
         assert len(ids(tmp_path / "lake")) == 4
 
 
-async def test_an_account_stays_one_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_account_keeps_its_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 1, 1) as (_, found):
         await sweep_fleet(found, tmp_path / "lake", resources=["project"])
         before = ids(tmp_path / "lake")
@@ -349,7 +349,7 @@ async def test_an_account_stays_one_users(tmp_path: Path, monkeypatch: pytest.Mo
         assert ids(tmp_path / "lake") == before
 
 
-async def test_a_large_account_is_split_and_comes_out_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_large_account_is_split_with_the_same_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 11, 2) as (_, found):
         whole = await sweep_fleet(found, tmp_path / "whole")
         split = await sweep_fleet(found, tmp_path / "split", split_over=4)
@@ -360,12 +360,12 @@ async def test_a_large_account_is_split_and_comes_out_the_same(tmp_path: Path, m
         lake = Lake(tmp_path / "split")
         assert len(lake.published(split.run, "account-1")) == 4
         assert len(lake.published(split.run, "account-2")) == 1
-        # Split otherwise the next time, nothing of the old parts stays.
+        # If the next run splits differently, nothing of the old parts remains.
         await sweep_fleet(found, tmp_path / "split", split_over=100)
         assert rows(tmp_path / "split", names) == rows(tmp_path / "whole", names)
 
 
-async def test_a_worker_that_finds_its_account_published_asks_for_nothing(
+async def test_a_worker_that_finds_its_account_published_sends_no_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with accounts(monkeypatch, 1) as (api, found):
@@ -399,7 +399,7 @@ async def test_progress_counts_accounts(tmp_path: Path, monkeypatch: pytest.Monk
         ({"resume": True}, "there is no data set"),
     ],
 )
-async def test_wrong_options_are_refused_before_anything_is_written(
+async def test_invalid_options_are_refused_before_anything_is_written(
     tmp_path: Path, options: dict[str, Any], message: str
 ) -> None:
     account = Account(name="shop", token_env="NONE")
@@ -408,7 +408,7 @@ async def test_wrong_options_are_refused_before_anything_is_written(
     assert not (tmp_path / "lake").exists()
 
 
-async def test_accounts_must_differ_and_be_there(tmp_path: Path) -> None:
+async def test_at_least_one_account_is_needed_and_names_must_differ(tmp_path: Path) -> None:
     account = Account(name="shop", token_env="NONE")
     with pytest.raises(ConfigurationError, match="two accounts are called 'shop'"):
         await sweep_fleet([account, account], tmp_path / "lake")
@@ -419,27 +419,25 @@ async def test_accounts_must_differ_and_be_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"), [(" ", "needs a name"), ("ü" * 31, "is too long for the name of a folder")]
 )
-async def test_a_name_that_cannot_be_a_folder_is_refused_at_once(tmp_path: Path, name: str, message: str) -> None:
+async def test_a_name_that_cannot_be_a_folder_is_refused(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         await sweep_fleet([Account(name=name, token_env="NONE")], tmp_path / "lake")
     assert not (tmp_path / "lake").exists()
 
 
-async def test_names_that_differ_in_case_only_are_refused_where_folders_do_not_tell_them_apart(
+async def test_names_that_differ_only_in_case_are_refused_on_case_insensitive_file_systems(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     several = [Account(name=name, token_env="NONE") for name in ("shop", "Shop")]
     summary = await sweep_fleet(several, tmp_path / "lake", resources=["project"])
     assert len(summary.failed) == 2
-    # Such a file system finds every file by both names.
+    # Such a file system finds every file under both names.
     (tmp_path / "lake" / "_FLEET.JSON").write_bytes((tmp_path / "lake" / "_fleet.json").read_bytes())
     with pytest.raises(ConfigurationError, match="the accounts 'shop' and 'Shop' would have one folder there"):
         await sweep_fleet(several, tmp_path / "lake", resources=["project"])
 
 
-async def test_resuming_needs_the_accounts_and_resources_of_the_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_resuming_needs_the_same_accounts_and_resources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 1, 1) as (_, found):
         monkeypatch.setenv("FLEET_TOKEN_0", "wrong")
         await sweep_fleet(found, tmp_path / "lake", resources=["project"])
@@ -449,8 +447,8 @@ async def test_resuming_needs_the_accounts_and_resources_of_the_run(
             await sweep_fleet(found[:1], tmp_path / "lake", resume=True)
 
 
-async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker whose disk is full: its account fails with the reason, and nothing half is left."""
+async def test_an_unwritable_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a worker with a full disk the account fails with the reason, and no partial data remains."""
     with accounts(monkeypatch, 1) as (_, found):
 
         def full(self: Lake, path: str) -> Any:
@@ -463,7 +461,7 @@ async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, monkeypat
     assert not (tmp_path / "lake" / "resource=project").exists()
 
 
-async def test_one_pool_serves_all_accounts_and_every_account_has_its_own_budget(
+async def test_all_accounts_share_one_pool_and_each_has_its_own_budget(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with accounts(monkeypatch, 2, 2, 2, rate_limit=(1000, 60.0)) as (api, found):

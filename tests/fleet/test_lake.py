@@ -1,4 +1,4 @@
-"""The data set: what is published counts once, whatever happens to attempts; readers see the newest and nothing twice."""
+"""The data set: each account is published once, whatever happens to attempts, and readers see its newest rows once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def attempt(
     part: tuple[int, int] = (0, 1),
     at: datetime = AT,
 ) -> AccountManifest:
-    """What one attempt at an account has written and is about to publish."""
+    """The written but unpublished output of one attempt at an account."""
     tables = AccountTables(lake, f"_runs/{run}/account={account}/{name}", ["project", "domain"], 1 << 20)
     tables.add("project", [row("project", own, project=own, id=own) for own in projects])
     return AccountManifest(
@@ -65,7 +65,7 @@ def attempt(
 
 
 def shown(lake: Lake, account: str = "shop") -> list[str | None]:
-    """Ids of the projects that readers see."""
+    """Ids of the projects visible to readers."""
     found: list[str | None] = []
     for path in lake.fs.find(lake.view_folder("project", account)):
         inside = str(path).removeprefix(lake.root + "/")
@@ -73,7 +73,7 @@ def shown(lake: Lake, account: str = "shop") -> list[str | None]:
     return sorted(found, key=str)
 
 
-def test_of_two_attempts_at_an_account_the_first_one_counts_and_nothing_is_left_of_the_other(lake: Lake) -> None:
+def test_of_two_attempts_the_first_counts_and_the_other_leaves_nothing(lake: Lake) -> None:
     first, second = attempt(lake, "one", "p-1"), attempt(lake, "two", "p-1", "p-2")
     assert lake.publish(first) == first
     assert lake.publish(second) == first
@@ -82,7 +82,7 @@ def test_of_two_attempts_at_an_account_the_first_one_counts_and_nothing_is_left_
     assert not [path for path in lake.fs.find(lake.run_path(RUN)) if "/two/" in str(path)]
 
 
-def test_of_many_attempts_at_the_same_moment_one_counts(tmp_path: Path) -> None:
+def test_of_many_simultaneous_attempts_one_counts(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     lake.open_for_writing()
     attempts = [attempt(lake, f"a{n}", f"p-{n}") for n in range(12)]
@@ -102,14 +102,14 @@ def test_of_many_attempts_at_the_same_moment_one_counts(tmp_path: Path) -> None:
     assert len(shown(lake)) == 1
 
 
-def test_showing_again_changes_nothing(lake: Lake) -> None:
+def test_showing_a_run_twice_changes_nothing(lake: Lake) -> None:
     lake.publish(attempt(lake, "one", "p-1", "p-2"))
     for _ in range(3):
         assert lake.show(RUN, "shop")
         assert shown(lake) == ["p-1", "p-2"]
 
 
-def test_readers_see_the_newest_run_only_and_an_older_one_that_comes_late_does_not_replace_it(lake: Lake) -> None:
+def test_readers_see_the_newest_run_and_a_late_older_one_does_not_replace_it(lake: Lake) -> None:
     old, new = "20260101T000000Z-aaaaaa", "20260102T000000Z-bbbbbb"
     lake.publish(attempt(lake, "one", "p-new", run=new, at=AT + timedelta(hours=2)))
     lake.show(new, "shop")
@@ -119,7 +119,7 @@ def test_readers_see_the_newest_run_only_and_an_older_one_that_comes_late_does_n
     assert lake.current("shop") is not None
 
 
-def test_an_account_in_parts_shows_when_all_are_there(lake: Lake) -> None:
+def test_a_split_account_appears_once_all_parts_are_published(lake: Lake) -> None:
     lake.publish(attempt(lake, "one", "p-1", part=(0, 2)))
     assert not lake.show(RUN, "shop")
     assert shown(lake) == []
@@ -127,14 +127,14 @@ def test_an_account_in_parts_shows_when_all_are_there(lake: Lake) -> None:
     lake.publish(attempt(lake, "two", "p-2", part=(1, 2)))
     assert lake.show(RUN, "shop")
     assert shown(lake) == ["p-1", "p-2"]
-    # The next run does not split it: nothing of the second part stays.
+    # The next run does not split it, and nothing of the second part remains.
     later = "20260103T000000Z-cccccc"
     lake.publish(attempt(lake, "three", "p-1", run=later, at=AT + timedelta(days=1)))
     lake.show(later, "shop")
     assert shown(lake) == ["p-1"]
 
 
-def test_how_an_account_was_split_first_stays(lake: Lake) -> None:
+def test_the_first_split_of_an_account_stays(lake: Lake) -> None:
     assert lake.split(RUN, "shop") is None
     assert lake.split(RUN, "shop", [("p-1",), ("p-2",)]) == [("p-1",), ("p-2",)]
     assert lake.split(RUN, "shop", [("p-1", "p-2")]) == [("p-1",), ("p-2",)]
@@ -142,7 +142,7 @@ def test_how_an_account_was_split_first_stays(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", ".", "a=b", "ü ber", "100%", "x" * 120, "a\\b", "*"])
-def test_any_name_of_an_account_is_one_folder(lake: Lake, name: str) -> None:
+def test_any_account_name_maps_to_one_folder(lake: Lake, name: str) -> None:
     tables = AccountTables(lake, f"_runs/{RUN}/one", ["project"], 1 << 20)
     tables.add("project", PROJECTS)
     base = attempt(lake, "other", account="other")
@@ -154,7 +154,7 @@ def test_any_name_of_an_account_is_one_folder(lake: Lake, name: str) -> None:
     assert top == {"resource=project", "_fleet.json", "_runs", "_current"}
 
 
-def test_names_come_back_in_readers(tmp_path: Path) -> None:
+def test_readers_see_the_original_names(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     lake.open_for_writing()
     lake.publish(attempt(lake, "one", "p-1", account="shop"))
@@ -162,7 +162,7 @@ def test_names_come_back_in_readers(tmp_path: Path) -> None:
     assert ids(tmp_path / "lake") == [("shop", "p-1")]
 
 
-def test_runs_sort_by_time_and_the_newest_unfinished_is_the_one_to_go_on_with(lake: Lake) -> None:
+def test_runs_sort_by_time_and_the_newest_unfinished_one_is_resumed(lake: Lake) -> None:
     first, second = (run_id(datetime(2026, 1, day, tzinfo=UTC)) for day in (1, 2))
     for name in (second, first):
         lake.begin(RunRecord(id=name, started_at=AT, resources=("project",), accounts=("shop",)))
@@ -178,7 +178,7 @@ def test_runs_sort_by_time_and_the_newest_unfinished_is_the_one_to_go_on_with(la
     assert lake.unfinished() is None
 
 
-def test_rows_come_back_as_they_were(lake: Lake) -> None:
+def test_rows_round_trip(lake: Lake) -> None:
     tables = AccountTables(lake, "_runs/x/one", ["domain", "project"], 1 << 20)
     tables.add("domain", DOMAINS)
     domains, projects = tables.finish()
@@ -187,7 +187,7 @@ def test_rows_come_back_as_they_were(lake: Lake) -> None:
     assert (domains.rows, projects.rows) == (2, 0)
 
 
-def test_a_row_that_comes_twice_is_written_once_also_when_the_first_is_on_disk_already(lake: Lake) -> None:
+def test_a_duplicate_row_is_written_once_even_when_the_first_is_already_on_disk(lake: Lake) -> None:
     tables = AccountTables(lake, "_runs/x/one", ["project"], 1)
     tables.add("project", [row("project", "p-1", id="p-1", description="old")])
     tables.add("project", [row("project", "p-1", id="p-1", description="new")])
@@ -218,7 +218,7 @@ def test_every_file_of_a_resource_has_the_same_columns(tmp_path: Path) -> None:
     assert dataset.dataset(tmp_path / "lake" / "resource=project", partitioning="hive").to_table().num_rows == 2
 
 
-def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
+def test_files_are_private_to_their_owner(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     lake.open_for_writing()
     lake.publish(attempt(lake, "one", "p-1"))
@@ -227,7 +227,7 @@ def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
-def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_other_contents_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     with pytest.raises(ConfigurationError, match="holds something else"):
@@ -245,19 +245,19 @@ def test_a_newer_layout_is_refused(lake: Lake) -> None:
         lake.open_for_writing()
 
 
-def test_damage_is_named(lake: Lake) -> None:
+def test_damage_is_reported(lake: Lake) -> None:
     lake.publish(attempt(lake, "one", "p-1"))
     lake.fs.pipe_file(lake.account_path(RUN, "shop", "0000-of-0001.json"), b"{")
     with pytest.raises(StoreError, match=r"0000-of-0001.json: is damaged"):
         lake.published(RUN, "shop")
 
 
-def test_an_unknown_kind_of_url_is_an_error_of_usage() -> None:
+def test_an_unknown_url_scheme_is_a_usage_error() -> None:
     with pytest.raises(ConfigurationError, match="nowhere"):
         Lake("nowhere://x")
 
 
-def test_a_manifest_that_is_just_being_written_publishes_nothing(tmp_path: Path) -> None:
+def test_a_partly_written_manifest_publishes_nothing(tmp_path: Path) -> None:
     lake = Lake(tmp_path / "lake")
     folder = Path(lake.account_path("20261127T030000", "shop"))
     folder.mkdir(parents=True)

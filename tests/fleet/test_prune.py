@@ -1,4 +1,4 @@
-"""Forgetting runs of long ago, or an account: what readers see of the others stays, and nothing that is under way is hit."""
+"""Pruning old runs or an account: what readers see of other accounts stays, and running attempts are not affected."""
 
 from __future__ import annotations
 
@@ -20,13 +20,11 @@ deltalake: Any = importlib.import_module("deltalake")
 FUTURE = datetime.now(UTC) + timedelta(days=1)
 
 
-async def test_runs_of_long_ago_are_forgotten_but_not_what_readers_see(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_old_runs_are_pruned_except_what_readers_see(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = Lake(tmp_path / "lake")
     with accounts(monkeypatch, 2, 3) as (_, found):
         first = await sweep_fleet(found, tmp_path / "lake", resources=["project"])
-        # Of account-2 readers go on seeing the first run.
+        # Readers still see the first run of account-2.
         second = await sweep_fleet(found[:1], tmp_path / "lake", resources=["project"])
         third = await sweep_fleet(found[:1], tmp_path / "lake", resources=["project"])
         seen = ids(tmp_path / "lake")
@@ -41,9 +39,7 @@ async def test_runs_of_long_ago_are_forgotten_but_not_what_readers_see(
         assert again.state == "done"
 
 
-async def test_a_run_that_can_be_resumed_or_is_perhaps_under_way_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_run_that_is_resumable_or_may_be_running_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = Lake(tmp_path / "lake")
     with accounts(monkeypatch, 1) as (_, found):
         monkeypatch.setenv("FLEET_TOKEN_0", f"{SECRET}-wrong")
@@ -60,7 +56,9 @@ async def test_a_run_that_can_be_resumed_or_is_perhaps_under_way_stays(
 
 
 @pytest.mark.parametrize("delta", [False, True])
-async def test_an_account_is_forgotten_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, delta: bool) -> None:
+async def test_an_account_can_be_removed_completely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, delta: bool
+) -> None:
     lake = Lake(tmp_path / "lake")
     with accounts(monkeypatch, 1, 2) as (_, found):
         await sweep_fleet(found, tmp_path / "lake", resources=["project"], delta=delta)
@@ -75,7 +73,7 @@ async def test_an_account_is_forgotten_whole(tmp_path: Path, monkeypatch: pytest
         assert {one["account"] for one in table.to_pyarrow_table().to_pylist()} == {"account-1"}
 
 
-async def test_the_command_does_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_prune_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 1) as (_, found):
         await sweep_fleet(found, tmp_path / "lake", resources=["project"])
     done = command("prune", "lake", "--keep", "90d", folder=tmp_path)

@@ -1,4 +1,4 @@
-"""What others make of the data set: DuckDB, polars, pandas' and Dask's reader, Delta; object stores; history and checks."""
+"""Readers of the data set: DuckDB, polars, pandas, Dask and Delta; object stores; history and checks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .accounts import RESOURCES, accounts, ids, token_of, truth
 from .cluster import free_port, wait_until_open
 from .lakes import publish
 
-# None of these has types for every checker.
+# None of these has types for both checkers.
 boto3: Any = importlib.import_module("boto3")
 deltalake: Any = importlib.import_module("deltalake")
 duckdb: Any = importlib.import_module("duckdb")
@@ -37,7 +37,7 @@ parquet: Any = importlib.import_module("pyarrow.parquet")
 s3fs: Any = importlib.import_module("s3fs")
 
 
-async def test_every_reader_sees_the_same_rows_also_of_accounts_that_have_nothing(
+async def test_every_reader_sees_the_same_rows_even_of_empty_accounts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = tmp_path / "lake"
@@ -53,7 +53,7 @@ async def test_every_reader_sees_the_same_rows_also_of_accounts_that_have_nothin
         assert in_duckdb == in_polars.height == in_arrow.num_rows
         assert "account" in in_polars.columns
         assert "account" in in_arrow.column_names
-    # The whole folder at once, as somebody does who does not look first: nothing is there twice.
+    # Reading the whole folder, as a user may do at first, shows nothing twice.
     every = duckdb.sql(
         f"SELECT count(*), count(DISTINCT (resource, account, key)) FROM read_parquet('{lake}/**/*.parquet', "
         "hive_partitioning = true, union_by_name = true)"
@@ -79,10 +79,10 @@ def in_duckdb(folder: Path) -> Any:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 @pytest.mark.parametrize("reader", [in_pandas, in_dask, in_polars, in_duckdb])
-async def test_a_column_that_is_empty_in_one_account_is_one_column(
+async def test_a_column_that_is_empty_in_one_account_has_one_type(
     tmp_path: Path, reader: Callable[[Path], Any]
 ) -> None:
-    """Of the first account nothing is known but the id: its columns hold nulls only."""
+    """For the first account only the id is known: its other columns hold only nulls."""
     lake = Lake(tmp_path / "lake")
     lake.open_for_writing()
     publish(lake, "bare", [row("project", "p-1", id="p-1")])
@@ -102,7 +102,7 @@ async def test_a_column_that_is_empty_in_one_account_is_one_column(
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 @pytest.mark.parametrize("reader", [in_pandas, in_dask, in_polars, in_duckdb])
-async def test_names_of_all_kinds_are_read_back(tmp_path: Path, reader: Callable[[Path], Any]) -> None:
+async def test_unusual_account_names_are_read_back(tmp_path: Path, reader: Callable[[Path], Any]) -> None:
     names = ["a/b", "a=b", "ü ber", "100%", "shop", "4711", "2026-01-02"]
     lake = Lake(tmp_path / "lake")
     lake.open_for_writing()
@@ -113,7 +113,7 @@ async def test_names_of_all_kinds_are_read_back(tmp_path: Path, reader: Callable
     assert all(own == f"p-{name}" for own, name in zip(found["id"], found["account"], strict=True))
 
 
-# Dask's reader calls pandas in ways that pandas is about to give up.
+# Dask's reader uses deprecated pandas functions.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 async def test_pandas_and_dask_read_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pandas: Any = importlib.import_module("pandas")
@@ -127,7 +127,7 @@ async def test_pandas_and_dask_read_it(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
-    """A local S3, in a process of its own: deltalake lets no other thread run while it waits."""
+    """A local S3 server as its own process: deltalake lets no other thread run while it waits."""
     port = free_port()
     server = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
@@ -144,7 +144,7 @@ def s3() -> Iterator[str]:
 
 @pytest.fixture
 def bucket(s3: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """A bucket of a local S3."""
+    """A bucket on a local S3 server."""
     for name, value in (
         ("AWS_ACCESS_KEY_ID", "local"),
         ("AWS_SECRET_ACCESS_KEY", "local"),
@@ -162,7 +162,7 @@ def bucket(s3: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
-async def test_delta_is_kept_on_an_object_store_too(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_delta_tables_can_be_on_an_object_store(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 3, 2) as (_, found):
         first = await sweep_fleet(found, bucket, resources=["project", "domain"], delta=True)
         assert first.state == "done", first.failed
@@ -176,7 +176,9 @@ async def test_delta_is_kept_on_an_object_store_too(bucket: str, monkeypatch: py
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
-async def test_an_object_store_is_a_place_as_well(bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_data_set_can_be_on_an_object_store(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with accounts(monkeypatch, 3, 2, 2) as (api, found):
         monkeypatch.setenv("FLEET_TOKEN_2", "wrong")
         first = await sweep_fleet(found, bucket, resources=RESOURCES)
@@ -202,7 +204,7 @@ async def test_an_object_store_is_a_place_as_well(bucket: str, tmp_path: Path, m
             ]
 
 
-async def test_memory_is_a_place_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_data_set_can_be_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     url = f"memory://{tmp_path.name}/lake"
     with accounts(monkeypatch, 2) as (_, found):
         assert (await sweep_fleet(found, url, resources=RESOURCES)).state == "done"
@@ -215,7 +217,7 @@ async def test_memory_is_a_place_as_well(tmp_path: Path, monkeypatch: pytest.Mon
 # Delta
 
 
-async def test_delta_has_a_commit_for_each_account_and_run_and_recognises_a_repeated_one(
+async def test_delta_commits_once_per_account_and_run_and_recognises_repetitions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with accounts(monkeypatch, 3, 2, 0) as (api, found):
@@ -236,13 +238,13 @@ async def test_delta_has_a_commit_for_each_account_and_run_and_recognises_a_repe
         projects = [(one["account"], one["id"]) for one in read if one["resource"] == "project"]
         assert sorted(projects) == ids(tmp_path / "lake")
         assert len(projects) == 4
-        # Other resources are as the run before left them.
+        # Other resources keep the rows of the previous run.
         assert {one["account"] for one in read if one["resource"] == "domain"} == {"account-1", "account-2"}
-        # A commit of the older run does not bring its rows back.
+        # A late commit of the older run does not restore its rows.
         assert not commit_to_delta(lake, first.run, "account-1")
 
 
-async def test_a_fleet_that_was_killed_before_its_delta_commit_makes_up_for_it(
+async def test_a_fleet_killed_before_its_delta_commit_catches_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with accounts(monkeypatch, 2, 2) as (_, found):
@@ -254,15 +256,15 @@ async def test_a_fleet_that_was_killed_before_its_delta_commit_makes_up_for_it(
     assert table.to_pyarrow_table().num_rows == 4
 
 
-async def test_delta_needs_a_place_that_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_delta_refuses_an_unsupported_location(monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 1) as (_, found), pytest.raises(ConfigurationError, match="Delta tables are written to"):
         await sweep_fleet(found, "memory://lake", delta=True)
 
 
-# Looking back
+# History
 
 
-async def test_history_and_diff_work_over_the_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_history_and_diff_work_on_a_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = tmp_path / "lake"
     with accounts(monkeypatch, 3, 2) as (api, found):
         await sweep_fleet(found, lake, resources=RESOURCES)
@@ -284,7 +286,7 @@ async def test_history_and_diff_work_over_the_data_set(tmp_path: Path, monkeypat
     assert not file.exists()
 
 
-async def test_what_a_fleet_could_not_see_is_unknown_and_not_gone(
+async def test_what_a_fleet_could_not_see_is_unknown_rather_than_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = tmp_path / "lake"
@@ -298,7 +300,7 @@ async def test_what_a_fleet_could_not_see_is_unknown_and_not_gone(
         assert {one.resource for one in diff.unknown} == {"mysql_database"}
 
 
-async def test_checks_tell_accounts_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_checks_distinguish_accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 4, 4) as (_, found):
         await sweep_fleet(found, tmp_path / "lake")
         await sweep_fleet(found, tmp_path / "lake")
@@ -308,9 +310,7 @@ async def test_checks_tell_accounts_apart(tmp_path: Path, monkeypatch: pytest.Mo
     assert {one.standing for one in report.findings} == {"still"}
 
 
-async def test_a_split_account_is_one_sweep_when_looked_back_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_split_account_is_one_sweep_in_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with accounts(monkeypatch, 7) as (_, found):
         await sweep_fleet(found, tmp_path / "lake", split_over=3)
         await sweep_fleet(found, tmp_path / "lake")
