@@ -1,4 +1,4 @@
-"""Accounts: where tokens are found, and that nothing of one account is continued with another's."""
+"""Accounts: where tokens come from, and that no state of one account is continued with another's token."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_tokens_come_from_a_variable_a_file_or_a_command(tmp_path: Path, monkeyp
         ("[accounts]\na = 5", "must be a section"),
     ],
 )
-def test_what_is_wrong_with_an_accounts_file_is_said_with_its_place(tmp_path: Path, text: str, complaint: str) -> None:
+def test_a_mistake_in_an_accounts_file_is_reported_with_its_location(tmp_path: Path, text: str, complaint: str) -> None:
     path = written(tmp_path, text)
     with pytest.raises(ConfigurationError, match=complaint) as caught:
         accounts_from(path)
@@ -76,7 +76,7 @@ def test_what_is_wrong_with_an_accounts_file_is_said_with_its_place(tmp_path: Pa
         (Account(name="a", token_command=(sys.executable, "-c", "pass")), "is empty"),
     ],
 )
-def test_a_token_that_is_not_where_it_should_be_is_an_error_without_it(account: Account, complaint: str) -> None:
+def test_a_missing_token_is_an_error_that_shows_no_token(account: Account, complaint: str) -> None:
     os.environ.pop("NOT_SET_ANYWHERE", None)
     with pytest.raises(ConfigurationError, match=complaint) as caught:
         account.token()
@@ -94,7 +94,7 @@ def test_an_account_keeps_its_name_and_its_user(tmp_path: Path) -> None:
             store.account_for("https://api.example", "agency", "u-3")
 
 
-def test_an_account_that_gets_a_name_takes_its_history_along(tmp_path: Path) -> None:
+def test_an_account_that_is_renamed_keeps_its_history(tmp_path: Path) -> None:
     with Store(tmp_path / "inventory.sqlite") as store:
         account = store.account_for("https://api.example", None, "u-1")
         store.begin(chosen(["project"]), ["project"], Target(), Known(), "https://api.example", account)

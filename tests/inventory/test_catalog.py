@@ -1,4 +1,4 @@
-"""The catalog: every list of an account is a resource or has a reason not to be."""
+"""The catalog: every list of an account is a resource, or is excluded with a reason."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from mittwald_async.inventory.computed import COMPUTED
 from mittwald_async.operations import OPERATIONS
 
 
-def test_every_live_list_operation_is_judged() -> None:
+def test_every_current_list_operation_is_in_the_catalog_or_excluded() -> None:
     lists = {op.operation_id for op in OPERATIONS.values() if op.paging is not None and not op.deprecated}
     judged = judged_operations()
     assert lists - judged - set(NOT_OF_AN_ACCOUNT) == set()
 
 
-def test_no_judgement_is_about_an_operation_that_does_not_exist() -> None:
+def test_the_catalog_names_only_existing_operations() -> None:
     assert {op for op in judged_operations() if op not in OPERATIONS} == set(COMPUTED)
     assert {op for op in NOT_OF_AN_ACCOUNT if op not in OPERATIONS or OPERATIONS[op].paging is None} == set()
     assert len(catalog()) == len({route.operation_id for r in catalog().values() for route in r.routes[:1]})
@@ -41,12 +41,12 @@ def test_about_25_resources_are_on_by_default_and_parents_come_first() -> None:
                 assert names.index(needed) < names.index(resource.name)
 
 
-def test_lists_that_hold_only_the_callers_own_are_not_taken_for_the_whole_account() -> None:
+def test_lists_of_only_the_callers_own_items_do_not_count_as_complete() -> None:
     for name in ("customer_membership", "customer_invite", "project_membership", "project_invite"):
         assert catalog()[name].route("account") is None
 
 
-def test_a_filter_of_a_list_makes_it_a_route_of_that_scope() -> None:
+def test_a_filter_parameter_makes_a_list_a_route_of_that_scope() -> None:
     by_project = catalog()["domain"].route("project")
     assert by_project is not None
     assert by_project.by_filter
@@ -61,7 +61,7 @@ def test_items_of_every_list_have_a_type() -> None:
     assert catalog()["unlocked_lead"].item_type == "Any"
 
 
-def test_names_are_checked_and_near_misses_named() -> None:
+def test_resource_names_are_checked_and_near_misses_suggested() -> None:
     assert [resource.name for resource in chosen(["domain", "project"])] == ["project", "domain"]
     assert len(chosen(["all"])) == len(catalog())
     with pytest.raises(ConfigurationError, match=r"no resource 'domains'; did you mean .*domain"):

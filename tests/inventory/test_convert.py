@@ -1,4 +1,4 @@
-"""Files of version 1 become files of today, in place, and nothing of them is lost on the way."""
+"""Files of version 1 are converted in place without losing anything."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "inventory.sqlite"
 
 
-def test_every_sweep_of_version_1_can_be_looked_back_on(path: Path) -> None:
+def test_every_sweep_of_version_1_is_in_the_history(path: Path) -> None:
     version_1.write(path, [ONE, ONE, TWO])
     with History(path) as history:
         assert [(one.id, one.state, one.requests) for one in history.sweeps()] == [(n, "done", 7) for n in (1, 2, 3)]
@@ -52,7 +52,7 @@ def test_what_an_incomplete_sweep_of_version_1_lacks_is_not_gone(path: Path) -> 
         assert "was not read to its end" in {one.reason for one in history.diff().unknown}
 
 
-def test_tables_and_views_of_the_user_survive_the_conversion(path: Path) -> None:
+def test_the_users_tables_and_views_survive_the_conversion(path: Path) -> None:
     version_1.write(path, [ONE], user_view="CREATE VIEW mine AS SELECT description FROM project")
     with closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE notes (text)")
@@ -64,7 +64,7 @@ def test_tables_and_views_of_the_user_survive_the_conversion(path: Path) -> None
         assert db.execute("SELECT count(*) FROM mine").fetchone() == (2,)
 
 
-def test_killed_in_the_middle_the_conversion_loses_nothing(path: Path) -> None:
+def test_a_conversion_killed_midway_loses_nothing(path: Path) -> None:
     many = {"project": {f"p-{n}": {"description": "x" * 300} for n in range(6_000)}}
     version_1.write(path, [many, many])
     original = path.read_bytes()
@@ -87,7 +87,7 @@ def test_killed_in_the_middle_the_conversion_loses_nothing(path: Path) -> None:
     assert killed >= 1
 
 
-def test_the_first_sweep_of_a_member_goes_on_with_what_version_1_kept(path: Path) -> None:
+def test_the_first_sweep_of_a_member_continues_what_version_1_recorded(path: Path) -> None:
     members = {"customer_membership": {"m-1": {"userId": "u-1"}}}
     version_1.write(path, [{**ONE, **members}])
     with Store(path) as store:

@@ -1,4 +1,4 @@
-"""What people ran into with comparable tools, and what a sweep makes of it."""
+"""Problems that users met with comparable tools, and how a sweep handles them."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ async def account(**options: Any) -> AsyncGenerator[tuple[Emulator, Mittwald]]:
         yield api, mw
 
 
-async def test_an_interrupted_sweep_is_not_handed_to_another_accounts_token(tmp_path: Path) -> None:
-    """meltano#6848: state of one account was continued with the credentials of another."""
+async def test_an_interrupted_sweep_is_not_resumed_with_another_accounts_token(tmp_path: Path) -> None:
+    """meltano#6848: the state of one account was continued with the credentials of another."""
     path = tmp_path / "inventory.sqlite"
     async with account(seed=1, customers=2, projects=4) as (_, mw):
         first = await sweep_to(mw, path, resources=WANTED, bounds=Bounds(max_requests=3))
@@ -81,7 +81,7 @@ async def test_an_interrupted_sweep_is_not_handed_to_another_accounts_token(tmp_
 
 
 async def test_the_same_user_on_another_server_is_another_account(tmp_path: Path) -> None:
-    """meltano#6848, with the server exchanged instead of the token."""
+    """meltano#6848, with another server instead of another token."""
     path = tmp_path / "inventory.sqlite"
     accounts: set[str] = set()
     for _ in range(2):
@@ -93,8 +93,8 @@ async def test_the_same_user_on_another_server_is_another_account(tmp_path: Path
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz", "rows.csv", "rows.parquet"])
-async def test_a_finished_export_knows_whose_it_is(tmp_path: Path, name: str) -> None:
-    """Going on with the export of another account would do nothing, and say that all is well."""
+async def test_a_finished_export_knows_its_account(tmp_path: Path, name: str) -> None:
+    """Resuming the export of another account would do nothing and report success."""
     path = tmp_path / name
     async with account(seed=1, customers=2, projects=4) as (_, mw):
         made = await sweep_to(mw, path, resources=["project"])
@@ -106,19 +106,19 @@ async def test_a_finished_export_knows_whose_it_is(tmp_path: Path, name: str) ->
         with pytest.raises(ConfigurationError, match="name another file"):
             await sweep_to(other, path, resume=True)
         named = await sweep_to(other, path, resources=["project"], account="agency")
-        # Whose id "agency" has is known by the working file only, which is gone.
+        # Only the working file knew which id "agency" has, and it is gone.
         assert (named.account, (await sweep_to(other, path, resume=True)).account) == ("agency", "agency")
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz", "rows.csv", "rows.parquet"])
-async def test_a_file_of_something_else_has_no_account(tmp_path: Path, name: str) -> None:
+async def test_a_foreign_file_has_no_account(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(b"\xff\x00 something else")
     assert sink_for(path).account() is None
 
 
-async def test_a_finished_sweep_that_is_resumed_has_nothing_to_do(tmp_path: Path) -> None:
-    """Reported of meltano#6848's kind: going on with what is complete failed or did it all again."""
+async def test_resuming_a_finished_sweep_does_nothing(tmp_path: Path) -> None:
+    """Similar to meltano#6848: resuming a complete run failed or repeated all of it."""
     for name in ("inventory.sqlite", "rows.jsonl"):
         path = tmp_path / name
         async with account(seed=1, customers=2, projects=4) as (api, mw):
@@ -130,13 +130,13 @@ async def test_a_finished_sweep_that_is_resumed_has_nothing_to_do(tmp_path: Path
             finally:
                 job.close()
             assert (job.nothing_to_do, summary.state, summary.requests) == (True, "done", 0)
-            # No more is asked than whose token this is.
+            # The only request identifies the owner of the token.
             assert len(api.requests) == sent + 1
             assert path.stat().st_size == before
 
 
-def test_two_sweeps_on_one_file_are_one_too_many(tmp_path: Path) -> None:
-    """Two sweeps wrote to one file and cost twice; the second one is told, and a lock left by a killed one is free."""
+def test_a_second_sweep_on_one_file_is_refused(tmp_path: Path) -> None:
+    """Two sweeps wrote to one file and cost twice. The second is refused; a lock of a killed process does not count."""
     path = tmp_path / "inventory.sqlite"
     job = SweepJob(sink_for(path), chosen(WANTED), target())
     try:
@@ -162,7 +162,7 @@ def test_two_sweeps_on_one_file_are_one_too_many(tmp_path: Path) -> None:
 
 
 async def test_requests_of_a_killed_sweep_are_counted(tmp_path: Path) -> None:
-    """After kill -9 the file said 45 requests where 5,247 had been sent."""
+    """After kill -9 the file stated 45 requests where 5,247 had been sent."""
     path = tmp_path / "inventory.sqlite"
     async with account(seed=3, customers=4, projects=60) as (api, _):
         api.inject(Fault(operation="*", delay=0.02))
@@ -180,8 +180,8 @@ async def test_requests_of_a_killed_sweep_are_counted(tmp_path: Path) -> None:
     assert sent * 0.5 <= one.requests <= sent
 
 
-async def test_tables_of_the_user_in_the_file_are_left_alone(tmp_path: Path) -> None:
-    """emdash#1878: a table of the user's made every later run fail after spending its requests."""
+async def test_the_users_tables_in_the_file_are_left_alone(tmp_path: Path) -> None:
+    """emdash#1878: one user table made every later run fail after it had spent its requests."""
     path = tmp_path / "inventory.sqlite"
     async with account(seed=1, customers=2, projects=3) as (_, mw):
         await sweep_to(mw, path, resources=WANTED)
@@ -203,10 +203,10 @@ async def test_tables_of_the_user_in_the_file_are_left_alone(tmp_path: Path) -> 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be moved there")
 @pytest.mark.parametrize("replaced", [False, True])
-async def test_a_file_that_is_moved_during_the_sweep_is_no_success_and_spoils_no_other(
+async def test_a_file_moved_during_a_sweep_is_an_error_and_no_other_file_is_damaged(
     tmp_path: Path, replaced: bool
 ) -> None:
-    """The sweep went on into the moved file, and reported success for a name at which there was nothing, or something else."""
+    """The sweep continued into the moved file, and reported success for a path with nothing or something else in it."""
     path, moved, other = tmp_path / "inventory.sqlite", tmp_path / "moved.sqlite", tmp_path / "other.sqlite"
     async with account(seed=1, customers=2, projects=3) as (_, mw):
         await sweep_to(mw, other, resources=["project"])
@@ -229,21 +229,21 @@ async def test_a_file_that_is_moved_during_the_sweep_is_no_success_and_spoils_no
         assert store.database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-async def test_what_a_full_disk_advises_works_also_where_no_sweep_had_begun(tmp_path: Path) -> None:
+async def test_the_advice_after_a_full_disk_works_before_the_first_sweep(tmp_path: Path) -> None:
     path = tmp_path / "inventory.sqlite"
     with Store(path) as store:
         store.database.execute("PRAGMA max_page_count = 16")
         with pytest.raises(StoreError, match=r"the disk is full.* go on with --resume-or-new"):
             store.begin(chosen(WANTED), WANTED, Target(), Known(), "https://api.example", "me")
     async with account(seed=1, customers=2, projects=3) as (_, mw):
-        # What `--resume-or-new` means.
+        # As `--resume-or-new` does.
         assert (await sweep_to(mw, path, resources=WANTED, resume=None)).state == "done"
 
 
-def test_a_write_lock_of_another_program_is_waited_for_and_told(
+def test_a_write_lock_of_another_program_is_waited_for_and_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A viewer with an open transaction for more than 5 s made the sweep fail."""
+    """A viewer with an open transaction made the sweep fail after 5 s."""
     monkeypatch.setattr(database_module, "_BUSY_SECONDS", 0.2)
     path = tmp_path / "inventory.sqlite"
     said: list[str] = []
@@ -266,10 +266,8 @@ def test_a_write_lock_of_another_program_is_waited_for_and_told(
                 store.write([], [])
 
 
-def test_a_file_that_another_program_keeps_for_itself_is_waited_for_as_it_is_opened(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Outside of WAL a writer keeps readers out: the first look at the file failed after 5 s."""
+def test_an_exclusively_locked_file_is_waited_for_when_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without WAL, a writer locks readers out: the first read of the file failed after 5 s."""
     monkeypatch.setattr(database_module, "_BUSY_SECONDS", 0.1)
     path = tmp_path / "inventory.sqlite"
     Store(path).close()
@@ -284,8 +282,8 @@ def test_a_file_that_another_program_keeps_for_itself_is_waited_for_as_it_is_ope
 
 
 @pytest.mark.parametrize("named", [True, False])
-async def test_an_empty_list_of_the_account_is_checked_against_a_narrower_one(named: bool) -> None:
-    """Some tokens see `[]` in the account's list of ingresses and items in the project's own (seen by third parties)."""
+async def test_an_empty_list_of_the_account_is_verified_with_a_narrower_list(named: bool) -> None:
+    """Some tokens see `[]` in the account's list of ingresses but items in a project's list (third-party reports)."""
     async with account(seed=1, customers=2, projects=5) as (api, mw):
         projects = [item.id for item in await mw.project.list_projects().collect()]
         everything = [row async for row in sweep(mw, resources=["project", "ingress"]) if row.resource == "ingress"]
@@ -298,7 +296,7 @@ async def test_an_empty_list_of_the_account_is_checked_against_a_narrower_one(na
 
 
 async def test_fewer_items_than_announced_are_a_failure(tmp_path: Path) -> None:
-    """TotalCount 208, and 2 items came: the sweep said done."""
+    """TotalCount was 208 and 2 items arrived: the sweep reported success."""
     async with account(seed=1, customers=2, projects=5) as (api, mw):
         items = json.dumps([{"domainId": "d-1"}, {"domainId": "d-2"}])
         headers = {"X-Pagination-TotalCount": "208", "X-Pagination-Limit": "1000"}
@@ -310,8 +308,8 @@ async def test_fewer_items_than_announced_are_a_failure(tmp_path: Path) -> None:
             await sweep_to(mw, tmp_path / "strict.sqlite", resources=["domain"], bounds=Bounds(strict=True))
 
 
-def test_a_spreadsheet_runs_nothing_and_reads_umlauts(tmp_path: Path) -> None:
-    """CSV injection: a description that begins with = ran as a formula; without a byte order mark umlauts broke."""
+def test_a_spreadsheet_executes_nothing_and_reads_umlauts(tmp_path: Path) -> None:
+    """CSV injection: a description starting with = ran as a formula. Without a byte order mark, umlauts broke."""
     texts = ["=HYPERLINK(1)", "+1", "-1", "@x", "\tx", " =x", "Müller", "1-1"]
     with Store(tmp_path / "rows.sqlite") as store:
         store.begin(chosen(["project"]), ["project"], Target(), Known(), "https://api.example", "me")
@@ -328,8 +326,8 @@ def test_a_spreadsheet_runs_nothing_and_reads_umlauts(tmp_path: Path) -> None:
         assert [line["description"] for line in csv.DictReader(file)] == texts
 
 
-async def test_a_link_to_a_file_that_is_not_there_yet_makes_a_private_one_too(tmp_path: Path) -> None:
-    """The exclusive creation did not follow the link, and SQLite then made the file with mode 0644."""
+async def test_a_link_to_a_missing_file_creates_a_private_file(tmp_path: Path) -> None:
+    """The exclusive creation did not follow the link, so SQLite created the file with mode 0644."""
     link = tmp_path / "link.sqlite"
     link.symlink_to("inventory.sqlite")
     before = os.umask(0o022)
@@ -341,7 +339,7 @@ async def test_a_link_to_a_file_that_is_not_there_yet_makes_a_private_one_too(tm
     assert stat.S_IMODE((tmp_path / "inventory.sqlite").stat().st_mode) == 0o600
 
 
-def test_a_link_to_a_file_does_not_let_two_sweeps_write_to_it(tmp_path: Path) -> None:
+def test_a_link_to_a_file_does_not_allow_two_sweeps_to_write_to_it(tmp_path: Path) -> None:
     (tmp_path / "link.sqlite").symlink_to("inventory.sqlite")
     job = SweepJob(sink_for(tmp_path / "inventory.sqlite"), chosen(WANTED), target())
     try:
@@ -356,8 +354,8 @@ def read(*bodies: bytes) -> list[Row]:
     return Reader(resource, resource.routes[0]).rows(bodies, Owner(), {}, datetime.now(UTC))
 
 
-def test_a_property_that_is_there_twice_has_the_same_value_in_every_form(tmp_path: Path) -> None:
-    """SQLite takes the first of two, other readers the last; a NUL ends a text in SQLite only."""
+def test_a_duplicate_property_has_the_same_value_in_every_format(tmp_path: Path) -> None:
+    """SQLite uses the first of two, other readers the last; and only in SQLite does a NUL end a text."""
     parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
     rows = read(
         b'{"id":"p-0","description":"first","description":"second"}',
@@ -385,8 +383,8 @@ def test_a_property_that_is_there_twice_has_the_same_value_in_every_form(tmp_pat
     assert [one.drifted for one in read(b'{"id":"p-0","id":"p-1"}')] == [True]
 
 
-def test_times_without_a_zone_are_not_shifted_by_this_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """meltano/sdk#2612: a date-time without zone was shifted by the machine's zone."""
+def test_times_without_a_zone_are_not_shifted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """meltano/sdk#2612: a date-time without a zone was shifted by the machine's zone."""
     parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
@@ -403,8 +401,8 @@ def test_times_without_a_zone_are_not_shifted_by_this_machines(tmp_path: Path, m
     assert found == [datetime(2026, 7, 1, 12, tzinfo=UTC), datetime(2026, 7, 1, 10, tzinfo=UTC)]
 
 
-def test_whole_numbers_with_a_decimal_point_are_whole_in_parquet(tmp_path: Path) -> None:
-    """`1000.0` where the document says integer was null."""
+def test_integers_with_a_decimal_point_are_integers_in_parquet(tmp_path: Path) -> None:
+    """`1000.0` became null where the document says integer."""
     parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
     with Store(tmp_path / "rows.sqlite") as store:
         store.begin(chosen(["project"]), ["project"], Target(), Known(), "https://api.example", "me")
@@ -414,7 +412,7 @@ def test_whole_numbers_with_a_decimal_point_are_whole_in_parquet(tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["inventory.sqlite", "rows.jsonl", "rows.csv", "rows.parquet"])
-async def test_only_its_owner_can_read_an_inventory_from_its_first_byte_on(tmp_path: Path, name: str) -> None:
+async def test_an_inventory_is_private_from_its_first_byte(tmp_path: Path, name: str) -> None:
     """Inventories and working files had mode 0644."""
     before = os.umask(0)
     seen: set[int] = set()

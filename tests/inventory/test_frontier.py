@@ -1,4 +1,4 @@
-"""Which list is due when: parents feed children, nothing twice, nothing left out, and an end."""
+"""Which list is due when: parents before children, each list once, none omitted, and an end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def frontier(
 
 
 async def due(found: Frontier) -> list[tuple[str, str | None]]:
-    """Everything that is due at this moment."""
+    """Everything that is due now."""
     units = await taken(found)
     return [(unit.resource.name, unit.owner.id) for unit in units]
 
@@ -34,7 +34,7 @@ async def taken(found: Frontier) -> list[Unit]:
 PROJECTS = [Owner("p-1", "c-1", "p-1"), Owner("p-2", "c-2", "p-2")]
 
 
-async def test_children_become_due_as_parents_are_found_and_once_each() -> None:
+async def test_children_become_due_once_as_parents_are_found() -> None:
     found = frontier("project", "cronjob", "cronjob_execution")
     (projects,) = await taken(found)
     assert projects.resource.name == "project"
@@ -57,7 +57,7 @@ async def test_it_ends_when_every_list_has_ended() -> None:
         await anext(found)
 
 
-async def test_a_waiting_consumer_is_woken_by_news() -> None:
+async def test_a_waiting_consumer_is_woken_by_new_lists() -> None:
     found = frontier("project", "cronjob")
     (projects,) = await taken(found)
     woken: list[str] = []
@@ -75,7 +75,7 @@ async def test_a_waiting_consumer_is_woken_by_news() -> None:
     assert woken == ["cronjob", "cronjob"]
 
 
-async def test_lists_of_the_account_wait_until_projects_tell_their_customers() -> None:
+async def test_lists_of_the_account_wait_until_projects_show_their_customers() -> None:
     found = frontier("project", "domain", "customer")
     first = await taken(found)
     assert [unit.resource.name for unit in first] == ["customer", "project"]
@@ -83,7 +83,7 @@ async def test_lists_of_the_account_wait_until_projects_tell_their_customers() -
     assert await due(found) == [("domain", None)]
 
 
-async def test_volumes_are_asked_where_stacks_were_seen() -> None:
+async def test_volumes_are_requested_where_stacks_were_found() -> None:
     found = frontier("project", "stack", "volume")
     (projects,) = await taken(found)
     found.found("project", PROJECTS)
@@ -95,7 +95,7 @@ async def test_volumes_are_asked_where_stacks_were_seen() -> None:
     assert volumes.owner == Owner("p-2", "c-2", "p-2")
 
 
-async def test_where_stacks_could_not_be_listed_every_project_is_asked_for_volumes() -> None:
+async def test_if_stacks_could_not_be_listed_volumes_of_every_project_are_requested() -> None:
     found = frontier("project", "stack", "volume")
     (projects,) = await taken(found)
     found.found("project", PROJECTS)
@@ -116,7 +116,7 @@ async def test_a_refused_list_of_the_account_is_replaced_by_the_projects_lists()
     assert await due(found) == [("app_installation", "p-1"), ("app_installation", "p-2")]
 
 
-async def test_with_given_projects_even_the_projects_themselves_have_another_way() -> None:
+async def test_given_projects_also_have_an_alternative_route() -> None:
     found = frontier("project", projects=["p-1"])
     (projects,) = await taken(found)
     assert projects.route.scope == "account"
@@ -128,13 +128,13 @@ async def test_with_given_projects_even_the_projects_themselves_have_another_way
     assert not found.refused(one)
 
 
-async def test_a_refused_list_without_another_way_stays_refused() -> None:
+async def test_a_refused_list_without_an_alternative_stays_refused() -> None:
     found = frontier("customer")
     (customers,) = await taken(found)
     assert not found.refused(customers)
 
 
-async def test_lists_of_an_earlier_run_are_not_asked_again() -> None:
+async def test_lists_of_an_earlier_run_are_not_requested_again() -> None:
     skip = frozenset({("project", "project-list-projects", None), ("cronjob", "cronjob-list-cronjobs", "p-1")})
     found = frontier("project", "cronjob", skip=skip)
     found.found("project", PROJECTS)
@@ -148,7 +148,7 @@ async def test_stopping_ends_it_with_lists_still_due() -> None:
         await anext(found)
 
 
-async def test_customers_of_given_projects_are_asked_once() -> None:
+async def test_customers_of_given_projects_are_requested_once() -> None:
     found = frontier("contract", projects=["p-1", "p-2"])
     (projects,) = await taken(found)
     assert projects.resource.name == "project"

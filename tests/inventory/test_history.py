@@ -1,4 +1,4 @@
-"""Looking back: versions instead of copies, and a comparison that never calls unknown things gone."""
+"""History: rows are stored as versions, and a comparison never reports unknown rows as gone."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LISTED = {
     "mysql_user": "database-list-mysql-users",
 }
 State = dict[tuple[str, str], dict[str, Any]]
-"""An account: properties by resource and id; `projectId` and `mysqlId` say where a thing hangs."""
+"""An account: properties by resource and id; `projectId` and `mysqlId` name the parent."""
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def made(resource: str, own: str, item: dict[str, Any], project: str | None = No
 def swept(
     path: Path, state: State, failing: frozenset[tuple[str, str | None]] = frozenset(), account: str = "me"
 ) -> int:
-    """A sweep as the job does it: projects and domains of the account, databases by project, users by database."""
+    """A sweep as the job performs it: projects and domains of the account, databases by project, users by database."""
     with Store(path) as store:
         number = store.begin(chosen(WANTED), WANTED, ALL, Known(), "https://api.example", account)
         complete: set[str] = set()
@@ -137,7 +137,7 @@ def test_a_row_is_stored_again_only_when_it_changed(path: Path) -> None:
         assert versions == [("Shop", 0), ("Bigger shop", 1)]
 
 
-def test_the_same_content_in_another_order_and_layout_is_no_new_version(path: Path) -> None:
+def test_the_same_content_in_another_order_or_layout_is_not_a_new_version(path: Path) -> None:
     with Store(path) as store:
         for raw in (b'{"id":"p-1","description":"x"}', b'{ "description": "x",  "id": "p-1" }'):
             store.begin(chosen(["project"]), ["project"], ALL, Known(), "https://api.example", "me")
@@ -146,7 +146,7 @@ def test_the_same_content_in_another_order_and_layout_is_no_new_version(path: Pa
         assert store.database.execute("SELECT count(*) FROM project").fetchone() == (1,)
 
 
-def test_a_diff_tells_what_was_added_changed_and_is_gone_field_by_field(path: Path) -> None:
+def test_a_diff_reports_added_changed_and_gone_rows_by_field(path: Path) -> None:
     swept(path, ACCOUNT)
     after = {**ACCOUNT, ("project", "p-2"): {"description": "Diary"}, ("project", "p-3"): {"description": "New"}}
     del after["domain", "d-1"]
@@ -162,7 +162,7 @@ def test_a_diff_tells_what_was_added_changed_and_is_gone_field_by_field(path: Pa
     assert {"resource", "id", "account"} <= set(found["gone"][0])
 
 
-def test_what_changes_by_itself_is_no_change_unless_asked_for(path: Path) -> None:
+def test_volatile_properties_count_as_changes_only_on_request(path: Path) -> None:
     swept(path, ACCOUNT)
     swept(path, {**ACCOUNT, ("mysql_database", "m-1"): {"name": "one", "projectId": "p-1", "storageUsageInBytes": 9}})
     with History(path) as history:
@@ -171,7 +171,7 @@ def test_what_changes_by_itself_is_no_change_unless_asked_for(path: Path) -> Non
         assert [json.loads(row.raw)["storageUsageInBytes"] for row in history.at(1).rows("mysql_database")] == [5, 5]
 
 
-def test_what_a_failed_list_could_not_show_is_unknown_and_not_gone(path: Path) -> None:
+def test_rows_of_a_failed_list_are_unknown_rather_than_gone(path: Path) -> None:
     swept(path, ACCOUNT)
     without = {key: item for key, item in ACCOUNT.items() if key[1] not in ("m-1", "m-2")}
     swept(path, without, frozenset({("mysql_database", "p-1")}))
@@ -188,7 +188,7 @@ def test_what_a_failed_list_could_not_show_is_unknown_and_not_gone(path: Path) -
         assert found == [("m-1", None), ("m-2", None)]
 
 
-def test_what_was_not_seen_before_is_not_added(path: Path) -> None:
+def test_rows_not_seen_before_are_not_reported_as_added(path: Path) -> None:
     without = {key: item for key, item in ACCOUNT.items() if key[1] != "m-1"}
     swept(path, without)
     swept(path, without, frozenset({("mysql_database", "p-1")}))
@@ -200,14 +200,14 @@ def test_what_was_not_seen_before_is_not_added(path: Path) -> None:
         assert {(one.id, one.maybe) for one in diff.unknown if one.id} == {("m-1", "added"), ("u-1", "added")}
 
 
-def test_everything_of_a_project_that_is_gone_is_gone_too(path: Path) -> None:
+def test_the_contents_of_a_deleted_project_are_gone_too(path: Path) -> None:
     swept(path, ACCOUNT)
     swept(path, {key: item for key, item in ACCOUNT.items() if "p-2" not in (key[1], item.get("projectId"))})
     with History(path) as history:
         assert told(history.diff())["gone"] == {"p-2", "m-2", "u-2"}
 
 
-def test_a_resource_that_was_not_asked_for_is_unknown(path: Path) -> None:
+def test_a_resource_that_was_not_requested_is_unknown(path: Path) -> None:
     swept(path, ACCOUNT)
     with Store(path) as store:
         store.begin(chosen(["project"]), ["project"], ALL, Known(), "https://api.example", "me")
@@ -219,7 +219,7 @@ def test_a_resource_that_was_not_asked_for_is_unknown(path: Path) -> None:
     assert {one.resource for one in diff.unknown} == {"domain", "mysql_database", "mysql_user"}
 
 
-def test_a_property_that_all_items_got_is_told_once(path: Path) -> None:
+def test_a_property_new_in_all_items_is_reported_once(path: Path) -> None:
     swept(path, ACCOUNT)
     swept(path, {key: {**item, "colour": "red"} if key[0] == "project" else item for key, item in ACCOUNT.items()})
     with History(path) as history:
@@ -230,7 +230,7 @@ def test_a_property_that_all_items_got_is_told_once(path: Path) -> None:
     ]
 
 
-def test_accounts_in_one_file_are_compared_each_with_itself(path: Path) -> None:
+def test_accounts_in_one_file_are_each_compared_with_themselves(path: Path) -> None:
     swept(path, ACCOUNT, account="a")
     swept(path, {("project", "p-9"): {"description": "Theirs"}}, account="b")
     swept(path, {key: item for key, item in ACCOUNT.items() if key[1] != "d-1"}, account="a")
@@ -251,7 +251,7 @@ def test_accounts_in_one_file_are_compared_each_with_itself(path: Path) -> None:
         assert db.execute("SELECT account, count(*) FROM v_project GROUP BY 1").fetchall() == [("a", 2), ("b", 1)]
 
 
-def test_old_versions_and_whole_accounts_can_be_forgotten(path: Path) -> None:
+def test_old_versions_and_whole_accounts_can_be_pruned(path: Path) -> None:
     for number in range(4):
         swept(path, {("project", f"p-{n}"): {"description": f"{number} {'x' * 3000}"} for n in range(50)})
     swept(path, {("project", "p-b"): {"description": "Theirs"}}, account="b")
@@ -270,7 +270,7 @@ def test_old_versions_and_whole_accounts_can_be_forgotten(path: Path) -> None:
 
 
 class Trace:
-    """Random life of an account, and what is true about it."""
+    """Random changes of an account, and the truth about them."""
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
@@ -320,7 +320,7 @@ class Trace:
 
 
 def judged(diff: Diff, before: State, after: State) -> list[str]:
-    """What a diff says wrongly or leaves out, against the truth."""
+    """Errors and omissions of a diff, compared with the truth."""
     wrong: list[str] = []
     for kind, truth in (("added", after.keys() - before.keys()), ("gone", before.keys() - after.keys())):
         found = {(one.resource, str(one.id)) for one in getattr(diff, kind)}
@@ -338,7 +338,7 @@ def _is_unknown(diff: Diff, thing: tuple[str, str]) -> bool:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_pairs_of_sweeps_with_random_faults_give_no_false_gone_and_leave_nothing_out(tmp_path: Path, seed: int) -> None:
+def test_sweeps_with_random_faults_report_nothing_falsely_gone_and_omit_nothing(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "inventory.sqlite"
     trace = Trace(seed)
     states: dict[int, State] = {}

@@ -1,4 +1,4 @@
-"""One list, read to its end: also where the server does not say where that is."""
+"""Reading one list to its end, even if the server does not say where that is."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..support.list_server import ListServer
 
 
 def capping(count: int) -> ListServer:
-    """A server of orders that gives no more than 20 at once and does not tell how many there are."""
+    """A server of orders that sends at most 20 at once and no total."""
     orders = [msgspec.Raw(b'{"orderId":"o-%d"}' % number) for number in range(count)]
     server = ListServer(orders, totals=False, told_limit=False)
     server.silent_cap = 20
@@ -28,7 +28,7 @@ def listing(server: ListServer) -> Listing:
 
 
 @pytest.mark.parametrize("count", [20, 30, 40, 47])
-async def test_a_round_short_page_without_a_total_may_be_a_cap(count: int) -> None:
+async def test_a_round_short_page_without_a_total_may_be_capped(count: int) -> None:
     server = capping(count)
     orders = listing(server)
     assert await orders.only() is None
@@ -54,7 +54,7 @@ def paged(count: int) -> tuple[ListServer, Listing]:
     return server, listing(server)
 
 
-async def test_a_list_that_stayed_as_it_was_is_certain_for_one_request_more_a_page() -> None:
+async def test_an_unchanged_list_is_confirmed_with_one_more_request_per_page() -> None:
     server, orders = paged(60)
     assert await orders.only() is None
     items = [item async for part in orders.parts() for item in raw_items(part.items)]
@@ -64,8 +64,8 @@ async def test_a_list_that_stayed_as_it_was_is_certain_for_one_request_more_a_pa
 
 
 @pytest.mark.parametrize("page", [1, 2])
-async def test_as_many_items_deleted_as_added_between_two_pages_do_not_pass_unseen(page: int) -> None:
-    """The total is as before, and the first item of the next page is where it is not looked for any more."""
+async def test_equally_many_deletions_and_additions_between_pages_are_noticed(page: int) -> None:
+    """The total is unchanged, and the first item of the next page has moved to a page that was already read."""
     server, orders = paged(60)
     assert await orders.only() is None
     found: list[bytes] = []
@@ -80,7 +80,7 @@ async def test_as_many_items_deleted_as_added_between_two_pages_do_not_pass_unse
     assert orders.moved or not hidden
 
 
-async def test_an_item_that_only_changed_has_not_moved() -> None:
+async def test_a_changed_item_has_not_moved() -> None:
     server, orders = paged(40)
     assert await orders.only() is None
     async for part in orders.parts():

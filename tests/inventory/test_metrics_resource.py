@@ -1,4 +1,4 @@
-"""Metrics as a resource: rows that no operation lists, planned, resumed and compared as those of any other."""
+"""Metrics as a resource: rows without a list operation, planned, resumed and compared like any other."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ ROUTE = "POST /v2/apps/metrics/api/ds/query"
 
 
 def keys(path: Path) -> int:
-    """How many metrics the file has now."""
+    """The number of metrics in the file."""
     with closing(sqlite3.connect(path)) as db:
         (count,) = db.execute("SELECT count(*) FROM v_metrics").fetchone()
     return int(count)
 
 
-async def test_each_project_has_a_row_for_each_metric_and_the_plan_knows_the_requests() -> None:
+async def test_each_project_has_a_row_per_metric_and_the_plan_counts_the_requests() -> None:
     async with account(seed=1, customers=2, projects=5) as (_, mw):
         found = sweep(mw, resources=["metrics"], known=Known(items={"project": 5}))
         rows = (await rows_of(found))["metrics"]
@@ -61,13 +61,13 @@ async def test_each_project_has_a_row_for_each_metric_and_the_plan_knows_the_req
         assert one.maximum_of_30_days == series.maximum
 
 
-def test_it_is_asked_for_only_where_it_is_named() -> None:
+def test_metrics_are_swept_only_when_named() -> None:
     assert "metrics" not in default_resources()
     assert catalog()["metrics"].nested, "each project has a metric of that name"
     assert not COMPUTED.keys() & OPERATIONS.keys()
 
 
-async def test_of_some_projects_only_those_are_asked() -> None:
+async def test_a_sweep_of_some_projects_requests_only_theirs() -> None:
     async with account(seed=1, customers=2, projects=5) as (_, mw):
         wanted = [one.id async for one in mw.project.list_projects()][1:3]
         rows = (await rows_of(sweep(mw, resources=["metrics"], projects=wanted)))["metrics"]
@@ -75,7 +75,7 @@ async def test_of_some_projects_only_those_are_asked() -> None:
     assert all(row.customer_id for row in rows)
 
 
-async def test_projects_whose_metrics_fail_are_one_line_and_the_others_are_there() -> None:
+async def test_projects_whose_metrics_fail_are_one_line_and_the_others_succeed() -> None:
     async with account(seed=1, customers=2, projects=6) as (api, mw):
         api.inject(Fault(operation=ROUTE, status=403, type="PermissionDeniedError", count=3))
         found = sweep(mw, resources=["metrics"])
@@ -87,7 +87,7 @@ async def test_projects_whose_metrics_fail_are_one_line_and_the_others_are_there
     assert line.startswith("metrics: 3 lists, such as that of ")
 
 
-async def test_a_metric_that_is_refused_leaves_the_rows_of_the_others() -> None:
+async def test_a_refused_metric_keeps_the_rows_of_the_others() -> None:
     def answer(body: dict[str, Any]) -> Any:
         results: dict[str, Any] = {one["refId"]: {"frames": [frame(one["refId"], [7])]} for one in body["queries"]}
         results["maximum of cpu"] = {"status": 422, "error": "too many samples"}
@@ -102,7 +102,7 @@ async def test_a_metric_that_is_refused_leaves_the_rows_of_the_others() -> None:
     assert failure.owner == "p-1"
 
 
-async def test_a_project_without_measurements_has_rows_that_say_so() -> None:
+async def test_a_project_without_samples_has_rows_that_say_so() -> None:
     def answer(body: dict[str, Any]) -> Any:
         results: dict[str, Any] = {one["refId"]: {"frames": []} for one in body["queries"]}
         return {"results": results}
@@ -114,7 +114,7 @@ async def test_a_project_without_measurements_has_rows_that_say_so() -> None:
     ]
 
 
-async def test_an_interrupted_sweep_asks_only_for_the_projects_that_are_missing(tmp_path: Path) -> None:
+async def test_resuming_requests_only_the_missing_projects(tmp_path: Path) -> None:
     path = tmp_path / "inventory.sqlite"
     async with account(seed=1, customers=2, projects=6) as (_, mw):
         first = await run(path, mw, resources=["metrics"], bounds=Bounds(max_requests=4, concurrency=1))
@@ -127,7 +127,7 @@ async def test_an_interrupted_sweep_asks_only_for_the_projects_that_are_missing(
     assert keys(path) == 24
 
 
-async def test_a_project_that_failed_in_part_is_asked_for_again(tmp_path: Path) -> None:
+async def test_a_partly_failed_project_is_requested_again(tmp_path: Path) -> None:
     path = tmp_path / "inventory.sqlite"
     refused: dict[str, Any] = {name: {"frames": [frame(name, [7])]} for name in with_maxima(READY_MADE)}
     refused |= {"cpu": {"status": 422, "error": "busy"}}
@@ -139,7 +139,7 @@ async def test_a_project_that_failed_in_part_is_asked_for_again(tmp_path: Path) 
     assert (second.state, keys(path)) == ("done", 8)
 
 
-def test_values_that_move_are_a_change_only_where_that_is_asked() -> None:
+def test_metric_values_count_as_changes_only_on_request() -> None:
     item = {"projectId": "p-1", "metric": "cpu", "latestValue": 1.5, "maximumOf30Days": 2, "unit": "cores"}
     later = {**item, "latestValue": 1.6, "latestValueAt": "2026-05-01T12:00:00Z", "maximumOf30Days": 2.5}
     before, after = json.dumps(item), json.dumps(later)

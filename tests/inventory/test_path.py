@@ -1,4 +1,4 @@
-"""How far a row travels from the list to the file: calls are counted, which is equal on every machine.
+"""How many calls a row takes from the list to the file. Counting calls gives the same result on every machine.
 
 `python -m benchmarks path` shows the same for a larger account.
 """
@@ -9,7 +9,7 @@ from benchmarks.path import sweep_row
 from mittwald_async.runtime._accel import PURE
 
 
-async def test_a_sweep_row_passes_few_calls_what_is_made_once_apart() -> None:
+async def test_a_row_of_a_sweep_takes_few_calls() -> None:
     rows, found = await sweep_row(20)
     assert rows > 500
     most = 55 if PURE else 50

@@ -1,4 +1,4 @@
-"""The planner: requests are the currency, and every number here is worked out by hand."""
+"""The planner: costs are requests, and every number here is worked out by hand."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def test_projects_installations_and_domains_of_a_thousand_projects_take_four_req
     assert found.open == ()
 
 
-def test_the_default_set_takes_at_least_30_percent_less_than_a_list_per_project_and_resource() -> None:
+def test_the_default_set_costs_at_least_30_percent_less_than_a_list_per_project_and_resource() -> None:
     found = plan(known=ACCOUNT)
-    unknown_extra = 2 * len(found.open)  # account-wide lists whose length is not known: two pages each are plenty
+    unknown_extra = 2 * len(found.open)  # account-wide lists of unknown length: two pages each are plenty
     assert found.requests + unknown_extra <= 0.7 * 1000 * len(default_resources())
 
 
-def test_volumes_are_asked_of_projects_with_stacks_only() -> None:
+def test_volumes_are_requested_only_for_projects_with_stacks() -> None:
     step = plan("volume", known=ACCOUNT).step("volume")
     assert step is not None
     assert (step.lists, step.requests) == (30, 30)
@@ -51,7 +51,7 @@ def test_volumes_are_asked_of_projects_with_stacks_only() -> None:
     assert not stacks.delivered
 
 
-def test_nothing_known_leaves_numbers_open_and_says_what_they_depend_on() -> None:
+def test_unknown_numbers_stay_open_and_name_what_they_depend_on() -> None:
     found = plan("dns_zone", "contract", "mysql_user")
     assert {step.resource: step.price for step in found.steps} == {
         "customer": "1 per page",
@@ -64,23 +64,23 @@ def test_nothing_known_leaves_numbers_open_and_says_what_they_depend_on() -> Non
     assert [step.resource for step in found.steps if step.delivered] == ["contract", "dns_zone", "mysql_user"]
 
 
-def test_a_list_of_unknown_length_is_still_cheaper_than_one_of_each_project() -> None:
+def test_a_list_of_unknown_length_is_still_cheaper_than_one_per_project() -> None:
     found = plan("app_installation", known=Known(items={"project": 1000}))
     step = found.step("app_installation")
     assert step is not None
     assert (step.route.scope, step.requests) == ("account", None)
 
 
-def test_one_project_is_asked_for_its_own_lists_where_the_accounts_list_is_longer() -> None:
+def test_one_project_uses_its_own_lists_where_the_accounts_list_is_longer() -> None:
     found = plan("app_installation", "dns_zone", known=ACCOUNT, projects=["p-1"])
     step = found.step("app_installation")
     assert step is not None
     assert step.route.scope == "project"
-    # The third request is the project itself, which tells the customer.
+    # The third request reads the project itself, to learn its customer.
     assert found.requests == 3
 
 
-def test_many_projects_are_found_in_the_accounts_list() -> None:
+def test_many_projects_use_the_accounts_list() -> None:
     found = plan("app_installation", known=ACCOUNT, projects=[f"p-{n}" for n in range(500)])
     step = found.step("app_installation")
     assert step is not None
@@ -88,15 +88,15 @@ def test_many_projects_are_found_in_the_accounts_list() -> None:
     assert found.requests == 3
 
 
-def test_of_a_projects_customer_things_only_the_projects_can_tell_whose_they_are() -> None:
+def test_only_projects_show_which_customer_their_things_belong_to() -> None:
     for name in ("customer", "server", "customer_order", "extension_instance"):
         steps = {step.resource for step in plan(name, known=ACCOUNT, projects=["p-1", "p-2"]).steps}
         assert steps == {name, "project"}
-    # What belongs to nobody needs nobody.
+    # Items without a customer need none.
     assert [step.resource for step in plan("app", known=ACCOUNT, projects=["p-1"]).steps] == ["app"]
 
 
-def test_parts_of_an_account_that_make_no_sense_are_refused() -> None:
+def test_invalid_parts_of_an_account_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="not for both"):
         target(customers=["c"], projects=["p"])
     with pytest.raises(ConfigurationError, match="at least one id"):
@@ -116,7 +116,7 @@ def test_time_is_whole_windows_of_the_budget() -> None:
     assert seconds_for(10, (3000, 600.0), left=9) == 600
 
 
-def test_a_target_admits_what_belongs_to_it() -> None:
+def test_a_target_includes_what_belongs_to_it() -> None:
     of_customer = target(customers=["c-1"])
     assert of_customer.admits("c-1", "p-9")
     assert not of_customer.admits("c-2", None)
@@ -125,7 +125,7 @@ def test_a_target_admits_what_belongs_to_it() -> None:
     of_project = target(projects=["p-1"])
     assert of_project.admits("c-1", "p-1")
     assert not of_project.admits("c-1", "p-2")
-    # The customer's own things: everybody's as long as nobody knows whose the projects are.
+    # The customer's own items: included for everyone while the projects' customers are unknown.
     assert of_project.admits("c-2", None)
     assert of_project.admits("c-1", None, {"c-1"})
     assert not of_project.admits("c-2", None, {"c-1"})

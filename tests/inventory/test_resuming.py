@@ -1,4 +1,4 @@
-"""What a sweep leaves for the next one: its requests, its checkpoints, and what it was asked for."""
+"""What a sweep leaves for the next one: its request count, its checkpoints, and its selection."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "inventory.sqlite"
 
 
-def test_requests_add_up_over_interruptions(path: Path) -> None:
+def test_requests_add_up_across_interruptions(path: Path) -> None:
     with Store(path) as store:
         begin(store)
         store.write(PROJECTS, [DONE], requests=7)
@@ -61,7 +61,7 @@ def test_requests_add_up_over_interruptions(path: Path) -> None:
         assert store.sweeps()[0].requests == 11
 
 
-def test_checkpoints_stay_for_an_unfinished_sweep_and_go_with_the_next_one(path: Path) -> None:
+def test_checkpoints_of_an_unfinished_sweep_are_kept_until_the_next_one(path: Path) -> None:
     def kept(table: str) -> int:
         with closing(sqlite3.connect(path)) as db:
             (count,) = db.execute(f"SELECT count(*) FROM {table} WHERE sweep = 1").fetchone()
@@ -79,7 +79,7 @@ def test_checkpoints_stay_for_an_unfinished_sweep_and_go_with_the_next_one(path:
         assert store.unfinished("me") == store.sweeps()[-1]
 
 
-def test_of_an_unfinished_sweep_only_the_lists_of_what_is_missing_are_kept(path: Path) -> None:
+def test_an_unfinished_sweep_keeps_only_the_lists_of_missing_rows(path: Path) -> None:
     with Store(path) as store:
         begin(store)
         store.write(PROJECTS, [DONE, HALF], [FAILED])
@@ -89,7 +89,7 @@ def test_of_an_unfinished_sweep_only_the_lists_of_what_is_missing_are_kept(path:
         assert db.execute("SELECT resource FROM lists WHERE sweep = 1").fetchall() == [("domain",)]
 
 
-def test_what_an_unchanged_sweep_saw_is_forgotten_with_the_next_one(path: Path) -> None:
+def test_records_of_an_unchanged_sweep_are_dropped_by_the_next_one(path: Path) -> None:
     with Store(path) as store:
         for seen in (0, 1):
             begin(store)
@@ -100,7 +100,7 @@ def test_what_an_unchanged_sweep_saw_is_forgotten_with_the_next_one(path: Path) 
         assert store.database.execute("SELECT count(*) FROM seen").fetchone() == (0,)
 
 
-def test_what_a_sweep_took_for_gone_is_there_again_when_it_goes_on(path: Path) -> None:
+def test_rows_marked_as_gone_are_restored_when_the_sweep_resumes(path: Path) -> None:
     with Store(path) as store:
         begin(store)
         store.write(PROJECTS, [DONE])
@@ -113,8 +113,8 @@ def test_what_a_sweep_took_for_gone_is_there_again_when_it_goes_on(path: Path) -
         assert store.database.execute("SELECT count(*) FROM project WHERE to_sweep IS NULL").fetchone() == (3,)
 
 
-def test_an_interrupted_sweep_judges_nothing(path: Path) -> None:
-    """What it has not seen yet is neither gone nor missing: it goes on."""
+def test_an_interrupted_sweep_marks_nothing_as_gone(path: Path) -> None:
+    """Rows not yet seen are neither gone nor missing, since the sweep resumes."""
     with Store(path) as store:
         begin(store)
         store.write(PROJECTS, [DONE])
@@ -127,7 +127,7 @@ def test_an_interrupted_sweep_judges_nothing(path: Path) -> None:
 
 
 @pytest.mark.parametrize("rolling", [None, Rolling(max_requests=5)])
-def test_what_no_list_was_asked_for_is_unseen_unless_it_is_carried_forward(path: Path, rolling: Rolling | None) -> None:
+def test_rows_without_a_requested_list_are_unseen_unless_carried_forward(path: Path, rolling: Rolling | None) -> None:
     with Store(path) as store:
         begin(store)
         store.write(PROJECTS, [DONE])
@@ -138,7 +138,7 @@ def test_what_no_list_was_asked_for_is_unseen_unless_it_is_carried_forward(path:
         assert unseen == [(2 if rolling is None else None,)]
 
 
-def test_a_rolling_sweep_tells_the_next_plan_of_all_that_is_known(path: Path) -> None:
+def test_a_rolling_sweep_gives_the_next_plan_everything_known(path: Path) -> None:
     with Store(path) as store:
         begin(store)
         store.write(PROJECTS, [DONE])
@@ -148,7 +148,7 @@ def test_a_rolling_sweep_tells_the_next_plan_of_all_that_is_known(path: Path) ->
         assert store.known("me").items == {"project": 3, "domain": 0}
 
 
-async def test_the_summary_counts_what_was_asked_for_and_not_what_that_hangs_below(path: Path) -> None:
+async def test_the_summary_counts_requested_resources_only(path: Path) -> None:
     async with account(seed=1, customers=2, projects=4) as (_, mw):
         summary = await run(path, mw, resources=["mysql_user"], part=target(projects=["p-unkown"]))
         assert (summary.rows, summary.nothing_of) == ({"mysql_user": 0}, ("p-unkown",))
@@ -163,9 +163,7 @@ async def test_the_summary_counts_what_was_asked_for_and_not_what_that_hangs_bel
         assert summary.planned == 0, "nothing was known yet"
 
 
-async def test_a_cancelled_sweep_does_not_wait_for_a_file_that_another_program_keeps(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_cancelled_sweep_does_not_wait_for_a_locked_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would wait an hour."""
     monkeypatch.setattr(database_module, "_BUSY_SECONDS", 0.05)
     monkeypatch.setattr(RUN, "_LAST_SECONDS", 0.1)
@@ -190,7 +188,7 @@ async def test_a_cancelled_sweep_does_not_wait_for_a_file_that_another_program_k
             other.execute("ROLLBACK")
 
 
-def test_a_sweep_that_is_done_needs_no_checkpoints(path: Path) -> None:
+def test_a_finished_sweep_needs_no_checkpoints(path: Path) -> None:
     with Store(path) as store:
         begin(store)
         store.write(PROJECTS, [DONE])
@@ -199,7 +197,7 @@ def test_a_sweep_that_is_done_needs_no_checkpoints(path: Path) -> None:
         assert list(store.progress()) == []
 
 
-def test_a_sweep_that_was_never_finished_is_incomplete_once_another_begins(path: Path) -> None:
+def test_an_unfinished_sweep_is_incomplete_once_another_begins(path: Path) -> None:
     with Store(path) as store:
         begin(store)
         begin(store)
@@ -207,7 +205,7 @@ def test_a_sweep_that_was_never_finished_is_incomplete_once_another_begins(path:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="rights of files are told the POSIX way")
-def test_the_file_is_for_its_owner_only(path: Path) -> None:
+def test_the_file_is_private_to_its_owner(path: Path) -> None:
     before = os.umask(0)
     try:
         Store(path).close()
@@ -216,7 +214,7 @@ def test_the_file_is_for_its_owner_only(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_file_that_is_only_read_is_not_changed(path: Path) -> None:
+def test_reading_a_file_does_not_change_it(path: Path) -> None:
     with Store(path) as store:
         begin(store)
         store.write(PROJECTS, [DONE])
@@ -229,7 +227,7 @@ def test_a_file_that_is_only_read_is_not_changed(path: Path) -> None:
     assert path.read_bytes() == before
 
 
-async def test_the_plan_of_a_resumed_sweep_is_that_of_the_interrupted_one(path: Path) -> None:
+async def test_a_resumed_sweep_keeps_the_plan_of_the_interrupted_one(path: Path) -> None:
     async with account(seed=2, customers=2, projects=4) as (_, mw):
         first = await run(path, mw, resources=["mysql_user"], bounds=Bounds(max_requests=3))
         assert first.resumable
@@ -247,7 +245,7 @@ async def test_the_plan_of_a_resumed_sweep_is_that_of_the_interrupted_one(path: 
         assert one.requests == first.requests + summary.requests
 
 
-async def test_a_sweep_that_is_not_resumed_begins_anew(path: Path) -> None:
+async def test_a_sweep_that_is_not_resumed_starts_over(path: Path) -> None:
     async with account(seed=2, customers=2, projects=4) as (_, mw):
         assert (await run(path, mw, bounds=Bounds(max_requests=3))).resumable
         summary = await run(path, mw, resources=["domain"])
@@ -256,7 +254,7 @@ async def test_a_sweep_that_is_not_resumed_begins_anew(path: Path) -> None:
         assert [one.state for one in store.sweeps()] == ["incomplete", "done"]
 
 
-async def test_nothing_left_to_do_is_a_summary_without_time_and_without_more_to_resume(path: Path) -> None:
+async def test_a_sweep_with_nothing_left_has_a_summary_without_time_and_nothing_to_resume(path: Path) -> None:
     async with account(seed=2, customers=2, projects=3) as (_, mw):
         whole = await run(path, mw)
         again = await run(path, mw, resume=True)
@@ -264,7 +262,7 @@ async def test_nothing_left_to_do_is_a_summary_without_time_and_without_more_to_
     assert (again.sweep, again.account) == (whole.sweep, whole.account)
 
 
-async def test_a_night_that_broke_off_goes_on_only_with_the_same_wishes(path: Path) -> None:
+async def test_an_interrupted_sweep_resumes_only_with_the_same_selection(path: Path) -> None:
     async with account(seed=2, customers=2, projects=4) as (_, mw):
         for wanted, sweeps in ((["domain"], 1), (["domain", "mysql_user"], 2)):
             await sweep_to(mw, path, resources=wanted, bounds=Bounds(max_requests=1), resume=None)
@@ -272,7 +270,7 @@ async def test_a_night_that_broke_off_goes_on_only_with_the_same_wishes(path: Pa
                 assert len(store.sweeps()) == sweeps
 
 
-async def test_before_a_job_runs_it_knows_what_the_interrupted_sweep_was_of(path: Path) -> None:
+async def test_a_job_knows_the_selection_of_the_interrupted_sweep_before_it_runs(path: Path) -> None:
     def delivered(**options: Any) -> list[str]:
         with job(path, resources=["domain"], **options) as made:
             assert made.others is None
@@ -290,7 +288,7 @@ async def test_before_a_job_runs_it_knows_what_the_interrupted_sweep_was_of(path
         assert delivered(resume=False) == delivered(resume=None) == ["domain"]
 
 
-async def test_a_sweep_gone_on_with_by_itself_keeps_the_plan_it_was_begun_with(path: Path) -> None:
+async def test_a_sweep_resumed_automatically_keeps_its_plan(path: Path) -> None:
     async with account(seed=2, customers=2, projects=4) as (_, mw):
         first = await run(path, mw, resources=["mysql_user"], bounds=Bounds(max_requests=3))
         with closing(sqlite3.connect(path)) as db:
@@ -304,7 +302,7 @@ async def test_a_sweep_gone_on_with_by_itself_keeps_the_plan_it_was_begun_with(p
     assert (summary.planned, summary.sweep, summary.state) == (first.planned, first.sweep, "done")
 
 
-def test_what_is_gone_on_with_is_compared_with_what_was_asked_for(path: Path) -> None:
+def test_a_resumed_sweep_must_match_the_requested_selection(path: Path) -> None:
     with Store(path) as store:
         part = Target(customers=("c-1",))
         store.begin(TABLES, ["project", "domain"], part, Known(), "https://api.example", "me")
@@ -324,7 +322,7 @@ def test_what_is_gone_on_with_is_compared_with_what_was_asked_for(path: Path) ->
                 made.check(resources, other)
 
 
-async def test_the_sweep_of_an_account_that_gets_another_name_is_gone_on_with(path: Path) -> None:
+async def test_a_sweep_can_be_resumed_after_its_account_is_renamed(path: Path) -> None:
     async with account(seed=2, customers=2, projects=4) as (_, mw):
         first = await run(path, mw, resources=["mysql_user"], bounds=Bounds(max_requests=3), account="mine")
         assert (first.account, first.state) == ("mine", "incomplete")
@@ -348,7 +346,7 @@ async def test_the_watcher_sees_the_sweep_after_every_write_and_at_the_end(path:
 
 
 @pytest.mark.parametrize(("at_once", "writes"), [(1, 4), (2, 2), (100, 0)])
-async def test_lists_are_written_together_and_never_more_of_them_than_may_be_lost(
+async def test_lists_are_written_in_batches_no_larger_than_may_be_lost(
     path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int, writes: int
 ) -> None:
     """The watcher is called after each write, and once at the end."""
@@ -358,5 +356,5 @@ async def test_lists_are_written_together_and_never_more_of_them_than_may_be_los
     async with account(seed=1, customers=2, projects=4) as (_, mw):
         with job(path, resources=["customer", "server", "project", "domain"]) as made:
             await made.run(mw, seen.append)
-    # What is less than a full number is written at the end.
+    # An incomplete batch is written at the end.
     assert len(seen) == writes + 1

@@ -1,4 +1,4 @@
-"""Rolling sweeps: what they ask first, what they carry forward, and that they never say more than they saw."""
+"""Rolling sweeps: what they request first, what they carry forward, and that they never claim more than they saw."""
 
 from __future__ import annotations
 
@@ -46,42 +46,42 @@ def asked(states: list[ListState], rolling: Rolling, interval: float = 1.0) -> s
 # Choosing
 
 
-def test_what_changes_most_for_a_request_is_asked_first() -> None:
+def test_the_list_with_most_changes_per_request_comes_first() -> None:
     states = [a_list("quiet"), a_list("busy", changes=50), a_list("dear", changes=50, price=40)]
-    assert asked(states, Rolling(max_requests=1)) == set()  # A twentieth is kept for surprises.
+    assert asked(states, Rolling(max_requests=1)) == set()  # A twentieth is reserved for exploration.
     assert asked(states, Rolling(max_requests=2)) == {"busy"}
 
 
-def test_a_quiet_list_has_its_turn_as_it_grows_old() -> None:
+def test_a_quiet_list_is_requested_once_it_is_old() -> None:
     assert asked([a_list("quiet", 40.0), a_list("busy", 1.0, changes=50)], Rolling(max_requests=2)) == {"quiet"}
 
 
-def test_lists_never_read_and_those_that_others_depend_on_come_before_everything() -> None:
+def test_unread_lists_and_lists_that_others_depend_on_come_first() -> None:
     states = [a_list("busy", 30.0, changes=99), a_list("new", None), a_list("all", 0.1, always=True)]
     assert asked(states, Rolling(max_requests=3)) == {"new", "all"}
     assert asked(states, Rolling(max_requests=1)) == {"all"}
 
 
-def test_a_list_that_always_fails_does_not_take_the_place_of_others() -> None:
+def test_a_list_that_always_fails_does_not_displace_others() -> None:
     failing = a_list("refused", None, tried=1.0)
     assert asked([failing, a_list("busy", 1.0, changes=50)], Rolling(max_requests=2)) == {"busy"}
 
 
-def test_a_list_that_would_be_too_old_by_the_next_sweep_is_asked_before_busy_ones() -> None:
+def test_a_list_that_would_be_too_old_by_the_next_sweep_precedes_busy_ones() -> None:
     states = [a_list("late", 2.5), a_list("busy", 1.0, changes=99)]
     assert asked(states, Rolling(max_requests=2, max_age=3 * DAY)) == {"late"}
     assert asked(states, Rolling(max_age=3 * DAY)) == {"late"}
     assert asked(states, Rolling(max_age=30 * DAY)) == set()
 
 
-def test_with_a_list_comes_the_one_that_shows_its_owner() -> None:
+def test_a_list_brings_along_the_one_that_shows_its_owner() -> None:
     parent = a_list("p-1", 1.0)
     child = a_list("m-1", 9.0, changes=50, feeder=parent.id)
     assert asked([parent, child], Rolling(max_requests=3)) == {"p-1", "m-1"}
     assert asked([parent, child], Rolling(max_requests=1)) == set()
 
 
-def test_what_a_list_shows_is_learned_and_forgotten() -> None:
+def test_change_rates_are_learned_and_forgotten() -> None:
     changes, days = seen_change(0.0, 0.0, items=3, elapsed=1.0)
     assert (changes, days) == (3.0, 1.0)
     for _ in range(60):
@@ -92,7 +92,7 @@ def test_what_a_list_shows_is_learned_and_forgotten() -> None:
     assert rate[busy.id] > 1.5 * rate[quiet.id] > 0
 
 
-def test_how_old_things_are_and_what_would_keep_them_fresh() -> None:
+def test_ages_and_the_requests_needed_to_keep_them() -> None:
     states = [a_list("new", None), a_list("old", 4.0), a_list("fresh", 1.0), a_list("all", 0.0, always=True)]
     found = freshness(states, 3.0)
     assert (found.lists, found.unread, found.overdue, found.oldest) == (4, 1, 2, 4 * DAY)
@@ -106,7 +106,7 @@ def test_how_old_things_are_and_what_would_keep_them_fresh() -> None:
 
 
 class Nights:
-    """An account, its file, and a clock that is moved by hand."""
+    """An account, its file, and a clock that the test moves."""
 
     def __init__(self, api: Emulator, mw: Mittwald, path: Path) -> None:
         self.api, self.mw, self.path = api, mw, path
@@ -144,7 +144,7 @@ async def account() -> AsyncGenerator[tuple[Emulator, Mittwald]]:
         yield api, mw
 
 
-async def test_rows_that_are_not_asked_for_are_carried_forward_and_say_since_when(nights: Nights) -> None:
+async def test_rows_that_are_not_requested_are_carried_forward_with_the_time_they_were_seen(nights: Nights) -> None:
     full = await nights.sweep()
     begun = nights.now
     nights.now += timedelta(days=1)
@@ -153,7 +153,7 @@ async def test_rows_that_are_not_asked_for_are_carried_forward_and_say_since_whe
     assert summary.requests <= 10 < full.requests
     assert summary.rows == full.rows
     verified = nights.ask("SELECT verified_at FROM v_project")
-    assert {str(at)[:10] for (at,) in verified} == {str(datetime.now(UTC))[:10]}  # Seen first just now.
+    assert {str(at)[:10] for (at,) in verified} == {str(datetime.now(UTC))[:10]}  # Seen for the first time just now.
     with closing(sqlite3.connect(nights.path)) as db:
         db.execute("UPDATE cronjob SET fetched_at = '2026-01-01T00:00:00.000+00:00'")
         db.commit()
@@ -162,20 +162,20 @@ async def test_rows_that_are_not_asked_for_are_carried_forward_and_say_since_whe
     assert begun.date().isoformat() in stamps
 
 
-async def test_what_was_not_asked_for_is_unknown_and_neither_gone_nor_added(nights: Nights) -> None:
+async def test_rows_that_were_not_requested_are_unknown_rather_than_gone_or_added(nights: Nights) -> None:
     await nights.sweep()
     jobs = [job async for job in sweep(nights.mw, resources=["project", "cronjob"]) if job.resource == "cronjob"]
     job = jobs[0].data
     await nights.mw.cronjob.delete_cronjob(job.id)
     nights.now += timedelta(days=1)
-    await nights.sweep(3)  # The customers, the projects, and one more at most.
+    await nights.sweep(3)  # The customers, the projects, and at most one more.
     with History(nights.path) as history:
         diff = history.diff()
     assert diff.empty
     unknown = {one.resource: one.reason for one in diff.unknown}
     assert "carried the others forward" in unknown["cronjob"]
     assert nights.ask(f"SELECT count(*), min(unseen_since) FROM v_cronjob WHERE id = '{job.id}'") == [(1, None)]
-    # As soon as its list is read again, it is gone, but since when nobody knows.
+    # Once its list is read again the row is gone, at an unknown time.
     nights.now += timedelta(days=1)
     await nights.sweep(age=DAY / 2)
     assert nights.ask(f"SELECT count(*) FROM v_cronjob WHERE id = '{job.id}'") == [(0,)]
@@ -185,7 +185,7 @@ async def test_what_was_not_asked_for_is_unknown_and_neither_gone_nor_added(nigh
         assert [one.key for one in history.diff(first, last).gone] == [job.id]
 
 
-async def test_a_failed_list_is_unseen_while_carried_ones_are_not(nights: Nights) -> None:
+async def test_rows_of_a_failed_list_are_unseen_and_carried_rows_are_not(nights: Nights) -> None:
     await nights.sweep()
     nights.now += timedelta(days=1)
     nights.api.inject(Fault(operation="cronjob-list-cronjobs", status=500))
@@ -198,7 +198,7 @@ async def test_a_failed_list_is_unseen_while_carried_ones_are_not(nights: Nights
     assert nights.ask("SELECT count(*) FROM v_cronjob WHERE unseen_since IS NOT NULL") == [(0,)]
 
 
-async def test_a_greatest_age_is_kept_or_said_to_be_exceeded(nights: Nights) -> None:
+async def test_a_maximum_age_is_kept_or_reported_as_exceeded(nights: Nights) -> None:
     await nights.sweep()
     for _ in range(6):
         nights.now += timedelta(days=1)
@@ -214,8 +214,8 @@ async def test_a_greatest_age_is_kept_or_said_to_be_exceeded(nights: Nights) -> 
     assert summary.needed > 4
 
 
-async def test_a_greatest_age_is_kept_within_the_requests_where_they_suffice(nights: Nights) -> None:
-    """What would be too old comes before what is busy."""
+async def test_a_maximum_age_is_kept_where_the_requests_suffice(nights: Nights) -> None:
+    """Lists that would be too old precede busy ones."""
     whole = (await nights.sweep()).requests
     for _ in range(12):
         nights.now += timedelta(days=1)
@@ -226,7 +226,7 @@ async def test_a_greatest_age_is_kept_within_the_requests_where_they_suffice(nig
         assert summary.requests <= whole // 2
 
 
-async def test_lists_below_what_is_carried_forward_are_known(nights: Nights) -> None:
+async def test_lists_below_carried_rows_are_known(nights: Nights) -> None:
     await nights.sweep()
     databases = nights.ask("SELECT id FROM v_mysql_database ORDER BY id")
     nights.now += timedelta(days=1)
@@ -239,7 +239,7 @@ async def test_lists_below_what_is_carried_forward_are_known(nights: Nights) -> 
     assert sorted((owner.id,) for owner in job.sweep.frontier.lanes["mysql_user"].due) == databases
 
 
-async def test_a_clock_that_goes_back_makes_nothing_gone_and_nothing_older(nights: Nights) -> None:
+async def test_a_clock_set_back_makes_nothing_gone_or_older(nights: Nights) -> None:
     await nights.sweep()
     nights.now -= timedelta(days=3)
     summary = await nights.sweep(30, 4 * DAY)
@@ -256,7 +256,7 @@ async def test_a_clock_that_goes_back_makes_nothing_gone_and_nothing_older(night
 
 
 async def test_the_first_sweep_of_a_file_can_be_rolling(nights: Nights) -> None:
-    """It reads what it may; the following ones read the rest first."""
+    """It reads what its limit allows; later sweeps read the rest first."""
     unread: list[int] = []
     mine: dict[str, int] = {}
     for _ in range(12):
@@ -271,7 +271,7 @@ async def test_the_first_sweep_of_a_file_can_be_rolling(nights: Nights) -> None:
     assert {name: count for name, count in (await nights.sweep()).rows.items() if count} == mine
 
 
-async def test_what_moves_between_owners_is_gone_only_when_every_list_was_read_without_it(nights: Nights) -> None:
+async def test_a_row_that_moves_between_owners_is_gone_only_once_all_lists_were_read_without_it(nights: Nights) -> None:
     await nights.sweep()
     world = nights.api.core.world
     key = world.keys("dns_zone")[0:1][0]
@@ -288,11 +288,11 @@ async def test_what_moves_between_owners_is_gone_only_when_every_list_was_read_w
 
 
 class Stop(Exception):
-    """Ends a sweep after its first progress."""
+    """Stops a sweep after its first progress report."""
 
 
 async def interrupted(nights: Nights, most: int) -> None:
-    """A rolling sweep of at most so many requests is stopped as it has begun, a night after a full one."""
+    """A rolling sweep with a request limit, stopped at its start, one night after a full sweep."""
 
     def stop(_: object) -> None:
         raise Stop
@@ -305,7 +305,7 @@ async def interrupted(nights: Nights, most: int) -> None:
         await job.run(nights.mw, stop)
 
 
-async def test_an_interrupted_rolling_sweep_goes_on_as_it_was_begun(nights: Nights) -> None:
+async def test_an_interrupted_rolling_sweep_resumes_as_it_began(nights: Nights) -> None:
     await interrupted(nights, 10)
     summary = await nights.sweep(resume=True)
     assert (summary.state, summary.sweep) == ("done", 2)
@@ -317,9 +317,9 @@ async def test_an_interrupted_rolling_sweep_goes_on_as_it_was_begun(nights: Nigh
 
 
 @pytest.mark.parametrize("named", [3, 30])
-async def test_an_interrupted_rolling_sweep_goes_on_with_the_requests_named_now(nights: Nights, named: int) -> None:
+async def test_an_interrupted_rolling_sweep_resumes_with_a_new_request_limit(nights: Nights, named: int) -> None:
     await interrupted(nights, 10)
-    # Refused lists have others in their place: more than was chosen.
+    # Refused lists are replaced by others, so more are requested than were chosen.
     nights.api.inject(Fault(operation="domain-list-domains", status=403))
     nights.api.inject(Fault(operation="app-list-appinstallations", status=403))
     before = len(nights.api.requests)
@@ -360,4 +360,4 @@ async def test_a_month_at_a_sixth_of_the_requests() -> None:
     assert year.most == 0
     assert year.false_gone == 0
     assert year.failures == 0
-    assert year.right >= 0.985  # A small account has few rows, so that each wrong one weighs more.
+    assert year.right >= 0.985  # In a small account each wrong row weighs more.

@@ -1,4 +1,4 @@
-"""Which of a resource's routes is taken, with resources made up for the purpose and prices worked out by hand."""
+"""Which route of a resource is chosen, with made-up resources and costs worked out by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mittwald_async.inventory.catalog import ListRoute, Resource, Scope, catalog
 from mittwald_async.inventory.plan import Step
 
 OPERATION = catalog()["contract"].routes[0].operation_id
-"""Its items name their customer, so that nothing else has to be asked for to know whose they are."""
+"""Its items name their customer, so no other list is needed to find it."""
 
 
 def route(scope: Scope, *, last_resort: bool = False) -> ListRoute:
@@ -48,50 +48,50 @@ def step(found: Plan, name: str = "contract") -> Step:
         ((ACCOUNT, PROJECT), 5, 2),
     ],
 )
-def test_an_empty_list_of_the_account_costs_a_check_where_a_narrower_list_can_contradict(
+def test_an_empty_list_of_the_account_costs_a_verification_where_a_narrower_list_exists(
     routes: tuple[ListRoute, ...], projects: int, requests: int
 ) -> None:
     found = step(planned(*routes, parent="customer", contract=0, project=projects, customer=9))
     assert (found.route.scope, found.lists, found.requests) == ("account", 1, requests)
 
 
-def test_a_list_of_the_account_is_one_list_however_many_projects_there_are() -> None:
+def test_a_list_of_the_account_is_one_list_for_any_number_of_projects() -> None:
     found = step(planned(ACCOUNT, PROJECT, contract=2500, project=1000))
     assert (found.route.scope, found.lists, found.requests) == ("account", 1, 3)
 
 
-def test_lists_of_parents_are_as_many_as_there_are_parents() -> None:
+def test_there_are_as_many_lists_as_parents() -> None:
     found = planned(PARENT, parent="domain", domain=7, project=1000, customer=3)
     assert (step(found).lists, step(found).requests) == (7, 7)
     assert not step(found, "domain").delivered
 
 
-def test_a_parent_is_only_asked_for_where_its_lists_are() -> None:
+def test_a_parent_is_listed_only_where_its_children_are_requested() -> None:
     found = planned(ACCOUNT, PARENT, parent="domain", contract=10, domain=7)
     assert [one.resource for one in found.steps] == ["contract"]
 
 
-def test_a_known_price_is_not_replaced_by_a_guess() -> None:
+def test_a_known_cost_is_not_replaced_by_an_estimate() -> None:
     assert step(planned(ACCOUNT, PROJECT, contract=3000, project=1)).route.scope == "project"
     assert step(planned(ACCOUNT, PROJECT, contract=3000, project=4)).route.scope == "account"
     assert step(planned(ACCOUNT, PROJECT, project=4)).route.scope == "account"
 
 
-def test_a_last_resort_comes_last_even_where_no_price_is_known() -> None:
+def test_a_last_resort_comes_last_even_if_no_cost_is_known() -> None:
     last = route("account", last_resort=True)
     found = step(planned(last, PROJECT, CUSTOMER))
     assert [found.route, *found.spare] == [CUSTOMER, PROJECT, last]
     assert step(planned(last, PROJECT, project=4)).route.scope == "project"
 
 
-def test_one_project_has_one_customer_and_several_may_have_fewer() -> None:
+def test_one_project_has_one_customer_and_several_may_share_one() -> None:
     assert (step(planned(CUSTOMER, projects=["p-1"])).lists, step(planned(CUSTOMER, projects=["a", "b"])).lists) == (
         1,
         None,
     )
 
 
-def test_projects_tell_whose_things_of_the_account_are() -> None:
+def test_projects_are_needed_to_attribute_things_of_the_account() -> None:
     some = ["p-1", "p-2", "p-3"]
     for narrower in (PROJECT, CUSTOMER):
         found = planned(ACCOUNT, narrower, projects=some, contract=10)
@@ -101,12 +101,12 @@ def test_projects_tell_whose_things_of_the_account_are() -> None:
     ]
 
 
-def test_projects_need_no_projects() -> None:
+def test_projects_themselves_need_no_projects() -> None:
     found = planned(ACCOUNT, CUSTOMER, name="project", projects=["p-1", "p-2", "p-3"], project=10)
     assert [(one.resource, one.route.scope, one.delivered) for one in found.steps] == [("project", "account", True)]
 
 
-def test_an_open_price_names_whose_lists_there_will_be() -> None:
+def test_an_open_cost_names_the_parents_it_depends_on() -> None:
     assert [step(planned(one)).price for one in (ACCOUNT, CUSTOMER, PROJECT)] == [
         "1 per page",
         "1 per customer",
@@ -118,7 +118,7 @@ def test_an_open_price_names_whose_lists_there_will_be() -> None:
 
 @pytest.mark.parametrize("name", ["customers", "projects"])
 @pytest.mark.parametrize("wrong", [[], [""], [7]])
-def test_a_part_without_usable_ids_is_refused_by_its_name(name: str, wrong: list[str]) -> None:
+def test_a_target_without_usable_ids_is_refused_by_name(name: str, wrong: list[str]) -> None:
     with pytest.raises(ConfigurationError, match=f"^{name} must name at least one id"):
         target(**{name: wrong})
     with pytest.raises(ConfigurationError, match=f"^{name} is a list of ids, not one string"):

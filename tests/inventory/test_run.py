@@ -1,4 +1,4 @@
-"""A whole sweep into a file: what is in it, and going on after every kind of end."""
+"""A whole sweep into a file: its contents, and resuming after every kind of interruption."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def run(path: Path, mw: Mittwald, **options: Any) -> Summary:
 
 
 def content(path: Path, sweep_id: int = 1) -> dict[str, list[tuple[str, str, str]]]:
-    """Every row as it was after a sweep, without the time it was fetched at."""
+    """Every row after a sweep, without the time it was fetched."""
     with closing(sqlite3.connect(path)) as db:
         return {
             name: sorted(
@@ -81,7 +81,7 @@ def content(path: Path, sweep_id: int = 1) -> dict[str, list[tuple[str, str, str
         }
 
 
-async def test_the_file_holds_what_a_sweep_yields(tmp_path: Path) -> None:
+async def test_the_file_holds_the_rows_of_the_sweep(tmp_path: Path) -> None:
     path = tmp_path / "inventory.sqlite"
     async with account(seed=1, customers=3, projects=8) as (_, mw):
         summary = await run(path, mw)
@@ -97,7 +97,7 @@ async def test_the_file_holds_what_a_sweep_yields(tmp_path: Path) -> None:
     assert not path.with_name("inventory.sqlite-wal").exists()
 
 
-async def test_a_second_sweep_knows_from_the_first_what_it_costs(tmp_path: Path) -> None:
+async def test_a_second_sweep_knows_its_cost_from_the_first(tmp_path: Path) -> None:
     path = tmp_path / "inventory.sqlite"
     async with account(seed=1, customers=3, projects=8) as (_, mw):
         first = await run(path, mw)
@@ -109,7 +109,7 @@ async def test_a_second_sweep_knows_from_the_first_what_it_costs(tmp_path: Path)
 
 
 async def kill_at(moment: float, *arguments: str) -> int | None:
-    """Run the victim and kill it after so many seconds; gives its exit code, `None` where it had ended by itself."""
+    """Start the sweep process and kill it after so many seconds; returns its exit code, or `None` if killed."""
     process = await anyio.open_process([sys.executable, "-m", "tests.support.sweep_process", *arguments], cwd=ROOT)
     async with process:
         with anyio.move_on_after(moment):
@@ -120,7 +120,7 @@ async def kill_at(moment: float, *arguments: str) -> int | None:
     return None
 
 
-async def test_killed_at_twenty_random_moments_it_ends_with_exactly_the_rows_of_an_undisturbed_run(
+async def test_a_sweep_killed_at_twenty_random_moments_ends_with_the_rows_of_an_undisturbed_one(
     tmp_path: Path,
 ) -> None:
     dice = random.Random(7)
@@ -150,7 +150,7 @@ def _has_sweep(path: Path) -> bool:
             return False
 
 
-async def test_cut_off_after_any_number_of_requests_it_goes_on_to_the_same_rows(tmp_path: Path) -> None:
+async def test_a_sweep_interrupted_after_any_number_of_requests_resumes_to_the_same_rows(tmp_path: Path) -> None:
     undisturbed = tmp_path / "undisturbed.sqlite"
     async with account(seed=2, customers=3, projects=10) as (_, mw):
         whole = await run(undisturbed, mw)
@@ -164,7 +164,7 @@ async def test_cut_off_after_any_number_of_requests_it_goes_on_to_the_same_rows(
             assert content(path) == content(undisturbed), cut
 
 
-async def test_cancelled_it_is_resumable_within_a_moment(tmp_path: Path) -> None:
+async def test_a_cancelled_sweep_is_resumable_at_once(tmp_path: Path) -> None:
     path = tmp_path / "inventory.sqlite"
     async with account(seed=2, customers=3, projects=30) as (api, mw):
         api.inject(Fault(operation="dns-list-dns-zones", delay=30))
@@ -183,7 +183,7 @@ async def test_cancelled_it_is_resumable_within_a_moment(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("everything", [False, True])
-async def test_a_task_that_is_cancelled_while_a_thread_writes_does_not_close_the_file_under_it(
+async def test_cancelling_a_task_during_a_write_does_not_close_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, everything: bool
 ) -> None:
     path = tmp_path / "inventory.sqlite"
@@ -203,7 +203,7 @@ async def test_a_task_that_is_cancelled_while_a_thread_writes_does_not_close_the
             others = asyncio.all_tasks()
             task = asyncio.create_task(run(path, mw))
             await begun.wait()
-            for _ in range(3):  # Somebody is impatient, or ends a program by cancelling whatever there is.
+            for _ in range(3):  # The user is impatient, or ends a program by cancelling every task.
                 for each in (asyncio.all_tasks() - others) if everything else {task}:
                     each.cancel()
                 for _ in range(5):
@@ -212,19 +212,19 @@ async def test_a_task_that_is_cancelled_while_a_thread_writes_does_not_close_the
             go_on.set()
             with pytest.raises(asyncio.CancelledError):
                 await task
-        # The server is of this program as well: it may have lost connections.
+        # The server runs in this process too, and may have lost connections.
         assert (await run(path, mw.with_options(max_retries=3), resume=True)).state == "done"
     assert content(path) == content(tmp_path / "undisturbed.sqlite")
 
 
-async def test_a_file_no_sweep_had_begun_in_says_so_when_resumed(tmp_path: Path) -> None:
+async def test_resuming_a_file_without_a_sweep_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "inventory.sqlite"
-    Store(path).close()  # As after a kill in the first moment.
+    Store(path).close()  # As after a kill at the first moment.
     with pytest.raises(ConfigurationError, match="no sweep had begun in it"), job(path, resume=True):
         pass
 
 
-async def test_failed_lists_are_asked_again_when_resuming(tmp_path: Path) -> None:
+async def test_failed_lists_are_requested_again_when_resuming(tmp_path: Path) -> None:
     path = tmp_path / "inventory.sqlite"
     async with account(seed=2, customers=3, projects=6) as (api, mw):
         api.inject(Fault(operation="dns-list-dns-zones", status=500, count=2))
@@ -236,7 +236,7 @@ async def test_failed_lists_are_asked_again_when_resuming(tmp_path: Path) -> Non
         assert (second.state, second.requests, second.failures) == ("done", 2, ())
 
 
-async def test_rows_of_a_resource_that_was_only_listed_for_its_ids_survive_an_interruption(tmp_path: Path) -> None:
+async def test_rows_listed_only_for_their_ids_survive_an_interruption(tmp_path: Path) -> None:
     path, whole = tmp_path / "cut.sqlite", tmp_path / "whole.sqlite"
     only = ["mysql_user"]
     async with account(seed=2, customers=3, projects=6) as (_, mw):
@@ -247,7 +247,7 @@ async def test_rows_of_a_resource_that_was_only_listed_for_its_ids_survive_an_in
     assert list(summary.rows) == only
 
 
-async def test_other_forms_are_written_from_a_working_file_that_goes_away(tmp_path: Path) -> None:
+async def test_other_formats_are_written_from_a_temporary_working_file(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     async with account(seed=2, customers=2, projects=3) as (_, mw):
         part = await run(path, mw, bounds=Bounds(max_requests=3))
@@ -259,7 +259,7 @@ async def test_other_forms_are_written_from_a_working_file_that_goes_away(tmp_pa
     assert [entry.name for entry in tmp_path.iterdir()] == ["rows.jsonl"]
 
 
-async def test_there_must_be_something_to_resume(tmp_path: Path) -> None:
+async def test_resuming_needs_an_interrupted_sweep(tmp_path: Path) -> None:
     path = tmp_path / "inventory.sqlite"
     with pytest.raises(ConfigurationError, match="nothing to resume"), job(path, resume=True):
         pass
@@ -275,11 +275,11 @@ async def test_a_full_disk_ends_the_sweep_with_a_clear_error_and_a_resumable_fil
         assert (await run(path, mw, resume=True)).state == "done"
 
 
-async def test_an_export_that_fails_can_be_had_again_without_asking_the_server(tmp_path: Path) -> None:
+async def test_a_failed_export_can_be_repeated_without_requests(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     async with account(seed=2, customers=2, projects=3) as (_, mw):
         with job(path) as made:
-            path.mkdir()  # In the way of the result.
+            path.mkdir()  # Blocks the path of the result.
             with pytest.raises(StoreError, match="Is a directory"):
                 await made.run(mw)
         path.rmdir()
@@ -289,9 +289,7 @@ async def test_an_export_that_fails_can_be_had_again_without_asking_the_server(t
     assert [entry.name for entry in tmp_path.iterdir()] == ["rows.jsonl"]
 
 
-async def test_a_long_export_is_interrupted_at_once_and_can_be_gone_on_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_long_export_stops_at_once_and_can_be_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "rows.jsonl"
     begun = anyio.Event()
     loop = asyncio.get_running_loop()
@@ -315,7 +313,7 @@ async def test_a_long_export_is_interrupted_at_once_and_can_be_gone_on_with(
     assert path.exists()
 
 
-async def test_what_has_come_is_written_also_while_the_rest_keeps_one_waiting(tmp_path: Path) -> None:
+async def test_received_rows_are_written_while_other_lists_are_slow(tmp_path: Path) -> None:
     path = tmp_path / "inventory.sqlite"
     async with account(seed=2, customers=3, projects=5) as (api, mw):
         api.inject(Fault(operation="dns-list-dns-zones", delay=30))
@@ -334,7 +332,7 @@ async def test_what_has_come_is_written_also_while_the_rest_keeps_one_waiting(tm
                 tasks.cancel_scope.cancel()
 
 
-async def test_what_moves_up_between_two_runs_is_not_missed(tmp_path: Path) -> None:
+async def test_rows_that_shift_between_two_runs_are_not_missed(tmp_path: Path) -> None:
     path = tmp_path / "inventory.sqlite"
 
     async def part(mw: Mittwald, **options: Any) -> Summary:

@@ -1,4 +1,4 @@
-"""Where an inventory goes: every form is read back, and there is a whole file or none."""
+"""Output formats: each can be read back, and a file is complete or absent."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_json_lines_hold_every_row_with_its_item(store: Store, tmp_path: Path, n
     assert [path.name for path in tmp_path.iterdir() if "partial" in path.name] == []
 
 
-def test_the_same_rows_give_the_same_compressed_bytes(store: Store, tmp_path: Path) -> None:
+def test_the_same_rows_compress_to_the_same_bytes(store: Store, tmp_path: Path) -> None:
     with store:
         for name in ("a.jsonl.gz", "b.jsonl.gz"):
             export(store, sink_for(tmp_path / name), RESOURCES)
@@ -69,7 +69,7 @@ def test_csv_is_a_folder_of_tables_and_survives_commas_quotes_and_umlauts(store:
     sink = sink_for(tmp_path / "tables", "csv", RESOURCES)
     with store:
         export(store, sink, RESOURCES)
-        export(store, sink, RESOURCES)  # A second time replaces the first.
+        export(store, sink, RESOURCES)  # A second export replaces the first.
     assert sorted(path.name for path in sink.path.iterdir()) == ["domain.csv", "project.csv"]
     with (sink.path / "domain.csv").open(encoding="utf-8-sig", newline="") as file:
         found = list(csv.DictReader(file))
@@ -78,7 +78,7 @@ def test_csv_is_a_folder_of_tables_and_survives_commas_quotes_and_umlauts(store:
     assert json.loads(found[0]["data"]) == json.loads(DOMAINS[0].raw)
 
 
-def test_what_else_is_in_a_folder_stays_there(store: Store, tmp_path: Path) -> None:
+def test_other_files_in_the_folder_stay(store: Store, tmp_path: Path) -> None:
     sink = sink_for(tmp_path / "docs", "csv", RESOURCES)
     sink.path.mkdir()
     (sink.path / "thesis.txt").write_text("years of work")
@@ -98,7 +98,7 @@ def test_one_resource_may_be_one_csv_file(store: Store, tmp_path: Path) -> None:
     assert len(sink.path.read_text(encoding="utf-8").splitlines()) == 4
 
 
-def test_parquet_keeps_types_and_nulls_what_does_not_fit(store: Store, tmp_path: Path) -> None:
+def test_parquet_keeps_types_and_sets_mismatching_values_to_null(store: Store, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
     sink = sink_for(tmp_path / "tables", "parquet", RESOURCES)
     with store:
@@ -113,11 +113,11 @@ def test_parquet_keeps_types_and_nulls_what_does_not_fit(store: Store, tmp_path:
 
 
 def sent(*bodies: str) -> list[Row]:
-    """Projects as a server may spell them."""
+    """Projects in notations that a server may use."""
     return [msgspec.structs.replace(row("project", f"o-{n}"), raw=body.encode()) for n, body in enumerate(bodies)]
 
 
-def test_json_lines_are_one_line_each_however_the_server_lays_out_its_json(store: Store, tmp_path: Path) -> None:
+def test_json_lines_have_one_line_per_row_whatever_the_servers_layout(store: Store, tmp_path: Path) -> None:
     store.write(sent('{\r\n  "id": "o-0",\n  "description": "a\\nb"\n}'), [])
     sink = sink_for(tmp_path / "rows.jsonl")
     export(store, sink, ["project"])
@@ -126,7 +126,7 @@ def test_json_lines_are_one_line_each_however_the_server_lays_out_its_json(store
     assert found[-1]["data"] == {"id": "o-0", "description": "a\nb"}
 
 
-def test_numbers_no_column_can_hold_are_left_out_of_it_and_stay_in_the_item(store: Store, tmp_path: Path) -> None:
+def test_numbers_that_no_column_can_hold_stay_in_the_item_only(store: Store, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
     odd = ("1e999", str(2**70), "1" + "0" * 5000)
     items = [f'{{"description":"odd","webStorageUsageInBytes":{number}}}' for number in odd]
@@ -143,7 +143,7 @@ def test_numbers_no_column_can_hold_are_left_out_of_it_and_stay_in_the_item(stor
     assert [line["description"] for line in lines] == ["odd"] * 3 + [""] * 3
 
 
-def test_whole_numbers_fit_a_column_of_fractions_however_large() -> None:
+def test_large_integers_fit_a_float_column() -> None:
     read = READERS["float"]
     assert [read(value) for value in (2**53 + 1, 0.5, 10**400, True, "1")] == [float(2**53 + 1), 0.5, None, None, None]
 
@@ -160,7 +160,7 @@ def test_whole_numbers_fit_a_column_of_fractions_however_large() -> None:
         ("file", "csv", RESOURCES, "needs a folder"),
     ],
 )
-def test_targets_that_cannot_be_are_refused_before_anything_is_sent(
+def test_invalid_targets_are_refused_before_anything_is_sent(
     tmp_path: Path, name: str, form: str | None, resources: list[str], complaint: str
 ) -> None:
     (tmp_path / "folder.sqlite").mkdir()
@@ -169,7 +169,7 @@ def test_targets_that_cannot_be_are_refused_before_anything_is_sent(
         sink_for(tmp_path / name, form, resources)
 
 
-def test_a_failed_export_leaves_the_old_file_and_no_partial_one(
+def test_a_failed_export_keeps_the_old_file_and_leaves_no_partial_one(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sink = sink_for(tmp_path / "rows.jsonl")
@@ -187,7 +187,7 @@ def test_a_failed_export_leaves_the_old_file_and_no_partial_one(
 
 @contextmanager
 def files_of_at_most(size: int) -> Generator[None]:
-    """A disk that is full: what makes a file longer fails."""
+    """Simulates a full disk: writing beyond this file size fails."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -208,7 +208,7 @@ def files_of_at_most(size: int) -> Generator[None]:
         ("tables", "parquet"),
     ],
 )
-def test_where_there_is_no_room_every_form_says_so_and_leaves_what_was_there(
+def test_without_space_every_format_reports_it_and_keeps_the_old_file(
     store: Store, tmp_path: Path, name: str, form: str | None
 ) -> None:
     if name.endswith(".zst"):
@@ -226,9 +226,7 @@ def test_where_there_is_no_room_every_form_says_so_and_leaves_what_was_there(
 
 
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv"])
-def test_a_disk_that_gets_full_on_the_way_leaves_nothing_open_in_the_file(
-    store: Store, tmp_path: Path, name: str
-) -> None:
+def test_a_disk_that_fills_up_midway_leaves_no_open_transaction(store: Store, tmp_path: Path, name: str) -> None:
     store.write([row("project", f"m-{number}", description="long" * 50) for number in range(500)], [])
     unraisable: list[object] = []
     with pytest.MonkeyPatch.context() as patched:
@@ -240,7 +238,7 @@ def test_a_disk_that_gets_full_on_the_way_leaves_nothing_open_in_the_file(
     assert unraisable == []
 
 
-def test_where_there_is_no_room_sqlite_says_so_and_keeps_what_was_written(store: Store) -> None:
+def test_without_space_sqlite_reports_it_and_keeps_what_was_written(store: Store) -> None:
     with store:
         with (
             files_of_at_most(store.path.stat().st_size),
@@ -250,7 +248,7 @@ def test_where_there_is_no_room_sqlite_says_so_and_keeps_what_was_written(store:
         assert store.counts() == {"domain": 2, "project": 3}
 
 
-def test_a_folder_and_a_file_that_are_read_only_are_refused(tmp_path: Path) -> None:
+def test_a_read_only_folder_or_file_is_refused(tmp_path: Path) -> None:
     old = tmp_path / "old.sqlite"
     Store(old).close()
     old.chmod(0o444)

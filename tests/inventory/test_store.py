@@ -1,4 +1,4 @@
-"""The file a sweep writes to: rows, progress and failures in one transaction, several sweeps in one file."""
+"""The file a sweep writes to: rows, progress and failures in one transaction, and several sweeps in one file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "inventory.sqlite"
 
 
-def test_rows_come_back_as_they_were_written(path: Path) -> None:
+def test_rows_round_trip(path: Path) -> None:
     with begun(path) as store:
         store.write([*PROJECTS, *DOMAINS], [SweepProgress("project", "project-list-projects", None, 3, True)], [FAILED])
         store.finish("incomplete", 7)
@@ -40,7 +40,7 @@ def test_rows_come_back_as_they_were_written(path: Path) -> None:
         assert list(store.progress()) == [SweepProgress("project", "project-list-projects", None, 3, True)]
 
 
-def test_plain_properties_are_columns_and_views_join(path: Path) -> None:
+def test_plain_properties_are_columns_and_views_can_be_joined(path: Path) -> None:
     with begun(path) as store:
         store.write([*PROJECTS, *DOMAINS], [])
         store.finish("done", 2)
@@ -53,7 +53,7 @@ def test_plain_properties_are_columns_and_views_join(path: Path) -> None:
         assert {"domain_id", "domain_customer_id", "domain_project_id"} <= indices
 
 
-def test_views_show_the_last_sweep_even_where_it_found_nothing_and_not_one_under_way(path: Path) -> None:
+def test_views_show_the_last_finished_sweep_even_if_it_found_nothing(path: Path) -> None:
     with begun(path) as store, closing(sqlite3.connect(path)) as db:
         store.write([*PROJECTS, *DOMAINS], [])
         store.finish("done", 2)
@@ -64,20 +64,20 @@ def test_views_show_the_last_sweep_even_where_it_found_nothing_and_not_one_under
         store.finish("done", 2)
         assert db.execute("SELECT count(*) FROM v_project").fetchone() == (1,)
         assert db.execute("SELECT count(*) FROM v_domain").fetchone() == (0,)
-        # A sweep of other things does not take these away, though it may need projects for their ids.
+        # A sweep of other resources keeps these, though it may list projects for their ids.
         store.begin(TABLES, ["dns_zone"], ALL, Known(), "https://api.example", "me")
         store.finish("done", 2)
         assert db.execute("SELECT count(*) FROM v_project").fetchone() == (1,)
 
 
-def test_views_are_there_and_empty_while_the_first_sweep_is_under_way(path: Path) -> None:
+def test_views_exist_and_are_empty_during_the_first_sweep(path: Path) -> None:
     with begun(path) as store, closing(sqlite3.connect(path)) as db:
         store.write([*PROJECTS, *DOMAINS], [])
         assert db.execute("SELECT count(*) FROM v_project").fetchone() == (0,)
         assert db.execute("SELECT count(*) FROM v_domain").fetchone() == (0,)
 
 
-def test_rows_that_are_carried_forward_are_counted_where_asked_for(path: Path) -> None:
+def test_carried_rows_are_counted_for_requested_resources(path: Path) -> None:
     with begun(path) as store:
         store.write([*PROJECTS, *DOMAINS], [])
         store.finish("done", 2)
@@ -94,7 +94,7 @@ def test_owners_are_the_rows_of_this_sweep_with_their_customer_and_project(path:
         assert list(store.owners("volume")) == []
 
 
-def test_a_file_that_cannot_be_looked_at_for_a_moment_is_not_taken_for_replaced(
+def test_a_file_that_is_briefly_unreadable_does_not_count_as_replaced(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with begun(path) as store:
@@ -108,7 +108,7 @@ def denied(_: Path, **__: object) -> os.stat_result:
     raise PermissionError("not now")
 
 
-def test_what_was_asked_for_and_has_no_row_is_told(path: Path) -> None:
+def test_requested_ids_without_rows_are_reported(path: Path) -> None:
     with begun(path) as store:
         store.write([*PROJECTS, *DOMAINS], [])
         assert store.nothing_of(ALL) == []
@@ -116,14 +116,14 @@ def test_what_was_asked_for_and_has_no_row_is_told(path: Path) -> None:
         assert store.nothing_of(Target(projects=("p-9", "p-8", "p-0"))) == ["p-8"]
 
 
-def test_the_same_thing_twice_is_one_row(path: Path) -> None:
+def test_a_duplicate_item_is_one_row(path: Path) -> None:
     with begun(path) as store:
         store.write(DOMAINS, [])
         store.write([row("domain", "d-0", domainId="d-0", domain="newer.example")], [])
         assert store.counts()["domain"] == 2
 
 
-def test_nothing_of_a_write_that_fails_is_in_the_file(path: Path) -> None:
+def test_a_failed_write_leaves_nothing_in_the_file(path: Path) -> None:
     with begun(path) as store:
 
         def broken() -> object:
@@ -137,7 +137,7 @@ def test_nothing_of_a_write_that_fails_is_in_the_file(path: Path) -> None:
         assert store.counts()["project"] == 3
 
 
-def test_an_interrupted_sweep_is_found_again_with_what_it_was_planned_from(path: Path) -> None:
+def test_an_interrupted_sweep_is_found_again_with_its_plan(path: Path) -> None:
     known = Known(items={"project": 3}, owners={"stack": 1})
     with begun(path, known) as store:
         store.write(PROJECTS, [SweepProgress("project", "project-list-projects", None, 3, False)], [FAILED])
@@ -159,7 +159,7 @@ def test_an_interrupted_sweep_is_found_again_with_what_it_was_planned_from(path:
         assert db.execute("SELECT count(*) FROM failures").fetchone() == (0,)
 
 
-def test_a_finished_sweep_tells_the_next_plan_what_to_expect(path: Path) -> None:
+def test_a_finished_sweep_informs_the_next_plan(path: Path) -> None:
     with begun(path) as store:
         done = [
             SweepProgress("project", "project-list-projects", None, 3, True),
@@ -172,7 +172,7 @@ def test_a_finished_sweep_tells_the_next_plan_what_to_expect(path: Path) -> None
         assert store.known() == Known()
 
 
-def test_several_sweeps_live_in_one_file_and_views_show_the_last(path: Path) -> None:
+def test_one_file_holds_several_sweeps_and_views_show_the_last(path: Path) -> None:
     for count in (3, 2):
         with begun(path) as store:
             store.write(PROJECTS[:count], [])
@@ -185,7 +185,7 @@ def test_several_sweeps_live_in_one_file_and_views_show_the_last(path: Path) -> 
         assert db.execute("SELECT count(*) FROM v_project").fetchone() == (2,)
 
 
-def test_a_column_a_newer_model_has_is_added_to_an_old_table(path: Path) -> None:
+def test_a_column_of_a_newer_model_is_added_to_an_old_table(path: Path) -> None:
     with begun(path) as store:
         store.finish("done", 0)
     with closing(sqlite3.connect(path)) as db:
@@ -211,7 +211,9 @@ def test_a_foreign_database_is_not_touched(path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "complaint"), [(b"no database " * 100, "is not an SQLite database"), (None, "no such folder")]
 )
-def test_what_cannot_be_opened_is_one_clear_error(tmp_path: Path, content: bytes | None, complaint: str) -> None:
+def test_a_file_that_cannot_be_opened_gives_one_clear_error(
+    tmp_path: Path, content: bytes | None, complaint: str
+) -> None:
     path = tmp_path / "x.sqlite" if content else tmp_path / "missing" / "x.sqlite"
     if content:
         path.write_bytes(content)
@@ -219,7 +221,7 @@ def test_what_cannot_be_opened_is_one_clear_error(tmp_path: Path, content: bytes
         Store(path)
 
 
-def test_a_full_disk_says_so_and_keeps_what_was_written(path: Path) -> None:
+def test_a_full_disk_is_reported_and_written_rows_stay(path: Path) -> None:
     with begun(path) as store:
         store.write(PROJECTS, [])
         store._db.execute("PRAGMA max_page_count = 60")  # pyright: ignore[reportPrivateUsage]
@@ -229,7 +231,7 @@ def test_a_full_disk_says_so_and_keeps_what_was_written(path: Path) -> None:
         assert store.counts() == {"customer": 0, "dns_zone": 0, "domain": 0, "project": 3}
 
 
-def test_a_damaged_file_is_one_clear_error_when_it_is_read(path: Path) -> None:
+def test_a_damaged_file_gives_one_clear_error_when_read(path: Path) -> None:
     with begun(path) as store:
         store.write([row("project", f"p-{n}", id=f"p-{n}", description="x" * 500) for n in range(300)], [])
     content = bytearray(path.read_bytes())
@@ -244,7 +246,7 @@ def test_a_damaged_file_is_one_clear_error_when_it_is_read(path: Path) -> None:
             store.nothing_of(Target(customers=("c-9",)))
 
 
-def test_who_only_reads_needs_no_right_to_write_and_may_read_while_another_writes(path: Path) -> None:
+def test_reading_needs_no_write_permission_and_works_during_a_write(path: Path) -> None:
     with begun(path) as store:
         store.write(PROJECTS, [SweepProgress("project", "project-list-projects", None, 3, True)])
         with Store(path, writable=False) as reader:
@@ -258,7 +260,7 @@ def test_who_only_reads_needs_no_right_to_write_and_may_read_while_another_write
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_of_an_empty_file_nothing_is_known(path: Path) -> None:
+def test_an_empty_file_knows_nothing(path: Path) -> None:
     path.touch()
     with Store(path, writable=False) as reader:
         assert reader.known() == Known()
@@ -268,7 +270,7 @@ def test_of_an_empty_file_nothing_is_known(path: Path) -> None:
         Store(path, writable=False)
 
 
-def test_whether_an_account_had_anything_after_a_sweep(path: Path) -> None:
+def test_whether_an_account_had_rows_after_a_sweep(path: Path) -> None:
     with begun(path) as store:
         store.write(PROJECTS[:1], [SweepProgress("project", "project-list-projects", None, 1, True)])
         store.finish("done", 1)
@@ -281,7 +283,7 @@ def test_whether_an_account_had_anything_after_a_sweep(path: Path) -> None:
         assert store.has_any("project", "other", 1) is False
 
 
-def test_a_resource_of_which_no_list_was_asked_for_is_covered_by_none(path: Path) -> None:
+def test_a_resource_without_a_requested_list_is_not_covered(path: Path) -> None:
     with begun(path) as store:
         store.write(PROJECTS, [SweepProgress("project", "project-list-projects", None, 3, True, scope="account")])
         store.finish("done", 1, ["project"])
@@ -296,14 +298,14 @@ def test_a_resource_of_which_no_list_was_asked_for_is_covered_by_none(path: Path
     assert found == [("domain", "", 0, 0, 0, 0), ("project", "account", 1, 1, 1, 3)]
 
 
-def test_an_empty_account_is_covered_completely_without_any_list(path: Path) -> None:
+def test_an_empty_account_is_fully_covered_without_any_list(path: Path) -> None:
     with begun(path) as store:
         store.write([], [SweepProgress("project", "project-list-projects", None, 0, True)])
         store.finish("done", 1)
         assert store.known() == Known(items={"domain": 0, "project": 0}, owners={"domain": 0, "project": 0})
 
 
-def test_a_list_that_moved_while_it_was_read_covers_nothing_for_certain(path: Path) -> None:
+def test_a_list_that_changed_while_being_read_covers_nothing_for_certain(path: Path) -> None:
     with begun(path) as store:
         still = SweepProgress("project", "project-list-projects", "c-1", 1, True)
         moved = SweepProgress("project", "project-list-projects", "c-2", 1, True, moved=True)
@@ -314,7 +316,7 @@ def test_a_list_that_moved_while_it_was_read_covers_nothing_for_certain(path: Pa
     assert found == (0, 2, 2)
 
 
-def test_what_failed_is_not_complete_though_its_lists_were_read(path: Path) -> None:
+def test_a_failed_resource_is_incomplete_even_if_its_lists_were_read(path: Path) -> None:
     with begun(path) as store:
         done = SweepProgress("project", "project-list-projects", None, 3, True)
         failed = msgspec.structs.replace(FAILED, resource="project")
@@ -323,7 +325,7 @@ def test_what_failed_is_not_complete_though_its_lists_were_read(path: Path) -> N
         assert store.known() == Known(items={"domain": 0}, owners={"domain": 0})
 
 
-def test_accounts_have_their_own_last_sweep_and_their_own_counts(path: Path) -> None:
+def test_each_account_has_its_own_last_sweep_and_counts(path: Path) -> None:
     with Store(path) as store:
         for account, rows in (("me", PROJECTS), ("you", PROJECTS[:2])):
             store.begin(TABLES, ["project"], ALL, Known(), "https://api.example", account)
@@ -334,7 +336,7 @@ def test_accounts_have_their_own_last_sweep_and_their_own_counts(path: Path) -> 
         assert store.known("them") == Known()
 
 
-def test_the_demo_is_not_planned_from_unless_it_is_asked_for(path: Path) -> None:
+def test_plans_use_the_demo_only_on_request(path: Path) -> None:
     with Store(path) as store:
         for source, account, rows in (("https://api.example", "me", PROJECTS), (DEMO, "demo", PROJECTS[:1])):
             store.begin(TABLES, ["project"], ALL, Known(), source, account)
@@ -344,7 +346,7 @@ def test_the_demo_is_not_planned_from_unless_it_is_asked_for(path: Path) -> None
         assert store.known("demo") == Known(items={"project": 1}, owners={"project": 1})
 
 
-def test_an_interrupted_sweep_tells_of_the_lists_it_had_read(path: Path) -> None:
+def test_an_interrupted_sweep_reports_the_lists_it_had_read(path: Path) -> None:
     with begun(path) as store:
         done = SweepProgress("project", "project-list-projects", None, 3, True)
         half = SweepProgress("domain", "domain-list-domains", None, 1, False)
@@ -353,7 +355,7 @@ def test_an_interrupted_sweep_tells_of_the_lists_it_had_read(path: Path) -> None
         assert store.known() == Known(items={"project": 3}, owners={"project": 3})
 
 
-def test_where_an_account_had_something_before_is_one_project_and_its_customer(path: Path) -> None:
+def test_the_previous_parents_of_a_project_include_its_customer(path: Path) -> None:
     with begun(path) as store:
         homeless = msgspec.structs.replace(DOMAINS[0], id="d-7", key="d-7", project_id=None)
         store.write([homeless, *DOMAINS[1:], *PROJECTS], [])

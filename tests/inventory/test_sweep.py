@@ -1,4 +1,4 @@
-"""A sweep against the emulator: complete, attributed, bounded, and failures kept."""
+"""A sweep against the emulator: complete, attributed, bounded, and with failures recorded."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ENGINE = importlib.import_module("mittwald_async.inventory.sweep")
 OUTBOX = importlib.import_module("mittwald_async.inventory.buffer")
 
 KINDS = {"customer_order": "order", "conversation_message": "message", "ssh_key": "user_ssh_key"}
-"""What the emulator calls a resource, where the names differ."""
+"""The emulator's names of resources, where they differ."""
 
 NOT_COUNTED = {
     "app_version": "the emulator's keys of versions are its own",
@@ -64,12 +64,12 @@ async def rows_of(found: Sweep) -> dict[str, list[Row]]:
 
 
 def ids(api: Emulator, kind: str) -> set[str]:
-    """Every id of a kind, read off the emulator's state."""
+    """Every id of a kind in the emulator's state."""
     return {api.world.id(kind, key) for key in api.world.keys(kind)}
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_every_row_of_the_account_and_no_other(seed: int) -> None:
+async def test_a_sweep_yields_every_row_of_the_account_and_no_other(seed: int) -> None:
     async with account(seed=seed, customers=4, projects=9) as (api, mw):
         found = await rows_of(sweep(mw))
         for resource in default_resources():
@@ -78,7 +78,7 @@ async def test_every_row_of_the_account_and_no_other(seed: int) -> None:
             assert sorted(map(str, listed)) == sorted(ids(api, kind)), resource
 
 
-async def test_everything_there_is_can_be_asked_for() -> None:
+async def test_every_resource_can_be_swept() -> None:
     async with account(seed=5, customers=2, projects=3) as (api, mw):
         asked = sweep(mw, resources=["all"])
         found = await rows_of(asked)
@@ -92,7 +92,7 @@ async def test_everything_there_is_can_be_asked_for() -> None:
             assert len({row.key for row in rows}) == len(rows), resource
 
 
-async def test_rows_know_their_customer_and_project_and_keep_what_the_server_sent() -> None:
+async def test_rows_have_their_customer_and_project_and_the_original_item() -> None:
     async with account(seed=1, customers=3, projects=6) as (_, mw):
         found = await rows_of(sweep(mw))
         projects = {row.id: row for row in found["project"]}
@@ -108,7 +108,7 @@ async def test_rows_know_their_customer_and_project_and_keep_what_the_server_sen
         assert {row.resource for row in found["project"] if isinstance(row.data, project_models.ProjectListItem)}
 
 
-async def test_one_customer_gets_its_own_rows_only() -> None:
+async def test_a_sweep_of_one_customer_yields_only_its_rows() -> None:
     async with account(seed=1, customers=3, projects=9) as (_, mw):
         everything = await rows_of(sweep(mw))
         chosen = everything["customer"][1].id
@@ -119,7 +119,7 @@ async def test_one_customer_gets_its_own_rows_only() -> None:
             assert sorted(r.key for r in part.get(resource, [])) == expected, resource
 
 
-async def test_some_projects_get_their_own_rows_only() -> None:
+async def test_a_sweep_of_some_projects_yields_only_their_rows() -> None:
     async with account(seed=2, customers=3, projects=9) as (_, mw):
         everything = await rows_of(sweep(mw))
         chosen = [str(row.id) for row in everything["project"][:2]]
@@ -129,7 +129,7 @@ async def test_some_projects_get_their_own_rows_only() -> None:
             assert sorted(r.key for r in part.get(resource, [])) == expected, resource
 
 
-async def test_an_extension_token_without_account_wide_lists_still_gets_its_project() -> None:
+async def test_an_extension_token_without_account_wide_lists_can_sweep_its_project() -> None:
     async with account(seed=1, customers=2, projects=4) as (api, mw):
         extension = next(
             item
@@ -153,7 +153,7 @@ async def test_an_extension_token_without_account_wide_lists_still_gets_its_proj
             assert {row.id for row in found.get("app_installation", [])} == {item.id for item in expected}
 
 
-async def test_a_list_that_fails_is_kept_with_its_place_and_the_rest_goes_on() -> None:
+async def test_a_failed_list_is_recorded_and_the_rest_continues() -> None:
     async with account(seed=1, customers=2, projects=5) as (api, mw):
         api.inject(Fault(operation="cronjob-list-cronjobs", status=500, count=1))
         asked = sweep(mw, resources=["project", "cronjob", "domain"])
@@ -172,7 +172,7 @@ async def test_strict_stops_at_the_first_failure() -> None:
             await rows_of(sweep(mw, resources=["cronjob"], bounds=Bounds(strict=True)))
 
 
-async def test_a_token_that_is_no_good_ends_the_sweep_with_the_first_answer() -> None:
+async def test_an_invalid_token_ends_the_sweep_at_the_first_response() -> None:
     async with (
         account(seed=1, customers=2, projects=5) as (api, _),
         Mittwald("wrong-token-for-tests", base_url=api.url) as mw,
@@ -182,7 +182,7 @@ async def test_a_token_that_is_no_good_ends_the_sweep_with_the_first_answer() ->
         assert len(api.requests) <= 2
 
 
-async def test_a_token_that_expires_on_the_way_does_not_spend_requests_on_all_other_lists() -> None:
+async def test_a_token_that_expires_midway_spends_no_requests_on_the_remaining_lists() -> None:
     async with account(seed=1, customers=2, projects=40) as (api, mw):
         api.inject(Fault(operation="*", status=401, after=30))
         with pytest.raises(AuthenticationError):
@@ -190,7 +190,7 @@ async def test_a_token_that_expires_on_the_way_does_not_spend_requests_on_all_ot
         assert len(api.requests) < 30 + 20
 
 
-async def test_a_single_list_that_answers_401_is_a_failure_like_others() -> None:
+async def test_a_single_list_with_401_is_an_ordinary_failure() -> None:
     async with account(seed=1, customers=2, projects=5) as (api, mw):
         api.inject(Fault(operation="cronjob-list-cronjobs", status=401, count=2))
         asked = sweep(mw, resources=["project", "cronjob", "dns_zone"], bounds=Bounds(concurrency=1))
@@ -225,11 +225,11 @@ async def test_a_refused_list_of_the_account_falls_back_to_the_customers_lists()
         everything = await rows_of(sweep(mw))
         project = everything["project"][0]
         api.inject(Fault(operation="order-list-orders", status=403))
-        asked = sweep(mw)  # Other lists start from the customers as well.
+        asked = sweep(mw)  # Other lists also start from the customers.
         found = await rows_of(asked)
         assert asked.failures == []
         assert {row.id for row in found["customer_order"]} == {row.id for row in everything["customer_order"]}
-        asked = sweep(mw, resources=["customer", "customer_order"])  # No other does.
+        asked = sweep(mw, resources=["customer", "customer_order"])  # No other list does.
         found = await rows_of(asked)
         assert asked.failures == []
         assert {row.id for row in found["customer_order"]} == {row.id for row in everything["customer_order"]}
@@ -241,7 +241,7 @@ async def test_a_refused_list_of_the_account_falls_back_to_the_customers_lists()
 
 
 @pytest.mark.filterwarnings("ignore::mittwald_async.errors.DriftWarning")  # of the content type
-async def test_answers_that_are_no_json_count_as_requests() -> None:
+async def test_responses_that_are_not_json_count_as_requests() -> None:
     async with account(seed=1, customers=2, projects=5) as (api, mw):
         api.inject(Fault(operation="dns-list-dns-zones", status=200, html=True))
         asked = sweep(mw, resources=["project", "dns_zone"])
@@ -250,7 +250,7 @@ async def test_answers_that_are_no_json_count_as_requests() -> None:
         assert asked.requests == len(api.requests)
 
 
-async def test_refused_lists_are_failures_where_no_others_could_be_asked_for_in_their_place() -> None:
+async def test_refused_lists_without_a_replacement_are_failures() -> None:
     async with account(seed=1, customers=2, projects=5) as (api, mw):
         for operation in ("project-list-projects", "customer-list-customers", "app-list-appinstallations-for-user"):
             api.inject(Fault(operation=operation, status=403))
@@ -262,7 +262,7 @@ async def test_refused_lists_are_failures_where_no_others_could_be_asked_for_in_
             await rows_of(sweep(mw, resources=["project"], bounds=Bounds(strict=True)))
 
 
-async def test_of_some_projects_only_their_own_customers_are_listed() -> None:
+async def test_a_sweep_of_some_projects_lists_only_their_customers() -> None:
     async with account(seed=2, customers=4, projects=9) as (_, mw):
         everything = await rows_of(sweep(mw))
         project = everything["project"][0]
@@ -273,7 +273,7 @@ async def test_of_some_projects_only_their_own_customers_are_listed() -> None:
         assert [row.id for row in found["customer"]] == [project.customer_id]
 
 
-async def test_a_list_that_tells_no_total_costs_one_request_where_it_is_short() -> None:
+async def test_a_short_list_without_a_total_costs_one_request() -> None:
     async with account(seed=1, customers=2, projects=3) as (api, mw):
         (customer, *_) = (await mw.customer.list_customers()).items
         found = await rows_of(sweep(mw, resources=["customer_order"], customers=[customer.customer_id]))
@@ -292,7 +292,7 @@ async def test_a_sweep_is_iterated_once_and_with_an_open_client() -> None:
             await rows_of(sweep(Mittwald(api.token, base_url=api.url), resources=["project"]))
 
 
-async def test_no_more_requests_than_allowed_retries_included() -> None:
+async def test_retries_count_towards_the_request_limit() -> None:
     async with account(seed=1, customers=3, projects=20) as (api, mw):
         api.inject(Fault(operation="dns-list-dns-zones", status=503, probability=0.5))
         asked = sweep(mw.with_options(max_retries=2), bounds=Bounds(max_requests=30))
@@ -302,7 +302,7 @@ async def test_no_more_requests_than_allowed_retries_included() -> None:
         assert len(api.requests) == 30
 
 
-async def test_the_plan_of_a_known_account_is_what_is_sent() -> None:
+async def test_the_plan_of_a_known_account_matches_the_requests_sent() -> None:
     async with account(seed=4, customers=3, projects=8) as (api, mw):
         counts = api.world.counts()
         first = await rows_of(sweep(mw))
@@ -320,14 +320,14 @@ async def test_the_plan_of_a_known_account_is_what_is_sent() -> None:
         assert again.requests == again.plan.requests
 
 
-async def test_pages_of_a_long_list_are_all_read() -> None:
+async def test_all_pages_of_a_long_list_are_read() -> None:
     async with account(seed=1, customers=2, projects=30, max_limit={"*": 7}) as (api, mw):
         found = await rows_of(sweep(mw, resources=["project", "domain"]))
         assert {row.id for row in found["project"]} == ids(api, "project")
         assert {row.id for row in found["domain"]} == ids(api, "domain")
 
 
-async def test_a_long_list_of_the_account_is_left_for_the_few_that_are_needed() -> None:
+async def test_a_long_list_of_the_account_is_not_read_for_a_few_projects() -> None:
     async with account(seed=1, customers=2, projects=30, max_limit={"app-list-appinstallations-for-user": 7}) as (
         api,
         mw,
@@ -341,7 +341,7 @@ async def test_a_long_list_of_the_account_is_left_for_the_few_that_are_needed() 
         assert sent["app-list-appinstallations-for-user"] == 1
 
 
-async def test_many_lists_that_wait_for_a_slow_consumer_all_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_lists_waiting_for_a_slow_consumer_all_continue(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OUTBOX, "MOST_WAITING", 10)
     monkeypatch.setattr(ENGINE, "ROWS_AT_ONCE", 4, raising=False)
     async with account(seed=1, customers=2, projects=20, max_limit={"*": 7}) as (api, mw):
@@ -357,7 +357,7 @@ async def test_many_lists_that_wait_for_a_slow_consumer_all_go_on(monkeypatch: p
             assert listed == ids(api, name), name
 
 
-async def test_a_page_of_many_rows_comes_in_parts_and_no_more_are_made_than_may_wait(
+async def test_a_large_page_is_split_and_row_creation_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(OUTBOX, "MOST_WAITING", 12)
@@ -385,7 +385,7 @@ async def test_a_page_of_many_rows_comes_in_parts_and_no_more_are_made_than_may_
 
 
 @pytest.mark.parametrize("last_page", [False, True])
-async def test_what_moves_up_when_others_are_deleted_is_not_missed(last_page: bool) -> None:
+async def test_items_that_shift_after_deletions_are_not_missed(last_page: bool) -> None:
     async with account(seed=1, customers=2, projects=30, lag=0.0, max_limit={"*": 20}) as (_, mw):
         listed = await mw.mail.list_mail_addresses_for_user().collect()
         # One item on the last page, or many after the first.
@@ -406,7 +406,7 @@ async def test_what_moves_up_when_others_are_deleted_is_not_missed(last_page: bo
         assert set(kept[gone:]) <= set(found)
 
 
-async def test_unknown_fields_and_values_are_kept_and_items_that_do_not_fit_are_counted() -> None:
+async def test_unknown_properties_and_values_are_kept_and_deviating_items_counted() -> None:
     async with account(seed=1, customers=2, projects=6, drift=1.0) as (_, mw):
         asked = sweep(mw, resources=["project", "domain", "customer_order"])
         found = await rows_of(asked)
@@ -424,7 +424,7 @@ async def test_an_item_of_another_shape_is_stored_raw_and_counted() -> None:
         assert json.loads(row.raw) == {"id": "p-odd", "description": 7}
 
 
-def test_what_is_no_utf8_is_replaced_and_counted() -> None:
+def test_invalid_utf8_is_replaced_and_counted() -> None:
     resource = catalog()["project"]
     reader = Reader(resource, resource.routes[0])
     sent = [b'{"id":"p-1","description":"M\xfcller"}', b'{"id":"p-\xff"}', '{"id":"p-3","x":"Müller"}'.encode()]
@@ -448,23 +448,23 @@ async def test_a_reserve_of_the_budget_is_left_to_others() -> None:
         async with aclosing(asked.batches()) as batches:
             left = [mw.rate_limit.remaining or 0 async for _ in batches]
         assert asked.requests > 60
-        # One that was sent as a window ended may count in the next.
+        # A request sent at the end of a window may count in the next.
         assert min(left) >= 29
         assert {entry.status for entry in api.requests} == {200}
 
 
-async def test_leaving_early_leaves_nothing_running() -> None:
+async def test_leaving_early_leaves_no_task_running() -> None:
     async with account(seed=1, customers=3, projects=20) as (api, mw):
         rows = aiter(sweep(mw))
         await anext(rows)
         await rows.aclose()
-        await anyio.sleep(0.05)  # What was on its way arrives.
+        await anyio.sleep(0.05)  # Requests in flight arrive.
         before = len(api.requests)
         await mw.customer.list_customers()
         assert len(api.requests) == before + 1
 
 
-async def test_nonsense_bounds_are_refused() -> None:
+async def test_invalid_bounds_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="concurrency"):
         Bounds(concurrency=0)
     with pytest.raises(ConfigurationError, match="max_requests"):

@@ -1,4 +1,4 @@
-"""`sweep_to`: an inventory in a file with one call, going on by itself where it was interrupted."""
+"""`sweep_to`: an inventory in a file with one call, resumed automatically after an interruption."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def sweeps(file: Path) -> list[str]:
 
 
 class Killed(Exception):
-    """What a test interrupts a sweep with."""
+    """Raised by a test to interrupt a sweep."""
 
 
 async def interrupted(mw: Mittwald, file: Path) -> None:
-    """Die after everything is written and before the books are closed, as a killed process can."""
+    """Stop after everything is written and before the sweep is marked as finished, as a killed process may."""
 
     def die(sweep: inventory.Sweep) -> None:
         raise Killed
@@ -50,7 +50,7 @@ async def interrupted(mw: Mittwald, file: Path) -> None:
     assert sweeps(file) == ["running"]
 
 
-async def test_every_call_is_a_sweep_of_its_own(mw: Mittwald, tmp_path: Path) -> None:
+async def test_every_call_is_a_new_sweep(mw: Mittwald, tmp_path: Path) -> None:
     file = tmp_path / "inventory.sqlite"
     for number in (1, 2):
         summary = await inventory.sweep_to(mw, file, resources=WANTED)
@@ -58,7 +58,7 @@ async def test_every_call_is_a_sweep_of_its_own(mw: Mittwald, tmp_path: Path) ->
         assert sweeps(file) == ["done"] * number
 
 
-async def test_it_goes_on_with_an_interrupted_sweep(mw: Mittwald, tmp_path: Path) -> None:
+async def test_it_resumes_an_interrupted_sweep(mw: Mittwald, tmp_path: Path) -> None:
     file = tmp_path / "inventory.sqlite"
     whole = await inventory.sweep_to(mw, tmp_path / "whole.sqlite", resources=WANTED)
     await interrupted(mw, file)
@@ -67,7 +67,7 @@ async def test_it_goes_on_with_an_interrupted_sweep(mw: Mittwald, tmp_path: Path
     assert sweeps(file) == ["done"]
 
 
-async def test_it_does_not_go_on_with_what_was_not_asked_for(mw: Mittwald, tmp_path: Path) -> None:
+async def test_it_does_not_resume_a_sweep_of_another_selection(mw: Mittwald, tmp_path: Path) -> None:
     file = tmp_path / "inventory.sqlite"
     await interrupted(mw, file)
     summary = await inventory.sweep_to(mw, file, resources=["customer"])
@@ -79,7 +79,7 @@ async def test_it_does_not_go_on_with_what_was_not_asked_for(mw: Mittwald, tmp_p
     assert summary.rows["project"] == 1
 
 
-async def test_told_to_go_on_it_refuses_another_part_and_needs_not_be_told_which(mw: Mittwald, tmp_path: Path) -> None:
+async def test_explicit_resuming_refuses_another_selection_and_needs_none(mw: Mittwald, tmp_path: Path) -> None:
     file = tmp_path / "inventory.sqlite"
     await interrupted(mw, file)
     with pytest.raises(ConfigurationError, match="was of something else"):
@@ -89,7 +89,7 @@ async def test_told_to_go_on_it_refuses_another_part_and_needs_not_be_told_which
     assert set((await inventory.sweep_to(mw, file, resume=True)).rows) == set(WANTED)
 
 
-async def test_one_table_is_gone_on_with_by_its_name_alone(mw: Mittwald, tmp_path: Path) -> None:
+async def test_one_table_is_resumed_by_its_name_alone(mw: Mittwald, tmp_path: Path) -> None:
     file = tmp_path / "domains.csv"
     part = await inventory.sweep_to(mw, file, resources=["domain"], bounds=inventory.Bounds(max_requests=1))
     assert part.resumable
@@ -97,14 +97,14 @@ async def test_one_table_is_gone_on_with_by_its_name_alone(mw: Mittwald, tmp_pat
     assert file.exists()
 
 
-async def test_it_can_be_told_to_begin_anew(mw: Mittwald, tmp_path: Path) -> None:
+async def test_it_can_be_made_to_start_over(mw: Mittwald, tmp_path: Path) -> None:
     file = tmp_path / "inventory.sqlite"
     await interrupted(mw, file)
     await inventory.sweep_to(mw, file, resources=WANTED, resume=False)
     assert sweeps(file) == ["incomplete", "done"]
 
 
-async def test_a_list_that_keeps_failing_does_not_hold_up_the_next_night(
+async def test_a_list_that_keeps_failing_does_not_delay_the_next_night(
     api: Emulator, mw: Mittwald, tmp_path: Path
 ) -> None:
     file = tmp_path / "inventory.sqlite"
@@ -115,12 +115,12 @@ async def test_a_list_that_keeps_failing_does_not_hold_up_the_next_night(
         assert sweeps(file) == ["incomplete"] * number
 
 
-async def test_with_nothing_to_resume_it_says_so(mw: Mittwald, tmp_path: Path) -> None:
+async def test_with_nothing_to_resume_it_raises_an_error(mw: Mittwald, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="nothing to resume"):
         await inventory.sweep_to(mw, tmp_path / "inventory.sqlite", resume=True)
 
 
-async def test_a_file_that_holds_one_resource_is_refused_for_all_of_them(tmp_path: Path) -> None:
+async def test_a_file_for_one_resource_is_refused_for_all_of_them(tmp_path: Path) -> None:
     async with Mittwald("token", base_url="http://127.0.0.1:9") as mw:
         with pytest.raises(ConfigurationError, match="one csv file holds one resource"):
             await inventory.sweep_to(mw, tmp_path / "rows.csv")

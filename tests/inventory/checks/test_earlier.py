@@ -1,4 +1,4 @@
-"""What the sweep before had: found without asking everything again, and the same as if everything had been asked."""
+"""Findings of the previous state: obtained by evaluating only changed rows, with the same result as evaluating all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OWNERS = {"projectId": "p1", "customerId": "c1"}
 
 
 def things(dice: random.Random) -> dict[str, list[dict[str, Any]]]:
-    """Items of the cases of some checks under one roof, some of them as another case has them."""
+    """Items from the cases of several checks in one inventory, some altered as in another case."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for name in dice.sample(sorted(CASES), 25):
         for resource, items in CASES[name].rows.items():
@@ -34,7 +34,7 @@ def things(dice: random.Random) -> dict[str, list[dict[str, Any]]]:
 
 
 def next_evening(last: Rows, dice: random.Random) -> dict[str, list[dict[str, Any]]]:
-    """Most stays as it is; some goes, some comes, some is not asked for."""
+    """The next sweep: most items stay, some disappear, some appear, some are not requested."""
     fresh = things(dice)
     evening = {name: [dict(item) for item in items if dice.random() < 0.85] for name, items in last.items()}
     for name, items in fresh.items():
@@ -61,7 +61,7 @@ def history(path: Path, seed: int) -> Path:
 
 
 def asked_of_everything(path: Path) -> dict[tuple[str, ...], Finding]:
-    """The slow way: every check is asked of every row of the state before."""
+    """The slow method: every check evaluates every row of the previous state."""
     with closing(sqlite3.connect(path)) as db:
         state = before(db)
         if state is None:
@@ -70,7 +70,7 @@ def asked_of_everything(path: Path) -> dict[tuple[str, ...], Finding]:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_nothing_is_lost_by_asking_only_of_what_has_changed(tmp_path: Path, seed: int) -> None:
+def test_evaluating_only_changed_rows_loses_nothing(tmp_path: Path, seed: int) -> None:
     path = history(tmp_path / "inventory.sqlite", seed)
     known = asked_of_everything(path)
     report = run_checks(path)
@@ -82,7 +82,7 @@ def test_nothing_is_lost_by_asking_only_of_what_has_changed(tmp_path: Path, seed
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_checks_that_are_asked_together_find_what_each_finds_alone(tmp_path: Path, seed: int) -> None:
+def test_checks_evaluated_together_find_what_each_finds_alone(tmp_path: Path, seed: int) -> None:
     path = history(tmp_path / "inventory.sqlite", seed)
     together = run_checks(path)
     for check in all_checks():
@@ -91,10 +91,10 @@ def test_checks_that_are_asked_together_find_what_each_finds_alone(tmp_path: Pat
         assert alone.solved == tuple(one for one in together.solved if one.check == check.id)
 
 
-def test_checks_that_look_beyond_a_row_are_told_apart() -> None:
+def test_checks_that_look_beyond_a_row_are_recognised() -> None:
     names = {check.id for check in all_checks() if of_row(check)}
     assert {"mail-catch-all", "mailbox-full", "certificate-missing"} <= names
-    # Of the time, of other rows, of a function.
+    # Depends on the time, on other rows, on a function.
     assert not names & {"ssh-user-password", "backup-missing", "certificate-expired", "container-image-unpinned"}
 
 

@@ -1,4 +1,4 @@
-"""Checks of rows that are not as documented: nothing breaks, and what is not known is not called wrong."""
+"""Checks of rows that deviate from the document: none fails, and unknown values are not reported as faults."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ODD: list[Any] = [
 
 
 def altered(value: Any, make: Callable[[Any], Any]) -> Any:
-    """Every plain value and every list replaced; the ids that hold things together stay."""
+    """Replace every plain value and every list; ids stay, so that the rows still refer to each other."""
     if isinstance(value, dict):
         fields = cast("dict[str, Any]", value)
         return {name: inner if name in _KEYS else altered(inner, make) for name, inner in fields.items()}
@@ -42,7 +42,7 @@ def altered(value: Any, make: Callable[[Any], Any]) -> Any:
 
 
 def reported(path: Path, make: Callable[[Any], Any], accounts: tuple[str, ...] = ("agency",)) -> CheckReport:
-    """What is found where the first evening was as documented, and the second was altered."""
+    """Findings where the first sweep is as documented and the second altered."""
     file = InventoryFile(path)
     for account in accounts:
         file.sweep(_rows(lambda value: value), account=account, at="2026-11-26T03:00:00+00:00")
@@ -62,14 +62,14 @@ def _rows(make: Callable[[Any], Any]) -> dict[str, list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("odd", ODD, ids=repr)
-def test_no_check_breaks_on_values_that_are_not_documented(tmp_path: Path, odd: Any) -> None:
+def test_no_check_fails_on_undocumented_values(tmp_path: Path, odd: Any) -> None:
     report = reported(tmp_path / "inventory.sqlite", lambda _: odd)
     assert [skip for skip in report.skipped if "lacks what" in skip.reason] == []
     for name, form in FORMATS.items():
         assert form(report, all_checks()), name
 
 
-def test_nothing_is_said_of_dates_and_flags_that_are_not_there(tmp_path: Path) -> None:
+def test_missing_dates_and_flags_cause_no_finding(tmp_path: Path) -> None:
     report = reported(tmp_path / "inventory.sqlite", lambda _: None)
     told = {finding.check for finding in report.findings}
     dated = {check.id for check in all_checks() if check.family == "certificates"} | {"contract-ending", "backup-old"}
@@ -84,7 +84,7 @@ def test_nothing_is_said_of_dates_and_flags_that_are_not_there(tmp_path: Path) -
     assert all("None" not in finding.detail for finding in report.findings)
 
 
-def test_accounts_do_not_mix(tmp_path: Path) -> None:
+def test_accounts_are_checked_separately(tmp_path: Path) -> None:
     one = reported(tmp_path / "one.sqlite", lambda value: value)
     both = reported(tmp_path / "both.sqlite", lambda value: value, ("agency", "second"))
 
@@ -105,7 +105,7 @@ def test_where_one_resource_was_swept_every_other_check_says_what_it_lacks(tmp_p
     assert all("sweep with -r +" in skip.reason for skip in report.skipped)
 
 
-def test_a_first_sweep_has_only_new_findings(tmp_path: Path) -> None:
+def test_all_findings_of_a_first_sweep_are_new(tmp_path: Path) -> None:
     file = InventoryFile(tmp_path / "inventory.sqlite")
     file.sweep(CASES["mail-catch-all"].rows)
     report = run_checks(file.path, only=["mail-catch-all"])

@@ -1,4 +1,4 @@
-"""Each check finds what it is for, and leaves alone what is fine."""
+"""Each check finds the faults it is for, and accepts what is fine."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ...support.inventory_file import InventoryFile, Rows
 from .cases import CASES, OLD_PROJECT, PROJECT, zone
 
 TOLD_BY_TIME = {"storage-growing", "inventory-stale"}
-"""Need more than one evening: they have tests of their own below."""
+"""Checks that compare several sweeps, tested below."""
 
 
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_it_finds_what_it_is_for_and_nothing_else(name: str, tmp_path: Path) -> None:
+def test_a_check_finds_its_faults_and_nothing_else(name: str, tmp_path: Path) -> None:
     case = CASES[name]
     file = InventoryFile(tmp_path / "inventory.sqlite")
     file.sweep(case.rows, failures=case.failures)
@@ -30,7 +30,7 @@ def test_it_finds_what_it_is_for_and_nothing_else(name: str, tmp_path: Path) -> 
     assert all(case.detail in finding.detail for finding in report.findings)
 
 
-def test_every_check_has_a_case_and_says_what_to_do() -> None:
+def test_every_check_has_a_case_and_advice() -> None:
     checks = all_checks()
     assert len(checks) >= 25
     assert {check.id for check in checks} == CASES.keys() | TOLD_BY_TIME
@@ -42,7 +42,7 @@ def test_every_check_has_a_case_and_says_what_to_do() -> None:
         assert check.fix.endswith(".")
 
 
-def test_what_was_never_listed_for_an_account_is_not_missing_there(tmp_path: Path) -> None:
+def test_a_resource_never_listed_for_an_account_is_not_reported_missing(tmp_path: Path) -> None:
     file = InventoryFile(tmp_path / "inventory.sqlite")
     file.sweep({"project": [OLD_PROJECT], "backup": []}, account="whole")
     file.sweep({"project": [{**OLD_PROJECT, "id": "p2", "shortId": "p-two"}]}, account="projects-only")
@@ -52,7 +52,7 @@ def test_what_was_never_listed_for_an_account_is_not_missing_there(tmp_path: Pat
     assert skip.reason == "not in account projects-only: backup (sweep with -r +backup)"
 
 
-def test_a_part_that_the_last_sweep_left_out_is_judged_by_the_sweep_before(tmp_path: Path) -> None:
+def test_a_part_left_out_of_the_last_sweep_is_judged_by_the_one_before(tmp_path: Path) -> None:
     file = InventoryFile(tmp_path / "inventory.sqlite")
     second = {**OLD_PROJECT, "id": "p2", "shortId": "p-two"}
     backup = {"id": "b1", "projectId": "p2", "status": "Completed", "createdAt": "2026-11-26T00:00:00Z"}
@@ -63,7 +63,7 @@ def test_a_part_that_the_last_sweep_left_out_is_judged_by_the_sweep_before(tmp_p
     assert "for 1 project of account agency" in report.skipped[0].reason
 
 
-def test_a_failure_of_an_earlier_evening_hides_nothing(tmp_path: Path) -> None:
+def test_a_failure_in_an_earlier_sweep_hides_nothing(tmp_path: Path) -> None:
     file = InventoryFile(tmp_path / "inventory.sqlite")
     rows: Rows = {"project": [OLD_PROJECT], "backup": []}
     file.sweep(rows, at="2026-11-26T03:00:00+00:00", failures=[{"resource": "backup", "project": "p1"}])
@@ -73,7 +73,7 @@ def test_a_failure_of_an_earlier_evening_hides_nothing(tmp_path: Path) -> None:
     assert finding.standing == "new"
 
 
-def test_zones_of_domains_with_other_name_servers_say_nothing(tmp_path: Path) -> None:
+def test_zones_of_domains_with_other_name_servers_are_not_checked(tmp_path: Path) -> None:
     file = InventoryFile(tmp_path / "inventory.sqlite")
     domains = [
         {"domainId": "1", "domain": "example.org", "usesDefaultNameserver": False},
@@ -88,7 +88,7 @@ def test_zones_of_domains_with_other_name_servers_say_nothing(tmp_path: Path) ->
     assert len(report.findings) == 4
 
 
-def test_the_policy_of_a_domain_counts_for_its_subdomains(tmp_path: Path) -> None:
+def test_the_policy_of_a_domain_covers_its_subdomains(tmp_path: Path) -> None:
     file = InventoryFile(tmp_path / "inventory.sqlite")
     mail = [{"id": "1", "address": "a@news.example.org"}]
     zones = [zone("news.example.org"), zone("_dmarc.example.org", "v=DMARC1; p=none")]
@@ -96,14 +96,14 @@ def test_the_policy_of_a_domain_counts_for_its_subdomains(tmp_path: Path) -> Non
     assert run_checks(file.path, only=["dns-dmarc-missing"]).findings == ()
 
 
-def test_a_certificate_that_was_replaced_is_not_about_to_expire(tmp_path: Path) -> None:
+def test_a_replaced_certificate_is_not_reported_as_expiring(tmp_path: Path) -> None:
     file = InventoryFile(tmp_path / "inventory.sqlite")
     old = {"id": "1", "commonName": "example.org", "validTo": "2026-12-01T03:00:00Z", "projectId": "p1"}
     file.sweep({"certificate": [old, {**old, "id": "2", "validTo": "2027-02-01T03:00:00Z"}]})
     assert run_checks(file.path, only=["certificate-expiring"]).findings == ()
 
 
-def test_growth_is_seen_between_two_evenings(tmp_path: Path) -> None:
+def test_growth_is_measured_between_two_sweeps(tmp_path: Path) -> None:
     file = InventoryFile(tmp_path / "inventory.sqlite")
     file.sweep({"project": [{**PROJECT, "webStorageUsageInBytes": 4 << 30}]}, at="2026-11-26T03:00:00+00:00")
     assert run_checks(file.path, only=["storage-growing"]).findings == ()
@@ -112,7 +112,7 @@ def test_growth_is_seen_between_two_evenings(tmp_path: Path) -> None:
     assert (finding.subject, finding.detail) == ("p-one Shop", "from 4.0 to 6.0 GiB")
 
 
-def test_an_account_that_was_not_swept_lately_is_named(tmp_path: Path) -> None:
+def test_an_account_without_a_recent_sweep_is_reported(tmp_path: Path) -> None:
     file = InventoryFile(tmp_path / "inventory.sqlite")
     file.sweep({"project": [PROJECT]}, account="asleep", at="2026-11-20T03:00:00+00:00")
     file.sweep({"project": [PROJECT]}, account="awake")
@@ -129,7 +129,7 @@ def test_an_account_that_was_not_swept_lately_is_named(tmp_path: Path) -> None:
         ({"*.example.org"}, "a.b.example.org", False),
     ],
 )
-def test_a_wildcard_stands_for_one_label(names: set[str], host: str, expected: bool) -> None:
+def test_a_wildcard_matches_one_label(names: set[str], host: str, expected: bool) -> None:
     assert covers(names, host) is expected
 
 
@@ -144,11 +144,11 @@ def test_a_wildcard_stands_for_one_label(names: set[str], host: str, expected: b
         ("redis@sha256:0123", True),
     ],
 )
-def test_a_port_is_no_tag(image: str, expected: bool) -> None:
+def test_a_port_is_not_a_tag(image: str, expected: bool) -> None:
     assert is_pinned(image) is expected
 
 
-def test_sizes_are_read_with_their_units() -> None:
+def test_sizes_are_parsed_with_their_units() -> None:
     assert [in_bytes(size) for size in ("20Gi", "1.5Ti", "512Mi", "10G", "7", "much", "inf")] == [
         20 << 30,
         int(1.5 * (1 << 40)),
@@ -160,7 +160,7 @@ def test_sizes_are_read_with_their_units() -> None:
     ]
 
 
-def test_the_longest_branch_of_a_version_counts() -> None:
+def test_the_most_specific_release_branch_counts() -> None:
     found = end_of_life("Drupal", "10.3.1")
     assert found is not None
     assert found.branch == "10.3"

@@ -33,7 +33,7 @@ def address(name: str, catch_all: bool) -> dict[str, object]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> InventoryFile:
-    """Two evenings: one finding stays, one is solved, one is new."""
+    """Two sweeps: one finding persists, one is solved, one is new."""
     made = InventoryFile(tmp_path / "inventory.sqlite")
     project = {"id": "p1", "shortId": "p-one", "description": "Shop | <b>", "customerId": "c1", "enabled": True}
     customer = {"customerId": "c1", "name": "Braun GmbH"}
@@ -48,25 +48,25 @@ def subjects(findings: tuple[Finding, ...]) -> dict[str, str]:
     return {finding.subject.partition("@")[0]: finding.standing for finding in findings}
 
 
-def test_findings_are_new_still_there_or_solved(file: InventoryFile) -> None:
+def test_findings_are_new_persistent_or_solved(file: InventoryFile) -> None:
     report = run_checks(file.path, only=["mail-catch-all"])
     assert subjects(report.findings) == {"stays": "still", "comes": "new"}
     assert subjects(report.solved) == {"solved": "solved"}
     assert {finding.customer for finding in report.findings} == {"Braun GmbH"}
 
 
-def test_each_account_is_compared_with_its_own_evening_before(file: InventoryFile) -> None:
+def test_each_account_is_compared_with_its_own_previous_sweep(file: InventoryFile) -> None:
     file.sweep({"mail_address": [address("other", True)]}, account="second")
     report = run_checks(file.path, only=["mail-catch-all"])
     assert subjects(report.findings) == {"stays": "still", "comes": "new", "other": "new"}
 
 
-def test_an_unfinished_sweep_is_no_evening_to_compare_with(file: InventoryFile) -> None:
+def test_an_unfinished_sweep_is_not_compared_with(file: InventoryFile) -> None:
     file.sweep({"mail_address": []}, state="incomplete", at="2026-11-26T12:00:00+00:00", account="third")
     assert subjects(run_checks(file.path, only=["mail-catch-all"]).findings) == {"stays": "still", "comes": "new"}
 
 
-def test_a_check_of_something_that_was_not_swept_is_skipped_and_says_so(file: InventoryFile) -> None:
+def test_a_check_of_a_resource_that_was_not_swept_is_skipped_with_a_reason(file: InventoryFile) -> None:
     report = run_checks(file.path, only=["backup-missing"])
     (skip,) = report.skipped
     assert skip.check == "backup-missing"
@@ -86,7 +86,7 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-def test_a_muted_finding_is_counted_and_not_reported(file: InventoryFile, tmp_path: Path) -> None:
+def test_a_muted_finding_is_counted_but_not_reported(file: InventoryFile, tmp_path: Path) -> None:
     path = write(
         tmp_path,
         """
@@ -121,12 +121,12 @@ reason = "was to be gone by yesterday"
         ("[[mute]", "Expected"),
     ],
 )
-def test_a_mute_that_would_do_nothing_or_too_much_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+def test_an_ineffective_or_overly_broad_mute_is_refused(tmp_path: Path, text: str, problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         mutes_from(write(tmp_path, text), IDS)
 
 
-def test_what_is_no_inventory_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_inventory_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no such file"):
         run_checks(tmp_path / "none.sqlite")
     (tmp_path / "text.sqlite").write_text("not a database, but long enough to be one" * 10, encoding="utf-8")
@@ -136,7 +136,7 @@ def test_what_is_no_inventory_is_named(tmp_path: Path) -> None:
         run_checks(InventoryFile(tmp_path / "empty.sqlite").path)
 
 
-def test_the_fingerprint_stays_while_details_change(tmp_path: Path) -> None:
+def test_the_fingerprint_is_stable_while_details_change(tmp_path: Path) -> None:
     file = InventoryFile(tmp_path / "inventory.sqlite")
     certificate = {"id": "1", "commonName": "example.org", "validTo": "2026-12-05T03:00:00Z"}
     file.sweep({"certificate": [certificate]}, at=YESTERDAY)
@@ -157,7 +157,7 @@ def test_days_are_counted_as_people_count_them(tmp_path: Path, ends: str, said: 
     assert found.detail.endswith(f", {said}")
 
 
-def test_machine_formats_are_what_their_readers_expect(file: InventoryFile) -> None:
+def test_machine_readable_formats_satisfy_their_readers(file: InventoryFile) -> None:
     report, checks = run_checks(file.path), all_checks()
     found = json.loads(FORMATS["json"](report, checks))
     assert {"fingerprint", "check", "standing", "customer_id"} <= set(found["findings"][0])
@@ -176,7 +176,7 @@ def test_machine_formats_are_what_their_readers_expect(file: InventoryFile) -> N
     assert {result["baselineState"] for result in run["results"]} == {"new", "unchanged"}
 
 
-def test_a_check_that_found_something_has_failed_also_where_it_could_not_see_all(tmp_path: Path) -> None:
+def test_a_check_with_findings_has_failed_even_if_it_could_not_see_everything(tmp_path: Path) -> None:
     file = InventoryFile(tmp_path / "inventory.sqlite")
     project = {"id": "p1", "shortId": "p-one", "customerId": "c1", "enabled": True, "createdAt": "2024-01-01T00:00:00Z"}
     rows = {"project": [project, {**project, "id": "p2"}], "backup": []}
@@ -188,7 +188,7 @@ def test_a_check_that_found_something_has_failed_also_where_it_could_not_see_all
     assert suite.find("testcase/failure") is not None
 
 
-def test_places_in_sarif_are_addresses_whatever_is_in_the_key(tmp_path: Path) -> None:
+def test_locations_in_sarif_are_valid_uris_for_any_key(tmp_path: Path) -> None:
     file = InventoryFile(tmp_path / "inventory.sqlite")
     file.sweep({"project": []}, failures=[{"resource": "backup", "error": "403: not <allowed> für dich %"}])
     report, checks = run_checks(file.path, only=["inventory-incomplete"]), checks_named(["inventory-incomplete"])
@@ -197,7 +197,7 @@ def test_places_in_sarif_are_addresses_whatever_is_in_the_key(tmp_path: Path) ->
     assert re.fullmatch(r"[A-Za-z0-9/._~%-]+", address)
 
 
-def test_names_of_others_cannot_break_the_markdown(file: InventoryFile) -> None:
+def test_foreign_names_cannot_break_the_markdown(file: InventoryFile) -> None:
     text = as_markdown(run_checks(file.path, only=["mail-catch-all"]), all_checks())
     assert r"Shop \| \<b\>" in text
     assert "1 new, 1 solved" in text
@@ -209,7 +209,7 @@ def check(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_command_exits_with_5_where_something_is_wrong(file: InventoryFile) -> None:
+def test_the_command_exits_with_5_if_there_are_findings(file: InventoryFile) -> None:
     done = check(str(file.path), "--only", "mail-catch-all", "--new")
     assert done.returncode == 5, done.stderr
     assert "+ comes@example.org" in done.stdout

@@ -1,4 +1,4 @@
-"""Views as tables for people: what they hold, and that no spreadsheet runs any of it."""
+"""Views exported as tables for people: their contents, and that no spreadsheet executes any of it."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def lines(file: Path, *views: str, where: str = "") -> list[dict[str, Any]]:
     return [json.loads(line) for line in export(file, "jsonl", *views, where=where).splitlines()]
 
 
-def test_names_come_first_and_what_only_programs_use_is_left_out(file: Path) -> None:
+def test_names_come_first_and_technical_columns_are_omitted(file: Path) -> None:
     (row,) = lines(file, "mail_address")
     assert list(row)[:5] == ["customer", "customer_id", "project", "project_short_id", "project_id"]
     assert row["project"] == "Käse & „Wein“"
     assert not {"key", "operation", "drifted", "data", "content_hash", "account", "parent_id"} & row.keys()
 
 
-def test_nested_properties_become_columns_and_lists_of_objects_are_left_out(file: Path) -> None:
+def test_nested_properties_become_columns_and_lists_of_objects_are_omitted(file: Path) -> None:
     (mail,) = lines(file, "v_mail_address")
     assert (mail["mailbox_storage_in_bytes_limit"], mail["mailbox_storage_in_bytes_current_value"]) == (10, 7)
     assert "deliveries" not in mail
@@ -76,14 +76,14 @@ def test_nested_properties_become_columns_and_lists_of_objects_are_left_out(file
     assert (project["features"], project["enabled"]) == ("redis, node", True)
 
 
-def test_accounts_are_named_where_there_are_several(file: Path, tmp_path: Path) -> None:
+def test_accounts_are_named_if_there_are_several(file: Path, tmp_path: Path) -> None:
     made = InventoryFile(tmp_path / "two.sqlite")
     for account in ("first", "second"):
         made.sweep({"project": [PROJECT]}, account=account)
     assert [row["account"] for row in lines(made.path, "project")] == ["first", "second"]
 
 
-def test_a_spreadsheet_runs_nothing_of_a_csv(file: Path) -> None:
+def test_a_spreadsheet_executes_nothing_from_a_csv(file: Path) -> None:
     text = export(file, "csv", "mail_address").decode("utf-8-sig")
     (row,) = csv.DictReader(io.StringIO(text))
     assert row["customer"] == "'=cmd|' /C calc'!A0"
@@ -91,7 +91,7 @@ def test_a_spreadsheet_runs_nothing_of_a_csv(file: Path) -> None:
     assert row["address"] == "info@example.org"
 
 
-def test_a_workbook_has_a_sheet_for_each_resource_with_frozen_and_filtered_headings(file: Path, tmp_path: Path) -> None:
+def test_a_workbook_has_one_sheet_per_resource_with_frozen_and_filtered_headers(file: Path, tmp_path: Path) -> None:
     openpyxl: Any = pytest.importorskip("openpyxl")
     (tmp_path / "x.xlsx").write_bytes(export(file, "xlsx"))
     book = openpyxl.load_workbook(tmp_path / "x.xlsx")
@@ -108,7 +108,7 @@ def test_a_workbook_has_a_sheet_for_each_resource_with_frozen_and_filtered_headi
     assert {cell.data_type for row in book["mail_address"] for cell in row} <= {"s", "n", "b", "d"}
 
 
-def test_characters_and_numbers_that_excel_cannot_hold_do_not_stop_it(tmp_path: Path) -> None:
+def test_characters_and_numbers_that_excel_cannot_hold_do_not_stop_the_export(tmp_path: Path) -> None:
     openpyxl: Any = pytest.importorskip("openpyxl")
     made = InventoryFile(tmp_path / "inventory.sqlite")
     odd = {
@@ -137,19 +137,19 @@ def test_parquet_has_typed_columns(file: Path, tmp_path: Path) -> None:
     assert table.to_pylist()[0]["description"] == PROJECT["description"]
 
 
-def test_a_condition_chooses_rows_and_a_wrong_one_is_named(file: Path) -> None:
+def test_a_condition_selects_rows_and_an_invalid_one_is_named(file: Path) -> None:
     assert lines(file, "project", where="enabled = 0") == []
     assert len(lines(file, "project", where="enabled = 1")) == 1
     with pytest.raises(ConfigurationError, match="--where 'enabeld': no such column: enabeld"):
         lines(file, "project", where="enabeld")
 
 
-def test_an_unknown_view_is_named_with_what_there_is(file: Path) -> None:
+def test_an_unknown_view_is_reported_with_the_existing_ones(file: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"no view 'projekt'.*did you mean project"):
         lines(file, "projekt")
 
 
-def test_a_property_with_values_of_several_kinds_is_text(tmp_path: Path) -> None:
+def test_a_property_with_values_of_several_types_is_text(tmp_path: Path) -> None:
     made = InventoryFile(tmp_path / "inventory.sqlite")
     mixed = ({**PROJECT, "id": str(n), "odd": value} for n, value in enumerate((1, "x", True, {"deep": 2.5}, None)))
     made.sweep({"project": list(mixed)})
@@ -164,7 +164,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[bytes]:
     )
 
 
-def test_the_command_writes_a_file_for_its_owner_or_standard_output(file: Path, tmp_path: Path) -> None:
+def test_the_command_writes_a_private_file_or_standard_output(file: Path, tmp_path: Path) -> None:
     out = tmp_path / "projects.csv"
     done = command(str(file), "-o", str(out), "--view", "project")
     assert (done.returncode, done.stdout) == (0, b""), done.stderr

@@ -1,4 +1,4 @@
-"""What a nightly sweep tells others: metrics in a file, and a hook. Neither can spoil the sweep."""
+"""Reports of a nightly sweep: a metrics file and a hook. Neither can make the sweep fail."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def file(tmp_path: Path) -> Path:
     return made.path
 
 
-def test_metrics_are_what_the_textfile_collector_reads() -> None:
+def test_metrics_are_in_the_textfile_collectors_format() -> None:
     text = metrics_text([SUMMARY], {"critical": 1, "high": 0}, 1795816667.25)
     lines = text.splitlines()
     label = 'account="agency \\"north\\"\\\\1\\n"'
@@ -59,7 +59,7 @@ def test_metrics_are_what_the_textfile_collector_reads() -> None:
     assert text.endswith("\n")
 
 
-def test_the_metrics_file_is_replaced_whole_and_readable_for_the_exporter(file: Path, tmp_path: Path) -> None:
+def test_the_metrics_file_is_replaced_atomically_and_readable_for_the_exporter(file: Path, tmp_path: Path) -> None:
     target = tmp_path / "mittwald.prom"
     target.write_text("old")
     before = target.stat().st_ino
@@ -70,7 +70,7 @@ def test_the_metrics_file_is_replaced_whole_and_readable_for_the_exporter(file: 
     assert not list(tmp_path.glob(".mittwald.prom*"))
 
 
-def test_a_command_gets_the_outcome_on_its_standard_input(file: Path, tmp_path: Path) -> None:
+def test_a_command_receives_the_outcome_on_standard_input(file: Path, tmp_path: Path) -> None:
     out = tmp_path / "got.json"
     program = f"import pathlib, sys; pathlib.Path({str(out)!r}).write_bytes(sys.stdin.buffer.read())"
     Outlet(notify=shlex.join([sys.executable, "-c", program])).tell([SUMMARY], file)
@@ -82,7 +82,7 @@ def test_a_command_gets_the_outcome_on_its_standard_input(file: Path, tmp_path: 
 
 
 class Hook(BaseHTTPRequestHandler):
-    """Keeps what is posted, and answers as the path says."""
+    """Records what is posted, and responds according to the path."""
 
     def do_POST(self) -> None:
         server: Any = self.server
@@ -106,7 +106,7 @@ def hook() -> Generator[Any]:
     thread.join()
 
 
-def test_a_url_gets_the_outcome_also_of_a_sweep_that_failed(hook: Any, file: Path) -> None:
+def test_a_url_receives_the_outcome_even_of_a_failed_sweep(hook: Any, file: Path) -> None:
     outlet = Outlet(notify=f"http://127.0.0.1:{hook.server_port}/secret/200")
     outlet.tell([SUMMARY], file)
     outlet.tell([], None, error="401 Unauthorized")
@@ -114,7 +114,7 @@ def test_a_url_gets_the_outcome_also_of_a_sweep_that_failed(hook: Any, file: Pat
     assert hook.got[1]["error"] == "401 Unauthorized"
 
 
-def test_what_goes_wrong_is_reported_without_the_secret_in_the_address(
+def test_a_failing_hook_is_reported_without_the_secret_in_its_url(
     hook: Any, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     Outlet(notify=f"http://127.0.0.1:{hook.server_port}/secret/500").tell([SUMMARY], file)
@@ -132,7 +132,7 @@ def test_what_goes_wrong_is_reported_without_the_secret_in_the_address(
     assert not any("secret" in line for line in said)
 
 
-def test_a_sweep_into_another_form_tells_its_numbers(tmp_path: Path) -> None:
+def test_a_sweep_into_another_format_reports_its_numbers(tmp_path: Path) -> None:
     out, told, metrics = tmp_path / "rows.jsonl", tmp_path / "told.json", tmp_path / "mittwald.prom"
     out.write_text("{}\n", encoding="utf-8")
     code = f"import sys, pathlib; pathlib.Path({str(told)!r}).write_bytes(sys.stdin.buffer.read())"
@@ -155,6 +155,6 @@ def test_a_sweep_into_another_form_tells_its_numbers(tmp_path: Path) -> None:
         (Outlet(notify=" "), "needs a URL or a command"),
     ],
 )
-def test_what_cannot_work_is_refused_before_anything_is_sent(outlet: Outlet, problem: str) -> None:
+def test_an_unusable_hook_or_metrics_file_is_refused_before_anything_is_sent(outlet: Outlet, problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         outlet.check()

@@ -1,4 +1,4 @@
-"""A real browser for the report: Debian's Chromium, without a window."""
+"""A real browser for the report: headless Chromium, as packaged by Debian."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DESK = (1280, 900)
 
 
 def why_not() -> str:
-    """What is missing for tests in a browser; empty: nothing."""
+    """What is missing for browser tests; empty if nothing is."""
     if shutil.which("chromium") is None or shutil.which("chromedriver") is None:
         return "needs chromium and chromedriver"
     if find_spec("selenium") is None:
@@ -30,17 +30,17 @@ in_browser = pytest.mark.skipif(bool(why_not()), reason=why_not() or "ready")
 
 
 class Page:
-    """A page that is open, and what the browser logged of it."""
+    """An open page and the browser's log."""
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
 
     def run(self, script: str, *values: object) -> Any:
-        """What a script returns."""
+        """The result of a script."""
         return self.driver.execute_script(script, *values)
 
     def texts(self, selector: str) -> list[str]:
-        """What the elements that are shown say."""
+        """The text of all visible elements that match."""
         return [element.text for element in self.all(selector)]
 
     def all(self, selector: str) -> list[Any]:
@@ -50,11 +50,11 @@ class Page:
         return self.driver.find_element("css selector", selector)
 
     def errors(self) -> list[str]:
-        """What the console has, without chatter."""
+        """Console messages that matter."""
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] != "DEBUG"]
 
     def requests(self) -> list[str]:
-        """Every address that was asked for since the last time."""
+        """Every URL requested since the last call."""
         found: list[str] = []
         for entry in self.driver.get_log("performance"):
             event = json.loads(entry["message"])["message"]
@@ -63,7 +63,7 @@ class Page:
         return found
 
     def emulate(self, *, size: tuple[int, int] = DESK, dark: bool = False, media: str = "screen") -> None:
-        """Another screen."""
+        """Change the screen size or the colour scheme."""
         width, height = size
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": size == PHONE}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
@@ -73,7 +73,7 @@ class Page:
 
 @contextmanager
 def browser() -> Generator[Any]:
-    """A driver of a headless Chromium that can reach no network, which ends with the block."""
+    """A driver of a headless Chromium without network access, which quits with the block."""
     webdriver: Any = import_module("selenium.webdriver")
     options = webdriver.ChromeOptions()
     for argument in (
@@ -97,7 +97,7 @@ def browser() -> Generator[Any]:
 
 
 def opened(driver: Any, path: Path) -> Page:
-    """A page of the disk, freshly opened at a desk and by day."""
+    """A page from disk, opened on a desktop screen in light mode."""
     page = Page(driver)
     page.emulate()
     page.errors()

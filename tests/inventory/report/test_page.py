@@ -1,4 +1,4 @@
-"""The report in a real browser: it works, loads nothing, and shows whatever names there are as text."""
+"""The report in a real browser: it works, loads nothing, and shows every name as plain text."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def projects(storage: int, extra: str = "") -> list[dict[str, Any]]:
 
 
 def inventory(path: Path) -> Path:
-    """Two evenings of an account whose names are hostile."""
+    """Two sweeps of an account with hostile names."""
     made = InventoryFile(path)
     fixed: dict[str, Any] = {
         "customer": CUSTOMERS,
@@ -91,7 +91,7 @@ def page(driver: Any, report: Path) -> Page:
 
 
 def table(page: Page, name: str) -> list[list[str]]:
-    """The cells that a table shows."""
+    """The visible cells of a table."""
     rows = page.run(
         "return [...document.querySelectorAll(`[data-table=${arguments[0]}] tbody tr`)]"
         ".map(row => [...row.cells].map(cell => cell.textContent))",
@@ -105,14 +105,14 @@ def heading(page: Page, name: str, column: str) -> Any:
     return next(button for button in buttons if button.text == column)
 
 
-def test_it_opens_without_an_error_and_asks_for_nothing(page: Page, report: Path) -> None:
+def test_it_opens_without_errors_and_requests_nothing(page: Page, report: Path) -> None:
     page.run("document.querySelectorAll('details').forEach(one => one.open = true); scrollTo(0, 1e6)")
     assert page.errors() == []
     assert page.requests() == [report.as_uri()]
     assert page.run("return performance.getEntriesByType('resource').length") == 0
 
 
-def test_every_section_has_something_to_show(page: Page) -> None:
+def test_every_section_has_contents(page: Page) -> None:
     sections = page.texts("main h2")
     assert len(sections) == len(page.all("nav a")) + 1
     for name in ("findings", "customers", "servers", "people", "changes", "unseen"):
@@ -122,7 +122,7 @@ def test_every_section_has_something_to_show(page: Page) -> None:
     assert all(page.all(f"#{target}") for target in targets)
 
 
-def test_names_are_text_whatever_is_in_them(page: Page) -> None:
+def test_names_are_shown_as_plain_text(page: Page) -> None:
     assert page.driver.title == "Inventory report"
     assert page.all("main img") == []
     names = {row[0] for row in table(page, "customers")}
@@ -132,7 +132,7 @@ def test_names_are_text_whatever_is_in_them(page: Page) -> None:
     assert page.run("return document.querySelectorAll('script').length") == 2
 
 
-def test_what_changed_is_shown_from_old_to_new(page: Page) -> None:
+def test_changes_are_shown_from_old_to_new(page: Page) -> None:
     (row,) = table(page, "changes")
     assert row[:2] == ["changed", "project"]
     assert row[4] == "description"
@@ -140,7 +140,7 @@ def test_what_changed_is_shown_from_old_to_new(page: Page) -> None:
     assert row[6].startswith("Neu: Projekt 5")
 
 
-def test_search_narrows_down_as_one_types(page: Page) -> None:
+def test_search_filters_while_typing(page: Page) -> None:
     page.one("[data-table=customers] input").send_keys("ONERROR quotes")
     assert [row[0] for row in table(page, "customers")] == [MARKUP]
     assert page.one("[data-table=customers] [role=status]").text == "1 of 4."
@@ -153,7 +153,7 @@ def test_the_filter_shows_one_severity(page: Page) -> None:
     assert {row[0] for row in table(page, "findings")} == {"info"}
 
 
-def test_columns_sort_both_ways_numbers_as_numbers_and_severities_by_weight(page: Page) -> None:
+def test_columns_sort_both_ways_with_numbers_and_severities_in_order(page: Page) -> None:
     button = heading(page, "customers", "storage")
     button.click()
     up = [row[0] for row in table(page, "customers")]
@@ -165,14 +165,14 @@ def test_columns_sort_both_ways_numbers_as_numbers_and_severities_by_weight(page
     assert severities == sorted(severities, key=["critical", "high", "medium", "low", "info"].index)
 
 
-def test_more_rows_come_when_asked_for(page: Page) -> None:
+def test_more_rows_are_shown_on_request(page: Page) -> None:
     before = len(table(page, "findings"))
     page.one("[data-table=findings] .more").click()
     assert len(table(page, "findings")) > before == 50
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_a_phone_needs_no_scrolling_sideways(page: Page, dark: bool) -> None:
+def test_a_phone_needs_no_horizontal_scrolling(page: Page, dark: bool) -> None:
     page.emulate(size=PHONE, dark=dark)
     page.driver.refresh()
     page.run("document.querySelectorAll('details').forEach(one => one.open = true)")
@@ -189,7 +189,7 @@ def test_dark_and_light_follow_the_system(page: Page) -> None:
     assert colours == ["rgb(255, 255, 255)", "rgb(20, 25, 31)"]
 
 
-def test_print_shows_every_row_and_no_controls(page: Page) -> None:
+def test_printing_shows_every_row_and_no_controls(page: Page) -> None:
     page.run("dispatchEvent(new Event('beforeprint'))")
     page.emulate(media="print", dark=True)
     total = int(page.run("return JSON.parse(document.getElementById('data').textContent).findings.total"))
@@ -202,9 +202,7 @@ def test_print_shows_every_row_and_no_controls(page: Page) -> None:
 @pytest.mark.parametrize(
     ("locale", "date", "number"), [("de", "27.11.2026", r"\d,\d"), ("en", "27 Nov 2026", r"\d\.\d")]
 )
-def test_dates_and_numbers_are_written_as_people_there_do(
-    driver: Any, tmp_path: Path, locale: Any, date: str, number: str
-) -> None:
+def test_dates_and_numbers_follow_the_locale(driver: Any, tmp_path: Path, locale: Any, date: str, number: str) -> None:
     path = inventory(tmp_path / "inventory.sqlite")
     page = opened(driver, write_report(path, tmp_path / "report.html", locale=locale))
     assert page.one("header time").text.startswith(date)
@@ -222,7 +220,7 @@ def test_no_label_of_a_chart_is_cut(page: Page) -> None:
     assert outside == []
 
 
-def test_weeks_in_which_nothing_expires_have_their_place(page: Page) -> None:
+def test_weeks_without_expiring_items_are_shown(page: Page) -> None:
     labels = page.run(
         "return [...document.querySelectorAll('[aria-labelledby=expiry] svg text')].map(t => t.textContent)"
     )
@@ -230,7 +228,7 @@ def test_weeks_in_which_nothing_expires_have_their_place(page: Page) -> None:
 
 
 @pytest.mark.parametrize("column", ["role", "of"])
-def test_short_words_of_a_table_are_not_broken(page: Page, column: str) -> None:
+def test_short_words_in_a_table_are_not_broken(page: Page, column: str) -> None:
     page.emulate(size=DESK)
     lines = page.run(
         "return [...document.querySelectorAll(`[data-table=people] td[data-label=${arguments[0]}]`)]"
@@ -244,8 +242,8 @@ def test_short_words_of_a_table_are_not_broken(page: Page, column: str) -> None:
 @pytest.mark.skipif(find_spec("axe_core_python") is None, reason="needs axe-core-python (extra `dev`)")
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("phone", [False, True], ids=["desk", "phone"])
-def test_nothing_keeps_people_out(page: Page, dark: bool, phone: bool) -> None:
-    """The rules of axe-core: no violation at all."""
+def test_the_page_is_accessible(page: Page, dark: bool, phone: bool) -> None:
+    """No violation of any axe-core rule."""
     page.emulate(dark=dark, size=PHONE if phone else DESK)
     page.driver.refresh()
     page.run(files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8"))

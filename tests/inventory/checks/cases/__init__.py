@@ -1,4 +1,4 @@
-"""For each check an inventory, and what it finds there: a module for each family."""
+"""For each check an inventory and the expected findings: one module per family."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a case of a check is, and things that several cases have in their rows."""
+"""The record of a case, and rows shared by several cases."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ MAIL = {"mail_address": [{"id": "m1", "address": "info@example.org"}]}
 
 
 class Case(NamedTuple):
-    """An inventory, and the subjects that the check finds in it."""
+    """An inventory, and the subjects that the check must find in it."""
 
     rows: Rows
     found: list[str]
     detail: str = ""
     failures: tuple[dict[str, Any], ...] = ()
     skipped: str = ""
-    """Part of the reason why nothing is said of the rest."""
+    """Part of the reason why the check is skipped elsewhere."""
