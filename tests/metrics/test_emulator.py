@@ -11,7 +11,7 @@ from mittwald_async.emulator import Emulator
 from mittwald_async.metrics import Metrics, MetricsError
 
 
-async def test_usage_of_a_project_and_a_query_that_is_none() -> None:
+async def test_usage_of_a_project_and_an_invalid_query() -> None:
     async with Emulator(drift=0.0) as api, Mittwald(api.token, base_url=api.url) as mw:
         project = await mw.project.list_projects().first()
         assert project is not None
@@ -26,7 +26,7 @@ async def test_usage_of_a_project_and_a_query_that_is_none() -> None:
         assert list(await mw.metrics.instant("up", project_id="nobody-s")) == []
 
 
-async def test_an_instant_query_in_a_gap_gives_the_sample_before_it() -> None:
+async def test_an_instant_query_in_a_gap_returns_the_previous_sample() -> None:
     end = datetime(2026, 11, 20, tzinfo=UTC)
     async with Emulator(drift=0.0) as api, Mittwald(api.token, base_url=api.url) as mw:
         (hours,) = await mw.metrics.query("up", start=end - timedelta(days=5), end=end)
@@ -37,7 +37,7 @@ async def test_an_instant_query_in_a_gap_gives_the_sample_before_it() -> None:
             assert now.latest == hours.values[hours.times.index(gap) - 1] is not None
 
 
-async def test_the_greatest_value_of_a_window_is_that_of_its_series() -> None:
+async def test_the_maximum_of_a_window_matches_its_series() -> None:
     end = datetime(2026, 11, 20, tzinfo=UTC)
     async with Emulator(drift=0.0) as api, Mittwald(api.token, base_url=api.url) as mw:
         (hours,) = await mw.metrics.query("up", start=end - timedelta(hours=12) + timedelta(minutes=5), end=end)
@@ -47,7 +47,7 @@ async def test_the_greatest_value_of_a_window_is_that_of_its_series() -> None:
             await mw.metrics.instant("max_over_time((up)[90d:5m])", at=end)
 
 
-async def test_a_query_of_ones_own_may_end_with_a_comment() -> None:
+async def test_a_custom_query_may_end_with_a_comment() -> None:
     async with Emulator(drift=0.0) as api, Mittwald(api.token, base_url=api.url) as mw:
         project = await mw.project.list_projects().first()
         assert project is not None

@@ -1,4 +1,4 @@
-"""Metrics by PromQL: what is asked, what comes back, and errors inside a success."""
+"""Metrics by PromQL: what is requested, what comes back, and errors inside a 200."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OTHER_FORMS: list[Any] = [
 
 
 class TestQueries:
-    async def test_values_over_time(self) -> None:
+    async def test_a_range_query(self) -> None:
         def answer(body: dict[str, Any]) -> Any:
             frames = [frame("A", [1, None, 2.5], {"pod": "a"}), frame("A", [4], {"pod": "b"})]
             return {"results": {"A": {"status": 200, "frames": frames}}}
@@ -63,7 +63,7 @@ class TestQueries:
         ]
         assert (first.latest, first.maximum, second.latest, series[:1][0]) == (2.5, 2.5, 4.0, first)
 
-    async def test_of_one_moment(self) -> None:
+    async def test_an_instant_query(self) -> None:
         answer = {"results": {"A": {"frames": [frame("A", [7])]}}}
         async with grafana(lambda body: answer) as (mw, asked):
             (one,) = await mw.metrics.instant("up", at=NOON, project_id="p-1")
@@ -71,8 +71,8 @@ class TestQueries:
         (query,) = asked[0]["queries"]
         assert (query["instant"], query["range"], query["expr"]) == (True, False, 'up{project_id="p-1"}')
 
-    async def test_several_at_once_and_those_that_are_refused(self) -> None:
-        """One error hides neither the other errors nor what worked."""
+    async def test_several_queries_of_which_some_are_refused(self) -> None:
+        """One error hides neither the other errors nor the successful results."""
         answer: dict[str, Any] = {
             "results": {
                 "ok": {"status": 200, "frames": [frame("ok", [1])]},
@@ -87,7 +87,7 @@ class TestQueries:
         assert set(caught.value.errors) == {"bad", "worse", "none"}
         assert [one.ref_id for one in caught.value.series] == ["ok"]
 
-    async def test_numbers_that_json_does_not_have(self) -> None:
+    async def test_numbers_that_json_cannot_express(self) -> None:
         entities = [None, {"NaN": [0], "Inf": [1], "NegInf": [2]}]
         answer = {"results": {"A": {"frames": [frame("A", [None, None, None, 1], entities=entities)]}}}
         async with grafana(lambda body: answer) as (mw, _):
@@ -97,18 +97,18 @@ class TestQueries:
         assert one.maximum == math.inf
 
     @pytest.mark.parametrize("answer", OTHER_FORMS, ids=str)
-    async def test_an_answer_of_another_form(self, answer: Any) -> None:
+    async def test_a_response_of_unexpected_form(self, answer: Any) -> None:
         async with grafana(lambda body: answer) as (mw, _):
             with pytest.raises(ResponseDecodeError):
                 await mw.metrics.instant("up")
 
-    async def test_frames_without_values_are_no_error(self) -> None:
+    async def test_frames_without_values_are_not_an_error(self) -> None:
         frames: list[Any] = [{"schema": {"fields": []}}, {"schema": {"fields": frame("A", [])["schema"]["fields"]}}]
         async with grafana(lambda body: {"results": {"A": {"frames": frames}}}) as (mw, _):
             (one,) = await mw.metrics.instant("up")
         assert (one.times, one.latest, one.maximum) == ([], None, None)
 
-    async def test_arguments_that_cannot_be(self) -> None:
+    async def test_invalid_arguments(self) -> None:
         async with grafana(lambda body: {}) as (mw, asked):
             wrong: list[tuple[str, dict[str, Any]]] = [
                 ("promql", {"promql": ""}),
@@ -129,7 +129,7 @@ class TestQueries:
                     await mw.metrics.query(**arguments)
             assert asked == []
 
-    async def test_ready_made_ones_in_one_request(self) -> None:
+    async def test_predefined_metrics_in_one_request(self) -> None:
         def answer(body: dict[str, Any]) -> Any:
             return {"results": {one["refId"]: {"frames": [frame(one["refId"], [1])]} for one in body["queries"]}}
 
@@ -187,7 +187,7 @@ class TestQueries:
         ),
     ],
 )
-def test_every_selector_is_restricted(promql: str, within: str) -> None:
+def test_every_selector_is_restricted_to_the_project(promql: str, within: str) -> None:
     assert restricted(promql, "project_id", 'a"b') == within.replace("P}", 'project_id="a\\"b"}').replace(
         "P,", 'project_id="a\\"b",'
     )
@@ -200,7 +200,7 @@ async def test_a_client_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestSummaries:
-    async def test_a_month_of_a_metric_is_one_value_of_one_request(self) -> None:
+    async def test_a_month_of_a_metric_is_one_value_from_one_request(self) -> None:
         def answer(body: dict[str, Any]) -> Any:
             results = {one["refId"]: {"frames": [frame(one["refId"], [7, None])]} for one in body["queries"]}
             results["memory"] = {"frames": []}
@@ -219,7 +219,7 @@ class TestSummaries:
         assert (memory.latest_value, memory.latest_value_at, memory.maximum_of_30_days) == (None, None, 7.0)
         assert storage.maximum_of_30_days == 9.0
 
-    async def test_without_a_project_nothing_is_asked_of_all_of_them(self) -> None:
+    async def test_a_list_without_projects_sends_no_request(self) -> None:
         async with grafana(lambda _: {}) as (mw, asked):
             for method in (mw.metrics.summary, mw.metrics.usage, mw.metrics.cpu, mw.metrics.requests):
                 for missing in (None, "", 5):
