@@ -1,6 +1,6 @@
-"""Do the tests notice faults? `python -m tests.mutation ROOM … [--sample N] [--seed N] [--budget S]`.
+"""Do the tests detect faults? `python -m tests.mutation ROOM … [--sample N] [--seed N] [--budget S]`.
 
-For each room: how many of the mutants its tests kill, and which survive. `tests/mutation.md` has the scores, and the
+Prints for each room how many mutants its tests kill and which survive. `tests/mutation.md` has the scores and the
 reason for each survivor.
 """
 
@@ -24,7 +24,7 @@ TOP = Path(__file__).parent.parent.parent
 
 
 class Room(NamedTuple):
-    """What is mutated, and which tests judge it."""
+    """What is mutated, and which tests must notice it."""
 
     sources: tuple[str, ...]
     tests: tuple[str, ...]

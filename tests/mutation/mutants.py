@@ -1,7 +1,7 @@
-"""Small faults, put into a module one at a time: a swapped comparison, a constant off by one, a statement left out.
+"""Small faults, inserted into a module one at a time: a swapped comparison, a constant off by one, a removed statement.
 
-Only bodies of functions change. Wording does not: texts with a blank in them, f-strings, what is raised, and log lines
-stay as they are, and so do `assert` statements, which speak to type checkers.
+Only function bodies change. Wording is exempt: texts with a space in them, f-strings, raised errors and log lines
+stay as they are, and so do `assert` statements, which inform type checkers.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault: node number `node` (as `ast.walk` counts) of a file, in its variant number `variant`."""
+    """One fault: variant number `variant` of node number `node` of a file, as `ast.walk` counts."""
 
     file: Path
     node: int
     variant: int
     lines: range
-    """Lines of the statement that is changed."""
+    """Lines of the changed statement."""
     function: str
     text: str
-    """What becomes what."""
+    """The change, as text."""
 
     def code(self) -> ast.Module:
         """The module with the fault."""
@@ -75,7 +75,7 @@ class _Replace(ast.NodeTransformer):
 
 
 def variants(node: ast.AST) -> Iterator[ast.AST]:
-    """What may stand in this node's place."""
+    """Possible replacements of this node."""
     match node:
         case ast.Compare(ops=[first, *_]) if type(first) in COMPARISONS:
             other = copy.copy(node)
@@ -129,7 +129,7 @@ def mutants(file: Path) -> list[Mutant]:
 
 
 def _head_end(statement: ast.stmt) -> int:
-    """The last line that belongs to the statement itself, without the block below it."""
+    """The last line of the statement itself, without the block below it."""
     body: list[ast.stmt] | None = getattr(statement, "body", None)
     if body:
         return max(statement.lineno, body[0].lineno - 1)
@@ -143,7 +143,7 @@ def _shown(node: ast.AST) -> str:
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[str, Function]]:
-    """Functions and methods with their names; nested ones belong to the outer one."""
+    """Functions and methods with their names; nested functions belong to the outer one."""
     for node in tree.body:
         if isinstance(node, Function):
             yield node.name, node
@@ -154,7 +154,7 @@ def _functions(tree: ast.Module) -> Iterator[tuple[str, Function]]:
 
 
 def _changeable(function: Function) -> Iterator[tuple[ast.stmt, ast.AST]]:
-    """Nodes that may change, each with the statement it is in."""
+    """Nodes that may change, each with its statement."""
     for statement in function.body:
         yield from _below(statement, statement)
 

@@ -1,8 +1,8 @@
-"""A pytest run that judges tests: the collected tests run against one mutant after the other.
+"""A pytest run that tests the tests: it runs the collected tests against one mutant after another.
 
-The parent process imports and collects once. Each run happens in a fork of it, in which the code of the mutated functions
-is replaced in place; no file is written, and a mutant costs no import. A first run without a mutant notes how long each
-test takes and which lines it passes, so that a mutant meets only tests that reach it, the fastest first.
+The parent process imports and collects once. Each run happens in a fork, where the code of the mutated functions is
+replaced in place; no file is written, and a mutant costs no import. A first run without a mutant records how long each
+test takes and which lines it executes, so that a mutant runs only against tests that reach it, the fastest first.
 """
 
 from __future__ import annotations
@@ -34,29 +34,27 @@ Verdict = Literal["killed", "timeout", "survived", "unreached"]
 
 @dataclass
 class Baseline:
-    """What the run without a mutant tells."""
+    """Results of the run without a mutant."""
 
     seconds: dict[int, float] = field(default_factory=dict[int, float])
-    """By number of the test."""
+    """By test number."""
     reached: dict[str, dict[int, list[int]]] = field(default_factory=dict[str, dict[int, list[int]]])
-    """Numbers of the tests that pass a line, by file and line."""
+    """Numbers of the tests that execute a line, by file and line."""
 
 
 class Judge:
-    """The plugin. `results` has a verdict for each mutant."""
+    """The plugin. `results` holds a verdict for each mutant."""
 
     def __init__(self, mutants: Sequence[Mutant], budget: float) -> None:
         self.mutants = mutants
         self.budget = budget
         self.results: list[tuple[Mutant, Verdict]] = []
         self.killers: Counter[tuple[Path, int]] = Counter()
-        """How many mutants of a file a test has killed so far: such tests go first."""
+        """Mutants of a file killed by each test so far: the most effective tests run first."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        session.config.pluginmanager.unregister(
-            name="terminalreporter"
-        )  # a dot for each test of each mutant says nothing
+        session.config.pluginmanager.unregister(name="terminalreporter")  # a dot for each test of each mutant is noise
         baseline = self._baseline(session)
         for number, mutant in enumerate(self.mutants, 1):
             verdict = self._judge(session, mutant, baseline)
@@ -66,7 +64,7 @@ class Judge:
         return True
 
     def _baseline(self, session: pytest.Session) -> Baseline:
-        """Each test in a fork of its own: what one test leaves in a cache must not hide which lines another passes."""
+        """Run each test in its own fork: a cache filled by one test must not hide which lines another executes."""
         files = sorted({str(mutant.file) for mutant in self.mutants})
         found = Baseline()
         with tempfile.TemporaryDirectory() as folder:
@@ -125,7 +123,7 @@ def _measure(session: pytest.Session, number: int, files: list[str], out: Path) 
 
 
 def _run(session: pytest.Session, numbers: Sequence[int]) -> int | None:
-    """Run tests up to the first that fails, and give its number."""
+    """Run tests until one fails, and return its number."""
     chosen = [session.items[number] for number in numbers]
     for number, item, following in zip(numbers, chosen, [*chosen[1:], None], strict=True):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -135,7 +133,7 @@ def _run(session: pytest.Session, numbers: Sequence[int]) -> int | None:
 
 
 def _in_fork(run: Callable[[], int], timeout: float) -> int | None:
-    """Run a function in a fork; its result, or `None` when it takes longer than `timeout` seconds."""
+    """Run a function in a fork and return its result, or `None` if it takes longer than `timeout` seconds."""
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
@@ -146,7 +144,7 @@ def _in_fork(run: Callable[[], int], timeout: float) -> int | None:
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, 1)
             code = run()
-        except BaseException as error:  # a fork must never return into the parent's loop
+        except BaseException as error:  # a fork must never return to the parent's loop
             sys.stderr.write(f"{type(error).__name__}: {error}\n")
         finally:
             os._exit(code)
@@ -162,9 +160,9 @@ def _in_fork(run: Callable[[], int], timeout: float) -> int | None:
 
 
 def _put_in(mutant: Mutant) -> None:
-    """Replace the code of the mutated function, and of all functions inside it that exist already.
+    """Replace the code of the mutated function and of all functions nested in it that already exist.
 
-    What functions of the file have cached is forgotten, as it may be what the unchanged code has made.
+    Caches of the file's functions are cleared, since they may hold results of the original code.
     """
     name = str(mutant.file)
     before = _codes(compile(ast.parse(mutant.file.read_text()), name, "exec"))
