@@ -1,4 +1,4 @@
-"""Imports run one way: no circle between modules, and none between rooms, also where only a type checker imports."""
+"""Imports run one way: no import cycle between modules or between rooms, including imports for type checkers only."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ ROOMS = ("mittwald_async", "mittwald_async.runtime")
 
 @cache
 def imports() -> Mapping[str, frozenset[str]]:
-    """Who imports whom. Imports inside functions and under TYPE_CHECKING count."""
+    """Which module imports which. Imports inside functions and under TYPE_CHECKING count."""
     graph = grimp.build_graph("mittwald_async", cache_dir=None)
     return {name: frozenset(graph.find_modules_directly_imported_by(name)) for name in sorted(graph.modules)}
 
 
 def circles(graph: Mapping[str, frozenset[str]]) -> list[list[str]]:
-    """Groups of nodes that reach each other (Tarjan's strongly connected components with more than one member)."""
+    """Groups of nodes that reach each other: Tarjan's strongly connected components with more than one member."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
@@ -49,17 +49,17 @@ def circles(graph: Mapping[str, frozenset[str]]) -> list[list[str]]:
 
 
 def room_of(module: str, package: str) -> str | None:
-    """The member of the package that a module belongs to; `None` for the package's own file and for others."""
+    """The member of the package that a module belongs to; `None` for the package's own file and for other modules."""
     rest = module.removeprefix(f"{package}.")
     return None if rest == module else rest.partition(".")[0]
 
 
-def test_no_two_modules_import_each_other_even_by_detour() -> None:
+def test_no_modules_import_each_other_even_indirectly() -> None:
     assert circles(imports()) == []
 
 
 @pytest.mark.parametrize("package", ROOMS)
-def test_no_two_rooms_import_each_other_even_by_detour(package: str) -> None:
+def test_no_rooms_import_each_other_even_indirectly(package: str) -> None:
     rooms: dict[str, set[str]] = {}
     for module, used in imports().items():
         room = room_of(module, package)
@@ -69,6 +69,6 @@ def test_no_two_rooms_import_each_other_even_by_detour(package: str) -> None:
     assert circles({room: frozenset(others) for room, others in rooms.items()}) == []
 
 
-def test_a_circle_would_be_found() -> None:
+def test_a_cycle_would_be_found() -> None:
     graph = {"a": frozenset("b"), "b": frozenset("c"), "c": frozenset("b"), "d": frozenset("a")}
     assert circles(graph) == [["b", "c"]]

@@ -1,4 +1,4 @@
-"""A hint names a command that works for the way the package was installed."""
+"""An installation hint names a command that fits how the package was installed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Installed:
-    """A distribution, and what its installer wrote down."""
+    """A distribution and the metadata its installer recorded."""
 
     def __init__(self, origin: dict[str, Any] | None) -> None:
         self._origin = origin
@@ -49,7 +49,7 @@ class Installed:
         ),
     ],
 )
-def test_it_names_where_the_package_came_from(
+def test_the_hint_names_where_the_package_came_from(
     origin: dict[str, Any] | None, expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def installed(name: str) -> Installed:
@@ -59,7 +59,7 @@ def test_it_names_where_the_package_came_from(
     assert shlex.split(install_hint("parquet")) == ["pip", "install", *expected]
 
 
-def test_a_checkout_that_was_never_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hint_for_a_checkout_that_was_never_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> None:
         raise metadata.PackageNotFoundError(name)
 
@@ -67,8 +67,8 @@ def test_a_checkout_that_was_never_installed_is_named(monkeypatch: pytest.Monkey
     assert shlex.split(install_hint("cli")) == ["pip", "install", f"{ROOT}[cli]"]
 
 
-def test_every_message_about_a_missing_extra_asks_how_the_package_was_installed() -> None:
-    """The package is in no index, so a name alone installs nothing. (Docstrings are read by whoever has it installed.)"""
+def test_every_message_about_a_missing_extra_uses_the_hint() -> None:
+    """The package is in no index, so its name alone installs nothing. Docstrings are exempt: their readers have it."""
     package = ROOT / "mittwald_async"
     fixed = [
         f"{path.relative_to(package)}: {line.strip()}"

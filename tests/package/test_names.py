@@ -1,4 +1,4 @@
-"""What the package offers by name."""
+"""Public names of the package."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ MODULES = sorted(
 )
 
 
-def test_every_name_of_the_root_is_there_and_listed() -> None:
+def test_every_name_of_the_root_exists_and_is_listed() -> None:
     for name in mittwald_async.__all__:
         assert getattr(mittwald_async, name) is not None
     assert sorted(mittwald_async.__all__) == sorted(set(mittwald_async.__all__))
     assert set(mittwald_async.__all__) <= set(dir(mittwald_async))
 
 
-def test_the_names_the_design_promises() -> None:
+def test_the_names_promised_by_the_design() -> None:
     promised = {"Mittwald", "fan_out", "fan_out_items", "gather_bounded", "errors", "models", "inventory", "operations"}
     assert promised <= set(mittwald_async.__all__)
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+def test_a_missing_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match=r"mittwald_async.*no attribute 'nothing'"):
         _ = mittwald_async.nothing
 
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_all_of_a_public_room_is_complete(name: str) -> None:
-    """`__all__` names all that the room itself defines, and nothing that is not there."""
+    """`__all__` names everything the room defines, and nothing that does not exist."""
     room = importlib.import_module(f"mittwald_async.{name}")
     public = {
         attribute
@@ -69,8 +69,8 @@ def test_all_of_a_public_room_is_complete(name: str) -> None:
 
 
 def test_every_module_can_be_imported_alone() -> None:
-    """A forgotten import hides behind whoever imported the module before: each one goes first in its own process. What
-    others have written is loaded beforehand, for speed."""
+    """A forgotten import hides behind whatever imported the module before, so each module is imported first in its own
+    process. Third-party modules are loaded beforehand, for speed."""
     code = """
 import importlib, json, os, sys
 import aiohttp.web, anyio, msgspec, pytest, rich.console, sqlite3, typer
@@ -95,7 +95,7 @@ print(json.dumps(failed))
     assert fresh(code) == {}
 
 
-def test_the_whole_surface_is_there() -> None:
+def test_the_surface_is_complete() -> None:
     assert len(OPERATIONS) == 576
     assert len(REDIRECTS) == 109
     assert len(GROUPS) == 24
@@ -107,19 +107,19 @@ def test_every_group_is_an_attribute_of_the_client() -> None:
         assert type(getattr(client, group)).__name__ == class_name
 
 
-def test_every_operation_is_a_method_with_a_docstring_that_says_where_it_goes() -> None:
+def test_every_operation_is_a_method_whose_docstring_names_its_route() -> None:
     client = mittwald_async.Mittwald("token-for-tests")
     for operation in OPERATIONS.values():
         method = getattr(getattr(client, operation.group), operation.name)
         assert f"{operation.method} {operation.path}" in (method.__doc__ or "")
 
 
-def test_a_domain_of_models_that_is_not_there_is_an_attribute_error() -> None:
+def test_a_missing_domain_of_models_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="nothing"):
         _ = models.nothing
 
 
-def test_the_version_is_that_of_the_package() -> None:
+def test_the_version_matches_the_package() -> None:
     from mittwald_async._version import __version__
 
     assert mittwald_async.__version__ == __version__
