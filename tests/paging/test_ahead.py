@@ -1,4 +1,4 @@
-"""Reading ahead: how much is under way, how much is kept, and that nothing is left behind."""
+"""Reading ahead: how many pages are in flight, how many are kept, and that no task is left behind."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def others() -> list[asyncio.Task[Any]]:
 
 
 async def read_into(got: list[Any], pages: Pages[Any]) -> None:
-    """Read one by one, so that what came before an error counts."""
+    """Append items one by one, so that those before an error count."""
     async for item in pages:
         got += [item]
 
@@ -38,7 +38,7 @@ async def settled() -> None:
 
 
 class Live:
-    """An item that knows how many of its kind are alive."""
+    """An item that counts its living instances."""
 
     alive = 0
 
@@ -60,7 +60,7 @@ def live_server() -> ListServer:
 
 
 @virtual
-async def test_a_hundred_pages_over_a_slow_link_take_a_quarter_of_the_time_or_less() -> None:
+async def test_a_hundred_pages_over_a_slow_link_take_at_most_a_quarter_of_the_time() -> None:
     server = ListServer(range(1000), latency=0.05)
     began = asyncio.get_running_loop().time()
     assert await pages_of(server, limit=10).collect() == list(range(1000))
@@ -74,7 +74,7 @@ async def test_a_hundred_pages_over_a_slow_link_take_a_quarter_of_the_time_or_le
 
 
 @virtual
-async def test_answers_out_of_order_are_delivered_in_order() -> None:
+async def test_responses_out_of_order_are_delivered_in_order() -> None:
     server = ListServer(range(100))
     delays = {number: (7 * number) % 5 / 10 for number in range(1, 20)}
 
@@ -88,7 +88,7 @@ async def test_answers_out_of_order_are_delivered_in_order() -> None:
 
 @virtual
 @pytest.mark.parametrize("ahead", [0, 1, 4])
-async def test_a_slow_consumer_holds_the_pages_ahead_and_its_own(ahead: int, live_server: ListServer) -> None:
+async def test_a_slow_consumer_holds_only_the_pages_ahead_and_its_own(ahead: int, live_server: ListServer) -> None:
     most = 0
     async for _ in pages_of(live_server, limit=10).with_options(ahead=ahead):
         await asyncio.sleep(1)
@@ -98,7 +98,7 @@ async def test_a_slow_consumer_holds_the_pages_ahead_and_its_own(ahead: int, liv
 
 
 @virtual
-async def test_going_page_by_page_counts_the_callers_page_too(live_server: ListServer) -> None:
+async def test_iterating_by_page_counts_the_callers_page_too(live_server: ListServer) -> None:
     most = 0
     async for page in pages_of(live_server, limit=10).with_options(ahead=2).pages():
         await asyncio.sleep(1)
@@ -108,7 +108,7 @@ async def test_going_page_by_page_counts_the_callers_page_too(live_server: ListS
     assert live_server.most_running <= 2
 
 
-async def test_breaking_out_of_the_loop_cancels_what_is_under_way() -> None:
+async def test_breaking_out_of_the_loop_cancels_requests_in_flight() -> None:
     server = ListServer(range(1000))
     async for _ in pages_of(server, limit=10):
         server.latency = 60
@@ -121,7 +121,7 @@ async def test_breaking_out_of_the_loop_cancels_what_is_under_way() -> None:
     assert server.running == 0
 
 
-async def test_closing_leaves_nothing_at_once() -> None:
+async def test_closing_leaves_no_task() -> None:
     server = ListServer(range(1000))
     async with aclosing(aiter(pages_of(server, limit=10))) as items:
         assert await anext(items) == 0
@@ -147,7 +147,7 @@ async def test_an_abandoned_iterator_in_a_cycle_is_collected_cleanly() -> None:
     assert others() == []
 
 
-def test_an_iterator_that_outlives_its_loop_is_dropped_quietly() -> None:
+def test_an_iterator_that_outlives_its_loop_is_dropped_silently() -> None:
     kept: list[AsyncIterator[int]] = []
 
     async def use() -> None:
@@ -161,7 +161,7 @@ def test_an_iterator_that_outlives_its_loop_is_dropped_quietly() -> None:
 
 
 @virtual
-async def test_cancelling_the_consumer_leaves_nothing_and_loses_nothing() -> None:
+async def test_cancelling_the_consumer_leaves_no_task_and_loses_no_item() -> None:
     server = ListServer(range(100), latency=1)
     items = aiter(pages_of(server, limit=10))
     assert [await anext(items) for _ in range(10)] == list(range(10))
@@ -172,7 +172,7 @@ async def test_cancelling_the_consumer_leaves_nothing_and_loses_nothing() -> Non
 
 
 @virtual
-async def test_a_cancelled_task_ends_what_it_was_reading() -> None:
+async def test_a_cancelled_task_stops_its_reading() -> None:
     server = ListServer(range(100), latency=1)
 
     async def read() -> None:
@@ -209,7 +209,7 @@ class TestFailures:
 
         server.before = fail
 
-    async def test_a_later_page_that_fails_says_where_to_go_on(self) -> None:
+    async def test_a_failed_later_page_says_where_to_resume(self) -> None:
         server = ListServer(range(100))
         self.failing(server, {5})
         got: list[int] = []
@@ -225,7 +225,7 @@ class TestFailures:
         assert got == list(range(100))
         assert [query["skip"] for query in server.sent] == [40, 50, 60, 70, 80, 90]
 
-    async def test_collect_keeps_what_it_had(self) -> None:
+    async def test_collect_keeps_the_items_it_had(self) -> None:
         server = ListServer(range(100))
         self.failing(server, {3})
         pages = pages_of(server, limit=10)
@@ -250,7 +250,7 @@ class TestFailures:
         assert got == list(range(100))
         assert failures >= 2
 
-    async def test_resuming_with_another_page_size_or_by_page_numbers_loses_nothing(self) -> None:
+    async def test_resuming_with_another_page_size_or_page_numbers_loses_nothing(self) -> None:
         server = ListServer(range(100))
         self.failing(server, {5})
         with pytest.raises(PagingError) as caught:
@@ -262,7 +262,7 @@ class TestFailures:
             assert (await rest).items[0] == 28
         assert server.sent[-1] == {"limit": 10, "page": 3}
 
-    async def test_tokens_are_for_the_same_list_only(self) -> None:
+    async def test_a_resume_token_fits_only_its_list(self) -> None:
         server = ListServer(range(100))
         self.failing(server, {5})
         with pytest.raises(PagingError) as caught:
@@ -273,7 +273,7 @@ class TestFailures:
             with pytest.raises(InvalidArgumentError, match="token"):
                 pages_of(server, q="x").resume(token)
 
-    async def test_pages_ahead_that_failed_unseen_are_forgotten(self, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_unseen_failures_of_pages_ahead_are_dropped(self, caplog: pytest.LogCaptureFixture) -> None:
         server = ListServer(range(100))
         self.failing(server, set(range(3, 20)))
         async for item in pages_of(server, limit=10):
@@ -299,25 +299,25 @@ class TestMovingData:
         assert await pages_of(server, limit=10).collect() == list(range(35))
         assert len(server.sent) <= 6
 
-    async def test_items_pushed_into_the_next_page_are_seen_once_if_unique(self) -> None:
+    async def test_items_shifted_to_the_next_page_are_seen_once_if_unique(self) -> None:
         server = ListServer([Thing(f"t-{number}") for number in range(40)])
         server.before = lambda number: server.items.insert(0, Thing(f"new-{number}")) if number > 1 else None
         items = await pages_of(server, limit=10).with_options(unique=True, ahead=0).collect()
         assert items == [Thing(f"t-{number}") for number in range(40)]
 
     @pytest.mark.parametrize("lie", ["0", "7", "x", "-3"])
-    async def test_a_total_that_cannot_be_true_does_not_end_the_list(self, lie: str) -> None:
+    async def test_an_impossible_total_does_not_end_the_list(self, lie: str) -> None:
         server = ListServer(range(45))
         server.told_total = lie
         assert await pages_of(server, limit=10).collect() == list(range(45))
 
-    async def test_promises_that_are_not_kept_end_after_two_empty_pages(self) -> None:
+    async def test_unfulfilled_totals_end_after_two_empty_pages(self) -> None:
         server = ListServer(range(45))
         server.told_total = "1000000"
         assert await pages_of(server, limit=10).with_options(ahead=0).collect() == list(range(45))
         assert len(server.sent) == 7
 
-    async def test_pages_thinned_out_by_the_server_do_not_end_the_list(self) -> None:
+    async def test_pages_filtered_by_the_server_do_not_end_the_list(self) -> None:
         server = ListServer(range(100))
         server.shape = lambda items, total: [item for item in items if item % 20 < 7]
         assert len(await pages_of(server, limit=10).collect()) == 35
@@ -336,7 +336,7 @@ class TestMovingData:
 def test_any_window_of_any_list(
     total: int, limit: int, skip: int, cap: int | None, silent: bool, ahead: int, paging: Paging
 ) -> None:
-    """Exactly the right items, with as many requests as there are pages (and one for each thing to find out)."""
+    """Exactly the right items, with one request per page and one for each fact to be learned."""
 
     async def check() -> None:
         server = ListServer(range(total), totals=paging.totals)
@@ -368,10 +368,10 @@ def test_any_window_of_any_list(
     ahead=st.integers(0, 4),
     paging=st.sampled_from([SKIPPED, UNTOLD, NUMBERED]),
 )
-def test_whatever_moves_nothing_comes_twice_in_unique_lists_and_it_ends(
+def test_a_changing_unique_list_yields_no_duplicate_and_ends(
     start: int, moves: list[int], limit: int, ahead: int, paging: Paging
 ) -> None:
-    """The end of the list grows and shrinks while it is read: items that were always there are all seen."""
+    """The end of the list grows and shrinks while it is read: items present throughout are all seen."""
 
     async def check() -> None:
         server = ListServer([Thing(str(number)) for number in range(start)], totals=paging.totals)

@@ -1,4 +1,4 @@
-"""Lists whose pages say where the next one is: cursors, links, and pages that are counted without a size."""
+"""Lists whose pages name the next one: cursors, links, and numbered pages without a size."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ITEMS = [{"id": f"i{number}"} for number in range(7)]
 
 
 class Server:
-    """Has a list of seven things, and answers for it in one of several ways."""
+    """Has a list of seven items, and serves it in one of several styles."""
 
     def __init__(self, way: str, *, size: int = 3) -> None:
         self.way, self.size = way, size
@@ -127,7 +127,7 @@ async def test_every_item_comes_once(way: str, ahead: int) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_no_more_pages_are_asked_for_than_are_wanted(way: str) -> None:
+async def test_no_more_pages_are_requested_than_needed(way: str) -> None:
     server = Server(way)
     assert await pages(server, WAYS[way]).collect(3) == ITEMS[:3]
     assert len(server.asked) == 1
@@ -135,7 +135,7 @@ async def test_no_more_pages_are_asked_for_than_are_wanted(way: str) -> None:
     assert len(server.asked) == 3
 
 
-async def test_only_parameters_that_the_document_names_are_sent() -> None:
+async def test_only_documented_parameters_are_sent() -> None:
     for way, names in (("cursor", {"cursor"}), ("page", {"page"}), ("offset", {"offset"}), ("link", {"after", "a"})):
         server = Server(way)
         await pages(server, WAYS[way]).collect()
@@ -153,7 +153,7 @@ async def test_only_parameters_that_the_document_names_are_sent() -> None:
         ("link", {"after": 6}, ITEMS[6:]),
     ],
 )
-async def test_what_the_caller_gives_is_sent_and_the_list_goes_on_from_there(
+async def test_the_callers_start_is_sent_and_the_list_continues_from_there(
     way: str, given: Query, expected: list[Any]
 ) -> None:
     server = Server(way)
@@ -164,7 +164,7 @@ async def test_what_the_caller_gives_is_sent_and_the_list_goes_on_from_there(
         assert {asked["limit"] for asked in server.asked} == {2}
 
 
-async def test_a_limit_alone_is_sent_and_nothing_else() -> None:
+async def test_a_lone_limit_is_the_only_parameter_sent() -> None:
     server = Server("page")
     page = await pages(server, Paging(items="data", limit=True), {"limit": 2})
     assert page.items == ITEMS[:2]
@@ -173,14 +173,14 @@ async def test_a_limit_alone_is_sent_and_nothing_else() -> None:
     assert server.asked == [{"limit": 2}, {"limit": 2}, {}]
 
 
-async def test_a_cursor_of_the_callers_wins_over_pages_side_by_side() -> None:
+async def test_a_callers_cursor_disables_concurrent_pages() -> None:
     both = Paging(items="data", limit=True, skip=True, cursor="cursor", next_cursor="meta.next")
     server = Server("cursor")
     assert await pages(server, both, {"cursor": "c2", "limit": 4}).collect() == ITEMS[2:]
     assert server.asked == [{"cursor": "c2", "limit": 4}, {"cursor": "c6", "limit": 4}]
 
 
-async def test_names_of_one_list_come_before_those_of_the_api() -> None:
+async def test_parameter_names_of_a_list_override_those_of_the_api() -> None:
     named = Paging(items="data", limit=True, skip=True, total="total", limit_name="per_page", skip_name="offset")
     server = Server("offset")
     assert await pages(server, named, {"per_page": 4}).collect() == ITEMS
@@ -200,7 +200,7 @@ async def test_pages_may_be_counted_from_zero() -> None:
     assert await pages(server, counted, {"page": 1, "limit": 3}).collect() == ITEMS[3:]
 
 
-async def test_a_list_that_broke_off_goes_on_where_it_was() -> None:
+async def test_an_interrupted_list_resumes_where_it_was() -> None:
     server = Server("cursor")
     server.broken = {2}
     with pytest.raises(PagingError, match="the page at item 3 could not be fetched") as caught:
@@ -218,13 +218,13 @@ async def test_the_first_page_fails_with_its_own_error() -> None:
         await pages(server, CURSOR).collect()
 
 
-async def test_a_server_that_names_the_same_page_for_ever_is_an_error() -> None:
+async def test_a_server_that_repeats_the_same_page_is_an_error() -> None:
     server = Server("same")
     with pytest.raises(PagingError, match="names the same page as the next one"):
         await pages(server, CURSOR, {"cursor": "c0"}).collect()
 
 
-async def test_pages_come_as_they_are_and_items_once() -> None:
+async def test_a_list_can_be_read_by_page_or_without_duplicates() -> None:
     server = Server("last_id")
     found: list[Page[Any]] = [page async for page in pages(server, WAYS["last_id"]).pages()]
     assert [(page.skip, len(page)) for page in found] == [(0, 3), (3, 3), (6, 1)]

@@ -1,4 +1,4 @@
-"""Lists as the emulator cuts them, with its faults on, through the whole client."""
+"""Lists as the emulator pages them, with faults injected, through the whole client."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def asked(emulator: Emulator, path: str) -> list[str]:
     return [entry.query for entry in emulator.requests if entry.path == path]
 
 
-async def test_pages_ahead_give_what_one_page_gives() -> None:
+async def test_pages_ahead_yield_the_same_items_as_one_page() -> None:
     async with account() as (emulator, mw):
         whole = await mw.project.list_projects()
         assert isinstance(whole, Page)
@@ -46,7 +46,7 @@ async def test_pages_ahead_give_what_one_page_gives() -> None:
         assert len(emulator.requests) == 1 + 9 + 8 + 7 + 3
 
 
-async def test_every_shape_of_list() -> None:
+async def test_every_form_of_list() -> None:
     async with account() as (_, mw):
         customer = await mw.customer.list_customers().first()
         project = await mw.project.list_projects().first()
@@ -93,7 +93,7 @@ async def test_page_errors_are_retried_or_resumed() -> None:
         assert interrupted > 0
 
 
-async def test_projects_that_come_while_they_are_listed() -> None:
+async def test_projects_created_while_they_are_listed() -> None:
     async with account() as (_, mw):
         server = await mw.project.list_servers().first()
         assert server is not None
@@ -106,7 +106,7 @@ async def test_projects_that_come_while_they_are_listed() -> None:
         assert len(seen) >= 35
 
 
-async def test_leaving_early_leaves_the_client_usable() -> None:
+async def test_leaving_early_keeps_the_client_usable() -> None:
     async with account() as (emulator, mw):
         emulator.inject(Fault(operation="project-list-projects", after=1, delay=0.2))
         async for _ in mw.project.list_projects(limit=5):
@@ -116,7 +116,7 @@ async def test_leaving_early_leaves_the_client_usable() -> None:
     assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
 
 
-async def test_a_sweep_over_projects_with_failures_loses_nothing_else() -> None:
+async def test_failed_projects_in_a_fan_out_lose_nothing_else() -> None:
     async with account() as (emulator, mw):
         emulator.inject(Fault(operation="database-list-mysql-databases", probability=0.2, status=404, seed=1))
         failed = 0
@@ -130,7 +130,7 @@ async def test_a_sweep_over_projects_with_failures_loses_nothing_else() -> None:
         assert 0 < failed < 20
 
 
-async def test_many_lists_merged() -> None:
+async def test_merging_many_lists() -> None:
     async with account() as (_, mw):
         merged = fan_out_items(
             mw.project.list_projects(limit=10), lambda p: mw.domain.ingress_list_ingresses(project_id=p.id, limit=2)
@@ -139,8 +139,8 @@ async def test_many_lists_merged() -> None:
         assert ids == sorted([ingress.id async for ingress in mw.domain.ingress_list_ingresses()])
 
 
-async def test_many_tasks_keep_within_a_small_budget() -> None:
-    """Fan-out and limiter: however many tasks there are, hardly a call is throttled and none is lost."""
+async def test_many_tasks_stay_within_a_small_budget() -> None:
+    """Fan-out and limiter: however many tasks run, almost no call is throttled and none is lost."""
     async with account(retries=3, rate_limit=(250, 1.0)) as (_, mw):
         projects = await mw.project.list_projects().collect()
         ids = [project.id for project in projects] * 30
@@ -150,7 +150,7 @@ async def test_many_tasks_keep_within_a_small_budget() -> None:
         assert mw.rate_limit.throttled < 10
 
 
-async def test_a_project_that_is_not_there_is_an_error_of_its_own() -> None:
+async def test_a_missing_project_is_its_own_error() -> None:
     async with account() as (_, mw):
         with pytest.raises(NotFoundError):
             await mw.database.list_mysql_databases("00000000-0000-4000-8000-000000000000").collect()

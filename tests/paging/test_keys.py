@@ -1,4 +1,4 @@
-"""What an item is known by, where lists have an id and where they have not."""
+"""The identity of items, in lists with and without an id."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ from ..support.list_server import SKIPPED, ListServer, listing
         ("/v2/entries", 5, None),
     ],
 )
-def test_the_lists_own_key_tells_items_apart(path: str, item: Any, key: str | None) -> None:
+def test_the_lists_own_key_identifies_items(path: str, item: Any, key: str | None) -> None:
     assert ItemKeys(path).of(item) == key
 
 
-def test_what_has_no_key_is_known_by_its_content() -> None:
+def test_items_without_a_key_are_identified_by_content() -> None:
     keys = ItemKeys("/v2/activities")
     assert keys.of({"a": 1}) == keys.of({"a": 1}) != keys.of({"a": 2})
 
 
-def test_every_paged_list_of_the_catalog_is_known_by_the_catalogs_key() -> None:
+def test_every_paged_list_of_the_catalog_uses_the_catalogs_key() -> None:
     for resource in catalog().values():
         for route in resource.routes:
             operation = OPERATIONS.get(route.operation_id)
@@ -53,8 +53,8 @@ def test_every_paged_list_of_the_catalog_is_known_by_the_catalogs_key() -> None:
                 assert keys.of(item | {resource.key: "own"}) == "own", route.operation_id
 
 
-async def test_domains_inserted_at_the_top_while_paging_come_once() -> None:
-    """python-gitlab#2979: items that come twice by shifting offsets were told apart by `id` only, which domains lack."""
+async def test_domains_inserted_at_the_top_during_paging_come_once() -> None:
+    """python-gitlab#2979: duplicates from shifting offsets were recognised only by `id`, which domains lack."""
     domains = [{"domainId": f"d-{number}", "projectId": "p-1"} for number in range(40)]
     server = ListServer(list(domains))
     server.before = lambda number: server.items.insert(0, {"domainId": f"new-{number}"}) if number > 1 else None
@@ -64,8 +64,8 @@ async def test_domains_inserted_at_the_top_while_paging_come_once() -> None:
 
 
 @pytest.mark.parametrize("strict", [False, True])
-async def test_fewer_items_than_announced_are_a_warning_and_in_strict_an_error(strict: bool) -> None:
-    """A list announced 208 items and brought 2, and nobody was told."""
+async def test_fewer_items_than_announced_are_a_warning_and_an_error_when_strict(strict: bool) -> None:
+    """A list announced 208 items and delivered 2, without any warning."""
     body = '[{"id": "p-1"}, {"id": "p-2"}]'
     async with (
         Emulator(rate_limit=None, customers=1, projects=2) as api,

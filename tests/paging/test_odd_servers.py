@@ -1,7 +1,7 @@
-"""Whatever a server says of its list, reading it ends, and everything that could be known to be there comes.
+"""Whatever a server says about its list, reading ends and returns every item that could be known to exist.
 
-`corpus/` holds what is odd, one case per file, with what has to come of it; `odd.py` says what the words mean. The rest
-makes up cases.
+`corpus/` holds unusual servers, one case per file, with the expected outcome; `tests/support/odd_lists.py` explains the
+keywords. The remaining cases are generated.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.json"))
 
 
 def outcome(case: Case) -> Read:
-    """What comes of a case. Nothing may be left behind, whatever it was."""
+    """The outcome of a case. It must leave no task behind."""
 
     async def run() -> Read:
         found = await asyncio.wait_for(read(case), 1000)
@@ -36,7 +36,7 @@ def outcome(case: Case) -> Read:
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-def test_a_list_that_once_was_trouble(path: Path) -> None:
+def test_a_list_that_once_caused_a_failure(path: Path) -> None:
     case = msgspec.json.decode(path.read_bytes(), type=Case)
     found = outcome(case)
     assert spans(found.ids) == case.gives, case.why
@@ -47,7 +47,7 @@ def test_a_list_that_once_was_trouble(path: Path) -> None:
 
 
 BABBLE = ["", "x", "-3", "1e3", "4.5", "10, 10", "NaN", "0x10", "9" * 5000]
-"""Header texts that are no count."""
+"""Header texts that are not counts."""
 
 SIZES = st.integers(0, 60)
 ASKED = st.fixed_dictionaries(
@@ -70,7 +70,7 @@ ANY_QUIRK = st.builds(
     says=st.sampled_from(["limit: too much", "limit must be less than 7", "sortOrder: unknown"]),
 )
 PUSHED = st.builds(Quirk, on=st.integers(1, 8), pushed=st.integers(1, 5))
-"""Not on every answer: a list that grows as fast as it is read has no end."""
+"""Not on every response: a list that grows as fast as it is read has no end."""
 ANY_CASE = st.builds(
     Case,
     why=st.just("made up"),
@@ -85,8 +85,8 @@ ANY_CASE = st.builds(
 
 @settings(max_examples=400, deadline=None)
 @given(case=ANY_CASE)
-def test_any_server_is_read_to_an_end(case: Case) -> None:
-    """It ends, soon, with an error that says so if at all; what is said to be unique is; what failed can be resumed."""
+def test_reading_any_server_ends(case: Case) -> None:
+    """Reading ends soon, with an explicit error if any; unique lists have no duplicates; a failure can be resumed."""
     found = outcome(case)
     assert found.error is None or isinstance(found.error, MittwaldError), found.error
     assert found.error is None or any(quirk.status for quirk in case.quirks)
@@ -104,10 +104,10 @@ def test_any_server_is_read_to_an_end(case: Case) -> None:
     ahead=st.integers(0, 6),
     told=st.lists(st.builds(Quirk, total=NO_NUMBERS, limit=NO_NUMBERS, skip=NO_NUMBERS), max_size=8),
 )
-def test_headers_that_are_missing_or_no_numbers_lose_nothing(
+def test_missing_or_invalid_headers_lose_nothing(
     items: int, kind: Any, ask: dict[str, int], ahead: int, told: list[Quirk]
 ) -> None:
-    """The windows are honest, what is said about them is not: every item comes once, in order."""
+    """The pages are right, but the headers about them are not: every item comes once, in order."""
     quirks = tuple(msgspec.structs.replace(says, on=number) for number, says in enumerate(told, 1))
     found = outcome(Case(why="made up", items=items, kind=kind, ask=ask, ahead=ahead, quirks=quirks))
     start = ask.get("skip", (max(ask.get("page", 1), 1) - 1) * ask["limit"])
@@ -127,10 +127,10 @@ def test_headers_that_are_missing_or_no_numbers_lose_nothing(
 def test_impossible_numbers_lose_nothing(
     items: int, limit: int, page: int | None, ahead: int, total: int, skip: int
 ) -> None:
-    """A total below what a page shows, or a page that starts where no page starts, cannot be true: not believed."""
+    """A total below the items of a page, or a page with an impossible start, is ignored."""
     start = ((page or 1) - 1) * limit
     if min(items, start + limit) <= total < items:
-        total = items  # could be true: of a list that ends with this page, or a later one
+        total = items  # possible for a list that ends with this page or a later one
     if page is None or skip in ((page - 1) * limit, page * limit):
         skip = start
     ask = {"limit": limit} if page is None else {"limit": limit, "page": page}

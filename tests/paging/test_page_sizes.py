@@ -1,4 +1,4 @@
-"""What is learned of page sizes: from refusals, from pages that came, and from servers that cut without a word."""
+"""What is learned about page sizes: from refusals, from received pages, and from servers that cap silently."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def refusal(message: str, **context: object) -> BadRequestError:
     ],
     ids=str,
 )
-def test_a_refusal_names_the_next_size_or_the_documented_default_is_next(
+def test_after_a_refusal_the_named_size_or_the_documented_default_is_next(
     error: ApiClientError, size: int | None
 ) -> None:
     assert smaller(error, 1000, 100) == size
@@ -81,7 +81,7 @@ def test_the_limit_may_have_another_name() -> None:
     assert smaller(BadRequestError("pageSize is at most 30", status=400), 1000, None, "pageSize") == 30
 
 
-def test_a_short_page_may_be_cut_if_it_is_round_and_none_was_longer() -> None:
+def test_a_short_page_may_be_capped_if_it_is_round_and_none_was_longer() -> None:
     sizes = PageSizes()
     assert sizes.may_be_cut("o", 10)
     assert not sizes.may_be_cut("o", 0)
@@ -100,7 +100,7 @@ def test_the_smallest_refusal_counts() -> None:
     assert (sizes.size("o", 1000), sizes.size("o", 1000, 20), sizes.size("another", 1000)) == (50, 20, 1000)
 
 
-async def test_a_silent_cap_is_kept_for_the_next_reading() -> None:
+async def test_a_silent_cap_is_remembered_for_the_next_reading() -> None:
     server = ListServer(range(120))
     server.silent_cap = 50
     assert await pages_of(server).collect() == list(range(120))
@@ -126,7 +126,7 @@ async def test_an_empty_page_teaches_nothing() -> None:
     assert server.lists.sizes.size("list-things", 1000) == 1000
 
 
-async def test_a_page_that_was_once_longer_is_known_not_to_be_cut() -> None:
+async def test_an_operation_with_longer_pages_in_the_past_is_not_capped() -> None:
     server = ListServer(range(60), totals=False)
     assert len(await pages_of(server, UNTOLD).collect()) == 60
     server.items = server.items[:50]
@@ -149,18 +149,18 @@ async def test_a_page_that_was_once_longer_is_known_not_to_be_cut() -> None:
         ("/v2/things", 7, None),
     ],
 )
-def test_items_are_known_by_their_id_or_by_what_the_list_calls_it(path: str, item: object, key: object) -> None:
+def test_items_are_identified_by_id_or_by_the_lists_key(path: str, item: object, key: object) -> None:
     assert ItemKeys(path).of(item) == key
 
 
-def test_items_without_an_id_are_known_by_their_content() -> None:
+def test_items_without_an_id_are_identified_by_content() -> None:
     keys = ItemKeys("/v2/things")
     assert keys.of({"oneId": 1, "otherId": 2}) == keys.of({"oneId": 1, "otherId": 2}) is not None
     assert keys.of({"oneId": 1, "otherId": 2}) != keys.of({"oneId": 1, "otherId": 3})
     assert keys.of({"name": object()}) is None
 
 
-async def test_what_is_not_a_list_is_reported_with_its_place() -> None:
+async def test_a_body_that_is_not_a_list_is_reported_with_its_path() -> None:
     server = ListServer(range(3))
     server.shape = lambda items, total: {"items": items}
     with pytest.raises(ResponseDecodeError) as caught:
@@ -169,7 +169,7 @@ async def test_what_is_not_a_list_is_reported_with_its_place() -> None:
 
 
 @pytest.mark.parametrize("done", [1, 10, 100, 1000])
-async def test_a_resume_token_works_whatever_its_length(done: int) -> None:
+async def test_a_resume_token_works_at_any_length(done: int) -> None:
     server = ListServer(range(done + 5))
 
     def fail(number: int) -> None:

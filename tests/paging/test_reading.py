@@ -1,4 +1,4 @@
-"""What a list gives and what it asks for, for every way in which the API cuts lists."""
+"""What a list yields and requests, for every paging style of the API."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ..support.list_server import (
 )
 
 
-async def test_awaiting_gives_the_first_page_with_its_answer() -> None:
+async def test_awaiting_returns_the_first_page_with_its_response() -> None:
     server = ListServer(range(120))
     page: Page[int] = await pages_of(server, limit=50)
     assert (page.items[:2], len(page), page.total, page.limit, page.skip) == ([0, 1], 50, 120, 50, 0)
@@ -36,13 +36,13 @@ async def test_awaiting_gives_the_first_page_with_its_answer() -> None:
     assert server.sent == [{"limit": 50, "skip": 0}]
 
 
-async def test_response_carries_the_page_as_its_data() -> None:
+async def test_response_has_the_page_as_its_data() -> None:
     response = await pages_of(ListServer(range(3)), limit=50).response()
     assert response.status == 200
     assert response.data.items == [0, 1, 2]
 
 
-async def test_nothing_is_sent_before_it_is_used_and_every_use_asks_anew() -> None:
+async def test_nothing_is_sent_before_use_and_every_use_requests_again() -> None:
     server = ListServer(range(3))
     pages = pages_of(server)
     assert server.sent == []
@@ -65,7 +65,7 @@ async def test_every_item_comes_once_and_in_order(paging: Paging, total: int) ->
     assert [item async for item in pages_of(server, paging, limit=10)] == list(range(total))
 
 
-async def test_a_list_that_takes_only_page_numbers_is_asked_by_number() -> None:
+async def test_a_list_with_page_numbers_only_is_requested_by_number() -> None:
     server = ListServer(range(25), totals=False)
     assert await pages_of(server, NUMBERED, limit=10).collect() == list(range(25))
     assert server.sent == [{"limit": 10, "page": 1}, {"limit": 10, "page": 2}, {"limit": 10, "page": 3}]
@@ -78,7 +78,7 @@ async def test_without_totals_a_short_page_ends_the_list_and_a_full_one_does_not
 
 
 @pytest.mark.parametrize("paging", [WHOLE, Paging(totals=True), None], ids=["bare", "headers only", "no facts"])
-async def test_a_list_that_comes_whole_is_one_page(paging: Paging | None) -> None:
+async def test_an_unpaged_list_is_one_page(paging: Paging | None) -> None:
     server = ListServer(range(2500), totals=paging is not None and paging.totals)
     pages = Pages(server, listing(paging), (), {"name": "x"})
     assert await pages.collect() == list(range(2500))
@@ -87,7 +87,7 @@ async def test_a_list_that_comes_whole_is_one_page(paging: Paging | None) -> Non
     assert (await pages).limit in (None, 2500)
 
 
-async def test_a_wrapped_list_is_unwrapped_whether_model_or_plain_json() -> None:
+async def test_a_wrapped_list_is_unwrapped_from_models_and_plain_json() -> None:
     paging = Paging(limit=True, skip=True, page=True, items="sshKeys", total="totalCount")
     server = ListServer(things(25), totals=False)
     server.shape = lambda items, total: Wrapped(ssh_keys=items, total_count=total)
@@ -103,7 +103,7 @@ NOTHING: list[object] = [None, UNSET, {"sshKeys": None}, {}]
 
 
 @pytest.mark.parametrize("empty", NOTHING)
-async def test_no_list_where_one_is_optional_is_an_empty_one(empty: Any) -> None:
+async def test_a_missing_optional_list_is_empty(empty: Any) -> None:
     paging = Paging(items=None if empty in (None, UNSET) else "sshKeys")
     server = ListServer([])
 
@@ -114,7 +114,7 @@ async def test_no_list_where_one_is_optional_is_an_empty_one(empty: Any) -> None
     assert await pages_of(server, paging).collect() == []
 
 
-async def test_an_answer_that_is_no_list_is_said_so() -> None:
+async def test_a_response_that_is_not_a_list_is_reported() -> None:
     server = ListServer([])
     server.shape = lambda items, total: {"error": "?"}
     with pytest.raises(ResponseDecodeError, match="list-things"):
@@ -124,7 +124,7 @@ async def test_an_answer_that_is_no_list_is_said_so() -> None:
         await pages_of(server, Paging(items="sshKeys"))
 
 
-async def test_filters_path_headers_and_body_go_along_with_every_page() -> None:
+async def test_filters_path_headers_and_body_are_sent_with_every_page() -> None:
     server = ListServer(range(3))
     pages: Pages[int] = Pages(
         server, listing(SKIPPED), ("p-1",), {"q": "x", "limit": 2, "skip": None}, {"h": "1"}, {"b": 2}
@@ -134,25 +134,25 @@ async def test_filters_path_headers_and_body_go_along_with_every_page() -> None:
 
 
 class TestWhereToStart:
-    async def test_skip_is_sent_as_it_is(self) -> None:
+    async def test_skip_is_sent_unchanged(self) -> None:
         server = ListServer(range(30))
         assert await pages_of(server, limit=10, skip=5).collect() == list(range(5, 30))
         assert [query["skip"] for query in server.sent] == [5, 15, 25]
 
-    async def test_a_page_number_is_sent_as_it_is_and_followed_up(self) -> None:
+    async def test_a_page_number_is_sent_unchanged_and_continued(self) -> None:
         server = ListServer(range(45))
         assert await pages_of(server, limit=10, page=3).collect() == list(range(20, 45))
         assert server.sent == [{"limit": 10, "page": 3}, {"limit": 10, "skip": 30}, {"limit": 10, "skip": 40}]
         assert (await pages_of(server, limit=10, page=3)).items == list(range(20, 30))
 
-    async def test_the_server_knows_best_what_a_page_number_means(self) -> None:
+    async def test_the_server_decides_what_a_page_number_means(self) -> None:
         server = ListServer(range(45))
         counted_from_zero = pages_of(server, limit=10, page=2)
         server.before = lambda number: server.sent[0].update(page=3) if number == 1 else None
         assert await counted_from_zero.collect() == list(range(20, 45))
 
     @pytest.mark.parametrize("paging", [SKIPPED, NUMBERED, Paging(limit=True, page=True, totals=True)])
-    async def test_a_page_number_counts_in_the_callers_pages_however_small_the_servers_are(
+    async def test_a_page_number_counts_in_the_callers_page_size_even_if_the_server_caps_it(
         self, paging: Paging
     ) -> None:
         server = ListServer(range(120), totals=paging.totals)
@@ -161,18 +161,18 @@ class TestWhereToStart:
             assert await pages_of(server, paging, limit=50, page=3).collect() == list(range(100, 120))
             assert (await pages_of(server, paging, limit=50, page=3)).items[0] == 100
 
-    async def test_skip_wins_over_page(self) -> None:
+    async def test_skip_takes_precedence_over_page(self) -> None:
         server = ListServer(range(9))
         assert await pages_of(server, limit=5, page=2, skip=6).collect() == [6, 7, 8]
 
-    async def test_a_page_number_without_a_limit_counts_in_the_servers_own_pages(self) -> None:
+    async def test_a_page_number_without_a_limit_counts_in_the_servers_pages(self) -> None:
         server = ListServer(range(70))
         paging = Paging(limit=True, skip=True, page=True, default_limit=30, totals=True)
         assert await pages_of(server, paging, page=2).collect() == list(range(30, 70))
         assert server.sent[0] == {"limit": 30, "page": 2}
 
     @pytest.mark.parametrize("paging", [SKIPPED, NUMBERED, Paging(limit=True, skip=True, page=True, max_limit=40)])
-    async def test_a_page_number_without_a_limit_leaves_the_length_of_pages_that_none_states_to_the_server(
+    async def test_a_page_number_without_a_limit_leaves_an_undocumented_page_size_to_the_server(
         self, paging: Paging
     ) -> None:
         server = ListServer(range(45), totals=False)
@@ -184,19 +184,19 @@ class TestWhereToStart:
         assert await pages.first() == 20
         assert await pages.count() == 45
 
-    async def test_a_page_number_on_a_list_without_skip(self) -> None:
+    async def test_a_page_number_in_a_list_without_skip(self) -> None:
         server = ListServer(range(25), totals=False)
         assert await pages_of(server, NUMBERED, limit=10, page=2).collect() == list(range(10, 25))
 
     @pytest.mark.parametrize(
         ("name", "value"), [("limit", 0), ("limit", "5"), ("skip", -1), ("page", -1), ("limit", True)]
     )
-    def test_impossible_windows_are_refused_at_once(self, name: str, value: object) -> None:
+    def test_invalid_windows_are_refused(self, name: str, value: object) -> None:
         with pytest.raises(InvalidArgumentError, match=name):
             pages_of(ListServer([]), SKIPPED, **{name: value})
 
 
-async def test_numbers_that_the_document_calls_text_may_be_given_as_text() -> None:
+async def test_numbers_documented_as_text_may_be_given_as_text() -> None:
     server = ListServer(range(25))
     described = tuple(Parameter(name=name, wire=name, where="query", type="str") for name in ("limit", "page"))
     operation = msgspec.structs.replace(listing(NUMBERED), parameters=described)
@@ -209,12 +209,14 @@ class TestPageSize:
     @pytest.mark.parametrize(
         ("default", "maximum", "asked"), [(None, None, 1000), (10, None, 1000), (10000, None, 10000), (100, 250, 250)]
     )
-    async def test_as_much_as_the_document_suggests(self, default: int | None, maximum: int | None, asked: int) -> None:
+    async def test_the_requested_size_follows_the_document(
+        self, default: int | None, maximum: int | None, asked: int
+    ) -> None:
         server = ListServer(range(3))
         await pages_of(server, Paging(limit=True, skip=True, default_limit=default, max_limit=maximum))
         assert server.sent[0]["limit"] == asked
 
-    async def test_a_refused_size_falls_to_what_is_allowed_and_is_remembered(self) -> None:
+    async def test_a_refused_size_falls_to_the_allowed_one_and_is_remembered(self) -> None:
         server = ListServer(range(2500))
         server.cap = 1000
         paging = Paging(limit=True, skip=True, default_limit=10000, totals=True)
@@ -224,7 +226,7 @@ class TestPageSize:
         assert (await pages_of(server, paging, limit=5000)).limit == 1000
         assert [query["limit"] for query in server.sent] == [1000]
 
-    async def test_awaiting_falls_as_well(self) -> None:
+    async def test_awaiting_reduces_the_size_as_well(self) -> None:
         server = ListServer(range(2500))
         server.cap = 500
         assert len(await pages_of(server, limit=800)) == 500
@@ -238,7 +240,7 @@ class TestPageSize:
             ("limit too high", [1000, 500, 250]),
         ],
     )
-    async def test_ways_to_say_no(self, complaint: str, sizes: list[int]) -> None:
+    async def test_wordings_of_a_refusal(self, complaint: str, sizes: list[int]) -> None:
         server = ListServer(range(7))
         server.cap, server.complaint = 300, complaint
         assert await pages_of(server).collect() == list(range(7))
@@ -250,7 +252,7 @@ class TestPageSize:
         await pages_of(server, Paging(limit=True, skip=True, default_limit=30))
         assert [query["limit"] for query in server.sent] == [1000, 30]
 
-    async def test_a_server_that_refuses_any_size_is_not_asked_for_ever(self) -> None:
+    async def test_a_server_that_refuses_every_size_is_an_error(self) -> None:
         server = ListServer(range(7))
         server.cap, server.complaint = 0, "limit: no"
         with pytest.raises(BadRequestError):
@@ -259,7 +261,7 @@ class TestPageSize:
         with pytest.raises(BadRequestError):
             await pages_of(server)
 
-    async def test_other_refusals_are_not_about_the_size(self) -> None:
+    async def test_other_refusals_do_not_change_the_size(self) -> None:
         server = ListServer(range(7))
         server.cap, server.complaint = 0, "rate limit"
 
@@ -283,7 +285,7 @@ class TestPageSize:
         server.silent_cap = 100
         assert await pages_of(server, UNTOLD).collect() == list(range(950))
 
-    async def test_a_size_that_is_refused_in_the_middle_loses_nothing(self) -> None:
+    async def test_a_size_refused_midway_loses_nothing(self) -> None:
         server = ListServer(range(95))
 
         def lower(number: int) -> None:
@@ -295,13 +297,13 @@ class TestPageSize:
         server.cap = None
         assert await pages_of(server, Paging(limit=True, page=True, totals=True), limit=10).collect() == list(range(95))
 
-    async def test_a_server_that_ignores_limit_and_start_is_read_once(self) -> None:
+    async def test_a_server_that_ignores_limit_and_skip_is_read_once(self) -> None:
         server = ListServer(range(25), totals=False)
         server.deaf = True
         assert await pages_of(server, UNTOLD, limit=10).collect() == list(range(25))
         assert len(server.sent) == 2
 
-    async def test_among_several_complaints_the_one_about_the_limit_counts(self) -> None:
+    async def test_among_several_issues_the_one_about_the_limit_counts(self) -> None:
         server = ListServer(range(7))
 
         def refuse(number: int) -> None:
@@ -316,14 +318,14 @@ class TestPageSize:
         await pages_of(server)
         assert [query["limit"] for query in server.sent] == [1000, 250]
 
-    def test_sizes_of_few_operations_are_kept(self) -> None:
+    def test_the_number_of_remembered_sizes_is_bounded(self) -> None:
         sizes = PageSizes()
         for number in range(2000):
             sizes.refused(f"o{number}", 10)
         assert sizes.size("o0", 1000) == 1000
         assert sizes.size("o1999", 1000) == 10
 
-    async def test_senders_may_keep_what_was_learned_or_be_forgetful(self) -> None:
+    async def test_senders_may_remember_page_sizes_or_not(self) -> None:
         class Forgetful(ListServer):
             @property
             def lists(self) -> ListContext:
@@ -338,7 +340,7 @@ class TestPageSize:
 
 
 class TestSmallQuestions:
-    async def test_first_asks_for_one_item(self) -> None:
+    async def test_first_requests_one_item(self) -> None:
         server = ListServer(range(5000))
         assert await pages_of(server).first() == 0
         assert await pages_of(server, skip=7).first() == 7
@@ -351,7 +353,7 @@ class TestSmallQuestions:
         assert await pages_of(server, limit=50, skip=100).count() == 5000
         assert server.sent == [{"limit": 1, "skip": 0}]
 
-    async def test_count_reads_through_a_list_that_tells_no_total(self) -> None:
+    async def test_count_reads_a_whole_list_without_a_total(self) -> None:
         server = ListServer(range(25), totals=False)
         assert await pages_of(server, UNTOLD, limit=10, skip=10).count() == 25
         assert len(server.sent) == 3
@@ -382,13 +384,13 @@ class TestSmallQuestions:
             with pytest.raises(InvalidArgumentError, match="token: is not a resume token"):
                 pages_of(server).resume(value)
 
-    async def test_collect_counts_what_is_left_after_dropping_duplicates(self) -> None:
+    async def test_collect_counts_what_remains_without_duplicates(self) -> None:
         server = ListServer([*things(10), *things(30)[5:]])
         found = await pages_of(server, limit=10).with_options(unique=True).collect(max_items=20)
         assert found == things(20)
 
 
-async def test_unique_drops_items_seen_before_and_keeps_those_without_id() -> None:
+async def test_unique_drops_duplicates_and_keeps_items_without_id() -> None:
     doubled = [Thing("a"), Thing("b"), Thing("a", "again"), 5, 5, {"id": "b"}, {"id": "c"}, {"id": None}, Thing("d")]
     server = ListServer(doubled)
     assert len(await pages_of(server, limit=2).collect()) == 9
@@ -396,7 +398,7 @@ async def test_unique_drops_items_seen_before_and_keeps_those_without_id() -> No
     assert kept == [Thing("a"), Thing("b"), 5, 5, {"id": "c"}, {"id": None}, Thing("d")]
 
 
-async def test_an_error_of_the_first_page_is_what_it_is() -> None:
+async def test_an_error_of_the_first_page_is_raised_unchanged() -> None:
     server = ListServer(range(3))
 
     def missing(number: int) -> None:
