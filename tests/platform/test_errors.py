@@ -1,4 +1,4 @@
-"""What the second API says when it refuses: type, message, request id, complaints, and the body as documented."""
+"""Errors of the second API: type, message, request id, issues, and the documented body."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from platform_client.models import common
 from mittwald_async.runtime.error_bodies import ErrorBody
 
 
-async def test_a_refusal_says_everything_that_the_body_says(platform_document: Json) -> None:
+async def test_an_error_has_everything_from_its_body(platform_document: Json) -> None:
     server = DocumentServer(platform_document)
     async with server.running() as url, Platform("token", base_url=url) as client:
         with pytest.raises(errors.UnprocessableError) as caught:
@@ -41,7 +41,7 @@ async def test_the_budget_is_read_from_headers_with_a_time_of_day(platform_docum
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"error": 1}', b"[1]", b'{"error"'])
-async def test_a_body_that_is_not_as_documented_is_an_error_all_the_same(body: bytes) -> None:
+async def test_an_undocumented_error_body_is_still_an_error(body: bytes) -> None:
     async def answer(request: web.Request) -> web.Response:
         return web.Response(status=404, body=body, content_type="application/json")
 
@@ -83,11 +83,11 @@ READ = ErrorBody(issues=("details",), trace_id=("requestId",))
         (b'{"details": 3}', []),
     ],
 )  # fmt: skip
-def test_complaints_come_in_several_forms(body: bytes, expected: list[tuple[str, str]]) -> None:
+def test_issues_in_several_formats(body: bytes, expected: list[tuple[str, str]]) -> None:
     assert [(issue.path, issue.message) for issue in READ.read(body).issues] == expected
 
 
-def test_facts_beside_a_complaint_are_kept() -> None:
+def test_further_properties_of_an_issue_are_kept() -> None:
     [issue] = READ.read(b'{"details": {"name": {"allowed": [1]}}}').issues
     assert issue.context == {"allowed": [1]}
 
@@ -101,6 +101,6 @@ def test_facts_beside_a_complaint_are_kept() -> None:
         (b'{"errors": "no"}', ("", "")),
     ],
 )
-def test_a_number_in_a_path_leads_into_a_list(body: bytes, expected: tuple[str, str]) -> None:
+def test_a_number_in_a_path_is_a_list_index(body: bytes, expected: tuple[str, str]) -> None:
     facts = ErrorBody(type=("errors.0.code",), message=("errors.0.title",)).read(body)
     assert (facts.type, facts.message) == expected

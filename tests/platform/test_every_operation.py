@@ -1,4 +1,4 @@
-"""Every operation of the second API, called with as little and with as much as its document allows."""
+"""Every operation of the second API, called with the least and the most that its document allows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def operations_of(document: Json) -> Iterator[tuple[str, Json]]:
 
 
 def request_for(node: Json, samples: Samples, full: bool) -> tuple[Json, Json, Any]:
-    """Path, query and body for an operation, as the document has them."""
+    """Path, query and body for an operation, in the document's names."""
     parameters = node.get("parameters", [])
     path = {one["name"]: samples.value(one["schema"], full=full) for one in parameters if one["in"] == "path"}
     query = {
@@ -49,7 +49,7 @@ def request_for(node: Json, samples: Samples, full: bool) -> tuple[Json, Json, A
 
 
 def comparable(value: Any) -> Any:
-    """JSON with moments instead of their spellings, and numbers instead of theirs."""
+    """JSON with instants and numbers independent of their notation."""
     if is_object(value):
         return {name: comparable(part) for name, part in value.items()}
     if is_array(value):
@@ -65,7 +65,7 @@ def comparable(value: Any) -> Any:
 
 
 def as_text(body: Any) -> Any:
-    """A body as the server notes it: files as text."""
+    """A body as the server records it: files as text."""
     if is_object(body):
         return {name: value.decode("latin-1") if isinstance(value, bytes) else value for name, value in body.items()}
     return body
@@ -87,7 +87,7 @@ def arguments_for(operation_id: str, path: Json, query: Json, body: Any) -> tupl
 
 
 @pytest.mark.parametrize("full", [False, True], ids=["minimal", "maximal"])
-async def test_every_operation_is_called_and_its_answer_decoded_without_loss(
+async def test_every_operation_can_be_called_and_its_response_decodes_without_loss(
     platform_document: Json, full: bool
 ) -> None:
     samples = Samples(platform_document)
@@ -121,7 +121,7 @@ async def test_every_operation_is_called_and_its_answer_decoded_without_loss(
 
 
 def kept_answer(server: DocumentServer, operation_id: str, node: Json) -> list[Any]:
-    """Have the server answer a sample of the first success, and keep it in the list that is returned."""
+    """Make the server respond with a sample of the first success, and record it in the returned list."""
     status = min(status for status in node["responses"] if status.startswith("2"))
     sent: list[Any] = []
 
@@ -134,7 +134,7 @@ def kept_answer(server: DocumentServer, operation_id: str, node: Json) -> list[A
     return sent
 
 
-async def test_every_operation_is_called_by_its_id(platform_document: Json) -> None:
+async def test_every_operation_can_be_called_by_its_id(platform_document: Json) -> None:
     samples = Samples(platform_document)
     server = DocumentServer(platform_document, limit=10**6)
     async with server.running() as url, Platform("token", base_url=url) as client:
@@ -149,7 +149,7 @@ async def test_every_operation_is_called_by_its_id(platform_document: Json) -> N
     assert server.refused == []
 
 
-def test_all_lists_that_take_a_limit_are_read_page_by_page() -> None:
+def test_all_lists_with_a_limit_are_read_page_by_page() -> None:
     limited = [one for one in OPERATIONS.values() if {"limit", "offset"} <= {p.wire for p in one.parameters}]
     assert len(limited) == 33
     client = Platform("token", base_url="http://127.0.0.1")

@@ -1,4 +1,4 @@
-"""The program that shows the client of the second API."""
+"""The example program for the client of the second API."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_tour_does_real_work(tmp_path: Path) -> None:
     assert "  name: 'x' is too short" in said
 
 
-def test_the_package_is_what_the_generator_makes() -> None:
+def test_the_package_matches_the_generators_output() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mittwald_async.codegen", "--spec", str(PLATFORM / "platform-v1.json"),
          "--config", str(PLATFORM / "platform.toml"), "--out", str(PLATFORM / "platform_client"), "--check"],
